@@ -1,0 +1,197 @@
+//! Received bytes that wait to be decoded.
+//!
+//! A rope: segments are pushed at the back as they are read, and taken from the front by a decoder.
+//! A piece that lies within one segment is taken without a copy.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+/// A rope of received [`Bytes`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use monocoque_core::SegmentedBuffer;
+///
+/// let mut buffer = SegmentedBuffer::new();
+/// buffer.push(Bytes::from_static(b"ab"));
+/// buffer.push(Bytes::from_static(b"cd"));
+/// assert_eq!(buffer.peek::<3>(), Some(*b"abc"));
+/// assert_eq!(buffer.take(3).unwrap(), "abc");
+/// assert_eq!(buffer.len(), 1);
+/// ```
+#[derive(Debug, Default)]
+pub struct SegmentedBuffer {
+    /// The segment that is being read, from `pos` on.
+    front: Bytes,
+    pos: usize,
+    rest: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl SegmentedBuffer {
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many bytes wait.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no byte waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds what was read.
+    pub fn push(&mut self, segment: Bytes) {
+        if segment.is_empty() {
+            return;
+        }
+        self.len += segment.len();
+        if self.chunk().is_empty() {
+            self.front = segment;
+            self.pos = 0;
+        } else {
+            self.rest.push_back(segment);
+        }
+    }
+
+    /// The bytes up to the end of the first segment: not empty unless the buffer is.
+    #[inline]
+    pub fn chunk(&self) -> &[u8] {
+        &self.front[self.pos..]
+    }
+
+    /// The first `N` bytes, if that many wait.
+    #[inline]
+    pub fn peek<const N: usize>(&self) -> Option<[u8; N]> {
+        if let Some(bytes) = self.chunk().first_chunk() {
+            return Some(*bytes);
+        }
+        let mut bytes = [0; N];
+        (self.peek_into(&mut bytes) == N).then_some(bytes)
+    }
+
+    /// Copies the first bytes into `target` and says how many there were.
+    pub fn peek_into(&self, target: &mut [u8]) -> usize {
+        let mut filled = 0;
+        for segment in std::iter::once(self.chunk()).chain(self.rest.iter().map(|segment| &**segment)) {
+            let n = segment.len().min(target.len() - filled);
+            target[filled..filled + n].copy_from_slice(&segment[..n]);
+            filled += n;
+        }
+        filled
+    }
+
+    /// Drops the first `n` bytes.
+    ///
+    /// # Panics
+    ///
+    /// If fewer than `n` bytes wait.
+    #[inline]
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.len, "advanced past the end of the buffer");
+        self.len -= n;
+        self.pos += n;
+        while self.pos >= self.front.len() && self.pos > 0 {
+            self.pos -= self.front.len();
+            self.front = self.rest.pop_front().unwrap_or_default();
+        }
+    }
+
+    /// Takes the first `n` bytes in one piece: shared when they lie within one segment, else copied together.
+    ///
+    /// `None` if fewer than `n` bytes wait.
+    pub fn take(&mut self, n: usize) -> Option<Bytes> {
+        if n > self.len {
+            return None;
+        }
+        let piece = if n <= self.chunk().len() {
+            self.front.slice(self.pos..self.pos + n)
+        } else {
+            let mut joined = BytesMut::zeroed(n);
+            self.peek_into(&mut joined);
+            joined.freeze()
+        };
+        self.advance(n);
+        Some(piece)
+    }
+
+    /// Empties the buffer into the front of `target`, as far as it has room, and says how many bytes were moved.
+    ///
+    /// For a reader that goes on filling `target`, so that one large piece lies in one place.
+    pub fn drain_into(&mut self, target: &mut [u8]) -> usize {
+        let n = self.peek_into(target);
+        self.advance(n);
+        n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(segments: &[&'static str]) -> SegmentedBuffer {
+        let mut buffer = SegmentedBuffer::new();
+        segments.iter().for_each(|segment| buffer.push(Bytes::from_static(segment.as_bytes())));
+        buffer
+    }
+
+    #[test]
+    fn takes_across_segments() {
+        let mut buffer = buffer(&["a", "", "bc", "def", "g"]);
+        assert_eq!(buffer.len(), 7);
+        assert_eq!(buffer.take(8), None);
+        assert_eq!(buffer.take(2).expect("two"), "ab");
+        assert_eq!(buffer.chunk(), b"c");
+        assert_eq!(buffer.take(0).expect("none"), "");
+        assert_eq!(buffer.take(5).expect("five"), "cdefg");
+        assert!(buffer.is_empty());
+        buffer.push(Bytes::from_static(b"again"));
+        assert_eq!(buffer.take(5).expect("five"), "again");
+    }
+
+    #[test]
+    fn a_piece_within_one_segment_is_shared() {
+        let segment = Bytes::from(vec![1, 2, 3, 4]);
+        let at = segment.as_ptr();
+        let mut buffer = SegmentedBuffer::new();
+        buffer.push(segment);
+        buffer.advance(1);
+        assert_eq!(buffer.take(2).expect("two").as_ptr(), at.wrapping_add(1));
+    }
+
+    #[test]
+    fn a_consumed_segment_is_let_go() {
+        let mut segment = BytesMut::from(&b"abc"[..]);
+        let whole = segment.split().freeze();
+        let mut buffer = SegmentedBuffer::new();
+        buffer.push(whole);
+        buffer.advance(3);
+        assert!(buffer.is_empty());
+        assert!(segment.try_reclaim(3), "nothing refers to the consumed segment");
+    }
+
+    #[test]
+    fn peeks_across_segments() {
+        let buffer = buffer(&["a", "bc", "d"]);
+        assert_eq!(buffer.peek::<4>(), Some(*b"abcd"));
+        assert_eq!(buffer.peek::<5>(), None);
+        let mut target = [0; 9];
+        assert_eq!(buffer.peek_into(&mut target), 4);
+    }
+
+    #[test]
+    fn drains_as_far_as_there_is_room() {
+        let mut buffer = buffer(&["abc", "def"]);
+        let mut target = [0; 4];
+        assert_eq!(buffer.drain_into(&mut target), 4);
+        assert_eq!(&target, b"abcd");
+        assert_eq!(buffer.take(2).expect("two"), "ef");
+    }
+}

@@ -1,0 +1,629 @@
+//! A message: one or more frames, sent and received as a whole.
+//!
+//! Owns how frames are stored. Small messages, of any number of frames, live inside the value: no heap.
+//! Larger ones are a rope of [`Bytes`], shared and never copied. It knows nothing of how frames look on a wire.
+
+use std::fmt;
+use std::ops::{Deref, Index};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// One frame of a [`Message`]: a string of bytes of any length, zero included.
+///
+/// Short frames are stored in the value, longer ones by reference to shared memory.
+///
+/// ```
+/// use monocoque_core::Frame;
+///
+/// let frame = Frame::from("hello");
+/// assert_eq!(&*frame, b"hello");
+/// ```
+#[derive(Clone)]
+pub struct Frame(FrameRepr);
+
+#[derive(Clone)]
+enum FrameRepr {
+    Inline { len: u8, buf: [u8; FRAME_INLINE] },
+    Shared(Bytes),
+}
+
+impl Frame {
+    /// A frame that holds a copy of `body`.
+    pub fn copy_from(body: &[u8]) -> Self {
+        if body.len() <= FRAME_INLINE {
+            let mut buf = [0; FRAME_INLINE];
+            buf[..body.len()].copy_from_slice(body);
+            Self(FrameRepr::Inline { len: body.len() as u8, buf })
+        } else {
+            Self(FrameRepr::Shared(Bytes::copy_from_slice(body)))
+        }
+    }
+
+    /// The frame as [`Bytes`]: free for a long frame, a copy of at most 38 bytes for a short one.
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            FrameRepr::Inline { len, buf } => Bytes::copy_from_slice(&buf[..len.into()]),
+            FrameRepr::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            FrameRepr::Inline { len, buf } => &buf[..usize::from(*len)],
+            FrameRepr::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Preview(self).fmt(f)
+    }
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Frame {}
+
+impl From<Bytes> for Frame {
+    fn from(body: Bytes) -> Self {
+        Self(FrameRepr::Shared(body))
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(body: Vec<u8>) -> Self {
+        Self(FrameRepr::Shared(body.into()))
+    }
+}
+
+impl From<String> for Frame {
+    fn from(body: String) -> Self {
+        body.into_bytes().into()
+    }
+}
+
+impl From<&[u8]> for Frame {
+    fn from(body: &[u8]) -> Self {
+        Self::copy_from(body)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Frame {
+    fn from(body: &[u8; N]) -> Self {
+        Self::copy_from(body)
+    }
+}
+
+impl From<&str> for Frame {
+    fn from(body: &str) -> Self {
+        Self::copy_from(body.as_bytes())
+    }
+}
+
+/// A message of one or more frames.
+///
+/// A message whose frames come to at most 77 bytes (a length byte each included) is stored in the value itself,
+/// so making, moving and dropping it never touches the heap.
+///
+/// ```
+/// use monocoque_core::Message;
+///
+/// let message = Message::from(["topic", "payload"]);
+/// assert_eq!(message.len(), 2);
+/// assert_eq!(&message[1], b"payload");
+/// ```
+#[derive(Clone)]
+pub struct Message(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline(Inline),
+    Rope(SmallVec<[Bytes; 2]>),
+}
+
+/// Frames back to back, each a length byte and its body.
+#[derive(Clone)]
+struct Inline {
+    frames: u8,
+    used: u8,
+    buf: [u8; MESSAGE_INLINE],
+}
+
+impl Message {
+    /// A message without frames, to push frames to. It cannot be sent as it is.
+    pub const fn new() -> Self {
+        Self(Repr::Inline(Inline { frames: 0, used: 0, buf: [0; MESSAGE_INLINE] }))
+    }
+
+    /// How many frames.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(inline) => inline.frames.into(),
+            Repr::Rope(rope) => rope.len(),
+        }
+    }
+
+    /// Whether there is no frame at all. A message of one empty frame is not empty.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The length of all frames together, in bytes.
+    #[inline]
+    pub fn byte_len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(inline) => usize::from(inline.used) - usize::from(inline.frames),
+            Repr::Rope(rope) => rope.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// The frame at `index`, if there is one.
+    pub fn frame(&self, index: usize) -> Option<&[u8]> {
+        self.iter().nth(index)
+    }
+
+    /// The frames, in order.
+    #[inline]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self.parts())
+    }
+
+    /// The frames, in order, each with the shared memory behind it where there is some.
+    ///
+    /// For encoders, which copy a small frame but pass a large one on by reference.
+    #[inline]
+    pub fn parts(&self) -> Parts<'_> {
+        Parts(match &self.0 {
+            Repr::Inline(inline) => PartsRepr::Inline(&inline.buf[..inline.used.into()]),
+            Repr::Rope(rope) => PartsRepr::Rope(rope.iter()),
+        })
+    }
+
+    /// Adds a frame at the end.
+    pub fn push_back(&mut self, frame: impl Into<Frame>) {
+        match frame.into().0 {
+            FrameRepr::Inline { len, buf } => self.push_copy(&buf[..len.into()]),
+            FrameRepr::Shared(bytes) => self.push_bytes(bytes),
+        }
+    }
+
+    /// Adds a frame in front of all others.
+    pub fn push_front(&mut self, frame: impl Into<Frame>) {
+        let frame = frame.into();
+        if let Repr::Inline(inline) = &mut self.0
+            && inline.insert_front(&frame)
+        {
+            return;
+        }
+        self.rope().insert(0, frame.into_bytes());
+    }
+
+    /// Takes the first frame off, if there is one.
+    pub fn pop_front(&mut self) -> Option<Frame> {
+        match &mut self.0 {
+            Repr::Inline(inline) => inline.remove_front(),
+            Repr::Rope(rope) if rope.is_empty() => None,
+            Repr::Rope(rope) => Some(rope.remove(0).into()),
+        }
+    }
+
+    /// Adds a copy of `body` as the last frame, in place when it fits.
+    #[inline]
+    pub fn push_copy(&mut self, body: &[u8]) {
+        if let Repr::Inline(inline) = &mut self.0
+            && inline.push(body)
+        {
+            return;
+        }
+        self.rope().push(Bytes::copy_from_slice(body));
+    }
+
+    /// Adds `body` as the last frame, by reference.
+    pub fn push_bytes(&mut self, body: Bytes) {
+        self.rope().push(body);
+    }
+
+    /// Whether a further frame of `len` bytes would still be stored in the value.
+    #[inline]
+    pub fn fits_inline(&self, len: usize) -> bool {
+        match &self.0 {
+            Repr::Inline(inline) => usize::from(inline.used) + 1 + len <= MESSAGE_INLINE,
+            Repr::Rope(_) => false,
+        }
+    }
+
+    fn rope(&mut self) -> &mut SmallVec<[Bytes; 2]> {
+        if let Repr::Inline(_) = self.0 {
+            // One allocation serves all frames that leave the value.
+            let mut bodies = Vec::with_capacity(self.byte_len());
+            self.iter().for_each(|frame| bodies.extend_from_slice(frame));
+            let mut bodies = Bytes::from(bodies);
+            let rope = self.iter().map(|frame| bodies.split_to(frame.len())).collect();
+            self.0 = Repr::Rope(rope);
+        }
+        match &mut self.0 {
+            Repr::Rope(rope) => rope,
+            Repr::Inline(_) => unreachable!("made a rope above"),
+        }
+    }
+}
+
+impl Inline {
+    #[inline]
+    fn push(&mut self, body: &[u8]) -> bool {
+        let start = usize::from(self.used);
+        let end = start + 1 + body.len();
+        let Some(slot) = self.buf.get_mut(start..end) else { return false };
+        slot[0] = body.len() as u8;
+        slot[1..].copy_from_slice(body);
+        self.used = end as u8;
+        self.frames += 1;
+        true
+    }
+
+    fn insert_front(&mut self, body: &[u8]) -> bool {
+        let used = usize::from(self.used);
+        let shift = 1 + body.len();
+        if used + shift > MESSAGE_INLINE {
+            return false;
+        }
+        self.buf.copy_within(..used, shift);
+        self.buf[0] = body.len() as u8;
+        self.buf[1..shift].copy_from_slice(body);
+        self.used += shift as u8;
+        self.frames += 1;
+        true
+    }
+
+    fn remove_front(&mut self) -> Option<Frame> {
+        let used = usize::from(self.used);
+        let (body, _) = split_inline(&self.buf[..used])?;
+        let frame = Frame::copy_from(body);
+        let shift = 1 + body.len();
+        self.buf.copy_within(shift..used, 0);
+        self.used -= shift as u8;
+        self.frames -= 1;
+        Some(frame)
+    }
+}
+
+/// The first of the frames in `packed`, and what follows it.
+#[inline]
+fn split_inline(packed: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&len, rest) = packed.split_first()?;
+    Some(rest.split_at(len.into()))
+}
+
+/// The frames of a [`Message`] as slices; see [`Message::iter`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a>(Parts<'a>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.next().map(Part::body)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+/// A frame of a [`Message`], lent to an encoder; see [`Message::parts`].
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// A frame stored in the message itself: copy it.
+    Inline(&'a [u8]),
+    /// A frame in shared memory: a clone costs a reference count.
+    Shared(&'a Bytes),
+}
+
+impl<'a> Part<'a> {
+    /// The bytes of the frame.
+    #[inline]
+    pub fn body(self) -> &'a [u8] {
+        match self {
+            Self::Inline(body) => body,
+            Self::Shared(body) => body,
+        }
+    }
+}
+
+/// The frames of a [`Message`] with their storage; see [`Message::parts`].
+#[derive(Clone, Debug)]
+pub struct Parts<'a>(PartsRepr<'a>);
+
+#[derive(Clone, Debug)]
+enum PartsRepr<'a> {
+    Inline(&'a [u8]),
+    Rope(std::slice::Iter<'a, Bytes>),
+}
+
+impl Parts<'_> {
+    /// Whether all frames have been yielded.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        match &self.0 {
+            PartsRepr::Inline(packed) => packed.is_empty(),
+            PartsRepr::Rope(rope) => rope.as_slice().is_empty(),
+        }
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Part<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Part<'a>> {
+        match &mut self.0 {
+            PartsRepr::Inline(packed) => {
+                let (body, rest) = split_inline(packed)?;
+                *packed = rest;
+                Some(Part::Inline(body))
+            }
+            PartsRepr::Rope(rope) => rope.next().map(Part::Shared),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            PartsRepr::Inline(packed) => (usize::from(!packed.is_empty()), Some(packed.len())),
+            PartsRepr::Rope(rope) => rope.size_hint(),
+        }
+    }
+}
+
+/// The frames of a [`Message`], taken out of it.
+#[derive(Clone, Debug)]
+pub struct IntoIter(Message);
+
+impl Iterator for IntoIter {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        self.0.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl IntoIterator for Message {
+    type Item = Frame;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Message {
+    type Item = &'a [u8];
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Index<usize> for Message {
+    type Output = [u8];
+
+    /// The frame at `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such frame; [`Message::frame`] does not.
+    fn index(&self, index: usize) -> &[u8] {
+        match self.frame(index) {
+            Some(frame) => frame,
+            None => panic!("frame {index} of a message of {} frames", self.len()),
+        }
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Message {}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(Preview)).finish()
+    }
+}
+
+impl<F: Into<Frame>> Extend<F> for Message {
+    fn extend<I: IntoIterator<Item = F>>(&mut self, frames: I) {
+        frames.into_iter().for_each(|frame| self.push_back(frame));
+    }
+}
+
+impl<F: Into<Frame>> FromIterator<F> for Message {
+    fn from_iter<I: IntoIterator<Item = F>>(frames: I) -> Self {
+        let mut message = Self::new();
+        message.extend(frames);
+        message
+    }
+}
+
+impl<F: Into<Frame>, const N: usize> From<[F; N]> for Message {
+    fn from(frames: [F; N]) -> Self {
+        frames.into_iter().collect()
+    }
+}
+
+impl<F: Into<Frame>> From<Vec<F>> for Message {
+    fn from(frames: Vec<F>) -> Self {
+        frames.into_iter().collect()
+    }
+}
+
+impl From<&[u8]> for Message {
+    #[inline]
+    fn from(body: &[u8]) -> Self {
+        let mut message = Self::new();
+        message.push_copy(body);
+        message
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    #[inline]
+    fn from(body: &[u8; N]) -> Self {
+        body.as_slice().into()
+    }
+}
+
+impl From<&str> for Message {
+    #[inline]
+    fn from(body: &str) -> Self {
+        body.as_bytes().into()
+    }
+}
+
+impl From<Bytes> for Message {
+    #[inline]
+    fn from(body: Bytes) -> Self {
+        Self(Repr::Rope(SmallVec::from_iter([body])))
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(body: Vec<u8>) -> Self {
+        Bytes::from(body).into()
+    }
+}
+
+impl From<String> for Message {
+    fn from(body: String) -> Self {
+        body.into_bytes().into()
+    }
+}
+
+impl From<Frame> for Message {
+    fn from(frame: Frame) -> Self {
+        Self::from([frame])
+    }
+}
+
+/// Shows the first bytes of a frame and how long it is.
+struct Preview<'a>(&'a [u8]);
+
+impl fmt::Debug for Preview<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(..PREVIEW) {
+            Some(start) if self.0.len() > PREVIEW => {
+                write!(f, "b\"{}\"... ({} bytes)", start.escape_ascii(), self.0.len())
+            }
+            _ => write!(f, "b\"{}\"", self.0.escape_ascii()),
+        }
+    }
+}
+
+/// Makes a [`Frame`] 40 bytes: room for identities, UUIDs in text and most topics.
+const FRAME_INLINE: usize = 38;
+/// Makes a [`Message`] 80 bytes: a body of 64 bytes fits together with a five-byte identity and a delimiter.
+const MESSAGE_INLINE: usize = 77;
+/// How much of a frame `Debug` shows.
+const PREVIEW: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_what_the_constants_promise() {
+        assert_eq!(size_of::<Frame>(), 40);
+        assert_eq!(size_of::<Message>(), 80);
+    }
+
+    #[test]
+    fn every_conversion_keeps_the_bytes() {
+        let long = [7u8; 300];
+        assert_eq!(&Message::from("a")[0], b"a");
+        assert_eq!(&Message::from(b"a")[0], b"a");
+        assert_eq!(&Message::from(long.as_slice())[0], long);
+        assert_eq!(&Message::from(long.to_vec())[0], long);
+        assert_eq!(&Message::from(Bytes::copy_from_slice(&long))[0], long);
+        assert_eq!(&Message::from(String::from("s"))[0], b"s");
+        assert_eq!(Message::from(vec!["a", "b"]), Message::from(["a", "b"]));
+        assert_eq!(Message::from(vec![vec![1u8], vec![2]]).len(), 2);
+    }
+
+    #[test]
+    fn frames_move_from_the_value_to_the_heap_without_a_change() {
+        let mut message = Message::new();
+        let mut expected = Vec::new();
+        for len in [0, 1, 37, 38, 39, 0, 255, 256, 3] {
+            let body = vec![len as u8; len];
+            message.push_back(body.as_slice());
+            expected.push(body);
+            assert!(message.iter().eq(expected.iter().map(Vec::as_slice)));
+            assert_eq!(message.byte_len(), expected.iter().map(Vec::len).sum::<usize>());
+        }
+        for body in &expected {
+            assert_eq!(*message.pop_front().expect("a frame"), **body);
+        }
+        assert!(message.pop_front().is_none());
+    }
+
+    #[test]
+    fn front_and_back_agree() {
+        for len in [0, 10, 64, 65, 66, 76, 77, 200] {
+            let body = vec![9; len];
+            let mut message = Message::from(body.as_slice());
+            message.push_front("");
+            message.push_front(b"\0\x01\x02\x03\x04");
+            assert_eq!(message.len(), 3);
+            assert_eq!(&message[2], body);
+            assert_eq!(&*message.pop_front().expect("the identity"), b"\0\x01\x02\x03\x04");
+            assert_eq!(&*message.pop_front().expect("the delimiter"), b"");
+            assert_eq!(message, Message::from(body));
+        }
+    }
+
+    #[test]
+    fn a_small_message_stays_in_the_value() {
+        let mut message = Message::from([7; 64].as_slice());
+        message.push_front("");
+        message.push_front(b"\0\x01\x02\x03\x04");
+        assert!(matches!(message.0, Repr::Inline(_)));
+    }
+
+    #[test]
+    fn debug_is_bounded() {
+        let shown = format!("{:?}", Message::from(vec![b'x'; 1 << 20]));
+        assert!(shown.len() < 80 && shown.contains("1048576"), "{shown}");
+    }
+}

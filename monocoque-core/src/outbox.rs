@@ -1,0 +1,378 @@
+//! Encoded messages that wait to be written.
+//!
+//! Small bodies lie in one contiguous buffer, so that a thousand messages are one slice for the kernel; large ones are
+//! chained by reference. Message boundaries are kept: after a lost connection the messages of which the kernel did
+//! not take every byte are still here, whole and in order. It knows nothing of how messages are encoded, nor of locks.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// A queue of encoded messages.
+///
+/// An encoder [`put`](Self::put)s the bytes of a message and [ends](Self::end_message) it; a writer passes
+/// [`slices`](Self::slices) to the kernel and [consumes](Self::consume) what was taken.
+///
+/// ```
+/// use monocoque_core::Outbox;
+///
+/// let mut outbox = Outbox::new();
+/// outbox.put(b"hello\n");
+/// outbox.end_message();
+/// outbox.put(b"world\n");
+/// outbox.end_message();
+///
+/// outbox.consume(8); // the kernel took the first message and a part of the second
+/// assert_eq!(outbox.messages(), 1);
+/// outbox.rewind(); // the connection is lost: the second message starts anew
+/// assert_eq!(outbox.slices().next(), Some(&b"world\n"[..]));
+/// ```
+#[derive(Debug, Default)]
+pub struct Outbox {
+    small: Vec<u8>,
+    chain: VecDeque<Chained>,
+    /// Where each message ends, counted in bytes put since the outbox was last empty.
+    ends: VecDeque<usize>,
+    /// Bytes put and bytes consumed since the outbox was last empty.
+    put: usize,
+    consumed: usize,
+    /// Where the first message that is not wholly consumed starts, in the same count.
+    first: usize,
+    /// What `cursor` zero stands for, in the same count.
+    origin: usize,
+    cursor: Cursor,
+}
+
+/// A large body, to be written after the first `at` bytes of the contiguous buffer.
+#[derive(Debug)]
+struct Chained {
+    at: usize,
+    body: Bytes,
+}
+
+/// How far the outbox has been consumed: so many contiguous bytes, so many whole bodies, and a part of the next one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    small: usize,
+    chained: usize,
+    body: usize,
+}
+
+impl Outbox {
+    /// An empty outbox, without memory of its own.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes to the message that is being put, by copy.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.small.extend_from_slice(bytes);
+        self.put += bytes.len();
+    }
+
+    /// Adds a body to the message that is being put: by reference when it is large, else by copy.
+    #[inline]
+    pub fn put_shared(&mut self, body: &Bytes) {
+        if body.len() < CHAIN_MIN {
+            self.put(body);
+        } else {
+            self.put += body.len();
+            self.chain.push_back(Chained { at: self.small.len(), body: body.clone() });
+        }
+    }
+
+    /// Ends the message that is being put.
+    #[inline]
+    pub fn end_message(&mut self) {
+        self.ends.push_back(self.put);
+    }
+
+    /// How many messages are not consumed yet; one that was consumed in part counts.
+    #[inline]
+    pub fn messages(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many bytes are not consumed yet.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.put - self.consumed
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.put == self.consumed
+    }
+
+    /// Whether what waits is one slice.
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.cursor.chained == self.chain.len()
+    }
+
+    /// What waits, as slices in the order in which they are to be written.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let Cursor { small, chained, mut body } = self.cursor;
+        let mut from = small;
+        let chain = self.chain.range(chained..).flat_map(move |link| {
+            let before = &self.small[from..link.at];
+            from = link.at;
+            [before, &link.body[std::mem::take(&mut body)..]]
+        });
+        let last_at = self.chain.back().map_or(0, |link| link.at).max(small);
+        chain.chain(std::iter::once(&self.small[last_at..])).filter(|slice| !slice.is_empty())
+    }
+
+    /// The first slice, empty when nothing waits.
+    #[inline]
+    pub fn chunk(&self) -> &[u8] {
+        if self.is_contiguous() {
+            &self.small[self.cursor.small..]
+        } else {
+            self.slices().next().unwrap_or_default()
+        }
+    }
+
+    /// Notes that the first `n` bytes were taken by the kernel.
+    ///
+    /// # Panics
+    ///
+    /// If fewer than `n` bytes wait.
+    pub fn consume(&mut self, n: usize) {
+        assert!(n <= self.bytes(), "consumed more than was put");
+        self.consumed += n;
+        if self.is_empty() {
+            self.clear();
+            return;
+        }
+        self.advance_cursor(n);
+        while let Some(&end) = self.ends.front()
+            && end <= self.consumed
+        {
+            self.first = end;
+            self.ends.pop_front();
+        }
+    }
+
+    /// Forgets that a part of the first message was taken, so that it is written whole.
+    pub fn rewind(&mut self) {
+        self.cursor = Cursor::default();
+        self.consumed = self.first;
+        self.advance_cursor(self.first - self.origin);
+    }
+
+    /// Forgets everything but keeps the memory.
+    pub fn clear(&mut self) {
+        self.small.clear();
+        self.chain.clear();
+        self.ends.clear();
+        self.put = 0;
+        self.consumed = 0;
+        self.first = 0;
+        self.origin = 0;
+        self.cursor = Cursor::default();
+    }
+
+    /// Gives back memory beyond what a quiet connection needs. Only an empty outbox has some to give.
+    pub fn shrink(&mut self) {
+        if self.is_empty() && self.small.capacity() > RETAIN {
+            *self = Self::new();
+        }
+    }
+
+    /// Appends all that waits in `other`: small bodies are copied, large ones shared.
+    ///
+    /// For a fan-out, which encodes once and appends to many.
+    pub fn append(&mut self, other: &Self) {
+        let start = self.put;
+        if other.is_contiguous() {
+            self.put(other.chunk());
+        } else {
+            other.copy_front(other.bytes(), self);
+        }
+        self.ends.extend(other.ends.iter().map(|end| start + end - other.consumed));
+    }
+
+    /// Moves the first message to the end of `target`. Only for a queue that no writer consumes from.
+    ///
+    /// Returns whether there was one.
+    pub fn move_first(&mut self, target: &mut Self) -> bool {
+        let Some(&end) = self.ends.front() else { return false };
+        let len = end - self.consumed;
+        self.copy_front(len, target);
+        target.end_message();
+        self.consume(len);
+        self.compact();
+        true
+    }
+
+    /// The length of the first message, in bytes.
+    pub fn first_len(&self) -> Option<usize> {
+        self.ends.front().map(|end| end - self.consumed)
+    }
+
+    /// Appends the first `len` waiting bytes to `target`.
+    fn copy_front(&self, mut len: usize, target: &mut Self) {
+        let Cursor { mut small, chained, mut body } = self.cursor;
+        for link in self.chain.range(chained..) {
+            let before = (link.at - small).min(len);
+            target.put(&self.small[small..small + before]);
+            small += before;
+            len -= before;
+            if len == 0 {
+                return;
+            }
+            let piece = link.body.slice(body..link.body.len().min(body + len));
+            body = 0;
+            len -= piece.len();
+            target.put_shared(&piece);
+            if len == 0 {
+                return;
+            }
+        }
+        target.put(&self.small[small..small + len]);
+    }
+
+    fn advance_cursor(&mut self, mut n: usize) {
+        let Cursor { small, chained, body } = &mut self.cursor;
+        while let Some(link) = self.chain.get(*chained) {
+            let before = (link.at - *small).min(n);
+            *small += before;
+            n -= before;
+            let rest = link.body.len() - *body;
+            if n < rest {
+                *body += n;
+                return;
+            }
+            n -= rest;
+            *body = 0;
+            *chained += 1;
+        }
+        *small += n;
+    }
+
+    /// Lets go of the consumed front of a queue that never runs empty.
+    fn compact(&mut self) {
+        if self.cursor.small > RETAIN && self.cursor.small * 2 > self.small.len() {
+            let gone = self.cursor.small;
+            self.small.drain(..gone);
+            self.chain.drain(..self.cursor.chained);
+            self.chain.iter_mut().for_each(|link| link.at -= gone);
+            self.cursor.small = 0;
+            self.cursor.chained = 0;
+            self.origin = self.consumed;
+        }
+    }
+}
+
+/// Bodies from this length on are chained by reference instead of being copied beside their header.
+const CHAIN_MIN: usize = 4096;
+/// How much memory a quiet outbox keeps: enough for a busy connection of small messages to go on without growing.
+const RETAIN: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(outbox: &mut Outbox, id: u8, len: usize) -> Vec<u8> {
+        let body = Bytes::from(vec![id; len]);
+        outbox.put(&[id, 0xff]);
+        outbox.put_shared(&body);
+        outbox.end_message();
+        [&[id, 0xff], &*body].concat()
+    }
+
+    fn written(outbox: &Outbox) -> Vec<u8> {
+        outbox.slices().collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn every_cut_leaves_the_rest_and_rewinds_to_a_boundary() {
+        let lens = [3, CHAIN_MIN, 0, CHAIN_MIN + 1, CHAIN_MIN, 7];
+        let mut probe = Outbox::new();
+        let bodies: Vec<_> = lens.iter().zip(1..).map(|(&len, id)| message(&mut probe, id, len)).collect();
+        let whole = bodies.concat();
+        let mut starts = vec![0];
+        bodies.iter().for_each(|body| starts.push(starts[starts.len() - 1] + body.len()));
+
+        for cut in (0..whole.len()).filter(|cut| cut % 97 < 3 || whole.len() - cut < 20) {
+            let mut outbox = Outbox::new();
+            lens.iter().zip(1..).for_each(|(&len, id)| drop(message(&mut outbox, id, len)));
+            outbox.consume(cut / 2);
+            outbox.consume(cut - cut / 2);
+            assert_eq!(written(&outbox), whole[cut..], "cut at {cut}");
+            assert!(whole[cut..].starts_with(outbox.chunk()) && !outbox.chunk().is_empty());
+            let done = starts.iter().filter(|&&start| start <= cut).count() - 1;
+            assert_eq!(outbox.messages(), lens.len() - done);
+            outbox.rewind();
+            assert_eq!(written(&outbox), whole[starts[done]..]);
+            assert_eq!(outbox.bytes(), whole.len() - starts[done]);
+        }
+    }
+
+    #[test]
+    fn small_messages_are_one_slice_and_large_bodies_are_shared() {
+        let mut outbox = Outbox::new();
+        for id in 0..100 {
+            message(&mut outbox, id, 64);
+        }
+        assert!(outbox.is_contiguous());
+        assert_eq!(outbox.slices().count(), 1);
+        let body = Bytes::from(vec![1; CHAIN_MIN]);
+        outbox.put_shared(&body);
+        outbox.end_message();
+        assert!(outbox.slices().any(|slice| slice.as_ptr() == body.as_ptr()));
+    }
+
+    #[test]
+    fn messages_move_one_by_one_and_a_full_queue_does_not_grow() {
+        let mut queue = Outbox::new();
+        let mut target = Outbox::new();
+        let mut expected = Vec::new();
+        let mut put = 0;
+        for round in 0..3000 {
+            while queue.messages() < 5 {
+                let len = [10, 200, CHAIN_MIN, 0][put % 4];
+                expected.extend(message(&mut queue, put as u8, len));
+                put += 1;
+            }
+            assert!(queue.move_first(&mut target));
+            if round % 7 == 0 {
+                assert_eq!(written(&target), expected[..target.bytes()]);
+                expected.drain(..target.bytes());
+                target.clear();
+            }
+        }
+        assert!(queue.small.capacity() < 4 * RETAIN, "kept {}", queue.small.capacity());
+    }
+
+    #[test]
+    fn a_fan_out_copies_small_and_shares_large_bodies() {
+        let mut one = Outbox::new();
+        let expected =
+            [message(&mut one, 1, 9), message(&mut one, 2, CHAIN_MIN), message(&mut one, 3, 1)].concat();
+        let mut target = Outbox::new();
+        let before = message(&mut target, 9, 30);
+        target.append(&one);
+        target.append(&one);
+        assert_eq!(written(&target), [&*before, &*expected, &*expected].concat());
+        assert_eq!(target.messages(), 7);
+        target.consume(before.len() + 11);
+        assert_eq!(target.messages(), 5);
+    }
+
+    #[test]
+    fn memory_is_given_back_when_empty() {
+        let mut outbox = Outbox::new();
+        for _ in 0..1000 {
+            message(&mut outbox, 1, 1000);
+        }
+        outbox.shrink();
+        assert!(!outbox.is_empty());
+        outbox.consume(outbox.bytes());
+        outbox.shrink();
+        assert_eq!(outbox.small.capacity(), 0);
+    }
+}
