@@ -1,1 +1,41 @@
-//! draft
+//! ZeroMQ in Rust, from the wire up, on io_uring.
+//!
+//! ```
+//! use monocoque::zmq::{DealerSocket, RouterSocket};
+//!
+//! # fn main() -> Result<(), monocoque::MonocoqueError> {
+//! # compio::runtime::Runtime::new().unwrap().block_on(async {
+//! let router = RouterSocket::new()?;
+//! let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+//!
+//! let dealer = DealerSocket::new()?;
+//! dealer.connect(endpoint).await?;
+//! dealer.send("hello").await?;
+//!
+//! let (peer, message) = router.recv_from().await?;
+//! router.send_to(&peer, message).await?;
+//! assert_eq!(&dealer.recv().await?[0], b"hello");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! Sockets are in [`zmq`]; where their connections live is said by a [`Context`]; what they carry is a [`Message`].
+//! The wire format is in the crate `monocoque-zmtp`, the engine below it in `monocoque-core`.
+#![forbid(unsafe_code)]
+
+mod context;
+mod error;
+
+#[cfg(feature = "zmq")]
+mod engine;
+#[cfg(feature = "zmq")]
+mod options;
+#[cfg(feature = "zmq")]
+mod pattern;
+#[cfg(feature = "zmq")]
+pub mod zmq;
+
+pub use context::{Context, ContextBuilder};
+pub use error::{MonocoqueError, SendError};
+pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};

@@ -1,0 +1,182 @@
+//! The smallest owner of a connection: one outbox and one inbox, for a program that speaks a protocol of its own.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use super::{Accepted, Attach, Inlet, Outlet};
+use crate::{BytePermits, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Waiters, Weigh};
+
+/// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
+///
+/// Each direction holds at most [`Hwm::default`] messages. Cheap to clone; usable from any thread.
+pub struct Link<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// The connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the connection has ended")]
+pub struct LinkClosed;
+
+struct Shared<T> {
+    outgoing: Mutex<Outgoing>,
+    inbox: Inbox<T>,
+}
+
+#[derive(Debug, Default)]
+struct Outgoing {
+    outbox: Outbox,
+    hwm: Hwm,
+    pump: Option<Waker>,
+    senders: Waiters,
+    closing: bool,
+}
+
+impl<T: Weigh> Link<T> {
+    /// A link that no actor runs yet.
+    pub fn new() -> Self {
+        Self { shared: Arc::new(Shared { outgoing: Mutex::default(), inbox: Inbox::new() }) }
+    }
+
+    /// Queues one message, which `encode` puts into the outbox. Waits while the outbox is full.
+    ///
+    /// Cancel safe: a dropped future has queued nothing.
+    pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), LinkClosed> {
+        let mut ticket = None;
+        poll_fn(|cx| {
+            let mut outgoing = self.shared.outgoing.lock();
+            if outgoing.closing {
+                return Poll::Ready(Err(LinkClosed));
+            }
+            if !outgoing.hwm.admits(outgoing.outbox.messages()) || !outgoing.senders.is_next(ticket) {
+                outgoing.senders.wait(&mut ticket, cx.waker());
+                return Poll::Pending;
+            }
+            encode(&mut outgoing.outbox);
+            outgoing.outbox.end_message();
+            let wake = [outgoing.pump.take(), outgoing.senders.leave(&mut ticket)];
+            drop(outgoing);
+            wake.into_iter().flatten().for_each(Waker::wake);
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// The next message. Cancel safe.
+    pub async fn recv(&self) -> Result<T, LinkClosed> {
+        let mut ticket = None;
+        let popped = poll_fn(|cx| self.shared.inbox.poll_pop(&mut ticket, cx)).await;
+        popped.map(|(_, item)| item).map_err(|_| LinkClosed)
+    }
+
+    /// Ends the connection once what is queued has been sent.
+    pub fn close(&self) {
+        self.end();
+    }
+
+    fn end(&self) {
+        let mut outgoing = self.shared.outgoing.lock();
+        outgoing.closing = true;
+        let mut wakers = outgoing.senders.dismiss();
+        wakers.extend(outgoing.pump.take());
+        drop(outgoing);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<T: Weigh> Default for Link<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol> Attach<P> for Link<P::Item>
+where
+    P::Item: Weigh,
+{
+    type Outlet = LinkOutlet<P::Item>;
+    type Inlet = LinkInlet<P::Item>;
+
+    fn attach(self, _peer: P::Peer) -> Option<(Self::Outlet, Self::Inlet)> {
+        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), Hwm::default(), BytePermits::default());
+        let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
+        Some((LinkOutlet(self), inlet))
+    }
+}
+
+/// The end of a [`Link`] that a write pump takes from.
+#[derive(Debug)]
+pub struct LinkOutlet<T>(Link<T>);
+
+/// The end of a [`Link`] that a read pump delivers to.
+#[derive(Debug)]
+pub struct LinkInlet<T> {
+    link: Link<T>,
+    lane: LaneKey,
+    room: usize,
+    batch: VecDeque<T>,
+    bytes: usize,
+}
+
+impl<T: Weigh + 'static> Outlet for LinkOutlet<T> {
+    fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool> {
+        let mut outgoing = self.0.shared.outgoing.lock();
+        if outgoing.outbox.is_empty() {
+            if outgoing.closing {
+                return Poll::Ready(false);
+            }
+            outgoing.pump = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut outgoing.outbox, batch);
+        let sender = outgoing.senders.first();
+        drop(outgoing);
+        sender.into_iter().for_each(Waker::wake);
+        Poll::Ready(true)
+    }
+
+    fn close(&mut self, _unsent: Outbox) {
+        self.0.end();
+        self.0.shared.inbox.finish();
+    }
+}
+
+impl<T: Weigh + 'static> Inlet<T> for LinkInlet<T> {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.link.shared.inbox.poll_room(self.lane, cx).map(|room| match room {
+            Ok(room) => {
+                self.room = room;
+                true
+            }
+            Err(_) => false,
+        })
+    }
+
+    fn accept(&mut self, item: T) -> Accepted {
+        self.bytes += item.weight();
+        self.batch.push_back(item);
+        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+    }
+
+    fn flush(&mut self) {
+        self.link.shared.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+    }
+}

@@ -1,0 +1,319 @@
+//! One connection: a handshake, then two pumps that own the wire.
+//!
+//! ```text
+//!             +--------------------- SocketActor::run --------------------------+
+//!             |  handshake: write <- Protocol::advance <- read   (one deadline) |
+//!             |                 | Established                                   |
+//!             |        Attach::attach(peer) -> Outlet, Inlet                    |
+//!             |      /                                  \                       |
+//!             |  write pump                          read pump                  |
+//!   Outlet ---|-> poll_take -> seal -> write         read -> decode -> accept --|--> Inlet
+//!             |      ^  replies (control lane) <----------- Decode::next        |
+//!             +-----------------------------------------------------------------+
+//! ```
+//!
+//! The pumps are two tasks on one thread. Neither is ever dropped while the kernel works for it: a pump ends by shutting
+//! the stream down, which makes the operation of the other return. So nothing that was read is lost, nothing is written
+//! twice, and nothing that a user can cancel owns a read or a write. The read pump waits for one thing at a time; all
+//! deadlines are served by the write side.
+
+mod link;
+mod read_pump;
+mod write_pump;
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use compio::io::AsyncRead;
+use compio::runtime::ResumeUnwind;
+use futures_util::FutureExt;
+use futures_util::future::Either;
+
+pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
+
+use crate::transport::Socket;
+use crate::{Established, IoArena, Outbox, Protocol, SegmentedBuffer, Step};
+use read_pump::ReadPump;
+use write_pump::WritePump;
+
+/// One connection, generic over its stream and its protocol.
+///
+/// ```no_run
+/// # use monocoque_core::{actor::{Link, SocketActor}, Protocol, Message};
+/// # async fn connect<P: Protocol<Item = Message, Peer = ()>>(protocol: P) -> std::io::Result<()> {
+/// let stream = compio::net::TcpStream::connect("127.0.0.1:5555").await?;
+/// let link = Link::new();
+/// let closed = SocketActor::new(stream, protocol).run(link).await;
+/// println!("connection ended: {closed:?}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SocketActor<S, P> {
+    stream: S,
+    protocol: P,
+    handshake_timeout: Option<Duration>,
+}
+
+/// Who owns a connection: is told that the handshake is done, and says where messages come from and go to.
+pub trait Attach<P: Protocol> {
+    /// Where the write pump takes from.
+    type Outlet: Outlet;
+    /// Where the read pump delivers to.
+    type Inlet: Inlet<P::Item>;
+
+    /// The handshake is done. `None` refuses the peer: the connection is closed.
+    fn attach(self, peer: P::Peer) -> Option<(Self::Outlet, Self::Inlet)>;
+}
+
+/// Where a write pump takes encoded messages from.
+pub trait Outlet: 'static {
+    /// Moves what waits into `batch`, which is empty.
+    ///
+    /// Ready with `false` when nothing is left and nothing will follow.
+    fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool>;
+
+    /// Waits until what is being written is to be given up, and with it the connection. Default: never.
+    fn poll_abort(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
+    /// The connection has ended; `unsent` holds the messages, of those taken, of which the kernel did not take every byte.
+    fn close(&mut self, unsent: Outbox);
+}
+
+/// Where a read pump delivers to.
+pub trait Inlet<T>: 'static {
+    /// Waits until at least one item can be [accepted](Self::accept). `false` when nobody will receive any more.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
+
+    /// Takes an item. It may be held back until [`flush`](Self::flush).
+    fn accept(&mut self, item: T) -> Accepted;
+
+    /// All that was read so far has been decoded, or there is no more room.
+    fn flush(&mut self);
+}
+
+/// What an [`Inlet`] says to an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// There is room for more.
+    More,
+    /// That was the last one for now.
+    Full,
+    /// The item breaks a rule: the connection is to be closed.
+    Violation,
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub enum Closed<E> {
+    /// The peer closed it.
+    ByPeer,
+    /// We closed it, with nothing left to send.
+    ByUs,
+    /// The stream failed.
+    Io(io::Error),
+    /// The peer broke the protocol or stayed silent.
+    Protocol(E),
+    /// The peer sent something that its counterpart cannot take.
+    Violation,
+    /// The handshake did not end in time.
+    HandshakeTimeout,
+    /// The owner refused the peer after the handshake.
+    Refused,
+}
+
+impl<S: Socket, P: Protocol> SocketActor<S, P> {
+    /// An actor for a connected stream.
+    pub fn new(stream: S, protocol: P) -> Self {
+        Self { stream, protocol, handshake_timeout: None }
+    }
+
+    /// Ends the connection if the whole handshake takes longer than `timeout`. Default: no limit.
+    pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Runs the connection to its end.
+    ///
+    /// Dropping the future closes the connection at once and loses what is in flight; ask the [`Outlet`] to end instead.
+    pub async fn run<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
+        let Self { stream, protocol, handshake_timeout } = self;
+        let mut input = Input::new();
+        let handshake = handshake(stream.clone(), protocol, &mut input);
+        let Established { peer, decoder, encoder } = match within(handshake_timeout, &stream, handshake).await {
+            Ok(established) => established,
+            Err(closed) => return closed,
+        };
+        let Some((outlet, inlet)) = owner.attach(peer) else {
+            stream.shutdown(Shutdown::Both);
+            return Closed::Refused;
+        };
+        let shared = Rc::new(Shared::default());
+        let reader = ReadPump::new(stream.clone(), input, decoder, inlet, shared.clone());
+        let reader = compio::runtime::spawn(reader.run());
+        let writer_end = WritePump::new(stream, encoder, outlet, shared).run().await;
+        let reader_end = reader.await.resume_unwind();
+        match (writer_end, reader_end) {
+            // What the reader saw is the cause of what the writer then met.
+            (_, Some(Some(closed))) => closed,
+            (Some(closed), _) => closed,
+            _ => Closed::ByUs,
+        }
+    }
+}
+
+/// Reads and writes in turn until the protocol says that it is established.
+async fn handshake<S: Socket, P: Protocol>(
+    mut stream: S,
+    mut protocol: P,
+    input: &mut Input,
+) -> Result<Established<P>, Closed<P::Error>> {
+    let mut output = Outbox::new();
+    loop {
+        let step = protocol.advance(&mut input.buffer, &mut output, Instant::now());
+        while !output.is_empty() {
+            let write = stream.write(write_pump::Batch(output)).await;
+            output = match write_pump::settle(write) {
+                (Ok(()), output) => output,
+                (Err(error), _) => return Err(step.err().map_or(Closed::Io(error), Closed::Protocol)),
+            };
+        }
+        match step {
+            Ok(Step::Established(established)) => return Ok(established),
+            Ok(Step::NeedInput(next)) => protocol = next,
+            Err(error) => {
+                stream.shutdown(Shutdown::Both);
+                return Err(Closed::Protocol(error));
+            }
+        }
+        match input.read(&mut stream, 1).await {
+            Ok(0) => return Err(Closed::ByPeer),
+            Ok(_) => {}
+            Err(error) => return Err(Closed::Io(error)),
+        }
+    }
+}
+
+/// Bounds `handshake` by one deadline. It is not dropped but ended, by shutting the stream down.
+async fn within<S: Socket, T, E>(
+    timeout: Option<Duration>,
+    stream: &S,
+    handshake: impl Future<Output = Result<T, Closed<E>>>,
+) -> Result<T, Closed<E>> {
+    let Some(timeout) = timeout else { return handshake.await };
+    let handshake = std::pin::pin!(handshake.fuse());
+    let expiry = std::pin::pin!(compio::time::sleep(timeout));
+    match futures_util::future::select(handshake, expiry).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), handshake)) => {
+            stream.shutdown(Shutdown::Both);
+            let _ended = handshake.await;
+            Err(Closed::HandshakeTimeout)
+        }
+    }
+}
+
+/// The reading end of a stream: leased memory in front of the rope that the decoder takes from.
+#[derive(Debug)]
+struct Input {
+    arena: IoArena,
+    buffer: SegmentedBuffer,
+    /// How much the next read asks for: follows what the peer sends.
+    want: usize,
+}
+
+impl Input {
+    fn new() -> Self {
+        Self { arena: IoArena::new(), buffer: SegmentedBuffer::new(), want: READ_MIN }
+    }
+
+    /// Reads once, or as often as it takes to have a large body of `need` bytes in one place.
+    async fn read<S: AsyncRead>(&mut self, stream: &mut S, need: usize) -> io::Result<usize> {
+        if need > self.buffer.len() + READ_MAX {
+            return self.gather(stream, need).await;
+        }
+        let slab = self.arena.lease(READ_MIN, self.want);
+        let asked = slab.capacity();
+        let (result, slab) = retry(stream, slab).await;
+        let n = result?;
+        self.buffer.push(self.arena.freeze(slab));
+        if n == asked {
+            self.want = (self.want * 2).min(READ_MAX);
+        } else if n < self.want / 4 {
+            self.want = (self.want / 2).max(READ_MIN);
+        }
+        Ok(n)
+    }
+
+    /// Reads a large body straight into memory of its own, behind the part of it that has arrived.
+    ///
+    /// How large it is was said by the peer: memory is asked for in proportion to what the peer has sent.
+    async fn gather<S: AsyncRead>(&mut self, stream: &mut S, need: usize) -> io::Result<usize> {
+        let trusted = need.min(GATHER_MIN.max(self.buffer.len() * 2));
+        let mut slab = self.arena.lease(trusted, trusted);
+        slab.fill_front(&mut self.buffer);
+        let mut total = 0;
+        while slab.filled() < slab.capacity() {
+            let (result, back) = retry(stream, slab).await;
+            slab = back;
+            match result {
+                Ok(0) => break,
+                Ok(n) => total += n,
+                Err(error) => return Err(error),
+            }
+        }
+        self.buffer.push(self.arena.freeze(slab));
+        Ok(total)
+    }
+}
+
+/// One read behind what `slab` holds, again if a signal came between.
+async fn retry<S: AsyncRead>(stream: &mut S, mut slab: crate::SlabMut) -> (io::Result<usize>, crate::SlabMut) {
+    use compio::buf::{IntoInner, IoBuf};
+    loop {
+        let filled = slab.filled();
+        let compio::buf::BufResult(result, back) = stream.read(slab.slice(filled..)).await;
+        slab = back.into_inner();
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return (result, slab),
+        }
+    }
+}
+
+/// What the two pumps of a connection say to each other.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The control lane: replies that the decoder has put out.
+    replies: RefCell<Outbox>,
+    /// The write pump, while it waits.
+    writer: RefCell<Option<Waker>>,
+    /// The read pump has ended.
+    read_ended: Cell<bool>,
+    /// When bytes last arrived; `None` while the owner holds the peer back.
+    heard: Cell<Option<Instant>>,
+}
+
+impl Shared {
+    fn wake_writer(&self) {
+        let waker = self.writer.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// The smallest read: what an idle connection has leased.
+const READ_MIN: usize = 8 * 1024;
+/// The largest read of small messages. Larger gave nothing, and costs cache.
+const READ_MAX: usize = 64 * 1024;
+/// How large a body may be on the word of a peer that has sent nothing of it.
+const GATHER_MIN: usize = 512 * 1024;

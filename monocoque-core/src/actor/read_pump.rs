@@ -1,0 +1,107 @@
+//! The receiving half of a connection: lease, read, decode, deliver.
+//!
+//! Waits for one thing at a time: room at the owner, then bytes. A full owner stops the reading, and so the peer.
+
+use std::future::poll_fn;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::{Accepted, Closed, Inlet, Input, Shared};
+use crate::Decode;
+use crate::transport::Socket;
+
+#[derive(Debug)]
+pub(super) struct ReadPump<S, D, I> {
+    stream: S,
+    input: Input,
+    decoder: D,
+    inlet: I,
+    shared: Rc<Shared>,
+}
+
+impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
+    pub(super) fn new(stream: S, input: Input, decoder: D, inlet: I, shared: Rc<Shared>) -> Self {
+        Self { stream, input, decoder, inlet, shared }
+    }
+
+    /// Runs until the stream ends, then shuts it down. `None` if it was the owner who wanted no more.
+    pub(super) async fn run(mut self) -> Option<Closed<D::Error>> {
+        let end = self.pump().await;
+        self.shared.read_ended.set(true);
+        self.stream.shutdown(Shutdown::Both);
+        self.shared.wake_writer();
+        end
+    }
+
+    async fn pump(&mut self) -> Option<Closed<D::Error>> {
+        loop {
+            if !self.wait_for_room().await {
+                return self.discard().await;
+            }
+            match self.decode() {
+                Ok(Accepted::Full) => continue,
+                Ok(Accepted::More) => {}
+                Ok(Accepted::Violation) => return Some(Closed::Violation),
+                Err(error) => return Some(Closed::Protocol(error)),
+            }
+            match self.input.read(&mut self.stream, self.decoder.need()).await {
+                Ok(0) => return Some(Closed::ByPeer),
+                Ok(_) => self.shared.heard.set(Some(Instant::now())),
+                Err(error) => return Some(Closed::Io(error)),
+            }
+        }
+    }
+
+    /// Waits for room at the owner; meanwhile the peer's silence does not count against it.
+    async fn wait_for_room(&mut self) -> bool {
+        let mut waited = false;
+        let room = poll_fn(|cx| {
+            let poll = self.inlet.poll_room(cx);
+            if poll.is_pending() {
+                waited = true;
+                self.shared.heard.set(None);
+            }
+            poll
+        })
+        .await;
+        if waited {
+            self.shared.heard.set(Some(Instant::now()));
+        }
+        room
+    }
+
+    /// Hands over what has arrived, as far as there is room.
+    fn decode(&mut self) -> Result<Accepted, D::Error> {
+        let mut replies = self.shared.replies.borrow_mut();
+        let outcome = loop {
+            match self.decoder.next(&mut self.input.buffer, &mut replies) {
+                Ok(Some(item)) => match self.inlet.accept(item) {
+                    Accepted::More => {}
+                    enough => break Ok(enough),
+                },
+                Ok(None) => break Ok(Accepted::More),
+                Err(error) => break Err(error),
+            }
+        };
+        let replied = !replies.is_empty();
+        drop(replies);
+        self.inlet.flush();
+        if replied {
+            self.shared.wake_writer();
+        }
+        outcome
+    }
+
+    /// Nobody receives any more: reads on to the end of the stream, so that closing it does not reset what the peer
+    /// has yet to read.
+    async fn discard(&mut self) -> Option<Closed<D::Error>> {
+        loop {
+            let _decoded = self.input.buffer.take(self.input.buffer.len());
+            match self.input.read(&mut self.stream, 1).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+}

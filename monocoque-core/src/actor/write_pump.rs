@@ -1,0 +1,227 @@
+//! The sending half of a connection: take a batch, seal it, write it.
+//!
+//! While one write is in flight, messages gather at the owner; the next write takes them all. Also serves the
+//! protocol's deadlines, for both directions.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use compio::buf::{BufResult, IoBuf, IoVectoredBuf};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+
+use super::{Closed, Outlet, Shared};
+use crate::transport::Socket;
+use crate::{Encode, Outbox};
+
+#[derive(Debug)]
+pub(super) struct WritePump<S, E, O> {
+    stream: S,
+    encoder: E,
+    outlet: O,
+    shared: Rc<Shared>,
+    /// Silence counts from here.
+    started: Instant,
+    /// What is being written are replies, not messages of the owner.
+    replying: bool,
+}
+
+/// What the pump found when it looked for work.
+enum Work {
+    Batch,
+    Drained,
+    ReadEnded,
+    Deadline,
+}
+
+impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
+    pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared>) -> Self {
+        let started = Instant::now();
+        shared.heard.set(Some(started));
+        Self { stream, encoder, outlet, shared, started, replying: false }
+    }
+
+    /// Runs until the owner has nothing more to send or the stream ends. `None` if all was sent.
+    pub(super) async fn run(mut self) -> Option<Closed<E::Error>> {
+        let mut batch = Outbox::new();
+        let end = self.pump(&mut batch).await;
+        match &end {
+            None => self.finish().await,
+            Some(_) => self.stream.shutdown(Shutdown::Both),
+        }
+        if self.replying {
+            batch.clear();
+        }
+        batch.rewind();
+        self.outlet.close(batch);
+        end
+    }
+
+    async fn pump(&mut self, batch: &mut Outbox) -> Option<Closed<E::Error>> {
+        loop {
+            match self.work(batch).await {
+                Work::Batch => {
+                    self.encoder.seal(batch);
+                    if let Err(closed) = self.write(batch).await {
+                        return Some(closed);
+                    }
+                }
+                Work::Deadline => {
+                    if let Err(error) = self.on_deadline() {
+                        return Some(Closed::Protocol(error));
+                    }
+                }
+                Work::Drained => return None,
+                Work::ReadEnded => return Some(Closed::ByPeer),
+            }
+        }
+    }
+
+    /// Waits for something to do. Replies go ahead of messages.
+    async fn work(&mut self, batch: &mut Outbox) -> Work {
+        let Self { outlet, shared, encoder, replying, .. } = self;
+        let mut parked = false;
+        let work = poll_fn(|cx| {
+            if shared.read_ended.get() {
+                return Poll::Ready(Work::ReadEnded);
+            }
+            let replies = &mut *shared.replies.borrow_mut();
+            *replying = !replies.is_empty();
+            if *replying {
+                std::mem::swap(replies, batch);
+                return Poll::Ready(Work::Batch);
+            }
+            if !parked {
+                batch.shrink();
+                parked = true;
+            }
+            match outlet.poll_take(cx, batch) {
+                Poll::Ready(true) => Poll::Ready(Work::Batch),
+                Poll::Ready(false) => Poll::Ready(Work::Drained),
+                Poll::Pending => {
+                    shared.writer.replace(Some(cx.waker().clone()));
+                    Poll::Pending
+                }
+            }
+        });
+        let Some(deadline) = encoder.deadline() else { return work.await };
+        let work = std::pin::pin!(work);
+        let expiry = std::pin::pin!(compio::time::sleep_until(deadline));
+        match select(work, expiry).await {
+            Either::Left((work, _)) => work,
+            Either::Right(((), _)) => Work::Deadline,
+        }
+    }
+
+    /// Writes the whole batch, through short writes and interruptions.
+    async fn write(&mut self, batch: &mut Outbox) -> Result<(), Closed<E::Error>> {
+        while !batch.is_empty() {
+            let taken = Batch(std::mem::take(batch));
+            let mut stream = self.stream.clone();
+            let write = async move {
+                if taken.0.is_contiguous() { stream.write(taken).await } else { stream.write_vectored(taken).await }
+            };
+            let (written, given_up) = self.keep_deadlines(write).await;
+            let (result, rest) = settle(written);
+            *batch = rest;
+            match given_up {
+                Some(closed) => return Err(closed),
+                None => result.map_err(Closed::Io)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Awaits a write, which is never dropped, and meanwhile serves the deadlines and the owner's wish to end.
+    ///
+    /// When the peer is given up, the stream is shut down, so that the write returns.
+    async fn keep_deadlines<T>(&mut self, write: impl Future<Output = T>) -> (T, Option<Closed<E::Error>>) {
+        let mut write = std::pin::pin!(write);
+        let given_up = loop {
+            let interruption = {
+                let interruption = std::pin::pin!(self.interruption());
+                match select(write.as_mut(), interruption).await {
+                    Either::Left((written, _)) => return (written, None),
+                    Either::Right((interruption, _)) => interruption,
+                }
+            };
+            match interruption {
+                Work::Deadline => match self.on_deadline() {
+                    Ok(()) => {}
+                    Err(error) => break Closed::Protocol(error),
+                },
+                _ => break Closed::ByUs,
+            }
+        };
+        self.stream.shutdown(Shutdown::Both);
+        (write.await, Some(given_up))
+    }
+
+    /// Waits for a deadline, or for the owner to give the connection up.
+    async fn interruption(&mut self) -> Work {
+        let Self { outlet, encoder, .. } = self;
+        let abort = poll_fn(|cx| outlet.poll_abort(cx)).map(|()| Work::Drained);
+        let Some(deadline) = encoder.deadline() else { return abort.await };
+        let expiry = compio::time::sleep_until(deadline).map(|()| Work::Deadline);
+        select(abort, std::pin::pin!(expiry)).await.factor_first().0
+    }
+
+    fn on_deadline(&mut self) -> Result<(), E::Error> {
+        let now = Instant::now();
+        let heard = self.shared.heard.get().unwrap_or(now);
+        self.encoder.on_deadline(now, heard.max(self.started), &mut self.shared.replies.borrow_mut())
+    }
+
+    /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset.
+    async fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write);
+        let ended = std::pin::pin!(poll_fn(|cx| {
+            if self.shared.read_ended.get() {
+                return Poll::Ready(());
+            }
+            self.shared.writer.replace(Some(cx.waker().clone()));
+            Poll::Pending
+        }));
+        let _either = select(ended, std::pin::pin!(compio::time::sleep(FAREWELL))).await;
+        self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// An outbox on its way through the kernel.
+#[derive(Debug)]
+pub(super) struct Batch(pub(super) Outbox);
+
+impl IoBuf for Batch {
+    fn as_init(&self) -> &[u8] {
+        self.0.chunk()
+    }
+}
+
+impl IoVectoredBuf for Batch {
+    fn iter_slice(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.slices().take(MAX_SLICES)
+    }
+}
+
+/// Takes the batch back from a write that was short, whole, interrupted or failed.
+pub(super) fn settle(BufResult(result, Batch(mut batch)): BufResult<usize, Batch>) -> (io::Result<()>, Outbox) {
+    let result = match result {
+        Ok(0) if !batch.is_empty() => Err(io::ErrorKind::WriteZero.into()),
+        Ok(n) => {
+            batch.consume(n);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        Err(error) => Err(error),
+    };
+    (result, batch)
+}
+
+/// The kernel refuses more slices in one call.
+const MAX_SLICES: usize = 1024;
+/// How long a closing connection waits for the peer to close its side.
+const FAREWELL: Duration = Duration::from_millis(200);

@@ -1,0 +1,718 @@
+//! The memory that reads go into: the only unsafe code of the project.
+//!
+//! Each connection owns an [`IoArena`]. A read leases a [`SlabMut`] from it, which is moved into the kernel and back and
+//! then frozen: what the kernel wrote becomes [`Bytes`], the rest goes back to the arena. Memory is never zeroed, and
+//! used again while it is still in the cache. This file knows nothing of streams, pumps and protocols.
+//!
+//! # Invariants
+//!
+//! - **A** Memory does not move or end while the kernel or a `Bytes` may see it: every view holds a reference to its page.
+//! - **B** At most one mutable view of a region exists, and it is moved, not shared: an arena leases only what lies behind
+//!   all that it has leased of the page before.
+//! - **C** Only what was written becomes visible: a frozen piece covers the filled front of its slab, and no more.
+//! - **D** Nothing is written after it was frozen: a page is started again only when nothing else refers to it.
+//!
+//! # What is kept
+//!
+//! Pages are as large as reads ask for, in powers of two from 4 to 64 KiB, so that an idle connection holds one small page.
+//! Up to four pages that are in use elsewhere are kept, to be used again once they are not. They are let go when it
+//! gets quiet: one by each lease that finds the current page free (one page is enough then), and all
+//! when reads ask for pages of another size. A request beyond 64 KiB has memory of its own; one such piece, of at most
+//! 4 MiB, is kept when the same size is asked for twice in a row, until another size is, or eight ordinary leases follow.
+#![expect(unsafe_code, reason = "memory that the kernel fills while its pages are shared with frozen pieces")]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use compio::buf::{IoBuf, IoBufMut, SetLen};
+
+use crate::SegmentedBuffer;
+
+/// The read memory of one connection: a bump arena of pages that are shared with what was read.
+///
+/// ```
+/// use compio::buf::IoBufMut;
+/// use monocoque_core::IoArena;
+///
+/// let mut arena = IoArena::new();
+/// let mut slab = arena.lease(1, 8 * 1024);
+/// slab.extend_from_slice(b"what the kernel wrote")?;
+/// let bytes = arena.freeze(slab);
+/// assert_eq!(bytes, "what the kernel wrote");
+/// # Ok::<_, compio::buf::ReserveError>(())
+/// ```
+#[derive(Default)]
+pub struct IoArena {
+    /// The page that is leased from, free from `next` on.
+    page: Option<Arc<Page>>,
+    next: usize,
+    /// What `retired` pages are all as large as.
+    size: usize,
+    retired: VecDeque<Arc<Page>>,
+    large: Large,
+}
+
+impl IoArena {
+    /// An arena that holds no memory yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A region of at least `min` bytes (at least one) and at most `want` bytes (at least `min`).
+    ///
+    /// It is the rest of the current page if that has `min` bytes, else the front of another page. More than 64 KiB is
+    /// an allocation of its own of exactly `want` bytes: bound what a peer can make you ask for.
+    pub fn lease(&mut self, min: usize, want: usize) -> SlabMut {
+        let min = min.max(1);
+        let want = want.max(min);
+        if want > PAGE_MAX {
+            return SlabMut { page: self.large.lease(want), start: 0, capacity: want, filled: 0 };
+        }
+        self.large.pass();
+        let page = self.page_with(min, want.next_power_of_two().max(PAGE_MIN));
+        let start = self.next;
+        let capacity = want.min(page.len() - start);
+        self.next = start + capacity;
+        SlabMut { page, start, capacity, filled: 0 }
+    }
+
+    /// Makes the filled part of `slab` visible; the rest is leased again if the slab was the last one leased.
+    pub fn freeze(&mut self, slab: SlabMut) -> Bytes {
+        let SlabMut { page, start, capacity, filled } = slab;
+        let current = self.page.as_ref().is_some_and(|current| Arc::ptr_eq(current, &page));
+        // Invariant B: nothing was leased behind this slab, and the slab itself is gone.
+        if current && start + capacity == self.next {
+            self.next = start + filled;
+        }
+        if filled == 0 {
+            return Bytes::new();
+        }
+        Bytes::from_owner(IoBytes { page, start, len: filled })
+    }
+
+    /// The current page if it has `min` bytes left, else the next one, of `size` bytes.
+    fn page_with(&mut self, min: usize, size: usize) -> Arc<Page> {
+        if size != self.size {
+            self.size = size;
+            self.retired.clear();
+        }
+        let free = self.page.as_mut().is_some_and(Shared::is_free);
+        let usable = match self.page.take() {
+            Some(page) if free => {
+                self.next = 0;
+                self.retired.pop_front();
+                Some(page).filter(|page| page.len() == size)
+            }
+            Some(page) if page.len() - self.next >= min => Some(page),
+            Some(page) => self.exchange(page),
+            None => None,
+        };
+        let page = usable.unwrap_or_else(|| {
+            self.next = 0;
+            Page::new(size)
+        });
+        self.page = Some(page.clone());
+        page
+    }
+
+    /// Retires `page`, which is in use elsewhere, for one that was retired before and is free again.
+    fn exchange(&mut self, page: Arc<Page>) -> Option<Arc<Page>> {
+        let free = self.retired.iter_mut().position(Shared::is_free);
+        let free = free.and_then(|at| self.retired.remove(at));
+        if page.len() == self.size {
+            if self.retired.len() == RETIRED_MAX {
+                self.retired.pop_front();
+            }
+            self.retired.push_back(page);
+        }
+        self.next = 0;
+        free
+    }
+}
+
+impl fmt::Debug for IoArena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoArena")
+            .field("page", &self.page.as_ref().map(|page| page.len()))
+            .field("leased", &self.next)
+            .field("retired", &self.retired.len())
+            .field("large", &self.large.kept.as_ref().map(|page| page.len()))
+            .finish()
+    }
+}
+
+/// Memory for one read: owned, moved into the kernel and back, then [frozen](IoArena::freeze).
+///
+/// A read behind what is filled already takes `slab.slice(slab.filled()..)`. Dropping it gives its memory up with the page.
+pub struct SlabMut {
+    page: Arc<Page>,
+    start: usize,
+    capacity: usize,
+    filled: usize,
+}
+
+impl SlabMut {
+    /// How many bytes it can hold.
+    #[inline]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many bytes it holds.
+    #[inline]
+    pub const fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// How many more bytes it can hold.
+    #[inline]
+    pub const fn remaining(&self) -> usize {
+        self.capacity - self.filled
+    }
+
+    /// Moves bytes that were read before out of `buffer` behind what is filled, as far as there is room, and says how many.
+    ///
+    /// So a large piece whose front has arrived ends up in one place.
+    pub fn fill_front(&mut self, buffer: &mut SegmentedBuffer) -> usize {
+        let before = self.filled;
+        while self.remaining() > 0 && !buffer.is_empty() {
+            let chunk = buffer.chunk();
+            let n = chunk.len().min(self.remaining());
+            let filled = self.filled;
+            self.as_uninit()[filled..filled + n].write_copy_of_slice(&chunk[..n]);
+            self.filled += n;
+            buffer.advance(n);
+        }
+        self.filled - before
+    }
+}
+
+impl IoBuf for SlabMut {
+    fn as_init(&self) -> &[u8] {
+        let data = self.page.at(self.start, self.filled).cast().as_ptr();
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); its first `filled` bytes were written (C);
+        // nobody else has a view of it (B).
+        unsafe { slice::from_raw_parts(data, self.filled) }
+    }
+}
+
+impl IoBufMut for SlabMut {
+    fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
+        let data = self.page.at(self.start, self.capacity).as_ptr();
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); nobody else has a view of it and
+        // `self` is borrowed mutably (B).
+        unsafe { slice::from_raw_parts_mut(data, self.capacity) }
+    }
+}
+
+impl SetLen for SlabMut {
+    // SAFETY: what the caller promises, that `len` bytes were written, is what invariant C asks for.
+    unsafe fn set_len(&mut self, len: usize) {
+        assert!(len <= self.capacity, "a slab of {} bytes was filled with {len}", self.capacity);
+        self.filled = len;
+    }
+}
+
+impl fmt::Debug for SlabMut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlabMut").field("capacity", &self.capacity).field("filled", &self.filled).finish()
+    }
+}
+
+/// What was read, never written again: the owner behind the `Bytes` of [`IoArena::freeze`].
+struct IoBytes {
+    page: Arc<Page>,
+    start: usize,
+    len: usize,
+}
+
+impl AsRef<[u8]> for IoBytes {
+    fn as_ref(&self) -> &[u8] {
+        let data = self.page.at(self.start, self.len).cast().as_ptr();
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); all of it was written before it was
+        // frozen (C) and it is not written again while `self` refers to the page (D).
+        unsafe { slice::from_raw_parts(data, self.len) }
+    }
+}
+
+/// The piece beyond 64 KiB that is kept for a stream of large messages of one size.
+#[derive(Default)]
+struct Large {
+    /// The size that was last asked for; 0 when that is forgotten.
+    size: usize,
+    kept: Option<Arc<Page>>,
+    /// How many ordinary leases followed.
+    passed: u8,
+}
+
+impl Large {
+    fn lease(&mut self, size: usize) -> Arc<Page> {
+        self.passed = 0;
+        if size != self.size {
+            *self = Self { size, ..Self::default() };
+            return Page::new(size);
+        }
+        if let Some(kept) = &mut self.kept {
+            return if kept.is_free() { kept.clone() } else { Page::new(size) };
+        }
+        let page = Page::new(size);
+        self.kept = (size <= LARGE_MAX).then(|| page.clone());
+        page
+    }
+
+    /// Counts an ordinary lease.
+    fn pass(&mut self) {
+        if self.size > 0 {
+            self.passed += 1;
+            if self.passed == LARGE_PASSED {
+                *self = Self::default();
+            }
+        }
+    }
+}
+
+/// Memory that is not initialised, of a fixed size.
+///
+/// It has no content of its own: only the views, [`SlabMut`] and [`IoBytes`], give access to their regions of it.
+struct Page {
+    memory: NonNull<[MaybeUninit<u8>]>,
+}
+
+impl Page {
+    fn new(size: usize) -> Arc<Self> {
+        Arc::new(Self { memory: NonNull::from(Box::leak(Box::new_uninit_slice(size))) })
+    }
+
+    fn len(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Where the region of `len` bytes from `start` on begins.
+    fn at(&self, start: usize, len: usize) -> NonNull<MaybeUninit<u8>> {
+        debug_assert!(start + len <= self.len(), "a region ends within its page");
+        // SAFETY: regions are cut from `0..self.len()` in `IoArena::lease` only, so `start` is within the allocation.
+        unsafe { self.memory.cast().add(start) }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: the memory was a box in `new`, and no view is left, for each holds a reference to the page (A).
+        drop(unsafe { Box::from_raw(self.memory.as_ptr()) });
+    }
+}
+
+// SAFETY: a page owns its memory, which is plain bytes; it may be freed by whoever lets go of it last.
+unsafe impl Send for Page {}
+
+// SAFETY: through a shared page only the views reach its memory: those that write are alone with their region (B), those that
+// read see what is not written any more (C, D).
+unsafe impl Sync for Page {}
+
+trait Shared {
+    /// Whether nothing else refers to it, with all that others did to it done before (D).
+    fn is_free(&mut self) -> bool;
+}
+
+impl Shared for Arc<Page> {
+    fn is_free(&mut self) -> bool {
+        // Not `strong_count`, which orders nothing: reads of another thread could then come after our next write.
+        Self::get_mut(self).is_some()
+    }
+}
+
+/// The smallest page: smaller ones would save nothing beside the rest of a connection.
+const PAGE_MIN: usize = 4 * 1024;
+/// The largest page. Larger reads gave nothing for small messages, and cost cache.
+const PAGE_MAX: usize = 64 * 1024;
+/// How many pages that are in use elsewhere are kept: enough for a receiver that is a few reads behind.
+const RETIRED_MAX: usize = 4;
+/// The largest piece that is kept. Beyond it the copying costs more than the memory does.
+const LARGE_MAX: usize = 4 * 1024 * 1024;
+/// After how many ordinary leases a large piece is let go: between two messages of a stream there are one or two.
+const LARGE_PASSED: u8 = 8;
+
+#[cfg(test)]
+mod tests {
+    use compio::buf::{BufResult, IntoInner};
+    use compio::io::{AsyncRead, AsyncWriteExt};
+    use compio::net::{TcpListener, TcpStream, UnixStream};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KIB: usize = 1024;
+
+    fn fill(slab: &mut SlabMut, bytes: &[u8]) {
+        slab.extend_from_slice(bytes).expect("it fits");
+    }
+
+    /// Leases `want` bytes and freezes a piece of `n` bytes of value `byte`.
+    fn read(arena: &mut IoArena, want: usize, n: usize, byte: u8) -> Bytes {
+        let mut slab = arena.lease(n, want);
+        fill(&mut slab, &vec![byte; n]);
+        arena.freeze(slab)
+    }
+
+    fn end(bytes: &Bytes) -> *const u8 {
+        bytes.as_ptr_range().end
+    }
+
+    #[test]
+    fn a_lease_is_as_large_as_asked() {
+        let mut arena = IoArena::new();
+        assert_eq!(arena.lease(0, 0).capacity(), 1);
+        assert_eq!(arena.lease(10, 5).capacity(), 10);
+        assert_eq!(arena.lease(1, 8 * KIB).capacity(), 8 * KIB);
+        assert_eq!(arena.lease(1, 64 * KIB).capacity(), 64 * KIB);
+        assert_eq!(arena.page.as_ref().expect("a page").len(), 64 * KIB);
+    }
+
+    #[test]
+    fn an_oversize_lease_has_memory_of_its_own() {
+        let mut arena = IoArena::new();
+        let before = read(&mut arena, 4 * KIB, 10, 1);
+        let size = 64 * KIB + 1;
+        let mut slab = arena.lease(1, size);
+        assert_eq!((slab.capacity(), slab.remaining()), (size, size));
+        fill(&mut slab, &vec![2; size]);
+        assert!(slab.extend_from_slice(&[3]).is_err(), "it does not grow");
+        let large = arena.freeze(slab);
+        let after = read(&mut arena, 4 * KIB, 10, 4);
+        assert_eq!(after.as_ptr(), end(&before), "the current page goes on");
+        drop(arena);
+        assert_eq!(large, vec![2; size]);
+        assert_eq!(before, vec![1; 10]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a slab of 4 bytes was filled with 5")]
+    fn a_slab_cannot_be_filled_beyond_its_end() {
+        let mut slab = IoArena::new().lease(4, 4);
+        slab.as_uninit().fill(MaybeUninit::new(0));
+        // SAFETY: that it breaks its promise of `len` is the test; it panics before it has an effect.
+        unsafe { slab.set_len(5) };
+    }
+
+    #[test]
+    fn only_the_filled_part_is_visible_and_the_rest_is_leased_again() {
+        let mut arena = IoArena::new();
+        let mut slab = arena.lease(1, 8 * KIB);
+        fill(&mut slab, b"abc");
+        let first = arena.freeze(slab);
+        assert_eq!(first, "abc");
+        let mut slab = arena.lease(1, 8 * KIB);
+        assert_eq!(slab.capacity(), 8 * KIB - 3, "the rest of the page");
+        fill(&mut slab, b"def");
+        let second = arena.freeze(slab);
+        assert_eq!(second.as_ptr(), end(&first));
+        assert_eq!((first, second), ("abc".into(), "def".into()));
+    }
+
+    #[test]
+    fn a_rest_that_is_too_small_is_left() {
+        let mut arena = IoArena::new();
+        let first = read(&mut arena, 4 * KIB, 4000, 1);
+        let slab = arena.lease(97, 4 * KIB);
+        assert_eq!(slab.capacity(), 4 * KIB, "another page");
+        drop(slab);
+        assert_eq!(first, vec![1; 4000]);
+    }
+
+    #[test]
+    fn an_empty_piece_holds_no_page() {
+        let mut arena = IoArena::new();
+        let slab = arena.lease(1, 4 * KIB);
+        let empty = arena.freeze(slab);
+        assert!(empty.is_empty());
+        assert!(arena.page.as_mut().expect("a page").is_free());
+    }
+
+    #[test]
+    fn a_page_starts_again_only_after_the_last_reference() {
+        let mut arena = IoArena::new();
+        let first = read(&mut arena, 4 * KIB, 100, 1);
+        let start = first.as_ptr();
+        let (slice, clone) = (Bytes::slice(&first, 50..), first.clone());
+        drop(first);
+        drop(clone);
+        let second = read(&mut arena, 4 * KIB, 100, 2);
+        assert_eq!(second.as_ptr(), end(&slice), "a slice still refers to the page");
+        drop(second);
+        assert_eq!(slice, vec![1; 50]);
+        drop(slice);
+        assert_eq!(read(&mut arena, 4 * KIB, 100, 3).as_ptr(), start);
+    }
+
+    #[test]
+    fn a_reference_on_another_thread_counts() {
+        let mut arena = IoArena::new();
+        let first = read(&mut arena, 4 * KIB, 4 * KIB, 1);
+        let start = first.as_ptr();
+        let (end_it, ended) = std::sync::mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            ended.recv().expect("told to end");
+            assert_eq!(first, vec![1; 4 * KIB]);
+        });
+        let second = read(&mut arena, 4 * KIB, 4 * KIB, 2);
+        assert_ne!(second.as_ptr(), start);
+        end_it.send(()).expect("the holder waits");
+        holder.join().expect("the content was kept");
+        let third = read(&mut arena, 4 * KIB, 4 * KIB, 3);
+        assert_eq!(third.as_ptr(), start, "the retired page is used again");
+        assert_eq!(second, vec![2; 4 * KIB]);
+    }
+
+    #[test]
+    fn pages_pass_between_threads_unharmed() {
+        let mut arena = IoArena::new();
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<(u8, Bytes)>(3);
+        let reader = std::thread::spawn(move || {
+            receiver.iter().all(|(byte, bytes)| bytes.iter().all(|found| *found == byte))
+        });
+        for byte in (0..=255).cycle().take(if cfg!(miri) { 50 } else { 5000 }) {
+            let bytes = read(&mut arena, 4 * KIB, 1500, byte);
+            sender.send((byte, bytes)).expect("the reader lives");
+        }
+        drop(sender);
+        assert!(reader.join().expect("no panic"), "a page was written while it was read");
+    }
+
+    #[test]
+    fn a_dropped_slab_and_two_outstanding_ones_do_no_harm() {
+        let mut arena = IoArena::new();
+        let mut first = arena.lease(KIB, KIB);
+        let mut second = arena.lease(KIB, KIB);
+        drop(arena.lease(KIB, KIB));
+        fill(&mut second, b"second");
+        fill(&mut first, b"first");
+        let second = arena.freeze(second);
+        let first = arena.freeze(first);
+        let third = read(&mut arena, KIB, KIB, 3);
+        assert_eq!((first, second), ("first".into(), "second".into()));
+        assert_eq!(third, vec![3; KIB]);
+    }
+
+    #[test]
+    fn slabs_given_back_in_reverse_free_their_rest() {
+        let mut arena = IoArena::new();
+        let mut first = arena.lease(KIB, KIB);
+        let second = arena.lease(KIB, KIB);
+        fill(&mut first, b"first");
+        arena.freeze(second);
+        let first = arena.freeze(first);
+        assert_eq!(read(&mut arena, KIB, 1, 2).as_ptr(), end(&first));
+    }
+
+    #[test]
+    fn a_slab_of_another_arena_moves_nothing_here() {
+        let (mut ours, mut theirs) = (IoArena::new(), IoArena::new());
+        let mine = read(&mut ours, 4 * KIB, 10, 1);
+        let mut foreign = theirs.lease(1, 10);
+        fill(&mut foreign, b"foreign");
+        let foreign = ours.freeze(foreign);
+        assert_eq!(read(&mut ours, 4 * KIB, 10, 2).as_ptr(), end(&mine));
+        drop(theirs);
+        assert_eq!(foreign, "foreign");
+    }
+
+    #[test]
+    fn retention_is_bounded_and_ends_when_it_gets_quiet() {
+        let mut arena = IoArena::new();
+        let mut held: Vec<_> = (0..20).map(|byte| read(&mut arena, 64 * KIB, 64 * KIB, byte)).collect();
+        assert_eq!(arena.retired.len(), RETIRED_MAX);
+        assert!(held.iter().enumerate().all(|(byte, bytes)| *bytes == vec![byte as u8; 64 * KIB]));
+        held.clear();
+        for left in (0..RETIRED_MAX).rev() {
+            drop(read(&mut arena, 64 * KIB, 10, 0));
+            assert_eq!(arena.retired.len(), left, "one is let go by each quiet lease");
+        }
+        drop(read(&mut arena, 8 * KIB, 10, 0));
+        assert_eq!(arena.page.as_ref().expect("a page").len(), 8 * KIB);
+    }
+
+    #[test]
+    fn pages_of_another_size_are_let_go_at_once() {
+        let mut arena = IoArena::new();
+        let held: Vec<_> = (0..5).map(|byte| read(&mut arena, 32 * KIB, 32 * KIB, byte)).collect();
+        assert_eq!(arena.retired.len(), RETIRED_MAX);
+        let small = read(&mut arena, 8 * KIB, 8 * KIB, 9);
+        assert!(arena.retired.is_empty());
+        assert_eq!(held[0], vec![0; 32 * KIB]);
+        drop((held, small));
+    }
+
+    #[test]
+    fn a_retired_page_is_used_again() {
+        let mut arena = IoArena::new();
+        let mut held: VecDeque<_> = (0..3).map(|byte| read(&mut arena, 4 * KIB, 4 * KIB, byte)).collect();
+        let pages: Vec<_> = held.iter().map(|bytes| bytes.as_ptr()).collect();
+        for byte in 3..100 {
+            let oldest = held.pop_front().expect("three are held");
+            assert_eq!(oldest, vec![byte - 3; 4 * KIB]);
+            drop(oldest);
+            held.push_back(read(&mut arena, 4 * KIB, 4 * KIB, byte));
+            assert_eq!(held[2].as_ptr(), pages[usize::from(byte) % 3]);
+        }
+    }
+
+    #[test]
+    fn a_large_piece_is_kept_for_a_stream_of_its_size() {
+        let size = 256 * KIB;
+        let mut arena = IoArena::new();
+        drop(read(&mut arena, size, 10, 0));
+        assert!(arena.large.kept.is_none(), "a lone large message leaves nothing behind");
+        let first = read(&mut arena, size, 10, 1);
+        let second = read(&mut arena, size, 10, 2);
+        assert_ne!(first.as_ptr(), second.as_ptr(), "the kept one is in use");
+        let at = first.as_ptr();
+        assert_eq!(first, vec![1; 10]);
+        drop(first);
+        drop(read(&mut arena, 8 * KIB, 10, 3));
+        let third = read(&mut arena, size, 10, 4);
+        assert_eq!(third.as_ptr(), at);
+        drop(third);
+        drop(read(&mut arena, size + 1, 10, 5));
+        assert!(arena.large.kept.is_none(), "another size");
+    }
+
+    #[test]
+    fn a_large_piece_is_let_go_by_ordinary_leases_or_by_its_size() {
+        let mut arena = IoArena::new();
+        (0..2).for_each(|byte| drop(read(&mut arena, 128 * KIB, 10, byte)));
+        for _ in 0..LARGE_PASSED {
+            assert!(arena.large.kept.is_some());
+            drop(read(&mut arena, 4 * KIB, 10, 0));
+        }
+        assert!(arena.large.kept.is_none());
+        (0..3).for_each(|byte| drop(read(&mut arena, LARGE_MAX + 1, 10, byte)));
+        assert!(arena.large.kept.is_none(), "too large to keep");
+    }
+
+    #[test]
+    fn the_front_is_filled_with_what_was_read_before() {
+        let mut buffer = SegmentedBuffer::new();
+        ["ab", "cd", "ef"].map(|segment| buffer.push(segment.into()));
+        let mut arena = IoArena::new();
+        let mut slab = arena.lease(5, 5);
+        assert_eq!(slab.fill_front(&mut buffer), 5);
+        assert_eq!((slab.as_init(), slab.remaining(), buffer.chunk()), (&b"abcde"[..], 0, &b"f"[..]));
+        assert_eq!(slab.fill_front(&mut buffer), 0);
+        let mut slab = arena.lease(5, 5);
+        assert_eq!(slab.fill_front(&mut buffer), 1);
+        assert_eq!((slab.filled(), slab.fill_front(&mut buffer)), (1, 0));
+    }
+
+    #[test]
+    fn everything_can_be_sent_to_another_thread() {
+        fn send<T: Send + 'static>() {}
+        send::<IoArena>();
+        send::<SlabMut>();
+        send::<IoBytes>();
+        let mut slab = IoArena::new().lease(1, 1);
+        let slab = std::thread::spawn(move || {
+            fill(&mut slab, b"x");
+            slab
+        });
+        assert_eq!(slab.join().expect("filled").as_init(), b"x");
+    }
+
+    /// Reads from `stream` until two messages, sent apart, are in one slab.
+    async fn reads_behind_what_is_filled<S: AsyncRead>(mut stream: S, sender: impl AsyncWriteExt) {
+        let mut sender = sender;
+        sender.write_all("hello ").await.0.expect("sent");
+        let mut arena = IoArena::new();
+        let slab = arena.lease(11, 4 * KIB);
+        let BufResult(result, slab) = stream.read(slab).await;
+        assert_eq!((result.expect("read"), slab.as_init()), (6, &b"hello "[..]));
+        sender.write_all("world").await.0.expect("sent");
+        let filled = slab.filled();
+        let BufResult(result, slab) = stream.read(slab.slice(filled..)).await;
+        assert_eq!(result.expect("read"), 5);
+        let bytes = arena.freeze(slab.into_inner());
+        assert_eq!(bytes, "hello world");
+        drop(arena);
+        assert_eq!(bytes, "hello world");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs sockets")]
+    fn the_kernel_reads_into_a_slab() {
+        let run = async {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            let (ours, theirs) = (UnixStream::from_std(ours), UnixStream::from_std(theirs));
+            reads_behind_what_is_filled(ours.expect("attached"), theirs.expect("attached")).await;
+
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+            let address = listener.local_addr().expect("bound");
+            let (ours, theirs) = futures_util::join!(TcpStream::connect(address), listener.accept());
+            reads_behind_what_is_filled(ours.expect("connected"), theirs.expect("accepted").0).await;
+        };
+        compio::runtime::Runtime::new().expect("a runtime").block_on(run);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Lease(usize, usize),
+        Fill(usize, usize),
+        Freeze(usize),
+        DropSlab(usize),
+        DropBytes(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let size = prop_oneof![0..200_usize, 0..10_000_usize, 0..200_000_usize];
+        prop_oneof![
+            3 => (0..5000_usize, size.clone()).prop_map(|(min, want)| Step::Lease(min, want)),
+            2 => (any::<usize>(), size).prop_map(|(at, n)| Step::Fill(at, n)),
+            3 => any::<usize>().prop_map(Step::Freeze),
+            1 => any::<usize>().prop_map(Step::DropSlab),
+            2 => any::<usize>().prop_map(Step::DropBytes),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 5 } else { 256 }))]
+        /// Every slab and every piece has a value of its own, which no step on another one may change.
+        #[test]
+        fn no_region_is_seen_twice(steps in prop::collection::vec(step(), 1..80)) {
+            let mut arena = IoArena::new();
+            let (mut slabs, mut pieces) = (Vec::<(u8, SlabMut)>::new(), Vec::<(u8, Bytes)>::new());
+            for (n, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Lease(min, want) => {
+                        let slab = arena.lease(min, want);
+                        prop_assert!(slab.capacity() >= min.max(1) && slab.capacity() <= want.max(min).max(1));
+                        slabs.push((n as u8, slab));
+                    }
+                    Step::Fill(at, n) if !slabs.is_empty() => {
+                        let at = at % slabs.len();
+                        let (byte, slab) = &mut slabs[at];
+                        let n = n.min(slab.remaining());
+                        fill(slab, &vec![*byte; n]);
+                    }
+                    Step::Freeze(at) if !slabs.is_empty() => {
+                        let (byte, slab) = slabs.swap_remove(at % slabs.len());
+                        let filled = slab.filled();
+                        pieces.push((byte, arena.freeze(slab)));
+                        prop_assert_eq!(pieces.last().expect("pushed").1.len(), filled);
+                    }
+                    Step::DropSlab(at) if !slabs.is_empty() => drop(slabs.swap_remove(at % slabs.len())),
+                    Step::DropBytes(at) if !pieces.is_empty() => drop(pieces.swap_remove(at % pieces.len())),
+                    _ => {}
+                }
+                for (byte, slab) in &slabs {
+                    prop_assert!(slab.as_init().iter().all(|found| found == byte));
+                }
+                for (byte, bytes) in &pieces {
+                    prop_assert!(bytes.iter().all(|found| found == byte));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! Where to listen and where to connect to: `tcp://host:port` and `ipc://path`.
+//!
+//! Endpoints are parsed strictly, once, when the user names them; behind that nobody looks at strings. Names are not
+//! resolved here and no socket is touched: that is the transports' work.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+
+/// An address to bind or to connect to.
+///
+/// ```
+/// use monocoque_core::Endpoint;
+///
+/// let endpoint: Endpoint = "tcp://[::1]:5555".parse()?;
+/// assert_eq!(endpoint, Endpoint::try_from("tcp://::1:5555")?);
+/// assert_eq!(endpoint.to_string(), "tcp://[::1]:5555");
+/// assert!(Endpoint::try_from("tcp://*:*")?.check_connect().is_err());
+/// # Ok::<_, monocoque_core::EndpointError>(())
+/// ```
+///
+/// | form | bind | connect |
+/// |---|---|---|
+/// | `tcp://192.0.2.1:5555`, `tcp://[2001:db8::1]:5555`, `tcp://[fe80::1%eth0]:5555` | yes | yes |
+/// | `tcp://host.example:5555` | its first address that can be bound | its addresses in turn |
+/// | `tcp://[::]:5555` (all interfaces, IPv4 too) | yes | yes |
+/// | `tcp://*:5555` (all IPv4 interfaces), `tcp://127.0.0.1:*` or `:0` (a port the system chooses) | yes | no |
+/// | `ipc:///run/app.sock` (at most 107 bytes), `ipc://@name` (Linux abstract) | yes | yes |
+/// | `ipc://*` (a socket in a directory of its own) | yes | no |
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// A TCP address.
+    Tcp {
+        /// The interface or the peer.
+        host: Host,
+        /// The port; 0 is one that the system chooses.
+        port: u16,
+    },
+    /// A Unix domain socket.
+    Ipc(IpcAddress),
+}
+
+impl Endpoint {
+    /// Whether it says where to connect to: a host, a port and a name, no wildcard.
+    pub fn check_connect(&self) -> Result<(), EndpointError> {
+        match self {
+            Self::Tcp { host: Host::Any, .. } => Err(EndpointError::ConnectWildcard),
+            Self::Tcp { port: 0, .. } => Err(EndpointError::ConnectPort),
+            Self::Ipc(address) if address.is_wildcard() => Err(EndpointError::ConnectWildcard),
+            Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let (scheme, address) = text.split_once("://").ok_or(EndpointError::NoScheme)?;
+        match scheme {
+            "tcp" => parse_tcp(address),
+            "ipc" => parse_ipc(address).map(Self::Ipc),
+            _ => Err(EndpointError::UnknownScheme(scheme.into())),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Ipc(address) => write!(f, "ipc://{address}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        let host = match address {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => {
+                Host::Zoned(*v6.ip(), HostName(v6.scope_id().to_string().into()))
+            }
+            _ => Host::Ip(address.ip()),
+        };
+        Self::Tcp { host, port: address.port() }
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &str) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl From<&Self> for Endpoint {
+    fn from(endpoint: &Self) -> Self {
+        endpoint.clone()
+    }
+}
+
+/// The host of a [TCP endpoint](Endpoint::Tcp).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// `*`: all IPv4 interfaces, for binding only.
+    Any,
+    /// An address.
+    Ip(IpAddr),
+    /// An IPv6 address within a zone, which is an interface's name or number: `fe80::1%eth0`.
+    Zoned(Ipv6Addr, HostName),
+    /// A name to be resolved.
+    Name(HostName),
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Ip(IpAddr::V4(ip)) => write!(f, "{ip}"),
+            Self::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+            Self::Zoned(ip, zone) => write!(f, "[{ip}%{zone}]"),
+            Self::Name(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// The name of a host or of a zone: letters, digits and `.`, `-`, `_` only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostName(Box<str>);
+
+impl HostName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What follows `ipc://`: a path, an abstract name, or a wildcard.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IpcAddress(Box<str>);
+
+impl IpcAddress {
+    /// Whether it is `*`.
+    pub fn is_wildcard(&self) -> bool {
+        &*self.0 == "*"
+    }
+
+    /// The name behind the `@` of an abstract address: one that is in no file system.
+    pub fn abstract_name(&self) -> Option<&str> {
+        self.0.strip_prefix('@')
+    }
+
+    /// The path of the socket's file.
+    pub fn path(&self) -> Option<&Path> {
+        (!self.is_wildcard() && self.abstract_name().is_none()).then(|| Path::new(&*self.0))
+    }
+}
+
+impl fmt::Display for IpcAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no endpoint, or an endpoint cannot be connected to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// There is no `://`.
+    #[error("an endpoint needs a scheme, as in tcp://127.0.0.1:5555")]
+    NoScheme,
+    /// The scheme is neither `tcp` nor `ipc`.
+    #[error("no transport has the scheme {0:?}; there are tcp and ipc")]
+    UnknownScheme(Box<str>),
+    /// There is no `:port` behind the host.
+    #[error("a tcp endpoint needs a port")]
+    NoPort,
+    /// The port is not a number from 0 to 65535, without sign and leading zeros, nor `*`.
+    #[error("{0:?} is not a port")]
+    BadPort(Box<str>),
+    /// The host is neither an address, nor a name, nor `*`.
+    #[error("{0:?} is not a host")]
+    BadHost(Box<str>),
+    /// `source;destination`: connecting from a given address is not supported.
+    #[error("a source address before the destination is not supported")]
+    SourceAddress,
+    /// Nothing follows `ipc://`, or nothing follows its `@`.
+    #[error("an ipc endpoint needs a path or a name")]
+    NoPath,
+    /// More bytes than a socket's address can hold.
+    #[error("an ipc path of {0} bytes is too long; 107 fit")]
+    PathTooLong(usize),
+    /// A path with a NUL in it.
+    #[error("an ipc path cannot contain NUL")]
+    NulInPath,
+    /// `*` is for binding.
+    #[error("a wildcard can be bound, but not connected to")]
+    ConnectWildcard,
+    /// Port 0 is for binding.
+    #[error("connecting needs a port from 1 to 65535")]
+    ConnectPort,
+}
+
+impl From<Infallible> for EndpointError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<EndpointError> for io::Error {
+    fn from(error: EndpointError) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, error)
+    }
+}
+
+fn parse_tcp(address: &str) -> Result<Endpoint, EndpointError> {
+    if address.contains(';') {
+        return Err(EndpointError::SourceAddress);
+    }
+    // The last colon: an IPv6 address may come without brackets.
+    let (host, port) = address.rsplit_once(':').ok_or(EndpointError::NoPort)?;
+    if port.contains(']') {
+        return Err(EndpointError::NoPort);
+    }
+    let host = parse_host(host).ok_or_else(|| EndpointError::BadHost(host.into()))?;
+    let port = parse_port(port).ok_or_else(|| EndpointError::BadPort(port.into()))?;
+    Ok(Endpoint::Tcp { host, port })
+}
+
+fn parse_host(text: &str) -> Option<Host> {
+    if text == "*" {
+        return Some(Host::Any);
+    }
+    if let Some(inner) = text.strip_prefix('[') {
+        return parse_ipv6(inner.strip_suffix(']')?);
+    }
+    if text.contains(':') {
+        return parse_ipv6(text);
+    }
+    if let Ok(ip) = text.parse() {
+        return Some(Host::Ip(IpAddr::V4(ip)));
+    }
+    is_host_name(text).then(|| Host::Name(HostName(text.into())))
+}
+
+fn parse_ipv6(text: &str) -> Option<Host> {
+    let Some((ip, zone)) = text.split_once('%') else {
+        return Some(Host::Ip(IpAddr::V6(text.parse().ok()?)));
+    };
+    let valid = (1..=ZONE_MAX).contains(&zone.len()) && zone.bytes().all(is_name_byte);
+    valid.then_some(Host::Zoned(ip.parse().ok()?, HostName(zone.into())))
+}
+
+/// A DNS name. One whose last label is a number is a mistyped address: a resolver would read `10.1` as 10.0.0.1.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_name_byte)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    name.len() <= 253 && name.split('.').all(is_label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    if text == "*" {
+        return Some(0);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = digits && (text == "0" || !text.starts_with('0'));
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+fn parse_ipc(address: &str) -> Result<IpcAddress, EndpointError> {
+    match address {
+        "" | "@" => Err(EndpointError::NoPath),
+        _ if address.len() > IPC_MAX => Err(EndpointError::PathTooLong(address.len())),
+        _ if address.contains('\0') => Err(EndpointError::NulInPath),
+        _ => Ok(IpcAddress(address.into())),
+    }
+}
+
+/// What fits in a socket's address, with a NUL at the end of a path or at the front of an abstract name.
+const IPC_MAX: usize = 107;
+/// The longest name of an interface.
+const ZONE_MAX: usize = 15;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Endpoint {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn refused(text: &str) -> EndpointError {
+        match text.parse::<Endpoint>() {
+            Err(error) => error,
+            Ok(endpoint) => panic!("{text} became {endpoint:?}"),
+        }
+    }
+
+    #[test]
+    fn texts_are_written_as_they_are_read() {
+        for text in [
+            "tcp://127.0.0.1:5555",
+            "tcp://[::1]:1",
+            "tcp://[::ffff:192.0.2.1]:80",
+            "tcp://[fe80::1%eth0.100]:65535",
+            "tcp://*:0",
+            "tcp://localhost:5555",
+            "tcp://a_b-c.example.:5555",
+            "tcp://eth0:5555",
+            "ipc:///run/app.sock",
+            "ipc://relative path/ü",
+            "ipc://*",
+            "ipc://@abstract",
+            "ipc://@*",
+            "ipc://a@b",
+        ] {
+            assert_eq!(parse(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn forms_of_one_endpoint_are_equal() {
+        assert_eq!(parse("tcp://::1:5555"), parse("tcp://[0:0::1]:5555"));
+        assert_eq!(parse("tcp://fe80::1%2:5555"), parse("tcp://[fe80::1%2]:5555"));
+        assert_eq!(parse("tcp://*:*"), parse("tcp://*:0"));
+        assert_eq!(parse("tcp://[::]:*").to_string(), "tcp://[::]:0");
+    }
+
+    #[test]
+    fn schemes_are_known() {
+        for text in ["", "tcp", "tcp:127.0.0.1:5555", "/run/app.sock", "tcp:/127.0.0.1:1"] {
+            assert_eq!(refused(text), EndpointError::NoScheme, "{text}");
+        }
+        for scheme in ["udp", "TCP", "", " tcp", "inproc"] {
+            assert_eq!(refused(&format!("{scheme}://a:1")), EndpointError::UnknownScheme(scheme.into()));
+        }
+    }
+
+    #[test]
+    fn ports_are_strict() {
+        for text in ["tcp://", "tcp://127.0.0.1", "tcp://[::1]", "tcp://localhost"] {
+            assert_eq!(refused(text), EndpointError::NoPort, "{text}");
+        }
+        for port in
+            ["", "65536", "+1", "-1", "1x", " 1", "1 ", "080", "00", "0x1", "99999999999999999999", "**", "١"]
+        {
+            assert_eq!(refused(&format!("tcp://127.0.0.1:{port}")), EndpointError::BadPort(port.into()));
+        }
+    }
+
+    #[test]
+    fn hosts_are_strict() {
+        let long = ["a"; 128].join(".");
+        let label = "a".repeat(64);
+        for host in [
+            "",
+            " ",
+            "a b",
+            "256.0.0.1",
+            "1.2.3",
+            "1.2.3.4.",
+            "127.1",
+            "01.2.3.4",
+            "1234",
+            "[127.0.0.1]",
+            "[::1",
+            "::1]",
+            "[]",
+            "[::1]x",
+            ":::1",
+            "::g",
+            "::1%",
+            "::1%a b",
+            "::1%a%b",
+            "::1%0123456789abcdef",
+            "1.2.3.4%eth0",
+            "a..b",
+            ".",
+            ".a",
+            "-a",
+            "a-",
+            "*.a",
+            "**",
+            "a/b",
+            "a@b",
+            "ü",
+            "[*]",
+            "[a]",
+            "a\0",
+            &long,
+            &label,
+        ] {
+            assert_eq!(refused(&format!("tcp://{host}:5555")), EndpointError::BadHost(host.into()));
+        }
+        assert_eq!(refused("tcp://eth0:0;192.0.2.1:5555"), EndpointError::SourceAddress);
+    }
+
+    #[test]
+    fn ipc_addresses_are_strict() {
+        assert_eq!(refused("ipc://"), EndpointError::NoPath);
+        assert_eq!(refused("ipc://@"), EndpointError::NoPath);
+        assert_eq!(refused("ipc://a\0b"), EndpointError::NulInPath);
+        let longest = "a".repeat(107);
+        assert_eq!(parse(&format!("ipc://{longest}")).to_string().len(), 113);
+        assert_eq!(refused(&format!("ipc://{longest}b")), EndpointError::PathTooLong(108));
+    }
+
+    #[test]
+    fn ipc_addresses_are_told_apart() {
+        let Endpoint::Ipc(path) = parse("ipc://./@x") else { panic!("ipc") };
+        assert_eq!((path.path(), path.abstract_name()), (Some(Path::new("./@x")), None));
+        let Endpoint::Ipc(name) = parse("ipc://@x") else { panic!("ipc") };
+        assert_eq!((name.path(), name.abstract_name()), (None, Some("x")));
+        let Endpoint::Ipc(any) = parse("ipc://*") else { panic!("ipc") };
+        assert_eq!((any.path(), any.abstract_name(), any.is_wildcard()), (None, None, true));
+    }
+
+    #[test]
+    fn only_concrete_endpoints_are_connected_to() {
+        for text in ["tcp://localhost:1", "tcp://0.0.0.0:65535", "ipc://@x", "ipc://x"] {
+            assert_eq!(parse(text).check_connect(), Ok(()));
+        }
+        for text in ["tcp://*:1", "tcp://*:*", "ipc://*"] {
+            assert_eq!(parse(text).check_connect(), Err(EndpointError::ConnectWildcard));
+        }
+        assert_eq!(parse("tcp://[::1]:0").check_connect(), Err(EndpointError::ConnectPort));
+    }
+
+    #[test]
+    fn many_types_become_endpoints() {
+        fn take<T: TryInto<Endpoint, Error: Into<EndpointError>>>(
+            endpoint: T,
+        ) -> Result<Endpoint, EndpointError> {
+            endpoint.try_into().map_err(Into::into)
+        }
+        let text = "tcp://127.0.0.1:5555".to_owned();
+        let endpoint = take(&*text).expect("valid");
+        assert_eq!(take(&text).as_ref(), Ok(&endpoint));
+        assert_eq!(take(text).as_ref(), Ok(&endpoint));
+        assert_eq!(take(&endpoint).as_ref(), Ok(&endpoint));
+        assert_eq!(take(SocketAddr::from(([127, 0, 0, 1], 5555))).as_ref(), Ok(&endpoint));
+        assert_eq!(take(endpoint.clone()), Ok(endpoint));
+        assert_eq!(take("x"), Err(EndpointError::NoScheme));
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_survive_a_round_trip(ip: IpAddr, port: u16, scope in prop_oneof![Just(0), any::<u32>()]) {
+            let mut address = SocketAddr::new(ip, port);
+            if let SocketAddr::V6(v6) = &mut address {
+                v6.set_scope_id(scope);
+            }
+            let endpoint = Endpoint::from(address);
+            prop_assert_eq!(parse(&endpoint.to_string()), endpoint);
+        }
+
+        #[test]
+        fn what_is_accepted_survives_a_round_trip(
+            text in "(tcp|ipc)://(\\PC{0,12}|[a-z0-9.:%\\[\\]*@-]{0,20}(:[0-9*]{0,6})?)",
+        ) {
+            if let Ok(endpoint) = text.parse::<Endpoint>() {
+                prop_assert_eq!(parse(&endpoint.to_string()), endpoint);
+            }
+        }
+    }
+}

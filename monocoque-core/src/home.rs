@@ -1,0 +1,220 @@
+//! Where engines run: the compio runtime of the calling thread, or a thread of our own.
+//!
+//! Whatever touches a stream lives on one thread. A [`Home`] is the door to it: a mailbox that takes closures from any
+//! thread and makes their futures into tasks over there. The mailbox is the only task that other threads wake to get
+//! work started, and it ends by itself once nobody holds a `Home` any more.
+
+use std::collections::HashSet;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use compio::driver::{DriverType, ProactorBuilder};
+use compio::runtime::{Runtime, RuntimeBuilder};
+use thiserror::Error;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread with a runtime on which connections live.
+#[derive(Clone, Debug)]
+pub struct Home {
+    jobs: flume::Sender<Job>,
+    driver: Driver,
+}
+
+/// How a [`Home`] talks to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// Through io_uring.
+    IoUring,
+    /// Through readiness and system calls: where io_uring is missing or forbidden.
+    Polling,
+}
+
+/// The runtime of a [`Home`] has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the runtime that the connections lived on has ended")]
+pub struct HomeGone;
+
+/// How an I/O thread of our own is made.
+#[derive(Clone, Debug, Default)]
+pub struct ThreadSettings {
+    /// The name of the thread, as tools show it.
+    pub name: String,
+    /// The processors that the thread may run on; empty for any.
+    pub affinity: HashSet<usize>,
+    /// The driver to insist on; `None` takes io_uring where it is to be had.
+    pub driver: Option<Driver>,
+}
+
+impl Home {
+    /// The compio runtime of the calling thread; `None` outside one.
+    pub fn current() -> Option<Self> {
+        let driver = Runtime::try_with_current(|runtime| Driver::of(runtime)).ok()?;
+        let (jobs, mailbox) = flume::unbounded();
+        compio::runtime::spawn(serve(mailbox)).detach();
+        Some(Self { jobs, driver })
+    }
+
+    /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone.
+    pub fn thread(settings: ThreadSettings) -> io::Result<(Self, thread::JoinHandle<()>)> {
+        let (jobs, mailbox) = flume::unbounded();
+        let (ready, started) = flume::bounded(1);
+        let thread = thread::Builder::new().name(settings.name.clone()).spawn(move || {
+            let runtime = match build(&settings) {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            if ready.send(Ok(Driver::of(&runtime))).is_ok() {
+                runtime.block_on(serve(mailbox));
+            }
+        })?;
+        let driver = started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
+        Ok((Self { jobs, driver }, thread))
+    }
+
+    /// How this home talks to the kernel.
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+
+    /// Makes a future over there and lets it run to its end as a task.
+    pub fn spawn<F>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<(), HomeGone>
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let job = move || compio::runtime::spawn(make()).detach();
+        self.jobs.send(Box::new(job)).map_err(|_| HomeGone)
+    }
+
+    /// Makes a future over there and waits for what it comes to.
+    pub async fn run<F, T>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<T, HomeGone>
+    where
+        F: Future<Output = T> + 'static,
+        T: Send + 'static,
+    {
+        let (done, result) = flume::bounded(1);
+        self.spawn(move || {
+            let future = make();
+            async move {
+                // Nobody waits for the result of a call that was cancelled.
+                let _ = done.send(future.await);
+            }
+        })?;
+        result.into_recv_async().await.map_err(|_| HomeGone)
+    }
+}
+
+/// Makes a future a task of the runtime that this thread is in.
+///
+/// # Panics
+///
+/// Outside a compio runtime.
+pub fn spawn_here(future: impl Future<Output = ()> + 'static) {
+    compio::runtime::spawn(future).detach();
+}
+
+/// Sleeps, on the runtime that this thread is in.
+pub async fn sleep(duration: Duration) {
+    compio::time::sleep(duration).await;
+}
+
+/// Awaits `future` for at most `limit`; then it is dropped. Without a limit, for as long as it takes.
+pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        None => Some(future.await),
+        Some(limit) => compio::time::timeout(limit, future).await.ok(),
+    }
+}
+
+impl Driver {
+    fn of(runtime: &Runtime) -> Self {
+        if runtime.driver_type().is_iouring() { Self::IoUring } else { Self::Polling }
+    }
+}
+
+/// The mailbox task.
+async fn serve(mailbox: flume::Receiver<Job>) {
+    while let Ok(job) = mailbox.recv_async().await {
+        job();
+    }
+}
+
+/// The best runtime that this kernel allows.
+///
+/// A ring is asked for with fewer and fewer flags, each time by name, so that a refusal shows instead of becoming a
+/// silent fallback.
+fn build(settings: &ThreadSettings) -> io::Result<Runtime> {
+    let ladder: [fn(&mut ProactorBuilder); 4] = [
+        |proactor| {
+            proactor.driver_type(DriverType::IoUring).single_issuer(true).defer_taskrun(true).taskrun_flag(true);
+        },
+        |proactor| {
+            proactor.driver_type(DriverType::IoUring).coop_taskrun(true).taskrun_flag(true);
+        },
+        |proactor| {
+            proactor.driver_type(DriverType::IoUring);
+        },
+        |proactor| {
+            proactor.driver_type(DriverType::Poll);
+        },
+    ];
+    let steps = match settings.driver {
+        None => &ladder[..],
+        Some(Driver::IoUring) => &ladder[..3],
+        Some(Driver::Polling) => &ladder[3..],
+    };
+    let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
+    for step in steps {
+        let mut proactor = ProactorBuilder::new();
+        proactor.capacity(RING_ENTRIES);
+        step(&mut proactor);
+        let mut builder = RuntimeBuilder::new();
+        builder.with_proactor(proactor).sync_queue_size(FOREIGN_WAKES).thread_affinity(settings.affinity.clone());
+        match builder.build() {
+            Ok(runtime) => return Ok(runtime),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}
+
+/// Submissions between two turns of the loop: above it the ring is entered early.
+const RING_ENTRIES: u32 = 4096;
+/// Tasks that other threads can wake at the same time without waiting for this one: one a connection, and some.
+const FOREIGN_WAKES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_runs_what_it_is_given_and_ends_when_nobody_leads_to_it() {
+        for driver in [None, Some(Driver::IoUring), Some(Driver::Polling)] {
+            let settings = ThreadSettings { name: "io".into(), driver, ..ThreadSettings::default() };
+            let (home, thread) = Home::thread(settings).expect("a thread");
+            assert_eq!(home.driver(), driver.unwrap_or(Driver::IoUring));
+            let name = futures_util::FutureExt::now_or_never(async {});
+            assert!(name.is_some());
+            let runtime = Runtime::new().expect("a runtime");
+            let there = home.clone();
+            let name = runtime.block_on(async move { there.run(async || thread::current().name().map(String::from)).await });
+            assert_eq!(name, Ok(Some("io".into())));
+            drop(home);
+            thread.join().expect("no panic");
+        }
+    }
+
+    #[test]
+    fn outside_a_runtime_there_is_no_current_home() {
+        assert!(Home::current().is_none());
+    }
+
+    #[test]
+    fn a_home_notices_that_its_runtime_has_ended() {
+        let runtime = Runtime::new().expect("a runtime");
+        let home = runtime.block_on(async { Home::current() }).expect("inside a runtime");
+        drop(runtime);
+        assert_eq!(home.spawn(async || {}), Err(HomeGone));
+    }
+}

@@ -1,0 +1,330 @@
+//! The prefix table against a scan of all topics, and the hub against a list of all subscriptions.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::{PeerEvent, PeerKey, PeerTable};
+
+#[test]
+fn topics_that_part_from_the_subject_are_walked_past() {
+    let mut index = SubscriptionIndex::new();
+    for topic in [&b""[..], b"a", b"a\0", b"aa\0", b"aaa", b"aaa\0", b"aaaa", b"b", b"\xff\xff"] {
+        index.insert(Bytes::from_static(topic), ());
+    }
+    let found: Vec<_> = index.matches(b"aaaa").map(|(topic, ())| topic.to_vec()).collect();
+    assert_eq!(found, [&b"aaaa"[..], b"aaa", b"a", b""]);
+    assert_eq!(index.matches(b"\xff").count(), 1);
+    index.remove(b"");
+    assert!(index.get_key_value_mut(b"a").is_some() && index.get_key_value_mut(b"aa").is_none());
+    assert!(!index.any_match(b"\xff") && !index.any_match(b"") && index.any_match(b"\xff\xff\0"));
+}
+
+#[test]
+fn a_hundred_thousand_topics_are_found_one_by_one() {
+    let mut hub = PubSubHub::default();
+    let keys = up(&mut hub, 2);
+    let topic = |n: u32| format!("instrument.{n:06}.");
+    for n in 0..100_000 {
+        assert_eq!(hub.subscribe(keys[n as usize % 2], topic(n)), Subscribed::First);
+    }
+    let mut to = Vec::new();
+    for n in 0..100_000 {
+        hub.matches(format!("{}price", topic(n)).as_bytes(), &mut to);
+        assert_eq!(to, [keys[n as usize % 2]]);
+    }
+    hub.matches(b"instrument.", &mut to);
+    assert!(to.is_empty());
+    assert_eq!(hub.on_event(PeerEvent::Down { key: keys[0] }).len(), 50_000);
+    assert_eq!((hub.subscription_count(), hub.topic_count()), (50_000, 50_000));
+    assert_eq!(hub.on_event(PeerEvent::Down { key: keys[1] }).len(), 50_000);
+    assert_eq!((hub.subscription_count(), hub.topic_count()), (0, 0));
+}
+
+#[test]
+fn a_topic_of_16_mib_comes_and_goes() {
+    let mut hub = PubSubHub::default();
+    let key = up(&mut hub, 1)[0];
+    let topic = Bytes::from(vec![7; 16 << 20]);
+    let subject = [&topic[..], b"tail"].concat();
+    let mut to = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(hub.subscribe(key, &topic), Subscribed::First);
+        assert_eq!(hub.subscribe(key, &topic[1..]), Subscribed::First);
+        hub.matches(&subject, &mut to);
+        assert_eq!(to, [key]);
+        hub.matches(&topic[2..], &mut to);
+        assert!(to.is_empty());
+        assert_eq!(hub.cancel(key, &topic), Cancelled::Last);
+        assert_eq!(hub.cancel(key, &topic), Cancelled::Unknown);
+        assert_eq!(hub.cancel(key, &topic[1..]), Cancelled::Last);
+    }
+    hub.subscribe(key, &topic);
+    drop(hub);
+}
+
+#[test]
+fn each_peer_is_named_once_and_duplicates_collapse() {
+    let mut hub = PubSubHub::default();
+    let keys = up(&mut hub, 32);
+    for key in &keys {
+        hub.subscribe(*key, "");
+        hub.subscribe(*key, "a");
+        assert_eq!(hub.subscribe(*key, "a"), Subscribed::Already);
+    }
+    hub.subscribe(keys[5], "ab");
+    assert_eq!((hub.subscription_count(), hub.topic_count()), (65, 3));
+    let mut to = vec![keys[0]; 9];
+    for subject in ["abc", "abc", "b"] {
+        hub.matches(subject.as_bytes(), &mut to);
+        to.sort();
+        assert_eq!(to, keys);
+    }
+    assert_eq!(hub.cancel(keys[5], b"ab"), Cancelled::Last);
+    assert_eq!(hub.cancel(keys[5], b"a"), Cancelled::Left);
+    assert_eq!(hub.cancel(keys[5], b"never"), Cancelled::Unknown);
+}
+
+#[test]
+fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
+    let mut hub = PubSubHub::default();
+    let (old, new, other) = (PeerKey::new(0, 1), PeerKey::new(0, 3), PeerKey::new(1, 2));
+    let mut to = Vec::new();
+    assert_eq!(hub.subscribe(old, "early"), Subscribed::NoPeer);
+    hub.on_event(PeerEvent::Up { key: old, id: () });
+    hub.on_event(PeerEvent::Up { key: other, id: () });
+    for topic in ["both", "mine", "again"] {
+        hub.subscribe(old, topic);
+    }
+    hub.subscribe(other, "both");
+
+    // The place is used again before the hub has heard of the end.
+    assert_eq!(hub.on_event(PeerEvent::Up { key: new, id: () }), ["again", "mine"]);
+    hub.subscribe(new, "new");
+    assert_eq!(hub.subscribe(old, "late"), Subscribed::NoPeer);
+    assert_eq!(hub.cancel(old, b"new"), Cancelled::Unknown);
+    assert!(hub.on_event(PeerEvent::Down { key: old }).is_empty());
+    assert!(hub.on_event(PeerEvent::Up { key: old, id: () }).is_empty());
+    assert_eq!((hub.subscription_count(), hub.topic_count()), (2, 2));
+    hub.matches(b"new", &mut to);
+    assert_eq!(to, [new]);
+    hub.matches(b"mine", &mut to);
+    assert!(to.is_empty());
+
+    assert_eq!(hub.on_event(PeerEvent::Down { key: new }), ["new"]);
+    assert_eq!(hub.on_event(PeerEvent::Down { key: other }), ["both"]);
+    hub.on_event(PeerEvent::Up { key: other, id: () });
+    assert_eq!(hub.subscribe(other, "late"), Subscribed::NoPeer, "also when the hub has become empty");
+}
+
+#[test]
+fn a_peer_has_its_limits() {
+    let mut hub = PubSubHub::new(SubscriptionLimits { topics: 2, bytes: 6 });
+    let keys = up(&mut hub, 2);
+    assert_eq!(hub.subscribe(keys[0], "1234567"), Subscribed::Refused(SubscriptionLimit::Bytes));
+    assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::First);
+    assert_eq!(hub.subscribe(keys[0], "1"), Subscribed::Refused(SubscriptionLimit::Bytes));
+    assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::Already);
+    assert_eq!(hub.subscribe(keys[0], ""), Subscribed::First);
+    assert_eq!(hub.subscribe(keys[0], "1"), Subscribed::Refused(SubscriptionLimit::Topics));
+    assert_eq!(hub.subscribe(keys[1], "123456"), Subscribed::Joined);
+    hub.cancel(keys[0], b"123456");
+    assert_eq!(hub.subscribe(keys[0], "654321"), Subscribed::First);
+    assert_eq!((hub.subscription_count(), hub.topic_count()), (3, 3));
+}
+
+#[test]
+fn a_topic_does_not_keep_the_memory_it_came_in() {
+    let mut hub = PubSubHub::default();
+    let key = up(&mut hub, 1)[0];
+    let page = Bytes::from(vec![b'x'; 65536]);
+    hub.subscribe(key, page.slice(..3));
+    assert!(page.is_unique());
+}
+
+/// What the hub is meant to do, by looking through lists.
+#[derive(Debug, Default)]
+struct Naive {
+    live: Vec<PeerKey>,
+    ended: Vec<PeerKey>,
+    subscriptions: Vec<(PeerKey, Vec<u8>)>,
+}
+
+impl Naive {
+    fn is_late(&self, key: PeerKey) -> bool {
+        let same_place = |other: &&PeerKey| other.slot() == key.slot();
+        self.ended.iter().filter(same_place).any(|other| other.epoch() >= key.epoch())
+            || self.live.iter().filter(same_place).any(|other| other.epoch() > key.epoch())
+    }
+
+    fn up(&mut self, key: PeerKey) -> Vec<Vec<u8>> {
+        if self.is_late(key) || self.live.contains(&key) {
+            return Vec::new();
+        }
+        let before = self.live.iter().copied().find(|other| other.slot() == key.slot());
+        let gone = before.map_or_else(Vec::new, |before| self.down(before));
+        self.live.push(key);
+        gone
+    }
+
+    fn down(&mut self, key: PeerKey) -> Vec<Vec<u8>> {
+        self.live.retain(|other| *other != key);
+        self.ended.push(key);
+        let (gone, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.subscriptions).into_iter().partition(|(other, _)| *other == key);
+        self.subscriptions = left;
+        let mut gone: Vec<_> = gone.into_iter().map(|(_, topic)| topic).collect();
+        gone.retain(|topic| self.wanted(topic) == 0);
+        gone.sort();
+        gone
+    }
+
+    fn wanted(&self, topic: &[u8]) -> usize {
+        self.subscriptions.iter().filter(|(_, other)| other == topic).count()
+    }
+
+    fn subscribe(&mut self, key: PeerKey, topic: &[u8], limits: SubscriptionLimits) -> Subscribed {
+        let mine: Vec<_> = self.subscriptions.iter().filter(|(other, _)| *other == key).collect();
+        if !self.live.contains(&key) {
+            Subscribed::NoPeer
+        } else if mine.iter().any(|(_, other)| other == topic) {
+            Subscribed::Already
+        } else if mine.len() == limits.topics {
+            Subscribed::Refused(SubscriptionLimit::Topics)
+        } else if mine.iter().map(|(_, other)| other.len()).sum::<usize>() + topic.len() > limits.bytes {
+            Subscribed::Refused(SubscriptionLimit::Bytes)
+        } else {
+            let first = self.wanted(topic) == 0;
+            self.subscriptions.push((key, topic.to_vec()));
+            if first { Subscribed::First } else { Subscribed::Joined }
+        }
+    }
+
+    fn cancel(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
+        let before = self.subscriptions.len();
+        self.subscriptions.retain(|(other, wanted)| *other != key || wanted != topic);
+        match self.subscriptions.len() < before {
+            true if self.wanted(topic) == 0 => Cancelled::Last,
+            true => Cancelled::Left,
+            false => Cancelled::Unknown,
+        }
+    }
+
+    fn matches(&self, subject: &[u8]) -> Vec<PeerKey> {
+        let wanting = self.subscriptions.iter().filter(|(_, topic)| subject.starts_with(topic));
+        let mut keys: Vec<_> = wanting.map(|(key, _)| *key).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Open,
+    Up(usize),
+    /// The hub hears of the end, or does not.
+    End(usize, bool),
+    Subscribe(usize, Vec<u8>),
+    Cancel(usize, Vec<u8>),
+    Match(Vec<u8>),
+}
+
+fn topic() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![vec(select(b"ab".as_slice()), 0..=6), vec(select(b"a\x00\xff".as_slice()), 0..=6)]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let at = 0..64usize;
+    let op = prop_oneof![
+        2 => Just(Op::Open),
+        1 => at.clone().prop_map(Op::Up),
+        2 => (at.clone(), any::<bool>()).prop_map(|(at, told)| Op::End(at, told)),
+        8 => (at.clone(), topic()).prop_map(|(at, topic)| Op::Subscribe(at, topic)),
+        3 => (at, topic()).prop_map(|(at, topic)| Op::Cancel(at, topic)),
+        6 => topic().prop_map(Op::Match),
+    ];
+    vec(op, 0..160)
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_what_a_scan_finds(topics in vec(topic(), 0..60), subjects in vec(topic(), 1..30)) {
+        let mut index = SubscriptionIndex::new();
+        let mut kept: Vec<&Vec<u8>> = Vec::new();
+        for (n, topic) in topics.iter().enumerate() {
+            if n % 5 == 4 {
+                prop_assert_eq!(index.remove(topic).is_some(), kept.contains(&topic));
+                kept.retain(|other| *other != topic);
+            } else {
+                let known = kept.contains(&topic);
+                match n % 2 {
+                    0 => prop_assert_eq!(index.insert(topic.clone(), n).is_some(), known),
+                    _ => prop_assert_eq!(*index.get_or_insert_with(topic.clone(), || n) != n, known),
+                }
+                if !known {
+                    kept.push(topic);
+                }
+            }
+        }
+        prop_assert_eq!(index.len(), kept.len());
+        for subject in &subjects {
+            let mut expected: Vec<_> = kept.iter().filter(|topic| subject.starts_with(topic)).collect();
+            expected.sort_by_key(|topic| std::cmp::Reverse(topic.len()));
+            let found: Vec<_> = index.matches(subject).map(|(topic, _)| topic).collect();
+            prop_assert_eq!(&found, &expected);
+            prop_assert_eq!(index.any_match(subject), !expected.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_hub_behaves_like_the_lists(ops in ops()) {
+        let limits = SubscriptionLimits { topics: 6, bytes: 20 };
+        let mut table = PeerTable::new();
+        let mut keys = std::vec![table.insert(())];
+        let mut hub = PubSubHub::new(limits);
+        let mut naive = Naive::default();
+        let mut to = Vec::new();
+        for op in ops {
+            let pick = |at: usize| keys[at % keys.len()];
+            match op {
+                Op::Open => {
+                    let key = table.insert(());
+                    keys.push(key);
+                    prop_assert_eq!(hub.on_event(PeerEvent::Up { key, id: () }), naive.up(key));
+                }
+                Op::Up(at) => {
+                    prop_assert_eq!(hub.on_event(PeerEvent::Up { key: pick(at), id: () }), naive.up(pick(at)));
+                }
+                Op::End(at, told) => {
+                    let key = pick(at);
+                    table.remove(key);
+                    if told {
+                        prop_assert_eq!(hub.on_event(PeerEvent::Down { key }), naive.down(key));
+                    }
+                }
+                Op::Subscribe(at, topic) => {
+                    let expected = naive.subscribe(pick(at), &topic, limits);
+                    prop_assert_eq!(hub.subscribe(pick(at), &topic), expected);
+                }
+                Op::Cancel(at, topic) => {
+                    prop_assert_eq!(hub.cancel(pick(at), &topic), naive.cancel(pick(at), &topic));
+                }
+                Op::Match(subject) => {
+                    hub.matches(&subject, &mut to);
+                    to.sort();
+                    prop_assert_eq!(&to, &naive.matches(&subject));
+                }
+            }
+            prop_assert_eq!(hub.subscription_count(), naive.subscriptions.len());
+        }
+    }
+}
+
+fn up(hub: &mut PubSubHub, peers: u32) -> Vec<PeerKey> {
+    let keys: Vec<_> = (0..peers).map(|n| PeerKey::new(n, 1 + u64::from(n))).collect();
+    keys.iter().for_each(|key| drop(hub.on_event(PeerEvent::Up { key: *key, id: () })));
+    keys
+}

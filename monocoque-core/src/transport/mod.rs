@@ -1,0 +1,314 @@
+//! Streams between processes: what the actor needs of one, and the transports that make them.
+//!
+//! A transport is a file here with a `connect` and a `Listener`; the enums [`Stream`] and [`Listener`] name them all, and
+//! whoever gets one matches once and is generic from there on: nothing on the path of a message is dispatched at run time.
+//! No transport knows a protocol. All of it runs on a compio runtime, with either driver.
+
+mod ipc;
+mod tcp;
+
+use std::fmt::Debug;
+use std::io;
+use std::net::Shutdown;
+use std::time::Duration;
+
+use compio::io::{AsyncRead, AsyncWrite};
+use compio::net::{TcpStream, UnixStream};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::Endpoint;
+
+/// A connected stream of bytes that an actor can run on.
+///
+/// To run an actor on a stream of your own, implement this and what it asks for:
+///
+/// - A clone is the same stream: one clone reads while another one writes, both in operations that may take for ever.
+/// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be short.
+/// - [`shutdown`](Self::shutdown) makes operations in flight return, for pumps are never cancelled: after `Read` or
+///   `Both` a read returns 0 or an error, after `Write` or `Both` a write returns an error.
+pub trait Socket: AsyncRead + AsyncWrite + Clone + Debug + 'static {
+    /// Ends one or both directions, at once and without waiting. Ending what has ended already does nothing.
+    fn shutdown(&self, how: Shutdown);
+
+    /// Names the other end, for people to read: `tcp://127.0.0.1:40000`.
+    fn peer_label(&self) -> String;
+}
+
+impl Socket for TcpStream {
+    fn shutdown(&self, how: Shutdown) {
+        // The only failure is that it is not connected any more.
+        let _ended = SockRef::from(self).shutdown(how);
+    }
+
+    fn peer_label(&self) -> String {
+        tcp::label(self.peer_addr())
+    }
+}
+
+impl Socket for UnixStream {
+    fn shutdown(&self, how: Shutdown) {
+        // As above.
+        let _ended = SockRef::from(self).shutdown(how);
+    }
+
+    fn peer_label(&self) -> String {
+        ipc::label(self)
+    }
+}
+
+/// A connected stream of one of the transports.
+#[derive(Clone, Debug)]
+pub enum Stream {
+    /// Over TCP, with `TCP_NODELAY` set.
+    Tcp(TcpStream),
+    /// Over a Unix domain socket.
+    Ipc(UnixStream),
+}
+
+impl Stream {
+    /// Connects to `endpoint`, once.
+    ///
+    /// A name is resolved anew, off this thread, and its addresses are tried in turn. There is no timeout but the
+    /// system's. Dropping the future gives the attempt up and closes its socket.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the endpoint is a wildcard, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
+    /// also if a TCP connection met itself; else what the system says of the last address that was tried.
+    pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
+        endpoint.check_connect()?;
+        match endpoint {
+            Endpoint::Tcp { host, port } => tcp::connect(host, *port, options).await.map(Self::Tcp),
+            Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
+        }
+    }
+}
+
+/// A bound endpoint that accepts streams. It stops listening when it is dropped.
+#[derive(Debug)]
+pub struct Listener(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(tcp::Listener),
+    Ipc(ipc::Listener),
+}
+
+impl Listener {
+    /// Listens on `endpoint`, and says which endpoint that is once wildcards and names are resolved.
+    ///
+    /// The file of an ipc endpoint that nobody listens on any more is replaced. Our own is removed when the listener ends.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` if somebody listens there; `AlreadyExists` if the path is not a socket; else what the system says.
+    pub async fn bind(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
+        match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let (listener, endpoint) = tcp::Listener::bind(host, *port, options).await?;
+                Ok((Self(Kind::Tcp(listener)), endpoint))
+            }
+            Endpoint::Ipc(address) => {
+                let listener = ipc::Listener::bind(address, options).await?;
+                let endpoint = listener.endpoint().clone();
+                Ok((Self(Kind::Ipc(listener)), endpoint))
+            }
+        }
+    }
+
+    /// The next stream, and a [label](Socket::peer_label) for its other end.
+    ///
+    /// Dropping the future may close a stream that was accepted in that moment.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. The listener stays usable: wait a little (the process may be out of descriptors) and try again.
+    pub async fn accept(&self) -> io::Result<(Stream, String)> {
+        match &self.0 {
+            Kind::Tcp(listener) => {
+                listener.accept().await.map(|(stream, label)| (Stream::Tcp(stream), label))
+            }
+            Kind::Ipc(listener) => {
+                listener.accept().await.map(|(stream, label)| (Stream::Ipc(stream), label))
+            }
+        }
+    }
+
+    /// Stops listening, and returns when the endpoint can be bound again.
+    ///
+    /// Dropping the listener stops as well, but a dropped `accept` may hold it open until the runtime has come round.
+    pub async fn close(self) -> io::Result<()> {
+        match self.0 {
+            Kind::Tcp(listener) => listener.close().await,
+            Kind::Ipc(listener) => listener.close().await,
+        }
+    }
+}
+
+/// Options of the operating system's sockets. `TCP_NODELAY` is not one: it is always set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// How many connections may wait to be accepted. Default: 100.
+    pub backlog: u32,
+    /// `SO_SNDBUF` in bytes. Default: the system's.
+    pub send_buffer: Option<usize>,
+    /// `SO_RCVBUF` in bytes. Default: the system's.
+    pub recv_buffer: Option<usize>,
+    /// Probe a TCP peer that has been silent for so long. Default: never.
+    pub keepalive: Option<Duration>,
+}
+
+impl SocketOptions {
+    fn backlog(&self) -> i32 {
+        i32::try_from(self.backlog).unwrap_or(i32::MAX)
+    }
+
+    /// Sets the buffers. For TCP this comes before connecting and listening, because the window is negotiated then.
+    fn set_buffers(&self, socket: SockRef<'_>) -> io::Result<()> {
+        self.send_buffer.map_or(Ok(()), |size| socket.set_send_buffer_size(size))?;
+        self.recv_buffer.map_or(Ok(()), |size| socket.set_recv_buffer_size(size))
+    }
+
+    fn set_tcp(&self, socket: SockRef<'_>) -> io::Result<()> {
+        socket.set_tcp_nodelay(true)?;
+        self.keepalive.map_or(Ok(()), |idle| socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)))
+    }
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self { backlog: 100, send_buffer: None, recv_buffer: None, keepalive: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use compio::BufResult;
+    use compio::driver::{DriverType, ProactorBuilder};
+    use compio::io::{AsyncReadExt, AsyncWriteExt};
+    use compio::runtime::{Runtime, RuntimeBuilder};
+    use futures_util::{join, try_join};
+
+    use super::*;
+
+    /// Runs `body` on the driver that the system offers and on the fallback, each to its end within ten seconds.
+    pub(super) fn on_both_drivers(body: impl AsyncFn()) {
+        let mut polling = ProactorBuilder::new();
+        polling.driver_type(DriverType::Poll);
+        let polling = RuntimeBuilder::new().with_proactor(polling).build().expect("a polling runtime");
+        assert!(polling.driver_type().is_polling());
+        for runtime in [Runtime::new().expect("a runtime"), polling] {
+            let bounded =
+                runtime.block_on(async { compio::time::timeout(Duration::from_secs(10), body()).await });
+            bounded.expect("it ends in time");
+        }
+    }
+
+    pub(super) fn endpoint(text: &str) -> Endpoint {
+        text.parse().expect("an endpoint")
+    }
+
+    pub(super) async fn bind(text: &str) -> io::Result<(Listener, Endpoint)> {
+        Listener::bind(&endpoint(text), &SocketOptions::default()).await
+    }
+
+    pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
+        Stream::connect(endpoint, &SocketOptions::default()).await
+    }
+
+    /// Connects to `listener` at `endpoint`: the connecting end, the accepted one and its label.
+    pub(super) async fn pair(listener: &Listener, endpoint: &Endpoint) -> (Stream, Stream, String) {
+        match try_join!(connect(endpoint), listener.accept()) {
+            Ok((ours, (theirs, label))) => (ours, theirs, label),
+            Err(error) => panic!("{endpoint}: {error}"),
+        }
+    }
+
+    /// Both directions carry bytes, and a shut down direction ends.
+    async fn talk<A: Socket, B: Socket>(mut a: A, mut b: B) {
+        a.write_all("ping").await.0.expect("sent");
+        assert_eq!(b.read_exact(Vec::with_capacity(4)).await.1, b"ping");
+        let waiting = a.clone();
+        let (BufResult(end, ()), ()) = join!(
+            async {
+                let mut waiting = waiting;
+                let BufResult(result, _) = waiting.read(Vec::with_capacity(1)).await;
+                BufResult(result, ())
+            },
+            async { a.shutdown(Shutdown::Both) }
+        );
+        assert_eq!(end.unwrap_or(0), 0, "the read in flight has returned");
+        assert_eq!(b.read(Vec::with_capacity(1)).await.0.expect("the end"), 0);
+        a.shutdown(Shutdown::Both);
+        b.shutdown(Shutdown::Write);
+        assert!(b.write("x").await.0.is_err());
+    }
+
+    async fn talk_over(text: &str) {
+        let (listener, endpoint) = bind(text).await.expect("bound");
+        match pair(&listener, &endpoint).await {
+            (Stream::Tcp(a), Stream::Tcp(b), label) => {
+                assert_eq!(a.peer_label(), endpoint.to_string());
+                assert_eq!(b.peer_label(), label);
+                talk(a, b).await;
+            }
+            (Stream::Ipc(a), Stream::Ipc(b), label) => {
+                assert_eq!(a.peer_label(), endpoint.to_string());
+                assert_eq!(label, endpoint.to_string());
+                assert_eq!(b.peer_label(), label);
+                talk(a, b).await;
+            }
+            mixed => panic!("two transports: {mixed:?}"),
+        }
+    }
+
+    #[test]
+    fn streams_carry_bytes_and_end() {
+        on_both_drivers(async || {
+            for text in ["tcp://127.0.0.1:*", "tcp://[::1]:0", "ipc://*", "ipc://@monocoque-transport-talk"] {
+                talk_over(text).await;
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_connects_to_a_wildcard() {
+        on_both_drivers(async || {
+            for text in ["tcp://*:1", "tcp://127.0.0.1:0", "ipc://*"] {
+                let error = connect(&endpoint(text)).await.expect_err("refused");
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            }
+        });
+    }
+
+    #[test]
+    fn buffer_sizes_are_set() {
+        on_both_drivers(async || {
+            let options = SocketOptions {
+                send_buffer: Some(20_000),
+                recv_buffer: Some(30_000),
+                ..SocketOptions::default()
+            };
+            for text in ["tcp://127.0.0.1:*", "ipc://*"] {
+                let (listener, endpoint) = Listener::bind(&endpoint(text), &options).await.expect("bound");
+                let streams = try_join!(Stream::connect(&endpoint, &options), listener.accept());
+                let (ours, (theirs, _)) = streams.expect("connected");
+                for stream in [ours, theirs] {
+                    let socket = match &stream {
+                        Stream::Tcp(stream) => SockRef::from(stream),
+                        Stream::Ipc(stream) => SockRef::from(stream),
+                    };
+                    // Linux doubles what is asked for, to make room for its own records.
+                    assert!(
+                        (20_000..=40_000).contains(&socket.send_buffer_size().expect("a size")),
+                        "{text}"
+                    );
+                    assert!(
+                        (30_000..=60_000).contains(&socket.recv_buffer_size().expect("a size")),
+                        "{text}"
+                    );
+                }
+            }
+        });
+    }
+}

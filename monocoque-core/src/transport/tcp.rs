@@ -1,0 +1,301 @@
+//! TCP: names to addresses, addresses to sockets.
+//!
+//! Sockets are made by `socket2`, so that options are set before connecting and listening; compio connects and accepts.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use compio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrsAsync};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::SocketOptions;
+use crate::Endpoint;
+use crate::endpoint::Host;
+
+/// Connects to the first address of `host` that can be connected to.
+pub(super) async fn connect(host: &Host, port: u16, options: &SocketOptions) -> io::Result<TcpStream> {
+    let mut failure = None;
+    for address in resolve(host, port).await? {
+        match connect_to(address, options).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.unwrap_or_else(no_address))
+}
+
+async fn connect_to(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+    let socket = socket(address, options)?;
+    let stream = TcpSocket::from_std_stream(socket.into())?.connect(address).await?;
+    refuse_self(&stream)?;
+    Ok(stream)
+}
+
+/// Refuses a stream whose two ends are one socket: connecting to a local port from which nobody listens can, by chance,
+/// start at that same port. It would take the port away from who is to listen there.
+fn refuse_self(stream: &TcpStream) -> io::Result<()> {
+    if stream.local_addr()? != stream.peer_addr()? {
+        return Ok(());
+    }
+    // Or else the port would stay taken for a while.
+    stream.set_zero_linger()?;
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens: the connection met itself"))
+}
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    listener: TcpListener,
+    options: SocketOptions,
+}
+
+impl Listener {
+    /// Listens on the first address of `host` that can be bound.
+    pub(super) async fn bind(
+        host: &Host,
+        port: u16,
+        options: &SocketOptions,
+    ) -> io::Result<(Self, Endpoint)> {
+        let mut failure = None;
+        for address in resolve(host, port).await? {
+            match listen(address, options) {
+                Ok(listener) => {
+                    let endpoint = listener.local_addr()?.into();
+                    return Ok((Self { listener, options: *options }, endpoint));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(no_address))
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, String)> {
+        let (stream, address) = self.listener.accept().await?;
+        // Not every system hands these down from the listener. Failing means that the connection has ended already, which
+        // its first read will tell; it is no failure of the listener.
+        let _set = self.options.set_tcp(SockRef::from(&stream));
+        Ok((stream, label(Ok(address))))
+    }
+
+    pub(super) async fn close(self) -> io::Result<()> {
+        self.listener.close().await
+    }
+}
+
+/// None of this waits for anything.
+fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListener> {
+    let socket = socket(address, options)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(options.backlog())?;
+    TcpListener::from_std(socket.into())
+}
+
+fn socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    options.set_buffers(SockRef::from(&socket))?;
+    options.set_tcp(SockRef::from(&socket))?;
+    Ok(socket)
+}
+
+/// The addresses of `host`. Names are resolved off this thread.
+async fn resolve(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let name = match host {
+        Host::Any => return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]),
+        Host::Ip(ip) => return Ok(vec![(*ip, port).into()]),
+        Host::Zoned(ip, zone) => format!("{ip}%{zone}"),
+        Host::Name(name) => name.as_str().to_owned(),
+    };
+    Ok((name, port).to_socket_addrs_async().await?.collect())
+}
+
+fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the name has no address")
+}
+
+/// What a [peer label](super::Socket::peer_label) says of `address`.
+pub(super) fn label(address: io::Result<SocketAddr>) -> String {
+    address.map_or_else(|_| "tcp://?".to_owned(), |address| Endpoint::from(address).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::{Either, select};
+    use futures_util::try_join;
+
+    use super::super::Stream;
+    use super::super::tests::{bind, connect, endpoint, on_both_drivers, pair};
+    use super::*;
+
+    fn port(endpoint: &Endpoint) -> u16 {
+        let Endpoint::Tcp { port, .. } = endpoint else { panic!("tcp: {endpoint}") };
+        *port
+    }
+
+    fn tcp(stream: Stream) -> TcpStream {
+        let Stream::Tcp(stream) = stream else { panic!("tcp: {stream:?}") };
+        stream
+    }
+
+    #[test]
+    fn an_ephemeral_port_is_resolved() {
+        on_both_drivers(async || {
+            for (asked, host) in [
+                ("tcp://127.0.0.1:*", "tcp://127.0.0.1:"),
+                ("tcp://[::1]:0", "tcp://[::1]:"),
+                ("tcp://*:*", "tcp://0.0.0.0:"),
+                ("tcp://[::]:*", "tcp://[::]:"),
+            ] {
+                let (_listener, endpoint) = bind(asked).await.expect("bound");
+                assert_ne!(port(&endpoint), 0);
+                assert_eq!(endpoint.to_string(), format!("{host}{}", port(&endpoint)));
+            }
+        });
+    }
+
+    #[test]
+    fn every_form_reaches_its_listener() {
+        on_both_drivers(async || {
+            for (listen, dial) in [
+                ("tcp://127.0.0.1:*", "tcp://127.0.0.1"),
+                ("tcp://[::1]:*", "tcp://[::1]"),
+                ("tcp://[::1]:*", "tcp://[::1%1]"),
+                ("tcp://localhost:*", "tcp://localhost"),
+                ("tcp://*:*", "tcp://localhost"),
+                ("tcp://*:*", "tcp://0.0.0.0"),
+                ("tcp://[::]:*", "tcp://127.0.0.1"),
+            ] {
+                let (listener, bound) = bind(listen).await.expect("bound");
+                let dial = endpoint(&format!("{dial}:{}", port(&bound)));
+                let (ours, theirs, label) = pair(&listener, &dial).await;
+                assert_eq!(
+                    tcp(theirs).peer_addr().expect("connected").port(),
+                    tcp(ours).local_addr().unwrap().port()
+                );
+                assert!(label.starts_with("tcp://"), "{label}");
+            }
+        });
+    }
+
+    #[test]
+    fn nodelay_and_keepalive_are_set_on_both_ends() {
+        on_both_drivers(async || {
+            let options =
+                SocketOptions { keepalive: Some(Duration::from_secs(77)), ..SocketOptions::default() };
+            for options in [SocketOptions::default(), options] {
+                let host = Host::Ip(Ipv4Addr::LOCALHOST.into());
+                let (listener, endpoint) = Listener::bind(&host, 0, &options).await.expect("bound");
+                let streams = try_join!(super::connect(&host, port(&endpoint), &options), listener.accept());
+                let (ours, (theirs, _)) = streams.expect("connected");
+                for stream in [ours, theirs] {
+                    assert!(stream.nodelay().expect("an option"));
+                    let socket = SockRef::from(&stream);
+                    assert_eq!(socket.keepalive().expect("an option"), options.keepalive.is_some());
+                    if let Some(idle) = options.keepalive {
+                        assert_eq!(socket.tcp_keepalive_time().expect("an option"), idle);
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_port_is_bound_once_and_again_after_closing() {
+        on_both_drivers(async || {
+            let (listener, endpoint) = bind("tcp://127.0.0.1:*").await.expect("bound");
+            let text = endpoint.to_string();
+            assert_eq!(bind(&text).await.expect_err("taken").kind(), io::ErrorKind::AddrInUse);
+            let connected = pair(&listener, &endpoint).await;
+            // An accept that is given up must not hold the port.
+            let accept = compio::time::timeout(Duration::ZERO, listener.accept());
+            assert!(accept.await.is_err());
+            listener.close().await.expect("closed");
+            let refused = connect(&endpoint).await.expect_err("nobody listens");
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+            let (_listener, again) = bind(&text).await.expect("bound at once, with a connection still open");
+            assert_eq!(again, endpoint);
+            drop(connected);
+        });
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error() {
+        on_both_drivers(async || {
+            connect(&endpoint("tcp://monocoque.invalid:1")).await.expect_err("no such name");
+            bind("tcp://monocoque.invalid:1").await.expect_err("no such name");
+        });
+    }
+
+    /// A socket that is bound to `port` connects to it: by hand what happens by chance.
+    #[test]
+    fn a_connection_to_itself_is_refused() {
+        on_both_drivers(async || {
+            let plain = SocketOptions::default();
+            let socket = socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &plain).expect("a socket");
+            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("bound");
+            let own = socket.local_addr().expect("bound").as_socket().expect("an address");
+            let socket = TcpSocket::from_std_stream(socket.into()).expect("attached");
+            let stream = socket.connect(own).await.expect("it meets itself");
+            let error = refuse_self(&stream).expect_err("refused");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            stream.close().await.expect("closed");
+            bind(&format!("tcp://{own}")).await.expect("the port is free at once");
+        });
+    }
+
+    #[test]
+    fn a_zone_is_resolved_to_its_interface() {
+        on_both_drivers(async || {
+            let Endpoint::Tcp { host, port } = endpoint("tcp://[fe80::1%lo]:5555") else { panic!("tcp") };
+            let addresses = resolve(&host, port).await.expect("resolved");
+            assert!(
+                addresses.iter().all(|address| Endpoint::from(*address) == endpoint("tcp://fe80::1%1:5555"))
+            );
+            assert!(!addresses.is_empty());
+        });
+    }
+
+    /// How many sockets of this machine are trying to connect to 127.0.0.1:`port`.
+    fn connecting(port: u16) -> usize {
+        let peer = format!(" 0100007F:{port:04X} 02 ");
+        std::fs::read_to_string("/proc/net/tcp")
+            .expect("a table")
+            .lines()
+            .filter(|line| line.contains(&peer))
+            .count()
+    }
+
+    #[test]
+    fn a_connect_that_is_given_up_closes_its_socket() {
+        on_both_drivers(async || {
+            // Nobody accepts and the backlog is full: the system goes on trying.
+            let options = SocketOptions { backlog: 0, ..SocketOptions::default() };
+            let host = Host::Ip(Ipv4Addr::LOCALHOST.into());
+            let (listener, endpoint) = Listener::bind(&host, 0, &options).await.expect("bound");
+            let port = port(&endpoint);
+            let mut held = Vec::new();
+            loop {
+                let attempt = std::pin::pin!(connect(&endpoint));
+                let stuck = std::pin::pin!(async {
+                    while connecting(port) == 0 {
+                        compio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                });
+                match select(attempt, stuck).await {
+                    Either::Left((stream, _)) => held.push(stream.expect("connected")),
+                    Either::Right(_) => break,
+                }
+                assert!(held.len() < 10, "the backlog is full by now");
+            }
+            while connecting(port) > 0 {
+                compio::time::sleep(Duration::from_millis(1)).await;
+            }
+            drop(held);
+            listener.close().await.expect("closed");
+        });
+    }
+}

@@ -1,0 +1,187 @@
+//! Commands: `name-len(1) name data`, the body of a frame with the COMMAND flag (RFC 23, 37).
+//!
+//! Owns how each command looks. It does not know when one is legal: the mechanisms and the decoder do. Called by those
+//! two for what comes in, and by all that puts a command out.
+
+use std::fmt;
+
+use monocoque_core::Outbox;
+
+use crate::frame::{COMMAND, put_header};
+use crate::{Malformed, Reason};
+
+/// Which command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommandKind {
+    /// The end of a handshake.
+    Ready,
+    /// A refusal.
+    Error,
+    /// A subscription.
+    Subscribe,
+    /// The end of a subscription.
+    Cancel,
+    /// A question whether we are there.
+    Ping,
+    /// The answer.
+    Pong,
+    /// One that this crate does not know.
+    Unknown,
+}
+
+impl CommandKind {
+    /// The name on the wire.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Error => "ERROR",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::Cancel => "CANCEL",
+            Self::Ping => "PING",
+            Self::Pong => "PONG",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn from_name(name: &[u8]) -> Self {
+        [Self::Ping, Self::Pong, Self::Subscribe, Self::Cancel, Self::Ready, Self::Error]
+            .into_iter()
+            .find(|kind| kind.name().as_bytes() == name)
+            .unwrap_or(Self::Unknown)
+    }
+}
+
+impl fmt::Display for CommandKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A command that was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command<'a> {
+    /// With its metadata, not parsed yet.
+    Ready(&'a [u8]),
+    Error(Reason),
+    /// With its topic.
+    Subscribe(&'a [u8]),
+    /// With its topic.
+    Cancel(&'a [u8]),
+    /// With a time to live in tenths of a second, and what is to be echoed.
+    Ping {
+        ttl: u16,
+        context: &'a [u8],
+    },
+    Pong,
+    Unknown,
+}
+
+impl<'a> Command<'a> {
+    /// Parses the body of a command frame.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+        let (&name_len, rest) = body.split_first().ok_or(Malformed::EmptyCommand)?;
+        if name_len == 0 {
+            return Err(Malformed::EmptyCommandName);
+        }
+        let (name, data) = rest.split_at_checked(name_len.into()).ok_or(Malformed::CommandNameOverrun)?;
+        Ok(match CommandKind::from_name(name) {
+            CommandKind::Ready => Self::Ready(data),
+            CommandKind::Error => Self::Error(parse_reason(data)?),
+            CommandKind::Subscribe => Self::Subscribe(data),
+            CommandKind::Cancel => Self::Cancel(data),
+            CommandKind::Ping => {
+                let (ttl, context) = data.split_first_chunk().ok_or(Malformed::Ping)?;
+                let context = context.get(..MAX_CONTEXT).unwrap_or(context);
+                Self::Ping { ttl: u16::from_be_bytes(*ttl), context }
+            }
+            CommandKind::Pong => Self::Pong,
+            CommandKind::Unknown => Self::Unknown,
+        })
+    }
+
+    /// Which one it is.
+    pub(crate) const fn kind(&self) -> CommandKind {
+        match self {
+            Self::Ready(_) => CommandKind::Ready,
+            Self::Error(_) => CommandKind::Error,
+            Self::Subscribe(_) => CommandKind::Subscribe,
+            Self::Cancel(_) => CommandKind::Cancel,
+            Self::Ping { .. } => CommandKind::Ping,
+            Self::Pong => CommandKind::Pong,
+            Self::Unknown => CommandKind::Unknown,
+        }
+    }
+}
+
+fn parse_reason(data: &[u8]) -> Result<Reason, Malformed> {
+    match data.split_first() {
+        Some((&len, reason)) if reason.len() == usize::from(len) => Ok(Reason::new(reason)),
+        _ => Err(Malformed::ErrorReason),
+    }
+}
+
+/// Puts a command, as a message of its own.
+pub(crate) fn put_command(kind: CommandKind, data: &[u8], out: &mut Outbox) {
+    let name = kind.name().as_bytes();
+    // Our own names: none comes near 255 bytes.
+    let name_len = u8::try_from(name.len()).unwrap_or(u8::MAX);
+    put_header(COMMAND, 1 + name.len() + data.len(), out);
+    out.put(&[name_len]);
+    out.put(name);
+    out.put(data);
+    out.end_message();
+}
+
+/// Puts an ERROR.
+pub(crate) fn put_error(reason: &'static str, out: &mut Outbox) {
+    let len = u8::try_from(reason.len()).unwrap_or(u8::MAX);
+    let reason = reason.bytes().take(len.into());
+    put_command(CommandKind::Error, &std::iter::once(len).chain(reason).collect::<Vec<_>>(), out);
+}
+
+/// How much of a PING's context is echoed.
+const MAX_CONTEXT: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_before_they_are_read() {
+        assert_eq!(Command::parse(b""), Err(Malformed::EmptyCommand));
+        assert_eq!(Command::parse(b"\0"), Err(Malformed::EmptyCommandName));
+        assert_eq!(Command::parse(b"\0PING"), Err(Malformed::EmptyCommandName));
+        assert_eq!(Command::parse(b"\x05PING"), Err(Malformed::CommandNameOverrun));
+        assert_eq!(Command::parse(b"\x03XYZ"), Ok(Command::Unknown));
+        assert_eq!(Command::parse(b"\x04ping\0\0"), Ok(Command::Unknown));
+    }
+
+    #[test]
+    fn a_ping_holds_at_least_a_ttl_and_at_most_sixteen_bytes_of_context() {
+        assert_eq!(Command::parse(b"\x04PING"), Err(Malformed::Ping));
+        assert_eq!(Command::parse(b"\x04PING\0"), Err(Malformed::Ping));
+        assert_eq!(Command::parse(b"\x04PING\x01\x02"), Ok(Command::Ping { ttl: 258, context: b"" }));
+        assert_eq!(
+            Command::parse(b"\x04PING\0\x000123456789abcdefXYZ"),
+            Ok(Command::Ping { ttl: 0, context: b"0123456789abcdef" })
+        );
+    }
+
+    #[test]
+    fn a_reason_is_as_long_as_it_says() {
+        assert_eq!(Command::parse(b"\x05ERROR\x03400"), Ok(Command::Error(Reason::new(b"400"))));
+        assert_eq!(Command::parse(b"\x05ERROR\0"), Ok(Command::Error(Reason::new(b""))));
+        for body in [&b"\x05ERROR"[..], b"\x05ERROR\x04400", b"\x05ERROR\x02400", b"\x05ERROR\xff"] {
+            assert_eq!(Command::parse(body), Err(Malformed::ErrorReason));
+        }
+    }
+
+    #[test]
+    fn what_is_put_parses() {
+        let mut out = Outbox::new();
+        put_error("Why", &mut out);
+        assert_eq!(out.chunk(), b"\x04\x0a\x05ERROR\x03Why");
+        assert_eq!(out.messages(), 1);
+    }
+}

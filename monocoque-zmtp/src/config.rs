@@ -1,0 +1,100 @@
+//! What a connection is to be: the configuration of a [`ZmtpSession`](crate::ZmtpSession).
+//!
+//! Owns the settings, their defaults and their check. It does not know how they are used. Filled in by whoever dials
+//! or listens.
+
+use bytes::Bytes;
+
+use crate::{ConfigError, HeartbeatConfig, MechanismConfig, SocketType};
+
+/// The configuration of one connection.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use monocoque_zmtp::{SessionConfig, SocketType, ZmtpSession};
+///
+/// let mut config = SessionConfig::new(SocketType::Dealer);
+/// config.routing_id = "worker-1".into();
+/// config.heartbeat.interval = Some(Duration::from_secs(1));
+/// let session = ZmtpSession::new(config)?;
+/// # Ok::<(), monocoque_zmtp::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Our own type.
+    pub socket_type: SocketType,
+    /// How a router is to know us, at most 255 bytes, the first not zero; empty = anonymous, the default. Only REQ,
+    /// DEALER and ROUTER announce it. libzmq: `ZMQ_ROUTING_ID`.
+    pub routing_id: Bytes,
+    /// What a peer may send.
+    pub limits: Limits,
+    /// Whether and how often to ask if the peer is there.
+    pub heartbeat: HeartbeatConfig,
+    /// How the two ends prove who they are.
+    pub mechanism: MechanismConfig,
+}
+
+impl SessionConfig {
+    /// An anonymous socket of that type: libzmq's defaults.
+    pub fn new(socket_type: SocketType) -> Self {
+        Self {
+            socket_type,
+            routing_id: Bytes::new(),
+            limits: Limits::default(),
+            heartbeat: HeartbeatConfig::default(),
+            mechanism: MechanismConfig::default(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.routing_id.len() > MAX_ROUTING_ID {
+            return Err(ConfigError::RoutingIdTooLong(self.routing_id.len()));
+        }
+        if self.routing_id.first() == Some(&0) {
+            return Err(ConfigError::RoutingIdReserved);
+        }
+        self.heartbeat.check()
+    }
+}
+
+/// What a peer may send. A frame beyond a limit is refused when its header is read, before anything is kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest frame, in bytes; default: no limit but the protocol's 2^63-1. Commands of up to 255 bytes are always
+    /// taken, so that a small limit does not break the heartbeat. libzmq: `ZMQ_MAXMSGSIZE`.
+    pub max_frame_size: u64,
+    /// The largest message, in bytes: the sum of its frames; default: no limit. libzmq has none.
+    pub max_message_size: u64,
+    /// The most frames of a message, at least one; default: 1,048,576. libzmq has no limit.
+    pub max_frames: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let unlimited = i64::MAX as u64;
+        Self { max_frame_size: unlimited, max_message_size: unlimited, max_frames: 1 << 20 }
+    }
+}
+
+/// How long a routing id may be.
+pub(crate) const MAX_ROUTING_ID: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_routing_id_has_at_most_255_bytes_and_does_not_start_with_zero() {
+        let check = |id: &[u8]| {
+            let mut config = SessionConfig::new(SocketType::Dealer);
+            config.routing_id = Bytes::copy_from_slice(id);
+            config.check()
+        };
+        assert_eq!(check(b""), Ok(()));
+        assert_eq!(check(b"a\0"), Ok(()));
+        assert_eq!(check(&[1; 255]), Ok(()));
+        assert_eq!(check(&[1; 256]), Err(ConfigError::RoutingIdTooLong(256)));
+        assert_eq!(check(b"\0a"), Err(ConfigError::RoutingIdReserved));
+    }
+}

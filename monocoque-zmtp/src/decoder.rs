@@ -1,0 +1,217 @@
+//! The receiving half: from bytes to messages and subscriptions.
+//!
+//! Owns the assembly of messages, the limits on them, and the answers to commands. It does not know who reads, nor where
+//! messages go. Pulled by the read pump, through [`Decode`](monocoque_core::Decode).
+//!
+//! This is the hot path. A frame that lies whole in the first segment is parsed where it lies, and a small body goes
+//! straight into the message; only what is cut by the end of a segment is peeked and joined.
+
+use bytes::Bytes;
+use monocoque_core::{Message, Outbox, SegmentedBuffer};
+
+use crate::command::{Command, CommandKind, put_command};
+use crate::frame::{FrameHeader, MAX_HEADER_LEN};
+use crate::heartbeat::AnnouncedTtl;
+use crate::{Limits, Misbehaved, SessionConfig, ZmtpError};
+
+/// What a peer sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// A whole message.
+    Message(Message),
+    /// A subscription to all messages that start with this. Only a PUB or XPUB gets one.
+    Subscribe(Bytes),
+    /// The end of such a subscription. Only a PUB or XPUB gets one.
+    Cancel(Bytes),
+}
+
+/// The receiving half of a connection. It is used through [`Decode`](monocoque_core::Decode).
+///
+/// It does not mind commands between the frames of a message. After an error it is of no more use.
+#[derive(Debug)]
+pub struct Decoder {
+    limits: Limits,
+    takes_subscriptions: bool,
+    /// The message whose last frame has not arrived.
+    partial: Message,
+    /// Its length so far, in bytes.
+    partial_len: u64,
+    /// How many bytes the next frame may have: the smaller of what is left of both limits.
+    room: u64,
+    /// The length of the frame, or of its header, that was not whole.
+    pub(crate) need: usize,
+    announced_ttl: AnnouncedTtl,
+}
+
+impl Decoder {
+    pub(crate) fn new(config: &SessionConfig, announced_ttl: AnnouncedTtl) -> Self {
+        let mut limits = config.limits;
+        limits.max_frame_size = limits.max_frame_size.min(isize::MAX as u64);
+        Self {
+            limits,
+            takes_subscriptions: config.socket_type.takes_subscriptions(),
+            partial: Message::new(),
+            partial_len: 0,
+            room: limits.max_frame_size.min(limits.max_message_size),
+            need: 1,
+            announced_ttl,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn next_item(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        replies: &mut Outbox,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        loop {
+            let Some(header) = self.header(input)? else { return Ok(None) };
+            if header.size > self.room {
+                self.check_size(header)?;
+            }
+            if input.len() < header.frame_len() {
+                self.need = header.frame_len();
+                return Ok(None);
+            }
+            self.announced_ttl.cancel();
+            let item = if header.is_command() {
+                self.on_command(header, input, replies)?
+            } else if header.has_more() || !self.partial.is_empty() {
+                self.on_part(header, input)?.map(Inbound::Message)
+            } else if self.takes_subscriptions {
+                Some(subscription_or_message(take_message(header, input)))
+            } else {
+                Some(Inbound::Message(take_message(header, input)))
+            };
+            if item.is_some() {
+                return Ok(item);
+            }
+        }
+    }
+
+    /// The next frame's header, once it is whole.
+    #[inline]
+    fn header(&mut self, input: &SegmentedBuffer) -> Result<Option<FrameHeader>, ZmtpError> {
+        match FrameHeader::parse(input.chunk())? {
+            Some(header) => Ok(Some(header)),
+            None => self.cut_header(input),
+        }
+    }
+
+    #[cold]
+    fn cut_header(&mut self, input: &SegmentedBuffer) -> Result<Option<FrameHeader>, ZmtpError> {
+        let mut bytes = [0; MAX_HEADER_LEN];
+        let arrived = input.peek_into(&mut bytes);
+        let arrived = bytes.get(..arrived).unwrap_or(&bytes);
+        self.need = FrameHeader::len_from(arrived);
+        Ok(FrameHeader::parse(arrived)?)
+    }
+
+    /// Finds out which limit a frame is beyond that is larger than `room`.
+    #[cold]
+    fn check_size(&self, header: FrameHeader) -> Result<(), Misbehaved> {
+        let Limits { max_frame_size, max_message_size, .. } = self.limits;
+        let size = header.size;
+        if header.is_command() && size <= ALWAYS_TAKEN {
+            Ok(())
+        } else if size > max_frame_size {
+            Err(Misbehaved::FrameTooLarge { size, limit: max_frame_size })
+        } else if header.is_command() {
+            Ok(())
+        } else {
+            let size = size.saturating_add(self.partial_len);
+            Err(Misbehaved::MessageTooLarge { size, limit: max_message_size })
+        }
+    }
+
+    /// Takes a frame of a multipart message; the message, if that was the last one.
+    fn on_part(
+        &mut self,
+        header: FrameHeader,
+        input: &mut SegmentedBuffer,
+    ) -> Result<Option<Message>, Misbehaved> {
+        let Limits { max_frame_size, max_message_size, max_frames } = self.limits;
+        if !self.partial.is_empty() && self.partial.len() >= max_frames {
+            return Err(Misbehaved::TooManyFrames { limit: max_frames });
+        }
+        push_frame(&mut self.partial, header, input);
+        self.partial_len = if header.has_more() { self.partial_len + header.size } else { 0 };
+        self.room = max_frame_size.min(max_message_size - self.partial_len);
+        Ok((!header.has_more()).then(|| std::mem::take(&mut self.partial)))
+    }
+
+    #[inline(never)]
+    fn on_command(
+        &self,
+        header: FrameHeader,
+        input: &mut SegmentedBuffer,
+        replies: &mut Outbox,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        let body = take_body(header, input);
+        let command = Command::parse(&body)?;
+        match command {
+            // Copies: a subscription lives long, and must not keep the memory of a whole read with it.
+            Command::Subscribe(topic) if self.takes_subscriptions => {
+                Ok(Some(Inbound::Subscribe(Bytes::copy_from_slice(topic))))
+            }
+            Command::Cancel(topic) if self.takes_subscriptions => {
+                Ok(Some(Inbound::Cancel(Bytes::copy_from_slice(topic))))
+            }
+            Command::Ping { ttl, context } => {
+                self.announced_ttl.announce(ttl);
+                // One answer at a time, so that a peer that asks and never reads gets no memory of ours.
+                if replies.is_empty() {
+                    put_command(CommandKind::Pong, context, replies);
+                }
+                Ok(None)
+            }
+            Command::Pong | Command::Unknown => Ok(None),
+            Command::Error(reason) => Err(ZmtpError::PeerError(reason)),
+            Command::Ready(_) | Command::Subscribe(_) | Command::Cancel(_) => {
+                Err(Misbehaved::UnexpectedCommand(command.kind()).into())
+            }
+        }
+    }
+}
+
+/// Takes a frame that is a whole message.
+#[inline]
+fn take_message(header: FrameHeader, input: &mut SegmentedBuffer) -> Message {
+    let mut message = Message::new();
+    push_frame(&mut message, header, input);
+    message
+}
+
+/// Moves a frame that is whole from the input to the end of a message.
+#[inline]
+fn push_frame(message: &mut Message, header: FrameHeader, input: &mut SegmentedBuffer) {
+    if header.body_len() > COPY_MAX {
+        message.push_bytes(take_body(header, input));
+    } else if let Some(body) = input.chunk().get(header.len()..header.frame_len()) {
+        message.push_copy(body);
+        input.advance(header.frame_len());
+    } else {
+        message.push_copy(&take_body(header, input));
+    }
+}
+
+/// Takes a frame that is whole out of the input, and gives its body.
+fn take_body(header: FrameHeader, input: &mut SegmentedBuffer) -> Bytes {
+    input.advance(header.len());
+    input.take(header.body_len()).expect("the caller found the whole frame in the input")
+}
+
+/// What a publisher got: a subscription has the form of a message for a peer of ZMTP 3.0.
+fn subscription_or_message(message: Message) -> Inbound {
+    match message.frame(0) {
+        Some([1, topic @ ..]) => Inbound::Subscribe(Bytes::copy_from_slice(topic)),
+        Some([0, topic @ ..]) => Inbound::Cancel(Bytes::copy_from_slice(topic)),
+        _ => Inbound::Message(message),
+    }
+}
+
+/// Bodies up to this length are copied out of the memory they were read into, so that a small message that is kept does
+/// not keep a whole page of 64 KiB. Higher: more copying; lower: more memory held by slow consumers.
+const COPY_MAX: usize = 512;
+/// Commands up to this length, those in a short frame, are taken whatever the limit on frames.
+const ALWAYS_TAKEN: u64 = 255;

@@ -1,0 +1,151 @@
+//! Frame headers: `flags(1) size(1 or 8)` (RFC 23, section 'Framing').
+//!
+//! Owns which flags and sizes are legal. It does not know what a frame is for, nor our own limits. Called by the session
+//! and the decoder for what comes in, and by all that encodes.
+
+use monocoque_core::Outbox;
+
+use crate::Malformed;
+
+/// What precedes the body of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameHeader {
+    flags: u8,
+    /// The length of the body.
+    pub(crate) size: u64,
+}
+
+impl FrameHeader {
+    /// Reads the header at the start of `bytes`; `None` while it is not whole.
+    #[inline]
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, Malformed> {
+        let Some((&flags, rest)) = bytes.split_first() else { return Ok(None) };
+        if flags > LAST_FLAGS || flags == COMMAND | MORE {
+            return Err(illegal_flags(flags));
+        }
+        if flags & LONG == 0 {
+            return Ok(rest.first().map(|&size| Self { flags, size: size.into() }));
+        }
+        let Some(size) = rest.first_chunk() else { return Ok(None) };
+        let size = u64::from_be_bytes(*size);
+        if size > MAX_SIZE {
+            return Err(Malformed::FrameLength(size));
+        }
+        Ok(Some(Self { flags, size }))
+    }
+
+    /// How many bytes a header has of which `bytes` have arrived.
+    pub(crate) fn len_from(bytes: &[u8]) -> usize {
+        match bytes.first() {
+            None => 1,
+            Some(flags) if flags & LONG == 0 => SHORT_LEN,
+            Some(_) => MAX_HEADER_LEN,
+        }
+    }
+
+    /// The length of the header itself.
+    #[inline]
+    pub(crate) const fn len(self) -> usize {
+        if self.flags & LONG == 0 { SHORT_LEN } else { MAX_HEADER_LEN }
+    }
+
+    /// The length of the body as a length in memory; one that no memory can hold is as large as can be.
+    #[inline]
+    pub(crate) fn body_len(self) -> usize {
+        usize::try_from(self.size).unwrap_or(usize::MAX)
+    }
+
+    /// The length of header and body.
+    #[inline]
+    pub(crate) fn frame_len(self) -> usize {
+        self.body_len().saturating_add(self.len())
+    }
+
+    /// Whether further frames of the message follow.
+    #[inline]
+    pub(crate) const fn has_more(self) -> bool {
+        self.flags & MORE != 0
+    }
+
+    /// Whether the body is a command.
+    #[inline]
+    pub(crate) const fn is_command(self) -> bool {
+        self.flags & COMMAND != 0
+    }
+}
+
+/// Puts the header of a frame; `flags` are [`MORE`], [`COMMAND`] or none.
+#[inline]
+pub(crate) fn put_header(flags: u8, size: usize, out: &mut Outbox) {
+    if let Ok(size) = u8::try_from(size) {
+        out.put(&[flags, size]);
+    } else {
+        let [a, b, c, d, e, f, g, h] = (size as u64).to_be_bytes();
+        out.put(&[flags | LONG, a, b, c, d, e, f, g, h]);
+    }
+}
+
+#[cold]
+fn illegal_flags(flags: u8) -> Malformed {
+    if flags & RESERVED != 0 { Malformed::ReservedFlags(flags) } else { Malformed::CommandWithMore }
+}
+
+/// More frames of the same message follow.
+pub(crate) const MORE: u8 = 0x01;
+/// The size takes eight bytes.
+const LONG: u8 = 0x02;
+/// The body is a command.
+pub(crate) const COMMAND: u8 = 0x04;
+const RESERVED: u8 = 0xf8;
+/// The largest legal flags byte; of those up to it only `COMMAND | MORE` is not legal.
+const LAST_FLAGS: u8 = COMMAND | LONG;
+const SHORT_LEN: usize = 2;
+/// The longest header.
+pub(crate) const MAX_HEADER_LEN: usize = 9;
+const MAX_SIZE: u64 = i64::MAX as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flags_byte() {
+        for flags in 0..=u8::MAX {
+            let parsed = FrameHeader::parse(&[flags, 0, 0, 0, 0, 0, 0, 0, 9]);
+            match flags {
+                0x00 | 0x01 | 0x04 => assert_eq!(parsed, Ok(Some(FrameHeader { flags, size: 0 }))),
+                0x02 | 0x03 | 0x06 => assert_eq!(parsed, Ok(Some(FrameHeader { flags, size: 9 }))),
+                0x05 | 0x07 => assert_eq!(parsed, Err(Malformed::CommandWithMore)),
+                _ => assert_eq!(parsed, Err(Malformed::ReservedFlags(flags))),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_put_is_read_at_any_size() {
+        for size in [0, 1, 255, 256, 65_536, u32::MAX as usize] {
+            for flags in [0, MORE, COMMAND] {
+                let mut out = Outbox::new();
+                put_header(flags, size, &mut out);
+                let bytes = out.chunk();
+                assert_eq!(bytes.len(), if size < 256 { 2 } else { 9 });
+                for cut in 0..bytes.len() {
+                    assert_eq!(FrameHeader::parse(&bytes[..cut]), Ok(None));
+                    assert_eq!(FrameHeader::len_from(&bytes[..cut]), if cut == 0 { 1 } else { bytes.len() });
+                }
+                let header = FrameHeader::parse(bytes).expect("legal").expect("whole");
+                assert_eq!((header.size, header.len()), (size as u64, bytes.len()));
+                assert_eq!((header.has_more(), header.is_command()), (flags == MORE, flags == COMMAND));
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_end_at_two_to_the_63() {
+        let parse = |size: u64| FrameHeader::parse(&[&[2][..], &size.to_be_bytes()].concat());
+        assert!(parse(i64::MAX as u64).is_ok());
+        for size in [1 << 63, u64::MAX - 37, u64::MAX] {
+            assert_eq!(parse(size), Err(Malformed::FrameLength(size)));
+        }
+    }
+}

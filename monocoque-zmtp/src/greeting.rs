@@ -1,0 +1,154 @@
+//! The greeting: the first 64 bytes of either side (RFC 23, section 'Version Negotiation').
+//!
+//! Owns their layout and the decision which versions are spoken. It does not know what is done with a mechanism, only
+//! its name. Called by the session, again and again with what has arrived so far: what can be refused is refused at
+//! the first byte that shows it.
+
+use std::fmt;
+
+use crate::{Incompatible, Malformed, ZmtpError};
+
+/// Which revision of the protocol is spoken with a peer. Later ones than ours count as ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revision {
+    /// ZMTP 3.0: subscriptions are messages.
+    V3_0,
+    /// ZMTP 3.1: subscriptions are commands.
+    V3_1,
+}
+
+/// The name of a security mechanism as it is in a greeting: 20 bytes, padded with zeros.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MechanismName([u8; 20]);
+
+impl MechanismName {
+    /// `NULL`: no security.
+    pub const NULL: Self = Self(*b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+}
+
+impl fmt::Display for MechanismName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        self.0.get(..end).unwrap_or_default().escape_ascii().fmt(f)
+    }
+}
+
+impl fmt::Debug for MechanismName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MechanismName({self})")
+    }
+}
+
+/// Our greeting. It goes out whole at once, so that two ends that wait for each other never wait for ever.
+pub(crate) fn greeting(mechanism: MechanismName, as_server: bool) -> [u8; GREETING_LEN] {
+    let mut bytes = [0; GREETING_LEN];
+    bytes[0] = SIGNATURE_FIRST;
+    bytes[SIGNATURE_END] = SIGNATURE_LAST;
+    bytes[VERSION] = 3;
+    bytes[VERSION + 1] = 1;
+    bytes[MECHANISM..AS_SERVER].copy_from_slice(&mechanism.0);
+    bytes[AS_SERVER] = as_server.into();
+    bytes
+}
+
+/// Checks as much of the peer's greeting as has arrived; `None` while it is not whole.
+pub(crate) fn check_greeting(bytes: &[u8], mechanism: MechanismName) -> Result<Option<Revision>, ZmtpError> {
+    if bytes.first().is_some_and(|&byte| byte != SIGNATURE_FIRST)
+        || bytes.get(SIGNATURE_END).is_some_and(|&byte| byte != SIGNATURE_LAST)
+    {
+        return Err(Malformed::Signature.into());
+    }
+    if let Some(&major) = bytes.get(VERSION)
+        && major < 3
+    {
+        return Err(Incompatible::Version { major }.into());
+    }
+    if let Some(&name) = bytes.get(MECHANISM..).and_then(<[u8]>::first_chunk)
+        && name != mechanism.0
+    {
+        return Err(Incompatible::Mechanism { theirs: MechanismName(name) }.into());
+    }
+    Ok(match bytes.get(VERSION..GREETING_LEN) {
+        None => None,
+        Some([3, 0, ..]) => Some(Revision::V3_0),
+        Some(_) => Some(Revision::V3_1),
+    })
+}
+
+/// How long a greeting is.
+pub(crate) const GREETING_LEN: usize = 64;
+const SIGNATURE_FIRST: u8 = 0xff;
+const SIGNATURE_LAST: u8 = 0x7f;
+// Where the fields are.
+const SIGNATURE_END: usize = 9;
+const VERSION: usize = 10;
+const MECHANISM: usize = 12;
+const AS_SERVER: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8]) -> Result<Option<Revision>, ZmtpError> {
+        check_greeting(bytes, MechanismName::NULL)
+    }
+
+    #[test]
+    fn ours_is_the_one_of_the_rfc() {
+        let bytes = greeting(MechanismName::NULL, false);
+        assert_eq!(bytes[..16], *b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01NULL");
+        assert_eq!(bytes[16..], [0; 48]);
+        assert_eq!(greeting(MechanismName::NULL, true)[32], 1);
+        assert_eq!(check(&bytes), Ok(Some(Revision::V3_1)));
+    }
+
+    #[test]
+    fn later_versions_are_spoken_to_as_ours() {
+        let mut bytes = greeting(MechanismName::NULL, false);
+        for (version, revision) in [
+            ([3, 0], Revision::V3_0),
+            ([3, 2], Revision::V3_1),
+            ([4, 0], Revision::V3_1),
+            ([255, 255], Revision::V3_1),
+        ] {
+            bytes[10..12].copy_from_slice(&version);
+            assert_eq!(check(&bytes), Ok(Some(revision)));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_at_the_byte_that_shows_it() {
+        let good = greeting(MechanismName::NULL, false);
+        for (at, byte, seen_at, error) in [
+            (0, 0xfe, 0, ZmtpError::from(Malformed::Signature)),
+            (9, 0x7e, 9, Malformed::Signature.into()),
+            (10, 2, 10, Incompatible::Version { major: 2 }.into()),
+        ] {
+            let mut bytes = good;
+            bytes[at] = byte;
+            for len in 0..=64 {
+                let expected = if len > seen_at { Err(error.clone()) } else { Ok(None) };
+                assert_eq!(check(&bytes[..len]), expected, "{len} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_filler_and_role_are_not_looked_at() {
+        let mut bytes = greeting(MechanismName::NULL, false);
+        bytes[1..9].fill(0xaa);
+        bytes[32..].fill(0xbb);
+        assert_eq!(check(&bytes), Ok(Some(Revision::V3_1)));
+    }
+
+    #[test]
+    fn a_mechanism_matches_to_the_last_byte() {
+        for at in 12..32 {
+            let mut bytes = greeting(MechanismName::NULL, false);
+            bytes[at] ^= 1;
+            assert!(matches!(check(&bytes), Err(ZmtpError::Incompatible(Incompatible::Mechanism { .. }))));
+        }
+        assert_eq!(MechanismName::NULL.to_string(), "NULL");
+        assert_eq!(MechanismName([0; 20]).to_string(), "");
+    }
+}

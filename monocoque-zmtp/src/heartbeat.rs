@@ -1,0 +1,168 @@
+//! The heartbeat: whether the peer is still there (RFC 37, section 'Connection Heartbeating').
+//!
+//! Owns when a PING is due and when silence has lasted too long. It does not know the time: instants are arguments. The
+//! engine says when something was last heard, so that a peer that we ourselves hold back is never given up.
+//! Called by the encoder; the decoder only notes what a peer announces.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use monocoque_core::Outbox;
+
+use crate::command::{CommandKind, put_command};
+use crate::{ConfigError, ZmtpError};
+
+/// Whether and how often to ask if the peer is there.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use monocoque_zmtp::HeartbeatConfig;
+///
+/// let heartbeat = HeartbeatConfig { interval: Some(Duration::from_secs(5)), ..HeartbeatConfig::default() };
+/// assert_eq!(heartbeat.timeout, None, "as long as the interval");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeartbeatConfig {
+    /// How often to send a PING; `None`, the default, or zero: never. libzmq: `ZMQ_HEARTBEAT_IVL`.
+    pub interval: Option<Duration>,
+    /// How long to wait for anything after a PING; `None`, the default: as long as the interval; zero: for ever.
+    /// libzmq: `ZMQ_HEARTBEAT_TIMEOUT`.
+    pub timeout: Option<Duration>,
+    /// Within which time of a PING the peer may expect to hear from us, or give us up; from 0, the default: no promise,
+    /// to 6553.5 seconds, in steps of a tenth of a second. libzmq up to 4.3.5 takes more than 65.5 seconds for less.
+    /// libzmq: `ZMQ_HEARTBEAT_TTL`.
+    pub ttl: Duration,
+}
+
+impl HeartbeatConfig {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.ttl_tenths().map(drop)
+    }
+
+    fn ttl_tenths(&self) -> Result<u16, ConfigError> {
+        u16::try_from(self.ttl.as_millis() / u128::from(TENTH_MILLIS)).map_err(|_| ConfigError::HeartbeatTtl)
+    }
+}
+
+/// The timers of one connection.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    ttl: [u8; 2],
+    next_ping: Option<Instant>,
+    /// When the oldest PING was sent that nothing followed, as far as is known.
+    unanswered: Option<Instant>,
+    /// When something was last heard, as far as is known. It may be out of date, and then [`deadline`](Self::deadline)
+    /// is too early, and `on_deadline` learns better.
+    heard: Instant,
+    announced_ttl: AnnouncedTtl,
+}
+
+impl Heartbeat {
+    /// Starts at the end of the handshake.
+    pub(crate) fn new(config: &HeartbeatConfig, now: Instant) -> Self {
+        let interval = config.interval.filter(|interval| !interval.is_zero());
+        Self {
+            interval,
+            timeout: config.timeout.or(interval).filter(|timeout| !timeout.is_zero()),
+            ttl: config.ttl_tenths().unwrap_or(u16::MAX).to_be_bytes(),
+            next_ping: interval.and_then(|interval| now.checked_add(interval)),
+            unanswered: None,
+            heard: now,
+            announced_ttl: AnnouncedTtl::default(),
+        }
+    }
+
+    pub(crate) fn announced_ttl(&self) -> AnnouncedTtl {
+        self.announced_ttl.clone()
+    }
+
+    /// The earliest of the timers.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.next_ping, self.timeout_at(), self.expiry()].into_iter().flatten().min()
+    }
+
+    pub(crate) fn on_deadline(
+        &mut self,
+        now: Instant,
+        last_heard: Instant,
+        output: &mut Outbox,
+    ) -> Result<(), ZmtpError> {
+        self.heard = last_heard;
+        // Something heard at the same instant as the PING counts for it: better to ask again than to give up a peer
+        // that is there.
+        self.unanswered = self.unanswered.filter(|&since| last_heard < since);
+        let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if reached(self.timeout_at()) {
+            return Err(ZmtpError::HeartbeatTimeout);
+        }
+        if reached(self.expiry()) {
+            return Err(ZmtpError::TtlExpired);
+        }
+        if reached(self.next_ping) {
+            put_command(CommandKind::Ping, &self.ttl, output);
+            self.unanswered = self.unanswered.or(Some(now));
+            self.next_ping = self.interval.and_then(|interval| now.checked_add(interval));
+        }
+        Ok(())
+    }
+
+    /// When to give up a peer that does not answer.
+    fn timeout_at(&self) -> Option<Instant> {
+        self.unanswered?.checked_add(self.timeout?)
+    }
+
+    /// When to give up a peer that breaks its promise.
+    fn expiry(&self) -> Option<Instant> {
+        self.heard.checked_add(self.announced_ttl.duration()?)
+    }
+}
+
+/// Within which time of its last frame the peer promised to be heard again, in tenths of a second: a PING promises, any
+/// other frame takes back. Shared by the two halves of a connection, which live on one thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AnnouncedTtl(Rc<Cell<u16>>);
+
+impl AnnouncedTtl {
+    /// Notes a PING's TTL; zero promises nothing.
+    pub(crate) fn announce(&self, tenths: u16) {
+        self.0.set(tenths);
+    }
+
+    /// Notes any other frame.
+    #[inline]
+    pub(crate) fn cancel(&self) {
+        self.0.set(0);
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        // Multiplied in 64 bits: in 16, a TTL of 65.6 seconds would become one of nothing.
+        let millis = u64::from(self.0.get()) * TENTH_MILLIS;
+        (millis > 0).then(|| Duration::from_millis(millis))
+    }
+}
+
+/// A tenth of a second, the unit of a TTL.
+const TENTH_MILLIS: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_has_sixteen_bits_of_tenths() {
+        let check = |ttl| HeartbeatConfig { ttl, ..HeartbeatConfig::default() }.check();
+        assert_eq!(check(Duration::from_millis(6_553_599)), Ok(()));
+        assert_eq!(check(Duration::from_millis(6_553_600)), Err(ConfigError::HeartbeatTtl));
+        assert_eq!(check(Duration::MAX), Err(ConfigError::HeartbeatTtl));
+    }
+
+    #[test]
+    fn durations_beyond_the_clock_mean_never() {
+        let config = HeartbeatConfig { interval: Some(Duration::MAX), ..HeartbeatConfig::default() };
+        assert_eq!(Heartbeat::new(&config, Instant::now()).deadline(), None);
+    }
+}

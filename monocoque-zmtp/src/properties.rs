@@ -1,0 +1,134 @@
+//! Metadata: what two ends tell each other about themselves in a handshake (RFC 23, section 'Metadata').
+//!
+//! Owns `name-len(1) name value-len(4) value`, repeated, and how many of them are taken. It does not know what a property
+//! means. Called by the mechanisms, and through [`PeerInfo`](crate::PeerInfo) by whoever wants to know.
+
+use bytes::Bytes;
+
+use crate::{Malformed, Misbehaved, ZmtpError};
+
+/// What a peer says about itself, in the order in which it does.
+///
+/// `Socket-Type` and, for some types, `Identity`; names that start with `X-` are the application's.
+///
+/// ```
+/// # use monocoque_zmtp::Properties;
+/// fn zone(peer: &Properties) -> Option<&[u8]> {
+///     peer.get("x-zone")
+/// }
+/// assert_eq!(zone(&Properties::default()), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties(Vec<(Box<str>, Bytes)>);
+
+impl Properties {
+    /// The value of a property; the case of letters in its name does not matter, and the first of its name counts.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All of them: name and value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Parses metadata. What it keeps is a copy: the bytes of a handshake do not stay in memory with the connection.
+    pub(crate) fn parse(mut metadata: &[u8]) -> Result<Self, ZmtpError> {
+        let mut properties = Vec::new();
+        while !metadata.is_empty() {
+            if properties.len() == MAX_PROPERTIES {
+                return Err(Misbehaved::TooManyProperties.into());
+            }
+            let (name, value, rest) = split_property(metadata)?;
+            properties.push((name.into(), Bytes::copy_from_slice(value)));
+            metadata = rest;
+        }
+        Ok(Self(properties))
+    }
+}
+
+/// The name and the value of the first property, and what follows it.
+fn split_property(metadata: &[u8]) -> Result<(&str, &[u8], &[u8]), Malformed> {
+    let (&name_len, rest) = metadata.split_first().ok_or(Malformed::PropertyOverrun)?;
+    if name_len == 0 {
+        return Err(Malformed::EmptyPropertyName);
+    }
+    let (name, rest) = rest.split_at_checked(name_len.into()).ok_or(Malformed::PropertyOverrun)?;
+    if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(byte)) {
+        return Err(Malformed::PropertyName);
+    }
+    let name = str::from_utf8(name).map_err(|_| Malformed::PropertyName)?;
+    let (value_len, rest) = rest.split_first_chunk().ok_or(Malformed::PropertyOverrun)?;
+    let value_len = usize::try_from(u32::from_be_bytes(*value_len)).unwrap_or(usize::MAX);
+    let (value, rest) = rest.split_at_checked(value_len).ok_or(Malformed::PropertyOverrun)?;
+    Ok((name, value, rest))
+}
+
+/// Adds a property to metadata. For names and values of our own, which are short.
+pub(crate) fn push_property(name: &'static str, value: &[u8], metadata: &mut Vec<u8>) {
+    metadata.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+    metadata.extend_from_slice(name.as_bytes());
+    metadata.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+    metadata.extend_from_slice(value);
+}
+
+/// The property that every peer has.
+pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
+/// The routing id.
+pub(crate) const IDENTITY: &str = "Identity";
+/// How many properties are taken: far more than any peer has, and few enough to search one by one.
+const MAX_PROPERTIES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn malformed(metadata: &[u8]) -> Malformed {
+        match Properties::parse(metadata) {
+            Err(ZmtpError::Malformed(malformed)) => malformed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_are_found_whatever_their_case_and_the_first_counts() {
+        let mut metadata = Vec::new();
+        push_property("socket-TYPE", b"PUB", &mut metadata);
+        push_property("Socket-Type", b"SUB", &mut metadata);
+        push_property("X-empty", b"", &mut metadata);
+        let properties = Properties::parse(&metadata).expect("well-formed");
+        assert_eq!(properties.get("Socket-Type"), Some(&b"PUB"[..]));
+        assert_eq!(properties.get("x-EMPTY"), Some(&b""[..]));
+        assert_eq!(properties.get("Identity"), None);
+        assert_eq!(properties.iter().count(), 3);
+    }
+
+    #[test]
+    fn a_cut_anywhere_is_seen() {
+        let mut metadata = Vec::new();
+        push_property(SOCKET_TYPE, b"DEALER", &mut metadata);
+        for cut in 1..metadata.len() {
+            assert_eq!(malformed(&metadata[..cut]), Malformed::PropertyOverrun, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        assert_eq!(malformed(b"\0"), Malformed::EmptyPropertyName);
+        assert_eq!(malformed(b"\x01a\xff\xff\xff\xff"), Malformed::PropertyOverrun);
+        assert_eq!(malformed(b"\x01a\x00\x00\x00\x01"), Malformed::PropertyOverrun);
+        assert_eq!(malformed(b"\xffa"), Malformed::PropertyOverrun);
+        assert_eq!(malformed(b"\x01 \x00\x00\x00\x00"), Malformed::PropertyName);
+        assert_eq!(malformed(b"\x01\xff\x00\x00\x00\x00"), Malformed::PropertyName);
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let one = b"\x01a\0\0\0\0";
+        assert!(Properties::parse(&one.repeat(MAX_PROPERTIES)).is_ok());
+        assert_eq!(
+            Properties::parse(&one.repeat(MAX_PROPERTIES + 1)),
+            Err(Misbehaved::TooManyProperties.into())
+        );
+    }
+}

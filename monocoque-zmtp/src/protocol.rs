@@ -1,0 +1,63 @@
+//! The contract of the engine, implemented by the state machines of this crate.
+//!
+//! Owns nothing: it says which type plays which part, so that the other files need not know the engine's traits.
+//! Called by the pumps of the engine.
+
+use std::time::Instant;
+
+use monocoque_core::{Decode, Encode, Outbox, Protocol, SegmentedBuffer, Step};
+
+use crate::{Decoder, Encoder, Inbound, PeerInfo, ZmtpError, ZmtpSession};
+
+impl Protocol for ZmtpSession {
+    type Peer = PeerInfo;
+    type Item = Inbound;
+    type Decoder = Decoder;
+    type Encoder = Encoder;
+    type Error = ZmtpError;
+
+    fn advance(
+        self,
+        input: &mut SegmentedBuffer,
+        output: &mut Outbox,
+        now: Instant,
+    ) -> Result<Step<Self>, ZmtpError> {
+        self.run(input, output, now)
+    }
+}
+
+impl Decode for Decoder {
+    type Item = Inbound;
+    type Error = ZmtpError;
+
+    #[inline]
+    fn next(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        replies: &mut Outbox,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        self.next_item(input, replies)
+    }
+
+    #[inline]
+    fn need(&self) -> usize {
+        self.need
+    }
+}
+
+impl Encode for Encoder {
+    type Error = ZmtpError;
+
+    fn deadline(&self) -> Option<Instant> {
+        self.heartbeat.deadline()
+    }
+
+    fn on_deadline(
+        &mut self,
+        now: Instant,
+        last_heard: Instant,
+        output: &mut Outbox,
+    ) -> Result<(), ZmtpError> {
+        self.heartbeat.on_deadline(now, last_heard, output)
+    }
+}

@@ -1,0 +1,154 @@
+//! Socket types: their names on the wire and who may talk to whom (RFC 28, 29, 30, 31).
+//!
+//! Owns the compatibility table. It does not know what the types do with messages. Called by the session, and by whoever
+//! names a socket.
+
+use std::fmt;
+
+/// The type of a socket, as it is announced to the peer.
+///
+/// ```
+/// use monocoque_zmtp::SocketType;
+///
+/// assert!(SocketType::Dealer.accepts(SocketType::Router));
+/// assert!(!SocketType::Push.accepts(SocketType::Sub));
+/// assert_eq!(SocketType::from_name(b"XPUB"), Some(SocketType::Xpub));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketType {
+    /// Exclusive pair.
+    Pair,
+    /// Publisher.
+    Pub,
+    /// Subscriber.
+    Sub,
+    /// Requester: one request, one reply.
+    Req,
+    /// Replier.
+    Rep,
+    /// Asynchronous requester.
+    Dealer,
+    /// Asynchronous replier, addresses its peers by routing id.
+    Router,
+    /// End of a pipeline.
+    Pull,
+    /// Start of a pipeline.
+    Push,
+    /// Publisher that sees subscriptions.
+    Xpub,
+    /// Subscriber that sends subscriptions as messages.
+    Xsub,
+}
+
+impl SocketType {
+    /// All of them, in libzmq's numerical order.
+    pub const ALL: [Self; 11] = [
+        Self::Pair,
+        Self::Pub,
+        Self::Sub,
+        Self::Req,
+        Self::Rep,
+        Self::Dealer,
+        Self::Router,
+        Self::Pull,
+        Self::Push,
+        Self::Xpub,
+        Self::Xsub,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pair => "PAIR",
+            Self::Pub => "PUB",
+            Self::Sub => "SUB",
+            Self::Req => "REQ",
+            Self::Rep => "REP",
+            Self::Dealer => "DEALER",
+            Self::Router => "ROUTER",
+            Self::Pull => "PULL",
+            Self::Push => "PUSH",
+            Self::Xpub => "XPUB",
+            Self::Xsub => "XSUB",
+        }
+    }
+
+    /// The type of that name, which is compared exactly.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|ty| ty.name().as_bytes() == name)
+    }
+
+    /// Whether the two may talk to each other. It is symmetric.
+    pub const fn accepts(self, peer: Self) -> bool {
+        match self {
+            Self::Pair => matches!(peer, Self::Pair),
+            Self::Pub | Self::Xpub => matches!(peer, Self::Sub | Self::Xsub),
+            Self::Sub | Self::Xsub => matches!(peer, Self::Pub | Self::Xpub),
+            Self::Req => matches!(peer, Self::Rep | Self::Router),
+            Self::Rep => matches!(peer, Self::Req | Self::Dealer),
+            Self::Dealer => matches!(peer, Self::Rep | Self::Dealer | Self::Router),
+            Self::Router => matches!(peer, Self::Req | Self::Dealer | Self::Router),
+            Self::Pull => matches!(peer, Self::Push),
+            Self::Push => matches!(peer, Self::Pull),
+        }
+    }
+
+    /// Whether peers send it subscriptions.
+    pub const fn takes_subscriptions(self) -> bool {
+        matches!(self, Self::Pub | Self::Xpub)
+    }
+
+    /// Whether it announces its routing id; a router at the other end has a use for it.
+    pub const fn announces_routing_id(self) -> bool {
+        matches!(self, Self::Req | Self::Dealer | Self::Router)
+    }
+}
+
+impl fmt::Display for SocketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of the RFCs, each pair once.
+    const COMPATIBLE: [(&str, &str); 13] = [
+        ("REQ", "REP"),
+        ("REQ", "ROUTER"),
+        ("REP", "DEALER"),
+        ("DEALER", "DEALER"),
+        ("DEALER", "ROUTER"),
+        ("ROUTER", "ROUTER"),
+        ("PUB", "SUB"),
+        ("PUB", "XSUB"),
+        ("XPUB", "SUB"),
+        ("XPUB", "XSUB"),
+        ("PUSH", "PULL"),
+        ("PAIR", "PAIR"),
+        ("PULL", "PUSH"),
+    ];
+
+    #[test]
+    fn who_may_talk_to_whom() {
+        for a in SocketType::ALL {
+            for b in SocketType::ALL {
+                let (x, y) = (a.name(), b.name());
+                let listed = COMPATIBLE.contains(&(x, y)) || COMPATIBLE.contains(&(y, x));
+                assert_eq!(a.accepts(b), listed, "{a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_exact() {
+        for ty in SocketType::ALL {
+            assert_eq!(SocketType::from_name(ty.name().as_bytes()), Some(ty));
+        }
+        for name in [&b""[..], b"dealer", b"DEALER\0", b"STREAM", b"SUBS"] {
+            assert_eq!(SocketType::from_name(name), None);
+        }
+    }
+}

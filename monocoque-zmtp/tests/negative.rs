@@ -1,0 +1,286 @@
+//! What a peer must not do, and that it is told apart to the exact violation, however the bytes arrive.
+
+#[allow(dead_code, reason = "each test file uses a part")]
+mod common;
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use common::{End, Pair, at_every_chopping, frame, greeting, ready};
+use monocoque_zmtp::{
+    CommandKind, Inbound, Incompatible, Limits, Malformed, Misbehaved, SessionConfig, SocketType, ZmtpError,
+};
+
+/// Why our socket refuses these first bytes.
+fn stranger(bytes: &[u8], chop: usize) -> ZmtpError {
+    let mut end = End::new(SessionConfig::new(SocketType::Dealer), Instant::now());
+    end.feed(bytes, chop);
+    end.error().expect("refused").clone()
+}
+
+/// Why our socket refuses these bytes after a good greeting.
+fn handshake(bytes: &[u8], chop: usize) -> ZmtpError {
+    stranger(&[&greeting(1), bytes].concat(), chop)
+}
+
+/// An end in traffic.
+fn active(ours: SocketType) -> End {
+    let theirs = SocketType::ALL.into_iter().find(|theirs| ours.accepts(*theirs)).expect("a peer");
+    End::established(SessionConfig::new(ours), theirs)
+}
+
+/// Why our socket refuses these bytes in traffic.
+fn traffic(ours: SocketType, bytes: &[u8], chop: usize) -> ZmtpError {
+    let mut end = active(ours);
+    end.feed(bytes, chop);
+    assert_eq!(end.recv(), [], "nothing comes out of what is refused");
+    end.error().expect("refused").clone()
+}
+
+fn property(name: &[u8], value: &[u8]) -> Vec<u8> {
+    [&[name.len() as u8], name, &(value.len() as u32).to_be_bytes(), value].concat()
+}
+
+fn ready_with(metadata: &[u8]) -> Vec<u8> {
+    frame(4, &[b"\x05READY", metadata].concat())
+}
+
+at_every_chopping! {
+    fn other_protocols_and_older_versions(chop) {
+        let signature: ZmtpError = Malformed::Signature.into();
+        let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+        for bytes in [&[0; 64][..], http, tls, b"SSH-2.0-OpenSSH_9.6\r\n", b"\x01\x00", b"\xff\0\0\0\0\0\0\0\x01\0"] {
+            assert_eq!(stranger(bytes, chop), signature);
+        }
+        for major in 0..3 {
+            let older = [&b"\xff\0\0\0\0\0\0\0\x01\x7f"[..], &[major], b"\x05\x00\x00"].concat();
+            assert_eq!(stranger(&older, chop), Incompatible::Version { major }.into());
+        }
+    }
+
+    fn another_mechanism(chop) {
+        for name in [&b"PLAIN"[..], b"CURVE", b"null", b"NULLX", b""] {
+            let mut bytes = greeting(1);
+            bytes[12..16].fill(0);
+            bytes[12..12 + name.len()].copy_from_slice(name);
+            match stranger(&bytes, chop) {
+                ZmtpError::Incompatible(Incompatible::Mechanism { theirs }) => {
+                    assert_eq!(theirs.to_string().as_bytes(), name);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn metadata_that_lies(chop) {
+        let socket_type = property(b"Socket-Type", b"ROUTER");
+        let overrun: ZmtpError = Malformed::PropertyOverrun.into();
+        let table: [(Vec<u8>, ZmtpError); 11] = [
+            (b"\x0bSocket-Type\0\0\0\x07ROUTER".to_vec(), overrun.clone()),
+            (b"\x0bSocket-Type\xff\xff\xff\xffROUTER".to_vec(), overrun.clone()),
+            ([&socket_type[..], b"\x08"].concat(), overrun.clone()),
+            ([&socket_type[..], b"\xff"].concat(), overrun),
+            ([&socket_type[..], b"\0"].concat(), Malformed::EmptyPropertyName.into()),
+            ([socket_type.clone(), property(b"a b", b"")].concat(), Malformed::PropertyName.into()),
+            (vec![], Misbehaved::MissingSocketType.into()),
+            (property(b"Identity", b""), Misbehaved::MissingSocketType.into()),
+            (
+                [socket_type.clone(), property(b"Identity", b"\0\x01\x02\x03\x04")].concat(),
+                Misbehaved::RoutingIdReserved.into(),
+            ),
+            (
+                [socket_type.clone(), property(b"identity", &[7; 256])].concat(),
+                Misbehaved::RoutingIdTooLong(256).into(),
+            ),
+            ([socket_type, property(b"X", b"").repeat(256)].concat(), Misbehaved::TooManyProperties.into()),
+        ];
+        for (metadata, error) in table {
+            assert_eq!(handshake(&ready_with(&metadata), chop), error, "{}", metadata.escape_ascii());
+        }
+    }
+
+    fn what_does_not_belong_in_a_handshake(chop) {
+        let unexpected = |kind| ZmtpError::from(Misbehaved::UnexpectedCommand(kind));
+        let table: [(&[u8], ZmtpError); 10] = [
+            (b"\x00\x05HELLO", Misbehaved::MessageInHandshake.into()),
+            (b"\x01\x00", Misbehaved::MessageInHandshake.into()),
+            (b"\x02\0\0\0\0\0\0\0\x01A", Misbehaved::MessageInHandshake.into()),
+            (b"\x04\x07\x04PING\0\0", unexpected(CommandKind::Ping)),
+            (b"\x04\x0a\x09SUBSCRIBE", unexpected(CommandKind::Subscribe)),
+            (b"\x04\x04\x03XYZ", unexpected(CommandKind::Unknown)),
+            (b"\x04\x00", Malformed::EmptyCommand.into()),
+            (b"\x04\x06\x06READY", Malformed::CommandNameOverrun.into()),
+            (b"\x04\x07\x05ERROR\x01", Malformed::ErrorReason.into()),
+            (b"\x08\x00", Malformed::ReservedFlags(8).into()),
+        ];
+        for (bytes, error) in table {
+            assert_eq!(handshake(bytes, chop), error, "{}", bytes.escape_ascii());
+        }
+        for size in [65_537, i64::MAX as u64] {
+            let header = [&[6][..], &size.to_be_bytes()].concat();
+            assert_eq!(handshake(&header, chop), Misbehaved::HandshakeCommandTooLarge(size).into());
+        }
+    }
+
+    fn a_second_ready(chop) {
+        let twice = ready(SocketType::Router).repeat(2);
+        assert_eq!(handshake(&twice, chop), Misbehaved::UnexpectedCommand(CommandKind::Ready).into());
+    }
+
+    fn peers_that_do_not_fit_are_told(chop) {
+        let (ours, theirs) = (SocketType::Dealer, SocketType::Pub);
+        for (name, error) in [
+            (&b"PUB"[..], Incompatible::SocketType { ours, theirs }),
+            (b"STREAM", Incompatible::UnknownSocketType),
+            (b"dealer", Incompatible::UnknownSocketType),
+            (b"", Incompatible::UnknownSocketType),
+        ] {
+            let mut end = End::new(SessionConfig::new(ours), Instant::now());
+            end.feed(&greeting(1), chop);
+            end.written();
+            end.feed(&ready_with(&property(b"Socket-Type", name)), chop);
+            assert_eq!(end.error(), Some(&error.into()));
+            assert_eq!(end.written(), b"\x04\x21\x05ERROR\x1aIncompatible socket types");
+        }
+    }
+
+    fn every_flags_byte_in_traffic(chop) {
+        for flags in 0..=255 {
+            let mut end = active(SocketType::Dealer);
+            end.feed(&[flags, 0, 0, 0, 0, 0, 0, 0, 0], chop);
+            match flags {
+                0x00 | 0x02 => assert_eq!(end.recv()[0], Inbound::Message("".into())),
+                0x01 | 0x03 => assert_eq!(end.recv().first(), (flags == 1).then(|| Inbound::Message(["", ""].into())).as_ref()),
+                0x04 | 0x06 => assert_eq!(end.error(), Some(&Malformed::EmptyCommand.into())),
+                0x05 | 0x07 => assert_eq!(end.error(), Some(&Malformed::CommandWithMore.into())),
+                _ => assert_eq!(end.error(), Some(&Malformed::ReservedFlags(flags).into())),
+            }
+        }
+    }
+
+    fn commands_that_do_not_parse(chop) {
+        let table: [(&[u8], Malformed); 9] = [
+            (b"\x04\x00", Malformed::EmptyCommand),
+            (b"\x04\x01\x00", Malformed::EmptyCommandName),
+            (b"\x04\x03\x00AB", Malformed::EmptyCommandName),
+            (b"\x04\x03\x03AB", Malformed::CommandNameOverrun),
+            (b"\x04\x05\xffPING", Malformed::CommandNameOverrun),
+            (b"\x04\x05\x04PING", Malformed::Ping),
+            (b"\x04\x06\x04PING\0", Malformed::Ping),
+            (b"\x04\x06\x05ERROR", Malformed::ErrorReason),
+            (b"\x04\x09\x05ERROR\xff40", Malformed::ErrorReason),
+        ];
+        for (bytes, error) in table {
+            assert_eq!(traffic(SocketType::Dealer, bytes, chop), error.into(), "{}", bytes.escape_ascii());
+        }
+    }
+
+    fn subscriptions_at_a_socket_that_takes_none(chop) {
+        for ours in SocketType::ALL.into_iter().filter(|ours| !ours.takes_subscriptions()) {
+            for (bytes, kind) in [
+                (&b"\x04\x0b\x09SUBSCRIBEA"[..], CommandKind::Subscribe),
+                (b"\x04\x08\x06CANCELA", CommandKind::Cancel),
+            ] {
+                assert_eq!(traffic(ours, bytes, chop), Misbehaved::UnexpectedCommand(kind).into());
+            }
+            // The form of ZMTP 3.0 is an ordinary message there.
+            let mut end = active(ours);
+            end.feed(b"\x00\x02\x01A", chop);
+            assert_eq!(end.recv(), [Inbound::Message("\x01A".into())]);
+        }
+    }
+
+    fn data_at_a_publisher_is_a_message(chop) {
+        for ours in [SocketType::Pub, SocketType::Xpub] {
+            let mut end = active(ours);
+            end.feed(b"\x00\x01A\x00\x00\x01\x01\x01\x00\x01A\x00\x02\x00A", chop);
+            let cancel = Inbound::Cancel(Bytes::from_static(b"A"));
+            let messages = ["A".into(), "".into(), ["\x01", "A"].into()].map(Inbound::Message);
+            assert_eq!(end.recv(), [&messages[..], &[cancel]].concat());
+        }
+    }
+
+    fn lengths_beyond_the_limit_are_refused_at_the_header(chop) {
+        for size in [1 << 63, u64::MAX - 37, u64::MAX] {
+            let header = [&[2][..], &size.to_be_bytes()].concat();
+            assert_eq!(traffic(SocketType::Dealer, &header, chop), Malformed::FrameLength(size).into());
+        }
+        let mut config = SessionConfig::new(SocketType::Dealer);
+        config.limits = Limits { max_frame_size: 1000, max_message_size: 1500, max_frames: 4 };
+        let refused = |bytes: &[u8]| {
+            let mut end = End::established(config.clone(), SocketType::Router);
+            end.feed(bytes, chop);
+            assert_eq!(end.recv(), []);
+            end.error().cloned()
+        };
+        let header = |flags: u8, size: u64| [&[flags | 2][..], &size.to_be_bytes()].concat();
+        let too_large = |size| Some(Misbehaved::FrameTooLarge { size, limit: 1000 }.into());
+        assert_eq!(refused(&header(0, 1000)), None);
+        assert_eq!(refused(&header(0, 1001)), too_large(1001));
+        assert_eq!(refused(&header(4, 1001)), too_large(1001));
+        assert_eq!(refused(&header(0, i64::MAX as u64)), too_large(i64::MAX as u64));
+        let first = frame(1, &[0; 1000]);
+        assert_eq!(refused(&[&first[..], &header(0, 500)].concat()), None);
+        assert_eq!(
+            refused(&[&first[..], &header(0, 501)].concat()),
+            Some(Misbehaved::MessageTooLarge { size: 1501, limit: 1500 }.into())
+        );
+        assert_eq!(refused(&b"\x01\x00".repeat(4)), None);
+        assert_eq!(refused(&b"\x01\x00".repeat(5)), Some(Misbehaved::TooManyFrames { limit: 4 }.into()));
+        assert_eq!(refused(b"\x01\x00\x01\x00\x01\x00\x01\x00\x00\x00"), Some(Misbehaved::TooManyFrames { limit: 4 }.into()));
+    }
+
+    fn limits_start_anew_with_each_message_and_let_commands_through(chop) {
+        let mut config = SessionConfig::new(SocketType::Dealer);
+        config.limits = Limits { max_frame_size: 4, max_message_size: 6, max_frames: 2 };
+        let mut end = End::established(config, SocketType::Router);
+        for _ in 0..3 {
+            end.feed(b"\x01\x04AAAA\x04\x07\x04PING\0\0\x00\x02BB", chop);
+            assert_eq!(end.recv(), [Inbound::Message(["AAAA", "BB"].into())], "{:?}", end.error());
+            assert_eq!(end.written(), b"\x04\x05\x04PONG");
+        }
+    }
+
+    fn a_flood_of_pings_gets_one_pong_until_it_is_read(chop) {
+        let mut end = active(SocketType::Pull);
+        end.feed(&b"\x04\x08\x04PING\0\0A".repeat(100), chop);
+        assert_eq!(end.written(), b"\x04\x06\x04PONGA");
+        end.feed(b"\x04\x08\x04PING\0\0B", chop);
+        assert_eq!(end.written(), b"\x04\x06\x04PONGB");
+    }
+
+    fn a_length_in_the_long_form_may_be_small(chop) {
+        let mut end = active(SocketType::Dealer);
+        end.feed(b"\x03\0\0\0\0\0\0\0\x01A\x02\0\0\0\0\0\0\0\x00", chop);
+        assert_eq!(end.recv(), [Inbound::Message(["A", ""].into())]);
+        end.feed(b"\x06\0\0\0\0\0\0\0\x07\x04PING\0\0", chop);
+        assert_eq!(end.written(), b"\x04\x05\x04PONG");
+    }
+
+    fn our_own_bytes_sent_back_to_us(chop) {
+        // An echo server looks like a socket of our own type: only types that meet themselves get that far.
+        for ours in SocketType::ALL {
+            let mut end = End::new(SessionConfig::new(ours), Instant::now());
+            for _ in 0..3 {
+                let echo = end.written();
+                end.feed(&echo, chop);
+            }
+            let theirs = ours;
+            match ours.accepts(theirs) {
+                true => assert!(end.is_ready()),
+                false => assert_eq!(end.error(), Some(&Incompatible::SocketType { ours, theirs }.into())),
+            }
+        }
+    }
+
+    fn ten_thousand_envelope_frames(chop) {
+        let mut pair = Pair::connected(SocketType::Dealer, SocketType::Router, chop);
+        let frames = vec![b"id".as_slice(); 10_000];
+        pair.send(frames.clone());
+        match &*pair.recv() {
+            [Inbound::Message(message)] => assert!(message.iter().eq(frames)),
+            other => panic!("{} items", other.len()),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Where the connections of sockets live.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use monocoque_core::{Driver, Home, ThreadSettings};
+
+use crate::error::MonocoqueError;
+
+/// The thread, or threads, on which the connections of sockets live. Cheap to clone.
+///
+/// [`Context::current`] uses the compio runtime of the calling thread: no thread is crossed between a socket and its
+/// connections, the fastest way. [`Context::new`] starts I/O threads, so that sockets can be used from anywhere: tokio,
+/// smol, or no runtime at all. Sockets made by `new()` choose by themselves.
+///
+/// The I/O threads of a context end once it and its sockets are dropped and what was queued is sent.
+///
+/// ```
+/// use monocoque::{Context, zmq::PullSocket};
+///
+/// let context = Context::builder().io_threads(2).build()?;
+/// let pull = PullSocket::new_in(&context)?;
+/// # drop(pull);
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Context {
+    homes: Arc<[Home]>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Context {
+    /// A context with one I/O thread.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Thread`] if the thread cannot be started.
+    pub fn new() -> Result<Self, MonocoqueError> {
+        Self::builder().build()
+    }
+
+    /// For a context with other settings.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder { io_threads: 1, affinity: Vec::new(), driver: None }
+    }
+
+    /// The compio runtime of the calling thread.
+    ///
+    /// Its sockets can be used from any thread, but they live as long as the runtime runs: close them before it ends, or
+    /// what is queued is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
+    pub fn current() -> Result<Self, MonocoqueError> {
+        Home::current().map(|home| Self::of(vec![home])).ok_or(MonocoqueError::NoRuntime)
+    }
+
+    /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
+    pub fn driver(&self) -> Driver {
+        self.homes[0].driver()
+    }
+
+    /// The runtime of the calling thread, else the context that all of the process share.
+    pub(crate) fn ambient() -> Result<Self, MonocoqueError> {
+        static SHARED: OnceLock<Context> = OnceLock::new();
+        if let Ok(current) = Self::current() {
+            return Ok(current);
+        }
+        if let Some(shared) = SHARED.get() {
+            return Ok(shared.clone());
+        }
+        let made = Self::new()?;
+        Ok(SHARED.get_or_init(|| made).clone())
+    }
+
+    /// The home of the next socket.
+    pub(crate) fn home(&self) -> Home {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.homes[next % self.homes.len()].clone()
+    }
+
+    fn of(homes: Vec<Home>) -> Self {
+        Self { homes: homes.into(), next: Arc::default() }
+    }
+}
+
+/// Makes a [`Context`] with I/O threads.
+#[derive(Clone, Debug)]
+pub struct ContextBuilder {
+    io_threads: usize,
+    affinity: Vec<usize>,
+    driver: Option<Driver>,
+}
+
+impl ContextBuilder {
+    /// How many I/O threads (`ZMQ_IO_THREADS`), at least one; sockets are spread over them in turn. Default: 1.
+    pub fn io_threads(mut self, n: usize) -> Self {
+        self.io_threads = n.max(1);
+        self
+    }
+
+    /// The processors on which the I/O threads may run (`ZMQ_THREAD_AFFINITY_CPU_ADD`). Default: any.
+    pub fn thread_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
+        self.affinity = processors.into_iter().collect();
+        self
+    }
+
+    /// The driver to insist on. Default: io_uring where it is to be had.
+    pub fn driver(mut self, driver: Driver) -> Self {
+        self.driver = Some(driver);
+        self
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Thread`] if one cannot be started, or cannot have the driver.
+    pub fn build(self) -> Result<Context, MonocoqueError> {
+        let start = |n| {
+            let settings = ThreadSettings {
+                name: format!("monocoque-io-{n}"),
+                affinity: self.affinity.iter().copied().collect(),
+                driver: self.driver,
+            };
+            Home::thread(settings).map(|(home, _thread)| home).map_err(MonocoqueError::Thread)
+        };
+        Ok(Context::of((0..self.io_threads).map(start).collect::<Result<_, _>>()?))
+    }
+}

@@ -1,0 +1,548 @@
+//! A socket without its type: queues on one side, tasks that own connections on the other.
+//!
+//! ```text
+//!   handles (any thread)                    home (one thread)
+//!   send --> Outbound --(outbox a link)--> write pump --\
+//!                                                        connection <- dial | listen
+//!   recv <-- Inbox <---(lane a link)------ read pump ---/
+//! ```
+//!
+//! [`listen`] and [`dial`] make connections, [`session`] runs one. An engine ends when its tasks have ended; they end
+//! when the socket is closed and what was queued is sent, or `linger` is over.
+
+pub(crate) mod dial;
+pub(crate) mod listen;
+pub(crate) mod session;
+mod stop;
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use monocoque_core::transport::{Listener, SocketOptions};
+use monocoque_core::{Endpoint, Home, Inbox, Message, PeerKey, RoutingId, SubscriptionIndex, Ticket, home};
+use monocoque_zmtp::{PeerInfo, Subscription};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
+
+use crate::error::{MonocoqueError, SendError};
+use crate::options::Options;
+use crate::pattern::envelope::{Dialogue, seal_reply};
+use crate::pattern::route::{Offer, Outbound, Phase, Target, Wakes, routing_id};
+use crate::pattern::{Envelope, Intake, Pattern, Routing, WhenFull};
+
+pub(crate) use stop::Stop;
+
+/// A socket without its type.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) pattern: &'static Pattern,
+    pub(crate) options: Options,
+    pub(crate) inbox: Inbox<Message>,
+    pub(crate) out: Mutex<Outbound>,
+    home: Home,
+    endpoints: Mutex<Vec<Attachment>>,
+    filter: Filter,
+    /// Numbers for peers that announce no routing id.
+    next_id: AtomicU32,
+    /// Messages that arrived and that this type of socket does not receive.
+    discarded: AtomicU64,
+}
+
+/// An endpoint that the socket is bound or connected to.
+#[derive(Debug)]
+struct Attachment {
+    endpoint: Endpoint,
+    kind: Attached,
+    stop: Stop,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attached {
+    Bound,
+    Connected,
+}
+
+/// What a SUB socket wants to receive.
+#[derive(Debug, Default)]
+struct Filter {
+    /// How often each topic is subscribed to.
+    topics: RwLock<Topics>,
+    /// The empty topic is among them: nothing needs to be looked up.
+    everything: AtomicBool,
+}
+
+type Topics = SubscriptionIndex<usize>;
+
+/// A task of a socket; the socket waits for all of them when it is closed.
+#[derive(Debug)]
+pub(crate) struct Task(Arc<Engine>);
+
+/// Which queue of waiting tasks a future stands in.
+#[derive(Clone, Copy, Debug)]
+enum Queue {
+    Senders,
+    Watchers,
+    Receivers,
+}
+
+/// The place of a future in a queue; given up when the future is dropped.
+#[derive(Debug)]
+struct Place<'a> {
+    engine: &'a Engine,
+    queue: Queue,
+    ticket: Option<Ticket>,
+}
+
+impl Engine {
+    pub(crate) fn new(pattern: &'static Pattern, options: Options, home: Home) -> Arc<Self> {
+        Arc::new(Self {
+            pattern,
+            inbox: Inbox::new(),
+            out: Mutex::new(Outbound::new(pattern, options.send_hwm)),
+            options,
+            home,
+            endpoints: Mutex::default(),
+            filter: Filter::default(),
+            next_id: AtomicU32::new(fastrand::u32(..)),
+            discarded: AtomicU64::new(0),
+        })
+    }
+
+    /// Changes the outgoing side, then wakes whom that concerns.
+    pub(crate) fn with_wakes<T>(&self, change: impl FnOnce(&mut Outbound, &mut Wakes) -> T) -> T {
+        let mut wakes = Wakes::default();
+        let result = change(&mut self.out.lock(), &mut wakes);
+        wakes.wake();
+        result
+    }
+
+    // Endpoints.
+
+    pub(crate) async fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        let engine = self.clone();
+        let wanted = endpoint.clone();
+        let bound = self.home.run(move || async move {
+            let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
+            let stop = engine.attach(Attached::Bound, resolved.clone());
+            let task = Task::new(&engine);
+            home::spawn_here(listen::run(engine, listener, stop, task));
+            Ok::<_, io::Error>(resolved)
+        });
+        bound.await?.map_err(|source| MonocoqueError::Io { endpoint, source })
+    }
+
+    pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        endpoint.check_connect()?;
+        if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
+            return Ok(endpoint);
+        }
+        let stop = self.attach(Attached::Connected, endpoint.clone());
+        let task = Task::new(self);
+        self.out.lock().dials += 1;
+        let (engine, wanted) = (self.clone(), endpoint.clone());
+        self.home.spawn(move || dial::run(engine, wanted, stop, task))?;
+        Ok(endpoint)
+    }
+
+    /// Lets go of an endpoint and of the connections made through it.
+    pub(crate) fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        let mut endpoints = self.endpoints.lock();
+        let found = endpoints.iter().position(|other| other.kind == kind && other.endpoint == *endpoint);
+        let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone())) };
+        let gone = endpoints.remove(at);
+        drop(endpoints);
+        gone.stop.say();
+        Ok(())
+    }
+
+    pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {
+        self.endpoints.lock().last().map(|last| last.endpoint.clone())
+    }
+
+    fn attach(&self, kind: Attached, endpoint: Endpoint) -> Stop {
+        let stop = Stop::default();
+        self.endpoints.lock().push(Attachment { endpoint, kind, stop: stop.clone() });
+        // A socket that was closed meanwhile has said its word already.
+        if self.check_open().is_err() {
+            stop.say();
+        }
+        stop
+    }
+
+    fn is_attached(&self, kind: Attached, endpoint: &Endpoint) -> bool {
+        self.endpoints.lock().iter().any(|other| other.kind == kind && other.endpoint == *endpoint)
+    }
+
+    /// Whether a new connection still has something to do.
+    pub(crate) fn wants_peers(&self) -> bool {
+        let out = self.out.lock();
+        match out.phase {
+            Phase::Open => true,
+            Phase::Draining => out.has_backlog(),
+            Phase::Aborted => false,
+        }
+    }
+
+    // Peers.
+
+    /// A handshake is done: the peer takes part from now on. `None` if it is refused.
+    pub(crate) fn welcome(&self, peer: &PeerInfo) -> Option<(PeerKey, RoutingId)> {
+        let announced = if self.pattern.routing == Routing::ById { &*peer.routing_id } else { &[] };
+        let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
+        let mut wakes = Wakes::default();
+        // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
+        let topics = self.filter.topics.read();
+        let mut out = self.out.lock();
+        let key = if out.phase == Phase::Aborted { None } else { out.up(id.clone(), peer.revision, &mut wakes) };
+        if let Some(key) = key {
+            for (topic, _) in topics.iter() {
+                out.subscribe_one(key, Subscription::Subscribe, topic, &mut wakes);
+            }
+        }
+        drop((out, topics));
+        wakes.wake();
+        key.map(|key| (key, id))
+    }
+
+    pub(crate) fn peer_count(&self) -> usize {
+        self.out.lock().peers()
+    }
+
+    pub(crate) async fn wait_for_peers(&self, n: usize) -> Result<(), MonocoqueError> {
+        self.watch(|out| match out.phase {
+            Phase::Open => (out.peers() >= n).then_some(Ok(())),
+            _ => Some(Err(MonocoqueError::Closed)),
+        })
+        .await
+    }
+
+    /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
+    pub(crate) async fn watch<T>(&self, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
+        let mut place = Place { engine: self, queue: Queue::Watchers, ticket: None };
+        poll_fn(|cx| {
+            let mut out = self.out.lock();
+            match done(&mut out) {
+                Some(result) => Poll::Ready(result),
+                None => {
+                    out.watchers.wait(&mut place.ticket, cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    pub(crate) fn note_discarded(&self, messages: u64) {
+        self.discarded.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    // Subscriptions.
+
+    pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let mut topics = self.filter.topics.write();
+        if let Some(count) = topics.get_mut(topic) {
+            *count += 1;
+            return Ok(());
+        }
+        topics.insert(Bytes::copy_from_slice(topic), 1);
+        self.announce(topics, Subscription::Subscribe, topic);
+        Ok(())
+    }
+
+    /// Takes one subscription back; one that was never made is none.
+    pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let mut topics = self.filter.topics.write();
+        match topics.get_mut(topic) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) => {
+                topics.remove(topic);
+                self.announce(topics, Subscription::Cancel, topic);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Tells all peers of a change to `topics`.
+    fn announce(&self, topics: RwLockWriteGuard<'_, Topics>, kind: Subscription, topic: &[u8]) {
+        let mut wakes = Wakes::default();
+        self.filter.everything.store(topics.get(b"").is_some(), Ordering::Release);
+        self.out.lock().subscribe_all(kind, topic, &mut wakes);
+        drop(topics);
+        wakes.wake();
+    }
+
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.out.lock().subscriptions().map_or(0, |hub| hub.subscription_count())
+    }
+
+    pub(crate) async fn wait_for_subscriptions(&self, n: usize) -> Result<(), MonocoqueError> {
+        self.watch(|out| match out.phase {
+            Phase::Open => {
+                let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());
+                (count >= n).then_some(Ok(()))
+            }
+            _ => Some(Err(MonocoqueError::Closed)),
+        })
+        .await
+    }
+
+    // Sending.
+
+    /// Queues a message, or waits for room.
+    pub(crate) async fn send(&self, to: Option<&RoutingId>, message: Message) -> Result<(), SendError> {
+        let mut message = Some(message);
+        let mut place = Place { engine: self, queue: Queue::Senders, ticket: None };
+        poll_fn(|cx| self.poll_send(to, &mut message, &mut place.ticket, Some(cx))).await
+    }
+
+    /// Queues a message, or says that there is no room.
+    pub(crate) fn try_send(&self, to: Option<&RoutingId>, message: Message) -> Result<(), SendError> {
+        match self.poll_send(to, &mut Some(message), &mut None, None) {
+            Poll::Ready(result) => result,
+            Poll::Pending => unreachable!("without a context there is no waiting"),
+        }
+    }
+
+    /// Sends `message`, which is there until the result is.
+    fn poll_send(
+        &self,
+        to: Option<&RoutingId>,
+        message: &mut Option<Message>,
+        ticket: &mut Option<Ticket>,
+        cx: Option<&mut Context<'_>>,
+    ) -> Poll<Result<(), SendError>> {
+        let Some(body) = message else { unreachable!("polled after the result") };
+        let mut wakes = Wakes::default();
+        let mut out = self.out.lock();
+        if let Some(cx) = &cx
+            && out.take_pause()
+        {
+            // The pumps may share this thread: let them have a turn before more is queued.
+            drop(out);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let offer = match out.check_turn(self.pattern, body, *ticket) {
+            Ok(true) => self.offer(&mut out, to, body, &mut wakes),
+            Ok(false) => Ok(Offer::Full),
+            Err(reason) => Err(reason),
+        };
+        let reason = match (offer, cx) {
+            (Ok(Offer::Queued(_) | Offer::Dropped), _) => {
+                wakes.add(out.senders.leave(ticket));
+                drop(out);
+                wakes.wake();
+                return Poll::Ready(Ok(()));
+            }
+            (Ok(Offer::Full), Some(cx)) => {
+                out.senders.wait(ticket, cx.waker());
+                return Poll::Pending;
+            }
+            (Ok(Offer::Full), None) => MonocoqueError::WouldBlock,
+            (Err(reason), _) => reason,
+        };
+        drop(out);
+        wakes.wake();
+        match message.take() {
+            Some(message) => Poll::Ready(Err(SendError::new(reason, message))),
+            None => unreachable!("looked at above"),
+        }
+    }
+
+    /// Puts the envelope on and offers the message to the peers.
+    fn offer(
+        &self,
+        out: &mut Outbound,
+        to: Option<&RoutingId>,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> Result<Offer, MonocoqueError> {
+        let offer = match (self.pattern.envelope, to) {
+            (Envelope::None, _) => out.offer(Target::Pattern, message, wakes),
+            (Envelope::Identity, Some(id)) => out.offer(Target::Id(id), message, wakes),
+            (Envelope::Identity, None) => {
+                let Some(id) = message.pop_front().filter(|_| !message.is_empty()) else {
+                    return Err(MonocoqueError::EmptyMessage);
+                };
+                let offer = out.offer(Target::Id(&id), message, wakes);
+                message.push_front(id);
+                offer
+            }
+            (Envelope::Request, _) => {
+                self.drop_stale_replies();
+                message.push_front("");
+                let offer = out.offer(Target::Pattern, message, wakes);
+                message.pop_front();
+                if let Offer::Queued(of) = offer {
+                    out.dialogue = Dialogue::Asked { of };
+                }
+                offer
+            }
+            (Envelope::Reply, _) => {
+                let Dialogue::Answering { origin, envelope } = std::mem::take(&mut out.dialogue) else {
+                    unreachable!("it was its turn");
+                };
+                out.offer(Target::Origin(origin), &seal_reply(&envelope, message), wakes)
+            }
+        };
+        debug_assert!(offer != Offer::Full || self.pattern.when_full == WhenFull::Block);
+        Ok(offer)
+    }
+
+    // Receiving.
+
+    /// The next message for the application.
+    pub(crate) async fn recv(&self) -> Result<Message, MonocoqueError> {
+        let mut place = Place { engine: self, queue: Queue::Receivers, ticket: None };
+        loop {
+            self.check_recv()?;
+            let (from, message) = poll_fn(|cx| self.inbox.poll_pop(&mut place.ticket, cx)).await?;
+            if let Some(message) = self.open(from, message) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message for the application, if it is there.
+    pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
+        loop {
+            self.check_recv()?;
+            let Some((from, message)) = self.inbox.pop()? else { return Err(MonocoqueError::WouldBlock) };
+            if let Some(message) = self.open(from, message) {
+                return Ok(message);
+            }
+        }
+    }
+
+    #[inline]
+    fn check_recv(&self) -> Result<(), MonocoqueError> {
+        match self.pattern.envelope {
+            Envelope::None | Envelope::Identity => Ok(()),
+            dialogue => self.out.lock().dialogue.check_recv(dialogue),
+        }
+    }
+
+    /// Takes off what the application does not see. `None` if the message is not for it.
+    #[inline]
+    fn open(&self, from: PeerKey, message: Message) -> Option<Message> {
+        let opened = match (self.pattern.intake, self.pattern.envelope) {
+            (Intake::Filtered, _) => self.filter.admits(&message).then_some(message),
+            (_, Envelope::None | Envelope::Identity) => return Some(message),
+            (_, dialogue) => self.out.lock().dialogue.on_recv(dialogue, from, message),
+        };
+        if opened.is_none() {
+            self.note_discarded(1);
+        }
+        opened
+    }
+
+    /// A second reply to an earlier request must not be taken for the reply to the next one.
+    fn drop_stale_replies(&self) {
+        while let Ok(Some(_stale)) = self.inbox.pop() {
+            self.note_discarded(1);
+        }
+    }
+
+    // The end.
+
+    fn check_open(&self) -> Result<(), MonocoqueError> {
+        if self.out.lock().phase == Phase::Open { Ok(()) } else { Err(MonocoqueError::Closed) }
+    }
+
+    /// Takes no more messages and sends what is queued, for at most `linger`. Returns at once.
+    pub(crate) fn close(self: &Arc<Self>) {
+        let open = self.with_wakes(|out, wakes| {
+            let open = out.phase == Phase::Open;
+            if open {
+                out.enter(Phase::Draining, wakes);
+            }
+            open
+        });
+        if !open {
+            return;
+        }
+        self.inbox.close();
+        self.stop(|attachment| attachment.kind == Attached::Bound && !self.out.lock().has_backlog());
+        let engine = self.clone();
+        // Without its runtime the tasks of the socket have ended with it.
+        let _gone = self.home.spawn(move || engine.drain());
+    }
+
+    /// Waits until all tasks have ended.
+    pub(crate) async fn ended(&self) {
+        self.watch(|out| (out.tasks == 0).then_some(())).await;
+    }
+
+    /// Waits for what is queued to be sent; when `linger` is over, drops it.
+    async fn drain(self: Arc<Self>) {
+        let linger = if self.pattern.lingers { self.options.linger } else { Some(Duration::ZERO) };
+        let sent = async {
+            self.watch(|out| (!out.has_backlog()).then_some(())).await;
+            // New connections have nothing to do any more; those that are up end once their outbox is empty.
+            self.stop(|_| true);
+            self.ended().await;
+        };
+        if home::within(linger, sent).await.is_none() {
+            self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+            self.stop(|_| true);
+        }
+    }
+
+    fn stop(&self, which: impl Fn(&Attachment) -> bool) {
+        let stops: Vec<_> =
+            self.endpoints.lock().iter().filter(|attachment| which(attachment)).map(|it| it.stop.clone()).collect();
+        stops.iter().for_each(Stop::say);
+    }
+
+    fn leave(&self, queue: Queue, ticket: &mut Option<Ticket>) {
+        match queue {
+            Queue::Receivers => self.inbox.cancel(ticket),
+            Queue::Senders => self.with_wakes(|out, wakes| wakes.add(out.senders.leave(ticket))),
+            Queue::Watchers => drop(self.out.lock().watchers.leave(ticket)),
+        }
+    }
+}
+
+impl Filter {
+    fn admits(&self, message: &Message) -> bool {
+        self.everything.load(Ordering::Acquire)
+            || self.topics.read().any_match(message.frame(0).unwrap_or_default())
+    }
+}
+
+impl Task {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+        engine.out.lock().tasks += 1;
+        Self(engine.clone())
+    }
+
+    pub(crate) fn another(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.with_wakes(|out, wakes| {
+            out.tasks -= 1;
+            wakes.add(out.watchers.dismiss());
+        });
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            self.engine.leave(self.queue, &mut self.ticket);
+        }
+    }
+}

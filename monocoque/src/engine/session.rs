@@ -1,0 +1,171 @@
+//! One connection of a socket: a ZMTP session on an actor, attached to the socket's queues.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::{Either, select};
+use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
+use monocoque_core::transport::{Socket, Stream};
+use monocoque_core::{BytePermits, LaneKey, Message, Outbox, PeerKey, RoutingId};
+use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
+
+use super::{Engine, Stop};
+use crate::pattern::intake::{Verdict, judge};
+use crate::pattern::route::Wakes;
+
+/// How a connection came to its end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The handshake was completed.
+    pub(crate) was_up: bool,
+    /// `None` if it was stopped during the handshake.
+    pub(crate) reason: Option<Closed<ZmtpError>>,
+}
+
+/// Runs a connection to its end. `stop` ends it: at once during the handshake, later once what is queued is sent.
+pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, stop: &Stop) -> Ended {
+    match stream {
+        Stream::Tcp(stream) => run_on(engine, stream, stop).await,
+        Stream::Ipc(stream) => run_on(engine, stream, stop).await,
+    }
+}
+
+async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, stop: &Stop) -> Ended {
+    let Ok(session) = ZmtpSession::new(engine.session_config()) else {
+        unreachable!("the options were checked when they were set");
+    };
+    let attached = Rc::new(Cell::new(None));
+    let owner = Owner { engine: engine.clone(), attached: attached.clone() };
+    let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
+    let run = std::pin::pin!(actor.run(owner));
+    let reason = match select(run, std::pin::pin!(stop.said())).await {
+        Either::Left((closed, _)) => Some(closed),
+        Either::Right(((), run)) => match attached.get() {
+            None => None,
+            Some(key) => {
+                engine.with_wakes(|out, wakes| out.leave(key, wakes));
+                Some(run.await)
+            }
+        },
+    };
+    Ended { was_up: attached.get().is_some(), reason }
+}
+
+/// Waits for the handshake, then ties the pumps to the socket.
+struct Owner {
+    engine: Arc<Engine>,
+    attached: Rc<Cell<Option<PeerKey>>>,
+}
+
+impl Attach<ZmtpSession> for Owner {
+    type Outlet = SessionOutlet;
+    type Inlet = SessionInlet;
+
+    fn attach(self, peer: PeerInfo) -> Option<(SessionOutlet, SessionInlet)> {
+        let Self { engine, attached } = self;
+        let (key, id) = engine.welcome(&peer)?;
+        attached.set(Some(key));
+        let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default());
+        let outlet = SessionOutlet { engine: engine.clone(), key, lane };
+        let inlet = SessionInlet { engine, key, lane, id, room: 0, batch: VecDeque::new(), bytes: 0, dropped: 0 };
+        Some((outlet, inlet))
+    }
+}
+
+/// Where the write pump of a connection takes from.
+#[derive(Debug)]
+pub(crate) struct SessionOutlet {
+    engine: Arc<Engine>,
+    key: PeerKey,
+    lane: LaneKey,
+}
+
+impl Outlet for SessionOutlet {
+    fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool> {
+        self.engine.with_wakes(|out, wakes| out.poll_take(self.key, cx, batch, wakes))
+    }
+
+    fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.engine.out.lock().poll_abort(self.key, cx)
+    }
+
+    fn close(&mut self, unsent: Outbox) {
+        self.engine.inbox.detach(self.lane);
+        self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
+    }
+}
+
+/// Where the read pump of a connection delivers to.
+#[derive(Debug)]
+pub(crate) struct SessionInlet {
+    engine: Arc<Engine>,
+    key: PeerKey,
+    lane: LaneKey,
+    id: RoutingId,
+    room: usize,
+    batch: VecDeque<Message>,
+    bytes: usize,
+    dropped: u64,
+}
+
+impl Inlet<Inbound> for SessionInlet {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.engine.inbox.poll_room(self.lane, cx).map(|room| {
+            self.room = room.unwrap_or(0);
+            room.is_ok()
+        })
+    }
+
+    #[inline]
+    fn accept(&mut self, item: Inbound) -> Accepted {
+        let message = match item {
+            Inbound::Message(message) => message,
+            Inbound::Subscribe(topic) => return self.subscribe(|hub, key| drop(hub.subscribe(key, topic))),
+            Inbound::Cancel(topic) => return self.subscribe(|hub, key| drop(hub.cancel(key, &topic))),
+        };
+        match judge(self.engine.pattern, &self.id, message) {
+            Verdict::Queue(message) => {
+                self.bytes += message.byte_len();
+                self.batch.push_back(message);
+                if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+            }
+            Verdict::Drop => {
+                self.dropped += 1;
+                Accepted::More
+            }
+            Verdict::Violation => Accepted::Violation,
+        }
+    }
+
+    fn flush(&mut self) {
+        self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+        if self.dropped > 0 {
+            self.engine.note_discarded(std::mem::take(&mut self.dropped));
+        }
+    }
+}
+
+impl SessionInlet {
+    fn subscribe(&self, change: impl FnOnce(&mut monocoque_core::PubSubHub, PeerKey)) -> Accepted {
+        let mut out = self.engine.out.lock();
+        if let Some(hub) = out.subscriptions() {
+            change(hub, self.key);
+        }
+        let mut wakes = Wakes::default();
+        wakes.add(out.watchers.dismiss());
+        drop(out);
+        wakes.wake();
+        Accepted::More
+    }
+}
+
+impl Engine {
+    fn session_config(&self) -> SessionConfig {
+        let mut config = SessionConfig::new(self.pattern.socket_type);
+        config.routing_id = self.options.announced_id();
+        config
+    }
+}

@@ -1,0 +1,72 @@
+//! A word that travels one way: stop.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::future::{Either, select};
+use monocoque_core::{Ticket, Waiters};
+use parking_lot::Mutex;
+
+/// Tells the tasks of one endpoint that it is no longer wanted. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    said: bool,
+    listeners: Waiters,
+}
+
+/// The place of a task that waits for the word; gives it up when dropped.
+struct Listening<'a> {
+    stop: &'a Stop,
+    ticket: Option<Ticket>,
+}
+
+impl Stop {
+    /// Says it.
+    pub(crate) fn say(&self) {
+        let mut state = self.0.lock();
+        state.said = true;
+        let listeners = state.listeners.dismiss();
+        drop(state);
+        listeners.into_iter().for_each(std::task::Waker::wake);
+    }
+
+    /// Whether it was said.
+    pub(crate) fn is_said(&self) -> bool {
+        self.0.lock().said
+    }
+
+    /// Waits for it.
+    pub(crate) async fn said(&self) {
+        let mut listening = Listening { stop: self, ticket: None };
+        poll_fn(|cx| {
+            let mut state = self.0.lock();
+            if state.said {
+                return Poll::Ready(());
+            }
+            state.listeners.wait(&mut listening.ticket, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Awaits `work` unless the word comes first; then `work` is dropped.
+    pub(crate) async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let said = std::pin::pin!(self.said());
+        match select(said, std::pin::pin!(work)).await {
+            Either::Left(_) => None,
+            Either::Right((result, _)) => Some(result),
+        }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            drop(self.stop.0.lock().listeners.leave(&mut self.ticket));
+        }
+    }
+}

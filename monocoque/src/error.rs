@@ -1,0 +1,138 @@
+//! What can go wrong, by who is to blame.
+
+use std::convert::Infallible;
+use std::io;
+
+use monocoque_core::{Endpoint, EndpointError, HomeGone, InboxClosed, Message, RoutingIdError};
+use thiserror::Error;
+
+/// What a call on a socket or a context can fail with.
+///
+/// ```
+/// # fn main() -> Result<(), monocoque::MonocoqueError> {
+/// use monocoque::zmq::PullSocket;
+///
+/// let pull = PullSocket::new()?;
+/// let error = pull.try_recv().unwrap_err();
+/// assert!(error.is_would_block());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MonocoqueError {
+    /// The endpoint cannot be understood, or not be used in this way (`EINVAL`, `EPROTONOSUPPORT`).
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The operating system refused; the source says what (`EADDRINUSE`, `EADDRNOTAVAIL`, `EMFILE`...).
+    #[error("{endpoint}: {source}")]
+    Io {
+        /// What was to be bound.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// An I/O thread could not be started.
+    #[error("an I/O thread could not be started: {0}")]
+    Thread(#[source] io::Error),
+    /// `Context::current` was called outside a compio runtime.
+    #[error("there is no compio runtime on this thread")]
+    NoRuntime,
+    /// The socket was closed, or the runtime it lived on has ended (`ETERM`, `ENOTSOCK`).
+    #[error("the socket is closed")]
+    Closed,
+    /// Nothing to receive, or no room to send, at this moment (`EAGAIN`).
+    #[error("the operation would have to wait")]
+    WouldBlock,
+    /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
+    #[error("{0}")]
+    OutOfTurn(&'static str),
+    /// No peer has this routing id (`EHOSTUNREACH`).
+    #[error("no peer has this routing id")]
+    Unroutable,
+    /// The message has no frame, or none behind its routing id.
+    #[error("a message needs at least one frame, and for a ROUTER one behind the routing id")]
+    EmptyMessage,
+    /// No such endpoint is bound or connected (`ENOENT`).
+    #[error("{0} is neither bound nor connected")]
+    UnknownEndpoint(Endpoint),
+    /// A routing id of 0 or more than 255 bytes, or one that starts with a zero byte (`EINVAL`).
+    #[error("invalid routing id: {0}")]
+    RoutingId(#[from] RoutingIdError),
+    /// A routing id that starts with a zero byte: those are given to peers that have none.
+    #[error("a routing id must not start with a zero byte")]
+    ReservedRoutingId,
+}
+
+impl MonocoqueError {
+    /// Whether the call would have had to wait.
+    pub fn is_would_block(&self) -> bool {
+        matches!(self, Self::WouldBlock)
+    }
+
+    /// Whether the socket is closed: no later call will succeed.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+}
+
+impl From<Infallible> for MonocoqueError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<HomeGone> for MonocoqueError {
+    fn from(_: HomeGone) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<InboxClosed> for MonocoqueError {
+    fn from(_: InboxClosed) -> Self {
+        Self::Closed
+    }
+}
+
+/// A message that was not sent, and why.
+///
+/// ```
+/// # fn main() -> Result<(), monocoque::MonocoqueError> {
+/// use monocoque::zmq::PushSocket;
+///
+/// let push = PushSocket::new()?;
+/// let error = push.try_send("nobody is there").unwrap_err();
+/// assert!(error.reason().is_would_block());
+/// assert_eq!(&error.into_message()[0], b"nobody is there");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Error)]
+#[error("{reason}")]
+pub struct SendError {
+    #[source]
+    reason: MonocoqueError,
+    message: Message,
+}
+
+impl SendError {
+    pub(crate) fn new(reason: impl Into<MonocoqueError>, message: Message) -> Self {
+        Self { reason: reason.into(), message }
+    }
+
+    /// Why it was not sent.
+    pub fn reason(&self) -> &MonocoqueError {
+        &self.reason
+    }
+
+    /// The message, to be sent again or elsewhere.
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}
+
+impl From<SendError> for MonocoqueError {
+    fn from(error: SendError) -> Self {
+        error.reason
+    }
+}

@@ -1,0 +1,129 @@
+//! The dialogue of REQ and REP: whose turn it is, and what surrounds a message on the wire.
+
+use monocoque_core::{Message, PeerKey};
+
+use super::Envelope;
+use crate::error::MonocoqueError;
+
+/// Where a socket stands between a request and its reply. Sockets without a dialogue stay idle.
+#[derive(Debug, Default)]
+pub(crate) enum Dialogue {
+    /// Nothing is open.
+    #[default]
+    Idle,
+    /// A request is out (REQ); `of` is the peer that has it, once one has.
+    Asked { of: Option<PeerKey> },
+    /// A request has been received (REP) and waits for its reply.
+    Answering { origin: PeerKey, envelope: Message },
+}
+
+impl Dialogue {
+    /// Whether the application may send now.
+    pub(crate) fn check_send(&self, envelope: Envelope) -> Result<(), MonocoqueError> {
+        match (envelope, self) {
+            (Envelope::Request, Self::Asked { .. }) => {
+                Err(MonocoqueError::OutOfTurn("a REQ socket must receive the reply before it sends again"))
+            }
+            (Envelope::Reply, Self::Idle) => {
+                Err(MonocoqueError::OutOfTurn("a REP socket must receive a request before it replies"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the application may receive now.
+    pub(crate) fn check_recv(&self, envelope: Envelope) -> Result<(), MonocoqueError> {
+        match (envelope, self) {
+            (Envelope::Request, Self::Idle) => {
+                Err(MonocoqueError::OutOfTurn("a REQ socket must send a request before it receives"))
+            }
+            (Envelope::Reply, Self::Answering { .. }) => {
+                Err(MonocoqueError::OutOfTurn("a REP socket must reply before it receives again"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A message from `from` has come to the application: it passes, without its envelope, or it belongs to nobody.
+    pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, mut message: Message) -> Option<Message> {
+        match envelope {
+            Envelope::None | Envelope::Identity => Some(message),
+            Envelope::Request => match self {
+                Self::Asked { of: Some(asked) } if *asked == from => {
+                    *self = Self::Idle;
+                    Some(message)
+                }
+                _ => None,
+            },
+            Envelope::Reply => {
+                let mut kept = Message::new();
+                loop {
+                    let frame = message.pop_front()?;
+                    let delimits = frame.is_empty();
+                    kept.push_back(frame);
+                    if delimits {
+                        break;
+                    }
+                }
+                if message.is_empty() {
+                    return None;
+                }
+                *self = Self::Answering { origin: from, envelope: kept };
+                Some(message)
+            }
+        }
+    }
+}
+
+/// Puts the frames of a kept envelope in front of a reply.
+pub(crate) fn seal_reply(envelope: &Message, reply: &Message) -> Message {
+    let mut sealed = envelope.clone();
+    for part in reply.parts() {
+        match part {
+            monocoque_core::Part::Inline(body) => sealed.push_copy(body),
+            monocoque_core::Part::Shared(body) => sealed.push_back(body.clone()),
+        }
+    }
+    sealed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: PeerKey = PeerKey::new(0, 1);
+    const OTHER: PeerKey = PeerKey::new(0, 2);
+
+    #[test]
+    fn a_reply_is_taken_from_the_peer_that_was_asked_and_only_once() {
+        let mut dialogue = Dialogue::Asked { of: Some(PEER) };
+        assert!(dialogue.on_recv(Envelope::Request, OTHER, "late".into()).is_none());
+        assert!(dialogue.check_send(Envelope::Request).is_err());
+        assert_eq!(dialogue.on_recv(Envelope::Request, PEER, "reply".into()), Some("reply".into()));
+        assert!(dialogue.on_recv(Envelope::Request, PEER, "twice".into()).is_none());
+        assert!(dialogue.check_send(Envelope::Request).is_ok());
+        assert!(dialogue.check_recv(Envelope::Request).is_err());
+    }
+
+    #[test]
+    fn a_request_keeps_its_envelope_for_the_reply() {
+        let mut dialogue = Dialogue::Idle;
+        let request = Message::from(["hop", "", "question", ""]);
+        assert_eq!(
+            dialogue.on_recv(Envelope::Reply, PEER, request),
+            Some(Message::from(["question", ""]))
+        );
+        let Dialogue::Answering { origin, envelope } = &dialogue else { panic!("not answering") };
+        assert_eq!(*origin, PEER);
+        assert_eq!(seal_reply(envelope, &"answer".into()), Message::from(["hop", "", "answer"]));
+        assert!(dialogue.check_recv(Envelope::Reply).is_err());
+    }
+
+    #[test]
+    fn a_request_without_a_delimiter_opens_nothing() {
+        let mut dialogue = Dialogue::Idle;
+        assert!(dialogue.on_recv(Envelope::Reply, PEER, Message::from(["no", "delimiter"])).is_none());
+        assert!(dialogue.on_recv(Envelope::Reply, PEER, Message::from(["no body", ""])).is_none());
+        assert!(matches!(dialogue, Dialogue::Idle));
+    }
+}

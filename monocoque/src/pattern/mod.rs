@@ -1,0 +1,138 @@
+//! The socket types, as a table.
+//!
+//! | type   | route (out)            | intake (in)            | envelope   | when full | linger |
+//! |--------|------------------------|------------------------|------------|-----------|--------|
+//! | DEALER | round robin            | fair                   | none       | block     | yes    |
+//! | ROUTER | by routing id          | fair, id in front      | identity   | drop      | yes    |
+//! | REQ    | round robin, one asked | fair, from the asked   | request    | block     | yes    |
+//! | REP    | to the origin          | fair                   | reply      | drop      | yes    |
+//! | PUB    | by prefix, to all      | subscriptions consumed | none       | drop      | yes    |
+//! | SUB    | subscriptions only     | fair, filtered         | none       | -         | no     |
+//! | PUSH   | round robin            | -                      | none       | block     | yes    |
+//! | PULL   | -                      | fair                   | none       | -         | yes    |
+//!
+//! A row says all that differs between the types; [`route`] and [`intake`] carry it out, [`envelope`] knows the
+//! request-reply dialogue. Nothing else in the crate asks for a socket's type.
+
+pub(crate) mod envelope;
+pub(crate) mod intake;
+pub(crate) mod route;
+
+use monocoque_zmtp::SocketType;
+
+/// A row of the table.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    pub(crate) socket_type: SocketType,
+    pub(crate) routing: Routing,
+    pub(crate) intake: Intake,
+    pub(crate) envelope: Envelope,
+    pub(crate) when_full: WhenFull,
+    /// Whether what is queued at the end is worth waiting for.
+    pub(crate) lingers: bool,
+    /// Whether a second `connect` to the same endpoint opens a second connection.
+    pub(crate) repeats: bool,
+}
+
+/// How outgoing messages find their peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Routing {
+    /// There are none.
+    Nowhere,
+    /// To one peer after the other.
+    RoundRobin,
+    /// To the peer that is named.
+    ById,
+    /// To the peer that the request came from.
+    ToOrigin,
+    /// To every peer with a matching subscription.
+    ByPrefix,
+}
+
+/// What becomes of incoming messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intake {
+    /// They are dropped, and counted.
+    Discard,
+    /// They are received, one peer after the other.
+    Fair,
+    /// They are received if they match a subscription.
+    Filtered,
+}
+
+/// What surrounds a message on the wire that the application does not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Envelope {
+    /// Nothing.
+    None,
+    /// The routing id, in front; the application does see it.
+    Identity,
+    /// An empty delimiter; requests and replies alternate.
+    Request,
+    /// All frames up to an empty one, kept for the reply; requests and replies alternate.
+    Reply,
+}
+
+/// What a sender meets whose peers have no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    /// It waits.
+    Block,
+    /// The message is dropped for that peer, and counted.
+    Drop,
+}
+
+const DEFAULT: Pattern = Pattern {
+    socket_type: SocketType::Dealer,
+    routing: Routing::RoundRobin,
+    intake: Intake::Fair,
+    envelope: Envelope::None,
+    when_full: WhenFull::Block,
+    lingers: true,
+    repeats: false,
+};
+
+pub(crate) static DEALER: Pattern = DEFAULT;
+
+pub(crate) static ROUTER: Pattern = Pattern {
+    socket_type: SocketType::Router,
+    routing: Routing::ById,
+    envelope: Envelope::Identity,
+    when_full: WhenFull::Drop,
+    repeats: true,
+    ..DEFAULT
+};
+
+pub(crate) static REQ: Pattern =
+    Pattern { socket_type: SocketType::Req, envelope: Envelope::Request, ..DEFAULT };
+
+pub(crate) static REP: Pattern = Pattern {
+    socket_type: SocketType::Rep,
+    routing: Routing::ToOrigin,
+    envelope: Envelope::Reply,
+    when_full: WhenFull::Drop,
+    repeats: true,
+    ..DEFAULT
+};
+
+pub(crate) static PUB: Pattern = Pattern {
+    socket_type: SocketType::Pub,
+    routing: Routing::ByPrefix,
+    intake: Intake::Discard,
+    when_full: WhenFull::Drop,
+    ..DEFAULT
+};
+
+pub(crate) static SUB: Pattern = Pattern {
+    socket_type: SocketType::Sub,
+    routing: Routing::Nowhere,
+    intake: Intake::Filtered,
+    lingers: false,
+    ..DEFAULT
+};
+
+pub(crate) static PUSH: Pattern =
+    Pattern { socket_type: SocketType::Push, intake: Intake::Discard, repeats: true, ..DEFAULT };
+
+pub(crate) static PULL: Pattern =
+    Pattern { socket_type: SocketType::Pull, routing: Routing::Nowhere, repeats: true, ..DEFAULT };

@@ -1,0 +1,482 @@
+//! The outgoing side of a socket: its links, and which of them get a message.
+//!
+//! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
+//! is to be woken is collected in [`Wakes`].
+
+use std::task::{Context, Poll, Waker};
+
+use monocoque_core::{
+    BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room, RouterBehavior,
+    RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
+};
+use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
+use smallvec::SmallVec;
+
+use super::envelope::Dialogue;
+use super::{Pattern, Routing, WhenFull};
+use crate::error::MonocoqueError;
+
+/// Tasks to wake once the lock is released.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(SmallVec<[Waker; 4]>);
+
+impl Wakes {
+    pub(crate) fn add(&mut self, waker: impl IntoIterator<Item = Waker>) {
+        self.0.extend(waker);
+    }
+
+    pub(crate) fn wake(self) {
+        self.0.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// All that sending needs.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(crate) phase: Phase,
+    pub(crate) dialogue: Dialogue,
+    /// Tasks inside `send`, in turn.
+    pub(crate) senders: Waiters,
+    /// Tasks that wait for peers to come or go.
+    pub(crate) watchers: Waiters,
+    /// Endpoints that are being connected, or are.
+    pub(crate) dials: usize,
+    /// Tasks of this socket that have not ended.
+    pub(crate) tasks: usize,
+    /// Messages that no peer had room for at the time they met it.
+    pub(crate) dropped: u64,
+    links: PeerTable<Link>,
+    hub: Hub,
+    hwm: Hwm,
+    /// Messages that wait for a peer, for whichever is ready first.
+    backlog: Outbox,
+    /// Encodes a message that goes to many.
+    scratch: Outbox,
+    targets: Vec<PeerKey>,
+    /// Bytes and messages queued since a pump last took a batch.
+    unpaced: usize,
+}
+
+/// Whether a socket still takes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// Closed by its user; what is queued is being sent.
+    Draining,
+    /// What is queued now is lost.
+    Aborted,
+}
+
+#[derive(Debug)]
+enum Hub {
+    Router(RouterHub),
+    PubSub(PubSubHub),
+    None,
+}
+
+/// The outgoing side of one connection.
+#[derive(Debug)]
+struct Link {
+    outbox: Outbox,
+    /// Subscriptions: exempt from the high water mark, ahead of messages.
+    control: Outbox,
+    budget: BytePermits,
+    revision: Revision,
+    /// The write pump, while it waits for a batch.
+    pump: Option<Waker>,
+    /// The write pump, while it writes.
+    writer: Option<Waker>,
+    /// The batch that the pump has is of the control lane.
+    control_taken: bool,
+    /// No peer of this socket any more once all is sent.
+    leaving: bool,
+}
+
+/// Where a message is to go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target<'a> {
+    /// Wherever the pattern sends it.
+    Pattern,
+    /// To the peer with this routing id.
+    Id(&'a [u8]),
+    /// To the connection that a request came from.
+    Origin(PeerKey),
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Queued for the peer, or for whichever comes first.
+    Queued(Option<PeerKey>),
+    /// Not queued: nobody has room.
+    Full,
+    /// Not queued, and never will be: there is no such peer, or it has no room.
+    Dropped,
+}
+
+impl Outbound {
+    pub(crate) fn new(pattern: &Pattern, hwm: Hwm) -> Self {
+        Self {
+            phase: Phase::Open,
+            dialogue: Dialogue::Idle,
+            senders: Waiters::default(),
+            watchers: Waiters::default(),
+            dials: 0,
+            tasks: 0,
+            dropped: 0,
+            links: PeerTable::new(),
+            hub: match pattern.routing {
+                Routing::RoundRobin => Hub::Router(RouterHub::new(RouterBehavior::RoundRobin)),
+                Routing::ById => Hub::Router(RouterHub::new(RouterBehavior::ById)),
+                Routing::ByPrefix => Hub::PubSub(PubSubHub::default()),
+                Routing::Nowhere | Routing::ToOrigin => Hub::None,
+            },
+            hwm,
+            backlog: Outbox::new(),
+            scratch: Outbox::new(),
+            targets: Vec::new(),
+            unpaced: 0,
+        }
+    }
+
+    /// How many peers are ready.
+    pub(crate) fn peers(&self) -> usize {
+        self.links.len()
+    }
+
+    /// How many messages wait to be written.
+    pub(crate) fn queued(&self) -> usize {
+        self.backlog.messages() + self.links.iter().map(|(_, link)| link.outbox.messages()).sum::<usize>()
+    }
+
+    /// Whether messages wait for a peer.
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// The hub of a publisher.
+    pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
+        match &mut self.hub {
+            Hub::PubSub(hub) => Some(hub),
+            _ => None,
+        }
+    }
+
+    /// A handshake is done. `None` if a peer with that routing id is already there.
+    pub(crate) fn up(&mut self, id: RoutingId, revision: Revision, wakes: &mut Wakes) -> Option<PeerKey> {
+        let key = self.links.insert(Link {
+            outbox: Outbox::new(),
+            control: Outbox::new(),
+            budget: BytePermits::default(),
+            revision,
+            pump: None,
+            writer: None,
+            control_taken: false,
+            leaving: false,
+        });
+        let welcome = match &mut self.hub {
+            Hub::Router(hub) => hub.on_event(PeerEvent::Up { key, id }).is_ok(),
+            Hub::PubSub(hub) => {
+                hub.on_event(PeerEvent::Up { key, id: () });
+                true
+            }
+            Hub::None => true,
+        };
+        if !welcome {
+            self.links.remove(key);
+            return None;
+        }
+        self.dispatch(wakes);
+        wakes.add(self.senders.first());
+        wakes.add(self.watchers.dismiss());
+        Some(key)
+    }
+
+    /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do.
+    pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
+        let Some(link) = self.links.remove(key) else { return };
+        match &mut self.hub {
+            Hub::Router(hub) => drop(hub.on_event(PeerEvent::Down { key })),
+            Hub::PubSub(hub) => drop(hub.on_event(PeerEvent::Down { key })),
+            Hub::None => {}
+        }
+        let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
+        orphans.append(&link.outbox);
+        if self.any_will_do() {
+            orphans.append(&self.backlog);
+            self.backlog = orphans;
+            self.dispatch(wakes);
+        } else {
+            self.dropped += orphans.messages() as u64;
+        }
+        wakes.add(self.senders.first());
+        wakes.add(self.watchers.dismiss());
+    }
+
+    /// Queues `message` for its target, or says why not.
+    pub(crate) fn offer(&mut self, target: Target<'_>, message: &Message, wakes: &mut Wakes) -> Offer {
+        match (&self.hub, target) {
+            (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
+            (Hub::Router(hub), Target::Id(id)) => match hub.lookup(id) {
+                Some(key) => self.offer_one(key, message, wakes),
+                None => {
+                    self.dropped += 1;
+                    Offer::Dropped
+                }
+            },
+            (Hub::PubSub(_), _) => self.offer_matching(message, wakes),
+            _ => self.offer_any(message, wakes),
+        }
+    }
+
+    /// Whether `message` may be offered now, or has to wait for those who came before it.
+    pub(crate) fn check_turn(
+        &self,
+        pattern: &Pattern,
+        message: &Message,
+        ticket: Option<Ticket>,
+    ) -> Result<bool, MonocoqueError> {
+        if self.phase != Phase::Open {
+            return Err(MonocoqueError::Closed);
+        }
+        if message.is_empty() {
+            return Err(MonocoqueError::EmptyMessage);
+        }
+        self.dialogue.check_send(pattern.envelope)?;
+        Ok(pattern.when_full == WhenFull::Drop || self.senders.is_next(ticket))
+    }
+
+    /// Whether so much was queued since a pump last took a batch that a sender is to let one run. Says so once.
+    pub(crate) fn take_pause(&mut self) -> bool {
+        let pause = self.unpaced >= PACE;
+        if pause {
+            self.unpaced = 0;
+        }
+        pause
+    }
+
+    /// A dialled endpoint is given up.
+    pub(crate) fn end_dial(&mut self, wakes: &mut Wakes) {
+        self.dials -= 1;
+        wakes.add(self.watchers.dismiss());
+    }
+
+    fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+        if self.backlog.is_empty()
+            && let Some(key) = self.next_with_room(message.byte_len())
+        {
+            self.put(key, message, wakes);
+            return Offer::Queued(Some(key));
+        }
+        let nobody_yet = self.dials > 0 && self.links.is_empty();
+        if nobody_yet && self.hwm.admits(self.backlog.messages()) {
+            encode_message(message, &mut self.backlog);
+            return Offer::Queued(None);
+        }
+        Offer::Full
+    }
+
+    /// The peer whose turn it is, of those that take `len` more bytes.
+    fn next_with_room(&mut self, len: usize) -> Option<PeerKey> {
+        let Hub::Router(hub) = &mut self.hub else { return None };
+        loop {
+            let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
+            match self.links.get(key) {
+                Some(link) if link.budget.admits(len) => return Some(key),
+                _ => hub.served(key, Room::Full),
+            }
+        }
+    }
+
+    /// Encodes `message` for the peer whose turn it is.
+    fn put(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        let before = link.outbox.bytes();
+        encode_message(message, &mut link.outbox);
+        let room = link.note_put(link.outbox.bytes() - before, self.hwm, &mut self.unpaced, wakes);
+        if let Hub::Router(hub) = &mut self.hub {
+            hub.served(key, room);
+        }
+    }
+
+    fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
+        match self.links.get_mut(key) {
+            Some(link) if link.admits(self.hwm, message.byte_len()) => {
+                let before = link.outbox.bytes();
+                encode_message(message, &mut link.outbox);
+                link.note_put(link.outbox.bytes() - before, self.hwm, &mut self.unpaced, wakes);
+                Offer::Queued(Some(key))
+            }
+            _ => {
+                self.dropped += 1;
+                Offer::Dropped
+            }
+        }
+    }
+
+    fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+        let Hub::PubSub(hub) = &mut self.hub else { return Offer::Dropped };
+        let subject = message.frame(0).unwrap_or_default();
+        self.targets.clear();
+        hub.matches(subject, &mut self.targets);
+        if self.targets.is_empty() {
+            return Offer::Queued(None);
+        }
+        self.scratch.clear();
+        encode_message(message, &mut self.scratch);
+        let len = self.scratch.bytes();
+        for key in &self.targets {
+            let Some(link) = self.links.get_mut(*key) else { continue };
+            if link.admits(self.hwm, len) {
+                link.outbox.append(&self.scratch);
+                link.note_put(len, self.hwm, &mut self.unpaced, wakes);
+            } else {
+                self.dropped += 1;
+            }
+        }
+        Offer::Queued(None)
+    }
+
+    /// Gives the backlog to peers with room.
+    fn dispatch(&mut self, wakes: &mut Wakes) {
+        while let Some(len) = self.backlog.first_len() {
+            let Some(key) = self.next_with_room(len) else { return };
+            let Some(link) = self.links.get_mut(key) else { return };
+            self.backlog.move_first(&mut link.outbox);
+            let room = link.note_put(len, self.hwm, &mut self.unpaced, wakes);
+            if let Hub::Router(hub) = &mut self.hub {
+                hub.served(key, room);
+            }
+            if let Dialogue::Asked { of } = &mut self.dialogue {
+                *of = Some(key);
+            }
+        }
+    }
+
+    /// A write pump fetches its next batch. `false`: nothing is left and nothing will follow.
+    pub(crate) fn poll_take(
+        &mut self,
+        key: PeerKey,
+        cx: &mut Context<'_>,
+        batch: &mut Outbox,
+        wakes: &mut Wakes,
+    ) -> Poll<bool> {
+        let Some(link) = self.links.get_mut(key) else { return Poll::Ready(false) };
+        if self.phase == Phase::Aborted {
+            return Poll::Ready(false);
+        }
+        link.control_taken = !link.control.is_empty();
+        if link.control_taken {
+            std::mem::swap(&mut link.control, batch);
+            return Poll::Ready(true);
+        }
+        if link.outbox.is_empty() {
+            if link.leaving || (self.phase == Phase::Draining && self.backlog.is_empty()) {
+                return Poll::Ready(false);
+            }
+            link.pump = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut link.outbox, batch);
+        link.budget = BytePermits::default();
+        self.unpaced = 0;
+        if let Hub::Router(hub) = &mut self.hub {
+            hub.on_room(key);
+        }
+        self.dispatch(wakes);
+        wakes.add(self.senders.first());
+        if self.phase == Phase::Draining {
+            wakes.add(self.watchers.dismiss());
+        }
+        Poll::Ready(true)
+    }
+
+    /// Ready once a pump that is writing has to give up.
+    pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &mut Context<'_>) -> Poll<()> {
+        match self.links.get_mut(key) {
+            Some(link) if self.phase != Phase::Aborted => {
+                link.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Queues a subscription for one connection.
+    pub(crate) fn subscribe_one(&mut self, key: PeerKey, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
+        if let Some(link) = self.links.get_mut(key) {
+            encode_subscription(kind, topic, link.revision, &mut link.control);
+            wakes.add(link.pump.take());
+        }
+    }
+
+    /// Queues a subscription for all connections.
+    pub(crate) fn subscribe_all(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
+        for (_, link) in self.links.iter_mut() {
+            encode_subscription(kind, topic, link.revision, &mut link.control);
+            wakes.add(link.pump.take());
+        }
+    }
+
+    /// The connection ends once what is queued for it has been sent.
+    pub(crate) fn leave(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        if let Some(link) = self.links.get_mut(key) {
+            link.leaving = true;
+            wakes.add(link.pump.take());
+        }
+    }
+
+    /// Takes no more messages; all who wait are told.
+    pub(crate) fn enter(&mut self, phase: Phase, wakes: &mut Wakes) {
+        self.phase = phase;
+        wakes.add(self.senders.dismiss());
+        wakes.add(self.watchers.dismiss());
+        for (_, link) in self.links.iter_mut() {
+            wakes.add(link.pump.take());
+            wakes.add(link.writer.take());
+        }
+        if phase == Phase::Aborted {
+            self.dropped += self.backlog.messages() as u64;
+            self.backlog = Outbox::new();
+        }
+    }
+
+    /// Whether a message that was meant for one peer may go to another.
+    fn any_will_do(&self) -> bool {
+        matches!(&self.hub, Hub::Router(hub) if hub.behavior() == RouterBehavior::RoundRobin)
+    }
+}
+
+impl Link {
+    fn admits(&self, hwm: Hwm, len: usize) -> bool {
+        hwm.admits(self.outbox.messages()) && self.budget.admits(len)
+    }
+
+    /// A message of `len` encoded bytes has been put into the outbox.
+    #[inline]
+    fn note_put(&mut self, len: usize, hwm: Hwm, unpaced: &mut usize, wakes: &mut Wakes) -> Room {
+        self.budget.take(len);
+        *unpaced = (*unpaced).max(self.outbox.bytes() + self.outbox.messages() * PACE_PER_MESSAGE);
+        if let Some(pump) = self.pump.take() {
+            wakes.add([pump]);
+        }
+        if hwm.admits(self.outbox.messages()) { Room::Left } else { Room::Full }
+    }
+}
+
+/// The routing id of a peer that announced none, or the one it announced.
+pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
+    RoutingId::try_from(announced).unwrap_or_else(|_| {
+        let mut id = [0; 5];
+        id[1..].copy_from_slice(&number.to_be_bytes());
+        match RoutingId::try_from(Frame::from(&id)) {
+            Ok(id) => id,
+            Err(_) => unreachable!("five bytes are a routing id"),
+        }
+    })
+}
+
+/// How much a sender queues before it lets the pumps run: about one large write.
+const PACE: usize = 128 * 1024;
+/// What a message counts for beside its bytes, so that 512 of the smallest are enough.
+const PACE_PER_MESSAGE: usize = 256;

@@ -1,0 +1,26 @@
+//! DEALER: talks to many, without waiting for replies.
+
+use super::{Socket, kind::Dealer};
+
+/// Sends messages to its peers in turn and receives from all of them; its peers are ROUTER, REP and DEALER sockets.
+///
+/// Nothing is added to a message. To talk to a REP socket, put an empty frame in front of it.
+///
+/// ```
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// use monocoque::zmq::{DealerSocket, RouterSocket};
+///
+/// let router = RouterSocket::new()?;
+/// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+/// let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
+/// dealer.connect(endpoint).await?;
+///
+/// dealer.send("hello").await?;
+/// let (peer, message) = router.recv_from().await?;
+/// assert_eq!(&*peer, b"worker-1");
+/// router.send_to(&peer, ["re", "hello"]).await?;
+/// assert_eq!(&dealer.recv().await?[1], b"hello");
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+pub type DealerSocket = Socket<Dealer>;

@@ -1,0 +1,57 @@
+//! The socket types as types: what each one can do is known when a program is compiled.
+
+use crate::pattern::{self, Pattern};
+
+mod sealed {
+    #[expect(unnameable_types, reason = "sealed: nobody else adds a kind")]
+    pub trait Row {
+        /// The row of the table.
+        fn pattern() -> &'static super::Pattern;
+    }
+}
+
+
+/// A type of socket. Sealed: the types are those of this module.
+pub trait Kind: sealed::Row + Send + Sync + 'static {}
+
+/// A type of socket that sends.
+pub trait Sends: Kind {}
+
+/// A type of socket that receives.
+pub trait Receives: Kind {}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $kind {}
+
+        impl sealed::Row for $kind {
+            fn pattern() -> &'static Pattern {
+                &pattern::$row
+            }
+        }
+
+        impl Kind for $kind {}
+        $(impl $capability for $kind {})+
+    )+};
+}
+
+kinds! {
+    /// Marks a [`DealerSocket`](super::DealerSocket).
+    Dealer: DEALER, Sends, Receives;
+    /// Marks a [`RouterSocket`](super::RouterSocket).
+    Router: ROUTER, Sends, Receives;
+    /// Marks a [`ReqSocket`](super::ReqSocket).
+    Req: REQ, Sends, Receives;
+    /// Marks a [`RepSocket`](super::RepSocket).
+    Rep: REP, Sends, Receives;
+    /// Marks a [`PubSocket`](super::PubSocket).
+    Pub: PUB, Sends;
+    /// Marks a [`SubSocket`](super::SubSocket).
+    Sub: SUB, Receives;
+    /// Marks a [`PushSocket`](super::PushSocket).
+    Push: PUSH, Sends;
+    /// Marks a [`PullSocket`](super::PullSocket).
+    Pull: PULL, Receives;
+}

@@ -1,0 +1,38 @@
+//! The ZeroMQ sockets.
+//!
+//! | type | sends | receives | when nobody has room |
+//! |---|---|---|---|
+//! | [`DealerSocket`] | to one peer after the other | from all, in turn | waits |
+//! | [`RouterSocket`] | to the peer that is named | from all, with the name | drops |
+//! | [`ReqSocket`] | a request to one peer after the other | its reply | waits |
+//! | [`RepSocket`] | the reply to the request received last | requests from all, in turn | drops |
+//! | [`PubSocket`] | to every peer with a matching subscription | - | drops, for that peer |
+//! | [`SubSocket`] | - | what it has subscribed to | - |
+//! | [`PushSocket`] | to one peer after the other | - | waits |
+//! | [`PullSocket`] | - | from all, in turn | - |
+//!
+//! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
+
+pub mod kind;
+mod recv;
+mod send;
+mod socket;
+
+mod dealer;
+mod publisher;
+mod pull;
+mod push;
+mod rep;
+mod req;
+mod router;
+mod subscriber;
+
+pub use dealer::DealerSocket;
+pub use publisher::PubSocket;
+pub use pull::PullSocket;
+pub use push::PushSocket;
+pub use rep::RepSocket;
+pub use req::ReqSocket;
+pub use router::RouterSocket;
+pub use socket::{Builder, Socket};
+pub use subscriber::SubSocket;

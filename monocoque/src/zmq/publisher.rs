@@ -1,0 +1,43 @@
+//! PUB: tells all who want to know.
+
+use super::{Socket, kind::Pub};
+use crate::error::MonocoqueError;
+
+/// Sends each message to every peer that has subscribed to a prefix of its first frame; its peers are SUB and XSUB sockets.
+///
+/// `send` never waits for a slow peer: a message for a peer whose queue is full is dropped for that peer. A message that
+/// nobody has subscribed to is sent to nobody.
+///
+/// ```
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// use monocoque::zmq::{PubSocket, SubSocket};
+///
+/// let publisher = PubSocket::new()?;
+/// let endpoint = publisher.bind("tcp://127.0.0.1:0").await?;
+/// let subscriber = SubSocket::new()?;
+/// subscriber.subscribe("weather.")?;
+/// subscriber.connect(endpoint).await?;
+/// publisher.wait_for_subscriptions(1).await?;
+///
+/// publisher.send(["weather.oslo", "rain"]).await?;
+/// assert_eq!(&subscriber.recv().await?[1], b"rain");
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+pub type PubSocket = Socket<Pub>;
+
+impl PubSocket {
+    /// How many subscriptions the connected peers have: each topic of each peer counts.
+    pub fn subscription_count(&self) -> usize {
+        self.engine().subscription_count()
+    }
+
+    /// Waits until the connected peers have at least `n` subscriptions. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Closed`] once the socket is closed.
+    pub async fn wait_for_subscriptions(&self, n: usize) -> Result<(), MonocoqueError> {
+        self.engine().wait_for_subscriptions(n).await
+    }
+}

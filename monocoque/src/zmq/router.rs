@@ -1,0 +1,60 @@
+//! ROUTER: talks to many, by name.
+
+use monocoque_core::{Message, RoutingId};
+
+use super::{Socket, kind::Router};
+use crate::error::{MonocoqueError, SendError};
+
+/// Receives from all its peers and sends to the one that is named; its peers are DEALER, REQ and ROUTER sockets.
+///
+/// [`recv`](Socket::recv) puts the sender's routing id in front of the message, as its first frame, and
+/// [`send`](Socket::send) takes the first frame for the name of the receiver; [`recv_from`](Self::recv_from) and
+/// [`send_to`](Self::send_to) keep the two apart. A peer that announced no routing id is given one of five bytes, the first
+/// of them zero, that lasts as long as its connection.
+///
+/// A message for a peer that is not there, or that has no room, is dropped. A peer that announces the routing id of another
+/// that is connected is refused until that one has left.
+///
+/// ```
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// use monocoque::zmq::{ReqSocket, RouterSocket};
+///
+/// let router = RouterSocket::new()?;
+/// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+/// let req = ReqSocket::new()?;
+/// req.connect(endpoint).await?;
+///
+/// req.send("ping").await?;
+/// let request = router.recv().await?; // the routing id, the delimiter of REQ, the body
+/// assert_eq!(&request[2], b"ping");
+/// router.send(request).await?;
+/// assert_eq!(&req.recv().await?[0], b"ping");
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+pub type RouterSocket = Socket<Router>;
+
+impl RouterSocket {
+    /// The next message and the routing id of the peer that sent it. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Closed`] when the socket is closed.
+    pub async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
+        let mut message = self.recv().await?;
+        let id = message.pop_front().map(RoutingId::try_from);
+        match id {
+            Some(Ok(id)) => Ok((id, message)),
+            _ => unreachable!("a ROUTER socket puts the routing id in front of all it receives"),
+        }
+    }
+
+    /// Queues a message for the peer with this routing id. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed.
+    pub async fn send_to(&self, peer: &RoutingId, message: impl Into<Message>) -> Result<(), SendError> {
+        self.engine().send(Some(peer), message.into()).await
+    }
+}
