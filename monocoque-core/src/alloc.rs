@@ -597,7 +597,7 @@ mod tests {
     #[test]
     fn the_front_is_filled_with_what_was_read_before() {
         let mut buffer = SegmentedBuffer::new();
-        ["ab", "cd", "ef"].map(|segment| buffer.push(segment.into()));
+        ["ab", "cd", "ef"].into_iter().for_each(|segment| buffer.push(segment.into()));
         let mut arena = IoArena::new();
         let mut slab = arena.lease(5, 5);
         assert_eq!(slab.fill_front(&mut buffer), 5);

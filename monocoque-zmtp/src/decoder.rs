@@ -38,7 +38,7 @@ pub struct Decoder {
     partial_len: u64,
     /// How many bytes the next frame may have: the smaller of what is left of both limits.
     room: u64,
-    /// The length of the frame, or of its header, that was not whole.
+    /// The length of the frame, or of its header, that was not whole; nothing is looked at again before it is.
     pub(crate) need: usize,
     announced_ttl: AnnouncedTtl,
 }
@@ -64,6 +64,10 @@ impl Decoder {
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
     ) -> Result<Option<Inbound>, ZmtpError> {
+        if input.len() < self.need {
+            return Ok(None);
+        }
+        self.need = 1;
         loop {
             let Some(header) = self.header(input)? else { return Ok(None) };
             if header.size > self.room {
@@ -74,17 +78,22 @@ impl Decoder {
                 return Ok(None);
             }
             self.announced_ttl.cancel();
-            let item = if header.is_command() {
-                self.on_command(header, input, replies)?
+            if header.is_command() {
+                if let Some(item) = self.on_command(header, input, replies)? {
+                    return Ok(Some(item));
+                }
             } else if header.has_more() || !self.partial.is_empty() {
-                self.on_part(header, input)?.map(Inbound::Message)
-            } else if self.takes_subscriptions {
-                Some(subscription_or_message(take_message(header, input)))
+                if let Some(message) = self.on_part(header, input)? {
+                    return Ok(Some(Inbound::Message(message)));
+                }
             } else {
-                Some(Inbound::Message(take_message(header, input)))
-            };
-            if item.is_some() {
-                return Ok(item);
+                // Built where it is returned from: a detour through a variable costs more than the rest of it.
+                let mut message = Message::new();
+                push_frame(&mut message, header, input);
+                if self.takes_subscriptions {
+                    return Ok(Some(subscription_or_message(message)));
+                }
+                return Ok(Some(Inbound::Message(message)));
             }
         }
     }
@@ -103,8 +112,11 @@ impl Decoder {
         let mut bytes = [0; MAX_HEADER_LEN];
         let arrived = input.peek_into(&mut bytes);
         let arrived = bytes.get(..arrived).unwrap_or(&bytes);
-        self.need = FrameHeader::len_from(arrived);
-        Ok(FrameHeader::parse(arrived)?)
+        let header = FrameHeader::parse(arrived)?;
+        if header.is_none() {
+            self.need = FrameHeader::len_from(arrived);
+        }
+        Ok(header)
     }
 
     /// Finds out which limit a frame is beyond that is larger than `room`.
@@ -172,14 +184,6 @@ impl Decoder {
             }
         }
     }
-}
-
-/// Takes a frame that is a whole message.
-#[inline]
-fn take_message(header: FrameHeader, input: &mut SegmentedBuffer) -> Message {
-    let mut message = Message::new();
-    push_frame(&mut message, header, input);
-    message
 }
 
 /// Moves a frame that is whole from the input to the end of a message.

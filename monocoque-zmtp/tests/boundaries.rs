@@ -1,6 +1,6 @@
 //! Messages of every size at which something changes, bytes glued together or cut apart anywhere.
 
-#[allow(dead_code, reason = "each test file uses a part")]
+#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
 mod common;
 
 use std::time::Instant;

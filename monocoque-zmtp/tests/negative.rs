@@ -1,6 +1,6 @@
 //! What a peer must not do, and that it is told apart to the exact violation, however the bytes arrive.
 
-#[allow(dead_code, reason = "each test file uses a part")]
+#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
 mod common;
 
 use std::time::Instant;
@@ -141,7 +141,7 @@ at_every_chopping! {
             end.written();
             end.feed(&ready_with(&property(b"Socket-Type", name)), chop);
             assert_eq!(end.error(), Some(&error.into()));
-            assert_eq!(end.written(), b"\x04\x21\x05ERROR\x1aIncompatible socket types");
+            assert_eq!(end.written(), b"\x04\x20\x05ERROR\x19Incompatible socket types");
         }
     }
 

@@ -1,0 +1,403 @@
+//! Where a test runs, and peers that speak in bytes.
+//!
+//! A body is run four times: over tcp and ipc, on the caller's compio runtime and beside a context with an I/O thread.
+//! It must not block the thread it is on: what blocks, such as a [`Wire`], lives on a thread of its own.
+
+use std::future::poll_fn;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::channel::oneshot;
+use monocoque::zmq::kind::Kind;
+use monocoque::zmq::{Builder, Socket};
+use monocoque::{Context, Endpoint, Message};
+
+/// Makes four tests of each body.
+macro_rules! everywhere {
+    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            async fn body($at: common::At) $body
+
+            #[test]
+            fn over_tcp_on_the_current_runtime() {
+                common::run(common::Transport::Tcp, common::Home::Current, body);
+            }
+
+            #[test]
+            fn over_tcp_on_an_io_thread() {
+                common::run(common::Transport::Tcp, common::Home::Thread, body);
+            }
+
+            #[test]
+            fn over_ipc_on_the_current_runtime() {
+                common::run(common::Transport::Ipc, common::Home::Current, body);
+            }
+
+            #[test]
+            fn over_ipc_on_an_io_thread() {
+                common::run(common::Transport::Ipc, common::Home::Thread, body);
+            }
+        }
+    )+};
+}
+pub(crate) use everywhere;
+
+/// Nothing here takes this long unless something is lost.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Ipc,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// The compio runtime that the body runs on.
+    Current,
+    /// A context with an I/O thread; the body runs on an executor that knows nothing of compio.
+    Thread,
+}
+
+/// Where a body runs.
+#[derive(Debug)]
+pub(crate) struct At {
+    pub(crate) context: Context,
+    pub(crate) transport: Transport,
+    pub(crate) home: Home,
+    directory: tempfile::TempDir,
+}
+
+/// Runs a body to its end, which must come in time.
+pub(crate) fn run<F: Future<Output = ()>>(
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    let (running, ended) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let _running = running;
+        let directory = tempfile::tempdir().expect("a directory");
+        match home {
+            Home::Current => compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+                let context = Context::current().expect("inside a runtime");
+                body(At { context, transport, home, directory }).await;
+            }),
+            Home::Thread => {
+                let context = Context::new().expect("an I/O thread");
+                futures::executor::block_on(body(At { context, transport, home, directory }));
+            }
+        }
+    });
+    match ended.recv_timeout(DEADLINE) {
+        Err(RecvTimeoutError::Timeout) => panic!("it has not ended within {DEADLINE:?}"),
+        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+    }
+}
+
+impl At {
+    pub(crate) fn socket<K: Kind>(&self) -> Socket<K> {
+        Socket::new_in(&self.context).expect("a socket")
+    }
+
+    pub(crate) fn build<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+        builder.build_in(&self.context).expect("a socket")
+    }
+
+    /// An endpoint to bind to, of which nobody has heard yet.
+    pub(crate) fn anywhere(&self) -> Endpoint {
+        match self.transport {
+            Transport::Tcp => "tcp://127.0.0.1:0".parse(),
+            Transport::Ipc => "ipc://*".parse(),
+        }
+        .expect("an endpoint")
+    }
+
+    /// An endpoint on which nobody listens, and where one can listen later.
+    pub(crate) fn nowhere(&self, name: &str) -> Endpoint {
+        match self.transport {
+            Transport::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+                Endpoint::from(listener.local_addr().expect("an address"))
+            }
+            Transport::Ipc => {
+                let path = self.directory.path().join(name);
+                format!("ipc://{}", path.display()).parse().expect("an endpoint")
+            }
+        }
+    }
+
+    /// A socket that is bound, and where.
+    pub(crate) async fn bound<K: Kind>(&self, builder: Builder<K>) -> (Socket<K>, Endpoint) {
+        let socket = self.build(builder);
+        let endpoint = socket.bind(self.anywhere()).await.expect("bound");
+        (socket, endpoint)
+    }
+
+    /// A socket that is connected, as soon as its peer listens.
+    pub(crate) async fn connected<K: Kind>(&self, builder: Builder<K>, endpoint: &Endpoint) -> Socket<K> {
+        let socket = self.build(builder);
+        socket.connect(endpoint.clone()).await.expect("connected");
+        socket
+    }
+}
+
+/// Binds again where somebody has just ceased to listen.
+pub(crate) async fn rebind<K: Kind>(socket: &Socket<K>, endpoint: &Endpoint) {
+    let bound = socket.bind(endpoint.clone()).await;
+    assert_eq!(&bound.expect("the endpoint is free again"), endpoint);
+}
+
+/// Lets others run.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        thread::yield_now();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Waits for something that there is no event for.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
+        yield_now().await;
+    }
+}
+
+/// Does blocking work on a thread of its own.
+pub(crate) fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = T> + Send {
+    let (done, result) = oneshot::channel();
+    let thread = thread::spawn(move || {
+        let outcome = work();
+        let _gone = done.send(outcome);
+    });
+    async move {
+        match result.await {
+            Ok(outcome) => outcome,
+            Err(_) => match thread.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => unreachable!("it has sent its outcome"),
+            },
+        }
+    }
+}
+
+/// Sends until nothing has moved for a while; returns how many messages were taken.
+pub(crate) async fn fill<K: monocoque::zmq::kind::Sends>(
+    socket: &Socket<K>,
+    mut message: impl FnMut(usize) -> Message,
+) -> usize {
+    let mut sent = 0;
+    let mut progress = Instant::now();
+    while progress.elapsed() < Duration::from_millis(100) {
+        match socket.try_send(message(sent)) {
+            Ok(()) => {
+                sent += 1;
+                progress = Instant::now();
+            }
+            Err(error) => {
+                assert!(error.reason().is_would_block(), "{error}");
+                assert_eq!(error.into_message(), message(sent), "the message comes back");
+                yield_now().await;
+            }
+        }
+    }
+    sent
+}
+
+/// A message that can be told from all others.
+pub(crate) fn numbered(n: usize) -> Message {
+    Message::from(n.to_string())
+}
+
+/// A peer that speaks in bytes. It blocks.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    Tcp(TcpStream),
+    Ipc(UnixStream),
+}
+
+/// Where a [`Wire`] comes from that was not the one who called.
+#[derive(Debug)]
+pub(crate) enum WireListener {
+    Tcp(TcpListener),
+    Ipc(UnixListener),
+}
+
+impl WireListener {
+    pub(crate) fn bind(at: &At, name: &str) -> (Self, Endpoint) {
+        match at.transport {
+            Transport::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+                let endpoint = listener.local_addr().expect("an address").into();
+                (Self::Tcp(listener), endpoint)
+            }
+            Transport::Ipc => {
+                let endpoint = at.nowhere(name);
+                let listener = UnixListener::bind(ipc_path(&endpoint)).expect("a path");
+                (Self::Ipc(listener), endpoint)
+            }
+        }
+    }
+
+    pub(crate) fn accept(&self) -> Wire {
+        let wire = match self {
+            Self::Tcp(listener) => Wire::Tcp(listener.accept().expect("a peer").0),
+            Self::Ipc(listener) => Wire::Ipc(listener.accept().expect("a peer").0),
+        };
+        wire.bounded()
+    }
+}
+
+impl Wire {
+    pub(crate) fn connect(endpoint: &Endpoint) -> Self {
+        let wire = match endpoint.to_string().strip_prefix("tcp://") {
+            Some(address) => Self::Tcp(TcpStream::connect(address).expect("somebody listens")),
+            None => Self::Ipc(UnixStream::connect(ipc_path(endpoint)).expect("somebody listens")),
+        };
+        wire.bounded()
+    }
+
+    /// A peer whose handshake is done.
+    pub(crate) fn meet(endpoint: &Endpoint, socket_type: &str) -> Self {
+        let mut wire = Self::connect(endpoint);
+        wire.shake_hands(socket_type, b"");
+        wire
+    }
+
+    pub(crate) fn shake_hands(&mut self, socket_type: &str, identity: &[u8]) {
+        self.put(&[&greeting()[..], &ready(socket_type, identity)].concat());
+        assert_eq!(self.take(64)[..12], greeting()[..12]);
+        let (flags, body) = self.frame();
+        assert_eq!((flags, &body[..6]), (4, &b"\x05READY"[..]));
+    }
+
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.write_all(bytes).expect("written");
+    }
+
+    pub(crate) fn take(&mut self, n: usize) -> Vec<u8> {
+        let mut bytes = vec![0; n];
+        self.read_exact(&mut bytes).expect("something to read");
+        bytes
+    }
+
+    /// The next frame: its flags and its body.
+    pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
+        let flags = self.take(1)[0];
+        let len = if flags & 2 == 0 {
+            usize::from(self.take(1)[0])
+        } else {
+            u64::from_be_bytes(self.take(8).try_into().expect("eight bytes")) as usize
+        };
+        (flags, self.take(len))
+    }
+
+    /// Reads to the end of the stream, which must come; what was in front of it.
+    pub(crate) fn end(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        match self.read_to_end(&mut rest) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "still open after {rest:x?}"),
+        }
+        rest
+    }
+
+    pub(crate) fn close(&self) {
+        // It may have ended already.
+        let _ended = match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Ipc(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+
+    pub(crate) fn write_timeout(&self, timeout: Duration) {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
+            Self::Ipc(stream) => stream.set_write_timeout(Some(timeout)),
+        }
+        .expect("a timeout");
+    }
+
+    fn bounded(self) -> Self {
+        match &self {
+            Self::Tcp(stream) => {
+                stream.set_nodelay(true).expect("an option");
+                stream.set_read_timeout(Some(DEADLINE / 2))
+            }
+            Self::Ipc(stream) => stream.set_read_timeout(Some(DEADLINE / 2)),
+        }
+        .expect("a timeout");
+        self.write_timeout(DEADLINE / 2);
+        self
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Ipc(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Ipc(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Our greeting, which is also that of any other NULL peer.
+pub(crate) fn greeting() -> [u8; 64] {
+    let mut greeting = [0; 64];
+    greeting[..16].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL");
+    greeting
+}
+
+pub(crate) fn ready(socket_type: &str, identity: &[u8]) -> Vec<u8> {
+    command("READY", &[property("Socket-Type", socket_type.as_bytes()), property("Identity", identity)].concat())
+}
+
+pub(crate) fn property(name: &str, value: &[u8]) -> Vec<u8> {
+    [&[name.len() as u8], name.as_bytes(), &(value.len() as u32).to_be_bytes(), value].concat()
+}
+
+pub(crate) fn command(name: &str, data: &[u8]) -> Vec<u8> {
+    frame(4, &[&[name.len() as u8], name.as_bytes(), data].concat())
+}
+
+pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
+    match u8::try_from(body.len()) {
+        Ok(len) => [&[flags, len], body].concat(),
+        Err(_) => [&[flags | 2], &(body.len() as u64).to_be_bytes()[..], body].concat(),
+    }
+}
+
+fn ipc_path(endpoint: &Endpoint) -> String {
+    endpoint.to_string().strip_prefix("ipc://").expect("an ipc endpoint").to_owned()
+}

@@ -1,0 +1,48 @@
+//! Letting go of a peer that is held back ends the connection, and the socket can still be closed.
+
+#[allow(dead_code, reason = "each test file uses a part")]
+mod common;
+
+use common::everywhere;
+use futures::future::{Either, select};
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
+
+everywhere! {
+    async fn a_full_pull_disconnects_and_closes(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let pull = at.connected(PullSocket::builder().recv_hwm(1), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        for n in 0..3 {
+            push.send(common::numbered(n)).await.expect("sent");
+        }
+        common::eventually("the first message is there", || pull.try_recv().is_ok()).await;
+        pull.disconnect(endpoint).await.expect("it was connected");
+        common::eventually("the peer is gone", || pull.peer_count() == 0).await;
+        pull.close().await;
+    }
+
+    async fn a_full_dealer_whose_peer_dies_closes(at) {
+        let (dealer, endpoint) = at.bound(DealerSocket::builder().recv_hwm(1)).await;
+        let there = endpoint.clone();
+        let wire = common::aside(move || {
+            let mut wire = common::Wire::meet(&there, "DEALER");
+            wire.put(&common::frame(0, b"x").repeat(10));
+            wire
+        })
+        .await;
+        dealer.wait_for_peers(1).await.expect("open");
+        drop(wire);
+        // The reader is held back and does not notice; the writer does.
+        let gone = common::eventually("the peer is gone", || dealer.peer_count() == 0);
+        let flood = async {
+            loop {
+                dealer.send(vec![0; 100_000]).await.expect("open");
+            }
+        };
+        match select(std::pin::pin!(gone), std::pin::pin!(flood)).await {
+            Either::Left(((), _)) => {}
+            Either::Right((never, _)) => never,
+        }
+        dealer.close().await;
+    }
+}

@@ -1,0 +1,261 @@
+//! Each type with each of its counterparts: every shape of message arrives unchanged and in order, both ways.
+
+use monocoque::Message;
+use monocoque::zmq::kind::{Receives, Sends};
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+};
+
+use crate::support::{
+    Case, Frames, assert_same, close, echo, libzmq, on_thread, recv, send, shapes, their_echo, their_recv, their_send,
+    within, LIMIT,
+};
+
+everywhere! {
+    dealer_with_router,
+    dealer_with_dealer,
+    dealer_with_rep,
+    router_with_dealer,
+    router_with_req,
+    router_with_router,
+    req_with_rep,
+    req_with_router,
+    rep_with_req,
+    rep_with_dealer,
+    pub_with_sub,
+    pub_with_xsub,
+    sub_with_xpub,
+    push_with_pull,
+    pull_with_push,
+}
+
+async fn dealer_with_router(case: &Case) {
+    let (dealer, router) = (DealerSocket::new_in(&case.context).unwrap(), libzmq(zmq::ROUTER));
+    case.meet(&dealer, [&router]).await;
+    let echo = on_thread(move || their_echo(&router, shapes().len()));
+    send_all_receive_all(&dealer, &[]).await;
+    echo.await;
+    close(dealer).await;
+}
+
+async fn dealer_with_dealer(case: &Case) {
+    let (dealer, theirs) = (DealerSocket::new_in(&case.context).unwrap(), libzmq(zmq::DEALER));
+    case.meet(&dealer, [&theirs]).await;
+    let echo = on_thread(move || their_echo(&theirs, shapes().len()));
+    send_all_receive_all(&dealer, &[]).await;
+    echo.await;
+    close(dealer).await;
+}
+
+async fn dealer_with_rep(case: &Case) {
+    let (dealer, rep) = (DealerSocket::new_in(&case.context).unwrap(), libzmq(zmq::REP));
+    case.meet(&dealer, [&rep]).await;
+    let echo = on_thread(move || their_echo(&rep, shapes().len()));
+    send_all_receive_all(&dealer, &[b"envelope", b""]).await;
+    echo.await;
+    close(dealer).await;
+}
+
+async fn router_with_dealer(case: &Case) {
+    let (router, dealer) = (RouterSocket::new_in(&case.context).unwrap(), libzmq(zmq::DEALER));
+    case.meet(&router, [&dealer]).await;
+    let theirs = on_thread(move || they_send_all_receive_all(&dealer, &[]));
+    echo(&router, shapes().len()).await;
+    theirs.await;
+    close(router).await;
+}
+
+async fn router_with_req(case: &Case) {
+    let (router, req) = (RouterSocket::new_in(&case.context).unwrap(), libzmq(zmq::REQ));
+    case.meet(&router, [&req]).await;
+    let theirs = on_thread(move || they_ask(&req));
+    echo(&router, shapes().len()).await;
+    theirs.await;
+    close(router).await;
+}
+
+async fn router_with_router(case: &Case) {
+    let router = RouterSocket::builder().routing_id("ours").build_in(&case.context).unwrap();
+    let theirs = libzmq(zmq::ROUTER);
+    theirs.set_identity(b"theirs").unwrap();
+    // Until the handshake is done, there is no peer of that name.
+    theirs.set_router_mandatory(true).unwrap();
+    case.meet(&router, [&theirs]).await;
+    within(LIMIT, "wait_for_peers", router.wait_for_peers(1)).await.unwrap();
+    let echo = on_thread(move || their_echo(&theirs, shapes().len()));
+    for shape in shapes() {
+        let mut message = vec![b"theirs".to_vec()];
+        message.extend_from_slice(shape);
+        send(&router, message).await;
+    }
+    for (n, shape) in shapes().iter().enumerate() {
+        let mut echoed = recv(&router).await;
+        assert_eq!(echoed.remove(0), b"theirs");
+        assert_same(n, &echoed, shape);
+    }
+    echo.await;
+    close(router).await;
+}
+
+async fn req_with_rep(case: &Case) {
+    let (req, rep) = (ReqSocket::new_in(&case.context).unwrap(), libzmq(zmq::REP));
+    case.meet(&req, [&rep]).await;
+    let echo = on_thread(move || their_echo(&rep, shapes().len()));
+    ask(&req).await;
+    echo.await;
+    close(req).await;
+}
+
+async fn req_with_router(case: &Case) {
+    let req = ReqSocket::builder().routing_id("asks").build_in(&case.context).unwrap();
+    let router = libzmq(zmq::ROUTER);
+    case.meet(&req, [&router]).await;
+    let echo = on_thread(move || {
+        for (n, shape) in shapes().iter().enumerate() {
+            let request = their_recv(&router);
+            assert_eq!(request[..2], [b"asks".to_vec(), vec![]], "routing id and delimiter");
+            assert_same(n, &request[2..], shape);
+            their_send(&router, &request);
+        }
+    });
+    ask(&req).await;
+    echo.await;
+    close(req).await;
+}
+
+async fn rep_with_req(case: &Case) {
+    let (rep, req) = (RepSocket::new_in(&case.context).unwrap(), libzmq(zmq::REQ));
+    case.meet(&rep, [&req]).await;
+    let theirs = on_thread(move || they_ask(&req));
+    echo(&rep, shapes().len()).await;
+    theirs.await;
+    close(rep).await;
+}
+
+async fn rep_with_dealer(case: &Case) {
+    let (rep, dealer) = (RepSocket::new_in(&case.context).unwrap(), libzmq(zmq::DEALER));
+    case.meet(&rep, [&dealer]).await;
+    let theirs = on_thread(move || they_send_all_receive_all(&dealer, &[b"two", b"hops", b""]));
+    for (n, shape) in shapes().iter().enumerate() {
+        let request = recv(&rep).await;
+        assert_same(n, &request, shape);
+        send(&rep, request).await;
+    }
+    theirs.await;
+    close(rep).await;
+}
+
+async fn pub_with_sub(case: &Case) {
+    let (publisher, sub) = (PubSocket::new_in(&case.context).unwrap(), libzmq(zmq::SUB));
+    sub.set_subscribe(b"").unwrap();
+    case.meet(&publisher, [&sub]).await;
+    let theirs = on_thread(move || they_receive_all(&sub));
+    publish_all(&publisher).await;
+    theirs.await;
+    close(publisher).await;
+}
+
+async fn pub_with_xsub(case: &Case) {
+    let (publisher, xsub) = (PubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XSUB));
+    case.meet(&publisher, [&xsub]).await;
+    let theirs = on_thread(move || {
+        their_send(&xsub, &[b"\x01"]);
+        they_receive_all(&xsub);
+    });
+    publish_all(&publisher).await;
+    theirs.await;
+    close(publisher).await;
+}
+
+async fn sub_with_xpub(case: &Case) {
+    let (sub, xpub) = (SubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XPUB));
+    sub.subscribe("").unwrap();
+    case.meet(&sub, [&xpub]).await;
+    let theirs = on_thread(move || {
+        assert_eq!(their_recv(&xpub), [b"\x01"]);
+        they_send_all(&xpub, &[]);
+    });
+    receive_all(&sub).await;
+    theirs.await;
+    close(sub).await;
+}
+
+async fn push_with_pull(case: &Case) {
+    let (push, pull) = (PushSocket::new_in(&case.context).unwrap(), libzmq(zmq::PULL));
+    case.meet(&push, [&pull]).await;
+    let theirs = on_thread(move || they_receive_all(&pull));
+    for shape in shapes() {
+        send(&push, shape.clone()).await;
+    }
+    theirs.await;
+    close(push).await;
+}
+
+async fn pull_with_push(case: &Case) {
+    let (pull, push) = (PullSocket::new_in(&case.context).unwrap(), libzmq(zmq::PUSH));
+    case.meet(&pull, [&push]).await;
+    let theirs = on_thread(move || they_send_all(&push, &[]));
+    receive_all(&pull).await;
+    theirs.await;
+    close(pull).await;
+}
+
+/// Sends all before it looks at the first echo.
+async fn send_all_receive_all<K: Sends + Receives>(socket: &Socket<K>, envelope: &[&[u8]]) {
+    for shape in shapes() {
+        send(socket, Message::from(sealed(envelope, shape))).await;
+    }
+    for (n, shape) in shapes().iter().enumerate() {
+        assert_same(n, &recv(socket).await, &sealed(envelope, shape));
+    }
+}
+
+async fn receive_all<K: Receives>(socket: &Socket<K>) {
+    for (n, shape) in shapes().iter().enumerate() {
+        assert_same(n, &recv(socket).await, shape);
+    }
+}
+
+async fn ask(req: &ReqSocket) {
+    for (n, shape) in shapes().iter().enumerate() {
+        let reply = within(LIMIT, "request", req.request(shape.clone())).await.unwrap();
+        assert_same(n, &crate::support::frames(&reply), shape);
+    }
+}
+
+async fn publish_all(publisher: &PubSocket) {
+    within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
+    for shape in shapes() {
+        send(publisher, shape.clone()).await;
+    }
+}
+
+fn they_send_all(socket: &zmq::Socket, envelope: &[&[u8]]) {
+    for shape in shapes() {
+        their_send(socket, &sealed(envelope, shape));
+    }
+}
+
+fn they_receive_all(socket: &zmq::Socket) {
+    for (n, shape) in shapes().iter().enumerate() {
+        assert_same(n, &their_recv(socket), shape);
+    }
+}
+
+fn they_send_all_receive_all(socket: &zmq::Socket, envelope: &[&[u8]]) {
+    they_send_all(socket, envelope);
+    for (n, shape) in shapes().iter().enumerate() {
+        assert_same(n, &their_recv(socket), &sealed(envelope, shape));
+    }
+}
+
+fn they_ask(req: &zmq::Socket) {
+    for (n, shape) in shapes().iter().enumerate() {
+        their_send(req, shape);
+        assert_same(n, &their_recv(req), shape);
+    }
+}
+
+fn sealed(envelope: &[&[u8]], shape: &[Vec<u8>]) -> Frames {
+    envelope.iter().map(|frame| frame.to_vec()).chain(shape.iter().cloned()).collect()
+}

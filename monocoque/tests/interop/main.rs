@@ -1,0 +1,13 @@
+//! Monocoque against libzmq: real peers, on threads of their own, over real transports.
+//!
+//! [`exchange`]: every type with its counterparts, every shape of message. [`many`]: several peers on one socket.
+//! [`churn`]: peers that come and go. [`pyzmq`]: a newer libzmq, in a Python process. What they share is in [`support`].
+//! How to run them, and what they need, is said in `docs/INTEROP_TESTING.md`.
+
+#[macro_use]
+mod support;
+
+mod churn;
+mod exchange;
+mod many;
+mod pyzmq;
