@@ -84,6 +84,9 @@ impl SegmentedBuffer {
             let n = segment.len().min(target.len() - filled);
             target[filled..filled + n].copy_from_slice(&segment[..n]);
             filled += n;
+            if filled == target.len() {
+                break;
+            }
         }
         filled
     }

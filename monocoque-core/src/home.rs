@@ -50,7 +50,7 @@ pub struct ThreadSettings {
 impl Home {
     /// The compio runtime of the calling thread; `None` outside one.
     pub fn current() -> Option<Self> {
-        let driver = Runtime::try_with_current(|runtime| Driver::of(runtime)).ok()?;
+        let driver = Runtime::try_with_current(Driver::of).ok()?;
         let (jobs, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
         Some(Self { jobs, driver })
@@ -69,7 +69,8 @@ impl Home {
                 runtime.block_on(serve(mailbox));
             }
         })?;
-        let driver = started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
+        let driver =
+            started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
         Ok((Self { jobs, driver }, thread))
     }
 
@@ -147,7 +148,11 @@ async fn serve(mailbox: flume::Receiver<Job>) {
 fn build(settings: &ThreadSettings) -> io::Result<Runtime> {
     let ladder: [fn(&mut ProactorBuilder); 4] = [
         |proactor| {
-            proactor.driver_type(DriverType::IoUring).single_issuer(true).defer_taskrun(true).taskrun_flag(true);
+            proactor
+                .driver_type(DriverType::IoUring)
+                .single_issuer(true)
+                .defer_taskrun(true)
+                .taskrun_flag(true);
         },
         |proactor| {
             proactor.driver_type(DriverType::IoUring).coop_taskrun(true).taskrun_flag(true);
@@ -170,7 +175,10 @@ fn build(settings: &ThreadSettings) -> io::Result<Runtime> {
         proactor.capacity(RING_ENTRIES);
         step(&mut proactor);
         let mut builder = RuntimeBuilder::new();
-        builder.with_proactor(proactor).sync_queue_size(FOREIGN_WAKES).thread_affinity(settings.affinity.clone());
+        builder
+            .with_proactor(proactor)
+            .sync_queue_size(FOREIGN_WAKES)
+            .thread_affinity(settings.affinity.clone());
         match builder.build() {
             Ok(runtime) => return Ok(runtime),
             Err(error) => refusal = error,
@@ -198,7 +206,9 @@ mod tests {
             assert!(name.is_some());
             let runtime = Runtime::new().expect("a runtime");
             let there = home.clone();
-            let name = runtime.block_on(async move { there.run(async || thread::current().name().map(String::from)).await });
+            let name = runtime.block_on(async move {
+                there.run(async || thread::current().name().map(String::from)).await
+            });
             assert_eq!(name, Ok(Some("io".into())));
             drop(home);
             thread.join().expect("no panic");

@@ -1,4 +1,36 @@
-//! draft
+//! The engine below a messaging library: buffers, queues, routing and pumps, without a protocol.
+//!
+//! A protocol is plugged in as a state machine: read [`Protocol`] first. `examples/custom_protocol.rs` speaks one of its
+//! own in a page.
+//!
+//! What comes in:
+//!
+//! ```text
+//!  transport -> IoArena lease -> read pump -> SegmentedBuffer -> Decode -> Inlet -> Inbox -> receiver
+//!                                                                  |
+//!                                                  replies (control lane) -> write pump
+//! ```
+//!
+//! What goes out:
+//!
+//! ```text
+//!  sender -> RouterHub | PubSubHub -> Outbox of each link -> write pump -> Encode::seal -> transport
+//!            (who gets it)            (Hwm, BytePermits)     (one batch, one write)
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | `alloc` | the memory that the kernel reads into: all of the `unsafe` |
+//! | `buffer`, `outbox`, `message` | bytes that came, bytes that go, and what they carry |
+//! | `protocol` | the contract between an engine and a protocol |
+//! | `actor` | one connection: a handshake, then two pumps |
+//! | `queue`, `waiters`, `backpressure` | who waits for what, and how much may wait |
+//! | `peer`, `router`, `routing_id`, `pubsub` | who is there, and who gets what |
+//! | `transport`, `endpoint` | streams, and what they are called |
+//! | `home`, `reconnect` | where all of this runs, and when it tries again |
+//!
+//! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
+
 #[cfg(feature = "runtime")]
 pub mod actor;
 #[cfg(feature = "runtime")]
@@ -18,6 +50,7 @@ mod queue;
 #[cfg(feature = "runtime")]
 mod reconnect;
 mod router;
+mod routing_id;
 #[cfg(feature = "runtime")]
 pub mod transport;
 mod waiters;
@@ -27,6 +60,8 @@ pub use alloc::{IoArena, SlabMut};
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
 pub use endpoint::{Endpoint, EndpointError, Host, HostName, IpcAddress};
+#[cfg(feature = "runtime")]
+pub use home::{Driver, Home, HomeGone, ThreadSettings};
 pub use message::{Frame, IntoIter, Iter, Message, Part, Parts};
 pub use outbox::Outbox;
 pub use peer::{PeerEvent, PeerKey, PeerTable};
@@ -34,13 +69,10 @@ pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};
 pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
 };
-pub use router::{
-    DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, RoutingId, RoutingIdError, Unroutable,
-};
-#[cfg(feature = "runtime")]
-pub use home::{Driver, Home, HomeGone, ThreadSettings};
 #[cfg(feature = "runtime")]
 pub use queue::{Inbox, InboxClosed, LaneKey, Weigh};
 #[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
+pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};
+pub use routing_id::{RoutingId, RoutingIdError};
 pub use waiters::{Ticket, Waiters};

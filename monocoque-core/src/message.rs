@@ -225,6 +225,25 @@ impl Message {
         }
     }
 
+    /// Takes the first `n` frames off, or all there are, as a message of their own.
+    pub fn split_front(&mut self, n: usize) -> Self {
+        let n = n.min(self.len());
+        match &mut self.0 {
+            Repr::Inline(_) => std::iter::from_fn(|| self.pop_front()).take(n).collect(),
+            Repr::Rope(rope) => Self(Repr::Rope(rope.drain(..n).collect())),
+        }
+    }
+
+    /// Adds the frames of `other` at the end; what is shared stays shared.
+    pub fn append(&mut self, other: &Self) {
+        for part in other.parts() {
+            match part {
+                Part::Inline(body) => self.push_copy(body),
+                Part::Shared(body) => self.push_bytes(body.clone()),
+            }
+        }
+    }
+
     /// Adds a copy of `body` as the last frame, in place when it fits.
     #[inline]
     pub fn push_copy(&mut self, body: &[u8]) {
@@ -395,17 +414,30 @@ impl<'a> Iterator for Parts<'a> {
 
 /// The frames of a [`Message`], taken out of it.
 #[derive(Clone, Debug)]
-pub struct IntoIter(Message);
+pub struct IntoIter(IntoIterRepr);
+
+#[derive(Clone, Debug)]
+enum IntoIterRepr {
+    Inline(Message),
+    Rope(smallvec::IntoIter<[Bytes; 2]>),
+}
 
 impl Iterator for IntoIter {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
-        self.0.pop_front()
+        match &mut self.0 {
+            IntoIterRepr::Inline(message) => message.pop_front(),
+            IntoIterRepr::Rope(rope) => rope.next().map(Frame::from),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.0.len(), Some(self.0.len()))
+        let len = match &self.0 {
+            IntoIterRepr::Inline(message) => message.len(),
+            IntoIterRepr::Rope(rope) => rope.len(),
+        };
+        (len, Some(len))
     }
 }
 
@@ -414,7 +446,10 @@ impl IntoIterator for Message {
     type IntoIter = IntoIter;
 
     fn into_iter(self) -> IntoIter {
-        IntoIter(self)
+        IntoIter(match self.0 {
+            Repr::Inline(_) => IntoIterRepr::Inline(self),
+            Repr::Rope(rope) => IntoIterRepr::Rope(rope.into_iter()),
+        })
     }
 }
 
@@ -596,6 +631,20 @@ mod tests {
             assert_eq!(*message.pop_front().expect("a frame"), **body);
         }
         assert!(message.pop_front().is_none());
+    }
+
+    #[test]
+    fn splits_and_appends_to_the_same_frames() {
+        for len in [1, 30, 100] {
+            let frames: Vec<_> = (0..6).map(|n| vec![n; len]).collect();
+            for n in 0..=7 {
+                let mut rest = Message::from(frames.clone());
+                let mut front = rest.split_front(n);
+                assert_eq!(front.len(), n.min(6));
+                front.append(&rest);
+                assert!(front.into_iter().map(Frame::into_bytes).eq(frames.iter().cloned()));
+            }
+        }
     }
 
     #[test]

@@ -146,6 +146,96 @@ impl<T> Default for PeerTable<T> {
     }
 }
 
+/// A row for each live peer of a hub, under keys that somebody else hands out and in whatever order news of them comes.
+#[derive(Debug)]
+pub(crate) struct PeerRows<T> {
+    rows: Vec<Option<(u64, T)>>,
+    /// For each place, the first epoch that has not ended. Outlives the rows, at eight bytes a place.
+    from: Vec<u64>,
+    len: usize,
+}
+
+impl<T> PeerRows<T> {
+    /// How many places it has rows for, live ones or not.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The row of a live peer.
+    #[inline]
+    pub(crate) fn get(&self, key: PeerKey) -> Option<&T> {
+        match self.rows.get(key.slot()) {
+            Some(Some((epoch, row))) if *epoch == key.epoch() => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The row of a live peer.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut T> {
+        match self.rows.get_mut(key.slot()) {
+            Some(Some((epoch, row))) if *epoch == key.epoch() => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The live peer at a place.
+    pub(crate) fn occupant(&self, slot: usize) -> Option<PeerKey> {
+        let (epoch, _) = self.rows.get(slot)?.as_ref()?;
+        Some(PeerKey::new(slot as u32, *epoch))
+    }
+
+    /// Whether the connection has ended, or a later one has its place.
+    pub(crate) fn is_late(&self, key: PeerKey) -> bool {
+        self.from.get(key.slot()).is_some_and(|from| key.epoch() < *from)
+    }
+
+    /// Adds the row of a peer that is not late, at a place that is free.
+    pub(crate) fn insert(&mut self, key: PeerKey, row: T) {
+        debug_assert!(!self.is_late(key) && self.occupant(key.slot()).is_none());
+        if self.rows.len() <= key.slot() {
+            self.rows.resize_with(key.slot() + 1, || None);
+        }
+        self.rows[key.slot()] = Some((key.epoch(), row));
+        self.raise(key.slot(), key.epoch());
+        self.len += 1;
+    }
+
+    /// Takes the row of a live peer; whether or not there is one, the connection has ended from now on.
+    pub(crate) fn remove(&mut self, key: PeerKey) -> Option<T> {
+        self.raise(key.slot(), key.epoch() + 1);
+        self.get(key)?;
+        let (_, row) = self.rows[key.slot()].take()?;
+        self.len -= 1;
+        if self.len == 0 {
+            self.rows = Vec::new();
+        }
+        Some(row)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn raise(&mut self, slot: usize, epoch: u64) {
+        if self.from.len() <= slot {
+            self.from.resize(slot + 1, 0);
+        }
+        self.from[slot] = self.from[slot].max(epoch);
+    }
+}
+
+impl<T> Default for PeerRows<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), from: Vec::new(), len: 0 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

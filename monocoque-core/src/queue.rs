@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Ticket, Waiters};
 
@@ -52,6 +52,7 @@ pub struct InboxClosed;
 #[derive(Debug)]
 struct Outlet<T> {
     turns: VecDeque<Turn<T>>,
+    popped: u64,
 }
 
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl<T: Weigh> Inbox<T> {
     /// An empty inbox.
     pub fn new() -> Self {
         Self {
-            outlet: Mutex::new(Outlet { turns: VecDeque::new() }),
+            outlet: Mutex::new(Outlet { turns: VecDeque::new(), popped: 0 }),
             intake: Mutex::new(Intake {
                 lanes: PeerTable::new(),
                 ready: Vec::new(),
@@ -253,12 +254,17 @@ impl<T: Weigh> Inbox<T> {
         fetched + waiting
     }
 
+    /// How many items have been popped so far.
+    pub fn popped(&self) -> u64 {
+        self.outlet.lock().popped
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn pop_locked(&self, outlet: &mut MutexGuard<'_, Outlet<T>>) -> Result<Option<(PeerKey, T)>, InboxClosed> {
+    fn pop_locked(&self, outlet: &mut Outlet<T>) -> Result<Option<(PeerKey, T)>, InboxClosed> {
         if self.fresh.load(Ordering::Acquire) {
             self.fetch_fresh(&mut outlet.turns);
         }
@@ -267,6 +273,7 @@ impl<T: Weigh> Inbox<T> {
         };
         let Some(item) = turn.batch.pop_front() else { unreachable!("a lane without items has no turn") };
         let from = turn.from;
+        outlet.popped += 1;
         turn.popped += 1;
         turn.popped_bytes += item.weight();
         let due = turn.batch.is_empty()

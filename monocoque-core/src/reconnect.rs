@@ -57,7 +57,10 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(1000));
         for step in [100, 200, 400, 800, 1000, 1000] {
             let delay = backoff.next_delay();
-            assert!(delay >= Duration::from_millis(step / 2) && delay <= Duration::from_millis(step), "{delay:?}");
+            assert!(
+                delay >= Duration::from_millis(step / 2) && delay <= Duration::from_millis(step),
+                "{delay:?}"
+            );
         }
         backoff.reset();
         let delays: Vec<_> = (0..8).map(|_| Backoff::next_delay(&mut backoff.clone())).collect();

@@ -3,16 +3,12 @@
 //! A state machine under its socket's lock. It is told of peers and of which of them have room, and answers with a
 //! [`PeerKey`]. It holds no messages, and does not know what an id looks like in one.
 
-use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::ops::Deref;
 
-use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{Frame, PeerEvent, PeerKey};
+use crate::peer::PeerRows;
+use crate::{PeerEvent, PeerKey, RoutingId};
 
 /// The peers of a socket by id, and those with room in the order in which it is their turn.
 ///
@@ -281,220 +277,6 @@ pub struct DuplicateId {
     pub holder: PeerKey,
 }
 
-/// What a peer is addressed by: 1 to 255 bytes.
-///
-/// Making one copies the bytes, so that an id does not keep the memory it was received in.
-///
-/// ```
-/// use monocoque_core::{RoutingId, RoutingIdError};
-///
-/// let id = RoutingId::try_from("worker-1")?;
-/// assert_eq!(&*id, b"worker-1");
-/// assert_eq!(id.to_string(), "worker-1");
-/// assert_eq!(RoutingId::try_from(&[0, 0xab][..])?.to_string(), "0x00ab");
-/// assert_eq!(RoutingId::try_from(""), Err(RoutingIdError::Empty));
-/// # Ok::<(), RoutingIdError>(())
-/// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct RoutingId(Frame);
-
-impl RoutingId {
-    /// The longest an id can be, in bytes.
-    pub const MAX_LEN: usize = 255;
-
-    fn new(id: &[u8]) -> Result<Self, RoutingIdError> {
-        match id.len() {
-            0 => Err(RoutingIdError::Empty),
-            1..=Self::MAX_LEN => Ok(Self(Frame::copy_from(id))),
-            len => Err(RoutingIdError::TooLong(len)),
-        }
-    }
-}
-
-/// Why bytes are no [`RoutingId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RoutingIdError {
-    /// There are none.
-    #[error("a routing id has at least one byte")]
-    Empty,
-    /// There are this many.
-    #[error("a routing id has at most 255 bytes, not {0}")]
-    TooLong(usize),
-}
-
-macro_rules! routing_id_from {
-    ($($bytes:ty),+) => {$(
-        impl TryFrom<$bytes> for RoutingId {
-            type Error = RoutingIdError;
-
-            fn try_from(id: $bytes) -> Result<Self, RoutingIdError> {
-                Self::new(id.as_ref())
-            }
-        }
-    )+};
-}
-
-routing_id_from!(&[u8], &str, &Frame, Bytes, Frame, String, Vec<u8>);
-
-impl<const N: usize> TryFrom<&[u8; N]> for RoutingId {
-    type Error = RoutingIdError;
-
-    fn try_from(id: &[u8; N]) -> Result<Self, RoutingIdError> {
-        Self::new(id)
-    }
-}
-
-impl From<RoutingId> for Frame {
-    fn from(id: RoutingId) -> Self {
-        id.0
-    }
-}
-
-impl Deref for RoutingId {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl AsRef<[u8]> for RoutingId {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-/// A routing id compares and hashes like its bytes.
-impl Borrow<[u8]> for RoutingId {
-    #[inline]
-    fn borrow(&self) -> &[u8] {
-        self
-    }
-}
-
-impl Hash for RoutingId {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
-
-impl PartialOrd for RoutingId {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for RoutingId {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (**self).cmp(&**other)
-    }
-}
-
-/// As text if it is printable ASCII, else in hex.
-impl fmt::Display for RoutingId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::str::from_utf8(self) {
-            Ok(text) if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => f.write_str(text),
-            _ => {
-                f.write_str("0x")?;
-                self.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-    }
-}
-
-impl fmt::Debug for RoutingId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RoutingId({self})")
-    }
-}
-
-/// A row for each live peer of a hub, under keys that somebody else hands out and in whatever order news of them comes.
-#[derive(Debug)]
-pub(crate) struct PeerRows<T> {
-    rows: Vec<Option<(u64, T)>>,
-    /// For each place, the first epoch that has not ended. Outlives the rows, at eight bytes a place.
-    from: Vec<u64>,
-    len: usize,
-}
-
-impl<T> PeerRows<T> {
-    /// The row of a live peer.
-    #[inline]
-    pub(crate) fn get(&self, key: PeerKey) -> Option<&T> {
-        match self.rows.get(key.slot()) {
-            Some(Some((epoch, row))) if *epoch == key.epoch() => Some(row),
-            _ => None,
-        }
-    }
-
-    /// The row of a live peer.
-    #[inline]
-    pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut T> {
-        match self.rows.get_mut(key.slot()) {
-            Some(Some((epoch, row))) if *epoch == key.epoch() => Some(row),
-            _ => None,
-        }
-    }
-
-    /// The live peer at a place.
-    pub(crate) fn occupant(&self, slot: usize) -> Option<PeerKey> {
-        let (epoch, _) = self.rows.get(slot)?.as_ref()?;
-        Some(PeerKey::new(slot as u32, *epoch))
-    }
-
-    /// Whether the connection has ended, or a later one has its place.
-    pub(crate) fn is_late(&self, key: PeerKey) -> bool {
-        self.from.get(key.slot()).is_some_and(|from| key.epoch() < *from)
-    }
-
-    /// Adds the row of a peer that is not late, at a place that is free.
-    pub(crate) fn insert(&mut self, key: PeerKey, row: T) {
-        debug_assert!(!self.is_late(key) && self.occupant(key.slot()).is_none());
-        if self.rows.len() <= key.slot() {
-            self.rows.resize_with(key.slot() + 1, || None);
-        }
-        self.rows[key.slot()] = Some((key.epoch(), row));
-        self.raise(key.slot(), key.epoch());
-        self.len += 1;
-    }
-
-    /// Takes the row of a live peer; whether or not there is one, the connection has ended from now on.
-    pub(crate) fn remove(&mut self, key: PeerKey) -> Option<T> {
-        self.raise(key.slot(), key.epoch() + 1);
-        self.get(key)?;
-        let (_, row) = self.rows[key.slot()].take()?;
-        self.len -= 1;
-        if self.len == 0 {
-            self.rows = Vec::new();
-        }
-        Some(row)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn raise(&mut self, slot: usize, epoch: u64) {
-        if self.from.len() <= slot {
-            self.from.resize(slot + 1, 0);
-        }
-        self.from[slot] = self.from[slot].max(epoch);
-    }
-}
-
-impl<T> Default for PeerRows<T> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), from: Vec::new(), len: 0 }
-    }
-}
-
 /// How much a map or ring may be larger than its peers need before it is made smaller.
 const SPARE: usize = 64;
 
@@ -597,9 +379,7 @@ mod tests {
             hub.on_event(PeerEvent::Down { key }).unwrap();
             table.remove(key);
         }
-        assert!(
-            hub.ring.len() <= 2 + SPARE && hub.by_id.capacity() <= 4 + SPARE && hub.peers.rows.len() == 2
-        );
+        assert!(hub.ring.len() <= 2 + SPARE && hub.by_id.capacity() <= 4 + SPARE && hub.peers.places() == 2);
 
         let keys: Vec<_> = (1..10_000u32).map(|_| table.insert(())).collect();
         for (key, n) in keys.iter().zip(1..10_000u32) {
@@ -609,17 +389,6 @@ mod tests {
         keys.iter().for_each(|key| hub.on_event(PeerEvent::Down { key: *key }).unwrap());
         assert!(hub.ring.capacity() < 512 && hub.by_id.capacity() < 512);
         assert_eq!(serve(&mut hub, 2), [stays, stays]);
-    }
-
-    #[test]
-    fn an_id_has_1_to_255_bytes() {
-        assert_eq!(RoutingId::try_from(Bytes::new()), Err(RoutingIdError::Empty));
-        assert_eq!(RoutingId::try_from(vec![1; 256]), Err(RoutingIdError::TooLong(256)));
-        let long = RoutingId::try_from(vec![0; 255]).unwrap();
-        assert_eq!(long.len(), 255);
-        assert_eq!(RoutingId::try_from(Frame::from(long.clone())).unwrap(), long);
-        assert_eq!(format!("{:?} {}", id(3), RoutingId::try_from("\n").unwrap()), "RoutingId(3) 0x0a");
-        assert!(RoutingId::try_from("b").unwrap() > RoutingId::try_from("abc").unwrap());
     }
 
     /// What the hub is meant to do, by looking through lists.

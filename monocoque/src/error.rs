@@ -28,7 +28,7 @@ pub enum MonocoqueError {
     #[error("{endpoint}: {source}")]
     Io {
         /// What was to be bound.
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         /// What the operating system said.
         source: io::Error,
     },
@@ -55,7 +55,7 @@ pub enum MonocoqueError {
     EmptyMessage,
     /// No such endpoint is bound or connected (`ENOENT`).
     #[error("{0} is neither bound nor connected")]
-    UnknownEndpoint(Endpoint),
+    UnknownEndpoint(Box<Endpoint>),
     /// A routing id of 0 or more than 255 bytes, or one that starts with a zero byte (`EINVAL`).
     #[error("invalid routing id: {0}")]
     RoutingId(#[from] RoutingIdError),

@@ -34,8 +34,12 @@ mod options;
 #[cfg(feature = "zmq")]
 mod pattern;
 #[cfg(feature = "zmq")]
+mod stats;
+#[cfg(feature = "zmq")]
 pub mod zmq;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
+#[cfg(feature = "zmq")]
+pub use stats::SocketStats;

@@ -148,7 +148,8 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
         let Self { stream, protocol, handshake_timeout } = self;
         let mut input = Input::new();
         let handshake = handshake(stream.clone(), protocol, &mut input);
-        let Established { peer, decoder, encoder } = match within(handshake_timeout, &stream, handshake).await {
+        let Established { peer, decoder, encoder } = match within(handshake_timeout, &stream, handshake).await
+        {
             Ok(established) => established,
             Err(closed) => return closed,
         };
@@ -276,7 +277,10 @@ impl Input {
 }
 
 /// One read behind what `slab` holds, again if a signal came between.
-async fn retry<S: AsyncRead>(stream: &mut S, mut slab: crate::SlabMut) -> (io::Result<usize>, crate::SlabMut) {
+async fn retry<S: AsyncRead>(
+    stream: &mut S,
+    mut slab: crate::SlabMut,
+) -> (io::Result<usize>, crate::SlabMut) {
     use compio::buf::{IntoInner, IoBuf};
     loop {
         let filled = slab.filled();

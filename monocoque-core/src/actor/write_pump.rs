@@ -123,7 +123,11 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             let taken = Batch(std::mem::take(batch));
             let mut stream = self.stream.clone();
             let write = async move {
-                if taken.0.is_contiguous() { stream.write(taken).await } else { stream.write_vectored(taken).await }
+                if taken.0.is_contiguous() {
+                    stream.write(taken).await
+                } else {
+                    stream.write_vectored(taken).await
+                }
             };
             let (written, given_up) = self.keep_deadlines(write).await;
             let (result, rest) = settle(written);
@@ -177,7 +181,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     }
 
     /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset.
-    async fn finish(&mut self) {
+    async fn finish(&self) {
         self.stream.shutdown(Shutdown::Write);
         let ended = std::pin::pin!(poll_fn(|cx| {
             if self.shared.read_ended.get() {
@@ -208,7 +212,9 @@ impl IoVectoredBuf for Batch {
 }
 
 /// Takes the batch back from a write that was short, whole, interrupted or failed.
-pub(super) fn settle(BufResult(result, Batch(mut batch)): BufResult<usize, Batch>) -> (io::Result<()>, Outbox) {
+pub(super) fn settle(
+    BufResult(result, Batch(mut batch)): BufResult<usize, Batch>,
+) -> (io::Result<()>, Outbox) {
     let result = match result {
         Ok(0) if !batch.is_empty() => Err(io::ErrorKind::WriteZero.into()),
         Ok(n) => {

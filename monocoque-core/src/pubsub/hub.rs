@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::peer::PeerRows;
 use crate::pubsub::SubscriptionIndex;
-use crate::router::PeerRows;
 use crate::{PeerEvent, PeerKey};
 
 /// The subscriptions of all peers of a socket.

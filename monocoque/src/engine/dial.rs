@@ -14,11 +14,12 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, stop: Stop, tas
     while engine.wants_peers() && !stop.is_said() {
         let was_up = match stop.unless(Stream::connect(&endpoint, &options)).await {
             None => break,
-            Some(Ok(stream)) => session::run(&engine, stream, &stop).await.was_up,
+            Some(Ok(stream)) => session::run(&engine, stream, &stop).await,
             Some(Err(_)) => false,
         };
         if was_up {
             backoff.reset();
+            engine.out.lock().lost += 1;
         }
         if stop.unless(home::sleep(backoff.next_delay())).await.is_none() {
             break;

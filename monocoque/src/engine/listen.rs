@@ -17,6 +17,8 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, tas
             Err(_) => drop(stop.unless(home::sleep(RETRY)).await),
         }
     }
+    // The port is free again before the task ends, and with it `unbind` or `close`.
+    let _closed = listener.close().await;
     drop(task);
 }
 

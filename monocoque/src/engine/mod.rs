@@ -30,9 +30,10 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::error::{MonocoqueError, SendError};
 use crate::options::Options;
-use crate::pattern::envelope::{Dialogue, seal_reply};
+use crate::pattern::envelope::Dialogue;
 use crate::pattern::route::{Offer, Outbound, Phase, Target, Wakes, routing_id};
 use crate::pattern::{Envelope, Intake, Pattern, Routing, WhenFull};
+use crate::stats::SocketStats;
 
 pub(crate) use stop::Stop;
 
@@ -133,7 +134,7 @@ impl Engine {
             home::spawn_here(listen::run(engine, listener, stop, task));
             Ok::<_, io::Error>(resolved)
         });
-        bound.await?.map_err(|source| MonocoqueError::Io { endpoint, source })
+        bound.await?.map_err(|source| MonocoqueError::Io { endpoint: endpoint.into(), source })
     }
 
     pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
@@ -154,7 +155,7 @@ impl Engine {
     pub(crate) fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
         let mut endpoints = self.endpoints.lock();
         let found = endpoints.iter().position(|other| other.kind == kind && other.endpoint == *endpoint);
-        let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone())) };
+        let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
         let gone = endpoints.remove(at);
         drop(endpoints);
         gone.stop.say();
@@ -199,7 +200,8 @@ impl Engine {
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
-        let key = if out.phase == Phase::Aborted { None } else { out.up(id.clone(), peer.revision, &mut wakes) };
+        let key =
+            if out.phase == Phase::Aborted { None } else { out.up(id.clone(), peer.revision, &mut wakes) };
         if let Some(key) = key {
             for (topic, _) in topics.iter() {
                 out.subscribe_one(key, Subscription::Subscribe, topic, &mut wakes);
@@ -236,6 +238,23 @@ impl Engine {
             }
         })
         .await
+    }
+
+    pub(crate) fn stats(&self) -> SocketStats {
+        let received = self.inbox.popped();
+        let discarded = self.discarded.load(Ordering::Relaxed);
+        let waiting = self.inbox.len();
+        let out = self.out.lock();
+        SocketStats {
+            sent: out.sent,
+            received,
+            dropped: out.dropped,
+            discarded,
+            send_queue: out.queued(),
+            recv_queue: waiting,
+            peers: out.peers(),
+            lost_connections: out.lost,
+        }
     }
 
     pub(crate) fn note_discarded(&self, messages: u64) {
@@ -388,10 +407,12 @@ impl Engine {
                 offer
             }
             (Envelope::Reply, _) => {
-                let Dialogue::Answering { origin, envelope } = std::mem::take(&mut out.dialogue) else {
+                let Dialogue::Answering { origin, envelope: mut sealed } = std::mem::take(&mut out.dialogue)
+                else {
                     unreachable!("it was its turn");
                 };
-                out.offer(Target::Origin(origin), &seal_reply(&envelope, message), wakes)
+                sealed.append(message);
+                out.offer(Target::Origin(origin), &sealed, wakes)
             }
         };
         debug_assert!(offer != Offer::Full || self.pattern.when_full == WhenFull::Block);
@@ -498,8 +519,13 @@ impl Engine {
     }
 
     fn stop(&self, which: impl Fn(&Attachment) -> bool) {
-        let stops: Vec<_> =
-            self.endpoints.lock().iter().filter(|attachment| which(attachment)).map(|it| it.stop.clone()).collect();
+        let stops: Vec<_> = self
+            .endpoints
+            .lock()
+            .iter()
+            .filter(|attachment| which(attachment))
+            .map(|it| it.stop.clone())
+            .collect();
         stops.iter().for_each(Stop::say);
     }
 

@@ -7,33 +7,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, select};
-use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
+use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet, SocketActor};
 use monocoque_core::transport::{Socket, Stream};
-use monocoque_core::{BytePermits, LaneKey, Message, Outbox, PeerKey, RoutingId};
-use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
+use monocoque_core::{BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed};
+use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
 use super::{Engine, Stop};
 use crate::pattern::intake::{Verdict, judge};
-use crate::pattern::route::Wakes;
 
-/// How a connection came to its end.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// The handshake was completed.
-    pub(crate) was_up: bool,
-    /// `None` if it was stopped during the handshake.
-    pub(crate) reason: Option<Closed<ZmtpError>>,
-}
-
-/// Runs a connection to its end. `stop` ends it: at once during the handshake, later once what is queued is sent.
-pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, stop: &Stop) -> Ended {
+/// Runs a connection to its end, and says whether its handshake was completed.
+///
+/// `stop` ends it: at once during the handshake, later once what is queued is sent.
+pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, stop: &Stop) -> bool {
     match stream {
         Stream::Tcp(stream) => run_on(engine, stream, stop).await,
         Stream::Ipc(stream) => run_on(engine, stream, stop).await,
     }
 }
 
-async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, stop: &Stop) -> Ended {
+async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, stop: &Stop) -> bool {
     let Ok(session) = ZmtpSession::new(engine.session_config()) else {
         unreachable!("the options were checked when they were set");
     };
@@ -41,17 +33,13 @@ async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, stop: &Stop) -> Ende
     let owner = Owner { engine: engine.clone(), attached: attached.clone() };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(actor.run(owner));
-    let reason = match select(run, std::pin::pin!(stop.said())).await {
-        Either::Left((closed, _)) => Some(closed),
-        Either::Right(((), run)) => match attached.get() {
-            None => None,
-            Some(key) => {
-                engine.with_wakes(|out, wakes| out.leave(key, wakes));
-                Some(run.await)
-            }
-        },
-    };
-    Ended { was_up: attached.get().is_some(), reason }
+    if let Either::Right(((), run)) = select(run, std::pin::pin!(stop.said())).await
+        && let Some(key) = attached.get()
+    {
+        engine.with_wakes(|out, wakes| out.leave(key, wakes));
+        run.await;
+    }
+    attached.get().is_some()
 }
 
 /// Waits for the handshake, then ties the pumps to the socket.
@@ -70,7 +58,8 @@ impl Attach<ZmtpSession> for Owner {
         attached.set(Some(key));
         let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default());
         let outlet = SessionOutlet { engine: engine.clone(), key, lane };
-        let inlet = SessionInlet { engine, key, lane, id, room: 0, batch: VecDeque::new(), bytes: 0, dropped: 0 };
+        let inlet =
+            SessionInlet { engine, key, lane, id, room: 0, batch: VecDeque::new(), bytes: 0, dropped: 0 };
         Some((outlet, inlet))
     }
 }
@@ -123,8 +112,17 @@ impl Inlet<Inbound> for SessionInlet {
     fn accept(&mut self, item: Inbound) -> Accepted {
         let message = match item {
             Inbound::Message(message) => message,
-            Inbound::Subscribe(topic) => return self.subscribe(|hub, key| drop(hub.subscribe(key, topic))),
-            Inbound::Cancel(topic) => return self.subscribe(|hub, key| drop(hub.cancel(key, &topic))),
+            Inbound::Subscribe(topic) => {
+                let subscribed = self.with_hub(|hub, key| hub.subscribe(key, topic));
+                return match subscribed {
+                    Some(Subscribed::Refused(_)) => Accepted::Violation,
+                    _ => Accepted::More,
+                };
+            }
+            Inbound::Cancel(topic) => {
+                self.with_hub(|hub, key| hub.cancel(key, &topic));
+                return Accepted::More;
+            }
         };
         match judge(self.engine.pattern, &self.id, message) {
             Verdict::Queue(message) => {
@@ -149,16 +147,12 @@ impl Inlet<Inbound> for SessionInlet {
 }
 
 impl SessionInlet {
-    fn subscribe(&self, change: impl FnOnce(&mut monocoque_core::PubSubHub, PeerKey)) -> Accepted {
-        let mut out = self.engine.out.lock();
-        if let Some(hub) = out.subscriptions() {
-            change(hub, self.key);
-        }
-        let mut wakes = Wakes::default();
-        wakes.add(out.watchers.dismiss());
-        drop(out);
-        wakes.wake();
-        Accepted::More
+    /// Changes what the peer is subscribed to.
+    fn with_hub<T>(&self, change: impl FnOnce(&mut PubSubHub, PeerKey) -> T) -> Option<T> {
+        self.engine.with_wakes(|out, wakes| {
+            wakes.add(out.watchers.dismiss());
+            out.subscriptions().map(|hub| change(hub, self.key))
+        })
     }
 }
 

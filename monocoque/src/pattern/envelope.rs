@@ -45,7 +45,12 @@ impl Dialogue {
     }
 
     /// A message from `from` has come to the application: it passes, without its envelope, or it belongs to nobody.
-    pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, mut message: Message) -> Option<Message> {
+    pub(crate) fn on_recv(
+        &mut self,
+        envelope: Envelope,
+        from: PeerKey,
+        mut message: Message,
+    ) -> Option<Message> {
         match envelope {
             Envelope::None | Envelope::Identity => Some(message),
             Envelope::Request => match self {
@@ -56,15 +61,8 @@ impl Dialogue {
                 _ => None,
             },
             Envelope::Reply => {
-                let mut kept = Message::new();
-                loop {
-                    let frame = message.pop_front()?;
-                    let delimits = frame.is_empty();
-                    kept.push_back(frame);
-                    if delimits {
-                        break;
-                    }
-                }
+                let delimiter = message.iter().position(<[u8]>::is_empty)?;
+                let kept = message.split_front(delimiter + 1);
                 if message.is_empty() {
                     return None;
                 }
@@ -73,18 +71,6 @@ impl Dialogue {
             }
         }
     }
-}
-
-/// Puts the frames of a kept envelope in front of a reply.
-pub(crate) fn seal_reply(envelope: &Message, reply: &Message) -> Message {
-    let mut sealed = envelope.clone();
-    for part in reply.parts() {
-        match part {
-            monocoque_core::Part::Inline(body) => sealed.push_copy(body),
-            monocoque_core::Part::Shared(body) => sealed.push_back(body.clone()),
-        }
-    }
-    sealed
 }
 
 #[cfg(test)]
@@ -109,13 +95,10 @@ mod tests {
     fn a_request_keeps_its_envelope_for_the_reply() {
         let mut dialogue = Dialogue::Idle;
         let request = Message::from(["hop", "", "question", ""]);
-        assert_eq!(
-            dialogue.on_recv(Envelope::Reply, PEER, request),
-            Some(Message::from(["question", ""]))
-        );
+        assert_eq!(dialogue.on_recv(Envelope::Reply, PEER, request), Some(Message::from(["question", ""])));
         let Dialogue::Answering { origin, envelope } = &dialogue else { panic!("not answering") };
         assert_eq!(*origin, PEER);
-        assert_eq!(seal_reply(envelope, &"answer".into()), Message::from(["hop", "", "answer"]));
+        assert_eq!(*envelope, Message::from(["hop", ""]));
         assert!(dialogue.check_recv(Envelope::Reply).is_err());
     }
 

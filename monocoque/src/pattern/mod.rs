@@ -22,7 +22,8 @@ use monocoque_zmtp::SocketType;
 
 /// A row of the table.
 #[derive(Debug)]
-pub(crate) struct Pattern {
+#[expect(unnameable_types, reason = "named by the sealed trait behind `Kind`, which nobody outside can name")]
+pub struct Pattern {
     pub(crate) socket_type: SocketType,
     pub(crate) routing: Routing,
     pub(crate) intake: Intake,

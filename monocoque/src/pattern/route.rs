@@ -6,8 +6,8 @@
 use std::task::{Context, Poll, Waker};
 
 use monocoque_core::{
-    BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room, RouterBehavior,
-    RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
+    BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
+    RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
 use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
 use smallvec::SmallVec;
@@ -43,8 +43,12 @@ pub(crate) struct Outbound {
     pub(crate) dials: usize,
     /// Tasks of this socket that have not ended.
     pub(crate) tasks: usize,
-    /// Messages that no peer had room for at the time they met it.
+    /// Messages that were queued for a peer, or for whichever comes first.
+    pub(crate) sent: u64,
+    /// Messages, one a peer, that were dropped: no such peer, no room, or a connection that ended before they were written.
     pub(crate) dropped: u64,
+    /// Connections of our own that were established and lost.
+    pub(crate) lost: u64,
     links: PeerTable<Link>,
     hub: Hub,
     hwm: Hwm,
@@ -123,7 +127,9 @@ impl Outbound {
             watchers: Waiters::default(),
             dials: 0,
             tasks: 0,
+            sent: 0,
             dropped: 0,
+            lost: 0,
             links: PeerTable::new(),
             hub: match pattern.routing {
                 Routing::RoundRobin => Hub::Router(RouterHub::new(RouterBehavior::RoundRobin)),
@@ -215,7 +221,7 @@ impl Outbound {
 
     /// Queues `message` for its target, or says why not.
     pub(crate) fn offer(&mut self, target: Target<'_>, message: &Message, wakes: &mut Wakes) -> Offer {
-        match (&self.hub, target) {
+        let offer = match (&self.hub, target) {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
             (Hub::Router(hub), Target::Id(id)) => match hub.lookup(id) {
                 Some(key) => self.offer_one(key, message, wakes),
@@ -226,7 +232,9 @@ impl Outbound {
             },
             (Hub::PubSub(_), _) => self.offer_matching(message, wakes),
             _ => self.offer_any(message, wakes),
-        }
+        };
+        self.sent += u64::from(matches!(offer, Offer::Queued(_)));
+        offer
     }
 
     /// Whether `message` may be offered now, or has to wait for those who came before it.
@@ -357,7 +365,7 @@ impl Outbound {
     pub(crate) fn poll_take(
         &mut self,
         key: PeerKey,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         batch: &mut Outbox,
         wakes: &mut Wakes,
     ) -> Poll<bool> {
@@ -392,7 +400,7 @@ impl Outbound {
     }
 
     /// Ready once a pump that is writing has to give up.
-    pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
         match self.links.get_mut(key) {
             Some(link) if self.phase != Phase::Aborted => {
                 link.writer = Some(cx.waker().clone());
@@ -403,7 +411,13 @@ impl Outbound {
     }
 
     /// Queues a subscription for one connection.
-    pub(crate) fn subscribe_one(&mut self, key: PeerKey, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
+    pub(crate) fn subscribe_one(
+        &mut self,
+        key: PeerKey,
+        kind: Subscription,
+        topic: &[u8],
+        wakes: &mut Wakes,
+    ) {
         if let Some(link) = self.links.get_mut(key) {
             encode_subscription(kind, topic, link.revision, &mut link.control);
             wakes.add(link.pump.take());

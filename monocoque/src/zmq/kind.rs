@@ -10,7 +10,6 @@ mod sealed {
     }
 }
 
-
 /// A type of socket. Sealed: the types are those of this module.
 pub trait Kind: sealed::Row + Send + Sync + 'static {}
 

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::engine::{Attached, Engine};
 use crate::error::MonocoqueError;
 use crate::options::Options;
+use crate::stats::SocketStats;
 
 /// A ZeroMQ socket of one [`Kind`]; use it by the names [`DealerSocket`](super::DealerSocket) and so on.
 ///
@@ -126,6 +127,11 @@ impl<K: Kind> Socket<K> {
     /// How many peers are connected and have completed the handshake.
     pub fn peer_count(&self) -> usize {
         self.engine().peer_count()
+    }
+
+    /// What the socket has counted so far.
+    pub fn stats(&self) -> SocketStats {
+        self.engine().stats()
     }
 
     /// Waits until at least `n` peers are connected. Cancel safe.

@@ -284,7 +284,7 @@ impl Wire {
 
     pub(crate) fn shake_hands(&mut self, socket_type: &str, identity: &[u8]) {
         self.put(&[&greeting()[..], &ready(socket_type, identity)].concat());
-        assert_eq!(self.take(64)[..12], greeting()[..12]);
+        assert_eq!(self.take(64)[9..12], greeting()[9..12]);
         let (flags, body) = self.frame();
         assert_eq!((flags, &body[..6]), (4, &b"\x05READY"[..]));
     }
@@ -380,7 +380,10 @@ pub(crate) fn greeting() -> [u8; 64] {
 }
 
 pub(crate) fn ready(socket_type: &str, identity: &[u8]) -> Vec<u8> {
-    command("READY", &[property("Socket-Type", socket_type.as_bytes()), property("Identity", identity)].concat())
+    command(
+        "READY",
+        &[property("Socket-Type", socket_type.as_bytes()), property("Identity", identity)].concat(),
+    )
 }
 
 pub(crate) fn property(name: &str, value: &[u8]) -> Vec<u8> {
@@ -400,4 +403,13 @@ pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
 
 fn ipc_path(endpoint: &Endpoint) -> String {
     endpoint.to_string().strip_prefix("ipc://").expect("an ipc endpoint").to_owned()
+}
+
+/// Waits for something that there is no event for, and that takes a call to find out.
+pub(crate) async fn eventually_async(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
+        yield_now().await;
+    }
 }

@@ -1,0 +1,333 @@
+//! libzmq peers that die, come back, or leave with something on the way.
+
+use std::time::Duration;
+
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SubSocket};
+
+use crate::support::{
+    Binds, Case, LIMIT, close, eventually, libzmq, meanwhile, moment, number, on_thread, peers, recv, send,
+    their_recv, their_send, within,
+};
+
+everywhere! {
+    push_to_a_pull_that_dies_under_load,
+    push_while_the_pull_is_away,
+    push_to_two_pulls_of_which_one_dies,
+    pull_from_a_push_that_comes_and_goes,
+    pull_from_pushes_that_leave_at_once,
+    router_hears_all_that_a_leaving_dealer_said,
+    dealer_that_is_full_gets_over_a_lost_router,
+    req_asks_a_rep_that_came_back,
+    sub_tells_a_publisher_that_came_back,
+    pub_forgets_a_subscriber_that_left,
+}
+
+/// A PULL dies again and again while our PUSH sends without a pause. What each one receives has no gap, and nothing
+/// that an earlier one had: lost is only what the kernel and the dead had already taken.
+async fn push_to_a_pull_that_dies_under_load(case: &Case) {
+    const LIVES: usize = 5;
+    const A_LIFE: usize = 300;
+    let push = PushSocket::builder()
+        .reconnect_interval(Duration::from_millis(5))
+        .linger(Some(Duration::ZERO))
+        .build_in(&case.context)
+        .unwrap();
+    let pull = libzmq(zmq::PULL);
+    let [endpoint] = case.meet(&push, [&pull]).await;
+    let load = async {
+        for n in 0.. {
+            send(&push, n.to_string()).await;
+        }
+    };
+    let lives = async {
+        let mut first = Some(pull);
+        let mut next = 0;
+        for _ in 0..LIVES {
+            let pull = first.take().unwrap_or_else(|| {
+                let pull = libzmq(zmq::PULL);
+                case.again(&pull, &endpoint);
+                pull
+            });
+            let heard = on_thread(move || numbers(&pull, A_LIFE)).await;
+            assert!(heard[0] >= next, "{} came to two of them", heard[0]);
+            assert!(heard.windows(2).all(|pair| pair[1] == pair[0] + 1), "a gap: {heard:?}");
+            next = heard[A_LIFE - 1] + 1;
+        }
+    };
+    meanwhile(load, lives).await;
+    close(push).await;
+}
+
+/// What is sent while nobody is there arrives whole and in order, once somebody is.
+async fn push_while_the_pull_is_away(case: &Case) {
+    const ROUNDS: usize = 4;
+    const A_ROUND: usize = 100;
+    let push =
+        PushSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
+    let pull = libzmq(zmq::PULL);
+    let [endpoint] = case.meet(&push, [&pull]).await;
+    let mut pull = Some(pull);
+    for round in 0..ROUNDS {
+        let there = pull.take().unwrap_or_else(|| {
+            let pull = libzmq(zmq::PULL);
+            case.again(&pull, &endpoint);
+            pull
+        });
+        let theirs = on_thread(move || numbers(&there, A_ROUND));
+        if case.binds() == Binds::Us {
+            // A PUSH that only bound waits for somebody to come.
+            peers(&push, 1).await;
+        }
+        if round == 0 || case.binds() == Binds::Us {
+            for n in 0..A_ROUND {
+                send(&push, (round * A_ROUND + n).to_string()).await;
+            }
+        }
+        let heard = theirs.await;
+        assert_eq!(heard, (round * A_ROUND..(round + 1) * A_ROUND).collect::<Vec<_>>());
+        eventually("the lost peer is noticed", || push.peer_count() == 0).await;
+        if case.binds() == Binds::Them && round + 1 < ROUNDS {
+            for n in 0..A_ROUND {
+                send(&push, ((round + 1) * A_ROUND + n).to_string()).await;
+            }
+        }
+    }
+    close(push).await;
+}
+
+/// One of two PULLs dies under load: the sender never fails, the other receives on in order, nothing twice.
+async fn push_to_two_pulls_of_which_one_dies(case: &Case) {
+    const ENOUGH: usize = 2000;
+    let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&case.context).unwrap();
+    let (dies, lives) = (libzmq(zmq::PULL), libzmq(zmq::PULL));
+    case.meet(&push, [&dies, &lives]).await;
+    peers(&push, 2).await;
+    let load = async {
+        for n in 0.. {
+            send(&push, n.to_string()).await;
+        }
+    };
+    let heard = async {
+        futures::join!(on_thread(move || numbers(&dies, 100)), on_thread(move || numbers(&lives, ENOUGH)))
+    };
+    let (dead, living) = meanwhile(load, heard).await;
+    // The message that was being written when the peer died goes to the other one, behind newer ones perhaps.
+    assert!(dead.is_sorted(), "out of order: {dead:?}");
+    let mut all = [&dead[..], &living[..]].concat();
+    all.sort_unstable();
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "something came twice");
+    close(push).await;
+}
+
+/// A PUSH closes with linger and leaves: everything it sent is received, each time.
+async fn pull_from_a_push_that_comes_and_goes(case: &Case) {
+    const LIVES: usize = 8;
+    const A_LIFE: usize = 1500;
+    let pull = PullSocket::builder()
+        .reconnect_interval(Duration::from_millis(5))
+        .recv_hwm(100)
+        .build_in(&case.context)
+        .unwrap();
+    let push = libzmq(zmq::PUSH);
+    let [endpoint] = case.meet(&pull, [&push]).await;
+    let mut push = Some(push);
+    for life in 0..LIVES {
+        let here = push.take().unwrap_or_else(|| {
+            let push = libzmq(zmq::PUSH);
+            case.again(&push, &endpoint);
+            push
+        });
+        let theirs = on_thread(move || {
+            for n in 0..A_LIFE {
+                their_send(&here, &[(life * A_LIFE + n).to_string()]);
+            }
+        });
+        for n in 0..A_LIFE {
+            assert_eq!(number(&recv(&pull).await[0]), life * A_LIFE + n);
+        }
+        theirs.await;
+    }
+    close(pull).await;
+}
+
+/// Connected, sent, gone, before anybody looked.
+async fn pull_from_pushes_that_leave_at_once(case: &Case) {
+    const PUSHES: usize = 10;
+    let pull =
+        PullSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
+    let pushes: [_; PUSHES] = std::array::from_fn(|_| libzmq(zmq::PUSH));
+    case.meet(&pull, pushes.each_ref()).await;
+    let theirs = on_thread(move || {
+        for (n, push) in pushes.into_iter().enumerate() {
+            their_send(&push, &[n.to_string(), "x".repeat(70_000)]);
+            drop(push);
+        }
+    });
+    let mut heard = Vec::new();
+    for _ in 0..PUSHES {
+        let message = recv(&pull).await;
+        assert_eq!(message[1].len(), 70_000);
+        heard.push(number(&message[0]));
+    }
+    heard.sort_unstable();
+    assert_eq!(heard, (0..PUSHES).collect::<Vec<_>>());
+    theirs.await;
+    close(pull).await;
+}
+
+/// A DEALER says a lot and leaves. The replies cannot be written any more; what it said is still heard to the end.
+async fn router_hears_all_that_a_leaving_dealer_said(case: &Case) {
+    const MESSAGES: usize = 2000;
+    let router = RouterSocket::builder().recv_hwm(10).build_in(&case.context).unwrap();
+    let dealer = libzmq(zmq::DEALER);
+    case.meet(&router, [&dealer]).await;
+    on_thread(move || {
+        for n in 0..MESSAGES {
+            their_send(&dealer, &[n.to_string()]);
+        }
+    })
+    .await;
+    // The DEALER is gone, most of what it said is in the kernel.
+    for n in 0..MESSAGES {
+        let message = recv(&router).await;
+        assert_eq!(number(&message[1]), n);
+        send(&router, message).await;
+    }
+    close(router).await;
+}
+
+/// The peer dies while our inbox is full and we write: that ends, and the next one is met.
+async fn dealer_that_is_full_gets_over_a_lost_router(case: &Case) {
+    const MESSAGES: usize = 100;
+    let dealer = DealerSocket::builder()
+        .routing_id("full")
+        .recv_hwm(2)
+        .reconnect_interval(Duration::from_millis(5))
+        .build_in(&case.context)
+        .unwrap();
+    let router = libzmq(zmq::ROUTER);
+    let [endpoint] = case.meet(&dealer, [&router]).await;
+    send(&dealer, "hello").await;
+    on_thread(move || {
+        assert_eq!(their_recv(&router), [b"full".to_vec(), b"hello".to_vec()]);
+        for n in 0..MESSAGES {
+            their_send(&router, &["full".to_owned(), n.to_string()]);
+        }
+    })
+    .await;
+    // Whether the write fails is seen by the peer being taken off.
+    within(LIMIT, "the lost peer is noticed", async {
+        while dealer.peer_count() > 0 {
+            // Refused once the peer is off: then nobody is there.
+            let _ = dealer.try_send("is anybody there?");
+            moment().await;
+        }
+    })
+    .await;
+    let router = libzmq(zmq::ROUTER);
+    case.again(&router, &endpoint);
+    let theirs = on_thread(move || {
+        their_recv(&router);
+        router
+    });
+    for n in 0..MESSAGES {
+        assert_eq!(number(&recv(&dealer).await[0]), n);
+    }
+    peers(&dealer, 1).await;
+    send(&dealer, "hello again").await;
+    theirs.await;
+    close(dealer).await;
+}
+
+/// Between two requests the REP is replaced.
+async fn req_asks_a_rep_that_came_back(case: &Case) {
+    let req =
+        ReqSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
+    let rep = libzmq(zmq::REP);
+    let [endpoint] = case.meet(&req, [&rep]).await;
+    let mut rep = Some(rep);
+    for n in 0..5 {
+        let here = rep.take().unwrap_or_else(|| {
+            let rep = libzmq(zmq::REP);
+            case.again(&rep, &endpoint);
+            rep
+        });
+        let theirs = on_thread(move || {
+            let request = their_recv(&here);
+            their_send(&here, &request);
+        });
+        let reply = within(LIMIT, "request", req.request(n.to_string())).await.unwrap();
+        assert_eq!(number(&reply[0]), n);
+        theirs.await;
+        eventually("the lost peer is noticed", || req.peer_count() == 0).await;
+    }
+    close(req).await;
+}
+
+/// A publisher that comes back is told what we want, and what we want no longer is not among it.
+async fn sub_tells_a_publisher_that_came_back(case: &Case) {
+    const TOPICS: usize = 2000;
+    let sub =
+        SubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
+    for topic in 0..TOPICS {
+        sub.subscribe(format!("{topic:04}")).unwrap();
+    }
+    let publisher = libzmq(zmq::XPUB);
+    let [endpoint] = case.meet(&sub, [&publisher]).await;
+    let mut publisher = Some(publisher);
+    for life in 0..3 {
+        let here = publisher.take().unwrap_or_else(|| {
+            let publisher = libzmq(zmq::XPUB);
+            case.again(&publisher, &endpoint);
+            publisher
+        });
+        let theirs = on_thread(move || {
+            let mut topics: Vec<_> = (life..TOPICS).map(|_| their_recv(&here).remove(0)).collect();
+            topics.sort_unstable();
+            their_send(&here, &["0001 not after the first life".to_owned()]);
+            their_send(&here, &["1999".to_owned(), life.to_string()]);
+            topics
+        });
+        if life < 2 {
+            assert_eq!(recv(&sub).await[0][..4], *b"0001");
+        }
+        assert_eq!(recv(&sub).await, [b"1999".to_vec(), life.to_string().into_bytes()]);
+        let expected: Vec<_> = (life..TOPICS).map(|topic| format!("\x01{topic:04}").into_bytes()).collect();
+        assert!(theirs.await == expected, "life {life}: other topics");
+        eventually("the lost peer is noticed", || sub.peer_count() == 0).await;
+        sub.unsubscribe(format!("{life:04}")).unwrap();
+    }
+    close(sub).await;
+}
+
+/// A subscriber that comes back wants what it says now, not what the one before it wanted.
+async fn pub_forgets_a_subscriber_that_left(case: &Case) {
+    let publisher =
+        PubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
+    let sub = libzmq(zmq::SUB);
+    sub.set_subscribe(b"").unwrap();
+    let [endpoint] = case.meet(&publisher, [&sub]).await;
+    let mut sub = Some(sub);
+    for life in 0..4 {
+        let here = sub.take().unwrap_or_else(|| {
+            let sub = libzmq(zmq::SUB);
+            sub.set_subscribe(life.to_string().as_bytes()).unwrap();
+            case.again(&sub, &endpoint);
+            sub
+        });
+        eprintln!("life {life}");
+        within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
+        let theirs = on_thread(move || their_recv(&here));
+        if life > 0 {
+            send(&publisher, "something else").await;
+        }
+        send(&publisher, [life.to_string(), "news".into()]).await;
+        assert_eq!(theirs.await, [life.to_string().into_bytes(), b"news".to_vec()]);
+        eventually("the subscriptions are gone", || publisher.subscription_count() == 0).await;
+    }
+    close(publisher).await;
+}
+
+fn numbers(pull: &zmq::Socket, n: usize) -> Vec<usize> {
+    (0..n).map(|_| number(&their_recv(pull)[0])).collect()
+}

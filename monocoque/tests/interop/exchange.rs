@@ -7,8 +7,8 @@ use monocoque::zmq::{
 };
 
 use crate::support::{
-    Case, Frames, assert_same, close, echo, libzmq, on_thread, recv, send, shapes, their_echo, their_recv, their_send,
-    within, LIMIT,
+    Case, Frames, LIMIT, assert_same, close, echo, libzmq, on_thread, recv, send, shapes, their_echo,
+    their_recv, their_send, within,
 };
 
 everywhere! {

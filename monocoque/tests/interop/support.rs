@@ -208,10 +208,23 @@ pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<O
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     within(LIMIT, what, async {
         while !condition() {
-            after(Duration::from_millis(1)).await;
+            moment().await;
         }
     })
     .await;
+}
+
+/// Lets others run.
+pub(crate) async fn moment() {
+    after(Duration::from_millis(1)).await;
+}
+
+/// The result of `future`, while `load`, which has no end, runs beside it.
+pub(crate) async fn meanwhile<T>(load: impl Future<Output = ()>, future: impl Future<Output = T>) -> T {
+    match select(pin!(load), pin!(future)).await {
+        Either::Left(((), _)) => unreachable!("the load has no end"),
+        Either::Right((result, _)) => result,
+    }
 }
 
 /// Ready after `delay`, whatever runtime there is or is not. The thread ends as soon as nobody waits any more.

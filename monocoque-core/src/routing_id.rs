@@ -1,0 +1,160 @@
+//! What a peer is addressed by.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::Frame;
+
+/// What a peer is addressed by: 1 to 255 bytes.
+///
+/// Making one copies the bytes, so that an id does not keep the memory it was received in.
+///
+/// ```
+/// use monocoque_core::{RoutingId, RoutingIdError};
+///
+/// let id = RoutingId::try_from("worker-1")?;
+/// assert_eq!(&*id, b"worker-1");
+/// assert_eq!(id.to_string(), "worker-1");
+/// assert_eq!(RoutingId::try_from(&[0, 0xab][..])?.to_string(), "0x00ab");
+/// assert_eq!(RoutingId::try_from(""), Err(RoutingIdError::Empty));
+/// # Ok::<(), RoutingIdError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct RoutingId(Frame);
+
+impl RoutingId {
+    /// The longest an id can be, in bytes.
+    pub const MAX_LEN: usize = 255;
+
+    fn new(id: &[u8]) -> Result<Self, RoutingIdError> {
+        match id.len() {
+            0 => Err(RoutingIdError::Empty),
+            1..=Self::MAX_LEN => Ok(Self(Frame::copy_from(id))),
+            len => Err(RoutingIdError::TooLong(len)),
+        }
+    }
+}
+
+/// Why bytes are no [`RoutingId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RoutingIdError {
+    /// There are none.
+    #[error("a routing id has at least one byte")]
+    Empty,
+    /// There are this many.
+    #[error("a routing id has at most 255 bytes, not {0}")]
+    TooLong(usize),
+}
+
+macro_rules! routing_id_from {
+    ($($bytes:ty),+) => {$(
+        impl TryFrom<$bytes> for RoutingId {
+            type Error = RoutingIdError;
+
+            fn try_from(id: $bytes) -> Result<Self, RoutingIdError> {
+                Self::new(id.as_ref())
+            }
+        }
+    )+};
+}
+
+routing_id_from!(&[u8], &str, &Frame, Bytes, Frame, String, Vec<u8>);
+
+impl<const N: usize> TryFrom<&[u8; N]> for RoutingId {
+    type Error = RoutingIdError;
+
+    fn try_from(id: &[u8; N]) -> Result<Self, RoutingIdError> {
+        Self::new(id)
+    }
+}
+
+impl From<RoutingId> for Frame {
+    fn from(id: RoutingId) -> Self {
+        id.0
+    }
+}
+
+impl Deref for RoutingId {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for RoutingId {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// A routing id compares and hashes like its bytes.
+impl Borrow<[u8]> for RoutingId {
+    #[inline]
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Hash for RoutingId {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl PartialOrd for RoutingId {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RoutingId {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+/// As text if it is printable ASCII, else in hex.
+impl fmt::Display for RoutingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::str::from_utf8(self) {
+            Ok(text) if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => f.write_str(text),
+            _ => {
+                f.write_str("0x")?;
+                self.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RoutingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoutingId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_1_to_255_bytes() {
+        assert_eq!(RoutingId::try_from(Bytes::new()), Err(RoutingIdError::Empty));
+        assert_eq!(RoutingId::try_from(vec![1; 256]), Err(RoutingIdError::TooLong(256)));
+        let long = RoutingId::try_from(vec![0; 255]).unwrap();
+        assert_eq!(long.len(), 255);
+        assert_eq!(RoutingId::try_from(Frame::from(long.clone())).unwrap(), long);
+        assert_eq!(
+            format!("{:?} {}", RoutingId::try_from("3").unwrap(), RoutingId::try_from("\n").unwrap()),
+            "RoutingId(3) 0x0a"
+        );
+        assert!(RoutingId::try_from("b").unwrap() > RoutingId::try_from("abc").unwrap());
+    }
+}
