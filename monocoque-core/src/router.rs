@@ -128,7 +128,8 @@ impl RouterHub {
     #[inline]
     pub fn served(&mut self, key: PeerKey, room: Room) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if !peer.in_ring {
+        let alone = self.ring.len() == 1 && room == Room::Left;
+        if !peer.in_ring || alone {
             return;
         }
         if self.ring.front() == Some(&key) {

@@ -19,7 +19,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -88,6 +88,15 @@ enum Queue {
     Senders,
     Watchers,
     Receivers,
+}
+
+/// What a sender does when there is no room.
+#[derive(Clone, Copy, Debug)]
+enum Patience<'a> {
+    /// It gives up.
+    None,
+    /// It waits, and is woken by its waker once it has one.
+    Async(Option<&'a Waker>),
 }
 
 /// The place of a future in a queue; given up when the future is dropped.
@@ -317,64 +326,62 @@ impl Engine {
     // Sending.
 
     /// Queues a message, or waits for room.
-    pub(crate) async fn send(&self, to: Option<&RoutingId>, message: Message) -> Result<(), SendError> {
-        let mut message = Some(message);
-        let mut place = Place { engine: self, queue: Queue::Senders, ticket: None };
-        poll_fn(|cx| self.poll_send(to, &mut message, &mut place.ticket, Some(cx))).await
+    pub(crate) async fn send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
+        let mut sent = self.attempt(to, &mut message, &mut None, Patience::Async(None));
+        if let Ok(false) = sent {
+            let mut place = Place { engine: self, queue: Queue::Senders, ticket: None };
+            sent = poll_fn(|cx| {
+                match self.attempt(to, &mut message, &mut place.ticket, Patience::Async(Some(cx.waker()))) {
+                    Ok(false) => Poll::Pending,
+                    sent => Poll::Ready(sent),
+                }
+            })
+            .await;
+        }
+        sent.map(drop).map_err(|reason| SendError::new(reason, message))
     }
 
     /// Queues a message, or says that there is no room.
-    pub(crate) fn try_send(&self, to: Option<&RoutingId>, message: Message) -> Result<(), SendError> {
-        match self.poll_send(to, &mut Some(message), &mut None, None) {
-            Poll::Ready(result) => result,
-            Poll::Pending => unreachable!("without a context there is no waiting"),
+    pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
+        match self.attempt(to, &mut message, &mut None, Patience::None) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
+            Err(reason) => Err(SendError::new(reason, message)),
         }
     }
 
-    /// Sends `message`, which is there until the result is.
-    fn poll_send(
+    /// Tries once to queue `message`; `false` if that has to wait.
+    fn attempt(
         &self,
         to: Option<&RoutingId>,
-        message: &mut Option<Message>,
+        message: &mut Message,
         ticket: &mut Option<Ticket>,
-        cx: Option<&mut Context<'_>>,
-    ) -> Poll<Result<(), SendError>> {
-        let Some(body) = message else { unreachable!("polled after the result") };
+        patience: Patience<'_>,
+    ) -> Result<bool, MonocoqueError> {
         let mut wakes = Wakes::default();
         let mut out = self.out.lock();
-        if let Some(cx) = &cx
-            && out.take_pause()
+        if let Patience::Async(waker) = patience
+            && out.is_unpaced()
         {
-            // The pumps may share this thread: let them have a turn before more is queued.
-            drop(out);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let offer = match out.check_turn(self.pattern, body, *ticket) {
-            Ok(true) => self.offer(&mut out, to, body, &mut wakes),
-            Ok(false) => Ok(Offer::Full),
-            Err(reason) => Err(reason),
-        };
-        let reason = match (offer, cx) {
-            (Ok(Offer::Queued(_) | Offer::Dropped), _) => {
-                wakes.add(out.senders.leave(ticket));
+            // The pumps may share this thread: they are to have a turn before more is queued.
+            if let Some(waker) = waker {
+                out.pace();
                 drop(out);
-                wakes.wake();
-                return Poll::Ready(Ok(()));
+                waker.wake_by_ref();
             }
-            (Ok(Offer::Full), Some(cx)) => {
-                out.senders.wait(ticket, cx.waker());
-                return Poll::Pending;
-            }
-            (Ok(Offer::Full), None) => MonocoqueError::WouldBlock,
-            (Err(reason), _) => reason,
-        };
-        drop(out);
-        wakes.wake();
-        match message.take() {
-            Some(message) => Poll::Ready(Err(SendError::new(reason, message))),
-            None => unreachable!("looked at above"),
+            return Ok(false);
         }
+        let may_go = out.check_turn(self.pattern, message, *ticket)?;
+        if may_go && self.offer(&mut out, to, message, &mut wakes)? != Offer::Full {
+            wakes.add(out.senders.leave(ticket));
+            drop(out);
+            wakes.wake();
+            return Ok(true);
+        }
+        if let Patience::Async(Some(waker)) = patience {
+            out.senders.wait(ticket, waker);
+        }
+        Ok(false)
     }
 
     /// Puts the envelope on and offers the message to the peers.
@@ -389,12 +396,10 @@ impl Engine {
             (Envelope::None, _) => out.offer(Target::Pattern, message, wakes),
             (Envelope::Identity, Some(id)) => out.offer(Target::Id(id), message, wakes),
             (Envelope::Identity, None) => {
-                let Some(id) = message.pop_front().filter(|_| !message.is_empty()) else {
-                    return Err(MonocoqueError::EmptyMessage);
-                };
-                let offer = out.offer(Target::Id(&id), message, wakes);
+                let Some(id) = message.pop_front() else { return Err(MonocoqueError::EmptyMessage) };
+                let offer = (!message.is_empty()).then(|| out.offer(Target::Id(&id), message, wakes));
                 message.push_front(id);
-                offer
+                offer.ok_or(MonocoqueError::EmptyMessage)?
             }
             (Envelope::Request, _) => {
                 self.drop_stale_replies();
@@ -423,6 +428,10 @@ impl Engine {
 
     /// The next message for the application.
     pub(crate) async fn recv(&self) -> Result<Message, MonocoqueError> {
+        match self.try_recv() {
+            Err(MonocoqueError::WouldBlock) => {}
+            result => return result,
+        }
         let mut place = Place { engine: self, queue: Queue::Receivers, ticket: None };
         loop {
             self.check_recv()?;

@@ -10,23 +10,32 @@ use monocoque_core::{
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
 use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
-use smallvec::SmallVec;
 
 use super::envelope::Dialogue;
 use super::{Pattern, Routing, WhenFull};
 use crate::error::MonocoqueError;
 
-/// Tasks to wake once the lock is released.
+/// Tasks to wake once the lock is released. Nearly always there is one at most.
 #[derive(Debug, Default)]
-pub(crate) struct Wakes(SmallVec<[Waker; 4]>);
+pub(crate) struct Wakes {
+    first: Option<Waker>,
+    others: Vec<Waker>,
+}
 
 impl Wakes {
-    pub(crate) fn add(&mut self, waker: impl IntoIterator<Item = Waker>) {
-        self.0.extend(waker);
+    #[inline]
+    pub(crate) fn add(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        for waker in wakers {
+            match &mut self.first {
+                None => self.first = Some(waker),
+                Some(_) => self.others.push(waker),
+            }
+        }
     }
 
+    #[inline]
     pub(crate) fn wake(self) {
-        self.0.into_iter().for_each(Waker::wake);
+        self.first.into_iter().chain(self.others).for_each(Waker::wake);
     }
 }
 
@@ -254,13 +263,15 @@ impl Outbound {
         Ok(pattern.when_full == WhenFull::Drop || self.senders.is_next(ticket))
     }
 
-    /// Whether so much was queued since a pump last took a batch that a sender is to let one run. Says so once.
-    pub(crate) fn take_pause(&mut self) -> bool {
-        let pause = self.unpaced >= PACE;
-        if pause {
-            self.unpaced = 0;
-        }
-        pause
+    /// Whether so much was queued since a pump last took a batch that a sender is to let one run.
+    #[inline]
+    pub(crate) fn is_unpaced(&self) -> bool {
+        self.unpaced >= PACE
+    }
+
+    /// A sender has let the pumps run.
+    pub(crate) fn pace(&mut self) {
+        self.unpaced = 0;
     }
 
     /// A dialled endpoint is given up.
