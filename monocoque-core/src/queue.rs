@@ -180,6 +180,7 @@ impl<T: Weigh> Inbox<T> {
     }
 
     /// The next item and the connection it came from, if there is one.
+    #[inline]
     pub fn pop(&self) -> Result<Option<(PeerKey, T)>, InboxClosed> {
         self.pop_locked(&mut self.outlet.lock())
     }
@@ -264,27 +265,37 @@ impl<T: Weigh> Inbox<T> {
         self.len() == 0
     }
 
+    #[inline]
     fn pop_locked(&self, outlet: &mut Outlet<T>) -> Result<Option<(PeerKey, T)>, InboxClosed> {
         if self.fresh.load(Ordering::Acquire) {
             self.fetch_fresh(&mut outlet.turns);
         }
-        let Some(turn) = outlet.turns.front_mut() else {
+        let Outlet { turns, popped } = outlet;
+        let alone = turns.len() == 1;
+        let Some(turn) = turns.front_mut() else {
             return if self.intake.lock().closed { Err(InboxClosed) } else { Ok(None) };
         };
-        let Some(item) = turn.batch.pop_front() else { unreachable!("a lane without items has no turn") };
         let from = turn.from;
-        outlet.popped += 1;
+        let Some(weight) = turn.batch.front().map(Weigh::weight) else {
+            unreachable!("a lane without items has no turn")
+        };
+        *popped += 1;
         turn.popped += 1;
-        turn.popped_bytes += item.weight();
-        let due = turn.batch.is_empty()
+        turn.popped_bytes += weight;
+        let due = turn.batch.len() == 1
             || turn.popped >= turn.report_every
             || turn.popped_bytes >= turn.report_bytes;
-        if due && !self.report(turn) {
-            outlet.turns.pop_front();
-        } else if outlet.turns.len() > 1 {
-            outlet.turns.rotate_left(1);
+        if alone && !due {
+            // The item goes straight to where it is returned to.
+            return Ok(turn.batch.pop_front().map(|item| (from, item)));
         }
-        Ok(Some((from, item)))
+        let item = turn.batch.pop_front();
+        if due && !self.report(turn) {
+            turns.pop_front();
+        } else {
+            turns.rotate_left(1);
+        }
+        Ok(item.map(|item| (from, item)))
     }
 
     /// Gives lanes that have become ready a turn behind the others.

@@ -127,9 +127,11 @@ impl RouterHub {
     /// For the peer whose turn it was this costs next to nothing, for another a search of the ring.
     #[inline]
     pub fn served(&mut self, key: PeerKey, room: Room) {
+        if room == Room::Left && self.ring.len() == 1 && self.ring.front() == Some(&key) {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let alone = self.ring.len() == 1 && room == Room::Left;
-        if !peer.in_ring || alone {
+        if !peer.in_ring {
             return;
         }
         if self.ring.front() == Some(&key) {

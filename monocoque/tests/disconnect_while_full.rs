@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "each test file uses a part")]
 mod common;
 
+use std::time::Duration;
+
 use common::everywhere;
 use futures::future::{Either, select};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
@@ -22,7 +24,7 @@ everywhere! {
     }
 
     async fn a_full_dealer_whose_peer_dies_closes(at) {
-        let (dealer, endpoint) = at.bound(DealerSocket::builder().recv_hwm(1)).await;
+        let (dealer, endpoint) = at.bound(DealerSocket::builder().recv_hwm(1).linger(Some(Duration::ZERO))).await;
         let there = endpoint.clone();
         let wire = common::aside(move || {
             let mut wire = common::Wire::meet(&there, "DEALER");

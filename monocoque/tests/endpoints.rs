@@ -96,7 +96,9 @@ everywhere! {
     }
 
     async fn an_endpoint_is_free_soon_after_unbind(at) {
-        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let endpoint = at.nowhere("unbound");
+        let pull = at.build(PullSocket::builder());
+        rebind(&pull, &endpoint).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
         pull.unbind(endpoint.clone()).await.expect("it was bound");

@@ -8,8 +8,8 @@ use monocoque_core::transport::{Listener, Stream};
 
 use super::{Engine, Stop, Task, session};
 
-/// Accepts until told to stop.
-pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, task: Task) {
+/// Accepts until told to stop, then says that the address is free.
+pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, freed: Stop, task: Task) {
     while let Some(accepted) = stop.unless(listener.accept()).await {
         match accepted {
             Ok((stream, _peer)) => serve(engine.clone(), stream, stop.clone(), task.another()),
@@ -17,8 +17,8 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, tas
             Err(_) => drop(stop.unless(home::sleep(RETRY)).await),
         }
     }
-    // The port is free again before the task ends, and with it `unbind` or `close`.
     let _closed = listener.close().await;
+    freed.say();
     drop(task);
 }
 

@@ -17,9 +17,10 @@ mod stop;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,11 +59,14 @@ pub(crate) struct Engine {
 struct Attachment {
     endpoint: Endpoint,
     kind: Attached,
+    /// Tells its task to end.
     stop: Stop,
+    /// Said by its task: the address is free again.
+    freed: Stop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attached {
+enum Attached {
     Bound,
     Connected,
 }
@@ -90,21 +94,26 @@ enum Queue {
     Receivers,
 }
 
-/// What a sender does when there is no room.
-#[derive(Clone, Copy, Debug)]
-enum Patience<'a> {
-    /// It gives up.
-    None,
-    /// It waits, and is woken by its waker once it has one.
-    Async(Option<&'a Waker>),
-}
-
 /// The place of a future in a queue; given up when the future is dropped.
 #[derive(Debug)]
 struct Place<'a> {
     engine: &'a Engine,
     queue: Queue,
     ticket: Option<Ticket>,
+}
+
+/// A message on its way into a queue.
+#[derive(Debug)]
+pub(crate) struct Sending<'a> {
+    place: Place<'a>,
+    to: Option<&'a RoutingId>,
+    message: Message,
+}
+
+/// A receiver that waits for a message.
+#[derive(Debug)]
+pub(crate) struct Receiving<'a> {
+    place: Place<'a>,
 }
 
 impl Engine {
@@ -138,9 +147,9 @@ impl Engine {
         let wanted = endpoint.clone();
         let bound = self.home.run(move || async move {
             let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
-            let stop = engine.attach(Attached::Bound, resolved.clone());
+            let (stop, freed) = engine.attach(Attached::Bound, resolved.clone());
             let task = Task::new(&engine);
-            home::spawn_here(listen::run(engine, listener, stop, task));
+            home::spawn_here(listen::run(engine, listener, stop, freed, task));
             Ok::<_, io::Error>(resolved)
         });
         bound.await?.map_err(|source| MonocoqueError::Io { endpoint: endpoint.into(), source })
@@ -152,7 +161,7 @@ impl Engine {
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
-        let stop = self.attach(Attached::Connected, endpoint.clone());
+        let (stop, _) = self.attach(Attached::Connected, endpoint.clone());
         let task = Task::new(self);
         self.out.lock().dials += 1;
         let (engine, wanted) = (self.clone(), endpoint.clone());
@@ -160,29 +169,40 @@ impl Engine {
         Ok(endpoint)
     }
 
+    /// Stops listening, and returns once the address can be bound again.
+    pub(crate) async fn unbind(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        let freed = self.detach(Attached::Bound, endpoint)?.freed;
+        freed.said().await;
+        Ok(())
+    }
+
+    pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        self.detach(Attached::Connected, endpoint).map(drop)
+    }
+
     /// Lets go of an endpoint and of the connections made through it.
-    pub(crate) fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+    fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<Attachment, MonocoqueError> {
         let mut endpoints = self.endpoints.lock();
         let found = endpoints.iter().position(|other| other.kind == kind && other.endpoint == *endpoint);
         let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
         let gone = endpoints.remove(at);
         drop(endpoints);
         gone.stop.say();
-        Ok(())
+        Ok(gone)
     }
 
     pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {
         self.endpoints.lock().last().map(|last| last.endpoint.clone())
     }
 
-    fn attach(&self, kind: Attached, endpoint: Endpoint) -> Stop {
-        let stop = Stop::default();
-        self.endpoints.lock().push(Attachment { endpoint, kind, stop: stop.clone() });
+    fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Stop, Stop) {
+        let (stop, freed) = (Stop::default(), Stop::default());
+        self.endpoints.lock().push(Attachment { endpoint, kind, stop: stop.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.
         if self.check_open().is_err() {
             stop.say();
         }
-        stop
+        (stop, freed)
     }
 
     fn is_attached(&self, kind: Attached, endpoint: &Endpoint) -> bool {
@@ -235,7 +255,7 @@ impl Engine {
 
     /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
     pub(crate) async fn watch<T>(&self, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
-        let mut place = Place { engine: self, queue: Queue::Watchers, ticket: None };
+        let mut place = Place::new(self, Queue::Watchers);
         poll_fn(|cx| {
             let mut out = self.out.lock();
             match done(&mut out) {
@@ -326,49 +346,36 @@ impl Engine {
     // Sending.
 
     /// Queues a message, or waits for room.
-    pub(crate) async fn send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
-        let mut sent = self.attempt(to, &mut message, &mut None, Patience::Async(None));
-        if let Ok(false) = sent {
-            let mut place = Place { engine: self, queue: Queue::Senders, ticket: None };
-            sent = poll_fn(|cx| {
-                match self.attempt(to, &mut message, &mut place.ticket, Patience::Async(Some(cx.waker()))) {
-                    Ok(false) => Poll::Pending,
-                    sent => Poll::Ready(sent),
-                }
-            })
-            .await;
-        }
-        sent.map(drop).map_err(|reason| SendError::new(reason, message))
+    #[inline]
+    pub(crate) fn send<'a>(&'a self, to: Option<&'a RoutingId>, message: Message) -> Sending<'a> {
+        Sending { place: Place::new(self, Queue::Senders), to, message }
     }
 
     /// Queues a message, or says that there is no room.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
-        match self.attempt(to, &mut message, &mut None, Patience::None) {
+        match self.attempt(to, &mut message, &mut None, None) {
             Ok(true) => Ok(()),
             Ok(false) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
             Err(reason) => Err(SendError::new(reason, message)),
         }
     }
 
-    /// Tries once to queue `message`; `false` if that has to wait.
+    /// Tries once to queue `message`. `false` if that has to wait: then `waker`, if there is one, will be woken.
     fn attempt(
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
         ticket: &mut Option<Ticket>,
-        patience: Patience<'_>,
+        waker: Option<&Waker>,
     ) -> Result<bool, MonocoqueError> {
         let mut wakes = Wakes::default();
         let mut out = self.out.lock();
-        if let Patience::Async(waker) = patience
-            && out.is_unpaced()
+        if let Some(waker) = waker
+            && out.take_pause()
         {
             // The pumps may share this thread: they are to have a turn before more is queued.
-            if let Some(waker) = waker {
-                out.pace();
-                drop(out);
-                waker.wake_by_ref();
-            }
+            drop(out);
+            waker.wake_by_ref();
             return Ok(false);
         }
         let may_go = out.check_turn(self.pattern, message, *ticket)?;
@@ -378,7 +385,7 @@ impl Engine {
             wakes.wake();
             return Ok(true);
         }
-        if let Patience::Async(Some(waker)) = patience {
+        if let Some(waker) = waker {
             out.senders.wait(ticket, waker);
         }
         Ok(false)
@@ -426,28 +433,19 @@ impl Engine {
 
     // Receiving.
 
-    /// The next message for the application.
-    pub(crate) async fn recv(&self) -> Result<Message, MonocoqueError> {
-        match self.try_recv() {
-            Err(MonocoqueError::WouldBlock) => {}
-            result => return result,
-        }
-        let mut place = Place { engine: self, queue: Queue::Receivers, ticket: None };
-        loop {
-            self.check_recv()?;
-            let (from, message) = poll_fn(|cx| self.inbox.poll_pop(&mut place.ticket, cx)).await?;
-            if let Some(message) = self.open(from, message) {
-                return Ok(message);
-            }
-        }
+    /// The next message for the application; waits for it.
+    #[inline]
+    pub(crate) fn recv(&self) -> Receiving<'_> {
+        Receiving { place: Place::new(self, Queue::Receivers) }
     }
 
     /// The next message for the application, if it is there.
+    #[inline]
     pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
         loop {
             self.check_recv()?;
-            let Some((from, message)) = self.inbox.pop()? else { return Err(MonocoqueError::WouldBlock) };
-            if let Some(message) = self.open(from, message) {
+            let Some((from, mut message)) = self.inbox.pop()? else { return Err(MonocoqueError::WouldBlock) };
+            if self.open(from, &mut message) {
                 return Ok(message);
             }
         }
@@ -461,15 +459,15 @@ impl Engine {
         }
     }
 
-    /// Takes off what the application does not see. `None` if the message is not for it.
+    /// Takes off what the application does not see, and says whether the message is for it.
     #[inline]
-    fn open(&self, from: PeerKey, message: Message) -> Option<Message> {
+    fn open(&self, from: PeerKey, message: &mut Message) -> bool {
         let opened = match (self.pattern.intake, self.pattern.envelope) {
-            (Intake::Filtered, _) => self.filter.admits(&message).then_some(message),
-            (_, Envelope::None | Envelope::Identity) => return Some(message),
+            (Intake::Filtered, _) => self.filter.admits(message),
+            (_, Envelope::None | Envelope::Identity) => true,
             (_, dialogue) => self.out.lock().dialogue.on_recv(dialogue, from, message),
         };
-        if opened.is_none() {
+        if !opened {
             self.note_discarded(1);
         }
         opened
@@ -574,7 +572,45 @@ impl Drop for Task {
     }
 }
 
+impl Future for Sending<'_> {
+    type Output = Result<(), SendError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { place, to, message } = &mut *self;
+        match place.engine.attempt(*to, message, &mut place.ticket, Some(cx.waker())) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => Poll::Pending,
+            Err(reason) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
+        }
+    }
+}
+
+impl Future for Receiving<'_> {
+    type Output = Result<Message, MonocoqueError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Place { engine, ticket, .. } = &mut self.place;
+        loop {
+            engine.check_recv()?;
+            let (from, mut message) = ready!(engine.inbox.poll_pop(ticket, cx))?;
+            if engine.open(from, &mut message) {
+                return Poll::Ready(Ok(message));
+            }
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    #[inline]
+    fn new(engine: &'a Engine, queue: Queue) -> Self {
+        Self { engine, queue, ticket: None }
+    }
+}
+
 impl Drop for Place<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.ticket.is_some() {
             self.engine.leave(self.queue, &mut self.ticket);

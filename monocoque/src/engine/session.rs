@@ -57,7 +57,7 @@ impl Attach<ZmtpSession> for Owner {
         let (key, id) = engine.welcome(&peer)?;
         attached.set(Some(key));
         let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default());
-        let outlet = SessionOutlet { engine: engine.clone(), key, lane };
+        let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet =
             SessionInlet { engine, key, lane, id, room: 0, batch: VecDeque::new(), bytes: 0, dropped: 0 };
         Some((outlet, inlet))
@@ -69,7 +69,6 @@ impl Attach<ZmtpSession> for Owner {
 pub(crate) struct SessionOutlet {
     engine: Arc<Engine>,
     key: PeerKey,
-    lane: LaneKey,
 }
 
 impl Outlet for SessionOutlet {
@@ -82,7 +81,6 @@ impl Outlet for SessionOutlet {
     }
 
     fn close(&mut self, unsent: Outbox) {
-        self.engine.inbox.detach(self.lane);
         self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
     }
 }
@@ -110,31 +108,27 @@ impl Inlet<Inbound> for SessionInlet {
 
     #[inline]
     fn accept(&mut self, item: Inbound) -> Accepted {
-        let message = match item {
-            Inbound::Message(message) => message,
-            Inbound::Subscribe(topic) => {
-                let subscribed = self.with_hub(|hub, key| hub.subscribe(key, topic));
-                return match subscribed {
-                    Some(Subscribed::Refused(_)) => Accepted::Violation,
-                    _ => Accepted::More,
-                };
-            }
+        match item {
+            Inbound::Message(mut message) => match judge(self.engine.pattern, &self.id, &mut message) {
+                Verdict::Queue => {
+                    self.bytes += message.byte_len();
+                    self.batch.push_back(message);
+                    if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+                }
+                Verdict::Drop => {
+                    self.dropped += 1;
+                    Accepted::More
+                }
+                Verdict::Violation => Accepted::Violation,
+            },
+            Inbound::Subscribe(topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
+                Some(Subscribed::Refused(_)) => Accepted::Violation,
+                _ => Accepted::More,
+            },
             Inbound::Cancel(topic) => {
                 self.with_hub(|hub, key| hub.cancel(key, &topic));
-                return Accepted::More;
-            }
-        };
-        match judge(self.engine.pattern, &self.id, message) {
-            Verdict::Queue(message) => {
-                self.bytes += message.byte_len();
-                self.batch.push_back(message);
-                if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
-            }
-            Verdict::Drop => {
-                self.dropped += 1;
                 Accepted::More
             }
-            Verdict::Violation => Accepted::Violation,
         }
     }
 
@@ -143,6 +137,13 @@ impl Inlet<Inbound> for SessionInlet {
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));
         }
+    }
+}
+
+impl Drop for SessionInlet {
+    /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
+    fn drop(&mut self) {
+        self.engine.inbox.detach(self.lane);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A word that travels one way: stop.
+//! A word that is said once and heard by all: stop, or done.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use monocoque_core::{Ticket, Waiters};
 use parking_lot::Mutex;
 
-/// Tells the tasks of one endpoint that it is no longer wanted. Cheap to clone.
+/// Tells the tasks of one endpoint that it is no longer wanted, or the other way that they are done. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<Mutex<State>>);
 

@@ -44,30 +44,23 @@ impl Dialogue {
         }
     }
 
-    /// A message from `from` has come to the application: it passes, without its envelope, or it belongs to nobody.
-    pub(crate) fn on_recv(
-        &mut self,
-        envelope: Envelope,
-        from: PeerKey,
-        mut message: Message,
-    ) -> Option<Message> {
-        match envelope {
-            Envelope::None | Envelope::Identity => Some(message),
-            Envelope::Request => match self {
-                Self::Asked { of: Some(asked) } if *asked == from => {
-                    *self = Self::Idle;
-                    Some(message)
+    /// A message from `from` has come to the application: its envelope is taken off. `false` if it belongs to nobody.
+    pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, message: &mut Message) -> bool {
+        match (envelope, &self) {
+            (Envelope::None | Envelope::Identity, _) => true,
+            (Envelope::Request, Self::Asked { of: Some(asked) }) if *asked == from => {
+                *self = Self::Idle;
+                true
+            }
+            (Envelope::Request, _) => false,
+            (Envelope::Reply, _) => {
+                let Some(delimiter) = message.iter().position(<[u8]>::is_empty) else { return false };
+                let envelope = message.split_front(delimiter + 1);
+                let is_request = !message.is_empty();
+                if is_request {
+                    *self = Self::Answering { origin: from, envelope };
                 }
-                _ => None,
-            },
-            Envelope::Reply => {
-                let delimiter = message.iter().position(<[u8]>::is_empty)?;
-                let kept = message.split_front(delimiter + 1);
-                if message.is_empty() {
-                    return None;
-                }
-                *self = Self::Answering { origin: from, envelope: kept };
-                Some(message)
+                is_request
             }
         }
     }
@@ -80,13 +73,22 @@ mod tests {
     const PEER: PeerKey = PeerKey::new(0, 1);
     const OTHER: PeerKey = PeerKey::new(0, 2);
 
+    fn recv(
+        dialogue: &mut Dialogue,
+        envelope: Envelope,
+        from: PeerKey,
+        mut message: Message,
+    ) -> Option<Message> {
+        dialogue.on_recv(envelope, from, &mut message).then_some(message)
+    }
+
     #[test]
     fn a_reply_is_taken_from_the_peer_that_was_asked_and_only_once() {
         let mut dialogue = Dialogue::Asked { of: Some(PEER) };
-        assert!(dialogue.on_recv(Envelope::Request, OTHER, "late".into()).is_none());
+        assert_eq!(recv(&mut dialogue, Envelope::Request, OTHER, "late".into()), None);
         assert!(dialogue.check_send(Envelope::Request).is_err());
-        assert_eq!(dialogue.on_recv(Envelope::Request, PEER, "reply".into()), Some("reply".into()));
-        assert!(dialogue.on_recv(Envelope::Request, PEER, "twice".into()).is_none());
+        assert_eq!(recv(&mut dialogue, Envelope::Request, PEER, "reply".into()), Some("reply".into()));
+        assert_eq!(recv(&mut dialogue, Envelope::Request, PEER, "twice".into()), None);
         assert!(dialogue.check_send(Envelope::Request).is_ok());
         assert!(dialogue.check_recv(Envelope::Request).is_err());
     }
@@ -95,7 +97,7 @@ mod tests {
     fn a_request_keeps_its_envelope_for_the_reply() {
         let mut dialogue = Dialogue::Idle;
         let request = Message::from(["hop", "", "question", ""]);
-        assert_eq!(dialogue.on_recv(Envelope::Reply, PEER, request), Some(Message::from(["question", ""])));
+        assert_eq!(recv(&mut dialogue, Envelope::Reply, PEER, request), Some(["question", ""].into()));
         let Dialogue::Answering { origin, envelope } = &dialogue else { panic!("not answering") };
         assert_eq!(*origin, PEER);
         assert_eq!(*envelope, Message::from(["hop", ""]));
@@ -103,10 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_delimiter_opens_nothing() {
+    fn a_request_without_a_delimiter_or_a_body_opens_nothing() {
         let mut dialogue = Dialogue::Idle;
-        assert!(dialogue.on_recv(Envelope::Reply, PEER, Message::from(["no", "delimiter"])).is_none());
-        assert!(dialogue.on_recv(Envelope::Reply, PEER, Message::from(["no body", ""])).is_none());
+        assert_eq!(recv(&mut dialogue, Envelope::Reply, PEER, ["no", "delimiter"].into()), None);
+        assert_eq!(recv(&mut dialogue, Envelope::Reply, PEER, ["no body", ""].into()), None);
         assert!(matches!(dialogue, Dialogue::Idle));
     }
 }

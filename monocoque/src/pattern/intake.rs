@@ -5,30 +5,29 @@ use monocoque_core::{Message, RoutingId};
 use super::{Envelope, Intake, Pattern};
 
 /// What becomes of a message that has arrived.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The application gets it.
-    Queue(Message),
+    Queue,
     /// It is dropped, and counted.
     Drop,
     /// The peer must not send such a thing: the connection is closed.
     Violation,
 }
 
-/// Judges a message from the peer called `id`.
+/// Judges a message from the peer called `id`, and changes its envelope to what the application sees.
 #[inline]
-pub(crate) fn judge(pattern: &Pattern, id: &RoutingId, mut message: Message) -> Verdict {
+pub(crate) fn judge(pattern: &Pattern, id: &RoutingId, message: &mut Message) -> Verdict {
     match (pattern.intake, pattern.envelope) {
         (Intake::Discard, _) => Verdict::Drop,
-        (_, Envelope::None) => Verdict::Queue(message),
+        // A request's envelope is taken off when it is received: it is needed for the reply.
+        (_, Envelope::None | Envelope::Reply) => Verdict::Queue,
         (_, Envelope::Identity) => {
             message.push_front(id.clone());
-            Verdict::Queue(message)
+            Verdict::Queue
         }
-        // Checked when it is received: only then its envelope is taken off.
-        (_, Envelope::Reply) => Verdict::Queue(message),
         (_, Envelope::Request) => match message.pop_front() {
-            Some(delimiter) if delimiter.is_empty() && !message.is_empty() => Verdict::Queue(message),
+            Some(delimiter) if delimiter.is_empty() && !message.is_empty() => Verdict::Queue,
             _ => Verdict::Violation,
         },
     }
@@ -45,13 +44,16 @@ mod tests {
 
     #[test]
     fn each_type_takes_its_envelope_off() {
-        let judge = |pattern, frames: &[&str]| judge(pattern, &id(), frames.iter().copied().collect());
-        assert_eq!(judge(&PULL, &["a"]), Verdict::Queue("a".into()));
-        assert_eq!(judge(&ROUTER, &["a"]), Verdict::Queue(["peer", "a"].into()));
-        assert_eq!(judge(&REQ, &["", "a"]), Verdict::Queue("a".into()));
-        assert_eq!(judge(&REQ, &["a"]), Verdict::Violation);
-        assert_eq!(judge(&REQ, &[""]), Verdict::Violation);
-        assert_eq!(judge(&PUSH, &["a"]), Verdict::Drop);
-        assert_eq!(judge(&PUB, &["a"]), Verdict::Drop);
+        let judge = |pattern, frames: &[&str]| {
+            let mut message = frames.iter().copied().collect();
+            (judge(pattern, &id(), &mut message), message)
+        };
+        assert_eq!(judge(&PULL, &["a"]), (Verdict::Queue, "a".into()));
+        assert_eq!(judge(&ROUTER, &["a"]), (Verdict::Queue, ["peer", "a"].into()));
+        assert_eq!(judge(&REQ, &["", "a"]), (Verdict::Queue, "a".into()));
+        assert_eq!(judge(&REQ, &["a"]).0, Verdict::Violation);
+        assert_eq!(judge(&REQ, &[""]).0, Verdict::Violation);
+        assert_eq!(judge(&PUSH, &["a"]).0, Verdict::Drop);
+        assert_eq!(judge(&PUB, &["a"]).0, Verdict::Drop);
     }
 }

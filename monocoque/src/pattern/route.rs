@@ -35,7 +35,10 @@ impl Wakes {
 
     #[inline]
     pub(crate) fn wake(self) {
-        self.first.into_iter().chain(self.others).for_each(Waker::wake);
+        if let Some(first) = self.first {
+            first.wake();
+            self.others.into_iter().for_each(Waker::wake);
+        }
     }
 }
 
@@ -263,15 +266,14 @@ impl Outbound {
         Ok(pattern.when_full == WhenFull::Drop || self.senders.is_next(ticket))
     }
 
-    /// Whether so much was queued since a pump last took a batch that a sender is to let one run.
+    /// Whether so much was queued since a pump last took a batch that a sender is to let one run. Says so once.
     #[inline]
-    pub(crate) fn is_unpaced(&self) -> bool {
-        self.unpaced >= PACE
-    }
-
-    /// A sender has let the pumps run.
-    pub(crate) fn pace(&mut self) {
-        self.unpaced = 0;
+    pub(crate) fn take_pause(&mut self) -> bool {
+        let pause = self.unpaced >= PACE;
+        if pause {
+            self.unpaced = 0;
+        }
+        pause
     }
 
     /// A dialled endpoint is given up.
@@ -280,11 +282,12 @@ impl Outbound {
         wakes.add(self.watchers.dismiss());
     }
 
+    #[inline]
     fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
         if self.backlog.is_empty()
-            && let Some(key) = self.next_with_room(message.byte_len())
+            && let Some(key) =
+                self.put_next(message.byte_len(), wakes, |outbox| encode_message(message, outbox))
         {
-            self.put(key, message, wakes);
             return Offer::Queued(Some(key));
         }
         let nobody_yet = self.dials > 0 && self.links.is_empty();
@@ -295,35 +298,27 @@ impl Outbound {
         Offer::Full
     }
 
-    /// The peer whose turn it is, of those that take `len` more bytes.
-    fn next_with_room(&mut self, len: usize) -> Option<PeerKey> {
+    /// Lets `put` fill the outbox of the peer whose turn it is, of those that take `len` more bytes.
+    #[inline]
+    fn put_next(&mut self, len: usize, wakes: &mut Wakes, put: impl FnOnce(&mut Outbox)) -> Option<PeerKey> {
         let Hub::Router(hub) = &mut self.hub else { return None };
         loop {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
-            match self.links.get(key) {
-                Some(link) if link.budget.admits(len) => return Some(key),
+            match self.links.get_mut(key) {
+                Some(link) if link.budget.admits(len) => {
+                    let room = link.put(self.hwm, &mut self.unpaced, wakes, put);
+                    hub.served(key, room);
+                    return Some(key);
+                }
                 _ => hub.served(key, Room::Full),
             }
-        }
-    }
-
-    /// Encodes `message` for the peer whose turn it is.
-    fn put(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) {
-        let Some(link) = self.links.get_mut(key) else { return };
-        let before = link.outbox.bytes();
-        encode_message(message, &mut link.outbox);
-        let room = link.note_put(link.outbox.bytes() - before, self.hwm, &mut self.unpaced, wakes);
-        if let Hub::Router(hub) = &mut self.hub {
-            hub.served(key, room);
         }
     }
 
     fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
         match self.links.get_mut(key) {
             Some(link) if link.admits(self.hwm, message.byte_len()) => {
-                let before = link.outbox.bytes();
-                encode_message(message, &mut link.outbox);
-                link.note_put(link.outbox.bytes() - before, self.hwm, &mut self.unpaced, wakes);
+                link.put(self.hwm, &mut self.unpaced, wakes, |outbox| encode_message(message, outbox));
                 Offer::Queued(Some(key))
             }
             _ => {
@@ -347,8 +342,7 @@ impl Outbound {
         for key in &self.targets {
             let Some(link) = self.links.get_mut(*key) else { continue };
             if link.admits(self.hwm, len) {
-                link.outbox.append(&self.scratch);
-                link.note_put(len, self.hwm, &mut self.unpaced, wakes);
+                link.put(self.hwm, &mut self.unpaced, wakes, |outbox| outbox.append(&self.scratch));
             } else {
                 self.dropped += 1;
             }
@@ -358,18 +352,15 @@ impl Outbound {
 
     /// Gives the backlog to peers with room.
     fn dispatch(&mut self, wakes: &mut Wakes) {
-        while let Some(len) = self.backlog.first_len() {
-            let Some(key) = self.next_with_room(len) else { return };
-            let Some(link) = self.links.get_mut(key) else { return };
-            self.backlog.move_first(&mut link.outbox);
-            let room = link.note_put(len, self.hwm, &mut self.unpaced, wakes);
-            if let Hub::Router(hub) = &mut self.hub {
-                hub.served(key, room);
-            }
+        let mut backlog = std::mem::take(&mut self.backlog);
+        while let Some(len) = backlog.first_len()
+            && let Some(key) = self.put_next(len, wakes, |outbox| backlog.move_first(outbox))
+        {
             if let Dialogue::Asked { of } = &mut self.dialogue {
                 *of = Some(key);
             }
         }
+        self.backlog = backlog;
     }
 
     /// A write pump fetches its next batch. `false`: nothing is left and nothing will follow.
@@ -477,15 +468,24 @@ impl Link {
         hwm.admits(self.outbox.messages()) && self.budget.admits(len)
     }
 
-    /// A message of `len` encoded bytes has been put into the outbox.
+    /// Lets `put` add messages to the outbox, and wakes the pump if it waits for some.
     #[inline]
-    fn note_put(&mut self, len: usize, hwm: Hwm, unpaced: &mut usize, wakes: &mut Wakes) -> Room {
-        self.budget.take(len);
-        *unpaced = (*unpaced).max(self.outbox.bytes() + self.outbox.messages() * PACE_PER_MESSAGE);
+    fn put(
+        &mut self,
+        hwm: Hwm,
+        unpaced: &mut usize,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut Outbox),
+    ) -> Room {
+        let before = self.outbox.bytes();
+        put(&mut self.outbox);
+        let (bytes, messages) = (self.outbox.bytes(), self.outbox.messages());
+        self.budget.take(bytes - before);
+        *unpaced = (*unpaced).max(bytes + messages * PACE_PER_MESSAGE);
         if let Some(pump) = self.pump.take() {
             wakes.add([pump]);
         }
-        if hwm.admits(self.outbox.messages()) { Room::Left } else { Room::Full }
+        if hwm.admits(messages) { Room::Left } else { Room::Full }
     }
 }
 

@@ -15,8 +15,9 @@ impl<K: Receives> Socket<K> {
     ///
     /// [`MonocoqueError::Closed`] when the socket is closed; [`MonocoqueError::OutOfTurn`] when a REQ or REP socket must
     /// send first.
-    pub async fn recv(&self) -> Result<Message, MonocoqueError> {
-        self.engine().recv().await
+    #[inline]
+    pub fn recv(&self) -> impl Future<Output = Result<Message, MonocoqueError>> + Send {
+        self.engine().recv()
     }
 
     /// The next message, if there is one.

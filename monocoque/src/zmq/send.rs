@@ -18,8 +18,9 @@ impl<K: Sends> Socket<K> {
     ///
     /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket is closed, or
     /// [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must receive first.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.engine().send(None, message.into()).await
+    #[inline]
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> + Send {
+        self.engine().send(None, message.into())
     }
 
     /// Queues a message to be sent, if that can be done at once.

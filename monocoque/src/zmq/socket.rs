@@ -9,7 +9,7 @@ use monocoque_core::{Endpoint, Hwm, RoutingId};
 
 use super::kind::Kind;
 use crate::context::Context;
-use crate::engine::{Attached, Engine};
+use crate::engine::Engine;
 use crate::error::MonocoqueError;
 use crate::options::Options;
 use crate::stats::SocketStats;
@@ -90,19 +90,18 @@ impl<K: Kind> Socket<K> {
         self.engine().connect(endpoint.try_into()?)
     }
 
-    /// Stops listening on an endpoint, which is the one that [`bind`](Self::bind) returned. The connections that were
-    /// accepted through it end once what is queued for them is sent.
+    /// Stops listening on an endpoint, which is the one that [`bind`](Self::bind) returned, and returns once it can be bound
+    /// again. The connections that were accepted through it end once what is queued for them is sent.
     ///
     /// # Errors
     ///
     /// [`MonocoqueError::UnknownEndpoint`] if it is not bound.
-    #[expect(clippy::unused_async, reason = "so that it reads like bind, and may wait one day")]
     pub async fn unbind<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
     where
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().detach(Attached::Bound, &endpoint.try_into()?)
+        self.engine().unbind(&endpoint.try_into()?).await
     }
 
     /// Lets go of an endpoint: the connection ends once what is queued for it is sent, and is not made again.
@@ -116,7 +115,7 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().detach(Attached::Connected, &endpoint.try_into()?)
+        self.engine().disconnect(&endpoint.try_into()?)
     }
 
     /// The endpoint that was bound or connected last (`ZMQ_LAST_ENDPOINT`).

@@ -315,9 +315,9 @@ async fn pub_forgets_a_subscriber_that_left(case: &Case) {
             case.again(&sub, &endpoint);
             sub
         });
-        eprintln!("life {life}");
-        within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
+        // A SUB that is bound tells what it wants once it looks.
         let theirs = on_thread(move || their_recv(&here));
+        within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
         if life > 0 {
             send(&publisher, "something else").await;
         }

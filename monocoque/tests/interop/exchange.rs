@@ -7,8 +7,8 @@ use monocoque::zmq::{
 };
 
 use crate::support::{
-    Case, Frames, LIMIT, assert_same, close, echo, libzmq, on_thread, recv, send, shapes, their_echo,
-    their_recv, their_send, within,
+    Case, Frames, LIMIT, assert_same, close, echo, libzmq, on_thread, receive_all, recv, send, send_all,
+    shapes, their_echo, their_recv, their_send, within,
 };
 
 everywhere! {
@@ -184,9 +184,7 @@ async fn push_with_pull(case: &Case) {
     let (push, pull) = (PushSocket::new_in(&case.context).unwrap(), libzmq(zmq::PULL));
     case.meet(&push, [&pull]).await;
     let theirs = on_thread(move || they_receive_all(&pull));
-    for shape in shapes() {
-        send(&push, shape.clone()).await;
-    }
+    send_all(&push).await;
     theirs.await;
     close(push).await;
 }
@@ -210,12 +208,6 @@ async fn send_all_receive_all<K: Sends + Receives>(socket: &Socket<K>, envelope:
     }
 }
 
-async fn receive_all<K: Receives>(socket: &Socket<K>) {
-    for (n, shape) in shapes().iter().enumerate() {
-        assert_same(n, &recv(socket).await, shape);
-    }
-}
-
 async fn ask(req: &ReqSocket) {
     for (n, shape) in shapes().iter().enumerate() {
         let reply = within(LIMIT, "request", req.request(shape.clone())).await.unwrap();
@@ -225,9 +217,7 @@ async fn ask(req: &ReqSocket) {
 
 async fn publish_all(publisher: &PubSocket) {
     within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
-    for shape in shapes() {
-        send(publisher, shape.clone()).await;
-    }
+    send_all(publisher).await;
 }
 
 fn they_send_all(socket: &zmq::Socket, envelope: &[&[u8]]) {

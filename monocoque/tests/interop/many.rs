@@ -1,1 +1,283 @@
+//! Several peers on one socket: who gets what, and who gets nothing.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use monocoque::zmq::{PubSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket};
+
+use crate::support::{
+    Case, Frames, LIMIT, close, eventually, libzmq, libzmq_named, number, on_thread, peers, recv, send,
+    their_echo, their_recv, their_send, within,
+};
+
+everywhere! {
+    router_replies_to_the_one_who_asked,
+    push_deals_to_four_in_strict_turns,
+    pub_sends_each_subscriber_what_it_wants_once,
+    pub_stops_when_a_subscription_is_taken_back,
+    sub_hears_two_publishers,
+    five_reqs_ask_one_rep,
+    five_libzmq_reqs_ask_one_rep,
+}
+
+/// Three DEALERs and three REQs; one of the DEALERs leaves and comes back, under its own name and under another.
+async fn router_replies_to_the_one_who_asked(case: &Case) {
+    const ROUNDS: usize = 50;
+    let router =
+        RouterSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
+    let dealers = ["dealer-0", "dealer-1", "dealer-2"].map(|id| libzmq_named(zmq::DEALER, id));
+    let reqs = ["req-0", "req-1", "req-2"].map(|id| libzmq_named(zmq::REQ, id));
+    let [d0, d1, d2] = dealers.each_ref();
+    let [r0, r1, r2] = reqs.each_ref();
+    let endpoints = case.meet(&router, [d0, d1, d2, r0, r1, r2]).await;
+
+    let asking: Vec<_> = dealers
+        .into_iter()
+        .chain(reqs)
+        .map(|socket| on_thread(move || their_questions(socket, 0..ROUNDS)))
+        .collect();
+    answer(&router, 6 * ROUNDS).await;
+    let mut asked: Vec<_> = join_all(asking).await;
+
+    for id in ["dealer-0", "another"] {
+        drop(asked.remove(0));
+        eventually("the one that left is gone", || router.peer_count() == 5).await;
+        // The others do not notice.
+        let others: Vec<_> = asked
+            .drain(..)
+            .map(|socket| on_thread(move || their_questions(socket, ROUNDS..2 * ROUNDS)))
+            .collect();
+        answer(&router, 5 * ROUNDS).await;
+        asked = join_all(others).await;
+
+        let back = libzmq_named(zmq::DEALER, id);
+        case.again(&back, &endpoints[0]);
+        let back = on_thread(move || their_questions(back, 0..ROUNDS));
+        answer(&router, ROUNDS).await;
+        asked.insert(0, back.await);
+    }
+    close(router).await;
+}
+
+/// Each of four gets every fourth message.
+async fn push_deals_to_four_in_strict_turns(case: &Case) {
+    const TURNS: usize = 500;
+    let push = PushSocket::new_in(&case.context).unwrap();
+    let pulls = [(); 4].map(|()| libzmq(zmq::PULL));
+    case.meet(&push, pulls.each_ref()).await;
+    peers(&push, 4).await;
+    let theirs = pulls
+        .map(|pull| on_thread(move || (0..TURNS).map(|_| number(&their_recv(&pull)[0])).collect::<Vec<_>>()));
+    for n in 0..4 * TURNS {
+        send(&push, n.to_string()).await;
+    }
+    let heard = join_all(theirs).await;
+    let firsts: BTreeSet<_> = heard.iter().map(|numbers| numbers[0]).collect();
+    assert_eq!(firsts, BTreeSet::from([0, 1, 2, 3]), "the first four are dealt to four");
+    for numbers in heard {
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 4), "out of turn: {numbers:?}");
+    }
+    close(push).await;
+}
+
+/// Prefixes of each other: those that overlap in one subscriber do not double anything.
+async fn pub_sends_each_subscriber_what_it_wants_once(case: &Case) {
+    let publisher = PubSocket::new_in(&case.context).unwrap();
+    let wants = [&["A"][..], &["AB"], &["ABC"], &["A", "AB", "ABC", "B"]];
+    let subs = wants.map(|topics| subscriber(&[topics, &["END"]].concat()));
+    case.meet(&publisher, subs.each_ref()).await;
+    let theirs = subs.map(|sub| on_thread(move || until_end(&sub)));
+    subscriptions(&publisher, 7 + 4).await;
+    for topic in ["", "A", "B", "AA", "AB", "ABB", "ABC", "ABCD", "BABC", "a"] {
+        send(&publisher, [topic, "body"]).await;
+    }
+    send(&publisher, "END").await;
+    let heard = join_all(theirs).await;
+    assert_eq!(heard[0], ["A", "AA", "AB", "ABB", "ABC", "ABCD"]);
+    assert_eq!(heard[1], ["AB", "ABB", "ABC", "ABCD"]);
+    assert_eq!(heard[2], ["ABC", "ABCD"]);
+    assert_eq!(heard[3], ["A", "B", "AA", "AB", "ABB", "ABC", "ABCD", "BABC"]);
+    close(publisher).await;
+}
+
+/// One of two overlapping subscriptions is taken back: what the other asks for still comes.
+async fn pub_stops_when_a_subscription_is_taken_back(case: &Case) {
+    let publisher = PubSocket::new_in(&case.context).unwrap();
+    let (changes, stays) = (subscriber(&["A", "AB", "AB", "END"]), subscriber(&["A", "END"]));
+    case.meet(&publisher, [&changes, &stays]).await;
+    let (changes, stays) =
+        (on_thread(move || (until_end(&changes), changes)), on_thread(move || (until_end(&stays), stays)));
+    subscriptions(&publisher, 5).await;
+    let news = async || {
+        for topic in ["A", "ABX", "AX", "END"] {
+            send(&publisher, topic).await;
+        }
+    };
+    news().await;
+    let ((before, changes), (others, stays)) = futures::join!(changes, stays);
+    assert_eq!(before, ["A", "ABX", "AX"]);
+    assert_eq!(others, before);
+
+    let changes = on_thread(move || {
+        // The second subscription to AB is still there after the first was taken back.
+        changes.set_unsubscribe(b"AB").unwrap();
+        changes.set_unsubscribe(b"A").unwrap();
+        (until_end(&changes), changes)
+    });
+    let stays = on_thread(move || (until_end(&stays), stays));
+    eventually("the subscription is taken back", || publisher.subscription_count() == 4).await;
+    news().await;
+    let ((after, changes), (others, stays)) = futures::join!(changes, stays);
+    assert_eq!(after, ["ABX"]);
+    assert_eq!(others, before);
+
+    let changes = on_thread(move || {
+        changes.set_unsubscribe(b"AB").unwrap();
+        until_end(&changes)
+    });
+    let stays = on_thread(move || until_end(&stays));
+    eventually("the subscription is taken back", || publisher.subscription_count() == 3).await;
+    news().await;
+    let (after, others) = futures::join!(changes, stays);
+    assert!(after.is_empty(), "unsubscribed and heard: {after:?}");
+    assert_eq!(others, before);
+    close(publisher).await;
+}
+
+/// Both are heard, each in its order; what is taken back stops at both.
+async fn sub_hears_two_publishers(case: &Case) {
+    const MESSAGES: usize = 300;
+    let sub = SubSocket::new_in(&case.context).unwrap();
+    sub.subscribe("news").unwrap();
+    let publishers = [libzmq(zmq::XPUB), libzmq(zmq::XPUB)];
+    case.meet(&sub, publishers.each_ref()).await;
+    sub.subscribe("END").unwrap();
+    let theirs = publishers.map(|publisher| {
+        on_thread(move || {
+            let mut told = [their_recv(&publisher).remove(0), their_recv(&publisher).remove(0)];
+            told.sort();
+            assert_eq!(told, [b"\x01END".to_vec(), b"\x01news".to_vec()]);
+            for n in 0..MESSAGES {
+                their_send(&publisher, &["old".to_owned(), n.to_string()]);
+                their_send(&publisher, &["news".to_owned(), n.to_string()]);
+            }
+            their_send(&publisher, &["END"]);
+            assert_eq!(their_recv(&publisher), [b"\x00news"]);
+            their_send(&publisher, &["news"]);
+            their_send(&publisher, &["END"]);
+        })
+    });
+    let (mut numbers, mut ended) = (Vec::new(), 0);
+    while ended < 2 {
+        let message = recv(&sub).await;
+        match &message[0][..] {
+            b"END" => ended += 1,
+            b"news" => numbers.push(number(&message[1])),
+            other => panic!("not subscribed to {other:?}"),
+        }
+    }
+    assert!(splits_in_two_orders(&numbers, MESSAGES), "out of order: {numbers:?}");
+    sub.unsubscribe("news").unwrap();
+    assert_eq!(recv(&sub).await, [b"END"]);
+    assert_eq!(recv(&sub).await, [b"END"]);
+    join_all(theirs).await;
+    close(sub).await;
+}
+
+/// Five of ours at a time, each gets its own replies.
+async fn five_reqs_ask_one_rep(case: &Case) {
+    const ROUNDS: usize = 100;
+    let reqs: Vec<_> = (0..5).map(|_| ReqSocket::new_in(&case.context).unwrap()).collect();
+    let rep = libzmq(zmq::REP);
+    case.meet_one(&reqs, &rep).await;
+    let theirs = on_thread(move || their_echo(&rep, 5 * ROUNDS));
+    let asking = reqs.iter().enumerate().map(async |(me, req)| {
+        for n in 0..ROUNDS {
+            let question = [me.to_string(), n.to_string()];
+            let reply = within(LIMIT, "request", req.request(question.clone())).await.unwrap();
+            assert!(
+                reply.iter().eq(question.iter().map(String::as_bytes)),
+                "asked {question:?}, got {reply:?}"
+            );
+        }
+    });
+    join_all(asking).await;
+    theirs.await;
+    join_all(reqs.into_iter().map(close)).await;
+}
+
+/// Five of theirs at a time, each gets its own replies.
+async fn five_libzmq_reqs_ask_one_rep(case: &Case) {
+    const ROUNDS: usize = 100;
+    let rep = RepSocket::new_in(&case.context).unwrap();
+    let reqs = ["0", "1", "2", "3", "4"].map(|id| libzmq_named(zmq::REQ, id));
+    case.meet(&rep, reqs.each_ref()).await;
+    let theirs = reqs.map(|req| on_thread(move || their_questions(req, 0..ROUNDS)));
+    for _ in 0..5 * ROUNDS {
+        let question = recv(&rep).await;
+        send(&rep, question).await;
+    }
+    join_all(theirs).await;
+    close(rep).await;
+}
+
+/// Asks one question after the other, each with its name in it, and expects it back.
+fn their_questions(socket: zmq::Socket, numbers: std::ops::Range<usize>) -> zmq::Socket {
+    let me = socket.get_identity().unwrap();
+    for n in numbers {
+        let question = [me.clone(), n.to_string().into_bytes()];
+        their_send(&socket, &question);
+        assert_eq!(their_recv(&socket), question);
+    }
+    socket
+}
+
+/// Sends `n` questions back, each to the one whose name is in it.
+async fn answer(router: &RouterSocket, n: usize) {
+    for _ in 0..n {
+        let (peer, message) = within(LIMIT, "recv_from", router.recv_from()).await.unwrap();
+        let name = message.iter().find(|frame| !frame.is_empty()).expect("a question");
+        assert_eq!(name, &*peer, "somebody else's question");
+        within(LIMIT, "send_to", router.send_to(&peer, message)).await.unwrap();
+    }
+}
+
+fn subscriber(topics: &[&str]) -> zmq::Socket {
+    let sub = libzmq(zmq::SUB);
+    for topic in topics {
+        sub.set_subscribe(topic.as_bytes()).unwrap();
+    }
+    sub
+}
+
+/// The topics of what comes before the end.
+fn until_end(sub: &zmq::Socket) -> Vec<String> {
+    let mut topics = Vec::new();
+    loop {
+        let message: Frames = their_recv(sub);
+        match std::str::from_utf8(&message[0]).expect("a topic") {
+            "END" => return topics,
+            topic => topics.push(topic.to_owned()),
+        }
+    }
+}
+
+async fn subscriptions(publisher: &PubSocket, n: usize) {
+    within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(n)).await.unwrap();
+}
+
+/// Whether `numbers` is two times `0..n`, each in order, mixed with one another.
+fn splits_in_two_orders(numbers: &[usize], n: usize) -> bool {
+    let (mut ahead, mut behind) = (0, 0);
+    for &number in numbers {
+        if number == ahead {
+            ahead += 1;
+        } else if number == behind {
+            behind += 1;
+        } else {
+            return false;
+        }
+    }
+    (ahead, behind) == (n, n)
+}

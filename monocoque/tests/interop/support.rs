@@ -304,6 +304,18 @@ pub(crate) async fn recv<K: Receives>(socket: &Socket<K>) -> Frames {
     frames(&within(LIMIT, "recv", socket.recv()).await.expect("received"))
 }
 
+pub(crate) async fn send_all<K: Sends>(socket: &Socket<K>) {
+    for shape in shapes() {
+        send(socket, shape.clone()).await;
+    }
+}
+
+pub(crate) async fn receive_all<K: Receives>(socket: &Socket<K>) {
+    for (n, shape) in shapes().iter().enumerate() {
+        assert_same(n, &recv(socket).await, shape);
+    }
+}
+
 /// Sends `n` messages back where they came from.
 pub(crate) async fn echo<K: Sends + Receives>(socket: &Socket<K>, n: usize) {
     for _ in 0..n {

@@ -1,0 +1,73 @@
+"""One socket of pyzmq for the tests in pyzmq.rs: checks what it gets, exits non-zero on a difference.
+
+usage: peer.py TYPE ROLE bind|connect ENDPOINT
+
+Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
+expects it back, `source` sends all messages, `sink` expects all.
+"""
+
+import sys
+
+import zmq
+
+LIMIT = 20_000
+
+
+def body(seed, length):
+    period = bytes((seed + n) % 251 for n in range(251))
+    return (period * (length // 251 + 1))[:length]
+
+
+def shapes():
+    """The same messages as `shapes` in support.rs."""
+    lengths = [[n] for n in (0, 1, 255, 256, 64 << 10, 5 << 20)]
+    lengths += [[0, 0], [1, 255], [256, 0], [64 << 10, 256]]
+    lengths.append([n * n % 259 for n in range(100)])
+    lengths.append([300] * 100)
+    lengths.append([1])
+    return [[body(n * 31 + i * 7, length) for i, length in enumerate(row)] for n, row in enumerate(lengths)]
+
+
+def check(n, got, expected):
+    if got != expected:
+        sys.exit(f"message {n} differs: frames of {[len(f) for f in got]}, expected {[len(f) for f in expected]}")
+
+
+def echo(socket):
+    for _ in shapes():
+        socket.send_multipart(socket.recv_multipart())
+
+
+def ask(socket):
+    for n, message in enumerate(shapes()):
+        socket.send_multipart(message)
+        check(n, socket.recv_multipart(), message)
+
+
+def source(socket):
+    if socket.type == zmq.XPUB:
+        check("of the subscription", socket.recv_multipart(), [b"\x01"])
+    for message in shapes():
+        socket.send_multipart(message)
+
+
+def sink(socket):
+    for n, message in enumerate(shapes()):
+        check(n, socket.recv_multipart(), message)
+
+
+def main():
+    kind, role, way, endpoint = sys.argv[1:]
+    socket = zmq.Context().socket(getattr(zmq, kind))
+    socket.rcvtimeo = socket.sndtimeo = socket.linger = LIMIT
+    if kind == "SUB":
+        socket.subscribe(b"")
+    getattr(socket, way)(endpoint)
+    print(zmq.zmq_version(), flush=True)
+    print(socket.last_endpoint.decode(), flush=True)
+    {"echo": echo, "ask": ask, "source": source, "sink": sink}[role](socket)
+    socket.close()
+    socket.context.term()
+
+
+main()

@@ -1,0 +1,85 @@
+//! Messages that are larger than every buffer on their way arrive whole, although nothing follows them.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use std::io::Write;
+
+use common::{Wire, WireListener, everywhere};
+use monocoque::Message;
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
+
+fn body(len: usize) -> Vec<u8> {
+    let mut byte = 1_u32;
+    (0..len)
+        .map(|_| {
+            byte = byte.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (byte >> 24) as u8
+        })
+        .collect()
+}
+
+everywhere! {
+    async fn they_go_there_and_back(at) {
+        let (one, endpoint) = at.bound(DealerSocket::builder()).await;
+        let other = at.connected(DealerSocket::builder(), &endpoint).await;
+        for len in [0, 1, 255, 256, 8_191, 8_192, 8_193, 65_535, 65_536, 300 << 10, 1 << 20] {
+            let sent = Message::from([body(len), b"and a frame".to_vec(), body(len / 2)]);
+            other.send(sent.clone()).await.expect("sent");
+            assert!(one.recv().await.expect("received") == sent, "{len} bytes");
+            one.send(sent.clone()).await.expect("sent");
+            assert!(other.recv().await.expect("received") == sent, "{len} bytes");
+        }
+    }
+
+    async fn they_pass_a_reader_of_small_pieces(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "small");
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        for len in [300 << 10, 1 << 20] {
+            push.send(body(len)).await.expect("sent");
+        }
+        common::aside(move || {
+            let mut wire = listener.accept();
+            wire.shake_hands("PULL", b"");
+            for len in [300_usize << 10, 1 << 20] {
+                assert_eq!(wire.take(9), [&[2][..], &(len as u64).to_be_bytes()].concat());
+                let mut received = Vec::new();
+                while received.len() < len {
+                    received.extend(wire.take(777.min(len - received.len())));
+                }
+                assert!(received == body(len));
+            }
+        })
+        .await;
+    }
+
+    async fn they_are_put_together_from_small_pieces(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let wire = common::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "PUSH");
+            for len in [300 << 10, 1 << 20] {
+                for piece in common::frame(0, &body(len)).chunks(1_461) {
+                    wire.write_all(piece).expect("written");
+                }
+            }
+            wire
+        });
+        let receive = async {
+            for len in [300 << 10, 1 << 20] {
+                assert!(&pull.recv().await.expect("received")[0] == &*body(len), "{len} bytes");
+            }
+        };
+        futures::join!(wire, receive);
+    }
+}
+
+#[test]
+fn one_of_64_mib_arrives_whole() {
+    common::run(common::Transport::Tcp, common::Home::Thread, async |at: common::At| {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let sent = Message::from(body(64 << 20));
+        push.send(sent.clone()).await.expect("sent");
+        assert!(pull.recv().await.expect("received") == sent);
+    });
+}

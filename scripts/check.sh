@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Checks everything that can be checked without running it: format, lints, documentation, and the rules of the house.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+heading() { printf '\n--- %s\n' "$*"; }
+fail() { printf 'check: %s\n' "$*" >&2; exit 1; }
+
+# The lines of code (not of comments) of the given files that hold the word.
+code_lines_with() {
+    local word=$1
+    shift
+    awk -v word="(^|[^[:alnum:]_])$word([^[:alnum:]_]|$)" '{
+        code = $0
+        sub(/(^|[[:space:]])\/\/.*/, "", code)
+        if (code ~ word) print FILENAME ":" FNR ": " $0
+    }' "$@"
+}
+
+heading "unsafe code is in monocoque-core/src/alloc.rs only"
+allowed=monocoque-core/src/alloc.rs
+[[ -n "$(code_lines_with unsafe "$allowed")" ]] || fail "found no unsafe code in $allowed: has it moved?"
+mapfile -t sources < <(find . \( -name target -o -name .git \) -prune -o -name '*.rs' ! -path "./$allowed" -print)
+[[ ${#sources[@]} -gt 20 ]] || fail "found only ${#sources[@]} sources"
+found=$(code_lines_with unsafe "${sources[@]}")
+[[ -z "$found" ]] || fail "unsafe code elsewhere:"$'\n'"$found"
+
+heading "monocoque-core knows no protocol"
+[[ -d monocoque-core/src ]] || fail "there is no monocoque-core/src"
+if grep -rniE 'zmtp|zeromq|zmq|0mq' monocoque-core/src; then
+    fail "monocoque-core names a protocol"
+fi
+
+heading "the example in the README is examples/hello_dealer.rs"
+diff <(awk '/^```rust$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md) \
+    <(awk '!/^\/\/!/ && (NF || started) { started = 1; print }' examples/hello_dealer.rs) \
+    || fail "README.md and examples/hello_dealer.rs differ"
+
+heading "links in the documentation"
+broken=0
+while IFS= read -r file; do
+    while IFS= read -r link; do
+        target=$(dirname "$file")/${link%%#*}
+        [[ -e "$target" ]] || { echo "$file: $link"; broken=1; }
+    done < <(grep -oE '\]\([^)[:space:]]+\)' "$file" | sed -E 's/^\]\((.*)\)$/\1/' | grep -vE '^(https?:|mailto:|#)' || true)
+done < <(find . \( -name target -o -name .git -o -name .venv \) -prune -o -name '*.md' -print)
+[[ $broken -eq 0 ]] || fail "these links lead nowhere"
+
+heading "cargo fmt"
+cargo fmt --all --check
+
+scripts/prerequisites.sh
+
+heading "cargo clippy"
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+heading "cargo doc"
+RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
+
+heading "monocoque-zmtp needs no runtime, and no operating system"
+cargo check -p monocoque-zmtp
+if [[ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]]; then
+    cargo build -p monocoque-zmtp --target wasm32-unknown-unknown
+else
+    echo "not built for wasm32: install the target with: rustup target add wasm32-unknown-unknown"
+fi
