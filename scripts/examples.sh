@@ -5,7 +5,8 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-scripts/prerequisites.sh
+# The libzmq that some of them talk to is built from source.
+command -v c++ >/dev/null || scripts/apt_install.sh g++
 
 # From the folder, not from the manifests: an example that nobody declared is not to be forgotten.
 shopt -s nullglob

@@ -70,9 +70,9 @@ pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
 };
 #[cfg(feature = "runtime")]
-pub use queue::{Inbox, InboxClosed, LaneKey, Weigh};
+pub use queue::{Hold, Inbox, InboxClosed, LaneKey, Next, Taken, Weigh};
 #[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};
 pub use routing_id::{RoutingId, RoutingIdError};
-pub use waiters::{Ticket, Waiters};
+pub use waiters::{Seat, Ticket, Waiters};

@@ -14,20 +14,22 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Ticket, Waiters};
 
 /// What an item costs of its lane's byte budget.
 pub trait Weigh {
-    /// The length in bytes.
+    /// How many bytes it takes, about.
     fn weight(&self) -> usize;
 }
 
 impl Weigh for Message {
+    /// Its bodies and what keeps them: a message of empty frames is not free.
     #[inline]
     fn weight(&self) -> usize {
-        self.byte_len()
+        self.byte_len() + self.len() * size_of::<Bytes>()
     }
 }
 
@@ -43,6 +45,36 @@ pub struct Inbox<T> {
 /// The place of one connection in an [`Inbox`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneKey(PeerKey);
+
+/// An item that a receiver is about to take: nobody else gets it meanwhile. Dropping it leaves the item where it is.
+#[derive(Debug)]
+pub struct Next<'a, T> {
+    inbox: &'a Inbox<T>,
+    outlet: MutexGuard<'a, Outlet<T>>,
+}
+
+/// Keeps receivers out; see [`Inbox::hold`].
+#[derive(Debug)]
+pub struct Hold<'a, T> {
+    inbox: &'a Inbox<T>,
+    outlet: MutexGuard<'a, Outlet<T>>,
+}
+
+/// What is left to do after an item was taken, done when this is dropped: other receivers are let in, and a pump is woken
+/// that waits for room. Until then nobody else takes an item.
+#[derive(Debug)]
+pub struct Taken<'a, T> {
+    outlet: Option<MutexGuard<'a, Outlet<T>>>,
+    pump: Option<Waker>,
+}
+
+impl<T> Drop for Taken<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.outlet = None;
+        wake(self.pump.take());
+    }
+}
 
 /// The inbox was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,51 +211,57 @@ impl<T: Weigh> Inbox<T> {
         wake(receiver);
     }
 
-    /// The next item and the connection it came from, if there is one.
+    /// The next item, if there is one.
     #[inline]
-    pub fn pop(&self) -> Result<Option<(PeerKey, T)>, InboxClosed> {
-        self.pop_locked(&mut self.outlet.lock())
+    pub fn try_next(&self) -> Result<Option<Next<'_, T>>, InboxClosed> {
+        let mut outlet = self.outlet.lock();
+        if self.fresh.load(Ordering::Acquire) {
+            self.fetch_fresh(&mut outlet.turns);
+        }
+        while outlet.turns.is_empty() {
+            let intake = self.intake.lock();
+            // What came between the look at `fresh` and this lock comes before the end.
+            match (intake.ready.is_empty(), intake.closed) {
+                (true, true) => return Err(InboxClosed),
+                (true, false) => return Ok(None),
+                (false, _) => drop(intake),
+            }
+            self.fetch_fresh(&mut outlet.turns);
+        }
+        Ok(Some(Next { inbox: self, outlet }))
     }
 
     /// The next item; waits for it in turn.
     ///
-    /// A caller that gives up [cancels](Self::cancel) with its ticket.
-    pub fn poll_pop(
+    /// A caller that has taken it, or gives up, [leaves](Self::leave) with its ticket.
+    #[inline]
+    pub fn poll_next(
         &self,
         ticket: &mut Option<Ticket>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(PeerKey, T), InboxClosed>> {
-        let mut outlet = self.outlet.lock();
-        if let Some(item) = self.pop_locked(&mut outlet)? {
-            let more = !outlet.turns.is_empty();
-            drop(outlet);
-            if ticket.is_some() {
-                let next = self.intake.lock().receivers.leave(ticket);
-                wake(next.filter(|_| more || self.fresh.load(Ordering::Acquire)));
+        cx: &Context<'_>,
+    ) -> Poll<Result<Next<'_, T>, InboxClosed>> {
+        loop {
+            if let Some(next) = self.try_next()? {
+                return Poll::Ready(Ok(next));
             }
-            return Poll::Ready(Ok(item));
+            let mut intake = self.intake.lock();
+            // What came since then, or the end, found nobody to wake.
+            if intake.ready.is_empty() && !intake.closed {
+                intake.receivers.wait(ticket, cx.waker());
+                return Poll::Pending;
+            }
         }
-        let mut intake = self.intake.lock();
-        if intake.closed {
-            return Poll::Ready(Err(InboxClosed));
-        }
-        intake.receivers.wait(ticket, cx.waker());
-        // A batch that came between the look and this lock has set `fresh` and found nobody to wake.
-        if intake.ready.is_empty() {
-            return Poll::Pending;
-        }
-        drop(intake);
-        drop(outlet);
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
-    /// Gives up a place in the queue of receivers.
-    pub fn cancel(&self, ticket: &mut Option<Ticket>) {
-        if ticket.is_some() {
-            let next = self.intake.lock().receivers.leave(ticket);
-            wake(next);
-        }
+    /// Keeps receivers out until the result is dropped.
+    pub fn hold(&self) -> Hold<'_, T> {
+        Hold { inbox: self, outlet: self.outlet.lock() }
+    }
+
+    /// Leaves the queue of receivers: if it was its turn, the one behind it is woken to look whether there is more.
+    pub fn leave(&self, ticket: &mut Option<Ticket>) {
+        let next = self.intake.lock().receivers.leave(ticket);
+        wake(next);
     }
 
     /// Takes nothing more in. What is there can still be received; then receivers are told.
@@ -265,37 +303,17 @@ impl<T: Weigh> Inbox<T> {
         self.len() == 0
     }
 
-    #[inline]
-    fn pop_locked(&self, outlet: &mut Outlet<T>) -> Result<Option<(PeerKey, T)>, InboxClosed> {
-        if self.fresh.load(Ordering::Acquire) {
-            self.fetch_fresh(&mut outlet.turns);
-        }
-        let Outlet { turns, popped } = outlet;
-        let alone = turns.len() == 1;
-        let Some(turn) = turns.front_mut() else {
-            return if self.intake.lock().closed { Err(InboxClosed) } else { Ok(None) };
-        };
-        let from = turn.from;
-        let Some(weight) = turn.batch.front().map(Weigh::weight) else {
-            unreachable!("a lane without items has no turn")
-        };
-        *popped += 1;
-        turn.popped += 1;
-        turn.popped_bytes += weight;
-        let due = turn.batch.len() == 1
-            || turn.popped >= turn.report_every
-            || turn.popped_bytes >= turn.report_bytes;
-        if alone && !due {
-            // The item goes straight to where it is returned to.
-            return Ok(turn.batch.pop_front().map(|item| (from, item)));
-        }
-        let item = turn.batch.pop_front();
-        if due && !self.report(turn) {
-            turns.pop_front();
-        } else {
+    /// The first lane has been served: the next one is first, and a lane without items leaves.
+    ///
+    /// Gives its pump, if that waits for room and there is some now.
+    fn end_turn(&self, turns: &mut VecDeque<Turn<T>>, due: bool) -> Option<Waker> {
+        let (keeps, pump) = if due { self.report(&mut turns[0]) } else { (true, None) };
+        if keeps {
             turns.rotate_left(1);
+        } else {
+            turns.pop_front();
         }
-        Ok(item.map(|item| (from, item)))
+        pump
     }
 
     /// Gives lanes that have become ready a turn behind the others.
@@ -319,10 +337,10 @@ impl<T: Weigh> Inbox<T> {
 
     /// Tells the lane what was popped, and fetches its next batch if this one is used up.
     ///
-    /// Returns whether the lane keeps its turn.
-    fn report(&self, turn: &mut Turn<T>) -> bool {
+    /// Returns whether the lane keeps its turn, and its pump if that waits for room.
+    fn report(&self, turn: &mut Turn<T>) -> (bool, Option<Waker>) {
         let mut intake = self.intake.lock();
-        let Some(row) = intake.lanes.get_mut(turn.lane.0) else { return !turn.batch.is_empty() };
+        let Some(row) = intake.lanes.get_mut(turn.lane.0) else { return (!turn.batch.is_empty(), None) };
         row.held -= std::mem::take(&mut turn.popped);
         row.budget.give(std::mem::take(&mut turn.popped_bytes));
         if turn.batch.is_empty() {
@@ -334,9 +352,57 @@ impl<T: Weigh> Inbox<T> {
         if row.detached && !keeps {
             intake.lanes.remove(turn.lane.0);
         }
-        drop(intake);
-        wake(pump);
-        keeps
+        (keeps, pump)
+    }
+}
+
+impl<'a, T: Weigh> Next<'a, T> {
+    /// The connection that the item came from.
+    #[inline]
+    pub fn from(&self) -> PeerKey {
+        self.outlet.turns[0].from
+    }
+
+    /// The item, where it lies.
+    #[inline]
+    pub fn item(&self) -> &T {
+        &self.outlet.turns[0].batch[0]
+    }
+
+    /// Takes the item. The next one is of another connection, if another one has something.
+    #[inline]
+    pub fn take(self) -> (T, Taken<'a, T>) {
+        let weight = self.item().weight();
+        let Self { inbox, mut outlet } = self;
+        let Outlet { turns, popped } = &mut *outlet;
+        let alone = turns.len() == 1;
+        let turn = &mut turns[0];
+        *popped += 1;
+        turn.popped += 1;
+        turn.popped_bytes += weight;
+        let due = turn.batch.len() == 1
+            || turn.popped >= turn.report_every
+            || turn.popped_bytes >= turn.report_bytes;
+        let Some(item) = turn.batch.pop_front() else { unreachable!("a lane without items has no turn") };
+        let pump = if due || !alone { inbox.end_turn(turns, due) } else { None };
+        (item, Taken { outlet: Some(outlet), pump })
+    }
+}
+
+impl<T: Weigh> Hold<'_, T> {
+    /// Drops all that waits, and says how many items that were. Pumps that wait for room are added to `pumps`, to be woken.
+    pub fn clear(&mut self, pumps: &mut Vec<Waker>) -> u64 {
+        let Self { inbox, outlet } = self;
+        let before = outlet.popped;
+        inbox.fetch_fresh(&mut outlet.turns);
+        while let Some(turn) = outlet.turns.front_mut() {
+            turn.popped += turn.batch.len();
+            turn.popped_bytes += turn.batch.iter().map(Weigh::weight).sum::<usize>();
+            let popped = turn.batch.drain(..).len();
+            pumps.extend(inbox.end_turn(&mut outlet.turns, true));
+            outlet.popped += popped as u64;
+        }
+        outlet.popped - before
     }
 }
 
@@ -355,5 +421,391 @@ impl<T: Weigh> Default for Inbox<T> {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    impl Weigh for (usize, usize) {
+        fn weight(&self) -> usize {
+            1
+        }
+    }
+
+    type Pair = (usize, usize);
+
+    /// Counts how often it is woken, and unparks the thread that it was made on.
+    #[derive(Debug)]
+    struct Alarm {
+        rung: AtomicUsize,
+        thread: thread::Thread,
+    }
+
+    impl Alarm {
+        fn new() -> Arc<Self> {
+            Arc::new(Self { rung: AtomicUsize::new(0), thread: thread::current() })
+        }
+
+        fn rung(&self) -> usize {
+            self.rung.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Wake for Alarm {
+        fn wake(self: Arc<Self>) {
+            self.rung.fetch_add(1, Ordering::SeqCst);
+            self.thread.unpark();
+        }
+    }
+
+    fn lane(inbox: &Inbox<Pair>, slot: u32, hwm: usize) -> LaneKey {
+        inbox.attach(PeerKey::new(slot, 1), Hwm::new(hwm), BytePermits::default())
+    }
+
+    fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair>) {
+        let mut batch: VecDeque<_> = items.into_iter().collect();
+        let bytes = batch.len();
+        inbox.push(lane, &mut batch, bytes);
+        assert!(batch.is_empty());
+    }
+
+    fn room(inbox: &Inbox<Pair>, lane: LaneKey) -> Poll<Result<usize, InboxClosed>> {
+        inbox.poll_room(lane, &mut Context::from_waker(Waker::noop()))
+    }
+
+    fn pop(inbox: &Inbox<Pair>) -> Option<Pair> {
+        inbox.try_next().expect("open").map(|next| next.take().0)
+    }
+
+    /// Receives as a future does: leaves the queue once it has got something.
+    fn poll_pop(
+        inbox: &Inbox<Pair>,
+        ticket: &mut Option<Ticket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(PeerKey, Pair), InboxClosed>> {
+        let popped = inbox.poll_next(ticket, cx).map_ok(|next| (next.from(), next.take().0));
+        if popped.is_ready() {
+            inbox.leave(ticket);
+        }
+        popped
+    }
+
+    #[test]
+    fn a_busy_lane_and_a_quiet_one_take_turns() {
+        let inbox = Inbox::new();
+        let (busy, quiet) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
+        push(&inbox, busy, (0..1000).map(|n| (0, n)));
+        assert_eq!(pop(&inbox), Some((0, 0)));
+        for n in 0..100 {
+            push(&inbox, quiet, [(1, n)]);
+            let next = [pop(&inbox), pop(&inbox), pop(&inbox)];
+            assert!(next.contains(&Some((1, n))), "{next:?}");
+        }
+        push(&inbox, quiet, (100..200).map(|n| (1, n)));
+        let lanes: Vec<_> = (0..200).map_while(|_| pop(&inbox)).map(|(lane, _)| lane).collect();
+        assert!(lanes[1..].windows(2).all(|pair| pair[0] != pair[1]), "strictly one after the other");
+    }
+
+    #[test]
+    fn a_lane_never_holds_more_than_its_mark_and_its_pump_is_woken() {
+        for hwm in [1, 2, 3, 1000] {
+            let inbox = Inbox::new();
+            let lane = lane(&inbox, 0, hwm);
+            let alarm = Alarm::new();
+            let waker = Waker::from(alarm.clone());
+            let mut cx = Context::from_waker(&waker);
+            let (mut pushed, mut popped, mut woken) = (0, 0, 0);
+            while popped < 5 * hwm + 7 {
+                match inbox.poll_room(lane, &mut cx) {
+                    Poll::Ready(room) => {
+                        let room = room.expect("open");
+                        assert!(room > 0 && pushed + room - popped <= hwm, "{room} of {hwm}");
+                        push(&inbox, lane, (pushed..pushed + room).map(|n| (0, n)));
+                        pushed += room;
+                        assert!(inbox.poll_room(lane, &mut cx).is_pending());
+                        woken = alarm.rung();
+                    }
+                    Poll::Pending => {
+                        assert_eq!(pop(&inbox), Some((0, popped)), "in order, and there is one");
+                        popped += 1;
+                        assert!(
+                            pushed - popped > hwm - hwm.div_ceil(2) || alarm.rung() > woken,
+                            "half of it is free and the pump sleeps on"
+                        );
+                    }
+                }
+            }
+            assert_eq!(inbox.len(), pushed - popped);
+        }
+    }
+
+    #[test]
+    fn a_byte_budget_holds_the_pump_back_as_well() {
+        let inbox = Inbox::new();
+        let lane = inbox.attach(PeerKey::new(0, 1), Hwm::UNLIMITED, BytePermits::new(10));
+        let alarm = Alarm::new();
+        push(&inbox, lane, (0..10).map(|n| (0, n)));
+        assert!(inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into())).is_pending());
+        for _ in 0..5 {
+            assert!(pop(&inbox).is_some());
+        }
+        assert_eq!(alarm.rung(), 1);
+        assert!(room(&inbox, lane).is_ready());
+    }
+
+    #[test]
+    fn batches_keep_their_order_whether_they_are_swapped_or_appended() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 0);
+        let mut pushed = 0;
+        let mut popped = 0;
+        for round in 0..200_usize {
+            for _ in 0..round % 4 {
+                push(&inbox, lane, (pushed..pushed + round % 7).map(|n| (0, n)));
+                pushed += round % 7;
+            }
+            for _ in 0..round % 9 {
+                match pop(&inbox) {
+                    Some(item) => assert_eq!(item, (0, popped)),
+                    None => {
+                        assert_eq!(popped, pushed);
+                        break;
+                    }
+                }
+                popped += 1;
+            }
+            assert_eq!(inbox.len(), pushed - popped);
+        }
+    }
+
+    #[test]
+    fn a_lane_that_is_detached_still_delivers_and_its_place_is_used_again() {
+        let inbox = Inbox::new();
+        for n in 0..100 {
+            let (full, empty) = (lane(&inbox, 0, 2), lane(&inbox, 1, 2));
+            push(&inbox, full, [(0, n), (1, n)]);
+            if n % 2 == 0 {
+                assert_eq!(pop(&inbox), Some((0, n)));
+            }
+            inbox.detach(full);
+            inbox.detach(empty);
+            push(&inbox, empty, [(7, 7)]);
+            if n % 2 == 1 {
+                assert_eq!(pop(&inbox), Some((0, n)));
+            }
+            assert_eq!(pop(&inbox), Some((1, n)));
+            assert_eq!(pop(&inbox), None);
+            assert!(inbox.intake.lock().lanes.is_empty());
+            assert_eq!(room(&inbox, full), Poll::Ready(Err(InboxClosed)));
+        }
+    }
+
+    #[test]
+    fn closing_wakes_everybody_and_lets_go_of_everything() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 1);
+        push(&inbox, lane, [(0, 0)]);
+        let (pump, receiver) = (Alarm::new(), Alarm::new());
+        assert!(inbox.poll_room(lane, &mut Context::from_waker(&pump.clone().into())).is_pending());
+        assert!(pop(&inbox).is_some());
+        push(&inbox, lane, [(0, 1)]);
+        assert!(inbox.poll_room(lane, &mut Context::from_waker(&pump.clone().into())).is_pending());
+        assert!(pop(&inbox).is_some());
+        let waker = receiver.clone().into();
+        let mut cx = Context::from_waker(&waker);
+        let mut tickets = [None, None];
+        assert!(tickets.iter_mut().all(|ticket| poll_pop(&inbox, ticket, &mut cx).is_pending()));
+        push(&inbox, lane, [(0, 2)]);
+        assert!(inbox.poll_room(lane, &mut Context::from_waker(&pump.clone().into())).is_pending());
+        let before = (pump.rung(), receiver.rung());
+        inbox.close();
+        assert_eq!((pump.rung(), receiver.rung()), (before.0 + 1, before.1 + 2));
+        assert!(matches!(inbox.try_next(), Err(InboxClosed)));
+        assert_eq!(room(&inbox, lane), Poll::Ready(Err(InboxClosed)));
+        push(&inbox, lane, [(0, 3)]);
+        assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_there_outlives_the_finish() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 0);
+        push(&inbox, lane, [(0, 0), (0, 1)]);
+        inbox.finish();
+        push(&inbox, lane, [(0, 2)]);
+        let mut cx = Context::from_waker(Waker::noop());
+        for n in 0..2 {
+            assert_eq!(poll_pop(&inbox, &mut None, &mut cx), Poll::Ready(Ok((PeerKey::new(0, 1), (0, n)))));
+        }
+        assert_eq!(poll_pop(&inbox, &mut None, &mut cx), Poll::Ready(Err(InboxClosed)));
+    }
+
+    #[test]
+    fn what_comes_just_before_the_finish_is_never_missed() {
+        for round in 0..20_000 {
+            let inbox = Arc::new(Inbox::new());
+            let lane = lane(&inbox, 0, 0);
+            let pump = {
+                let inbox = inbox.clone();
+                let delay = round % 64;
+                move || {
+                    (0..delay).for_each(|_| std::hint::spin_loop());
+                    push(&inbox, lane, [(0, 0)]);
+                    inbox.finish();
+                }
+            };
+            thread::scope(|scope| {
+                scope.spawn(pump);
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut ticket = None;
+                let outcome = loop {
+                    match poll_pop(&inbox, &mut ticket, &mut cx) {
+                        Poll::Ready(outcome) => break outcome,
+                        Poll::Pending => std::hint::spin_loop(),
+                    }
+                };
+                assert!(outcome.is_ok(), "round {round}: the end was told before what was there");
+            });
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_gives_up_passes_the_wake_up_on() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 0);
+        let alarms = [Alarm::new(), Alarm::new(), Alarm::new()];
+        let mut tickets = [None, None, None];
+        for (alarm, ticket) in alarms.iter().zip(&mut tickets) {
+            assert!(poll_pop(&inbox, ticket, &mut Context::from_waker(&alarm.clone().into())).is_pending());
+        }
+        push(&inbox, lane, [(0, 0)]);
+        assert_eq!(alarms.each_ref().map(|alarm| alarm.rung()), [1, 0, 0]);
+        inbox.leave(&mut tickets[1]);
+        assert_eq!(alarms[2].rung(), 0, "it is still the turn of the first");
+        inbox.leave(&mut tickets[0]);
+        assert_eq!(alarms[2].rung(), 1);
+        let popped = poll_pop(&inbox, &mut tickets[2], &mut Context::from_waker(Waker::noop()));
+        assert!(popped.is_ready());
+        assert!(tickets.iter().all(Option::is_none));
+        assert!(inbox.intake.lock().receivers.is_empty());
+    }
+
+    #[test]
+    fn an_item_that_is_looked_at_stays_where_it_is() {
+        let inbox = Inbox::new();
+        let (one, other) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
+        push(&inbox, one, [(0, 0), (0, 1)]);
+        push(&inbox, other, [(1, 0)]);
+        for _ in 0..3 {
+            let next = inbox.try_next().expect("open").expect("one");
+            assert_eq!((next.from(), *next.item()), (PeerKey::new(0, 1), (0, 0)));
+        }
+        assert_eq!(
+            [pop(&inbox), pop(&inbox), pop(&inbox), pop(&inbox)],
+            [Some((0, 0)), Some((1, 0)), Some((0, 1)), None]
+        );
+        assert_eq!(inbox.popped(), 3);
+    }
+
+    #[test]
+    fn one_batch_wakes_as_many_receivers_as_it_takes() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 0);
+        let alarms: Vec<_> = (0..4).map(|_| Alarm::new()).collect();
+        let mut tickets = [None; 4];
+        let poll = |n: usize, tickets: &mut [Option<Ticket>; 4]| {
+            poll_pop(&inbox, &mut tickets[n], &mut Context::from_waker(&alarms[n].clone().into()))
+        };
+        assert!((0..4).all(|n| poll(n, &mut tickets).is_pending()));
+        push(&inbox, lane, (0..3).map(|n| (0, n)));
+        for n in 0..3 {
+            assert!(alarms[n].rung() > 0, "receiver {n} sleeps on");
+            assert_eq!(poll(n, &mut tickets).map(|item| item.map(|(_, item)| item)), Poll::Ready(Ok((0, n))));
+        }
+        let _spurious = alarms[3].rung();
+        assert!(poll(3, &mut tickets).is_pending());
+    }
+
+    /// Pumps and receivers on threads of their own, in random bursts, some of them giving up. Nobody may sleep past the
+    /// deadline while there is something to do.
+    #[test]
+    fn nothing_is_lost_and_nobody_sleeps_on_under_stress() {
+        const PUMPS: usize = 3;
+        const RECEIVERS: usize = 3;
+        const EACH: usize = 20_000;
+        const DEADLINE: Duration = Duration::from_secs(20);
+        for hwm in [1, 2, 7, 1000] {
+            let each = if hwm < 3 { EACH / 4 } else { EACH };
+            let inbox = Inbox::new();
+            let left = AtomicUsize::new(PUMPS * each);
+            let seen: Mutex<Vec<Vec<usize>>> = Mutex::new(vec![Vec::new(); PUMPS]);
+            let start = Instant::now();
+            let sleep = |what: &str| {
+                thread::park_timeout(DEADLINE);
+                assert!(start.elapsed() < DEADLINE, "{what} sleeps on");
+            };
+            let pump = |who: usize| {
+                let mut random = fastrand::Rng::with_seed(who as u64 + 7 * hwm as u64);
+                let lane = lane(&inbox, who as u32, hwm);
+                let waker = Alarm::new().into();
+                let mut cx = Context::from_waker(&waker);
+                let mut pushed = 0;
+                while pushed < each {
+                    match inbox.poll_room(lane, &mut cx) {
+                        Poll::Ready(room) => {
+                            let n = random.usize(1..=room.expect("open")).min(each - pushed);
+                            push(&inbox, lane, (pushed..pushed + n).map(|n| (who, n)));
+                            pushed += n;
+                        }
+                        Poll::Pending => sleep("a pump"),
+                    }
+                }
+                inbox.detach(lane);
+            };
+            let receiver = |who: usize| {
+                let mut random = fastrand::Rng::with_seed(who as u64);
+                let waker = Alarm::new().into();
+                let mut cx = Context::from_waker(&waker);
+                let mut ticket = None;
+                let mut got = vec![Vec::new(); PUMPS];
+                while left.load(Ordering::SeqCst) > 0 {
+                    match poll_pop(&inbox, &mut ticket, &mut cx) {
+                        Poll::Ready(Ok((_, (pump, n)))) => {
+                            got[pump].push(n);
+                            if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                                inbox.finish();
+                            }
+                        }
+                        Poll::Ready(Err(InboxClosed)) => break,
+                        Poll::Pending if random.u8(..4) == 0 => {
+                            inbox.leave(&mut ticket);
+                            thread::yield_now();
+                        }
+                        Poll::Pending => sleep("a receiver"),
+                    }
+                }
+                let mut seen = seen.lock();
+                for (all, got) in seen.iter_mut().zip(got) {
+                    assert!(got.windows(2).all(|pair| pair[0] < pair[1]), "out of order");
+                    all.extend(got);
+                }
+            };
+            thread::scope(|scope| {
+                (0..PUMPS).for_each(|who| drop(scope.spawn(move || pump(who))));
+                (0..RECEIVERS).for_each(|who| drop(scope.spawn(move || receiver(who))));
+            });
+            for mut all in seen.into_inner() {
+                all.sort_unstable();
+                assert!(all.into_iter().eq(0..each), "each of them once");
+            }
+        }
     }
 }

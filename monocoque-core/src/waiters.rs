@@ -72,6 +72,40 @@ impl Waiters {
     }
 }
 
+/// A place in a queue of a future that may be dropped at any time: it is left then.
+///
+/// ```
+/// use monocoque_core::{Seat, Waiters};
+/// use std::{cell::RefCell, task::Waker};
+///
+/// let waiters = RefCell::new(Waiters::default());
+/// let mut seat = Seat::new(|ticket| drop(waiters.borrow_mut().leave(ticket)));
+/// waiters.borrow_mut().wait(&mut seat.ticket, Waker::noop());
+/// drop(seat);
+/// assert!(waiters.borrow().is_empty());
+/// ```
+#[derive(Debug)]
+pub struct Seat<F: FnMut(&mut Option<Ticket>)> {
+    /// For [`Waiters::wait`].
+    pub ticket: Option<Ticket>,
+    leave: F,
+}
+
+impl<F: FnMut(&mut Option<Ticket>)> Seat<F> {
+    /// A seat that is not taken yet; `leave` is called if it was taken.
+    pub fn new(leave: F) -> Self {
+        Self { ticket: None, leave }
+    }
+}
+
+impl<F: FnMut(&mut Option<Ticket>)> Drop for Seat<F> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            (self.leave)(&mut self.ticket);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

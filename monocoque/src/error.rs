@@ -47,9 +47,6 @@ pub enum MonocoqueError {
     /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
     #[error("{0}")]
     OutOfTurn(&'static str),
-    /// No peer has this routing id (`EHOSTUNREACH`).
-    #[error("no peer has this routing id")]
-    Unroutable,
     /// The message has no frame, or none behind its routing id.
     #[error("a message needs at least one frame, and for a ROUTER one behind the routing id")]
     EmptyMessage,

@@ -47,4 +47,32 @@ everywhere! {
         }
         dealer.close().await;
     }
+    async fn a_full_dealer_connects_again_although_nobody_receives(at) {
+        let (listener, endpoint) = common::WireListener::bind(&at, "again");
+        let dealer = at.build(
+            DealerSocket::builder()
+                .recv_hwm(1)
+                .reconnect_interval(Duration::from_millis(1))
+                .linger(Some(Duration::ZERO)),
+        );
+        dealer.connect(endpoint).await.expect("connected");
+        let again = common::aside(move || {
+            for _ in 0..3 {
+                let mut wire = listener.accept();
+                wire.shake_hands("ROUTER", b"");
+                wire.put(&common::frame(0, b"x").repeat(10));
+                wire.frame();
+            }
+        });
+        let flood = async {
+            loop {
+                dealer.send(vec![0; 10_000]).await.expect("open");
+            }
+        };
+        match select(std::pin::pin!(again), std::pin::pin!(flood)).await {
+            Either::Left(((), _)) => {}
+            Either::Right((never, _)) => never,
+        }
+        dealer.close().await;
+    }
 }

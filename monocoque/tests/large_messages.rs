@@ -9,7 +9,7 @@ use common::{Wire, WireListener, everywhere};
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 
-fn body(len: usize) -> Vec<u8> {
+fn bytes(len: usize) -> Vec<u8> {
     let mut byte = 1_u32;
     (0..len)
         .map(|_| {
@@ -24,7 +24,7 @@ everywhere! {
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
         for len in [0, 1, 255, 256, 8_191, 8_192, 8_193, 65_535, 65_536, 300 << 10, 1 << 20] {
-            let sent = Message::from([body(len), b"and a frame".to_vec(), body(len / 2)]);
+            let sent = Message::from([bytes(len), b"and a frame".to_vec(), bytes(len / 2)]);
             other.send(sent.clone()).await.expect("sent");
             assert!(one.recv().await.expect("received") == sent, "{len} bytes");
             one.send(sent.clone()).await.expect("sent");
@@ -36,7 +36,7 @@ everywhere! {
         let (listener, endpoint) = WireListener::bind(&at, "small");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for len in [300 << 10, 1 << 20] {
-            push.send(body(len)).await.expect("sent");
+            push.send(bytes(len)).await.expect("sent");
         }
         common::aside(move || {
             let mut wire = listener.accept();
@@ -47,7 +47,7 @@ everywhere! {
                 while received.len() < len {
                     received.extend(wire.take(777.min(len - received.len())));
                 }
-                assert!(received == body(len));
+                assert!(received == bytes(len));
             }
         })
         .await;
@@ -58,7 +58,7 @@ everywhere! {
         let wire = common::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
             for len in [300 << 10, 1 << 20] {
-                for piece in common::frame(0, &body(len)).chunks(1_461) {
+                for piece in common::frame(0, &bytes(len)).chunks(1_461) {
                     wire.write_all(piece).expect("written");
                 }
             }
@@ -66,7 +66,7 @@ everywhere! {
         });
         let receive = async {
             for len in [300 << 10, 1 << 20] {
-                assert!(&pull.recv().await.expect("received")[0] == &*body(len), "{len} bytes");
+                assert!(&pull.recv().await.expect("received")[0] == &*bytes(len), "{len} bytes");
             }
         };
         futures::join!(wire, receive);
@@ -78,7 +78,7 @@ fn one_of_64_mib_arrives_whole() {
     common::run(common::Transport::Tcp, common::Home::Thread, async |at: common::At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        let sent = Message::from(body(64 << 20));
+        let sent = Message::from(bytes(64 << 20));
         push.send(sent.clone()).await.expect("sent");
         assert!(pull.recv().await.expect("received") == sent);
     });

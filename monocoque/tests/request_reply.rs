@@ -162,4 +162,37 @@ everywhere! {
         };
         futures::future::select(std::pin::pin!(serve), std::pin::pin!(ask)).await;
     }
+    async fn clones_of_a_rep_on_many_threads_never_mix_their_envelopes(at) {
+        let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+        let serving: Vec<_> = (0..3)
+            .map(|_| {
+                let rep = rep.clone();
+                common::aside(move || {
+                    loop {
+                        match futures::executor::block_on(rep.recv()) {
+                            Ok(request) => {
+                                // Between the two nobody else may receive, and so nobody else may send.
+                                futures::executor::block_on(rep.send(request)).expect("its turn");
+                            }
+                            Err(MonocoqueError::OutOfTurn(_)) => std::thread::yield_now(),
+                            Err(_) => return,
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut reqs = Vec::new();
+        for _ in 0..4 {
+            reqs.push(at.connected(ReqSocket::builder(), &endpoint).await);
+        }
+        let ask = reqs.iter().enumerate().map(|(who, req)| async move {
+            for n in 0..300 {
+                let request = numbered(who * 1000 + n);
+                assert_eq!(req.request(request.clone()).await.expect("answered"), request);
+            }
+        });
+        futures::future::join_all(ask).await;
+        rep.close().await;
+        futures::future::join_all(serving).await;
+    }
 }

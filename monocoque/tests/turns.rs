@@ -100,7 +100,6 @@ everywhere! {
             nothing.take(64);
             // The READY, and not a byte more.
             let ready = half.frame();
-            half.put(b"\x03");
             (ready.0, half.end(), nothing)
         });
         let closing = async {

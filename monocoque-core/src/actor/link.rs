@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
-use crate::{BytePermits, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Waiters, Weigh};
+use crate::{BytePermits, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 
 /// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
 ///
@@ -48,19 +48,22 @@ impl<T: Weigh> Link<T> {
     ///
     /// Cancel safe: a dropped future has queued nothing.
     pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), LinkClosed> {
-        let mut ticket = None;
+        let mut seat = Seat::new(|ticket| {
+            let next = self.shared.outgoing.lock().senders.leave(ticket);
+            next.into_iter().for_each(Waker::wake);
+        });
         poll_fn(|cx| {
             let mut outgoing = self.shared.outgoing.lock();
             if outgoing.closing {
                 return Poll::Ready(Err(LinkClosed));
             }
-            if !outgoing.hwm.admits(outgoing.outbox.messages()) || !outgoing.senders.is_next(ticket) {
-                outgoing.senders.wait(&mut ticket, cx.waker());
+            if !outgoing.hwm.admits(outgoing.outbox.messages()) || !outgoing.senders.is_next(seat.ticket) {
+                outgoing.senders.wait(&mut seat.ticket, cx.waker());
                 return Poll::Pending;
             }
             encode(&mut outgoing.outbox);
             outgoing.outbox.end_message();
-            let wake = [outgoing.pump.take(), outgoing.senders.leave(&mut ticket)];
+            let wake = [outgoing.pump.take(), outgoing.senders.leave(&mut seat.ticket)];
             drop(outgoing);
             wake.into_iter().flatten().for_each(Waker::wake);
             Poll::Ready(Ok(()))
@@ -70,9 +73,10 @@ impl<T: Weigh> Link<T> {
 
     /// The next message. Cancel safe.
     pub async fn recv(&self) -> Result<T, LinkClosed> {
-        let mut ticket = None;
-        let popped = poll_fn(|cx| self.shared.inbox.poll_pop(&mut ticket, cx)).await;
-        popped.map(|(_, item)| item).map_err(|_| LinkClosed)
+        let mut seat = Seat::new(|ticket| self.shared.inbox.leave(ticket));
+        poll_fn(|cx| self.shared.inbox.poll_next(&mut seat.ticket, cx).map_ok(|next| next.take().0))
+            .await
+            .map_err(|_| LinkClosed)
     }
 
     /// Ends the connection once what is queued has been sent.

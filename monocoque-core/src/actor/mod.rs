@@ -157,17 +157,12 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
             stream.shutdown(Shutdown::Both);
             return Closed::Refused;
         };
-        let shared = Rc::new(Shared::default());
+        let shared = Rc::new(Shared::new());
         let reader = ReadPump::new(stream.clone(), input, decoder, inlet, shared.clone());
         let reader = compio::runtime::spawn(reader.run());
-        let writer_end = WritePump::new(stream, encoder, outlet, shared).run().await;
-        let reader_end = reader.await.resume_unwind();
-        match (writer_end, reader_end) {
-            // What the reader saw is the cause of what the writer then met.
-            (_, Some(Some(closed))) => closed,
-            (Some(closed), _) => closed,
-            _ => Closed::ByUs,
-        }
+        WritePump::new(stream, encoder, outlet, shared.clone()).run().await;
+        reader.await.resume_unwind();
+        shared.reason.take().unwrap_or(Closed::ByUs)
     }
 }
 
@@ -294,19 +289,35 @@ async fn retry<S: AsyncRead>(
 }
 
 /// What the two pumps of a connection say to each other.
-#[derive(Debug, Default)]
-struct Shared {
+struct Shared<E> {
     /// The control lane: replies that the decoder has put out.
     replies: RefCell<Outbox>,
     /// The write pump, while it waits.
     writer: RefCell<Option<Waker>>,
     /// The read pump has ended.
     read_ended: Cell<bool>,
+    /// Why the connection ends: what the first of the two to fail has met. The other one meets the consequences.
+    reason: Cell<Option<Closed<E>>>,
     /// When bytes last arrived; `None` while the owner holds the peer back.
     heard: Cell<Option<Instant>>,
 }
 
-impl Shared {
+impl<E> Shared<E> {
+    fn new() -> Self {
+        Self {
+            replies: RefCell::default(),
+            writer: RefCell::default(),
+            read_ended: Cell::new(false),
+            reason: Cell::new(None),
+            heard: Cell::new(None),
+        }
+    }
+
+    fn end(&self, reason: Closed<E>) {
+        let first = self.reason.take().unwrap_or(reason);
+        self.reason.set(Some(first));
+    }
+
     fn wake_writer(&self) {
         let waker = self.writer.take();
         if let Some(waker) = waker {

@@ -11,29 +11,36 @@ use super::{Accepted, Closed, Inlet, Input, Shared};
 use crate::Decode;
 use crate::transport::Socket;
 
-#[derive(Debug)]
-pub(super) struct ReadPump<S, D, I> {
+pub(super) struct ReadPump<S: Socket, D: Decode, I: Inlet<D::Item>> {
     stream: S,
     input: Input,
     decoder: D,
     inlet: I,
-    shared: Rc<Shared>,
+    shared: Rc<Shared<D::Error>>,
 }
 
-impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
-    pub(super) fn new(stream: S, input: Input, decoder: D, inlet: I, shared: Rc<Shared>) -> Self {
-        Self { stream, input, decoder, inlet, shared }
-    }
-
-    /// Runs until the stream ends, then shuts it down. `None` if it was the owner who wanted no more.
-    pub(super) async fn run(mut self) -> Option<Closed<D::Error>> {
-        let end = self.pump().await;
+impl<S: Socket, D: Decode, I: Inlet<D::Item>> Drop for ReadPump<S, D, I> {
+    /// However it ends, the other pump hears of it, and what that one is writing returns.
+    fn drop(&mut self) {
         self.shared.read_ended.set(true);
         self.stream.shutdown(Shutdown::Both);
         self.shared.wake_writer();
-        end
+    }
+}
+
+impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
+    pub(super) fn new(stream: S, input: Input, decoder: D, inlet: I, shared: Rc<Shared<D::Error>>) -> Self {
+        Self { stream, input, decoder, inlet, shared }
     }
 
+    /// Runs until the stream ends.
+    pub(super) async fn run(mut self) {
+        if let Some(reason) = self.pump().await {
+            self.shared.end(reason);
+        }
+    }
+
+    /// `None` if it was the owner who wanted no more.
     async fn pump(&mut self) -> Option<Closed<D::Error>> {
         loop {
             if !self.wait_for_room().await {

@@ -18,12 +18,11 @@ use super::{Closed, Outlet, Shared};
 use crate::transport::Socket;
 use crate::{Encode, Outbox};
 
-#[derive(Debug)]
-pub(super) struct WritePump<S, E, O> {
+pub(super) struct WritePump<S, E: Encode, O> {
     stream: S,
     encoder: E,
     outlet: O,
-    shared: Rc<Shared>,
+    shared: Rc<Shared<E::Error>>,
     /// Silence counts from here.
     started: Instant,
     /// What is being written are replies, not messages of the owner.
@@ -39,28 +38,30 @@ enum Work {
 }
 
 impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
-    pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared>) -> Self {
+    pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared<E::Error>>) -> Self {
         let started = Instant::now();
         shared.heard.set(Some(started));
         Self { stream, encoder, outlet, shared, started, replying: false }
     }
 
-    /// Runs until the owner has nothing more to send or the stream ends. `None` if all was sent.
-    pub(super) async fn run(mut self) -> Option<Closed<E::Error>> {
+    /// Runs until the owner has nothing more to send or the stream ends.
+    pub(super) async fn run(mut self) {
         let mut batch = Outbox::new();
-        let end = self.pump(&mut batch).await;
-        match &end {
+        match self.pump(&mut batch).await {
             None => self.finish().await,
-            Some(_) => self.stream.shutdown(Shutdown::Both),
+            Some(reason) => {
+                self.shared.end(reason);
+                self.stream.shutdown(Shutdown::Both);
+            }
         }
         if self.replying {
             batch.clear();
         }
         batch.rewind();
         self.outlet.close(batch);
-        end
     }
 
+    /// `None` if all was sent.
     async fn pump(&mut self, batch: &mut Outbox) -> Option<Closed<E::Error>> {
         loop {
             match self.work(batch).await {

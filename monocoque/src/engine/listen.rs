@@ -6,10 +6,11 @@ use std::time::Duration;
 use monocoque_core::home;
 use monocoque_core::transport::{Listener, Stream};
 
+use super::stop::SayAtEnd;
 use super::{Engine, Stop, Task, session};
 
 /// Accepts until told to stop, then says that the address is free.
-pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, freed: Stop, task: Task) {
+pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, freed: SayAtEnd, task: Task) {
     while let Some(accepted) = stop.unless(listener.accept()).await {
         match accepted {
             Ok((stream, _peer)) => serve(engine.clone(), stream, stop.clone(), task.another()),
@@ -18,7 +19,7 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, fre
         }
     }
     let _closed = listener.close().await;
-    freed.say();
+    drop(freed);
     drop(task);
 }
 

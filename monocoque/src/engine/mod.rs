@@ -25,7 +25,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, Home, Inbox, Message, PeerKey, RoutingId, SubscriptionIndex, Ticket, home};
+use monocoque_core::{
+    Endpoint, Hold, Home, Inbox, Message, Next, PeerKey, RoutingId, SubscriptionIndex, Ticket, home,
+};
 use monocoque_zmtp::{PeerInfo, Subscription};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
@@ -36,6 +38,7 @@ use crate::pattern::route::{Offer, Outbound, Phase, Target, Wakes, routing_id};
 use crate::pattern::{Envelope, Intake, Pattern, Routing, WhenFull};
 use crate::stats::SocketStats;
 
+use stop::SayAtEnd;
 pub(crate) use stop::Stop;
 
 /// A socket without its type.
@@ -86,6 +89,10 @@ type Topics = SubscriptionIndex<usize>;
 #[derive(Debug)]
 pub(crate) struct Task(Arc<Engine>);
 
+/// Lives on the home for as long as the socket. Ends it in order when it is closed, and for good when the runtime ends.
+#[derive(Debug)]
+struct Keeper(Arc<Engine>);
+
 /// Which queue of waiting tasks a future stands in.
 #[derive(Clone, Copy, Debug)]
 enum Queue {
@@ -117,8 +124,12 @@ pub(crate) struct Receiving<'a> {
 }
 
 impl Engine {
-    pub(crate) fn new(pattern: &'static Pattern, options: Options, home: Home) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(
+        pattern: &'static Pattern,
+        options: Options,
+        home: Home,
+    ) -> Result<Arc<Self>, MonocoqueError> {
+        let engine = Arc::new(Self {
             pattern,
             inbox: Inbox::new(),
             out: Mutex::new(Outbound::new(pattern, options.send_hwm)),
@@ -128,7 +139,10 @@ impl Engine {
             filter: Filter::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
             discarded: AtomicU64::new(0),
-        })
+        });
+        let keeper = Keeper(engine.clone());
+        engine.home.spawn(|| keeper.keep())?;
+        Ok(engine)
     }
 
     /// Changes the outgoing side, then wakes whom that concerns.
@@ -149,7 +163,7 @@ impl Engine {
             let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
             let (stop, freed) = engine.attach(Attached::Bound, resolved.clone());
             let task = Task::new(&engine);
-            home::spawn_here(listen::run(engine, listener, stop, freed, task));
+            home::spawn_here(listen::run(engine, listener, stop, SayAtEnd(freed), task));
             Ok::<_, io::Error>(resolved)
         });
         bound.await?.map_err(|source| MonocoqueError::Io { endpoint: endpoint.into(), source })
@@ -369,19 +383,21 @@ impl Engine {
         waker: Option<&Waker>,
     ) -> Result<bool, MonocoqueError> {
         let mut wakes = Wakes::default();
+        // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
+        let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
         if let Some(waker) = waker
             && out.take_pause()
         {
             // The pumps may share this thread: they are to have a turn before more is queued.
-            drop(out);
+            drop((out, stale));
             waker.wake_by_ref();
             return Ok(false);
         }
         let may_go = out.check_turn(self.pattern, message, *ticket)?;
-        if may_go && self.offer(&mut out, to, message, &mut wakes)? != Offer::Full {
+        if may_go && self.offer(&mut out, to, message, stale.as_mut(), &mut wakes)? != Offer::Full {
             wakes.add(out.senders.leave(ticket));
-            drop(out);
+            drop((out, stale));
             wakes.wake();
             return Ok(true);
         }
@@ -397,6 +413,7 @@ impl Engine {
         out: &mut Outbound,
         to: Option<&RoutingId>,
         message: &mut Message,
+        stale: Option<&mut Hold<'_, Message>>,
         wakes: &mut Wakes,
     ) -> Result<Offer, MonocoqueError> {
         let offer = match (self.pattern.envelope, to) {
@@ -409,7 +426,9 @@ impl Engine {
                 offer.ok_or(MonocoqueError::EmptyMessage)?
             }
             (Envelope::Request, _) => {
-                self.drop_stale_replies();
+                if let Some(replies) = stale {
+                    self.note_discarded(replies.clear(wakes.all()));
+                }
                 message.push_front("");
                 let offer = out.offer(Target::Pattern, message, wakes);
                 message.pop_front();
@@ -444,8 +463,8 @@ impl Engine {
     pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
         loop {
             self.check_recv()?;
-            let Some((from, mut message)) = self.inbox.pop()? else { return Err(MonocoqueError::WouldBlock) };
-            if self.open(from, &mut message) {
+            let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
+            if let Some(message) = self.open(next)? {
                 return Ok(message);
             }
         }
@@ -459,25 +478,34 @@ impl Engine {
         }
     }
 
-    /// Takes off what the application does not see, and says whether the message is for it.
+    /// Takes a message and off it what the application does not see. `None` if it is not for the application.
     #[inline]
-    fn open(&self, from: PeerKey, message: &mut Message) -> bool {
+    fn open(&self, next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match (self.pattern.intake, self.pattern.envelope) {
-            (Intake::Filtered, _) => self.filter.admits(message),
-            (_, Envelope::None | Envelope::Identity) => true,
-            (_, dialogue) => self.out.lock().dialogue.on_recv(dialogue, from, message),
+            (Intake::Filtered, _) => {
+                let (message, _taken) = next.take();
+                self.filter.admits(&message).then_some(message)
+            }
+            (_, Envelope::None | Envelope::Identity) => return Ok(Some(next.take().0)),
+            (_, dialogue) => self.converse(dialogue, next)?,
         };
-        if !opened {
+        if opened.is_none() {
             self.note_discarded(1);
         }
-        opened
+        Ok(opened)
     }
 
-    /// A second reply to an earlier request must not be taken for the reply to the next one.
-    fn drop_stale_replies(&self) {
-        while let Ok(Some(_stale)) = self.inbox.pop() {
-            self.note_discarded(1);
-        }
+    /// Takes a request or a reply. Other receivers are kept out until the dialogue has moved on.
+    fn converse(
+        &self,
+        envelope: Envelope,
+        next: Next<'_, Message>,
+    ) -> Result<Option<Message>, MonocoqueError> {
+        let from = next.from();
+        self.out.lock().dialogue.check_recv(envelope)?;
+        let (mut message, _taken) = next.take();
+        let passed = self.out.lock().dialogue.on_recv(envelope, from, &mut message);
+        Ok(passed.then_some(message))
     }
 
     // The end.
@@ -488,21 +516,12 @@ impl Engine {
 
     /// Takes no more messages and sends what is queued, for at most `linger`. Returns at once.
     pub(crate) fn close(self: &Arc<Self>) {
-        let open = self.with_wakes(|out, wakes| {
-            let open = out.phase == Phase::Open;
-            if open {
+        self.with_wakes(|out, wakes| {
+            if out.phase == Phase::Open {
                 out.enter(Phase::Draining, wakes);
             }
-            open
         });
-        if !open {
-            return;
-        }
         self.inbox.close();
-        self.stop(|attachment| attachment.kind == Attached::Bound && !self.out.lock().has_backlog());
-        let engine = self.clone();
-        // Without its runtime the tasks of the socket have ended with it.
-        let _gone = self.home.spawn(move || engine.drain());
     }
 
     /// Waits until all tasks have ended.
@@ -511,34 +530,30 @@ impl Engine {
     }
 
     /// Waits for what is queued to be sent; when `linger` is over, drops it.
-    async fn drain(self: Arc<Self>) {
+    async fn drain(&self) {
         let linger = if self.pattern.lingers { self.options.linger } else { Some(Duration::ZERO) };
         let sent = async {
-            self.watch(|out| (!out.has_backlog()).then_some(())).await;
-            // New connections have nothing to do any more; those that are up end once their outbox is empty.
-            self.stop(|_| true);
+            // A connection that is lost meanwhile gives back what it did not send: so its endpoint is kept until the last
+            // one has ended by itself, with nothing left.
+            self.watch(|out| (!out.has_backlog() && out.peers() == 0).then_some(())).await;
+            self.stop();
             self.ended().await;
         };
         if home::within(linger, sent).await.is_none() {
             self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
-            self.stop(|_| true);
+            self.stop();
         }
     }
 
-    fn stop(&self, which: impl Fn(&Attachment) -> bool) {
-        let stops: Vec<_> = self
-            .endpoints
-            .lock()
-            .iter()
-            .filter(|attachment| which(attachment))
-            .map(|it| it.stop.clone())
-            .collect();
+    /// Tells all endpoints that they are no longer wanted.
+    fn stop(&self) {
+        let stops: Vec<_> = self.endpoints.lock().iter().map(|attachment| attachment.stop.clone()).collect();
         stops.iter().for_each(Stop::say);
     }
 
     fn leave(&self, queue: Queue, ticket: &mut Option<Ticket>) {
         match queue {
-            Queue::Receivers => self.inbox.cancel(ticket),
+            Queue::Receivers => self.inbox.leave(ticket),
             Queue::Senders => self.with_wakes(|out, wakes| wakes.add(out.senders.leave(ticket))),
             Queue::Watchers => drop(self.out.lock().watchers.leave(ticket)),
         }
@@ -549,6 +564,20 @@ impl Filter {
     fn admits(&self, message: &Message) -> bool {
         self.everything.load(Ordering::Acquire)
             || self.topics.read().any_match(message.frame(0).unwrap_or_default())
+    }
+}
+
+impl Keeper {
+    async fn keep(self) {
+        self.0.watch(|out| (out.phase != Phase::Open).then_some(())).await;
+        self.0.drain().await;
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+        self.0.inbox.finish();
     }
 }
 
@@ -594,8 +623,8 @@ impl Future for Receiving<'_> {
         let Place { engine, ticket, .. } = &mut self.place;
         loop {
             engine.check_recv()?;
-            let (from, mut message) = ready!(engine.inbox.poll_pop(ticket, cx))?;
-            if engine.open(from, &mut message) {
+            let next = ready!(engine.inbox.poll_next(ticket, cx))?;
+            if let Some(message) = engine.open(next)? {
                 return Poll::Ready(Ok(message));
             }
         }

@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet, SocketActor};
 use monocoque_core::transport::{Socket, Stream};
-use monocoque_core::{BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed};
+use monocoque_core::{
+    BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
+};
 use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
 use super::{Engine, Stop};
@@ -111,7 +113,7 @@ impl Inlet<Inbound> for SessionInlet {
         match item {
             Inbound::Message(mut message) => match judge(self.engine.pattern, &self.id, &mut message) {
                 Verdict::Queue => {
-                    self.bytes += message.byte_len();
+                    self.bytes += message.weight();
                     self.batch.push_back(message);
                     if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
                 }

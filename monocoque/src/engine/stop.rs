@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::future::{Either, select};
-use monocoque_core::{Ticket, Waiters};
+use monocoque_core::{Seat, Waiters};
 use parking_lot::Mutex;
 
 /// Tells the tasks of one endpoint that it is no longer wanted, or the other way that they are done. Cheap to clone.
@@ -16,12 +16,6 @@ pub(crate) struct Stop(Arc<Mutex<State>>);
 struct State {
     said: bool,
     listeners: Waiters,
-}
-
-/// The place of a task that waits for the word; gives it up when dropped.
-struct Listening<'a> {
-    stop: &'a Stop,
-    ticket: Option<Ticket>,
 }
 
 impl Stop {
@@ -41,13 +35,13 @@ impl Stop {
 
     /// Waits for it.
     pub(crate) async fn said(&self) {
-        let mut listening = Listening { stop: self, ticket: None };
+        let mut seat = Seat::new(|ticket| drop(self.0.lock().listeners.leave(ticket)));
         poll_fn(|cx| {
             let mut state = self.0.lock();
             if state.said {
                 return Poll::Ready(());
             }
-            state.listeners.wait(&mut listening.ticket, cx.waker());
+            state.listeners.wait(&mut seat.ticket, cx.waker());
             Poll::Pending
         })
         .await;
@@ -63,10 +57,12 @@ impl Stop {
     }
 }
 
-impl Drop for Listening<'_> {
+/// Says the word when it is dropped: also when its task ends with the runtime.
+#[derive(Debug)]
+pub(crate) struct SayAtEnd(pub(crate) Stop);
+
+impl Drop for SayAtEnd {
     fn drop(&mut self) {
-        if self.ticket.is_some() {
-            drop(self.stop.0.lock().listeners.leave(&mut self.ticket));
-        }
+        self.0.say();
     }
 }

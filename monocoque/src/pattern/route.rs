@@ -33,10 +33,17 @@ impl Wakes {
         }
     }
 
+    /// For whoever collects many.
+    pub(crate) fn all(&mut self) -> &mut Vec<Waker> {
+        &mut self.others
+    }
+
     #[inline]
     pub(crate) fn wake(self) {
         if let Some(first) = self.first {
             first.wake();
+        }
+        if !self.others.is_empty() {
             self.others.into_iter().for_each(Waker::wake);
         }
     }
@@ -213,11 +220,7 @@ impl Outbound {
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do.
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
         let Some(link) = self.links.remove(key) else { return };
-        match &mut self.hub {
-            Hub::Router(hub) => drop(hub.on_event(PeerEvent::Down { key })),
-            Hub::PubSub(hub) => drop(hub.on_event(PeerEvent::Down { key })),
-            Hub::None => {}
-        }
+        self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         orphans.append(&link.outbox);
         if self.any_will_do() {
@@ -291,7 +294,9 @@ impl Outbound {
             return Offer::Queued(Some(key));
         }
         let nobody_yet = self.dials > 0 && self.links.is_empty();
-        if nobody_yet && self.hwm.admits(self.backlog.messages()) {
+        let fits = self.backlog.is_empty()
+            || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
+        if nobody_yet && fits && self.hwm.admits(self.backlog.messages()) {
             encode_message(message, &mut self.backlog);
             return Offer::Queued(None);
         }
@@ -434,11 +439,12 @@ impl Outbound {
         }
     }
 
-    /// The connection ends once what is queued for it has been sent.
+    /// A peer gets nothing more; its connection ends once what is queued for it has been sent.
     pub(crate) fn leave(&mut self, key: PeerKey, wakes: &mut Wakes) {
         if let Some(link) = self.links.get_mut(key) {
             link.leaving = true;
             wakes.add(link.pump.take());
+            self.hub.down(key);
         }
     }
 
@@ -460,6 +466,16 @@ impl Outbound {
     /// Whether a message that was meant for one peer may go to another.
     fn any_will_do(&self) -> bool {
         matches!(&self.hub, Hub::Router(hub) if hub.behavior() == RouterBehavior::RoundRobin)
+    }
+}
+
+impl Hub {
+    fn down(&mut self, key: PeerKey) {
+        match self {
+            Self::Router(hub) => drop(hub.on_event(PeerEvent::Down { key })),
+            Self::PubSub(hub) => drop(hub.on_event(PeerEvent::Down { key })),
+            Self::None => {}
+        }
     }
 }
 

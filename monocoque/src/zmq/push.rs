@@ -4,8 +4,9 @@ use super::{Socket, kind::Push};
 
 /// Sends messages to its peers in turn, for [`PullSocket`](super::PullSocket)s to work on.
 ///
-/// A peer whose queue is full is left out until it has room; when all are full, or none is there, `send` waits. Messages
-/// for a peer that is lost go to another, unless the kernel had taken them.
+/// A peer whose queue is full is left out until it has room; when all are full, `send` waits. While no peer is there, a
+/// socket that has connected somewhere queues messages for the first to come; one that has only bound waits. Messages for a
+/// peer that is lost go to another, unless the kernel had taken them.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {

@@ -8,7 +8,8 @@ use crate::error::MonocoqueError;
 /// Sends requests, each to the next of its peers, and receives the reply; its peers are REP and ROUTER sockets.
 ///
 /// Requests and replies alternate. Only the peer that was asked can reply. A request that the kernel had not taken when its
-/// connection was lost goes to the next peer; one that it had taken is not sent again.
+/// connection was lost goes to the next peer; one that it had taken is not sent again, and without its reply the socket
+/// cannot send another one: then make a new socket.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {

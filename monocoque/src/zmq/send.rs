@@ -16,8 +16,9 @@ impl<K: Sends> Socket<K> {
     ///
     /// # Errors
     ///
-    /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket is closed, or
-    /// [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must receive first.
+    /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket is closed,
+    /// [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must receive first, or
+    /// [`EmptyMessage`](crate::MonocoqueError::EmptyMessage) when there is no frame to send.
     #[inline]
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> + Send {
         self.engine().send(None, message.into())

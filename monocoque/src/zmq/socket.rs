@@ -19,7 +19,8 @@ use crate::stats::SocketStats;
 /// A handle: cheap to clone, `Send` and `Sync`, every method takes `&self`. The connections live on the thread of its
 /// [`Context`]. When the last handle is dropped, the socket is closed as by [`close`](Self::close), but nobody waits.
 ///
-/// Every future of a socket is cancel safe: dropping it before it is ready leaves the socket as if it had not been called.
+/// Unless its documentation says otherwise, a future of a socket is cancel safe: dropping it before it is ready leaves the
+/// socket as if it had not been called.
 pub struct Socket<K> {
     handle: Arc<Handle>,
     kind: PhantomData<fn() -> K>,
@@ -268,12 +269,12 @@ impl<K: Kind> Builder<K> {
     ///
     /// # Errors
     ///
-    /// The first option that was refused.
+    /// The first option that was refused; [`MonocoqueError::Closed`] if the runtime of the context has ended.
     pub fn build_in(self, context: &Context) -> Result<Socket<K>, MonocoqueError> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let engine = Engine::new(K::pattern(), self.options, context.home());
+        let engine = Engine::new(K::pattern(), self.options, context.home())?;
         Ok(Socket { handle: Arc::new(Handle(engine)), kind: PhantomData })
     }
 

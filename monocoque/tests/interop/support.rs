@@ -68,51 +68,55 @@ pub(crate) fn run(transport: Transport, binds: Binds, home: Home, body: impl Asy
 
 /// Makes each test body a module with a test for every transport, side that binds, and home.
 macro_rules! everywhere {
-    ($($body:ident),+ $(,)?) => {$(
+    ($($body:ident),+ $(,)?) => {$(ways! {
+        $body:
+        tcp_we_bind_in_a_runtime = Tcp, Us, Runtime;
+        tcp_we_bind_on_a_thread = Tcp, Us, Thread;
+        tcp_they_bind_in_a_runtime = Tcp, Them, Runtime;
+        tcp_they_bind_on_a_thread = Tcp, Them, Thread;
+        ipc_we_bind_in_a_runtime = Ipc, Us, Runtime;
+        ipc_we_bind_on_a_thread = Ipc, Us, Thread;
+        ipc_they_bind_in_a_runtime = Ipc, Them, Runtime;
+        ipc_they_bind_on_a_thread = Ipc, Them, Thread;
+    })+};
+}
+
+/// The same where it matters that it is they who bind.
+macro_rules! where_they_bind {
+    ($($body:ident),+ $(,)?) => {$(ways! {
+        $body:
+        tcp_in_a_runtime = Tcp, Them, Runtime;
+        tcp_on_a_thread = Tcp, Them, Thread;
+        ipc_in_a_runtime = Ipc, Them, Runtime;
+        ipc_on_a_thread = Ipc, Them, Thread;
+    })+};
+}
+
+/// The same over ipc, where what a peer has written is with us. Over tcp, what is still on its side is lost when we write
+/// to it after it has closed.
+macro_rules! over_ipc {
+    ($($body:ident),+ $(,)?) => {$(ways! {
+        $body:
+        we_bind_in_a_runtime = Ipc, Us, Runtime;
+        we_bind_on_a_thread = Ipc, Us, Thread;
+        they_bind_in_a_runtime = Ipc, Them, Runtime;
+        they_bind_on_a_thread = Ipc, Them, Thread;
+    })+};
+}
+
+macro_rules! ways {
+    ($body:ident: $($way:ident = $transport:ident, $binds:ident, $home:ident;)+) => {
         mod $body {
-            use crate::support::{Binds::*, Home::*, Transport::*, run};
+            use crate::support::{Binds, Home, Transport, run};
 
-            #[test]
-            fn tcp_we_bind_in_a_runtime() {
-                run(Tcp, Us, Runtime, super::$body);
-            }
-
-            #[test]
-            fn tcp_we_bind_on_a_thread() {
-                run(Tcp, Us, Thread, super::$body);
-            }
-
-            #[test]
-            fn tcp_they_bind_in_a_runtime() {
-                run(Tcp, Them, Runtime, super::$body);
-            }
-
-            #[test]
-            fn tcp_they_bind_on_a_thread() {
-                run(Tcp, Them, Thread, super::$body);
-            }
-
-            #[test]
-            fn ipc_we_bind_in_a_runtime() {
-                run(Ipc, Us, Runtime, super::$body);
-            }
-
-            #[test]
-            fn ipc_we_bind_on_a_thread() {
-                run(Ipc, Us, Thread, super::$body);
-            }
-
-            #[test]
-            fn ipc_they_bind_in_a_runtime() {
-                run(Ipc, Them, Runtime, super::$body);
-            }
-
-            #[test]
-            fn ipc_they_bind_on_a_thread() {
-                run(Ipc, Them, Thread, super::$body);
-            }
+            $(
+                #[test]
+                fn $way() {
+                    run(Transport::$transport, Binds::$binds, Home::$home, super::$body);
+                }
+            )+
         }
-    )+};
+    };
 }
 
 impl Case {

@@ -1,0 +1,160 @@
+//! Monocoque, with default options, by plain `send` and `recv`. What is done is the same wherever the connections live.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::{Future, pending};
+use std::{process, thread};
+
+use futures::executor;
+use monocoque::zmq::kind::{Dealer, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Sub};
+use monocoque::zmq::{DealerSocket, PubSocket, PushSocket, ReqSocket, Socket, SubSocket};
+use monocoque::{Context, MonocoqueError};
+
+use crate::job::{Attach, Job, Role};
+use crate::measure::{BOUND, Counter, STARTED, Stopwatch};
+
+/// Where the connections live, and the program runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Home {
+    /// Both in one compio runtime.
+    Runtime,
+    /// The connections on an I/O thread, the program on threads without a runtime.
+    Thread,
+}
+
+type Never = Result<Infallible, MonocoqueError>;
+
+pub(crate) fn run(job: &Job, home: Home) -> Result<Infallible, Box<dyn Error>> {
+    match home {
+        Home::Runtime => {
+            let runtime = compio::runtime::Runtime::new()?;
+            Ok(runtime.block_on(async { play(job, home, &Context::current()?).await })?)
+        }
+        Home::Thread => Ok(executor::block_on(play(job, home, &Context::new()?))?),
+    }
+}
+
+async fn play(job: &Job, home: Home, context: &Context) -> Never {
+    let _idle = idle(job, context).await?;
+    let body = || job.body();
+    match job.role {
+        Role::Push => home.each(sockets::<Push>(job, context).await?, |s, _| send(s, body())).await,
+        Role::Pull => home.each(sockets::<Pull>(job, context).await?, receive).await,
+        Role::Pub => home.each(sockets::<Pub>(job, context).await?, |s, _| publish(s, body())).await,
+        Role::Sub => home.each(subscribers(job, context).await?, receive).await,
+        Role::Req => home.each(sockets::<Req>(job, context).await?, |s, n| ask(s, n, body())).await,
+        Role::Rep => home.each(sockets::<Rep>(job, context).await?, |s, _| echo(s)).await,
+        Role::Dealer => {
+            home.each(sockets::<Dealer>(job, context).await?, |s, n| deal(s, n, job.in_flight, body())).await
+        }
+        Role::Router => home.each(sockets::<Router>(job, context).await?, |s, _| echo(s)).await,
+    }
+}
+
+async fn send<K: Sends>(socket: Socket<K>, body: Vec<u8>) -> Never {
+    loop {
+        socket.send(body.as_slice()).await?;
+    }
+}
+
+/// Starts when somebody listens.
+async fn publish(socket: PubSocket, body: Vec<u8>) -> Never {
+    socket.wait_for_subscriptions(1).await?;
+    send(socket, body).await
+}
+
+async fn receive<K: Receives>(socket: Socket<K>, mut counter: Counter) -> Never {
+    loop {
+        socket.recv().await?;
+        counter.add();
+    }
+}
+
+/// REP and ROUTER alike: the one keeps the envelope, the other shows it.
+async fn echo<K: Sends + Receives>(socket: Socket<K>) -> Never {
+    loop {
+        let message = socket.recv().await?;
+        socket.send(message).await?;
+    }
+}
+
+async fn ask(socket: ReqSocket, counter: Counter, body: Vec<u8>) -> Never {
+    let mut stopwatch = Stopwatch::start(counter);
+    loop {
+        socket.request(body.as_slice()).await?;
+        stopwatch.lap();
+    }
+}
+
+async fn deal(socket: DealerSocket, mut counter: Counter, in_flight: usize, body: Vec<u8>) -> Never {
+    for _ in 0..in_flight {
+        socket.send(body.as_slice()).await?;
+    }
+    loop {
+        socket.recv().await?;
+        counter.add();
+        socket.send(body.as_slice()).await?;
+    }
+}
+
+async fn sockets<K: Kind>(job: &Job, context: &Context) -> Result<Vec<Socket<K>>, MonocoqueError> {
+    let mut sockets = Vec::new();
+    for _ in 0..job.sockets {
+        let socket = Socket::new_in(context)?;
+        match job.attach {
+            Attach::Bind => println!("{BOUND} {}", socket.bind(job.endpoint.as_str()).await?),
+            Attach::Connect => drop(socket.connect(job.endpoint.as_str()).await?),
+        }
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+async fn subscribers(job: &Job, context: &Context) -> Result<Vec<SubSocket>, MonocoqueError> {
+    let sockets = sockets::<Sub>(job, context).await?;
+    sockets.iter().try_for_each(|socket| socket.subscribe(""))?;
+    Ok(sockets)
+}
+
+/// Peers that are connected, and nothing more.
+async fn idle(job: &Job, context: &Context) -> Result<Vec<PushSocket>, MonocoqueError> {
+    let mut sockets = Vec::new();
+    for _ in 0..job.idle {
+        let socket = PushSocket::new_in(context)?;
+        socket.connect(job.endpoint.as_str()).await?;
+        sockets.push(socket);
+    }
+    for socket in &sockets {
+        socket.wait_for_peers(1).await?;
+    }
+    if job.sockets == 0 {
+        println!("{STARTED}");
+    }
+    Ok(sockets)
+}
+
+impl Home {
+    /// Gives each socket something to do, all at the same time: the first one here, each other one as a task or thread of
+    /// its own.
+    async fn each<K, F>(self, sockets: Vec<Socket<K>>, work: impl Fn(Socket<K>, Counter) -> F) -> Never
+    where
+        F: Future<Output = Never> + Send + 'static,
+    {
+        let mut all = sockets.into_iter().enumerate().map(|(n, socket)| work(socket, Counter::of(n)));
+        let Some(first) = all.next() else { return pending().await };
+        all.for_each(|other| self.spawn(other));
+        first.await
+    }
+
+    fn spawn(self, work: impl Future<Output = Never> + Send + 'static) {
+        let work = async {
+            let Err(error) = work.await;
+            println!("{error}");
+            process::exit(1);
+        };
+        match self {
+            Self::Runtime => compio::runtime::spawn(work).detach(),
+            Self::Thread => drop(thread::spawn(|| executor::block_on(work))),
+        }
+    }
+}
