@@ -5,5 +5,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# The libzmq to compare with is built from source.
+command -v c++ >/dev/null || scripts/apt_install.sh g++
 cargo bench --workspace --all-features
 echo "The figures are in target/compare.json."

@@ -26,6 +26,9 @@ pub(crate) fn write(
         "seconds": window.as_secs_f64(),
         "rows": outcomes.iter().map(row_json).collect::<Vec<_>>(),
     });
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
     fs::write(path, format!("{everything:#}\n"))
 }
 
@@ -105,8 +108,12 @@ fn versions() -> Value {
     })
 }
 
+/// Without what makes no difference to the figures.
 fn command() -> String {
-    let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let mut args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--json") {
+        args.drain(at..at + 2);
+    }
     let separator = if args.is_empty() { "" } else { " -- " };
     format!("cargo bench --bench compare --features zmq{separator}{}", args.join(" "))
 }

@@ -125,7 +125,7 @@ pub(crate) fn all() -> Vec<Row> {
     }
     rows.push(Row::rate("100 dealers, router echo tcp", DEALERS, 64, 2.0));
     let busier = Shape { in_flight: 10, ..DEALERS };
-    rows.push(Row::rate("the same, 10 each in flight", busier, 64, 2.0));
+    rows.push(Row::rate("100 dealers x 10, router echo tcp", busier, 64, 2.0));
     for (size, bar) in three([3.0, 4.0, 4.0]) {
         rows.push(Row { transport: Transport::Ipc, ..Row::rate("push-pull ipc", PUSH_PULL, size, bar) });
     }

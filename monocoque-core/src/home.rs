@@ -18,7 +18,8 @@ type Job = Box<dyn FnOnce() + Send>;
 /// A thread with a runtime on which connections live.
 #[derive(Clone, Debug)]
 pub struct Home {
-    jobs: flume::Sender<Job>,
+    /// There until it is dropped.
+    jobs: Option<flume::Sender<Job>>,
     driver: Driver,
 }
 
@@ -53,7 +54,7 @@ impl Home {
         let driver = Runtime::try_with_current(Driver::of).ok()?;
         let (jobs, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
-        Some(Self { jobs, driver })
+        Some(Self { jobs: Some(jobs), driver })
     }
 
     /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone.
@@ -71,7 +72,7 @@ impl Home {
         })?;
         let driver =
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        Ok((Self { jobs, driver }, thread))
+        Ok((Self { jobs: Some(jobs), driver }, thread))
     }
 
     /// How this home talks to the kernel.
@@ -85,7 +86,7 @@ impl Home {
         F: Future<Output = ()> + 'static,
     {
         let job = move || compio::runtime::spawn(make()).detach();
-        self.jobs.send(Box::new(job)).map_err(|_| HomeGone)
+        self.jobs.as_ref().ok_or(HomeGone)?.send(Box::new(job)).map_err(|_| HomeGone)
     }
 
     /// Makes a future over there and waits for what it comes to.
@@ -103,6 +104,27 @@ impl Home {
             }
         })?;
         result.into_recv_async().await.map_err(|_| HomeGone)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // The last one wakes the mailbox task.
+        let jobs = self.jobs.take();
+        outside_panic(move || drop(jobs));
+    }
+}
+
+/// Runs `work` here, or on another thread while this one panics.
+///
+/// For whatever is dropped by users and wakes tasks: a waker of the runtime that is woken by a panicking thread aborts the
+/// process, and the user never learns what the panic was about.
+pub fn outside_panic(work: impl FnOnce() + Send + 'static) {
+    if thread::panicking() {
+        // If there is no thread to be had either, the work is left undone.
+        let _thread = thread::Builder::new().spawn(work);
+    } else {
+        work();
     }
 }
 

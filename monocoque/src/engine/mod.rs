@@ -104,7 +104,7 @@ enum Queue {
 /// The place of a future in a queue; given up when the future is dropped.
 #[derive(Debug)]
 struct Place<'a> {
-    engine: &'a Engine,
+    engine: &'a Arc<Engine>,
     queue: Queue,
     ticket: Option<Ticket>,
 }
@@ -259,7 +259,7 @@ impl Engine {
         self.out.lock().peers()
     }
 
-    pub(crate) async fn wait_for_peers(&self, n: usize) -> Result<(), MonocoqueError> {
+    pub(crate) async fn wait_for_peers(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
         self.watch(|out| match out.phase {
             Phase::Open => (out.peers() >= n).then_some(Ok(())),
             _ => Some(Err(MonocoqueError::Closed)),
@@ -268,7 +268,7 @@ impl Engine {
     }
 
     /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
-    pub(crate) async fn watch<T>(&self, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
+    pub(crate) async fn watch<T>(self: &Arc<Self>, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
         let mut place = Place::new(self, Queue::Watchers);
         poll_fn(|cx| {
             let mut out = self.out.lock();
@@ -346,7 +346,7 @@ impl Engine {
         self.out.lock().subscriptions().map_or(0, |hub| hub.subscription_count())
     }
 
-    pub(crate) async fn wait_for_subscriptions(&self, n: usize) -> Result<(), MonocoqueError> {
+    pub(crate) async fn wait_for_subscriptions(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
         self.watch(|out| match out.phase {
             Phase::Open => {
                 let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());
@@ -361,7 +361,7 @@ impl Engine {
 
     /// Queues a message, or waits for room.
     #[inline]
-    pub(crate) fn send<'a>(&'a self, to: Option<&'a RoutingId>, message: Message) -> Sending<'a> {
+    pub(crate) fn send<'a>(self: &'a Arc<Self>, to: Option<&'a RoutingId>, message: Message) -> Sending<'a> {
         Sending { place: Place::new(self, Queue::Senders), to, message }
     }
 
@@ -454,7 +454,7 @@ impl Engine {
 
     /// The next message for the application; waits for it.
     #[inline]
-    pub(crate) fn recv(&self) -> Receiving<'_> {
+    pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
         Receiving { place: Place::new(self, Queue::Receivers) }
     }
 
@@ -525,12 +525,12 @@ impl Engine {
     }
 
     /// Waits until all tasks have ended.
-    pub(crate) async fn ended(&self) {
+    pub(crate) async fn ended(self: &Arc<Self>) {
         self.watch(|out| (out.tasks == 0).then_some(())).await;
     }
 
     /// Waits for what is queued to be sent; when `linger` is over, drops it.
-    async fn drain(&self) {
+    async fn drain(self: &Arc<Self>) {
         let linger = if self.pattern.lingers { self.options.linger } else { Some(Duration::ZERO) };
         let sent = async {
             // A connection that is lost meanwhile gives back what it did not send: so its endpoint is kept until the last
@@ -633,7 +633,7 @@ impl Future for Receiving<'_> {
 
 impl<'a> Place<'a> {
     #[inline]
-    fn new(engine: &'a Engine, queue: Queue) -> Self {
+    fn new(engine: &'a Arc<Engine>, queue: Queue) -> Self {
         Self { engine, queue, ticket: None }
     }
 }
@@ -642,7 +642,8 @@ impl Drop for Place<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.ticket.is_some() {
-            self.engine.leave(self.queue, &mut self.ticket);
+            let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.ticket.take());
+            home::outside_panic(move || engine.leave(queue, &mut ticket));
         }
     }
 }

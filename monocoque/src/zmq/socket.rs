@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monocoque_core::{Endpoint, Hwm, RoutingId};
+use monocoque_core::{Endpoint, Hwm, RoutingId, home};
 
 use super::kind::Kind;
 use crate::context::Context;
@@ -31,7 +31,8 @@ struct Handle(Arc<Engine>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.close();
+        let engine = self.0.clone();
+        home::outside_panic(move || engine.close());
     }
 }
 
