@@ -46,7 +46,8 @@ pub struct Decoder {
 impl Decoder {
     pub(crate) fn new(config: &SessionConfig, announced_ttl: AnnouncedTtl) -> Self {
         let mut limits = config.limits;
-        limits.max_frame_size = limits.max_frame_size.min(isize::MAX as u64);
+        // Together with its header a frame must fit into memory: a length that cannot is refused when it is read.
+        limits.max_frame_size = limits.max_frame_size.min((isize::MAX as usize - MAX_HEADER_LEN) as u64);
         Self {
             limits,
             takes_subscriptions: config.socket_type.takes_subscriptions(),

@@ -118,9 +118,18 @@ fn a_decoder_says_how_much_it_wants() {
 #[test]
 fn an_announced_length_costs_nothing() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
-    end.feed(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xff", usize::MAX);
-    assert_eq!(end.error(), None, "the largest frame is allowed by default");
-    assert!(end.need() > isize::MAX as usize);
+    end.feed(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xf6", usize::MAX);
+    assert_eq!(end.error(), None, "the largest frame that memory can hold is allowed by default");
+    assert_eq!(end.need(), isize::MAX as usize);
+}
+
+#[test]
+fn a_length_that_no_memory_can_hold_is_refused_at_once() {
+    for size in [i64::MAX as u64 - 8, i64::MAX as u64, u64::MAX - 38, u64::MAX] {
+        let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+        end.feed(&[&[2][..], &size.to_be_bytes()].concat(), usize::MAX);
+        assert!(end.error().is_some(), "{size:#x}");
+    }
 }
 
 #[test]

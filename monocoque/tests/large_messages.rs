@@ -66,7 +66,7 @@ everywhere! {
         });
         let receive = async {
             for len in [300 << 10, 1 << 20] {
-                assert!(&pull.recv().await.expect("received")[0] == &*bytes(len), "{len} bytes");
+                assert!(pull.recv().await.expect("received")[0] == *bytes(len), "{len} bytes");
             }
         };
         futures::join!(wire, receive);

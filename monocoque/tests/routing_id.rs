@@ -66,8 +66,8 @@ everywhere! {
         let there = endpoint.clone();
         let refused = common::aside(move || {
             let mut wire = Wire::connect(&there);
-            wire.put(&[&common::greeting()[..], &common::ready("DEALER", b"twin")].concat());
-            wire.put(&common::frame(0, b"from an impostor"));
+            let message = common::frame(0, b"from an impostor");
+            wire.put(&[&common::greeting()[..], &common::ready("DEALER", b"twin"), &message].concat());
             wire.end()
         })
         .await;

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use monocoque_core::transport::{SocketOptions, Stream};
 use monocoque_core::{Backoff, Endpoint, home};
 
-use super::{Engine, Stop, Task, session};
+use super::{Engine, Task, Via, session};
 
 /// Keeps a connection to `endpoint` until told to stop, or until the socket has nothing more to send.
-pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, stop: Stop, task: Task) {
+pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task: Task) {
     let options = SocketOptions::default();
     let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
-    while engine.wants_peers() && !stop.is_said() {
-        let was_up = match stop.unless(Stream::connect(&endpoint, &options)).await {
+    while engine.wants_peers() && !via.stop.is_said() {
+        let was_up = match via.stop.unless(Stream::connect(&endpoint, &options)).await {
             None => break,
-            Some(Ok(stream)) => session::run(&engine, stream, &stop).await,
+            Some(Ok(stream)) => session::run(&engine, stream, &via).await,
             Some(Err(_)) => false,
         };
         if was_up {
             backoff.reset();
             engine.out.lock().lost += 1;
         }
-        if stop.unless(home::sleep(backoff.next_delay())).await.is_none() {
+        if via.stop.unless(home::sleep(backoff.next_delay())).await.is_none() {
             break;
         }
     }

@@ -7,15 +7,15 @@ use monocoque_core::home;
 use monocoque_core::transport::{Listener, Stream};
 
 use super::stop::SayAtEnd;
-use super::{Engine, Stop, Task, session};
+use super::{Engine, Task, Via, session};
 
 /// Accepts until told to stop, then says that the address is free.
-pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, freed: SayAtEnd, task: Task) {
-    while let Some(accepted) = stop.unless(listener.accept()).await {
+pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {
+    while let Some(accepted) = via.stop.unless(listener.accept()).await {
         match accepted {
-            Ok((stream, _peer)) => serve(engine.clone(), stream, stop.clone(), task.another()),
+            Ok((stream, _peer)) => serve(engine.clone(), stream, via.clone(), task.another()),
             // Out of descriptors or memory: what is there goes on, the next one has to wait.
-            Err(_) => drop(stop.unless(home::sleep(RETRY)).await),
+            Err(_) => drop(via.stop.unless(home::sleep(RETRY)).await),
         }
     }
     let _closed = listener.close().await;
@@ -23,9 +23,9 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, stop: Stop, fre
     drop(task);
 }
 
-fn serve(engine: Arc<Engine>, stream: Stream, stop: Stop, task: Task) {
+fn serve(engine: Arc<Engine>, stream: Stream, via: Via, task: Task) {
     home::spawn_here(async move {
-        session::run(&engine, stream, &stop).await;
+        session::run(&engine, stream, &via).await;
         drop(task);
     });
 }

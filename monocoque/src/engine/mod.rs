@@ -53,6 +53,8 @@ pub(crate) struct Engine {
     filter: Filter,
     /// Numbers for peers that announce no routing id.
     next_id: AtomicU32,
+    /// Numbers for endpoints.
+    next_via: AtomicU64,
     /// Messages that arrived and that this type of socket does not receive.
     discarded: AtomicU64,
 }
@@ -62,10 +64,16 @@ pub(crate) struct Engine {
 struct Attachment {
     endpoint: Endpoint,
     kind: Attached,
-    /// Tells its task to end.
-    stop: Stop,
+    via: Via,
     /// Said by its task: the address is free again.
     freed: Stop,
+}
+
+/// Which endpoint a connection came about through, and whether that one is still wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Via {
+    id: u64,
+    stop: Stop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +146,7 @@ impl Engine {
             endpoints: Mutex::default(),
             filter: Filter::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
+            next_via: AtomicU64::new(0),
             discarded: AtomicU64::new(0),
         });
         let keeper = Keeper(engine.clone());
@@ -161,9 +170,9 @@ impl Engine {
         let wanted = endpoint.clone();
         let bound = self.home.run(move || async move {
             let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
-            let (stop, freed) = engine.attach(Attached::Bound, resolved.clone());
+            let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
             let task = Task::new(&engine);
-            home::spawn_here(listen::run(engine, listener, stop, SayAtEnd(freed), task));
+            home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
             Ok::<_, io::Error>(resolved)
         });
         bound.await?.map_err(|source| MonocoqueError::Io { endpoint: endpoint.into(), source })
@@ -175,11 +184,11 @@ impl Engine {
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
-        let (stop, _) = self.attach(Attached::Connected, endpoint.clone());
+        let (via, _) = self.attach(Attached::Connected, endpoint.clone());
         let task = Task::new(self);
         self.out.lock().dials += 1;
         let (engine, wanted) = (self.clone(), endpoint.clone());
-        self.home.spawn(move || dial::run(engine, wanted, stop, task))?;
+        self.home.spawn(move || dial::run(engine, wanted, via, task))?;
         Ok(endpoint)
     }
 
@@ -201,7 +210,8 @@ impl Engine {
         let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
         let gone = endpoints.remove(at);
         drop(endpoints);
-        gone.stop.say();
+        gone.via.stop.say();
+        self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
         Ok(gone)
     }
 
@@ -209,14 +219,15 @@ impl Engine {
         self.endpoints.lock().last().map(|last| last.endpoint.clone())
     }
 
-    fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Stop, Stop) {
-        let (stop, freed) = (Stop::default(), Stop::default());
-        self.endpoints.lock().push(Attachment { endpoint, kind, stop: stop.clone(), freed: freed.clone() });
+    fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
+        let via = Via { id: self.next_via.fetch_add(1, Ordering::Relaxed), stop: Stop::default() };
+        let freed = Stop::default();
+        self.endpoints.lock().push(Attachment { endpoint, kind, via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.
         if self.check_open().is_err() {
-            stop.say();
+            via.stop.say();
         }
-        (stop, freed)
+        (via, freed)
     }
 
     fn is_attached(&self, kind: Attached, endpoint: &Endpoint) -> bool {
@@ -236,15 +247,15 @@ impl Engine {
     // Peers.
 
     /// A handshake is done: the peer takes part from now on. `None` if it is refused.
-    pub(crate) fn welcome(&self, peer: &PeerInfo) -> Option<(PeerKey, RoutingId)> {
+    pub(crate) fn welcome(&self, peer: &PeerInfo, via: &Via) -> Option<(PeerKey, RoutingId)> {
         let announced = if self.pattern.routing == Routing::ById { &*peer.routing_id } else { &[] };
         let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
         let mut wakes = Wakes::default();
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
-        let key =
-            if out.phase == Phase::Aborted { None } else { out.up(id.clone(), peer.revision, &mut wakes) };
+        let wanted = out.phase != Phase::Aborted && !via.stop.is_said();
+        let key = if wanted { out.up(id.clone(), peer.revision, via.id, &mut wakes) } else { None };
         if let Some(key) = key {
             for (topic, _) in topics.iter() {
                 out.subscribe_one(key, Subscription::Subscribe, topic, &mut wakes);
@@ -547,7 +558,8 @@ impl Engine {
 
     /// Tells all endpoints that they are no longer wanted.
     fn stop(&self) {
-        let stops: Vec<_> = self.endpoints.lock().iter().map(|attachment| attachment.stop.clone()).collect();
+        let stops: Vec<_> =
+            self.endpoints.lock().iter().map(|attachment| attachment.via.stop.clone()).collect();
         stops.iter().for_each(Stop::say);
     }
 

@@ -14,40 +14,40 @@ use monocoque_core::{
 };
 use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
-use super::{Engine, Stop};
+use super::{Engine, Via};
 use crate::pattern::intake::{Verdict, judge};
 
 /// Runs a connection to its end, and says whether its handshake was completed.
 ///
-/// `stop` ends it: at once during the handshake, later once what is queued is sent.
-pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, stop: &Stop) -> bool {
+/// When its endpoint is given up, it ends: at once during the handshake, later once what is queued is sent.
+pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> bool {
     match stream {
-        Stream::Tcp(stream) => run_on(engine, stream, stop).await,
-        Stream::Ipc(stream) => run_on(engine, stream, stop).await,
+        Stream::Tcp(stream) => run_on(engine, stream, via).await,
+        Stream::Ipc(stream) => run_on(engine, stream, via).await,
     }
 }
 
-async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, stop: &Stop) -> bool {
+async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> bool {
     let Ok(session) = ZmtpSession::new(engine.session_config()) else {
         unreachable!("the options were checked when they were set");
     };
-    let attached = Rc::new(Cell::new(None));
-    let owner = Owner { engine: engine.clone(), attached: attached.clone() };
+    let attached = Rc::new(Cell::new(false));
+    let owner = Owner { engine: engine.clone(), via: via.clone(), attached: attached.clone() };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(actor.run(owner));
-    if let Either::Right(((), run)) = select(run, std::pin::pin!(stop.said())).await
-        && let Some(key) = attached.get()
+    if let Either::Right(((), run)) = select(run, std::pin::pin!(via.stop.said())).await
+        && attached.get()
     {
-        engine.with_wakes(|out, wakes| out.leave(key, wakes));
         run.await;
     }
-    attached.get().is_some()
+    attached.get()
 }
 
 /// Waits for the handshake, then ties the pumps to the socket.
 struct Owner {
     engine: Arc<Engine>,
-    attached: Rc<Cell<Option<PeerKey>>>,
+    via: Via,
+    attached: Rc<Cell<bool>>,
 }
 
 impl Attach<ZmtpSession> for Owner {
@@ -55,9 +55,9 @@ impl Attach<ZmtpSession> for Owner {
     type Inlet = SessionInlet;
 
     fn attach(self, peer: PeerInfo) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, attached } = self;
-        let (key, id) = engine.welcome(&peer)?;
-        attached.set(Some(key));
+        let Self { engine, via, attached } = self;
+        let (key, id) = engine.welcome(&peer, &via)?;
+        attached.set(true);
         let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet =

@@ -105,6 +105,8 @@ struct Link {
     control: Outbox,
     budget: BytePermits,
     revision: Revision,
+    /// The endpoint that it came about through.
+    via: u64,
     /// The write pump, while it waits for a batch.
     pump: Option<Waker>,
     /// The write pump, while it writes.
@@ -188,12 +190,19 @@ impl Outbound {
     }
 
     /// A handshake is done. `None` if a peer with that routing id is already there.
-    pub(crate) fn up(&mut self, id: RoutingId, revision: Revision, wakes: &mut Wakes) -> Option<PeerKey> {
+    pub(crate) fn up(
+        &mut self,
+        id: RoutingId,
+        revision: Revision,
+        via: u64,
+        wakes: &mut Wakes,
+    ) -> Option<PeerKey> {
         let key = self.links.insert(Link {
             outbox: Outbox::new(),
             control: Outbox::new(),
             budget: BytePermits::default(),
             revision,
+            via,
             pump: None,
             writer: None,
             control_taken: false,
@@ -439,9 +448,9 @@ impl Outbound {
         }
     }
 
-    /// A peer gets nothing more; its connection ends once what is queued for it has been sent.
-    pub(crate) fn leave(&mut self, key: PeerKey, wakes: &mut Wakes) {
-        if let Some(link) = self.links.get_mut(key) {
+    /// An endpoint is given up: its peers get nothing more, and their connections end once what is queued has been sent.
+    pub(crate) fn leave(&mut self, via: u64, wakes: &mut Wakes) {
+        for (key, link) in self.links.iter_mut().filter(|(_, link)| link.via == via) {
             link.leaving = true;
             wakes.add(link.pump.take());
             self.hub.down(key);
