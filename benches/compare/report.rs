@@ -48,7 +48,7 @@ pub(crate) fn conclude(outcomes: &[Outcome<'_>]) {
 }
 
 fn line([row, pairing, figure, cpu, ratio, bars]: [&str; 6]) {
-    let text = format!("{row:<37} {pairing:<24} {figure:>26} {cpu:>19} {ratio:>8}  {bars}");
+    let text = format!("{row:<39} {pairing:<24} {figure:>26} {cpu:>19} {ratio:>8}  {bars}");
     println!("{}", text.trim_end());
 }
 

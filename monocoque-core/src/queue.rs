@@ -122,6 +122,10 @@ struct Lane<T> {
     scheduled: bool,
     detached: bool,
     pump: Option<Waker>,
+    /// The lane that has its turn only after this one is gone.
+    successor: Option<LaneKey>,
+    /// Is such a successor: has no room.
+    held_back: bool,
 }
 
 impl<T: Weigh> Inbox<T> {
@@ -140,8 +144,13 @@ impl<T: Weigh> Inbox<T> {
     }
 
     /// Opens a lane for the connection `from`.
-    pub fn attach(&self, from: PeerKey, hwm: Hwm, budget: BytePermits) -> LaneKey {
-        LaneKey(self.intake.lock().lanes.insert(Lane {
+    ///
+    /// It has no room before all that the lane `after` holds is received: for a connection that replaces another one, so that
+    /// what comes over the two stays in order.
+    pub fn attach(&self, from: PeerKey, hwm: Hwm, budget: BytePermits, after: Option<LaneKey>) -> LaneKey {
+        let mut intake = self.intake.lock();
+        let mut predecessor = after.filter(|after| intake.lanes.get(after.0).is_some());
+        let lane = LaneKey(intake.lanes.insert(Lane {
             from,
             queue: VecDeque::new(),
             hwm,
@@ -150,7 +159,14 @@ impl<T: Weigh> Inbox<T> {
             scheduled: false,
             detached: false,
             pump: None,
-        }))
+            successor: None,
+            held_back: predecessor.is_some(),
+        }));
+        // Behind the last of those that wait already.
+        while let Some(row) = predecessor.and_then(|key| intake.lanes.get_mut(key.0)) {
+            predecessor = Some(*row.successor.get_or_insert(lane)).filter(|next| *next != lane);
+        }
+        lane
     }
 
     /// Closes a lane. What it holds can still be received.
@@ -159,8 +175,10 @@ impl<T: Weigh> Inbox<T> {
         let Some(row) = intake.lanes.get_mut(lane.0) else { return };
         row.detached = true;
         row.pump = None;
-        if !row.scheduled {
-            intake.lanes.remove(lane.0);
+        if !row.scheduled && row.queue.is_empty() {
+            let pump = intake.remove(lane);
+            drop(intake);
+            wake(pump);
         }
     }
 
@@ -182,7 +200,8 @@ impl<T: Weigh> Inbox<T> {
 
     /// Appends `batch` to the lane and leaves an empty queue in its place.
     ///
-    /// `bytes` is the weight of the batch. It is the caller who asks for [room](Self::poll_room) first.
+    /// `bytes` is the weight of the batch. It is the caller who asks for [room](Self::poll_room) first: more than that is
+    /// taken as well, but a lane that has never had room takes nothing.
     pub fn push(&self, lane: LaneKey, batch: &mut VecDeque<T>, bytes: usize) {
         if batch.is_empty() {
             return;
@@ -190,7 +209,7 @@ impl<T: Weigh> Inbox<T> {
         let mut intake = self.intake.lock();
         let Intake { lanes, ready, receivers, closed } = &mut *intake;
         let row = match lanes.get_mut(lane.0) {
-            Some(row) if !*closed => row,
+            Some(row) if !*closed && !row.held_back => row,
             _ => return batch.clear(),
         };
         row.held += batch.len();
@@ -349,10 +368,18 @@ impl<T: Weigh> Inbox<T> {
         let keeps = !turn.batch.is_empty();
         row.scheduled = keeps;
         let pump = row.pump.take();
-        if row.detached && !keeps {
-            intake.lanes.remove(turn.lane.0);
-        }
-        (keeps, pump)
+        let successor = if row.detached && !keeps { intake.remove(turn.lane) } else { None };
+        (keeps, successor.or(pump))
+    }
+}
+
+impl<T> Intake<T> {
+    /// Removes a lane that is used up. Gives the pump of its successor, which has room now.
+    fn remove(&mut self, lane: LaneKey) -> Option<Waker> {
+        let successor = self.lanes.remove(lane.0)?.successor?;
+        let row = self.lanes.get_mut(successor.0)?;
+        row.held_back = false;
+        if row.detached { self.remove(successor) } else { row.pump.take() }
     }
 }
 
@@ -408,7 +435,7 @@ impl<T: Weigh> Hold<'_, T> {
 
 impl<T> Lane<T> {
     fn room(&self) -> usize {
-        if self.budget.admits(1) { self.hwm.room(self.held) } else { 0 }
+        if self.held_back || !self.budget.admits(1) { 0 } else { self.hwm.room(self.held) }
     }
 }
 
@@ -467,7 +494,7 @@ mod tests {
     }
 
     fn lane(inbox: &Inbox<Pair>, slot: u32, hwm: usize) -> LaneKey {
-        inbox.attach(PeerKey::new(slot, 1), Hwm::new(hwm), BytePermits::default())
+        inbox.attach(PeerKey::new(slot, 1), Hwm::new(hwm), BytePermits::default(), None)
     }
 
     fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair>) {
@@ -550,7 +577,7 @@ mod tests {
     #[test]
     fn a_byte_budget_holds_the_pump_back_as_well() {
         let inbox = Inbox::new();
-        let lane = inbox.attach(PeerKey::new(0, 1), Hwm::UNLIMITED, BytePermits::new(10));
+        let lane = inbox.attach(PeerKey::new(0, 1), Hwm::UNLIMITED, BytePermits::new(10), None);
         let alarm = Alarm::new();
         push(&inbox, lane, (0..10).map(|n| (0, n)));
         assert!(inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into())).is_pending());
@@ -609,6 +636,56 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_that_replaces_another_has_no_room_before_that_one_is_received() {
+        let inbox = Inbox::new();
+        let old = lane(&inbox, 0, 0);
+        let behind = |slot, after| {
+            inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(after))
+        };
+        let (new, newest) = (behind(1, old), behind(2, old));
+        push(&inbox, old, [(0, 0), (0, 1)]);
+        let alarms = [Alarm::new(), Alarm::new()];
+        let room_of =
+            |n: usize, lane| inbox.poll_room(lane, &mut Context::from_waker(&alarms[n].clone().into()));
+        let rung = || alarms.each_ref().map(|alarm| alarm.rung());
+        assert!(room_of(0, new).is_pending() && room_of(1, newest).is_pending());
+        assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 0)), Some((0, 1)), None]);
+        assert!(room_of(0, new).is_pending(), "more may come");
+        push(&inbox, old, [(0, 2)]);
+        inbox.detach(old);
+        assert!(room_of(0, new).is_pending() && room_of(1, newest).is_pending());
+        assert_eq!((pop(&inbox), rung()), (Some((0, 2)), [1, 0]));
+        assert_eq!(room_of(0, new), Poll::Ready(Ok(2)));
+        push(&inbox, new, [(1, 0)]);
+        inbox.detach(new);
+        assert!(room_of(1, newest).is_pending());
+        assert_eq!((pop(&inbox), rung()), (Some((1, 0)), [1, 1]));
+        assert_eq!(room_of(1, newest), Poll::Ready(Ok(2)));
+        inbox.detach(newest);
+        assert!(inbox.intake.lock().lanes.is_empty());
+    }
+
+    #[test]
+    fn a_lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
+        let inbox = Inbox::new();
+        let old = lane(&inbox, 0, 0);
+        push(&inbox, old, [(0, 0)]);
+        let behind =
+            |slot| inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(old));
+        let (new, newest) = (behind(1), behind(2));
+        let alarm = Alarm::new();
+        let room_of = |lane| inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into()));
+        assert!(room_of(newest).is_pending());
+        inbox.detach(new);
+        assert!(room_of(newest).is_pending(), "the old one still holds something");
+        inbox.detach(old);
+        assert_eq!((pop(&inbox), alarm.rung()), (Some((0, 0)), 1));
+        assert_eq!(room_of(newest), Poll::Ready(Ok(2)));
+        inbox.detach(newest);
+        assert!(inbox.intake.lock().lanes.is_empty());
+    }
+
+    #[test]
     fn closing_wakes_everybody_and_lets_go_of_everything() {
         let inbox = Inbox::new();
         let lane = lane(&inbox, 0, 1);
@@ -620,9 +697,9 @@ mod tests {
         assert!(inbox.poll_room(lane, &mut Context::from_waker(&pump.clone().into())).is_pending());
         assert!(pop(&inbox).is_some());
         let waker = receiver.clone().into();
-        let mut cx = Context::from_waker(&waker);
+        let cx = Context::from_waker(&waker);
         let mut tickets = [None, None];
-        assert!(tickets.iter_mut().all(|ticket| poll_pop(&inbox, ticket, &mut cx).is_pending()));
+        assert!(tickets.iter_mut().all(|ticket| poll_pop(&inbox, ticket, &cx).is_pending()));
         push(&inbox, lane, [(0, 2)]);
         assert!(inbox.poll_room(lane, &mut Context::from_waker(&pump.clone().into())).is_pending());
         let before = (pump.rung(), receiver.rung());
@@ -641,11 +718,11 @@ mod tests {
         push(&inbox, lane, [(0, 0), (0, 1)]);
         inbox.finish();
         push(&inbox, lane, [(0, 2)]);
-        let mut cx = Context::from_waker(Waker::noop());
+        let cx = Context::from_waker(Waker::noop());
         for n in 0..2 {
-            assert_eq!(poll_pop(&inbox, &mut None, &mut cx), Poll::Ready(Ok((PeerKey::new(0, 1), (0, n)))));
+            assert_eq!(poll_pop(&inbox, &mut None, &cx), Poll::Ready(Ok((PeerKey::new(0, 1), (0, n)))));
         }
-        assert_eq!(poll_pop(&inbox, &mut None, &mut cx), Poll::Ready(Err(InboxClosed)));
+        assert_eq!(poll_pop(&inbox, &mut None, &cx), Poll::Ready(Err(InboxClosed)));
     }
 
     #[test]
@@ -664,10 +741,10 @@ mod tests {
             };
             thread::scope(|scope| {
                 scope.spawn(pump);
-                let mut cx = Context::from_waker(Waker::noop());
+                let cx = Context::from_waker(Waker::noop());
                 let mut ticket = None;
                 let outcome = loop {
-                    match poll_pop(&inbox, &mut ticket, &mut cx) {
+                    match poll_pop(&inbox, &mut ticket, &cx) {
                         Poll::Ready(outcome) => break outcome,
                         Poll::Pending => std::hint::spin_loop(),
                     }
@@ -678,13 +755,33 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_that_replaces_another_waits_until_that_one_is_used_up() {
+        let inbox = Inbox::new();
+        let old = lane(&inbox, 0, 0);
+        push(&inbox, old, [(0, 0), (0, 1)]);
+        inbox.detach(old);
+        let attach =
+            |after| inbox.attach(PeerKey::new(1, 1), Hwm::new(5), BytePermits::default(), Some(after));
+        let (gone, new) = (attach(old), attach(old));
+        assert!(room(&inbox, new).is_pending());
+        push(&inbox, gone, [(1, 0)]);
+        inbox.detach(gone);
+        assert_eq!((pop(&inbox), pop(&inbox)), (Some((0, 0)), Some((0, 1))));
+        assert_eq!(pop(&inbox), None, "a lane without room takes nothing");
+        assert_eq!(room(&inbox, new), Poll::Ready(Ok(5)));
+        push(&inbox, new, [(2, 0)]);
+        assert_eq!(pop(&inbox), Some((2, 0)));
+        assert_eq!(room(&inbox, attach(old)), Poll::Ready(Ok(5)), "nothing is left to wait for");
+    }
+
+    #[test]
     fn a_receiver_that_gives_up_passes_the_wake_up_on() {
         let inbox = Inbox::new();
         let lane = lane(&inbox, 0, 0);
         let alarms = [Alarm::new(), Alarm::new(), Alarm::new()];
         let mut tickets = [None, None, None];
         for (alarm, ticket) in alarms.iter().zip(&mut tickets) {
-            assert!(poll_pop(&inbox, ticket, &mut Context::from_waker(&alarm.clone().into())).is_pending());
+            assert!(poll_pop(&inbox, ticket, &Context::from_waker(&alarm.clone().into())).is_pending());
         }
         push(&inbox, lane, [(0, 0)]);
         assert_eq!(alarms.each_ref().map(|alarm| alarm.rung()), [1, 0, 0]);
@@ -692,7 +789,7 @@ mod tests {
         assert_eq!(alarms[2].rung(), 0, "it is still the turn of the first");
         inbox.leave(&mut tickets[0]);
         assert_eq!(alarms[2].rung(), 1);
-        let popped = poll_pop(&inbox, &mut tickets[2], &mut Context::from_waker(Waker::noop()));
+        let popped = poll_pop(&inbox, &mut tickets[2], &Context::from_waker(Waker::noop()));
         assert!(popped.is_ready());
         assert!(tickets.iter().all(Option::is_none));
         assert!(inbox.intake.lock().receivers.is_empty());
@@ -722,7 +819,7 @@ mod tests {
         let alarms: Vec<_> = (0..4).map(|_| Alarm::new()).collect();
         let mut tickets = [None; 4];
         let poll = |n: usize, tickets: &mut [Option<Ticket>; 4]| {
-            poll_pop(&inbox, &mut tickets[n], &mut Context::from_waker(&alarms[n].clone().into()))
+            poll_pop(&inbox, &mut tickets[n], &Context::from_waker(&alarms[n].clone().into()))
         };
         assert!((0..4).all(|n| poll(n, &mut tickets).is_pending()));
         push(&inbox, lane, (0..3).map(|n| (0, n)));
@@ -772,11 +869,11 @@ mod tests {
             let receiver = |who: usize| {
                 let mut random = fastrand::Rng::with_seed(who as u64);
                 let waker = Alarm::new().into();
-                let mut cx = Context::from_waker(&waker);
+                let cx = Context::from_waker(&waker);
                 let mut ticket = None;
                 let mut got = vec![Vec::new(); PUMPS];
                 while left.load(Ordering::SeqCst) > 0 {
-                    match poll_pop(&inbox, &mut ticket, &mut cx) {
+                    match poll_pop(&inbox, &mut ticket, &cx) {
                         Poll::Ready(Ok((_, (pump, n)))) => {
                             got[pump].push(n);
                             if left.fetch_sub(1, Ordering::SeqCst) == 1 {

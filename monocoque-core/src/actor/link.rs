@@ -120,7 +120,7 @@ where
     type Inlet = LinkInlet<P::Item>;
 
     fn attach(self, _peer: P::Peer) -> Option<(Self::Outlet, Self::Inlet)> {
-        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), Hwm::default(), BytePermits::default());
+        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), Hwm::default(), BytePermits::default(), None);
         let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
         Some((LinkOutlet(self), inlet))
     }

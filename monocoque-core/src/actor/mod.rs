@@ -294,8 +294,12 @@ struct Shared<E> {
     replies: RefCell<Outbox>,
     /// The write pump, while it waits.
     writer: RefCell<Option<Waker>>,
+    /// The read pump, while it waits for room.
+    reader: RefCell<Option<Waker>>,
     /// The read pump has ended.
     read_ended: Cell<bool>,
+    /// The write pump has ended, and the stream with it: what has arrived is all there will be.
+    write_ended: Cell<bool>,
     /// Why the connection ends: what the first of the two to fail has met. The other one meets the consequences.
     reason: Cell<Option<Closed<E>>>,
     /// When bytes last arrived; `None` while the owner holds the peer back.
@@ -307,7 +311,9 @@ impl<E> Shared<E> {
         Self {
             replies: RefCell::default(),
             writer: RefCell::default(),
+            reader: RefCell::default(),
             read_ended: Cell::new(false),
+            write_ended: Cell::new(false),
             reason: Cell::new(None),
             heard: Cell::new(None),
         }
@@ -316,6 +322,13 @@ impl<E> Shared<E> {
     fn end(&self, reason: Closed<E>) {
         let first = self.reason.take().unwrap_or(reason);
         self.reason.set(Some(first));
+    }
+
+    fn wake_reader(&self) {
+        let waker = self.reader.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn wake_writer(&self) {

@@ -5,6 +5,7 @@
 use std::future::poll_fn;
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 use super::{Accepted, Closed, Inlet, Input, Shared};
@@ -61,15 +62,20 @@ impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
     }
 
     /// Waits for room at the owner; meanwhile the peer's silence does not count against it.
+    ///
+    /// Once the stream is over there is no more waiting: what has arrived is handed over whether there is room or not, so
+    /// that the connection can be made anew although nobody receives.
     async fn wait_for_room(&mut self) -> bool {
         let mut waited = false;
-        let room = poll_fn(|cx| {
-            let poll = self.inlet.poll_room(cx);
-            if poll.is_pending() {
+        let room = poll_fn(|cx| match self.inlet.poll_room(cx) {
+            Poll::Pending if self.shared.write_ended.get() => Poll::Ready(true),
+            Poll::Pending => {
                 waited = true;
                 self.shared.heard.set(None);
+                self.shared.reader.replace(Some(cx.waker().clone()));
+                Poll::Pending
             }
-            poll
+            room => room,
         })
         .await;
         if waited {

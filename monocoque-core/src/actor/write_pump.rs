@@ -54,6 +54,8 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                 self.stream.shutdown(Shutdown::Both);
             }
         }
+        self.shared.write_ended.set(true);
+        self.shared.wake_reader();
         if self.replying {
             batch.clear();
         }

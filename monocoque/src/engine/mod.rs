@@ -26,7 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use monocoque_core::transport::{Listener, SocketOptions};
 use monocoque_core::{
-    Endpoint, Hold, Home, Inbox, Message, Next, PeerKey, RoutingId, SubscriptionIndex, Ticket, home,
+    Endpoint, Hold, Home, Inbox, LaneKey, Message, Next, PeerKey, RoutingId, SubscriptionIndex, Ticket, home,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
@@ -74,6 +74,21 @@ struct Attachment {
 pub(crate) struct Via {
     id: u64,
     stop: Stop,
+    /// For an endpoint with one connection at a time: where the last one was received.
+    lane: Option<Arc<Mutex<Option<LaneKey>>>>,
+}
+
+impl Via {
+    /// What has to be received before anything of the next connection.
+    fn last_lane(&self) -> Option<LaneKey> {
+        self.lane.as_ref().and_then(|lane| *lane.lock())
+    }
+
+    fn note_lane(&self, lane: LaneKey) {
+        if let Some(last) = &self.lane {
+            *last.lock() = Some(lane);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +235,9 @@ impl Engine {
     }
 
     fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
-        let via = Via { id: self.next_via.fetch_add(1, Ordering::Relaxed), stop: Stop::default() };
+        let id = self.next_via.fetch_add(1, Ordering::Relaxed);
+        let lane = (kind == Attached::Connected).then(Arc::default);
+        let via = Via { id, stop: Stop::default(), lane };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { endpoint, kind, via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.

@@ -58,7 +58,8 @@ impl Attach<ZmtpSession> for Owner {
         let Self { engine, via, attached } = self;
         let (key, id) = engine.welcome(&peer, &via)?;
         attached.set(true);
-        let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default());
+        let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default(), via.last_lane());
+        via.note_lane(lane);
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet =
             SessionInlet { engine, key, lane, id, room: 0, batch: VecDeque::new(), bytes: 0, dropped: 0 };

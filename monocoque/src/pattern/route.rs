@@ -76,7 +76,7 @@ pub(crate) struct Outbound {
     /// Encodes a message that goes to many.
     scratch: Outbox,
     targets: Vec<PeerKey>,
-    /// Bytes and messages queued since a pump last took a batch.
+    /// How much was sent since a pump last took a batch, in bytes, with something added a message.
     unpaced: usize,
 }
 
@@ -245,6 +245,10 @@ impl Outbound {
 
     /// Queues `message` for its target, or says why not.
     pub(crate) fn offer(&mut self, target: Target<'_>, message: &Message, wakes: &mut Wakes) -> Offer {
+        if !self.any_will_do() {
+            // Sockets that drop never wait: they are to pause even if nothing that they send finds a place.
+            self.unpaced += PACE_PER_MESSAGE;
+        }
         let offer = match (&self.hub, target) {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
             (Hub::Router(hub), Target::Id(id)) => match hub.lookup(id) {
