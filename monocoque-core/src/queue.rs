@@ -175,7 +175,7 @@ impl<T: Weigh> Inbox<T> {
         let Some(row) = intake.lanes.get_mut(lane.0) else { return };
         row.detached = true;
         row.pump = None;
-        if !row.scheduled && row.queue.is_empty() {
+        if !row.scheduled && !row.held_back {
             let pump = intake.remove(lane);
             drop(intake);
             wake(pump);

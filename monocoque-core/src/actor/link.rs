@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
+use crate::transport::WriteNow;
 use crate::{BytePermits, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 
 /// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
@@ -119,10 +120,19 @@ where
     type Outlet = LinkOutlet<P::Item>;
     type Inlet = LinkInlet<P::Item>;
 
-    fn attach(self, _peer: P::Peer) -> Option<(Self::Outlet, Self::Inlet)> {
+    fn attach(
+        self,
+        _peer: P::Peer,
+        _direct: Option<Arc<dyn WriteNow>>,
+    ) -> Option<(Self::Outlet, Self::Inlet)> {
         let lane = self.shared.inbox.attach(PeerKey::new(0, 0), Hwm::default(), BytePermits::default(), None);
         let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
         Some((LinkOutlet(self), inlet))
+    }
+
+    fn fail(self) {
+        self.end();
+        self.shared.inbox.finish();
     }
 }
 

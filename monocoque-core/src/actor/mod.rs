@@ -26,6 +26,7 @@ use std::fmt::Debug;
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ use futures_util::future::Either;
 
 pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
-use crate::transport::Socket;
+use crate::transport::{Socket, WriteNow};
 use crate::{Established, IoArena, Outbox, Protocol, SegmentedBuffer, Step};
 use read_pump::ReadPump;
 use write_pump::WritePump;
@@ -61,14 +62,20 @@ pub struct SocketActor<S, P> {
 }
 
 /// Who owns a connection: is told that the handshake is done, and says where messages come from and go to.
-pub trait Attach<P: Protocol> {
+pub trait Attach<P: Protocol>: Sized {
     /// Where the write pump takes from.
     type Outlet: Outlet;
     /// Where the read pump delivers to.
     type Inlet: Inlet<P::Item>;
 
     /// The handshake is done. `None` refuses the peer: the connection is closed.
-    fn attach(self, peer: P::Peer) -> Option<(Self::Outlet, Self::Inlet)>;
+    ///
+    /// While the write pump waits in [`Outlet::poll_take`], and only then, whole messages may be written through `direct`
+    /// instead of being handed to it. What the system did not take of one is to be the first that the pump takes.
+    fn attach(self, peer: P::Peer, direct: Option<Arc<dyn WriteNow>>) -> Option<(Self::Outlet, Self::Inlet)>;
+
+    /// The handshake has failed: there will be nothing to attach.
+    fn fail(self) {}
 }
 
 /// Where a write pump takes encoded messages from.
@@ -77,6 +84,9 @@ pub trait Outlet: 'static {
     ///
     /// Ready with `false` when nothing is left and nothing will follow.
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool>;
+
+    /// The pump waits no longer, although there was nothing to take: it has replies to write.
+    fn unpark(&mut self) {}
 
     /// Waits until what is being written is to be given up, and with it the connection. Default: never.
     fn poll_abort(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
@@ -151,9 +161,12 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
         let Established { peer, decoder, encoder } = match within(handshake_timeout, &stream, handshake).await
         {
             Ok(established) => established,
-            Err(closed) => return closed,
+            Err(closed) => {
+                owner.fail();
+                return closed;
+            }
         };
-        let Some((outlet, inlet)) = owner.attach(peer) else {
+        let Some((outlet, inlet)) = owner.attach(peer, stream.direct()) else {
             stream.shutdown(Shutdown::Both);
             return Closed::Refused;
         };

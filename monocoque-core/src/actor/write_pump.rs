@@ -27,6 +27,8 @@ pub(super) struct WritePump<S, E: Encode, O> {
     started: Instant,
     /// What is being written are replies, not messages of the owner.
     replying: bool,
+    /// A batch of the owner has just been written whole.
+    between: bool,
 }
 
 /// What the pump found when it looked for work.
@@ -41,7 +43,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared<E::Error>>) -> Self {
         let started = Instant::now();
         shared.heard.set(Some(started));
-        Self { stream, encoder, outlet, shared, started, replying: false }
+        Self { stream, encoder, outlet, shared, started, replying: false, between: false }
     }
 
     /// Runs until the owner has nothing more to send or the stream ends.
@@ -72,6 +74,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                     if let Err(closed) = self.write(batch).await {
                         return Some(closed);
                     }
+                    self.between = !self.replying;
                 }
                 Work::Deadline => {
                     if let Err(error) = self.on_deadline() {
@@ -84,28 +87,29 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         }
     }
 
-    /// Waits for something to do. Replies go ahead of messages.
+    /// Waits for something to do. Replies have their turn behind each batch of the owner, and never within a message: the
+    /// owner may have begun one by itself while the pump waited.
     async fn work(&mut self, batch: &mut Outbox) -> Work {
-        let Self { outlet, shared, encoder, replying, .. } = self;
-        let mut parked = false;
+        let Self { outlet, shared, encoder, replying, between, .. } = self;
+        *replying = false;
         let work = poll_fn(|cx| {
             if shared.read_ended.get() {
                 return Poll::Ready(Work::ReadEnded);
             }
             let replies = &mut *shared.replies.borrow_mut();
-            *replying = !replies.is_empty();
-            if *replying {
-                std::mem::swap(replies, batch);
-                return Poll::Ready(Work::Batch);
-            }
-            if !parked {
-                batch.shrink();
-                parked = true;
-            }
-            match outlet.poll_take(cx, batch) {
+            let replies_first = std::mem::take(between) && !replies.is_empty();
+            let taken = if replies_first { Poll::Pending } else { outlet.poll_take(cx, batch) };
+            match taken {
                 Poll::Ready(true) => Poll::Ready(Work::Batch),
                 Poll::Ready(false) => Poll::Ready(Work::Drained),
+                Poll::Pending if !replies.is_empty() => {
+                    outlet.unpark();
+                    *replying = true;
+                    std::mem::swap(replies, batch);
+                    Poll::Ready(Work::Batch)
+                }
                 Poll::Pending => {
+                    batch.shrink();
                     shared.writer.replace(Some(cx.waker().clone()));
                     Poll::Pending
                 }

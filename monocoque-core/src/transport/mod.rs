@@ -10,10 +10,13 @@ mod tcp;
 use std::fmt::Debug;
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use compio::io::{AsyncRead, AsyncWrite};
 use compio::net::{TcpStream, UnixStream};
+use rustix::net::SendFlags;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::Endpoint;
@@ -32,6 +35,33 @@ pub trait Socket: AsyncRead + AsyncWrite + Clone + Debug + 'static {
 
     /// Names the other end, for people to read: `tcp://127.0.0.1:40000`.
     fn peer_label(&self) -> String;
+
+    /// A way to write beside the pump, if there is one. Default: none, all is written by the pump.
+    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
+        None
+    }
+}
+
+/// Writes without waiting, from any thread.
+///
+/// Only for whoever knows that no other write is under way.
+pub trait WriteNow: Debug + Send + Sync {
+    /// Writes as much of `bytes` as the system takes at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if it takes nothing; else what the system says.
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// The descriptor of a stream.
+#[derive(Debug)]
+struct Descriptor<S>(S);
+
+impl<S: AsFd + Debug + Send + Sync> WriteNow for Descriptor<S> {
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
 }
 
 impl Socket for TcpStream {
@@ -43,6 +73,10 @@ impl Socket for TcpStream {
     fn peer_label(&self) -> String {
         tcp::label(self.peer_addr())
     }
+
+    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
+        Some(Arc::new(Descriptor(self.clone())))
+    }
 }
 
 impl Socket for UnixStream {
@@ -53,6 +87,10 @@ impl Socket for UnixStream {
 
     fn peer_label(&self) -> String {
         ipc::label(self)
+    }
+
+    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
+        Some(Arc::new(Descriptor(self.clone())))
     }
 }
 

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use compio::BufResult;
 use compio::buf::{IoBuf, IoBufMut, IoVectoredBuf};
 use compio::io::{AsyncRead, AsyncWrite};
 use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet};
-use monocoque_core::transport::Socket;
+use monocoque_core::transport::{Socket, WriteNow};
 use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, SegmentedBuffer, Step};
 use thiserror::Error;
 
@@ -373,7 +374,7 @@ impl Attach<Counted> for Owner {
     type Outlet = Self;
     type Inlet = Self;
 
-    fn attach(self, (): ()) -> Option<(Self, Self)> {
+    fn attach(self, (): (), _direct: Option<Arc<dyn WriteNow>>) -> Option<(Self, Self)> {
         self.0.borrow_mut().attached = true;
         Some((self.clone(), self))
     }

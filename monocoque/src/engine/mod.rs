@@ -34,7 +34,7 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use crate::error::{MonocoqueError, SendError};
 use crate::options::Options;
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::route::{Offer, Outbound, Phase, Target, Wakes, routing_id};
+use crate::pattern::route::{Direct, Offer, Outbound, Phase, Target, Wakes, routing_id};
 use crate::pattern::{Envelope, Intake, Pattern, Routing, WhenFull};
 use crate::stats::SocketStats;
 
@@ -264,7 +264,12 @@ impl Engine {
     // Peers.
 
     /// A handshake is done: the peer takes part from now on. `None` if it is refused.
-    pub(crate) fn welcome(&self, peer: &PeerInfo, via: &Via) -> Option<(PeerKey, RoutingId)> {
+    pub(crate) fn welcome(
+        &self,
+        peer: &PeerInfo,
+        via: &Via,
+        direct: Option<Direct>,
+    ) -> Option<(PeerKey, RoutingId)> {
         let announced = if self.pattern.routing == Routing::ById { &*peer.routing_id } else { &[] };
         let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
         let mut wakes = Wakes::default();
@@ -272,7 +277,7 @@ impl Engine {
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
         let wanted = out.phase != Phase::Aborted && !via.stop.is_said();
-        let key = if wanted { out.up(id.clone(), peer.revision, via.id, &mut wakes) } else { None };
+        let key = if wanted { out.up(id.clone(), peer.revision, via.id, direct, &mut wakes) } else { None };
         if let Some(key) = key {
             for (topic, _) in topics.iter() {
                 out.subscribe_one(key, Subscription::Subscribe, topic, &mut wakes);

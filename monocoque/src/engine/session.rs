@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet, SocketActor};
-use monocoque_core::transport::{Socket, Stream};
+use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
     BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
 };
@@ -16,6 +17,7 @@ use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
 use super::{Engine, Via};
 use crate::pattern::intake::{Verdict, judge};
+use crate::pattern::route::Direct;
 
 /// Runs a connection to its end, and says whether its handshake was completed.
 ///
@@ -54,15 +56,30 @@ impl Attach<ZmtpSession> for Owner {
     type Outlet = SessionOutlet;
     type Inlet = SessionInlet;
 
-    fn attach(self, peer: PeerInfo) -> Option<(SessionOutlet, SessionInlet)> {
+    fn attach(
+        self,
+        peer: PeerInfo,
+        direct: Option<Arc<dyn WriteNow>>,
+    ) -> Option<(SessionOutlet, SessionInlet)> {
         let Self { engine, via, attached } = self;
-        let (key, id) = engine.welcome(&peer, &via)?;
+        let heard = Arc::new(AtomicBool::new(true));
+        let direct = direct.map(|stream| Direct::new(stream, heard.clone()));
+        let (key, id) = engine.welcome(&peer, &via, direct)?;
         attached.set(true);
         let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default(), via.last_lane());
         via.note_lane(lane);
         let outlet = SessionOutlet { engine: engine.clone(), key };
-        let inlet =
-            SessionInlet { engine, key, lane, id, room: 0, batch: VecDeque::new(), bytes: 0, dropped: 0 };
+        let inlet = SessionInlet {
+            engine,
+            key,
+            lane,
+            id,
+            heard,
+            room: 0,
+            batch: VecDeque::new(),
+            bytes: 0,
+            dropped: 0,
+        };
         Some((outlet, inlet))
     }
 }
@@ -77,6 +94,10 @@ pub(crate) struct SessionOutlet {
 impl Outlet for SessionOutlet {
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool> {
         self.engine.with_wakes(|out, wakes| out.poll_take(self.key, cx, batch, wakes))
+    }
+
+    fn unpark(&mut self) {
+        self.engine.out.lock().unpark(self.key);
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -95,6 +116,8 @@ pub(crate) struct SessionInlet {
     key: PeerKey,
     lane: LaneKey,
     id: RoutingId,
+    /// Tells the sending side that the peer has said something since.
+    heard: Arc<AtomicBool>,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
@@ -136,6 +159,9 @@ impl Inlet<Inbound> for SessionInlet {
     }
 
     fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.heard.store(true, Ordering::Relaxed);
+        }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));

@@ -3,8 +3,11 @@
 //! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
 //! is to be woken is collected in [`Wakes`].
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use monocoque_core::transport::WriteNow;
 use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
@@ -107,6 +110,7 @@ struct Link {
     revision: Revision,
     /// The endpoint that it came about through.
     via: u64,
+    direct: Option<Direct>,
     /// The write pump, while it waits for a batch.
     pump: Option<Waker>,
     /// The write pump, while it writes.
@@ -115,6 +119,20 @@ struct Link {
     control_taken: bool,
     /// No peer of this socket any more once all is sent.
     leaving: bool,
+}
+
+/// The short way out, for an answer: a message that is alone, to a peer that waits for it.
+///
+/// A sender that is the first to send after the peer has said something writes to the stream itself if the pump is waiting,
+/// which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends never writes by
+/// itself. The two ways cannot overtake each other: both take from the outbox, under the same lock, and the short one is
+/// open only while the pump is parked with nothing in flight. What the system does not take at once stays in the outbox,
+/// and is the first thing that the pump finds.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    stream: Arc<dyn WriteNow>,
+    /// The peer has said something since the last time.
+    heard: Arc<AtomicBool>,
 }
 
 /// Where a message is to go.
@@ -195,6 +213,7 @@ impl Outbound {
         id: RoutingId,
         revision: Revision,
         via: u64,
+        direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
         let key = self.links.insert(Link {
@@ -203,6 +222,7 @@ impl Outbound {
             budget: BytePermits::default(),
             revision,
             via,
+            direct,
             pump: None,
             writer: None,
             control_taken: false,
@@ -419,6 +439,13 @@ impl Outbound {
         Poll::Ready(true)
     }
 
+    /// The pump is writing something else.
+    pub(crate) fn unpark(&mut self, key: PeerKey) {
+        if let Some(link) = self.links.get_mut(key) {
+            link.pump = None;
+        }
+    }
+
     /// Ready once a pump that is writing has to give up.
     pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
         match self.links.get_mut(key) {
@@ -508,13 +535,32 @@ impl Link {
     ) -> Room {
         let before = self.outbox.bytes();
         put(&mut self.outbox);
-        let (bytes, messages) = (self.outbox.bytes(), self.outbox.messages());
-        self.budget.take(bytes - before);
-        *unpaced = (*unpaced).max(bytes + messages * PACE_PER_MESSAGE);
-        if let Some(pump) = self.pump.take() {
-            wakes.add([pump]);
+        self.budget.take(self.outbox.bytes() - before);
+        if self.pump.is_some() && !self.write_now() {
+            wakes.add(self.pump.take());
         }
+        let messages = self.outbox.messages();
+        *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);
         if hwm.admits(messages) { Room::Left } else { Room::Full }
+    }
+
+    /// Takes the short way if it is open, and says whether nothing is left to write.
+    fn write_now(&mut self) -> bool {
+        let Some(direct) = &self.direct else { return false };
+        if !direct.heard.swap(false, Ordering::Relaxed) || self.outbox.bytes() > DIRECT_MAX {
+            return false;
+        }
+        // An error is met again by the pump, which knows what to do.
+        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
+        self.outbox.consume(written);
+        self.budget.give(written);
+        self.outbox.is_empty()
+    }
+}
+
+impl Direct {
+    pub(crate) fn new(stream: Arc<dyn WriteNow>, heard: Arc<AtomicBool>) -> Self {
+        Self { stream, heard }
     }
 }
 
@@ -530,6 +576,8 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
     })
 }
 
+/// The most that is written under the lock.
+const DIRECT_MAX: usize = 16 * 1024;
 /// How much a sender queues before it lets the pumps run: about one large write.
 const PACE: usize = 128 * 1024;
 /// What a message counts for beside its bytes, so that 512 of the smallest are enough.
