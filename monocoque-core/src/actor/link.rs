@@ -142,7 +142,7 @@ pub struct LinkOutlet<T>(Link<T>);
 
 /// The end of a [`Link`] that a read pump delivers to.
 #[derive(Debug)]
-pub struct LinkInlet<T> {
+pub struct LinkInlet<T: Weigh> {
     link: Link<T>,
     lane: LaneKey,
     room: usize,
@@ -169,7 +169,13 @@ impl<T: Weigh + 'static> Outlet for LinkOutlet<T> {
 
     fn close(&mut self, _unsent: Outbox) {
         self.0.end();
-        self.0.shared.inbox.finish();
+    }
+}
+
+impl<T: Weigh> Drop for LinkInlet<T> {
+    /// The read pump has delivered the last message.
+    fn drop(&mut self) {
+        self.link.shared.inbox.finish();
     }
 }
 
