@@ -252,15 +252,13 @@ impl Outbox {
 
     /// Lets go of the consumed front of a queue that never runs empty.
     fn compact(&mut self) {
+        self.chain.drain(..std::mem::take(&mut self.cursor.chained));
         if self.cursor.small > RETAIN && self.cursor.small * 2 > self.small.len() {
-            let gone = self.cursor.small;
+            let gone = std::mem::take(&mut self.cursor.small);
             self.small.drain(..gone);
-            self.chain.drain(..self.cursor.chained);
             self.chain.iter_mut().for_each(|link| link.at -= gone);
-            self.cursor.small = 0;
-            self.cursor.chained = 0;
-            self.origin = self.consumed;
         }
+        self.origin = self.consumed;
     }
 }
 
@@ -343,6 +341,18 @@ mod tests {
             }
         }
         assert!(queue.small.capacity() < 4 * RETAIN, "kept {}", queue.small.capacity());
+    }
+
+    #[test]
+    fn a_body_that_has_moved_on_is_let_go() {
+        let mut queue = Outbox::new();
+        let body = Bytes::from(vec![1; CHAIN_MIN]);
+        for _ in 0..2 {
+            queue.put_shared(&body);
+            queue.end_message();
+        }
+        queue.move_first(&mut Outbox::new());
+        assert_eq!(queue.chain.len(), 1);
     }
 
     #[test]

@@ -175,11 +175,17 @@ impl<T: Weigh> Inbox<T> {
         let Some(row) = intake.lanes.get_mut(lane.0) else { return };
         row.detached = true;
         row.pump = None;
-        if !row.scheduled && !row.held_back {
-            let pump = intake.remove(lane);
-            drop(intake);
-            wake(pump);
-        }
+        let pump = match (row.held_back, row.scheduled) {
+            (true, _) => {
+                intake.splice_out(lane);
+                None
+            }
+            (false, false) => intake.remove(lane),
+            // Removed by the receiver that takes its last item.
+            (false, true) => None,
+        };
+        drop(intake);
+        wake(pump);
     }
 
     /// How many items the lane takes before it is full: waits until that is at least one.
@@ -379,7 +385,16 @@ impl<T> Intake<T> {
         let successor = self.lanes.remove(lane.0)?.successor?;
         let row = self.lanes.get_mut(successor.0)?;
         row.held_back = false;
-        if row.detached { self.remove(successor) } else { row.pump.take() }
+        row.pump.take()
+    }
+
+    /// Removes a lane that was held back to its end: those behind it go on waiting for those before it.
+    fn splice_out(&mut self, lane: LaneKey) {
+        let Some(gone) = self.lanes.remove(lane.0) else { return };
+        let before = self.lanes.iter_mut().find(|(_, row)| row.successor == Some(lane));
+        if let Some((_, row)) = before {
+            row.successor = gone.successor;
+        }
     }
 }
 
