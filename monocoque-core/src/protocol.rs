@@ -77,8 +77,8 @@ pub trait Decode: Debug + 'static {
 
     /// The next item, or `None` if more bytes are needed.
     ///
-    /// `replies` is the control lane of the connection: what is put there is written behind the batch that is being written. It is not
-    /// empty while earlier replies wait, by which a decoder bounds what a peer can make it queue.
+    /// `replies` is the control lane of the connection: what is put there is written behind the batch that is being
+    /// written. It is not empty while earlier replies wait, by which a decoder bounds what a peer can make it queue.
     fn next(
         &mut self,
         input: &mut SegmentedBuffer,

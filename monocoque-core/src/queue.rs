@@ -17,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::home::outside_panic;
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Ticket, Waiters};
 
 /// What an item costs of its lane's byte budget.
@@ -122,9 +123,8 @@ struct Lane<T> {
     scheduled: bool,
     detached: bool,
     pump: Option<Waker>,
-    /// The lane that has its turn only after this one is gone.
-    successor: Option<LaneKey>,
-    /// Is such a successor: has no room.
+    series: Option<u64>,
+    /// An earlier one of its series is not used up: has no room.
     held_back: bool,
 }
 
@@ -145,12 +145,12 @@ impl<T: Weigh> Inbox<T> {
 
     /// Opens a lane for the connection `from`.
     ///
-    /// It has no room before all that the lane `after` holds is received: for a connection that replaces another one, so that
-    /// what comes over the two stays in order.
-    pub fn attach(&self, from: PeerKey, hwm: Hwm, budget: BytePermits, after: Option<LaneKey>) -> LaneKey {
+    /// Lanes of one `series` are received one after the other: the next has no room before all that the earlier ones hold is
+    /// received. For connections that replace each other, so that what comes over them stays in order.
+    pub fn attach(&self, from: PeerKey, hwm: Hwm, budget: BytePermits, series: Option<u64>) -> LaneKey {
         let mut intake = self.intake.lock();
-        let mut predecessor = after.filter(|after| intake.lanes.get(after.0).is_some());
-        let lane = LaneKey(intake.lanes.insert(Lane {
+        let held_back = series.is_some() && intake.lanes.iter().any(|(_, row)| row.series == series);
+        LaneKey(intake.lanes.insert(Lane {
             from,
             queue: VecDeque::new(),
             hwm,
@@ -159,14 +159,9 @@ impl<T: Weigh> Inbox<T> {
             scheduled: false,
             detached: false,
             pump: None,
-            successor: None,
-            held_back: predecessor.is_some(),
-        }));
-        // Behind the last of those that wait already.
-        while let Some(row) = predecessor.and_then(|key| intake.lanes.get_mut(key.0)) {
-            predecessor = Some(*row.successor.get_or_insert(lane)).filter(|next| *next != lane);
-        }
-        lane
+            series,
+            held_back,
+        }))
     }
 
     /// Closes a lane. What it holds can still be received.
@@ -175,15 +170,8 @@ impl<T: Weigh> Inbox<T> {
         let Some(row) = intake.lanes.get_mut(lane.0) else { return };
         row.detached = true;
         row.pump = None;
-        let pump = match (row.held_back, row.scheduled) {
-            (true, _) => {
-                intake.splice_out(lane);
-                None
-            }
-            (false, false) => intake.remove(lane),
-            // Removed by the receiver that takes its last item.
-            (false, true) => None,
-        };
+        // One that holds something is removed by the receiver that takes the last of it.
+        let pump = if row.scheduled { None } else { intake.remove(lane) };
         drop(intake);
         wake(pump);
     }
@@ -380,21 +368,16 @@ impl<T: Weigh> Inbox<T> {
 }
 
 impl<T> Intake<T> {
-    /// Removes a lane that is used up. Gives the pump of its successor, which has room now.
+    /// Removes a lane that is used up. Gives the pump of the next one of its series, which has room now.
     fn remove(&mut self, lane: LaneKey) -> Option<Waker> {
-        let successor = self.lanes.remove(lane.0)?.successor?;
-        let row = self.lanes.get_mut(successor.0)?;
-        row.held_back = false;
-        row.pump.take()
-    }
-
-    /// Removes a lane that was held back to its end: those behind it go on waiting for those before it.
-    fn splice_out(&mut self, lane: LaneKey) {
-        let Some(gone) = self.lanes.remove(lane.0) else { return };
-        let before = self.lanes.iter_mut().find(|(_, row)| row.successor == Some(lane));
-        if let Some((_, row)) = before {
-            row.successor = gone.successor;
+        let gone = self.lanes.remove(lane.0)?;
+        if gone.held_back || gone.series.is_none() {
+            return None;
         }
+        let series = self.lanes.iter_mut().filter(|(_, row)| row.series == gone.series);
+        let (_, next) = series.min_by_key(|(key, _)| key.epoch())?;
+        next.held_back = false;
+        next.pump.take()
     }
 }
 
@@ -462,7 +445,7 @@ impl<T: Weigh> Default for Inbox<T> {
 
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
-        waker.wake();
+        outside_panic(move || waker.wake());
     }
 }
 
@@ -653,11 +636,9 @@ mod tests {
     #[test]
     fn a_lane_that_replaces_another_has_no_room_before_that_one_is_received() {
         let inbox = Inbox::new();
-        let old = lane(&inbox, 0, 0);
-        let behind = |slot, after| {
-            inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(after))
-        };
-        let (new, newest) = (behind(1, old), behind(2, old));
+        let old = inbox.attach(PeerKey::new(0, 1), Hwm::new(0), BytePermits::default(), Some(7));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(7));
+        let (new, newest) = (behind(1), behind(2));
         push(&inbox, old, [(0, 0), (0, 1)]);
         let alarms = [Alarm::new(), Alarm::new()];
         let room_of =
@@ -683,10 +664,9 @@ mod tests {
     #[test]
     fn a_lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
         let inbox = Inbox::new();
-        let old = lane(&inbox, 0, 0);
+        let old = inbox.attach(PeerKey::new(0, 1), Hwm::new(0), BytePermits::default(), Some(7));
         push(&inbox, old, [(0, 0)]);
-        let behind =
-            |slot| inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(old));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(7));
         let (new, newest) = (behind(1), behind(2));
         let alarm = Alarm::new();
         let room_of = |lane| inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into()));
@@ -772,12 +752,12 @@ mod tests {
     #[test]
     fn a_lane_that_replaces_another_waits_until_that_one_is_used_up() {
         let inbox = Inbox::new();
-        let old = lane(&inbox, 0, 0);
+        let old = inbox.attach(PeerKey::new(0, 1), Hwm::new(0), BytePermits::default(), Some(7));
         push(&inbox, old, [(0, 0), (0, 1)]);
         inbox.detach(old);
         let attach =
-            |after| inbox.attach(PeerKey::new(1, 1), Hwm::new(5), BytePermits::default(), Some(after));
-        let (gone, new) = (attach(old), attach(old));
+            |series| inbox.attach(PeerKey::new(1, 1), Hwm::new(5), BytePermits::default(), Some(series));
+        let (gone, new) = (attach(7), attach(7));
         assert!(room(&inbox, new).is_pending());
         push(&inbox, gone, [(1, 0)]);
         inbox.detach(gone);
@@ -786,7 +766,8 @@ mod tests {
         assert_eq!(room(&inbox, new), Poll::Ready(Ok(5)));
         push(&inbox, new, [(2, 0)]);
         assert_eq!(pop(&inbox), Some((2, 0)));
-        assert_eq!(room(&inbox, attach(old)), Poll::Ready(Ok(5)), "nothing is left to wait for");
+        inbox.detach(new);
+        assert_eq!(room(&inbox, attach(7)), Poll::Ready(Ok(5)), "nothing is left to wait for");
     }
 
     #[test]

@@ -135,6 +135,11 @@ everywhere! {
         asked.send([id.clone(), Vec::new(), b"answer".to_vec()]).await.expect("sent");
         asked.send([id, Vec::new(), b"late".to_vec()]).await.expect("sent");
         assert_eq!(req.recv().await.expect("received"), "answer".into());
+        common::eventually("the stranger's and the late one are there", || {
+            let stats = req.stats();
+            stats.discarded + stats.recv_queue as u64 == 2
+        })
+        .await;
         req.send("again").await.expect("its turn");
         assert!(req.recv().now_or_never().is_none(), "neither the stranger's nor the late one is the reply");
         drop(other);

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
+use crate::home::outside_panic;
 use crate::transport::WriteNow;
 use crate::{BytePermits, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 
@@ -51,7 +52,7 @@ impl<T: Weigh> Link<T> {
     pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), LinkClosed> {
         let mut seat = Seat::new(|ticket| {
             let next = self.shared.outgoing.lock().senders.leave(ticket);
-            next.into_iter().for_each(Waker::wake);
+            next.into_iter().for_each(|waker| outside_panic(move || waker.wake()));
         });
         poll_fn(|cx| {
             let mut outgoing = self.shared.outgoing.lock();

@@ -71,7 +71,8 @@ pub trait Attach<P: Protocol>: Sized {
     /// The handshake is done. `None` refuses the peer: the connection is closed.
     ///
     /// While the write pump waits in [`Outlet::poll_take`], and only then, whole messages may be written through `direct`
-    /// instead of being handed to it. What the system did not take of one is to be the first that the pump takes.
+    /// instead of being handed to it. What the system did not take of one is to be the first that the pump takes. What is
+    /// written in this way is not [sealed](crate::Encode::seal).
     fn attach(self, peer: P::Peer, direct: Option<Arc<dyn WriteNow>>) -> Option<(Self::Outlet, Self::Inlet)>;
 
     /// The handshake has failed: there will be nothing to attach.

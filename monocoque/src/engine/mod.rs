@@ -26,7 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use monocoque_core::transport::{Listener, SocketOptions};
 use monocoque_core::{
-    Endpoint, Hold, Home, Inbox, LaneKey, Message, Next, PeerKey, RoutingId, SubscriptionIndex, Ticket, home,
+    Endpoint, Hold, Home, Inbox, Message, Next, PeerKey, RoutingId, SubscriptionIndex, Ticket, home,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
@@ -74,20 +74,13 @@ struct Attachment {
 pub(crate) struct Via {
     id: u64,
     stop: Stop,
-    /// For an endpoint with one connection at a time: where the last one was received.
-    lane: Option<Arc<Mutex<Option<LaneKey>>>>,
+    kind: Attached,
 }
 
 impl Via {
-    /// What has to be received before anything of the next connection.
-    fn last_lane(&self) -> Option<LaneKey> {
-        self.lane.as_ref().and_then(|lane| *lane.lock())
-    }
-
-    fn note_lane(&self, lane: LaneKey) {
-        if let Some(last) = &self.lane {
-            *last.lock() = Some(lane);
-        }
+    /// For an endpoint with one connection at a time: they are received one after the other.
+    fn series(&self) -> Option<u64> {
+        (self.kind == Attached::Connected).then_some(self.id)
     }
 }
 
@@ -134,10 +127,19 @@ struct Place<'a> {
 
 /// A message on its way into a queue.
 #[derive(Debug)]
-pub(crate) struct Sending<'a> {
+pub(crate) struct Sending<'a, M> {
     place: Place<'a>,
     to: Option<&'a RoutingId>,
-    message: Message,
+    body: Body<M>,
+}
+
+/// What is to be sent: made into a message where it is queued from, since moving one that was just made costs more than
+/// making it.
+#[derive(Debug)]
+enum Body<M> {
+    Given(M),
+    Made(Message),
+    Sent,
 }
 
 /// A receiver that waits for a message.
@@ -236,8 +238,7 @@ impl Engine {
 
     fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
         let id = self.next_via.fetch_add(1, Ordering::Relaxed);
-        let lane = (kind == Attached::Connected).then(Arc::default);
-        let via = Via { id, stop: Stop::default(), lane };
+        let via = Via { id, stop: Stop::default(), kind };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { endpoint, kind, via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.
@@ -253,12 +254,7 @@ impl Engine {
 
     /// Whether a new connection still has something to do.
     pub(crate) fn wants_peers(&self) -> bool {
-        let out = self.out.lock();
-        match out.phase {
-            Phase::Open => true,
-            Phase::Draining => out.has_backlog(),
-            Phase::Aborted => false,
-        }
+        self.out.lock().wants_peers()
     }
 
     // Peers.
@@ -276,7 +272,7 @@ impl Engine {
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
-        let wanted = out.phase != Phase::Aborted && !via.stop.is_said();
+        let wanted = out.wants_peers() && !via.stop.is_said();
         let key = if wanted { out.up(id.clone(), peer.revision, via.id, direct, &mut wakes) } else { None };
         if let Some(key) = key {
             for (topic, _) in topics.iter() {
@@ -394,8 +390,12 @@ impl Engine {
 
     /// Queues a message, or waits for room.
     #[inline]
-    pub(crate) fn send<'a>(self: &'a Arc<Self>, to: Option<&'a RoutingId>, message: Message) -> Sending<'a> {
-        Sending { place: Place::new(self, Queue::Senders), to, message }
+    pub(crate) fn send<'a, M: Into<Message>>(
+        self: &'a Arc<Self>,
+        to: Option<&'a RoutingId>,
+        message: M,
+    ) -> Sending<'a, M> {
+        Sending { place: Place::new(self, Queue::Senders), to, body: Body::Given(message) }
     }
 
     /// Queues a message, or says that there is no room.
@@ -497,6 +497,9 @@ impl Engine {
         loop {
             self.check_recv()?;
             let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
+            if self.pattern.passes_all() {
+                return Ok(next.take().0);
+            }
             if let Some(message) = self.open(next)? {
                 return Ok(message);
             }
@@ -512,15 +515,13 @@ impl Engine {
     }
 
     /// Takes a message and off it what the application does not see. `None` if it is not for the application.
-    #[inline]
     fn open(&self, next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
-        let opened = match (self.pattern.intake, self.pattern.envelope) {
-            (Intake::Filtered, _) => {
+        let opened = match self.pattern.intake {
+            Intake::Filtered => {
                 let (message, _taken) = next.take();
                 self.filter.admits(&message).then_some(message)
             }
-            (_, Envelope::None | Envelope::Identity) => return Ok(Some(next.take().0)),
-            (_, dialogue) => self.converse(dialogue, next)?,
+            _ => self.converse(self.pattern.envelope, next)?,
         };
         if opened.is_none() {
             self.note_discarded(1);
@@ -635,19 +636,30 @@ impl Drop for Task {
     }
 }
 
-impl Future for Sending<'_> {
+impl<M: Into<Message>> Future for Sending<'_, M> {
     type Output = Result<(), SendError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { place, to, message } = &mut *self;
-        match place.engine.attempt(*to, message, &mut place.ticket, Some(cx.waker())) {
+        let Self { place, to, body } = &mut *self;
+        let mut message = match std::mem::replace(body, Body::Sent) {
+            Body::Given(given) => given.into(),
+            Body::Made(message) => message,
+            Body::Sent => unreachable!("polled after the result"),
+        };
+        match place.engine.attempt(*to, &mut message, &mut place.ticket, Some(cx.waker())) {
             Ok(true) => Poll::Ready(Ok(())),
-            Ok(false) => Poll::Pending,
-            Err(reason) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
+            Ok(false) => {
+                *body = Body::Made(message);
+                Poll::Pending
+            }
+            Err(reason) => Poll::Ready(Err(SendError::new(reason, message))),
         }
     }
 }
+
+/// Nothing in it is ever pinned.
+impl<M> Unpin for Sending<'_, M> {}
 
 impl Future for Receiving<'_> {
     type Output = Result<Message, MonocoqueError>;
@@ -658,6 +670,9 @@ impl Future for Receiving<'_> {
         loop {
             engine.check_recv()?;
             let next = ready!(engine.inbox.poll_next(ticket, cx))?;
+            if engine.pattern.passes_all() {
+                return Poll::Ready(Ok(next.take().0));
+            }
             if let Some(message) = engine.open(next)? {
                 return Poll::Ready(Ok(message));
             }

@@ -66,8 +66,7 @@ impl Attach<ZmtpSession> for Owner {
         let direct = direct.map(|stream| Direct::new(stream, heard.clone()));
         let (key, id) = engine.welcome(&peer, &via, direct)?;
         attached.set(true);
-        let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default(), via.last_lane());
-        via.note_lane(lane);
+        let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default(), via.series());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
             engine,

@@ -35,6 +35,14 @@ pub struct Pattern {
     pub(crate) repeats: bool,
 }
 
+impl Pattern {
+    /// Whether the application receives all that is queued, as it is.
+    #[inline]
+    pub(crate) const fn passes_all(&self) -> bool {
+        matches!((self.intake, self.envelope), (Intake::Fair, Envelope::None | Envelope::Identity))
+    }
+}
+
 /// How outgoing messages find their peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Routing {

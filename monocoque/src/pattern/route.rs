@@ -65,11 +65,11 @@ pub(crate) struct Outbound {
     pub(crate) dials: usize,
     /// Tasks of this socket that have not ended.
     pub(crate) tasks: usize,
-    /// Messages that were queued for a peer, or for whichever comes first.
+    /// Messages that were queued for a peer, or for whichever comes first, or published, be it to nobody.
     pub(crate) sent: u64,
     /// Messages, one a peer, that were dropped: no such peer, no room, or a connection that ended before they were written.
     pub(crate) dropped: u64,
-    /// Connections of our own that were established and lost.
+    /// Connections of our own that were established and have ended.
     pub(crate) lost: u64,
     links: PeerTable<Link>,
     hub: Hub,
@@ -124,14 +124,14 @@ struct Link {
 /// The short way out, for an answer: a message that is alone, to a peer that waits for it.
 ///
 /// A sender that is the first to send after the peer has said something writes to the stream itself if the pump is waiting,
-/// which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends never writes by
-/// itself. The two ways cannot overtake each other: both take from the outbox, under the same lock, and the short one is
+/// which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends writes no more
+/// than the first message of a connection by itself. The two ways cannot overtake each other: both take from the outbox, under the same lock, and the short one is
 /// open only while the pump is parked with nothing in flight. What the system does not take at once stays in the outbox,
 /// and is the first thing that the pump finds.
 #[derive(Debug)]
 pub(crate) struct Direct {
     stream: Arc<dyn WriteNow>,
-    /// The peer has said something since the last time.
+    /// The peer has said something since the last time, or there was none yet.
     heard: Arc<AtomicBool>,
 }
 
@@ -194,6 +194,15 @@ impl Outbound {
         self.backlog.messages() + self.links.iter().map(|(_, link)| link.outbox.messages()).sum::<usize>()
     }
 
+    /// Whether a new peer would have something to do.
+    pub(crate) fn wants_peers(&self) -> bool {
+        match self.phase {
+            Phase::Open => true,
+            Phase::Draining => self.has_backlog(),
+            Phase::Aborted => false,
+        }
+    }
+
     /// Whether messages wait for a peer.
     pub(crate) fn has_backlog(&self) -> bool {
         !self.backlog.is_empty()
@@ -248,11 +257,13 @@ impl Outbound {
 
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do.
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
-        let Some(link) = self.links.remove(key) else { return };
+        let Some(mut link) = self.links.remove(key) else { return };
         self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
+        // Of a message that was begun on the short way the whole is kept.
+        link.outbox.rewind();
         orphans.append(&link.outbox);
-        if self.any_will_do() {
+        if self.any_will_do() && self.phase != Phase::Aborted {
             orphans.append(&self.backlog);
             self.backlog = orphans;
             self.dispatch(wakes);
@@ -547,7 +558,8 @@ impl Link {
     /// Takes the short way if it is open, and says whether nothing is left to write.
     fn write_now(&mut self) -> bool {
         let Some(direct) = &self.direct else { return false };
-        if !direct.heard.swap(false, Ordering::Relaxed) || self.outbox.bytes() > DIRECT_MAX {
+        let lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
+        if !direct.heard.swap(false, Ordering::Relaxed) || !lone {
             return false;
         }
         // An error is met again by the pump, which knows what to do.

@@ -4,7 +4,8 @@ use super::{Socket, kind::Rep};
 
 /// Receives requests, from its peers in turn, and sends the reply to each; its peers are REQ and DEALER sockets.
 ///
-/// Requests and replies alternate. The frames up to and including the first empty one are kept and put in front of the
+/// Requests and replies alternate, whichever handles are used: while one task has a request to answer, `recv` of another
+/// one fails when the next request comes. The frames up to and including the first empty one are kept and put in front of the
 /// reply; a message without an empty frame is dropped. A reply to a peer that has gone is dropped.
 ///
 /// ```

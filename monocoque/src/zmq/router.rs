@@ -54,7 +54,11 @@ impl RouterSocket {
     /// # Errors
     ///
     /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed.
-    pub async fn send_to(&self, peer: &RoutingId, message: impl Into<Message>) -> Result<(), SendError> {
-        self.engine().send(Some(peer), message.into()).await
+    pub fn send_to<'a, M: Into<Message> + 'a>(
+        &'a self,
+        peer: &'a RoutingId,
+        message: M,
+    ) -> impl Future<Output = Result<(), SendError>> + 'a {
+        self.engine().send(Some(peer), message)
     }
 }

@@ -20,8 +20,8 @@ impl<K: Sends> Socket<K> {
     /// [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must receive first, or
     /// [`EmptyMessage`](crate::MonocoqueError::EmptyMessage) when there is no frame to send.
     #[inline]
-    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.engine().send(None, message.into())
+    pub fn send<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
+        self.engine().send(None, message)
     }
 
     /// Queues a message to be sent, if that can be done at once.

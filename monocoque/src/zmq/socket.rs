@@ -76,7 +76,7 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Connects to an endpoint. Returns at once: the connection is made in the background, and made again for ever after
-    /// it was lost, with a growing delay between the attempts.
+    /// it was lost, with a delay between the attempts, the [`reconnect_interval`](Builder::reconnect_interval).
     ///
     /// DEALER, REQ, SUB and PUB sockets ignore a second call with the same endpoint.
     ///
@@ -93,7 +93,8 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Stops listening on an endpoint, which is the one that [`bind`](Self::bind) returned, and returns once it can be bound
-    /// again. The connections that were accepted through it end once what is queued for them is sent.
+    /// again. The peers that came through it get nothing that is sent from now on; their connections end once what is
+    /// queued for them is sent.
     ///
     /// # Errors
     ///
@@ -106,7 +107,8 @@ impl<K: Kind> Socket<K> {
         self.engine().unbind(&endpoint.try_into()?).await
     }
 
-    /// Lets go of an endpoint: the connection ends once what is queued for it is sent, and is not made again.
+    /// Lets go of an endpoint: its peer gets nothing that is sent from now on; the connection ends once what is queued for
+    /// it is sent, and is not made again.
     ///
     /// # Errors
     ///
@@ -222,7 +224,8 @@ impl<K: Kind> Builder<K> {
 
     /// How many messages from one peer may wait to be received (`ZMQ_RCVHWM`): 0 for no limit. Default: 1000.
     ///
-    /// A peer that has reached it is not read from, so that it is held back by TCP. Nothing is dropped.
+    /// A peer that has reached it is not read from, so that it is held back by TCP. Nothing is dropped. What had arrived of
+    /// a connection that is over may come on top.
     pub fn recv_hwm(mut self, messages: usize) -> Self {
         self.options.recv_hwm = Hwm::new(messages);
         self
