@@ -594,3 +594,98 @@ const DIRECT_MAX: usize = 16 * 1024;
 const PACE: usize = 128 * 1024;
 /// What a message counts for beside its bytes, so that 512 of the smallest are enough.
 const PACE_PER_MESSAGE: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::task::Waker;
+
+    use super::super::{DEALER, PUB};
+    use super::*;
+
+    /// A stream of which the system takes so many bytes.
+    #[derive(Debug)]
+    struct Takes(usize);
+
+    impl WriteNow for Takes {
+        fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len().min(self.0))
+        }
+    }
+
+    fn parked(pattern: &Pattern, hwm: usize, takes: Option<usize>) -> (Outbound, PeerKey) {
+        let mut out = Outbound::new(pattern, Hwm::new(hwm));
+        let key = join(&mut out, takes);
+        (out, key)
+    }
+
+    fn join(out: &mut Outbound, takes: Option<usize>) -> PeerKey {
+        let heard = Arc::new(AtomicBool::new(true));
+        let direct = takes.map(|n| Direct::new(Arc::new(Takes(n)), heard));
+        let id = routing_id(b"", out.peers() as u32);
+        let mut wakes = Wakes::default();
+        let key = out.up(id, Revision::V3_1, 0, direct, &mut wakes).expect("welcome");
+        if out.queued() == 0 {
+            assert_eq!(take(out, key), None, "nothing waits: the pump parks");
+        }
+        key
+    }
+
+    /// What the write pump of a link gets, if it does not have to wait.
+    fn take(out: &mut Outbound, key: PeerKey) -> Option<Vec<u8>> {
+        let mut batch = Outbox::new();
+        let cx = Context::from_waker(Waker::noop());
+        match out.poll_take(key, &cx, &mut batch, &mut Wakes::default()) {
+            Poll::Ready(more) => more.then(|| batch.slices().collect::<Vec<_>>().concat()),
+            Poll::Pending => None,
+        }
+    }
+
+    fn send(out: &mut Outbound, body: &str) -> Offer {
+        out.offer(Target::Pattern, &body.into(), &mut Wakes::default())
+    }
+
+    #[test]
+    fn what_the_system_takes_at_once_is_not_left_for_the_pump() {
+        let (mut out, key) = parked(&DEALER, 1, Some(usize::MAX));
+        assert_eq!(send(&mut out, "answer"), Offer::Queued(Some(key)));
+        assert_eq!(take(&mut out, key), None);
+        assert_eq!(send(&mut out, "not asked for"), Offer::Queued(Some(key)), "there is room again");
+        assert_eq!(take(&mut out, key).expect("the long way"), b"\0\x0dnot asked for");
+    }
+
+    #[test]
+    fn what_was_begun_is_ended_by_the_pump() {
+        let (mut out, key) = parked(&DEALER, 10, Some(3));
+        send(&mut out, "first");
+        send(&mut out, "second");
+        assert_eq!(take(&mut out, key).expect("the rest"), b"irst\0\x06second");
+    }
+
+    #[test]
+    fn what_was_begun_goes_whole_to_the_next_peer() {
+        let (mut out, key) = parked(&DEALER, 10, Some(3));
+        send(&mut out, "first");
+        send(&mut out, "second");
+        out.down(key, Outbox::new(), &mut Wakes::default());
+        let next = join(&mut out, None);
+        assert_eq!(take(&mut out, next).expect("both"), b"\0\x05first\0\x06second");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_counted() {
+        let (mut out, key) = parked(&DEALER, 10, None);
+        send(&mut out, "one");
+        send(&mut out, "two");
+        out.enter(Phase::Aborted, &mut Wakes::default());
+        out.down(key, Outbox::new(), &mut Wakes::default());
+        assert_eq!((out.dropped, out.queued()), (2, 0));
+    }
+
+    #[test]
+    fn a_publisher_that_nobody_hears_is_to_pause() {
+        let (mut out, _) = parked(&PUB, 10, None);
+        let sent = (0..10_000).take_while(|_| !out.take_pause()).map(|_| send(&mut out, "")).count();
+        assert!((1..10_000).contains(&sent));
+    }
+}
