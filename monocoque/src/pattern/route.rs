@@ -685,7 +685,11 @@ mod tests {
     #[test]
     fn a_publisher_that_nobody_hears_is_to_pause() {
         let (mut out, _) = parked(&PUB, 10, None);
-        let sent = (0..10_000).take_while(|_| !out.take_pause()).map(|_| send(&mut out, "")).count();
-        assert!((1..10_000).contains(&sent));
+        let mut sent = 0;
+        while !out.take_pause() {
+            send(&mut out, "");
+            sent += 1;
+            assert!(sent < 10_000, "it would never let anybody in");
+        }
     }
 }
