@@ -21,7 +21,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `alloc` | the memory that the kernel reads into: all of the `unsafe` |
-//! | `buffer`, `outbox`, `message` | bytes that came, bytes that go, and what they carry |
+//! | `buffer`, `outbox`, `message`, `frame` | bytes that came, bytes that go, and what they carry |
 //! | `protocol` | the contract between an engine and a protocol |
 //! | `actor` | one connection: a handshake, then two pumps |
 //! | `queue`, `waiters`, `backpressure` | who waits for what, and how much may wait |
@@ -38,6 +38,7 @@ mod alloc;
 mod backpressure;
 mod buffer;
 mod endpoint;
+mod frame;
 #[cfg(feature = "runtime")]
 pub mod home;
 mod message;
@@ -60,9 +61,10 @@ pub use alloc::{IoArena, SlabMut};
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
 pub use endpoint::{Endpoint, EndpointError, Host, HostName, IpcAddress};
+pub use frame::Frame;
 #[cfg(feature = "runtime")]
 pub use home::{Driver, Home, HomeGone, ThreadSettings};
-pub use message::{Frame, IntoIter, Iter, Message, Part, Parts};
+pub use message::{IntoIter, Iter, Message, Part, Parts};
 pub use outbox::Outbox;
 pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use monocoque_core::transport::{SocketOptions, Stream};
 use monocoque_core::{Backoff, Endpoint, home};
 
-use super::{Engine, Task, Via, session};
+use super::closing::Task;
+use super::endpoints::Via;
+use super::{Engine, session};
 
 /// Keeps a connection to `endpoint` until told to stop, or until the socket has nothing more to send.
 pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task: Task) {

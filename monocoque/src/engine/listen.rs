@@ -6,8 +6,10 @@ use std::time::Duration;
 use monocoque_core::home;
 use monocoque_core::transport::{Listener, Stream};
 
+use super::closing::Task;
+use super::endpoints::Via;
 use super::stop::SayAtEnd;
-use super::{Engine, Task, Via, session};
+use super::{Engine, session};
 
 /// Accepts until told to stop, then says that the address is free.
 pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {

@@ -15,9 +15,10 @@ use monocoque_core::{
 };
 use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
-use super::{Engine, Via};
+use super::Engine;
+use super::endpoints::Via;
 use crate::pattern::intake::{Verdict, judge};
-use crate::pattern::route::Direct;
+use crate::pattern::link::Direct;
 
 /// Runs a connection to its end, and says whether its handshake was completed.
 ///

@@ -16,7 +16,9 @@
 
 pub(crate) mod envelope;
 pub(crate) mod intake;
+pub(crate) mod link;
 pub(crate) mod route;
+pub(crate) mod wakes;
 
 use monocoque_zmtp::SocketType;
 

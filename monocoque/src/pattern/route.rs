@@ -3,11 +3,8 @@
 //! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
 //! is to be woken is collected in [`Wakes`].
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use monocoque_core::transport::WriteNow;
 use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
@@ -15,42 +12,10 @@ use monocoque_core::{
 use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
 
 use super::envelope::Dialogue;
+use super::link::{Direct, Link, PACE_PER_MESSAGE};
+use super::wakes::Wakes;
 use super::{Pattern, Routing, WhenFull};
 use crate::error::MonocoqueError;
-
-/// Tasks to wake once the lock is released. Nearly always there is one at most.
-#[derive(Debug, Default)]
-pub(crate) struct Wakes {
-    first: Option<Waker>,
-    others: Vec<Waker>,
-}
-
-impl Wakes {
-    #[inline]
-    pub(crate) fn add(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        for waker in wakers {
-            match &mut self.first {
-                None => self.first = Some(waker),
-                Some(_) => self.others.push(waker),
-            }
-        }
-    }
-
-    /// For whoever collects many.
-    pub(crate) fn all(&mut self) -> &mut Vec<Waker> {
-        &mut self.others
-    }
-
-    #[inline]
-    pub(crate) fn wake(self) {
-        if let Some(first) = self.first {
-            first.wake();
-        }
-        if !self.others.is_empty() {
-            self.others.into_iter().for_each(Waker::wake);
-        }
-    }
-}
 
 /// All that sending needs.
 #[derive(Debug)]
@@ -98,41 +63,6 @@ enum Hub {
     Router(RouterHub),
     PubSub(PubSubHub),
     None,
-}
-
-/// The outgoing side of one connection.
-#[derive(Debug)]
-struct Link {
-    outbox: Outbox,
-    /// Subscriptions: exempt from the high water mark, ahead of messages.
-    control: Outbox,
-    budget: BytePermits,
-    revision: Revision,
-    /// The endpoint that it came about through.
-    via: u64,
-    direct: Option<Direct>,
-    /// The write pump, while it waits for a batch.
-    pump: Option<Waker>,
-    /// The write pump, while it writes.
-    writer: Option<Waker>,
-    /// The batch that the pump has is of the control lane.
-    control_taken: bool,
-    /// No peer of this socket any more once all is sent.
-    leaving: bool,
-}
-
-/// The short way out, for an answer: a message that is alone, to a peer that waits for it.
-///
-/// A sender that is the first to send after the peer has said something writes to the stream itself if the pump is waiting,
-/// which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends writes no more
-/// than the first message of a connection by itself. The two ways cannot overtake each other: both take from the outbox, under the same lock, and the short one is
-/// open only while the pump is parked with nothing in flight. What the system does not take at once stays in the outbox,
-/// and is the first thing that the pump finds.
-#[derive(Debug)]
-pub(crate) struct Direct {
-    stream: Arc<dyn WriteNow>,
-    /// The peer has said something since the last time, or there was none yet.
-    heard: Arc<AtomicBool>,
 }
 
 /// Where a message is to go.
@@ -530,52 +460,6 @@ impl Hub {
     }
 }
 
-impl Link {
-    fn admits(&self, hwm: Hwm, len: usize) -> bool {
-        hwm.admits(self.outbox.messages()) && self.budget.admits(len)
-    }
-
-    /// Lets `put` add messages to the outbox, and wakes the pump if it waits for some.
-    #[inline]
-    fn put(
-        &mut self,
-        hwm: Hwm,
-        unpaced: &mut usize,
-        wakes: &mut Wakes,
-        put: impl FnOnce(&mut Outbox),
-    ) -> Room {
-        let before = self.outbox.bytes();
-        put(&mut self.outbox);
-        self.budget.take(self.outbox.bytes() - before);
-        if self.pump.is_some() && !self.write_now() {
-            wakes.add(self.pump.take());
-        }
-        let messages = self.outbox.messages();
-        *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);
-        if hwm.admits(messages) { Room::Left } else { Room::Full }
-    }
-
-    /// Takes the short way if it is open, and says whether nothing is left to write.
-    fn write_now(&mut self) -> bool {
-        let Some(direct) = &self.direct else { return false };
-        let lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
-        if !direct.heard.swap(false, Ordering::Relaxed) || !lone {
-            return false;
-        }
-        // An error is met again by the pump, which knows what to do.
-        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
-        self.outbox.consume(written);
-        self.budget.give(written);
-        self.outbox.is_empty()
-    }
-}
-
-impl Direct {
-    pub(crate) fn new(stream: Arc<dyn WriteNow>, heard: Arc<AtomicBool>) -> Self {
-        Self { stream, heard }
-    }
-}
-
 /// The routing id of a peer that announced none, or the one it announced.
 pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
     RoutingId::try_from(announced).unwrap_or_else(|_| {
@@ -588,17 +472,16 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
     })
 }
 
-/// The most that is written under the lock.
-const DIRECT_MAX: usize = 16 * 1024;
 /// How much a sender queues before it lets the pumps run: about one large write.
 const PACE: usize = 128 * 1024;
-/// What a message counts for beside its bytes, so that 512 of the smallest are enough.
-const PACE_PER_MESSAGE: usize = 256;
-
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
     use std::task::Waker;
+
+    use monocoque_core::transport::WriteNow;
 
     use super::super::{DEALER, PUB};
     use super::*;

@@ -1,0 +1,132 @@
+//! One part of a message, taken out of it or not yet in one.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+/// One frame of a [`Message`](crate::Message): a string of bytes of any length, zero included.
+///
+/// Short frames are stored in the value, longer ones by reference to shared memory.
+///
+/// ```
+/// use monocoque_core::Frame;
+///
+/// let frame = Frame::from("hello");
+/// assert_eq!(&*frame, b"hello");
+/// ```
+#[derive(Clone)]
+pub struct Frame(pub(crate) FrameRepr);
+
+#[derive(Clone)]
+pub(crate) enum FrameRepr {
+    Inline { len: u8, buf: [u8; FRAME_INLINE] },
+    Shared(Bytes),
+}
+
+impl Frame {
+    /// A frame that holds a copy of `body`.
+    pub fn copy_from(body: &[u8]) -> Self {
+        if body.len() <= FRAME_INLINE {
+            let mut buf = [0; FRAME_INLINE];
+            buf[..body.len()].copy_from_slice(body);
+            Self(FrameRepr::Inline { len: body.len() as u8, buf })
+        } else {
+            Self(FrameRepr::Shared(Bytes::copy_from_slice(body)))
+        }
+    }
+
+    /// The frame as [`Bytes`]: free for a long frame, a copy of at most 38 bytes for a short one.
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            FrameRepr::Inline { len, buf } => Bytes::copy_from_slice(&buf[..len.into()]),
+            FrameRepr::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            FrameRepr::Inline { len, buf } => &buf[..usize::from(*len)],
+            FrameRepr::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Preview(self).fmt(f)
+    }
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Frame {}
+
+impl From<Bytes> for Frame {
+    fn from(body: Bytes) -> Self {
+        Self(FrameRepr::Shared(body))
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(body: Vec<u8>) -> Self {
+        Self(FrameRepr::Shared(body.into()))
+    }
+}
+
+impl From<String> for Frame {
+    fn from(body: String) -> Self {
+        body.into_bytes().into()
+    }
+}
+
+impl From<&[u8]> for Frame {
+    fn from(body: &[u8]) -> Self {
+        Self::copy_from(body)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Frame {
+    fn from(body: &[u8; N]) -> Self {
+        Self::copy_from(body)
+    }
+}
+
+impl From<&str> for Frame {
+    fn from(body: &str) -> Self {
+        Self::copy_from(body.as_bytes())
+    }
+}
+
+/// Shows the first bytes of a frame and how long it is.
+pub(crate) struct Preview<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Preview<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(..PREVIEW) {
+            Some(start) if self.0.len() > PREVIEW => {
+                write!(f, "b\"{}\"... ({} bytes)", start.escape_ascii(), self.0.len())
+            }
+            _ => write!(f, "b\"{}\"", self.0.escape_ascii()),
+        }
+    }
+}
+
+/// Makes a [`Frame`] 40 bytes: room for identities, UUIDs in text and most topics.
+const FRAME_INLINE: usize = 38;
+/// How much of a frame `Debug` shows.
+const PREVIEW: usize = 32;

@@ -1,0 +1,97 @@
+//! The end of a socket: what is queued is sent, and every task has ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use monocoque_core::home;
+
+use super::Engine;
+use super::stop::Stop;
+use crate::error::MonocoqueError;
+use crate::pattern::route::Phase;
+
+/// A task of a socket; the socket waits for all of them when it is closed.
+#[derive(Debug)]
+pub(super) struct Task(Arc<Engine>);
+
+/// Lives on the home for as long as the socket. Ends it in order when it is closed, and for good when the runtime ends.
+#[derive(Debug)]
+pub(super) struct Keeper(pub(super) Arc<Engine>);
+
+impl Engine {
+    pub(super) fn check_open(&self) -> Result<(), MonocoqueError> {
+        if self.out.lock().phase == Phase::Open { Ok(()) } else { Err(MonocoqueError::Closed) }
+    }
+
+    /// Takes no more messages and sends what is queued, for at most `linger`. Returns at once.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.with_wakes(|out, wakes| {
+            if out.phase == Phase::Open {
+                out.enter(Phase::Draining, wakes);
+            }
+        });
+        self.inbox.close();
+    }
+
+    /// Waits until all tasks have ended.
+    pub(crate) async fn ended(self: &Arc<Self>) {
+        self.watch(|out| (out.tasks == 0).then_some(())).await;
+    }
+
+    /// Waits for what is queued to be sent; when `linger` is over, drops it.
+    async fn drain(self: &Arc<Self>) {
+        let linger = if self.pattern.lingers { self.options.linger } else { Some(Duration::ZERO) };
+        let sent = async {
+            // A connection that is lost meanwhile gives back what it did not send: so its endpoint is kept until the last
+            // one has ended by itself, with nothing left.
+            self.watch(|out| (!out.has_backlog() && out.peers() == 0).then_some(())).await;
+            self.stop();
+            self.ended().await;
+        };
+        if home::within(linger, sent).await.is_none() {
+            self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+            self.stop();
+        }
+    }
+
+    /// Tells all endpoints that they are no longer wanted.
+    fn stop(&self) {
+        let stops: Vec<_> =
+            self.endpoints.lock().iter().map(|attachment| attachment.via.stop.clone()).collect();
+        stops.iter().for_each(Stop::say);
+    }
+}
+
+impl Keeper {
+    pub(super) async fn keep(self) {
+        self.0.watch(|out| (out.phase != Phase::Open).then_some(())).await;
+        self.0.drain().await;
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+        self.0.inbox.finish();
+    }
+}
+
+impl Task {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+        engine.out.lock().tasks += 1;
+        Self(engine.clone())
+    }
+
+    pub(crate) fn another(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.with_wakes(|out, wakes| {
+            out.tasks -= 1;
+            wakes.add(out.watchers.dismiss());
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! The endpoints of a socket: what it is bound and connected to.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use monocoque_core::transport::{Listener, SocketOptions};
+use monocoque_core::{Endpoint, home};
+
+use super::closing::Task;
+use super::stop::{SayAtEnd, Stop};
+use super::{Engine, dial, listen};
+use crate::error::MonocoqueError;
+
+/// An endpoint that the socket is bound or connected to.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    endpoint: Endpoint,
+    kind: Attached,
+    pub(super) via: Via,
+    /// Said by its task: the address is free again.
+    freed: Stop,
+}
+
+/// Which endpoint a connection came about through, and whether that one is still wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Via {
+    pub(super) id: u64,
+    pub(super) stop: Stop,
+    kind: Attached,
+}
+
+impl Via {
+    /// For an endpoint with one connection at a time: they are received one after the other.
+    pub(super) fn series(&self) -> Option<u64> {
+        (self.kind == Attached::Connected).then_some(self.id)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attached {
+    Bound,
+    Connected,
+}
+
+impl Engine {
+    pub(crate) async fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        let engine = self.clone();
+        let wanted = endpoint.clone();
+        let bound = self.home.run(move || async move {
+            let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
+            let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
+            let task = Task::new(&engine);
+            home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
+            Ok::<_, io::Error>(resolved)
+        });
+        bound.await?.map_err(|source| MonocoqueError::Io { endpoint: endpoint.into(), source })
+    }
+
+    pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        endpoint.check_connect()?;
+        if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
+            return Ok(endpoint);
+        }
+        let (via, _) = self.attach(Attached::Connected, endpoint.clone());
+        let task = Task::new(self);
+        self.out.lock().dials += 1;
+        let (engine, wanted) = (self.clone(), endpoint.clone());
+        self.home.spawn(move || dial::run(engine, wanted, via, task))?;
+        Ok(endpoint)
+    }
+
+    /// Stops listening, and returns once the address can be bound again.
+    pub(crate) async fn unbind(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        let freed = self.detach(Attached::Bound, endpoint)?.freed;
+        freed.said().await;
+        Ok(())
+    }
+
+    pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        self.detach(Attached::Connected, endpoint).map(drop)
+    }
+
+    /// Lets go of an endpoint and of the connections made through it.
+    fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<Attachment, MonocoqueError> {
+        let mut endpoints = self.endpoints.lock();
+        let found = endpoints.iter().position(|other| other.kind == kind && other.endpoint == *endpoint);
+        let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
+        let gone = endpoints.remove(at);
+        drop(endpoints);
+        gone.via.stop.say();
+        self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
+        Ok(gone)
+    }
+
+    pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {
+        self.endpoints.lock().last().map(|last| last.endpoint.clone())
+    }
+
+    fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
+        let id = self.next_via.fetch_add(1, Ordering::Relaxed);
+        let via = Via { id, stop: Stop::default(), kind };
+        let freed = Stop::default();
+        self.endpoints.lock().push(Attachment { endpoint, kind, via: via.clone(), freed: freed.clone() });
+        // A socket that was closed meanwhile has said its word already.
+        if self.check_open().is_err() {
+            via.stop.say();
+        }
+        (via, freed)
+    }
+
+    fn is_attached(&self, kind: Attached, endpoint: &Endpoint) -> bool {
+        self.endpoints.lock().iter().any(|other| other.kind == kind && other.endpoint == *endpoint)
+    }
+}

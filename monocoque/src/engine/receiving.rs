@@ -1,0 +1,170 @@
+//! What a receiver does, and what it has asked to hear.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use monocoque_core::{Message, Next, SubscriptionIndex};
+use monocoque_zmtp::Subscription;
+use parking_lot::{RwLock, RwLockWriteGuard};
+
+use super::{Engine, Place, Queue};
+use crate::error::MonocoqueError;
+use crate::pattern::route::Phase;
+use crate::pattern::wakes::Wakes;
+use crate::pattern::{Envelope, Intake};
+
+/// A receiver that waits for a message.
+#[derive(Debug)]
+pub(crate) struct Receiving<'a> {
+    place: Place<'a>,
+}
+
+/// What a SUB socket wants to receive.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    /// How often each topic is subscribed to.
+    pub(super) topics: RwLock<Topics>,
+    /// The empty topic is among them: nothing needs to be looked up.
+    everything: AtomicBool,
+}
+
+type Topics = SubscriptionIndex<usize>;
+
+impl Engine {
+    /// The next message for the application; waits for it.
+    #[inline]
+    pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
+        Receiving { place: Place::new(self, Queue::Receivers) }
+    }
+
+    /// The next message for the application, if it is there.
+    #[inline]
+    pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
+        loop {
+            self.check_recv()?;
+            let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
+            if self.pattern.passes_all() {
+                return Ok(next.take().0);
+            }
+            if let Some(message) = self.open(next)? {
+                return Ok(message);
+            }
+        }
+    }
+
+    #[inline]
+    fn check_recv(&self) -> Result<(), MonocoqueError> {
+        match self.pattern.envelope {
+            Envelope::None | Envelope::Identity => Ok(()),
+            dialogue => self.out.lock().dialogue.check_recv(dialogue),
+        }
+    }
+
+    /// Takes a message and off it what the application does not see. `None` if it is not for the application.
+    fn open(&self, next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
+        let opened = match self.pattern.intake {
+            Intake::Filtered => {
+                let (message, _taken) = next.take();
+                self.filter.admits(&message).then_some(message)
+            }
+            _ => self.converse(self.pattern.envelope, next)?,
+        };
+        if opened.is_none() {
+            self.note_discarded(1);
+        }
+        Ok(opened)
+    }
+
+    /// Takes a request or a reply. Other receivers are kept out until the dialogue has moved on.
+    fn converse(
+        &self,
+        envelope: Envelope,
+        next: Next<'_, Message>,
+    ) -> Result<Option<Message>, MonocoqueError> {
+        let from = next.from();
+        self.out.lock().dialogue.check_recv(envelope)?;
+        let (mut message, _taken) = next.take();
+        let passed = self.out.lock().dialogue.on_recv(envelope, from, &mut message);
+        Ok(passed.then_some(message))
+    }
+
+    pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let mut topics = self.filter.topics.write();
+        if let Some(count) = topics.get_mut(topic) {
+            *count += 1;
+            return Ok(());
+        }
+        topics.insert(Bytes::copy_from_slice(topic), 1);
+        self.announce(topics, Subscription::Subscribe, topic);
+        Ok(())
+    }
+
+    /// Takes one subscription back; one that was never made is none.
+    pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let mut topics = self.filter.topics.write();
+        match topics.get_mut(topic) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) => {
+                topics.remove(topic);
+                self.announce(topics, Subscription::Cancel, topic);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Tells all peers of a change to `topics`.
+    fn announce(&self, topics: RwLockWriteGuard<'_, Topics>, kind: Subscription, topic: &[u8]) {
+        let mut wakes = Wakes::default();
+        self.filter.everything.store(topics.get(b"").is_some(), Ordering::Release);
+        self.out.lock().subscribe_all(kind, topic, &mut wakes);
+        drop(topics);
+        wakes.wake();
+    }
+
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.out.lock().subscriptions().map_or(0, |hub| hub.subscription_count())
+    }
+
+    pub(crate) async fn wait_for_subscriptions(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
+        self.watch(|out| match out.phase {
+            Phase::Open => {
+                let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());
+                (count >= n).then_some(Ok(()))
+            }
+            _ => Some(Err(MonocoqueError::Closed)),
+        })
+        .await
+    }
+}
+
+impl Future for Receiving<'_> {
+    type Output = Result<Message, MonocoqueError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Place { engine, ticket, .. } = &mut self.place;
+        loop {
+            engine.check_recv()?;
+            let next = ready!(engine.inbox.poll_next(ticket, cx))?;
+            if engine.pattern.passes_all() {
+                return Poll::Ready(Ok(next.take().0));
+            }
+            if let Some(message) = engine.open(next)? {
+                return Poll::Ready(Ok(message));
+            }
+        }
+    }
+}
+
+impl Filter {
+    fn admits(&self, message: &Message) -> bool {
+        self.everything.load(Ordering::Acquire)
+            || self.topics.read().any_match(message.frame(0).unwrap_or_default())
+    }
+}

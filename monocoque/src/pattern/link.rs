@@ -1,0 +1,97 @@
+//! The outgoing side of one connection: its outbox, and the two ways out of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use monocoque_core::transport::WriteNow;
+use monocoque_core::{BytePermits, Hwm, Outbox, Room};
+use monocoque_zmtp::Revision;
+
+use super::wakes::Wakes;
+
+/// The outgoing side of one connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) outbox: Outbox,
+    /// Subscriptions: exempt from the high water mark, ahead of messages.
+    pub(super) control: Outbox,
+    pub(super) budget: BytePermits,
+    pub(super) revision: Revision,
+    /// The endpoint that it came about through.
+    pub(super) via: u64,
+    pub(super) direct: Option<Direct>,
+    /// The write pump, while it waits for a batch.
+    pub(super) pump: Option<Waker>,
+    /// The write pump, while it writes.
+    pub(super) writer: Option<Waker>,
+    /// The batch that the pump has is of the control lane.
+    pub(super) control_taken: bool,
+    /// No peer of this socket any more once all is sent.
+    pub(super) leaving: bool,
+}
+
+/// The short way out, for an answer: a message that is alone, to a peer that waits for it.
+///
+/// A sender that is the first to send after the peer has said something writes to the stream itself if the pump is waiting,
+/// which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends writes no more
+/// than the first message of a connection by itself. The two ways cannot overtake each other: both take from the outbox,
+/// under the same lock, and the short one is open only while the pump is parked with nothing in flight. What the system
+/// does not take at once stays in the outbox, and is the first thing that the pump finds.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    stream: Arc<dyn WriteNow>,
+    /// The peer has said something since the last time, or there was none yet.
+    heard: Arc<AtomicBool>,
+}
+
+impl Link {
+    pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
+        hwm.admits(self.outbox.messages()) && self.budget.admits(len)
+    }
+
+    /// Lets `put` add messages to the outbox, and wakes the pump if it waits for some.
+    #[inline]
+    pub(super) fn put(
+        &mut self,
+        hwm: Hwm,
+        unpaced: &mut usize,
+        wakes: &mut Wakes,
+        put: impl FnOnce(&mut Outbox),
+    ) -> Room {
+        let before = self.outbox.bytes();
+        put(&mut self.outbox);
+        self.budget.take(self.outbox.bytes() - before);
+        if self.pump.is_some() && !self.write_now() {
+            wakes.add(self.pump.take());
+        }
+        let messages = self.outbox.messages();
+        *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);
+        if hwm.admits(messages) { Room::Left } else { Room::Full }
+    }
+
+    /// Takes the short way if it is open, and says whether nothing is left to write.
+    fn write_now(&mut self) -> bool {
+        let Some(direct) = &self.direct else { return false };
+        let lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
+        if !direct.heard.swap(false, Ordering::Relaxed) || !lone {
+            return false;
+        }
+        // An error is met again by the pump, which knows what to do.
+        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
+        self.outbox.consume(written);
+        self.budget.give(written);
+        self.outbox.is_empty()
+    }
+}
+
+impl Direct {
+    pub(crate) fn new(stream: Arc<dyn WriteNow>, heard: Arc<AtomicBool>) -> Self {
+        Self { stream, heard }
+    }
+}
+
+/// The most that is written under the lock.
+const DIRECT_MAX: usize = 16 * 1024;
+/// What a message counts for beside its bytes, so that 512 of the smallest are enough.
+pub(super) const PACE_PER_MESSAGE: usize = 256;

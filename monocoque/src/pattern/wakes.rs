@@ -1,0 +1,37 @@
+//! Tasks that are to be woken, but not under a lock.
+
+use std::task::Waker;
+
+/// Tasks to wake once the lock is released. Nearly always there is one at most.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes {
+    first: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Wakes {
+    #[inline]
+    pub(crate) fn add(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        for waker in wakers {
+            match &mut self.first {
+                None => self.first = Some(waker),
+                Some(_) => self.others.push(waker),
+            }
+        }
+    }
+
+    /// For whoever collects many.
+    pub(crate) fn all(&mut self) -> &mut Vec<Waker> {
+        &mut self.others
+    }
+
+    #[inline]
+    pub(crate) fn wake(self) {
+        if let Some(first) = self.first {
+            first.wake();
+        }
+        if !self.others.is_empty() {
+            self.others.into_iter().for_each(Waker::wake);
+        }
+    }
+}
