@@ -4,6 +4,7 @@
 //! Larger ones are a rope of [`Bytes`], shared and never copied. It knows nothing of how frames look on a wire.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Index;
 
 use bytes::Bytes;
@@ -13,8 +14,8 @@ use crate::frame::{Frame, FrameRepr, Preview};
 
 /// A message of one or more frames.
 ///
-/// A message whose frames come to at most 72 bytes (a length byte each included) is stored in the value itself,
-/// so making, moving and dropping it never touches the heap.
+/// A message of up to seven frames that come to at most 72 bytes together is stored in the value itself, so making, moving
+/// and dropping it never touches the heap.
 ///
 /// ```
 /// use monocoque_core::Message;
@@ -32,40 +33,37 @@ enum Repr {
     Rope(SmallVec<[Bytes; 2]>),
 }
 
-/// Frames back to back, each a length byte and its body.
+/// Short frames back to back.
 #[derive(Clone)]
 struct Inline {
-    #[expect(dead_code, reason = "it is there for the values that it cannot have")]
-    here: Here,
-    frames: u8,
-    used: u8,
-    buf: Packed,
+    lens: Lens,
+    bodies: Bodies,
 }
 
-/// A byte with one legal value: the others tell the compiler that the message is a rope, at no cost in size.
-#[derive(Clone)]
-#[repr(u8)]
-enum Here {
-    Here,
-}
+/// How many frames, in the lowest byte, and their lengths, in the bytes above it.
+///
+/// One word, and never zero: what is written as a whole can be read as a whole at once, so that a message which was just made
+/// is moved without waiting for its parts; and zero is left to tell a rope.
+#[derive(Clone, Copy, Debug)]
+struct Lens(NonZeroU64);
 
-/// Aligned like the rope, so that either is moved by the same few wide copies: a move at odd offsets costs several times
-/// as much, and a message is moved half a dozen times between the wire and the user.
+/// Aligned like the rope, so that either is moved by the same few wide copies: a message is moved half a dozen times between
+/// the wire and the user.
 #[derive(Clone)]
 #[repr(align(8))]
-struct Packed([u8; MESSAGE_INLINE]);
+struct Bodies([u8; MESSAGE_INLINE]);
 
 impl Message {
     /// A message without frames, to push frames to. It cannot be sent as it is.
     pub const fn new() -> Self {
-        Self(Repr::Inline(Inline { here: Here::Here, frames: 0, used: 0, buf: Packed([0; MESSAGE_INLINE]) }))
+        Self(Repr::Inline(Inline { lens: Lens::NONE, bodies: Bodies([0; MESSAGE_INLINE]) }))
     }
 
     /// How many frames.
     #[inline]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Repr::Inline(inline) => inline.frames.into(),
+            Repr::Inline(inline) => inline.lens.count(),
             Repr::Rope(rope) => rope.len(),
         }
     }
@@ -80,7 +78,7 @@ impl Message {
     #[inline]
     pub fn byte_len(&self) -> usize {
         match &self.0 {
-            Repr::Inline(inline) => usize::from(inline.used) - usize::from(inline.frames),
+            Repr::Inline(inline) => inline.lens.sum(),
             Repr::Rope(rope) => rope.iter().map(Bytes::len).sum(),
         }
     }
@@ -102,7 +100,7 @@ impl Message {
     #[inline]
     pub fn parts(&self) -> Parts<'_> {
         Parts(match &self.0 {
-            Repr::Inline(inline) => PartsRepr::Inline(&inline.buf.0[..inline.used.into()]),
+            Repr::Inline(inline) => PartsRepr::Inline(inline.lens, &inline.bodies.0),
             Repr::Rope(rope) => PartsRepr::Rope(rope.iter()),
         })
     }
@@ -174,7 +172,7 @@ impl Message {
     #[inline]
     pub fn fits_inline(&self, len: usize) -> bool {
         match &self.0 {
-            Repr::Inline(inline) => usize::from(inline.used) + 1 + len <= MESSAGE_INLINE,
+            Repr::Inline(inline) => inline.lens.has_room(len),
             Repr::Rope(_) => false,
         }
     }
@@ -198,48 +196,86 @@ impl Message {
 impl Inline {
     #[inline]
     fn push(&mut self, body: &[u8]) -> bool {
-        let start = usize::from(self.used);
-        let end = start + 1 + body.len();
-        let Some(slot) = self.buf.0.get_mut(start..end) else { return false };
-        slot[0] = body.len() as u8;
-        slot[1..].copy_from_slice(body);
-        self.used = end as u8;
-        self.frames += 1;
+        if !self.lens.has_room(body.len()) {
+            return false;
+        }
+        let used = self.lens.sum();
+        self.bodies.0[used..used + body.len()].copy_from_slice(body);
+        self.lens = self.lens.push_back(body.len());
         true
     }
 
     fn insert_front(&mut self, body: &[u8]) -> bool {
-        let used = usize::from(self.used);
-        let shift = 1 + body.len();
-        if used + shift > MESSAGE_INLINE {
+        if !self.lens.has_room(body.len()) {
             return false;
         }
-        let buf = &mut self.buf.0;
-        buf.copy_within(..used, shift);
-        buf[0] = body.len() as u8;
-        buf[1..shift].copy_from_slice(body);
-        self.used += shift as u8;
-        self.frames += 1;
+        let bodies = &mut self.bodies.0;
+        bodies.copy_within(..self.lens.sum(), body.len());
+        bodies[..body.len()].copy_from_slice(body);
+        self.lens = self.lens.push_front(body.len());
         true
     }
 
     fn remove_front(&mut self) -> Option<Frame> {
-        let used = usize::from(self.used);
-        let (body, _) = split_inline(&self.buf.0[..used])?;
-        let frame = Frame::copy_from(body);
-        let shift = 1 + body.len();
-        self.buf.0.copy_within(shift..used, 0);
-        self.used -= shift as u8;
-        self.frames -= 1;
+        let (len, rest) = self.lens.pop_front()?;
+        let used = self.lens.sum();
+        let frame = Frame::copy_from(&self.bodies.0[..len]);
+        self.bodies.0.copy_within(len..used, 0);
+        self.lens = rest;
         Some(frame)
     }
 }
 
-/// The first of the frames in `packed`, and what follows it.
-#[inline]
-fn split_inline(packed: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&len, rest) = packed.split_first()?;
-    Some(rest.split_at(len.into()))
+impl Lens {
+    const NONE: Self = Self::new(0, 0);
+
+    /// The first length is in the lowest byte of `lens`.
+    #[inline]
+    const fn new(count: u64, lens: u64) -> Self {
+        match NonZeroU64::new(lens << 8 | INLINE_MARK | count) {
+            Some(word) => Self(word),
+            None => unreachable!(),
+        }
+    }
+
+    #[inline]
+    const fn count(self) -> usize {
+        (self.0.get() & (INLINE_MARK - 1)) as usize
+    }
+
+    #[inline]
+    const fn lens(self) -> u64 {
+        self.0.get() >> 8
+    }
+
+    /// The length of all frames: the highest byte of this product is the sum of all bytes.
+    #[inline]
+    const fn sum(self) -> usize {
+        (self.lens().wrapping_mul(0x0101_0101_0101_0101) >> 56) as usize
+    }
+
+    #[inline]
+    const fn has_room(self, len: usize) -> bool {
+        self.count() < FRAMES_INLINE && self.sum() + len <= MESSAGE_INLINE
+    }
+
+    #[inline]
+    const fn push_back(self, len: usize) -> Self {
+        let at = 8 * self.count() as u32;
+        Self::new(self.count() as u64 + 1, self.lens() | (len as u64) << at)
+    }
+
+    const fn push_front(self, len: usize) -> Self {
+        Self::new(self.count() as u64 + 1, self.lens() << 8 | len as u64)
+    }
+
+    #[inline]
+    const fn pop_front(self) -> Option<(usize, Self)> {
+        match self.count() {
+            0 => None,
+            count => Some(((self.lens() & 0xff) as usize, Self::new(count as u64 - 1, self.lens() >> 8))),
+        }
+    }
 }
 
 /// The frames of a [`Message`] as slices; see [`Message::iter`].
@@ -285,7 +321,7 @@ pub struct Parts<'a>(PartsRepr<'a>);
 
 #[derive(Clone, Debug)]
 enum PartsRepr<'a> {
-    Inline(&'a [u8]),
+    Inline(Lens, &'a [u8]),
     Rope(std::slice::Iter<'a, Bytes>),
 }
 
@@ -294,7 +330,7 @@ impl Parts<'_> {
     #[inline]
     pub fn is_done(&self) -> bool {
         match &self.0 {
-            PartsRepr::Inline(packed) => packed.is_empty(),
+            PartsRepr::Inline(lens, _) => lens.count() == 0,
             PartsRepr::Rope(rope) => rope.as_slice().is_empty(),
         }
     }
@@ -306,9 +342,11 @@ impl<'a> Iterator for Parts<'a> {
     #[inline]
     fn next(&mut self) -> Option<Part<'a>> {
         match &mut self.0 {
-            PartsRepr::Inline(packed) => {
-                let (body, rest) = split_inline(packed)?;
-                *packed = rest;
+            PartsRepr::Inline(lens, bodies) => {
+                let (len, rest) = lens.pop_front()?;
+                let (body, behind) = bodies.split_at(len);
+                *lens = rest;
+                *bodies = behind;
                 Some(Part::Inline(body))
             }
             PartsRepr::Rope(rope) => rope.next().map(Part::Shared),
@@ -317,7 +355,7 @@ impl<'a> Iterator for Parts<'a> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.0 {
-            PartsRepr::Inline(packed) => (usize::from(!packed.is_empty()), Some(packed.len())),
+            PartsRepr::Inline(lens, _) => (lens.count(), Some(lens.count())),
             PartsRepr::Rope(rope) => rope.size_hint(),
         }
     }
@@ -485,6 +523,11 @@ impl From<Frame> for Message {
 
 /// Makes a [`Message`] 80 bytes: a body of 64 bytes fits together with a five-byte identity and a delimiter.
 const MESSAGE_INLINE: usize = 72;
+/// As many lengths as fit into a word beside their number.
+const FRAMES_INLINE: usize = 7;
+/// Set in the lowest byte of [`Lens`], above the number of frames.
+const INLINE_MARK: u64 = 0x80;
+
 #[cfg(test)]
 mod tests {
     use super::*;
