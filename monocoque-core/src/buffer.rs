@@ -124,15 +124,6 @@ impl SegmentedBuffer {
         self.advance(n);
         Some(piece)
     }
-
-    /// Empties the buffer into the front of `target`, as far as it has room, and says how many bytes were moved.
-    ///
-    /// For a reader that goes on filling `target`, so that one large piece lies in one place.
-    pub fn drain_into(&mut self, target: &mut [u8]) -> usize {
-        let n = self.peek_into(target);
-        self.advance(n);
-        n
-    }
 }
 
 #[cfg(test)]
@@ -187,14 +178,5 @@ mod tests {
         assert_eq!(buffer.peek::<5>(), None);
         let mut target = [0; 9];
         assert_eq!(buffer.peek_into(&mut target), 4);
-    }
-
-    #[test]
-    fn drains_as_far_as_there_is_room() {
-        let mut buffer = buffer(&["abc", "def"]);
-        let mut target = [0; 4];
-        assert_eq!(buffer.drain_into(&mut target), 4);
-        assert_eq!(&target, b"abcd");
-        assert_eq!(buffer.take(2).expect("two"), "ef");
     }
 }

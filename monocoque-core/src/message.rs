@@ -168,15 +168,6 @@ impl Message {
         self.rope().push(body);
     }
 
-    /// Whether a further frame of `len` bytes would still be stored in the value.
-    #[inline]
-    pub fn fits_inline(&self, len: usize) -> bool {
-        match &self.0 {
-            Repr::Inline(inline) => inline.lens.has_room(len),
-            Repr::Rope(_) => false,
-        }
-    }
-
     fn rope(&mut self) -> &mut SmallVec<[Bytes; 2]> {
         if let Repr::Inline(_) = self.0 {
             // One allocation serves all frames that leave the value.
