@@ -2,6 +2,7 @@
 //!
 //! Run with `cargo run --example custom_protocol`. Two ends talk to each other; exits with an error if a line differs.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::time::Instant;
 
@@ -24,7 +25,6 @@ struct TooLong;
 
 impl Protocol for Lines {
     type Peer = ();
-    type Item = Message;
     type Decoder = LineDecoder;
     type Encoder = PlainEncoder<TooLong>;
     type Error = TooLong;
@@ -36,9 +36,15 @@ impl Protocol for Lines {
 
 impl Decode for LineDecoder {
     type Item = Message;
+    type Kind = ();
     type Error = TooLong;
 
-    fn next(&mut self, input: &mut SegmentedBuffer, _: &mut Outbox) -> Result<Option<Message>, TooLong> {
+    fn next(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        _: &mut Outbox,
+        lines: &mut VecDeque<Message>,
+    ) -> Result<Option<()>, TooLong> {
         let mut front = [0; LONGEST + 1];
         let seen = input.peek_into(&mut front);
         let Some(end) = front[..seen].iter().position(|&byte| byte == b'\n') else {
@@ -46,7 +52,7 @@ impl Decode for LineDecoder {
         };
         let line = input.take(end);
         input.advance(1);
-        Ok(line.map(Message::from))
+        Ok(line.map(|line| lines.push_back(line.into())))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{env, fs, io, thread};
+use std::{env, fs, io};
 
 use serde_json::{Value, json};
 
 use crate::job::Role;
+use crate::machine;
 use crate::outcome::{Outcome, pairing};
 use crate::pair::Measured;
 
@@ -18,8 +19,8 @@ pub(crate) fn write(
     window: Duration,
 ) -> io::Result<()> {
     let everything = json!({
-        "machine": machine(),
-        "versions": versions(),
+        "machine": machine::machine(),
+        "versions": machine::versions(),
         "command": command(),
         "time": SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         "rounds": rounds,
@@ -76,35 +77,6 @@ fn cell_json(outcome: &Outcome<'_>, n: usize) -> Value {
         "ratio": outcome.main_ratio(n),
         "bars": bars,
         "rounds": rounds,
-    })
-}
-
-fn machine() -> Value {
-    let field = |file: &str, name: &str| {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let value = text.lines().find_map(|line| line.strip_prefix(name));
-        value.map(|value| value.trim_start_matches([' ', '\t', ':']).to_owned())
-    };
-    json!({
-        "processor": field("/proc/cpuinfo", "model name"),
-        "cores": thread::available_parallelism().map_or(0, usize::from),
-        "memory": field("/proc/meminfo", "MemTotal"),
-        "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
-    })
-}
-
-fn versions() -> Value {
-    let (major, minor, patch) = zmq::version();
-    let lock = include_str!("../../Cargo.lock");
-    let locked = |name: &str| {
-        let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
-        Some(rest.split_once('"')?.0)
-    };
-    json!({
-        "monocoque": env!("CARGO_PKG_VERSION"),
-        "compio": locked("compio"),
-        "libzmq": format!("{major}.{minor}.{patch}"),
-        "zmq crate": locked("zmq"),
     })
 }
 

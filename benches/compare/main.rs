@@ -10,9 +10,11 @@
 //!
 //! The two ends are this program again, started as `compare --end ...`; see [`job`].
 
+mod end;
 mod ends;
 mod job;
 mod json;
+mod machine;
 mod measure;
 mod outcome;
 mod pair;

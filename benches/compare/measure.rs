@@ -1,7 +1,6 @@
 //! What an end counts, what it says when it is asked, and the statistics of the answers.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::process;
 use std::sync::Mutex;
@@ -11,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+
+use crate::machine::resident_kib;
 
 /// Counts the messages that one socket has received. Only its owner writes; the control thread reads now and then.
 #[derive(Debug)]
@@ -120,12 +121,6 @@ fn one_has_started() {
     if WAITED_FOR.fetch_sub(1, Ordering::Relaxed) == 1 {
         println!("{STARTED}");
     }
-}
-
-fn resident_kib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 fn percentile(sorted: &[u32], permille: usize) -> u64 {

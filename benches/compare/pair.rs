@@ -1,12 +1,11 @@
 //! Starts the two ends of a cell, each in a process of its own, and takes one measurement.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::ffi::OsString;
 use std::thread;
 use std::time::Duration;
 
+use crate::end::End;
 use crate::job::{Attach, Job, Role};
 use crate::measure::{ASK, BOUND, SAMPLE, STARTED, Sample, warm_up};
 use crate::rows::{Cell, Figure, Placement, Row, Shape, Transport};
@@ -68,19 +67,19 @@ impl Pair {
             in_flight,
             idle: 0,
         };
-        let mut binds = End::start(&job, row.placement)?;
+        let mut binds = start(&job, row.placement)?;
         let endpoint = binds.hear(BOUND, START_LIMIT)?;
-        let alone = binds.sample()?;
+        let alone = sample(&mut binds)?;
 
         let (library, role) = connecting;
         let job = Job { library, role, attach: Attach::Connect, endpoint, sockets, idle: cell.idle, ..job };
-        Ok(Self { binds, alone, connects: End::start(&job, row.placement)? })
+        Ok(Self { binds, alone, connects: start(&job, row.placement)? })
     }
 
     fn memory(mut self, connections: usize, window: Duration) -> Taken {
         self.connects.hear(STARTED, START_LIMIT)?;
         thread::sleep(warm_up(window));
-        let grown = self.binds.sample()?.resident_kib.saturating_sub(self.alone.resident_kib);
+        let grown = sample(&mut self.binds)?.resident_kib.saturating_sub(self.alone.resident_kib);
         Ok(Measured { memory: grown as f64 / connections as f64, ..Measured::default() })
     }
 
@@ -94,9 +93,9 @@ impl Pair {
         let [mut counts, mut other] = if asks { [from, to] } else { [to, from] };
         counts.hear(STARTED, START_LIMIT)?;
         thread::sleep(warm_up(window));
-        let before = [counts.sample()?, other.sample()?];
+        let before = [sample(&mut counts)?, sample(&mut other)?];
         thread::sleep(window);
-        let after = [counts.sample()?, other.sample()?];
+        let after = [sample(&mut counts)?, sample(&mut other)?];
 
         let mut measured = throughput(before, after)?;
         if !asks {
@@ -123,63 +122,21 @@ fn throughput(before: [Sample; 2], after: [Sample; 2]) -> Taken {
     Ok(Measured { rate, round_trip, cpu, memory: 0.0 })
 }
 
-/// A process that plays one role. It is killed when this is dropped.
-struct End {
-    name: String,
-    process: Child,
-    input: ChildStdin,
-    lines: Receiver<String>,
+/// Starts a process that plays one role.
+fn start(job: &Job, placement: Placement) -> Result<End, String> {
+    let mut command = Vec::new();
+    if placement == Placement::OneCore {
+        command.extend(["taskset", "-c", "0"].map(OsString::from));
+    }
+    command.push(env::current_exe().map_err(|error| error.to_string())?.into());
+    command.extend(job.to_args().map(OsString::from));
+    End::start(format!("{} {}", job.library, job.role), &command)
 }
 
-impl End {
-    fn start(job: &Job, placement: Placement) -> Result<Self, String> {
-        Self::spawn(job, placement).map_err(|error| format!("cannot start an end: {error}"))
-    }
-
-    fn spawn(job: &Job, placement: Placement) -> io::Result<Self> {
-        let program = env::current_exe()?;
-        let mut command = match placement {
-            Placement::Free => Command::new(program),
-            Placement::OneCore => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", "0"]).arg(program);
-                command
-            }
-        };
-        let mut process = command.args(job.to_args()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let input = process.stdin.take().expect("it is piped");
-        let output = BufReader::new(process.stdout.take().expect("it is piped"));
-        let (line, lines) = mpsc::channel();
-        // Ends with the process.
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|text| line.send(text)));
-        Ok(Self { name: format!("{} {}", job.library, job.role), process, input, lines })
-    }
-
-    /// What follows `word`, which is what the process is to say next.
-    fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
-        let line = self.lines.recv_timeout(limit);
-        let line = line.map_err(|error| format!("{}: waiting for '{word}': {error}", self.name))?;
-        match line.strip_prefix(word) {
-            Some(rest) => Ok(rest.trim_start().to_owned()),
-            None => Err(format!("{}: '{line}' instead of '{word}'", self.name)),
-        }
-    }
-
-    fn sample(&mut self) -> Result<Sample, String> {
-        writeln!(self.input, "{ASK}").map_err(|error| format!("{}: {error}", self.name))?;
-        let line = self.hear(SAMPLE, ANSWER_LIMIT)?;
-        Sample::parse(&line).ok_or_else(|| format!("{}: not a sample: {line}", self.name))
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        // An error means that it has ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn sample(end: &mut End) -> Result<Sample, String> {
+    let line = end.ask(ASK, SAMPLE)?;
+    Sample::parse(&line).ok_or_else(|| format!("{end}: not a sample: {line}"))
 }
 
 /// Generous: for a busy machine and a thousand connections.
 const START_LIMIT: Duration = Duration::from_secs(30);
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);

@@ -192,6 +192,23 @@ impl SlabMut {
     }
 }
 
+impl SlabMut {
+    /// Fills more of it: `fill` is given what is not filled yet, and gives back the front of that which it has written.
+    pub fn fill_with<E>(
+        &mut self,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<&mut [u8], E>,
+    ) -> Result<usize, E> {
+        let filled = self.filled;
+        let rest = &mut self.as_uninit()[filled..];
+        let (front, room) = (rest.as_ptr().cast(), rest.len());
+        let written = fill(rest)?;
+        assert!(written.as_ptr() == front && written.len() <= room, "it was written elsewhere");
+        let n = written.len();
+        self.filled += n;
+        Ok(n)
+    }
+}
+
 impl IoBuf for SlabMut {
     fn as_init(&self) -> &[u8] {
         let data = self.page.at(self.start, self.filled).cast().as_ptr();

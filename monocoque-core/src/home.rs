@@ -13,6 +13,8 @@ use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use thiserror::Error;
 
+use crate::reactor;
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread with a runtime on which connections live.
@@ -63,7 +65,12 @@ impl Home {
         let (ready, started) = flume::bounded(1);
         let thread = thread::Builder::new().name(settings.name.clone()).spawn(move || {
             let runtime = match build(&settings) {
-                Ok(runtime) => runtime,
+                Ok((runtime, interrupted)) => {
+                    if !interrupted {
+                        reactor::is_not_interrupted();
+                    }
+                    runtime
+                }
                 Err(error) => return drop(ready.send(Err(error))),
             };
             if ready.send(Ok(Driver::of(&runtime))).is_ok() {
@@ -163,27 +170,31 @@ async fn serve(mailbox: flume::Receiver<Job>) {
     }
 }
 
-/// The best runtime that this kernel allows.
+/// The best runtime that this kernel allows, and whether completions interrupt its thread.
 ///
 /// A ring is asked for with fewer and fewer flags, each time by name, so that a refusal shows instead of becoming a
 /// silent fallback.
-fn build(settings: &ThreadSettings) -> io::Result<Runtime> {
-    let ladder: [fn(&mut ProactorBuilder); 4] = [
+fn build(settings: &ThreadSettings) -> io::Result<(Runtime, bool)> {
+    let ladder: [fn(&mut ProactorBuilder) -> bool; 4] = [
         |proactor| {
             proactor
                 .driver_type(DriverType::IoUring)
                 .single_issuer(true)
                 .defer_taskrun(true)
                 .taskrun_flag(true);
+            false
         },
         |proactor| {
             proactor.driver_type(DriverType::IoUring).coop_taskrun(true).taskrun_flag(true);
+            false
         },
         |proactor| {
             proactor.driver_type(DriverType::IoUring);
+            true
         },
         |proactor| {
             proactor.driver_type(DriverType::Poll);
+            true
         },
     ];
     let steps = match settings.driver {
@@ -195,14 +206,14 @@ fn build(settings: &ThreadSettings) -> io::Result<Runtime> {
     for step in steps {
         let mut proactor = ProactorBuilder::new();
         proactor.capacity(RING_ENTRIES);
-        step(&mut proactor);
+        let interrupted = step(&mut proactor);
         let mut builder = RuntimeBuilder::new();
         builder
             .with_proactor(proactor)
             .sync_queue_size(FOREIGN_WAKES)
             .thread_affinity(settings.affinity.clone());
         match builder.build() {
-            Ok(runtime) => return Ok(runtime),
+            Ok(runtime) => return Ok((runtime, interrupted)),
             Err(error) => refusal = error,
         }
     }

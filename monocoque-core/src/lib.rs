@@ -49,6 +49,8 @@ mod pubsub;
 #[cfg(feature = "runtime")]
 mod queue;
 #[cfg(feature = "runtime")]
+mod reactor;
+#[cfg(feature = "runtime")]
 mod reconnect;
 mod router;
 mod routing_id;
@@ -72,7 +74,7 @@ pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
 };
 #[cfg(feature = "runtime")]
-pub use queue::{Hold, Inbox, InboxClosed, LaneKey, Next, Taken, Weigh};
+pub use queue::{Hold, Inbox, InboxClosed, LaneKey, Next, Weigh};
 #[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};

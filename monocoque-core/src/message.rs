@@ -51,12 +51,15 @@ struct Lens(NonZeroU64);
 /// the wire and the user.
 #[derive(Clone)]
 #[repr(align(8))]
-struct Bodies([u8; MESSAGE_INLINE]);
+struct Bodies([[u8; WORD]; WORDS]);
 
 impl Message {
+    /// The length of a [`block`](Self::block).
+    pub const BLOCK: usize = WORDS * WORD;
+
     /// A message without frames, to push frames to. It cannot be sent as it is.
     pub const fn new() -> Self {
-        Self(Repr::Inline(Inline { lens: Lens::NONE, bodies: Bodies([0; MESSAGE_INLINE]) }))
+        Self(Repr::Inline(Inline::NONE))
     }
 
     /// How many frames.
@@ -100,7 +103,7 @@ impl Message {
     #[inline]
     pub fn parts(&self) -> Parts<'_> {
         Parts(match &self.0 {
-            Repr::Inline(inline) => PartsRepr::Inline(inline.lens, &inline.bodies.0),
+            Repr::Inline(inline) => PartsRepr::Inline(inline.lens, inline.bodies.0.as_flattened()),
             Repr::Rope(rope) => PartsRepr::Rope(rope.iter()),
         })
     }
@@ -163,6 +166,37 @@ impl Message {
         self.rope().push(Bytes::copy_from_slice(body));
     }
 
+    /// Adds a copy of the first `len` of `bytes` as the last frame.
+    ///
+    /// For decoders: what lies behind them is read as well where that is faster. It cannot be seen.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer than `len` bytes.
+    #[inline]
+    pub fn push_start(&mut self, bytes: &[u8], len: usize) {
+        if let Repr::Inline(inline) = &mut self.0
+            && let Some(block) = bytes.first_chunk()
+            && inline.fill(block, len)
+        {
+            return;
+        }
+        self.push_copy(&bytes[..len]);
+    }
+
+    /// The only frame, if it is stored in the message: its length, and a block that it is the start of.
+    ///
+    /// For encoders: to copy a block of fixed length is faster than to copy just the frame.
+    #[inline]
+    pub fn block(&self) -> Option<(usize, &[u8; Self::BLOCK])> {
+        match &self.0 {
+            Repr::Inline(Inline { lens, bodies }) if lens.count() == 1 => {
+                Some((lens.sum(), bodies.0.as_flattened().first_chunk()?))
+            }
+            _ => None,
+        }
+    }
+
     /// Adds `body` as the last frame, by reference.
     pub fn push_bytes(&mut self, body: Bytes) {
         self.rope().push(body);
@@ -185,13 +219,51 @@ impl Message {
 }
 
 impl Inline {
+    const NONE: Self = Self { lens: Lens::NONE, bodies: Bodies([[0; WORD]; WORDS]) };
+
+    /// A single frame, if it fits.
+    ///
+    /// Word by word, which the compiler keeps in registers until it knows where the message is to be: a detour through
+    /// memory costs more than all the rest.
+    #[inline]
+    fn of(body: &[u8]) -> Option<Self> {
+        if body.len() > MESSAGE_INLINE {
+            return None;
+        }
+        let (words, rest) = body.as_chunks::<WORD>();
+        let mut last = [0; WORD];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let mut bodies = [[0; WORD]; WORDS];
+        for (n, to) in bodies.iter_mut().enumerate() {
+            match words.get(n) {
+                Some(word) => *to = *word,
+                None if n == words.len() => *to = last,
+                None => {}
+            }
+        }
+        Some(Self { lens: Lens::NONE.push_back(body.len()), bodies: Bodies(bodies) })
+    }
+
+    /// Adds the first frame, out of a block that it is the start of.
+    #[inline]
+    fn fill(&mut self, block: &[u8; MESSAGE_INLINE], len: usize) -> bool {
+        if self.lens.count() > 0 || len > MESSAGE_INLINE {
+            return false;
+        }
+        self.bodies.0.as_flattened_mut().copy_from_slice(block);
+        self.lens = self.lens.push_back(len);
+        true
+    }
+
     #[inline]
     fn push(&mut self, body: &[u8]) -> bool {
         if !self.lens.has_room(body.len()) {
             return false;
         }
         let used = self.lens.sum();
-        self.bodies.0[used..used + body.len()].copy_from_slice(body);
+        self.bodies.0.as_flattened_mut()[used..used + body.len()].copy_from_slice(body);
         self.lens = self.lens.push_back(body.len());
         true
     }
@@ -200,7 +272,7 @@ impl Inline {
         if !self.lens.has_room(body.len()) {
             return false;
         }
-        let bodies = &mut self.bodies.0;
+        let bodies = self.bodies.0.as_flattened_mut();
         bodies.copy_within(..self.lens.sum(), body.len());
         bodies[..body.len()].copy_from_slice(body);
         self.lens = self.lens.push_front(body.len());
@@ -210,8 +282,9 @@ impl Inline {
     fn remove_front(&mut self) -> Option<Frame> {
         let (len, rest) = self.lens.pop_front()?;
         let used = self.lens.sum();
-        let frame = Frame::copy_from(&self.bodies.0[..len]);
-        self.bodies.0.copy_within(len..used, 0);
+        let bodies = self.bodies.0.as_flattened_mut();
+        let frame = Frame::copy_from(&bodies[..len]);
+        bodies.copy_within(len..used, 0);
         self.lens = rest;
         Some(frame)
     }
@@ -467,9 +540,10 @@ impl<F: Into<Frame>> From<Vec<F>> for Message {
 impl From<&[u8]> for Message {
     #[inline]
     fn from(body: &[u8]) -> Self {
-        let mut message = Self::new();
-        message.push_copy(body);
-        message
+        match Inline::of(body) {
+            Some(inline) => Self(Repr::Inline(inline)),
+            None => Bytes::copy_from_slice(body).into(),
+        }
     }
 }
 
@@ -513,7 +587,9 @@ impl From<Frame> for Message {
 }
 
 /// Makes a [`Message`] 80 bytes: a body of 64 bytes fits together with a five-byte identity and a delimiter.
-const MESSAGE_INLINE: usize = 72;
+const MESSAGE_INLINE: usize = Message::BLOCK;
+const WORDS: usize = 9;
+const WORD: usize = 8;
 /// As many lengths as fit into a word beside their number.
 const FRAMES_INLINE: usize = 7;
 /// Set in the lowest byte of [`Lens`], above the number of frames.

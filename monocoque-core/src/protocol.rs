@@ -16,6 +16,7 @@
 //! Messages are encoded by whoever queues them, into the [`Outbox`] of the connection; the [`Encode`] half only seals a
 //! batch (for a protocol that encrypts) and keeps the connection alive.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::Debug;
 use std::time::Instant;
@@ -26,10 +27,8 @@ use crate::{Outbox, SegmentedBuffer};
 pub trait Protocol: Debug + Sized + 'static {
     /// What the handshake learns about the peer.
     type Peer: Debug + 'static;
-    /// What the decoder yields.
-    type Item: 'static;
     /// The receiving half.
-    type Decoder: Decode<Item = Self::Item, Error = Self::Error>;
+    type Decoder: Decode<Error = Self::Error>;
     /// The sending half.
     type Encoder: Encode<Error = Self::Error>;
     /// What the peer, or its bytes, can do wrong.
@@ -72,10 +71,14 @@ pub struct Established<P: Protocol> {
 pub trait Decode: Debug + 'static {
     /// What is decoded.
     type Item: 'static;
+    /// What sorts of items there are: `()` if there is one.
+    type Kind;
     /// What the peer can do wrong.
     type Error;
 
-    /// The next item, or `None` if more bytes are needed.
+    /// Puts the next item at the end of `items` and says of which kind it is, or `None` if more bytes are needed.
+    ///
+    /// An item is made where it will wait: to move one that was just made costs more than to make it.
     ///
     /// `replies` is the control lane of the connection: what is put there is written behind the batch that is being
     /// written. It is not empty while earlier replies wait, by which a decoder bounds what a peer can make it queue.
@@ -83,7 +86,8 @@ pub trait Decode: Debug + 'static {
         &mut self,
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
-    ) -> Result<Option<Self::Item>, Self::Error>;
+        items: &mut VecDeque<Self::Item>,
+    ) -> Result<Option<Self::Kind>, Self::Error>;
 
     /// How many bytes [`next`](Self::next) wants to find before it can go on, counted from the front of the input.
     ///

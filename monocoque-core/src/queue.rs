@@ -41,18 +41,28 @@ pub struct Inbox<T> {
     intake: Mutex<Intake<T>>,
     /// Some lane is listed in `intake.ready`.
     fresh: AtomicBool,
+    /// Some lane has a turn.
+    fetched: AtomicBool,
 }
 
 /// The place of one connection in an [`Inbox`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneKey(PeerKey);
 
-/// An item that a receiver is about to take: nobody else gets it meanwhile. Dropping it leaves the item where it is.
+/// What a receiver may take: nobody else gets anything meanwhile. What is not [popped](Self::pop) stays where it is.
+///
+/// When it is dropped other receivers are let in, and pumps are woken that wait for room.
 #[derive(Debug)]
 pub struct Next<'a, T> {
     inbox: &'a Inbox<T>,
     outlet: MutexGuard<'a, Outlet<T>>,
+    // Dropped, and so woken, behind the lock.
+    pump: ToWake,
 }
+
+/// A pump that has room now.
+#[derive(Debug)]
+struct ToWake(Option<Waker>);
 
 /// Keeps receivers out; see [`Inbox::hold`].
 #[derive(Debug)]
@@ -61,19 +71,10 @@ pub struct Hold<'a, T> {
     outlet: MutexGuard<'a, Outlet<T>>,
 }
 
-/// What is left to do after an item was taken, done when this is dropped: other receivers are let in, and a pump is woken
-/// that waits for room. Until then nobody else takes an item.
-#[derive(Debug)]
-pub struct Taken<'a, T> {
-    outlet: Option<MutexGuard<'a, Outlet<T>>>,
-    pump: Option<Waker>,
-}
-
-impl<T> Drop for Taken<'_, T> {
+impl Drop for ToWake {
     #[inline]
     fn drop(&mut self) {
-        self.outlet = None;
-        wake(self.pump.take());
+        wake(self.0.take());
     }
 }
 
@@ -140,6 +141,7 @@ impl<T: Weigh> Inbox<T> {
                 closed: false,
             }),
             fresh: AtomicBool::new(false),
+            fetched: AtomicBool::new(false),
         }
     }
 
@@ -241,7 +243,7 @@ impl<T: Weigh> Inbox<T> {
             }
             self.fetch_fresh(&mut outlet.turns);
         }
-        Ok(Some(Next { inbox: self, outlet }))
+        Ok(Some(Next { inbox: self, outlet, pump: ToWake(None) }))
     }
 
     /// The next item; waits for it in turn.
@@ -311,6 +313,12 @@ impl<T: Weigh> Inbox<T> {
         self.outlet.lock().popped
     }
 
+    /// Whether nothing seems to wait. Takes no lock: it may be over before the caller looks at it.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        !self.fetched.load(Ordering::Relaxed) && !self.fresh.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -325,6 +333,7 @@ impl<T: Weigh> Inbox<T> {
             turns.rotate_left(1);
         } else {
             turns.pop_front();
+            self.fetched.store(!turns.is_empty(), Ordering::Relaxed);
         }
         pump
     }
@@ -346,6 +355,7 @@ impl<T: Weigh> Inbox<T> {
                 report_bytes: row.budget.capacity() / 2,
             });
         }
+        self.fetched.store(!turns.is_empty(), Ordering::Relaxed);
     }
 
     /// Tells the lane what was popped, and fetches its next batch if this one is used up.
@@ -381,25 +391,34 @@ impl<T> Intake<T> {
     }
 }
 
-impl<'a, T: Weigh> Next<'a, T> {
-    /// The connection that the item came from.
+impl<T: Weigh> Next<'_, T> {
+    /// The connection that the next item came from.
+    ///
+    /// # Panics
+    ///
+    /// If it [is over](Self::is_over), as [`item`](Self::item) and [`pop`](Self::pop).
     #[inline]
     pub fn from(&self) -> PeerKey {
         self.outlet.turns[0].from
     }
 
-    /// The item, where it lies.
+    /// The next item, where it lies.
     #[inline]
     pub fn item(&self) -> &T {
         &self.outlet.turns[0].batch[0]
     }
 
-    /// Takes the item. The next one is of another connection, if another one has something.
+    /// Whether all that was ready was popped, or a pump waits for this to be dropped. Never at first.
     #[inline]
-    pub fn take(self) -> (T, Taken<'a, T>) {
+    pub fn is_over(&self) -> bool {
+        self.pump.0.is_some() || self.outlet.turns.is_empty()
+    }
+
+    /// Takes the next item. The one after it is of another connection, if another one has something.
+    #[inline]
+    pub fn pop(&mut self) -> T {
         let weight = self.item().weight();
-        let Self { inbox, mut outlet } = self;
-        let Outlet { turns, popped } = &mut *outlet;
+        let Outlet { turns, popped } = &mut *self.outlet;
         let alone = turns.len() == 1;
         let turn = &mut turns[0];
         *popped += 1;
@@ -409,8 +428,10 @@ impl<'a, T: Weigh> Next<'a, T> {
             || turn.popped >= turn.report_every
             || turn.popped_bytes >= turn.report_bytes;
         let Some(item) = turn.batch.pop_front() else { unreachable!("a lane without items has no turn") };
-        let pump = if due || !alone { inbox.end_turn(turns, due) } else { None };
-        (item, Taken { outlet: Some(outlet), pump })
+        if due || !alone {
+            self.pump.0 = self.inbox.end_turn(turns, due);
+        }
+        item
     }
 }
 
@@ -507,7 +528,7 @@ mod tests {
     }
 
     fn pop(inbox: &Inbox<Pair>) -> Option<Pair> {
-        inbox.try_next().expect("open").map(|next| next.take().0)
+        inbox.try_next().expect("open").map(|mut next| next.pop())
     }
 
     /// Receives as a future does: leaves the queue once it has got something.
@@ -516,7 +537,7 @@ mod tests {
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
     ) -> Poll<Result<(PeerKey, Pair), InboxClosed>> {
-        let popped = inbox.poll_next(ticket, cx).map_ok(|next| (next.from(), next.take().0));
+        let popped = inbox.poll_next(ticket, cx).map_ok(|mut next| (next.from(), next.pop()));
         if popped.is_ready() {
             inbox.leave(ticket);
         }

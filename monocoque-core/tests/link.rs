@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "each test file uses a part")]
 mod common;
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -22,7 +23,6 @@ struct Zero;
 
 impl Protocol for Letters {
     type Peer = ();
-    type Item = Message;
     type Decoder = Self;
     type Encoder = PlainEncoder<Zero>;
     type Error = Zero;
@@ -45,10 +45,16 @@ impl Protocol for Letters {
 
 impl Decode for Letters {
     type Item = Message;
+    type Kind = ();
     type Error = Zero;
 
-    fn next(&mut self, input: &mut SegmentedBuffer, _replies: &mut Outbox) -> Result<Option<Message>, Zero> {
-        Ok(input.take(1).map(Message::from))
+    fn next(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        _replies: &mut Outbox,
+        items: &mut VecDeque<Message>,
+    ) -> Result<Option<()>, Zero> {
+        Ok(input.take(1).map(|letter| items.push_back(letter.into())))
     }
 }
 

@@ -6,6 +6,8 @@
 //! This is the hot path. A frame that lies whole in the first segment is parsed where it lies, and a small body goes
 //! straight into the message; only what is cut by the end of a segment is peeked and joined.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
@@ -14,15 +16,15 @@ use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::heartbeat::AnnouncedTtl;
 use crate::{Limits, Misbehaved, SessionConfig, ZmtpError};
 
-/// What a peer sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a peer meant by what it sent, which is the [`Message`] beside this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inbound {
-    /// A whole message.
-    Message(Message),
-    /// A subscription to all messages that start with this. Only a PUB or XPUB gets one.
-    Subscribe(Bytes),
+    /// A message.
+    Message,
+    /// A subscription to all messages that start with the one frame of this. Only a PUB or XPUB gets one.
+    Subscribe,
     /// The end of such a subscription. Only a PUB or XPUB gets one.
-    Cancel(Bytes),
+    Cancel,
 }
 
 /// The receiving half of a connection. It is used through [`Decode`](monocoque_core::Decode).
@@ -64,6 +66,7 @@ impl Decoder {
         &mut self,
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
         if input.len() < self.need {
             return Ok(None);
@@ -80,21 +83,22 @@ impl Decoder {
             }
             self.announced_ttl.cancel();
             if header.is_command() {
-                if let Some(item) = self.on_command(header, input, replies)? {
-                    return Ok(Some(item));
+                if let Some(inbound) = self.on_command(header, input, replies, messages)? {
+                    return Ok(Some(inbound));
                 }
             } else if header.has_more() || !self.partial.is_empty() {
                 if let Some(message) = self.on_part(header, input)? {
-                    return Ok(Some(Inbound::Message(message)));
+                    messages.push_back(message);
+                    return Ok(Some(Inbound::Message));
                 }
             } else {
-                // Built where it is returned from: a detour through a variable costs more than the rest of it.
-                let mut message = Message::new();
-                push_frame(&mut message, header, input);
-                if self.takes_subscriptions {
-                    return Ok(Some(subscription_or_message(message)));
-                }
-                return Ok(Some(Inbound::Message(message)));
+                let message = messages.push_back_mut(Message::new());
+                push_frame(message, header, input);
+                return Ok(Some(if self.takes_subscriptions {
+                    what_is_meant(message)
+                } else {
+                    Inbound::Message
+                }));
             }
         }
     }
@@ -159,16 +163,18 @@ impl Decoder {
         header: FrameHeader,
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
         let body = take_body(header, input);
         let command = Command::parse(&body)?;
         match command {
-            // Copies: a subscription lives long, and must not keep the memory of a whole read with it.
             Command::Subscribe(topic) if self.takes_subscriptions => {
-                Ok(Some(Inbound::Subscribe(Bytes::copy_from_slice(topic))))
+                messages.push_back(topic.into());
+                Ok(Some(Inbound::Subscribe))
             }
             Command::Cancel(topic) if self.takes_subscriptions => {
-                Ok(Some(Inbound::Cancel(Bytes::copy_from_slice(topic))))
+                messages.push_back(topic.into());
+                Ok(Some(Inbound::Cancel))
             }
             Command::Ping { ttl, context } => {
                 self.announced_ttl.announce(ttl);
@@ -192,8 +198,10 @@ impl Decoder {
 fn push_frame(message: &mut Message, header: FrameHeader, input: &mut SegmentedBuffer) {
     if header.body_len() > COPY_MAX {
         message.push_bytes(take_body(header, input));
-    } else if let Some(body) = input.chunk().get(header.len()..header.frame_len()) {
-        message.push_copy(body);
+    } else if input.chunk().len() >= header.frame_len()
+        && let Some(body) = input.chunk().get(header.len()..)
+    {
+        message.push_start(body, header.body_len());
         input.advance(header.frame_len());
     } else {
         message.push_copy(&take_body(header, input));
@@ -206,13 +214,15 @@ fn take_body(header: FrameHeader, input: &mut SegmentedBuffer) -> Bytes {
     input.take(header.body_len()).expect("the caller found the whole frame in the input")
 }
 
-/// What a publisher got: a subscription has the form of a message for a peer of ZMTP 3.0.
-fn subscription_or_message(message: Message) -> Inbound {
-    match message.frame(0) {
-        Some([1, topic @ ..]) => Inbound::Subscribe(Bytes::copy_from_slice(topic)),
-        Some([0, topic @ ..]) => Inbound::Cancel(Bytes::copy_from_slice(topic)),
-        _ => Inbound::Message(message),
-    }
+/// What a publisher got: from a peer of ZMTP 3.0 a subscription has the form of a message.
+fn what_is_meant(message: &mut Message) -> Inbound {
+    let (inbound, topic) = match message.frame(0) {
+        Some([1, topic @ ..]) => (Inbound::Subscribe, topic),
+        Some([0, topic @ ..]) => (Inbound::Cancel, topic),
+        _ => return Inbound::Message,
+    };
+    *message = topic.into();
+    inbound
 }
 
 /// Bodies up to this length are copied out of the memory they were read into, so that a small message that is kept does

@@ -27,6 +27,11 @@ use crate::{HeartbeatConfig, Revision};
 /// ```
 #[inline]
 pub fn encode_message(message: &Message, out: &mut Outbox) {
+    if let Some((len, block)) = message.block() {
+        put_header(0, len, out);
+        out.put_start(block, len);
+        return out.end_message();
+    }
     let mut parts = message.parts();
     let Some(mut part) = parts.next() else { return };
     loop {

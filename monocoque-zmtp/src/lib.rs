@@ -10,7 +10,8 @@
 //! once with nothing, which puts out the greeting, and then after every read, until it is `Established`. It is then
 //! gone; what remains are two halves that share no lock:
 //!
-//! * the [`Decoder`], for whoever reads: [`next`](monocoque_core::Decode::next) yields [`Inbound`] items until it wants
+//! * the [`Decoder`], for whoever reads: [`next`](monocoque_core::Decode::next) puts out messages, and says of each what it is
+//!   ([`Inbound`]), until it wants
 //!   more bytes. Not calling it is back-pressure.
 //! * the [`Encoder`], for whoever writes: it owns the heartbeat. Ask for its
 //!   [`deadline`](monocoque_core::Encode::deadline), call [`on_deadline`](monocoque_core::Encode::on_deadline) then.
@@ -20,10 +21,11 @@
 //! An error means that the connection is to be closed, once what is in the outbox was written.
 //!
 //! ```
+//! use std::collections::VecDeque;
 //! use std::time::Instant;
 //!
 //! use bytes::Bytes;
-//! use monocoque_core::{Decode, Message, Outbox, Protocol, SegmentedBuffer, Step};
+//! use monocoque_core::{Decode, Outbox, Protocol, SegmentedBuffer, Step};
 //! use monocoque_zmtp::{Inbound, SessionConfig, SocketType, ZmtpSession};
 //!
 //! // What a PUSH socket sends us, read by read.
@@ -45,9 +47,10 @@
 //! };
 //! assert_eq!(established.peer.socket_type, SocketType::Push);
 //!
-//! let item = established.decoder.next(&mut input, &mut output)?;
-//! assert_eq!(item, Some(Inbound::Message(Message::from("HELLO"))));
-//! assert_eq!(established.decoder.next(&mut input, &mut output)?, None);
+//! let mut messages = VecDeque::new();
+//! let inbound = established.decoder.next(&mut input, &mut output, &mut messages)?;
+//! assert_eq!((inbound, &messages[0][0]), (Some(Inbound::Message), &b"HELLO"[..]));
+//! assert_eq!(established.decoder.next(&mut input, &mut output, &mut messages)?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

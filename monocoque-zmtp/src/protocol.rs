@@ -3,15 +3,15 @@
 //! Owns nothing: it says which type plays which part, so that the other files need not know the engine's traits.
 //! Called by the pumps of the engine.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use monocoque_core::{Decode, Encode, Outbox, Protocol, SegmentedBuffer, Step};
+use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, SegmentedBuffer, Step};
 
 use crate::{Decoder, Encoder, Inbound, PeerInfo, ZmtpError, ZmtpSession};
 
 impl Protocol for ZmtpSession {
     type Peer = PeerInfo;
-    type Item = Inbound;
     type Decoder = Decoder;
     type Encoder = Encoder;
     type Error = ZmtpError;
@@ -27,7 +27,8 @@ impl Protocol for ZmtpSession {
 }
 
 impl Decode for Decoder {
-    type Item = Inbound;
+    type Item = Message;
+    type Kind = Inbound;
     type Error = ZmtpError;
 
     #[inline]
@@ -35,8 +36,9 @@ impl Decode for Decoder {
         &mut self,
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
-        self.next_item(input, replies)
+        self.next_item(input, replies, messages)
     }
 
     #[inline]

@@ -6,9 +6,9 @@ mod common;
 use std::time::Instant;
 
 use bytes::Bytes;
-use common::{End, Pair, at_every_chopping, frame, greeting, ready};
+use common::{End, Inbound, Pair, at_every_chopping, frame, greeting, ready};
 use monocoque_core::Message;
-use monocoque_zmtp::{Inbound, Limits, SessionConfig, SocketType};
+use monocoque_zmtp::{Limits, SessionConfig, SocketType};
 use proptest::prelude::*;
 
 const SIZES: [usize; 19] = [

@@ -5,8 +5,8 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{End, Pair};
-use monocoque_zmtp::{ConfigError, Inbound, SessionConfig, SocketType, ZmtpError, ZmtpSession};
+use common::{End, Inbound, Pair};
+use monocoque_zmtp::{ConfigError, SessionConfig, SocketType, ZmtpError, ZmtpSession};
 
 const PING: &[u8] = b"\x04\x07\x04PING\0\0";
 const PONG: &[u8] = b"\x04\x05\x04PONG";

@@ -5,10 +5,9 @@ mod common;
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use common::{End, Pair, at_every_chopping, frame, greeting, ready};
+use common::{End, Inbound, Pair, at_every_chopping, frame, greeting, ready};
 use monocoque_zmtp::{
-    CommandKind, Inbound, Incompatible, Limits, Malformed, Misbehaved, SessionConfig, SocketType, ZmtpError,
+    CommandKind, Incompatible, Limits, Malformed, Misbehaved, SessionConfig, SocketType, ZmtpError,
 };
 
 /// Why our socket refuses these first bytes.
@@ -195,7 +194,7 @@ at_every_chopping! {
         for ours in [SocketType::Pub, SocketType::Xpub] {
             let mut end = active(ours);
             end.feed(b"\x00\x01A\x00\x00\x01\x01\x01\x00\x01A\x00\x02\x00A", chop);
-            let cancel = Inbound::Cancel(Bytes::from_static(b"A"));
+            let cancel = Inbound::Cancel("A".into());
             let messages = ["A".into(), "".into(), ["\x01", "A"].into()].map(Inbound::Message);
             assert_eq!(end.recv(), [&messages[..], &[cancel]].concat());
         }

@@ -5,12 +5,10 @@ mod common;
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use common::{End, Pair, at_every_chopping, greeting, ready};
+use common::{End, Inbound, Pair, at_every_chopping, greeting, ready};
 use monocoque_core::{Message, Outbox};
 use monocoque_zmtp::{
-    Inbound, Revision, SessionConfig, SocketType, Subscription, ZmtpError, encode_message,
-    encode_subscription,
+    Revision, SessionConfig, SocketType, Subscription, ZmtpError, encode_message, encode_subscription,
 };
 
 const OUR_GREETING: &[u8; 64] = b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
@@ -106,7 +104,7 @@ at_every_chopping! {
             encode_subscription(kind, &topic, revision, &mut out);
             assert_eq!(out.chunk(), bytes, "{kind:?} of {} bytes, {revision:?}", topic.len());
             assert_eq!(out.messages(), 1);
-            let topic = Bytes::from(topic);
+            let topic = Message::from(topic);
             let item = match kind {
                 Subscribe => Inbound::Subscribe(topic),
                 Cancel => Inbound::Cancel(topic),

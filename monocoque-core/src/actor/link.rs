@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{Accepted, Attach, Inlet, Outlet};
 use crate::home::outside_panic;
 use crate::transport::WriteNow;
-use crate::{BytePermits, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
+use crate::{BytePermits, Decode, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 
 /// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
 ///
@@ -76,7 +76,7 @@ impl<T: Weigh> Link<T> {
     /// The next message. Cancel safe.
     pub async fn recv(&self) -> Result<T, LinkClosed> {
         let mut seat = Seat::new(|ticket| self.shared.inbox.leave(ticket));
-        poll_fn(|cx| self.shared.inbox.poll_next(&mut seat.ticket, cx).map_ok(|next| next.take().0))
+        poll_fn(|cx| self.shared.inbox.poll_next(&mut seat.ticket, cx).map_ok(|mut next| next.pop()))
             .await
             .map_err(|_| LinkClosed)
     }
@@ -114,12 +114,14 @@ impl<T> fmt::Debug for Link<T> {
     }
 }
 
-impl<P: Protocol> Attach<P> for Link<P::Item>
+impl<T, P> Attach<P> for Link<T>
 where
-    P::Item: Weigh,
+    T: Weigh + 'static,
+    P: Protocol,
+    P::Decoder: Decode<Item = T, Kind = ()>,
 {
-    type Outlet = LinkOutlet<P::Item>;
-    type Inlet = LinkInlet<P::Item>;
+    type Outlet = LinkOutlet<T>;
+    type Inlet = LinkInlet<T>;
 
     fn attach(
         self,
@@ -180,7 +182,7 @@ impl<T: Weigh> Drop for LinkInlet<T> {
     }
 }
 
-impl<T: Weigh + 'static> Inlet<T> for LinkInlet<T> {
+impl<T: Weigh + 'static, D: Decode<Item = T, Kind = ()>> Inlet<D> for LinkInlet<T> {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.link.shared.inbox.poll_room(self.lane, cx).map(|room| match room {
             Ok(room) => {
@@ -191,9 +193,12 @@ impl<T: Weigh + 'static> Inlet<T> for LinkInlet<T> {
         })
     }
 
-    fn accept(&mut self, item: T) -> Accepted {
-        self.bytes += item.weight();
-        self.batch.push_back(item);
+    fn items(&mut self) -> &mut VecDeque<T> {
+        &mut self.batch
+    }
+
+    fn accept(&mut self, (): ()) -> Accepted {
+        self.bytes += self.batch.back().map_or(0, T::weight);
         if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
     }
 

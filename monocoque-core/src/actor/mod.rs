@@ -17,11 +17,13 @@
 //! twice, and nothing that a user can cancel owns a read or a write. The read pump waits for one thing at a time; all
 //! deadlines are served by the write side.
 
+mod input;
 mod link;
 mod read_pump;
 mod write_pump;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
 use std::net::Shutdown;
@@ -30,7 +32,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use compio::io::AsyncRead;
 use compio::runtime::ResumeUnwind;
 use futures_util::FutureExt;
 use futures_util::future::Either;
@@ -38,15 +39,20 @@ use futures_util::future::Either;
 pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
 use crate::transport::{Socket, WriteNow};
-use crate::{Established, IoArena, Outbox, Protocol, SegmentedBuffer, Step};
+use crate::{Decode, Established, Outbox, Protocol, Step};
+use input::Input;
 use read_pump::ReadPump;
 use write_pump::WritePump;
 
 /// One connection, generic over its stream and its protocol.
 ///
 /// ```no_run
-/// # use monocoque_core::{actor::{Link, SocketActor}, Protocol, Message};
-/// # async fn connect<P: Protocol<Item = Message, Peer = ()>>(protocol: P) -> std::io::Result<()> {
+/// # use monocoque_core::{actor::{Link, SocketActor}, Decode, Protocol, Message};
+/// # async fn connect<P>(protocol: P) -> std::io::Result<()>
+/// # where
+/// #     P: Protocol<Peer = ()>,
+/// #     P::Decoder: Decode<Item = Message, Kind = ()>,
+/// # {
 /// let stream = compio::net::TcpStream::connect("127.0.0.1:5555").await?;
 /// let link = Link::new();
 /// let closed = SocketActor::new(stream, protocol).run(link).await;
@@ -66,7 +72,7 @@ pub trait Attach<P: Protocol>: Sized {
     /// Where the write pump takes from.
     type Outlet: Outlet;
     /// Where the read pump delivers to.
-    type Inlet: Inlet<P::Item>;
+    type Inlet: Inlet<P::Decoder>;
 
     /// The handshake is done. `None` refuses the peer: the connection is closed.
     ///
@@ -99,12 +105,15 @@ pub trait Outlet: 'static {
 }
 
 /// Where a read pump delivers to.
-pub trait Inlet<T>: 'static {
+pub trait Inlet<D: Decode>: 'static {
     /// Waits until at least one item can be [accepted](Self::accept). `false` when nobody will receive any more.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
 
-    /// Takes an item. It may be held back until [`flush`](Self::flush).
-    fn accept(&mut self, item: T) -> Accepted;
+    /// Where the decoder puts items.
+    fn items(&mut self) -> &mut VecDeque<D::Item>;
+
+    /// Takes the item that was put last. It may be held back until [`flush`](Self::flush).
+    fn accept(&mut self, kind: D::Kind) -> Accepted;
 
     /// All that was read so far has been decoded, or there is no more room.
     fn flush(&mut self);
@@ -157,7 +166,7 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
     /// Dropping the future closes the connection at once and loses what is in flight; ask the [`Outlet`] to end instead.
     pub async fn run<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
         let Self { stream, protocol, handshake_timeout } = self;
-        let mut input = Input::new();
+        let mut input = Input::new(stream.clone());
         let handshake = handshake(stream.clone(), protocol, &mut input);
         let Established { peer, decoder, encoder } = match within(handshake_timeout, &stream, handshake).await
         {
@@ -184,7 +193,7 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
 async fn handshake<S: Socket, P: Protocol>(
     mut stream: S,
     mut protocol: P,
-    input: &mut Input,
+    input: &mut Input<S>,
 ) -> Result<Established<P>, Closed<P::Error>> {
     let mut output = Outbox::new();
     loop {
@@ -204,7 +213,7 @@ async fn handshake<S: Socket, P: Protocol>(
                 return Err(Closed::Protocol(error));
             }
         }
-        match input.read(&mut stream, 1).await {
+        match input.read(1).await {
             Ok(0) => return Err(Closed::ByPeer),
             Ok(_) => {}
             Err(error) => return Err(Closed::Io(error)),
@@ -227,77 +236,6 @@ async fn within<S: Socket, T, E>(
             stream.shutdown(Shutdown::Both);
             let _ended = handshake.await;
             Err(Closed::HandshakeTimeout)
-        }
-    }
-}
-
-/// The reading end of a stream: leased memory in front of the rope that the decoder takes from.
-#[derive(Debug)]
-struct Input {
-    arena: IoArena,
-    buffer: SegmentedBuffer,
-    /// How much the next read asks for: follows what the peer sends.
-    want: usize,
-}
-
-impl Input {
-    fn new() -> Self {
-        Self { arena: IoArena::new(), buffer: SegmentedBuffer::new(), want: READ_MIN }
-    }
-
-    /// Reads once, or as often as it takes to have a large body of `need` bytes in one place.
-    async fn read<S: AsyncRead>(&mut self, stream: &mut S, need: usize) -> io::Result<usize> {
-        if need > self.buffer.len() + READ_MAX {
-            return self.gather(stream, need).await;
-        }
-        let slab = self.arena.lease(READ_MIN, self.want);
-        let asked = slab.capacity();
-        let (result, slab) = retry(stream, slab).await;
-        let n = result?;
-        self.buffer.push(self.arena.freeze(slab));
-        if n == asked {
-            self.want = (self.want * 2).min(READ_MAX);
-        } else if n < self.want / 4 {
-            self.want = (self.want / 2).max(READ_MIN);
-        }
-        Ok(n)
-    }
-
-    /// Reads a large body straight into memory of its own, behind the part of it that has arrived.
-    ///
-    /// How large it is was said by the peer: memory is asked for in proportion to what the peer has sent.
-    async fn gather<S: AsyncRead>(&mut self, stream: &mut S, need: usize) -> io::Result<usize> {
-        let trusted = need.min(GATHER_MIN.max(self.buffer.len() * 2));
-        let mut slab = self.arena.lease(trusted, trusted);
-        slab.fill_front(&mut self.buffer);
-        let mut total = 0;
-        while slab.filled() < slab.capacity() {
-            let (result, back) = retry(stream, slab).await;
-            slab = back;
-            match result {
-                Ok(0) => break,
-                Ok(n) => total += n,
-                Err(error) => return Err(error),
-            }
-        }
-        self.buffer.push(self.arena.freeze(slab));
-        Ok(total)
-    }
-}
-
-/// One read behind what `slab` holds, again if a signal came between.
-async fn retry<S: AsyncRead>(
-    stream: &mut S,
-    mut slab: crate::SlabMut,
-) -> (io::Result<usize>, crate::SlabMut) {
-    use compio::buf::{IntoInner, IoBuf};
-    loop {
-        let filled = slab.filled();
-        let compio::buf::BufResult(result, back) = stream.read(slab.slice(filled..)).await;
-        slab = back.into_inner();
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return (result, slab),
         }
     }
 }
@@ -352,10 +290,3 @@ impl<E> Shared<E> {
         }
     }
 }
-
-/// The smallest read: what an idle connection has leased.
-const READ_MIN: usize = 8 * 1024;
-/// The largest read of small messages. Larger gave nothing, and costs cache.
-const READ_MAX: usize = 64 * 1024;
-/// How large a body may be on the word of a peer that has sent nothing of it.
-const GATHER_MIN: usize = 512 * 1024;

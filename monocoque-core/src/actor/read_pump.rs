@@ -12,15 +12,15 @@ use super::{Accepted, Closed, Inlet, Input, Shared};
 use crate::Decode;
 use crate::transport::Socket;
 
-pub(super) struct ReadPump<S: Socket, D: Decode, I: Inlet<D::Item>> {
+pub(super) struct ReadPump<S: Socket, D: Decode, I: Inlet<D>> {
     stream: S,
-    input: Input,
+    input: Input<S>,
     decoder: D,
     inlet: I,
     shared: Rc<Shared<D::Error>>,
 }
 
-impl<S: Socket, D: Decode, I: Inlet<D::Item>> Drop for ReadPump<S, D, I> {
+impl<S: Socket, D: Decode, I: Inlet<D>> Drop for ReadPump<S, D, I> {
     /// However it ends, the other pump hears of it, and what that one is writing returns.
     fn drop(&mut self) {
         self.shared.read_ended.set(true);
@@ -29,8 +29,14 @@ impl<S: Socket, D: Decode, I: Inlet<D::Item>> Drop for ReadPump<S, D, I> {
     }
 }
 
-impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
-    pub(super) fn new(stream: S, input: Input, decoder: D, inlet: I, shared: Rc<Shared<D::Error>>) -> Self {
+impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
+    pub(super) fn new(
+        stream: S,
+        input: Input<S>,
+        decoder: D,
+        inlet: I,
+        shared: Rc<Shared<D::Error>>,
+    ) -> Self {
         Self { stream, input, decoder, inlet, shared }
     }
 
@@ -53,7 +59,7 @@ impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
                 Ok(Accepted::Violation) => return Some(Closed::Violation),
                 Err(error) => return Some(Closed::Protocol(error)),
             }
-            match self.input.read(&mut self.stream, self.decoder.need()).await {
+            match self.input.read(self.decoder.need()).await {
                 Ok(0) => return Some(Closed::ByPeer),
                 Ok(_) => self.shared.heard.set(Some(Instant::now())),
                 Err(error) => return Some(Closed::Io(error)),
@@ -88,8 +94,8 @@ impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
     fn decode(&mut self) -> Result<Accepted, D::Error> {
         let mut replies = self.shared.replies.borrow_mut();
         let outcome = loop {
-            match self.decoder.next(&mut self.input.buffer, &mut replies) {
-                Ok(Some(item)) => match self.inlet.accept(item) {
+            match self.decoder.next(&mut self.input.buffer, &mut replies, self.inlet.items()) {
+                Ok(Some(kind)) => match self.inlet.accept(kind) {
                     Accepted::More => {}
                     enough => break Ok(enough),
                 },
@@ -111,7 +117,7 @@ impl<S: Socket, D: Decode, I: Inlet<D::Item>> ReadPump<S, D, I> {
     async fn discard(&mut self) -> Option<Closed<D::Error>> {
         loop {
             let _decoded = self.input.buffer.take(self.input.buffer.len());
-            match self.input.read(&mut self.stream, 1).await {
+            match self.input.read(1).await {
                 Ok(0) | Err(_) => return None,
                 Ok(_) => {}
             }

@@ -130,7 +130,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             let taken = Batch(std::mem::take(batch));
             let mut stream = self.stream.clone();
             let write = async move {
-                if taken.0.is_contiguous() {
+                if taken.0.is_one_slice() {
                     stream.write(taken).await
                 } else {
                     stream.write_vectored(taken).await

@@ -10,7 +10,7 @@ mod tcp;
 use std::fmt::Debug;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,11 @@ pub trait Socket: AsyncRead + AsyncWrite + Clone + Debug + 'static {
 
     /// Names the other end, for people to read: `tcp://127.0.0.1:40000`.
     fn peer_label(&self) -> String;
+
+    /// The descriptor to read from without waiting, if it has one.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// A way to write beside the pump, if there is one. Default: none, all is written by the pump.
     fn direct(&self) -> Option<Arc<dyn WriteNow>> {
@@ -74,6 +79,10 @@ impl Socket for TcpStream {
         tcp::label(self.peer_addr())
     }
 
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+
     fn direct(&self) -> Option<Arc<dyn WriteNow>> {
         Some(Arc::new(Descriptor(self.clone())))
     }
@@ -87,6 +96,10 @@ impl Socket for UnixStream {
 
     fn peer_label(&self) -> String {
         ipc::label(self)
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
     }
 
     fn direct(&self) -> Option<Arc<dyn WriteNow>> {

@@ -230,7 +230,6 @@ impl Counted {
 
 impl Protocol for Counted {
     type Peer = ();
-    type Item = Vec<u8>;
     type Decoder = CountedDecoder;
     type Encoder = CountedEncoder;
     type Error = NotHello;
@@ -263,13 +262,15 @@ impl Protocol for Counted {
 
 impl Decode for CountedDecoder {
     type Item = Vec<u8>;
+    type Kind = ();
     type Error = NotHello;
 
     fn next(
         &mut self,
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
-    ) -> Result<Option<Vec<u8>>, NotHello> {
+        items: &mut VecDeque<Vec<u8>>,
+    ) -> Result<Option<()>, NotHello> {
         loop {
             self.need = 4;
             let Some(len) = input.peek::<4>() else { return Ok(None) };
@@ -284,7 +285,8 @@ impl Decode for CountedDecoder {
                 put(replies, b"!");
                 continue;
             }
-            return Ok(Some(body));
+            items.push_back(body);
+            return Ok(Some(()));
         }
     }
 
@@ -309,7 +311,7 @@ pub(crate) fn encoded(body: &[u8]) -> Vec<u8> {
 
 /// Who owns the connection in a test.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owner(Rc<RefCell<Owned>>);
+pub(crate) struct Owner(Rc<RefCell<Owned>>, VecDeque<Vec<u8>>);
 
 #[derive(Debug, Default)]
 struct Owned {
@@ -410,7 +412,7 @@ impl Outlet for Owner {
     }
 }
 
-impl Inlet<Vec<u8>> for Owner {
+impl Inlet<CountedDecoder> for Owner {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut owned = self.0.borrow_mut();
         if owned.gone {
@@ -423,7 +425,12 @@ impl Inlet<Vec<u8>> for Owner {
         Poll::Ready(true)
     }
 
-    fn accept(&mut self, item: Vec<u8>) -> Accepted {
+    fn items(&mut self) -> &mut VecDeque<Vec<u8>> {
+        &mut self.1
+    }
+
+    fn accept(&mut self, (): ()) -> Accepted {
+        let item = self.1.pop_front().expect("it was put");
         let mut owned = self.0.borrow_mut();
         assert_ne!(owned.room, Some(0), "there was no room");
         owned.room = owned.room.map(|room| room - 1);

@@ -3,12 +3,13 @@
 //! An [`End`] does what the engine does: it feeds what arrives, keeps what is to be written, and serves the deadline.
 //! A [`Pair`] carries the bytes of one to the other, chopped.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, SegmentedBuffer, Step};
 use monocoque_zmtp::{
-    Decoder, Encoder, Inbound, PeerInfo, SessionConfig, SocketType, Subscription, ZmtpError, ZmtpSession,
+    Decoder, Encoder, PeerInfo, SessionConfig, SocketType, Subscription, ZmtpError, ZmtpSession,
     encode_message, encode_subscription,
 };
 
@@ -43,6 +44,14 @@ macro_rules! at_every_chopping {
     )*};
 }
 pub(crate) use at_every_chopping;
+
+/// What an end has received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Inbound {
+    Message(Message),
+    Subscribe(Message),
+    Cancel(Message),
+}
 
 /// One end of a connection.
 pub(crate) struct End {
@@ -171,9 +180,17 @@ impl End {
             }
         }
         if let Phase::Active(halves) = &mut self.phase {
-            while let Some(item) = halves.0.next(&mut self.input, &mut self.output)? {
-                self.received.push(item);
+            let mut messages = VecDeque::new();
+            while let Some(what) = halves.0.next(&mut self.input, &mut self.output, &mut messages)? {
+                let [message] =
+                    std::mem::take(&mut messages).into_iter().collect::<Vec<_>>().try_into().expect("one");
+                self.received.push(match what {
+                    monocoque_zmtp::Inbound::Message => Inbound::Message(message),
+                    monocoque_zmtp::Inbound::Subscribe => Inbound::Subscribe(message),
+                    monocoque_zmtp::Inbound::Cancel => Inbound::Cancel(message),
+                });
             }
+            assert!(messages.is_empty(), "it was put out and not told");
             assert!(self.input.is_empty() || halves.0.need() > self.input.len(), "wants what it has");
         }
         Ok(())

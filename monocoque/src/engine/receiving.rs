@@ -1,5 +1,6 @@
 //! What a receiver does, and what it has asked to hear.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,14 +46,38 @@ impl Engine {
     pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
         loop {
             self.check_recv()?;
-            let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
-            if self.pattern.passes_all() {
-                return Ok(next.take().0);
+            let Some(mut next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
+            if self.passes(&next) {
+                return Ok(next.pop());
             }
             if let Some(message) = self.open(next)? {
                 return Ok(message);
             }
         }
+    }
+
+    /// Takes up to `max` messages; waits for the first.
+    pub(crate) async fn recv_batch(
+        self: &Arc<Self>,
+        messages: &mut Vec<Message>,
+        max: usize,
+    ) -> Result<usize, MonocoqueError> {
+        let mut place = Place::new(self, Queue::Receivers);
+        let before = messages.len();
+        poll_fn(|cx| {
+            while max > 0 && messages.len() == before {
+                self.check_recv()?;
+                let mut next = ready!(self.inbox.poll_next(&mut place.ticket, cx))?;
+                while messages.len() - before < max && !next.is_over() && self.passes(&next) {
+                    messages.push(next.pop());
+                }
+                if messages.len() == before {
+                    messages.extend(self.open(next)?);
+                }
+            }
+            Poll::Ready(Ok(messages.len() - before))
+        })
+        .await
     }
 
     #[inline]
@@ -63,12 +88,23 @@ impl Engine {
         }
     }
 
-    /// Takes a message and off it what the application does not see. `None` if it is not for the application.
-    fn open(&self, next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
+    /// Whether the next message is for the application, as it is.
+    #[inline]
+    fn passes(&self, next: &Next<'_, Message>) -> bool {
+        match (self.pattern.intake, self.pattern.envelope) {
+            (Intake::Filtered, _) => self.filter.admits(next.item()),
+            (_, Envelope::None | Envelope::Identity) => true,
+            _ => false,
+        }
+    }
+
+    /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
+    /// application at all.
+    fn open(&self, mut next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.intake {
             Intake::Filtered => {
-                let (message, _taken) = next.take();
-                self.filter.admits(&message).then_some(message)
+                next.pop();
+                None
             }
             _ => self.converse(self.pattern.envelope, next)?,
         };
@@ -82,11 +118,11 @@ impl Engine {
     fn converse(
         &self,
         envelope: Envelope,
-        next: Next<'_, Message>,
+        mut next: Next<'_, Message>,
     ) -> Result<Option<Message>, MonocoqueError> {
         let from = next.from();
         self.out.lock().dialogue.check_recv(envelope)?;
-        let (mut message, _taken) = next.take();
+        let mut message = next.pop();
         let passed = self.out.lock().dialogue.on_recv(envelope, from, &mut message);
         Ok(passed.then_some(message))
     }
@@ -151,9 +187,9 @@ impl Future for Receiving<'_> {
         let Place { engine, ticket, .. } = &mut self.place;
         loop {
             engine.check_recv()?;
-            let next = ready!(engine.inbox.poll_next(ticket, cx))?;
-            if engine.pattern.passes_all() {
-                return Poll::Ready(Ok(next.take().0));
+            let mut next = ready!(engine.inbox.poll_next(ticket, cx))?;
+            if engine.passes(&next) {
+                return Poll::Ready(Ok(next.pop()));
             }
             if let Some(message) = engine.open(next)? {
                 return Poll::Ready(Ok(message));
@@ -163,6 +199,7 @@ impl Future for Receiving<'_> {
 }
 
 impl Filter {
+    #[inline]
     fn admits(&self, message: &Message) -> bool {
         self.everything.load(Ordering::Acquire)
             || self.topics.read().any_match(message.frame(0).unwrap_or_default())

@@ -9,7 +9,8 @@ use monocoque_core::{Hold, Message, RoutingId, Ticket};
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::route::{Offer, Outbound, Target};
+use crate::pattern::link::Going;
+use crate::pattern::route::{Offer, Outbound, Phase, Target};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, WhenFull};
 
@@ -18,6 +19,7 @@ use crate::pattern::{Envelope, WhenFull};
 pub(crate) struct Sending<'a, M> {
     place: Place<'a>,
     to: Option<&'a RoutingId>,
+    held: bool,
     body: Body<M>,
 }
 
@@ -38,12 +40,32 @@ impl Engine {
         to: Option<&'a RoutingId>,
         message: M,
     ) -> Sending<'a, M> {
-        Sending { place: Place::new(self, Queue::Senders), to, body: Body::Given(message) }
+        Sending { place: Place::new(self, Queue::Senders), to, held: false, body: Body::Given(message) }
+    }
+
+    /// Queues a message that waits for others, or for [`flush`](Self::flush).
+    #[inline]
+    pub(crate) fn send_held<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, M> {
+        Sending { held: true, ..self.send(None, message) }
+    }
+
+    /// Lets go what is held, and waits until the system has taken all that is queued for peers now.
+    pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), MonocoqueError> {
+        let mut goals = self.with_wakes(Outbound::let_go);
+        self.watch(|out| {
+            goals.retain(|(key, messages)| !out.has_written(*key, *messages));
+            match (goals.is_empty(), out.phase) {
+                (true, _) => Some(Ok(())),
+                (false, Phase::Open) => None,
+                (false, _) => Some(Err(MonocoqueError::Closed)),
+            }
+        })
+        .await
     }
 
     /// Queues a message, or says that there is no room.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
-        match self.attempt(to, &mut message, &mut None, None) {
+        match self.attempt(to, &mut message, false, &mut None, None) {
             Ok(true) => Ok(()),
             Ok(false) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
             Err(reason) => Err(SendError::new(reason, message)),
@@ -55,6 +77,7 @@ impl Engine {
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
+        held: bool,
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
     ) -> Result<bool, MonocoqueError> {
@@ -66,10 +89,17 @@ impl Engine {
             && out.take_pause()
         {
             // The pumps may share this thread: they are to have a turn before more is queued.
+            out.let_go_if(held, &mut wakes);
             drop((out, stale));
+            wakes.wake();
             waker.wake_by_ref();
             return Ok(false);
         }
+        out.going = match held {
+            true => Going::Held,
+            false if self.inbox.is_quiet() => Going::Alone,
+            false => Going::InBatch,
+        };
         let may_go = out.check_turn(self.pattern, message, *ticket)?;
         if may_go && self.offer(&mut out, to, message, stale.as_mut(), &mut wakes)? != Offer::Full {
             wakes.add(out.senders.leave(ticket));
@@ -80,6 +110,9 @@ impl Engine {
         if let Some(waker) = waker {
             out.senders.wait(ticket, waker);
         }
+        out.let_go_if(held, &mut wakes);
+        drop((out, stale));
+        wakes.wake();
         Ok(false)
     }
 
@@ -132,19 +165,29 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { place, to, body } = &mut *self;
-        let mut message = match std::mem::replace(body, Body::Sent) {
-            Body::Given(given) => given.into(),
-            Body::Made(message) => message,
+        match std::mem::replace(&mut self.body, Body::Sent) {
+            // Not one path for both: a message that was just made is not to be moved.
+            Body::Given(given) => {
+                let mut message = given.into();
+                self.attempt(&mut message, cx)
+            }
+            Body::Made(mut message) => self.attempt(&mut message, cx),
             Body::Sent => unreachable!("polled after the result"),
-        };
-        match place.engine.attempt(*to, &mut message, &mut place.ticket, Some(cx.waker())) {
+        }
+    }
+}
+
+impl<M> Sending<'_, M> {
+    #[inline]
+    fn attempt(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
+        let Self { place, to, held, body } = self;
+        match place.engine.attempt(*to, message, *held, &mut place.ticket, Some(cx.waker())) {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) => {
-                *body = Body::Made(message);
+                *body = Body::Made(std::mem::take(message));
                 Poll::Pending
             }
-            Err(reason) => Poll::Ready(Err(SendError::new(reason, message))),
+            Err(reason) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
         }
     }
 }

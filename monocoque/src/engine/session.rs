@@ -13,7 +13,7 @@ use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
     BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
 };
-use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpSession};
+use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
 use super::Engine;
 use super::endpoints::Via;
@@ -124,7 +124,7 @@ pub(crate) struct SessionInlet {
     dropped: u64,
 }
 
-impl Inlet<Inbound> for SessionInlet {
+impl Inlet<Decoder> for SessionInlet {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.engine.inbox.poll_room(self.lane, cx).map(|room| {
             self.room = room.unwrap_or(0);
@@ -132,27 +132,32 @@ impl Inlet<Inbound> for SessionInlet {
         })
     }
 
+    fn items(&mut self) -> &mut VecDeque<Message> {
+        &mut self.batch
+    }
+
     #[inline]
-    fn accept(&mut self, item: Inbound) -> Accepted {
-        match item {
-            Inbound::Message(mut message) => match judge(self.engine.pattern, &self.id, &mut message) {
+    fn accept(&mut self, inbound: Inbound) -> Accepted {
+        let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
+        if inbound == Inbound::Message {
+            match judge(self.engine.pattern, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
-                    self.batch.push_back(message);
-                    if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+                    return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
-                Verdict::Drop => {
-                    self.dropped += 1;
-                    Accepted::More
-                }
-                Verdict::Violation => Accepted::Violation,
-            },
-            Inbound::Subscribe(topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
+                Verdict::Drop => self.dropped += 1,
+                Verdict::Violation => return Accepted::Violation,
+            }
+        }
+        let message = self.batch.pop_back().unwrap_or_default();
+        match (inbound, message.frame(0).unwrap_or_default()) {
+            (Inbound::Message, _) => Accepted::More,
+            (Inbound::Subscribe, topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
                 Some(Subscribed::Refused(_)) => Accepted::Violation,
                 _ => Accepted::More,
             },
-            Inbound::Cancel(topic) => {
-                self.with_hub(|hub, key| hub.cancel(key, &topic));
+            (Inbound::Cancel, topic) => {
+                self.with_hub(|hub, key| hub.cancel(key, topic));
                 Accepted::More
             }
         }

@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use monocoque_core::transport::WriteNow;
-use monocoque_core::{BytePermits, Hwm, Outbox, Room};
+use monocoque_core::{BytePermits, Hwm, Outbox, PeerKey, Room};
 use monocoque_zmtp::Revision;
 
+use super::tape::{Stretch, Tape};
 use super::wakes::Wakes;
 
 /// The outgoing side of one connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) outbox: Outbox,
+    /// What it gets of the tape, behind what is in the outbox.
+    pub(super) stretch: Stretch,
     /// Subscriptions: exempt from the high water mark, ahead of messages.
     pub(super) control: Outbox,
     pub(super) budget: BytePermits,
@@ -29,12 +32,26 @@ pub(super) struct Link {
     pub(super) control_taken: bool,
     /// No peer of this socket any more once all is sent.
     pub(super) leaving: bool,
+    /// Messages that were queued since it is there, and those of them that the system has taken.
+    pub(super) put: u64,
+    pub(super) written: u64,
+}
+
+/// How a message gets going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Going {
+    /// With those that the pump takes next, as soon as it can.
+    InBatch,
+    /// At once if it is an answer that a peer may wait for: nothing else has been received that comes first.
+    Alone,
+    /// When others do, or the pump is told to.
+    Held,
 }
 
 /// The short way out, for an answer: a message that is alone, to a peer that waits for it.
 ///
-/// A sender that is the first to send after the peer has said something writes to the stream itself if the pump is waiting,
-/// which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends writes no more
+/// A sender that is the first to send after the peer has said something, with nothing else received that is to be answered
+/// first, writes to the stream itself if the pump is waiting, which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends writes no more
 /// than the first message of a connection by itself. The two ways cannot overtake each other: both take from the outbox,
 /// under the same lock, and the short one is open only while the pump is parked with nothing in flight. What the system
 /// does not take at once stays in the outbox, and is the first thing that the pump finds.
@@ -47,7 +64,33 @@ pub(crate) struct Direct {
 
 impl Link {
     pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
-        hwm.admits(self.outbox.messages()) && self.budget.admits(len)
+        hwm.admits(self.messages()) && self.budget.admits(len)
+    }
+
+    /// How many messages wait to be written.
+    #[inline]
+    pub(super) fn messages(&self) -> usize {
+        self.outbox.messages() + self.stretch.messages()
+    }
+
+    /// Adds a message that is on the tape, and wakes the pump if it waits for one.
+    #[inline]
+    pub(super) fn put_taped(
+        &mut self,
+        key: PeerKey,
+        tape: &mut Tape,
+        message: usize,
+        going: Going,
+        unpaced: &mut usize,
+        wakes: &mut Wakes,
+    ) {
+        self.budget.take(tape.extend(key, &mut self.stretch, message, &mut self.outbox));
+        self.put += 1;
+        if going != Going::Held {
+            wakes.add(self.pump.take());
+        }
+        let bytes = self.outbox.bytes() + self.stretch.bytes;
+        *unpaced = (*unpaced).max(bytes + self.messages() * PACE_PER_MESSAGE);
     }
 
     /// Lets `put` add messages to the outbox, and wakes the pump if it waits for some.
@@ -55,15 +98,20 @@ impl Link {
     pub(super) fn put(
         &mut self,
         hwm: Hwm,
+        going: Going,
         unpaced: &mut usize,
         wakes: &mut Wakes,
         put: impl FnOnce(&mut Outbox),
     ) -> Room {
+        debug_assert!(self.stretch.is_empty(), "it would be overtaken");
         let before = self.outbox.bytes();
         put(&mut self.outbox);
         self.budget.take(self.outbox.bytes() - before);
-        if self.pump.is_some() && !self.write_now() {
-            wakes.add(self.pump.take());
+        self.put += 1;
+        match going {
+            Going::Held => {}
+            Going::Alone if self.pump.is_none() || self.write_now() => {}
+            Going::Alone | Going::InBatch => wakes.add(self.pump.take()),
         }
         let messages = self.outbox.messages();
         *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);

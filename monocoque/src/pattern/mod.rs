@@ -18,6 +18,7 @@ pub(crate) mod envelope;
 pub(crate) mod intake;
 pub(crate) mod link;
 pub(crate) mod route;
+mod tape;
 pub(crate) mod wakes;
 
 use monocoque_zmtp::SocketType;
@@ -35,14 +36,6 @@ pub struct Pattern {
     pub(crate) lingers: bool,
     /// Whether a second `connect` to the same endpoint opens a second connection.
     pub(crate) repeats: bool,
-}
-
-impl Pattern {
-    /// Whether the application receives all that is queued, as it is.
-    #[inline]
-    pub(crate) const fn passes_all(&self) -> bool {
-        matches!((self.intake, self.envelope), (Intake::Fair, Envelope::None | Envelope::Identity))
-    }
 }
 
 /// How outgoing messages find their peers.

@@ -12,7 +12,8 @@ use monocoque_core::{
 use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
 
 use super::envelope::Dialogue;
-use super::link::{Direct, Link, PACE_PER_MESSAGE};
+use super::link::{Direct, Going, Link, PACE_PER_MESSAGE};
+use super::tape::{Stretch, Tape};
 use super::wakes::Wakes;
 use super::{Pattern, Routing, WhenFull};
 use crate::error::MonocoqueError;
@@ -43,7 +44,11 @@ pub(crate) struct Outbound {
     backlog: Outbox,
     /// Encodes a message that goes to many.
     scratch: Outbox,
+    /// What goes to many and no pump has come for.
+    tape: Tape,
     targets: Vec<PeerKey>,
+    /// How what is being sent is to get going.
+    pub(crate) going: Going,
     /// How much was sent since a pump last took a batch, in bytes, with something added a message.
     unpaced: usize,
 }
@@ -109,7 +114,9 @@ impl Outbound {
             hwm,
             backlog: Outbox::new(),
             scratch: Outbox::new(),
+            tape: Tape::default(),
             targets: Vec::new(),
+            going: Going::InBatch,
             unpaced: 0,
         }
     }
@@ -121,7 +128,7 @@ impl Outbound {
 
     /// How many messages wait to be written.
     pub(crate) fn queued(&self) -> usize {
-        self.backlog.messages() + self.links.iter().map(|(_, link)| link.outbox.messages()).sum::<usize>()
+        self.backlog.messages() + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
     }
 
     /// Whether a new peer would have something to do.
@@ -157,6 +164,7 @@ impl Outbound {
     ) -> Option<PeerKey> {
         let key = self.links.insert(Link {
             outbox: Outbox::new(),
+            stretch: Stretch::default(),
             control: Outbox::new(),
             budget: BytePermits::default(),
             revision,
@@ -166,6 +174,8 @@ impl Outbound {
             writer: None,
             control_taken: false,
             leaving: false,
+            put: 0,
+            written: 0,
         });
         let welcome = match &mut self.hub {
             Hub::Router(hub) => hub.on_event(PeerEvent::Up { key, id }).is_ok(),
@@ -187,6 +197,7 @@ impl Outbound {
 
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do.
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
+        self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return };
         self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
@@ -285,7 +296,7 @@ impl Outbound {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
             match self.links.get_mut(key) {
                 Some(link) if link.budget.admits(len) => {
-                    let room = link.put(self.hwm, &mut self.unpaced, wakes, put);
+                    let room = link.put(self.hwm, self.going, &mut self.unpaced, wakes, put);
                     hub.served(key, room);
                     return Some(key);
                 }
@@ -297,7 +308,9 @@ impl Outbound {
     fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
         match self.links.get_mut(key) {
             Some(link) if link.admits(self.hwm, message.byte_len()) => {
-                link.put(self.hwm, &mut self.unpaced, wakes, |outbox| encode_message(message, outbox));
+                link.put(self.hwm, self.going, &mut self.unpaced, wakes, |outbox| {
+                    encode_message(message, outbox)
+                });
                 Offer::Queued(Some(key))
             }
             _ => {
@@ -315,18 +328,54 @@ impl Outbound {
         if self.targets.is_empty() {
             return Offer::Queued(None);
         }
+        if let [only] = self.targets[..] {
+            // It does not overtake what waits on the tape.
+            self.settle(only);
+            self.offer_one(only, message, wakes);
+            return Offer::Queued(None);
+        }
         self.scratch.clear();
         encode_message(message, &mut self.scratch);
         let len = self.scratch.bytes();
+        let taped = self.scratch.is_contiguous();
+        if !taped || self.tape.is_long() {
+            self.cut();
+        }
+        let place = taped.then(|| self.tape.record(self.scratch.chunk()));
         for key in &self.targets {
             let Some(link) = self.links.get_mut(*key) else { continue };
-            if link.admits(self.hwm, len) {
-                link.put(self.hwm, &mut self.unpaced, wakes, |outbox| outbox.append(&self.scratch));
-            } else {
-                self.dropped += 1;
+            match place {
+                _ if !link.admits(self.hwm, len) => self.dropped += 1,
+                Some(place) => {
+                    link.put_taped(*key, &mut self.tape, place, self.going, &mut self.unpaced, wakes)
+                }
+                None => {
+                    let append = |outbox: &mut Outbox| outbox.append(&self.scratch);
+                    link.put(self.hwm, self.going, &mut self.unpaced, wakes, append);
+                }
             }
         }
         Offer::Queued(None)
+    }
+
+    /// Puts what waits on the tape into the outboxes of those who are to get it.
+    fn cut(&mut self) {
+        let cut = self.tape.cut();
+        for key in &cut.users {
+            if let Some(link) = self.links.get_mut(*key) {
+                cut.share(&mut link.stretch, &mut link.outbox);
+            }
+        }
+    }
+
+    /// Puts what waits on the tape for one link into its outbox.
+    fn settle(&mut self, key: PeerKey) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        if link.stretch.is_long() {
+            self.cut();
+        } else if !link.stretch.is_empty() {
+            self.tape.copy(&mut link.stretch, &mut link.outbox);
+        }
     }
 
     /// Gives the backlog to peers with room.
@@ -350,10 +399,13 @@ impl Outbound {
         batch: &mut Outbox,
         wakes: &mut Wakes,
     ) -> Poll<bool> {
+        self.settle(key);
         let Some(link) = self.links.get_mut(key) else { return Poll::Ready(false) };
         if self.phase == Phase::Aborted {
             return Poll::Ready(false);
         }
+        // A pump comes back once it has written what it took.
+        link.written = link.put - link.messages() as u64;
         link.control_taken = !link.control.is_empty();
         if link.control_taken {
             std::mem::swap(&mut link.control, batch);
@@ -364,6 +416,7 @@ impl Outbound {
                 return Poll::Ready(false);
             }
             link.pump = Some(cx.waker().clone());
+            wakes.add(self.watchers.dismiss());
             return Poll::Pending;
         }
         std::mem::swap(&mut link.outbox, batch);
@@ -374,10 +427,32 @@ impl Outbound {
         }
         self.dispatch(wakes);
         wakes.add(self.senders.first());
-        if self.phase == Phase::Draining {
-            wakes.add(self.watchers.dismiss());
-        }
+        wakes.add(self.watchers.dismiss());
         Poll::Ready(true)
+    }
+
+    /// A sender whose messages are held has to wait: then they go.
+    pub(crate) fn let_go_if(&mut self, held: bool, wakes: &mut Wakes) {
+        if held {
+            self.let_go(wakes);
+        }
+    }
+
+    /// Lets all pumps go that wait although there is something to write. Gives for each link how many messages will have
+    /// been written once all that is queued now is.
+    pub(crate) fn let_go(&mut self, wakes: &mut Wakes) -> Vec<(PeerKey, u64)> {
+        let queued = self.links.iter_mut().filter(|(_, link)| link.messages() > 0 || link.written < link.put);
+        queued
+            .map(|(key, link)| {
+                wakes.add(link.pump.take());
+                (key, link.put)
+            })
+            .collect()
+    }
+
+    /// Whether a link has written so many messages since it was there, or is gone.
+    pub(crate) fn has_written(&self, key: PeerKey, messages: u64) -> bool {
+        self.links.get(key).is_none_or(|link| link.written >= messages)
     }
 
     /// The pump is writing something else.

@@ -25,13 +25,14 @@ impl Wakes {
         &mut self.others
     }
 
+    /// By reference: most often there is nobody, and moving what was just made costs more than to look.
     #[inline]
-    pub(crate) fn wake(self) {
-        if let Some(first) = self.first {
+    pub(crate) fn wake(&mut self) {
+        if let Some(first) = self.first.take() {
             first.wake();
         }
         if !self.others.is_empty() {
-            self.others.into_iter().for_each(Waker::wake);
+            self.others.drain(..).for_each(Waker::wake);
         }
     }
 }

@@ -20,6 +20,35 @@ impl<K: Receives> Socket<K> {
         self.engine().recv()
     }
 
+    /// Appends to `messages` what is there, at most `max` messages, and says how many; waits for the first.
+    ///
+    /// Takes turns between peers as [`recv`](Self::recv) does, at less cost a message. Where requests and replies alternate, it
+    /// gives one.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PullSocket, PushSocket};
+    ///
+    /// let pull = PullSocket::new()?;
+    /// let push = PushSocket::new()?;
+    /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+    /// push.send("job").await?;
+    /// let mut messages = Vec::new();
+    /// assert_eq!(pull.recv_batch(&mut messages, 100).await?, 1);
+    /// assert_eq!(&messages[0][0], b"job");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Cancel safe: messages are either in `messages` or still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub async fn recv_batch(&self, messages: &mut Vec<Message>, max: usize) -> Result<usize, MonocoqueError> {
+        self.engine().recv_batch(messages, max).await
+    }
+
     /// The next message, if there is one.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use monocoque_core::Message;
 
 use super::Socket;
 use super::kind::Sends;
-use crate::error::SendError;
+use crate::error::{MonocoqueError, SendError};
 
 impl<K: Sends> Socket<K> {
     /// Queues a message to be sent, in the order of the calls; waits while there is no room.
@@ -22,6 +22,50 @@ impl<K: Sends> Socket<K> {
     #[inline]
     pub fn send<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
         self.engine().send(None, message)
+    }
+
+    /// Queues a message as [`send`](Self::send) does, but lets it wait: for the next `send`, for [`flush`](Self::flush), for a full
+    /// queue, or for the peer to be written to anyway.
+    ///
+    /// `send` batches by itself. This is for whoever knows better where a batch ends.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PullSocket, PushSocket};
+    ///
+    /// let pull = PullSocket::new()?;
+    /// let push = PushSocket::new()?;
+    /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+    /// push.wait_for_peers(1).await?;
+    /// for part in ["all", "in", "one", "write"] {
+    ///     push.send_buffered(part).await?;
+    /// }
+    /// push.flush().await?;
+    /// assert_eq!(&pull.recv().await?[0], b"all");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Cancel safe, as `send`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_buffered<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
+        self.engine().send_held(message)
+    }
+
+    /// Sends what [`send_buffered`](Self::send_buffered) has queued, and waits until the system has taken all that is queued for
+    /// connected peers now. What waits for a first peer is not waited for.
+    ///
+    /// Cancel safe: what is queued is sent whether this is awaited to its end or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::MonocoqueError::Closed) when the socket is closed meanwhile.
+    pub async fn flush(&self) -> Result<(), MonocoqueError> {
+        self.engine().flush().await
     }
 
     /// Queues a message to be sent, if that can be done at once.

@@ -1,0 +1,175 @@
+//! Monocoque, with default options. What is done is the same wherever the connections live.
+
+use std::pin::pin;
+use std::time::Instant;
+
+use compio::runtime::Runtime;
+use futures::executor::block_on;
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
+use monocoque::zmq::kind::{Dealer, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Sub};
+use monocoque::zmq::{PubSocket, PushSocket, Socket, SubSocket};
+use monocoque::{Context, MonocoqueError};
+
+use super::pair::{Attach, End, Side};
+use super::{Batches, Pattern, shares};
+
+/// Where the connections live, and the program runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Home {
+    /// Both in one compio runtime.
+    Runtime,
+    /// The connections on I/O threads, the program on a thread without a runtime.
+    Threads,
+}
+
+type Done = Result<(), MonocoqueError>;
+
+pub(crate) fn run(mut end: End, home: Home) -> Done {
+    match home {
+        Home::Runtime => runtime().block_on(async { play(&mut end, &Context::current()?).await }),
+        Home::Threads => {
+            let context = Context::builder().io_threads(end.load.io_threads).build()?;
+            block_on(play(&mut end, &context))
+        }
+    }
+}
+
+/// What a program with a runtime of its own has.
+pub(crate) fn runtime() -> Runtime {
+    Runtime::new().expect("there is io_uring, or polling")
+}
+
+async fn play(end: &mut End, context: &Context) -> Done {
+    match (end.load.pattern, end.side) {
+        (Pattern::PushPull, Side::From) => push(end, sockets::<Push>(end, context).await?).await,
+        (Pattern::PushPull, Side::To) => receive(end, sockets::<Pull>(end, context).await?).await,
+        (Pattern::DealerRouter, Side::From) => send(end, sockets::<Dealer>(end, context).await?).await,
+        (Pattern::DealerRouter, Side::To) => receive(end, sockets::<Router>(end, context).await?).await,
+        (Pattern::PubSub, Side::From) => publish(end, sockets::<Pub>(end, context).await?).await,
+        (Pattern::PubSub, Side::To) => receive(end, subscribers(end, context).await?).await,
+        (Pattern::ReqRep, Side::From) => ask(end, sockets::<Req>(end, context).await?).await,
+        (Pattern::ReqRep, Side::To) => echo(end, sockets::<Rep>(end, context).await?).await,
+        (Pattern::DealerRouterEcho, Side::From) => ask(end, sockets::<Dealer>(end, context).await?).await,
+        (Pattern::DealerRouterEcho, Side::To) => echo(end, sockets::<Router>(end, context).await?).await,
+    }
+}
+
+async fn send<K: Sends>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+    let body = &end.load.bodies()[0];
+    rounds(end, &sockets, |socket, n| async move {
+        for _ in 0..n {
+            socket.send(body.as_slice()).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn push(end: &mut End, sockets: Vec<PushSocket>) -> Done {
+    let Some(Batches { size, send }) = end.load.batches else { return self::send(end, sockets).await };
+    let body = &end.load.bodies()[0];
+    rounds(end, &sockets, |socket, n| send(socket, body, n, size)).await
+}
+
+/// Goes on until enough has arrived: messages may be dropped.
+async fn publish(end: &mut End, sockets: Vec<PubSocket>) -> Done {
+    let bodies = &end.load.bodies();
+    let meter = &*end.meter.clone();
+    rounds(end, &sockets, |socket, _| async move {
+        let mut bodies = bodies.iter().cycle();
+        while !meter.is_reached() {
+            for body in bodies.by_ref().take(BURST) {
+                socket.send(body.as_slice()).await?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn ask<K: Sends + Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+    let body = &end.load.bodies()[0];
+    let meter = &*end.meter.clone();
+    rounds(end, &sockets, |socket, n| async move {
+        for _ in 0..n {
+            let start = Instant::now();
+            socket.send(body.as_slice()).await?;
+            socket.recv().await?;
+            meter.lap(start);
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn receive<K: Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+    let meter = &*end.meter.clone();
+    let each = sockets.iter().map(|socket| async move {
+        loop {
+            socket.recv().await?;
+            meter.add();
+        }
+    });
+    until_over(end, each).await
+}
+
+/// REP and ROUTER alike: the one keeps the envelope, the other shows it.
+async fn echo<K: Sends + Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+    let each = sockets.iter().map(|socket| async move {
+        loop {
+            let message = socket.recv().await?;
+            socket.send(message).await?;
+        }
+    });
+    until_over(end, each).await
+}
+
+/// Round after round, every socket its share.
+async fn rounds<'s, K, F>(
+    end: &mut End,
+    sockets: &'s [Socket<K>],
+    work: impl Fn(&'s Socket<K>, usize) -> F,
+) -> Done
+where
+    F: Future<Output = Done>,
+{
+    while let Some(n) = end.rounds.next().await {
+        let shares = sockets.iter().zip(shares(n, sockets.len()));
+        until_over(end, shares.map(|(socket, share)| work(socket, share))).await?;
+    }
+    Ok(())
+}
+
+/// All at the same time, until they are done or the pair is over.
+async fn until_over<F: Future<Output = Done>>(end: &mut End, all: impl Iterator<Item = F>) -> Done {
+    let all: FuturesUnordered<F> = all.collect();
+    match select(pin!(all.try_collect::<()>()), end.rounds.next()).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => Ok(()),
+    }
+}
+
+async fn sockets<K: Kind>(end: &End, context: &Context) -> Result<Vec<Socket<K>>, MonocoqueError> {
+    let mut sockets = Vec::new();
+    for _ in 0..end.sockets() {
+        let socket = Socket::new_in(context)?;
+        match end.attach() {
+            Attach::Bind(endpoint) => end.meter.bound(socket.bind(endpoint).await?.to_string()),
+            Attach::Connect(endpoint) => drop(socket.connect(endpoint).await?),
+        }
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+async fn subscribers(end: &End, context: &Context) -> Result<Vec<SubSocket>, MonocoqueError> {
+    let sockets = sockets::<Sub>(end, context).await?;
+    for topic in end.load.subscriptions() {
+        sockets.iter().try_for_each(|socket| socket.subscribe(&topic))?;
+    }
+    Ok(sockets)
+}
+
+/// How much is published before it is asked whether it was enough.
+const BURST: usize = 64;

@@ -1,0 +1,239 @@
+//! How many instructions the hot paths take, counted by callgrind: the same figures on a busy machine and on an idle one.
+//!
+//! Run it by `scripts/instructions.sh`, which compares with what `benches/instructions.json` says they should be. It takes
+//! each benchmark to do [`TIMES`] operations.
+#![expect(missing_docs, reason = "the macros make public items and cannot document them")]
+
+mod fixtures;
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::time::Instant;
+
+use bytes::Bytes;
+use compio::runtime::Runtime;
+use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
+use monocoque::zmq::{PullSocket, PushSocket};
+use monocoque_core::{
+    Decode, Message, Outbox, Protocol, PubSubHub, Room, RouterBehavior, RouterCmd, RouterHub, RoutingId,
+    SegmentedBuffer, Step,
+};
+use monocoque_zmtp::{Decoder, SessionConfig, SocketType, ZmtpSession, encode_message};
+
+use fixtures::{Lanes, message, publisher, router, subjects, topic};
+
+/// How many operations a benchmark does.
+const TIMES: usize = 1000;
+
+#[library_benchmark(setup = body)]
+#[bench::bytes_64(64)]
+#[bench::bytes_1024(1024)]
+fn make_message(body: Vec<u8>) -> Vec<u8> {
+    for _ in 0..TIMES {
+        black_box(Message::from(black_box(&body[..])));
+    }
+    body
+}
+
+#[library_benchmark(setup = message)]
+#[bench::bytes_64(64)]
+#[bench::bytes_1024(1024)]
+fn clone_message(message: Message) -> Message {
+    for _ in 0..TIMES {
+        black_box(black_box(&message).clone());
+    }
+    message
+}
+
+#[library_benchmark(setup = encoding)]
+#[bench::bytes_64(64)]
+#[bench::bytes_1024(1024)]
+fn encode((message, mut outbox): (Message, Outbox)) -> (Message, Outbox) {
+    for _ in 0..TIMES {
+        encode_message(black_box(&message), &mut outbox);
+    }
+    (message, outbox)
+}
+
+#[library_benchmark(setup = decoding)]
+#[bench::bytes_64(64)]
+#[bench::bytes_1024(1024)]
+fn decode((mut decoder, mut input, mut messages): Decoding) -> Decoding {
+    let mut replies = Outbox::new();
+    while decoder.next(&mut input, &mut replies, &mut messages).expect("well formed").is_some() {}
+    assert_eq!(messages.len(), TIMES);
+    (decoder, input, messages)
+}
+
+#[library_benchmark(setup = Lanes::new)]
+#[bench::lanes_1(1)]
+#[bench::lanes_100(100)]
+fn push_and_take(mut lanes: Lanes) -> Lanes {
+    let mut taken = 0;
+    while taken < TIMES {
+        taken += lanes.push_and_take();
+    }
+    lanes
+}
+
+#[library_benchmark(setup = ring)]
+#[bench::peers_1(1)]
+#[bench::peers_100(100)]
+#[bench::peers_1000(1000)]
+fn route_in_turn(mut hub: RouterHub) -> RouterHub {
+    for _ in 0..TIMES {
+        let to = hub.route(RouterCmd::Next(())).expect("all have room");
+        hub.served(to.key, Room::Left);
+    }
+    hub
+}
+
+#[library_benchmark(setup = by_id)]
+#[bench::peers_1(1)]
+#[bench::peers_100(100)]
+#[bench::peers_1000(1000)]
+fn route_by_id((mut hub, ids): (RouterHub, Vec<RoutingId>)) -> (RouterHub, Vec<RoutingId>) {
+    for id in ids.iter().cycle().take(TIMES) {
+        black_box(hub.route(RouterCmd::To(black_box(id), ())).expect("all are there"));
+    }
+    (hub, ids)
+}
+
+// One subscription matches, of so many.
+#[library_benchmark(setup = subscriptions)]
+#[bench::topics_1(1)]
+#[bench::topics_100(100)]
+#[bench::topics_10000(10_000)]
+#[bench::topics_100000(100_000)]
+fn match_topics((mut hub, subjects): (PubSubHub, Vec<String>)) -> (PubSubHub, Vec<String>) {
+    let mut to = Vec::with_capacity(1);
+    for subject in subjects.iter().cycle().take(TIMES) {
+        hub.matches(black_box(subject.as_bytes()), &mut to);
+        assert_eq!(to.len(), 1);
+    }
+    (hub, subjects)
+}
+
+// From `send` to `recv`, with all that is between them but the kernel.
+#[library_benchmark(setup = Pair::new)]
+#[bench::bytes_64(64)]
+#[bench::bytes_1024(1024)]
+fn send_and_recv(pair: Pair) -> Pair {
+    pair.transfer();
+    pair
+}
+
+library_benchmark_group!(
+    name = hot_paths,
+    benchmarks = [
+        make_message,
+        clone_message,
+        encode,
+        decode,
+        push_and_take,
+        route_in_turn,
+        route_by_id,
+        match_topics,
+        send_and_recv,
+    ]
+);
+main!(
+    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
+    library_benchmark_groups = hot_paths
+);
+
+fn body(len: usize) -> Vec<u8> {
+    vec![b'm'; len]
+}
+
+/// An outbox that has grown to what it needs.
+fn encoding(len: usize) -> (Message, Outbox) {
+    let message = message(len);
+    let mut outbox = Outbox::new();
+    (0..TIMES).for_each(|_| encode_message(&message, &mut outbox));
+    outbox.clear();
+    (message, outbox)
+}
+
+type Decoding = (Decoder, SegmentedBuffer, VecDeque<Message>);
+
+/// What a PUSH socket has sent, as it is read: 64 KiB at a time.
+fn decoding(len: usize) -> Decoding {
+    let (message, mut outbox) = encoding(len);
+    (0..TIMES).for_each(|_| encode_message(&message, &mut outbox));
+    let mut input = SegmentedBuffer::new();
+    outbox.chunk().chunks(64 * 1024).for_each(|read| input.push(Bytes::copy_from_slice(read)));
+    (decoder(), input, VecDeque::with_capacity(TIMES))
+}
+
+/// That of a PULL socket, past the handshake.
+fn decoder() -> Decoder {
+    let mut ends = [SocketType::Pull, SocketType::Push].map(|kind| {
+        let session = ZmtpSession::new(SessionConfig::new(kind)).expect("a valid configuration");
+        (Some(session), SegmentedBuffer::new())
+    });
+    let mut turn = 0;
+    loop {
+        let (session, input) = &mut ends[turn];
+        let mut output = Outbox::new();
+        let step = session.take().expect("it is not over").advance(input, &mut output, Instant::now());
+        match step.expect("both speak the protocol") {
+            Step::Established(established) if turn == 0 => return established.decoder,
+            Step::Established(_) => {}
+            Step::NeedInput(next) => *session = Some(next),
+        }
+        turn = 1 - turn;
+        ends[turn].1.push(Bytes::copy_from_slice(output.chunk()));
+    }
+}
+
+fn ring(peers: u32) -> RouterHub {
+    router(RouterBehavior::RoundRobin, peers).0
+}
+
+fn by_id(peers: u32) -> (RouterHub, Vec<RoutingId>) {
+    router(RouterBehavior::ById, peers)
+}
+
+fn subscriptions(topics: usize) -> (PubSubHub, Vec<String>) {
+    (publisher((0..topics).map(topic)), subjects(topics))
+}
+
+/// Two sockets in one runtime, so that what happens when depends on nobody else.
+struct Pair {
+    runtime: Runtime,
+    push: PushSocket,
+    pull: PullSocket,
+    body: Vec<u8>,
+}
+
+impl Pair {
+    fn new(len: usize) -> Self {
+        let runtime = Runtime::new().expect("there is io_uring, or polling");
+        let connected = runtime.block_on(async {
+            let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
+            push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+            push.wait_for_peers(1).await?;
+            Ok::<_, monocoque::MonocoqueError>((push, pull))
+        });
+        let (push, pull) = connected.expect("a connection");
+        let pair = Self { runtime, push, pull, body: body(len) };
+        // Buffers grow.
+        pair.transfer();
+        pair
+    }
+
+    fn transfer(&self) {
+        const BATCH: usize = 100;
+        self.runtime.block_on(async {
+            for _ in 0..TIMES / BATCH {
+                for _ in 0..BATCH {
+                    self.push.send(&self.body[..]).await.expect("it is open");
+                }
+                for _ in 0..BATCH {
+                    black_box(self.pull.recv().await.expect("it is open"));
+                }
+            }
+        });
+    }
+}

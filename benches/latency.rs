@@ -1,0 +1,25 @@
+//! There and back, one message of 64 bytes at a time.
+
+mod common;
+
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
+use common::{Library, Load, Pattern, group, measure};
+
+fn round_trip(criterion: &mut Criterion) {
+    for (name, pattern) in
+        [("req and rep", Pattern::ReqRep), ("dealer and router", Pattern::DealerRouterEcho)]
+    {
+        let mut group = group(criterion, &format!("latency, {name} by size"));
+        // For the last of a thousand to mean something.
+        group.measurement_time(Duration::from_secs(4));
+        for library in Library::ALL {
+            measure(&mut group, library, 64, Load::of(pattern));
+        }
+    }
+}
+
+criterion_group!(name = benches; config = common::config(); targets = round_trip);
+criterion_main!(benches);

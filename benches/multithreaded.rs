@@ -1,0 +1,31 @@
+//! More threads, and more peers than threads.
+
+mod common;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
+use common::{Library, Load, Pattern, group, measure};
+
+/// As many for each end; the four that send are spread over those of theirs.
+fn io_threads(criterion: &mut Criterion) {
+    let mut group = group(criterion, "multithreaded, 4 pushes to pull by I/O threads");
+    for io_threads in [1, 2] {
+        let load = Load { from: 4, io_threads, ..Load::of(Pattern::PushPull) };
+        for library in [Library::Zmq, Library::OursIo] {
+            measure(&mut group, library, io_threads, load);
+        }
+    }
+}
+
+/// Each has one message under way.
+fn dealers(criterion: &mut Criterion) {
+    let mut group = group(criterion, "multithreaded, dealers and router by dealers");
+    for from in [1, 10, 100] {
+        for library in Library::ALL {
+            measure(&mut group, library, from, Load { from, ..Load::of(Pattern::DealerRouterEcho) });
+        }
+    }
+}
+
+criterion_group!(name = benches; config = common::config(); targets = io_threads, dealers);
+criterion_main!(benches);

@@ -1,0 +1,139 @@
+//! What a message costs when there are more peers, or more subscriptions: first in the hubs and queues of the core, without
+//! a wire, then from socket to socket.
+//!
+//! Message sizes are the business of `throughput`, idle peers that of `compare`.
+
+mod common;
+mod fixtures;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use monocoque_core::{BytePermits, Hwm, Inbox, Message, PeerKey, Room, RouterBehavior, RouterCmd};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use common::{Library, Load, Pattern, group, measure};
+use fixtures::{Lanes, publisher, router, subjects, topic};
+
+fn route_in_turn(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, route in turn by peers");
+    for peers in PEERS {
+        let (mut hub, _) = router(RouterBehavior::RoundRobin, peers);
+        group.bench_function(BenchmarkId::new("ours", peers), |bencher| {
+            bencher.iter(|| {
+                let to = hub.route(RouterCmd::Next(())).expect("all have room");
+                hub.served(to.key, Room::Left);
+            });
+        });
+    }
+}
+
+fn route_by_id(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, route by id by peers");
+    for peers in PEERS {
+        let (mut hub, ids) = router(RouterBehavior::ById, peers);
+        let mut ids = ids.iter().cycle();
+        group.bench_function(BenchmarkId::new("ours", peers), |bencher| {
+            bencher.iter(|| hub.route(RouterCmd::To(ids.next().expect("without end"), ())));
+        });
+    }
+}
+
+/// Of an inbox, in which all lanes have something.
+fn push_and_take(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, push and take by lanes");
+    for n in PEERS {
+        let mut lanes = Lanes::new(n);
+        group.bench_function(BenchmarkId::new("ours", n), |bencher| {
+            bencher.iter_custom(|times| {
+                let start = Instant::now();
+                let mut taken = 0;
+                while taken < times {
+                    taken += lanes.push_and_take() as u64;
+                }
+                start.elapsed().mul_f64(times as f64 / taken as f64)
+            });
+        });
+    }
+}
+
+/// A connection comes and goes, beside others that were made by `connect` as it was.
+fn attach(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, attach a lane by lanes");
+    for n in PEERS {
+        let inbox = Inbox::<Message>::new();
+        let attach = |slot| {
+            let series = Some(u64::from(slot));
+            inbox.attach(PeerKey::new(slot, 1), Hwm::default(), BytePermits::default(), series)
+        };
+        for slot in 1..n {
+            attach(slot);
+        }
+        group.bench_function(BenchmarkId::new("ours", n), |bencher| {
+            bencher.iter(|| inbox.detach(attach(0)));
+        });
+    }
+}
+
+/// One matches, of so many.
+fn match_topics(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, match by subscriptions");
+    for topics in SUBSCRIPTIONS {
+        let mut hub = publisher((0..topics).map(topic));
+        let subjects = subjects(topics);
+        let mut subjects = subjects.iter().cycle();
+        let mut to = Vec::new();
+        group.bench_function(BenchmarkId::new("ours", topics), |bencher| {
+            bencher.iter(|| hub.matches(subjects.next().expect("without end").as_bytes(), &mut to));
+        });
+    }
+}
+
+/// Each as long as no other one, and so that the subject parts from it only at its end: the worst that a subscriber can do.
+fn match_lengths(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, match the worst by subscriptions");
+    for topics in [1, 10, 100, 1000] {
+        let mut hub = publisher((0..topics).map(|n| [&*vec![b'a'; n], b"\0"].concat()));
+        let subject = vec![b'a'; 1000];
+        let mut to = Vec::new();
+        group.bench_function(BenchmarkId::new("ours", topics), |bencher| {
+            bencher.iter(|| hub.matches(black_box(&subject), &mut to));
+        });
+    }
+}
+
+/// Each has one message under way, there and back.
+fn dealers(criterion: &mut Criterion) {
+    // Each of them is a file, some are two or three.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is one");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("nobody minds");
+    let mut group = group(criterion, "scale, dealers and router by dealers");
+    for from in [1, 10, 100, 1000] {
+        for library in LIBRARIES {
+            measure(&mut group, library, from, Load { from, ..Load::of(Pattern::DealerRouterEcho) });
+        }
+    }
+}
+
+/// Every second message is one that the SUB has asked for.
+fn subscriptions(criterion: &mut Criterion) {
+    let mut group = group(criterion, "scale, pub to sub by subscriptions");
+    for topics in SUBSCRIPTIONS {
+        for library in LIBRARIES {
+            measure(&mut group, library, topics, Load { topics, ..Load::of(Pattern::PubSub) });
+        }
+    }
+}
+
+const PEERS: [u32; 5] = [1, 10, 100, 1000, 10_000];
+const SUBSCRIPTIONS: [usize; 6] = [1, 10, 100, 1000, 10_000, 100_000];
+const LIBRARIES: [Library; 2] = [Library::Zmq, Library::Ours];
+
+criterion_group!(
+    name = hubs;
+    config = common::config().warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(300));
+    targets = route_in_turn, route_by_id, push_and_take, attach, match_topics, match_lengths
+);
+criterion_group!(name = sockets; config = common::config(); targets = dealers, subscriptions);
+criterion_main!(hubs, sockets);
