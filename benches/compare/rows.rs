@@ -103,7 +103,6 @@ pub(crate) fn all() -> Vec<Row> {
     let mut rows = Vec::new();
     for (size, bar) in [(64, 4.0), (KIB, 3.5), (16 * KIB, 2.0), (256 * KIB, 1.5)] {
         let mut row = Row::rate("push-pull tcp", PUSH_PULL, size, bar);
-        row.cells.extend([Cell::of(Ours, Zmq), Cell::of(Zmq, Ours)]);
         if size == 64 {
             row.bars.push(Bar::ratio(Metric::Cpu, Limit::AtMost(0.30)));
         }
@@ -130,9 +129,8 @@ pub(crate) fn all() -> Vec<Row> {
         rows.push(Row { transport: Transport::Ipc, ..Row::rate("push-pull ipc", PUSH_PULL, size, bar) });
     }
     for (size, bar) in three([3.0, 3.0, 1.4]) {
-        let mut row = Row::rate("push-pull tcp, I/O thread", PUSH_PULL, size, bar);
-        row.cells[SUBJECT] = Cell::of(OursIo, OursIo);
-        rows.push(row);
+        let row = Row::rate("push-pull tcp, I/O thread", PUSH_PULL, size, bar);
+        rows.push(Row { cells: Cell::pairings(OursIo), ..row });
     }
     rows.push(Row::round_trip("req-rep tcp, I/O thread", Placement::Free, OursIo, 1.0));
     rows.push(idle_peers());
@@ -177,7 +175,7 @@ impl Row {
             size,
             placement: Placement::Free,
             figure: Figure::Rate,
-            cells: vec![Cell::of(Zmq, Zmq), Cell::of(Ours, Ours)],
+            cells: Cell::pairings(Ours),
             bars: vec![Bar::ratio(Metric::Rate, Limit::AtLeast(bar))],
         }
     }
@@ -187,7 +185,7 @@ impl Row {
         Self {
             placement,
             figure: Figure::RoundTrip,
-            cells: vec![Cell::of(Zmq, Zmq), Cell::of(ours, ours), Cell::of(Raw, Raw)],
+            cells: [Cell::pairings(ours), vec![Cell::of(Raw, Raw)]].concat(),
             bars: vec![Bar::ratio(Metric::Median, Limit::AtMost(bar))],
             ..Self::rate(name, REQ_REP, 64, 0.0)
         }
@@ -195,6 +193,11 @@ impl Row {
 }
 
 impl Cell {
+    /// Both ends of one library and of the other, and mixed.
+    fn pairings(ours: Library) -> Vec<Self> {
+        [(Zmq, Zmq), (ours, ours), (ours, Zmq), (Zmq, ours)].map(|(from, to)| Self::of(from, to)).into()
+    }
+
     const fn of(from: Library, to: Library) -> Self {
         Self { from, to, idle: 0 }
     }
@@ -211,7 +214,7 @@ const KIB: usize = 1024;
 /// Where a row has its cells.
 const REFERENCE: usize = 0;
 const SUBJECT: usize = 1;
-const RAW: usize = 2;
+const RAW: usize = 4;
 
 const PUSH_PULL: Shape =
     Shape { from: Role::Push, to: Role::Pull, from_attach: Attach::Connect, connecting: 1, in_flight: 1 };

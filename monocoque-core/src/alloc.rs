@@ -14,10 +14,10 @@
 //!
 //! # What is kept
 //!
-//! Pages are as large as reads ask for, in powers of two from 4 to 64 KiB, so that an idle connection holds one small page.
+//! Pages are as large as reads ask for, in powers of two from 4 to 128 KiB, so that an idle connection holds one small page.
 //! Up to four pages that are in use elsewhere are kept, to be used again once they are not. They are let go when it
 //! gets quiet: one by each lease that finds the current page free (one page is enough then), and all
-//! when reads ask for pages of another size. A request beyond 64 KiB has memory of its own; one such piece, of at most
+//! when reads ask for pages of another size. A request beyond 128 KiB has memory of its own; one such piece, of at most
 //! 4 MiB, is kept when the same size is asked for twice in a row, until another size is, or eight ordinary leases follow.
 #![expect(unsafe_code, reason = "memory that the kernel fills while its pages are shared with frozen pieces")]
 
@@ -65,7 +65,7 @@ impl IoArena {
 
     /// A region of at least `min` bytes (at least one) and at most `want` bytes (at least `min`).
     ///
-    /// It is the rest of the current page if that has `min` bytes, else the front of another page. More than 64 KiB is
+    /// It is the rest of the current page if that has `min` bytes, else the front of another page. More than 128 KiB is
     /// an allocation of its own of exactly `want` bytes: bound what a peer can make you ask for.
     pub fn lease(&mut self, min: usize, want: usize) -> SlabMut {
         let min = min.max(1);
@@ -257,7 +257,7 @@ impl AsRef<[u8]> for IoBytes {
     }
 }
 
-/// The piece beyond 64 KiB that is kept for a stream of large messages of one size.
+/// The piece beyond 128 KiB that is kept for a stream of large messages of one size.
 #[derive(Default)]
 struct Large {
     /// The size that was last asked for; 0 when that is forgotten.
@@ -346,7 +346,7 @@ impl Shared for Arc<Page> {
 /// The smallest page: smaller ones would save nothing beside the rest of a connection.
 const PAGE_MIN: usize = 4 * 1024;
 /// The largest page. Larger reads gave nothing for small messages, and cost cache.
-const PAGE_MAX: usize = 64 * 1024;
+const PAGE_MAX: usize = 128 * 1024;
 /// How many pages that are in use elsewhere are kept: enough for a receiver that is a few reads behind.
 const RETIRED_MAX: usize = 4;
 /// The largest piece that is kept. Beyond it the copying costs more than the memory does.
@@ -386,15 +386,15 @@ mod tests {
         assert_eq!(arena.lease(0, 0).capacity(), 1);
         assert_eq!(arena.lease(10, 5).capacity(), 10);
         assert_eq!(arena.lease(1, 8 * KIB).capacity(), 8 * KIB);
-        assert_eq!(arena.lease(1, 64 * KIB).capacity(), 64 * KIB);
-        assert_eq!(arena.page.as_ref().expect("a page").len(), 64 * KIB);
+        assert_eq!(arena.lease(1, 128 * KIB).capacity(), 128 * KIB);
+        assert_eq!(arena.page.as_ref().expect("a page").len(), 128 * KIB);
     }
 
     #[test]
     fn an_oversize_lease_has_memory_of_its_own() {
         let mut arena = IoArena::new();
         let before = read(&mut arena, 4 * KIB, 10, 1);
-        let size = 64 * KIB + 1;
+        let size = 128 * KIB + 1;
         let mut slab = arena.lease(1, size);
         assert_eq!((slab.capacity(), slab.remaining()), (size, size));
         fill(&mut slab, &vec![2; size]);
@@ -601,7 +601,7 @@ mod tests {
     #[test]
     fn a_large_piece_is_let_go_by_ordinary_leases_or_by_its_size() {
         let mut arena = IoArena::new();
-        (0..2).for_each(|byte| drop(read(&mut arena, 128 * KIB, 10, byte)));
+        (0..2).for_each(|byte| drop(read(&mut arena, 256 * KIB, 10, byte)));
         for _ in 0..LARGE_PASSED {
             assert!(arena.large.kept.is_some());
             drop(read(&mut arena, 4 * KIB, 10, 0));
@@ -623,6 +623,41 @@ mod tests {
         let mut slab = arena.lease(5, 5);
         assert_eq!(slab.fill_front(&mut buffer), 1);
         assert_eq!((slab.filled(), slab.fill_front(&mut buffer)), (1, 0));
+    }
+
+    #[test]
+    fn whoever_fills_a_slab_is_given_what_is_free_and_says_how_much_was_written() {
+        let mut arena = IoArena::new();
+        let mut slab = arena.lease(8, 8);
+        for (free, bytes) in [(8, &b"abc"[..]), (5, b""), (5, b"de"), (3, b"fgh"), (0, b"")] {
+            let filled = slab.fill_with(|room| {
+                assert_eq!(room.len(), free);
+                Ok::<_, ()>(room[..bytes.len()].write_copy_of_slice(bytes))
+            });
+            assert_eq!(filled, Ok(bytes.len()));
+        }
+        assert_eq!((slab.remaining(), slab.as_init()), (0, &b"abcdefgh"[..]));
+        let mut slab = arena.lease(4, 4);
+        fill(&mut slab, b"a");
+        let failed = slab.fill_with(|room| {
+            room[..2].write_copy_of_slice(b"xy");
+            Err("failed")
+        });
+        assert_eq!((failed, slab.as_init()), (Err("failed"), &b"a"[..]));
+        assert_eq!(arena.freeze(slab), "a");
+    }
+
+    #[test]
+    #[should_panic(expected = "it was written elsewhere")]
+    fn what_was_written_elsewhere_is_not_taken_for_filled() {
+        let _refused = IoArena::new().lease(8, 8).fill_with(|_| Ok::<_, ()>(&mut []));
+    }
+
+    #[test]
+    #[should_panic(expected = "it was written elsewhere")]
+    fn what_was_written_behind_a_gap_is_not_taken_for_filled() {
+        let mut slab = IoArena::new().lease(8, 8);
+        let _refused = slab.fill_with(|room| Ok::<_, ()>(room[1..3].write_copy_of_slice(b"ab")));
     }
 
     #[test]

@@ -27,7 +27,7 @@
 //! | `queue`, `waiters`, `backpressure` | who waits for what, and how much may wait |
 //! | `peer`, `router`, `routing_id`, `pubsub` | who is there, and who gets what |
 //! | `transport`, `endpoint` | streams, and what they are called |
-//! | `home`, `reconnect` | where all of this runs, and when it tries again |
+//! | `home`, `reactor`, `reconnect` | where all of this runs, what has become readable there, and when it tries again |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
 

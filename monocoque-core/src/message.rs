@@ -673,6 +673,54 @@ mod tests {
     }
 
     #[test]
+    fn the_start_of_what_is_longer_is_a_frame_like_any_other() {
+        let bytes: Vec<_> = (1..=200).collect();
+        for given in [0, 1, 71, 72, 73, 80, 200] {
+            for len in 0..=given {
+                let mut message = Message::new();
+                message.push_start(&bytes[..given], len);
+                assert_eq!(message, Message::from(&bytes[..len]), "{len} of {given}");
+                assert_eq!(matches!(message.0, Repr::Inline(_)), len <= Message::BLOCK);
+                message.push_start(&bytes[..given], len);
+                message.push_copy(b"behind");
+                assert_eq!(message, Message::from([&bytes[..len], &bytes[..len], b"behind"]));
+                let mut front = message;
+                front.push_front("");
+                assert_eq!(front.into_iter().map(Frame::into_bytes).last().expect("four"), "behind");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn a_start_is_no_longer_than_the_whole() {
+        Message::new().push_start(b"short", 6);
+    }
+
+    #[test]
+    fn only_a_lone_frame_in_the_value_is_the_start_of_a_block() {
+        let bytes: Vec<_> = (1..=80).collect();
+        for len in 0..=bytes.len() {
+            let body = &bytes[..len];
+            let mut started = Message::new();
+            started.push_start(&bytes, len);
+            for message in [Message::from(body), started] {
+                match message.block() {
+                    Some((found, block)) => assert_eq!((found, &block[..len]), (len, body)),
+                    None => assert!(len > Message::BLOCK),
+                }
+            }
+        }
+        assert!(Message::new().block().is_none());
+        assert!(Message::from(["a", "b"]).block().is_none());
+        assert!(Message::from(Bytes::from_static(b"shared")).block().is_none());
+        let mut rest = Message::from(["gone", "kept"]);
+        rest.pop_front();
+        let (len, block) = rest.block().expect("one frame is left");
+        assert_eq!(&block[..len], b"kept");
+    }
+
+    #[test]
     fn debug_is_bounded() {
         let shown = format!("{:?}", Message::from(vec![b'x'; 1 << 20]));
         assert!(shown.len() < 80 && shown.contains("1048576"), "{shown}");

@@ -298,8 +298,9 @@ impl Outbox {
 
 /// Bodies from this length on are chained by reference instead of being copied beside their header.
 const CHAIN_MIN: usize = 4096;
-/// How much memory a quiet outbox keeps: enough for a busy connection of small messages to go on without growing.
-const RETAIN: usize = 64 * 1024;
+/// How much memory a quiet outbox keeps: what a thousand small messages take, so that a connection whose queue is full now and
+/// again does not grow it each time.
+const RETAIN: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -402,6 +403,96 @@ mod tests {
         assert_eq!(target.messages(), 7);
         target.consume(before.len() + 11);
         assert_eq!(target.messages(), 5);
+    }
+
+    #[test]
+    fn the_start_of_a_block_is_put_and_nothing_behind_it() {
+        let block: [u8; 72] = std::array::from_fn(|n| n as u8);
+        let (mut started, mut put) = (Outbox::new(), Outbox::new());
+        for len in 0..=block.len() {
+            started.put_start(&block, len);
+            put.put(&block[..len]);
+            if len % 3 == 0 {
+                started.end_message();
+                put.end_message();
+            }
+        }
+        assert_eq!(written(&started), written(&put));
+        assert_eq!((started.bytes(), started.messages()), (put.bytes(), put.messages()));
+        assert!(started.is_contiguous());
+    }
+
+    #[test]
+    #[should_panic(expected = "9 bytes of a block of 8")]
+    fn a_block_has_no_more_than_its_length() {
+        Outbox::new().put_start(&[0; 8], 9);
+    }
+
+    #[test]
+    fn a_run_is_its_messages_whether_it_is_shared_or_copied() {
+        let ends = [3, 4, 10, CHAIN_MIN, CHAIN_MIN + 1];
+        let run: Vec<_> = (0..=CHAIN_MIN).map(|n| (n % 251) as u8).collect();
+        let run = Bytes::from(run);
+        for shared in [true, false] {
+            let fill = || {
+                let mut outbox = Outbox::new();
+                message(&mut outbox, 1, 5);
+                match shared {
+                    true => outbox.put_run(run.clone(), ends.into_iter()),
+                    false => outbox.copy_run(&run, ends.into_iter()),
+                }
+                message(&mut outbox, 2, 5);
+                outbox
+            };
+            let outbox = fill();
+            let whole = [&[1, 0xff, 1, 1, 1, 1, 1], &*run, &[2, 0xff, 2, 2, 2, 2, 2]].concat();
+            assert_eq!(
+                (written(&outbox), outbox.bytes(), outbox.messages()),
+                (whole.clone(), whole.len(), 7)
+            );
+            assert_eq!(outbox.slices().any(|slice| slice.as_ptr() == run.as_ptr()), shared);
+            assert_eq!(outbox.is_contiguous(), !shared);
+            let starts = [0, 7].into_iter().chain(ends.iter().map(|end| 7 + end)).chain([whole.len()]);
+            let starts: Vec<_> = starts.collect();
+            for cut in 0..whole.len() {
+                let mut outbox = fill();
+                outbox.consume(cut);
+                let done = starts.iter().rposition(|start| *start <= cut).expect("the first starts at 0");
+                assert_eq!(outbox.messages(), 7 - done, "cut at {cut}");
+                assert_eq!(outbox.first_len().expect("one"), starts[done + 1] - cut);
+                outbox.rewind();
+                assert_eq!(written(&outbox), whole[starts[done]..], "cut at {cut}");
+            }
+            let (mut outbox, mut target) = (fill(), Outbox::new());
+            for end in &starts[1..] {
+                outbox.move_first(&mut target);
+                assert_eq!(written(&target), whole[..*end]);
+            }
+            assert!(outbox.is_empty());
+            target.append(&fill());
+            assert_eq!((written(&target), target.messages()), ([&*whole, &*whole].concat(), 14));
+        }
+    }
+
+    #[test]
+    fn one_slice_is_one_whether_it_is_shared_or_not() {
+        let run = || Bytes::from_static(b"one run");
+        let mut outbox = Outbox::new();
+        assert!(outbox.is_one_slice(), "none needs no more than one");
+        outbox.put_run(run(), [7].into_iter());
+        assert!(outbox.is_one_slice() && !outbox.is_contiguous());
+        outbox.consume(3);
+        assert!(outbox.is_one_slice());
+        outbox.copy_run(b"and another", [11].into_iter());
+        assert!(!outbox.is_one_slice());
+        outbox.consume(4);
+        assert!(outbox.is_one_slice() && outbox.is_contiguous());
+        outbox.put_run(run(), [7].into_iter());
+        assert!(!outbox.is_one_slice());
+        outbox.consume(11);
+        assert!(outbox.is_one_slice() && !outbox.is_contiguous());
+        outbox.put_run(run(), [7].into_iter());
+        assert!(!outbox.is_one_slice(), "two that are shared");
     }
 
     #[test]

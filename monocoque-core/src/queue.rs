@@ -830,6 +830,75 @@ mod tests {
     }
 
     #[test]
+    fn it_is_quiet_while_nothing_waits() {
+        let inbox = Inbox::new();
+        let (one, other) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
+        assert!(inbox.is_quiet());
+        push(&inbox, one, [(0, 0), (0, 1)]);
+        assert!(!inbox.is_quiet(), "nobody has fetched it");
+        assert_eq!(pop(&inbox), Some((0, 0)));
+        assert!(!inbox.is_quiet(), "one is left of what was fetched");
+        push(&inbox, one, [(0, 2)]);
+        assert_eq!(pop(&inbox), Some((0, 1)));
+        assert!(!inbox.is_quiet(), "one has come meanwhile");
+        push(&inbox, other, [(1, 0)]);
+        assert_eq!(pop(&inbox), Some((0, 2)));
+        assert!(!inbox.is_quiet(), "another lane has one");
+        assert_eq!(pop(&inbox), Some((1, 0)));
+        assert!(inbox.is_quiet());
+        push(&inbox, one, [(0, 3)]);
+        push(&inbox, other, [(1, 1)]);
+        drop(inbox.try_next().expect("open"));
+        assert!(!inbox.is_quiet(), "it was only looked at");
+        assert_eq!(inbox.hold().clear(&mut Vec::new()), 2);
+        assert!(inbox.is_quiet());
+        push(&inbox, one, [(0, 4)]);
+        inbox.detach(one);
+        assert_eq!(pop(&inbox), Some((0, 4)));
+        assert!(inbox.is_quiet());
+    }
+
+    #[test]
+    fn several_are_popped_in_turn_and_nobody_else_gets_anything_meanwhile() {
+        let inbox = Inbox::new();
+        let (one, other, late) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0), lane(&inbox, 2, 0));
+        push(&inbox, one, (0..3).map(|n| (0, n)));
+        push(&inbox, other, [(1, 0)]);
+        let mut next = inbox.try_next().expect("open").expect("something");
+        let mut popped = Vec::new();
+        while !next.is_over() {
+            let (from, item) = (next.from(), *next.item());
+            assert_eq!((from, next.pop()), (PeerKey::new(item.0 as u32, 1), item));
+            assert!(inbox.outlet.try_lock().is_none());
+            if item == (0, 1) {
+                push(&inbox, one, [(0, 3)]);
+                push(&inbox, late, [(2, 0)]);
+            }
+            popped.push(item);
+        }
+        drop(next);
+        assert_eq!(popped, [(0, 0), (1, 0), (0, 1), (0, 2), (0, 3)]);
+        assert_eq!((pop(&inbox), pop(&inbox)), (Some((2, 0)), None));
+        assert_eq!(inbox.popped(), 6);
+    }
+
+    #[test]
+    fn it_is_over_when_a_pump_waits_for_the_room_that_was_made() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 4);
+        push(&inbox, lane, (0..4).map(|n| (0, n)));
+        let alarm = Alarm::new();
+        assert!(inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into())).is_pending());
+        let mut next = inbox.try_next().expect("open").expect("something");
+        assert_eq!((next.pop(), next.is_over()), ((0, 0), false));
+        assert_eq!((next.pop(), next.is_over(), alarm.rung()), ((0, 1), true, 0));
+        drop(next);
+        assert_eq!(alarm.rung(), 1, "behind the lock");
+        assert_eq!(room(&inbox, lane), Poll::Ready(Ok(2)));
+        assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 2)), Some((0, 3)), None]);
+    }
+
+    #[test]
     fn one_batch_wakes_as_many_receivers_as_it_takes() {
         let inbox = Inbox::new();
         let lane = lane(&inbox, 0, 0);

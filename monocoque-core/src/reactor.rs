@@ -50,6 +50,8 @@ struct Reactor {
 #[derive(Debug, Default)]
 struct Watched {
     ready: bool,
+    /// The peer has ended the stream. That may be told together with its last bytes, and is not told again.
+    ended: bool,
     waiter: Option<Waker>,
 }
 
@@ -115,7 +117,7 @@ impl<S: Socket> Readable<S> {
                 Poll::Pending
             }
             Some(row) => {
-                row.ready = false;
+                row.ready = row.ended;
                 Poll::Ready(Ok(()))
             }
             None => unreachable!("its row is there until it is dropped"),
@@ -171,8 +173,10 @@ impl Reactor {
                 outcome => outcome?,
             };
             for event in &*events {
+                let flags = event.flags;
                 let waiter = self.watched.borrow_mut().get_mut(unpack(event.data.u64())).and_then(|row| {
                     row.ready = true;
+                    row.ended |= flags.intersects(EventFlags::RDHUP | EventFlags::HUP);
                     row.waiter.take()
                 });
                 waiter.into_iter().for_each(Waker::wake);
@@ -203,6 +207,8 @@ const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use compio::io::AsyncWriteExt;
     use compio::net::UnixStream;
 
@@ -230,6 +236,20 @@ mod tests {
             readable.wait().await.expect("more has arrived, although nobody has read");
             drop(theirs);
             readable.wait().await.expect("the end");
+        });
+    }
+
+    #[test]
+    fn an_end_that_comes_with_the_last_bytes_is_told_after_them() {
+        run(async {
+            let (mut theirs, ours) = pair();
+            let readable = Readable::new(ours).expect("watched").expect("it has a descriptor");
+            theirs.write_all("last").await.0.expect("written");
+            drop(theirs);
+            readable.wait().await.expect("the bytes");
+            // Of the two, the kernel has told once.
+            let end = compio::time::timeout(Duration::from_secs(5), readable.wait()).await;
+            end.expect("in time").expect("the end");
         });
     }
 

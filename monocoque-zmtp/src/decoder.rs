@@ -226,7 +226,7 @@ fn what_is_meant(message: &mut Message) -> Inbound {
 }
 
 /// Bodies up to this length are copied out of the memory they were read into, so that a small message that is kept does
-/// not keep a whole page of 64 KiB. Higher: more copying; lower: more memory held by slow consumers.
+/// not keep a whole page of 128 KiB. Higher: more copying; lower: more memory held by slow consumers.
 const COPY_MAX: usize = 512;
 /// Commands up to this length, those in a short frame, are taken whatever the limit on frames.
 const ALWAYS_TAKEN: u64 = 255;

@@ -10,9 +10,8 @@
 //! once with nothing, which puts out the greeting, and then after every read, until it is `Established`. It is then
 //! gone; what remains are two halves that share no lock:
 //!
-//! * the [`Decoder`], for whoever reads: [`next`](monocoque_core::Decode::next) puts out messages, and says of each what it is
-//!   ([`Inbound`]), until it wants
-//!   more bytes. Not calling it is back-pressure.
+//! * the [`Decoder`], for whoever reads: [`next`](monocoque_core::Decode::next) puts messages at the end of a queue, and
+//!   says of each what it is ([`Inbound`]), until it wants more bytes. Not calling it is back-pressure.
 //! * the [`Encoder`], for whoever writes: it owns the heartbeat. Ask for its
 //!   [`deadline`](monocoque_core::Encode::deadline), call [`on_deadline`](monocoque_core::Encode::on_deadline) then.
 //!

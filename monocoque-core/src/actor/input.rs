@@ -127,7 +127,7 @@ async fn read_ahead<S: Socket>(stream: &mut S, mut slab: SlabMut) -> (io::Result
 const DONTWAIT: RecvFlags = RecvFlags::DONTWAIT;
 /// The smallest read: what an idle connection has leased.
 const READ_MIN: usize = 8 * 1024;
-/// The largest read of small messages. Larger gave nothing, and costs cache.
-const READ_MAX: usize = 64 * 1024;
+/// The largest read of small messages. Larger gave nothing more, and costs cache.
+const READ_MAX: usize = 128 * 1024;
 /// How large a body may be on the word of a peer that has sent nothing of it.
 const GATHER_MIN: usize = 512 * 1024;

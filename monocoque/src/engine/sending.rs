@@ -89,7 +89,7 @@ impl Engine {
             && out.take_pause()
         {
             // The pumps may share this thread: they are to have a turn before more is queued.
-            out.let_go_if(held, &mut wakes);
+            out.let_go_held(&mut wakes);
             drop((out, stale));
             wakes.wake();
             waker.wake_by_ref();
@@ -102,6 +102,10 @@ impl Engine {
         };
         let may_go = out.check_turn(self.pattern, message, *ticket)?;
         if may_go && self.offer(&mut out, to, message, stale.as_mut(), &mut wakes)? != Offer::Full {
+            match held {
+                true => out.holds = true,
+                false => out.let_go_held(&mut wakes),
+            }
             wakes.add(out.senders.leave(ticket));
             drop((out, stale));
             wakes.wake();
@@ -110,7 +114,7 @@ impl Engine {
         if let Some(waker) = waker {
             out.senders.wait(ticket, waker);
         }
-        out.let_go_if(held, &mut wakes);
+        out.let_go_held(&mut wakes);
         drop((out, stale));
         wakes.wake();
         Ok(false)

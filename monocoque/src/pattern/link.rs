@@ -50,11 +50,12 @@ pub(crate) enum Going {
 
 /// The short way out, for an answer: a message that is alone, to a peer that waits for it.
 ///
-/// A sender that is the first to send after the peer has said something, with nothing else received that is to be answered
-/// first, writes to the stream itself if the pump is waiting, which saves it a turn of the runtime. All else goes the long way, in batches: a socket that only sends writes no more
-/// than the first message of a connection by itself. The two ways cannot overtake each other: both take from the outbox,
-/// under the same lock, and the short one is open only while the pump is parked with nothing in flight. What the system
-/// does not take at once stays in the outbox, and is the first thing that the pump finds.
+/// A sender that is the first to send after the peer has said something, with nothing else received that is to be
+/// answered first, writes to the stream itself if the pump is waiting, which saves it a turn of the runtime. All else
+/// goes the long way, in batches: a socket that only sends writes no more than the first message of a connection by
+/// itself. The two ways cannot overtake each other: both take from the outbox, under the same lock, and the short one
+/// is open only while the pump is parked with nothing in flight. What the system does not take at once stays in the
+/// outbox, and is the first thing that the pump finds.
 #[derive(Debug)]
 pub(crate) struct Direct {
     stream: Arc<dyn WriteNow>,

@@ -49,6 +49,8 @@ pub(crate) struct Outbound {
     targets: Vec<PeerKey>,
     /// How what is being sent is to get going.
     pub(crate) going: Going,
+    /// Something is held, and goes with what is sent next.
+    pub(crate) holds: bool,
     /// How much was sent since a pump last took a batch, in bytes, with something added a message.
     unpaced: usize,
 }
@@ -117,6 +119,7 @@ impl Outbound {
             tape: Tape::default(),
             targets: Vec::new(),
             going: Going::InBatch,
+            holds: false,
             unpaced: 0,
         }
     }
@@ -380,6 +383,8 @@ impl Outbound {
 
     /// Gives the backlog to peers with room.
     fn dispatch(&mut self, wakes: &mut Wakes) {
+        // However the last sender wanted its message to go.
+        self.going = Going::InBatch;
         let mut backlog = std::mem::take(&mut self.backlog);
         while let Some(len) = backlog.first_len()
             && let Some(key) = self.put_next(len, wakes, |outbox| backlog.move_first(outbox))
@@ -431,16 +436,19 @@ impl Outbound {
         Poll::Ready(true)
     }
 
-    /// A sender whose messages are held has to wait: then they go.
-    pub(crate) fn let_go_if(&mut self, held: bool, wakes: &mut Wakes) {
-        if held {
-            self.let_go(wakes);
+    /// What is held goes: something is sent behind it, maybe to another peer, or a sender has to wait.
+    #[inline]
+    pub(crate) fn let_go_held(&mut self, wakes: &mut Wakes) {
+        if std::mem::take(&mut self.holds) {
+            let held = self.links.iter_mut().filter(|(_, link)| link.messages() > 0);
+            held.for_each(|(_, link)| wakes.add(link.pump.take()));
         }
     }
 
     /// Lets all pumps go that wait although there is something to write. Gives for each link how many messages will have
     /// been written once all that is queued now is.
     pub(crate) fn let_go(&mut self, wakes: &mut Wakes) -> Vec<(PeerKey, u64)> {
+        self.holds = false;
         let queued = self.links.iter_mut().filter(|(_, link)| link.messages() > 0 || link.written < link.put);
         queued
             .map(|(key, link)| {
@@ -450,9 +458,10 @@ impl Outbound {
             .collect()
     }
 
-    /// Whether a link has written so many messages since it was there, or is gone.
+    /// Whether a link has written so many messages since it was there, or is gone; not if it was us who ended it, since
+    /// what it left then is lost.
     pub(crate) fn has_written(&self, key: PeerKey, messages: u64) -> bool {
-        self.links.get(key).is_none_or(|link| link.written >= messages)
+        self.links.get(key).map_or(self.phase == Phase::Open, |link| link.written >= messages)
     }
 
     /// The pump is writing something else.
@@ -548,7 +557,7 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
 }
 
 /// How much a sender queues before it lets the pumps run: about one large write.
-const PACE: usize = 128 * 1024;
+const PACE: usize = 256 * 1024;
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -600,6 +609,11 @@ mod tests {
     }
 
     fn send(out: &mut Outbound, body: &str) -> Offer {
+        send_in(out, Going::Alone, body)
+    }
+
+    fn send_in(out: &mut Outbound, going: Going, body: &str) -> Offer {
+        out.going = going;
         out.offer(Target::Pattern, &body.into(), &mut Wakes::default())
     }
 
@@ -610,6 +624,57 @@ mod tests {
         assert_eq!(take(&mut out, key), None);
         assert_eq!(send(&mut out, "not asked for"), Offer::Queued(Some(key)), "there is room again");
         assert_eq!(take(&mut out, key).expect("the long way"), b"\0\x0dnot asked for");
+    }
+
+    #[test]
+    fn what_others_have_to_wait_for_does_not_go_at_once() {
+        for going in [Going::InBatch, Going::Held] {
+            let (mut out, key) = parked(&DEALER, 10, Some(usize::MAX));
+            send_in(&mut out, going, "one");
+            send_in(&mut out, Going::Alone, "two");
+            match going {
+                // Its pump was woken, and may be on its way.
+                Going::InBatch => assert_eq!(take(&mut out, key).expect("both"), b"\0\x03one\0\x03two"),
+                _ => assert_eq!(take(&mut out, key), None, "both are gone"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_held_wakes_nobody_until_it_is_let_go() {
+        let (dealer, key) = parked(&DEALER, 10, None);
+        for (mut out, keys) in [(dealer, vec![key]), publisher(2, 10)] {
+            let asleep = |out: &Outbound| out.links.iter().filter(|(_, link)| link.pump.is_some()).count();
+            send_in(&mut out, Going::Held, "held");
+            assert_eq!(asleep(&out), keys.len());
+            let goals = out.let_go(&mut Wakes::default());
+            assert_eq!((asleep(&out), goals.len()), (0, keys.len()));
+            for (key, messages) in goals {
+                assert!(!out.has_written(key, messages));
+                assert_eq!(take(&mut out, key).expect("let go"), b"\0\x04held");
+                assert!(!out.has_written(key, messages), "it was taken, and is not written");
+                assert_eq!(take(&mut out, key), None);
+                assert!(out.has_written(key, messages));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_lost_connection_gives_back_is_not_held() {
+        let (mut out, key) = parked(&DEALER, 10, None);
+        let other = join(&mut out, None);
+        // One for each; who is first is up to the hub.
+        send_in(&mut out, Going::InBatch, "one");
+        send_in(&mut out, Going::InBatch, "two");
+        assert!(take(&mut out, other).is_some() && take(&mut out, other).is_none());
+        send_in(&mut out, Going::Held, "held");
+        assert_eq!(
+            take(&mut out, other).is_some(),
+            out.links.get(key).is_some_and(|link| link.messages() == 1)
+        );
+        take(&mut out, other);
+        out.down(key, Outbox::new(), &mut Wakes::default());
+        assert!(out.links.get(other).is_some_and(|link| link.pump.is_none() && link.messages() > 0));
     }
 
     #[test]
@@ -638,6 +703,67 @@ mod tests {
         out.enter(Phase::Aborted, &mut Wakes::default());
         out.down(key, Outbox::new(), &mut Wakes::default());
         assert_eq!((out.dropped, out.queued()), (2, 0));
+    }
+
+    /// A publisher with links that have all subscribed to everything.
+    fn publisher(links: usize, hwm: usize) -> (Outbound, Vec<PeerKey>) {
+        let mut out = Outbound::new(&PUB, Hwm::new(hwm));
+        let keys: Vec<_> = (0..links).map(|_| join(&mut out, None)).collect();
+        for key in &keys {
+            out.subscriptions().expect("a publisher has them").subscribe(*key, b"");
+        }
+        (out, keys)
+    }
+
+    #[test]
+    fn links_that_share_a_tape_have_each_its_own_mark() {
+        let (mut out, keys) = publisher(3, 2);
+        send(&mut out, "1");
+        assert_eq!(take(&mut out, keys[0]).expect("one"), b"\0\x011");
+        send(&mut out, "2");
+        send(&mut out, "3");
+        send(&mut out, "4");
+        assert_eq!((out.queued(), out.dropped, out.sent), (6, 5, 4));
+        assert_eq!(take(&mut out, keys[0]).expect("two"), b"\0\x012\0\x013");
+        send(&mut out, "5");
+        assert_eq!(take(&mut out, keys[0]).expect("one"), b"\0\x015");
+        for key in &keys[1..] {
+            assert_eq!(take(&mut out, *key).expect("two"), b"\0\x011\0\x012");
+        }
+        assert_eq!((out.queued(), out.dropped), (0, 7));
+    }
+
+    #[test]
+    fn what_waits_on_the_tape_is_not_overtaken() {
+        let (mut out, keys) = publisher(2, 0);
+        let hub = out.subscriptions().expect("a publisher has them");
+        hub.cancel(keys[1], b"");
+        hub.subscribe(keys[1], b"both");
+        let large = format!("both{}", "l".repeat(5_000));
+        for body in ["both 1", "one 2", "both 3", &large, "one 4", "both 5"] {
+            send(&mut out, body);
+        }
+        for (key, expected) in [(keys[0], &[1, 2, 3, 4, 5][..]), (keys[1], &[1, 3, 5])] {
+            let bytes = take(&mut out, key).expect("something");
+            let found: Vec<_> =
+                bytes.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0').collect();
+            assert_eq!(found, expected);
+            let large = bytes.windows(large.len()).position(|window| window == large.as_bytes());
+            let at = |digit: u8| bytes.iter().position(|byte| *byte == digit);
+            assert!(at(b'3') < large && large < at(b'5'));
+        }
+        assert_eq!(out.queued(), 0);
+    }
+
+    #[test]
+    fn what_waits_on_the_tape_for_a_link_that_is_gone_is_counted() {
+        let (mut out, keys) = publisher(2, 0);
+        send(&mut out, "one");
+        send(&mut out, &"x".repeat(70));
+        out.down(keys[0], Outbox::new(), &mut Wakes::default());
+        assert_eq!((out.dropped, out.queued()), (2, 2));
+        let rest = take(&mut out, keys[1]).expect("both");
+        assert_eq!((&rest[..5], rest.len()), (&b"\0\x03one"[..], 5 + 72));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) struct Stretch {
 #[derive(Debug)]
 pub(super) struct Cut {
     bytes: Bytes,
+    /// How much memory whoever has a piece keeps.
+    memory: usize,
     ends: Vec<usize>,
     pub(super) users: Vec<PeerKey>,
 }
@@ -79,7 +81,7 @@ impl Tape {
     pub(super) fn cut(&mut self) -> Cut {
         let (bytes, ends) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.ends.len()));
         let Self { bytes, ends, users } = std::mem::replace(self, Self { bytes, ends, users: Vec::new() });
-        Cut { bytes: bytes.into(), ends, users }
+        Cut { memory: bytes.capacity(), bytes: bytes.into(), ends, users }
     }
 }
 
@@ -93,7 +95,7 @@ impl Cut {
         let from = start(&self.ends, messages.start);
         let piece = from..from + bytes;
         let ends = self.ends[messages].iter().map(|end| end - from);
-        if bytes >= SHARE_MIN && bytes >= self.bytes.len() / 4 {
+        if bytes >= SHARE_MIN && bytes >= self.memory / 4 {
             outbox.put_run(self.bytes.slice(piece), ends);
         } else {
             outbox.copy_run(&self.bytes[piece], ends);
@@ -127,3 +129,153 @@ fn start(ends: &[usize], message: usize) -> usize {
 const SHARE_MIN: usize = 4096;
 /// How long a tape gets that nobody comes for.
 const LENGTH_MAX: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link of a tape, and what it is to end up with.
+    #[derive(Debug)]
+    struct User {
+        key: PeerKey,
+        stretch: Stretch,
+        outbox: Outbox,
+        expected: Vec<u8>,
+        messages: usize,
+    }
+
+    impl User {
+        fn new(slot: u32) -> Self {
+            let (stretch, outbox) = (Stretch::default(), Outbox::new());
+            Self { key: PeerKey::new(slot, 1), stretch, outbox, expected: Vec::new(), messages: 0 }
+        }
+
+        fn gets(&mut self, tape: &mut Tape, place: usize, message: &[u8]) {
+            let len = tape.extend(self.key, &mut self.stretch, place, &mut self.outbox);
+            assert_eq!(len, message.len());
+            self.expected.extend_from_slice(message);
+            self.messages += 1;
+            assert_eq!(self.outbox.messages() + self.stretch.messages(), self.messages);
+            assert_eq!(self.outbox.bytes() + self.stretch.bytes, self.expected.len());
+        }
+
+        /// All it has got is in the outbox: whole, in order, and each a message of its own.
+        fn check(&mut self, lens: &[usize]) {
+            assert!(self.stretch.is_empty());
+            assert_eq!(self.outbox.slices().collect::<Vec<_>>().concat(), self.expected);
+            for len in lens {
+                assert_eq!(self.outbox.first_len(), Some(*len));
+                self.outbox.consume(*len);
+            }
+            assert_eq!((self.outbox.messages(), self.outbox.bytes()), (0, 0));
+        }
+    }
+
+    /// Records a message of `len` bytes, for `users`.
+    fn record(tape: &mut Tape, len: usize, users: &mut [&mut User]) {
+        let message: Vec<_> = (0..len).map(|n| (n + len) as u8).collect();
+        let place = tape.record(&message);
+        users.iter_mut().for_each(|user| user.gets(tape, place, &message));
+    }
+
+    #[test]
+    fn a_copy_is_what_was_recorded_for_the_link() {
+        let (mut tape, mut early, mut late) = (Tape::default(), User::new(0), User::new(1));
+        record(&mut tape, 10, &mut [&mut early]);
+        record(&mut tape, 20, &mut [&mut early, &mut late]);
+        record(&mut tape, 2, &mut [&mut early, &mut late]);
+        tape.copy(&mut early.stretch, &mut early.outbox);
+        record(&mut tape, 30, &mut [&mut late, &mut early]);
+        for user in [&mut early, &mut late] {
+            tape.copy(&mut user.stretch, &mut user.outbox);
+            assert!(user.outbox.is_contiguous());
+        }
+        tape.copy(&mut late.stretch, &mut late.outbox);
+        early.check(&[10, 20, 2, 30]);
+        late.check(&[20, 2, 30]);
+    }
+
+    #[test]
+    fn what_lies_between_two_messages_of_a_link_is_left_out() {
+        let (mut tape, mut all, mut some) = (Tape::default(), User::new(0), User::new(1));
+        for n in 0..100 {
+            let mut both = [&mut all, &mut some];
+            let users = if n % 7 < 3 { 2 } else { 1 };
+            record(&mut tape, 100 + n, &mut both[..users]);
+        }
+        let cut = tape.cut();
+        for user in [&mut all, &mut some] {
+            cut.share(&mut user.stretch, &mut user.outbox);
+        }
+        all.check(&(100..200).collect::<Vec<_>>());
+        some.check(&(0..100).filter(|n| n % 7 < 3).map(|n| 100 + n).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_links_share_what_was_cut() {
+        let mut tape = Tape::default();
+        let mut users: Vec<_> = (0..3).map(User::new).collect();
+        let lens: Vec<_> = (0..20).map(|n| 500 + n).collect();
+        for (n, len) in lens.iter().enumerate() {
+            // The last one comes late.
+            let there = if n < 5 { 2 } else { 3 };
+            record(&mut tape, *len, &mut users[..there].iter_mut().collect::<Vec<_>>());
+        }
+        let cut = tape.cut();
+        assert_eq!(cut.users, users.iter().map(|user| user.key).collect::<Vec<_>>());
+        let whole = cut.bytes.as_ptr_range();
+        for (user, skipped) in users.iter_mut().zip([0, 0, 5]) {
+            assert!(user.stretch.is_long());
+            cut.share(&mut user.stretch, &mut user.outbox);
+            let piece = user.outbox.chunk().as_ptr_range();
+            assert!(user.outbox.is_one_slice() && !user.outbox.is_contiguous());
+            assert_eq!((piece.end, whole.contains(&piece.start)), (whole.end, true));
+            // Some are listed twice.
+            cut.share(&mut user.stretch, &mut user.outbox);
+            user.check(&lens[skipped..]);
+        }
+        assert!(cut.bytes.is_unique(), "it lasts as long as somebody has not written it");
+    }
+
+    #[test]
+    fn a_short_stretch_does_not_keep_a_long_tape() {
+        let (mut tape, mut all, mut some) = (Tape::default(), User::new(0), User::new(1));
+        (0..32).for_each(|_| record(&mut tape, 1024, &mut [&mut all]));
+        (0..8).for_each(|_| record(&mut tape, 1024, &mut [&mut all, &mut some]));
+        let cut = tape.cut();
+        assert!(some.stretch.is_long(), "long enough, were it not for the rest");
+        cut.share(&mut some.stretch, &mut some.outbox);
+        assert!(some.outbox.is_contiguous() && cut.bytes.is_unique());
+        cut.share(&mut all.stretch, &mut all.outbox);
+        assert!(!cut.bytes.is_unique());
+        some.check(&[1024; 8]);
+        all.check(&[1024; 40]);
+    }
+
+    #[test]
+    fn little_is_copied_be_it_all_there_is() {
+        let (mut tape, mut user) = (Tape::default(), User::new(0));
+        record(&mut tape, SHARE_MIN - 1, &mut [&mut user]);
+        assert!(!user.stretch.is_long());
+        let cut = tape.cut();
+        cut.share(&mut user.stretch, &mut user.outbox);
+        assert!(user.outbox.is_contiguous() && cut.bytes.is_unique());
+        user.check(&[SHARE_MIN - 1]);
+    }
+
+    #[test]
+    fn a_tape_starts_anew_where_it_was_cut() {
+        let (mut tape, mut user) = (Tape::default(), User::new(0));
+        for _ in 0..3 {
+            while !tape.is_long() {
+                record(&mut tape, 1000, &mut [&mut user]);
+            }
+            let cut = tape.cut();
+            assert_eq!(cut.bytes.len(), LENGTH_MAX.next_multiple_of(1000));
+            assert!(cut.users == [user.key] && !tape.is_long());
+            cut.share(&mut user.stretch, &mut user.outbox);
+        }
+        assert_eq!(tape.record(b"first"), 0);
+        user.check(&vec![1000; user.messages]);
+    }
+}

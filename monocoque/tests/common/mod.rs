@@ -227,6 +227,26 @@ pub(crate) fn numbered(n: usize) -> Message {
     Message::from(n.to_string())
 }
 
+/// Chance, of which a failure says how to have the same again.
+pub(crate) fn chance() -> fastrand::Rng {
+    let seed =
+        std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a number"));
+    eprintln!("SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+/// Lets so much time pass that whatever is on its way arrives: others talk meanwhile, in the same place.
+pub(crate) async fn pass_time(at: &At) {
+    let (one, endpoint) = at.bound(monocoque::zmq::DealerSocket::builder()).await;
+    let other = at.connected(monocoque::zmq::DealerSocket::builder(), &endpoint).await;
+    for n in 0..20 {
+        one.send(numbered(n)).await.expect("sent");
+        let message = other.recv().await.expect("received");
+        other.send(message).await.expect("sent");
+        assert_eq!(one.recv().await.expect("received"), numbered(n));
+    }
+}
+
 /// A peer that speaks in bytes. It blocks.
 #[derive(Debug)]
 pub(crate) enum Wire {
