@@ -11,9 +11,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
-use compio::runtime::Runtime;
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
-use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque_core::{
     Decode, Message, Outbox, Protocol, PubSubHub, Room, RouterBehavior, RouterCmd, RouterHub, RoutingId,
     SegmentedBuffer, Step,
@@ -114,15 +112,6 @@ fn match_topics((mut hub, subjects): (PubSubHub, Vec<String>)) -> (PubSubHub, Ve
     (hub, subjects)
 }
 
-// From `send` to `recv`, with all that is between them but the kernel.
-#[library_benchmark(setup = Pair::new)]
-#[bench::bytes_64(64)]
-#[bench::bytes_1024(1024)]
-fn send_and_recv(pair: Pair) -> Pair {
-    pair.transfer();
-    pair
-}
-
 library_benchmark_group!(
     name = hot_paths,
     benchmarks = [
@@ -134,7 +123,6 @@ library_benchmark_group!(
         route_in_turn,
         route_by_id,
         match_topics,
-        send_and_recv,
     ]
 );
 main!(
@@ -197,43 +185,4 @@ fn by_id(peers: u32) -> (RouterHub, Vec<RoutingId>) {
 
 fn subscriptions(topics: usize) -> (PubSubHub, Vec<String>) {
     (publisher((0..topics).map(topic)), subjects(topics))
-}
-
-/// Two sockets in one runtime, so that what happens when depends on nobody else.
-struct Pair {
-    runtime: Runtime,
-    push: PushSocket,
-    pull: PullSocket,
-    body: Vec<u8>,
-}
-
-impl Pair {
-    fn new(len: usize) -> Self {
-        let runtime = Runtime::new().expect("there is io_uring, or polling");
-        let connected = runtime.block_on(async {
-            let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
-            push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-            push.wait_for_peers(1).await?;
-            Ok::<_, monocoque::MonocoqueError>((push, pull))
-        });
-        let (push, pull) = connected.expect("a connection");
-        let pair = Self { runtime, push, pull, body: body(len) };
-        // Buffers grow.
-        pair.transfer();
-        pair
-    }
-
-    fn transfer(&self) {
-        const BATCH: usize = 100;
-        self.runtime.block_on(async {
-            for _ in 0..TIMES / BATCH {
-                for _ in 0..BATCH {
-                    self.push.send(&self.body[..]).await.expect("it is open");
-                }
-                for _ in 0..BATCH {
-                    black_box(self.pull.recv().await.expect("it is open"));
-                }
-            }
-        });
-    }
 }
