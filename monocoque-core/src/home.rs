@@ -5,9 +5,10 @@
 //! work started, and it ends by itself once nobody holds a `Home` any more.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
@@ -15,13 +16,17 @@ use thiserror::Error;
 
 use crate::reactor;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What a mailbox takes.
+enum Mail {
+    Job(Box<dyn FnOnce() + Send>),
+    End,
+}
 
 /// A thread with a runtime on which connections live.
 #[derive(Clone, Debug)]
 pub struct Home {
     /// There until it is dropped.
-    jobs: Option<flume::Sender<Job>>,
+    jobs: Option<flume::Sender<Mail>>,
     driver: Driver,
 }
 
@@ -38,6 +43,14 @@ pub enum Driver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the runtime that the connections lived on has ended")]
 pub struct HomeGone;
+
+/// The end of a thread with a [`Home`], for those who wait for it.
+#[derive(Debug)]
+pub struct ThreadEnd {
+    thread: thread::JoinHandle<()>,
+    /// Closed when the runtime is gone, and nothing is left to do but to leave.
+    ended: flume::Receiver<Infallible>,
+}
 
 /// How an I/O thread of our own is made.
 #[derive(Clone, Debug, Default)]
@@ -59,10 +72,12 @@ impl Home {
         Some(Self { jobs: Some(jobs), driver })
     }
 
-    /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone.
-    pub fn thread(settings: ThreadSettings) -> io::Result<(Self, thread::JoinHandle<()>)> {
+    /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone, or it is
+    /// [ended](Self::end).
+    pub fn thread(settings: ThreadSettings) -> io::Result<(Self, ThreadEnd)> {
         let (jobs, mailbox) = flume::unbounded();
         let (ready, started) = flume::bounded(1);
+        let (ending, ended) = flume::bounded(0);
         let thread = thread::Builder::new().name(settings.name.clone()).spawn(move || {
             let runtime = match build(&settings) {
                 Ok((runtime, interrupted)) => {
@@ -76,10 +91,19 @@ impl Home {
             if ready.send(Ok(Driver::of(&runtime))).is_ok() {
                 runtime.block_on(serve(mailbox));
             }
+            drop(runtime);
+            drop(ending);
         })?;
         let driver =
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        Ok((Self { jobs: Some(jobs), driver }, thread))
+        Ok((Self { jobs: Some(jobs), driver }, ThreadEnd { thread, ended }))
+    }
+
+    /// Takes no more work from anybody. A thread of our own ends, with all that still runs there; the runtime of a caller goes
+    /// on.
+    pub fn end(&self) {
+        // If it has ended already nobody hears it.
+        let _heard = self.jobs.as_ref().map(|jobs| jobs.send(Mail::End));
     }
 
     /// How this home talks to the kernel.
@@ -93,7 +117,7 @@ impl Home {
         F: Future<Output = ()> + 'static,
     {
         let job = move || compio::runtime::spawn(make()).detach();
-        self.jobs.as_ref().ok_or(HomeGone)?.send(Box::new(job)).map_err(|_| HomeGone)
+        self.jobs.as_ref().ok_or(HomeGone)?.send(Mail::Job(Box::new(job))).map_err(|_| HomeGone)
     }
 
     /// Makes a future over there and waits for what it comes to.
@@ -111,6 +135,20 @@ impl Home {
             }
         })?;
         result.into_recv_async().await.map_err(|_| HomeGone)
+    }
+}
+
+impl ThreadEnd {
+    /// Waits until the thread has ended.
+    ///
+    /// # Panics
+    ///
+    /// As the thread has.
+    pub async fn ended(self) {
+        let Err(flume::RecvError::Disconnected) = self.ended.recv_async().await;
+        if let Err(panic) = self.thread.join() {
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 
@@ -149,6 +187,11 @@ pub async fn sleep(duration: Duration) {
     compio::time::sleep(duration).await;
 }
 
+/// Sleeps until `deadline`, on the runtime that this thread is in.
+pub async fn sleep_until(deadline: Instant) {
+    compio::time::sleep_until(deadline).await;
+}
+
 /// Awaits `future` for at most `limit`; then it is dropped. Without a limit, for as long as it takes.
 pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
     match limit {
@@ -164,8 +207,8 @@ impl Driver {
 }
 
 /// The mailbox task.
-async fn serve(mailbox: flume::Receiver<Job>) {
-    while let Ok(job) = mailbox.recv_async().await {
+async fn serve(mailbox: flume::Receiver<Mail>) {
+    while let Ok(Mail::Job(job)) = mailbox.recv_async().await {
         job();
     }
 }
@@ -244,7 +287,7 @@ mod tests {
             });
             assert_eq!(name, Ok(Some("io".into())));
             drop(home);
-            thread.join().expect("no panic");
+            runtime.block_on(thread.ended());
         }
     }
 

@@ -27,6 +27,7 @@
 //! | `queue`, `waiters`, `backpressure` | who waits for what, and how much may wait |
 //! | `peer`, `router`, `routing_id`, `pubsub` | who is there, and who gets what |
 //! | `transport`, `endpoint` | streams, and what they are called |
+//! | `monitor` | who is told what has happened |
 //! | `home`, `reactor`, `reconnect` | where all of this runs, what has become readable there, and when it tries again |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
@@ -42,6 +43,8 @@ mod frame;
 #[cfg(feature = "runtime")]
 pub mod home;
 mod message;
+#[cfg(feature = "runtime")]
+mod monitor;
 mod outbox;
 mod peer;
 mod protocol;
@@ -65,8 +68,10 @@ pub use buffer::SegmentedBuffer;
 pub use endpoint::{Endpoint, EndpointError, Host, HostName, IpcAddress};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]
-pub use home::{Driver, Home, HomeGone, ThreadSettings};
+pub use home::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings};
 pub use message::{IntoIter, Iter, Message, Part, Parts};
+#[cfg(feature = "runtime")]
+pub use monitor::{Lagged, Monitor, Monitors};
 pub use outbox::Outbox;
 pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};

@@ -226,6 +226,38 @@ impl<T: Weigh> Inbox<T> {
         wake(receiver);
     }
 
+    /// Drops all that the lane holds, and says how many items that were.
+    pub fn clear(&self, lane: LaneKey) -> u64 {
+        let mut outlet = self.outlet.lock();
+        let mut intake = self.intake.lock();
+        let Some(row) = intake.lanes.get_mut(lane.0) else { return 0 };
+        let mut gone = std::mem::take(&mut row.queue);
+        if let Some(at) = outlet.turns.iter().position(|turn| turn.lane == lane) {
+            gone.extend(outlet.turns.remove(at).into_iter().flat_map(|turn| turn.batch));
+            self.fetched.store(!outlet.turns.is_empty(), Ordering::Relaxed);
+        }
+        intake.ready.retain(|ready| *ready != lane);
+        if let Some(row) = intake.lanes.get_mut(lane.0) {
+            row.scheduled = false;
+            row.held = 0;
+            row.budget.give(row.budget.in_use());
+        }
+        drop((outlet, intake));
+        gone.len() as u64
+    }
+
+    /// Changes how many items each lane may hold.
+    pub fn set_hwm(&self, hwm: Hwm) {
+        let mut pumps = Vec::new();
+        for (_, row) in self.intake.lock().lanes.iter_mut() {
+            row.hwm = hwm;
+            if row.room() > 0 {
+                pumps.extend(row.pump.take());
+            }
+        }
+        pumps.into_iter().for_each(|pump| wake(Some(pump)));
+    }
+
     /// The next item, if there is one.
     #[inline]
     pub fn try_next(&self) -> Result<Option<Next<'_, T>>, InboxClosed> {

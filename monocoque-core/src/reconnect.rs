@@ -36,7 +36,13 @@ impl Backoff {
     pub fn next_delay(&mut self) -> Duration {
         let step = self.step;
         self.step = (step * 2).min(self.max);
-        step.mul_f64(0.5 + fastrand::f64() / 2.0)
+        jitter(step)
+    }
+
+    /// A delay for a peer that is there and will not have us: of the longest step, which is at least 32 times the first.
+    /// Where the sequence stands does not change.
+    pub fn longest_delay(&self) -> Duration {
+        jitter(self.max.max(self.first * PATIENCE))
     }
 
     /// Back to the first step: the connection was good.
@@ -45,6 +51,13 @@ impl Backoff {
     }
 }
 
+/// Draws a delay from the upper half of a step.
+fn jitter(step: Duration) -> Duration {
+    step.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// How many times the first step the longest is at least.
+const PATIENCE: u32 = 32;
 /// The shortest step.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -65,6 +78,15 @@ mod tests {
         backoff.reset();
         let delays: Vec<_> = (0..8).map(|_| Backoff::next_delay(&mut backoff.clone())).collect();
         assert!(delays.iter().any(|delay| *delay != delays[0]), "no jitter");
+    }
+
+    #[test]
+    fn a_peer_that_will_not_have_us_is_left_alone_for_longer() {
+        let ms = Duration::from_millis;
+        for (max, longest) in [(0, 3200), (1000, 3200), (10_000, 10_000)] {
+            let delay = Backoff::new(ms(100), ms(max)).longest_delay();
+            assert!(delay >= ms(longest / 2) && delay <= ms(longest), "{delay:?}");
+        }
     }
 
     #[test]

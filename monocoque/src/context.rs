@@ -1,11 +1,12 @@
 //! Where the connections of sockets live.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
-use monocoque_core::{Driver, Home, ThreadSettings};
+use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
+use parking_lot::Mutex;
 
+use crate::engine::Engine;
 use crate::error::MonocoqueError;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
@@ -26,8 +27,26 @@ use crate::error::MonocoqueError;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Context {
-    homes: Arc<[Home]>,
-    next: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
+/// What the clones of a context share.
+#[derive(Debug)]
+struct Shared {
+    homes: Vec<Home>,
+    next: AtomicUsize,
+    /// Threads of our own.
+    threads: Mutex<Vec<ThreadEnd>>,
+    sockets: Mutex<Sockets>,
+}
+
+/// The sockets of a context.
+#[derive(Debug, Default)]
+struct Sockets {
+    engines: Vec<Weak<Engine>>,
+    /// Looked through when there are so many.
+    full: usize,
+    shut_down: bool,
 }
 
 impl Context {
@@ -69,12 +88,48 @@ impl Context {
     ///
     /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
     pub fn current() -> Result<Self, MonocoqueError> {
-        Home::current().map(|home| Self::of(vec![home])).ok_or(MonocoqueError::NoRuntime)
+        Home::current().map(|home| Self::of(vec![home], Vec::new())).ok_or(MonocoqueError::NoRuntime)
     }
 
     /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
     pub fn driver(&self) -> Driver {
-        self.homes[0].driver()
+        self.shared.homes[0].driver()
+    }
+
+    /// Closes all sockets of this context, as [`close`](crate::zmq::Socket::close) does and all at the same time, waits until they
+    /// have ended, and then ends the I/O threads (`zmq_ctx_term`).
+    ///
+    /// Calls that wait on any of the sockets return [`MonocoqueError::Closed`], and no more sockets can be made. Each
+    /// socket goes on sending what is queued for at most its `linger`. Cancel safe: the closing goes on, but the threads end
+    /// only once the last socket is dropped.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::{Context, zmq::PullSocket};
+    ///
+    /// let context = Context::new()?;
+    /// let pull = PullSocket::new_in(&context)?;
+    /// context.shutdown().await;
+    /// assert!(pull.recv().await.unwrap_err().is_closed());
+    /// assert!(PullSocket::new_in(&context).unwrap_err().is_closed());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn shutdown(&self) {
+        let engines: Vec<_> = {
+            let mut sockets = self.shared.sockets.lock();
+            sockets.shut_down = true;
+            sockets.engines.drain(..).filter_map(|engine| engine.upgrade()).collect()
+        };
+        engines.iter().for_each(Engine::close);
+        for engine in engines {
+            engine.ended().await;
+        }
+        self.shared.homes.iter().for_each(Home::end);
+        let threads = std::mem::take(&mut *self.shared.threads.lock());
+        for thread in threads {
+            thread.ended().await;
+        }
     }
 
     /// The runtime of the calling thread, else the context that all of the process share.
@@ -92,12 +147,30 @@ impl Context {
 
     /// The home of the next socket.
     pub(crate) fn home(&self) -> Home {
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        self.homes[next % self.homes.len()].clone()
+        let Shared { homes, next, .. } = &*self.shared;
+        homes[next.fetch_add(1, Ordering::Relaxed) % homes.len()].clone()
     }
 
-    fn of(homes: Vec<Home>) -> Self {
-        Self { homes: homes.into(), next: Arc::default() }
+    /// Takes note of a new socket. One that comes too late is closed.
+    pub(crate) fn admit(&self, engine: &Arc<Engine>) -> Result<(), MonocoqueError> {
+        let mut sockets = self.shared.sockets.lock();
+        if sockets.shut_down {
+            drop(sockets);
+            engine.close();
+            return Err(MonocoqueError::Closed);
+        }
+        if sockets.engines.len() >= sockets.full {
+            sockets.engines.retain(|engine| engine.strong_count() > 0);
+            sockets.full = 16 + 2 * sockets.engines.len();
+        }
+        sockets.engines.push(Arc::downgrade(engine));
+        Ok(())
+    }
+
+    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>) -> Self {
+        let shared =
+            Shared { homes, next: AtomicUsize::new(0), threads: threads.into(), sockets: Mutex::default() };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -140,8 +213,10 @@ impl ContextBuilder {
                 affinity: self.affinity.iter().copied().collect(),
                 driver: self.driver,
             };
-            Home::thread(settings).map(|(home, _thread)| home).map_err(MonocoqueError::Thread)
+            Home::thread(settings).map_err(MonocoqueError::Thread)
         };
-        Ok(Context::of((0..self.io_threads).map(start).collect::<Result<_, _>>()?))
+        let started = (0..self.io_threads).map(start).collect::<Result<Vec<_>, _>>()?;
+        let (homes, threads) = started.into_iter().unzip();
+        Ok(Context::of(homes, threads))
     }
 }

@@ -44,6 +44,14 @@ pub enum MonocoqueError {
     /// Nothing to receive, or no room to send, at this moment (`EAGAIN`).
     #[error("the operation would have to wait")]
     WouldBlock,
+    /// The [`send_timeout`](crate::zmq::Builder::send_timeout) or [`recv_timeout`](crate::zmq::Builder::recv_timeout) is over
+    /// (`EAGAIN`).
+    #[error("the operation took too long")]
+    TimedOut,
+    /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
+    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory).
+    #[error("no peer with this routing id is connected")]
+    Unreachable,
     /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
     #[error("{0}")]
     OutOfTurn(&'static str),
@@ -59,12 +67,20 @@ pub enum MonocoqueError {
     /// A routing id that starts with a zero byte: those are given to peers that have none.
     #[error("a routing id must not start with a zero byte")]
     ReservedRoutingId,
+    /// A heartbeat TTL of more than 6553.5 seconds (`EINVAL`).
+    #[error("a heartbeat TTL has at most 6553.5 seconds")]
+    HeartbeatTtl,
 }
 
 impl MonocoqueError {
     /// Whether the call would have had to wait.
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::WouldBlock)
+    }
+
+    /// Whether the call has waited for as long as it may.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut)
     }
 
     /// Whether the socket is closed: no later call will succeed.

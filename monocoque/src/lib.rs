@@ -24,11 +24,14 @@
 //! The wire format is in the crate `monocoque-zmtp`, the engine below it in `monocoque-core`.
 #![forbid(unsafe_code)]
 
-mod context;
 mod error;
 
 #[cfg(feature = "zmq")]
+mod context;
+#[cfg(feature = "zmq")]
 mod engine;
+#[cfg(feature = "zmq")]
+mod monitor;
 #[cfg(feature = "zmq")]
 mod options;
 #[cfg(feature = "zmq")]
@@ -36,10 +39,15 @@ mod pattern;
 #[cfg(feature = "zmq")]
 mod stats;
 #[cfg(feature = "zmq")]
+mod trace;
+#[cfg(feature = "zmq")]
 pub mod zmq;
 
+#[cfg(feature = "zmq")]
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
+#[cfg(feature = "zmq")]
+pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
 #[cfg(feature = "zmq")]
 pub use stats::SocketStats;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::{Hwm, RoutingId};
+use monocoque_zmtp::{HeartbeatConfig, Limits};
 
 /// The options of one socket, as they stand when it is made.
 #[derive(Clone, Debug)]
@@ -11,11 +12,28 @@ pub(crate) struct Options {
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) send_hwm: Hwm,
     pub(crate) recv_hwm: Hwm,
-    /// `None` waits for ever.
+    /// `None` waits for ever, as with all that follow.
+    pub(crate) send_timeout: Option<Duration>,
+    pub(crate) recv_timeout: Option<Duration>,
     pub(crate) linger: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) reconnect_interval: Duration,
     pub(crate) reconnect_interval_max: Duration,
+    pub(crate) heartbeat: HeartbeatConfig,
+    pub(crate) limits: Limits,
+    /// Nothing is queued for peers that are not there.
+    pub(crate) immediate: bool,
+    /// Of what waits only the last message counts.
+    pub(crate) conflate: bool,
+    /// A sender learns what would else be dropped: that a peer is not there (ROUTER), or has no room (ROUTER, PUB).
+    pub(crate) mandatory: bool,
+    /// A newcomer takes the routing id of a peer that has it (ROUTER).
+    pub(crate) handover: bool,
+    /// A new request may be sent before the reply (REQ).
+    pub(crate) relaxed: bool,
+    /// Requests and replies bear a number (REQ).
+    pub(crate) correlate: bool,
 }
 
 impl Default for Options {
@@ -24,10 +42,21 @@ impl Default for Options {
             routing_id: None,
             send_hwm: Hwm::default(),
             recv_hwm: Hwm::default(),
+            send_timeout: None,
+            recv_timeout: None,
             linger: Some(Duration::from_secs(30)),
+            connect_timeout: None,
             handshake_timeout: Some(Duration::from_secs(30)),
             reconnect_interval: Duration::from_millis(100),
             reconnect_interval_max: Duration::ZERO,
+            heartbeat: HeartbeatConfig::default(),
+            limits: Limits { max_message_size: MAX_MESSAGE_SIZE, ..Limits::default() },
+            immediate: false,
+            conflate: false,
+            mandatory: false,
+            handover: false,
+            relaxed: false,
+            correlate: false,
         }
     }
 }
@@ -38,3 +67,6 @@ impl Options {
         self.routing_id.as_ref().map(|id| Bytes::copy_from_slice(id)).unwrap_or_default()
     }
 }
+
+/// A peer decides about that memory.
+const MAX_MESSAGE_SIZE: u64 = 1 << 30;

@@ -164,4 +164,31 @@ everywhere! {
         common::eventually("the peer is gone", || pull.peer_count() == 0).await;
         assert!(pull.try_recv().is_err(), "a part is never seen");
     }
+
+    async fn marks_can_be_changed_while_the_socket_is_open(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+        let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        let first = fill(&push, large).await;
+        assert_eq!((pull.stats().recv_queue, push.stats().send_queue), (1, 1));
+        let mut blocked = Box::pin(push.send(large(first)));
+        assert!(blocked.as_mut().now_or_never().is_none());
+        push.set_send_hwm(10);
+        blocked.await.expect("there is room now");
+        let second = first + 1 + fill(&push, |n| large(first + 1 + n)).await;
+        assert_eq!(push.stats().send_queue, 10);
+        pull.set_recv_hwm(5);
+        common::eventually("more is read", || pull.stats().recv_queue == 5).await;
+        push.set_send_hwm(1);
+        common::eventually("nothing that waits is dropped", || pull.stats().recv_queue == 5).await;
+        for n in 0..second {
+            assert_eq!(pull.recv().await.expect("received"), large(n));
+        }
+        assert!(pull.try_recv().is_err());
+        pull.set_recv_hwm(1);
+        fill(&push, large).await;
+        common::eventually("the new mark holds", || pull.stats().recv_queue >= 1).await;
+        common::pass_time(&at).await;
+        assert_eq!((pull.stats().recv_queue, push.stats().send_queue), (1, 1));
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Wire, WireListener, everywhere, numbered, rebind};
 use monocoque::Message;
-use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket};
 
 fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 50_000]])
@@ -113,5 +113,83 @@ everywhere! {
         }
         common::eventually("it is noticed", || dealer.peer_count() == 0).await;
         assert!(dealer.try_recv().is_err(), "a part is never seen");
+    }
+
+    async fn what_only_one_peer_can_have_waits_for_it(at) {
+        for hand_shaken in ["same", "other"] {
+            let (listener, endpoint) = WireListener::bind(&at, hand_shaken);
+            let router = at.build(RouterSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
+            router.connect(endpoint).await.expect("connected");
+            let (listener, wire) = common::aside(move || {
+                let mut wire = listener.accept();
+                wire.shake_hands("DEALER", b"same");
+                (listener, wire)
+            })
+            .await;
+            router.wait_for_peers(1).await.expect("open");
+            for n in 0..400 {
+                let mut message = large(n);
+                message.push_front("same");
+                router.send(message).await.expect("sent");
+            }
+            wire.close();
+            common::eventually("it is noticed", || router.peer_count() == 0).await;
+            let left = router.stats().send_queue;
+            assert!(left > 100 && router.stats().dropped == 0, "{left}");
+            let numbers = common::aside(move || {
+                let mut wire = listener.accept();
+                wire.shake_hands("DEALER", hand_shaken.as_bytes());
+                let mut numbers = Vec::new();
+                while hand_shaken == "same" && numbers.last() != Some(&399) {
+                    let (flags, number) = wire.frame();
+                    assert_eq!(flags, 1, "a connection begins with a whole message");
+                    let n: usize = std::str::from_utf8(&number).expect("text").parse().expect("a number");
+                    assert_eq!(wire.frame(), (2, vec![n as u8; 50_000]));
+                    numbers.push(n);
+                }
+                numbers
+            })
+            .await;
+            if hand_shaken == "same" {
+                assert_eq!(numbers, (400 - left..400).collect::<Vec<_>>());
+            } else {
+                common::eventually("they are counted", || router.stats().dropped == left as u64).await;
+            }
+        }
+    }
+
+    async fn what_waits_for_a_lost_peer_is_sent_before_the_end(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "subscriber");
+        let publisher = at.build(PubSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
+        publisher.connect(endpoint).await.expect("connected");
+        let (listener, wire) = common::aside(move || {
+            let mut wire = listener.accept();
+            wire.shake_hands("SUB", b"");
+            wire.put(&common::command("SUBSCRIBE", b""));
+            (listener, wire)
+        })
+        .await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        for n in 0..400 {
+            publisher.send(large(n)).await.expect("sent");
+        }
+        wire.close();
+        let take = common::aside(move || {
+            let mut wire = listener.accept();
+            wire.shake_hands("SUB", b"");
+            let mut last = None;
+            loop {
+                let (_, number) = wire.frame();
+                let n: usize = std::str::from_utf8(&number).expect("text").parse().expect("a number");
+                assert_eq!(wire.frame(), (2, vec![n as u8; 50_000]));
+                assert!(last.is_none_or(|last| last + 1 == n), "{n} after {last:?}");
+                last = Some(n);
+                if n == 399 {
+                    return wire;
+                }
+            }
+        });
+        let (_wire, ()) = futures::join!(take, publisher.close());
+        assert_eq!(publisher.stats().dropped, 0);
     }
 }

@@ -113,14 +113,37 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
     }
 
     /// Nobody receives any more: reads on to the end of the stream, so that closing it does not reset what the peer
-    /// has yet to read.
+    /// has yet to read. What asks for a reply gets one: the peer may be taking what we still send.
     async fn discard(&mut self) -> Option<Closed<D::Error>> {
+        let mut intact = true;
         loop {
-            let _decoded = self.input.buffer.take(self.input.buffer.len());
-            match self.input.read(1).await {
+            intact = intact && self.drop_items();
+            if !intact {
+                let _decoded = self.input.buffer.take(self.input.buffer.len());
+            }
+            match self.input.read(self.decoder.need()).await {
                 Ok(0) | Err(_) => return None,
-                Ok(_) => {}
+                Ok(_) => self.shared.heard.set(Some(Instant::now())),
             }
         }
+    }
+
+    /// Decodes what has arrived for nobody. `false` if it does not decode.
+    fn drop_items(&mut self) -> bool {
+        let mut replies = self.shared.replies.borrow_mut();
+        let items = self.inlet.items();
+        let outcome = loop {
+            items.clear();
+            match self.decoder.next(&mut self.input.buffer, &mut replies, items) {
+                Ok(Some(_)) => {}
+                outcome => break outcome,
+            }
+        };
+        let replied = !replies.is_empty();
+        drop(replies);
+        if replied {
+            self.shared.wake_writer();
+        }
+        outcome.is_ok()
     }
 }

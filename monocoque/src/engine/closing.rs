@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select;
 use monocoque_core::home;
 
 use super::Engine;
 use super::stop::Stop;
 use crate::error::MonocoqueError;
+use crate::monitor::SocketEvent;
 use crate::pattern::route::Phase;
 
 /// A task of a socket; the socket waits for all of them when it is closed.
@@ -16,7 +18,7 @@ pub(super) struct Task(Arc<Engine>);
 
 /// Lives on the home for as long as the socket. Ends it in order when it is closed, and for good when the runtime ends.
 #[derive(Debug)]
-pub(super) struct Keeper(pub(super) Arc<Engine>);
+pub(super) struct Keeper(Task);
 
 impl Engine {
     pub(super) fn check_open(&self) -> Result<(), MonocoqueError> {
@@ -46,7 +48,8 @@ impl Engine {
             // one has ended by itself, with nothing left.
             self.watch(|out| (!out.has_backlog() && out.peers() == 0).then_some(())).await;
             self.stop();
-            self.ended().await;
+            // But for the keeper.
+            self.watch(|out| (out.tasks <= 1).then_some(())).await;
         };
         if home::within(linger, sent).await.is_none() {
             self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
@@ -63,16 +66,23 @@ impl Engine {
 }
 
 impl Keeper {
+    pub(super) fn new(task: Task) -> Self {
+        Self(task)
+    }
+
     pub(super) async fn keep(self) {
-        self.0.watch(|out| (out.phase != Phase::Open).then_some(())).await;
-        self.0.drain().await;
+        let Task(engine) = &self.0;
+        let closed = std::pin::pin!(engine.watch(|out| (out.phase != Phase::Open).then_some(())));
+        select(closed, std::pin::pin!(engine.timers.keep())).await;
+        engine.drain().await;
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.0.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
-        self.0.inbox.finish();
+        let Task(engine) = &self.0;
+        engine.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+        engine.inbox.finish();
     }
 }
 
@@ -88,10 +98,18 @@ impl Task {
 }
 
 impl Drop for Task {
+    /// With the last one the socket has ended.
     fn drop(&mut self) {
-        self.0.with_wakes(|out, wakes| {
+        let Self(engine) = self;
+        let left = {
+            let mut out = engine.out.lock();
             out.tasks -= 1;
-            wakes.add(out.watchers.dismiss());
-        });
+            out.tasks
+        };
+        if left == 0 {
+            engine.tell(|| SocketEvent::Closed);
+            engine.monitors.end();
+        }
+        engine.with_wakes(|out, wakes| wakes.add(out.watchers.dismiss()));
     }
 }

@@ -11,12 +11,12 @@ use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
 use super::{Engine, dial, listen};
 use crate::error::MonocoqueError;
+use crate::monitor::SocketEvent;
+use crate::pattern::link::Through;
 
 /// An endpoint that the socket is bound or connected to.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    endpoint: Endpoint,
-    kind: Attached,
     pub(super) via: Via,
     /// Said by its task: the address is free again.
     freed: Stop,
@@ -26,14 +26,23 @@ pub(super) struct Attachment {
 #[derive(Clone, Debug)]
 pub(super) struct Via {
     pub(super) id: u64,
+    pub(super) endpoint: Endpoint,
     pub(super) stop: Stop,
-    kind: Attached,
+    pub(super) kind: Attached,
 }
 
 impl Via {
     /// For an endpoint with one connection at a time: they are received one after the other.
     pub(super) fn series(&self) -> Option<u64> {
         (self.kind == Attached::Connected).then_some(self.id)
+    }
+
+    pub(super) fn through(&self) -> Through {
+        Through { via: self.id, dialled: self.kind == Attached::Connected }
+    }
+
+    fn is(&self, kind: Attached, endpoint: &Endpoint) -> bool {
+        self.kind == kind && self.endpoint == *endpoint
     }
 }
 
@@ -52,10 +61,15 @@ impl Engine {
             let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
             let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
             let task = Task::new(&engine);
+            engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
             home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
             Ok::<_, io::Error>(resolved)
         });
-        bound.await?.map_err(|source| MonocoqueError::Io { endpoint: endpoint.into(), source })
+        bound.await?.map_err(|source| {
+            let error = || io::Error::new(source.kind(), source.to_string());
+            self.tell(|| SocketEvent::BindFailed { endpoint: endpoint.clone(), error: error().into() });
+            MonocoqueError::Io { endpoint: endpoint.into(), source }
+        })
     }
 
     pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
@@ -86,7 +100,7 @@ impl Engine {
     /// Lets go of an endpoint and of the connections made through it.
     fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<Attachment, MonocoqueError> {
         let mut endpoints = self.endpoints.lock();
-        let found = endpoints.iter().position(|other| other.kind == kind && other.endpoint == *endpoint);
+        let found = endpoints.iter().position(|other| other.via.is(kind, endpoint));
         let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
         let gone = endpoints.remove(at);
         drop(endpoints);
@@ -96,14 +110,14 @@ impl Engine {
     }
 
     pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {
-        self.endpoints.lock().last().map(|last| last.endpoint.clone())
+        self.endpoints.lock().last().map(|last| last.via.endpoint.clone())
     }
 
     fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
         let id = self.next_via.fetch_add(1, Ordering::Relaxed);
-        let via = Via { id, stop: Stop::default(), kind };
+        let via = Via { id, endpoint, stop: Stop::default(), kind };
         let freed = Stop::default();
-        self.endpoints.lock().push(Attachment { endpoint, kind, via: via.clone(), freed: freed.clone() });
+        self.endpoints.lock().push(Attachment { via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.
         if self.check_open().is_err() {
             via.stop.say();
@@ -112,6 +126,6 @@ impl Engine {
     }
 
     fn is_attached(&self, kind: Attached, endpoint: &Endpoint) -> bool {
-        self.endpoints.lock().iter().any(|other| other.kind == kind && other.endpoint == *endpoint)
+        self.endpoints.lock().iter().any(|other| other.via.is(kind, endpoint))
     }
 }

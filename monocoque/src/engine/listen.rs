@@ -10,6 +10,7 @@ use super::closing::Task;
 use super::endpoints::Via;
 use super::stop::SayAtEnd;
 use super::{Engine, session};
+use crate::monitor::SocketEvent;
 
 /// Accepts until told to stop, then says that the address is free.
 pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {
@@ -17,10 +18,15 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed
         match accepted {
             Ok((stream, _peer)) => serve(engine.clone(), stream, via.clone(), task.another()),
             // Out of descriptors or memory: what is there goes on, the next one has to wait.
-            Err(_) => drop(via.stop.unless(home::sleep(RETRY)).await),
+            Err(error) => {
+                let endpoint = || via.endpoint.clone();
+                engine.tell(|| SocketEvent::AcceptFailed { endpoint: endpoint(), error: error.into() });
+                let _stopped = via.stop.unless(home::sleep(RETRY)).await;
+            }
         }
     }
     let _closed = listener.close().await;
+    engine.tell(|| SocketEvent::Unbound { endpoint: via.endpoint.clone() });
     drop(freed);
     drop(task);
 }

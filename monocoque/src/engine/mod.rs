@@ -8,8 +8,8 @@
 //! ```
 //!
 //! [`sending`] and [`receiving`] are what handles do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make
-//! connections, [`session`] runs one, [`closing`] ends them all: when the socket is closed and what was queued is sent, or
-//! `linger` is over.
+//! connections, [`session`] runs one, [`timers`] wakes those who have waited for too long, [`closing`] ends them all: when
+//! the socket is closed and what was queued is sent, or `linger` is over.
 
 mod closing;
 mod dial;
@@ -19,26 +19,31 @@ mod receiving;
 mod sending;
 mod session;
 mod stop;
+mod timers;
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use monocoque_core::{Home, Inbox, Message, PeerKey, RoutingId, Ticket, home};
+use monocoque_core::{Home, Hwm, Inbox, Message, Monitors, PeerKey, RoutingId, Ticket, home};
 use monocoque_zmtp::{PeerInfo, Subscription};
 use parking_lot::Mutex;
 
 use crate::error::MonocoqueError;
+use crate::monitor::{Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::Direct;
 use crate::pattern::route::{Outbound, Phase, routing_id};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Pattern, Routing};
 use crate::stats::SocketStats;
-use closing::Keeper;
+use crate::trace;
+use closing::{Keeper, Task};
 use endpoints::{Attachment, Via};
 use receiving::Filter;
+use timers::{Timer, Timers};
 
 /// A socket without its type.
 #[derive(Debug)]
@@ -50,8 +55,16 @@ pub(crate) struct Engine {
     home: Home,
     endpoints: Mutex<Vec<Attachment>>,
     filter: Filter,
+    monitors: Monitors<SocketEvent>,
+    timers: Timers,
+    /// As it is now; held while lanes are made or changed.
+    recv_hwm: Mutex<Hwm>,
     /// Numbers for peers that announce no routing id.
     next_id: AtomicU32,
+    /// Numbers for requests.
+    next_request: AtomicU32,
+    /// Numbers for connections.
+    next_connection: AtomicU64,
     /// Numbers for endpoints.
     next_via: AtomicU64,
     /// Messages that arrived and that this type of socket does not receive.
@@ -72,6 +85,7 @@ struct Place<'a> {
     engine: &'a Arc<Engine>,
     queue: Queue,
     ticket: Option<Ticket>,
+    timer: Option<Timer>,
 }
 
 impl Engine {
@@ -83,16 +97,21 @@ impl Engine {
         let engine = Arc::new(Self {
             pattern,
             inbox: Inbox::new(),
-            out: Mutex::new(Outbound::new(pattern, options.send_hwm)),
+            out: Mutex::new(Outbound::new(pattern, &options)),
+            recv_hwm: Mutex::new(options.recv_hwm),
             options,
             home,
             endpoints: Mutex::default(),
             filter: Filter::default(),
+            monitors: Monitors::default(),
+            timers: Timers::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
+            next_request: AtomicU32::new(fastrand::u32(..)),
+            next_connection: AtomicU64::new(0),
             next_via: AtomicU64::new(0),
             discarded: AtomicU64::new(0),
         });
-        let keeper = Keeper(engine.clone());
+        let keeper = Keeper::new(Task::new(&engine));
         engine.home.spawn(|| keeper.keep())?;
         Ok(engine)
     }
@@ -110,8 +129,13 @@ impl Engine {
         self.out.lock().wants_peers()
     }
 
-    /// A handshake is done: the peer takes part from now on. `None` if it is refused.
-    fn welcome(&self, peer: &PeerInfo, via: &Via, direct: Option<Direct>) -> Option<(PeerKey, RoutingId)> {
+    /// A handshake is done: the peer takes part from now on, unless it is refused.
+    fn welcome(
+        &self,
+        peer: &PeerInfo,
+        via: &Via,
+        direct: Option<Direct>,
+    ) -> Result<(PeerKey, RoutingId), Refusal> {
         let announced = if self.pattern.routing == Routing::ById { &*peer.routing_id } else { &[] };
         let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
         let mut wakes = Wakes::default();
@@ -119,8 +143,13 @@ impl Engine {
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
         let wanted = out.wants_peers() && !via.stop.is_said();
-        let key = if wanted { out.up(id.clone(), peer.revision, via.id, direct, &mut wakes) } else { None };
-        if let Some(key) = key {
+        let key = if wanted {
+            let key = out.up(id.clone(), peer.revision, via.through(), direct, &mut wakes);
+            key.ok_or(Refusal::DuplicateId)
+        } else {
+            Err(Refusal::Unwanted)
+        };
+        if let Ok(key) = key {
             for (topic, _) in topics.iter() {
                 out.subscribe_one(key, Subscription::Subscribe, topic, &mut wakes);
             }
@@ -128,6 +157,34 @@ impl Engine {
         drop((out, topics));
         wakes.wake();
         key.map(|key| (key, id))
+    }
+
+    /// A stream of what happens from now on.
+    pub(crate) fn monitor(&self) -> Monitor {
+        self.monitors.watch()
+    }
+
+    /// Tells those who want to know what happens.
+    fn tell(&self, event: impl FnOnce() -> SocketEvent) {
+        if trace::ON {
+            let event = event();
+            trace::event(&event);
+            self.monitors.tell(|| event);
+        } else {
+            self.monitors.tell(event);
+        }
+    }
+
+    pub(crate) fn set_send_hwm(&self, hwm: Hwm) {
+        self.with_wakes(|out, wakes| out.set_hwm(hwm, wakes));
+    }
+
+    pub(crate) fn set_recv_hwm(&self, hwm: Hwm) {
+        let mut current = self.recv_hwm.lock();
+        *current = hwm;
+        if !self.options.conflate {
+            self.inbox.set_hwm(hwm);
+        }
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -188,16 +245,38 @@ impl Engine {
     }
 }
 
+/// Why a peer does not take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// Its endpoint is given up, or the socket is closed.
+    Unwanted,
+    DuplicateId,
+}
+
 impl<'a> Place<'a> {
     #[inline]
     fn new(engine: &'a Arc<Engine>, queue: Queue) -> Self {
-        Self { engine, queue, ticket: None }
+        Self { engine, queue, ticket: None, timer: None }
+    }
+
+    /// Whether a task that has to wait has done so for `limit`. If not, it is woken when it has.
+    fn is_late(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> bool {
+        limit.is_some_and(|limit| self.engine.timers.is_over(&mut self.timer, limit, cx.waker()))
+    }
+
+    /// What a future says that has to wait.
+    #[inline]
+    fn overdue<T>(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> Poll<Result<T, MonocoqueError>> {
+        if self.is_late(limit, cx) { Poll::Ready(Err(MonocoqueError::TimedOut)) } else { Poll::Pending }
     }
 }
 
 impl Drop for Place<'_> {
     #[inline]
     fn drop(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            self.engine.timers.forget(timer);
+        }
         if self.ticket.is_some() {
             let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.ticket.take());
             home::outside_panic(move || engine.leave(queue, &mut ticket));

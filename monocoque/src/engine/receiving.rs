@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use monocoque_core::{Message, Next, SubscriptionIndex};
@@ -67,7 +67,10 @@ impl Engine {
         poll_fn(|cx| {
             while max > 0 && messages.len() == before {
                 self.check_recv()?;
-                let mut next = ready!(self.inbox.poll_next(&mut place.ticket, cx))?;
+                let Poll::Ready(next) = self.inbox.poll_next(&mut place.ticket, cx) else {
+                    return place.overdue(self.options.recv_timeout, cx);
+                };
+                let mut next = next?;
                 while messages.len() - before < max && !next.is_over() && self.passes(&next) {
                     messages.push(next.pop());
                 }
@@ -184,10 +187,14 @@ impl Future for Receiving<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Place { engine, ticket, .. } = &mut self.place;
+        let place = &mut self.place;
+        let engine = place.engine;
         loop {
             engine.check_recv()?;
-            let mut next = ready!(engine.inbox.poll_next(ticket, cx))?;
+            let Poll::Ready(next) = engine.inbox.poll_next(&mut place.ticket, cx) else {
+                return place.overdue(engine.options.recv_timeout, cx);
+            };
+            let mut next = next?;
             if engine.passes(&next) {
                 return Poll::Ready(Ok(next.pop()));
             }

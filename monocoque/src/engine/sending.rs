@@ -2,17 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use monocoque_core::{Hold, Message, RoutingId, Ticket};
+use monocoque_core::{Frame, Hold, Message, RoutingId, Ticket};
 
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
+use crate::pattern::Envelope;
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::Going;
 use crate::pattern::route::{Offer, Outbound, Phase, Target};
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, WhenFull};
 
 /// A message on its way into a queue.
 #[derive(Debug)]
@@ -21,6 +22,16 @@ pub(crate) struct Sending<'a, M> {
     to: Option<&'a RoutingId>,
     held: bool,
     body: Body<M>,
+}
+
+/// What has come of an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tried {
+    Done,
+    /// Others are to have a turn first; the task will be woken at once.
+    Paused,
+    /// There is no room; the task, if there is one, will be woken when there is.
+    Full,
 }
 
 /// What is to be sent: made into a message where it is queued from, since moving one that was just made costs more than
@@ -66,13 +77,13 @@ impl Engine {
     /// Queues a message, or says that there is no room.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
         match self.attempt(to, &mut message, false, &mut None, None) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
+            Ok(Tried::Done) => Ok(()),
+            Ok(_) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
             Err(reason) => Err(SendError::new(reason, message)),
         }
     }
 
-    /// Tries once to queue `message`. `false` if that has to wait: then `waker`, if there is one, will be woken.
+    /// Tries once to queue `message`.
     fn attempt(
         &self,
         to: Option<&RoutingId>,
@@ -80,7 +91,7 @@ impl Engine {
         held: bool,
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
-    ) -> Result<bool, MonocoqueError> {
+    ) -> Result<Tried, MonocoqueError> {
         let mut wakes = Wakes::default();
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
@@ -93,7 +104,7 @@ impl Engine {
             drop((out, stale));
             wakes.wake();
             waker.wake_by_ref();
-            return Ok(false);
+            return Ok(Tried::Paused);
         }
         out.going = match held {
             true => Going::Held,
@@ -109,7 +120,7 @@ impl Engine {
             wakes.add(out.senders.leave(ticket));
             drop((out, stale));
             wakes.wake();
-            return Ok(true);
+            return Ok(Tried::Done);
         }
         if let Some(waker) = waker {
             out.senders.wait(ticket, waker);
@@ -117,7 +128,7 @@ impl Engine {
         out.let_go_held(&mut wakes);
         drop((out, stale));
         wakes.wake();
-        Ok(false)
+        Ok(Tried::Full)
     }
 
     /// Puts the envelope on and offers the message to the peers.
@@ -139,14 +150,22 @@ impl Engine {
                 offer.ok_or(MonocoqueError::EmptyMessage)?
             }
             (Envelope::Request, _) => {
+                out.begin_request(wakes);
                 if let Some(replies) = stale {
                     self.note_discarded(replies.clear(wakes.all()));
                 }
+                let number = self
+                    .options
+                    .correlate
+                    .then(|| Frame::from(&self.next_request.fetch_add(1, Ordering::Relaxed).to_be_bytes()));
                 message.push_front("");
+                if let Some(number) = &number {
+                    message.push_front(number.clone());
+                }
                 let offer = out.offer(Target::Pattern, message, wakes);
-                message.pop_front();
+                message.split_front(1 + usize::from(number.is_some()));
                 if let Offer::Queued(of) = offer {
-                    out.dialogue = Dialogue::Asked { of };
+                    out.dialogue = Dialogue::Asked { of, number };
                 }
                 offer
             }
@@ -159,8 +178,10 @@ impl Engine {
                 out.offer(Target::Origin(origin), &sealed, wakes)
             }
         };
-        debug_assert!(offer != Offer::Full || self.pattern.when_full == WhenFull::Block);
-        Ok(offer)
+        match offer {
+            Offer::Unreachable => Err(MonocoqueError::Unreachable),
+            offer => Ok(offer),
+        }
     }
 }
 
@@ -186,8 +207,11 @@ impl<M> Sending<'_, M> {
     fn attempt(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
         let Self { place, to, held, body } = self;
         match place.engine.attempt(*to, message, *held, &mut place.ticket, Some(cx.waker())) {
-            Ok(true) => Poll::Ready(Ok(())),
-            Ok(false) => {
+            Ok(Tried::Done) => Poll::Ready(Ok(())),
+            Ok(Tried::Full) if place.is_late(place.engine.options.send_timeout, cx) => {
+                Poll::Ready(Err(SendError::new(MonocoqueError::TimedOut, std::mem::take(message))))
+            }
+            Ok(_) => {
                 *body = Body::Made(std::mem::take(message));
                 Poll::Pending
             }

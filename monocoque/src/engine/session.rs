@@ -8,49 +8,128 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, select};
-use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet, SocketActor};
+use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
-    BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
+    BytePermits, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
 };
 use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
-use super::Engine;
-use super::endpoints::Via;
+use super::endpoints::{Attached, Via};
+use super::{Engine, Refusal};
+use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
+use crate::trace::Span;
 
-/// Runs a connection to its end, and says whether its handshake was completed.
+/// How a connection has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its handshake was completed.
+    pub(super) was_up: bool,
+    pub(super) reason: DisconnectReason,
+}
+
+/// Runs a connection to its end.
 ///
 /// When its endpoint is given up, it ends: at once during the handshake, later once what is queued is sent.
-pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> bool {
+pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ended {
     match stream {
         Stream::Tcp(stream) => run_on(engine, stream, via).await,
         Stream::Ipc(stream) => run_on(engine, stream, via).await,
     }
 }
 
-async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> bool {
+async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
     let Ok(session) = ZmtpSession::new(engine.session_config()) else {
         unreachable!("the options were checked when they were set");
     };
-    let attached = Rc::new(Cell::new(false));
-    let owner = Owner { engine: engine.clone(), via: via.clone(), attached: attached.clone() };
+    let story = Story::begin(engine, via, stream.peer_label());
+    let meeting = Rc::new(Cell::new(Meeting::Ahead));
+    let owner = Owner {
+        engine: engine.clone(),
+        via: via.clone(),
+        connection: story.connection.clone(),
+        meeting: meeting.clone(),
+    };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
-    let run = std::pin::pin!(actor.run(owner));
-    if let Either::Right(((), run)) = select(run, std::pin::pin!(via.stop.said())).await
-        && attached.get()
-    {
-        run.await;
+    let run = std::pin::pin!(story.span.around(actor.run(owner)));
+    let closed = match select(run, std::pin::pin!(via.stop.said())).await {
+        Either::Left((closed, _)) => closed,
+        Either::Right(((), run)) if meeting.get() == Meeting::Welcome => run.await,
+        Either::Right(_) => Closed::ByUs,
+    };
+    let reason = match meeting.get() {
+        Meeting::Refused(Refusal::Unwanted) => DisconnectReason::ByUs,
+        _ => closed.into(),
+    };
+    let was_up = meeting.get() == Meeting::Welcome;
+    story.end(was_up, reason.clone());
+    Ended { was_up, reason }
+}
+
+/// What has come of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meeting {
+    /// Nothing yet.
+    Ahead,
+    Welcome,
+    Refused(Refusal),
+}
+
+/// Tells of a connection: its beginning, and whatever happens, its end.
+struct Story<'a> {
+    engine: &'a Engine,
+    connection: Arc<Connection>,
+    span: Span,
+    told: bool,
+}
+
+impl<'a> Story<'a> {
+    fn begin(engine: &'a Engine, via: &Via, peer: String) -> Self {
+        let id = engine.next_connection.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer });
+        let span = Span::of(&connection);
+        span.within(|| {
+            engine.tell(|| match via.kind {
+                Attached::Bound => SocketEvent::Accepted { connection: connection.clone() },
+                Attached::Connected => SocketEvent::Connected { connection: connection.clone() },
+            });
+        });
+        Self { engine, connection, span, told: false }
     }
-    attached.get()
+
+    fn end(mut self, was_up: bool, reason: DisconnectReason) {
+        let Self { engine, connection, span, told } = &mut self;
+        *told = true;
+        span.within(|| {
+            if !was_up {
+                let (connection, reason) = (connection.clone(), reason.clone());
+                engine.tell(|| SocketEvent::HandshakeFailed { connection, reason });
+            }
+            engine.tell(|| SocketEvent::Disconnected { connection: connection.clone(), reason });
+        });
+    }
+}
+
+impl Drop for Story<'_> {
+    /// Its task ends with the runtime.
+    fn drop(&mut self) {
+        if !self.told {
+            let connection = self.connection.clone();
+            self.span.within(|| {
+                self.engine.tell(|| SocketEvent::Disconnected { connection, reason: DisconnectReason::ByUs });
+            });
+        }
+    }
 }
 
 /// Waits for the handshake, then ties the pumps to the socket.
 struct Owner {
     engine: Arc<Engine>,
     via: Via,
-    attached: Rc<Cell<bool>>,
+    connection: Arc<Connection>,
+    meeting: Rc<Cell<Meeting>>,
 }
 
 impl Attach<ZmtpSession> for Owner {
@@ -62,14 +141,30 @@ impl Attach<ZmtpSession> for Owner {
         peer: PeerInfo,
         direct: Option<Arc<dyn WriteNow>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, via, attached } = self;
+        let Self { engine, via, connection, meeting } = self;
         let heard = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| Direct::new(stream, heard.clone()));
-        let (key, id) = engine.welcome(&peer, &via, direct)?;
-        attached.set(true);
-        let lane = engine.inbox.attach(key, engine.options.recv_hwm, BytePermits::default(), via.series());
+        let (key, id) = match engine.welcome(&peer, &via, direct) {
+            Ok(welcome) => welcome,
+            Err(refusal) => {
+                meeting.set(Meeting::Refused(refusal));
+                return None;
+            }
+        };
+        meeting.set(Meeting::Welcome);
+        engine.tell(|| {
+            let routing_id = RoutingId::try_from(peer.routing_id.clone()).unwrap_or_else(|_| id.clone());
+            SocketEvent::HandshakeSucceeded { connection, socket_type: peer.socket_type, routing_id }
+        });
+        let conflate = engine.options.conflate;
+        let recv_hwm = engine.recv_hwm.lock();
+        let hwm = if conflate { Hwm::UNLIMITED } else { *recv_hwm };
+        let lane = engine.inbox.attach(key, hwm, BytePermits::default(), via.series());
+        drop(recv_hwm);
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
+            numbered: engine.options.correlate,
+            conflate,
             engine,
             key,
             lane,
@@ -118,6 +213,10 @@ pub(crate) struct SessionInlet {
     id: RoutingId,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
+    /// Replies bear a number.
+    numbered: bool,
+    /// Only the last message counts.
+    conflate: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
@@ -140,9 +239,12 @@ impl Inlet<Decoder> for SessionInlet {
     fn accept(&mut self, inbound: Inbound) -> Accepted {
         let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
         if inbound == Inbound::Message {
-            match judge(self.engine.pattern, &self.id, message) {
+            match judge(self.engine.pattern, self.numbered, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
+                    if self.conflate {
+                        self.keep_last();
+                    }
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
@@ -167,6 +269,9 @@ impl Inlet<Decoder> for SessionInlet {
         if !self.batch.is_empty() {
             self.heard.store(true, Ordering::Relaxed);
         }
+        if self.conflate && !self.batch.is_empty() {
+            self.dropped += self.engine.inbox.clear(self.lane);
+        }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));
@@ -182,6 +287,16 @@ impl Drop for SessionInlet {
 }
 
 impl SessionInlet {
+    /// Drops all but the last message of the batch.
+    fn keep_last(&mut self) {
+        while self.batch.len() > 1
+            && let Some(older) = self.batch.pop_front()
+        {
+            self.bytes -= older.weight();
+            self.dropped += 1;
+        }
+    }
+
     /// Changes what the peer is subscribed to.
     fn with_hub<T>(&self, change: impl FnOnce(&mut PubSubHub, PeerKey) -> T) -> Option<T> {
         self.engine.with_wakes(|out, wakes| {
@@ -195,6 +310,8 @@ impl Engine {
     fn session_config(&self) -> SessionConfig {
         let mut config = SessionConfig::new(self.pattern.socket_type);
         config.routing_id = self.options.announced_id();
+        config.heartbeat = self.options.heartbeat;
+        config.limits = self.options.limits;
         config
     }
 }

@@ -1,6 +1,6 @@
 //! The dialogue of REQ and REP: whose turn it is, and what surrounds a message on the wire.
 
-use monocoque_core::{Message, PeerKey};
+use monocoque_core::{Frame, Message, PeerKey};
 
 use super::Envelope;
 use crate::error::MonocoqueError;
@@ -11,8 +11,8 @@ pub(crate) enum Dialogue {
     /// Nothing is open.
     #[default]
     Idle,
-    /// A request is out (REQ); `of` is the peer that has it, once one has.
-    Asked { of: Option<PeerKey> },
+    /// A request is out (REQ); `of` is the peer that has it, once one has. If it bears a number the reply bears it too.
+    Asked { of: Option<PeerKey>, number: Option<Frame> },
     /// A request has been received (REP) and waits for its reply.
     Answering { origin: PeerKey, envelope: Message },
 }
@@ -48,9 +48,12 @@ impl Dialogue {
     pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, message: &mut Message) -> bool {
         match (envelope, &self) {
             (Envelope::None | Envelope::Identity, _) => true,
-            (Envelope::Request, Self::Asked { of: Some(asked) }) if *asked == from => {
-                *self = Self::Idle;
-                true
+            (Envelope::Request, Self::Asked { of: Some(asked), number }) if *asked == from => {
+                let answers = number.as_ref().is_none_or(|number| strip_number(number, message));
+                if answers {
+                    *self = Self::Idle;
+                }
+                answers
             }
             (Envelope::Request, _) => false,
             (Envelope::Reply, _) => {
@@ -64,6 +67,18 @@ impl Dialogue {
             }
         }
     }
+}
+
+/// Takes number and delimiter off a reply. `false` if it is not the reply to the request with this number.
+fn strip_number(number: &Frame, message: &mut Message) -> bool {
+    let answers = message.len() > 2
+        && message.frame(0) == Some(&**number)
+        && message.frame(1).is_some_and(<[u8]>::is_empty);
+    if answers {
+        message.pop_front();
+        message.pop_front();
+    }
+    answers
 }
 
 #[cfg(test)]
@@ -84,13 +99,32 @@ mod tests {
 
     #[test]
     fn a_reply_is_taken_from_the_peer_that_was_asked_and_only_once() {
-        let mut dialogue = Dialogue::Asked { of: Some(PEER) };
+        let mut dialogue = Dialogue::Asked { of: Some(PEER), number: None };
         assert_eq!(recv(&mut dialogue, Envelope::Request, OTHER, "late".into()), None);
         assert!(dialogue.check_send(Envelope::Request).is_err());
         assert_eq!(recv(&mut dialogue, Envelope::Request, PEER, "reply".into()), Some("reply".into()));
         assert_eq!(recv(&mut dialogue, Envelope::Request, PEER, "twice".into()), None);
         assert!(dialogue.check_send(Envelope::Request).is_ok());
         assert!(dialogue.check_recv(Envelope::Request).is_err());
+    }
+
+    #[test]
+    fn a_reply_with_another_number_is_none() {
+        let asked = || Dialogue::Asked { of: Some(PEER), number: Some(Frame::from(b"0002")) };
+        let replies: [(&[&str], Option<Message>); 6] = [
+            (&["0001", "", "late"], None),
+            (&["", "no number"], None),
+            (&["0002", "no delimiter", ""], None),
+            (&["0002", ""], None),
+            (&["0002", "", "a", "b"], Some(["a", "b"].into())),
+            (&["0002"], None),
+        ];
+        for (frames, opened) in replies {
+            let mut dialogue = asked();
+            let reply = frames.iter().copied().collect();
+            assert_eq!(recv(&mut dialogue, Envelope::Request, PEER, reply), opened, "{frames:?}");
+            assert_eq!(dialogue.check_send(Envelope::Request).is_ok(), opened.is_some());
+        }
     }
 
     #[test]

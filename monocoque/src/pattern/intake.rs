@@ -16,8 +16,10 @@ pub(crate) enum Verdict {
 }
 
 /// Judges a message from the peer called `id`, and changes its envelope to what the application sees.
+///
+/// A reply that bears a number keeps its envelope until it is received, and is judged then.
 #[inline]
-pub(crate) fn judge(pattern: &Pattern, id: &RoutingId, message: &mut Message) -> Verdict {
+pub(crate) fn judge(pattern: &Pattern, numbered: bool, id: &RoutingId, message: &mut Message) -> Verdict {
     match (pattern.intake, pattern.envelope) {
         (Intake::Discard, _) => Verdict::Drop,
         // A request's envelope is taken off when it is received: it is needed for the reply.
@@ -26,6 +28,7 @@ pub(crate) fn judge(pattern: &Pattern, id: &RoutingId, message: &mut Message) ->
             message.push_front(id.clone());
             Verdict::Queue
         }
+        (_, Envelope::Request) if numbered => Verdict::Queue,
         (_, Envelope::Request) => match message.pop_front() {
             Some(delimiter) if delimiter.is_empty() && !message.is_empty() => Verdict::Queue,
             _ => Verdict::Violation,
@@ -46,7 +49,7 @@ mod tests {
     fn each_type_takes_its_envelope_off() {
         let judge = |pattern, frames: &[&str]| {
             let mut message = frames.iter().copied().collect();
-            (judge(pattern, &id(), &mut message), message)
+            (judge(pattern, false, &id(), &mut message), message)
         };
         assert_eq!(judge(&PULL, &["a"]), (Verdict::Queue, "a".into()));
         assert_eq!(judge(&ROUTER, &["a"]), (Verdict::Queue, ["peer", "a"].into()));

@@ -21,8 +21,7 @@ pub(super) struct Link {
     pub(super) control: Outbox,
     pub(super) budget: BytePermits,
     pub(super) revision: Revision,
-    /// The endpoint that it came about through.
-    pub(super) via: u64,
+    pub(super) through: Through,
     pub(super) direct: Option<Direct>,
     /// The write pump, while it waits for a batch.
     pub(super) pump: Option<Waker>,
@@ -32,9 +31,19 @@ pub(super) struct Link {
     pub(super) control_taken: bool,
     /// No peer of this socket any more once all is sent.
     pub(super) leaving: bool,
+    /// No peer of this socket any more, whatever is left.
+    pub(super) doomed: bool,
     /// Messages that were queued since it is there, and those of them that the system has taken.
     pub(super) put: u64,
     pub(super) written: u64,
+}
+
+/// The endpoint that a connection came about through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Through {
+    pub(crate) via: u64,
+    /// We have connected, and will again.
+    pub(crate) dialled: bool,
 }
 
 /// How a message gets going.
@@ -64,6 +73,34 @@ pub(crate) struct Direct {
 }
 
 impl Link {
+    pub(super) fn new(revision: Revision, through: Through, direct: Option<Direct>) -> Self {
+        Self {
+            outbox: Outbox::new(),
+            stretch: Stretch::default(),
+            control: Outbox::new(),
+            budget: BytePermits::default(),
+            revision,
+            through,
+            direct,
+            pump: None,
+            writer: None,
+            control_taken: false,
+            leaving: false,
+            doomed: false,
+            put: 0,
+            written: 0,
+        }
+    }
+
+    /// Drops what waits, and says how many messages that were.
+    pub(super) fn forget(&mut self) -> u64 {
+        let messages = self.outbox.messages() as u64;
+        self.outbox.clear();
+        self.budget = BytePermits::default();
+        self.put -= messages;
+        messages
+    }
+
     pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
         hwm.admits(self.messages()) && self.budget.admits(len)
     }

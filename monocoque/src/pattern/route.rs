@@ -3,6 +3,7 @@
 //! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
 //! is to be woken is collected in [`Wakes`].
 
+use std::collections::HashMap;
 use std::task::{Context, Poll};
 
 use monocoque_core::{
@@ -12,11 +13,12 @@ use monocoque_core::{
 use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
 
 use super::envelope::Dialogue;
-use super::link::{Direct, Going, Link, PACE_PER_MESSAGE};
-use super::tape::{Stretch, Tape};
+use super::link::{Direct, Going, Link, PACE_PER_MESSAGE, Through};
+use super::tape::Tape;
 use super::wakes::Wakes;
 use super::{Pattern, Routing, WhenFull};
 use crate::error::MonocoqueError;
+use crate::options::Options;
 
 /// All that sending needs.
 #[derive(Debug)]
@@ -39,9 +41,11 @@ pub(crate) struct Outbound {
     pub(crate) lost: u64,
     links: PeerTable<Link>,
     hub: Hub,
-    hwm: Hwm,
+    rules: Rules,
     /// Messages that wait for a peer, for whichever is ready first.
     backlog: Outbox,
+    /// Messages for the peer of an endpoint that we are connecting again, by its number.
+    leftovers: HashMap<u64, Leftover>,
     /// Encodes a message that goes to many.
     scratch: Outbox,
     /// What goes to many and no pump has come for.
@@ -63,6 +67,26 @@ pub(crate) enum Phase {
     Draining,
     /// What is queued now is lost.
     Aborted,
+}
+
+/// What pattern and options say about sending.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    hwm: Hwm,
+    /// A sender waits, or is told, where else the message would be dropped.
+    blocks: bool,
+    immediate: bool,
+    conflate: bool,
+    handover: bool,
+    relaxed: bool,
+}
+
+/// What a lost connection had not sent, to a peer that no other one can stand in for.
+#[derive(Debug)]
+struct Leftover {
+    /// What the peer was called, where that matters.
+    id: Option<RoutingId>,
+    outbox: Outbox,
 }
 
 #[derive(Debug)]
@@ -92,10 +116,12 @@ pub(crate) enum Offer {
     Full,
     /// Not queued, and never will be: there is no such peer, or it has no room.
     Dropped,
+    /// Not queued: there is no such peer, and the sender wants to know.
+    Unreachable,
 }
 
 impl Outbound {
-    pub(crate) fn new(pattern: &Pattern, hwm: Hwm) -> Self {
+    pub(crate) fn new(pattern: &Pattern, options: &Options) -> Self {
         Self {
             phase: Phase::Open,
             dialogue: Dialogue::Idle,
@@ -113,8 +139,16 @@ impl Outbound {
                 Routing::ByPrefix => Hub::PubSub(PubSubHub::default()),
                 Routing::Nowhere | Routing::ToOrigin => Hub::None,
             },
-            hwm,
+            rules: Rules {
+                hwm: if options.conflate { Hwm::UNLIMITED } else { options.send_hwm },
+                blocks: pattern.when_full == WhenFull::Block || options.mandatory,
+                immediate: options.immediate,
+                conflate: options.conflate,
+                handover: options.handover,
+                relaxed: options.relaxed,
+            },
             backlog: Outbox::new(),
+            leftovers: HashMap::new(),
             scratch: Outbox::new(),
             tape: Tape::default(),
             targets: Vec::new(),
@@ -131,7 +165,8 @@ impl Outbound {
 
     /// How many messages wait to be written.
     pub(crate) fn queued(&self) -> usize {
-        self.backlog.messages() + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
+        let left: usize = self.leftovers.values().map(|leftover| leftover.outbox.messages()).sum();
+        self.backlog.messages() + left + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
     }
 
     /// Whether a new peer would have something to do.
@@ -145,7 +180,21 @@ impl Outbound {
 
     /// Whether messages wait for a peer.
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        !self.backlog.is_empty() || !self.leftovers.is_empty()
+    }
+
+    /// Changes how many messages may wait for each peer.
+    pub(crate) fn set_hwm(&mut self, hwm: Hwm, wakes: &mut Wakes) {
+        if self.rules.conflate {
+            return;
+        }
+        self.rules.hwm = hwm;
+        let keys: Vec<_> = self.links.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.on_room(key);
+        }
+        self.dispatch(wakes);
+        self.wake_senders(wakes);
     }
 
     /// The hub of a publisher.
@@ -161,61 +210,108 @@ impl Outbound {
         &mut self,
         id: RoutingId,
         revision: Revision,
-        via: u64,
+        through: Through,
         direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
-        let key = self.links.insert(Link {
-            outbox: Outbox::new(),
-            stretch: Stretch::default(),
-            control: Outbox::new(),
-            budget: BytePermits::default(),
-            revision,
-            via,
-            direct,
-            pump: None,
-            writer: None,
-            control_taken: false,
-            leaving: false,
-            put: 0,
-            written: 0,
-        });
-        let welcome = match &mut self.hub {
-            Hub::Router(hub) => hub.on_event(PeerEvent::Up { key, id }).is_ok(),
-            Hub::PubSub(hub) => {
-                hub.on_event(PeerEvent::Up { key, id: () });
-                true
+        // What went out on the short way could not be replaced by what comes after it.
+        let direct = direct.filter(|_| !self.rules.conflate);
+        let key = self.links.insert(Link::new(revision, through, direct));
+        match &mut self.hub {
+            Hub::Router(hub) => {
+                let up = PeerEvent::Up { key, id: id.clone() };
+                if hub.on_event(up).is_err() {
+                    if !self.rules.handover {
+                        self.links.remove(key);
+                        return None;
+                    }
+                    let old = hub.take_over(key, id.clone());
+                    self.replace(old, key, wakes);
+                }
             }
-            Hub::None => true,
-        };
-        if !welcome {
-            self.links.remove(key);
-            return None;
+            Hub::PubSub(hub) => drop(hub.on_event(PeerEvent::Up { key, id: () })),
+            Hub::None => {}
+        }
+        if let Some(leftover) = self.leftovers.remove(&through.via) {
+            if leftover.id.is_none_or(|known| known == id) {
+                self.bequeath(leftover.outbox, key);
+            } else {
+                self.dropped += leftover.outbox.messages() as u64;
+            }
         }
         self.dispatch(wakes);
-        wakes.add(self.senders.first());
+        self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
         Some(key)
     }
 
-    /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do.
+    /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do, or
+    /// is kept for the next connection to the same endpoint.
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
         self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return };
-        self.hub.down(key);
+        let id = self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         // Of a message that was begun on the short way the whole is kept.
         link.outbox.rewind();
         orphans.append(&link.outbox);
-        if self.any_will_do() && self.phase != Phase::Aborted {
+        let lost = self.phase == Phase::Aborted || link.doomed;
+        // A name that was made up is not to be met again.
+        let comes_back =
+            link.through.dialled && !link.leaving && id.as_ref().is_none_or(|id| !is_made_up(id));
+        if !lost && self.any_will_do() {
             orphans.append(&self.backlog);
             self.backlog = orphans;
             self.dispatch(wakes);
+        } else if !lost && comes_back && !orphans.is_empty() {
+            self.leftovers.insert(link.through.via, Leftover { id, outbox: orphans });
         } else {
             self.dropped += orphans.messages() as u64;
         }
-        wakes.add(self.senders.first());
+        self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
+    }
+
+    /// A newcomer has the name of a peer, and gets what waits for it.
+    fn replace(&mut self, old: Option<PeerKey>, new: PeerKey, wakes: &mut Wakes) {
+        let Some(old) = old else { return };
+        if let Some(link) = self.links.get_mut(old) {
+            link.outbox.rewind();
+            let waiting = std::mem::take(&mut link.outbox);
+            self.bequeath(waiting, new);
+        }
+        self.doom(old, wakes);
+    }
+
+    /// Gives a new link what waits for its peer.
+    fn bequeath(&mut self, outbox: Outbox, key: PeerKey) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        link.budget.take(outbox.bytes());
+        link.put += outbox.messages() as u64;
+        link.outbox.append(&outbox);
+    }
+
+    /// Gives a connection up, with all that waits for it.
+    fn doom(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        self.hub.down(key);
+        if let Some(link) = self.links.get_mut(key) {
+            link.doomed = true;
+            wakes.add(link.pump.take());
+            wakes.add(link.writer.take());
+        }
+    }
+
+    /// A request is not waited for any more. Its reply must not be taken for that to the next one: if nothing tells them
+    /// apart the connection is given up.
+    fn abandon(&mut self, wakes: &mut Wakes) {
+        match std::mem::take(&mut self.dialogue) {
+            Dialogue::Asked { of: Some(key), number: None } => self.doom(key, wakes),
+            Dialogue::Asked { of: None, .. } => {
+                self.dropped += self.backlog.messages() as u64;
+                self.backlog.clear();
+            }
+            _ => {}
+        }
     }
 
     /// Queues `message` for its target, or says why not.
@@ -228,6 +324,7 @@ impl Outbound {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
             (Hub::Router(hub), Target::Id(id)) => match hub.lookup(id) {
                 Some(key) => self.offer_one(key, message, wakes),
+                None if self.rules.blocks => Offer::Unreachable,
                 None => {
                     self.dropped += 1;
                     Offer::Dropped
@@ -253,8 +350,26 @@ impl Outbound {
         if message.is_empty() {
             return Err(MonocoqueError::EmptyMessage);
         }
-        self.dialogue.check_send(pattern.envelope)?;
-        Ok(pattern.when_full == WhenFull::Drop || self.senders.is_next(ticket))
+        if !self.rules.relaxed {
+            self.dialogue.check_send(pattern.envelope)?;
+        }
+        Ok(!self.any_will_do() || self.senders.is_next(ticket))
+    }
+
+    /// A request is about to be sent: an earlier one without a reply is given up.
+    pub(crate) fn begin_request(&mut self, wakes: &mut Wakes) {
+        if self.rules.relaxed {
+            self.abandon(wakes);
+        }
+    }
+
+    /// There may be room: for the one whose turn it is, or for whoever waits for the peer that has it.
+    fn wake_senders(&mut self, wakes: &mut Wakes) {
+        if self.any_will_do() {
+            wakes.add(self.senders.first());
+        } else {
+            wakes.add(self.senders.dismiss());
+        }
     }
 
     /// Whether so much was queued since a pump last took a batch that a sender is to let one run. Says so once.
@@ -281,10 +396,14 @@ impl Outbound {
         {
             return Offer::Queued(Some(key));
         }
-        let nobody_yet = self.dials > 0 && self.links.is_empty();
+        let nobody_yet = self.dials > 0 && !self.rules.immediate && self.hub.is_empty();
+        if nobody_yet && self.rules.conflate {
+            self.dropped += self.backlog.messages() as u64;
+            self.backlog.clear();
+        }
         let fits = self.backlog.is_empty()
             || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
-        if nobody_yet && fits && self.hwm.admits(self.backlog.messages()) {
+        if nobody_yet && fits && self.rules.hwm.admits(self.backlog.messages()) {
             encode_message(message, &mut self.backlog);
             return Offer::Queued(None);
         }
@@ -299,7 +418,10 @@ impl Outbound {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
             match self.links.get_mut(key) {
                 Some(link) if link.budget.admits(len) => {
-                    let room = link.put(self.hwm, self.going, &mut self.unpaced, wakes, put);
+                    if self.rules.conflate {
+                        self.dropped += link.forget();
+                    }
+                    let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, put);
                     hub.served(key, room);
                     return Some(key);
                 }
@@ -309,13 +431,16 @@ impl Outbound {
     }
 
     fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
+        let Rules { hwm, blocks, conflate, .. } = self.rules;
         match self.links.get_mut(key) {
-            Some(link) if link.admits(self.hwm, message.byte_len()) => {
-                link.put(self.hwm, self.going, &mut self.unpaced, wakes, |outbox| {
-                    encode_message(message, outbox)
-                });
+            Some(link) if !link.doomed && link.admits(hwm, message.byte_len()) => {
+                if conflate {
+                    self.dropped += link.forget();
+                }
+                link.put(hwm, self.going, &mut self.unpaced, wakes, |outbox| encode_message(message, outbox));
                 Offer::Queued(Some(key))
             }
+            Some(_) if blocks => Offer::Full,
             _ => {
                 self.dropped += 1;
                 Offer::Dropped
@@ -334,27 +459,38 @@ impl Outbound {
         if let [only] = self.targets[..] {
             // It does not overtake what waits on the tape.
             self.settle(only);
-            self.offer_one(only, message, wakes);
-            return Offer::Queued(None);
+            return match self.offer_one(only, message, wakes) {
+                Offer::Full => Offer::Full,
+                _ => Offer::Queued(None),
+            };
+        }
+        let Rules { hwm, blocks, conflate, .. } = self.rules;
+        let admits =
+            |key: &PeerKey| self.links.get(*key).is_none_or(|link| link.admits(hwm, message.byte_len()));
+        if blocks && !self.targets.iter().all(admits) {
+            return Offer::Full;
         }
         self.scratch.clear();
         encode_message(message, &mut self.scratch);
         let len = self.scratch.bytes();
-        let taped = self.scratch.is_contiguous();
+        let taped = self.scratch.is_contiguous() && !conflate;
         if !taped || self.tape.is_long() {
             self.cut();
         }
         let place = taped.then(|| self.tape.record(self.scratch.chunk()));
         for key in &self.targets {
             let Some(link) = self.links.get_mut(*key) else { continue };
+            if conflate {
+                self.dropped += link.forget();
+            }
             match place {
-                _ if !link.admits(self.hwm, len) => self.dropped += 1,
+                _ if !link.admits(hwm, len) => self.dropped += 1,
                 Some(place) => {
                     link.put_taped(*key, &mut self.tape, place, self.going, &mut self.unpaced, wakes)
                 }
                 None => {
                     let append = |outbox: &mut Outbox| outbox.append(&self.scratch);
-                    link.put(self.hwm, self.going, &mut self.unpaced, wakes, append);
+                    link.put(hwm, self.going, &mut self.unpaced, wakes, append);
                 }
             }
         }
@@ -389,7 +525,7 @@ impl Outbound {
         while let Some(len) = backlog.first_len()
             && let Some(key) = self.put_next(len, wakes, |outbox| backlog.move_first(outbox))
         {
-            if let Dialogue::Asked { of } = &mut self.dialogue {
+            if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);
             }
         }
@@ -406,7 +542,7 @@ impl Outbound {
     ) -> Poll<bool> {
         self.settle(key);
         let Some(link) = self.links.get_mut(key) else { return Poll::Ready(false) };
-        if self.phase == Phase::Aborted {
+        if self.phase == Phase::Aborted || link.doomed {
             return Poll::Ready(false);
         }
         // A pump comes back once it has written what it took.
@@ -427,13 +563,21 @@ impl Outbound {
         std::mem::swap(&mut link.outbox, batch);
         link.budget = BytePermits::default();
         self.unpaced = 0;
-        if let Hub::Router(hub) = &mut self.hub {
-            hub.on_room(key);
-        }
+        self.on_room(key);
         self.dispatch(wakes);
-        wakes.add(self.senders.first());
+        self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
         Poll::Ready(true)
+    }
+
+    /// A link that may have been full has room, if the mark says so.
+    fn on_room(&mut self, key: PeerKey) {
+        if let Hub::Router(hub) = &mut self.hub
+            && let Some(link) = self.links.get(key)
+            && self.rules.hwm.admits(link.messages())
+        {
+            hub.on_room(key);
+        }
     }
 
     /// What is held goes: something is sent behind it, maybe to another peer, or a sender has to wait.
@@ -474,7 +618,7 @@ impl Outbound {
     /// Ready once a pump that is writing has to give up.
     pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
         match self.links.get_mut(key) {
-            Some(link) if self.phase != Phase::Aborted => {
+            Some(link) if self.phase != Phase::Aborted && !link.doomed => {
                 link.writer = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -496,21 +640,30 @@ impl Outbound {
         }
     }
 
-    /// Queues a subscription for all connections.
+    /// Queues a subscription for all connections. One that does not take them is given up: the next one gets them all.
     pub(crate) fn subscribe_all(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
-        for (_, link) in self.links.iter_mut() {
+        let mut stuck = Vec::new();
+        for (key, link) in self.links.iter_mut() {
             encode_subscription(kind, topic, link.revision, &mut link.control);
             wakes.add(link.pump.take());
+            if link.control.bytes() > CONTROL_MAX {
+                stuck.push(key);
+            }
+        }
+        for key in stuck {
+            self.doom(key, wakes);
         }
     }
 
     /// An endpoint is given up: its peers get nothing more, and their connections end once what is queued has been sent.
     pub(crate) fn leave(&mut self, via: u64, wakes: &mut Wakes) {
-        for (key, link) in self.links.iter_mut().filter(|(_, link)| link.via == via) {
+        for (key, link) in self.links.iter_mut().filter(|(_, link)| link.through.via == via) {
             link.leaving = true;
             wakes.add(link.pump.take());
             self.hub.down(key);
         }
+        let left = self.leftovers.remove(&via);
+        self.dropped += left.map_or(0, |leftover| leftover.outbox.messages() as u64);
     }
 
     /// Takes no more messages; all who wait are told.
@@ -525,6 +678,9 @@ impl Outbound {
         if phase == Phase::Aborted {
             self.dropped += self.backlog.messages() as u64;
             self.backlog = Outbox::new();
+            for (_, leftover) in self.leftovers.drain() {
+                self.dropped += leftover.outbox.messages() as u64;
+            }
         }
     }
 
@@ -535,13 +691,32 @@ impl Outbound {
 }
 
 impl Hub {
-    fn down(&mut self, key: PeerKey) {
+    /// A peer is gone. Gives what it was called, if it went by a name.
+    fn down(&mut self, key: PeerKey) -> Option<RoutingId> {
         match self {
-            Self::Router(hub) => drop(hub.on_event(PeerEvent::Down { key })),
-            Self::PubSub(hub) => drop(hub.on_event(PeerEvent::Down { key })),
-            Self::None => {}
+            Self::Router(hub) => {
+                let id = hub.id_of(key).cloned();
+                // Only a newcomer can be refused.
+                let _done = hub.on_event(PeerEvent::Down { key });
+                id
+            }
+            Self::PubSub(hub) => {
+                hub.on_event(PeerEvent::Down { key });
+                None
+            }
+            Self::None => None,
         }
     }
+
+    /// Whether nobody is there to take turns.
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Router(hub) if hub.is_empty())
+    }
+}
+
+/// Whether a routing id is not one that a peer has announced.
+fn is_made_up(id: &RoutingId) -> bool {
+    id.starts_with(&[0])
 }
 
 /// The routing id of a peer that announced none, or the one it announced.
@@ -558,6 +733,9 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
 
 /// How much a sender queues before it lets the pumps run: about one large write.
 const PACE: usize = 256 * 1024;
+/// How many bytes of subscriptions a connection may leave lying.
+const CONTROL_MAX: usize = 64 * 1024 * 1024;
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -580,8 +758,12 @@ mod tests {
         }
     }
 
+    fn outbound(pattern: &Pattern, hwm: usize) -> Outbound {
+        Outbound::new(pattern, &Options { send_hwm: Hwm::new(hwm), ..Options::default() })
+    }
+
     fn parked(pattern: &Pattern, hwm: usize, takes: Option<usize>) -> (Outbound, PeerKey) {
-        let mut out = Outbound::new(pattern, Hwm::new(hwm));
+        let mut out = outbound(pattern, hwm);
         let key = join(&mut out, takes);
         (out, key)
     }
@@ -591,7 +773,8 @@ mod tests {
         let direct = takes.map(|n| Direct::new(Arc::new(Takes(n)), heard));
         let id = routing_id(b"", out.peers() as u32);
         let mut wakes = Wakes::default();
-        let key = out.up(id, Revision::V3_1, 0, direct, &mut wakes).expect("welcome");
+        let through = Through { via: 0, dialled: false };
+        let key = out.up(id, Revision::V3_1, through, direct, &mut wakes).expect("welcome");
         if out.queued() == 0 {
             assert_eq!(take(out, key), None, "nothing waits: the pump parks");
         }
@@ -707,7 +890,7 @@ mod tests {
 
     /// A publisher with links that have all subscribed to everything.
     fn publisher(links: usize, hwm: usize) -> (Outbound, Vec<PeerKey>) {
-        let mut out = Outbound::new(&PUB, Hwm::new(hwm));
+        let mut out = outbound(&PUB, hwm);
         let keys: Vec<_> = (0..links).map(|_| join(&mut out, None)).collect();
         for key in &keys {
             out.subscriptions().expect("a publisher has them").subscribe(*key, b"");

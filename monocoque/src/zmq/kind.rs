@@ -19,6 +19,9 @@ pub trait Sends: Kind {}
 /// A type of socket that receives.
 pub trait Receives: Kind {}
 
+/// A type of socket on which a message may take the place of the one before it.
+pub trait Conflates: Kind {}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
         $(#[$doc])*
@@ -38,7 +41,7 @@ macro_rules! kinds {
 
 kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
-    Dealer: DEALER, Sends, Receives;
+    Dealer: DEALER, Sends, Receives, Conflates;
     /// Marks a [`RouterSocket`](super::RouterSocket).
     Router: ROUTER, Sends, Receives;
     /// Marks a [`ReqSocket`](super::ReqSocket).
@@ -46,11 +49,11 @@ kinds! {
     /// Marks a [`RepSocket`](super::RepSocket).
     Rep: REP, Sends, Receives;
     /// Marks a [`PubSocket`](super::PubSocket).
-    Pub: PUB, Sends;
+    Pub: PUB, Sends, Conflates;
     /// Marks a [`SubSocket`](super::SubSocket).
-    Sub: SUB, Receives;
+    Sub: SUB, Receives, Conflates;
     /// Marks a [`PushSocket`](super::PushSocket).
-    Push: PUSH, Sends;
+    Push: PUSH, Sends, Conflates;
     /// Marks a [`PullSocket`](super::PullSocket).
-    Pull: PULL, Receives;
+    Pull: PULL, Receives, Conflates;
 }

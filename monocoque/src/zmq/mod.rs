@@ -13,6 +13,7 @@
 //!
 //! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
 
+mod builder;
 pub mod kind;
 mod recv;
 mod send;
@@ -27,12 +28,14 @@ mod req;
 mod router;
 mod subscriber;
 
+pub use builder::Builder;
 pub use dealer::DealerSocket;
+pub use monocoque_zmtp::{SocketType, ZmtpError};
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
 pub use push::PushSocket;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;
-pub use socket::{Builder, Socket};
+pub use socket::Socket;
 pub use subscriber::SubSocket;

@@ -1,12 +1,12 @@
 //! PUB: tells all who want to know.
 
-use super::{Socket, kind::Pub};
+use super::{Builder, Socket, kind::Pub};
 use crate::error::MonocoqueError;
 
 /// Sends each message to every peer that has subscribed to a prefix of its first frame; its peers are SUB and XSUB sockets.
 ///
-/// `send` never waits for a slow peer: a message for a peer whose queue is full is dropped for that peer. A message that
-/// nobody has subscribed to is sent to nobody.
+/// `send` never waits for a slow peer: a message for a peer whose queue is full is dropped for that peer, unless
+/// [`nodrop`](Builder::nodrop) is set. A message that nobody has subscribed to is sent to nobody.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -39,5 +39,16 @@ impl PubSocket {
     /// [`MonocoqueError::Closed`] once the socket is closed.
     pub async fn wait_for_subscriptions(&self, n: usize) -> Result<(), MonocoqueError> {
         self.engine().wait_for_subscriptions(n).await
+    }
+}
+
+impl Builder<Pub> {
+    /// Whether `send` waits while a peer that is to get the message has no room (`ZMQ_XPUB_NODROP`). Default: false, the message is
+    /// dropped for that peer, and counted.
+    ///
+    /// One peer that does not read then holds up all others; see [`send_timeout`](Self::send_timeout).
+    pub fn nodrop(mut self, nodrop: bool) -> Self {
+        self.options.mandatory = nodrop;
+        self
     }
 }

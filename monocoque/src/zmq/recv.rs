@@ -1,6 +1,6 @@
 //! Receiving, for the sockets that do.
 
-use monocoque_core::Message;
+use monocoque_core::{Hwm, Message};
 
 use super::Socket;
 use super::kind::Receives;
@@ -13,6 +13,7 @@ impl<K: Receives> Socket<K> {
     ///
     /// # Errors
     ///
+    /// [`MonocoqueError::TimedOut`] after the [`recv_timeout`](super::Builder::recv_timeout);
     /// [`MonocoqueError::Closed`] when the socket is closed; [`MonocoqueError::OutOfTurn`] when a REQ or REP socket must
     /// send first.
     #[inline]
@@ -47,6 +48,11 @@ impl<K: Receives> Socket<K> {
     /// As [`recv`](Self::recv).
     pub async fn recv_batch(&self, messages: &mut Vec<Message>, max: usize) -> Result<usize, MonocoqueError> {
         self.engine().recv_batch(messages, max).await
+    }
+
+    /// Changes the [`recv_hwm`](super::Builder::recv_hwm), for all peers, at once. Nothing that waits is dropped; 0 for no limit.
+    pub fn set_recv_hwm(&self, messages: usize) {
+        self.engine().set_recv_hwm(Hwm::new(messages));
     }
 
     /// The next message, if there is one.

@@ -2,14 +2,15 @@
 
 use monocoque_core::Message;
 
-use super::{Socket, kind::Req};
+use super::{Builder, Socket, kind::Req};
 use crate::error::MonocoqueError;
 
 /// Sends requests, each to the next of its peers, and receives the reply; its peers are REP and ROUTER sockets.
 ///
 /// Requests and replies alternate. Only the peer that was asked can reply. A request that the kernel had not taken when its
 /// connection was lost goes to the next peer; one that it had taken is not sent again, and without its reply the socket
-/// cannot send another one: then make a new socket.
+/// cannot send another one: then make a new socket, or set [`req_relaxed`](Builder::req_relaxed) and a
+/// [`recv_timeout`](Builder::recv_timeout).
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -44,5 +45,43 @@ impl ReqSocket {
     pub async fn request(&self, message: impl Into<Message>) -> Result<Message, MonocoqueError> {
         self.send(message).await?;
         self.recv().await
+    }
+}
+
+impl Builder<Req> {
+    /// Whether a request may be sent although the one before it has no reply (`ZMQ_REQ_RELAXED`). That reply is no longer waited
+    /// for. Default: false.
+    ///
+    /// The connection that the earlier request went out on is given up, so that a late reply is not taken for the next one;
+    /// with [`req_correlate`](Self::req_correlate) it is kept.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use monocoque::zmq::{RepSocket, ReqSocket};
+    ///
+    /// let rep = RepSocket::new()?;
+    /// let req = ReqSocket::builder()
+    ///     .req_relaxed(true)
+    ///     .req_correlate(true)
+    ///     .recv_timeout(Some(Duration::from_millis(10)))
+    ///     .build()?;
+    /// req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
+    /// assert!(req.request("nobody answers").await.unwrap_err().is_timeout());
+    /// req.send("another try").await?;
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn req_relaxed(mut self, relaxed: bool) -> Self {
+        self.options.relaxed = relaxed;
+        self
+    }
+
+    /// Whether requests bear a number, and only a reply with the same one is received (`ZMQ_REQ_CORRELATE`). Default: false.
+    ///
+    /// The number is a frame in front of the delimiter; REP sockets give it back, and so must whoever replies through a ROUTER.
+    pub fn req_correlate(mut self, correlate: bool) -> Self {
+        self.options.correlate = correlate;
+        self
     }
 }

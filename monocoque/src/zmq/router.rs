@@ -2,7 +2,7 @@
 
 use monocoque_core::{Message, RoutingId};
 
-use super::{Socket, kind::Router};
+use super::{Builder, Socket, kind::Router};
 use crate::error::{MonocoqueError, SendError};
 
 /// Receives from all its peers and sends to the one that is named; its peers are DEALER, REQ and ROUTER sockets.
@@ -12,8 +12,9 @@ use crate::error::{MonocoqueError, SendError};
 /// [`send_to`](Self::send_to) keep the two apart. A peer that announced no routing id is given one of five bytes, the first
 /// of them zero, that lasts as long as its connection.
 ///
-/// A message for a peer that is not there, or that has no room, is dropped. A peer that announces the routing id of another
-/// that is connected is refused until that one has left.
+/// A message for a peer that is not there, or that has no room, is dropped, unless
+/// [`router_mandatory`](Builder::router_mandatory) is set. A peer that announces the routing id of another that is connected is
+/// refused until that one has left, unless [`router_handover`](Builder::router_handover) is set.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -53,12 +54,44 @@ impl RouterSocket {
     ///
     /// # Errors
     ///
-    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed.
+    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed; with
+    /// [`router_mandatory`](Builder::router_mandatory) also with [`MonocoqueError::Unreachable`] and
+    /// [`MonocoqueError::TimedOut`].
     pub fn send_to<'a, M: Into<Message> + 'a>(
         &'a self,
         peer: &'a RoutingId,
         message: M,
     ) -> impl Future<Output = Result<(), SendError>> + 'a {
         self.engine().send(Some(peer), message)
+    }
+}
+
+impl Builder<Router> {
+    /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails with
+    /// [`MonocoqueError::Unreachable`], if the peer has no room `send` waits. Default: false, it is dropped and counted.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::MonocoqueError;
+    /// use monocoque::zmq::RouterSocket;
+    ///
+    /// let router = RouterSocket::builder().router_mandatory(true).build()?;
+    /// let error = router.send(["nobody", "hello"]).await.unwrap_err();
+    /// assert!(matches!(error.reason(), MonocoqueError::Unreachable));
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn router_mandatory(mut self, mandatory: bool) -> Self {
+        self.options.mandatory = mandatory;
+        self
+    }
+
+    /// Whether a peer takes over the routing id of one that is connected (`ZMQ_ROUTER_HANDOVER`): that one is disconnected, and
+    /// what waits for it goes to the newcomer. Default: false, the newcomer is refused.
+    ///
+    /// Anyone who knows a routing id can take it over.
+    pub fn router_handover(mut self, handover: bool) -> Self {
+        self.options.handover = handover;
+        self
     }
 }

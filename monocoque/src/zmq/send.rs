@@ -1,6 +1,6 @@
 //! Sending, for the sockets that do.
 
-use monocoque_core::Message;
+use monocoque_core::{Hwm, Message};
 
 use super::Socket;
 use super::kind::Sends;
@@ -66,6 +66,11 @@ impl<K: Sends> Socket<K> {
     /// [`Closed`](crate::MonocoqueError::Closed) when the socket is closed meanwhile.
     pub async fn flush(&self) -> Result<(), MonocoqueError> {
         self.engine().flush().await
+    }
+
+    /// Changes the [`send_hwm`](super::Builder::send_hwm), for all peers, at once. Nothing that is queued is dropped; 0 for no limit.
+    pub fn set_send_hwm(&self, messages: usize) {
+        self.engine().set_send_hwm(Hwm::new(messages));
     }
 
     /// Queues a message to be sent, if that can be done at once.

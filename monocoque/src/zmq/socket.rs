@@ -3,15 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
-use monocoque_core::{Endpoint, Hwm, RoutingId, home};
+use monocoque_core::{Endpoint, home};
 
+use super::Builder;
 use super::kind::Kind;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::error::MonocoqueError;
-use crate::options::Options;
+use crate::monitor::Monitor;
 use crate::stats::SocketStats;
 
 /// A ZeroMQ socket of one [`Kind`]; use it by the names [`DealerSocket`](super::DealerSocket) and so on.
@@ -54,7 +54,11 @@ impl<K: Kind> Socket<K> {
 
     /// For a socket with other options.
     pub fn builder() -> Builder<K> {
-        Builder { options: Options::default(), refused: None, kind: PhantomData }
+        Builder::new()
+    }
+
+    pub(super) fn of(engine: Arc<Engine>) -> Self {
+        Self { handle: Arc::new(Handle(engine)), kind: PhantomData }
     }
 
     /// Binds to an endpoint and accepts connections from now on. Returns the endpoint as it was resolved: with the port
@@ -76,7 +80,8 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Connects to an endpoint. Returns at once: the connection is made in the background, and made again for ever after
-    /// it was lost, with a delay between the attempts, the [`reconnect_interval`](Builder::reconnect_interval).
+    /// it was lost, with a delay between the attempts, the [`reconnect_interval`](Builder::reconnect_interval). What happens
+    /// meanwhile is told by a [`monitor`](Self::monitor).
     ///
     /// DEALER, REQ, SUB and PUB sockets ignore a second call with the same endpoint.
     ///
@@ -132,6 +137,14 @@ impl<K: Kind> Socket<K> {
         self.engine().peer_count()
     }
 
+    /// A stream of what happens to the socket and its connections from now on (`zmq_socket_monitor`).
+    ///
+    /// There may be any number of them; one that is not read holds up nobody. It ends after
+    /// [`SocketEvent::Closed`](crate::SocketEvent::Closed).
+    pub fn monitor(&self) -> Monitor {
+        self.engine().monitor()
+    }
+
     /// What the socket has counted so far.
     pub fn stats(&self) -> SocketStats {
         self.engine().stats()
@@ -172,117 +185,5 @@ impl<K: Kind> fmt::Debug for Socket<K> {
             .field("type", &K::pattern().socket_type)
             .field("peers", &self.peer_count())
             .finish_non_exhaustive()
-    }
-}
-
-/// Makes a [`Socket`] with options. Each is checked when it is set; the first that was refused is reported by
-/// [`build`](Self::build).
-///
-/// ```
-/// use std::time::Duration;
-/// use monocoque::zmq::DealerSocket;
-///
-/// let dealer = DealerSocket::builder()
-///     .routing_id("worker-1")
-///     .send_hwm(10_000)
-///     .linger(Some(Duration::from_secs(1)))
-///     .build()?;
-/// # drop(dealer);
-/// assert!(DealerSocket::builder().routing_id("").build().is_err());
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// ```
-#[derive(Debug)]
-pub struct Builder<K> {
-    options: Options,
-    refused: Option<MonocoqueError>,
-    kind: PhantomData<fn() -> K>,
-}
-
-impl<K: Kind> Builder<K> {
-    /// The name by which a ROUTER peer addresses this socket (`ZMQ_ROUTING_ID`): 1 to 255 bytes, not starting with a zero
-    /// byte. Default: none; the ROUTER makes one up.
-    pub fn routing_id<I>(mut self, id: I) -> Self
-    where
-        I: TryInto<RoutingId>,
-        MonocoqueError: From<I::Error>,
-    {
-        match id.try_into().map_err(MonocoqueError::from) {
-            Ok(id) if id.starts_with(&[0]) => self.refuse(MonocoqueError::ReservedRoutingId),
-            Ok(id) => self.options.routing_id = Some(id),
-            Err(error) => self.refuse(error),
-        }
-        self
-    }
-
-    /// How many messages may wait for one peer (`ZMQ_SNDHWM`): 0 for no limit. Default: 1000.
-    ///
-    /// The batch that is being written and the kernel's buffers come on top.
-    pub fn send_hwm(mut self, messages: usize) -> Self {
-        self.options.send_hwm = Hwm::new(messages);
-        self
-    }
-
-    /// How many messages from one peer may wait to be received (`ZMQ_RCVHWM`): 0 for no limit. Default: 1000.
-    ///
-    /// A peer that has reached it is not read from, so that it is held back by TCP. Nothing is dropped. What had arrived of
-    /// a connection that is over may come on top.
-    pub fn recv_hwm(mut self, messages: usize) -> Self {
-        self.options.recv_hwm = Hwm::new(messages);
-        self
-    }
-
-    /// How long a closed socket goes on sending what is queued (`ZMQ_LINGER`): `None` for as long as it takes. Default:
-    /// 30 seconds; SUB sockets never linger.
-    pub fn linger(mut self, linger: Option<Duration>) -> Self {
-        self.options.linger = linger;
-        self
-    }
-
-    /// How long a whole handshake may take (`ZMQ_HANDSHAKE_IVL`): `None` for any time. Default: 30 seconds.
-    pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.handshake_timeout = timeout;
-        self
-    }
-
-    /// How long to wait before a lost connection is made again (`ZMQ_RECONNECT_IVL`). Default: 100 ms.
-    ///
-    /// Half of it is drawn at random, so that many peers do not come back in step.
-    pub fn reconnect_interval(mut self, interval: Duration) -> Self {
-        self.options.reconnect_interval = interval;
-        self
-    }
-
-    /// Up to which the [`reconnect_interval`](Self::reconnect_interval) doubles from attempt to attempt
-    /// (`ZMQ_RECONNECT_IVL_MAX`). Default: zero, it does not grow.
-    pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
-        self.options.reconnect_interval_max = max;
-        self
-    }
-
-    /// Makes the socket, on the compio runtime of the calling thread if there is one, else on the process-wide context.
-    ///
-    /// # Errors
-    ///
-    /// The first option that was refused; [`MonocoqueError::Thread`] if an I/O thread cannot be started.
-    pub fn build(self) -> Result<Socket<K>, MonocoqueError> {
-        let context = Context::ambient()?;
-        self.build_in(&context)
-    }
-
-    /// Makes the socket in a context.
-    ///
-    /// # Errors
-    ///
-    /// The first option that was refused; [`MonocoqueError::Closed`] if the runtime of the context has ended.
-    pub fn build_in(self, context: &Context) -> Result<Socket<K>, MonocoqueError> {
-        if let Some(refused) = self.refused {
-            return Err(refused);
-        }
-        let engine = Engine::new(K::pattern(), self.options, context.home())?;
-        Ok(Socket { handle: Arc::new(Handle(engine)), kind: PhantomData })
-    }
-
-    fn refuse(&mut self, error: MonocoqueError) {
-        self.refused.get_or_insert(error);
     }
 }

@@ -1,0 +1,75 @@
+//! What happens, for the `tracing` crate: an event for each [`SocketEvent`], in a span for each connection.
+//!
+//! Without the feature nothing is left of it. Of what is sent and received nothing is ever told, nor what peers are called.
+
+use crate::monitor::{Connection, SocketEvent};
+
+/// The span of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    #[cfg(feature = "tracing")]
+    inner: tracing::Span,
+}
+
+#[cfg(not(feature = "tracing"))]
+impl Span {
+    pub(crate) fn of(_connection: &Connection) -> Self {
+        Self {}
+    }
+
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
+    pub(crate) fn around<F: Future>(&self, future: F) -> F {
+        future
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Span {
+    pub(crate) fn of(connection: &Connection) -> Self {
+        let Connection { id, endpoint, peer } = connection;
+        Self { inner: tracing::debug_span!("connection", id, %endpoint, %peer) }
+    }
+
+    /// Does `work` in the span.
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.inner.in_scope(work)
+    }
+
+    /// Does each step of `future` in the span.
+    pub(crate) fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        tracing::Instrument::instrument(future, self.inner.clone())
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) const ON: bool = false;
+
+#[cfg(feature = "tracing")]
+pub(crate) const ON: bool = true;
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn event(_event: &SocketEvent) {}
+
+#[cfg(feature = "tracing")]
+pub(crate) fn event(event: &SocketEvent) {
+    use tracing::{debug, warn};
+
+    match event {
+        SocketEvent::Listening { endpoint } => debug!(%endpoint, "listening"),
+        SocketEvent::BindFailed { endpoint, error } => warn!(%endpoint, %error, "not bound"),
+        SocketEvent::Unbound { endpoint } => debug!(%endpoint, "no longer listening"),
+        SocketEvent::Accepted { .. } => debug!("accepted"),
+        SocketEvent::AcceptFailed { endpoint, error } => warn!(%endpoint, %error, "not accepted"),
+        SocketEvent::Connected { .. } => debug!("connected"),
+        SocketEvent::ConnectFailed { endpoint, error } => debug!(%endpoint, %error, "not connected"),
+        SocketEvent::HandshakeSucceeded { socket_type, .. } => debug!(%socket_type, "handshake succeeded"),
+        SocketEvent::HandshakeFailed { reason, .. } => warn!(%reason, "handshake failed"),
+        SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
+        SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "connecting again"),
+        SocketEvent::Closed => debug!("closed"),
+        SocketEvent::Lagged(_) => {}
+    }
+}
