@@ -3,7 +3,7 @@
 usage: peer.py TYPE ROLE bind|connect ENDPOINT
 
 Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
-expects it back, `source` sends all messages, `sink` expects all.
+expects it back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed.
 """
 
 import sys
@@ -38,6 +38,12 @@ def echo(socket):
         socket.send_multipart(socket.recv_multipart())
 
 
+def repeat(socket):
+    socket.rcvtimeo = socket.sndtimeo = -1
+    while True:
+        socket.send_multipart(socket.recv_multipart())
+
+
 def ask(socket):
     for n, message in enumerate(shapes()):
         socket.send_multipart(message)
@@ -65,7 +71,7 @@ def main():
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
-    {"echo": echo, "ask": ask, "source": source, "sink": sink}[role](socket)
+    {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink}[role](socket)
     socket.close()
     socket.context.term()
 

@@ -14,6 +14,9 @@ use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
 };
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::support::{
     Binds, Case, LIMIT, assert_same, close, echo, on_thread, receive_all, recv, send, send_all, shapes,
     within,
@@ -121,10 +124,10 @@ fn its_libzmq_is_newer_than_that_of_the_zmq_crate() {
 
 /// A Python process with a socket.
 #[derive(Debug)]
-struct Peer(Child);
+pub(crate) struct Peer(Child);
 
 impl Peer {
-    async fn meet<K: Kind>(case: &Case, ours: &Socket<K>, kind: &str, role: &str) -> Self {
+    pub(crate) async fn meet<K: Kind>(case: &Case, ours: &Socket<K>, kind: &str, role: &str) -> Self {
         match case.binds() {
             Binds::Us => {
                 let endpoint = case.bind(ours).await;
@@ -156,6 +159,11 @@ impl Peer {
             (Self(child), endpoint)
         })
         .await
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("it is there");
     }
 
     /// Waits until it has ended, content with all it got.

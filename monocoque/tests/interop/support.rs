@@ -81,6 +81,17 @@ macro_rules! everywhere {
     })+};
 }
 
+/// The same where it matters that it is we who bind.
+macro_rules! where_we_bind {
+    ($($body:ident),+ $(,)?) => {$(ways! {
+        $body:
+        tcp_in_a_runtime = Tcp, Us, Runtime;
+        tcp_on_a_thread = Tcp, Us, Thread;
+        ipc_in_a_runtime = Ipc, Us, Runtime;
+        ipc_on_a_thread = Ipc, Us, Thread;
+    })+};
+}
+
 /// The same where it matters that it is they who bind.
 macro_rules! where_they_bind {
     ($($body:ident),+ $(,)?) => {$(ways! {
