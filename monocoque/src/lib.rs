@@ -38,6 +38,10 @@ mod stats;
 #[cfg(feature = "zmq")]
 pub mod zmq;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use engine::fuzzing;
+
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};

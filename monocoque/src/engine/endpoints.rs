@@ -27,7 +27,7 @@ pub(super) struct Attachment {
 pub(super) struct Via {
     pub(super) id: u64,
     pub(super) stop: Stop,
-    kind: Attached,
+    pub(super) kind: Attached,
 }
 
 impl Via {

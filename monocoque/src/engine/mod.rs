@@ -39,6 +39,8 @@ use crate::stats::SocketStats;
 use closing::Keeper;
 use endpoints::{Attachment, Via};
 use receiving::Filter;
+#[cfg(fuzzing)]
+pub use session::fuzzing;
 
 /// A socket without its type.
 #[derive(Debug)]

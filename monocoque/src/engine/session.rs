@@ -20,6 +20,9 @@ use super::endpoints::Via;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 /// Runs a connection to its end, and says whether its handshake was completed.
 ///
 /// When its endpoint is given up, it ends: at once during the handshake, later once what is queued is sent.
