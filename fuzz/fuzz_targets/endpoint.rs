@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::{Endpoint, Host};
@@ -26,8 +26,16 @@ fn check(endpoint: &Endpoint) {
     assert_eq!(again.to_string(), text);
     let connectable = endpoint.check_connect().is_ok();
     match endpoint {
-        Endpoint::Tcp { host, port } => assert_eq!(connectable, *port != 0 && *host != Host::Any),
+        Endpoint::Tcp { host, port } => {
+            assert_eq!(connectable, *port != 0 && *host != Host::Any);
+            let has_colons = matches!(host, Host::Ip(IpAddr::V6(_)) | Host::Zoned(..));
+            assert_eq!(text.starts_with("tcp://["), has_colons, "{text:?}");
+        }
         Endpoint::Ipc(address) => {
+            assert!(
+                (1..=IPC_MAX).contains(&(text.len() - "ipc://".len())) && !text.contains('\0'),
+                "{text:?}"
+            );
             let forms = [address.is_wildcard(), address.path().is_some(), address.abstract_name().is_some()];
             assert_eq!(forms.into_iter().filter(|form| *form).count(), 1, "{text:?}");
             assert_eq!(connectable, !address.is_wildcard());
@@ -47,3 +55,6 @@ fn socket_address(bytes: &[u8]) -> Option<SocketAddr> {
     let ip = rest.first_chunk::<4>()?;
     Some(SocketAddrV4::new(Ipv4Addr::from(*ip), port).into())
 }
+
+/// What fits in a socket's address.
+const IPC_MAX: usize = 107;
