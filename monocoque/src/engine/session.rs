@@ -149,7 +149,10 @@ impl Inlet<Decoder> for SessionInlet {
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
-                Verdict::Violation => return Accepted::Violation,
+                Verdict::Violation => {
+                    self.batch.pop_back();
+                    return Accepted::Violation;
+                }
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
