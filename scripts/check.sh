@@ -49,6 +49,7 @@ done < <(find . \( -name target -o -name .git -o -name .venv \) -prune -o -name 
 
 heading "cargo fmt"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 heading "cargo clippy"
 # The libzmq that tests and examples talk to is built from source.

@@ -78,6 +78,7 @@ impl Decoder {
                 self.check_size(header)?;
             }
             if input.len() < header.frame_len() {
+                self.check_count(header)?;
                 self.need = header.frame_len();
                 return Ok(None);
             }
@@ -141,16 +142,23 @@ impl Decoder {
         }
     }
 
+    /// Whether the message may have this frame too.
+    fn check_count(&self, header: FrameHeader) -> Result<(), Misbehaved> {
+        let limit = self.limits.max_frames;
+        if header.is_command() || self.partial.is_empty() || self.partial.len() < limit {
+            return Ok(());
+        }
+        Err(Misbehaved::TooManyFrames { limit })
+    }
+
     /// Takes a frame of a multipart message; the message, if that was the last one.
     fn on_part(
         &mut self,
         header: FrameHeader,
         input: &mut SegmentedBuffer,
     ) -> Result<Option<Message>, Misbehaved> {
-        let Limits { max_frame_size, max_message_size, max_frames } = self.limits;
-        if !self.partial.is_empty() && self.partial.len() >= max_frames {
-            return Err(Misbehaved::TooManyFrames { limit: max_frames });
-        }
+        self.check_count(header)?;
+        let Limits { max_frame_size, max_message_size, .. } = self.limits;
         push_frame(&mut self.partial, header, input);
         self.partial_len = if header.has_more() { self.partial_len + header.size } else { 0 };
         self.room = max_frame_size.min(max_message_size - self.partial_len);

@@ -228,6 +228,11 @@ at_every_chopping! {
         assert_eq!(refused(&b"\x01\x00".repeat(4)), None);
         assert_eq!(refused(&b"\x01\x00".repeat(5)), Some(Misbehaved::TooManyFrames { limit: 4 }.into()));
         assert_eq!(refused(b"\x01\x00\x01\x00\x01\x00\x01\x00\x00\x00"), Some(Misbehaved::TooManyFrames { limit: 4 }.into()));
+        for header in [header(0, 500), header(1, 500)] {
+            let one_too_many = [&b"\x01\x00".repeat(4)[..], &header].concat();
+            assert_eq!(refused(&one_too_many), Some(Misbehaved::TooManyFrames { limit: 4 }.into()));
+        }
+        assert_eq!(refused(&[&b"\x01\x00".repeat(4)[..], &header(4, 500)].concat()), None);
     }
 
     fn limits_start_anew_with_each_message_and_let_commands_through(chop) {

@@ -43,6 +43,10 @@ mod trace;
 #[cfg(feature = "zmq")]
 pub mod zmq;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use engine::fuzzing;
+
 #[cfg(feature = "zmq")]
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};

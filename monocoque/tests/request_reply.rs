@@ -145,6 +145,23 @@ everywhere! {
         drop(other);
     }
 
+    async fn a_reply_with_a_broken_envelope_ends_the_connection_and_is_not_received(at) {
+        let no_delimiter = [common::frame(1, b"no"), common::frame(0, b"delimiter")].concat();
+        for reply in [common::frame(0, b""), common::frame(0, b"bare"), no_delimiter] {
+            let (req, endpoint) = at.bound(ReqSocket::builder()).await;
+            let mut wire = common::aside(move || Wire::meet(&endpoint, "REP")).await;
+            req.send("question").await.expect("sent");
+            let rest = common::aside(move || {
+                assert_eq!((wire.frame(), wire.frame()), ((1, vec![]), (0, b"question".to_vec())));
+                wire.put(&reply);
+                wire.end()
+            });
+            assert_eq!(rest.await, b"");
+            let received = req.try_recv();
+            assert!(matches!(received, Err(MonocoqueError::WouldBlock)), "{received:?}");
+        }
+    }
+
     async fn a_cancelled_wait_does_not_lose_the_reply(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;

@@ -43,6 +43,8 @@ use crate::trace;
 use closing::{Keeper, Task};
 use endpoints::{Attachment, Via};
 use receiving::Filter;
+#[cfg(fuzzing)]
+pub use session::fuzzing;
 use timers::{Timer, Timers};
 
 /// A socket without its type.

@@ -22,6 +22,9 @@ use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::trace::Span;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 /// How a connection has ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -248,7 +251,10 @@ impl Inlet<Decoder> for SessionInlet {
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
-                Verdict::Violation => return Accepted::Violation,
+                Verdict::Violation => {
+                    self.batch.pop_back();
+                    return Accepted::Violation;
+                }
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();

@@ -4,9 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
-};
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, RepSocket, ReqSocket, RouterSocket, SubSocket};
 use monocoque::{DisconnectReason, MonocoqueError, SocketEvent};
 
 use nix::sys::signal::Signal;
