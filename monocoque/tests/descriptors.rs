@@ -1,0 +1,107 @@
+//! Descriptors: none is left behind by those who come and go, and running out of them is got over.
+//!
+//! One test at a time: they count the descriptors of the process, and limit them.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use std::fs::File;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::{At, Home, Transport, Wire, numbered};
+use futures::{FutureExt, StreamExt};
+use monocoque::SocketEvent;
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+fn alone() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn open() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("descriptors").count()
+}
+
+#[test]
+fn none_is_left_by_peers_that_come_and_go() {
+    let _alone = alone();
+    for transport in [Transport::Tcp, Transport::Ipc] {
+        for home in [Home::Current, Home::Thread] {
+            common::run(transport, home, come_and_go);
+        }
+    }
+}
+
+/// With one name and with many, with a handshake and without, connecting and accepting.
+async fn come_and_go(at: At) {
+    let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+    let cycle = async |n: usize| {
+        let dealer = match n % 2 {
+            0 => DealerSocket::builder(),
+            _ => DealerSocket::builder().routing_id("same"),
+        };
+        let dealer = at.connected(dealer.reconnect_interval(Duration::from_millis(1)), &endpoint).await;
+        dealer.send(numbered(n)).await.expect("sent");
+        let (peer, message) = router.recv_from().await.expect("received");
+        assert_eq!(message, numbered(n));
+        router.send_to(&peer, message).await.expect("sent");
+        assert_eq!(dealer.recv().await.expect("received"), numbered(n));
+        dealer.close().await;
+        common::eventually("it is gone", || router.peer_count() == 0).await;
+        let there = endpoint.clone();
+        common::aside(move || drop(Wire::connect(&there))).await;
+    };
+    for n in 0..20 {
+        cycle(n).await;
+    }
+    let before = open();
+    for n in 0..200 {
+        cycle(n).await;
+    }
+    common::eventually("no more than before", || open() <= before + 2).await;
+    router.close().await;
+}
+
+#[test]
+fn running_out_of_them_is_got_over() {
+    let _alone = alone();
+    common::run(Transport::Tcp, Home::Thread, async |at| {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let good = at.connected(PushSocket::builder(), &endpoint).await;
+        good.send("good").await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), "good".into());
+        let mut monitor = pull.monitor();
+
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        setrlimit(Resource::RLIMIT_NOFILE, open() as u64 + 8, hard).expect("a lower limit");
+        let mut held = Vec::new();
+        while let Ok(file) = File::open("/dev/null") {
+            held.push(file);
+        }
+        held.truncate(held.len() - 2);
+        // The last two are for the peers. An accept that has been submitted already keeps to the old limit; the next one fails.
+        let address = endpoint.to_string().trim_start_matches("tcp://").to_owned();
+        let late = [(); 2].map(|()| std::net::TcpStream::connect(&address).expect("connected"));
+        let start = Instant::now();
+        let mut failures = 0;
+        while start.elapsed() < Duration::from_millis(500) {
+            if let Some(Some(event)) = monitor.next().now_or_never() {
+                failures += usize::from(matches!(event, SocketEvent::AcceptFailed { .. }));
+            }
+            good.send("still good").await.expect("sent");
+            assert_eq!(pull.recv().await.expect("received"), "still good".into());
+        }
+        assert!((1..=20).contains(&failures), "{failures}: it gives up, or spins");
+
+        drop(held);
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("the old limit");
+        let mut accepted = false;
+        while !accepted {
+            accepted = matches!(monitor.next().await.expect("open"), SocketEvent::Accepted { .. });
+        }
+        drop(late);
+        good.close().await;
+    });
+}
