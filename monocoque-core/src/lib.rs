@@ -28,6 +28,7 @@
 //! | `peer`, `router`, `routing_id`, `pubsub` | who is there, and who gets what |
 //! | `transport`, `endpoint` | streams, and what they are called |
 //! | `home`, `reactor`, `reconnect` | where all of this runs, what has become readable there, and when it tries again |
+//! | `sync` | where locks and atomics come from |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
 
@@ -54,6 +55,9 @@ mod reactor;
 mod reconnect;
 mod router;
 mod routing_id;
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod transport;
 mod waiters;

@@ -11,13 +11,12 @@
 //! Lock order: `outlet`, then `intake`. Nobody is woken under either.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::home::outside_panic;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Ticket, Waiters};
 
 /// What an item costs of its lane's byte budget.

@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
 use crate::home::outside_panic;
+use crate::sync::Mutex;
 use crate::transport::WriteNow;
 use crate::{BytePermits, Decode, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 

@@ -22,12 +22,11 @@ mod stop;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 
+use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{Home, Inbox, Message, PeerKey, RoutingId, Ticket, home};
 use monocoque_zmtp::{PeerInfo, Subscription};
-use parking_lot::Mutex;
 
 use crate::error::MonocoqueError;
 use crate::options::Options;

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet, SocketActor};
+use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
     BytePermits, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,

@@ -562,9 +562,9 @@ const PACE: usize = 256 * 1024;
 mod tests {
     use std::io;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
     use std::task::Waker;
 
+    use monocoque_core::sync::AtomicBool;
     use monocoque_core::transport::WriteNow;
 
     use super::super::{DEALER, PUB};
