@@ -259,8 +259,8 @@ impl<T: Weigh> Inbox<T> {
                 return Poll::Ready(Ok(next));
             }
             let mut intake = self.intake.lock();
-            // What came since then, or the end, found nobody to wake.
-            if intake.ready.is_empty() && !intake.closed {
+            // What came since then, or the end, found nobody to wake; and so did what another receiver fetched and left.
+            if intake.ready.is_empty() && !intake.closed && !self.fetched.load(Ordering::Relaxed) {
                 intake.receivers.wait(ticket, cx.waker());
                 return Poll::Pending;
             }
