@@ -96,8 +96,8 @@ impl Outlet for SessionOutlet {
         self.engine.with_wakes(|out, wakes| out.poll_take(self.key, cx, batch, wakes))
     }
 
-    fn unpark(&mut self) {
-        self.engine.out.lock().unpark(self.key);
+    fn unpark(&mut self) -> bool {
+        self.engine.out.lock().unpark(self.key)
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
