@@ -469,7 +469,9 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, monocoque_loom))]
+mod models;
+#[cfg(all(test, not(monocoque_loom)))]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;

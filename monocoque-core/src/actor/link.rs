@@ -206,3 +206,6 @@ impl<T: Weigh + 'static, D: Decode<Item = T, Kind = ()>> Inlet<D> for LinkInlet<
         self.link.shared.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

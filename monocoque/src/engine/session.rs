@@ -198,3 +198,6 @@ impl Engine {
         config
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

@@ -66,3 +66,6 @@ impl Drop for SayAtEnd {
         self.0.say();
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;
