@@ -26,6 +26,13 @@ mapfile -t sources < <(find . \( -name target -o -name .git \) -prune -o -name '
 found=$(code_lines_with unsafe "${sources[@]}")
 [[ -z "$found" ]] || fail "unsafe code elsewhere:"$'\n'"$found"
 
+heading "locks come from monocoque-core/src/sync, so that models see them"
+shim=monocoque-core/src/sync/mod.rs
+[[ -n "$(code_lines_with parking_lot "$shim")" ]] || fail "found no locks in $shim: have they moved?"
+mapfile -t sources < <(find monocoque*/src -name '*.rs' ! -path "$shim" -print)
+found=$(code_lines_with parking_lot "${sources[@]}")
+[[ -z "$found" ]] || fail "locks from elsewhere:"$'\n'"$found"
+
 heading "monocoque-core knows no protocol"
 [[ -d monocoque-core/src ]] || fail "there is no monocoque-core/src"
 if grep -rniE 'zmtp|zeromq|zmq|0mq' monocoque-core/src; then

@@ -160,6 +160,36 @@ impl Drop for Home {
     }
 }
 
+#[cfg(monocoque_loom)]
+mod modelled {
+    use std::thread;
+
+    use super::{Driver, Home, Mail};
+
+    /// The runtime of a [`Home`] that runs nothing. What it was given ends with it, as tasks do with theirs.
+    #[derive(Debug)]
+    pub struct IdleRuntime(flume::Receiver<Mail>);
+
+    impl Home {
+        /// For models, which run what they want to look at themselves.
+        pub fn idle() -> (Self, IdleRuntime) {
+            let (jobs, mailbox) = flume::unbounded();
+            (Self { jobs: Some(jobs), driver: Driver::Polling }, IdleRuntime(mailbox))
+        }
+    }
+
+    impl Drop for IdleRuntime {
+        fn drop(&mut self) {
+            // A model that has failed has no lock for what they do at their end.
+            if !thread::panicking() {
+                self.0.try_iter().for_each(drop);
+            }
+        }
+    }
+}
+#[cfg(monocoque_loom)]
+pub use modelled::IdleRuntime;
+
 /// Runs `work` here, or on another thread while this one panics.
 ///
 /// For whatever is dropped by users and wakes tasks: a waker of the runtime that is woken by a panicking thread aborts the

@@ -29,6 +29,7 @@
 //! | `transport`, `endpoint` | streams, and what they are called |
 //! | `monitor` | who is told what has happened |
 //! | `home`, `reactor`, `reconnect` | where all of this runs, what has become readable there, and when it tries again |
+//! | `sync` | where locks and atomics come from |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
 
@@ -57,6 +58,9 @@ mod reactor;
 mod reconnect;
 mod router;
 mod routing_id;
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod transport;
 mod waiters;

@@ -8,10 +8,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use futures_util::Stream;
-use parking_lot::Mutex;
-
 use crate::home::outside_panic;
+use crate::sync::Mutex;
+use futures_util::Stream;
 
 /// Tells events to its [`Monitor`]s.
 ///

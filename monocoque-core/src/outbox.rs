@@ -23,7 +23,7 @@ use bytes::Bytes;
 /// outbox.end_message();
 ///
 /// outbox.consume(8); // the kernel took the first message and a part of the second
-/// assert_eq!(outbox.messages(), 1);
+/// assert_eq!((outbox.messages(), outbox.is_begun()), (1, true));
 /// outbox.rewind(); // the connection is lost: the second message starts anew
 /// assert_eq!(outbox.slices().next(), Some(&b"world\n"[..]));
 /// ```
@@ -118,6 +118,12 @@ impl Outbox {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.put == self.consumed
+    }
+
+    /// Whether a part of the first message was consumed.
+    #[inline]
+    pub fn is_begun(&self) -> bool {
+        self.consumed != self.first
     }
 
     /// Whether what waits is one slice that was put by copy.

@@ -11,13 +11,12 @@
 //! Lock order: `outlet`, then `intake`. Nobody is woken under either.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::home::outside_panic;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Ticket, Waiters};
 
 /// What an item costs of its lane's byte budget.
@@ -292,8 +291,8 @@ impl<T: Weigh> Inbox<T> {
                 return Poll::Ready(Ok(next));
             }
             let mut intake = self.intake.lock();
-            // What came since then, or the end, found nobody to wake.
-            if intake.ready.is_empty() && !intake.closed {
+            // What came since then, or the end, found nobody to wake; and so did what another receiver fetched and left.
+            if intake.ready.is_empty() && !intake.closed && !self.fetched.load(Ordering::Relaxed) {
                 intake.receivers.wait(ticket, cx.waker());
                 return Poll::Pending;
             }
@@ -502,7 +501,9 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, monocoque_loom))]
+mod models;
+#[cfg(all(test, not(monocoque_loom)))]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use monocoque_core::sync::Mutex;
 use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
-use parking_lot::Mutex;
 
 use crate::engine::Engine;
 use crate::error::MonocoqueError;
@@ -168,8 +168,12 @@ impl Context {
     }
 
     fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>) -> Self {
-        let shared =
-            Shared { homes, next: AtomicUsize::new(0), threads: threads.into(), sockets: Mutex::default() };
+        let shared = Shared {
+            homes,
+            next: AtomicUsize::new(0),
+            threads: Mutex::new(threads),
+            sockets: Mutex::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 }

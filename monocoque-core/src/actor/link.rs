@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
 use crate::home::outside_panic;
+use crate::sync::Mutex;
 use crate::transport::WriteNow;
 use crate::{BytePermits, Decode, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 
@@ -206,3 +206,6 @@ impl<T: Weigh + 'static, D: Decode<Item = T, Kind = ()>> Inlet<D> for LinkInlet<
         self.link.shared.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

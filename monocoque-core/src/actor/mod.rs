@@ -93,7 +93,11 @@ pub trait Outlet: 'static {
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool>;
 
     /// The pump waits no longer, although there was nothing to take: it has replies to write.
-    fn unpark(&mut self) {}
+    ///
+    /// `false` if a message was begun meanwhile, which is to be ended first: then the pump will be woken to take it.
+    fn unpark(&mut self) -> bool {
+        true
+    }
 
     /// Waits until what is being written is to be given up, and with it the connection. Default: never.
     fn poll_abort(&mut self, _cx: &mut Context<'_>) -> Poll<()> {

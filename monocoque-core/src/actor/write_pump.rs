@@ -102,8 +102,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             match taken {
                 Poll::Ready(true) => Poll::Ready(Work::Batch),
                 Poll::Ready(false) => Poll::Ready(Work::Drained),
-                Poll::Pending if !replies.is_empty() => {
-                    outlet.unpark();
+                Poll::Pending if !replies.is_empty() && outlet.unpark() => {
                     *replying = true;
                     std::mem::swap(replies, batch);
                     Poll::Ready(Work::Batch)

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, SocketOptions};
 use monocoque_core::{Endpoint, home};
 

@@ -23,13 +23,12 @@ mod timers;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{Home, Hwm, Inbox, Message, Monitors, PeerKey, RoutingId, Ticket, home};
 use monocoque_zmtp::{PeerInfo, Subscription};
-use parking_lot::Mutex;
 
 use crate::error::MonocoqueError;
 use crate::monitor::{Monitor, SocketEvent};

@@ -3,13 +3,12 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
 use monocoque_core::{Message, Next, SubscriptionIndex};
 use monocoque_zmtp::Subscription;
-use parking_lot::{RwLock, RwLockWriteGuard};
 
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;

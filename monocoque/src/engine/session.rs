@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
+use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
     BytePermits, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
@@ -194,8 +194,8 @@ impl Outlet for SessionOutlet {
         self.engine.with_wakes(|out, wakes| out.poll_take(self.key, cx, batch, wakes))
     }
 
-    fn unpark(&mut self) {
-        self.engine.out.lock().unpark(self.key);
+    fn unpark(&mut self) -> bool {
+        self.engine.out.lock().unpark(self.key)
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -321,3 +321,6 @@ impl Engine {
         config
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::future::{Either, select};
+use monocoque_core::sync::Mutex;
 use monocoque_core::{Seat, Waiters};
-use parking_lot::Mutex;
 
 /// Tells the tasks of one endpoint that it is no longer wanted, or the other way that they are done. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -66,3 +66,6 @@ impl Drop for SayAtEnd {
         self.0.say();
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 use monocoque_core::home;
-use parking_lot::Mutex;
+use monocoque_core::sync::Mutex;
 
 /// The deadlines of the futures of one socket.
 #[derive(Debug, Default)]

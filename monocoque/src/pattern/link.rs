@@ -1,9 +1,9 @@
 //! The outgoing side of one connection: its outbox, and the two ways out of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
+use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
 use monocoque_core::{BytePermits, Hwm, Outbox, PeerKey, Room};
 use monocoque_zmtp::Revision;

@@ -545,6 +545,8 @@ impl Outbound {
         if self.phase == Phase::Aborted || link.doomed {
             return Poll::Ready(false);
         }
+        // Whatever it was woken for: it is parked no longer, and the short way is shut.
+        link.pump = None;
         // A pump comes back once it has written what it took.
         link.written = link.put - link.messages() as u64;
         link.control_taken = !link.control.is_empty();
@@ -608,11 +610,11 @@ impl Outbound {
         self.links.get(key).map_or(self.phase == Phase::Open, |link| link.written >= messages)
     }
 
-    /// The pump is writing something else.
-    pub(crate) fn unpark(&mut self, key: PeerKey) {
-        if let Some(link) = self.links.get_mut(key) {
-            link.pump = None;
-        }
+    /// The pump is to write something else. `false` if a sender has begun a message meanwhile: then it is being woken.
+    pub(crate) fn unpark(&mut self, key: PeerKey) -> bool {
+        let Some(link) = self.links.get_mut(key) else { return true };
+        link.pump = None;
+        !link.outbox.is_begun()
     }
 
     /// Ready once a pump that is writing has to give up.
@@ -740,9 +742,9 @@ const CONTROL_MAX: usize = 64 * 1024 * 1024;
 mod tests {
     use std::io;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
     use std::task::Waker;
 
+    use monocoque_core::sync::AtomicBool;
     use monocoque_core::transport::WriteNow;
 
     use super::super::{DEALER, PUB};

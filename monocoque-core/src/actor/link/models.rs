@@ -1,0 +1,160 @@
+//! Models of a link: senders and a receiver on one side, the two pumps of its connection on the other.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Instant;
+
+use super::*;
+use crate::sync::model::{block_on, check, poll_once, spawn};
+use crate::{PlainEncoder, SegmentedBuffer, Step};
+
+/// A message; its number stands for it on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Numbered(u8);
+
+impl Weigh for Numbered {
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+/// The protocol of a connection that nothing is read from.
+#[derive(Debug)]
+struct Numbers;
+
+impl Protocol for Numbers {
+    type Peer = ();
+    type Decoder = Self;
+    type Encoder = PlainEncoder<Infallible>;
+    type Error = Infallible;
+
+    fn advance(
+        self,
+        _input: &mut SegmentedBuffer,
+        _output: &mut Outbox,
+        _now: Instant,
+    ) -> Result<Step<Self>, Infallible> {
+        Ok(Step::NeedInput(self))
+    }
+}
+
+impl Decode for Numbers {
+    type Item = Numbered;
+    type Kind = ();
+    type Error = Infallible;
+
+    fn next(
+        &mut self,
+        _input: &mut SegmentedBuffer,
+        _replies: &mut Outbox,
+        _items: &mut VecDeque<Numbered>,
+    ) -> Result<Option<()>, Infallible> {
+        Ok(None)
+    }
+}
+
+fn connected(hwm: usize) -> (Link<Numbered>, LinkOutlet<Numbered>, LinkInlet<Numbered>) {
+    let link = Link::new();
+    link.shared.outgoing.lock().hwm = Hwm::new(hwm);
+    let (outlet, inlet) = Attach::<Numbers>::attach(link.clone(), (), None).expect("welcome");
+    (link, outlet, inlet)
+}
+
+async fn send(link: &Link<Numbered>, number: u8) -> Result<(), LinkClosed> {
+    link.send(|outbox| outbox.put(&[number])).await
+}
+
+/// Takes all that is to be written, until the link has nothing more.
+fn write_all(outlet: &mut LinkOutlet<Numbered>) -> Vec<u8> {
+    let (mut wire, mut batch) = (Vec::new(), Outbox::new());
+    while block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))) {
+        wire.extend_from_slice(batch.chunk());
+        batch.clear();
+    }
+    wire
+}
+
+#[test]
+fn a_sender_and_a_pump_wake_each_other() {
+    check(3, || {
+        let (link, mut outlet, _inlet) = connected(1);
+        let sender = spawn(move || {
+            for number in 0..3 {
+                block_on(send(&link, number)).expect("open");
+            }
+            link.close();
+        });
+        assert_eq!(write_all(&mut outlet), [0, 1, 2]);
+        sender.join().expect("sent");
+    });
+}
+
+#[test]
+fn two_senders_share_what_room_there_is() {
+    check(2, || {
+        let (link, mut outlet, _inlet) = connected(1);
+        block_on(send(&link, 9)).expect("open");
+        let senders = [0, 1].map(|number| {
+            let link = link.clone();
+            spawn(move || block_on(send(&link, number)).expect("open"))
+        });
+        let (mut wire, mut batch) = (Vec::new(), Outbox::new());
+        while wire.len() < 3 {
+            assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
+            wire.extend_from_slice(batch.chunk());
+            batch.clear();
+        }
+        senders.into_iter().for_each(|sender| sender.join().expect("sent"));
+        assert!(matches!(wire[..], [9, 0, 1] | [9, 1, 0]), "{wire:?}");
+    });
+}
+
+#[test]
+fn a_sender_that_gives_up_passes_its_turn_on() {
+    check(3, || {
+        let (link, mut outlet, _inlet) = connected(1);
+        block_on(send(&link, 9)).expect("open");
+        let fickle = spawn({
+            let link = link.clone();
+            move || poll_once(pin!(send(&link, 0))) == Poll::Ready(Ok(()))
+        });
+        let patient = spawn(move || {
+            block_on(send(&link, 1)).expect("open");
+            link.close();
+        });
+        let mut wire = write_all(&mut outlet);
+        patient.join().expect("sent");
+        let sent = fickle.join().expect("gone");
+        assert_eq!(wire.remove(0), 9);
+        wire.sort();
+        assert_eq!(wire, if sent { vec![0, 1] } else { vec![1] });
+    });
+}
+
+#[test]
+fn the_end_of_the_connection_wakes_senders() {
+    check(3, || {
+        let (link, mut outlet, _inlet) = connected(1);
+        block_on(send(&link, 0)).expect("open");
+        let sender = spawn(move || (block_on(send(&link, 1)), block_on(send(&link, 2))));
+        Outlet::close(&mut outlet, Outbox::new());
+        assert_eq!(sender.join().expect("told"), (Err(LinkClosed), Err(LinkClosed)));
+        assert_eq!(write_all(&mut outlet), [0], "what is queued is left");
+    });
+}
+
+#[test]
+fn what_was_delivered_is_received_before_the_end() {
+    check(3, || {
+        let (link, _outlet, mut inlet) = connected(0);
+        let receiver = spawn(move || std::iter::from_fn(|| block_on(link.recv()).ok()).collect::<Vec<_>>());
+        for number in [0, 1] {
+            assert!(block_on(poll_fn(|cx| Inlet::<Numbers>::poll_room(&mut inlet, cx))));
+            Inlet::<Numbers>::items(&mut inlet).push_back(Numbered(number));
+            Inlet::<Numbers>::accept(&mut inlet, ());
+            Inlet::<Numbers>::flush(&mut inlet);
+        }
+        drop(inlet);
+        assert_eq!(receiver.join().expect("told"), [Numbered(0), Numbered(1)]);
+    });
+}

@@ -1,0 +1,251 @@
+//! Models of the inbox: read pumps on one side, receivers on the other.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+
+use super::*;
+use crate::Seat;
+use crate::sync::model::{block_on, check, poll_once, spawn};
+
+/// A message of a lane, with its number.
+type Item = (u8, u8);
+
+impl Weigh for Item {
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+fn lane(inbox: &Inbox<Item>, hwm: usize, series: Option<u64>) -> LaneKey {
+    inbox.attach(PeerKey::new(0, 1), Hwm::new(hwm), BytePermits::default(), series)
+}
+
+/// Hands over `items` one by one, each when there is room, as a read pump does. Says how many.
+fn deliver(inbox: &Inbox<Item>, lane: LaneKey, items: impl IntoIterator<Item = Item>) -> usize {
+    let open = |_: &Item| block_on(poll_fn(|cx| inbox.poll_room(lane, cx))).is_ok();
+    items.into_iter().take_while(open).map(|item| push(inbox, lane, [item])).count()
+}
+
+fn push<const N: usize>(inbox: &Inbox<Item>, lane: LaneKey, items: [Item; N]) {
+    inbox.push(lane, &mut VecDeque::from(items), N);
+}
+
+/// What a future of a receiver does, as far as the inbox is concerned.
+async fn receive(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
+    let mut seat = Seat::new(|ticket| inbox.leave(ticket));
+    poll_fn(|cx| inbox.poll_next(&mut seat.ticket, cx).map_ok(|mut next| next.pop())).await
+}
+
+fn receive_all(inbox: &Inbox<Item>) -> Vec<Item> {
+    std::iter::from_fn(|| block_on(receive(inbox)).ok()).collect()
+}
+
+fn take(inbox: &Inbox<Item>, n: usize) -> Vec<Item> {
+    (0..n).map(|_| block_on(receive(inbox)).expect("open")).collect()
+}
+
+#[test]
+fn a_receiver_and_a_full_lane_wake_each_other() {
+    for hwm in [1, 2] {
+        check(3, move || {
+            let inbox = Arc::new(Inbox::new());
+            let lane = lane(&inbox, hwm, None);
+            let pump = spawn({
+                let inbox = inbox.clone();
+                move || {
+                    deliver(&inbox, lane, [(0, 0), (0, 1), (0, 2)]);
+                    inbox.detach(lane);
+                }
+            });
+            assert_eq!(take(&inbox, 3), [(0, 0), (0, 1), (0, 2)]);
+            pump.join().expect("delivered");
+            assert!(inbox.is_empty() && inbox.is_quiet());
+            assert_eq!(inbox.popped(), 3);
+        });
+    }
+}
+
+#[test]
+fn two_receivers_share_one_batch() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 0, None);
+        let receivers = [(); 2].map(|()| {
+            let inbox = inbox.clone();
+            spawn(move || block_on(receive(&inbox)).expect("open"))
+        });
+        push(&inbox, lane, [(0, 0), (0, 1)]);
+        let mut got = receivers.map(|receiver| receiver.join().expect("received"));
+        got.sort();
+        assert_eq!(got, [(0, 0), (0, 1)]);
+    });
+}
+
+#[test]
+fn two_receivers_share_a_full_lane() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 1, None);
+        let receivers = [(); 2].map(|()| {
+            let inbox = inbox.clone();
+            spawn(move || block_on(receive(&inbox)).expect("open"))
+        });
+        assert_eq!(deliver(&inbox, lane, [(0, 0), (0, 1)]), 2);
+        let mut got = receivers.map(|receiver| receiver.join().expect("received"));
+        got.sort();
+        assert_eq!(got, [(0, 0), (0, 1)]);
+    });
+}
+
+#[test]
+fn a_receiver_that_gives_up_passes_its_wake_up_on() {
+    check(3, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 0, None);
+        let fickle = spawn({
+            let inbox = inbox.clone();
+            move || match poll_once(pin!(receive(&inbox))) {
+                Poll::Ready(got) => Some(got.expect("open")),
+                Poll::Pending => None,
+            }
+        });
+        let patient = spawn({
+            let inbox = inbox.clone();
+            move || block_on(receive(&inbox)).expect("open")
+        });
+        push(&inbox, lane, [(0, 0), (0, 1)]);
+        let got = (fickle.join().expect("gone"), patient.join().expect("received"));
+        let left = inbox.try_next().expect("open").map(|mut next| next.pop());
+        assert!(
+            matches!(
+                (got, left),
+                ((None, (0, 0)), Some((0, 1)))
+                    | ((Some((0, 0)), (0, 1)), None)
+                    | ((Some((0, 1)), (0, 0)), None)
+            ),
+            "{got:?} {left:?}"
+        );
+    });
+}
+
+#[test]
+fn two_lanes_keep_their_orders() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::new());
+        let lanes = [0, 1].map(|n| (n, lane(&inbox, 0, None)));
+        let pumps = lanes.map(|(n, lane)| {
+            let inbox = inbox.clone();
+            spawn(move || [0, 1].into_iter().for_each(|item| push(&inbox, lane, [(n, item)])))
+        });
+        let got = take(&inbox, 4);
+        for (n, _) in lanes {
+            let of_lane: Vec<_> = got.iter().filter(|(lane, _)| *lane == n).copied().collect();
+            assert_eq!(of_lane, [(n, 0), (n, 1)]);
+        }
+        pumps.into_iter().for_each(|pump| pump.join().expect("delivered"));
+        assert!(inbox.is_empty() && inbox.is_quiet());
+    });
+}
+
+#[test]
+fn what_came_before_the_end_is_received_then_all_are_told() {
+    check(3, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 1, None);
+        let pump = spawn({
+            let inbox = inbox.clone();
+            move || deliver(&inbox, lane, [(0, 0), (0, 1)])
+        });
+        let receiver = spawn({
+            let inbox = inbox.clone();
+            move || receive_all(&inbox)
+        });
+        inbox.finish();
+        let delivered = pump.join().expect("told");
+        let got = receiver.join().expect("told");
+        assert!(got.len() <= delivered && [(0, 0), (0, 1)].starts_with(&got), "{got:?} of {delivered}");
+        assert!(inbox.is_empty());
+    });
+}
+
+#[test]
+fn the_end_meets_a_batch_that_was_delivered() {
+    check(3, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 1, None);
+        let receiver = spawn({
+            let inbox = inbox.clone();
+            move || receive_all(&inbox)
+        });
+        push(&inbox, lane, [(0, 0)]);
+        inbox.finish();
+        assert_eq!(receiver.join().expect("told"), [(0, 0)]);
+    });
+}
+
+#[test]
+fn closing_wakes_pumps_and_receivers() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::new());
+        let (full, empty) = (lane(&inbox, 1, None), lane(&inbox, 1, None));
+        push(&inbox, full, [(0, 0)]);
+        let pump = spawn({
+            let inbox = inbox.clone();
+            move || deliver(&inbox, full, [(0, 1), (0, 2)])
+        });
+        let receiver = spawn({
+            let inbox = inbox.clone();
+            move || receive_all(&inbox)
+        });
+        inbox.close();
+        let delivered = pump.join().expect("told");
+        let got = receiver.join().expect("told");
+        assert!([(0, 0), (0, 1), (0, 2)].starts_with(&got), "{got:?} of {delivered}");
+        assert!(block_on(poll_fn(|cx| inbox.poll_room(empty, cx))).is_err());
+        assert_eq!(inbox.len(), 0);
+    });
+}
+
+#[test]
+fn a_successor_waits_for_what_its_predecessor_left() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::new());
+        let [first, second] = [(); 2].map(|()| lane(&inbox, 2, Some(7)));
+        let lost = spawn({
+            let inbox = inbox.clone();
+            move || {
+                deliver(&inbox, first, [(0, 0), (0, 1)]);
+                inbox.detach(first);
+            }
+        });
+        let next = spawn({
+            let inbox = inbox.clone();
+            move || deliver(&inbox, second, [(1, 0)])
+        });
+        assert_eq!(take(&inbox, 3), [(0, 0), (0, 1), (1, 0)]);
+        lost.join().expect("delivered");
+        assert_eq!(next.join().expect("delivered"), 1);
+    });
+}
+
+#[test]
+fn what_a_hold_drops_is_neither_received_nor_in_the_way() {
+    check(3, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 1, None);
+        let pump = spawn({
+            let inbox = inbox.clone();
+            move || deliver(&inbox, lane, [(0, 0), (0, 1)])
+        });
+        let mut pumps = Vec::new();
+        let mut hold = inbox.hold();
+        let dropped = hold.clear(&mut pumps) as usize;
+        drop(hold);
+        pumps.into_iter().for_each(Waker::wake);
+        let kept = take(&inbox, 2 - dropped);
+        assert_eq!(kept, [(0, 0), (0, 1)][dropped..]);
+        assert_eq!(pump.join().expect("delivered"), 2);
+        assert!(inbox.is_empty());
+    });
+}

@@ -1,0 +1,593 @@
+//! Models of a socket: whoever uses it on one side, the pumps of its connections on the other. Both are the real ones up
+//! to the stream, and so is what the pumps are tied to; what is written there is kept and looked at.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll::{Pending, Ready};
+
+use bytes::Bytes;
+use monocoque_core::home::IdleRuntime;
+use monocoque_core::sync::Mutex;
+use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
+use monocoque_core::{Endpoint, Home, Hwm};
+use monocoque_zmtp::{Properties, Revision};
+
+use super::*;
+use crate::options::Options;
+use crate::pattern::{DEALER, Pattern, REQ, SUB};
+
+/// The stream of a connection.
+#[derive(Debug)]
+struct Wire {
+    written: Mutex<Written>,
+    /// How many bytes it takes at once, beside the pump.
+    takes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    bytes: Vec<u8>,
+    /// The pump writes.
+    busy: bool,
+}
+
+impl Wire {
+    fn new(takes: usize) -> Arc<Self> {
+        Arc::new(Self { written: Mutex::default(), takes })
+    }
+
+    /// A write of the pump; others may try to come between.
+    fn write(&self, bytes: &[u8]) {
+        self.written.lock().busy = true;
+        let mut written = self.written.lock();
+        written.bytes.extend_from_slice(bytes);
+        written.busy = false;
+    }
+
+    /// What was written: messages of one frame of one byte, without their headers.
+    fn messages(&self) -> String {
+        let whole = |message: &[u8]| match *message {
+            [0, 1, body] => char::from(body),
+            _ => panic!("{message:?}"),
+        };
+        self.written.lock().bytes.chunks(MESSAGE).map(whole).collect()
+    }
+}
+
+impl WriteNow for Wire {
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = self.written.lock();
+        assert!(!written.busy, "two write at the same time");
+        let taken = bytes.len().min(self.takes);
+        written.bytes.extend_from_slice(&bytes[..taken]);
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+}
+
+/// A socket that connects to so many endpoints, without a connection yet.
+fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engine>, IdleRuntime) {
+    let (home, runtime) = Home::idle();
+    let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
+    let engine = Engine::new(pattern, options, home).expect("a home");
+    for n in 0..endpoints {
+        engine.connect(endpoint(n)).expect("open");
+    }
+    (engine, runtime)
+}
+
+fn endpoint(n: usize) -> Endpoint {
+    format!("tcp://127.0.0.1:{}", n + 1).parse().expect("an endpoint")
+}
+
+/// The handshake with an endpoint is done.
+fn established(
+    engine: &Arc<Engine>,
+    via: Via,
+    direct: Option<Arc<Wire>>,
+) -> Option<(SessionOutlet, SessionInlet)> {
+    let connection = Connection { id: 0, endpoint: via.endpoint.clone(), peer: String::new() };
+    let meeting = Rc::new(Cell::new(Meeting::Ahead));
+    let owner = Owner { engine: engine.clone(), via, connection: connection.into(), meeting };
+    let peer = PeerInfo {
+        socket_type: engine.pattern.socket_type,
+        routing_id: Bytes::new(),
+        revision: Revision::V3_1,
+        properties: Properties::default(),
+    };
+    owner.attach(peer, direct.map(|wire| wire as _))
+}
+
+fn via(engine: &Engine, n: usize) -> Via {
+    engine.endpoints.lock()[n].via.clone()
+}
+
+fn peer(engine: &Arc<Engine>, n: usize) -> (SessionOutlet, SessionInlet) {
+    established(engine, via(engine, n), None).expect("welcome")
+}
+
+/// A socket with one connection, over a stream that takes so many bytes at once beside the pump.
+fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutlet, SessionInlet, Arc<Wire>) {
+    let (engine, runtime) = socket(&DEALER, hwm, 1);
+    let wire = Wire::new(takes);
+    let (outlet, inlet) = established(&engine, via(&engine, 0), Some(wire.clone())).expect("welcome");
+    (engine, runtime, outlet, inlet, wire)
+}
+
+/// What a write pump does, until nothing is left and nothing will follow.
+fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
+    let mut batch = Outbox::new();
+    while block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))) {
+        wire.write(batch.chunk());
+        batch.clear();
+    }
+}
+
+/// What a write pump does, until so many messages are written.
+fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
+    let mut batch = Outbox::new();
+    while wire.written.lock().bytes.len() < messages * MESSAGE {
+        assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
+        wire.write(batch.chunk());
+        batch.clear();
+    }
+}
+
+/// What a read pump does with a message.
+fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
+    assert!(block_on(poll_fn(|cx| inlet.poll_room(cx))));
+    inlet.items().push_back(message.into());
+    assert_ne!(inlet.accept(Inbound::Message), Accepted::Violation);
+    inlet.flush();
+}
+
+fn send(engine: &Arc<Engine>, message: &str) {
+    block_on(engine.send(None, message)).expect("open");
+}
+
+#[test]
+fn a_sender_and_a_pump_wake_each_other() {
+    check(3, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let (mut outlet, _inlet) = peer(&engine, 0);
+        let wire = Wire::new(0);
+        let pump = spawn({
+            let wire = wire.clone();
+            move || write_all(&mut outlet, &wire)
+        });
+        ["a", "b", "c"].iter().for_each(|message| send(&engine, message));
+        engine.close();
+        pump.join().expect("told");
+        assert_eq!(wire.messages(), "abc");
+    });
+}
+
+#[test]
+fn two_senders_share_what_room_there_is() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let (mut outlet, _inlet) = peer(&engine, 0);
+        let wire = Wire::new(0);
+        send(&engine, "a");
+        let senders = ["b", "c"].map(|message| {
+            let engine = engine.clone();
+            spawn(move || send(&engine, message))
+        });
+        write(&mut outlet, &wire, 3);
+        senders.into_iter().for_each(|sender| sender.join().expect("sent"));
+        assert!(["abc", "acb"].contains(&&*wire.messages()), "{}", wire.messages());
+    });
+}
+
+#[test]
+fn room_for_two_lets_two_senders_go() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 2, 1);
+        let (mut outlet, _inlet) = peer(&engine, 0);
+        ["a", "b"].iter().for_each(|message| send(&engine, message));
+        let senders = ["c", "d"].map(|message| {
+            let engine = engine.clone();
+            spawn(move || send(&engine, message))
+        });
+        let mut batch = Outbox::new();
+        assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
+        assert_eq!(batch.messages(), 2);
+        senders.into_iter().for_each(|sender| sender.join().expect("sent"));
+    });
+}
+
+#[test]
+fn a_sender_that_gives_up_passes_its_turn_on() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let (mut outlet, _inlet) = peer(&engine, 0);
+        let wire = Wire::new(0);
+        send(&engine, "a");
+        let fickle = spawn({
+            let engine = engine.clone();
+            move || matches!(poll_once(pin!(engine.send(None, "b"))), Ready(Ok(())))
+        });
+        let patient = spawn({
+            let engine = engine.clone();
+            move || {
+                send(&engine, "c");
+                engine.close();
+            }
+        });
+        write_all(&mut outlet, &wire);
+        patient.join().expect("sent");
+        let expected: &[&str] = if fickle.join().expect("gone") { &["abc", "acb"] } else { &["ac"] };
+        assert!(expected.contains(&&*wire.messages()), "{}", wire.messages());
+    });
+}
+
+#[test]
+fn a_receiver_that_gives_up_passes_its_wake_up_on() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let (_outlet, mut inlet) = peer(&engine, 0);
+        let fickle = spawn({
+            let engine = engine.clone();
+            move || poll_once(pin!(engine.recv())).is_ready()
+        });
+        let patient = spawn({
+            let engine = engine.clone();
+            move || drop(block_on(engine.recv()).expect("open"))
+        });
+        deliver(&mut inlet, "a");
+        deliver(&mut inlet, "b");
+        patient.join().expect("received");
+        let left = if fickle.join().expect("gone") { 0 } else { 1 };
+        assert_eq!(engine.inbox.len(), left);
+    });
+}
+
+#[test]
+fn the_end_of_the_runtime_wakes_senders_and_watchers() {
+    check(2, || {
+        let (engine, runtime) = socket(&DEALER, 1, 1);
+        let (_outlet, _inlet) = peer(&engine, 0);
+        send(&engine, "a");
+        let sender = spawn({
+            let engine = engine.clone();
+            move || block_on(engine.send(None, "b")).is_err()
+        });
+        let watcher = spawn({
+            let engine = engine.clone();
+            move || block_on(engine.wait_for_peers(2)).is_err()
+        });
+        drop(runtime);
+        assert!(sender.join().expect("told") && watcher.join().expect("told"));
+    });
+}
+
+#[test]
+fn closing_wakes_senders_and_watchers() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let (_outlet, _inlet) = peer(&engine, 0);
+        send(&engine, "a");
+        let sender = spawn({
+            let engine = engine.clone();
+            move || block_on(engine.send(None, "b")).is_err()
+        });
+        let watcher = spawn({
+            let engine = engine.clone();
+            move || block_on(engine.wait_for_peers(2)).is_err()
+        });
+        engine.close();
+        assert!(sender.join().expect("told") && watcher.join().expect("told"));
+    });
+}
+
+#[test]
+fn the_end_of_the_runtime_wakes_pumps_and_receivers() {
+    check(2, || {
+        let (engine, runtime) = socket(&DEALER, 1, 2);
+        let [(mut waits, _), (mut writes, _)] = [0, 1].map(|n| peer(&engine, n));
+        let waiting = spawn(move || write_all(&mut waits, &Wire::new(0)));
+        let writing = spawn(move || block_on(poll_fn(|cx| writes.poll_abort(cx))));
+        let receiver = spawn({
+            let engine = engine.clone();
+            move || block_on(engine.recv()).is_err()
+        });
+        drop(runtime);
+        waiting.join().expect("told");
+        writing.join().expect("told");
+        assert!(receiver.join().expect("told"));
+    });
+}
+
+#[test]
+fn what_was_accepted_before_the_close_is_written() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let (mut outlet, _inlet) = peer(&engine, 0);
+        let wire = Wire::new(0);
+        let sender = spawn({
+            let engine = engine.clone();
+            move || {
+                ["a", "b"]
+                    .into_iter()
+                    .take_while(|message| block_on(engine.send(None, *message)).is_ok())
+                    .count()
+            }
+        });
+        let pump = spawn({
+            let wire = wire.clone();
+            move || write_all(&mut outlet, &wire)
+        });
+        engine.close();
+        pump.join().expect("told");
+        assert_eq!(wire.messages(), "ab"[..sender.join().expect("told")]);
+    });
+}
+
+#[test]
+fn the_short_way_and_the_pump_do_not_overtake_each_other() {
+    for takes in [0, 2, 64] {
+        check(2, move || {
+            let (engine, _runtime, mut outlet, mut inlet, wire) = connected(0, takes);
+            let pump = spawn({
+                let wire = wire.clone();
+                move || write_all(&mut outlet, &wire)
+            });
+            let reader = spawn(move || {
+                deliver(&mut inlet, "1");
+                inlet
+            });
+            send(&engine, "a");
+            block_on(engine.recv()).expect("open");
+            send(&engine, "b");
+            send(&engine, "c");
+            engine.close();
+            pump.join().expect("told");
+            drop(reader.join());
+            assert_eq!(wire.messages(), "abc");
+        });
+    }
+}
+
+#[test]
+fn what_the_short_way_leaves_is_written_by_the_pump() {
+    for takes in [0, 2] {
+        check(3, move || {
+            let (engine, runtime, mut outlet, _inlet, wire) = connected(0, takes);
+            let sender = spawn(move || {
+                send(&engine, "a");
+                runtime
+            });
+            write(&mut outlet, &wire, 1);
+            drop(sender.join());
+            assert_eq!(wire.messages(), "a");
+        });
+    }
+}
+
+#[test]
+fn two_senders_take_the_short_way() {
+    for takes in [2, 64] {
+        check(2, move || {
+            let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, takes);
+            let pump = spawn({
+                let wire = wire.clone();
+                move || write_all(&mut outlet, &wire)
+            });
+            let sender = spawn({
+                let engine = engine.clone();
+                move || send(&engine, "a")
+            });
+            send(&engine, "b");
+            sender.join().expect("sent");
+            engine.close();
+            pump.join().expect("told");
+            assert!(["ab", "ba"].contains(&&*wire.messages()), "{}", wire.messages());
+        });
+    }
+}
+
+#[test]
+fn replies_do_not_meet_the_short_way() {
+    for takes in [2, 64] {
+        check(3, move || {
+            let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, takes);
+            let pump = spawn({
+                let wire = wire.clone();
+                move || {
+                    let mut replied = false;
+                    while !replied {
+                        let mut batch = Outbox::new();
+                        let taken = block_on(poll_fn(|cx| match outlet.poll_take(cx, &mut batch) {
+                            Pending if outlet.unpark() => Ready(None),
+                            Pending => Pending,
+                            Ready(more) => Ready(Some(more)),
+                        }));
+                        match taken {
+                            Some(more) if more => wire.write(batch.chunk()),
+                            ended_or_idle => {
+                                wire.write(&[0, 1, b'-']);
+                                replied = true;
+                                if ended_or_idle.is_some() {
+                                    return;
+                                }
+                            }
+                        }
+                    }
+                    write_all(&mut outlet, &wire);
+                }
+            });
+            send(&engine, "a");
+            send(&engine, "b");
+            engine.close();
+            pump.join().expect("told");
+            assert!(["-ab", "a-b", "ab-"].contains(&&*wire.messages()), "{}", wire.messages());
+        });
+    }
+}
+
+#[test]
+fn what_is_held_goes_before_what_follows_it() {
+    check(3, || {
+        let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, 64);
+        let pump = spawn({
+            let wire = wire.clone();
+            move || write_all(&mut outlet, &wire)
+        });
+        block_on(engine.send_held("a")).expect("open");
+        send(&engine, "b");
+        send(&engine, "c");
+        engine.close();
+        pump.join().expect("told");
+        assert_eq!(wire.messages(), "abc");
+    });
+}
+
+#[test]
+fn what_is_held_for_one_peer_goes_with_what_is_sent_to_another() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 0, 2);
+        let pumps = [0, 1].map(|n| {
+            let (mut outlet, inlet) = peer(&engine, n);
+            spawn(move || {
+                write(&mut outlet, &Wire::new(0), 1);
+                drop(inlet);
+            })
+        });
+        block_on(engine.send_held("a")).expect("open");
+        send(&engine, "b");
+        pumps.into_iter().for_each(|pump| pump.join().expect("written"));
+    });
+}
+
+#[test]
+fn a_flush_returns_when_all_is_written() {
+    check(3, || {
+        let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, 64);
+        let pump = spawn({
+            let wire = wire.clone();
+            move || write_all(&mut outlet, &wire)
+        });
+        block_on(engine.send_held("a")).expect("open");
+        block_on(engine.send_held("b")).expect("open");
+        block_on(engine.flush()).expect("open");
+        assert_eq!(wire.messages(), "ab");
+        engine.close();
+        pump.join().expect("told");
+        assert_eq!(wire.messages(), "ab");
+    });
+}
+
+#[test]
+fn a_flush_hears_of_the_short_way() {
+    check(3, || {
+        let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, 2);
+        let pump = spawn({
+            let wire = wire.clone();
+            move || write_all(&mut outlet, &wire)
+        });
+        send(&engine, "a");
+        block_on(engine.flush()).expect("open");
+        assert_eq!(wire.messages(), "a");
+        engine.close();
+        pump.join().expect("told");
+    });
+}
+
+#[test]
+fn what_a_lost_peer_leaves_goes_to_another() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 2);
+        let [(mut lost, _), (mut stays, _)] = [0, 1].map(|n| peer(&engine, n));
+        let ends = spawn(move || {
+            let mut batch = Outbox::new();
+            assert!(block_on(poll_fn(|cx| lost.poll_take(cx, &mut batch))));
+            Outlet::close(&mut lost, batch);
+        });
+        // The third waits until one has gone.
+        let sender = spawn({
+            let engine = engine.clone();
+            move || ["a", "b", "c"].iter().for_each(|message| send(&engine, message))
+        });
+        ends.join().expect("a message for it");
+        let wire = Wire::new(0);
+        write(&mut stays, &wire, 3);
+        sender.join().expect("sent");
+        let mut messages: Vec<_> = wire.messages().chars().collect();
+        messages.sort();
+        assert_eq!(messages, ['a', 'b', 'c']);
+    });
+}
+
+#[test]
+fn whoever_waits_for_peers_sees_them_come() {
+    check(3, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 2);
+        let watcher = spawn({
+            let engine = engine.clone();
+            move || block_on(engine.wait_for_peers(2)).is_ok()
+        });
+        let _peers = [0, 1].map(|n| peer(&engine, n));
+        assert!(watcher.join().expect("told"));
+    });
+}
+
+#[test]
+fn a_request_and_its_reply_find_each_other() {
+    check(2, || {
+        let (engine, _runtime) = socket(&REQ, 1, 1);
+        let (mut outlet, mut inlet) = peer(&engine, 0);
+        let replier = spawn(move || {
+            for reply in ["a", "b"] {
+                let mut batch = Outbox::new();
+                assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
+                deliver(&mut inlet, ["", reply]);
+            }
+            (outlet, inlet)
+        });
+        for reply in ["a", "b"] {
+            send(&engine, "?");
+            let got = block_on(engine.recv()).expect("open");
+            assert_eq!(&got[0], reply.as_bytes());
+        }
+        drop(replier.join());
+    });
+}
+
+#[test]
+fn a_topic_is_announced_once_to_a_peer_that_comes_meanwhile() {
+    check(3, || {
+        let (engine, _runtime) = socket(&SUB, 1, 1);
+        let subscriber = spawn({
+            let engine = engine.clone();
+            move || engine.subscribe(b"topic").expect("open")
+        });
+        let (mut outlet, _inlet) = peer(&engine, 0);
+        let mut batch = Outbox::new();
+        assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
+        subscriber.join().expect("subscribed");
+        assert_eq!(batch.messages(), 1);
+        let again = poll_fn(|cx| outlet.poll_take(cx, &mut batch));
+        assert!(poll_once(pin!(again)).is_pending());
+    });
+}
+
+#[test]
+fn an_endpoint_that_is_given_up_keeps_no_peer() {
+    check(3, || {
+        let (engine, _runtime) = socket(&DEALER, 1, 1);
+        let via = via(&engine, 0);
+        let giving_up = spawn({
+            let engine = engine.clone();
+            move || engine.disconnect(&endpoint(0)).expect("connected")
+        });
+        if let Some((mut outlet, _inlet)) = established(&engine, via, None) {
+            write_all(&mut outlet, &Wire::new(0));
+            Outlet::close(&mut outlet, Outbox::new());
+        }
+        giving_up.join().expect("given up");
+        assert_eq!(engine.peer_count(), 0);
+    });
+}
+
+/// How long a message of one byte is on the wire.
+const MESSAGE: usize = 3;

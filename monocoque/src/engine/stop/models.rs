@@ -1,0 +1,53 @@
+//! Models of the word: whoever listens hears it.
+
+use std::future::pending;
+use std::pin::pin;
+
+use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
+
+use super::*;
+
+#[test]
+fn all_who_listen_hear_it() {
+    check(3, || {
+        let stop = Stop::default();
+        let listeners = [(); 2].map(|()| {
+            let stop = stop.clone();
+            spawn(move || block_on(stop.said()))
+        });
+        stop.say();
+        listeners.into_iter().for_each(|listener| listener.join().expect("heard"));
+        assert!(stop.is_said());
+    });
+}
+
+#[test]
+fn one_who_listens_no_longer_is_in_nobodys_way() {
+    check(3, || {
+        let stop = Stop::default();
+        let fickle = spawn({
+            let stop = stop.clone();
+            move || poll_once(pin!(stop.said())).is_ready()
+        });
+        let patient = spawn({
+            let stop = stop.clone();
+            move || block_on(stop.said())
+        });
+        drop(SayAtEnd(stop));
+        patient.join().expect("heard");
+        fickle.join().expect("gone");
+    });
+}
+
+#[test]
+fn work_is_given_up_for_it() {
+    check(3, || {
+        let stop = Stop::default();
+        let worker = spawn({
+            let stop = stop.clone();
+            move || block_on(stop.unless(pending::<()>()))
+        });
+        stop.say();
+        assert_eq!(worker.join().expect("heard"), None);
+    });
+}
