@@ -72,6 +72,7 @@ pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};
 pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
+    Topics,
 };
 #[cfg(feature = "runtime")]
 pub use queue::{Hold, Inbox, InboxClosed, LaneKey, Next, Weigh};

@@ -217,7 +217,7 @@ pub enum Cancelled {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionLimits {
-    /// How many topics. The default is 1,000,000; each costs about a hundred bytes beside its own.
+    /// How many topics. The default is 1,000,000; each costs about two hundred bytes beside its own.
     pub topics: usize,
     /// How many bytes, all topics together. The default is 64 MiB.
     pub bytes: usize,
