@@ -30,6 +30,10 @@
 //! | `home`, `reactor`, `reconnect` | where all of this runs, what has become readable there, and when it tries again |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 #[cfg(feature = "runtime")]
 pub mod actor;

@@ -73,6 +73,7 @@ impl Context {
     }
 
     /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
+    #[expect(clippy::indexing_slicing, reason = "a context has at least one home")]
     pub fn driver(&self) -> Driver {
         self.homes[0].driver()
     }
@@ -91,6 +92,7 @@ impl Context {
     }
 
     /// The home of the next socket.
+    #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
     pub(crate) fn home(&self) -> Home {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         self.homes[next % self.homes.len()].clone()

@@ -115,6 +115,10 @@ impl PubSubHub {
 
     /// Fills `out`, which is emptied first, with the peers that a subject goes to: each once, in no set order.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`admit` makes a place for each peer, and subscribers are peers"
+    )]
     pub fn matches(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
         out.clear();
         let mut found = self.index.matches(subject);
