@@ -178,6 +178,7 @@ impl SlabMut {
     /// Moves bytes that were read before out of `buffer` behind what is filled, as far as there is room, and says how many.
     ///
     /// So a large piece whose front has arrived ends up in one place.
+    #[expect(clippy::indexing_slicing, reason = "as much as there is room for, of a chunk that is as long")]
     pub fn fill_front(&mut self, buffer: &mut SegmentedBuffer) -> usize {
         let before = self.filled;
         while self.remaining() > 0 && !buffer.is_empty() {
@@ -194,6 +195,7 @@ impl SlabMut {
 
 impl SlabMut {
     /// Fills more of it: `fill` is given what is not filled yet, and gives back the front of that which it has written.
+    #[expect(clippy::indexing_slicing, reason = "what is filled is within the region")]
     pub fn fill_with<E>(
         &mut self,
         fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<&mut [u8], E>,

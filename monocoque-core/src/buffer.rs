@@ -63,6 +63,7 @@ impl SegmentedBuffer {
 
     /// The bytes up to the end of the first segment: not empty unless the buffer is.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "`advance` keeps the position within the first segment")]
     pub fn chunk(&self) -> &[u8] {
         &self.front[self.pos..]
     }
@@ -78,6 +79,7 @@ impl SegmentedBuffer {
     }
 
     /// Copies the first bytes into `target` and says how many there were.
+    #[expect(clippy::indexing_slicing, reason = "at most the shorter of the two")]
     pub fn peek_into(&self, target: &mut [u8]) -> usize {
         let mut filled = 0;
         for segment in std::iter::once(self.chunk()).chain(self.rest.iter().map(|segment| &**segment)) {

@@ -26,6 +26,7 @@ pub(crate) enum FrameRepr {
 
 impl Frame {
     /// A frame that holds a copy of `body`.
+    #[expect(clippy::indexing_slicing, reason = "it fits, as was just found")]
     pub fn copy_from(body: &[u8]) -> Self {
         if body.len() <= FRAME_INLINE {
             let mut buf = [0; FRAME_INLINE];
@@ -37,6 +38,7 @@ impl Frame {
     }
 
     /// The frame as [`Bytes`]: free for a long frame, a copy of at most 38 bytes for a short one.
+    #[expect(clippy::indexing_slicing, reason = "what is inline is as long as was kept")]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             FrameRepr::Inline { len, buf } => Bytes::copy_from_slice(&buf[..len.into()]),
@@ -48,6 +50,7 @@ impl Frame {
 impl Deref for Frame {
     type Target = [u8];
 
+    #[expect(clippy::indexing_slicing, reason = "what is inline is as long as was kept")]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             FrameRepr::Inline { len, buf } => &buf[..usize::from(*len)],

@@ -32,6 +32,10 @@
 //! | `sync` | where locks and atomics come from |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 #[cfg(feature = "runtime")]
 pub mod actor;
@@ -81,6 +85,7 @@ pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};
 pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
+    Topics,
 };
 #[cfg(feature = "runtime")]
 pub use queue::{Hold, Inbox, InboxClosed, LaneKey, Next, Weigh};

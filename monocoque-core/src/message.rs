@@ -109,6 +109,7 @@ impl Message {
     }
 
     /// Adds a frame at the end.
+    #[expect(clippy::indexing_slicing, reason = "what is inline is as long as was kept")]
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         match frame.into().0 {
             FrameRepr::Inline { len, buf } => self.push_copy(&buf[..len.into()]),
@@ -174,6 +175,7 @@ impl Message {
     ///
     /// If there are fewer than `len` bytes.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn push_start(&mut self, bytes: &[u8], len: usize) {
         if let Repr::Inline(inline) = &mut self.0
             && let Some(block) = bytes.first_chunk()
@@ -258,6 +260,7 @@ impl Inline {
     }
 
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "`has_room` counts the bytes that are used")]
     fn push(&mut self, body: &[u8]) -> bool {
         if !self.lens.has_room(body.len()) {
             return false;
@@ -268,6 +271,7 @@ impl Inline {
         true
     }
 
+    #[expect(clippy::indexing_slicing, reason = "`has_room` counts the bytes that are used")]
     fn insert_front(&mut self, body: &[u8]) -> bool {
         if !self.lens.has_room(body.len()) {
             return false;
@@ -279,6 +283,7 @@ impl Inline {
         true
     }
 
+    #[expect(clippy::indexing_slicing, reason = "lengths add up to what is used")]
     fn remove_front(&mut self) -> Option<Frame> {
         let (len, rest) = self.lens.pop_front()?;
         let used = self.lens.sum();
@@ -489,6 +494,7 @@ impl Index<usize> for Message {
     /// # Panics
     ///
     /// If there is no such frame; [`Message::frame`] does not.
+    #[expect(clippy::panic, reason = "what `Index` is for, and documented: `frame` does not panic")]
     fn index(&self, index: usize) -> &[u8] {
         match self.frame(index) {
             Some(frame) => frame,

@@ -138,6 +138,7 @@ impl Outbox {
     }
 
     /// What waits, as slices in the order in which they are to be written.
+    #[expect(clippy::indexing_slicing, reason = "the cursor and the chain lie within what was put")]
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let Cursor { small, chained, mut body } = self.cursor;
         let mut from = small;
@@ -152,6 +153,7 @@ impl Outbox {
 
     /// The first slice, empty when nothing waits.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the cursor lies within what was put")]
     pub fn chunk(&self) -> &[u8] {
         if self.is_contiguous() {
             &self.small[self.cursor.small..]
@@ -251,6 +253,7 @@ impl Outbox {
     }
 
     /// Appends the first `len` waiting bytes to `target`.
+    #[expect(clippy::indexing_slicing, reason = "the cursor and the chain lie within what was put")]
     fn copy_front(&self, mut len: usize, target: &mut Self) {
         let Cursor { mut small, chained, mut body } = self.cursor;
         for link in self.chain.range(chained..) {

@@ -74,6 +74,7 @@ impl<T> PeerTable<T> {
     }
 
     /// Adds a row under a new key.
+    #[expect(clippy::indexing_slicing, reason = "the place was free, or has just been added")]
     pub fn insert(&mut self, row: T) -> PeerKey {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
@@ -88,7 +89,7 @@ impl<T> PeerTable<T> {
     /// Takes a row out; `None` if the key is of an ended connection.
     pub fn remove(&mut self, key: PeerKey) -> Option<T> {
         self.get(key)?;
-        let (_, row) = self.rows[key.slot()].take()?;
+        let (_, row) = self.rows.get_mut(key.slot())?.take()?;
         self.free.push(key.slot);
         if self.free.len() == self.rows.len() {
             self.rows = Vec::new();
@@ -192,6 +193,7 @@ impl<T> PeerRows<T> {
     }
 
     /// Adds the row of a peer that is not late, at a place that is free.
+    #[expect(clippy::indexing_slicing, reason = "the place has just been made")]
     pub(crate) fn insert(&mut self, key: PeerKey, row: T) {
         debug_assert!(!self.is_late(key) && self.occupant(key.slot()).is_none());
         if self.rows.len() <= key.slot() {
@@ -206,7 +208,7 @@ impl<T> PeerRows<T> {
     pub(crate) fn remove(&mut self, key: PeerKey) -> Option<T> {
         self.raise(key.slot(), key.epoch() + 1);
         self.get(key)?;
-        let (_, row) = self.rows[key.slot()].take()?;
+        let (_, row) = self.rows.get_mut(key.slot())?.take()?;
         self.len -= 1;
         if self.len == 0 {
             self.rows = Vec::new();
@@ -222,6 +224,7 @@ impl<T> PeerRows<T> {
         self.len == 0
     }
 
+    #[expect(clippy::indexing_slicing, reason = "the place has just been made")]
     fn raise(&mut self, slot: usize, epoch: u64) {
         if self.from.len() <= slot {
             self.from.resize(slot + 1, 0);

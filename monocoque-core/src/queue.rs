@@ -429,12 +429,14 @@ impl<T: Weigh> Next<'_, T> {
     ///
     /// If it [is over](Self::is_over), as [`item`](Self::item) and [`pop`](Self::pop).
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn from(&self) -> PeerKey {
         self.outlet.turns[0].from
     }
 
     /// The next item, where it lies.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn item(&self) -> &T {
         &self.outlet.turns[0].batch[0]
     }

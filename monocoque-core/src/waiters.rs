@@ -36,8 +36,9 @@ impl Waiters {
 
     /// Takes a place at the end, or keeps the one that `ticket` stands for.
     pub fn wait(&mut self, ticket: &mut Option<Ticket>, waker: &Waker) {
-        if let Some(place) = ticket.and_then(|ticket| self.place(ticket)) {
-            self.queue[place].1.clone_from(waker);
+        let place = ticket.and_then(|ticket| self.place(ticket));
+        if let Some((_, kept)) = place.and_then(|place| self.queue.get_mut(place)) {
+            kept.clone_from(waker);
             return;
         }
         let new = Ticket(self.next);

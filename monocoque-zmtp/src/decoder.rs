@@ -217,9 +217,10 @@ fn push_frame(message: &mut Message, header: FrameHeader, input: &mut SegmentedB
 }
 
 /// Takes a frame that is whole out of the input, and gives its body.
+#[expect(clippy::expect_used, reason = "both callers have found the whole frame in the input")]
 fn take_body(header: FrameHeader, input: &mut SegmentedBuffer) -> Bytes {
     input.advance(header.len());
-    input.take(header.body_len()).expect("the caller found the whole frame in the input")
+    input.take(header.body_len()).expect("the whole frame")
 }
 
 /// What a publisher got: from a peer of ZMTP 3.0 a subscription has the form of a message.

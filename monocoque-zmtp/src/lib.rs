@@ -70,7 +70,11 @@
 //! * Check the padding of the greeting: libzmq does not leave it zero.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::unwrap_used))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+#![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
 
 mod command;
 mod config;

@@ -92,6 +92,7 @@ impl Context {
     }
 
     /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
+    #[expect(clippy::indexing_slicing, reason = "a context has at least one home")]
     pub fn driver(&self) -> Driver {
         self.shared.homes[0].driver()
     }
@@ -146,6 +147,7 @@ impl Context {
     }
 
     /// The home of the next socket.
+    #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
     pub(crate) fn home(&self) -> Home {
         let Shared { homes, next, .. } = &*self.shared;
         homes[next.fetch_add(1, Ordering::Relaxed) % homes.len()].clone()

@@ -23,6 +23,10 @@
 //! Sockets are in [`zmq`]; where their connections live is said by a [`Context`]; what they carry is a [`Message`].
 //! The wire format is in the crate `monocoque-zmtp`, the engine below it in `monocoque-core`.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 mod error;
 

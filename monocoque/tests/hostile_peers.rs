@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, command, everywhere, frame, greeting, property, ready};
+use common::{Strangers, Wire, WireListener, command, everywhere, frame, greeting, property, ready};
 use monocoque::Endpoint;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
 
@@ -38,6 +38,10 @@ fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {
         ("a name beyond the frame", after(&frame(4, b"\x06READY"))),
         ("a huge command", after(&[&[6][..], &u64::MAX.to_be_bytes()].concat())),
         ("flags", after(&frame(0x0c, b"\x05READY"))),
+        ("a command of 64 KiB and one", after(&[&[6][..], &65_537_u64.to_be_bytes()].concat())),
+        ("a name of no length", after(&frame(4, b"\0READY"))),
+        ("a property too many", metadata(&[&kind[..], &property("X-a", b"").repeat(256)].concat())),
+        ("a value of 4 GiB", metadata(b"\x0bSocket-Type\xff\xff\xff\xffDEALER")),
         ("no type", metadata(b"")),
         ("a type that nobody has", metadata(&property("Socket-Type", b"NOBODY"))),
         ("a type that does not fit", metadata(&property("Socket-Type", b"PUB"))),
@@ -66,6 +70,10 @@ fn bad_traffic() -> Vec<(&'static str, Vec<u8>)> {
         ("an ERROR with a reason beyond its frame", command("ERROR", b"\xffwhy")),
     ];
     cases.extend((0..7).map(|len| ("a PING that is too short", ping(len))));
+    let lengths = [1 << 63, u64::MAX - 37, u64::MAX >> 1];
+    cases.extend(lengths.map(|len: u64| ("a length", [&[2][..], &len.to_be_bytes()].concat())));
+    let flags = [5, 7, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 0xfe];
+    cases.extend(flags.map(|flags| ("flags", vec![flags, 0, 0, 0, 0, 0, 0, 0, 0])));
     cases
 }
 
@@ -117,13 +125,56 @@ everywhere! {
             assert_eq!(wire.take(64)[9..12], greeting()[9..12], "it does not give up");
             wire
         });
-        let mut cut_off = Box::pin(cut_off);
-        loop {
-            let talking = Box::pin(talk(&router, &dealer));
-            match futures::future::select(cut_off, talking).await {
-                futures::future::Either::Left((_wire, talking)) => break talking.await,
-                futures::future::Either::Right(((), rest)) => cut_off = rest,
+        common::meanwhile(cut_off, async || talk(&router, &dealer).await).await;
+    }
+
+    async fn a_connecter_cuts_off_who_lies_after_the_handshake(at) {
+        let (router, good) = at.bound(RouterSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
+        let dealer = at.connected(DealerSocket::builder(), &good).await;
+        talk(&router, &dealer).await;
+        let (listener, bad) = WireListener::bind(&at, "bad");
+        router.connect(bad).await.expect("connected");
+        let cut_off = common::aside(move || {
+            for (case, bytes) in bad_traffic() {
+                println!("{case}");
+                let mut wire = listener.accept();
+                wire.shake_hands("DEALER", b"");
+                let _written = std::io::Write::write_all(&mut wire, &bytes);
+                wire.end();
             }
+            listener.accept()
+        });
+        let _wire = common::meanwhile(cut_off, async || talk(&router, &dealer).await).await;
+        common::eventually("the last one is gone", || router.peer_count() == 1).await;
+    }
+
+    async fn noise_and_echoes_are_cut_off(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let talk = async || {
+            push.send("still there?").await.expect("sent");
+            assert_eq!(pull.recv().await.expect("received"), "still there?".into());
+        };
+        let mut chance = common::chance();
+        for strangers in Strangers::of(&at, &pull, &endpoint).await {
+            let noise: Vec<Vec<u8>> = (0..20).map(|_| (0..64).map(|_| chance.u8(..)).collect()).collect();
+            let cut_off = common::aside(move || {
+                for bytes in noise {
+                    let mut wire = strangers.next();
+                    let _written = std::io::Write::write_all(&mut wire, &bytes);
+                    wire.end();
+                }
+                // Ours comes back: a PULL does not talk to a PULL.
+                let mut wire = strangers.next();
+                let mut heard = [0; 256];
+                let mut echoed = 0;
+                while let Ok(n @ 1..) = std::io::Read::read(&mut wire, &mut heard) {
+                    let _written = std::io::Write::write_all(&mut wire, &heard[..n]);
+                    echoed += n;
+                }
+                assert!(echoed > 64, "it got as far as READY");
+            });
+            common::meanwhile(cut_off, talk).await;
         }
     }
 

@@ -115,6 +115,10 @@ impl PubSubHub {
 
     /// Fills `out`, which is emptied first, with the peers that a subject goes to: each once, in no set order.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`admit` makes a place for each peer, and subscribers are peers"
+    )]
     pub fn matches(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
         out.clear();
         let mut found = self.index.matches(subject);
@@ -217,7 +221,7 @@ pub enum Cancelled {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionLimits {
-    /// How many topics. The default is 1,000,000; each costs about a hundred bytes beside its own.
+    /// How many topics. The default is 1,000,000; each costs about two hundred bytes beside its own.
     pub topics: usize,
     /// How many bytes, all topics together. The default is 64 MiB.
     pub bytes: usize,

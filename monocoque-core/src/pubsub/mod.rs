@@ -10,4 +10,4 @@ mod index;
 mod tests;
 
 pub use hub::{Cancelled, PubSubHub, Subscribed, SubscriptionLimit, SubscriptionLimits};
-pub use index::{Matches, SubscriptionIndex};
+pub use index::{Matches, SubscriptionIndex, Topics};

@@ -22,6 +22,59 @@ fn topics_that_part_from_the_subject_are_walked_past() {
     assert!(!index.any_match(b"\xff") && !index.any_match(b"") && index.any_match(b"\xff\xff\0"));
 }
 
+/// What a walk may cost at most, whatever was subscribed to.
+fn most_steps(subject: &[u8]) -> usize {
+    9 * (subject.len() + 1)
+}
+
+#[test]
+fn no_topics_make_a_walk_longer_than_the_subject() {
+    let chain = |len: usize, end: u8| [&*vec![b'a'; len], &[end]].concat();
+    // Of every length, and each of them parts from the subject only in its last byte; at every bit; and one in another.
+    let last_byte: Vec<_> = (0..1000).map(|len| chain(len, 0)).collect();
+    let every_bit: Vec<_> = (0..8000).map(|n| chain(n / 8, b'a' ^ 1 << (n % 8))).collect();
+    let nested: Vec<_> = (0..1000).map(|len| vec![b'a'; len]).collect();
+    for (topics, found) in [(last_byte, 0), (every_bit, 0), (nested, 1000)] {
+        let mut index = SubscriptionIndex::new();
+        for topic in &topics {
+            assert_eq!(index.insert(topic.clone(), ()), None);
+        }
+        for subject in [vec![], vec![b'a'; 10], vec![0; 10], vec![b'a'; 1000], vec![b'a'; 4000]] {
+            let steps = index.steps(&subject);
+            assert!(steps <= most_steps(&subject), "{steps} for {} bytes", subject.len());
+            assert_eq!(
+                index.matches(&subject).count(),
+                topics.iter().filter(|topic| subject.starts_with(topic)).count()
+            );
+        }
+        assert_eq!(index.matches(&[b'a'; 1000]).count(), found);
+        topics.iter().for_each(|topic| assert_eq!(index.remove(topic), Some(())));
+        assert!(index.is_empty() && !index.any_match(b""));
+    }
+}
+
+#[test]
+fn topics_that_go_leave_the_others_in_order() {
+    // Taken out in another order than put in, so that all places are used again.
+    let topic = |n: usize| format!("{:04}", n * 7919 % 3001);
+    let mut index: SubscriptionIndex<usize> = SubscriptionIndex::new();
+    for round in 0..3 {
+        for n in 0..3000 {
+            index.insert(topic(n), n);
+        }
+        assert_eq!(index.iter().len(), 3000);
+        assert!(index.iter().is_sorted_by_key(|(topic, _)| topic));
+        for n in (0..3000).rev().filter(|n| n % 3 != round) {
+            assert_eq!(index.remove(topic(n).as_bytes()), Some(n));
+            assert_eq!(index.remove(topic(n).as_bytes()), None);
+        }
+        assert_eq!(index.iter().count(), 1000);
+        for n in 0..3000 {
+            assert_eq!(index.get(topic(n).as_bytes()), (n % 3 == round).then_some(&n));
+        }
+    }
+}
+
 #[test]
 fn a_hundred_thousand_topics_are_found_one_by_one() {
     let mut hub = PubSubHub::default();
@@ -255,7 +308,7 @@ proptest! {
         let mut index = SubscriptionIndex::new();
         let mut kept: Vec<&Vec<u8>> = Vec::new();
         for (n, topic) in topics.iter().enumerate() {
-            if n % 5 == 4 {
+            if n % 3 == 2 {
                 prop_assert_eq!(index.remove(topic).is_some(), kept.contains(&topic));
                 kept.retain(|other| *other != topic);
             } else {
@@ -270,12 +323,16 @@ proptest! {
             }
         }
         prop_assert_eq!(index.len(), kept.len());
+        let mut sorted = kept.clone();
+        sorted.sort();
+        prop_assert!(index.iter().map(|(topic, _)| topic).eq(sorted));
         for subject in &subjects {
             let mut expected: Vec<_> = kept.iter().filter(|topic| subject.starts_with(topic)).collect();
             expected.sort_by_key(|topic| std::cmp::Reverse(topic.len()));
             let found: Vec<_> = index.matches(subject).map(|(topic, _)| topic).collect();
             prop_assert_eq!(&found, &expected);
             prop_assert_eq!(index.any_match(subject), !expected.is_empty());
+            prop_assert!(index.steps(subject) <= most_steps(subject));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where locks and atomics come from: parking_lot and the standard library.
 //!
-//! In a build with `--cfg monocoque_loom` they are those of loom, and [`model`] runs the code that takes them through the
+//! In a build with `--cfg monocoque_loom` they are those of loom, and `model` runs the code that takes them through the
 //! orders in which its threads may run. Whatever is shared between threads and waits for something takes them from here.
 //!
 //! `Arc` is that of the standard library in either build: nothing is decided by its count, and loom's can neither hold a

@@ -3,6 +3,8 @@
 //! An [`End`] does what the engine does: it feeds what arrives, keeps what is to be written, and serves the deadline.
 //! A [`Pair`] carries the bytes of one to the other, chopped.
 
+pub(crate) mod wire;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -154,8 +156,14 @@ impl End {
 
     /// Serves the deadline if it is reached.
     pub(crate) fn tick(&mut self) {
-        if self.deadline().is_some_and(|at| at <= self.now)
-            && let Phase::Active(halves) = &mut self.phase
+        if self.deadline().is_some_and(|at| at <= self.now) {
+            self.serve_deadline();
+        }
+    }
+
+    /// Serves the deadline, whether it is reached or not.
+    pub(crate) fn serve_deadline(&mut self) {
+        if let Phase::Active(halves) = &mut self.phase
             && let Err(error) = halves.1.on_deadline(self.now, self.last_heard, &mut self.output)
         {
             self.phase = Phase::Closed(error);

@@ -47,6 +47,7 @@ impl Tape {
     /// Gives a link one more message, and says how long that is. What it had before one that it did not get is copied to its
     /// outbox.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the message is the last one on the tape")]
     pub(super) fn extend(
         &mut self,
         key: PeerKey,
@@ -71,6 +72,7 @@ impl Tape {
     }
 
     /// Moves a stretch to an outbox, by copy.
+    #[expect(clippy::indexing_slicing, reason = "a stretch lies on its tape")]
     pub(super) fn copy(&self, stretch: &mut Stretch, outbox: &mut Outbox) {
         let Stretch { messages, bytes } = std::mem::take(stretch);
         let from = start(&self.ends, messages.start);
@@ -87,6 +89,7 @@ impl Tape {
 
 impl Cut {
     /// Moves a stretch to an outbox: by reference if it is a good part of the tape, all of which that keeps.
+    #[expect(clippy::indexing_slicing, reason = "a stretch lies on the tape that was cut")]
     pub(super) fn share(&self, stretch: &mut Stretch, outbox: &mut Outbox) {
         let Stretch { messages, bytes } = std::mem::take(stretch);
         if messages.is_empty() {
@@ -121,6 +124,7 @@ impl Stretch {
 }
 
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "a stretch lies on its tape")]
 fn start(ends: &[usize], message: usize) -> usize {
     message.checked_sub(1).map_or(0, |before| ends[before])
 }

@@ -7,12 +7,16 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Endpoint, Message};
@@ -244,6 +248,70 @@ pub(crate) async fn pass_time(at: &At) {
         let message = other.recv().await.expect("received");
         other.send(message).await.expect("sent");
         assert_eq!(one.recv().await.expect("received"), numbered(n));
+    }
+}
+
+/// Talks, again and again, until some work is done and what was begun then is said.
+pub(crate) async fn meanwhile<T>(work: impl Future<Output = T>, mut talk: impl AsyncFnMut()) -> T {
+    let mut work = pin!(work);
+    loop {
+        match select(work.as_mut(), pin!(talk())).await {
+            Either::Left((done, talking)) => {
+                talking.await;
+                return done;
+            }
+            Either::Right(_) => {}
+        }
+    }
+}
+
+/// How many bytes of memory the process has.
+pub(crate) fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("on Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+    let kib: usize = line.trim_end_matches("kB").trim().parse().expect("a number");
+    kib * 1024
+}
+
+/// Where strangers come from: they dial, or are dialled.
+#[derive(Debug)]
+pub(crate) enum Strangers {
+    Dial(Endpoint),
+    Listen(WireListener),
+}
+
+impl Strangers {
+    /// Both sorts, for a socket that is bound: it connects to those who listen.
+    pub(crate) async fn of<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> [Arc<Self>; 2] {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("strangers-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let (listener, endpoint) = WireListener::bind(at, &name);
+        socket.connect(endpoint).await.expect("connected");
+        [Self::Dial(bound.clone()), Self::Listen(listener)].map(Arc::new)
+    }
+
+    /// One sort in each home, for what takes long.
+    pub(crate) async fn of_one_sort<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> Arc<Self> {
+        let [dial, listen] = Self::of(at, socket, bound).await;
+        match at.home {
+            Home::Current => dial,
+            Home::Thread => listen,
+        }
+    }
+
+    /// The next one.
+    pub(crate) fn next(&self) -> Wire {
+        match self {
+            Self::Dial(endpoint) => Wire::connect(endpoint),
+            Self::Listen(listener) => listener.accept(),
+        }
+    }
+
+    /// The next one, whose handshake is done.
+    pub(crate) fn meet(&self, socket_type: &str) -> Wire {
+        let mut wire = self.next();
+        wire.shake_hands(socket_type, b"");
+        wire
     }
 }
 

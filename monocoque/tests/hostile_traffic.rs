@@ -1,0 +1,370 @@
+//! Peers whose handshake is good and who then say too much, too often, or nothing: what they cost is bounded, and a good
+//! peer notices nothing. Each of them dials and is dialled.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use std::io::Write;
+use std::time::Duration;
+
+use common::{Strangers, Wire, command, everywhere, frame, greeting, meanwhile, numbered, ready, resident};
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+};
+
+/// How long nobody waits before it dials again.
+const AT_ONCE: Duration = Duration::from_millis(1);
+/// A topic of which four are as much as a peer may have.
+const LARGE: usize = 16 << 20;
+
+/// Says something to the other.
+async fn pass(push: &PushSocket, pull: &PullSocket) {
+    push.send("still there?").await.expect("sent");
+    assert_eq!(pull.recv().await.expect("received"), "still there?".into());
+}
+
+async fn ask(request: &ReqSocket, reply: &RepSocket) {
+    let (answer, ()) = futures::join!(request.request("still there?"), async {
+        let question = reply.recv().await.expect("received");
+        reply.send(question).await.expect("sent");
+    });
+    assert_eq!(answer.expect("answered"), "still there?".into());
+}
+
+async fn publish(publisher: &PubSocket, subscriber: &SubSocket) {
+    publisher.send("still there?").await.expect("sent");
+    assert_eq!(subscriber.recv().await.expect("received"), "still there?".into());
+}
+
+everywhere! {
+    async fn frames_without_end_are_ended(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let before = resident();
+        let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
+        let cut_off = common::aside(move || {
+            let mut wire = strangers.meet("PUSH");
+            let frames = frame(1, b"").repeat(10_000);
+            let mut sent = 0;
+            while wire.write_all(&frames).is_ok() {
+                sent += 10_000;
+            }
+            // Some of those that were not taken whole are in front of it.
+            sent + 10_000
+        });
+        let sent = meanwhile(cut_off, async || pass(&push, &pull).await).await;
+        assert!(sent > 1 << 20, "{sent} frames are no crime");
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 256 << 20, "{grown} bytes for frames without a body");
+        assert!(pull.try_recv().is_err(), "nothing is seen of it");
+    }
+
+    async fn a_million_frames_are_a_message(at) {
+        const FRAMES: usize = 1_000_000;
+        let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
+        let said = common::aside(move || {
+            let mut wire = strangers.meet("PUSH");
+            wire.put(&[frame(1, b"").repeat(FRAMES - 1), frame(0, b"last")].concat());
+            wire
+        });
+        let mut found = None;
+        let listen = async || {
+            push.send("still there?").await.expect("sent");
+            let message = pull.recv().await.expect("received");
+            if message != "still there?".into() {
+                assert!(found.replace(message).is_none(), "once");
+                assert_eq!(pull.recv().await.expect("received"), "still there?".into());
+            }
+        };
+        let _wire = meanwhile(said, listen).await;
+        let message = match found {
+            Some(message) => message,
+            None => pull.recv().await.expect("received"),
+        };
+        assert_eq!((message.len(), message.frame(FRAMES - 1)), (FRAMES, Some(&b"last"[..])));
+    }
+
+    async fn a_flood_of_pings_that_nobody_reads_the_answers_to_is_answered_once(at) {
+        const PINGS: usize = 50_000;
+        let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(1).reconnect_interval(AT_ONCE)).await;
+        for (turn, strangers) in (1..).zip(Strangers::of(&at, &push, &endpoint).await) {
+            let (go, gone) = std::sync::mpsc::channel();
+            let flood = common::aside(move || {
+                let mut wire = strangers.meet("PULL");
+                gone.recv().expect("the way to us is full");
+                wire.put(&command("PING", b"\0\x000123456789abcdef").repeat(PINGS));
+                wire.put(&command("PONG", b"nobody asked"));
+                wire.put(&frame(0, b"behind all of them"));
+                wire
+            });
+            push.wait_for_peers(1).await.expect("open");
+            let large = vec![7; 100_000];
+            common::fill(&push, |_| large.clone().into()).await;
+            go.send(()).expect("it waits");
+            let pull = at.connected(PullSocket::builder(), &endpoint).await;
+            // The system may still take one for the other, so that not each of them comes here.
+            let talk = async || {
+                common::eventually("the good one hears", || push.try_send("still there?").is_ok() | pull.try_recv().is_ok()).await;
+            };
+            let mut wire = meanwhile(flood, talk).await;
+            // What it says behind them is discarded, so that we know when they have been read.
+            meanwhile(common::eventually("all is read", || push.stats().discarded == turn), talk).await;
+            common::eventually("the good one hears", || {
+                let _full = push.try_send("still there?");
+                pull.try_recv().is_ok()
+            })
+            .await;
+            let read = common::aside(move || {
+                let mut pongs = 0_usize;
+                loop {
+                    match wire.frame() {
+                        (4, body) if body == b"\x04PONGlast" => return pongs,
+                        (4, body) => {
+                            assert_eq!(body, b"\x04PONG0123456789abcdef");
+                            pongs += 1;
+                            // Behind the last of them no answer waits any more, and this is answered.
+                            wire.put(&command("PING", b"\0\0last"));
+                        }
+                        (_, body) => assert!(body == large || body == b"still there?"),
+                    }
+                }
+            });
+            let pongs = read.await;
+            // One for each time that the system took something, and not one for each PING.
+            assert!((1..PINGS / 50).contains(&pongs), "{pongs} answers have waited");
+            drop(pull);
+            common::eventually("both are gone", || push.peer_count() == 0).await;
+        }
+    }
+
+    async fn who_breaks_a_promise_to_be_heard_is_given_up_and_who_gives_none_is_not(at) {
+        async fn check(strangers: &std::sync::Arc<Strangers>, theirs: &'static str) {
+            let strangers = strangers.clone();
+            common::aside(move || {
+                let mut silent = strangers.meet(theirs);
+                // No promise at all, and one of almost two hours. The last one is of a tenth of a second.
+                for ttl in [b"\0\0", b"\xff\xff"] {
+                    silent.put(&command("PING", ttl));
+                    assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));
+                }
+                let start = std::time::Instant::now();
+                let mut lies = match &*strangers {
+                    Strangers::Dial(_) => strangers.meet(theirs),
+                    // One at a time: the same one says the next thing.
+                    Strangers::Listen(_) => {
+                        silent.put(&command("PING", b"\0\x01"));
+                        assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));
+                        silent.end();
+                        assert!(start.elapsed() >= Duration::from_millis(100), "not before its time");
+                        return;
+                    }
+                };
+                lies.put(&command("PING", b"\0\x01"));
+                assert_eq!(lies.frame(), (4, b"\x04PONG".to_vec()));
+                lies.end();
+                assert!(start.elapsed() >= Duration::from_millis(100), "not before its time");
+                // Meanwhile the other one was silent as long, and is still heard.
+                silent.put(&command("PING", b"\0\0LOL"));
+                assert_eq!(silent.frame(), (4, b"\x04PONGLOL".to_vec()));
+            })
+            .await;
+        }
+        let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        for strangers in Strangers::of(&at, &pull, &endpoint).await {
+            meanwhile(check(&strangers, "PUSH"), async || pass(&push, &pull).await).await;
+        }
+        // Types that only send notice it too.
+        let (push, endpoint) = at.bound(PushSocket::builder().reconnect_interval(AT_ONCE)).await;
+        for strangers in Strangers::of(&at, &push, &endpoint).await {
+            check(&strangers, "PULL").await;
+        }
+        let (publisher, endpoint) = at.bound(PubSocket::builder().reconnect_interval(AT_ONCE)).await;
+        for strangers in Strangers::of(&at, &publisher, &endpoint).await {
+            check(&strangers, "SUB").await;
+        }
+    }
+
+    async fn a_request_without_a_delimiter_or_a_body_is_dropped(at) {
+        let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let request = at.connected(ReqSocket::builder(), &endpoint).await;
+        for strangers in Strangers::of(&at, &reply, &endpoint).await {
+            let mut wire = common::aside(move || {
+                let mut wire = strangers.meet("DEALER");
+                for _ in 0..100 {
+                    wire.put(&frame(0, b"no delimiter"));
+                    wire.put(&[frame(1, b"no"), frame(1, b"delimiter"), frame(0, b"either")].concat());
+                    wire.put(&frame(0, b""));
+                    wire.put(&[frame(1, b"no body"), frame(0, b"")].concat());
+                }
+                wire
+            })
+            .await;
+            ask(&request, &reply).await;
+            let answer = common::aside(move || {
+                wire.put(&[frame(1, b""), frame(0, b"good")].concat());
+                [wire.frame(), wire.frame()]
+            });
+            let serve = async {
+                let question = reply.recv().await.expect("received");
+                assert_eq!(question, "good".into());
+                reply.send(question).await.expect("sent");
+            };
+            let (answer, ()) = futures::join!(answer, serve);
+            assert_eq!(answer, [(1, vec![]), (0, b"good".to_vec())]);
+            ask(&request, &reply).await;
+        }
+    }
+
+    async fn an_envelope_of_ten_thousand_frames_comes_back(at) {
+        const HOPS: usize = 10_000;
+        let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let request = at.connected(ReqSocket::builder(), &endpoint).await;
+        for strangers in Strangers::of(&at, &reply, &endpoint).await {
+            let answer = common::aside(move || {
+                let mut wire = strangers.meet("DEALER");
+                wire.put(&[frame(1, b"hop").repeat(HOPS), frame(1, b""), frame(0, b"question")].concat());
+                for _ in 0..HOPS {
+                    assert_eq!(wire.frame(), (1, b"hop".to_vec()));
+                }
+                [wire.frame(), wire.frame()]
+            });
+            let serve = async {
+                let question = reply.recv().await.expect("received");
+                assert_eq!(question, "question".into());
+                reply.send("answer").await.expect("sent");
+            };
+            let (answer, ()) = futures::join!(answer, serve);
+            assert_eq!(answer, [(1, vec![]), (0, b"answer".to_vec())]);
+            ask(&request, &reply).await;
+        }
+        let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
+        for strangers in Strangers::of(&at, &router, &endpoint).await {
+            let wire = common::aside(move || {
+                let mut wire = strangers.meet("DEALER");
+                wire.put(&[frame(1, b"hop").repeat(HOPS), frame(0, b"question")].concat());
+                wire
+            });
+            let (_wire, message) = futures::join!(wire, router.recv());
+            assert_eq!(message.expect("received").len(), 1 + HOPS + 1);
+        }
+    }
+
+    async fn topics_of_16_mib_come_and_go(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let good = at.connected(SubSocket::builder(), &endpoint).await;
+        good.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        for strangers in Strangers::of(&at, &publisher, &endpoint).await {
+            let come_and_go = common::aside(move || {
+                let mut wire = strangers.meet("SUB");
+                let topic = vec![b's'; LARGE];
+                wire.put(&command("SUBSCRIBE", &topic));
+                wire.put(&command("CANCEL", &topic));
+                // In the form of ZMTP 3.0 too, and one that is never taken back.
+                wire.put(&frame(0, &[b"\x01", &topic[1..]].concat()));
+                wire.put(&command("CANCEL", b"what was never subscribed to"));
+                wire.put(&command("SUBSCRIBE", b"still"));
+                assert_eq!(wire.frame(), (0, b"still there?".to_vec()));
+            });
+            meanwhile(come_and_go, async || publish(&publisher, &good).await).await;
+            common::eventually("it is forgotten", || publisher.subscription_count() == 1).await;
+        }
+    }
+
+    async fn who_asks_for_more_than_64_mib_of_topics_is_cut_off(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let good = at.connected(SubSocket::builder(), &endpoint).await;
+        good.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        let before = resident();
+        for strangers in Strangers::of(&at, &publisher, &endpoint).await {
+            let too_much = common::aside(move || {
+                let mut wire = strangers.meet("SUB");
+                for n in 0..5 {
+                    // The fifth is one too many.
+                    let _written = wire.write_all(&command("SUBSCRIBE", &vec![n; LARGE]));
+                }
+                wire.end()
+            });
+            meanwhile(too_much, async || publish(&publisher, &good).await).await;
+            common::eventually("they are forgotten", || publisher.subscription_count() == 1).await;
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 256 << 20, "{grown} bytes are kept of topics that are gone");
+    }
+
+    async fn who_says_nothing_gets_no_turn(at) {
+        const SILENT: usize = 20;
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let there = endpoint.clone();
+        let mut silent = common::aside(move || {
+            let silent = (0..SILENT).map(|_| Wire::connect(&there));
+            let mut silent: Vec<_> = silent.collect();
+            // Some stop behind the greeting, some in the middle of READY.
+            for (n, wire) in silent.iter_mut().enumerate() {
+                let all = [&greeting()[..], &ready("PULL", b"")].concat();
+                wire.put(&all[..[0, 10, 64, all.len() - 1][n % 4]]);
+                wire.take(64);
+            }
+            silent
+        })
+        .await;
+        for n in 0..SILENT {
+            let (listener, there) = common::WireListener::bind(&at, &format!("silent-{n}"));
+            push.connect(there).await.expect("connected");
+            silent.push(common::aside(move || listener.accept()).await);
+        }
+        let pull = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        for n in 0..500 {
+            push.send(numbered(n)).await.expect("sent");
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        }
+        assert_eq!(push.peer_count(), 1);
+        push.close().await;
+        common::aside(move || {
+            for mut wire in silent {
+                let heard = wire.end();
+                assert!(!heard.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {heard:x?}");
+                assert!(heard.len() <= 64 + 64, "more than a greeting and READY: {heard:x?}");
+            }
+        })
+        .await;
+    }
+
+    async fn a_dealer_that_answers_nonsense_does_not_hold_a_request_up(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
+        let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
+        for strangers in Strangers::of(&at, &router, &endpoint).await {
+            let noise = common::aside(move || {
+                let mut wire = strangers.meet("DEALER");
+                for _ in 0..1000 {
+                    wire.put(&[frame(0, b""), frame(1, b""), frame(0, b""), command("XYZ", b"unknown")].concat());
+                }
+                wire
+            });
+            let mut theirs = 0;
+            let _wire = meanwhile(noise, async || {
+                dealer.send("still there?").await.expect("sent");
+                loop {
+                    let message = router.recv().await.expect("received");
+                    if message.frame(1) == Some(b"still there?") {
+                        router.send(message).await.expect("sent");
+                        break;
+                    }
+                    theirs += 1;
+                }
+                assert_eq!(dealer.recv().await.expect("received"), "still there?".into());
+            })
+            .await;
+            while theirs < 2000 {
+                router.recv().await.expect("received");
+                theirs += 1;
+            }
+            assert!(router.try_recv().is_err());
+        }
+    }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the tests that use threads under ThreadSanitizer, with a standard library that is built for it too: else its own
+# synchronisation would not be seen. Needs the nightly toolchain with its component rust-src.
+# Further arguments go to the tests: scripts/tsan.sh many_tasks
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target=x86_64-unknown-linux-gnu
+
+if ! sysroot=$(rustc +nightly --print sysroot 2>/dev/null) || [[ ! -d $sysroot/lib/rustlib/src/rust/library ]]; then
+    echo "tsan: install what is missing with: rustup toolchain install nightly --component rust-src" >&2
+    exit 1
+fi
+# The libzmq of the development dependencies is built from source, though no test here calls it.
+command -v c++ >/dev/null || scripts/apt_install.sh g++
+
+# A target of its own keeps build scripts and macros free of the sanitizer, a directory of its own the usual artefacts.
+export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=thread"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
+tsan() { cargo +nightly test -Zbuild-std --target "$target" --target-dir target/tsan "$@"; }
+
+# All files, so that none is forgotten; those in folders talk to libzmq, which is not built for the sanitizer.
+shopt -s nullglob
+tests=()
+for file in monocoque/tests/*.rs; do
+    tests+=(--test "$(basename "$file" .rs)")
+done
+
+tsan -p monocoque-core --lib --tests -- "$@"
+tsan -p monocoque --all-features --lib "${tests[@]}" -- "$@"
