@@ -70,6 +70,8 @@ everywhere! {
         for n in 0..30usize {
             let before = router.peer_count();
             assert_eq!(before, 2);
+            // One whose handshake is not done is not lost.
+            shaken.wait_for_peers(1).await.expect("open");
             let lost = shaken.stats().lost_connections;
             proxy.hit_all(End::Reset);
             common::eventually("it is noticed", || shaken.stats().lost_connections > lost).await;
