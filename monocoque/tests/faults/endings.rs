@@ -61,10 +61,10 @@ everywhere! {
 
     async fn without_linger_the_last_message_is_whole_or_not_there(at) {
         let mut chance = common::chance();
-        let faults = Faults { fragment: 2_000, delay: Duration::from_micros(20), ..Faults::default() };
+        let faults = Faults { fragment: 4_000, delay: Duration::from_micros(20), ..Faults::default() };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
-        let message = |life: u8, n: u8| Message::from([vec![life, n], vec![n; 30_000], vec![!n; 100]]);
+        let message = |life: u8, n: u8| Message::from([vec![life, n], vec![n; 8_000], vec![!n; 100]]);
         for life in 0..10 {
             let push = at.build(PushSocket::builder().linger(Some(Duration::ZERO)));
             push.connect(proxy.endpoint()).await.expect("connected");
