@@ -455,10 +455,6 @@ impl Connection {
             return Moved::Some;
         }
         if flow.source_ended {
-            if !flow.ended {
-                flow.ended = true;
-                self.pipes[destination].shutdown(Shutdown::Write);
-            }
             return Moved::None;
         }
         flow.held.resize(CHUNK, 0);
@@ -466,8 +462,9 @@ impl Connection {
         flow.held.truncate(read.as_ref().map_or(0, |n| *n));
         match read {
             Ok(0) => {
-                flow.source_ended = true;
-                Moved::Some
+                (flow.source_ended, flow.ended) = (true, true);
+                self.pipes[destination].shutdown(Shutdown::Write);
+                Moved::None
             }
             Ok(_) => Moved::Some,
             Err(error) if is_later(&error) => Moved::None,
