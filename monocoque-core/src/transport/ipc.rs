@@ -70,7 +70,8 @@ impl Listener {
 
     pub(super) async fn close(self) -> io::Result<()> {
         drop(self.file);
-        self.listener.close().await
+        super::close(self.listener).await;
+        Ok(())
     }
 }
 

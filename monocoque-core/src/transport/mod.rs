@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use compio::driver::ToSharedFd;
 use compio::io::{AsyncRead, AsyncWrite};
 use compio::net::{TcpStream, UnixStream};
 use rustix::net::SendFlags;
@@ -194,6 +195,15 @@ impl Listener {
             Kind::Ipc(listener) => listener.close().await,
         }
     }
+}
+
+/// Closes a socket as soon as the runtime has no operation on it any more.
+///
+/// With a system call: an operation of the runtime would never begin if that ended meanwhile, and the socket stay open.
+async fn close(socket: impl ToSharedFd<socket2::Socket>) {
+    let shared = socket.to_shared_fd();
+    drop(socket);
+    drop(shared.take().await);
 }
 
 /// Options of the operating system's sockets. `TCP_NODELAY` is not one: it is always set.

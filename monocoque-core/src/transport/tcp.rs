@@ -77,7 +77,8 @@ impl Listener {
     }
 
     pub(super) async fn close(self) -> io::Result<()> {
-        self.listener.close().await
+        super::close(self.listener).await;
+        Ok(())
     }
 }
 

@@ -86,6 +86,16 @@ pub(crate) fn run<F: Future<Output = ()>>(
     home: Home,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
+    run_within(DEADLINE, transport, home, body);
+}
+
+/// Runs a body that has more to do.
+pub(crate) fn run_within<F: Future<Output = ()>>(
+    limit: Duration,
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
     let (running, ended) = mpsc::channel::<()>();
     let thread = thread::spawn(move || {
         let _running = running;
@@ -101,8 +111,8 @@ pub(crate) fn run<F: Future<Output = ()>>(
             }
         }
     });
-    match ended.recv_timeout(DEADLINE) {
-        Err(RecvTimeoutError::Timeout) => panic!("it has not ended within {DEADLINE:?}"),
+    match ended.recv_timeout(limit) {
+        Err(RecvTimeoutError::Timeout) => panic!("it has not ended within {limit:?}"),
         _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
 }

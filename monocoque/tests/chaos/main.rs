@@ -1,0 +1,73 @@
+//! All kinds of sockets under load, while they are killed and their connections reset, stalled and cut.
+//!
+//! Three PUSHes and three PULLs, two ROUTERs with ten DEALERs, a PUB with five SUBs, of which one does not read and one is slow;
+//! a pair over each transport that nothing happens to. libzmq is among each of them, on both sides. They talk over tcp and ipc,
+//! in part through [proxies](proxy). What must hold is said by [`ledger`] and at the [end](world::Calm::end).
+//!
+//! `CHAOS_SECONDS` says for how long (default: 7), `SEED` repeats what was decided by chance. `scripts/chaos.sh` runs the
+//! long form.
+
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/ledger.rs"]
+mod ledger;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/process.rs"]
+mod process;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/proxy.rs"]
+mod proxy;
+
+mod actor;
+mod ours;
+mod theirs;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use process::Held;
+use world::World;
+
+#[test]
+fn nothing_is_wrong_after_chaos() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let seed = number("SEED").unwrap_or_else(|| fastrand::u64(..));
+    let time = Duration::from_secs(number("CHAOS_SECONDS").unwrap_or(7));
+    eprintln!("SEED={seed} CHAOS_SECONDS={}", time.as_secs());
+    // What is made once and kept, such as the arenas of the allocator, is made by the first round.
+    let warm_up = run(seed ^ 1, Duration::from_secs(2));
+    let before = settle(None);
+    let wrongs = [warm_up, run(seed, time)].concat();
+    let after = settle(Some(before));
+    println!("held before: {before:?}, after: {after:?}");
+    assert!(wrongs.is_empty(), "SEED={seed}: {}", wrongs.join("\n"));
+    assert!(after.fds <= before.fds, "SEED={seed}: {after:?}: {:#?}", Held::descriptors());
+    assert!(after.threads <= before.threads, "SEED={seed}: {after:?}");
+    let grown = after.rss_kb.saturating_sub(before.rss_kb);
+    assert!(grown < RSS_SLACK_KB, "SEED={seed}: {grown} kB more than before");
+}
+
+/// What was wrong in one round.
+fn run(seed: u64, time: Duration) -> Vec<String> {
+    let world = World::start(seed);
+    world.disturb(time).end()
+}
+
+/// What is held once all that ends by itself has ended.
+fn settle(target: Option<Held>) -> Held {
+    let start = Instant::now();
+    loop {
+        let now = Held::now();
+        let enough = match target {
+            Some(target) => now.fds <= target.fds && now.threads <= target.threads,
+            // The test, and the thread that runs it.
+            None => now.threads <= 2,
+        };
+        if enough || start.elapsed() > Duration::from_secs(10) {
+            return now;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What the allocator may keep beyond what the first round has left: it has arenas for many threads.
+const RSS_SLACK_KB: usize = 96 * 1024;

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# A mixed load with continuous churn, in release: fails if memory, descriptors, threads or latencies grow. See docs/TESTING.md.
+#   scripts/soak.sh [MINUTES, default 10]
+# SEED repeats what is decided by chance; SOAK_LEAK=memory|fds|threads|latency leaks on purpose, which must fail.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# libzmq is built from source.
+command -v c++ >/dev/null || scripts/apt_install.sh g++
+SOAK_MINUTES="${1:-10}" exec cargo test --release --package monocoque --all-features --test soak -- --ignored --nocapture
