@@ -59,8 +59,8 @@ everywhere! {
         assert!(pull.try_recv().is_err(), "nothing is seen of it");
     }
 
-    async fn a_million_frames_are_a_message(at) {
-        const FRAMES: usize = 1_000_000;
+    async fn a_quarter_of_a_million_frames_are_a_message(at) {
+        const FRAMES: usize = 250_000;
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
