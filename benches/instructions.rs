@@ -112,6 +112,19 @@ fn match_topics((mut hub, subjects): (PubSubHub, Vec<String>)) -> (PubSubHub, Ve
     (hub, subjects)
 }
 
+// None matches, and all are of another length and part from the subject in their last byte only: what a subscriber can do
+// at worst.
+#[library_benchmark(setup = hostile_subscriptions)]
+#[bench::topics_1000(1000)]
+fn match_the_worst((mut hub, subject): (PubSubHub, Vec<u8>)) -> (PubSubHub, Vec<u8>) {
+    let mut to = Vec::new();
+    for _ in 0..TIMES {
+        hub.matches(black_box(&subject), &mut to);
+        assert!(to.is_empty());
+    }
+    (hub, subject)
+}
+
 library_benchmark_group!(
     name = hot_paths,
     benchmarks = [
@@ -123,6 +136,7 @@ library_benchmark_group!(
         route_in_turn,
         route_by_id,
         match_topics,
+        match_the_worst,
     ]
 );
 main!(
@@ -185,4 +199,8 @@ fn by_id(peers: u32) -> (RouterHub, Vec<RoutingId>) {
 
 fn subscriptions(topics: usize) -> (PubSubHub, Vec<String>) {
     (publisher((0..topics).map(topic)), subjects(topics))
+}
+
+fn hostile_subscriptions(topics: usize) -> (PubSubHub, Vec<u8>) {
+    (publisher((0..topics).map(|n| [&*vec![b'a'; n], b"\0"].concat())), vec![b'a'; topics])
 }

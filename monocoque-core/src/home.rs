@@ -6,7 +6,9 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -210,6 +212,19 @@ pub fn outside_panic(work: impl FnOnce() + Send + 'static) {
 /// Outside a compio runtime.
 pub fn spawn_here(future: impl Future<Output = ()> + 'static) {
     compio::runtime::spawn(future).detach();
+}
+
+/// Lets the other tasks run that can.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Sleeps, on the runtime that this thread is in.

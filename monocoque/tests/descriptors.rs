@@ -24,9 +24,8 @@ fn a_socket_that_is_closed_leaves_nothing_behind() {
     lives_in_runtimes(async |pull| pull.close().await);
 }
 
-/// The kernel has accepted for a runtime that does not take note any more.
+/// Peers have come of which the runtime does not take note any more.
 #[test]
-#[ignore = "fails: what the kernel has accepted when the runtime ends stays open, one descriptor a listener"]
 fn a_runtime_that_ends_leaves_nothing_behind() {
     lives_in_runtimes(async |_| ());
 }

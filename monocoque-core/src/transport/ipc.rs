@@ -5,13 +5,16 @@
 //! live socket looks like a stale one, and no one removes a file on old evidence.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use compio::net::{UnixListener, UnixStream};
+use compio::net::UnixStream;
+use compio::runtime::fd::PollFd;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::SocketOptions;
@@ -32,7 +35,7 @@ pub(super) fn connect(address: &IpcAddress, options: &SocketOptions) -> io::Resu
 pub(super) struct Listener {
     /// First, so that the file goes while the socket is still live, which nobody takes for a stale one.
     file: Option<SocketFile>,
-    listener: UnixListener,
+    listener: PollFd<UnixListener>,
     endpoint: Endpoint,
     options: SocketOptions,
 }
@@ -53,7 +56,8 @@ impl Listener {
                 None
             }
         };
-        let listener = UnixListener::from_std(socket.into())?;
+        socket.set_nonblocking(true)?;
+        let listener = PollFd::new(socket.into())?;
         Ok(Self { file, listener, endpoint: Endpoint::Ipc(address.clone()), options: *options })
     }
 
@@ -62,7 +66,9 @@ impl Listener {
     }
 
     pub(super) async fn accept(&self) -> io::Result<(UnixStream, String)> {
-        let (stream, _unnamed) = self.listener.accept().await?;
+        let accepted = poll_fn(|cx| self.listener.poll_accept_with(cx, UnixListener::accept)).await;
+        let (stream, _unnamed) = accepted?;
+        let stream = UnixStream::from_std(stream)?;
         // Not handed down from the listener. The system accepts any size, so there is nothing to fail.
         self.options.set_buffers(SockRef::from(&stream))?;
         Ok((stream, self.endpoint.to_string()))

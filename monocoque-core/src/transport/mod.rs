@@ -170,7 +170,9 @@ impl Listener {
 
     /// The next stream, and a [label](Socket::peer_label) for its other end.
     ///
-    /// Dropping the future may close a stream that was accepted in that moment.
+    /// The kernel does not accept by itself: it tells that there is somebody, and is then asked. So nothing is lost with a
+    /// future that is dropped, or with a runtime that ends. Ready at once as long as there is somebody: a caller who accepts
+    /// again and again is to let others run in between.
     ///
     /// # Errors
     ///
@@ -188,7 +190,7 @@ impl Listener {
 
     /// Stops listening, and returns when the endpoint can be bound again.
     ///
-    /// Dropping the listener stops as well, but a dropped `accept` may hold it open until the runtime has come round.
+    /// Dropping the listener stops as well, but an `accept` that was dropped may hold it open until the runtime has come round.
     pub async fn close(self) -> io::Result<()> {
         match self.0 {
             Kind::Tcp(listener) => listener.close().await,
@@ -200,7 +202,7 @@ impl Listener {
 /// Closes a socket as soon as the runtime has no operation on it any more.
 ///
 /// With a system call: an operation of the runtime would never begin if that ended meanwhile, and the socket stay open.
-async fn close(socket: impl ToSharedFd<socket2::Socket>) {
+async fn close<T: AsFd + 'static>(socket: impl ToSharedFd<T>) {
     let shared = socket.to_shared_fd();
     drop(socket);
     drop(shared.take().await);

@@ -1,11 +1,13 @@
 //! TCP: names to addresses, addresses to sockets.
 //!
-//! Sockets are made by `socket2`, so that options are set before connecting and listening; compio connects and accepts.
+//! Sockets are made by `socket2`, so that options are set before connecting and listening; compio connects.
 
+use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use compio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrsAsync};
+use compio::net::{TcpSocket, TcpStream, ToSocketAddrsAsync};
+use compio::runtime::fd::PollFd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::SocketOptions;
@@ -44,7 +46,7 @@ fn refuse_self(stream: &TcpStream) -> io::Result<()> {
 
 #[derive(Debug)]
 pub(super) struct Listener {
-    listener: TcpListener,
+    listener: PollFd<TcpListener>,
     options: SocketOptions,
 }
 
@@ -69,7 +71,9 @@ impl Listener {
     }
 
     pub(super) async fn accept(&self) -> io::Result<(TcpStream, String)> {
-        let (stream, address) = self.listener.accept().await?;
+        let accepted = poll_fn(|cx| self.listener.poll_accept_with(cx, TcpListener::accept)).await;
+        let (stream, address) = accepted?;
+        let stream = TcpStream::from_std(stream)?;
         // Not every system hands these down from the listener. Failing means that the connection has ended already, which
         // its first read will tell; it is no failure of the listener.
         let _set = self.options.set_tcp(SockRef::from(&stream));
@@ -83,7 +87,7 @@ impl Listener {
 }
 
 /// None of this waits for anything.
-fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<PollFd<TcpListener>> {
     let socket = socket(address, options)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -91,7 +95,8 @@ fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListene
     }
     socket.bind(&address.into())?;
     socket.listen(options.backlog())?;
-    TcpListener::from_std(socket.into())
+    socket.set_nonblocking(true)?;
+    PollFd::new(socket.into())
 }
 
 fn socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {

@@ -16,7 +16,10 @@ use crate::monitor::SocketEvent;
 pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {
     while let Some(accepted) = via.stop.unless(listener.accept()).await {
         match accepted {
-            Ok((stream, _peer)) => serve(engine.clone(), stream, via.clone(), task.another()),
+            Ok((stream, _peer)) => {
+                serve(engine.clone(), stream, via.clone(), task.another());
+                home::yield_now().await;
+            }
             // Out of descriptors or memory: what is there goes on, the next one has to wait.
             Err(error) => {
                 let endpoint = || via.endpoint.clone();
