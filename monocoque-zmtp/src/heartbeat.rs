@@ -103,7 +103,10 @@ impl Heartbeat {
             return Err(ZmtpError::TtlExpired);
         }
         if reached(self.next_ping) {
-            put_command(CommandKind::Ping, &self.ttl, output);
+            // One that waits behind a batch is enough.
+            if output.is_empty() {
+                put_command(CommandKind::Ping, &self.ttl, output);
+            }
             self.unanswered = self.unanswered.or(Some(now));
             self.next_ping = self.interval.and_then(|interval| now.checked_add(interval));
         }

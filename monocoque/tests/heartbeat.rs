@@ -116,6 +116,68 @@ everywhere! {
         drop(wire);
     }
 
+    async fn a_peer_that_sends_a_large_message_slowly_is_kept(at) {
+        let builder = PullSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
+        let (pull, endpoint) = at.bound(builder).await;
+        let body: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
+        let said = frame(0, &body);
+        let wire = common::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "PUSH");
+            // It cannot answer before it is done.
+            for piece in said.chunks(20_000) {
+                wire.put(piece);
+                std::thread::park_timeout(BEAT / 4);
+            }
+            wire
+        });
+        let (message, _wire) = futures::join!(pull.recv(), wire);
+        assert_eq!(message.expect("received"), body.into());
+    }
+
+    async fn a_peer_that_takes_a_large_message_slowly_is_kept_and_one_that_takes_nothing_is_not(at) {
+        let builder = PushSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT * 4);
+        let (push, endpoint) = at.bound(builder).await;
+        // More than all buffers of the system.
+        const LARGE: usize = 40 << 20;
+        let there = endpoint.clone();
+        let slow = common::aside(move || {
+            let mut wire = Wire::meet(&there, "PULL");
+            // There may have been time for a PING before it.
+            while wire.take(1) == [4] {
+                let len = wire.take(1)[0];
+                wire.take(len.into());
+            }
+            wire.take(8);
+            let mut left = LARGE;
+            while left > 0 {
+                let piece = left.min(1 << 20);
+                wire.take(piece);
+                left -= piece;
+                std::thread::park_timeout(BEAT / 2);
+            }
+            // Only now it can see the question, and answer it.
+            let (flags, body) = wire.frame();
+            assert_eq!((flags, &body[..5]), (4, &b"\x04PING"[..]));
+            wire.put(&common::command("PONG", b""));
+            wire
+        });
+        let (sent, slow) = futures::join!(push.send(vec![1; LARGE]), slow);
+        sent.expect("sent");
+        slow.close();
+        common::eventually("it is gone", || push.peer_count() == 0).await;
+
+        let mut monitor = push.monitor();
+        let _stopped = common::aside(move || Wire::meet(&endpoint, "PULL")).await;
+        push.wait_for_peers(1).await.expect("open");
+        push.send(vec![1; LARGE]).await.expect("queued");
+        loop {
+            match monitor.next().await.expect("open") {
+                SocketEvent::Disconnected { reason: DisconnectReason::HeartbeatTimeout, .. } => break,
+                _ => continue,
+            }
+        }
+    }
+
     async fn a_connection_that_is_given_up_is_made_again(at) {
         let (listener, endpoint) = common::WireListener::bind(&at, "silent");
         let dealer = at.build(

@@ -23,6 +23,8 @@ pub(super) struct Input<S: Socket> {
     watched: Option<Readable<S>>,
     arena: IoArena,
     pub(super) buffer: SegmentedBuffer,
+    /// A large body that has not arrived whole.
+    gathered: Option<SlabMut>,
     /// How much the next read asks for: follows what the peer sends.
     want: usize,
 }
@@ -35,14 +37,20 @@ impl<S: Socket> Input<S> {
             watched: None,
             arena: IoArena::new(),
             buffer: SegmentedBuffer::new(),
+            gathered: None,
             want: READ_MIN,
         }
     }
 
-    /// Reads once, or as often as it takes to have a large body of `need` bytes in one place.
+    /// Reads once. Of a large body, of which `need` bytes are wanted in one place, nothing is in the buffer before all of
+    /// that has arrived.
     pub(super) async fn read(&mut self, need: usize) -> io::Result<usize> {
+        if let Some(slab) = self.gathered.take() {
+            return self.gather(slab).await;
+        }
         if need > self.buffer.len() + READ_MAX {
-            return self.gather(need).await;
+            let slab = self.begin(need);
+            return self.gather(slab).await;
         }
         let slab = self.arena.lease(READ_MIN, self.want);
         let asked = slab.capacity();
@@ -57,27 +65,28 @@ impl<S: Socket> Input<S> {
         Ok(n)
     }
 
-    /// Reads a large body straight into memory of its own, behind the part of it that has arrived.
+    /// Memory for a large body of its own, with the part of it in front that has arrived.
     ///
     /// How large it is was said by the peer: memory is asked for in proportion to what the peer has sent.
-    async fn gather(&mut self, need: usize) -> io::Result<usize> {
+    fn begin(&mut self, need: usize) -> SlabMut {
         let trusted = need.min(GATHER_MIN.max(self.buffer.len() * 2));
-        // It fills its room, so that nothing would be told of what comes behind.
-        self.watched = None;
         let mut slab = self.arena.lease(trusted, trusted);
         slab.fill_front(&mut self.buffer);
-        let mut total = 0;
-        while slab.filled() < slab.capacity() {
-            let (result, back) = read_ahead(&mut self.stream, slab).await;
-            slab = back;
-            match result {
-                Ok(0) => break,
-                Ok(n) => total += n,
-                Err(error) => return Err(error),
-            }
+        slab
+    }
+
+    /// Reads on into the memory of a large body.
+    async fn gather(&mut self, slab: SlabMut) -> io::Result<usize> {
+        // It fills its room, so that nothing would be told of what comes behind.
+        self.watched = None;
+        let (result, slab) = read_ahead(&mut self.stream, slab).await;
+        let n = result?;
+        if n == 0 || slab.filled() == slab.capacity() {
+            self.buffer.push(self.arena.freeze(slab));
+        } else {
+            self.gathered = Some(slab);
         }
-        self.buffer.push(self.arena.freeze(slab));
-        Ok(total)
+        Ok(n)
     }
 
     /// One read behind what `slab` holds.

@@ -29,6 +29,8 @@ pub(super) struct WritePump<S, E: Encode, O> {
     replying: bool,
     /// A batch of the owner has just been written whole.
     between: bool,
+    /// When the system last took something.
+    progress: Instant,
 }
 
 /// What the pump found when it looked for work.
@@ -43,7 +45,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared<E::Error>>) -> Self {
         let started = Instant::now();
         shared.heard.set(Some(started));
-        Self { stream, encoder, outlet, shared, started, replying: false, between: false }
+        Self { stream, encoder, outlet, shared, started, replying: false, between: false, progress: started }
     }
 
     /// Runs until the owner has nothing more to send or the stream ends.
@@ -138,6 +140,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             let (written, given_up) = self.keep_deadlines(write).await;
             let (result, rest) = settle(written);
             *batch = rest;
+            self.progress = Instant::now();
             match given_up {
                 Some(closed) => return Err(closed),
                 None => result.map_err(Closed::Io)?,
@@ -182,8 +185,11 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     fn on_deadline(&mut self) -> Result<(), E::Error> {
         let now = Instant::now();
-        let heard = self.shared.heard.get().unwrap_or(now);
-        self.encoder.on_deadline(now, heard.max(self.started), &mut self.shared.replies.borrow_mut())
+        let heard = self.shared.heard.get().unwrap_or(now).max(self.started);
+        let replies = &mut *self.shared.replies.borrow_mut();
+        // What is to be answered may still wait behind a batch, of which a slow peer takes one part after the other.
+        let heard = if replies.is_empty() { heard } else { heard.max(self.progress) };
+        self.encoder.on_deadline(now, heard, replies)
     }
 
     /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset.
