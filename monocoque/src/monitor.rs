@@ -159,6 +159,9 @@ pub enum DisconnectReason {
     /// A peer with its routing id is connected already.
     #[error("another peer has this routing id")]
     DuplicateRoutingId,
+    /// A PAIR socket has its one peer already.
+    #[error("the socket has its one peer already")]
+    Taken,
 }
 
 impl DisconnectReason {

@@ -34,6 +34,10 @@ pub(crate) struct Options {
     pub(crate) relaxed: bool,
     /// Requests and replies bear a number (REQ).
     pub(crate) correlate: bool,
+    /// Every subscription is received, whoever had it before (XPUB).
+    pub(crate) verbose: bool,
+    /// The end of every subscription is received, whoever still has it (XPUB).
+    pub(crate) verboser: bool,
 }
 
 impl Default for Options {
@@ -57,6 +61,8 @@ impl Default for Options {
             handover: false,
             relaxed: false,
             correlate: false,
+            verbose: false,
+            verboser: false,
         }
     }
 }

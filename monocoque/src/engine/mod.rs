@@ -146,7 +146,7 @@ impl Engine {
         let wanted = out.wants_peers() && !via.stop.is_said();
         let key = if wanted {
             let key = out.up(id.clone(), peer.revision, via.through(), direct, &mut wakes);
-            key.ok_or(Refusal::DuplicateId)
+            key.ok_or(if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId })
         } else {
             Err(Refusal::Unwanted)
         };
@@ -252,6 +252,8 @@ enum Refusal {
     /// Its endpoint is given up, or the socket is closed.
     Unwanted,
     DuplicateId,
+    /// There is a peer, and can be no other.
+    Taken,
 }
 
 impl<'a> Place<'a> {

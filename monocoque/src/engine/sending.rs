@@ -7,13 +7,15 @@ use std::task::{Context, Poll, Waker};
 
 use monocoque_core::{Frame, Hold, Message, RoutingId, Ticket};
 
+use monocoque_zmtp::Subscription;
+
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
-use crate::pattern::Envelope;
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::Going;
 use crate::pattern::route::{Offer, Outbound, Phase, Target};
 use crate::pattern::wakes::Wakes;
+use crate::pattern::{Envelope, Routing};
 
 /// A message on its way into a queue.
 #[derive(Debug)]
@@ -92,6 +94,15 @@ impl Engine {
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
     ) -> Result<Tried, MonocoqueError> {
+        if self.pattern.routing == Routing::ToAll
+            && let Some((kind, topic)) = as_subscription(message)
+        {
+            match kind {
+                Subscription::Subscribe => self.subscribe(topic)?,
+                Subscription::Cancel => self.unsubscribe(topic)?,
+            }
+            return Ok(Tried::Done);
+        }
         let mut wakes = Wakes::default();
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
@@ -182,6 +193,15 @@ impl Engine {
             Offer::Unreachable => Err(MonocoqueError::Unreachable),
             offer => Ok(offer),
         }
+    }
+}
+
+/// What a message means that goes towards publishers, if it is a subscription: one frame, with a one or a zero in front.
+fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
+    match (message.len(), message.frame(0)?) {
+        (1, [1, topic @ ..]) => Some((Subscription::Subscribe, topic)),
+        (1, [0, topic @ ..]) => Some((Subscription::Cancel, topic)),
+        _ => None,
     }
 }
 

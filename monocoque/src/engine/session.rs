@@ -11,13 +11,14 @@ use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
-    BytePermits, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
+    BytePermits, Cancelled, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
 };
 use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, ZmtpSession};
 
 use super::endpoints::{Attached, Via};
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::pattern::Intake;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::trace::Span;
@@ -64,6 +65,7 @@ async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended 
     };
     let reason = match meeting.get() {
         Meeting::Refused(Refusal::Unwanted) => DisconnectReason::ByUs,
+        Meeting::Refused(Refusal::Taken) => DisconnectReason::Taken,
         _ => closed.into(),
     };
     let was_up = meeting.get() == Meeting::Welcome;
@@ -262,12 +264,17 @@ impl Inlet<Decoder> for SessionInlet {
             (Inbound::Message, _) => Accepted::More,
             (Inbound::Subscribe, topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
                 Some(Subscribed::Refused(_)) => Accepted::Violation,
+                Some(Subscribed::First) => self.pass_on(1, topic),
+                Some(Subscribed::Joined | Subscribed::Already) if self.engine.options.verbose => {
+                    self.pass_on(1, topic)
+                }
                 _ => Accepted::More,
             },
-            (Inbound::Cancel, topic) => {
-                self.with_hub(|hub, key| hub.cancel(key, topic));
-                Accepted::More
-            }
+            (Inbound::Cancel, topic) => match self.with_hub(|hub, key| hub.cancel(key, topic)) {
+                Some(Cancelled::Last) => self.pass_on(0, topic),
+                Some(Cancelled::Left) if self.engine.options.verboser => self.pass_on(0, topic),
+                _ => Accepted::More,
+            },
         }
     }
 
@@ -288,11 +295,28 @@ impl Inlet<Decoder> for SessionInlet {
 impl Drop for SessionInlet {
     /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
     fn drop(&mut self) {
+        if self.engine.pattern.intake == Intake::Subscriptions {
+            for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
+                self.pass_on(0, &topic);
+            }
+            self.flush();
+        }
         self.engine.inbox.detach(self.lane);
     }
 }
 
 impl SessionInlet {
+    /// Lets the application know what is subscribed to, if it wants to.
+    fn pass_on(&mut self, kind: u8, topic: &[u8]) -> Accepted {
+        if self.engine.pattern.intake != Intake::Subscriptions {
+            return Accepted::More;
+        }
+        let message = Message::from([&[kind], topic].concat());
+        self.bytes += message.weight();
+        self.batch.push_back(message);
+        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+    }
+
     /// Drops all but the last message of the batch.
     fn keep_last(&mut self) {
         while self.batch.len() > 1

@@ -8,8 +8,11 @@
 //! | REP    | to the origin          | fair                   | reply      | drop      | yes    |
 //! | PUB    | by prefix, to all      | subscriptions consumed | none       | drop      | yes    |
 //! | SUB    | subscriptions only     | fair, filtered         | none       | -         | no     |
+//! | XPUB   | by prefix, to all      | fair, and subscriptions | none      | drop      | yes    |
+//! | XSUB   | to all                 | fair                   | none       | drop      | yes    |
 //! | PUSH   | round robin            | -                      | none       | block     | yes    |
 //! | PULL   | -                      | fair                   | none       | -         | yes    |
+//! | PAIR   | the one peer           | the one peer           | none       | block     | yes    |
 //!
 //! A row says all that differs between the types; [`route`] and [`intake`] carry it out, [`envelope`] knows the
 //! request-reply dialogue. Nothing else in the crate asks for a socket's type.
@@ -36,6 +39,8 @@ pub struct Pattern {
     pub(crate) lingers: bool,
     /// Whether a second `connect` to the same endpoint opens a second connection.
     pub(crate) repeats: bool,
+    /// Whether there is never more than one peer.
+    pub(crate) exclusive: bool,
 }
 
 /// How outgoing messages find their peers.
@@ -51,6 +56,8 @@ pub(crate) enum Routing {
     ToOrigin,
     /// To every peer with a matching subscription.
     ByPrefix,
+    /// To every peer. What looks like a subscription is one.
+    ToAll,
 }
 
 /// What becomes of incoming messages.
@@ -62,6 +69,8 @@ pub(crate) enum Intake {
     Fair,
     /// They are received if they match a subscription.
     Filtered,
+    /// They are received, and so is what peers subscribe to.
+    Subscriptions,
 }
 
 /// What surrounds a message on the wire that the application does not see.
@@ -94,6 +103,7 @@ const DEFAULT: Pattern = Pattern {
     when_full: WhenFull::Block,
     lingers: true,
     repeats: false,
+    exclusive: false,
 };
 
 pub(crate) static DEALER: Pattern = DEFAULT;
@@ -140,3 +150,16 @@ pub(crate) static PUSH: Pattern =
 
 pub(crate) static PULL: Pattern =
     Pattern { socket_type: SocketType::Pull, routing: Routing::Nowhere, repeats: true, ..DEFAULT };
+
+pub(crate) static PAIR: Pattern = Pattern { socket_type: SocketType::Pair, exclusive: true, ..DEFAULT };
+
+pub(crate) static XPUB: Pattern = Pattern {
+    socket_type: SocketType::Xpub,
+    routing: Routing::ByPrefix,
+    intake: Intake::Subscriptions,
+    when_full: WhenFull::Drop,
+    ..DEFAULT
+};
+
+pub(crate) static XSUB: Pattern =
+    Pattern { socket_type: SocketType::Xsub, routing: Routing::ToAll, when_full: WhenFull::Drop, ..DEFAULT };

@@ -6,17 +6,19 @@
 use std::collections::HashMap;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
 use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
+use smallvec::SmallVec;
 
 use super::envelope::Dialogue;
 use super::link::{Direct, Going, Link, PACE_PER_MESSAGE, Through};
 use super::tape::Tape;
 use super::wakes::Wakes;
-use super::{Pattern, Routing, WhenFull};
+use super::{Intake, Pattern, Routing, WhenFull};
 use crate::error::MonocoqueError;
 use crate::options::Options;
 
@@ -79,6 +81,7 @@ struct Rules {
     conflate: bool,
     handover: bool,
     relaxed: bool,
+    exclusive: bool,
 }
 
 /// What a lost connection had not sent, to a peer that no other one can stand in for.
@@ -92,9 +95,15 @@ struct Leftover {
 #[derive(Debug)]
 enum Hub {
     Router(RouterHub),
-    PubSub(PubSubHub),
+    PubSub(PubSubHub, Farewells),
+    /// Everybody.
+    All,
     None,
 }
+
+/// The topics that nobody is left to want, of each peer that has gone and whose receiving side has not; kept if somebody
+/// wants to know.
+type Farewells = Option<HashMap<PeerKey, Vec<Bytes>>>;
 
 /// Where a message is to go.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +145,11 @@ impl Outbound {
             hub: match pattern.routing {
                 Routing::RoundRobin => Hub::Router(RouterHub::new(RouterBehavior::RoundRobin)),
                 Routing::ById => Hub::Router(RouterHub::new(RouterBehavior::ById)),
-                Routing::ByPrefix => Hub::PubSub(PubSubHub::default()),
+                Routing::ByPrefix => Hub::PubSub(
+                    PubSubHub::default(),
+                    (pattern.intake == Intake::Subscriptions).then(HashMap::new),
+                ),
+                Routing::ToAll => Hub::All,
                 Routing::Nowhere | Routing::ToOrigin => Hub::None,
             },
             rules: Rules {
@@ -146,6 +159,7 @@ impl Outbound {
                 conflate: options.conflate,
                 handover: options.handover,
                 relaxed: options.relaxed,
+                exclusive: pattern.exclusive,
             },
             backlog: Outbox::new(),
             leftovers: HashMap::new(),
@@ -200,12 +214,22 @@ impl Outbound {
     /// The hub of a publisher.
     pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
         match &mut self.hub {
-            Hub::PubSub(hub) => Some(hub),
+            Hub::PubSub(hub, _) => Some(hub),
             _ => None,
         }
     }
 
-    /// A handshake is done. `None` if a peer with that routing id is already there.
+    /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics that nobody is left to
+    /// want, if that is to be known.
+    pub(crate) fn farewell(&mut self, key: PeerKey) -> Vec<Bytes> {
+        self.hub.down(key);
+        match &mut self.hub {
+            Hub::PubSub(_, Some(farewells)) => farewells.remove(&key).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A handshake is done. `None` if a peer with that routing id is already there, or the only one that there can be.
     pub(crate) fn up(
         &mut self,
         id: RoutingId,
@@ -214,6 +238,9 @@ impl Outbound {
         direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
+        if self.rules.exclusive && !self.links.is_empty() {
+            return None;
+        }
         // What went out on the short way could not be replaced by what comes after it.
         let direct = direct.filter(|_| !self.rules.conflate);
         let key = self.links.insert(Link::new(revision, through, direct));
@@ -229,8 +256,8 @@ impl Outbound {
                     self.replace(old, key, wakes);
                 }
             }
-            Hub::PubSub(hub) => drop(hub.on_event(PeerEvent::Up { key, id: () })),
-            Hub::None => {}
+            Hub::PubSub(hub, _) => drop(hub.on_event(PeerEvent::Up { key, id: () })),
+            Hub::All | Hub::None => {}
         }
         if let Some(leftover) = self.leftovers.remove(&through.via) {
             if leftover.id.is_none_or(|known| known == id) {
@@ -330,7 +357,8 @@ impl Outbound {
                     Offer::Dropped
                 }
             },
-            (Hub::PubSub(_), _) => self.offer_matching(message, wakes),
+            (Hub::PubSub(..), _) => self.offer_matching(message, wakes),
+            (Hub::All, _) => self.offer_all(message, wakes),
             _ => self.offer_any(message, wakes),
         };
         self.sent += u64::from(matches!(offer, Offer::Queued(_)));
@@ -449,7 +477,7 @@ impl Outbound {
     }
 
     fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
-        let Hub::PubSub(hub) = &mut self.hub else { return Offer::Dropped };
+        let Hub::PubSub(hub, _) = &mut self.hub else { return Offer::Dropped };
         let subject = message.frame(0).unwrap_or_default();
         self.targets.clear();
         hub.matches(subject, &mut self.targets);
@@ -493,6 +521,14 @@ impl Outbound {
                     link.put(hwm, self.going, &mut self.unpaced, wakes, append);
                 }
             }
+        }
+        Offer::Queued(None)
+    }
+
+    fn offer_all(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+        let keys: SmallVec<[PeerKey; 8]> = self.links.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.offer_one(key, message, wakes);
         }
         Offer::Queued(None)
     }
@@ -549,7 +585,8 @@ impl Outbound {
         link.pump = None;
         // A pump comes back once it has written what it took.
         link.written = link.put - link.messages() as u64;
-        link.control_taken = !link.control.is_empty();
+        // What a sender has begun by itself is ended first.
+        link.control_taken = !link.control.is_empty() && !link.outbox.is_begun();
         if link.control_taken {
             std::mem::swap(&mut link.control, batch);
             return Poll::Ready(true);
@@ -702,11 +739,16 @@ impl Hub {
                 let _done = hub.on_event(PeerEvent::Down { key });
                 id
             }
-            Self::PubSub(hub) => {
-                hub.on_event(PeerEvent::Down { key });
+            Self::PubSub(hub, farewells) => {
+                let topics = hub.on_event(PeerEvent::Down { key });
+                if let Some(farewells) = farewells
+                    && !topics.is_empty()
+                {
+                    farewells.insert(key, topics);
+                }
                 None
             }
-            Self::None => None,
+            Self::All | Self::None => None,
         }
     }
 

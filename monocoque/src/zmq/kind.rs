@@ -22,6 +22,12 @@ pub trait Receives: Kind {}
 /// A type of socket on which a message may take the place of the one before it.
 pub trait Conflates: Kind {}
 
+/// A type of socket whose peers subscribe to what it sends.
+pub trait Publishes: Sends {}
+
+/// A type of socket that subscribes to what its peers send.
+pub trait Subscribes: Receives {}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
         $(#[$doc])*
@@ -49,11 +55,17 @@ kinds! {
     /// Marks a [`RepSocket`](super::RepSocket).
     Rep: REP, Sends, Receives;
     /// Marks a [`PubSocket`](super::PubSocket).
-    Pub: PUB, Sends, Conflates;
+    Pub: PUB, Sends, Publishes, Conflates;
     /// Marks a [`SubSocket`](super::SubSocket).
-    Sub: SUB, Receives, Conflates;
+    Sub: SUB, Receives, Subscribes, Conflates;
+    /// Marks an [`XpubSocket`](super::XpubSocket).
+    Xpub: XPUB, Sends, Receives, Publishes;
+    /// Marks an [`XsubSocket`](super::XsubSocket).
+    Xsub: XSUB, Sends, Receives, Subscribes;
     /// Marks a [`PushSocket`](super::PushSocket).
     Push: PUSH, Sends, Conflates;
     /// Marks a [`PullSocket`](super::PullSocket).
     Pull: PULL, Receives, Conflates;
+    /// Marks a [`PairSocket`](super::PairSocket).
+    Pair: PAIR, Sends, Receives;
 }

@@ -8,8 +8,11 @@
 //! | [`RepSocket`] | the reply to the request received last | requests from all, in turn | drops |
 //! | [`PubSocket`] | to every peer with a matching subscription | - | drops, for that peer |
 //! | [`SubSocket`] | - | what it has subscribed to | - |
+//! | [`XpubSocket`] | to every peer with a matching subscription | subscriptions, and what else comes | drops, for that peer |
+//! | [`XsubSocket`] | subscriptions, and all else to every peer | what its peers send | drops, for that peer |
 //! | [`PushSocket`] | to one peer after the other | - | waits |
 //! | [`PullSocket`] | - | from all, in turn | - |
+//! | [`PairSocket`] | to its one peer | from its one peer | waits |
 //!
 //! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
 
@@ -20,6 +23,7 @@ mod send;
 mod socket;
 
 mod dealer;
+mod pair;
 mod publisher;
 mod pull;
 mod push;
@@ -27,10 +31,13 @@ mod rep;
 mod req;
 mod router;
 mod subscriber;
+mod xpub;
+mod xsub;
 
 pub use builder::Builder;
 pub use dealer::DealerSocket;
 pub use monocoque_zmtp::{SocketType, ZmtpError};
+pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
 pub use push::PushSocket;
@@ -39,3 +46,5 @@ pub use req::ReqSocket;
 pub use router::RouterSocket;
 pub use socket::Socket;
 pub use subscriber::SubSocket;
+pub use xpub::XpubSocket;
+pub use xsub::XsubSocket;

@@ -1,6 +1,7 @@
 //! PUB: tells all who want to know.
 
-use super::{Builder, Socket, kind::Pub};
+use super::kind::{Pub, Publishes};
+use super::{Builder, Socket};
 use crate::error::MonocoqueError;
 
 /// Sends each message to every peer that has subscribed to a prefix of its first frame; its peers are SUB and XSUB sockets.
@@ -26,7 +27,7 @@ use crate::error::MonocoqueError;
 /// ```
 pub type PubSocket = Socket<Pub>;
 
-impl PubSocket {
+impl<K: Publishes> Socket<K> {
     /// How many subscriptions the connected peers have: each topic of each peer counts.
     pub fn subscription_count(&self) -> usize {
         self.engine().subscription_count()
@@ -42,7 +43,7 @@ impl PubSocket {
     }
 }
 
-impl Builder<Pub> {
+impl<K: Publishes> Builder<K> {
     /// Whether `send` waits while a peer that is to get the message has no room (`ZMQ_XPUB_NODROP`). Default: false, the message is
     /// dropped for that peer, and counted.
     ///

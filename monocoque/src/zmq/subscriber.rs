@@ -1,6 +1,7 @@
 //! SUB: hears what it has asked for.
 
-use super::{Socket, kind::Sub};
+use super::Socket;
+use super::kind::{Sub, Subscribes};
 use crate::error::MonocoqueError;
 
 /// Receives the messages whose first frame starts with a topic that it has subscribed to; its peers are PUB and XPUB sockets.
@@ -25,7 +26,7 @@ use crate::error::MonocoqueError;
 /// ```
 pub type SubSocket = Socket<Sub>;
 
-impl SubSocket {
+impl<K: Subscribes> Socket<K> {
     /// Asks for all messages whose first frame starts with `topic` (`ZMQ_SUBSCRIBE`); the empty topic asks for everything.
     ///
     /// Takes effect at each publisher as soon as it has heard of it. Subscriptions are counted: one that is made twice is to be

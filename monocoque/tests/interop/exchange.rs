@@ -3,7 +3,8 @@
 use monocoque::Message;
 use monocoque::zmq::kind::{Receives, Sends};
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SubSocket, XpubSocket, XsubSocket,
 };
 
 use crate::support::{
@@ -27,6 +28,11 @@ everywhere! {
     sub_with_xpub,
     push_with_pull,
     pull_with_push,
+    pair_with_pair,
+    xpub_with_sub,
+    xpub_with_xsub,
+    xsub_with_pub,
+    xsub_with_xpub,
 }
 
 async fn dealer_with_router(case: &Case) {
@@ -248,4 +254,101 @@ fn they_ask(req: &zmq::Socket) {
 
 fn sealed(envelope: &[&[u8]], shape: &[Vec<u8>]) -> Frames {
     envelope.iter().map(|frame| frame.to_vec()).chain(shape.iter().cloned()).collect()
+}
+
+async fn pair_with_pair(case: &Case) {
+    let (pair, theirs) = (PairSocket::new_in(&case.context).unwrap(), libzmq(zmq::PAIR));
+    case.meet(&pair, [&theirs]).await;
+    let echo = on_thread(move || their_echo(&theirs, shapes().len()));
+    send_all_receive_all(&pair, &[]).await;
+    echo.await;
+    close(pair).await;
+}
+
+async fn xpub_with_sub(case: &Case) {
+    let (xpub, sub) = (XpubSocket::new_in(&case.context).unwrap(), libzmq(zmq::SUB));
+    sub.set_subscribe(b"").unwrap();
+    case.meet(&xpub, [&sub]).await;
+    let heard = on_thread(move || {
+        for (n, shape) in shapes().iter().enumerate() {
+            assert_same(n, &their_recv(&sub), shape);
+        }
+        sub.set_unsubscribe(b"").unwrap();
+        sub
+    });
+    assert_eq!(recv(&xpub).await, [b"\x01"]);
+    send_all(&xpub).await;
+    assert_eq!(recv(&xpub).await, [b"\0"]);
+    heard.await;
+    close(xpub).await;
+}
+
+async fn xpub_with_xsub(case: &Case) {
+    let (xpub, xsub) = (XpubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XSUB));
+    case.meet(&xpub, [&xsub]).await;
+    let heard = on_thread(move || {
+        their_send(&xsub, &[b"\x01"]);
+        for (n, shape) in shapes().iter().enumerate() {
+            assert_same(n, &their_recv(&xsub), shape);
+        }
+        their_send(&xsub, &["thanks"]);
+        xsub
+    });
+    assert_eq!(recv(&xpub).await, [b"\x01"]);
+    send_all(&xpub).await;
+    assert_eq!(recv(&xpub).await, ["thanks".as_bytes()]);
+    drop(heard.await);
+    assert_eq!(recv(&xpub).await, [b"\0"], "it is gone");
+    close(xpub).await;
+}
+
+async fn xsub_with_pub(case: &Case) {
+    let (xsub, publisher) = (XsubSocket::new_in(&case.context).unwrap(), libzmq(zmq::PUB));
+    send(&xsub, b"\x01").await;
+    case.meet(&xsub, [&publisher]).await;
+    let (stop, told) = std::sync::mpsc::channel::<()>();
+    // When it has heard of the subscription it does not say.
+    let published = on_thread(move || {
+        while told.try_recv().is_err_and(|error| error == std::sync::mpsc::TryRecvError::Empty) {
+            their_send(&publisher, &["is anybody there"]);
+            std::thread::yield_now();
+        }
+        for shape in shapes() {
+            their_send(&publisher, shape);
+        }
+        publisher
+    });
+    assert_eq!(recv(&xsub).await, ["is anybody there".as_bytes()]);
+    drop(stop);
+    let mut message = recv(&xsub).await;
+    while message == ["is anybody there".as_bytes()] {
+        message = recv(&xsub).await;
+    }
+    for (n, shape) in shapes().iter().enumerate() {
+        assert_same(n, &message, shape);
+        if n + 1 < shapes().len() {
+            message = recv(&xsub).await;
+        }
+    }
+    published.await;
+    close(xsub).await;
+}
+
+async fn xsub_with_xpub(case: &Case) {
+    let (xsub, xpub) = (XsubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XPUB));
+    case.meet(&xsub, [&xpub]).await;
+    send(&xsub, b"\x01").await;
+    let theirs = on_thread(move || {
+        assert_eq!(their_recv(&xpub), [b"\x01"]);
+        for shape in shapes() {
+            their_send(&xpub, shape);
+        }
+        assert_eq!(their_recv(&xpub), ["thanks".as_bytes()]);
+        assert_eq!(their_recv(&xpub), [b"\0"]);
+    });
+    receive_all(&xsub).await;
+    send(&xsub, "thanks").await;
+    send(&xsub, b"\0").await;
+    theirs.await;
+    close(xsub).await;
 }

@@ -1,0 +1,150 @@
+//! XPUB and XSUB: subscriptions are messages at both ends.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use common::{Wire, command, everywhere, frame, numbered};
+use futures::FutureExt;
+use monocoque::Message;
+use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
+
+async fn hears(xpub: &XpubSocket, expected: &[&[u8]]) {
+    for expected in expected {
+        assert_eq!(xpub.recv().await.expect("received"), Message::from(*expected));
+    }
+}
+
+everywhere! {
+    async fn the_first_and_the_last_of_each_topic_are_told(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let one = at.connected(SubSocket::builder(), &endpoint).await;
+        one.subscribe("a").expect("open");
+        hears(&xpub, &[b"\x01a"]).await;
+        let other = at.connected(SubSocket::builder(), &endpoint).await;
+        other.subscribe("a").expect("open");
+        other.subscribe("b").expect("open");
+        hears(&xpub, &[b"\x01b"]).await;
+        one.unsubscribe("a").expect("open");
+        one.subscribe("c").expect("open");
+        hears(&xpub, &[b"\x01c"]).await;
+        other.unsubscribe("a").expect("open");
+        hears(&xpub, &[b"\0a"]).await;
+        one.close().await;
+        hears(&xpub, &[b"\0c"]).await;
+        other.close().await;
+        hears(&xpub, &[b"\0b"]).await;
+        assert!(xpub.try_recv().is_err());
+        assert_eq!(xpub.subscription_count(), 0);
+    }
+
+    async fn all_of_them_are_told_to_one_that_wants_to_know(at) {
+        for verboser in [false, true] {
+            let builder = XpubSocket::builder();
+            let builder = if verboser { builder.xpub_verboser(true) } else { builder.xpub_verbose(true) };
+            let (xpub, endpoint) = at.bound(builder).await;
+            let one = at.connected(SubSocket::builder(), &endpoint).await;
+            one.subscribe("a").expect("open");
+            hears(&xpub, &[b"\x01a"]).await;
+            let other = at.connected(SubSocket::builder(), &endpoint).await;
+            other.subscribe("a").expect("open");
+            hears(&xpub, &[b"\x01a"]).await;
+            other.unsubscribe("a").expect("open");
+            if verboser {
+                hears(&xpub, &[b"\0a"]).await;
+            }
+            one.unsubscribe("a").expect("open");
+            hears(&xpub, &[b"\0a"]).await;
+        }
+    }
+
+    async fn a_peer_that_is_lost_takes_its_topics_with_it(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(2)).await;
+        let wire = common::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "SUB");
+            for n in 0..50_u8 {
+                wire.put(&command("SUBSCRIBE", &[n]));
+            }
+            wire.put(&frame(0, b"\x01old form"));
+            wire
+        })
+        .await;
+        // Not all of them were taken in when it goes.
+        common::eventually("two wait", || xpub.stats().recv_queue == 2).await;
+        wire.close();
+        let mut open = std::collections::HashSet::new();
+        let mut told = 0;
+        while told == 0 || !open.is_empty() {
+            let message = xpub.recv().await.expect("received");
+            let (kind, topic) = message[0].split_first().expect("a kind");
+            told += 1;
+            match kind {
+                1 => assert!(open.insert(topic.to_vec()), "twice"),
+                _ => assert!(open.remove(topic), "never there"),
+            }
+        }
+        assert_eq!(xpub.subscription_count(), 0);
+    }
+
+    async fn messages_go_up_and_subscriptions_are_kept(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
+        xsub.send(b"\x01news").await.expect("sent");
+        xsub.send(b"\x01news").await.expect("counted");
+        hears(&xpub, &[b"\x01news"]).await;
+        xsub.send("up").await.expect("sent");
+        xsub.send([&b"\x01up"[..], b"in two frames"]).await.expect("sent");
+        xsub.send("").await.expect("sent");
+        assert_eq!(xpub.recv().await.expect("received"), "up".into());
+        assert_eq!(xpub.recv().await.expect("received"), [&b"\x01up"[..], b"in two frames"].into());
+        assert_eq!(xpub.recv().await.expect("received"), "".into());
+        for n in 0..100 {
+            xpub.send(["news".to_owned(), n.to_string()]).await.expect("sent");
+            xpub.send("nothing for you").await.expect("sent");
+            assert_eq!(xsub.recv().await.expect("received"), ["news".to_owned(), n.to_string()].into());
+        }
+        xsub.send(b"\0news").await.expect("sent");
+        xsub.try_send(b"\0news").expect("sent");
+        hears(&xpub, &[b"\0news"]).await;
+        // A publisher that comes later is told all of it.
+        xsub.subscribe("later").expect("open");
+        hears(&xpub, &[b"\x01later"]).await;
+        let (publisher, there) = at.bound(PubSocket::builder()).await;
+        xsub.connect(there).await.expect("connected");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        publisher.send("later").await.expect("sent");
+        assert_eq!(xsub.recv().await.expect("received"), "later".into());
+    }
+
+    async fn one_that_goes_up_goes_to_all(at) {
+        let mut xpubs = Vec::new();
+        let xsub = at.build(XsubSocket::builder());
+        for _ in 0..3 {
+            let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+            xsub.connect(endpoint).await.expect("connected");
+            xpubs.push(xpub);
+        }
+        xsub.wait_for_peers(3).await.expect("open");
+        for n in 0..100 {
+            xsub.send(numbered(n)).await.expect("sent");
+        }
+        for xpub in &xpubs {
+            for n in 0..100 {
+                assert_eq!(xpub.recv().await.expect("received"), numbered(n));
+            }
+            assert!(xpub.recv().now_or_never().is_none());
+        }
+        assert_eq!(xsub.stats().dropped, 0);
+    }
+
+    async fn a_publisher_that_does_not_read_is_not_written_to_without_end(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(1)).await;
+        let xsub = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
+        xsub.wait_for_peers(1).await.expect("open");
+        for _ in 0..3000 {
+            xsub.send(vec![7; 20_000]).await.expect("it never waits");
+        }
+        let stats = xsub.stats();
+        assert!(stats.dropped > 0 && stats.send_queue <= 10, "{stats:?}");
+        drop(xpub);
+    }
+}
