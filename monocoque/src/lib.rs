@@ -41,6 +41,8 @@ mod options;
 #[cfg(feature = "zmq")]
 mod pattern;
 #[cfg(feature = "zmq")]
+mod proxy;
+#[cfg(feature = "zmq")]
 mod stats;
 #[cfg(feature = "zmq")]
 mod trace;
@@ -57,5 +59,7 @@ pub use error::{MonocoqueError, SendError};
 #[cfg(feature = "zmq")]
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
+#[cfg(feature = "zmq")]
+pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, proxy};
 #[cfg(feature = "zmq")]
 pub use stats::SocketStats;

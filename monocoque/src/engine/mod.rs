@@ -7,13 +7,14 @@
 //!   recv <-- Inbox <---(lane a link)------ read pump ---/
 //! ```
 //!
-//! [`sending`] and [`receiving`] are what handles do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make
+//! [`sending`] and [`receiving`] are what handles do, [`forwarding`] is both at once, [`endpoints`] what they ask for; [`listen`] and [`dial`] make
 //! connections, [`session`] runs one, [`timers`] wakes those who have waited for too long, [`closing`] ends them all: when
 //! the socket is closed and what was queued is sent, or `linger` is over.
 
 mod closing;
 mod dial;
 mod endpoints;
+pub(crate) mod forwarding;
 mod listen;
 mod receiving;
 mod sending;

@@ -92,7 +92,7 @@ impl Engine {
 
     /// Whether the next message is for the application, as it is.
     #[inline]
-    fn passes(&self, next: &Next<'_, Message>) -> bool {
+    pub(super) fn passes(&self, next: &Next<'_, Message>) -> bool {
         match (self.pattern.intake, self.pattern.envelope) {
             (Intake::Filtered, _) => self.filter.admits(next.item()),
             (_, Envelope::None | Envelope::Identity) => true,
@@ -102,7 +102,7 @@ impl Engine {
 
     /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
     /// application at all.
-    fn open(&self, mut next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
+    pub(super) fn open(&self, mut next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.intake {
             Intake::Filtered => {
                 next.pop();
@@ -130,39 +130,54 @@ impl Engine {
     }
 
     pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
-        self.check_open()?;
-        let mut topics = self.filter.topics.write();
-        if let Some(count) = topics.get_mut(topic) {
-            *count += 1;
-            return Ok(());
-        }
-        topics.insert(Bytes::copy_from_slice(topic), 1);
-        self.announce(topics, Subscription::Subscribe, topic);
-        Ok(())
-    }
-
-    /// Takes one subscription back; one that was never made is none.
-    pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
-        self.check_open()?;
-        let mut topics = self.filter.topics.write();
-        match topics.get_mut(topic) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) => {
-                topics.remove(topic);
-                self.announce(topics, Subscription::Cancel, topic);
-            }
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// Tells all peers of a change to `topics`.
-    fn announce(&self, topics: RwLockWriteGuard<'_, Topics>, kind: Subscription, topic: &[u8]) {
         let mut wakes = Wakes::default();
-        self.filter.everything.store(topics.get(b"").is_some(), Ordering::Release);
-        self.out.lock().subscribe_all(kind, topic, &mut wakes);
-        drop(topics);
+        let changed = self.change_topics(Subscription::Subscribe, topic, &mut wakes);
         wakes.wake();
+        changed
+    }
+
+    pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        let mut wakes = Wakes::default();
+        let changed = self.change_topics(Subscription::Cancel, topic, &mut wakes);
+        wakes.wake();
+        changed
+    }
+
+    /// Makes a subscription or takes one back; one that was never made is none. Tells all peers if that changes anything.
+    pub(super) fn change_topics(
+        &self,
+        kind: Subscription,
+        topic: &[u8],
+        wakes: &mut Wakes,
+    ) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let mut topics = self.filter.topics.write();
+        match (kind, topics.get_mut(topic)) {
+            (Subscription::Subscribe, Some(count)) => *count += 1,
+            (Subscription::Subscribe, None) => {
+                topics.insert(Bytes::copy_from_slice(topic), 1);
+                self.announce(topics, kind, topic, wakes);
+            }
+            (Subscription::Cancel, Some(count)) if *count > 1 => *count -= 1,
+            (Subscription::Cancel, Some(_)) => {
+                topics.remove(topic);
+                self.announce(topics, kind, topic, wakes);
+            }
+            (Subscription::Cancel, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Tells all peers of a change to `topics`, which nobody else changes before that is done.
+    fn announce(
+        &self,
+        topics: RwLockWriteGuard<'_, Topics>,
+        kind: Subscription,
+        topic: &[u8],
+        wakes: &mut Wakes,
+    ) {
+        self.filter.everything.store(topics.get(b"").is_some(), Ordering::Release);
+        self.out.lock().subscribe_all(kind, topic, wakes);
     }
 
     pub(crate) fn subscription_count(&self) -> usize {

@@ -28,7 +28,7 @@ pub(crate) struct Sending<'a, M> {
 
 /// What has come of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tried {
+pub(super) enum Tried {
     Done,
     /// Others are to have a turn first; the task will be woken at once.
     Paused,
@@ -94,16 +94,29 @@ impl Engine {
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
     ) -> Result<Tried, MonocoqueError> {
+        let mut wakes = Wakes::default();
+        let tried = self.attempt_quietly(to, message, held, ticket, waker, &mut wakes);
+        wakes.wake();
+        tried
+    }
+
+    /// As [`attempt`](Self::attempt); whom it concerns is to be woken by the caller.
+    #[inline]
+    pub(super) fn attempt_quietly(
+        &self,
+        to: Option<&RoutingId>,
+        message: &mut Message,
+        held: bool,
+        ticket: &mut Option<Ticket>,
+        waker: Option<&Waker>,
+        wakes: &mut Wakes,
+    ) -> Result<Tried, MonocoqueError> {
         if self.pattern.routing == Routing::ToAll
             && let Some((kind, topic)) = as_subscription(message)
         {
-            match kind {
-                Subscription::Subscribe => self.subscribe(topic)?,
-                Subscription::Cancel => self.unsubscribe(topic)?,
-            }
+            self.change_topics(kind, topic, wakes)?;
             return Ok(Tried::Done);
         }
-        let mut wakes = Wakes::default();
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
@@ -111,10 +124,8 @@ impl Engine {
             && out.take_pause()
         {
             // The pumps may share this thread: they are to have a turn before more is queued.
-            out.let_go_held(&mut wakes);
-            drop((out, stale));
-            wakes.wake();
-            waker.wake_by_ref();
+            out.let_go_held(wakes);
+            wakes.add(Some(waker.clone()));
             return Ok(Tried::Paused);
         }
         out.going = match held {
@@ -123,22 +134,18 @@ impl Engine {
             false => Going::InBatch,
         };
         let may_go = out.check_turn(self.pattern, message, *ticket)?;
-        if may_go && self.offer(&mut out, to, message, stale.as_mut(), &mut wakes)? != Offer::Full {
+        if may_go && self.offer(&mut out, to, message, stale.as_mut(), wakes)? != Offer::Full {
             match held {
                 true => out.holds = true,
-                false => out.let_go_held(&mut wakes),
+                false => out.let_go_held(wakes),
             }
             wakes.add(out.senders.leave(ticket));
-            drop((out, stale));
-            wakes.wake();
             return Ok(Tried::Done);
         }
         if let Some(waker) = waker {
             out.senders.wait(ticket, waker);
         }
-        out.let_go_held(&mut wakes);
-        drop((out, stale));
-        wakes.wake();
+        out.let_go_held(wakes);
         Ok(Tried::Full)
     }
 

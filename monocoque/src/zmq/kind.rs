@@ -28,6 +28,9 @@ pub trait Publishes: Sends {}
 /// A type of socket that subscribes to what its peers send.
 pub trait Subscribes: Receives {}
 
+/// A type of socket that can stand at an end of a [`proxy`](crate::proxy()): all but REQ and REP, which take turns.
+pub trait Proxied: Kind {}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
         $(#[$doc])*
@@ -47,25 +50,25 @@ macro_rules! kinds {
 
 kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
-    Dealer: DEALER, Sends, Receives, Conflates;
+    Dealer: DEALER, Sends, Receives, Conflates, Proxied;
     /// Marks a [`RouterSocket`](super::RouterSocket).
-    Router: ROUTER, Sends, Receives;
+    Router: ROUTER, Sends, Receives, Proxied;
     /// Marks a [`ReqSocket`](super::ReqSocket).
     Req: REQ, Sends, Receives;
     /// Marks a [`RepSocket`](super::RepSocket).
     Rep: REP, Sends, Receives;
     /// Marks a [`PubSocket`](super::PubSocket).
-    Pub: PUB, Sends, Publishes, Conflates;
+    Pub: PUB, Sends, Publishes, Conflates, Proxied;
     /// Marks a [`SubSocket`](super::SubSocket).
-    Sub: SUB, Receives, Subscribes, Conflates;
+    Sub: SUB, Receives, Subscribes, Conflates, Proxied;
     /// Marks an [`XpubSocket`](super::XpubSocket).
-    Xpub: XPUB, Sends, Receives, Publishes;
+    Xpub: XPUB, Sends, Receives, Publishes, Proxied;
     /// Marks an [`XsubSocket`](super::XsubSocket).
-    Xsub: XSUB, Sends, Receives, Subscribes;
+    Xsub: XSUB, Sends, Receives, Subscribes, Proxied;
     /// Marks a [`PushSocket`](super::PushSocket).
-    Push: PUSH, Sends, Conflates;
+    Push: PUSH, Sends, Conflates, Proxied;
     /// Marks a [`PullSocket`](super::PullSocket).
-    Pull: PULL, Receives, Conflates;
+    Pull: PULL, Receives, Conflates, Proxied;
     /// Marks a [`PairSocket`](super::PairSocket).
-    Pair: PAIR, Sends, Receives;
+    Pair: PAIR, Sends, Receives, Proxied;
 }

@@ -1,7 +1,7 @@
 //! Monocoque against libzmq: real peers, on threads of their own, over real transports.
 //!
 //! [`exchange`]: every type with its counterparts, every shape of message. [`many`]: several peers on one socket.
-//! [`churn`]: peers that come and go. [`reliability`]: options that both have to understand, and stopped peers. [`pyzmq`]: a newer libzmq, in a Python process. What they share is in [`support`].
+//! [`churn`]: peers that come and go. [`proxied`]: our proxy between theirs. [`reliability`]: options that both have to understand, and stopped peers. [`pyzmq`]: a newer libzmq, in a Python process. What they share is in [`support`].
 //! How to run them, and what they need, is said in `docs/INTEROP_TESTING.md`.
 
 #[macro_use]
@@ -10,5 +10,6 @@ mod support;
 mod churn;
 mod exchange;
 mod many;
+mod proxied;
 mod pyzmq;
 mod reliability;

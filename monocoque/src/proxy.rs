@@ -1,0 +1,215 @@
+//! Between two sockets: what one receives the other sends.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use monocoque_core::sync::Mutex;
+use monocoque_core::{Seat, Waiters};
+
+use crate::engine::Engine;
+use crate::engine::forwarding::{Forwarding, Passed};
+use crate::error::MonocoqueError;
+use crate::zmq::Socket;
+use crate::zmq::kind::{Proxied, Sends};
+
+/// Passes messages between two sockets, both ways, until one of them is closed (`zmq_proxy`).
+///
+/// ROUTER and DEALER make a queue of requests, XSUB and XPUB a forwarder of what is published, PULL and PUSH a
+/// pipeline. See [`Proxy`] for one that is watched or steered.
+///
+/// ```
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// use monocoque::proxy;
+/// use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
+///
+/// let (clients, workers) = (RouterSocket::new()?, DealerSocket::new()?);
+/// let (front, back) = (clients.bind("tcp://127.0.0.1:0").await?, workers.bind("tcp://127.0.0.1:0").await?);
+/// let broker = compio::runtime::spawn(async move { proxy(&clients, &workers).await });
+///
+/// let (client, worker) = (ReqSocket::new()?, RepSocket::new()?);
+/// client.connect(front).await?;
+/// worker.connect(back).await?;
+/// client.send("question").await?;
+/// assert_eq!(&worker.recv().await?[0], b"question");
+/// worker.send("answer").await?;
+/// assert_eq!(&client.recv().await?[0], b"answer");
+/// # drop(broker);
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+///
+/// Cancel safe: a message is taken from one socket when the other has it, and not before.
+///
+/// # Errors
+///
+/// [`MonocoqueError::Closed`] when one of the sockets is closed.
+pub async fn proxy<F: Proxied, B: Proxied>(
+    frontend: &Socket<F>,
+    backend: &Socket<B>,
+) -> Result<(), MonocoqueError> {
+    Proxy::new(frontend, backend).run().await
+}
+
+/// What [`proxy`] does, with a third socket that sees it all, and a [`ProxyControl`] (`zmq_proxy_steerable`).
+///
+/// ```
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// use monocoque::Proxy;
+/// use monocoque::zmq::{PubSocket, PullSocket, PushSocket};
+///
+/// let (sources, sinks, observers) = (PullSocket::new()?, PushSocket::new()?, PubSocket::new()?);
+/// let proxy = Proxy::new(&sources, &sinks).capture(&observers);
+/// let control = proxy.control();
+/// control.terminate();
+/// proxy.run().await?;
+/// assert_eq!(control.stats().forward.messages, 0);
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Proxy<'a> {
+    frontend: &'a Arc<Engine>,
+    backend: &'a Arc<Engine>,
+    capture: Option<&'a Arc<Engine>>,
+    control: ProxyControl,
+}
+
+/// Steers a [`Proxy`], from any thread. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct ProxyControl(Arc<Mutex<State>>);
+
+/// What a [`Proxy`] has passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProxyStats {
+    /// From the frontend to the backend.
+    pub forward: Traffic,
+    /// From the backend to the frontend.
+    pub backward: Traffic,
+    /// Messages that the capturing socket had no room for.
+    pub not_captured: u64,
+}
+
+/// Messages that went one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// How many.
+    pub messages: u64,
+    /// Their bodies, in bytes.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    paused: bool,
+    terminated: bool,
+    stats: ProxyStats,
+    runner: Waiters,
+}
+
+impl<'a> Proxy<'a> {
+    /// Between two sockets. Nothing is passed on before it [runs](Self::run).
+    pub fn new<F: Proxied, B: Proxied>(frontend: &'a Socket<F>, backend: &'a Socket<B>) -> Self {
+        Self {
+            frontend: frontend.engine(),
+            backend: backend.engine(),
+            capture: None,
+            control: ProxyControl::default(),
+        }
+    }
+
+    /// Sends a copy of all that is passed on to a third socket too. Where that has no room it is left out, and counted.
+    pub fn capture<C: Sends>(mut self, capture: &'a Socket<C>) -> Self {
+        self.capture = Some(capture.engine());
+        self
+    }
+
+    /// For steering it while it runs.
+    pub fn control(&self) -> ProxyControl {
+        self.control.clone()
+    }
+
+    /// Passes messages on until it is [terminated](ProxyControl::terminate).
+    ///
+    /// Cancel safe, and it can be run again: a message is taken from one socket when the other has it, and not before.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Closed`] when one of the two sockets is closed.
+    pub async fn run(&self) -> Result<(), MonocoqueError> {
+        let mut seat = Seat::new(|ticket| drop(self.control.0.lock().runner.leave(ticket)));
+        let mut forward = Forwarding::new(self.frontend, self.backend);
+        let mut backward = Forwarding::new(self.backend, self.frontend);
+        poll_fn(|cx| {
+            {
+                let mut state = self.control.0.lock();
+                if state.terminated {
+                    return Poll::Ready(Ok(()));
+                }
+                state.runner.wait(&mut seat.ticket, cx.waker());
+                if state.paused {
+                    return Poll::Pending;
+                }
+            }
+            let mut again = false;
+            for (way, is_forward) in [(&mut forward, true), (&mut backward, false)] {
+                let Some(way) = way else { continue };
+                let mut missed = 0;
+                let passed = way.poll(cx, |message| {
+                    let copied = self.capture.map(|capture| capture.try_send(None, message.clone()));
+                    missed += u64::from(matches!(copied, Some(Err(_))));
+                });
+                if let Poll::Ready(passed) = passed {
+                    let passed = passed?;
+                    self.control.note(is_forward, passed, missed);
+                    again |= passed.more;
+                }
+            }
+            if again {
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl ProxyControl {
+    /// Stops passing messages on; they wait where they are.
+    pub fn pause(&self) {
+        self.change(|state| state.paused = true);
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.change(|state| state.paused = false);
+    }
+
+    /// Ends [`Proxy::run`]. The sockets stay open.
+    pub fn terminate(&self) {
+        self.change(|state| state.terminated = true);
+    }
+
+    /// What was passed on so far.
+    pub fn stats(&self) -> ProxyStats {
+        self.0.lock().stats
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.0.lock();
+        change(&mut state);
+        let runner = state.runner.dismiss();
+        drop(state);
+        runner.into_iter().for_each(std::task::Waker::wake);
+    }
+
+    fn note(&self, is_forward: bool, passed: Passed, missed: u64) {
+        let stats = &mut self.0.lock().stats;
+        let way = if is_forward { &mut stats.forward } else { &mut stats.backward };
+        way.messages += passed.messages;
+        way.bytes += passed.bytes;
+        stats.not_captured += missed;
+    }
+}

@@ -1,0 +1,100 @@
+//! Our proxy between their sockets.
+
+use futures::future::join_all;
+use monocoque::proxy;
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket, XpubSocket, XsubSocket};
+
+use crate::support::{
+    Case, LIMIT, close, eventually, libzmq, meanwhile, number, on_thread, peers, their_echo, their_recv,
+    their_send, within,
+};
+
+everywhere! {
+    their_clients_and_workers_meet_at_our_broker,
+    their_publisher_is_heard_through_our_forwarder,
+    their_pipeline_goes_through_ours,
+}
+
+async fn their_clients_and_workers_meet_at_our_broker(case: &Case) {
+    const EACH: usize = 100;
+    let front = RouterSocket::new_in(&case.context).unwrap();
+    let back = DealerSocket::new_in(&case.context).unwrap();
+    let clients = [(); 3].map(|()| libzmq(zmq::REQ));
+    let workers = [(); 3].map(|()| libzmq(zmq::REP));
+    case.meet(&front, clients.each_ref()).await;
+    case.meet(&back, workers.each_ref()).await;
+    peers(&back, 3).await;
+    let serving = workers.map(|worker| on_thread(move || their_echo(&worker, EACH)));
+    let asking = clients.map(|client| {
+        on_thread(move || {
+            for n in 0..EACH {
+                their_send(&client, &[n.to_string()]);
+                assert_eq!(number(&their_recv(&client)[0]), n);
+            }
+        })
+    });
+    let broker = async { proxy(&front, &back).await.expect("open") };
+    meanwhile(broker, async { futures::join!(join_all(asking), join_all(serving)) }).await;
+    close(front).await;
+    close(back).await;
+}
+
+async fn their_publisher_is_heard_through_our_forwarder(case: &Case) {
+    let front = XsubSocket::new_in(&case.context).unwrap();
+    let back = XpubSocket::new_in(&case.context).unwrap();
+    let (publisher, sub) = (libzmq(zmq::XPUB), libzmq(zmq::SUB));
+    sub.set_subscribe(b"news").unwrap();
+    case.meet(&front, [&publisher]).await;
+    case.meet(&back, [&sub]).await;
+    let heard = on_thread(move || {
+        for n in 0..100 {
+            let message = their_recv(&sub);
+            assert_eq!((&message[0][..], number(&message[1])), (&b"news of today"[..], n));
+        }
+        sub.set_unsubscribe(b"news").unwrap();
+        sub
+    });
+    let published = on_thread(move || {
+        assert_eq!(their_recv(&publisher), [b"\x01news"]);
+        for n in 0..100 {
+            their_send(&publisher, &["olds".to_owned(), n.to_string()]);
+            their_send(&publisher, &["news of today".to_owned(), n.to_string()]);
+        }
+        assert_eq!(their_recv(&publisher), [b"\0news"]);
+    });
+    let forwarder = async { proxy(&front, &back).await.expect("open") };
+    meanwhile(forwarder, async { futures::join!(heard, published) }).await;
+    close(front).await;
+    close(back).await;
+}
+
+/// The proxy is given up and begun again all the time.
+async fn their_pipeline_goes_through_ours(case: &Case) {
+    const MESSAGES: usize = 5_000;
+    let front = PullSocket::new_in(&case.context).unwrap();
+    let back = PushSocket::new_in(&case.context).unwrap();
+    let (push, pull) = (libzmq(zmq::PUSH), libzmq(zmq::PULL));
+    case.meet(&front, [&push]).await;
+    case.meet(&back, [&pull]).await;
+    let sent = on_thread(move || {
+        for n in 0..MESSAGES {
+            their_send(&push, &[n.to_string()]);
+        }
+        push
+    });
+    let heard = on_thread(move || {
+        for n in 0..MESSAGES {
+            assert_eq!(number(&their_recv(&pull)[0]), n);
+        }
+    });
+    let passing = async {
+        loop {
+            let run = std::pin::pin!(proxy(&front, &back));
+            let pause = std::pin::pin!(crate::support::moment());
+            futures::future::select(run, pause).await;
+        }
+    };
+    meanwhile(passing, async { futures::join!(sent, heard) }).await;
+    eventually("nothing is left", || front.stats().recv_queue == 0).await;
+    within(LIMIT, "close", async { futures::join!(front.close(), back.close()) }).await;
+}
