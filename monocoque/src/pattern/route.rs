@@ -287,6 +287,13 @@ impl Outbound {
         let comes_back =
             link.through.dialled && !link.leaving && id.as_ref().is_none_or(|id| !is_made_up(id));
         if !lost && self.any_will_do() {
+            if let Dialogue::Asked { of, .. } = &mut self.dialogue
+                && *of == Some(key)
+                && !orphans.is_empty()
+            {
+                // Nobody has the request now.
+                *of = None;
+            }
             orphans.append(&self.backlog);
             self.backlog = orphans;
             self.dispatch(wakes);
@@ -789,7 +796,7 @@ mod tests {
     use monocoque_core::sync::AtomicBool;
     use monocoque_core::transport::WriteNow;
 
-    use super::super::{DEALER, PUB};
+    use super::super::{DEALER, PUB, REQ};
     use super::*;
 
     /// A stream of which the system takes so many bytes.
@@ -920,6 +927,22 @@ mod tests {
         out.down(key, Outbox::new(), &mut Wakes::default());
         let next = join(&mut out, None);
         assert_eq!(take(&mut out, next).expect("both"), b"\0\x05first\0\x06second");
+    }
+
+    #[test]
+    fn a_request_that_came_back_is_given_up_with_the_next_one() {
+        let mut out = Outbound::new(&REQ, &Options { relaxed: true, ..Options::default() });
+        out.dials = 1;
+        let key = join(&mut out, None);
+        send_in(&mut out, Going::InBatch, "first");
+        out.dialogue = Dialogue::Asked { of: Some(key), number: None };
+        out.down(key, Outbox::new(), &mut Wakes::default());
+        assert_eq!((out.queued(), out.dropped), (1, 0), "it waits for another peer");
+        out.begin_request(&mut Wakes::default());
+        assert_eq!((out.queued(), out.dropped), (0, 1));
+        assert_eq!(send_in(&mut out, Going::InBatch, "second"), Offer::Queued(None));
+        let next = join(&mut out, None);
+        assert_eq!(take(&mut out, next).expect("the second"), b"\0\x06second");
     }
 
     #[test]
