@@ -11,4 +11,3 @@ MONOCOQUE_PYTHON="$(scripts/pyzmq_env.sh)"
 export MONOCOQUE_PYTHON
 
 cargo test --workspace --all-features
-scripts/run_interop_tests.sh
