@@ -1,0 +1,78 @@
+//! Each type of ours with each type of theirs: they come together, or not, as the specifications say.
+
+use futures::StreamExt;
+use monocoque::SocketEvent;
+use monocoque::zmq::kind::{Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Xpub, Xsub};
+use monocoque::zmq::{Socket, SocketType};
+
+use crate::support::{Case, LIMIT, close, libzmq, within};
+
+everywhere! {
+    each_type_with_each,
+}
+
+/// For each type of ours those of theirs that it talks to.
+const TALKS_TO: [(SocketType, &[zmq::SocketType]); 11] = [
+    (SocketType::Req, &[zmq::REP, zmq::ROUTER]),
+    (SocketType::Rep, &[zmq::REQ, zmq::DEALER]),
+    (SocketType::Dealer, &[zmq::REP, zmq::DEALER, zmq::ROUTER]),
+    (SocketType::Router, &[zmq::REQ, zmq::DEALER, zmq::ROUTER]),
+    (SocketType::Pub, &[zmq::SUB, zmq::XSUB]),
+    (SocketType::Xpub, &[zmq::SUB, zmq::XSUB]),
+    (SocketType::Sub, &[zmq::PUB, zmq::XPUB]),
+    (SocketType::Xsub, &[zmq::PUB, zmq::XPUB]),
+    (SocketType::Push, &[zmq::PULL]),
+    (SocketType::Pull, &[zmq::PUSH]),
+    (SocketType::Pair, &[zmq::PAIR]),
+];
+
+const THEIRS: [zmq::SocketType; 11] = [
+    zmq::REQ,
+    zmq::REP,
+    zmq::DEALER,
+    zmq::ROUTER,
+    zmq::PUB,
+    zmq::XPUB,
+    zmq::SUB,
+    zmq::XSUB,
+    zmq::PUSH,
+    zmq::PULL,
+    zmq::PAIR,
+];
+
+async fn each_type_with_each(case: &Case) {
+    one_with_each::<Req>(case, SocketType::Req).await;
+    one_with_each::<Rep>(case, SocketType::Rep).await;
+    one_with_each::<Dealer>(case, SocketType::Dealer).await;
+    one_with_each::<Router>(case, SocketType::Router).await;
+    one_with_each::<Pub>(case, SocketType::Pub).await;
+    one_with_each::<Xpub>(case, SocketType::Xpub).await;
+    one_with_each::<Sub>(case, SocketType::Sub).await;
+    one_with_each::<Xsub>(case, SocketType::Xsub).await;
+    one_with_each::<Push>(case, SocketType::Push).await;
+    one_with_each::<Pull>(case, SocketType::Pull).await;
+    one_with_each::<Pair>(case, SocketType::Pair).await;
+}
+
+async fn one_with_each<K: Kind>(case: &Case, ours: SocketType) {
+    let (_, talks_to) = TALKS_TO.iter().find(|(socket_type, _)| *socket_type == ours).expect("a row");
+    for theirs in THEIRS {
+        let socket = Socket::<K>::new_in(&case.context).unwrap();
+        let mut monitor = socket.monitor();
+        let peer = libzmq(theirs);
+        case.meet(&socket, [&peer]).await;
+        let met = within(LIMIT, &format!("{ours} and {theirs:?}"), async {
+            loop {
+                match monitor.next().await.expect("open") {
+                    SocketEvent::HandshakeSucceeded { .. } => break true,
+                    SocketEvent::HandshakeFailed { .. } => break false,
+                    _ => {}
+                }
+            }
+        })
+        .await;
+        assert_eq!(met, talks_to.contains(&theirs), "{ours} and {theirs:?}");
+        drop(peer);
+        close(socket).await;
+    }
+}
