@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use monocoque_core::{Hwm, RoutingId};
+use monocoque_core::{Hwm, Message, RoutingId};
 use monocoque_zmtp::{HeartbeatConfig, Limits};
 
 /// The options of one socket, as they stand when it is made.
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) relaxed: bool,
     /// Requests and replies bear a number (REQ).
     pub(crate) correlate: bool,
+    /// What each peer gets first (DEALER, REQ and ROUTER that probe, XPUB that welcomes).
+    pub(crate) greeting: Option<Message>,
     /// Every subscription is received, whoever had it before (XPUB).
     pub(crate) verbose: bool,
     /// The end of every subscription is received, whoever still has it (XPUB).
@@ -61,6 +63,7 @@ impl Default for Options {
             handover: false,
             relaxed: false,
             correlate: false,
+            greeting: None,
             verbose: false,
             verboser: false,
         }

@@ -42,6 +42,21 @@ everywhere! {
         assert_eq!(other.recv().await.expect("received"), "for the other".into());
     }
 
+    async fn a_peer_that_probes_is_known_before_it_says_anything(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let dealer = at.connected(DealerSocket::builder().routing_id("dealer").probe_router(true), &endpoint).await;
+        assert_eq!(router.recv().await.expect("received"), ["dealer", ""].into());
+        router.send(["dealer", "welcome"]).await.expect("sent");
+        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        let req = at.connected(ReqSocket::builder().routing_id("req").probe_router(true), &endpoint).await;
+        assert_eq!(router.recv().await.expect("received"), ["req", ""].into());
+        req.send("question").await.expect("sent");
+        assert_eq!(router.recv().await.expect("received"), ["req", "", "question"].into());
+        let other = at.connected(RouterSocket::builder().routing_id("router").probe_router(true), &endpoint).await;
+        assert_eq!(router.recv().await.expect("received"), ["router", ""].into());
+        drop(other);
+    }
+
     async fn a_message_for_nobody_is_dropped(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("here"), &endpoint).await;

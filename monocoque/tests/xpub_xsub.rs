@@ -147,4 +147,16 @@ everywhere! {
         assert!(stats.dropped > 0 && stats.send_queue <= 10, "{stats:?}");
         drop(xpub);
     }
+
+    async fn each_peer_is_welcomed(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_welcome_msg(["hello", "from here"])).await;
+        for _ in 0..3 {
+            let sub = at.connected(SubSocket::builder(), &endpoint).await;
+            sub.subscribe("hello").expect("open");
+            assert_eq!(sub.recv().await.expect("received"), ["hello", "from here"].into());
+            hears(&xpub, &[b"\x01hello"]).await;
+            sub.close().await;
+            hears(&xpub, &[b"\0hello"]).await;
+        }
+    }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Outbound {
     links: PeerTable<Link>,
     hub: Hub,
     rules: Rules,
+    /// What each peer gets first.
+    greeting: Option<Message>,
     /// Messages that wait for a peer, for whichever is ready first.
     backlog: Outbox,
     /// Messages for the peer of an endpoint that we are connecting again, by its number.
@@ -161,6 +163,7 @@ impl Outbound {
                 relaxed: options.relaxed,
                 exclusive: pattern.exclusive,
             },
+            greeting: options.greeting.clone(),
             backlog: Outbox::new(),
             leftovers: HashMap::new(),
             scratch: Outbox::new(),
@@ -258,6 +261,11 @@ impl Outbound {
             }
             Hub::PubSub(hub, _) => drop(hub.on_event(PeerEvent::Up { key, id: () })),
             Hub::All | Hub::None => {}
+        }
+        if let Some(greeting) = &self.greeting {
+            let mut outbox = Outbox::new();
+            encode_message(greeting, &mut outbox);
+            self.bequeath(outbox, key);
         }
         if let Some(leftover) = self.leftovers.remove(&through.via) {
             if leftover.id.is_none_or(|known| known == id) {

@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use monocoque_core::{Hwm, RoutingId};
+use monocoque_core::{Hwm, Message, RoutingId};
 
 use super::Socket;
-use super::kind::{Conflates, Kind};
+use super::kind::{Conflates, Kind, Probes};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::error::MonocoqueError;
@@ -212,6 +212,17 @@ impl<K: Conflates> Builder<K> {
     /// for the next one, and counted. The high water marks have no meaning then. Default: false.
     pub fn conflate(mut self, conflate: bool) -> Self {
         self.options.conflate = conflate;
+        self
+    }
+}
+
+impl<K: Probes> Builder<K> {
+    /// Send an empty message to each peer as soon as it is connected (`ZMQ_PROBE_ROUTER`), so that a ROUTER learns of this socket
+    /// before it says something. The ROUTER receives it, behind the routing id. Default: false.
+    ///
+    /// For connections to ROUTER sockets only: others take the message for one of the program's.
+    pub fn probe_router(mut self, probe: bool) -> Self {
+        self.options.greeting = probe.then(|| Message::from(""));
         self
     }
 }

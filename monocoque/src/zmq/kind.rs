@@ -31,6 +31,9 @@ pub trait Subscribes: Receives {}
 /// A type of socket that can stand at an end of a [`proxy`](crate::proxy()): all but REQ and REP, which take turns.
 pub trait Proxied: Kind {}
 
+/// A type of socket that can make itself known to a ROUTER.
+pub trait Probes: Sends {}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
         $(#[$doc])*
@@ -50,11 +53,11 @@ macro_rules! kinds {
 
 kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
-    Dealer: DEALER, Sends, Receives, Conflates, Proxied;
+    Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes;
     /// Marks a [`RouterSocket`](super::RouterSocket).
-    Router: ROUTER, Sends, Receives, Proxied;
+    Router: ROUTER, Sends, Receives, Proxied, Probes;
     /// Marks a [`ReqSocket`](super::ReqSocket).
-    Req: REQ, Sends, Receives;
+    Req: REQ, Sends, Receives, Probes;
     /// Marks a [`RepSocket`](super::RepSocket).
     Rep: REP, Sends, Receives;
     /// Marks a [`PubSocket`](super::PubSocket).

@@ -1,5 +1,7 @@
 //! XPUB: tells all who want to know, and hears what they want.
 
+use monocoque_core::Message;
+
 use super::{Builder, Socket, kind::Xpub};
 
 /// A [`PubSocket`](super::PubSocket) that receives what its peers subscribe to; its peers are SUB and XSUB sockets.
@@ -32,6 +34,14 @@ impl Builder<Xpub> {
     /// false, only the first of each topic.
     pub fn xpub_verbose(mut self, verbose: bool) -> Self {
         self.options.verbose = verbose;
+        self
+    }
+
+    /// A message that each peer gets before all others (`ZMQ_XPUB_WELCOME_MSG`). Default: none.
+    ///
+    /// SUB peers receive it if they have subscribed to it.
+    pub fn xpub_welcome_msg(mut self, message: impl Into<Message>) -> Self {
+        self.options.greeting = Some(message.into());
         self
     }
 

@@ -21,6 +21,7 @@ everywhere! {
     numbered_requests_are_answered_by_their_rep_and_router,
     their_numbered_requests_are_answered,
     a_router_that_has_to_deliver_knows_who_is_there,
+    probes_are_understood,
     a_publisher_that_does_not_drop_waits_for_a_slow_sub,
     a_peer_of_another_type_is_told_and_left_alone,
     a_peer_that_sends_too_much_is_cut_off,
@@ -267,4 +268,30 @@ async fn a_peer_that_sends_too_much_is_cut_off(case: &Case) {
     assert_eq!(recv(&pull).await, ["good again".as_bytes()]);
     sent.await;
     close(pull).await;
+}
+
+async fn probes_are_understood(case: &Case) {
+    let dealer =
+        DealerSocket::builder().routing_id("ours").probe_router(true).build_in(&case.context).unwrap();
+    let router = libzmq(zmq::ROUTER);
+    case.meet(&dealer, [&router]).await;
+    let router = on_thread(move || {
+        assert_eq!(their_recv(&router), ["ours".as_bytes(), b""]);
+        their_send(&router, &["ours", "welcome"]);
+        router
+    })
+    .await;
+    assert_eq!(recv(&dealer).await, ["welcome".as_bytes()]);
+    drop(router);
+    close(dealer).await;
+
+    let router = RouterSocket::new_in(&case.context).unwrap();
+    let theirs = libzmq_named(zmq::DEALER, "theirs");
+    theirs.set_probe_router(true).unwrap();
+    case.meet(&router, [&theirs]).await;
+    let theirs = on_thread(move || (their_recv(&theirs), theirs));
+    assert_eq!(recv(&router).await, ["theirs".as_bytes(), b""]);
+    send(&router, ["theirs", "welcome"]).await;
+    assert_eq!(theirs.await.0, ["welcome".as_bytes()]);
+    close(router).await;
 }
