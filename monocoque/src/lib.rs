@@ -58,4 +58,5 @@ pub use error::{MonocoqueError, SendError};
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
 #[cfg(feature = "zmq")]
+pub use options::ReconnectStop;
 pub use stats::SocketStats;

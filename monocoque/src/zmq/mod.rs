@@ -27,6 +27,7 @@ mod rep;
 mod req;
 mod router;
 mod subscriber;
+mod system;
 
 pub use builder::Builder;
 pub use dealer::DealerSocket;
