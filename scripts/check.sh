@@ -44,6 +44,35 @@ diff <(awk '/^```rust$/ { inside = 1; next } /^```$/ { if (inside) exit } inside
     <(awk '!/^\/\/!/ && (NF || started) { started = 1; print }' examples/hello_dealer.rs) \
     || fail "README.md and examples/hello_dealer.rs differ"
 
+heading "docs/OPTIONS.md lists the options of builders"
+# Each method that sets one, with the first name of libzmq's in its documentation, or a dash.
+options_in_code() {
+    awk '
+        /^impl.* Builder</ { inside = 1 }
+        /^}/ { inside = 0 }
+        !inside { next }
+        /^    \/\/\// { if (libzmq == "-" && match($0, /ZMQ_[A-Z0-9_]+/)) libzmq = substr($0, RSTART, RLENGTH); next }
+        /^    pub fn / { name = $3; sub(/[(<].*/, "", name); if (name !~ /^build(_in)?$/) print name, libzmq }
+        { libzmq = "-" }
+    ' libzmq=- monocoque/src/zmq/*.rs | sort
+}
+# The rows of the first table: its first two columns.
+options_in_table() {
+    awk -F ' *[|] *' '
+        /^## / { inside = $0 == "## What a builder takes" }
+        inside && $2 ~ /^`/ { gsub(/`/, ""); print $2, $3 }
+    ' docs/OPTIONS.md | sort
+}
+[[ $(options_in_code | wc -l) -gt 20 ]] || fail "found few options: have builders moved?"
+diff <(options_in_code) <(options_in_table) || fail "options of builders (<) are not those of docs/OPTIONS.md (>)"
+twice=$(grep -oE '^\| .*' docs/OPTIONS.md | grep -v ' of an open socket ' | grep -oE 'ZMQ_[A-Z0-9_]+' | sort | uniq -d)
+[[ -z "$twice" ]] || fail "docs/OPTIONS.md lists twice:"$'\n'"$twice"
+mapfile -t methods < <(grep -oE '`[A-Z][A-Za-z]+::[a-z_]+`' docs/OPTIONS.md | tr -d '`')
+[[ ${#methods[@]} -gt 5 ]] || fail "found only ${#methods[@]} methods in docs/OPTIONS.md"
+for method in "${methods[@]}"; do
+    grep -rqE "pub (async )?fn ${method#*::}\b" monocoque/src || fail "docs/OPTIONS.md names $method, which there is not"
+done
+
 heading "links in the documentation"
 broken=0
 while IFS= read -r file; do

@@ -26,9 +26,11 @@ fn check(endpoint: &Endpoint) {
     assert_eq!(again.to_string(), text);
     let connectable = endpoint.check_connect().is_ok();
     match endpoint {
-        Endpoint::Tcp { host, port } => {
+        Endpoint::Tcp { source, host, port } => {
             assert_eq!(connectable, *port != 0 && *host != Host::Any);
-            let has_colons = matches!(host, Host::Ip(IpAddr::V6(_)) | Host::Zoned(..));
+            assert_eq!(endpoint.check_bind().is_ok(), source.is_none());
+            let first = source.as_ref().map_or(host, |source| &source.host);
+            let has_colons = matches!(first, Host::Ip(IpAddr::V6(_)) | Host::Zoned(..));
             assert_eq!(text.starts_with("tcp://["), has_colons, "{text:?}");
         }
         Endpoint::Ipc(address) => {

@@ -26,6 +26,8 @@ use std::str::FromStr;
 /// |---|---|---|
 /// | `tcp://192.0.2.1:5555`, `tcp://[2001:db8::1]:5555`, `tcp://[fe80::1%eth0]:5555` | yes | yes |
 /// | `tcp://host.example:5555` | its first address that can be bound | its addresses in turn |
+/// | `tcp://eth0:5555` (the addresses of an interface, IPv4 first) | the first that can be bound | no |
+/// | `tcp://192.0.2.7:0;192.0.2.1:5555` (from a source address and port, 0 or `*` for any port) | no | yes |
 /// | `tcp://[::]:5555` (all interfaces, IPv4 too) | yes | yes |
 /// | `tcp://*:5555` (all IPv4 interfaces), `tcp://127.0.0.1:*` or `:0` (a port the system chooses) | yes | no |
 /// | `ipc:///run/app.sock` (at most 107 bytes), `ipc://@name` (Linux abstract) | yes | yes |
@@ -35,6 +37,8 @@ use std::str::FromStr;
 pub enum Endpoint {
     /// A TCP address.
     Tcp {
+        /// Where to connect from; else the system chooses.
+        source: Option<Source>,
         /// The interface or the peer.
         host: Host,
         /// The port; 0 is one that the system chooses.
@@ -52,6 +56,24 @@ impl Endpoint {
             Self::Tcp { port: 0, .. } => Err(EndpointError::ConnectPort),
             Self::Ipc(address) if address.is_wildcard() => Err(EndpointError::ConnectWildcard),
             Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
+        }
+    }
+
+    /// Whether it says where to listen: nothing about where a connection is to come from.
+    pub fn check_bind(&self) -> Result<(), EndpointError> {
+        match self {
+            Self::Tcp { source: Some(_), .. } => Err(EndpointError::BindSource),
+            Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
+        }
+    }
+
+    /// Whether it names an IPv6 address, be it as a source.
+    pub fn is_ipv6(&self) -> bool {
+        match self {
+            Self::Tcp { source, host, .. } => {
+                host.is_ipv6() || source.as_ref().is_some_and(|source| source.host.is_ipv6())
+            }
+            Self::Ipc(_) => false,
         }
     }
 }
@@ -72,7 +94,8 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Tcp { source: None, host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Tcp { source: Some(source), host, port } => write!(f, "tcp://{source};{host}:{port}"),
             Self::Ipc(address) => write!(f, "ipc://{address}"),
         }
     }
@@ -86,7 +109,7 @@ impl From<SocketAddr> for Endpoint {
             }
             _ => Host::Ip(address.ip()),
         };
-        Self::Tcp { host, port: address.port() }
+        Self::Tcp { source: None, host, port: address.port() }
     }
 }
 
@@ -120,6 +143,21 @@ impl From<&Self> for Endpoint {
     }
 }
 
+/// Where a connection is to come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// An address, an interface by its name, or `*`.
+    pub host: Host,
+    /// The port; 0 is one that the system chooses. From another one a lost connection may not be made anew for a minute.
+    pub port: u16,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
 /// The host of a [TCP endpoint](Endpoint::Tcp).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
@@ -129,8 +167,14 @@ pub enum Host {
     Ip(IpAddr),
     /// An IPv6 address within a zone, which is an interface's name or number: `fe80::1%eth0`.
     Zoned(Ipv6Addr, HostName),
-    /// A name to be resolved.
+    /// A name to be resolved; of an interface, if it is to be listened on or connected from.
     Name(HostName),
+}
+
+impl Host {
+    fn is_ipv6(&self) -> bool {
+        matches!(self, Self::Ip(IpAddr::V6(_)) | Self::Zoned(..))
+    }
 }
 
 impl fmt::Display for Host {
@@ -208,9 +252,12 @@ pub enum EndpointError {
     /// The host is neither an address, nor a name, nor `*`.
     #[error("{0:?} is not a host")]
     BadHost(Box<str>),
-    /// `source;destination`: connecting from a given address is not supported.
-    #[error("a source address before the destination is not supported")]
-    SourceAddress,
+    /// `source;destination` is for connecting.
+    #[error("a source address is for connecting, not for binding")]
+    BindSource,
+    /// An IPv6 address, where [`ipv6`](crate::transport::SocketOptions::ipv6) is off.
+    #[error("IPv6 is switched off")]
+    Ipv6Off,
     /// Nothing follows `ipc://`, or nothing follows its `@`.
     #[error("an ipc endpoint needs a path or a name")]
     NoPath,
@@ -241,17 +288,24 @@ impl From<EndpointError> for io::Error {
 }
 
 fn parse_tcp(address: &str) -> Result<Endpoint, EndpointError> {
-    if address.contains(';') {
-        return Err(EndpointError::SourceAddress);
-    }
+    let (source, destination) = match address.split_once(';') {
+        Some((source, destination)) => (Some(parse_host_port(source)?), destination),
+        None => (None, address),
+    };
+    let source = source.map(|(host, port)| Source { host, port });
+    let (host, port) = parse_host_port(destination)?;
+    Ok(Endpoint::Tcp { source, host, port })
+}
+
+fn parse_host_port(text: &str) -> Result<(Host, u16), EndpointError> {
     // The last colon: an IPv6 address may come without brackets.
-    let (host, port) = address.rsplit_once(':').ok_or(EndpointError::NoPort)?;
+    let (host, port) = text.rsplit_once(':').ok_or(EndpointError::NoPort)?;
     if port.contains(']') {
         return Err(EndpointError::NoPort);
     }
     let host = parse_host(host).ok_or_else(|| EndpointError::BadHost(host.into()))?;
     let port = parse_port(port).ok_or_else(|| EndpointError::BadPort(port.into()))?;
-    Ok(Endpoint::Tcp { host, port })
+    Ok((host, port))
 }
 
 fn parse_host(text: &str) -> Option<Host> {
@@ -431,7 +485,36 @@ mod tests {
         ] {
             assert_eq!(refused(&format!("tcp://{host}:5555")), EndpointError::BadHost(host.into()));
         }
-        assert_eq!(refused("tcp://eth0:0;192.0.2.1:5555"), EndpointError::SourceAddress);
+    }
+
+    #[test]
+    fn a_source_is_a_host_and_a_port_and_for_connecting_only() {
+        for text in ["tcp://eth0:0;192.0.2.1:5555", "tcp://[::1]:7;host.example:1", "tcp://*:0;[::1]:65535"] {
+            let endpoint = parse(text);
+            assert_eq!(endpoint.to_string(), text);
+            assert_eq!(endpoint.check_connect(), Ok(()));
+            assert_eq!(endpoint.check_bind(), Err(EndpointError::BindSource));
+        }
+        assert_eq!(parse("tcp://127.0.0.1:*;127.0.0.1:1"), parse("tcp://127.0.0.1:0;127.0.0.1:1"));
+        assert_ne!(parse("tcp://127.0.0.1:0;127.0.0.1:1"), parse("tcp://127.0.0.1:1"));
+        assert_eq!(parse("tcp://127.0.0.1:1").check_bind(), Ok(()));
+        assert_eq!(refused("tcp://127.0.0.1;127.0.0.1:1"), EndpointError::NoPort);
+        assert_eq!(refused("tcp://;127.0.0.1:1"), EndpointError::NoPort);
+        assert_eq!(refused("tcp://a b:1;127.0.0.1:1"), EndpointError::BadHost("a b".into()));
+        assert_eq!(refused("tcp://a:1;"), EndpointError::NoPort);
+        assert_eq!(refused("tcp://a:1;b:2;c:3"), EndpointError::BadHost("b:2;c".into()));
+        assert_eq!(parse("tcp://a:1;*:2").check_connect(), Err(EndpointError::ConnectWildcard));
+        assert_eq!(parse("tcp://a:1;b:0").check_connect(), Err(EndpointError::ConnectPort));
+    }
+
+    #[test]
+    fn what_names_an_ipv6_address_is_known() {
+        for text in ["tcp://[::1]:1", "tcp://[fe80::1%eth0]:1", "tcp://[::1]:0;host.example:1"] {
+            assert!(parse(text).is_ipv6(), "{text}");
+        }
+        for text in ["tcp://127.0.0.1:1", "tcp://host.example:1", "tcp://*:1", "ipc://x"] {
+            assert!(!parse(text).is_ipv6(), "{text}");
+        }
     }
 
     #[test]
@@ -495,7 +578,7 @@ mod tests {
 
         #[test]
         fn what_is_accepted_survives_a_round_trip(
-            text in "(tcp|ipc)://(\\PC{0,12}|[a-z0-9.:%\\[\\]*@-]{0,20}(:[0-9*]{0,6})?)",
+            text in "(tcp|ipc)://(\\PC{0,12}|([a-z0-9.:*]{0,9}:[0-9]{1,2};)?[a-z0-9.:%\\[\\]*@-]{0,20}(:[0-9*]{0,6})?)",
         ) {
             if let Ok(endpoint) = text.parse::<Endpoint>() {
                 prop_assert_eq!(parse(&endpoint.to_string()), endpoint);

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 
+use monocoque_core::transport::InterfaceNameError;
 use monocoque_core::{Endpoint, EndpointError, HomeGone, InboxClosed, Message, RoutingIdError};
 use thiserror::Error;
 
@@ -32,6 +33,9 @@ pub enum MonocoqueError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The descriptor cannot be listened on; the source says why.
+    #[error("the descriptor cannot be listened on: {0}")]
+    Descriptor(#[source] io::Error),
     /// An I/O thread could not be started.
     #[error("an I/O thread could not be started: {0}")]
     Thread(#[source] io::Error),
@@ -70,6 +74,17 @@ pub enum MonocoqueError {
     /// A heartbeat TTL of more than 6553.5 seconds (`EINVAL`).
     #[error("a heartbeat TTL has at most 6553.5 seconds")]
     HeartbeatTtl,
+    /// An option of the operating system's sockets that this one does not take (`EINVAL`).
+    #[error("{option} takes {range}")]
+    OutOfRange {
+        /// Which one.
+        option: &'static str,
+        /// What it takes.
+        range: &'static str,
+    },
+    /// No interface has such a name (`EINVAL`).
+    #[error(transparent)]
+    InterfaceName(#[from] InterfaceNameError),
 }
 
 impl MonocoqueError {

@@ -112,6 +112,12 @@ pub enum SocketEvent {
         /// After so long.
         delay: Duration,
     },
+    /// The endpoint will not be connected to again, as was asked for with
+    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop).
+    GivenUp {
+        /// Which one.
+        endpoint: Endpoint,
+    },
     /// The socket is closed and all its connections have ended (`MONITOR_STOPPED`). The last event.
     Closed,
     /// So many events were not taken in time and are lost, the oldest ones.

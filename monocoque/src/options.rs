@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use monocoque_core::transport::SocketOptions;
 use monocoque_core::{Hwm, Message, RoutingId};
 use monocoque_zmtp::{HeartbeatConfig, Limits};
 
@@ -40,6 +41,39 @@ pub(crate) struct Options {
     pub(crate) verbose: bool,
     /// The end of every subscription is received, whoever still has it (XPUB).
     pub(crate) verboser: bool,
+    pub(crate) reconnect_stop: ReconnectStops,
+    /// Of the operating system's sockets.
+    pub(crate) sockets: SocketOptions,
+}
+
+/// When an endpoint is not connected to again; see [`reconnect_stop`](crate::zmq::Builder::reconnect_stop).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReconnectStop {
+    /// Nobody listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`).
+    ConnectionRefused,
+    /// A connection has ended before its handshake was completed (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
+    HandshakeFailed,
+}
+
+/// Which of [`ReconnectStop`] were asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ReconnectStops {
+    pub(crate) connection_refused: bool,
+    pub(crate) handshake_failed: bool,
+}
+
+impl FromIterator<ReconnectStop> for ReconnectStops {
+    fn from_iter<T: IntoIterator<Item = ReconnectStop>>(reasons: T) -> Self {
+        let mut stops = Self::default();
+        for reason in reasons {
+            match reason {
+                ReconnectStop::ConnectionRefused => stops.connection_refused = true,
+                ReconnectStop::HandshakeFailed => stops.handshake_failed = true,
+            }
+        }
+        stops
+    }
 }
 
 impl Default for Options {
@@ -66,6 +100,8 @@ impl Default for Options {
             greeting: None,
             verbose: false,
             verboser: false,
+            reconnect_stop: ReconnectStops::default(),
+            sockets: SocketOptions::default(),
         }
     }
 }

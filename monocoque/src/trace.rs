@@ -69,6 +69,7 @@ pub(crate) fn event(event: &SocketEvent) {
         SocketEvent::HandshakeFailed { reason, .. } => warn!(%reason, "handshake failed"),
         SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
         SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "connecting again"),
+        SocketEvent::GivenUp { endpoint } => warn!(%endpoint, "given up"),
         SocketEvent::Closed => debug!("closed"),
         SocketEvent::Lagged(_) => {}
     }

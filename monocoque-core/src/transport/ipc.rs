@@ -58,7 +58,21 @@ impl Listener {
         };
         socket.set_nonblocking(true)?;
         let listener = PollFd::new(socket.into())?;
-        Ok(Self { file, listener, endpoint: Endpoint::Ipc(address.clone()), options: *options })
+        Ok(Self { file, listener, endpoint: Endpoint::Ipc(address.clone()), options: options.clone() })
+    }
+
+    /// Goes on with a socket that listens. Its file, if it has one, is not ours.
+    pub(super) fn adopt(socket: Socket, options: &SocketOptions) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        let path = address.as_pathname().map(|path| path.to_str().map(str::to_owned));
+        let name = || Some(format!("@{}", std::str::from_utf8(address.as_abstract_namespace()?).ok()?));
+        let endpoint: Endpoint = match path.unwrap_or_else(name) {
+            Some(name) => format!("ipc://{name}").parse()?,
+            None => return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket has no plain name")),
+        };
+        socket.set_nonblocking(true)?;
+        let listener = PollFd::new(socket.into())?;
+        Ok(Self { file: None, listener, endpoint, options: options.clone() })
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {

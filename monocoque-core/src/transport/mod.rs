@@ -4,23 +4,27 @@
 //! whoever gets one matches once and is generic from there on: nothing on the path of a message is dispatched at run time.
 //! No transport knows a protocol. All of it runs on a compio runtime, with either driver.
 
+mod interface;
 mod ipc;
+mod options;
+mod socks;
 mod tcp;
 
 use std::fmt::Debug;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use compio::driver::ToSharedFd;
 use compio::io::{AsyncRead, AsyncWrite};
 use compio::net::{TcpStream, UnixStream};
 use rustix::net::SendFlags;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, SockRef, Type};
 
 use crate::Endpoint;
+
+pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 
 /// A connected stream of bytes that an actor can run on.
 ///
@@ -126,11 +130,15 @@ impl Stream {
     /// # Errors
     ///
     /// `InvalidInput` if the endpoint is a wildcard, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
-    /// also if a TCP connection met itself; else what the system says of the last address that was tried.
+    /// also if a TCP connection met itself, `AddrNotAvailable` if no source address goes with the peer's; else what the
+    /// system says of the last address that was tried.
     pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
         endpoint.check_connect()?;
+        options.check(endpoint)?;
         match endpoint {
-            Endpoint::Tcp { host, port } => tcp::connect(host, *port, options).await.map(Self::Tcp),
+            Endpoint::Tcp { source, host, port } => {
+                tcp::connect(source.as_ref(), host, *port, options).await.map(Self::Tcp)
+            }
             Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
         }
     }
@@ -153,10 +161,13 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// `AddrInUse` if somebody listens there; `AlreadyExists` if the path is not a socket; else what the system says.
+    /// `AddrInUse` if somebody listens there; `AlreadyExists` if the path is not a socket; `InvalidInput` if the endpoint has
+    /// a source address; else what the system says.
     pub async fn bind(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
+        endpoint.check_bind()?;
+        options.check(endpoint)?;
         match endpoint {
-            Endpoint::Tcp { host, port } => {
+            Endpoint::Tcp { host, port, .. } => {
                 let (listener, endpoint) = tcp::Listener::bind(host, *port, options).await?;
                 Ok((Self(Kind::Tcp(listener)), endpoint))
             }
@@ -165,6 +176,31 @@ impl Listener {
                 let endpoint = listener.endpoint().clone();
                 Ok((Self(Kind::Ipc(listener)), endpoint))
             }
+        }
+    }
+
+    /// Listens on a stream socket that listens already, such as one that a service manager has made, and says where.
+    ///
+    /// The file of a Unix domain socket belongs to whoever has made it, and stays.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the descriptor is not a listening stream socket of IP or of the Unix domain, or one whose path is not
+    /// UTF-8; else what the system says.
+    pub fn adopt(descriptor: OwnedFd, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
+        let socket = socket2::Socket::from(descriptor);
+        let listens = socket.r#type()? == Type::STREAM && socket.is_listener()?;
+        match socket.domain()? {
+            Domain::IPV4 | Domain::IPV6 if listens => {
+                let (listener, endpoint) = tcp::Listener::adopt(socket, options)?;
+                Ok((Self(Kind::Tcp(listener)), endpoint))
+            }
+            Domain::UNIX if listens => {
+                let listener = ipc::Listener::adopt(socket, options)?;
+                let endpoint = listener.endpoint().clone();
+                Ok((Self(Kind::Ipc(listener)), endpoint))
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a listening stream socket")),
         }
     }
 
@@ -208,44 +244,10 @@ async fn close<T: AsFd + 'static>(socket: impl ToSharedFd<T>) {
     drop(shared.take().await);
 }
 
-/// Options of the operating system's sockets. `TCP_NODELAY` is not one: it is always set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketOptions {
-    /// How many connections may wait to be accepted. Default: 100.
-    pub backlog: u32,
-    /// `SO_SNDBUF` in bytes. Default: the system's.
-    pub send_buffer: Option<usize>,
-    /// `SO_RCVBUF` in bytes. Default: the system's.
-    pub recv_buffer: Option<usize>,
-    /// Probe a TCP peer that has been silent for so long. Default: never.
-    pub keepalive: Option<Duration>,
-}
-
-impl SocketOptions {
-    fn backlog(&self) -> i32 {
-        i32::try_from(self.backlog).unwrap_or(i32::MAX)
-    }
-
-    /// Sets the buffers. For TCP this comes before connecting and listening, because the window is negotiated then.
-    fn set_buffers(&self, socket: SockRef<'_>) -> io::Result<()> {
-        self.send_buffer.map_or(Ok(()), |size| socket.set_send_buffer_size(size))?;
-        self.recv_buffer.map_or(Ok(()), |size| socket.set_recv_buffer_size(size))
-    }
-
-    fn set_tcp(&self, socket: SockRef<'_>) -> io::Result<()> {
-        socket.set_tcp_nodelay(true)?;
-        self.keepalive.map_or(Ok(()), |idle| socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)))
-    }
-}
-
-impl Default for SocketOptions {
-    fn default() -> Self {
-        Self { backlog: 100, send_buffer: None, recv_buffer: None, keepalive: None }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use compio::BufResult;
     use compio::driver::{DriverType, ProactorBuilder};
     use compio::io::{AsyncReadExt, AsyncWriteExt};

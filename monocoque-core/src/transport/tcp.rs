@@ -4,21 +4,43 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use compio::net::{TcpSocket, TcpStream, ToSocketAddrsAsync};
 use compio::runtime::fd::PollFd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::SocketOptions;
+use super::{SocketOptions, interface, socks};
 use crate::Endpoint;
-use crate::endpoint::Host;
+use crate::endpoint::{Host, Source};
+
+/// Connects to `host`, through the proxy if there is one.
+pub(super) async fn connect(
+    source: Option<&Source>,
+    host: &Host,
+    port: u16,
+    options: &SocketOptions,
+) -> io::Result<TcpStream> {
+    match &options.socks_proxy {
+        None => connect_directly(source, host, port, options).await,
+        Some(Endpoint::Tcp { host: proxy, port: at, .. }) => {
+            let stream = connect_directly(source, proxy, *at, options).await?;
+            socks::request(stream, host, port).await
+        }
+        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "a proxy is reached over tcp")),
+    }
+}
 
 /// Connects to the first address of `host` that can be connected to.
-pub(super) async fn connect(host: &Host, port: u16, options: &SocketOptions) -> io::Result<TcpStream> {
+async fn connect_directly(
+    source: Option<&Source>,
+    host: &Host,
+    port: u16,
+    options: &SocketOptions,
+) -> io::Result<TcpStream> {
     let mut failure = None;
-    for address in resolve(host, port).await? {
-        match connect_to(address, options).await {
+    for address in resolve(host, port, options).await? {
+        match connect_to(source, address, options).await {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = Some(error),
         }
@@ -26,11 +48,34 @@ pub(super) async fn connect(host: &Host, port: u16, options: &SocketOptions) -> 
     Err(failure.unwrap_or_else(no_address))
 }
 
-async fn connect_to(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+async fn connect_to(
+    source: Option<&Source>,
+    address: SocketAddr,
+    options: &SocketOptions,
+) -> io::Result<TcpStream> {
     let socket = socket(address, options)?;
+    if let Some(source) = source {
+        // Several connections may start at one port, if they lead to different peers; not at one the system chooses, which
+        // could be that of another connection to this peer.
+        socket.set_reuse_address(source.port != 0)?;
+        socket.bind(&source_for(source, address).await?.into())?;
+    }
     let stream = TcpSocket::from_std_stream(socket.into())?.connect(address).await?;
     refuse_self(&stream)?;
     Ok(stream)
+}
+
+/// The address of `source` from which `destination` can be reached: one of the same family.
+async fn source_for(source: &Source, destination: SocketAddr) -> io::Result<SocketAddr> {
+    let addresses = match &source.host {
+        Host::Any if destination.is_ipv6() => vec![(Ipv6Addr::UNSPECIFIED, source.port).into()],
+        Host::Name(name) => interface::addresses(name.as_str(), source.port)?,
+        host => resolve(host, source.port, &SocketOptions::default()).await?,
+    };
+    let fitting = addresses.into_iter().find(|address| address.is_ipv4() == destination.is_ipv4());
+    fitting.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::AddrNotAvailable, "no source address is of the peer's family")
+    })
 }
 
 /// Refuses a stream whose two ends are one socket: connecting to a local port from which nobody listens can, by chance,
@@ -58,16 +103,28 @@ impl Listener {
         options: &SocketOptions,
     ) -> io::Result<(Self, Endpoint)> {
         let mut failure = None;
-        for address in resolve(host, port).await? {
+        for address in interface_or_name(host, port, options).await? {
             match listen(address, options) {
                 Ok(listener) => {
                     let endpoint = listener.local_addr()?.into();
-                    return Ok((Self { listener, options: *options }, endpoint));
+                    return Ok((Self { listener, options: options.clone() }, endpoint));
                 }
                 Err(error) => failure = Some(error),
             }
         }
         Err(failure.unwrap_or_else(no_address))
+    }
+
+    /// Goes on with a socket that listens.
+    pub(super) fn adopt(socket: Socket, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
+        // Accepted streams inherit them.
+        options.set_buffers(SockRef::from(&socket))?;
+        options.set_tcp(SockRef::from(&socket))?;
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from(socket);
+        let endpoint = listener.local_addr()?.into();
+        let listener = PollFd::new(listener)?;
+        Ok((Self { listener, options: options.clone() }, endpoint))
     }
 
     pub(super) async fn accept(&self) -> io::Result<(TcpStream, String)> {
@@ -103,18 +160,32 @@ fn socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     options.set_buffers(SockRef::from(&socket))?;
     options.set_tcp(SockRef::from(&socket))?;
+    options.set_device(SockRef::from(&socket))?;
     Ok(socket)
 }
 
+/// The addresses to listen on: those of an interface, if there is one of that name.
+async fn interface_or_name(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<SocketAddr>> {
+    if let Host::Name(name) = host {
+        let mut addresses = interface::addresses(name.as_str(), port)?;
+        if !addresses.is_empty() {
+            addresses.retain(|address| options.admits(address));
+            return Ok(addresses);
+        }
+    }
+    resolve(host, port, options).await
+}
+
 /// The addresses of `host`. Names are resolved off this thread.
-async fn resolve(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
+async fn resolve(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<SocketAddr>> {
     let name = match host {
         Host::Any => return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]),
         Host::Ip(ip) => return Ok(vec![(*ip, port).into()]),
         Host::Zoned(ip, zone) => format!("{ip}%{zone}"),
         Host::Name(name) => name.as_str().to_owned(),
     };
-    Ok((name, port).to_socket_addrs_async().await?.collect())
+    let addresses = (name, port).to_socket_addrs_async().await?;
+    Ok(addresses.filter(|address| options.admits(address)).collect())
 }
 
 fn no_address() -> io::Error {
@@ -131,7 +202,6 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::future::{Either, select};
-    use futures_util::try_join;
 
     use super::super::Stream;
     use super::super::tests::{bind, connect, endpoint, on_both_drivers, pair};
@@ -188,24 +258,54 @@ mod tests {
     }
 
     #[test]
-    fn nodelay_and_keepalive_are_set_on_both_ends() {
+    fn a_connection_comes_from_its_source() {
         on_both_drivers(async || {
-            let options =
-                SocketOptions { keepalive: Some(Duration::from_secs(77)), ..SocketOptions::default() };
-            for options in [SocketOptions::default(), options] {
-                let host = Host::Ip(Ipv4Addr::LOCALHOST.into());
-                let (listener, endpoint) = Listener::bind(&host, 0, &options).await.expect("bound");
-                let streams = try_join!(super::connect(&host, port(&endpoint), &options), listener.accept());
-                let (ours, (theirs, _)) = streams.expect("connected");
-                for stream in [ours, theirs] {
-                    assert!(stream.nodelay().expect("an option"));
-                    let socket = SockRef::from(&stream);
-                    assert_eq!(socket.keepalive().expect("an option"), options.keepalive.is_some());
-                    if let Some(idle) = options.keepalive {
-                        assert_eq!(socket.tcp_keepalive_time().expect("an option"), idle);
-                    }
+            let (listener, bound) = bind("tcp://[::]:*").await.expect("bound");
+            let port = port(&bound);
+            let free = {
+                let listener = std::net::TcpListener::bind("127.0.0.11:0").expect("a port");
+                listener.local_addr().expect("an address").port()
+            };
+            for (from, to, expected) in [
+                ("127.0.0.9:0", "127.0.0.1", "127.0.0.9"),
+                ("lo:*", "127.0.0.1", "127.0.0.1"),
+                ("*:0", "127.0.0.1", "127.0.0.1"),
+                ("*:0", "[::1]", "::1"),
+                ("[::1]:0", "[::1]", "::1"),
+                (&format!("127.0.0.11:{free}"), "127.0.0.1", "127.0.0.11"),
+            ] {
+                let dial = endpoint(&format!("tcp://{from};{to}:{port}"));
+                let (ours, theirs, _) = pair(&listener, &dial).await;
+                let ours = tcp(ours).local_addr().expect("connected");
+                assert_eq!(ours.ip().to_string(), expected, "{dial}");
+                assert_eq!(tcp(theirs).peer_addr().expect("connected").port(), ours.port());
+                if from.ends_with(&free.to_string()) {
+                    assert_eq!(ours.port(), free, "{dial}");
                 }
             }
+        });
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_or_of_another_family_is_an_error() {
+        on_both_drivers(async || {
+            let (_listener, bound) = bind("tcp://127.0.0.1:*").await.expect("bound");
+            for from in ["192.0.2.77", "[::1]", "none-such"] {
+                let dial = endpoint(&format!("tcp://{from}:0;127.0.0.1:{}", port(&bound)));
+                let error = connect(&dial).await.expect_err("no such source");
+                assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable, "{dial}: {error}");
+            }
+            let error = bind("tcp://127.0.0.1:0;127.0.0.1:0").await.expect_err("for connecting only");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        });
+    }
+
+    #[test]
+    fn an_interface_is_listened_on_by_its_name() {
+        on_both_drivers(async || {
+            let (listener, bound) = bind("tcp://lo:*").await.expect("bound");
+            assert_eq!(bound.to_string(), format!("tcp://127.0.0.1:{}", port(&bound)));
+            pair(&listener, &bound).await;
         });
     }
 
@@ -256,8 +356,8 @@ mod tests {
     #[test]
     fn a_zone_is_resolved_to_its_interface() {
         on_both_drivers(async || {
-            let Endpoint::Tcp { host, port } = endpoint("tcp://[fe80::1%lo]:5555") else { panic!("tcp") };
-            let addresses = resolve(&host, port).await.expect("resolved");
+            let Endpoint::Tcp { host, port, .. } = endpoint("tcp://[fe80::1%lo]:5555") else { panic!("tcp") };
+            let addresses = resolve(&host, port, &SocketOptions::default()).await.expect("resolved");
             assert!(
                 addresses.iter().all(|address| Endpoint::from(*address) == endpoint("tcp://fe80::1%1:5555"))
             );

@@ -2,53 +2,81 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use monocoque_core::transport::{SocketOptions, Stream};
+use monocoque_core::transport::Stream;
 use monocoque_core::{Backoff, Endpoint, home};
 
 use super::closing::Task;
 use super::endpoints::Via;
+use super::session::Ended;
 use super::{Engine, session};
 use crate::monitor::SocketEvent;
 
 /// Keeps a connection to `endpoint` until told to stop, or until the socket has nothing more to send.
 pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task: Task) {
     let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
+    let mut given_up = false;
     while engine.wants_peers() && !via.stop.is_said() {
         let Some(connected) = via.stop.unless(connect(&engine, &endpoint)).await else { break };
         let delay = match connected {
             Ok(stream) => {
                 let ended = session::run(&engine, stream, &via).await;
-                if ended.was_up {
-                    backoff.reset();
-                    engine.out.lock().lost += 1;
-                }
-                if ended.was_up || !ended.reason.is_lasting() {
-                    backoff.next_delay()
-                } else {
-                    backoff.longest_delay()
-                }
+                after_connection(&engine, &ended, &mut backoff)
             }
             Err(error) => {
+                let stops = engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint, &error);
                 engine
                     .tell(|| SocketEvent::ConnectFailed { endpoint: endpoint.clone(), error: error.into() });
-                backoff.next_delay()
+                (!stops).then(|| backoff.next_delay())
             }
         };
         if !engine.wants_peers() || via.stop.is_said() {
             break;
         }
+        let Some(delay) = delay else {
+            engine.give_up(&via);
+            given_up = true;
+            break;
+        };
         engine.tell(|| SocketEvent::Retrying { endpoint: endpoint.clone(), delay });
         if via.stop.unless(home::sleep(delay)).await.is_none() {
             break;
         }
     }
     engine.with_wakes(|out, wakes| out.end_dial(wakes));
+    if given_up {
+        engine.tell(|| SocketEvent::GivenUp { endpoint });
+    }
     drop(task);
 }
 
+/// How long to wait after a connection has ended; `None` if no other is to follow.
+fn after_connection(engine: &Engine, ended: &Ended, backoff: &mut Backoff) -> Option<Duration> {
+    if ended.was_up {
+        backoff.reset();
+        engine.out.lock().lost += 1;
+    } else if engine.options.reconnect_stop.handshake_failed {
+        return None;
+    }
+    if ended.was_up || !ended.reason.is_lasting() {
+        Some(backoff.next_delay())
+    } else {
+        Some(backoff.longest_delay())
+    }
+}
+
+/// Nobody listens there, which for a Unix domain socket shows in that its file is missing, too.
+fn is_refusal(endpoint: &Endpoint, error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => true,
+        io::ErrorKind::NotFound => matches!(endpoint, Endpoint::Ipc(_)),
+        _ => false,
+    }
+}
+
 async fn connect(engine: &Engine, endpoint: &Endpoint) -> io::Result<Stream> {
-    let options = SocketOptions::default();
-    let connected = home::within(engine.options.connect_timeout, Stream::connect(endpoint, &options)).await;
+    let connecting = Stream::connect(endpoint, &engine.options.sockets);
+    let connected = home::within(engine.options.connect_timeout, connecting).await;
     connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -1,11 +1,12 @@
 //! The endpoints of a socket: what it is bound and connected to.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, home};
+use monocoque_core::{Endpoint, HomeGone, home};
 
 use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
@@ -55,26 +56,45 @@ pub(super) enum Attached {
 impl Engine {
     pub(crate) async fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
-        let engine = self.clone();
+        endpoint.check_bind()?;
+        self.options.sockets.check(&endpoint)?;
         let wanted = endpoint.clone();
-        let bound = self.home.run(move || async move {
-            let (listener, resolved) = Listener::bind(&wanted, &SocketOptions::default()).await?;
-            let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
-            let task = Task::new(&engine);
-            engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
-            home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
-            Ok::<_, io::Error>(resolved)
-        });
-        bound.await?.map_err(|source| {
+        let bound = self.listen(async move |options| Listener::bind(&wanted, options).await).await?;
+        bound.map_err(|source| {
             let error = || io::Error::new(source.kind(), source.to_string());
             self.tell(|| SocketEvent::BindFailed { endpoint: endpoint.clone(), error: error().into() });
             MonocoqueError::Io { endpoint: endpoint.into(), source }
         })
     }
 
+    /// Accepts on a socket that listens already.
+    pub(crate) async fn bind_fd(self: &Arc<Self>, listener: OwnedFd) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        let bound = self.listen(async move |options| Listener::adopt(listener, options)).await?;
+        bound.map_err(MonocoqueError::Descriptor)
+    }
+
+    /// Makes a listener on the home, and accepts from then on.
+    async fn listen(
+        self: &Arc<Self>,
+        make: impl AsyncFnOnce(&SocketOptions) -> io::Result<(Listener, Endpoint)> + Send + 'static,
+    ) -> Result<io::Result<Endpoint>, HomeGone> {
+        let engine = self.clone();
+        let listening = self.home.run(move || async move {
+            let (listener, resolved) = make(&engine.options.sockets).await?;
+            let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
+            let task = Task::new(&engine);
+            engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
+            home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
+            Ok(resolved)
+        });
+        listening.await
+    }
+
     pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_connect()?;
+        self.options.sockets.check(&endpoint)?;
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
@@ -107,6 +127,13 @@ impl Engine {
         gone.via.stop.say();
         self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
         Ok(gone)
+    }
+
+    /// Lets go of a connected endpoint by itself.
+    pub(super) fn give_up(&self, via: &Via) {
+        self.endpoints.lock().retain(|other| other.via.id != via.id);
+        via.stop.say();
+        self.with_wakes(|out, wakes| out.leave(via.id, wakes));
     }
 
     pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {

@@ -202,7 +202,7 @@ impl<K: Kind> Builder<K> {
         Ok(Socket::of(engine))
     }
 
-    fn refuse(&mut self, error: MonocoqueError) {
+    pub(super) fn refuse(&mut self, error: MonocoqueError) {
         self.refused.get_or_insert(error);
     }
 }

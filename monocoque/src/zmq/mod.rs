@@ -31,6 +31,7 @@ mod rep;
 mod req;
 mod router;
 mod subscriber;
+mod system;
 mod xpub;
 mod xsub;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::{Endpoint, home};
@@ -79,9 +80,37 @@ impl<K: Kind> Socket<K> {
         self.engine().bind(endpoint.try_into()?).await
     }
 
+    /// Accepts connections on a stream socket that listens already (`ZMQ_USE_FD`), such as one that a service manager has made,
+    /// and returns its endpoint, with which it can be unbound. The file of a Unix domain socket stays; it is not ours.
+    ///
+    /// Of the options, [`backlog`](Builder::backlog) and [`bind_to_device`](Builder::bind_to_device) do not apply: whoever has
+    /// made the socket has decided about them.
+    ///
+    /// Cancel safe, but a call that is cancelled late may have succeeded.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::PullSocket;
+    ///
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    /// let pull = PullSocket::new()?;
+    /// let endpoint = pull.bind_fd(listener).await?;
+    /// assert!(endpoint.to_string().starts_with("tcp://127.0.0.1:"));
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Descriptor`] if it is not a listening stream socket of TCP or of the Unix domain.
+    pub async fn bind_fd(&self, listener: impl Into<OwnedFd>) -> Result<Endpoint, MonocoqueError> {
+        self.engine().bind_fd(listener.into()).await
+    }
+
     /// Connects to an endpoint. Returns at once: the connection is made in the background, and made again for ever after
-    /// it was lost, with a delay between the attempts, the [`reconnect_interval`](Builder::reconnect_interval). What happens
-    /// meanwhile is told by a [`monitor`](Self::monitor).
+    /// it was lost, with a delay between the attempts, the [`reconnect_interval`](Builder::reconnect_interval), unless
+    /// [`reconnect_stop`](Builder::reconnect_stop) says when to give up. What happens meanwhile is told by a
+    /// [`monitor`](Self::monitor).
     ///
     /// DEALER, REQ, SUB and PUB sockets ignore a second call with the same endpoint.
     ///

@@ -1,0 +1,181 @@
+//! SOCKS5 (RFC 1928), as far as a client needs it: no authentication, the command CONNECT.
+
+use std::io;
+use std::net::IpAddr;
+
+use compio::BufResult;
+use compio::io::{AsyncReadExt, AsyncWriteExt};
+use compio::net::TcpStream;
+
+use crate::endpoint::Host;
+
+/// Asks the proxy at the other end of `stream` to connect to `host`, and returns the stream to there.
+pub(super) async fn request(mut stream: TcpStream, host: &Host, port: u16) -> io::Result<TcpStream> {
+    write(&mut stream, vec![VERSION, 1, NO_AUTHENTICATION]).await?;
+    match read(&mut stream).await? {
+        [VERSION, NO_AUTHENTICATION] => {}
+        [VERSION, _] => return Err(failure(io::ErrorKind::PermissionDenied, "it asks for authentication")),
+        _ => return Err(failure(io::ErrorKind::InvalidData, "it does not speak SOCKS5")),
+    }
+    let mut command = vec![VERSION, CONNECT, 0];
+    put_address(&mut command, host)?;
+    command.extend(port.to_be_bytes());
+    write(&mut stream, command).await?;
+    let [version, reply, _, kind] = read(&mut stream).await?;
+    if version != VERSION {
+        return Err(failure(io::ErrorKind::InvalidData, "it does not speak SOCKS5"));
+    }
+    check(reply)?;
+    skip_address(&mut stream, kind).await?;
+    Ok(stream)
+}
+
+/// A name goes as it is: the proxy resolves it.
+fn put_address(command: &mut Vec<u8>, host: &Host) -> io::Result<()> {
+    match host {
+        Host::Ip(IpAddr::V4(ip)) => {
+            command.push(IPV4);
+            command.extend(ip.octets());
+        }
+        Host::Ip(IpAddr::V6(ip)) => {
+            command.push(IPV6);
+            command.extend(ip.octets());
+        }
+        Host::Name(name) => {
+            let length = u8::try_from(name.as_str().len());
+            command.extend([NAME, length.map_err(|_| failure(io::ErrorKind::InvalidInput, "a long name"))?]);
+            command.extend(name.as_str().as_bytes());
+        }
+        Host::Any | Host::Zoned(..) => {
+            return Err(failure(io::ErrorKind::InvalidInput, "the address means nothing to it"));
+        }
+    }
+    Ok(())
+}
+
+/// Where the proxy has connected from is of no interest.
+async fn skip_address(stream: &mut TcpStream, kind: u8) -> io::Result<()> {
+    match kind {
+        IPV4 => read::<{ 4 + 2 }>(stream).await.map(drop),
+        IPV6 => read::<{ 16 + 2 }>(stream).await.map(drop),
+        NAME => {
+            let [length] = read(stream).await?;
+            for _ in 0..usize::from(length) + 2 {
+                read::<1>(stream).await?;
+            }
+            Ok(())
+        }
+        _ => Err(failure(io::ErrorKind::InvalidData, "it names an address of no kind")),
+    }
+}
+
+fn check(reply: u8) -> io::Result<()> {
+    match reply {
+        0 => Ok(()),
+        2 => Err(failure(io::ErrorKind::PermissionDenied, "it does not allow the connection")),
+        3 => Err(failure(io::ErrorKind::NetworkUnreachable, "the network is unreachable")),
+        4 => Err(failure(io::ErrorKind::HostUnreachable, "the host is unreachable")),
+        5 => Err(failure(io::ErrorKind::ConnectionRefused, "the connection was refused")),
+        6 => Err(failure(io::ErrorKind::TimedOut, "the time to live is over")),
+        7 | 8 => Err(failure(io::ErrorKind::Unsupported, "it cannot do that")),
+        _ => Err(failure(io::ErrorKind::Other, "it has failed")),
+    }
+}
+
+fn failure(kind: io::ErrorKind, what: &str) -> io::Error {
+    io::Error::new(kind, format!("SOCKS proxy: {what}"))
+}
+
+async fn write(stream: &mut TcpStream, bytes: Vec<u8>) -> io::Result<()> {
+    stream.write_all(bytes).await.0
+}
+
+async fn read<const N: usize>(stream: &mut TcpStream) -> io::Result<[u8; N]> {
+    let BufResult(result, bytes) = stream.read_exact([0; N]).await;
+    result.map(|()| bytes)
+}
+
+const VERSION: u8 = 0x05;
+const NO_AUTHENTICATION: u8 = 0x00;
+const CONNECT: u8 = 0x01;
+const IPV4: u8 = 0x01;
+const NAME: u8 = 0x03;
+const IPV6: u8 = 0x04;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::join;
+
+    use super::super::tests::{bind, endpoint, on_both_drivers};
+    use super::super::{SocketOptions, Stream};
+    use super::*;
+
+    /// Connects to `target` through a proxy that gives these answers; what came of it, and what the proxy was told.
+    async fn through(target: &str, answers: [&[u8]; 2]) -> (io::Result<[u8; 2]>, Vec<u8>) {
+        let (listener, proxy) = bind("tcp://127.0.0.1:*").await.expect("bound");
+        let options = SocketOptions { socks_proxy: Some(proxy), ..SocketOptions::default() };
+        let client = async {
+            let Stream::Tcp(mut stream) = Stream::connect(&endpoint(target), &options).await? else {
+                panic!("tcp")
+            };
+            read::<2>(&mut stream).await
+        };
+        let server = async {
+            let (stream, _) = listener.accept().await.expect("accepted");
+            let Stream::Tcp(mut stream) = stream else { panic!("tcp: {stream:?}") };
+            assert_eq!(read(&mut stream).await.expect("a greeting"), [5, 1, 0]);
+            write(&mut stream, answers[0].to_vec()).await.expect("written");
+            let BufResult(read, command) =
+                compio::io::AsyncRead::read(&mut stream, Vec::with_capacity(300)).await;
+            read.expect("a command, or the end");
+            write(&mut stream, answers[1].to_vec()).await.expect("written");
+            command
+        };
+        join!(client, server)
+    }
+
+    #[test]
+    fn the_proxy_is_told_where_to_connect_to() {
+        on_both_drivers(async || {
+            let v4 = [5, 0, 0, 1, 9, 9, 9, 9, 0, 1, b'h', b'i'];
+            let (heard, command) = through("tcp://192.0.2.1:258", [&[5, 0], &v4]).await;
+            assert_eq!(heard.expect("connected"), *b"hi");
+            assert_eq!(command, [5, 1, 0, 1, 192, 0, 2, 1, 1, 2]);
+
+            let mut v6 = vec![5, 0, 0, 4];
+            v6.extend([0; 18]);
+            v6.extend(b"hi");
+            let (heard, command) = through("tcp://[::1]:1", [&[5, 0], &v6]).await;
+            assert_eq!(heard.expect("connected"), *b"hi");
+            assert_eq!(command, [&[5, 1, 0, 4][..], &[0; 15], &[1, 0, 1]].concat());
+
+            let name = [&[5, 0, 0, 3, 3][..], b"abc", &[0, 0], b"hi"].concat();
+            let (heard, command) = through("tcp://host.invalid:1", [&[5, 0], &name]).await;
+            assert_eq!(heard.expect("connected"), *b"hi");
+            assert_eq!(command, [&[5, 1, 0, 3, 12][..], b"host.invalid", &[0, 1]].concat());
+        });
+    }
+
+    #[test]
+    fn what_the_proxy_refuses_is_an_error() {
+        on_both_drivers(async || {
+            for (greeting, reply, kind) in [
+                ([5, 0xFF], [5, 0], io::ErrorKind::PermissionDenied),
+                ([4, 0], [5, 0], io::ErrorKind::InvalidData),
+                ([5, 0], [4, 0], io::ErrorKind::InvalidData),
+                ([5, 0], [5, 1], io::ErrorKind::Other),
+                ([5, 0], [5, 2], io::ErrorKind::PermissionDenied),
+                ([5, 0], [5, 4], io::ErrorKind::HostUnreachable),
+                ([5, 0], [5, 5], io::ErrorKind::ConnectionRefused),
+            ] {
+                let answer = [&reply[..], &[0, 1, 0, 0, 0, 0, 0, 0]].concat();
+                let (heard, _) = through("tcp://192.0.2.1:1", [&greeting, &answer]).await;
+                assert_eq!(heard.expect_err("refused").kind(), kind, "{greeting:?} {reply:?}");
+            }
+            let (heard, _) = through("tcp://192.0.2.1:1", [&[5, 0], &[5, 0, 0, 9]]).await;
+            assert_eq!(heard.expect_err("refused").kind(), io::ErrorKind::InvalidData);
+            let (heard, _) = through("tcp://192.0.2.1:1", [&[5, 0], &[5, 0]]).await;
+            assert_eq!(heard.expect_err("it ended").kind(), io::ErrorKind::UnexpectedEof);
+        });
+    }
+}
