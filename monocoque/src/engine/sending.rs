@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use monocoque_core::{Frame, Hold, Message, RoutingId, Ticket};
+use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket};
 
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
@@ -26,7 +26,7 @@ pub(crate) struct Sending<'a, M> {
 
 /// What has come of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tried {
+pub(super) enum Tried {
     Done,
     /// Others are to have a turn first; the task will be woken at once.
     Paused,
@@ -63,15 +63,7 @@ impl Engine {
     /// Lets go what is held, and waits until the system has taken all that is queued for peers now.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), MonocoqueError> {
         let mut goals = self.with_wakes(Outbound::let_go);
-        self.watch(|out| {
-            goals.retain(|(key, messages)| !out.has_written(*key, *messages));
-            match (goals.is_empty(), out.phase) {
-                (true, _) => Some(Ok(())),
-                (false, Phase::Open) => None,
-                (false, _) => Some(Err(MonocoqueError::Closed)),
-            }
-        })
-        .await
+        self.watch(|out| flushed(out, &mut goals)).await
     }
 
     /// Queues a message, or says that there is no room.
@@ -84,7 +76,7 @@ impl Engine {
     }
 
     /// Tries once to queue `message`.
-    fn attempt(
+    pub(super) fn attempt(
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
@@ -182,6 +174,16 @@ impl Engine {
             Offer::Unreachable => Err(MonocoqueError::Unreachable),
             offer => Ok(offer),
         }
+    }
+}
+
+/// What has come of a flush, which is to get each of these links so far.
+pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
+    goals.retain(|(key, messages)| !out.has_written(*key, *messages));
+    match (goals.is_empty(), out.phase) {
+        (true, _) => Some(Ok(())),
+        (false, Phase::Open) => None,
+        (false, _) => Some(Err(MonocoqueError::Closed)),
     }
 }
 

@@ -17,7 +17,9 @@ mod builder;
 pub mod kind;
 mod recv;
 mod send;
+mod sink;
 mod socket;
+mod stream;
 
 mod dealer;
 mod publisher;
@@ -37,5 +39,7 @@ pub use push::PushSocket;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;
+pub use sink::MessageSink;
 pub use socket::Socket;
+pub use stream::MessageStream;
 pub use subscriber::SubSocket;
