@@ -119,6 +119,11 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Whether the calling thread is the home.
+    pub(crate) fn is_at_home(&self) -> bool {
+        self.home.is_here()
+    }
+
     /// Changes the outgoing side, then wakes whom that concerns.
     pub(crate) fn with_wakes<T>(&self, change: impl FnOnce(&mut Outbound, &mut Wakes) -> T) -> T {
         let mut wakes = Wakes::default();

@@ -13,6 +13,7 @@
 //!
 //! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
 
+mod blocking;
 mod builder;
 pub mod kind;
 mod recv;
