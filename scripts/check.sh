@@ -73,6 +73,15 @@ for method in "${methods[@]}"; do
     grep -rqE "pub (async )?fn ${method#*::}\b" monocoque/src || fail "docs/OPTIONS.md names $method, which there is not"
 done
 
+heading "the examples in examples/README.md are those that there are, with a line each"
+shopt -s nullglob
+examples=(examples/*.rs examples/*/main.rs)
+shopt -u nullglob
+[[ ${#examples[@]} -gt 0 ]] || fail "found no examples"
+diff <(grep -oE '^\| `[^`]+` \| [^|]+ \|$' examples/README.md | cut -d'`' -f2 | LC_ALL=C sort) \
+    <(printf '%s\n' "${examples[@]}" | sed -E 's/^examples\///; s/(\/main)?\.rs$//' | LC_ALL=C sort) \
+    || fail "examples/README.md and examples/ differ"
+
 heading "links in the documentation"
 broken=0
 while IFS= read -r file; do

@@ -21,7 +21,6 @@ for file in "${files[@]}"; do
     name=${name%/main.rs}
     name=${name%.rs}
     printf '\n--- %s\n' "$name"
-    grep -qF "\`$name\`" examples/README.md || { echo "not in examples/README.md"; failed+=("$name (not described)"); }
     timeout --kill-after=5 "${EXAMPLE_TIMEOUT:-60}" cargo run --quiet --all-features --example "$name" </dev/null \
         || failed+=("$name (exit status $?)")
 done

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use compio::driver::{DriverType, ProactorBuilder};
@@ -30,6 +30,7 @@ pub struct Home {
     /// There until it is dropped.
     jobs: Option<flume::Sender<Mail>>,
     driver: Driver,
+    thread: ThreadId,
 }
 
 /// How a [`Home`] talks to the kernel.
@@ -71,7 +72,7 @@ impl Home {
         let driver = Runtime::try_with_current(Driver::of).ok()?;
         let (jobs, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
-        Some(Self { jobs: Some(jobs), driver })
+        Some(Self { jobs: Some(jobs), driver, thread: thread::current().id() })
     }
 
     /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone, or it is
@@ -98,7 +99,7 @@ impl Home {
         })?;
         let driver =
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        Ok((Self { jobs: Some(jobs), driver }, ThreadEnd { thread, ended }))
+        Ok((Self { jobs: Some(jobs), driver, thread: thread.thread().id() }, ThreadEnd { thread, ended }))
     }
 
     /// Takes no more work from anybody. A thread of our own ends, with all that still runs there; the runtime of a caller goes
@@ -111,6 +112,11 @@ impl Home {
     /// How this home talks to the kernel.
     pub fn driver(&self) -> Driver {
         self.driver
+    }
+
+    /// Whether the calling thread is the one over there: if it waits for what is done there, it waits for ever.
+    pub fn is_here(&self) -> bool {
+        self.thread == thread::current().id()
     }
 
     /// Makes a future over there and lets it run to its end as a task.
@@ -176,7 +182,8 @@ mod modelled {
         /// For models, which run what they want to look at themselves.
         pub fn idle() -> (Self, IdleRuntime) {
             let (jobs, mailbox) = flume::unbounded();
-            (Self { jobs: Some(jobs), driver: Driver::Polling }, IdleRuntime(mailbox))
+            let home = Self { jobs: Some(jobs), driver: Driver::Polling, thread: thread::current().id() };
+            (home, IdleRuntime(mailbox))
         }
     }
 
@@ -327,6 +334,7 @@ mod tests {
             assert!(name.is_some());
             let runtime = Runtime::new().expect("a runtime");
             let there = home.clone();
+            assert!(!home.is_here());
             let name = runtime.block_on(async move {
                 there.run(async || thread::current().name().map(String::from)).await
             });
@@ -345,6 +353,7 @@ mod tests {
     fn a_home_notices_that_its_runtime_has_ended() {
         let runtime = Runtime::new().expect("a runtime");
         let home = runtime.block_on(async { Home::current() }).expect("inside a runtime");
+        assert!(home.is_here());
         drop(runtime);
         assert_eq!(home.spawn(async || {}), Err(HomeGone));
     }

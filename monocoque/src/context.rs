@@ -8,6 +8,7 @@ use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
 
 use crate::engine::Engine;
 use crate::error::MonocoqueError;
+use crate::park;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
 ///
@@ -131,6 +132,29 @@ impl Context {
         for thread in threads {
             thread.ended().await;
         }
+    }
+
+    /// [`shutdown`](Self::shutdown), for threads without an executor.
+    ///
+    /// ```
+    /// use monocoque::{Context, zmq::PullSocket};
+    ///
+    /// let context = Context::new()?;
+    /// let pull = PullSocket::new_in(&context)?;
+    /// context.blocking_shutdown()?;
+    /// assert!(pull.blocking_recv().unwrap_err().is_closed());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed then.
+    pub fn blocking_shutdown(&self) -> Result<(), MonocoqueError> {
+        if self.shared.homes.iter().any(Home::is_here) {
+            return Err(MonocoqueError::WouldDeadlock);
+        }
+        park::wait(self.shutdown());
+        Ok(())
     }
 
     /// The runtime of the calling thread, else the context that all of the process share.

@@ -52,6 +52,10 @@ pub enum MonocoqueError {
     /// (`EAGAIN`).
     #[error("the operation took too long")]
     TimedOut,
+    /// A blocking call on the thread that runs the connections of the socket, which it would wait for and hold up
+    /// (`EDEADLK`). Await the call, or make the socket in a [`Context`](crate::Context) with I/O threads.
+    #[error("this thread runs the connections of the socket: a blocking call on it would wait for ever")]
+    WouldDeadlock,
     /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
     /// [`router_mandatory`](crate::zmq::Builder::router_mandatory).
     #[error("no peer with this routing id is connected")]

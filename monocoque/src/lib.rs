@@ -39,6 +39,8 @@ mod monitor;
 #[cfg(feature = "zmq")]
 mod options;
 #[cfg(feature = "zmq")]
+mod park;
+#[cfg(feature = "zmq")]
 mod pattern;
 #[cfg(feature = "zmq")]
 mod proxy;

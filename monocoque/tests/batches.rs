@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, everywhere, numbered};
+use common::{Wire, numbered, on_every_driver};
 use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -61,7 +61,7 @@ fn read_all(mut wire: Wire) {
     assert_eq!(wire.end(), b"");
 }
 
-everywhere! {
+on_every_driver! {
     async fn what_is_held_goes_when_it_is_flushed(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;

@@ -5,13 +5,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{everywhere, fill, numbered};
+use common::{fill, numbered, on_every_driver};
 use futures::FutureExt;
 use futures::future::{Either, select};
 use monocoque::Message;
 use monocoque::zmq::{PullSocket, PushSocket};
 
-everywhere! {
+on_every_driver! {
     async fn a_wait_for_messages_is_given_up_a_hundred_thousand_times(at) {
         const MESSAGES: usize = 20_000;
         for peers in [1, 8] {

@@ -5,11 +5,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Wire, WireListener, everywhere, fill, numbered};
+use common::{Wire, WireListener, fill, numbered, on_every_driver};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Message, MonocoqueError};
 
-everywhere! {
+on_every_driver! {
     async fn one_message_is_delivered_before_the_end(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         for n in 0..20 {

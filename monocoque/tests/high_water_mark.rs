@@ -6,7 +6,7 @@ mod common;
 use std::io::Write;
 use std::time::Duration;
 
-use common::{Wire, everywhere, fill, numbered};
+use common::{Wire, fill, numbered, on_every_driver};
 use futures::FutureExt;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use monocoque::{Message, MonocoqueError};
@@ -16,7 +16,7 @@ fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]])
 }
 
-everywhere! {
+on_every_driver! {
     async fn exactly_as_many_as_said_wait_for_a_peer_to_come(at) {
         for hwm in [1, 2, 1000] {
             let endpoint = at.nowhere(&hwm.to_string());

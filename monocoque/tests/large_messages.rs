@@ -5,7 +5,7 @@ mod common;
 
 use std::io::Write;
 
-use common::{Wire, WireListener, everywhere};
+use common::{Wire, WireListener, on_every_driver};
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 
@@ -19,7 +19,7 @@ fn bytes(len: usize) -> Vec<u8> {
         .collect()
 }
 
-everywhere! {
+on_every_driver! {
     async fn they_go_there_and_back(at) {
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;

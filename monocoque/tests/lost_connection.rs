@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, everywhere, numbered, rebind};
+use common::{Wire, WireListener, numbered, on_every_driver, rebind};
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket};
 
@@ -13,7 +13,7 @@ fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 50_000]])
 }
 
-everywhere! {
+on_every_driver! {
     async fn messages_survive_on_the_connecting_side(at) {
         const MESSAGES: usize = 1000;
         let (listener, endpoint) = WireListener::bind(&at, "cut");

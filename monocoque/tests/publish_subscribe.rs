@@ -3,10 +3,10 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, everywhere, numbered};
+use common::{Wire, numbered, on_every_driver};
 use monocoque::zmq::{PubSocket, SubSocket};
 
-everywhere! {
+on_every_driver! {
     async fn a_topic_is_a_prefix_of_the_first_frame(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let some = at.connected(SubSocket::builder(), &endpoint).await;

@@ -3,12 +3,12 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, everywhere, numbered};
+use common::{Wire, numbered, on_every_driver};
 use futures::FutureExt;
 use monocoque::MonocoqueError;
 use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 
-everywhere! {
+on_every_driver! {
     async fn they_alternate(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;

@@ -7,10 +7,12 @@
 //!   recv <-- Inbox <---(lane a link)------ read pump ---/
 //! ```
 //!
-//! [`sending`] and [`receiving`] are what handles do, [`forwarding`] is both at once, [`endpoints`] what they ask for; [`listen`] and [`dial`] make
+//! [`sending`] and [`receiving`] are what handles do, [`forwarding`] is both at once, [`adaptor`] what streams and sinks
+//! do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make
 //! connections, [`session`] runs one, [`timers`] wakes those who have waited for too long, [`closing`] ends them all: when
 //! the socket is closed and what was queued is sent, or `linger` is over.
 
+mod adaptor;
 mod closing;
 mod dial;
 mod endpoints;
@@ -40,6 +42,7 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Pattern, Routing};
 use crate::stats::SocketStats;
 use crate::trace;
+pub(crate) use adaptor::{Incoming, Outgoing};
 use closing::{Keeper, Task};
 use endpoints::{Attachment, Via};
 use receiving::Filter;
@@ -116,6 +119,11 @@ impl Engine {
         let keeper = Keeper::new(Task::new(&engine));
         engine.home.spawn(|| keeper.keep())?;
         Ok(engine)
+    }
+
+    /// Whether the calling thread is the home.
+    pub(crate) fn is_at_home(&self) -> bool {
+        self.home.is_here()
     }
 
     /// Changes the outgoing side, then wakes whom that concerns.
@@ -204,17 +212,7 @@ impl Engine {
     /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
     pub(crate) async fn watch<T>(self: &Arc<Self>, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
         let mut place = Place::new(self, Queue::Watchers);
-        poll_fn(|cx| {
-            let mut out = self.out.lock();
-            match done(&mut out) {
-                Some(result) => Poll::Ready(result),
-                None => {
-                    out.watchers.wait(&mut place.ticket, cx.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        poll_fn(|cx| place.poll_watch(cx, &mut done)).await
     }
 
     pub(crate) fn stats(&self) -> SocketStats {
@@ -261,6 +259,18 @@ impl<'a> Place<'a> {
     #[inline]
     fn new(engine: &'a Arc<Engine>, queue: Queue) -> Self {
         Self { engine, queue, ticket: None, timer: None }
+    }
+
+    /// What `done` gives, if this is a place among watchers.
+    fn poll_watch<T>(&mut self, cx: &Context<'_>, done: impl FnOnce(&mut Outbound) -> Option<T>) -> Poll<T> {
+        let mut out = self.engine.out.lock();
+        match done(&mut out) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                out.watchers.wait(&mut self.ticket, cx.waker());
+                Poll::Pending
+            }
+        }
     }
 
     /// Whether a task that has to wait has done so for `limit`. If not, it is woken when it has.

@@ -201,12 +201,19 @@ impl Future for Receiving<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let place = &mut self.place;
-        let engine = place.engine;
+        self.place.poll_recv(cx)
+    }
+}
+
+impl Place<'_> {
+    /// The next message for the application, if this is a place among receivers.
+    #[inline]
+    pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Message, MonocoqueError>> {
+        let engine = self.engine;
         loop {
             engine.check_recv()?;
-            let Poll::Ready(next) = engine.inbox.poll_next(&mut place.ticket, cx) else {
-                return place.overdue(engine.options.recv_timeout, cx);
+            let Poll::Ready(next) = engine.inbox.poll_next(&mut self.ticket, cx) else {
+                return self.overdue(engine.options.recv_timeout, cx);
             };
             let mut next = next?;
             if engine.passes(&next) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use monocoque_core::{Frame, Hold, Message, RoutingId, Ticket};
+use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket};
 
 use monocoque_zmtp::Subscription;
 
@@ -65,15 +65,7 @@ impl Engine {
     /// Lets go what is held, and waits until the system has taken all that is queued for peers now.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), MonocoqueError> {
         let mut goals = self.with_wakes(Outbound::let_go);
-        self.watch(|out| {
-            goals.retain(|(key, messages)| !out.has_written(*key, *messages));
-            match (goals.is_empty(), out.phase) {
-                (true, _) => Some(Ok(())),
-                (false, Phase::Open) => None,
-                (false, _) => Some(Err(MonocoqueError::Closed)),
-            }
-        })
-        .await
+        self.watch(|out| flushed(out, &mut goals)).await
     }
 
     /// Queues a message, or says that there is no room.
@@ -86,7 +78,7 @@ impl Engine {
     }
 
     /// Tries once to queue `message`.
-    fn attempt(
+    pub(super) fn attempt(
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
@@ -209,6 +201,16 @@ fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
         (1, [1, topic @ ..]) => Some((Subscription::Subscribe, topic)),
         (1, [0, topic @ ..]) => Some((Subscription::Cancel, topic)),
         _ => None,
+    }
+}
+
+/// What has come of a flush, which is to get each of these links so far.
+pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
+    goals.retain(|(key, messages)| !out.has_written(*key, *messages));
+    match (goals.is_empty(), out.phase) {
+        (true, _) => Some(Ok(())),
+        (false, Phase::Open) => None,
+        (false, _) => Some(Err(MonocoqueError::Closed)),
     }
 }
 

@@ -16,11 +16,14 @@
 //!
 //! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
 
+mod blocking;
 mod builder;
 pub mod kind;
 mod recv;
 mod send;
+mod sink;
 mod socket;
+mod stream;
 
 mod dealer;
 mod pair;
@@ -45,7 +48,9 @@ pub use push::PushSocket;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;
+pub use sink::MessageSink;
 pub use socket::Socket;
+pub use stream::MessageStream;
 pub use subscriber::SubSocket;
 pub use xpub::XpubSocket;
 pub use xsub::XsubSocket;

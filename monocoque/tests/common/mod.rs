@@ -1,6 +1,7 @@
 //! Where a test runs, and peers that speak in bytes.
 //!
-//! A body is run four times: over tcp and ipc, on the caller's compio runtime and beside a context with an I/O thread.
+//! A body is run four times: over tcp and ipc, on the caller's compio runtime and beside a context with an I/O thread;
+//! that of a chosen file four times more, on the polling driver.
 //! It must not block the thread it is on: what blocks, such as a [`Wire`], lives on a thread of its own.
 
 use std::future::poll_fn;
@@ -15,11 +16,13 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use compio::driver::{DriverType, ProactorBuilder};
+use compio::runtime::{Runtime, RuntimeBuilder};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
-use monocoque::{Context, Endpoint, Message};
+use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 
 /// Makes four tests of each body.
 macro_rules! everywhere {
@@ -28,7 +31,7 @@ macro_rules! everywhere {
         mod $name {
             use super::*;
 
-            async fn body($at: common::At) $body
+            pub(super) async fn body($at: common::At) $body
 
             #[test]
             fn over_tcp_on_the_current_runtime() {
@@ -53,6 +56,46 @@ macro_rules! everywhere {
     )+};
 }
 pub(crate) use everywhere;
+
+/// As [`everywhere`], and four more that insist on the polling driver.
+#[allow(unused_macros, reason = "of a few files")]
+macro_rules! on_every_driver {
+    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
+        common::everywhere! { $($(#[$attribute])* async fn $name($at) $body)+ }
+
+        mod polling {
+            use super::common::{self, Home, Transport};
+
+            $($(#[$attribute])*
+            mod $name {
+                use super::*;
+                use super::super::$name::body;
+
+                #[test]
+                fn over_tcp_on_the_current_runtime() {
+                    common::run_polling(Transport::Tcp, Home::Current, body);
+                }
+
+                #[test]
+                fn over_tcp_on_an_io_thread() {
+                    common::run_polling(Transport::Tcp, Home::Thread, body);
+                }
+
+                #[test]
+                fn over_ipc_on_the_current_runtime() {
+                    common::run_polling(Transport::Ipc, Home::Current, body);
+                }
+
+                #[test]
+                fn over_ipc_on_an_io_thread() {
+                    common::run_polling(Transport::Ipc, Home::Thread, body);
+                }
+            })+
+        }
+    };
+}
+#[allow(unused_imports, reason = "of a few files")]
+pub(crate) use on_every_driver;
 
 /// Nothing here takes this long unless something is lost.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
@@ -89,8 +132,27 @@ pub(crate) fn run<F: Future<Output = ()>>(
     run_within(DEADLINE, transport, home, body);
 }
 
+/// Runs a body to its end, which must come in time, on the polling driver.
+pub(crate) fn run_polling<F: Future<Output = ()>>(
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    run_on(Some(Driver::Polling), DEADLINE, transport, home, body);
+}
+
 /// Runs a body that has more to do.
 pub(crate) fn run_within<F: Future<Output = ()>>(
+    limit: Duration,
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    run_on(None, limit, transport, home, body);
+}
+
+fn run_on<F: Future<Output = ()>>(
+    driver: Option<Driver>,
     limit: Duration,
     transport: Transport,
     home: Home,
@@ -101,12 +163,16 @@ pub(crate) fn run_within<F: Future<Output = ()>>(
         let _running = running;
         let directory = tempfile::tempdir().expect("a directory");
         match home {
-            Home::Current => compio::runtime::Runtime::new().expect("a runtime").block_on(async {
-                let context = Context::current().expect("inside a runtime");
+            Home::Current => runtime_on(driver).block_on(async {
+                let context = context_on(driver, Context::current());
                 body(At { context, transport, home, directory }).await;
             }),
             Home::Thread => {
-                let context = Context::new().expect("an I/O thread");
+                let mut builder = Context::builder();
+                if let Some(driver) = driver {
+                    builder = builder.driver(driver);
+                }
+                let context = context_on(driver, builder.build());
                 futures::executor::block_on(body(At { context, transport, home, directory }));
             }
         }
@@ -115,6 +181,28 @@ pub(crate) fn run_within<F: Future<Output = ()>>(
         Err(RecvTimeoutError::Timeout) => panic!("it has not ended within {limit:?}"),
         _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
+}
+
+fn runtime_on(driver: Option<Driver>) -> Runtime {
+    let mut proactor = ProactorBuilder::new();
+    let driver = match driver {
+        Some(Driver::Polling) => Some(DriverType::Poll),
+        Some(Driver::IoUring) => Some(DriverType::IoUring),
+        None => None,
+    };
+    if let Some(driver) = driver {
+        proactor.driver_type(driver);
+    }
+    RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime")
+}
+
+/// The context, which has the driver that was asked for.
+fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> Context {
+    let context = made.expect("a context");
+    if let Some(driver) = driver {
+        assert_eq!(context.driver(), driver);
+    }
+    context
 }
 
 impl At {
