@@ -55,7 +55,7 @@ macro_rules! everywhere {
 pub(crate) use everywhere;
 
 /// Nothing here takes this long unless something is lost.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
