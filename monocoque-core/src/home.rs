@@ -147,6 +147,14 @@ impl Home {
 }
 
 impl ThreadEnd {
+    /// Waits until nothing is left for the thread to do but to leave.
+    pub fn wait(&self) -> impl Future<Output = ()> + use<> {
+        let ended = self.ended.clone();
+        async move {
+            let Err(flume::RecvError::Disconnected) = ended.recv_async().await;
+        }
+    }
+
     /// Waits until the thread has ended.
     ///
     /// # Panics

@@ -103,7 +103,7 @@ impl Context {
     ///
     /// Calls that wait on any of the sockets return [`MonocoqueError::Closed`], and no more sockets can be made. Each
     /// socket goes on sending what is queued for at most its `linger`. Cancel safe: the closing goes on, but the threads end
-    /// only once the last socket is dropped.
+    /// only once the last socket is dropped, or when another call has returned. Any number of calls wait for the same end.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -121,13 +121,18 @@ impl Context {
         let engines: Vec<_> = {
             let mut sockets = self.shared.sockets.lock();
             sockets.shut_down = true;
-            sockets.engines.drain(..).filter_map(|engine| engine.upgrade()).collect()
+            // They stay: another call, or one after this was given up, waits for them too.
+            sockets.engines.iter().filter_map(Weak::upgrade).collect()
         };
         engines.iter().for_each(Engine::close);
         for engine in engines {
             engine.ended().await;
         }
         self.shared.homes.iter().for_each(Home::end);
+        let ends: Vec<_> = self.shared.threads.lock().iter().map(ThreadEnd::wait).collect();
+        for end in ends {
+            end.await;
+        }
         let threads = std::mem::take(&mut *self.shared.threads.lock());
         for thread in threads {
             thread.ended().await;

@@ -144,3 +144,41 @@ fn timeouts_around_each_wait_lose_nothing() {
         });
     }
 }
+
+/// A timeout of the socket's own around each wait, which never ends it; many of them wait.
+#[test]
+fn a_million_timeouts_that_do_not_fire_lose_nothing() {
+    const MESSAGES: usize = 1_000_000;
+    let limit = Duration::from_secs(120);
+    for peers in [1, 8] {
+        common::run_within(
+            limit,
+            common::Transport::Tcp,
+            common::Home::Current,
+            async move |at: common::At| {
+                let pull = PullSocket::builder().recv_timeout(Some(Duration::from_secs(10)));
+                let (pull, endpoint) = at.bound(pull).await;
+                let mut pushes = Vec::new();
+                for _ in 0..peers {
+                    pushes.push(at.connected(PushSocket::builder(), &endpoint).await);
+                }
+                let senders = pushes.iter().zip(0_u8..).map(|(push, who)| async move {
+                    for n in 0..MESSAGES / peers {
+                        push.send([&[who][..], &n.to_be_bytes()]).await.expect("sent");
+                    }
+                });
+                let receiver = async {
+                    let mut next = vec![0; peers];
+                    for _ in 0..MESSAGES {
+                        let message = pull.recv().await.expect("received");
+                        let next = &mut next[usize::from(message[0][0])];
+                        assert_eq!(message[1], usize::to_be_bytes(*next), "lost, doubled or out of order");
+                        *next += 1;
+                    }
+                };
+                futures::join!(futures::future::join_all(senders), receiver);
+                assert!(pull.try_recv().is_err());
+            },
+        );
+    }
+}

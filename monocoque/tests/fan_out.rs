@@ -76,7 +76,7 @@ fn message(chance: &mut fastrand::Rng, n: usize) -> Message {
 
 everywhere! {
     async fn each_gets_exactly_what_it_has_asked_for(at) {
-        const ROUNDS: usize = 30;
+        const ROUNDS: usize = 12;
         let mut chance = common::chance();
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
         let mut listeners = Vec::new();

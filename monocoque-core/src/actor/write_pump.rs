@@ -141,24 +141,26 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             let (result, rest) = settle(written);
             *batch = rest;
             self.progress = Instant::now();
-            match given_up {
-                Some(closed) => return Err(closed),
-                None => result.map_err(Closed::Io)?,
+            if given_up {
+                // The reason is known already.
+                return Err(Closed::ByUs);
             }
+            result.map_err(Closed::Io)?;
         }
         Ok(())
     }
 
     /// Awaits a write, which is never dropped, and meanwhile serves the deadlines and the owner's wish to end.
     ///
-    /// When the peer is given up, the stream is shut down, so that the write returns.
-    async fn keep_deadlines<T>(&mut self, write: impl Future<Output = T>) -> (T, Option<Closed<E::Error>>) {
+    /// When the peer is given up, which is told beside the result, the stream is shut down, so that the write returns. The
+    /// reason is noted before: the other pump may notice the end first, and would take it for the peer's.
+    async fn keep_deadlines<T>(&mut self, write: impl Future<Output = T>) -> (T, bool) {
         let mut write = std::pin::pin!(write);
-        let given_up = loop {
+        let reason = loop {
             let interruption = {
                 let interruption = std::pin::pin!(self.interruption());
                 match select(write.as_mut(), interruption).await {
-                    Either::Left((written, _)) => return (written, None),
+                    Either::Left((written, _)) => return (written, false),
                     Either::Right((interruption, _)) => interruption,
                 }
             };
@@ -170,8 +172,9 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                 _ => break Closed::ByUs,
             }
         };
+        self.shared.end(reason);
         self.stream.shutdown(Shutdown::Both);
-        (write.await, Some(given_up))
+        (write.await, true)
     }
 
     /// Waits for a deadline, or for the owner to give the connection up.

@@ -122,6 +122,11 @@ impl Wire {
         let whole: usize = slices.iter().map(|slice| slice.len()).sum();
         poll_fn(|cx| {
             let mut state = self.0.borrow_mut();
+            if state.write_shut && std::mem::take(&mut state.stuck) {
+                // The reader hears of the end first.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if state.write_shut {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }

@@ -206,9 +206,14 @@ impl Outbound {
             return;
         }
         self.rules.hwm = hwm;
-        let keys: Vec<_> = self.links.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.on_room(key);
+        let links: Vec<_> = self.links.iter().map(|(key, link)| (key, hwm.admits(link.messages()))).collect();
+        for (key, has_room) in links {
+            match &mut self.hub {
+                Hub::Router(hub) if has_room => hub.on_room(key),
+                // It has no turn before it has room again.
+                Hub::Router(hub) => hub.served(key, Room::Full),
+                Hub::PubSub(..) | Hub::All | Hub::None => {}
+            }
         }
         self.dispatch(wakes);
         self.wake_senders(wakes);
@@ -580,6 +585,8 @@ impl Outbound {
                 *of = Some(key);
             }
         }
+        // What a burst took is not kept.
+        backlog.shrink();
         self.backlog = backlog;
     }
 
@@ -610,6 +617,7 @@ impl Outbound {
             if link.leaving || (self.phase == Phase::Draining && self.backlog.is_empty()) {
                 return Poll::Ready(false);
             }
+            link.outbox.shrink();
             link.pump = Some(cx.waker().clone());
             wakes.add(self.watchers.dismiss());
             return Poll::Pending;
@@ -794,6 +802,9 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
 const PACE: usize = 256 * 1024;
 /// How many bytes of subscriptions a connection may leave lying.
 const CONTROL_MAX: usize = 64 * 1024 * 1024;
+
+#[cfg(all(test, not(monocoque_loom)))]
+mod ledger;
 
 #[cfg(test)]
 mod tests {

@@ -98,7 +98,7 @@ macro_rules! on_every_driver {
 pub(crate) use on_every_driver;
 
 /// Nothing here takes this long unless something is lost.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {

@@ -3,7 +3,8 @@
 usage: peer.py TYPE ROLE bind|connect ENDPOINT
 
 Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
-expects it back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed.
+expects it back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed,
+`ascending` expects numbers, each above the one before it, until `end`.
 """
 
 import sys
@@ -62,6 +63,17 @@ def sink(socket):
         check(n, socket.recv_multipart(), message)
 
 
+def ascending(socket):
+    last = -1
+    while True:
+        number, *rest = socket.recv_multipart()
+        if number == b"end":
+            return
+        if int(number) <= last or [len(f) for f in rest] != [4_000]:
+            sys.exit(f"{int(number)} with {[len(f) for f in rest]} after {last}")
+        last = int(number)
+
+
 def main():
     kind, role, way, endpoint = sys.argv[1:]
     socket = zmq.Context().socket(getattr(zmq, kind))
@@ -71,7 +83,8 @@ def main():
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
-    {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink}[role](socket)
+    roles = {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink, "ascending": ascending}
+    roles[role](socket)
     socket.close()
     socket.context.term()
 

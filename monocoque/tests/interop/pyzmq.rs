@@ -167,7 +167,7 @@ impl Peer {
     }
 
     /// Waits until it has ended, content with all it got.
-    async fn done(mut self) {
+    pub(crate) async fn done(mut self) {
         on_thread(move || {
             let status = self.0.wait().expect("its status");
             assert!(status.success(), "the pyzmq side ended with {status}: see its last line");

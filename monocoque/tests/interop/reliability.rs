@@ -18,6 +18,7 @@ use crate::support::{
 everywhere! {
     each_end_answers_the_heartbeat_of_the_other,
     a_peer_that_is_stopped_is_given_up_and_met_again,
+    a_subscriber_that_is_stopped_holds_up_nobody,
     numbered_requests_are_answered_by_their_rep_and_router,
     their_numbered_requests_are_answered,
     a_router_that_has_to_deliver_knows_who_is_there,
@@ -37,19 +38,19 @@ const BEAT: Duration = Duration::from_millis(50);
 async fn each_end_answers_the_heartbeat_of_the_other(case: &Case) {
     let pull = PullSocket::builder()
         .heartbeat_interval(Some(BEAT))
-        .heartbeat_timeout(BEAT * 10)
-        .heartbeat_ttl(BEAT * 10)
+        .heartbeat_timeout(BEAT * 40)
+        .heartbeat_ttl(BEAT * 40)
         .build_in(&case.context)
         .unwrap();
     let push = libzmq(zmq::PUSH);
     push.set_heartbeat_ivl(50).unwrap();
-    push.set_heartbeat_timeout(500).unwrap();
-    push.set_heartbeat_ttl(500).unwrap();
+    push.set_heartbeat_timeout(2_000).unwrap();
+    push.set_heartbeat_ttl(2_000).unwrap();
     case.meet(&pull, [&push]).await;
     peers(&pull, 1).await;
     let mut monitor = pull.monitor();
     let start = Instant::now();
-    while start.elapsed() < BEAT * 30 {
+    while start.elapsed() < BEAT * 60 {
         moment().await;
     }
     their_send(&push, &["still there"]);
@@ -89,6 +90,39 @@ async fn a_peer_that_is_stopped_is_given_up_and_met_again(case: &Case) {
     peer.signal(Signal::SIGKILL);
     eventually("it is gone", || dealer.peer_count() == 0).await;
     close(dealer).await;
+}
+
+/// Its process is stopped: it has what it had room for, the other one gets everything, and it goes on when it can.
+async fn a_subscriber_that_is_stopped_holds_up_nobody(case: &Case) {
+    const MESSAGES: usize = 5_000;
+    let publisher = PubSocket::builder().send_hwm(100).build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &publisher, "SUB", "ascending").await;
+    let good = SubSocket::builder().build_in(&case.context).unwrap();
+    good.subscribe("").unwrap();
+    good.connect(case.bind(&publisher).await.as_str()).await.unwrap();
+    within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(2)).await.unwrap();
+    peer.signal(Signal::SIGSTOP);
+    let body = vec![7; 4_000];
+    for n in 0..MESSAGES {
+        let sent = publisher.send([n.to_string().into_bytes(), body.clone()]);
+        within(LIMIT, "it never waits", sent).await.unwrap();
+        if n % 50 == 49 {
+            for n in n - 49..=n {
+                assert_eq!(number(&recv(&good).await[0]), n);
+            }
+        }
+        assert!(publisher.stats().send_queue <= 200, "a mark for each");
+    }
+    let dropped = publisher.stats().dropped;
+    assert!(dropped > 0 && dropped < MESSAGES as u64, "{dropped}");
+    peer.signal(Signal::SIGCONT);
+    // The last word is for a subscriber that has room again.
+    eventually("it goes on", || publisher.stats().send_queue == 0).await;
+    send(&publisher, "end").await;
+    peer.done().await;
+    assert_eq!(publisher.stats().dropped, dropped);
+    close(good).await;
+    close(publisher).await;
 }
 
 async fn numbered_requests_are_answered_by_their_rep_and_router(case: &Case) {

@@ -1,0 +1,159 @@
+//! What costs next to nothing: sockets with nothing to do, and endpoints on which nobody listens.
+//!
+//! One test at a time: they measure the process.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "common/process.rs"]
+mod process;
+
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{At, Home, Transport, WireListener, numbered};
+use futures::{FutureExt, StreamExt};
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
+use monocoque::{Monitor, SocketEvent};
+use nix::sys::resource::{UsageWho, getrusage};
+use process::Held;
+
+/// Runs a body in all places, with nothing beside it.
+fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for transport in [Transport::Tcp, Transport::Ipc] {
+        for home in [Home::Current, Home::Thread] {
+            common::run_within(common::DEADLINE * 2, transport, home, body);
+        }
+    }
+}
+
+/// How much of the processors this process has used.
+fn used() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("figures");
+    let micros =
+        [usage.user_time(), usage.system_time()].map(|time| time.tv_sec() * 1_000_000 + time.tv_usec());
+    Duration::from_micros(micros.iter().sum::<i64>().try_into().expect("no less than none"))
+}
+
+/// How much of the processors is used in a second in which the caller does nothing.
+async fn used_in_a_second() -> Duration {
+    common::aside(|| {
+        let before = used();
+        thread::sleep(Duration::from_secs(1));
+        used() - before
+    })
+    .await
+}
+
+/// Waits until so many attempts have failed.
+async fn failures(monitor: &mut Monitor, n: usize) {
+    let mut failed = 0;
+    while failed < n {
+        match monitor.next().await.expect("open") {
+            SocketEvent::ConnectFailed { .. } => failed += 1,
+            SocketEvent::Lagged(_) => panic!("they come faster than they are counted"),
+            _ => {}
+        }
+    }
+}
+
+/// How many attempts have failed since the last time.
+fn failed(monitor: &mut Monitor) -> usize {
+    let mut failed = 0;
+    while let Some(Some(event)) = monitor.next().now_or_never() {
+        failed += match event {
+            SocketEvent::ConnectFailed { .. } | SocketEvent::HandshakeFailed { .. } => 1,
+            SocketEvent::Lagged(_) => panic!("they come faster than they are counted"),
+            _ => 0,
+        };
+    }
+    failed
+}
+
+#[test]
+fn connections_on_which_nothing_is_said_use_no_processor() {
+    alone(async |at: At| {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let mut dealers = Vec::new();
+        for _ in 0..100 {
+            dealers.push(at.connected(DealerSocket::builder(), &endpoint).await);
+        }
+        router.wait_for_peers(100).await.expect("open");
+        // Some who wait for what does not come.
+        let mut waiting: Vec<_> = dealers.iter().map(|dealer| Box::pin(dealer.recv())).collect();
+        for call in &mut waiting {
+            assert!(call.as_mut().now_or_never().is_none());
+        }
+        let used = used_in_a_second().await;
+        assert!(used < Duration::from_millis(30), "{used:?} of a second, for nothing");
+        drop(waiting);
+        for (n, dealer) in dealers.iter().enumerate() {
+            dealer.send(numbered(n)).await.expect("sent");
+            assert_eq!(router.recv_from().await.expect("received").1, numbered(n));
+        }
+    });
+}
+
+/// They wait for their next attempt, each in its own time.
+#[test]
+fn a_thousand_dead_endpoints_cost_next_to_nothing() {
+    alone(async |at: At| {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let nowhere: Vec<_> = (0..10).map(|n| at.nowhere(&n.to_string())).collect();
+        let push = at.build(PushSocket::builder().reconnect_interval(Duration::from_secs(60)));
+        let mut monitor = push.monitor();
+        push.connect(endpoint).await.expect("connected");
+        push.wait_for_peers(1).await.expect("open");
+        let before = Held::now();
+        for n in 0..100 {
+            for nowhere in &nowhere {
+                push.connect(nowhere.clone()).await.expect("connected");
+            }
+            failures(&mut monitor, nowhere.len()).await;
+            push.send(numbered(n)).await.expect("sent");
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        }
+        let used = used_in_a_second().await;
+        assert!(used < Duration::from_millis(30), "{used:?} of a second, for nothing");
+        let now = Held::now();
+        assert!(now.fds <= before.fds + 2, "{:#?}", Held::descriptors());
+        assert!(now.threads <= before.threads + 1);
+        assert!(now.rss_kb < before.rss_kb + 16 * 1024, "{before:?} {now:?}");
+        push.close().await;
+    });
+}
+
+/// An interval of zero, and somebody who refuses at once: attempts are a millisecond apart, at least half of that.
+#[test]
+fn attempts_without_an_interval_do_not_spin() {
+    alone(async |at: At| {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.build(PushSocket::builder().reconnect_interval(Duration::ZERO));
+        push.connect(endpoint).await.expect("connected");
+        push.wait_for_peers(1).await.expect("open");
+        let (listener, hangs_up) = WireListener::bind(&at, "hangs-up");
+        thread::spawn(move || {
+            loop {
+                drop(listener.accept());
+            }
+        });
+        let mut monitor = push.monitor();
+        let start = Instant::now();
+        push.connect(at.nowhere("nobody")).await.expect("connected");
+        push.connect(hangs_up).await.expect("connected");
+        let mut attempts = 0;
+        let mut n = 0;
+        while start.elapsed() < Duration::from_millis(500) {
+            push.send(numbered(n)).await.expect("sent");
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+            attempts += failed(&mut monitor);
+            n += 1;
+        }
+        let most = 2 * (2 * start.elapsed().as_millis() as usize + 1);
+        assert!((10..=most).contains(&attempts), "{attempts} in {:?}", start.elapsed());
+        push.close().await;
+    });
+}
