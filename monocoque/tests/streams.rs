@@ -298,7 +298,8 @@ on_every_driver! {
             turns += 1;
             yield_now().await;
         }
-        assert!(turns >= MESSAGES / 2048, "it has paused {turns} times");
+        // On a thread of their own the pumps have theirs anyway.
+        assert!(at.home == common::Home::Thread || turns >= MESSAGES / 2048, "it has paused {turns} times");
         let mut messages = subscriber.stream().take(MESSAGES).enumerate();
         while let Some((n, message)) = messages.next().await {
             assert_eq!(message.expect("received"), numbered(n));
