@@ -1,4 +1,4 @@
-//! Compiles and runs the programs of docs/guide, as tests of the documentation.
+//! Compiles and runs the programs of docs/guide and docs/MIGRATION.md, as tests of the documentation.
 //!
 //! Only there: the pages are not part of a package of this crate, and whatever else builds it never asks for them.
 
@@ -6,6 +6,8 @@
 mod contents {}
 #[doc = include_str!("../../docs/guide/heartbeats.md")]
 mod heartbeats {}
+#[doc = include_str!("../../docs/MIGRATION.md")]
+mod migration {}
 #[doc = include_str!("../../docs/guide/pair.md")]
 mod pair {}
 #[doc = include_str!("../../docs/guide/pipeline.md")]
