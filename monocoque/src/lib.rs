@@ -34,6 +34,8 @@ mod error;
 mod context;
 #[cfg(feature = "zmq")]
 mod engine;
+#[cfg(all(doctest, feature = "zmq"))]
+mod guide;
 #[cfg(feature = "zmq")]
 mod monitor;
 #[cfg(feature = "zmq")]
