@@ -239,6 +239,49 @@ on_every_driver! {
         sent.expect("sent");
     }
 
+    async fn closing_a_sink_sends_the_message_that_it_keeps(at) {
+        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]]);
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+        let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        let filled = fill(&push, large).await;
+        let mut sink = push.sink();
+        sink.feed(large(filled)).await.expect("kept");
+        let read = async {
+            for n in 0..=filled {
+                assert_eq!(pull.recv().await.expect("received"), large(n));
+            }
+        };
+        let (closed, ()) = futures::join!(sink.close(), read);
+        closed.expect("closed");
+        assert_eq!(sink.take_unsent(), None);
+    }
+
+    async fn a_flush_is_also_for_what_came_after_one_that_was_given_up(at) {
+        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 10_000_000]]);
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        let mut sink = push.sink();
+        sink.feed(large(0)).await.expect("queued");
+        assert!(sink.flush().now_or_never().is_none());
+        sink.feed(large(1)).await.expect("queued");
+        sink.feed(large(2)).await.expect("queued");
+        let mut received = 0;
+        while sink.flush().now_or_never().is_none() {
+            if let Ok(message) = pull.try_recv() {
+                assert_eq!(message, large(received));
+                received += 1;
+            }
+            yield_now().await;
+        }
+        assert_eq!(push.stats().send_queue, 0);
+        while received < 3 {
+            assert_eq!(pull.recv().await.expect("received"), large(received));
+            received += 1;
+        }
+    }
+
     async fn errors_are_those_of_send_and_recv(at) {
         let limit = Some(Duration::from_millis(20));
         let dealer = at.build(DealerSocket::builder().send_timeout(limit).recv_timeout(limit));
