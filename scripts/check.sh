@@ -92,6 +92,13 @@ while IFS= read -r file; do
 done < <(find . \( -name target -o -name .git -o -name .venv \) -prune -o -name '*.md' -print)
 [[ $broken -eq 0 ]] || fail "these links lead nowhere"
 
+heading "tests that docs/RELIABILITY.md names"
+missing=0
+while IFS= read -r name; do
+    grep -rqE "(fn|mod) $name\b" --include='*.rs' monocoque*/src monocoque*/tests || { echo "there is no test $name"; missing=1; }
+done < <(grep -oE '`[a-z0-9]+(_[a-z0-9]+){2,}`' docs/RELIABILITY.md | tr -d '`' | sort -u)
+[[ $missing -eq 0 ]] || fail "docs/RELIABILITY.md names tests that are not there"
+
 heading "cargo fmt"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check

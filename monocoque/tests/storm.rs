@@ -10,13 +10,13 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{At, everywhere, numbered, yield_now};
+use common::{At, Transport, everywhere, numbered, yield_now};
 use futures::future::{Either, join, select};
 use monocoque::zmq::kind::{Kind, Receives, Sends};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
 };
-use monocoque::{Context, Message, MonocoqueError};
+use monocoque::{Context, Endpoint, Message, MonocoqueError};
 
 const MESSAGES: usize = 1_000;
 
@@ -93,7 +93,11 @@ impl Storm {
 
     /// Endpoints that come and go beside all that, and calls that wait for what does not come.
     async fn unrest<K: Kind>(&self, at: &At, socket: &Socket<K>) {
-        let nowhere = at.nowhere("unrest");
+        // Not a port that one of those that are bound meanwhile may get.
+        let nowhere: Endpoint = match at.transport {
+            Transport::Tcp => "tcp://127.0.0.1:1".parse().expect("an endpoint"),
+            Transport::Ipc => at.nowhere("unrest"),
+        };
         loop {
             let _given_up = self.tries(socket.wait_for_peers(100)).await;
             let bound = self.tries(socket.bind(at.anywhere())).await;
@@ -182,6 +186,7 @@ everywhere! {
             for n in 0..MESSAGES {
                 storm.send(&dealer, &message(n)).await;
             }
+            dealer.flush().await.expect("open");
         };
         let answering = async {
             for n in 0..MESSAGES {

@@ -308,7 +308,7 @@ pub(crate) async fn fill<K: monocoque::zmq::kind::Sends>(
 ) -> usize {
     let mut sent = 0;
     let mut progress = Instant::now();
-    while progress.elapsed() < Duration::from_millis(100) {
+    while progress.elapsed() < Duration::from_millis(250) {
         match socket.try_send(message(sent)) {
             Ok(()) => {
                 sent += 1;
