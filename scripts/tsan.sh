@@ -17,6 +17,8 @@ command -v c++ >/dev/null || scripts/apt_install.sh g++
 
 # A target of its own keeps build scripts and macros free of the sanitizer, a directory of its own the usual artefacts.
 export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=thread"
+# All of it is some ten times as slow: the deadlines of the tests are to be longer.
+export MONOCOQUE_SLOW=1
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
 tsan() { cargo +nightly test -Zbuild-std --target "$target" --target-dir target/tsan "$@"; }
 

@@ -98,7 +98,9 @@ macro_rules! on_every_driver {
 pub(crate) use on_every_driver;
 
 /// Nothing here takes this long unless something is lost.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// `scripts/tsan.sh` asks for patience.
+pub(crate) const DEADLINE: Duration =
+    Duration::from_secs(if option_env!("MONOCOQUE_SLOW").is_some() { 600 } else { 30 });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
