@@ -134,7 +134,8 @@ on_every_driver! {
             given_up
         };
         let (writer, reader) = futures::join!(writer, reader);
-        assert!(writer > 0 && reader > 0, "given up {writer} and {reader} times");
+        // Beside an I/O thread one of them may never have to wait.
+        assert!(writer + reader > 0, "nothing was given up");
         assert!(pull.try_recv().is_err());
     }
 
