@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use futures_lite::future::block_on;
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
 
 use crate::engine::Engine;
 use crate::error::MonocoqueError;
-use crate::park;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
 ///
@@ -158,7 +158,7 @@ impl Context {
         if self.shared.homes.iter().any(Home::is_here) {
             return Err(MonocoqueError::WouldDeadlock);
         }
-        park::wait(self.shutdown());
+        block_on(self.shutdown());
         Ok(())
     }
 

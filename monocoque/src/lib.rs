@@ -41,8 +41,6 @@ mod monitor;
 #[cfg(feature = "zmq")]
 mod options;
 #[cfg(feature = "zmq")]
-mod park;
-#[cfg(feature = "zmq")]
 mod pattern;
 #[cfg(feature = "zmq")]
 mod proxy;

@@ -474,15 +474,7 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Lets the tasks run `n` times.
 pub(crate) async fn settle(n: usize) {
     for _ in 0..n {
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        monocoque_core::home::yield_now().await;
     }
 }
 

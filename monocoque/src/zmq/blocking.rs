@@ -2,12 +2,12 @@
 //!
 //! Each does what the call of the same name without `blocking_` does.
 
+use futures_lite::future::block_on;
 use monocoque_core::{Endpoint, Message, RoutingId};
 
 use super::kind::{Kind, Receives, Sends};
 use super::{PubSocket, ReqSocket, RouterSocket, Socket};
 use crate::error::{MonocoqueError, SendError};
-use crate::park;
 
 /// # Blocking calls
 ///
@@ -49,7 +49,7 @@ impl<K: Kind> Socket<K> {
         MonocoqueError: From<E::Error>,
     {
         self.check_elsewhere()?;
-        park::wait(self.bind(endpoint))
+        block_on(self.bind(endpoint))
     }
 
     /// [`connect`](Self::connect), for threads without an executor. Returns at once, on any thread.
@@ -76,7 +76,7 @@ impl<K: Kind> Socket<K> {
         MonocoqueError: From<E::Error>,
     {
         self.check_elsewhere()?;
-        park::wait(self.unbind(endpoint))
+        block_on(self.unbind(endpoint))
     }
 
     /// [`disconnect`](Self::disconnect), for threads without an executor. Returns at once, on any thread.
@@ -99,7 +99,7 @@ impl<K: Kind> Socket<K> {
     /// As `wait_for_peers`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_wait_for_peers(&self, n: usize) -> Result<(), MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.wait_for_peers(n))
+        block_on(self.wait_for_peers(n))
     }
 
     /// [`close`](Self::close), for threads without an executor.
@@ -109,7 +109,7 @@ impl<K: Kind> Socket<K> {
     /// [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections; the socket is not closed then.
     pub fn blocking_close(&self) -> Result<(), MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.close());
+        block_on(self.close());
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl<K: Sends> Socket<K> {
     /// Gives the message back, as `send`; with [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_send<M: Into<Message>>(&self, message: M) -> Result<(), SendError> {
         match self.check_elsewhere() {
-            Ok(()) => park::wait(self.send(message)),
+            Ok(()) => block_on(self.send(message)),
             Err(reason) => Err(SendError::new(reason, message.into())),
         }
     }
@@ -150,7 +150,7 @@ impl<K: Sends> Socket<K> {
     /// As `flush`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_flush(&self) -> Result<(), MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.flush())
+        block_on(self.flush())
     }
 }
 
@@ -172,7 +172,7 @@ impl<K: Receives> Socket<K> {
     /// As `recv`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_recv(&self) -> Result<Message, MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.recv())
+        block_on(self.recv())
     }
 
     /// [`recv_batch`](Self::recv_batch), for threads without an executor.
@@ -186,7 +186,7 @@ impl<K: Receives> Socket<K> {
         max: usize,
     ) -> Result<usize, MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.recv_batch(messages, max))
+        block_on(self.recv_batch(messages, max))
     }
 }
 
@@ -198,7 +198,7 @@ impl ReqSocket {
     /// As `request`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_request(&self, message: impl Into<Message>) -> Result<Message, MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.request(message))
+        block_on(self.request(message))
     }
 }
 
@@ -210,7 +210,7 @@ impl RouterSocket {
     /// As `recv_from`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.recv_from())
+        block_on(self.recv_from())
     }
 
     /// [`send_to`](Self::send_to), for threads without an executor.
@@ -220,7 +220,7 @@ impl RouterSocket {
     /// Gives the message back, as `send_to`; with [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_send_to<M: Into<Message>>(&self, peer: &RoutingId, message: M) -> Result<(), SendError> {
         match self.check_elsewhere() {
-            Ok(()) => park::wait(self.send_to(peer, message)),
+            Ok(()) => block_on(self.send_to(peer, message)),
             Err(reason) => Err(SendError::new(reason, message.into())),
         }
     }
@@ -234,6 +234,6 @@ impl PubSocket {
     /// As `wait_for_subscriptions`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn blocking_wait_for_subscriptions(&self, n: usize) -> Result<(), MonocoqueError> {
         self.check_elsewhere()?;
-        park::wait(self.wait_for_subscriptions(n))
+        block_on(self.wait_for_subscriptions(n))
     }
 }
