@@ -5,8 +5,8 @@
 use futures_lite::future::block_on;
 use monocoque_core::{Endpoint, Message, RoutingId};
 
-use super::kind::{Kind, Receives, Sends};
-use super::{PubSocket, ReqSocket, RouterSocket, Socket};
+use super::kind::{Kind, Publishes, Receives, Sends};
+use super::{ReqSocket, RouterSocket, Socket};
 use crate::error::{MonocoqueError, SendError};
 
 /// # Blocking calls
@@ -226,7 +226,7 @@ impl RouterSocket {
     }
 }
 
-impl PubSocket {
+impl<K: Publishes> Socket<K> {
     /// [`wait_for_subscriptions`](Self::wait_for_subscriptions), for threads without an executor.
     ///
     /// # Errors
