@@ -10,17 +10,16 @@ use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
-use monocoque_core::{
-    BytePermits, Cancelled, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
-};
-use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, ZmtpSession};
+use monocoque_core::{LaneConfig, LaneKey, Message, Outbox, PeerKey, RoutingId, Weigh};
+use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, Subscription, ZmtpSession};
 
-use super::endpoints::{Attached, Via};
+use super::endpoints::Via;
+use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
-use crate::pattern::Intake;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
+use crate::pattern::wakes::Wakes;
 use crate::trace::Span;
 
 #[cfg(fuzzing)]
@@ -92,14 +91,10 @@ struct Story<'a> {
 
 impl<'a> Story<'a> {
     fn begin(engine: &'a Engine, via: &Via, peer: String) -> Self {
-        let id = engine.next_connection.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer });
+        let connection = engine.new_connection(via, peer);
         let span = Span::of(&connection);
         span.within(|| {
-            engine.tell(|| match via.kind {
-                Attached::Bound => SocketEvent::Accepted { connection: connection.clone() },
-                Attached::Connected => SocketEvent::Connected { connection: connection.clone() },
-            });
+            engine.tell(|| via.begun(&connection));
         });
         Self { engine, connection, span, told: false }
     }
@@ -161,15 +156,10 @@ impl Attach<ZmtpSession> for Owner {
             let routing_id = RoutingId::try_from(peer.routing_id.clone()).unwrap_or_else(|_| id.clone());
             SocketEvent::HandshakeSucceeded { connection, socket_type: peer.socket_type, routing_id }
         });
-        let conflate = engine.options.conflate;
-        let recv_hwm = engine.recv_hwm.lock();
-        let hwm = if conflate { Hwm::UNLIMITED } else { *recv_hwm };
-        let lane = engine.inbox.attach(key, hwm, BytePermits::default(), via.series());
-        drop(recv_hwm);
+        let lane = engine.open_lane(key, &via, LaneConfig::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
             numbered: engine.options.correlate,
-            conflate,
             engine,
             key,
             lane,
@@ -220,8 +210,6 @@ pub(crate) struct SessionInlet {
     heard: Arc<AtomicBool>,
     /// Replies bear a number.
     numbered: bool,
-    /// Only the last message counts.
-    conflate: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
@@ -247,9 +235,6 @@ impl Inlet<Decoder> for SessionInlet {
             match judge(self.engine.pattern, self.numbered, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
-                    if self.conflate {
-                        self.keep_last();
-                    }
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
@@ -260,30 +245,27 @@ impl Inlet<Decoder> for SessionInlet {
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
-        match (inbound, message.frame(0).unwrap_or_default()) {
-            (Inbound::Message, _) => Accepted::More,
-            (Inbound::Subscribe, topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
-                Some(Subscribed::Refused(_)) => Accepted::Violation,
-                Some(Subscribed::First) => self.pass_on(1, topic),
-                Some(Subscribed::Joined | Subscribed::Already) if self.engine.options.verbose => {
-                    self.pass_on(1, topic)
-                }
-                _ => Accepted::More,
-            },
-            (Inbound::Cancel, topic) => match self.with_hub(|hub, key| hub.cancel(key, topic)) {
-                Some(Cancelled::Last) => self.pass_on(0, topic),
-                Some(Cancelled::Left) if self.engine.options.verboser => self.pass_on(0, topic),
-                _ => Accepted::More,
-            },
+        let kind = match inbound {
+            Inbound::Message => return Accepted::More,
+            Inbound::Subscribe => Subscription::Subscribe,
+            Inbound::Cancel => Subscription::Cancel,
+        };
+        let mut wakes = Wakes::default();
+        let heard = self.engine.hear(self.key, kind, message.frame(0).unwrap_or_default(), &mut wakes);
+        wakes.wake();
+        match heard {
+            Heard::ToItself => Accepted::More,
+            Heard::PassOn(message) => {
+                self.pass_on(message);
+                if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+            }
+            Heard::TooMuch => Accepted::Violation,
         }
     }
 
     fn flush(&mut self) {
         if !self.batch.is_empty() {
             self.heard.store(true, Ordering::Relaxed);
-        }
-        if self.conflate && !self.batch.is_empty() {
-            self.dropped += self.engine.inbox.clear(self.lane);
         }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
@@ -295,44 +277,19 @@ impl Inlet<Decoder> for SessionInlet {
 impl Drop for SessionInlet {
     /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
     fn drop(&mut self) {
-        if self.engine.pattern.intake == Intake::Subscriptions {
-            for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
-                self.pass_on(0, &topic);
-            }
-            self.flush();
+        for message in self.engine.farewell(self.key) {
+            self.pass_on(message);
         }
+        self.flush();
         self.engine.inbox.detach(self.lane);
     }
 }
 
 impl SessionInlet {
-    /// Lets the application know what is subscribed to, if it wants to.
-    fn pass_on(&mut self, kind: u8, topic: &[u8]) -> Accepted {
-        if self.engine.pattern.intake != Intake::Subscriptions {
-            return Accepted::More;
-        }
-        let message = Message::from([&[kind], topic].concat());
+    /// Queues a message of our own making.
+    fn pass_on(&mut self, message: Message) {
         self.bytes += message.weight();
         self.batch.push_back(message);
-        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
-    }
-
-    /// Drops all but the last message of the batch.
-    fn keep_last(&mut self) {
-        while self.batch.len() > 1
-            && let Some(older) = self.batch.pop_front()
-        {
-            self.bytes -= older.weight();
-            self.dropped += 1;
-        }
-    }
-
-    /// Changes what the peer is subscribed to.
-    fn with_hub<T>(&self, change: impl FnOnce(&mut PubSubHub, PeerKey) -> T) -> Option<T> {
-        self.engine.with_wakes(|out, wakes| {
-            wakes.add(out.watchers.dismiss());
-            out.subscriptions().map(|hub| change(hub, self.key))
-        })
     }
 }
 
