@@ -65,7 +65,7 @@ fn attach(criterion: &mut Criterion) {
         let inbox = Inbox::<Message>::new();
         let attach = |slot| {
             let series = Some(u64::from(slot));
-            inbox.attach(PeerKey::new(slot, 1), LaneConfig { series, ..LaneConfig::default() })
+            inbox.attach(PeerKey::new(slot, 1), (), LaneConfig { series, ..LaneConfig::default() })
         };
         for slot in 1..n {
             attach(slot);

@@ -33,11 +33,11 @@ impl Weigh for Message {
     }
 }
 
-/// A fair queue from many connections to the receivers of one socket.
+/// A fair queue from many connections to the receivers of one socket. Each connection has a label, which says who it is.
 #[derive(Debug)]
-pub struct Inbox<T> {
+pub struct Inbox<T, L = ()> {
     outlet: Mutex<Outlet<T>>,
-    intake: Mutex<Intake<T>>,
+    intake: Mutex<Intake<T, L>>,
     /// Some lane is listed in `intake.ready`.
     fresh: AtomicBool,
     /// Some lane has a turn.
@@ -68,8 +68,8 @@ pub struct LaneKey(PeerKey);
 ///
 /// When it is dropped other receivers are let in, and pumps are woken that wait for room.
 #[derive(Debug)]
-pub struct Next<'a, T> {
-    inbox: &'a Inbox<T>,
+pub struct Next<'a, T, L = ()> {
+    inbox: &'a Inbox<T, L>,
     outlet: MutexGuard<'a, Outlet<T>>,
     // Dropped, and so woken, behind the lock.
     pump: ToWake,
@@ -81,8 +81,8 @@ struct ToWake(Option<Waker>);
 
 /// Keeps receivers out; see [`Inbox::hold`].
 #[derive(Debug)]
-pub struct Hold<'a, T> {
-    inbox: &'a Inbox<T>,
+pub struct Hold<'a, T, L = ()> {
+    inbox: &'a Inbox<T, L>,
     outlet: MutexGuard<'a, Outlet<T>>,
 }
 
@@ -121,8 +121,8 @@ struct Turn<T> {
 
 /// The pumps' side.
 #[derive(Debug)]
-struct Intake<T> {
-    lanes: PeerTable<Lane<T>>,
+struct Intake<T, L> {
+    lanes: PeerTable<Lane<T, L>>,
     /// Lanes that hold items and have no turn yet.
     ready: Vec<LaneKey>,
     receivers: Waiters,
@@ -132,8 +132,9 @@ struct Intake<T> {
 }
 
 #[derive(Debug)]
-struct Lane<T> {
+struct Lane<T, L> {
     from: PeerKey,
+    label: L,
     queue: VecDeque<T>,
     hwm: Hwm,
     beyond: Option<Hwm>,
@@ -150,7 +151,7 @@ struct Lane<T> {
     held_back: bool,
 }
 
-impl<T: Weigh> Inbox<T> {
+impl<T: Weigh, L> Inbox<T, L> {
     /// An empty inbox.
     pub fn new() -> Self {
         Self {
@@ -168,12 +169,13 @@ impl<T: Weigh> Inbox<T> {
     }
 
     /// Opens a lane for the connection `from`.
-    pub fn attach(&self, from: PeerKey, config: LaneConfig) -> LaneKey {
+    pub fn attach(&self, from: PeerKey, label: L, config: LaneConfig) -> LaneKey {
         let LaneConfig { hwm, beyond, budget, series, latest } = config;
         let mut intake = self.intake.lock();
         let held_back = series.is_some() && intake.lanes.iter().any(|(_, row)| row.series == series);
         LaneKey(intake.lanes.insert(Lane {
             from,
+            label,
             queue: VecDeque::new(),
             hwm,
             beyond,
@@ -296,7 +298,7 @@ impl<T: Weigh> Inbox<T> {
 
     /// The next item, if there is one.
     #[inline]
-    pub fn try_next(&self) -> Result<Option<Next<'_, T>>, InboxClosed> {
+    pub fn try_next(&self) -> Result<Option<Next<'_, T, L>>, InboxClosed> {
         let mut outlet = self.outlet.lock();
         if self.fresh.load(Ordering::Acquire) {
             self.fetch_fresh(&mut outlet.turns);
@@ -327,7 +329,7 @@ impl<T: Weigh> Inbox<T> {
         &self,
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
-    ) -> Poll<Result<Next<'_, T>, InboxClosed>> {
+    ) -> Poll<Result<Next<'_, T, L>, InboxClosed>> {
         loop {
             if let Some(next) = self.try_next()? {
                 return Poll::Ready(Ok(next));
@@ -342,7 +344,7 @@ impl<T: Weigh> Inbox<T> {
     }
 
     /// Keeps receivers out until the result is dropped.
-    pub fn hold(&self) -> Hold<'_, T> {
+    pub fn hold(&self) -> Hold<'_, T, L> {
         Hold { inbox: self, outlet: self.outlet.lock() }
     }
 
@@ -447,7 +449,7 @@ impl<T: Weigh> Inbox<T> {
 
     /// Something was added to a lane: it gets a turn. Gives the receiver that waits for it.
     #[inline]
-    fn arrived(&self, intake: &mut Intake<T>, lane: LaneKey) -> Option<Waker> {
+    fn arrived(&self, intake: &mut Intake<T, L>, lane: LaneKey) -> Option<Waker> {
         let Intake { lanes, ready, receivers, replaced, .. } = intake;
         let row = lanes.get_mut(lane.0)?;
         if row.latest {
@@ -464,7 +466,7 @@ impl<T: Weigh> Inbox<T> {
 
     /// Removes a lane that is used up. The next one of its series, if there is one, takes its place: gives its pump, which has
     /// room now.
-    fn remove(&self, intake: &mut Intake<T>, lane: LaneKey) -> Option<Waker> {
+    fn remove(&self, intake: &mut Intake<T, L>, lane: LaneKey) -> Option<Waker> {
         let gone = intake.lanes.remove(lane.0)?;
         if gone.held_back || gone.series.is_none() {
             return None;
@@ -504,16 +506,16 @@ impl<T: Weigh> Inbox<T> {
     }
 }
 
-impl<T> Intake<T> {
+impl<T, L> Intake<T, L> {
     /// A lane that takes items.
     #[inline]
-    fn open(&mut self, lane: LaneKey) -> Option<&mut Lane<T>> {
+    fn open(&mut self, lane: LaneKey) -> Option<&mut Lane<T, L>> {
         let closed = self.closed;
         self.lanes.get_mut(lane.0).filter(|_| !closed)
     }
 }
 
-impl<T: Weigh> Next<'_, T> {
+impl<T: Weigh, L> Next<'_, T, L> {
     /// The connection that the next item came from.
     ///
     /// # Panics
@@ -523,6 +525,22 @@ impl<T: Weigh> Next<'_, T> {
     #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn from(&self) -> PeerKey {
         self.outlet.turns[0].from
+    }
+
+    /// The label of the connection that the next item came from.
+    ///
+    /// # Panics
+    ///
+    /// As [`from`](Self::from).
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
+    pub fn label(&self) -> L
+    where
+        L: Clone,
+    {
+        match self.inbox.intake.lock().lanes.get(self.outlet.turns[0].lane.0) {
+            Some(row) => row.label.clone(),
+            None => unreachable!("a lane is there until its last item was popped"),
+        }
     }
 
     /// The next item, where it lies.
@@ -559,7 +577,7 @@ impl<T: Weigh> Next<'_, T> {
     }
 }
 
-impl<T: Weigh> Hold<'_, T> {
+impl<T: Weigh, L> Hold<'_, T, L> {
     /// Drops all that waits, and says how many items that were. Pumps that wait for room are added to `pumps`, to be woken.
     pub fn clear(&mut self, pumps: &mut Vec<Waker>) -> u64 {
         let Self { inbox, outlet } = self;
@@ -576,7 +594,7 @@ impl<T: Weigh> Hold<'_, T> {
     }
 }
 
-impl<T: Weigh> Lane<T> {
+impl<T: Weigh, L> Lane<T, L> {
     /// Drops all but the last item, and says how many that were.
     fn keep_last(&mut self) -> u64 {
         let gone = self.queue.len().saturating_sub(1);
@@ -586,7 +604,7 @@ impl<T: Weigh> Lane<T> {
     }
 }
 
-impl<T> Lane<T> {
+impl<T, L> Lane<T, L> {
     fn room(&self) -> usize {
         match () {
             () if self.held_back => 0,
@@ -610,7 +628,7 @@ impl<T> Lane<T> {
     }
 }
 
-impl<T: Weigh> Default for Inbox<T> {
+impl<T: Weigh, L> Default for Inbox<T, L> {
     fn default() -> Self {
         Self::new()
     }
@@ -674,7 +692,7 @@ mod tests {
     }
 
     fn lane(inbox: &Inbox<Pair>, slot: u32, hwm: usize) -> LaneKey {
-        inbox.attach(PeerKey::new(slot, 1), config(hwm, None))
+        inbox.attach(PeerKey::new(slot, 1), (), config(hwm, None))
     }
 
     fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair>) {
@@ -757,8 +775,11 @@ mod tests {
     #[test]
     fn a_byte_budget_holds_the_pump_back_as_well() {
         let inbox = Inbox::new();
-        let lane =
-            inbox.attach(PeerKey::new(0, 1), LaneConfig { budget: BytePermits::new(10), ..config(0, None) });
+        let lane = inbox.attach(
+            PeerKey::new(0, 1),
+            (),
+            LaneConfig { budget: BytePermits::new(10), ..config(0, None) },
+        );
         let alarm = Alarm::new();
         push(&inbox, lane, (0..10).map(|n| (0, n)));
         assert!(inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into())).is_pending());
@@ -819,8 +840,8 @@ mod tests {
     #[test]
     fn a_lane_that_replaces_another_has_no_room_before_that_one_is_received() {
         let inbox = Inbox::new();
-        let old = inbox.attach(PeerKey::new(0, 1), config(0, Some(7)));
-        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), config(2, Some(7)));
+        let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
         let (new, newest) = (behind(1), behind(2));
         push(&inbox, old, [(0, 0), (0, 1)]);
         let alarms = [Alarm::new(), Alarm::new()];
@@ -847,9 +868,9 @@ mod tests {
     #[test]
     fn a_lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
         let inbox = Inbox::new();
-        let old = inbox.attach(PeerKey::new(0, 1), config(0, Some(7)));
+        let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
         push(&inbox, old, [(0, 0)]);
-        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), config(2, Some(7)));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
         let (new, newest) = (behind(1), behind(2));
         let alarm = Alarm::new();
         let room_of = |lane| inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into()));
@@ -935,10 +956,10 @@ mod tests {
     #[test]
     fn a_lane_that_replaces_another_waits_until_that_one_is_used_up() {
         let inbox = Inbox::new();
-        let old = inbox.attach(PeerKey::new(0, 1), config(0, Some(7)));
+        let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
         push(&inbox, old, [(0, 0), (0, 1)]);
         inbox.detach(old);
-        let attach = |series| inbox.attach(PeerKey::new(1, 1), config(5, Some(series)));
+        let attach = |series| inbox.attach(PeerKey::new(1, 1), (), config(5, Some(series)));
         let (gone, new) = (attach(7), attach(7));
         assert!(room(&inbox, new).is_pending());
         push(&inbox, gone, [(1, 0)]);
@@ -1067,7 +1088,7 @@ mod tests {
     fn a_lane_without_a_queue_in_front_of_it_holds_more() {
         let inbox = Inbox::new();
         let config = LaneConfig { beyond: Some(Hwm::new(1)), ..config(2, None) };
-        let lane = inbox.attach(PeerKey::new(0, 1), config);
+        let lane = inbox.attach(PeerKey::new(0, 1), (), config);
         let alarm = Alarm::new();
         let sender = Waker::from(alarm.clone());
         let offer = |n| inbox.offer(lane, (0, n), &sender, &mut None);
@@ -1101,7 +1122,7 @@ mod tests {
         let inbox = Inbox::new();
         let latest = |slot| {
             let config = LaneConfig { latest: true, budget: BytePermits::new(1), ..config(1, None) };
-            inbox.attach(PeerKey::new(slot, 1), config)
+            inbox.attach(PeerKey::new(slot, 1), (), config)
         };
         let (one, other) = (latest(0), latest(1));
         push(&inbox, one, (0..10).map(|n| (0, n)));
@@ -1118,7 +1139,7 @@ mod tests {
     #[test]
     fn what_a_lane_is_given_before_its_turn_is_kept_for_it() {
         let inbox = Inbox::new();
-        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), config(0, Some(7)));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(0, Some(7)));
         let (old, new) = (behind(0), behind(1));
         let (alarm, mut ticket) = (Alarm::new(), None);
         let waker = alarm.clone().into();
@@ -1130,6 +1151,21 @@ mod tests {
         assert_eq!(alarm.rung(), 0);
         inbox.detach(old);
         assert_eq!((alarm.rung(), pop(&inbox), pop(&inbox)), (1, Some((1, 0)), None));
+    }
+
+    #[test]
+    fn each_item_bears_the_label_of_its_lane() {
+        let inbox = Inbox::new();
+        let lanes =
+            ["one", "other"].map(|label| inbox.attach(PeerKey::new(0, 1), label, LaneConfig::default()));
+        for (n, lane) in lanes.into_iter().enumerate() {
+            inbox.push(lane, &mut [(n, 0), (n, 1)].into(), 2);
+            inbox.detach(lane);
+        }
+        for n in [0, 1, 0, 1] {
+            let mut next = inbox.try_next().expect("open").expect("something");
+            assert_eq!((next.label(), next.pop().0), (["one", "other"][n], n));
+        }
     }
 
     #[test]

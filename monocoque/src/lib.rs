@@ -43,6 +43,8 @@ mod options;
 #[cfg(feature = "zmq")]
 mod pattern;
 #[cfg(feature = "zmq")]
+mod peer;
+#[cfg(feature = "zmq")]
 mod proxy;
 #[cfg(feature = "zmq")]
 mod stats;
@@ -62,7 +64,11 @@ pub use error::{MonocoqueError, SendError};
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
 #[cfg(feature = "zmq")]
+pub use monocoque_zmtp::{SocketType, ZmtpError};
+#[cfg(feature = "zmq")]
 pub use options::ReconnectStop;
+#[cfg(feature = "zmq")]
+pub use peer::Peer;
 #[cfg(feature = "zmq")]
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, proxy};
 #[cfg(feature = "zmq")]

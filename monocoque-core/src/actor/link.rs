@@ -128,7 +128,7 @@ where
         _peer: P::Peer,
         _direct: Option<Arc<dyn WriteNow>>,
     ) -> Option<(Self::Outlet, Self::Inlet)> {
-        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), LaneConfig::default());
+        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), (), LaneConfig::default());
         let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
         Some((LinkOutlet(self), inlet))
     }

@@ -17,7 +17,7 @@ use monocoque_core::sync::Mutex;
 use monocoque_core::{
     Endpoint, Hwm, InprocName, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, home,
 };
-use monocoque_zmtp::{Incompatible, Subscription};
+use monocoque_zmtp::{Incompatible, Properties, Subscription};
 
 use super::endpoints::{Attached, Via};
 use super::hearing::Heard;
@@ -27,6 +27,7 @@ use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Neighbour;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Intake, Routing};
+use crate::peer::Peer;
 use crate::trace::{self, Span};
 
 /// The names that the sockets of a context know.
@@ -216,10 +217,16 @@ impl Side {
             LaneConfig { beyond: Some(hwm), latest: peer.engine.options.conflate, ..LaneConfig::default() };
         let connection = self.engine.new_connection(&self.via, self.via.endpoint.to_string());
         let sender = Reopen { engine: Arc::downgrade(&peer.engine), key: peer_key };
+        let about_peer = Peer {
+            connection: connection.clone(),
+            socket_type: peer.engine.pattern.socket_type,
+            routing_id: peer.engine.options.routing_id.clone().unwrap_or_else(|| id.clone()),
+            properties: Properties::default(),
+        };
         End {
             engine: self.engine.clone(),
             key,
-            lane: self.engine.open_lane(key, &self.via, config),
+            lane: self.engine.open_lane(key, &self.via, about_peer, config),
             id,
             via: self.via.clone(),
             span: Span::of(&connection),

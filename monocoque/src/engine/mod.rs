@@ -44,6 +44,7 @@ use crate::pattern::link::Direct;
 use crate::pattern::route::{Outbound, Phase, routing_id};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Pattern, Routing};
+use crate::peer::Peer;
 use crate::stats::SocketStats;
 use crate::trace;
 pub(crate) use adaptor::{Incoming, Outgoing};
@@ -60,7 +61,7 @@ use timers::{Timer, Timers};
 pub(crate) struct Engine {
     pub(crate) pattern: &'static Pattern,
     pub(crate) options: Options,
-    pub(crate) inbox: Inbox<Message>,
+    pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
     home: Home,
     names: Arc<Names>,
@@ -210,10 +211,14 @@ impl Engine {
     }
 
     /// Opens the lane of a new peer in the inbox.
-    fn open_lane(&self, key: PeerKey, via: &Via, config: LaneConfig) -> LaneKey {
+    fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
         let latest = config.latest || self.options.conflate;
         let hwm = self.recv_hwm.lock();
-        self.inbox.attach(key, LaneConfig { hwm: *hwm, series: via.series(), latest, ..config })
+        self.inbox.attach(
+            key,
+            Arc::new(peer),
+            LaneConfig { hwm: *hwm, series: via.series(), latest, ..config },
+        )
     }
 
     pub(crate) fn set_send_hwm(&self, hwm: Hwm) {

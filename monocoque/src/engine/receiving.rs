@@ -15,6 +15,7 @@ use crate::error::MonocoqueError;
 use crate::pattern::route::Phase;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Intake};
+use crate::peer::Peer;
 
 /// A receiver that waits for a message.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub(super) struct Filter {
 }
 
 type Topics = SubscriptionIndex<usize>;
+
+/// What a receiver may take.
+pub(super) type Incoming<'a> = Next<'a, Message, Arc<Peer>>;
 
 impl Engine {
     /// The next message for the application; waits for it.
@@ -53,6 +57,40 @@ impl Engine {
                 return Ok(message);
             }
         }
+    }
+
+    /// The next message for the application, and who has sent it; waits for it.
+    pub(crate) async fn recv_with_peer(self: &Arc<Self>) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        let mut place = Place::new(self, Queue::Receivers);
+        poll_fn(|cx| {
+            loop {
+                self.check_recv()?;
+                let Poll::Ready(next) = self.inbox.poll_next(&mut place.ticket, cx) else {
+                    return place.overdue(self.options.recv_timeout, cx);
+                };
+                if let Some(received) = self.take_with_peer(next?)? {
+                    return Poll::Ready(Ok(received));
+                }
+            }
+        })
+        .await
+    }
+
+    /// The next message for the application, and who has sent it, if it is there.
+    pub(crate) fn try_recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        loop {
+            self.check_recv()?;
+            let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
+            if let Some(received) = self.take_with_peer(next)? {
+                return Ok(received);
+            }
+        }
+    }
+
+    fn take_with_peer(&self, mut next: Incoming<'_>) -> Result<Option<(Message, Arc<Peer>)>, MonocoqueError> {
+        let peer = next.label();
+        let message = if self.passes(&next) { Some(next.pop()) } else { self.open(next)? };
+        Ok(message.map(|message| (message, peer)))
     }
 
     /// Takes up to `max` messages; waits for the first.
@@ -92,7 +130,7 @@ impl Engine {
 
     /// Whether the next message is for the application, as it is.
     #[inline]
-    pub(super) fn passes(&self, next: &Next<'_, Message>) -> bool {
+    pub(super) fn passes(&self, next: &Incoming<'_>) -> bool {
         match (self.pattern.intake, self.pattern.envelope) {
             (Intake::Filtered, _) => self.filter.admits(next.item()),
             (_, Envelope::None | Envelope::Identity) => true,
@@ -102,7 +140,7 @@ impl Engine {
 
     /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
     /// application at all.
-    pub(super) fn open(&self, mut next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
+    pub(super) fn open(&self, mut next: Incoming<'_>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.intake {
             Intake::Filtered => {
                 next.pop();
@@ -120,7 +158,7 @@ impl Engine {
     fn converse(
         &self,
         envelope: Envelope,
-        mut next: Next<'_, Message>,
+        mut next: Incoming<'_>,
     ) -> Result<Option<Message>, MonocoqueError> {
         let from = next.from();
         self.out.lock().dialogue.check_recv(envelope)?;

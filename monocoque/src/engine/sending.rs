@@ -16,6 +16,7 @@ use crate::pattern::link::Going;
 use crate::pattern::route::{Offer, Outbound, Phase, Target};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Routing};
+use crate::peer::Peer;
 
 /// A message on its way into a queue.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ impl Engine {
         out: &mut Outbound,
         to: Option<&RoutingId>,
         message: &mut Message,
-        stale: Option<&mut Hold<'_, Message>>,
+        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
     ) -> Result<Offer, MonocoqueError> {
         let offer = match (self.pattern.envelope, to) {

@@ -20,6 +20,7 @@ use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::pattern::wakes::Wakes;
+use crate::peer::Peer;
 use crate::trace::Span;
 
 #[cfg(fuzzing)]
@@ -152,11 +153,15 @@ impl Attach<ZmtpSession> for Owner {
             }
         };
         meeting.set(Meeting::Welcome);
-        engine.tell(|| {
-            let routing_id = RoutingId::try_from(peer.routing_id.clone()).unwrap_or_else(|_| id.clone());
-            SocketEvent::HandshakeSucceeded { connection, socket_type: peer.socket_type, routing_id }
+        let PeerInfo { socket_type, routing_id, properties, .. } = peer;
+        let routing_id = RoutingId::try_from(routing_id).unwrap_or_else(|_| id.clone());
+        engine.tell(|| SocketEvent::HandshakeSucceeded {
+            connection: connection.clone(),
+            socket_type,
+            routing_id: routing_id.clone(),
         });
-        let lane = engine.open_lane(key, &via, LaneConfig::default());
+        let peer = Peer { connection, socket_type, routing_id, properties };
+        let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
             numbered: engine.options.correlate,
