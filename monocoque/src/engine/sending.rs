@@ -7,10 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket};
 
-use monocoque_zmtp::Subscription;
-
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
+use crate::pattern::asking::{List, as_subscription, is_list};
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::Going;
 use crate::pattern::route::{Offer, Outbound, Phase, Target};
@@ -109,6 +108,17 @@ impl Engine {
             self.change_topics(kind, topic, wakes)?;
             return Ok(Tried::Done);
         }
+        if self.pattern.routing == Routing::ToAll && self.options.only_first && is_list(message) {
+            let mut list = List::of(message.clone());
+            for (kind, topic) in list.subscriptions() {
+                self.change_topics(kind, topic, wakes)?;
+            }
+            if list.rest.is_empty() {
+                return Ok(Tried::Done);
+            }
+            // To pause now would be to make the subscriptions twice. To all means that it need not wait for room.
+            return self.attempt_quietly(to, &mut list.rest, held, ticket, None, wakes);
+        }
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
@@ -192,15 +202,6 @@ impl Engine {
             Offer::Unreachable => Err(MonocoqueError::Unreachable),
             offer => Ok(offer),
         }
-    }
-}
-
-/// What a message means that goes towards publishers, if it is a subscription: one frame, with a one or a zero in front.
-fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
-    match (message.len(), message.frame(0)?) {
-        (1, [1, topic @ ..]) => Some((Subscription::Subscribe, topic)),
-        (1, [0, topic @ ..]) => Some((Subscription::Cancel, topic)),
-        _ => None,
     }
 }
 

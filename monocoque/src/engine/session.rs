@@ -10,15 +10,15 @@ use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
-use monocoque_core::{
-    BytePermits, Cancelled, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
-};
-use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, ZmtpSession};
+use monocoque_core::{BytePermits, Hwm, LaneKey, Message, Outbox, PeerKey, RoutingId, Weigh};
+use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, Subscription, ZmtpSession};
 
 use super::endpoints::{Attached, Via};
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::pattern::Intake;
+use crate::pattern::asking::{List, report};
+use crate::pattern::audience::Heard;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::trace::Span;
@@ -168,7 +168,6 @@ impl Attach<ZmtpSession> for Owner {
         drop(recv_hwm);
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
-            numbered: engine.options.correlate,
             conflate,
             engine,
             key,
@@ -218,8 +217,6 @@ pub(crate) struct SessionInlet {
     id: RoutingId,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
-    /// Replies bear a number.
-    numbered: bool,
     /// Only the last message counts.
     conflate: bool,
     room: usize,
@@ -244,7 +241,7 @@ impl Inlet<Decoder> for SessionInlet {
     fn accept(&mut self, inbound: Inbound) -> Accepted {
         let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
         if inbound == Inbound::Message {
-            match judge(self.engine.pattern, self.numbered, &self.id, message) {
+            match judge(self.engine.pattern, &self.engine.options, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
                     if self.conflate {
@@ -253,6 +250,7 @@ impl Inlet<Decoder> for SessionInlet {
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
+                Verdict::TakeApart => return self.take_apart(),
                 Verdict::Violation => {
                     self.batch.pop_back();
                     return Accepted::Violation;
@@ -260,21 +258,11 @@ impl Inlet<Decoder> for SessionInlet {
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
-        match (inbound, message.frame(0).unwrap_or_default()) {
-            (Inbound::Message, _) => Accepted::More,
-            (Inbound::Subscribe, topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
-                Some(Subscribed::Refused(_)) => Accepted::Violation,
-                Some(Subscribed::First) => self.pass_on(1, topic),
-                Some(Subscribed::Joined | Subscribed::Already) if self.engine.options.verbose => {
-                    self.pass_on(1, topic)
-                }
-                _ => Accepted::More,
-            },
-            (Inbound::Cancel, topic) => match self.with_hub(|hub, key| hub.cancel(key, topic)) {
-                Some(Cancelled::Last) => self.pass_on(0, topic),
-                Some(Cancelled::Left) if self.engine.options.verboser => self.pass_on(0, topic),
-                _ => Accepted::More,
-            },
+        let topic = message.frame(0).unwrap_or_default();
+        match inbound {
+            Inbound::Message => Accepted::More,
+            Inbound::Subscribe => self.hear(Subscription::Subscribe, topic),
+            Inbound::Cancel => self.hear(Subscription::Cancel, topic),
         }
     }
 
@@ -297,7 +285,7 @@ impl Drop for SessionInlet {
     fn drop(&mut self) {
         if self.engine.pattern.intake == Intake::Subscriptions {
             for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
-                self.pass_on(0, &topic);
+                self.pass_on(Subscription::Cancel, &topic);
             }
             self.flush();
         }
@@ -306,12 +294,39 @@ impl Drop for SessionInlet {
 }
 
 impl SessionInlet {
-    /// Lets the application know what is subscribed to, if it wants to.
-    fn pass_on(&mut self, kind: u8, topic: &[u8]) -> Accepted {
-        if self.engine.pattern.intake != Intake::Subscriptions {
-            return Accepted::More;
+    /// The peer asks for something.
+    fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+        match self.engine.with_wakes(|out, wakes| out.hear(self.key, kind, topic, wakes)) {
+            Heard::News => self.pass_on(kind, topic),
+            Heard::Nothing => Accepted::More,
+            Heard::TooMuch => Accepted::Violation,
         }
-        let message = Message::from([&[kind], topic].concat());
+    }
+
+    /// The peer asks for several things in one message, and may say something else in it.
+    fn take_apart(&mut self) -> Accepted {
+        let list = List::of(self.batch.pop_back().unwrap_or_default());
+        for (kind, topic) in list.subscriptions() {
+            if self.hear(kind, topic) == Accepted::Violation {
+                return Accepted::Violation;
+            }
+        }
+        match list.rest {
+            rest if rest.is_empty() && self.batch.len() < self.room => Accepted::More,
+            rest if rest.is_empty() => Accepted::Full,
+            rest => self.put(rest),
+        }
+    }
+
+    /// Lets the application know what is subscribed to, if it wants to.
+    fn pass_on(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+        match self.engine.pattern.intake {
+            Intake::Subscriptions => self.put(report(kind, topic)),
+            _ => Accepted::More,
+        }
+    }
+
+    fn put(&mut self, message: Message) -> Accepted {
         self.bytes += message.weight();
         self.batch.push_back(message);
         if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
@@ -325,14 +340,6 @@ impl SessionInlet {
             self.bytes -= older.weight();
             self.dropped += 1;
         }
-    }
-
-    /// Changes what the peer is subscribed to.
-    fn with_hub<T>(&self, change: impl FnOnce(&mut PubSubHub, PeerKey) -> T) -> Option<T> {
-        self.engine.with_wakes(|out, wakes| {
-            wakes.add(out.watchers.dismiss());
-            out.subscriptions().map(|hub| change(hub, self.key))
-        })
     }
 }
 
