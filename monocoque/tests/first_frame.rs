@@ -55,6 +55,17 @@ everywhere! {
         assert_eq!(xsub.recv().await.expect("received"), "b".into());
     }
 
+    async fn whoever_sends_them_without_end_lets_others_run(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let xsub = at.connected(XsubSocket::builder().only_first_subscribe(true).send_hwm(0), &endpoint).await;
+        xsub.wait_for_peers(1).await.expect("open");
+        // On a runtime of one thread nothing is received unless the sender lets that happen.
+        while xpub.stats().recv_queue == 0 {
+            xsub.send([&b"\x01a"[..], b"data"]).await.expect("sent");
+        }
+        assert_eq!(xpub.recv().await.expect("received"), b"\x01a".into());
+    }
+
     async fn they_are_not_unless_that_is_asked_for(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
