@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, everywhere, frame};
+use common::{Wire, everywhere, frame, over_streams};
 use monocoque::Message;
 use monocoque::zmq::{XpubSocket, XsubSocket};
 
@@ -76,7 +76,9 @@ everywhere! {
         }
         assert_eq!(xpub.subscription_count(), 0);
     }
+}
 
+over_streams! {
     async fn a_list_longer_than_the_queue_comes_whole(at) {
         const TOPICS: u16 = 1000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder().only_first_subscribe(true).recv_hwm(1)).await;

@@ -52,6 +52,8 @@ struct Peer {
     /// Share the bytes of the topics in the index.
     topics: BTreeSet<Bytes>,
     bytes: usize,
+    /// May have as much as it wants.
+    unlimited: bool,
 }
 
 impl PubSubHub {
@@ -67,6 +69,13 @@ impl PubSubHub {
         match event {
             PeerEvent::Up { key, id: () } => self.admit(key),
             PeerEvent::Down { key } => self.forget(key),
+        }
+    }
+
+    /// Lets a peer have as much as it wants: one that does not decide about somebody else's memory.
+    pub fn lift_limits(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.unlimited = true;
         }
     }
 
@@ -255,7 +264,9 @@ pub struct SubscriptionLimits {
 
 impl SubscriptionLimits {
     fn exceeded_by(&self, peer: &Peer, topic: &[u8]) -> Option<SubscriptionLimit> {
-        if peer.topics.len() >= self.topics {
+        if peer.unlimited {
+            None
+        } else if peer.topics.len() >= self.topics {
             Some(SubscriptionLimit::Topics)
         } else if topic.len() > self.bytes.saturating_sub(peer.bytes) {
             Some(SubscriptionLimit::Bytes)

@@ -129,7 +129,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the endpoint is a wildcard, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
+    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is a name within the process, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
     /// also if a TCP connection met itself, `AddrNotAvailable` if no source address goes with the peer's; else what the
     /// system says of the last address that was tried.
     pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
@@ -140,6 +140,7 @@ impl Stream {
                 tcp::connect(source.as_ref(), host, *port, options).await.map(Self::Tcp)
             }
             Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
+            Endpoint::Inproc(_) => Err(no_stream()),
         }
     }
 }
@@ -162,7 +163,7 @@ impl Listener {
     /// # Errors
     ///
     /// `AddrInUse` if somebody listens there; `AlreadyExists` if the path is not a socket; `InvalidInput` if the endpoint has
-    /// a source address; else what the system says.
+    /// a source address, `Unsupported` if it is a name within the process; else what the system says.
     pub async fn bind(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         endpoint.check_bind()?;
         options.check(endpoint)?;
@@ -176,6 +177,7 @@ impl Listener {
                 let endpoint = listener.endpoint().clone();
                 Ok((Self(Kind::Ipc(listener)), endpoint))
             }
+            Endpoint::Inproc(_) => Err(no_stream()),
         }
     }
 
@@ -233,6 +235,10 @@ impl Listener {
             Kind::Ipc(listener) => listener.close().await,
         }
     }
+}
+
+fn no_stream() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "there are no streams within the process")
 }
 
 /// Closes a socket as soon as the runtime has no operation on it any more.

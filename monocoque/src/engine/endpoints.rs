@@ -12,7 +12,7 @@ use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
 use super::{Engine, dial, listen};
 use crate::error::MonocoqueError;
-use crate::monitor::SocketEvent;
+use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::Through;
 
 /// An endpoint that the socket is bound or connected to.
@@ -42,6 +42,15 @@ impl Via {
         Through { via: self.id, dialled: self.kind == Attached::Connected }
     }
 
+    /// What is told of a new connection.
+    pub(super) fn begun(&self, connection: &Arc<Connection>) -> SocketEvent {
+        let connection = connection.clone();
+        match self.kind {
+            Attached::Bound => SocketEvent::Accepted { connection },
+            Attached::Connected => SocketEvent::Connected { connection },
+        }
+    }
+
     fn is(&self, kind: Attached, endpoint: &Endpoint) -> bool {
         self.kind == kind && self.endpoint == *endpoint
     }
@@ -58,13 +67,29 @@ impl Engine {
         self.check_open()?;
         endpoint.check_bind()?;
         self.options.sockets.check(&endpoint)?;
+        if let Endpoint::Inproc(_) = endpoint {
+            return self.bind_name(endpoint);
+        }
         let wanted = endpoint.clone();
         let bound = self.listen(async move |options| Listener::bind(&wanted, options).await).await?;
-        bound.map_err(|source| {
-            let error = || io::Error::new(source.kind(), source.to_string());
-            self.tell(|| SocketEvent::BindFailed { endpoint: endpoint.clone(), error: error().into() });
-            MonocoqueError::Io { endpoint: endpoint.into(), source }
-        })
+        bound.map_err(|source| self.not_bound(endpoint, source))
+    }
+
+    fn not_bound(&self, endpoint: Endpoint, source: io::Error) -> MonocoqueError {
+        let error = || io::Error::new(source.kind(), source.to_string());
+        self.tell(|| SocketEvent::BindFailed { endpoint: endpoint.clone(), error: error().into() });
+        MonocoqueError::Io { endpoint: endpoint.into(), source }
+    }
+
+    /// Binds a name: nobody listens, whoever connects is met at once.
+    fn bind_name(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        let (via, freed) = self.attach(Attached::Bound, endpoint.clone());
+        freed.say();
+        if !self.names.bind(self, &via) {
+            self.endpoints.lock().retain(|other| other.via.id != via.id);
+            return Err(self.not_bound(endpoint, io::ErrorKind::AddrInUse.into()));
+        }
+        Ok(endpoint)
     }
 
     /// Accepts on a socket that listens already.
@@ -99,8 +124,12 @@ impl Engine {
             return Ok(endpoint);
         }
         let (via, _) = self.attach(Attached::Connected, endpoint.clone());
-        let task = Task::new(self);
         self.out.lock().dials += 1;
+        if let Endpoint::Inproc(_) = endpoint {
+            self.names.connect(self, &via);
+            return Ok(endpoint);
+        }
+        let task = Task::new(self);
         let (engine, wanted) = (self.clone(), endpoint.clone());
         self.home.spawn(move || dial::run(engine, wanted, via, task))?;
         Ok(endpoint)
@@ -124,9 +153,22 @@ impl Engine {
         let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
         let gone = endpoints.remove(at);
         drop(endpoints);
-        gone.via.stop.say();
-        self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
+        self.let_go(&gone.via);
+        self.with_wakes(|out, wakes| {
+            out.leave(gone.via.id, wakes);
+            if let (Endpoint::Inproc(_), Attached::Connected) = (endpoint, kind) {
+                out.end_dial(wakes);
+            }
+        });
         Ok(gone)
+    }
+
+    /// An endpoint is no longer wanted.
+    pub(super) fn let_go(&self, via: &Via) {
+        via.stop.say();
+        if self.names.leave(via) {
+            self.tell(|| SocketEvent::Unbound { endpoint: via.endpoint.clone() });
+        }
     }
 
     /// Lets go of a connected endpoint by itself.

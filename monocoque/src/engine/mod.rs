@@ -17,6 +17,8 @@ mod closing;
 mod dial;
 mod endpoints;
 pub(crate) mod forwarding;
+mod hearing;
+mod inproc;
 mod listen;
 mod receiving;
 mod sending;
@@ -26,15 +28,17 @@ mod timers;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
-use monocoque_core::{Home, Hwm, Inbox, Message, Monitors, PeerKey, RoutingId, Ticket, home};
+use monocoque_core::{
+    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home,
+};
 use monocoque_zmtp::{PeerInfo, Subscription};
 
 use crate::error::MonocoqueError;
-use crate::monitor::{Monitor, SocketEvent};
+use crate::monitor::{Connection, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::Direct;
 use crate::pattern::route::{Outbound, Phase, routing_id};
@@ -45,6 +49,7 @@ use crate::trace;
 pub(crate) use adaptor::{Incoming, Outgoing};
 use closing::{Keeper, Task};
 use endpoints::{Attachment, Via};
+pub(crate) use inproc::Names;
 use receiving::Filter;
 #[cfg(fuzzing)]
 pub use session::fuzzing;
@@ -58,6 +63,7 @@ pub(crate) struct Engine {
     pub(crate) inbox: Inbox<Message>,
     pub(crate) out: Mutex<Outbound>,
     home: Home,
+    names: Arc<Names>,
     endpoints: Mutex<Vec<Attachment>>,
     filter: Filter,
     monitors: Monitors<SocketEvent>,
@@ -98,6 +104,7 @@ impl Engine {
         pattern: &'static Pattern,
         options: Options,
         home: Home,
+        names: Arc<Names>,
     ) -> Result<Arc<Self>, MonocoqueError> {
         let engine = Arc::new(Self {
             pattern,
@@ -107,6 +114,7 @@ impl Engine {
             filter: Filter::new(&options),
             options,
             home,
+            names,
             endpoints: Mutex::default(),
             monitors: Monitors::default(),
             timers: Timers::default(),
@@ -146,8 +154,7 @@ impl Engine {
         via: &Via,
         direct: Option<Direct>,
     ) -> Result<(PeerKey, RoutingId), Refusal> {
-        let announced = if self.pattern.routing == Routing::ById { &*peer.routing_id } else { &[] };
-        let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
+        let id = self.name_of(&peer.routing_id);
         let mut wakes = Wakes::default();
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
@@ -155,7 +162,7 @@ impl Engine {
         let wanted = out.wants_peers() && !via.stop.is_said();
         let key = if wanted {
             let key = out.up(id.clone(), peer.revision, via.through(), direct, &mut wakes);
-            key.ok_or(if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId })
+            key.ok_or_else(|| self.refusal())
         } else {
             Err(Refusal::Unwanted)
         };
@@ -169,13 +176,30 @@ impl Engine {
         key.map(|key| (key, id))
     }
 
+    /// What a peer is called that announces `routing_id`.
+    fn name_of(&self, announced: &[u8]) -> RoutingId {
+        let announced = if self.pattern.routing == Routing::ById { announced } else { &[] };
+        routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Why a peer cannot be taken that is wanted.
+    fn refusal(&self) -> Refusal {
+        if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId }
+    }
+
+    /// A connection of which nobody was told yet.
+    fn new_connection(&self, via: &Via, peer: String) -> Arc<Connection> {
+        let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer })
+    }
+
     /// A stream of what happens from now on.
     pub(crate) fn monitor(&self) -> Monitor {
         self.monitors.watch()
     }
 
     /// Tells those who want to know what happens.
-    fn tell(&self, event: impl FnOnce() -> SocketEvent) {
+    pub(super) fn tell(&self, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
             trace::event(&event);
@@ -185,16 +209,24 @@ impl Engine {
         }
     }
 
+    /// Opens the lane of a new peer in the inbox.
+    fn open_lane(&self, key: PeerKey, via: &Via, config: LaneConfig) -> LaneKey {
+        let latest = config.latest || self.options.conflate;
+        let hwm = self.recv_hwm.lock();
+        self.inbox.attach(key, LaneConfig { hwm: *hwm, series: via.series(), latest, ..config })
+    }
+
     pub(crate) fn set_send_hwm(&self, hwm: Hwm) {
         self.with_wakes(|out, wakes| out.set_hwm(hwm, wakes));
     }
 
     pub(crate) fn set_recv_hwm(&self, hwm: Hwm) {
-        let mut current = self.recv_hwm.lock();
-        *current = hwm;
-        if !self.options.conflate {
-            self.inbox.set_hwm(hwm);
-        }
+        let with_room = {
+            let mut current = self.recv_hwm.lock();
+            *current = hwm;
+            self.inbox.set_hwm(hwm)
+        };
+        with_room.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -217,7 +249,7 @@ impl Engine {
 
     pub(crate) fn stats(&self) -> SocketStats {
         let received = self.inbox.popped();
-        let discarded = self.discarded.load(Ordering::Relaxed);
+        let discarded = self.discarded.load(Ordering::Relaxed) + self.inbox.replaced();
         let waiting = self.inbox.len();
         let out = self.out.lock();
         SocketStats {

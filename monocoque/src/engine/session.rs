@@ -10,17 +10,17 @@ use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
-use monocoque_core::{BytePermits, Hwm, LaneKey, Message, Outbox, PeerKey, RoutingId, Weigh};
+use monocoque_core::{LaneConfig, LaneKey, Message, Outbox, PeerKey, RoutingId, Weigh};
 use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, Subscription, ZmtpSession};
 
-use super::endpoints::{Attached, Via};
+use super::endpoints::Via;
+use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
-use crate::pattern::Intake;
-use crate::pattern::asking::{List, report};
-use crate::pattern::audience::Heard;
+use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
+use crate::pattern::wakes::Wakes;
 use crate::trace::Span;
 
 #[cfg(fuzzing)]
@@ -92,14 +92,10 @@ struct Story<'a> {
 
 impl<'a> Story<'a> {
     fn begin(engine: &'a Engine, via: &Via, peer: String) -> Self {
-        let id = engine.next_connection.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer });
+        let connection = engine.new_connection(via, peer);
         let span = Span::of(&connection);
         span.within(|| {
-            engine.tell(|| match via.kind {
-                Attached::Bound => SocketEvent::Accepted { connection: connection.clone() },
-                Attached::Connected => SocketEvent::Connected { connection: connection.clone() },
-            });
+            engine.tell(|| via.begun(&connection));
         });
         Self { engine, connection, span, told: false }
     }
@@ -161,14 +157,9 @@ impl Attach<ZmtpSession> for Owner {
             let routing_id = RoutingId::try_from(peer.routing_id.clone()).unwrap_or_else(|_| id.clone());
             SocketEvent::HandshakeSucceeded { connection, socket_type: peer.socket_type, routing_id }
         });
-        let conflate = engine.options.conflate;
-        let recv_hwm = engine.recv_hwm.lock();
-        let hwm = if conflate { Hwm::UNLIMITED } else { *recv_hwm };
-        let lane = engine.inbox.attach(key, hwm, BytePermits::default(), via.series());
-        drop(recv_hwm);
+        let lane = engine.open_lane(key, &via, LaneConfig::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
-            conflate,
             engine,
             key,
             lane,
@@ -217,8 +208,6 @@ pub(crate) struct SessionInlet {
     id: RoutingId,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
-    /// Only the last message counts.
-    conflate: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
@@ -244,9 +233,6 @@ impl Inlet<Decoder> for SessionInlet {
             match judge(self.engine.pattern, &self.engine.options, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
-                    if self.conflate {
-                        self.keep_last();
-                    }
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
@@ -270,9 +256,6 @@ impl Inlet<Decoder> for SessionInlet {
         if !self.batch.is_empty() {
             self.heard.store(true, Ordering::Relaxed);
         }
-        if self.conflate && !self.batch.is_empty() {
-            self.dropped += self.engine.inbox.clear(self.lane);
-        }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));
@@ -283,12 +266,10 @@ impl Inlet<Decoder> for SessionInlet {
 impl Drop for SessionInlet {
     /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
     fn drop(&mut self) {
-        if self.engine.pattern.intake == Intake::Subscriptions {
-            for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
-                self.pass_on(Subscription::Cancel, &topic);
-            }
-            self.flush();
+        for message in self.engine.farewell(self.key) {
+            self.pass_on(message);
         }
+        self.flush();
         self.engine.inbox.detach(self.lane);
     }
 }
@@ -296,11 +277,15 @@ impl Drop for SessionInlet {
 impl SessionInlet {
     /// The peer asks for something.
     fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
-        match self.engine.with_wakes(|out, wakes| out.hear(self.key, kind, topic, wakes)) {
-            Heard::News => self.pass_on(kind, topic),
-            Heard::Nothing => Accepted::More,
-            Heard::TooMuch => Accepted::Violation,
+        let mut wakes = Wakes::default();
+        let heard = self.engine.hear(self.key, kind, topic, &mut wakes);
+        wakes.wake();
+        match heard {
+            Heard::ToItself => return Accepted::More,
+            Heard::PassOn(message) => self.pass_on(message),
+            Heard::TooMuch => return Accepted::Violation,
         }
+        self.accepted()
     }
 
     /// The peer asks for several things in one message, and may say something else in it.
@@ -311,35 +296,20 @@ impl SessionInlet {
                 return Accepted::Violation;
             }
         }
-        match list.rest {
-            rest if rest.is_empty() && self.batch.len() < self.room => Accepted::More,
-            rest if rest.is_empty() => Accepted::Full,
-            rest => self.put(rest),
+        if !list.rest.is_empty() {
+            self.pass_on(list.rest);
         }
+        self.accepted()
     }
 
-    /// Lets the application know what is subscribed to, if it wants to.
-    fn pass_on(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
-        match self.engine.pattern.intake {
-            Intake::Subscriptions => self.put(report(kind, topic)),
-            _ => Accepted::More,
-        }
-    }
-
-    fn put(&mut self, message: Message) -> Accepted {
+    /// Queues a message that is not as it came.
+    fn pass_on(&mut self, message: Message) {
         self.bytes += message.weight();
         self.batch.push_back(message);
-        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
     }
 
-    /// Drops all but the last message of the batch.
-    fn keep_last(&mut self) {
-        while self.batch.len() > 1
-            && let Some(older) = self.batch.pop_front()
-        {
-            self.bytes -= older.weight();
-            self.dropped += 1;
-        }
+    fn accepted(&self) -> Accepted {
+        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
     }
 }
 

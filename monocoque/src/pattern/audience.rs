@@ -45,7 +45,7 @@ struct Rules {
 
 /// What has come of what a peer asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Asked {
     /// The program may want to know.
     News,
     /// It need not.
@@ -111,12 +111,17 @@ impl Audience {
         self.farewells.as_mut().and_then(|farewells| farewells.remove(&key)).unwrap_or_default()
     }
 
+    /// Lets a peer ask for as much as it wants.
+    pub(super) fn lift_limits(&mut self, key: PeerKey) {
+        self.asked.as_deref_mut().unwrap_or(&mut self.hub).lift_limits(key);
+    }
+
     /// A peer asks for something.
-    pub(super) fn hear(&mut self, key: PeerKey, kind: Subscription, topic: &[u8]) -> Heard {
+    pub(crate) fn hear(&mut self, key: PeerKey, kind: Subscription, topic: &[u8]) -> Asked {
         let hub = self.asked.as_deref_mut().unwrap_or(&mut self.hub);
         let news = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
-                Subscribed::Refused(_) => return Heard::TooMuch,
+                Subscribed::Refused(_) => return Asked::TooMuch,
                 Subscribed::First => true,
                 Subscribed::Joined | Subscribed::Already => self.rules.verbose,
                 Subscribed::NoPeer => false,
@@ -127,7 +132,7 @@ impl Audience {
                 Cancelled::Unknown => false,
             },
         };
-        if news { Heard::News } else { Heard::Nothing }
+        if news { Asked::News } else { Asked::Nothing }
     }
 
     /// The program is about to receive what a peer has asked for.

@@ -19,6 +19,7 @@
 
 pub(crate) mod asking;
 pub(crate) mod audience;
+mod backlog;
 pub(crate) mod envelope;
 pub(crate) mod intake;
 pub(crate) mod link;

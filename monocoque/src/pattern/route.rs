@@ -11,12 +11,13 @@ use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
-use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
+use monocoque_zmtp::{Revision, Subscription, decode_messages, encode_message};
 use smallvec::SmallVec;
 
-use super::audience::{Audience, Heard};
+use super::audience::Audience;
+use super::backlog::Backlog;
 use super::envelope::Dialogue;
-use super::link::{Direct, Going, Link, PACE_PER_MESSAGE, Through};
+use super::link::{Direct, Going, Link, Neighbour, PACE_PER_MESSAGE, Through};
 use super::tape::Tape;
 use super::wakes::Wakes;
 use super::{Pattern, Routing, WhenFull};
@@ -48,7 +49,7 @@ pub(crate) struct Outbound {
     /// What each peer gets first.
     greeting: Option<Message>,
     /// Messages that wait for a peer, for whichever is ready first.
-    backlog: Outbox,
+    backlog: Backlog,
     /// Messages for the peer of an endpoint that we are connecting again, by its number.
     leftovers: HashMap<u64, Leftover>,
     /// Encodes a message that goes to many.
@@ -158,7 +159,7 @@ impl Outbound {
                 exclusive: pattern.exclusive,
             },
             greeting: options.greeting.clone(),
-            backlog: Outbox::new(),
+            backlog: Backlog::default(),
             leftovers: HashMap::new(),
             scratch: Outbox::new(),
             tape: Tape::default(),
@@ -174,10 +175,20 @@ impl Outbound {
         self.links.len()
     }
 
+    /// Whether a connection has not ended.
+    pub(crate) fn knows(&self, key: PeerKey) -> bool {
+        self.links.get(key).is_some()
+    }
+
+    /// How many messages may wait for each peer.
+    pub(crate) fn hwm(&self) -> Hwm {
+        self.rules.hwm
+    }
+
     /// How many messages wait to be written.
     pub(crate) fn queued(&self) -> usize {
         let left: usize = self.leftovers.values().map(|leftover| leftover.outbox.messages()).sum();
-        self.backlog.messages() + left + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
+        self.backlog.len() + left + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
     }
 
     /// Whether a new peer would have something to do.
@@ -200,7 +211,7 @@ impl Outbound {
             return;
         }
         self.rules.hwm = hwm;
-        let links: Vec<_> = self.links.iter().map(|(key, link)| (key, hwm.admits(link.messages()))).collect();
+        let links: Vec<_> = self.links.iter_mut().map(|(key, link)| (key, link.has_room(hwm))).collect();
         for (key, has_room) in links {
             match &mut self.hub {
                 Hub::Router(hub) if has_room => hub.on_room(key),
@@ -226,18 +237,6 @@ impl Outbound {
         self.audience().map(Audience::hub)
     }
 
-    /// A peer asks for something; that is for a publisher to hear.
-    pub(crate) fn hear(
-        &mut self,
-        key: PeerKey,
-        kind: Subscription,
-        topic: &[u8],
-        wakes: &mut Wakes,
-    ) -> Heard {
-        wakes.add(self.watchers.dismiss());
-        self.audience().map_or(Heard::Nothing, |audience| audience.hear(key, kind, topic))
-    }
-
     /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics whose end is to be
     /// told.
     pub(crate) fn farewell(&mut self, key: PeerKey) -> Vec<Bytes> {
@@ -254,12 +253,52 @@ impl Outbound {
         direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
+        // What went out on the short way could not be replaced by what comes after it.
+        let direct = direct.filter(|_| !self.rules.conflate);
+        let key = self.admit(id, Link::new(revision, through, direct), wakes)?;
+        self.begin(key, wakes);
+        Some(key)
+    }
+
+    /// A neighbour has come, who is to be [met](Self::meet). `None` as with [`up`](Self::up).
+    pub(crate) fn approach(&mut self, id: RoutingId, through: Through, wakes: &mut Wakes) -> Option<PeerKey> {
+        let key = self.admit(id, Link::new(Revision::V3_1, through, None), wakes)?;
+        if let Some(audience) = self.audience() {
+            audience.lift_limits(key);
+        }
+        Some(key)
+    }
+
+    /// The neighbour takes part from now on.
+    pub(crate) fn meet(&mut self, key: PeerKey, neighbour: Box<dyn Neighbour>, wakes: &mut Wakes) {
+        let hwm = self.rules.hwm;
+        let Some(link) = self.links.get_mut(key) else { return };
+        link.neighbour = Some(neighbour);
+        if !link.has_room(hwm)
+            && let Hub::Router(hub) = &mut self.hub
+        {
+            hub.served(key, Room::Full);
+        }
+        self.begin(key, wakes);
+        self.part(wakes);
+    }
+
+    /// A neighbour that had no room may have some.
+    pub(crate) fn reopen(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        let hwm = self.rules.hwm;
+        if self.links.get_mut(key).is_some_and(|link| link.has_room(hwm)) {
+            self.on_room(key);
+            self.dispatch(wakes);
+            self.wake_senders(wakes);
+        }
+    }
+
+    /// Adds a link, if the hub takes it.
+    fn admit(&mut self, id: RoutingId, link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
         if self.rules.exclusive && !self.links.is_empty() {
             return None;
         }
-        // What went out on the short way could not be replaced by what comes after it.
-        let direct = direct.filter(|_| !self.rules.conflate);
-        let key = self.links.insert(Link::new(revision, through, direct));
+        let key = self.links.insert(link);
         match &mut self.hub {
             Hub::Router(hub) => {
                 let up = PeerEvent::Up { key, id: id.clone() };
@@ -268,21 +307,28 @@ impl Outbound {
                         self.links.remove(key);
                         return None;
                     }
-                    let old = hub.take_over(key, id.clone());
+                    let old = hub.take_over(key, id);
                     self.replace(old, key, wakes);
                 }
             }
             Hub::PubSub(audience) => audience.up(key),
             Hub::All | Hub::None => {}
         }
+        Some(key)
+    }
+
+    /// A new link gets what waits for it, ahead of all else.
+    fn begin(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        let id = self.hub.id_of(key);
         if let Some(greeting) = &self.greeting {
             let mut outbox = Outbox::new();
             encode_message(greeting, &mut outbox);
-            self.bequeath(outbox, key);
+            self.bequeath(outbox, key, wakes);
         }
-        if let Some(leftover) = self.leftovers.remove(&through.via) {
-            if leftover.id.is_none_or(|known| known == id) {
-                self.bequeath(leftover.outbox, key);
+        let via = self.links.get(key).map(|link| link.through.via);
+        if let Some(leftover) = via.and_then(|via| self.leftovers.remove(&via)) {
+            if leftover.id.is_none() || leftover.id == id {
+                self.bequeath(leftover.outbox, key, wakes);
             } else {
                 self.dropped += leftover.outbox.messages() as u64;
             }
@@ -290,7 +336,6 @@ impl Outbound {
         self.dispatch(wakes);
         self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
-        Some(key)
     }
 
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do, or
@@ -298,6 +343,7 @@ impl Outbound {
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
         self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return };
+        wakes.leave(link.neighbour.take());
         let id = self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         // Of a message that was begun on the short way the whole is kept.
@@ -315,8 +361,7 @@ impl Outbound {
                 // Nobody has the request now.
                 *of = None;
             }
-            orphans.append(&self.backlog);
-            self.backlog = orphans;
+            self.backlog.take_back(orphans);
             self.dispatch(wakes);
         } else if !lost && comes_back && !orphans.is_empty() {
             self.leftovers.insert(link.through.via, Leftover { id, outbox: orphans });
@@ -333,14 +378,20 @@ impl Outbound {
         if let Some(link) = self.links.get_mut(old) {
             link.outbox.rewind();
             let waiting = std::mem::take(&mut link.outbox);
-            self.bequeath(waiting, new);
+            self.bequeath(waiting, new, wakes);
         }
         self.doom(old, wakes);
     }
 
     /// Gives a new link what waits for its peer.
-    fn bequeath(&mut self, outbox: Outbox, key: PeerKey) {
+    fn bequeath(&mut self, outbox: Outbox, key: PeerKey, wakes: &mut Wakes) {
         let Some(link) = self.links.get_mut(key) else { return };
+        if link.neighbour.is_some() {
+            for message in decode_messages(outbox) {
+                link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, &message);
+            }
+            return;
+        }
         link.budget.take(outbox.bytes());
         link.put += outbox.messages() as u64;
         link.outbox.append(&outbox);
@@ -350,6 +401,9 @@ impl Outbound {
     fn doom(&mut self, key: PeerKey, wakes: &mut Wakes) {
         self.hub.down(key);
         if let Some(link) = self.links.get_mut(key) {
+            if link.neighbour.is_some() {
+                return self.down(key, Outbox::new(), wakes);
+            }
             link.doomed = true;
             wakes.add(link.pump.take());
             wakes.add(link.writer.take());
@@ -362,8 +416,7 @@ impl Outbound {
         match std::mem::take(&mut self.dialogue) {
             Dialogue::Asked { of: Some(key), number: None } => self.doom(key, wakes),
             Dialogue::Asked { of: None, .. } => {
-                self.dropped += self.backlog.messages() as u64;
-                self.backlog.clear();
+                self.dropped += self.backlog.clear();
             }
             _ => {}
         }
@@ -452,61 +505,65 @@ impl Outbound {
     #[inline]
     fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
         if self.backlog.is_empty()
-            && let Some(key) =
-                self.put_next(message.byte_len(), wakes, |outbox| encode_message(message, outbox))
+            && let Some(key) = self.put_next(message, wakes)
         {
             return Offer::Queued(Some(key));
         }
         let nobody_yet = self.dials > 0 && !self.rules.immediate && self.hub.is_empty();
         if nobody_yet && self.rules.conflate {
-            self.dropped += self.backlog.messages() as u64;
-            self.backlog.clear();
+            self.dropped += self.backlog.clear();
         }
         let fits = self.backlog.is_empty()
             || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
-        if nobody_yet && fits && self.rules.hwm.admits(self.backlog.messages()) {
-            encode_message(message, &mut self.backlog);
+        if nobody_yet && fits && self.rules.hwm.admits(self.backlog.len()) {
+            self.backlog.push(message.clone());
             return Offer::Queued(None);
         }
         Offer::Full
     }
 
-    /// Lets `put` fill the outbox of the peer whose turn it is, of those that take `len` more bytes.
+    /// Gives a message to the peer whose turn it is, of those that have room for it.
     #[inline]
-    fn put_next(&mut self, len: usize, wakes: &mut Wakes, put: impl FnOnce(&mut Outbox)) -> Option<PeerKey> {
+    fn put_next(&mut self, message: &Message, wakes: &mut Wakes) -> Option<PeerKey> {
         let Hub::Router(hub) = &mut self.hub else { return None };
+        let len = message.byte_len();
         loop {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
-            match self.links.get_mut(key) {
-                Some(link) if link.budget.admits(len) => {
-                    if self.rules.conflate {
-                        self.dropped += link.forget();
-                    }
-                    let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, put);
-                    hub.served(key, room);
+            if let Some(link) = self.links.get_mut(key)
+                && link.budget.admits(len)
+            {
+                if self.rules.conflate {
+                    self.dropped += link.forget();
+                }
+                let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, message);
+                hub.served(key, room.unwrap_or(Room::Full));
+                if room.is_some() {
                     return Some(key);
                 }
-                _ => hub.served(key, Room::Full),
+            } else {
+                hub.served(key, Room::Full);
             }
         }
     }
 
     fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
-        match self.links.get_mut(key) {
-            Some(link) if !link.doomed && link.admits(hwm, message.byte_len()) => {
-                if conflate {
-                    self.dropped += link.forget();
-                }
-                link.put(hwm, self.going, &mut self.unpaced, wakes, |outbox| encode_message(message, outbox));
-                Offer::Queued(Some(key))
+        let link = self.links.get_mut(key);
+        let is_there = link.is_some();
+        let admits = |link: &&mut Link| !link.doomed && link.admits(hwm, message.byte_len());
+        if let Some(link) = link.filter(admits) {
+            if conflate {
+                self.dropped += link.forget();
             }
-            Some(_) if blocks => Offer::Full,
-            _ => {
-                self.dropped += 1;
-                Offer::Dropped
+            if link.put(hwm, self.going, &mut self.unpaced, wakes, message).is_some() {
+                return Offer::Queued(Some(key));
             }
         }
+        if is_there && blocks {
+            return Offer::Full;
+        }
+        self.dropped += 1;
+        Offer::Dropped
     }
 
     fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
@@ -546,12 +603,16 @@ impl Outbound {
             }
             match place {
                 _ if !link.admits(hwm, len) => self.dropped += 1,
+                _ if link.neighbour.is_some() => {
+                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, message);
+                    self.dropped += u64::from(put.is_none());
+                }
                 Some(place) => {
                     link.put_taped(*key, &mut self.tape, place, self.going, &mut self.unpaced, wakes)
                 }
                 None => {
                     let append = |outbox: &mut Outbox| outbox.append(&self.scratch);
-                    link.put(hwm, self.going, &mut self.unpaced, wakes, append);
+                    link.put_encoded(hwm, self.going, &mut self.unpaced, wakes, append);
                 }
             }
         }
@@ -591,16 +652,16 @@ impl Outbound {
         // However the last sender wanted its message to go.
         self.going = Going::InBatch;
         let mut backlog = std::mem::take(&mut self.backlog);
-        while let Some(len) = backlog.first_len()
-            && let Some(key) = self.put_next(len, wakes, |outbox| backlog.move_first(outbox))
+        while let Some(message) = backlog.first()
+            && let Some(key) = self.put_next(message, wakes)
         {
+            backlog.pop();
             if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);
             }
         }
-        // What a burst took is not kept.
-        backlog.shrink();
         self.backlog = backlog;
+        self.part(wakes);
     }
 
     /// A write pump fetches its next batch. `false`: nothing is left and nothing will follow.
@@ -710,8 +771,7 @@ impl Outbound {
         wakes: &mut Wakes,
     ) {
         if let Some(link) = self.links.get_mut(key) {
-            encode_subscription(kind, topic, link.revision, &mut link.control);
-            wakes.add(link.pump.take());
+            link.subscribe(kind, topic, wakes);
         }
     }
 
@@ -719,9 +779,7 @@ impl Outbound {
     pub(crate) fn subscribe_all(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
         let mut stuck = Vec::new();
         for (key, link) in self.links.iter_mut() {
-            encode_subscription(kind, topic, link.revision, &mut link.control);
-            wakes.add(link.pump.take());
-            if link.control.bytes() > CONTROL_MAX {
+            if !link.subscribe(kind, topic, wakes) {
                 stuck.push(key);
             }
         }
@@ -737,6 +795,7 @@ impl Outbound {
             wakes.add(link.pump.take());
             self.hub.down(key);
         }
+        self.part_from(|link| link.leaving, wakes);
         let left = self.leftovers.remove(&via);
         self.dropped += left.map_or(0, |leftover| leftover.outbox.messages() as u64);
     }
@@ -751,11 +810,37 @@ impl Outbound {
             wakes.add(link.writer.take());
         }
         if phase == Phase::Aborted {
-            self.dropped += self.backlog.messages() as u64;
-            self.backlog = Outbox::new();
+            self.dropped += self.backlog.clear();
             for (_, leftover) in self.leftovers.drain() {
                 self.dropped += leftover.outbox.messages() as u64;
             }
+        }
+        self.part(wakes);
+    }
+
+    /// The socket is closed: ends the connections to neighbours that have nothing left to get.
+    fn part(&mut self, wakes: &mut Wakes) {
+        let due = match self.phase {
+            Phase::Open => false,
+            Phase::Draining => self.backlog.is_empty(),
+            Phase::Aborted => true,
+        };
+        if due {
+            self.part_from(|_| true, wakes);
+        }
+    }
+
+    /// Ends the connections to some neighbours. They have got all there was for them.
+    fn part_from(&mut self, which: impl Fn(&Link) -> bool, wakes: &mut Wakes) {
+        let neighbours = self.links.iter().filter(|(_, link)| link.neighbour.is_some() && which(link));
+        let keys: SmallVec<[PeerKey; 1]> = neighbours.map(|(key, _)| key).collect();
+        for key in &keys {
+            self.hub.down(*key);
+            wakes.leave(self.links.remove(*key).and_then(|link| link.neighbour));
+        }
+        if !keys.is_empty() {
+            self.wake_senders(wakes);
+            wakes.add(self.watchers.dismiss());
         }
     }
 
@@ -780,6 +865,14 @@ impl Hub {
                 None
             }
             Self::All | Self::None => None,
+        }
+    }
+
+    /// What a peer is called, if it goes by a name.
+    fn id_of(&self, key: PeerKey) -> Option<RoutingId> {
+        match self {
+            Self::Router(hub) => hub.id_of(key).cloned(),
+            Self::PubSub(..) | Self::All | Self::None => None,
         }
     }
 
@@ -808,8 +901,6 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
 
 /// How much a sender queues before it lets the pumps run: about one large write.
 const PACE: usize = 256 * 1024;
-/// How many bytes of subscriptions a connection may leave lying.
-const CONTROL_MAX: usize = 64 * 1024 * 1024;
 
 #[cfg(all(test, not(monocoque_loom)))]
 mod ledger;
