@@ -63,6 +63,12 @@ pub enum MonocoqueError {
     /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
     #[error("{0}")]
     OutOfTurn(&'static str),
+    /// An XPUB socket decides about subscriptions only if it was made to (`EINVAL`); see
+    /// [`xpub_manual`](crate::zmq::Builder::xpub_manual).
+    #[error(
+        "subscriptions are not for the program to decide about: the socket was made without `xpub_manual`"
+    )]
+    NotManual,
     /// The message has no frame, or none behind its routing id.
     #[error("a message needs at least one frame, and for a ROUTER one behind the routing id")]
     EmptyMessage,

@@ -144,6 +144,32 @@ impl PubSubHub {
         }
     }
 
+    /// Fills `out`, which is emptied first, with the peers that a subject does not go to, in no set order.
+    ///
+    /// Takes time in proportion to the number of peers.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`admit` makes a place for each peer, and subscribers are peers"
+    )]
+    pub fn others(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
+        out.clear();
+        self.walk += 1;
+        for key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
+            self.seen[key.slot()] = self.walk;
+        }
+        out.extend(self.peers.keys().filter(|key| self.seen[key.slot()] != self.walk));
+    }
+
+    /// Whether a peer has come and not gone.
+    pub fn has(&self, key: PeerKey) -> bool {
+        self.peers.get(key).is_some()
+    }
+
+    /// What a peer wants, sorted.
+    pub fn topics(&self, key: PeerKey) -> impl Iterator<Item = &Bytes> {
+        self.peers.get(key).into_iter().flat_map(|peer| &peer.topics)
+    }
+
     /// How many subscriptions there are, those of two peers to one topic being two.
     pub fn subscription_count(&self) -> usize {
         self.subscriptions

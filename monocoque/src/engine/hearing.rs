@@ -1,10 +1,12 @@
 //! What a socket makes of what its peers want to hear, whichever way it has come.
 
-use monocoque_core::{Cancelled, Message, PeerKey, Subscribed};
+use monocoque_core::{Message, PeerKey};
 use monocoque_zmtp::Subscription;
 
 use super::Engine;
 use crate::pattern::Intake;
+use crate::pattern::asking::report;
+use crate::pattern::audience::Asked;
 use crate::pattern::wakes::Wakes;
 
 /// What has come of a subscription.
@@ -23,23 +25,11 @@ impl Engine {
     pub(super) fn hear(&self, key: PeerKey, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> Heard {
         let mut out = self.out.lock();
         wakes.add(out.watchers.dismiss());
-        let Some(hub) = out.subscriptions() else { return Heard::ToItself };
-        let reported = match kind {
-            Subscription::Subscribe => match hub.subscribe(key, topic) {
-                Subscribed::First => true,
-                Subscribed::Joined | Subscribed::Already => self.options.verbose,
-                Subscribed::Refused(_) => return Heard::TooMuch,
-                Subscribed::NoPeer => false,
-            },
-            Subscription::Cancel => match hub.cancel(key, topic) {
-                Cancelled::Last => true,
-                Cancelled::Left => self.options.verboser,
-                Cancelled::Unknown => false,
-            },
-        };
-        match reported && self.pattern.intake == Intake::Subscriptions {
-            true => Heard::PassOn(notice(kind, topic)),
-            false => Heard::ToItself,
+        let Some(audience) = out.audience() else { return Heard::ToItself };
+        match audience.hear(key, kind, topic) {
+            Asked::News if self.pattern.intake == Intake::Subscriptions => Heard::PassOn(report(kind, topic)),
+            Asked::News | Asked::Nothing => Heard::ToItself,
+            Asked::TooMuch => Heard::TooMuch,
         }
     }
 
@@ -49,15 +39,6 @@ impl Engine {
             return Vec::new();
         }
         let topics = self.with_wakes(|out, _| out.farewell(key));
-        topics.iter().map(|topic| notice(Subscription::Cancel, topic)).collect()
+        topics.iter().map(|topic| report(Subscription::Cancel, topic)).collect()
     }
-}
-
-/// A subscription as the application receives it.
-fn notice(kind: Subscription, topic: &[u8]) -> Message {
-    let kind = match kind {
-        Subscription::Subscribe => 1,
-        Subscription::Cancel => 0,
-    };
-    Message::from([&[kind], topic].concat())
 }

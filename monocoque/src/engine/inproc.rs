@@ -23,6 +23,7 @@ use super::endpoints::{Attached, Via};
 use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Neighbour;
 use crate::pattern::wakes::Wakes;
@@ -290,6 +291,29 @@ impl End {
         room
     }
 
+    /// The other end asks for something. `false` if that is too much.
+    fn hear(&self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        match self.engine.hear(self.key, kind, topic, wakes) {
+            Heard::ToItself => true,
+            Heard::PassOn(message) => {
+                // Nobody is there to receive it if this is none.
+                let _room = self.offer(message, wakes);
+                true
+            }
+            Heard::TooMuch => false,
+        }
+    }
+
+    /// The other end asks for several things in one message, and may say something else in it. Within the process nothing is too
+    /// much.
+    fn take_apart(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
+        let list = List::of(message);
+        for (kind, topic) in list.subscriptions() {
+            self.hear(kind, topic, wakes);
+        }
+        if list.rest.is_empty() { Some(Room::Left) } else { self.offer(list.rest, wakes) }
+    }
+
     /// The other end has let go of it.
     fn leave(self) {
         let mut wakes = Wakes::default();
@@ -334,8 +358,9 @@ impl Neighbour for Guarded {
         let end = self.0.as_ref()?;
         let Engine { pattern, options, .. } = &*end.engine;
         let mut message = message.clone();
-        match judge(pattern, options.correlate, &end.id, &mut message) {
+        match judge(pattern, options, &end.id, &mut message) {
             Verdict::Queue => end.offer(message, wakes),
+            Verdict::TakeApart => end.take_apart(message, wakes),
             Verdict::Drop | Verdict::Violation => {
                 end.engine.note_discarded(1);
                 Some(Room::Left)
@@ -345,15 +370,7 @@ impl Neighbour for Guarded {
 
     fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
         let Some(end) = &self.0 else { return false };
-        match end.engine.hear(end.key, kind, topic, wakes) {
-            Heard::ToItself => true,
-            Heard::PassOn(message) => {
-                // Nobody is there to receive it if this is none.
-                let _room = end.offer(message, wakes);
-                true
-            }
-            Heard::TooMuch => false,
-        }
+        end.hear(kind, topic, wakes)
     }
 
     fn room(&mut self, hwm: Hwm) -> Room {

@@ -112,11 +112,11 @@ impl Engine {
             inbox: Inbox::new(),
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
+            filter: Filter::new(&options),
             options,
             home,
             names,
             endpoints: Mutex::default(),
-            filter: Filter::default(),
             monitors: Monitors::default(),
             timers: Timers::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
@@ -163,7 +163,7 @@ impl Engine {
         let wanted = out.wants_peers() && !via.stop.is_said();
         let key = if wanted {
             let key = out.up(id.clone(), peer.revision, via.through(), direct, &mut wakes);
-            key.ok_or(self.refusal())
+            key.ok_or_else(|| self.refusal())
         } else {
             Err(Refusal::Unwanted)
         };

@@ -12,6 +12,8 @@ use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
+use crate::options::Options;
+use crate::pattern::asking::as_subscription;
 use crate::pattern::route::Phase;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Intake};
@@ -24,11 +26,13 @@ pub(crate) struct Receiving<'a> {
 }
 
 /// What a SUB socket wants to receive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Filter {
     /// How often each topic is subscribed to.
     pub(super) topics: RwLock<Topics>,
-    /// The empty topic is among them: nothing needs to be looked up.
+    /// What matches none of them is received, instead of what does.
+    inverted: bool,
+    /// Everything is received, as far as the topics go: nothing needs to be looked up.
     everything: AtomicBool,
 }
 
@@ -133,9 +137,16 @@ impl Engine {
     pub(super) fn passes(&self, next: &Incoming<'_>) -> bool {
         match (self.pattern.intake, self.pattern.envelope) {
             (Intake::Filtered, _) => self.filter.admits(next.item()),
+            // Whose it is has to be noted.
+            (Intake::Subscriptions, _) => !self.options.manual,
             (_, Envelope::None | Envelope::Identity) => true,
             _ => false,
         }
+    }
+
+    /// Whether the next message is for the application, if not as it is.
+    pub(super) fn is_wanted(&self, next: &Next<'_, Message>) -> bool {
+        self.pattern.intake != Intake::Filtered || self.filter.admits(next.item())
     }
 
     /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
@@ -146,12 +157,27 @@ impl Engine {
                 next.pop();
                 None
             }
+            Intake::Subscriptions => {
+                self.turn_to_sender(&next);
+                Some(next.pop())
+            }
             _ => self.converse(self.pattern.envelope, next)?,
         };
         if opened.is_none() {
             self.note_discarded(1);
         }
         Ok(opened)
+    }
+
+    /// Notes whose subscription it is that is about to be received, if it is one and the application decides about it. Other
+    /// receivers are kept out.
+    pub(super) fn turn_to_sender(&self, next: &Next<'_, Message>) {
+        if self.options.manual
+            && let Some((kind, _)) = as_subscription(next.item())
+            && let Some(audience) = self.out.lock().audience()
+        {
+            audience.turn_to(next.from(), kind);
+        }
     }
 
     /// Takes a request or a reply. Other receivers are kept out until the dialogue has moved on.
@@ -165,6 +191,21 @@ impl Engine {
         let mut message = next.pop();
         let passed = self.out.lock().dialogue.on_recv(envelope, from, &mut message);
         Ok(passed.then_some(message))
+    }
+
+    /// Gives a topic to the peer whose subscription was received last, or takes it away.
+    pub(crate) fn grant(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        if !self.options.manual {
+            return Err(MonocoqueError::NotManual);
+        }
+        self.with_wakes(|out, wakes| {
+            wakes.add(out.watchers.dismiss());
+            if let Some(audience) = out.audience() {
+                audience.grant(kind, topic);
+            }
+        });
+        Ok(())
     }
 
     pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
@@ -214,7 +255,7 @@ impl Engine {
         topic: &[u8],
         wakes: &mut Wakes,
     ) {
-        self.filter.everything.store(topics.get(b"").is_some(), Ordering::Release);
+        self.filter.on_change(&topics);
         self.out.lock().subscribe_all(kind, topic, wakes);
     }
 
@@ -265,9 +306,24 @@ impl Place<'_> {
 }
 
 impl Filter {
+    pub(super) fn new(options: &Options) -> Self {
+        let filter = Self {
+            topics: RwLock::default(),
+            inverted: options.inverted,
+            everything: AtomicBool::new(false),
+        };
+        filter.on_change(&filter.topics.read());
+        filter
+    }
+
+    fn on_change(&self, topics: &Topics) {
+        let everything = if self.inverted { topics.is_empty() } else { topics.get(b"").is_some() };
+        self.everything.store(everything, Ordering::Release);
+    }
+
     #[inline]
     fn admits(&self, message: &Message) -> bool {
         self.everything.load(Ordering::Acquire)
-            || self.topics.read().any_match(message.frame(0).unwrap_or_default())
+            || self.topics.read().any_match(message.frame(0).unwrap_or_default()) != self.inverted
     }
 }

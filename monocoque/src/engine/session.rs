@@ -17,6 +17,7 @@ use super::endpoints::Via;
 use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::pattern::wakes::Wakes;
@@ -164,7 +165,6 @@ impl Attach<ZmtpSession> for Owner {
         let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let inlet = SessionInlet {
-            numbered: engine.options.correlate,
             engine,
             key,
             lane,
@@ -213,8 +213,6 @@ pub(crate) struct SessionInlet {
     id: RoutingId,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
-    /// Replies bear a number.
-    numbered: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
@@ -237,12 +235,13 @@ impl Inlet<Decoder> for SessionInlet {
     fn accept(&mut self, inbound: Inbound) -> Accepted {
         let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
         if inbound == Inbound::Message {
-            match judge(self.engine.pattern, self.numbered, &self.id, message) {
+            match judge(self.engine.pattern, &self.engine.options, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
+                Verdict::TakeApart => return self.take_apart(),
                 Verdict::Violation => {
                     self.batch.pop_back();
                     return Accepted::Violation;
@@ -250,21 +249,11 @@ impl Inlet<Decoder> for SessionInlet {
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
-        let kind = match inbound {
-            Inbound::Message => return Accepted::More,
-            Inbound::Subscribe => Subscription::Subscribe,
-            Inbound::Cancel => Subscription::Cancel,
-        };
-        let mut wakes = Wakes::default();
-        let heard = self.engine.hear(self.key, kind, message.frame(0).unwrap_or_default(), &mut wakes);
-        wakes.wake();
-        match heard {
-            Heard::ToItself => Accepted::More,
-            Heard::PassOn(message) => {
-                self.pass_on(message);
-                if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
-            }
-            Heard::TooMuch => Accepted::Violation,
+        let topic = message.frame(0).unwrap_or_default();
+        match inbound {
+            Inbound::Message => Accepted::More,
+            Inbound::Subscribe => self.hear(Subscription::Subscribe, topic),
+            Inbound::Cancel => self.hear(Subscription::Cancel, topic),
         }
     }
 
@@ -291,10 +280,41 @@ impl Drop for SessionInlet {
 }
 
 impl SessionInlet {
-    /// Queues a message of our own making.
+    /// The peer asks for something.
+    fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+        let mut wakes = Wakes::default();
+        let heard = self.engine.hear(self.key, kind, topic, &mut wakes);
+        wakes.wake();
+        match heard {
+            Heard::ToItself => return Accepted::More,
+            Heard::PassOn(message) => self.pass_on(message),
+            Heard::TooMuch => return Accepted::Violation,
+        }
+        self.accepted()
+    }
+
+    /// The peer asks for several things in one message, and may say something else in it.
+    fn take_apart(&mut self) -> Accepted {
+        let list = List::of(self.batch.pop_back().unwrap_or_default());
+        for (kind, topic) in list.subscriptions() {
+            if self.hear(kind, topic) == Accepted::Violation {
+                return Accepted::Violation;
+            }
+        }
+        if !list.rest.is_empty() {
+            self.pass_on(list.rest);
+        }
+        self.accepted()
+    }
+
+    /// Queues a message that is not as it came.
     fn pass_on(&mut self, message: Message) {
         self.bytes += message.weight();
         self.batch.push_back(message);
+    }
+
+    fn accepted(&self) -> Accepted {
+        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
     }
 }
 

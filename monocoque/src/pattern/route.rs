@@ -14,12 +14,13 @@ use monocoque_core::{
 use monocoque_zmtp::{Revision, Subscription, decode_messages, encode_message};
 use smallvec::SmallVec;
 
+use super::audience::Audience;
 use super::backlog::Backlog;
 use super::envelope::Dialogue;
 use super::link::{Direct, Going, Link, Neighbour, PACE_PER_MESSAGE, Through};
 use super::tape::Tape;
 use super::wakes::Wakes;
-use super::{Intake, Pattern, Routing, WhenFull};
+use super::{Pattern, Routing, WhenFull};
 use crate::error::MonocoqueError;
 use crate::options::Options;
 
@@ -98,15 +99,11 @@ struct Leftover {
 #[derive(Debug)]
 enum Hub {
     Router(RouterHub),
-    PubSub(PubSubHub, Farewells),
+    PubSub(Audience),
     /// Everybody.
     All,
     None,
 }
-
-/// The topics that nobody is left to want, of each peer that has gone and whose receiving side has not; kept if somebody
-/// wants to know.
-type Farewells = Option<HashMap<PeerKey, Vec<Bytes>>>;
 
 /// Where a message is to go.
 #[derive(Clone, Copy, Debug)]
@@ -148,10 +145,7 @@ impl Outbound {
             hub: match pattern.routing {
                 Routing::RoundRobin => Hub::Router(RouterHub::new(RouterBehavior::RoundRobin)),
                 Routing::ById => Hub::Router(RouterHub::new(RouterBehavior::ById)),
-                Routing::ByPrefix => Hub::PubSub(
-                    PubSubHub::default(),
-                    (pattern.intake == Intake::Subscriptions).then(HashMap::new),
-                ),
+                Routing::ByPrefix => Hub::PubSub(Audience::new(pattern, options)),
                 Routing::ToAll => Hub::All,
                 Routing::Nowhere | Routing::ToOrigin => Hub::None,
             },
@@ -230,22 +224,24 @@ impl Outbound {
         self.wake_senders(wakes);
     }
 
-    /// The hub of a publisher.
-    pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
+    /// The peers of a publisher.
+    pub(crate) fn audience(&mut self) -> Option<&mut Audience> {
         match &mut self.hub {
-            Hub::PubSub(hub, _) => Some(hub),
+            Hub::PubSub(audience) => Some(audience),
             _ => None,
         }
     }
 
-    /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics that nobody is left to
-    /// want, if that is to be known.
+    /// The hub of a publisher.
+    pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
+        self.audience().map(Audience::hub)
+    }
+
+    /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics whose end is to be
+    /// told.
     pub(crate) fn farewell(&mut self, key: PeerKey) -> Vec<Bytes> {
         self.hub.down(key);
-        match &mut self.hub {
-            Hub::PubSub(_, Some(farewells)) => farewells.remove(&key).unwrap_or_default(),
-            _ => Vec::new(),
-        }
+        self.audience().map_or_else(Vec::new, |audience| audience.farewell(key))
     }
 
     /// A handshake is done. `None` if a peer with that routing id is already there, or the only one that there can be.
@@ -267,8 +263,8 @@ impl Outbound {
     /// A neighbour has come, who is to be [met](Self::meet). `None` as with [`up`](Self::up).
     pub(crate) fn approach(&mut self, id: RoutingId, through: Through, wakes: &mut Wakes) -> Option<PeerKey> {
         let key = self.admit(id, Link::new(Revision::V3_1, through, None), wakes)?;
-        if let Some(hub) = self.subscriptions() {
-            hub.lift_limits(key);
+        if let Some(audience) = self.audience() {
+            audience.lift_limits(key);
         }
         Some(key)
     }
@@ -315,7 +311,7 @@ impl Outbound {
                     self.replace(old, key, wakes);
                 }
             }
-            Hub::PubSub(hub, _) => drop(hub.on_event(PeerEvent::Up { key, id: () })),
+            Hub::PubSub(audience) => audience.up(key),
             Hub::All | Hub::None => {}
         }
         Some(key)
@@ -446,7 +442,12 @@ impl Outbound {
             (Hub::All, _) => self.offer_all(message, wakes),
             _ => self.offer_any(message, wakes),
         };
-        self.sent += u64::from(matches!(offer, Offer::Queued(_)));
+        if matches!(offer, Offer::Queued(_)) {
+            self.sent += 1;
+            if let Hub::PubSub(audience) = &mut self.hub {
+                audience.sent();
+            }
+        }
         offer
     }
 
@@ -566,10 +567,10 @@ impl Outbound {
     }
 
     fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
-        let Hub::PubSub(hub, _) = &mut self.hub else { return Offer::Dropped };
+        let Hub::PubSub(audience) = &mut self.hub else { return Offer::Dropped };
         let subject = message.frame(0).unwrap_or_default();
         self.targets.clear();
-        hub.matches(subject, &mut self.targets);
+        audience.matches(subject, &mut self.targets);
         if self.targets.is_empty() {
             return Offer::Queued(None);
         }
@@ -859,13 +860,8 @@ impl Hub {
                 let _done = hub.on_event(PeerEvent::Down { key });
                 id
             }
-            Self::PubSub(hub, farewells) => {
-                let topics = hub.on_event(PeerEvent::Down { key });
-                if let Some(farewells) = farewells
-                    && !topics.is_empty()
-                {
-                    farewells.insert(key, topics);
-                }
+            Self::PubSub(audience) => {
+                audience.down(key);
                 None
             }
             Self::All | Self::None => None,
@@ -918,7 +914,7 @@ mod tests {
     use monocoque_core::sync::AtomicBool;
     use monocoque_core::transport::WriteNow;
 
-    use super::super::{DEALER, PUB, REQ};
+    use super::super::{DEALER, PUB, REQ, XPUB};
     use super::*;
 
     /// A stream of which the system takes so many bytes.
@@ -1085,6 +1081,35 @@ mod tests {
             out.subscriptions().expect("a publisher has them").subscribe(*key, b"");
         }
         (out, keys)
+    }
+
+    #[test]
+    fn what_is_for_one_waits_until_that_one_has_room() {
+        let options = Options {
+            manual: true,
+            last_value: true,
+            mandatory: true,
+            send_hwm: Hwm::new(1),
+            ..Options::default()
+        };
+        let mut out = Outbound::new(&XPUB, &options);
+        let keys = [join(&mut out, None), join(&mut out, None)];
+        for (key, body) in keys.iter().zip(["1", "2"]) {
+            let audience = out.audience().expect("a publisher has one");
+            audience.turn_to(*key, Subscription::Subscribe);
+            audience.grant(Subscription::Subscribe, b"");
+            send(&mut out, body);
+        }
+        assert_eq!(take(&mut out, keys[0]).expect("the first"), b"\0\x011");
+        out.audience().expect("a publisher has one").turn_to(keys[1], Subscription::Subscribe);
+        assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Full);
+        assert_eq!(take(&mut out, keys[1]).expect("the second"), b"\0\x012");
+        assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Queued(None));
+        assert_eq!(take(&mut out, keys[1]).expect("the third"), b"\0\x013");
+        send(&mut out, "4");
+        for key in keys {
+            assert_eq!(take(&mut out, key).expect("the fourth"), b"\0\x014");
+        }
     }
 
     #[test]
