@@ -145,7 +145,7 @@ impl Engine {
     }
 
     /// Whether the next message is for the application, if not as it is.
-    pub(super) fn is_wanted(&self, next: &Next<'_, Message>) -> bool {
+    pub(super) fn is_wanted(&self, next: &Incoming<'_>) -> bool {
         self.pattern.intake != Intake::Filtered || self.filter.admits(next.item())
     }
 
@@ -171,7 +171,7 @@ impl Engine {
 
     /// Notes whose subscription it is that is about to be received, if it is one and the application decides about it. Other
     /// receivers are kept out.
-    pub(super) fn turn_to_sender(&self, next: &Next<'_, Message>) {
+    pub(super) fn turn_to_sender(&self, next: &Incoming<'_>) {
         if self.options.manual
             && let Some((kind, _)) = as_subscription(next.item())
             && let Some(audience) = self.out.lock().audience()
