@@ -46,6 +46,8 @@ pub enum Endpoint {
     },
     /// A Unix domain socket.
     Ipc(IpcAddress),
+    /// A stream that was connected by somebody else. No text is parsed to one.
+    Attached(AttachedStream),
 }
 
 impl Endpoint {
@@ -55,6 +57,7 @@ impl Endpoint {
             Self::Tcp { host: Host::Any, .. } => Err(EndpointError::ConnectWildcard),
             Self::Tcp { port: 0, .. } => Err(EndpointError::ConnectPort),
             Self::Ipc(address) if address.is_wildcard() => Err(EndpointError::ConnectWildcard),
+            Self::Attached(_) => Err(EndpointError::NoAddress),
             Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
         }
     }
@@ -63,6 +66,7 @@ impl Endpoint {
     pub fn check_bind(&self) -> Result<(), EndpointError> {
         match self {
             Self::Tcp { source: Some(_), .. } => Err(EndpointError::BindSource),
+            Self::Attached(_) => Err(EndpointError::NoAddress),
             Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
         }
     }
@@ -73,7 +77,7 @@ impl Endpoint {
             Self::Tcp { source, host, .. } => {
                 host.is_ipv6() || source.as_ref().is_some_and(|source| source.host.is_ipv6())
             }
-            Self::Ipc(_) => false,
+            Self::Ipc(_) | Self::Attached(_) => false,
         }
     }
 }
@@ -97,6 +101,7 @@ impl fmt::Display for Endpoint {
             Self::Tcp { source: None, host, port } => write!(f, "tcp://{host}:{port}"),
             Self::Tcp { source: Some(source), host, port } => write!(f, "tcp://{source};{host}:{port}"),
             Self::Ipc(address) => write!(f, "ipc://{address}"),
+            Self::Attached(stream) => write!(f, "{stream}"),
         }
     }
 }
@@ -233,6 +238,31 @@ impl fmt::Display for IpcAddress {
     }
 }
 
+/// A stream that was connected by somebody else: a number, by which its owner knows it, and what its other end is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AttachedStream {
+    number: u64,
+    label: Box<str>,
+}
+
+impl AttachedStream {
+    /// One that is told from all others by its number.
+    pub fn new(number: u64, label: impl Into<Box<str>>) -> Self {
+        Self { number, label: label.into() }
+    }
+
+    /// What its other end is called, for people to read.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl fmt::Display for AttachedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
 /// Why a text is no endpoint, or an endpoint cannot be connected to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -273,6 +303,9 @@ pub enum EndpointError {
     /// Port 0 is for binding.
     #[error("connecting needs a port from 1 to 65535")]
     ConnectPort,
+    /// A stream that was attached is neither bound nor connected.
+    #[error("an attached stream has no address to bind or to connect to")]
+    NoAddress,
 }
 
 impl From<Infallible> for EndpointError {

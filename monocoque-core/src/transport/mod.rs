@@ -4,6 +4,8 @@
 //! whoever gets one matches once and is generic from there on: nothing on the path of a message is dispatched at run time.
 //! No transport knows a protocol. All of it runs on a compio runtime, with either driver.
 
+mod any;
+mod halves;
 mod interface;
 mod ipc;
 mod options;
@@ -11,6 +13,7 @@ mod socks;
 mod tcp;
 
 use std::fmt::Debug;
+use std::future::ready;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,13 +25,16 @@ use compio::net::{TcpStream, UnixStream};
 use rustix::net::SendFlags;
 use socket2::{Domain, SockRef, Type};
 
-use crate::Endpoint;
+use crate::{Endpoint, EndpointError};
 
+pub use any::AnyStream;
+pub use halves::Halves;
 pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 
 /// A connected stream of bytes that an actor can run on.
 ///
-/// To run an actor on a stream of your own, implement this and what it asks for:
+/// Streams of TCP and of the Unix domain are; [`AnyStream`] makes one of whatever else there is. Or implement this and what
+/// it asks for:
 ///
 /// - A clone is the same stream: one clone reads while another one writes, both in operations that may take for ever.
 /// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be short.
@@ -37,6 +43,12 @@ pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 pub trait Socket: AsyncRead + AsyncWrite + Clone + Debug + 'static {
     /// Ends one or both directions, at once and without waiting. Ending what has ended already does nothing.
     fn shutdown(&self, how: Shutdown);
+
+    /// Waits until what [`shutdown`](Self::shutdown) has begun is done, such as to take leave of the other end. Default: it
+    /// is done at once.
+    fn finish(&self) -> impl Future<Output = ()> {
+        ready(())
+    }
 
     /// Names the other end, for people to read: `tcp://127.0.0.1:40000`.
     fn peer_label(&self) -> String;
@@ -140,6 +152,7 @@ impl Stream {
                 tcp::connect(source.as_ref(), host, *port, options).await.map(Self::Tcp)
             }
             Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
+            Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
         }
     }
 }
@@ -176,6 +189,7 @@ impl Listener {
                 let endpoint = listener.endpoint().clone();
                 Ok((Self(Kind::Ipc(listener)), endpoint))
             }
+            Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
         }
     }
 

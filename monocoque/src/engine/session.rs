@@ -44,7 +44,8 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
     }
 }
 
-async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
+/// The same, on a stream of any kind.
+pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
     let Ok(session) = ZmtpSession::new(engine.session_config()) else {
         unreachable!("the options were checked when they were set");
     };
@@ -97,7 +98,7 @@ impl<'a> Story<'a> {
         let span = Span::of(&connection);
         span.within(|| {
             engine.tell(|| match via.kind {
-                Attached::Bound => SocketEvent::Accepted { connection: connection.clone() },
+                Attached::Bound | Attached::Given => SocketEvent::Accepted { connection: connection.clone() },
                 Attached::Connected => SocketEvent::Connected { connection: connection.clone() },
             });
         });
