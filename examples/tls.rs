@@ -20,7 +20,9 @@ use monocoque::zmq::{RepSocket, ReqSocket};
 const CLIENTS: u64 = 3;
 const REQUESTS: u64 = 100;
 
-fn main() -> Result<(), Box<dyn Error>> {
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Outcome<()> {
     let (connector, acceptor) = make_certificate()?;
     compio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -61,7 +63,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: RepSocket)
             stream.set_nodelay(true)?;
             let stream = acceptor.accept(stream).await?;
             server.attach(AnyStream::new(stream, format!("tls://{peer}")))?;
-            Ok::<_, Box<dyn Error>>(())
+            Ok::<_, Box<dyn Error + Send + Sync>>(())
         };
         compio::runtime::spawn(async move {
             if let Err(error) = attaching.await {
@@ -73,7 +75,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: RepSocket)
 }
 
 /// Squares numbers until the socket is closed; how many it were.
-async fn serve(server: RepSocket) -> Result<u64, Box<dyn Error + Send + Sync>> {
+async fn serve(server: RepSocket) -> Outcome<u64> {
     let mut served = 0;
     loop {
         let request = match server.recv().await {
@@ -88,7 +90,7 @@ async fn serve(server: RepSocket) -> Result<u64, Box<dyn Error + Send + Sync>> {
 }
 
 /// Asks about numbers of its own and checks the replies.
-async fn ask(connector: &TlsConnector, address: &str, client: u64) -> Result<String, Box<dyn Error>> {
+async fn ask(connector: &TlsConnector, address: &str, client: u64) -> Outcome<String> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let stream = connector.connect("localhost", stream).await?; // the name in the certificate
@@ -109,7 +111,7 @@ async fn ask(connector: &TlsConnector, address: &str, client: u64) -> Result<Str
 }
 
 /// Both sides of TLS with a certificate for `localhost` that has signed itself.
-fn make_certificate() -> Result<(TlsConnector, TlsAcceptor), Box<dyn Error>> {
+fn make_certificate() -> Outcome<(TlsConnector, TlsAcceptor)> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     let certificate = made.cert.der().clone();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;

@@ -7,6 +7,7 @@ mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSock
 use monocoque::{
     Connection, Context, DisconnectReason, Endpoint, Message, Monitor, MonocoqueError, SocketEvent,
 };
-use tls::{tcp_pair, tls_pair};
+use tls::{tcp_pair, tls_pair, tls_pair_and_wires};
 
 /// Makes a test on each driver of each body. They run where streams can be attached: on the current runtime.
 macro_rules! here {
@@ -160,6 +161,71 @@ here! {
         first.expect("sent");
         second.expect("sent");
         assert!(to_other.expect("received")[0] == body(1) && to_one.expect("received")[0] == body(2));
+    }
+
+    /// Nobody receives at one end, whose peer waits for room; what that end sends gets through.
+    async fn a_direction_that_stands_still_does_not_stop_the_other(at) {
+        let one = at.socket::<Dealer>();
+        let other = at.build(DealerSocket::builder().recv_hwm(1));
+        join(&one, &other, over_tls().await).await;
+        let filled = common::fill(&one, |_| Message::from(vec![0; 100_000])).await;
+        let seed = common::chance().u64(..);
+        futures::join!(send_all(&other, seed, 300), receive_all(&one, seed, 300));
+        for _ in 0..filled {
+            assert_eq!(other.recv().await.expect("received")[0].len(), 100_000);
+        }
+    }
+
+    async fn questions_and_answers_take_turns_over_tls(at) {
+        let (one, other) = joined::<Dealer, Dealer>(&at, over_tls().await).await;
+        for n in 0..500 {
+            one.send(common::numbered(n)).await.expect("sent");
+            other.send(other.recv().await.expect("received")).await.expect("sent");
+            assert_eq!(one.recv().await.expect("received"), common::numbered(n));
+        }
+    }
+
+    /// Many on one thread, where streams that have a descriptor are read in another way.
+    async fn a_crowd_of_streams_is_served(at) {
+        let router: RouterSocket = at.socket();
+        let mut dealers = Vec::new();
+        for n in 0..24 {
+            let dealer: DealerSocket = at.socket();
+            match n % 3 {
+                0 => join(&dealer, &router, over_tls().await).await,
+                1 => join(&dealer, &router, tcp_pair().await).await,
+                _ => join(&dealer, &router, unix_pair()).await,
+            }
+            dealers.push(dealer);
+        }
+        router.wait_for_peers(24).await.expect("open");
+        let asking = dealers.iter().enumerate().map(async |(who, dealer)| {
+            for n in 0..50 {
+                dealer.send(common::numbered(who * 1000 + n)).await.expect("sent");
+                let answer = dealer.recv().await.expect("received");
+                assert_eq!(answer, common::numbered(who * 1000 + n));
+            }
+        });
+        let serving = async {
+            for _ in 0..24 * 50 {
+                let (peer, message) = router.recv_from().await.expect("received");
+                router.send_to(&peer, message).await.expect("sent");
+            }
+        };
+        futures::join!(futures::future::join_all(asking), serving);
+    }
+
+    async fn a_tls_stream_that_is_cut_off_has_not_ended_in_order(at) {
+        let (client, server, wires) = tls_pair_and_wires().await;
+        let streams = (AnyStream::new(client, "tls://the.server"), AnyStream::new(server, "tls://a.client"));
+        let (push, pull) = joined::<Push, Pull>(&at, streams).await;
+        let mut monitor = pull.monitor();
+        push.send("all that was said").await.expect("sent");
+        assert_eq!(&pull.recv().await.expect("received")[0], b"all that was said");
+        transport::Socket::shutdown(&wires.0, Shutdown::Both);
+        let (_, reason) = end_of(&mut monitor).await;
+        let DisconnectReason::Io(error) = reason else { panic!("{reason}") };
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     /// The peer of an accepted stream is libzmq.

@@ -21,10 +21,18 @@ pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
 
 /// The two ends of a new connection over TLS: that of the client, and that of the server.
 pub(crate) async fn tls_pair() -> (TlsStream<TcpStream>, TlsStream<TcpStream>) {
+    let (client, server, _) = tls_pair_and_wires().await;
+    (client, server)
+}
+
+/// The same, and what lies below.
+pub(crate) async fn tls_pair_and_wires()
+-> (TlsStream<TcpStream>, TlsStream<TcpStream>, (TcpStream, TcpStream)) {
     let (connector, acceptor) = tls();
-    let (ours, theirs) = tcp_pair().await;
+    let wires = tcp_pair().await;
+    let (ours, theirs) = wires.clone();
     let (ours, theirs) = futures::join!(connector.connect("localhost", ours), acceptor.accept(theirs));
-    (ours.expect("the server is who it says"), theirs.expect("a client"))
+    (ours.expect("the server is who it says"), theirs.expect("a client"), wires)
 }
 
 fn tls() -> (TlsConnector, TlsAcceptor) {
