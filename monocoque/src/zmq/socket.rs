@@ -111,8 +111,7 @@ impl<K: Kind> Socket<K> {
     /// ZMTP over it, and may be a libzmq that somebody has put behind a TLS tunnel.
     ///
     /// Streams of TCP and of the Unix domain that compio has made are given as they are (set `TCP_NODELAY` on them), all
-    /// others in an [`AnyStream`]. The guide has a
-    /// [chapter](https://docs.rs/monocoque) about TLS.
+    /// others in an [`AnyStream`](transport::AnyStream). The example `tls` does so with rustls.
     ///
     /// The connection counts as an accepted one, and is not made again. It is known by the endpoint that this returns:
     /// the [`monitor`](Self::monitor) tells when and why it has ended, [`disconnect`](Self::disconnect) ends it, and once it has
