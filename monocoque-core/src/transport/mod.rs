@@ -316,6 +316,7 @@ mod tests {
             },
             async { a.shutdown(Shutdown::Both) }
         );
+        a.finish().await;
         assert_eq!(end.unwrap_or(0), 0, "the read in flight has returned");
         assert_eq!(b.read(Vec::with_capacity(1)).await.0.expect("the end"), 0);
         a.shutdown(Shutdown::Both);
@@ -347,6 +348,34 @@ mod tests {
             for text in ["tcp://127.0.0.1:*", "tcp://[::1]:0", "ipc://*", "ipc://@monocoque-transport-talk"] {
                 talk_over(text).await;
             }
+        });
+    }
+
+    #[test]
+    fn two_halves_are_a_stream() {
+        on_both_drivers(async || {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            let halves = |stream| {
+                let stream = UnixStream::from_std(stream).expect("attached");
+                AnyStream::from_halves(stream.clone(), stream, "a pair")
+            };
+            let (ours, theirs) = (halves(ours), halves(theirs));
+            assert_eq!(ours.peer_label(), "a pair");
+            talk(ours, theirs).await;
+        });
+    }
+
+    /// What a failing stream has taken counts as sent, and the next write says that it has failed.
+    #[test]
+    fn what_a_stream_has_taken_is_not_sent_again() {
+        on_both_drivers(async || {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            drop(theirs);
+            let stream = UnixStream::from_std(ours).expect("attached");
+            let mut stream = AnyStream::from_halves(stream.clone(), stream, "a pair");
+            assert_eq!(stream.write("taken").await.0.expect("taken"), 5);
+            let BufResult(result, _) = stream.write("not taken").await;
+            assert_eq!(result.expect_err("it has failed").kind(), io::ErrorKind::BrokenPipe);
         });
     }
 
