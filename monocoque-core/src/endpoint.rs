@@ -49,6 +49,8 @@ pub enum Endpoint {
     Ipc(IpcAddress),
     /// A name within the process: there is no stream between the two ends.
     Inproc(InprocName),
+    /// A stream that was connected by somebody else. No text is parsed to one.
+    Attached(AttachedStream),
 }
 
 impl Endpoint {
@@ -58,6 +60,7 @@ impl Endpoint {
             Self::Tcp { host: Host::Any, .. } => Err(EndpointError::ConnectWildcard),
             Self::Tcp { port: 0, .. } => Err(EndpointError::ConnectPort),
             Self::Ipc(address) if address.is_wildcard() => Err(EndpointError::ConnectWildcard),
+            Self::Attached(_) => Err(EndpointError::NoAddress),
             Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_) => Ok(()),
         }
     }
@@ -66,6 +69,7 @@ impl Endpoint {
     pub fn check_bind(&self) -> Result<(), EndpointError> {
         match self {
             Self::Tcp { source: Some(_), .. } => Err(EndpointError::BindSource),
+            Self::Attached(_) => Err(EndpointError::NoAddress),
             Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_) => Ok(()),
         }
     }
@@ -76,7 +80,7 @@ impl Endpoint {
             Self::Tcp { source, host, .. } => {
                 host.is_ipv6() || source.as_ref().is_some_and(|source| source.host.is_ipv6())
             }
-            Self::Ipc(_) | Self::Inproc(_) => false,
+            Self::Ipc(_) | Self::Inproc(_) | Self::Attached(_) => false,
         }
     }
 }
@@ -103,6 +107,7 @@ impl fmt::Display for Endpoint {
             Self::Tcp { source: Some(source), host, port } => write!(f, "tcp://{source};{host}:{port}"),
             Self::Ipc(address) => write!(f, "ipc://{address}"),
             Self::Inproc(name) => write!(f, "inproc://{name}"),
+            Self::Attached(stream) => write!(f, "{stream}"),
         }
     }
 }
@@ -249,6 +254,31 @@ impl fmt::Display for InprocName {
     }
 }
 
+/// A stream that was connected by somebody else: a number, by which its owner knows it, and what its other end is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AttachedStream {
+    number: u64,
+    label: Box<str>,
+}
+
+impl AttachedStream {
+    /// One that is told from all others by its number.
+    pub fn new(number: u64, label: impl Into<Box<str>>) -> Self {
+        Self { number, label: label.into() }
+    }
+
+    /// What its other end is called, for people to read.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl fmt::Display for AttachedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
 /// Why a text is no endpoint, or an endpoint cannot be connected to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -292,6 +322,9 @@ pub enum EndpointError {
     /// Port 0 is for binding.
     #[error("connecting needs a port from 1 to 65535")]
     ConnectPort,
+    /// A stream that was attached is neither bound nor connected.
+    #[error("an attached stream has no address to bind or to connect to")]
+    NoAddress,
 }
 
 impl From<Infallible> for EndpointError {

@@ -73,7 +73,7 @@ mod waiters;
 pub use alloc::{IoArena, SlabMut};
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
-pub use endpoint::{Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
+pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]
 pub use home::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings};

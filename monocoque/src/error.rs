@@ -56,6 +56,12 @@ pub enum MonocoqueError {
     /// (`EDEADLK`). Await the call, or make the socket in a [`Context`](crate::Context) with I/O threads.
     #[error("this thread runs the connections of the socket: a blocking call on it would wait for ever")]
     WouldDeadlock,
+    /// A stream was to be [attached](crate::zmq::Socket::attach) to a socket whose connections run elsewhere, and it cannot leave
+    /// its thread. Make the socket in [`Context::current`](crate::Context::current), in the runtime of the stream.
+    #[error(
+        "the connections of the socket do not run on the compio runtime of this thread: nothing can be attached here"
+    )]
+    WrongThread,
     /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
     /// [`router_mandatory`](crate::zmq::Builder::router_mandatory).
     #[error("no peer with this routing id is connected")]

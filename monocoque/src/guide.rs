@@ -20,3 +20,5 @@ mod publish_subscribe {}
 mod request_reply {}
 #[doc = include_str!("../../docs/guide/router-dealer.md")]
 mod router_dealer {}
+#[doc = include_str!("../../docs/guide/tls.md")]
+mod tls {}

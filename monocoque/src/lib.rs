@@ -51,6 +51,12 @@ mod stats;
 #[cfg(feature = "zmq")]
 mod trace;
 #[cfg(feature = "zmq")]
+pub mod transport {
+    //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
+
+    pub use monocoque_core::transport::{AnyStream, Halves, Socket, WriteNow};
+}
+#[cfg(feature = "zmq")]
 pub mod zmq;
 
 #[cfg(fuzzing)]
@@ -62,7 +68,9 @@ pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 #[cfg(feature = "zmq")]
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
-pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
+pub use monocoque_core::{
+    AttachedStream, Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError,
+};
 #[cfg(feature = "zmq")]
 pub use monocoque_zmtp::{SocketType, ZmtpError};
 #[cfg(feature = "zmq")]

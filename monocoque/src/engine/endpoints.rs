@@ -5,17 +5,17 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
-use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, HomeGone, home};
+use monocoque_core::transport::{Listener, Socket, SocketOptions};
+use monocoque_core::{AttachedStream, Endpoint, HomeGone, home};
 
 use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
-use super::{Engine, dial, listen};
+use super::{Engine, dial, listen, session};
 use crate::error::MonocoqueError;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::Through;
 
-/// An endpoint that the socket is bound or connected to.
+/// An endpoint that the socket is bound or connected to, or a stream that it was given.
 #[derive(Debug)]
 pub(super) struct Attachment {
     pub(super) via: Via,
@@ -46,7 +46,7 @@ impl Via {
     pub(super) fn begun(&self, connection: &Arc<Connection>) -> SocketEvent {
         let connection = connection.clone();
         match self.kind {
-            Attached::Bound => SocketEvent::Accepted { connection },
+            Attached::Bound | Attached::Given => SocketEvent::Accepted { connection },
             Attached::Connected => SocketEvent::Connected { connection },
         }
     }
@@ -60,6 +60,8 @@ impl Via {
 pub(super) enum Attached {
     Bound,
     Connected,
+    /// A stream that came connected.
+    Given,
 }
 
 impl Engine {
@@ -83,7 +85,7 @@ impl Engine {
 
     /// Binds a name: nobody listens, whoever connects is met at once.
     fn bind_name(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
-        let (via, freed) = self.attach(Attached::Bound, endpoint.clone());
+        let (via, freed) = self.attach(Attached::Bound, |_| endpoint.clone());
         freed.say();
         if !self.names.bind(self, &via) {
             self.endpoints.lock().retain(|other| other.via.id != via.id);
@@ -107,7 +109,7 @@ impl Engine {
         let engine = self.clone();
         let listening = self.home.run(move || async move {
             let (listener, resolved) = make(&engine.options.sockets).await?;
-            let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
+            let (via, freed) = engine.attach(Attached::Bound, |_| resolved.clone());
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
             home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
@@ -123,7 +125,7 @@ impl Engine {
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
-        let (via, _) = self.attach(Attached::Connected, endpoint.clone());
+        let (via, _) = self.attach(Attached::Connected, |_| endpoint.clone());
         self.out.lock().dials += 1;
         if let Endpoint::Inproc(_) = endpoint {
             self.names.connect(self, &via);
@@ -135,6 +137,25 @@ impl Engine {
         Ok(endpoint)
     }
 
+    /// Runs a connection on a stream that somebody else has made.
+    pub(crate) fn adopt<S: Socket>(self: &Arc<Self>, stream: S) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        if !self.home.is_current() {
+            return Err(MonocoqueError::WrongThread);
+        }
+        let label = stream.peer_label();
+        let (via, _) =
+            self.attach(Attached::Given, |number| Endpoint::Attached(AttachedStream::new(number, label)));
+        let endpoint = via.endpoint.clone();
+        let (engine, task) = (self.clone(), Task::new(self));
+        home::spawn_here(async move {
+            session::run_on(&engine, stream, &via).await;
+            engine.give_up(&via);
+            drop(task);
+        });
+        Ok(endpoint)
+    }
+
     /// Stops listening, and returns once the address can be bound again.
     pub(crate) async fn unbind(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
         let freed = self.detach(Attached::Bound, endpoint)?.freed;
@@ -143,7 +164,11 @@ impl Engine {
     }
 
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
-        self.detach(Attached::Connected, endpoint).map(drop)
+        let kind = match endpoint {
+            Endpoint::Attached(_) => Attached::Given,
+            _ => Attached::Connected,
+        };
+        self.detach(kind, endpoint).map(drop)
     }
 
     /// Lets go of an endpoint and of the connections made through it.
@@ -179,12 +204,14 @@ impl Engine {
     }
 
     pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {
-        self.endpoints.lock().last().map(|last| last.via.endpoint.clone())
+        let endpoints = self.endpoints.lock();
+        let last = endpoints.iter().rfind(|other| other.via.kind != Attached::Given);
+        last.map(|last| last.via.endpoint.clone())
     }
 
-    fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
+    fn attach(&self, kind: Attached, endpoint: impl FnOnce(u64) -> Endpoint) -> (Via, Stop) {
         let id = self.next_via.fetch_add(1, Ordering::Relaxed);
-        let via = Via { id, endpoint, stop: Stop::default(), kind };
+        let via = Via { id, endpoint: endpoint(id), stop: Stop::default(), kind };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.

@@ -45,7 +45,8 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
     }
 }
 
-async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
+/// The same, on a stream of any kind.
+pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
     let Ok(session) = ZmtpSession::new(engine.session_config()) else {
         unreachable!("the options were checked when they were set");
     };
