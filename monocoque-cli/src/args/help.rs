@@ -1,100 +1,10 @@
 //! What `--help` says below the options.
 
-/// What the commands have in common.
-macro_rules! page {
-    ($($section:expr),+ $(,)?) => { concat!($($section),+) };
-}
+use super::sections::{
+    exit_codes, input_formats, output_formats, receiver_exit_codes, sender_exit_codes, values,
+};
 
-macro_rules! input_formats {
-    () => {
-        "\
-Input formats:
-  lines   A message a line, without the line break. --delimiter separates the
-          frames of a message; without it, a line is one frame. For router,
-          tabs separate them then.
-  frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
-          same message follow, else 0; the length of the body in four bytes,
-          big-endian; the body. Nothing is between frames, nor between messages.
-  json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
-          A frame is a string, which stands for its UTF-8, or an object with its
-          bytes in base64. An \"id\", if there is one, is a frame too, and goes in
-          front of them.
-  whole   All of standard input is one message of one frame.
-
-"
-    };
-}
-
-macro_rules! output_formats {
-    () => {
-        "\
-Output formats:
-  lines   A message a line, its frames separated by --delimiter, else by tabs.
-          On a terminal, control characters are escaped.
-  frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
-          same message follow, else 0; the length of the body in four bytes,
-          big-endian; the body. -I frames reads the same.
-  json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
-          A frame that is not UTF-8 is in base64. For router, the routing id is
-          beside them: {\"id\":\"worker-1\",\"frames\":[\"text\"]}
-          -I json reads the same.
-  raw     The bytes of all frames, and nothing between them.
-  quiet   Nothing.
-
-"
-    };
-}
-
-macro_rules! values {
-    () => {
-        "\
-Endpoints:
-  tcp://HOST:PORT, ipc://PATH, ipc://@NAME. To bind, HOST may be * for all
-  interfaces, PORT may be * for a free one, PATH may be * for a new one.
-
-Durations:
-  100ms, 2s, 1m 30s; a bare number is in seconds.
-
-"
-    };
-}
-
-macro_rules! exit_codes {
-    ($zero:literal) => {
-        concat!(
-            "Exit codes:\n  0    ",
-            $zero,
-            "\n",
-            "  1    Failure, which standard error tells. Messages that could not be
-       delivered are one.
-  2    The command line is wrong; nothing was started.
-  124  --timeout has passed before all was done.
-  130  Interrupted again while there was still something to send; 143 if it was
-       by SIGTERM.
-
-Ctrl-C and SIGTERM end mq in order: what is queued is sent, for at most --linger.
-"
-        )
-    };
-}
-
-macro_rules! receiver_exit_codes {
-    () => {
-        exit_codes!(
-            "Success: --count is reached, it was interrupted, or nobody reads standard
-       output any more. Also if --timeout has passed with something received,
-       and there is no --count."
-        )
-    };
-}
-
-macro_rules! sender_exit_codes {
-    () => {
-        exit_codes!("Success: all is sent, or it was interrupted.")
-    };
-}
-
-pub(super) const MQ: &str = page!(
+pub(super) const MQ: &str = concat!(
     "\
 Examples:
   Collect lines on one machine, send them from another:
@@ -113,7 +23,7 @@ Each command has a page of its own: mq help pull.
     exit_codes!("Success.")
 );
 
-pub(super) const PUSH: &str = page!(
+pub(super) const PUSH: &str = concat!(
     "\
 Examples:
   Send each line of a log:
@@ -131,7 +41,7 @@ Examples:
     sender_exit_codes!()
 );
 
-pub(super) const PULL: &str = page!(
+pub(super) const PULL: &str = concat!(
     "\
 Examples:
   Print what comes from two senders:
@@ -148,7 +58,7 @@ Examples:
     receiver_exit_codes!()
 );
 
-pub(super) const PUB: &str = page!(
+pub(super) const PUB: &str = concat!(
     "\
 Examples:
   Publish once somebody listens:
@@ -164,7 +74,7 @@ Examples:
     sender_exit_codes!()
 );
 
-pub(super) const SUB: &str = page!(
+pub(super) const SUB: &str = concat!(
     "\
 Examples:
   Print everything:
@@ -180,7 +90,7 @@ Examples:
     receiver_exit_codes!()
 );
 
-pub(super) const REQ: &str = page!(
+pub(super) const REQ: &str = concat!(
     "\
 Examples:
   Ask once, for at most two seconds:
@@ -199,7 +109,7 @@ Examples:
     )
 );
 
-pub(super) const REP: &str = page!(
+pub(super) const REP: &str = concat!(
     "\
 Examples:
   Send each request back, and print it:
@@ -222,7 +132,7 @@ Sends each message to the next of its peers in turn, which are ROUTER, REP or DE
 from them. It ends when the input has ended and --count messages have come, or nothing has come for --timeout since; with \
 neither of them, when it is interrupted.";
 
-pub(super) const DEALER: &str = page!(
+pub(super) const DEALER: &str = concat!(
     "\
 Examples:
   Talk to a ROUTER by hand, under a name:
@@ -245,7 +155,7 @@ Talk to one peer, both ways at once
 Sends all messages to the one PAIR peer, and prints all that comes from it. It ends when the input has ended and --count \
 messages have come, or nothing has come for --timeout since; with neither of them, when it is interrupted.";
 
-pub(super) const PAIR: &str = page!(
+pub(super) const PAIR: &str = concat!(
     "\
 Examples:
   A chat:
@@ -261,7 +171,7 @@ Examples:
     receiver_exit_codes!()
 );
 
-pub(super) const ROUTER: &str = page!(
+pub(super) const ROUTER: &str = concat!(
     "\
 Routing ids:
   In lines, they are text, or in hex behind 0x if they are not: 0x0080004a. The
@@ -287,7 +197,7 @@ Examples:
     receiver_exit_codes!()
 );
 
-pub(super) const PROXY: &str = page!(
+pub(super) const PROXY: &str = concat!(
     "\
 Ends:
   TYPE@ENDPOINT binds. More endpoints follow behind commas; one with connect: in
@@ -310,7 +220,7 @@ Examples:
     exit_codes!("Success: it was interrupted.")
 );
 
-pub(super) const MONITOR: &str = page!(
+pub(super) const MONITOR: &str = concat!(
     "\
 Events:
   listening, bind_failed, unbound, accepted, accept_failed, connected,
@@ -335,7 +245,7 @@ Examples:
     )
 );
 
-pub(super) const BENCH: &str = page!(
+pub(super) const BENCH: &str = concat!(
     "\
 Examples:
   All of it, within this process:

@@ -5,6 +5,7 @@ mod connection;
 mod ends;
 mod help;
 mod messages;
+mod sections;
 mod values;
 
 use anstream::ColorChoice;

@@ -79,7 +79,8 @@ fn dealer(case: &Case) {
 }
 
 fn router(case: &Case) {
-    let (mq, peer) = case.meet(SocketType::DEALER, Role::Ask, &["router", "--echo", "-O", "quiet", "-n", "6"]);
+    let (mq, peer) =
+        case.meet(SocketType::DEALER, Role::Ask, &["router", "--echo", "-O", "quiet", "-n", "6"]);
     assert!(mq.end().ok().is_empty());
     peer.done();
 }

@@ -56,6 +56,8 @@ def main():
     socket = zmq.Context().socket(getattr(zmq, kind))
     socket.rcvtimeo = socket.sndtimeo = socket.linger = LIMIT
     if kind == "SUB":
+        # It would linger for its own unsubscription, which a publisher that has ended does not take.
+        socket.linger = 0
         socket.subscribe(b"")
     getattr(socket, way)(endpoint)
     print(socket.last_endpoint.decode(), flush=True)

@@ -34,17 +34,11 @@ pub(crate) struct Ended {
 
 /// Starts `mq`; its standard input stays open.
 pub(crate) fn start(args: &[&str]) -> Running {
-    start_with(args, |command| command)
-}
-
-pub(crate) fn start_with(args: &[&str], tune: impl FnOnce(&mut Command) -> &mut Command) -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = tune(&mut command).spawn().expect("mq starts");
-    let stdin = child.stdin.take();
+    let mut mq = start_unread(args);
+    let mut stdout = BufReader::new(mq.child.stdout.take().expect("piped"));
     let (line, lines) = mpsc::channel();
-    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-    let stdout = thread::spawn(move || {
+    mq.lines = lines;
+    mq.stdout = Some(thread::spawn(move || {
         let mut all = Vec::new();
         loop {
             let from = all.len();
@@ -54,9 +48,18 @@ pub(crate) fn start_with(args: &[&str], tune: impl FnOnce(&mut Command) -> &mut 
             // The test may not want lines.
             let _ = line.send(String::from_utf8_lossy(&all[from..]).trim_end().to_owned());
         }
-    });
+    }));
+    mq
+}
+
+/// Starts `mq`, and reads nothing of what it prints.
+pub(crate) fn start_unread(args: &[&str]) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("mq starts");
     let told = lines_of(child.stderr.take().expect("piped"));
-    Running { child, stdin, stdout: Some(stdout), lines, told, said: String::new() }
+    let stdin = child.stdin.take();
+    Running { child, stdin, stdout: None, lines: mpsc::channel().1, told, said: String::new() }
 }
 
 /// Runs `mq` to its end.
@@ -80,15 +83,28 @@ impl Running {
         thread::spawn(move || stdin.write_all(&input));
     }
 
+    /// Nobody will ever read what it prints.
+    pub(crate) fn close_stdout(&mut self) {
+        self.child.stdout = None;
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
+    }
+
     /// The next line on standard output.
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no more lines; it said: {:?}", self.told.try_recv()))
+        self.lines
+            .recv_timeout(LIMIT)
+            .unwrap_or_else(|_| panic!("no more lines; it said: {:?}", self.told.try_recv()))
     }
 
     /// What follows `start` in a line on standard error.
     pub(crate) fn told(&mut self, start: &str) -> String {
         loop {
-            let line = self.told.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no {start:?} in {}", self.said));
+            let line =
+                self.told.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no {start:?} in {}", self.said));
             self.said += &format!("{line}\n");
             if let Some((_, rest)) = line.split_once(start) {
                 return rest.to_owned();
@@ -105,17 +121,6 @@ impl Running {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
     }
 
-    /// Sends a signal again and again until it has ended.
-    pub(crate) fn signal_until_it_ends(&mut self, signal: Signal) {
-        until("mq ends", || {
-            let ended = self.child.try_wait().expect("its status").is_some();
-            if !ended {
-                self.signal(signal);
-            }
-            ended
-        });
-    }
-
     /// Waits until it has ended by itself. Its standard input ends too.
     pub(crate) fn end(mut self) -> Ended {
         self.stdin = None;
@@ -124,7 +129,7 @@ impl Running {
             status = self.child.try_wait().expect("its status");
             status.is_some()
         });
-        let stdout = self.stdout.take().expect("once").join().expect("no panic");
+        let stdout = self.stdout.take().map(|stdout| stdout.join().expect("no panic")).unwrap_or_default();
         let mut stderr = std::mem::take(&mut self.said);
         stderr.extend(self.told.iter().map(|line| line + "\n"));
         Ended { code: status.and_then(|status| status.code()), stdout, stderr }
