@@ -1,7 +1,7 @@
 //! `mq`: ZeroMQ sockets on the command line.
 //!
 //! [`args`] says what can be asked for, [`commands`] does it. In between, [`session`] is a socket that is opened and closed
-//! as was asked, [`input`] and [`output`] are threads that read and write, and [`format`] is what messages look like there.
+//! as was asked, [`input`] and [`output`] are threads that read and write, and [`mod@format`] is what messages look like there.
 #![forbid(unsafe_code)]
 
 mod args;

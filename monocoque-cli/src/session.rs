@@ -150,7 +150,7 @@ impl<K: Kind> Session<K> {
     pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
         let waiting = self.socket.stats().send_queue;
         if waiting > 0 && self.setting.interrupt.is_here() {
-            note(format_args!("sending {waiting} messages that are queued; interrupt again to leave them"));
+            note(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
         self.socket.close().await;
         if let Some(telling) = self.telling {

@@ -38,7 +38,7 @@ pub(crate) struct EndpointArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OptionArgs {
-    /// How many messages may wait for each peer, and as many of each; 0 for no limit
+    /// How many messages may wait to be sent to each peer, and how many received from each; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 1000, help_heading = "Connections")]
     pub(crate) hwm: usize,
     /// How long to go on sending in the end what is not sent yet [default: --timeout if there is one, else 30s]

@@ -30,7 +30,7 @@ pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Err
     let work = async {
         if let Some(n) = *wait_for_peers {
             let subscribed = session.socket.wait_for_subscriptions(n);
-            session.in_time(subscribed, &format!("there were less than {n} subscriptions")).await?;
+            session.in_time(subscribed, &format!("there were fewer than {n} subscriptions")).await?;
         }
         send_all(&session, input, args.topic.as_deref(), &progress).await
     };
@@ -54,7 +54,7 @@ pub(super) fn open(args: &PushArgs, setting: &Setting) -> Result<(Input, Progres
 
 pub(super) async fn wait_for_peers<K: Sends>(session: &Session<K>, n: Option<usize>) -> Result<(), Error> {
     let Some(n) = n else { return Ok(()) };
-    session.in_time(session.socket.wait_for_peers(n), &format!("there were less than {n} peers")).await
+    session.in_time(session.socket.wait_for_peers(n), &format!("there were fewer than {n} peers")).await
 }
 
 /// Sends the input to its end, each message behind the topic.
