@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.terminal.color.write_global();
     let done = signals::interrupt().and_then(|interrupt| {
-        let setting = Setting { interrupt, verbose: cli.terminal.verbose };
+        let setting = Setting { interrupt, verbose: cli.terminal.verbose, announce: true };
         runtime::block_on(commands::run(cli.command, setting))?
     });
     match done {

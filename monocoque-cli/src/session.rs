@@ -22,6 +22,8 @@ use crate::terminal::{complain, note};
 pub(crate) struct Setting {
     pub(crate) interrupt: Interrupt,
     pub(crate) verbose: bool,
+    /// Whether to say where a socket listens, if that was left open.
+    pub(crate) announce: bool,
 }
 
 /// What a socket is opened with.
@@ -105,7 +107,7 @@ impl<K: Kind> Session<K> {
     async fn bind(&self, endpoint: &Endpoint) -> Result<(), Error> {
         let bound = self.socket.bind(endpoint).await.map_err(Error::Bind)?;
         // With --verbose its monitor says so.
-        if bound != *endpoint && !self.setting.verbose {
+        if bound != *endpoint && self.setting.announce && !self.setting.verbose {
             note(format_args!("listening on {bound}"));
         }
         Ok(())

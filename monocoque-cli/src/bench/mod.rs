@@ -100,6 +100,8 @@ impl Plan {
                 "with both ends here, give --bind; with --connect, say which end to be: push, pull, req or rep".into(),
             ));
         }
+        // It concerns nobody but the other end.
+        let setting = &Setting { announce: false, ..setting.clone() };
         let anywhere = ([127, 0, 0, 1], 0);
         let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
         let nowhere = EndpointArgs { bind: Vec::new(), connect: Vec::new() };

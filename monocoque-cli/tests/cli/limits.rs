@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use zmq::SocketType;
 
 use crate::peer::{bound, text};
-use crate::running::{Place, run, start};
+use crate::running::{Place, run, start, until};
 
 #[test]
 fn data_are_sent_until_there_were_enough() {
@@ -38,7 +38,7 @@ fn no_more_are_received_than_asked_for() {
     let place = Place::new();
     let endpoint = place.endpoint("count");
     let push = bound(SocketType::PUSH, &endpoint);
-    assert_eq!(run(&["pull", "-c", &endpoint, "-n", "0"], "").text(), "");
+    assert_eq!(run(&["pull", "-b", &place.endpoint("none"), "-n", "0"], "").text(), "");
     let mq = start(&["pull", "-c", &endpoint, "-n", "2"]);
     (0..5).for_each(|n| push.send(&*n.to_string(), 0).unwrap());
     assert_eq!(mq.end().text(), "0\n1\n");
@@ -90,24 +90,24 @@ fn a_reply_that_does_not_come_is_a_timeout() {
     let place = Place::new();
     let endpoint = place.endpoint("mute");
     let rep = bound(SocketType::REP, &endpoint);
-    let mq = start(&["req", "-c", &endpoint, "-d", "question", "-t", "50ms"]);
+    let mq = start(&["req", "-c", &endpoint, "-d", "question", "-t", "1s"]);
     assert_eq!(text(&rep), "question");
-    mq.end().failed(124, "nothing was received within 50ms");
+    mq.end().failed(124, "nothing was received within 1s");
 }
 
 #[test]
 fn silence_after_some_messages_is_an_end() {
     let place = Place::new();
-    let endpoint = place.endpoint("some");
-    let push = bound(SocketType::PUSH, &endpoint);
-    let mq = start(&["pull", "-c", &endpoint, "-t", "1s"]);
-    push.send("one", 0).unwrap();
-    assert_eq!(mq.end().text(), "one\n");
-
-    let mq = start(&["pull", "-c", &endpoint, "-t", "1s", "-n", "2"]);
-    push.send("two", 0).unwrap();
-    let printed = mq.end().failed(124, "nothing was received within 1s");
-    assert_eq!(printed, b"two\n", "what came before is printed");
+    let sent_one = |name, more: &[&str]| {
+        let endpoint = place.endpoint(name);
+        let push = bound(SocketType::PUSH, &endpoint);
+        let mq = start(&[&["pull", "-c", &endpoint, "-t", "2s"], more].concat());
+        push.send("one", 0).unwrap();
+        mq.end()
+    };
+    assert_eq!(sent_one("enough", &[]).text(), "one\n");
+    let printed = sent_one("too few", &["-n", "2"]).failed(124, "nothing was received within 2s");
+    assert_eq!(printed, b"one\n", "what came before is printed");
 }
 
 #[test]
@@ -115,11 +115,11 @@ fn a_wait_for_input_is_not_silence() {
     let place = Place::new();
     let endpoint = place.endpoint("input");
     let pair = bound(SocketType::PAIR, &endpoint);
-    let mut mq = start(&["pair", "-c", &endpoint, "-t", "30ms"]);
+    let mut mq = start(&["pair", "-c", &endpoint, "-t", "500ms"]);
     mq.type_in("one\n");
     assert_eq!(text(&pair), "one");
     let start = Instant::now();
-    crate::running::until("twice the timeout has passed", || start.elapsed() > Duration::from_millis(60));
+    until("it has taken longer than the timeout", || start.elapsed() > Duration::from_millis(700));
     mq.type_in("two\n");
     assert_eq!(text(&pair), "two");
     mq.end().failed(124, "nothing was received");
