@@ -402,3 +402,6 @@ impl Wake for Reopen {
 }
 
 const OWN_PEER: &str = "a socket cannot be its own peer within the process";
+
+#[cfg(all(test, monocoque_loom))]
+mod models;
