@@ -13,3 +13,4 @@ mod proxy;
 mod publish;
 mod reply;
 mod running;
+mod terminal;
