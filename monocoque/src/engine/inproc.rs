@@ -24,7 +24,7 @@ use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::pattern::asking::List;
-use crate::pattern::intake::{Verdict, judge};
+use crate::pattern::intake::{Verdict, judge, restore};
 use crate::pattern::link::Neighbour;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Intake, Routing};
@@ -284,20 +284,30 @@ impl End {
         (self.span.clone(), [self.via.begun(&self.connection), welcome])
     }
 
-    fn offer(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
+    /// Queues a message. Leaves it if nobody will receive it.
+    #[inline]
+    fn offer(&self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let mut receiver = None;
-        let room = self.engine.inbox.offer(self.lane, message, &self.sender, &mut receiver).ok();
-        wakes.add(receiver);
-        room
+        let taken = std::mem::take(message);
+        match self.engine.inbox.offer(self.lane, taken, &self.sender, &mut receiver) {
+            Ok(room) => {
+                wakes.add(receiver);
+                Some(room)
+            }
+            Err(left) => {
+                *message = left;
+                None
+            }
+        }
     }
 
     /// The other end asks for something. `false` if that is too much.
     fn hear(&self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
         match self.engine.hear(self.key, kind, topic, wakes) {
             Heard::ToItself => true,
-            Heard::PassOn(message) => {
+            Heard::PassOn(mut message) => {
                 // Nobody is there to receive it if this is none.
-                let _room = self.offer(message, wakes);
+                let _room = self.offer(&mut message, wakes);
                 true
             }
             Heard::TooMuch => false,
@@ -307,18 +317,18 @@ impl End {
     /// The other end asks for several things in one message, and may say something else in it. Within the process nothing is too
     /// much.
     fn take_apart(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
-        let list = List::of(message);
+        let mut list = List::of(message);
         for (kind, topic) in list.subscriptions() {
             self.hear(kind, topic, wakes);
         }
-        if list.rest.is_empty() { Some(Room::Left) } else { self.offer(list.rest, wakes) }
+        if list.rest.is_empty() { Some(Room::Left) } else { self.offer(&mut list.rest, wakes) }
     }
 
     /// The other end has let go of it.
     fn leave(self) {
         let mut wakes = Wakes::default();
-        for message in self.engine.farewell(self.key) {
-            self.offer(message, &mut wakes);
+        for mut message in self.engine.farewell(self.key) {
+            self.offer(&mut message, &mut wakes);
         }
         wakes.wake();
         let Self { engine, key, lane, via, connection, span, .. } = self;
@@ -354,13 +364,15 @@ struct Guarded(Option<End>);
 
 impl Neighbour for Guarded {
     #[inline]
-    fn deliver(&mut self, message: &Message, wakes: &mut Wakes) -> Option<Room> {
+    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let end = self.0.as_ref()?;
         let Engine { pattern, options, .. } = &*end.engine;
-        let mut message = message.clone();
-        match judge(pattern, options, &end.id, &mut message) {
-            Verdict::Queue => end.offer(message, wakes),
-            Verdict::TakeApart => end.take_apart(message, wakes),
+        match judge(pattern, options, &end.id, message) {
+            Verdict::Queue => end.offer(message, wakes).or_else(|| {
+                restore(pattern, options, message);
+                None
+            }),
+            Verdict::TakeApart => end.take_apart(std::mem::take(message), wakes),
             Verdict::Drop | Verdict::Violation => {
                 end.engine.note_discarded(1);
                 Some(Room::Left)

@@ -56,8 +56,8 @@ pub(crate) struct Through {
 ///
 /// It is dropped, behind the lock, when the connection ends.
 pub(crate) trait Neighbour: Debug + Send {
-    /// Takes a message, and says whether there is room for another; `None` if nobody will receive it.
-    fn deliver(&mut self, message: &Message, wakes: &mut Wakes) -> Option<Room>;
+    /// Takes a message, and says whether there is room for another. Leaves it and gives `None` if nobody will receive it.
+    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room>;
 
     /// Takes a subscription, and says whether it may have it.
     fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool;
@@ -171,7 +171,7 @@ impl Link {
         *unpaced = (*unpaced).max(bytes + self.messages() * PACE_PER_MESSAGE);
     }
 
-    /// Gives the peer a message, and says whether it may have another; `None` if it is gone.
+    /// Gives the peer a message, and says whether it may have another; `None` if it is gone. A neighbour takes the message itself.
     #[inline]
     pub(super) fn put(
         &mut self,
@@ -179,7 +179,7 @@ impl Link {
         going: Going,
         unpaced: &mut usize,
         wakes: &mut Wakes,
-        message: &Message,
+        message: &mut Message,
     ) -> Option<Room> {
         if self.neighbour.is_some() {
             return self.hand_over(unpaced, wakes, message);
@@ -213,12 +213,13 @@ impl Link {
     }
 
     /// Gives the neighbour a message.
-    fn hand_over(&mut self, unpaced: &mut usize, wakes: &mut Wakes, message: &Message) -> Option<Room> {
+    fn hand_over(&mut self, unpaced: &mut usize, wakes: &mut Wakes, message: &mut Message) -> Option<Room> {
+        let len = message.byte_len();
         let room = self.neighbour.as_mut()?.deliver(message, wakes)?;
         self.full = room == Room::Full;
         self.put += 1;
         self.written += 1;
-        *unpaced += PACE_PER_MESSAGE + message.byte_len();
+        *unpaced += PACE_PER_MESSAGE + len;
         Some(room)
     }
 

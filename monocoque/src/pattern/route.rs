@@ -387,8 +387,8 @@ impl Outbound {
     fn bequeath(&mut self, outbox: Outbox, key: PeerKey, wakes: &mut Wakes) {
         let Some(link) = self.links.get_mut(key) else { return };
         if link.neighbour.is_some() {
-            for message in decode_messages(outbox) {
-                link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, &message);
+            for mut message in decode_messages(outbox) {
+                link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, &mut message);
             }
             return;
         }
@@ -423,7 +423,7 @@ impl Outbound {
     }
 
     /// Queues `message` for its target, or says why not.
-    pub(crate) fn offer(&mut self, target: Target<'_>, message: &Message, wakes: &mut Wakes) -> Offer {
+    pub(crate) fn offer(&mut self, target: Target<'_>, message: &mut Message, wakes: &mut Wakes) -> Offer {
         if !self.any_will_do() {
             // Sockets that drop never wait: they are to pause even if nothing that they send finds a place.
             self.unpaced += PACE_PER_MESSAGE;
@@ -503,7 +503,7 @@ impl Outbound {
     }
 
     #[inline]
-    fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_any(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         if self.backlog.is_empty()
             && let Some(key) = self.put_next(message, wakes)
         {
@@ -516,7 +516,7 @@ impl Outbound {
         let fits = self.backlog.is_empty()
             || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if nobody_yet && fits && self.rules.hwm.admits(self.backlog.len()) {
-            self.backlog.push(message.clone());
+            self.backlog.push(std::mem::take(message));
             return Offer::Queued(None);
         }
         Offer::Full
@@ -524,7 +524,7 @@ impl Outbound {
 
     /// Gives a message to the peer whose turn it is, of those that have room for it.
     #[inline]
-    fn put_next(&mut self, message: &Message, wakes: &mut Wakes) -> Option<PeerKey> {
+    fn put_next(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<PeerKey> {
         let Hub::Router(hub) = &mut self.hub else { return None };
         let len = message.byte_len();
         loop {
@@ -546,7 +546,7 @@ impl Outbound {
         }
     }
 
-    fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_one(&mut self, key: PeerKey, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
         let link = self.links.get_mut(key);
         let is_there = link.is_some();
@@ -566,7 +566,7 @@ impl Outbound {
         Offer::Dropped
     }
 
-    fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_matching(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let Hub::PubSub(audience) = &mut self.hub else { return Offer::Dropped };
         let subject = message.frame(0).unwrap_or_default();
         self.targets.clear();
@@ -604,7 +604,8 @@ impl Outbound {
             match place {
                 _ if !link.admits(hwm, len) => self.dropped += 1,
                 _ if link.neighbour.is_some() => {
-                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, message);
+                    let mut message = message.clone();
+                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, &mut message);
                     self.dropped += u64::from(put.is_none());
                 }
                 Some(place) => {
@@ -619,10 +620,15 @@ impl Outbound {
         Offer::Queued(None)
     }
 
-    fn offer_all(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_all(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let keys: SmallVec<[PeerKey; 8]> = self.links.iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.offer_one(key, message, wakes);
+            let takes = self.links.get(key).is_some_and(|link| link.neighbour.is_some());
+            if takes {
+                self.offer_one(key, &mut message.clone(), wakes);
+            } else {
+                self.offer_one(key, message, wakes);
+            }
         }
         Offer::Queued(None)
     }
@@ -652,10 +658,11 @@ impl Outbound {
         // However the last sender wanted its message to go.
         self.going = Going::InBatch;
         let mut backlog = std::mem::take(&mut self.backlog);
-        while let Some(message) = backlog.first()
-            && let Some(key) = self.put_next(message, wakes)
-        {
-            backlog.pop();
+        while let Some(mut message) = backlog.pop() {
+            let Some(key) = self.put_next(&mut message, wakes) else {
+                backlog.put_back(message);
+                break;
+            };
             if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);
             }
@@ -966,7 +973,7 @@ mod tests {
 
     fn send_in(out: &mut Outbound, going: Going, body: &str) -> Offer {
         out.going = going;
-        out.offer(Target::Pattern, &body.into(), &mut Wakes::default())
+        out.offer(Target::Pattern, &mut body.into(), &mut Wakes::default())
     }
 
     #[test]

@@ -343,7 +343,7 @@ impl Ledger {
 
         self.out.going = going;
         self.holds |= going == Going::Held;
-        let offer = self.out.offer(target, &sent.message(), &mut Wakes::default());
+        let offer = self.out.offer(target, &mut sent.message(), &mut Wakes::default());
         match offer {
             Offer::Queued(Some(key)) => {
                 assert!(self.backlog.is_empty(), "it would overtake them");
