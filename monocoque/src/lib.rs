@@ -62,7 +62,7 @@ pub use error::{MonocoqueError, SendError};
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
 #[cfg(feature = "zmq")]
-pub use options::ReconnectStop;
+pub use options::{ReconnectStop, RouterNotify};
 #[cfg(feature = "zmq")]
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, proxy};
 #[cfg(feature = "zmq")]

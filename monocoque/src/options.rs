@@ -42,6 +42,8 @@ pub(crate) struct Options {
     /// The end of every subscription is received, whoever still has it (XPUB).
     pub(crate) verboser: bool,
     pub(crate) reconnect_stop: ReconnectStops,
+    /// Which of its peers' comings and goings are received (ROUTER).
+    pub(crate) notices: Notices,
     /// Of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
 }
@@ -76,6 +78,36 @@ impl FromIterator<ReconnectStop> for ReconnectStops {
     }
 }
 
+/// What a ROUTER is to hear of its peers; see [`router_notify`](crate::zmq::Builder::router_notify).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RouterNotify {
+    /// That one has connected (`ZMQ_NOTIFY_CONNECT`).
+    Connect,
+    /// That one is gone (`ZMQ_NOTIFY_DISCONNECT`).
+    Disconnect,
+}
+
+/// Which of the comings and goings of its peers an application receives, as messages without content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notices {
+    pub(crate) connect: bool,
+    pub(crate) disconnect: bool,
+}
+
+impl FromIterator<RouterNotify> for Notices {
+    fn from_iter<T: IntoIterator<Item = RouterNotify>>(wanted: T) -> Self {
+        let mut notices = Self::default();
+        for notify in wanted {
+            match notify {
+                RouterNotify::Connect => notices.connect = true,
+                RouterNotify::Disconnect => notices.disconnect = true,
+            }
+        }
+        notices
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -101,6 +133,7 @@ impl Default for Options {
             verbose: false,
             verboser: false,
             reconnect_stop: ReconnectStops::default(),
+            notices: Notices::default(),
             sockets: SocketOptions::default(),
         }
     }

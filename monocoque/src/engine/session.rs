@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
@@ -167,6 +167,7 @@ impl Attach<ZmtpSession> for Owner {
         let lane = engine.inbox.attach(key, hwm, BytePermits::default(), via.series());
         drop(recv_hwm);
         let outlet = SessionOutlet { engine: engine.clone(), key };
+        let notices = engine.options.notices;
         let inlet = SessionInlet {
             numbered: engine.options.correlate,
             conflate,
@@ -175,6 +176,7 @@ impl Attach<ZmtpSession> for Owner {
             lane,
             id,
             heard,
+            opens: notices.connect,
             room: 0,
             batch: VecDeque::new(),
             bytes: 0,
@@ -222,6 +224,8 @@ pub(crate) struct SessionInlet {
     numbered: bool,
     /// Only the last message counts.
     conflate: bool,
+    /// The application is to hear of the peer before it hears from it.
+    opens: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
@@ -230,10 +234,15 @@ pub(crate) struct SessionInlet {
 
 impl Inlet<Decoder> for SessionInlet {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        self.engine.inbox.poll_room(self.lane, cx).map(|room| {
+        loop {
+            let room = ready!(self.engine.inbox.poll_room(self.lane, cx));
             self.room = room.unwrap_or(0);
-            room.is_ok()
-        })
+            if room.is_err() || !self.opens {
+                return Poll::Ready(room.is_ok());
+            }
+            self.open();
+            self.flush();
+        }
     }
 
     fn items(&mut self) -> &mut VecDeque<Message> {
@@ -295,17 +304,43 @@ impl Inlet<Decoder> for SessionInlet {
 impl Drop for SessionInlet {
     /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
     fn drop(&mut self) {
-        if self.engine.pattern.intake == Intake::Subscriptions {
-            for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
-                self.pass_on(0, &topic);
-            }
-            self.flush();
-        }
+        self.take_leave();
         self.engine.inbox.detach(self.lane);
     }
 }
 
 impl SessionInlet {
+    /// Lets the application know that the peer is there: in front of all that comes from it, as soon as there is room.
+    fn open(&mut self) {
+        self.opens = false;
+        self.put_notice();
+    }
+
+    /// Lets the application know that nothing follows: which topics nobody is left to want, or that the peer is gone.
+    fn take_leave(&mut self) {
+        if self.engine.pattern.intake == Intake::Subscriptions {
+            for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
+                self.pass_on(0, &topic);
+            }
+        }
+        // A newcomer that has taken the name is not gone.
+        if self.engine.options.notices.disconnect && !self.engine.out.lock().is_replaced(self.key, &self.id) {
+            if self.opens {
+                self.open();
+            }
+            self.put_notice();
+        }
+        self.flush();
+    }
+
+    /// An empty message, in the envelope of those of the peer.
+    fn put_notice(&mut self) {
+        let mut notice = Message::from("");
+        notice.push_front(self.id.clone());
+        self.bytes += notice.weight();
+        self.batch.push_back(notice);
+    }
+
     /// Lets the application know what is subscribed to, if it wants to.
     fn pass_on(&mut self, kind: u8, topic: &[u8]) -> Accepted {
         if self.engine.pattern.intake != Intake::Subscriptions {

@@ -237,6 +237,11 @@ impl Outbound {
         }
     }
 
+    /// Whether another connection than this one goes by the name.
+    pub(crate) fn is_replaced(&self, key: PeerKey, id: &[u8]) -> bool {
+        matches!(&self.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
+    }
+
     /// A handshake is done. `None` if a peer with that routing id is already there, or the only one that there can be.
     pub(crate) fn up(
         &mut self,

@@ -4,6 +4,7 @@ use monocoque_core::{Message, RoutingId};
 
 use super::{Builder, Socket, kind::Router};
 use crate::error::{MonocoqueError, SendError};
+use crate::options::RouterNotify;
 
 /// Receives from all its peers and sends to the one that is named; its peers are DEALER, REQ and ROUTER sockets.
 ///
@@ -83,6 +84,38 @@ impl Builder<Router> {
     /// ```
     pub fn router_mandatory(mut self, mandatory: bool) -> Self {
         self.options.mandatory = mandatory;
+        self
+    }
+
+    /// Which of its peers' comings and goings the socket receives (`ZMQ_ROUTER_NOTIFY`): each as the routing id and an empty
+    /// frame. Default: none.
+    ///
+    /// That a peer has connected is received before its first message, and that it is gone after its last one, whichever side
+    /// has ended the connection. A peer whose routing id a newcomer [has taken over](Self::router_handover) is not gone. That
+    /// one has come back may be received before the rest of its earlier connection, if that still waits.
+    ///
+    /// Such a message looks like an empty one of the peer, and counts like one in [`stats`](Socket::stats) and for
+    /// [`recv_hwm`](Self::recv_hwm).
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::RouterNotify;
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let router =
+    ///     RouterSocket::builder().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]).build()?;
+    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    /// let dealer = DealerSocket::builder().routing_id("worker").build()?;
+    /// dealer.connect(endpoint).await?;
+    ///
+    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has come
+    /// dealer.close().await;
+    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it is gone
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn router_notify(mut self, events: impl IntoIterator<Item = RouterNotify>) -> Self {
+        self.options.notices = events.into_iter().collect();
         self
     }
 
