@@ -75,6 +75,9 @@ pub enum MonocoqueError {
     /// A routing id that starts with a zero byte: those are given to peers that have none.
     #[error("a routing id must not start with a zero byte")]
     ReservedRoutingId,
+    /// Another peer, or another endpoint, has the routing id that the peer of an endpoint was to be given; libzmq aborts.
+    #[error("another peer has this routing id")]
+    DuplicateRoutingId,
     /// A heartbeat TTL of more than 6553.5 seconds (`EINVAL`).
     #[error("a heartbeat TTL has at most 6553.5 seconds")]
     HeartbeatTtl,

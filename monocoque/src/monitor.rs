@@ -88,7 +88,8 @@ pub enum SocketEvent {
         connection: Arc<Connection>,
         /// What the peer is.
         socket_type: SocketType,
-        /// What it is called: by its own word, or because it has said none.
+        /// What it is called: by us, if it was [given a name](crate::zmq::RouterSocket::connect_as), by its own word, or
+        /// because it has said none.
         routing_id: RoutingId,
     },
     /// The two have not come together (`HANDSHAKE_FAILED_...`); the end of the connection follows.

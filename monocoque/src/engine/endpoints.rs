@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, HomeGone, home};
+use monocoque_core::{Endpoint, HomeGone, RoutingId, home};
 
 use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
@@ -30,6 +30,8 @@ pub(super) struct Via {
     pub(super) endpoint: Endpoint,
     pub(super) stop: Stop,
     pub(super) kind: Attached,
+    /// What its peer is called, whatever that one announces.
+    pub(super) name: Option<RoutingId>,
 }
 
 impl Via {
@@ -82,7 +84,8 @@ impl Engine {
         let engine = self.clone();
         let listening = self.home.run(move || async move {
             let (listener, resolved) = make(&engine.options.sockets).await?;
-            let (via, freed) = engine.attach(Attached::Bound, resolved.clone());
+            let id = engine.next_via.fetch_add(1, Ordering::Relaxed);
+            let (via, freed) = engine.attach(id, Attached::Bound, resolved.clone(), None);
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
             home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
@@ -92,13 +95,28 @@ impl Engine {
     }
 
     pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        self.connect_as(endpoint, None)
+    }
+
+    /// Connects to an endpoint, and gives its peer a name.
+    pub(crate) fn connect_as(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        name: Option<RoutingId>,
+    ) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_connect()?;
         self.options.sockets.check(&endpoint)?;
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
-        let (via, _) = self.attach(Attached::Connected, endpoint.clone());
+        let id = self.next_via.fetch_add(1, Ordering::Relaxed);
+        if let Some(name) = &name
+            && !self.out.lock().reserve(name, id)
+        {
+            return Err(MonocoqueError::DuplicateRoutingId);
+        }
+        let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
         let task = Task::new(self);
         self.out.lock().dials += 1;
         let (engine, wanted) = (self.clone(), endpoint.clone());
@@ -140,9 +158,8 @@ impl Engine {
         self.endpoints.lock().last().map(|last| last.via.endpoint.clone())
     }
 
-    fn attach(&self, kind: Attached, endpoint: Endpoint) -> (Via, Stop) {
-        let id = self.next_via.fetch_add(1, Ordering::Relaxed);
-        let via = Via { id, endpoint, stop: Stop::default(), kind };
+    fn attach(&self, id: u64, kind: Attached, endpoint: Endpoint, name: Option<RoutingId>) -> (Via, Stop) {
+        let via = Via { id, endpoint, stop: Stop::default(), kind, name };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.

@@ -146,7 +146,11 @@ impl Engine {
         via: &Via,
         direct: Option<Direct>,
     ) -> Result<(PeerKey, RoutingId), Refusal> {
-        let announced = if self.pattern.routing == Routing::ById { &*peer.routing_id } else { &[] };
+        let announced = match (self.pattern.routing, &via.name) {
+            (Routing::ById, Some(name)) => name,
+            (Routing::ById, None) => &*peer.routing_id,
+            _ => &[],
+        };
         let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
         let mut wakes = Wakes::default();
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.

@@ -158,7 +158,8 @@ impl Attach<ZmtpSession> for Owner {
         };
         meeting.set(Meeting::Welcome);
         engine.tell(|| {
-            let routing_id = RoutingId::try_from(peer.routing_id.clone()).unwrap_or_else(|_| id.clone());
+            let announced = || RoutingId::try_from(peer.routing_id.clone()).ok();
+            let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
             SocketEvent::HandshakeSucceeded { connection, socket_type: peer.socket_type, routing_id }
         });
         let conflate = engine.options.conflate;

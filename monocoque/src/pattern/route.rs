@@ -50,6 +50,8 @@ pub(crate) struct Outbound {
     backlog: Outbox,
     /// Messages for the peer of an endpoint that we are connecting again, by its number.
     leftovers: HashMap<u64, Leftover>,
+    /// The endpoints whose peers were given a name, by that: nobody else gets it.
+    named: HashMap<RoutingId, u64>,
     /// Encodes a message that goes to many.
     scratch: Outbox,
     /// What goes to many and no pump has come for.
@@ -86,8 +88,8 @@ struct Rules {
     exclusive: bool,
 }
 
-/// What a lost connection had not sent, to a peer that no other one can stand in for.
-#[derive(Debug)]
+/// What a lost connection had not sent, to a peer that no other one can stand in for, and what was sent to it meanwhile.
+#[derive(Debug, Default)]
 struct Leftover {
     /// What the peer was called, where that matters.
     id: Option<RoutingId>,
@@ -166,6 +168,7 @@ impl Outbound {
             greeting: options.greeting.clone(),
             backlog: Outbox::new(),
             leftovers: HashMap::new(),
+            named: HashMap::new(),
             scratch: Outbox::new(),
             tape: Tape::default(),
             targets: Vec::new(),
@@ -237,6 +240,16 @@ impl Outbound {
         }
     }
 
+    /// Keeps a name for the peer of an endpoint. `false` if somebody has it.
+    pub(crate) fn reserve(&mut self, name: &RoutingId, via: u64) -> bool {
+        let is_held = matches!(&self.hub, Hub::Router(hub) if hub.lookup(name).is_some());
+        let is_free = !is_held && !self.named.contains_key(name);
+        if is_free {
+            self.named.insert(name.clone(), via);
+        }
+        is_free
+    }
+
     /// Whether another connection than this one goes by the name.
     pub(crate) fn is_replaced(&self, key: PeerKey, id: &[u8]) -> bool {
         matches!(&self.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
@@ -251,7 +264,8 @@ impl Outbound {
         direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
-        if self.rules.exclusive && !self.links.is_empty() {
+        let is_reserved = self.named.get(&id).is_some_and(|via| *via != through.via);
+        if is_reserved || (self.rules.exclusive && !self.links.is_empty()) {
             return None;
         }
         // What went out on the short way could not be replaced by what comes after it.
@@ -374,10 +388,11 @@ impl Outbound {
         }
         let offer = match (&self.hub, target) {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
-            (Hub::Router(hub), Target::Id(id)) => match hub.lookup(id) {
-                Some(key) => self.offer_one(key, message, wakes),
-                None if self.rules.blocks => Offer::Unreachable,
-                None => {
+            (Hub::Router(hub), Target::Id(id)) => match (hub.lookup(id), self.named.get(id)) {
+                (Some(key), _) => self.offer_one(key, message, wakes),
+                (None, Some(via)) if !self.rules.immediate => self.offer_absent(*via, message),
+                (None, _) if self.rules.blocks => Offer::Unreachable,
+                (None, _) => {
                     self.dropped += 1;
                     Offer::Dropped
                 }
@@ -499,6 +514,21 @@ impl Outbound {
                 Offer::Dropped
             }
         }
+    }
+
+    /// Queues a message for the peer of an endpoint, which is not there at the moment.
+    fn offer_absent(&mut self, via: u64, message: &Message) -> Offer {
+        let Leftover { outbox, .. } = self.leftovers.entry(via).or_default();
+        let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
+        if fits && self.rules.hwm.admits(outbox.messages()) {
+            encode_message(message, outbox);
+            return Offer::Queued(None);
+        }
+        if self.rules.blocks {
+            return Offer::Full;
+        }
+        self.dropped += 1;
+        Offer::Dropped
     }
 
     fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
@@ -729,8 +759,10 @@ impl Outbound {
             wakes.add(link.pump.take());
             self.hub.down(key);
         }
+        self.named.retain(|_, of| *of != via);
         let left = self.leftovers.remove(&via);
         self.dropped += left.map_or(0, |leftover| leftover.outbox.messages() as u64);
+        self.wake_senders(wakes);
     }
 
     /// Takes no more messages; all who wait are told.

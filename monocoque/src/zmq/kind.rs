@@ -31,6 +31,9 @@ pub trait Subscribes: Receives {}
 /// A type of socket that can stand at an end of a [`proxy`](crate::proxy()): all but REQ and REP, which take turns.
 pub trait Proxied: Kind {}
 
+/// A type of socket that sends to the peer that is named.
+pub trait Addresses: Sends + Receives {}
+
 /// A type of socket that can make itself known to a ROUTER.
 pub trait Probes: Sends {}
 
@@ -55,7 +58,7 @@ kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
     Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes;
     /// Marks a [`RouterSocket`](super::RouterSocket).
-    Router: ROUTER, Sends, Receives, Proxied, Probes;
+    Router: ROUTER, Sends, Receives, Addresses, Proxied, Probes;
     /// Marks a [`ReqSocket`](super::ReqSocket).
     Req: REQ, Sends, Receives, Probes;
     /// Marks a [`RepSocket`](super::RepSocket).

@@ -18,6 +18,7 @@
 
 mod blocking;
 mod builder;
+mod by_name;
 pub mod kind;
 mod recv;
 mod send;

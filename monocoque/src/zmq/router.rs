@@ -1,9 +1,6 @@
 //! ROUTER: talks to many, by name.
 
-use monocoque_core::{Message, RoutingId};
-
 use super::{Builder, Socket, kind::Router};
-use crate::error::{MonocoqueError, SendError};
 use crate::options::RouterNotify;
 
 /// Receives from all its peers and sends to the one that is named; its peers are DEALER, REQ and ROUTER sockets.
@@ -35,37 +32,6 @@ use crate::options::RouterNotify;
 /// # }).unwrap();
 /// ```
 pub type RouterSocket = Socket<Router>;
-
-impl RouterSocket {
-    /// The next message and the routing id of the peer that sent it. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// [`MonocoqueError::Closed`] when the socket is closed.
-    pub async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
-        let mut message = self.recv().await?;
-        let id = message.pop_front().map(RoutingId::try_from);
-        match id {
-            Some(Ok(id)) => Ok((id, message)),
-            _ => unreachable!("a ROUTER socket puts the routing id in front of all it receives"),
-        }
-    }
-
-    /// Queues a message for the peer with this routing id. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed; with
-    /// [`router_mandatory`](Builder::router_mandatory) also with [`MonocoqueError::Unreachable`] and
-    /// [`MonocoqueError::TimedOut`].
-    pub fn send_to<'a, M: Into<Message> + 'a>(
-        &'a self,
-        peer: &'a RoutingId,
-        message: M,
-    ) -> impl Future<Output = Result<(), SendError>> + 'a {
-        self.engine().send(Some(peer), message)
-    }
-}
 
 impl Builder<Router> {
     /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails with

@@ -3,7 +3,8 @@
 usage: peer.py TYPE ROLE bind|connect ENDPOINT
 
 Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
-expects it back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed,
+expects it back, `name` names the peer it connects to and sends it all of them,
+which it expects back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed,
 `ascending` expects numbers, each above the one before it, until `end`.
 """
 
@@ -12,6 +13,7 @@ import sys
 import zmq
 
 LIMIT = 20_000
+NAME = b"named"
 
 
 def body(seed, length):
@@ -51,6 +53,13 @@ def ask(socket):
         check(n, socket.recv_multipart(), message)
 
 
+def name(socket):
+    for message in shapes():
+        socket.send_multipart([NAME, *message])
+    for n, message in enumerate(shapes()):
+        check(n, socket.recv_multipart(), [NAME, *message])
+
+
 def source(socket):
     if socket.type == zmq.XPUB:
         check("of the subscription", socket.recv_multipart(), [b"\x01"])
@@ -80,10 +89,20 @@ def main():
     socket.rcvtimeo = socket.sndtimeo = socket.linger = LIMIT
     if kind == "SUB":
         socket.subscribe(b"")
+    if role == "name":
+        socket.connect_routing_id = NAME
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
-    roles = {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink, "ascending": ascending}
+    roles = {
+        "repeat": repeat,
+        "echo": echo,
+        "ask": ask,
+        "name": name,
+        "source": source,
+        "sink": sink,
+        "ascending": ascending,
+    }
     roles[role](socket)
     socket.close()
     socket.context.term()
