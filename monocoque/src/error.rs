@@ -57,7 +57,7 @@ pub enum MonocoqueError {
     #[error("this thread runs the connections of the socket: a blocking call on it would wait for ever")]
     WouldDeadlock,
     /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
-    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory).
+    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory) and [`StreamSocket`](crate::zmq::StreamSocket).
     #[error("no peer with this routing id is connected")]
     Unreachable,
     /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).

@@ -45,6 +45,8 @@ mod pattern;
 #[cfg(feature = "zmq")]
 mod proxy;
 #[cfg(feature = "zmq")]
+mod raw;
+#[cfg(feature = "zmq")]
 mod stats;
 #[cfg(feature = "zmq")]
 mod trace;

@@ -114,7 +114,7 @@ pub enum SocketEvent {
         delay: Duration,
     },
     /// The endpoint will not be connected to again, as was asked for with
-    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop).
+    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop), or by a STREAM socket that has ended the connection.
     GivenUp {
         /// Which one.
         endpoint: Endpoint,

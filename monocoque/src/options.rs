@@ -42,8 +42,8 @@ pub(crate) struct Options {
     /// The end of every subscription is received, whoever still has it (XPUB).
     pub(crate) verboser: bool,
     pub(crate) reconnect_stop: ReconnectStops,
-    /// Which of its peers' comings and goings are received (ROUTER).
-    pub(crate) notices: Notices,
+    /// Which of its peers' comings and goings are received, if not what the pattern says (ROUTER, STREAM).
+    pub(crate) notices: Option<Notices>,
     /// Of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
 }
@@ -133,7 +133,7 @@ impl Default for Options {
             verbose: false,
             verboser: false,
             reconnect_stop: ReconnectStops::default(),
-            notices: Notices::default(),
+            notices: None,
             sockets: SocketOptions::default(),
         }
     }

@@ -11,16 +11,18 @@ use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{
-    BytePermits, Cancelled, Hwm, LaneKey, Message, Outbox, PeerKey, PubSubHub, RoutingId, Subscribed, Weigh,
+    BytePermits, Cancelled, Decode, Hwm, LaneKey, Message, Outbox, PeerKey, Protocol, PubSubHub, RoutingId,
+    Subscribed, Weigh,
 };
-use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, ZmtpSession};
+use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
 
 use super::endpoints::{Attached, Via};
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
-use crate::pattern::Intake;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
+use crate::pattern::{Intake, Wire};
+use crate::raw::RawSession;
 use crate::trace::Span;
 
 #[cfg(fuzzing)]
@@ -45,9 +47,23 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
 }
 
 async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
-    let Ok(session) = ZmtpSession::new(engine.session_config()) else {
-        unreachable!("the options were checked when they were set");
-    };
+    match engine.pattern.wire {
+        Wire::Raw => speak(engine, stream, RawSession, via).await,
+        Wire::Zmtp => {
+            let Ok(session) = ZmtpSession::new(engine.session_config()) else {
+                unreachable!("the options were checked when they were set");
+            };
+            speak(engine, stream, session, via).await
+        }
+    }
+}
+
+async fn speak<S, P>(engine: &Arc<Engine>, stream: S, session: P, via: &Via) -> Ended
+where
+    S: Socket,
+    P: Protocol<Peer = PeerInfo, Error = ZmtpError>,
+    P::Decoder: Decode<Item = Message, Kind = Inbound>,
+{
     let story = Story::begin(engine, via, stream.peer_label());
     let meeting = Rc::new(Cell::new(Meeting::Ahead));
     let owner = Owner {
@@ -137,10 +153,25 @@ struct Owner {
     meeting: Rc<Cell<Meeting>>,
 }
 
-impl Attach<ZmtpSession> for Owner {
+impl<P> Attach<P> for Owner
+where
+    P: Protocol<Peer = PeerInfo>,
+    P::Decoder: Decode<Item = Message, Kind = Inbound>,
+{
     type Outlet = SessionOutlet;
     type Inlet = SessionInlet;
 
+    fn attach(
+        self,
+        peer: PeerInfo,
+        direct: Option<Arc<dyn WriteNow>>,
+    ) -> Option<(SessionOutlet, SessionInlet)> {
+        Self::attach(self, peer, direct)
+    }
+}
+
+impl Owner {
+    /// Whatever the protocol is: what matters of the peer is the same.
     fn attach(
         self,
         peer: PeerInfo,
@@ -168,7 +199,7 @@ impl Attach<ZmtpSession> for Owner {
         let lane = engine.inbox.attach(key, hwm, BytePermits::default(), via.series());
         drop(recv_hwm);
         let outlet = SessionOutlet { engine: engine.clone(), key };
-        let notices = engine.options.notices;
+        let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
             numbered: engine.options.correlate,
             conflate,
@@ -178,6 +209,7 @@ impl Attach<ZmtpSession> for Owner {
             id,
             heard,
             opens: notices.connect,
+            ends: notices.disconnect,
             room: 0,
             batch: VecDeque::new(),
             bytes: 0,
@@ -227,13 +259,35 @@ pub(crate) struct SessionInlet {
     conflate: bool,
     /// The application is to hear of the peer before it hears from it.
     opens: bool,
+    /// The application is to hear that the peer is gone.
+    ends: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
     dropped: u64,
 }
 
-impl Inlet<Decoder> for SessionInlet {
+impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        Self::poll_room(self, cx)
+    }
+
+    fn items(&mut self) -> &mut VecDeque<Message> {
+        Self::items(self)
+    }
+
+    #[inline]
+    fn accept(&mut self, inbound: Inbound) -> Accepted {
+        Self::accept(self, inbound)
+    }
+
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+}
+
+/// Whatever the protocol is: what is delivered is the same.
+impl SessionInlet {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             let room = ready!(self.engine.inbox.poll_room(self.lane, cx));
@@ -325,7 +379,7 @@ impl SessionInlet {
             }
         }
         // A newcomer that has taken the name is not gone.
-        if self.engine.options.notices.disconnect && !self.engine.out.lock().is_replaced(self.key, &self.id) {
+        if self.ends && !self.engine.out.lock().is_replaced(self.key, &self.id) {
             if self.opens {
                 self.open();
             }

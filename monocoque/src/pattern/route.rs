@@ -3,7 +3,7 @@
 //! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
 //! is to be woken is collected in [`Wakes`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,14 +11,14 @@ use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
-use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
+use monocoque_zmtp::{Revision, Subscription, encode_subscription};
 use smallvec::SmallVec;
 
 use super::envelope::Dialogue;
 use super::link::{Direct, Going, Link, PACE_PER_MESSAGE, Through};
 use super::tape::Tape;
 use super::wakes::Wakes;
-use super::{Intake, Pattern, Routing, WhenFull};
+use super::{Intake, Pattern, Routing, WhenFull, Wire};
 use crate::error::MonocoqueError;
 use crate::options::Options;
 
@@ -52,6 +52,8 @@ pub(crate) struct Outbound {
     leftovers: HashMap<u64, Leftover>,
     /// The endpoints whose peers were given a name, by that: nobody else gets it.
     named: HashMap<RoutingId, u64>,
+    /// Endpoints whose connections the application has ended, until that is noticed.
+    dismissed: HashSet<u64>,
     /// Encodes a message that goes to many.
     scratch: Outbox,
     /// What goes to many and no pump has come for.
@@ -86,6 +88,7 @@ struct Rules {
     handover: bool,
     relaxed: bool,
     exclusive: bool,
+    wire: Wire,
 }
 
 /// What a lost connection had not sent, to a peer that no other one can stand in for, and what was sent to it meanwhile.
@@ -131,6 +134,8 @@ pub(crate) enum Offer {
     Dropped,
     /// Not queued: there is no such peer, and the sender wants to know.
     Unreachable,
+    /// It was no message but the wish to end the connection.
+    Closed,
 }
 
 impl Outbound {
@@ -164,11 +169,13 @@ impl Outbound {
                 handover: options.handover,
                 relaxed: options.relaxed,
                 exclusive: pattern.exclusive,
+                wire: pattern.wire,
             },
             greeting: options.greeting.clone(),
             backlog: Outbox::new(),
             leftovers: HashMap::new(),
             named: HashMap::new(),
+            dismissed: HashSet::new(),
             scratch: Outbox::new(),
             tape: Tape::default(),
             targets: Vec::new(),
@@ -288,7 +295,7 @@ impl Outbound {
         }
         if let Some(greeting) = &self.greeting {
             let mut outbox = Outbox::new();
-            encode_message(greeting, &mut outbox);
+            self.rules.wire.encode(greeting, &mut outbox);
             self.bequeath(outbox, key);
         }
         if let Some(leftover) = self.leftovers.remove(&through.via) {
@@ -389,6 +396,8 @@ impl Outbound {
         let offer = match (&self.hub, target) {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
             (Hub::Router(hub), Target::Id(id)) => match (hub.lookup(id), self.named.get(id)) {
+                (Some(key), _) if self.rules.ends(message) => self.dismiss(key, wakes),
+                (None, Some(_)) if self.rules.ends(message) => Offer::Unreachable,
                 (Some(key), _) => self.offer_one(key, message, wakes),
                 (None, Some(via)) if !self.rules.immediate => self.offer_absent(*via, message),
                 (None, _) if self.rules.blocks => Offer::Unreachable,
@@ -458,9 +467,9 @@ impl Outbound {
 
     #[inline]
     fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+        let wire = self.rules.wire;
         if self.backlog.is_empty()
-            && let Some(key) =
-                self.put_next(message.byte_len(), wakes, |outbox| encode_message(message, outbox))
+            && let Some(key) = self.put_next(message.byte_len(), wakes, |outbox| wire.encode(message, outbox))
         {
             return Offer::Queued(Some(key));
         }
@@ -472,7 +481,7 @@ impl Outbound {
         let fits = self.backlog.is_empty()
             || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if nobody_yet && fits && self.rules.hwm.admits(self.backlog.messages()) {
-            encode_message(message, &mut self.backlog);
+            wire.encode(message, &mut self.backlog);
             return Offer::Queued(None);
         }
         Offer::Full
@@ -499,13 +508,13 @@ impl Outbound {
     }
 
     fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
-        let Rules { hwm, blocks, conflate, .. } = self.rules;
+        let Rules { hwm, blocks, conflate, wire, .. } = self.rules;
         match self.links.get_mut(key) {
             Some(link) if !link.doomed && link.admits(hwm, message.byte_len()) => {
                 if conflate {
                     self.dropped += link.forget();
                 }
-                link.put(hwm, self.going, &mut self.unpaced, wakes, |outbox| encode_message(message, outbox));
+                link.put(hwm, self.going, &mut self.unpaced, wakes, |outbox| wire.encode(message, outbox));
                 Offer::Queued(Some(key))
             }
             Some(_) if blocks => Offer::Full,
@@ -521,7 +530,7 @@ impl Outbound {
         let Leftover { outbox, .. } = self.leftovers.entry(via).or_default();
         let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if fits && self.rules.hwm.admits(outbox.messages()) {
-            encode_message(message, outbox);
+            self.rules.wire.encode(message, outbox);
             return Offer::Queued(None);
         }
         if self.rules.blocks {
@@ -529,6 +538,27 @@ impl Outbound {
         }
         self.dropped += 1;
         Offer::Dropped
+    }
+
+    /// The application ends a connection: once what is queued is sent, and for good if it was us who had connected.
+    fn dismiss(&mut self, key: PeerKey, wakes: &mut Wakes) -> Offer {
+        self.hub.down(key);
+        if let Some(link) = self.links.get_mut(key) {
+            link.leaving = true;
+            wakes.add(link.pump.take());
+            let Through { via, dialled } = link.through;
+            if dialled {
+                self.dismissed.insert(via);
+                self.named.retain(|_, of| *of != via);
+            }
+        }
+        self.wake_senders(wakes);
+        Offer::Closed
+    }
+
+    /// Whether the application has ended the connection of an endpoint. Says so once.
+    pub(crate) fn take_dismissed(&mut self, via: u64) -> bool {
+        self.dismissed.remove(&via)
     }
 
     fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
@@ -554,7 +584,7 @@ impl Outbound {
             return Offer::Full;
         }
         self.scratch.clear();
-        encode_message(message, &mut self.scratch);
+        self.rules.wire.encode(message, &mut self.scratch);
         let len = self.scratch.bytes();
         let taped = self.scratch.is_contiguous() && !conflate;
         if !taped || self.tape.is_long() {
@@ -786,6 +816,14 @@ impl Outbound {
     /// Whether a message that was meant for one peer may go to another.
     fn any_will_do(&self) -> bool {
         matches!(&self.hub, Hub::Router(hub) if hub.behavior() == RouterBehavior::RoundRobin)
+    }
+}
+
+impl Rules {
+    /// Whether a message says that the connection is to end.
+    #[inline]
+    fn ends(&self, message: &Message) -> bool {
+        self.wire == Wire::Raw && message.byte_len() == 0
     }
 }
 

@@ -25,8 +25,8 @@ impl<K: Addresses> Socket<K> {
     ///
     /// # Errors
     ///
-    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed; with
-    /// [`router_mandatory`](super::Builder::router_mandatory) also with [`MonocoqueError::Unreachable`] and
+    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed; for a STREAM, and with
+    /// [`router_mandatory`](super::Builder::router_mandatory), also with [`MonocoqueError::Unreachable`] and
     /// [`MonocoqueError::TimedOut`].
     pub fn send_to<'a, M: Into<Message> + 'a>(
         &'a self,

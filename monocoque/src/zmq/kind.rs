@@ -77,4 +77,6 @@ kinds! {
     Pull: PULL, Receives, Conflates, Proxied;
     /// Marks a [`PairSocket`](super::PairSocket).
     Pair: PAIR, Sends, Receives, Proxied;
+    /// Marks a [`StreamSocket`](super::StreamSocket).
+    Stream: STREAM, Sends, Receives, Addresses, Proxied;
 }

@@ -35,7 +35,8 @@ pub type RouterSocket = Socket<Router>;
 
 impl Builder<Router> {
     /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails with
-    /// [`MonocoqueError::Unreachable`], if the peer has no room `send` waits. Default: false, it is dropped and counted.
+    /// [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if the peer has no room `send` waits. Default: false,
+    /// it is dropped and counted.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -81,7 +82,7 @@ impl Builder<Router> {
     /// # }).unwrap();
     /// ```
     pub fn router_notify(mut self, events: impl IntoIterator<Item = RouterNotify>) -> Self {
-        self.options.notices = events.into_iter().collect();
+        self.options.notices = Some(events.into_iter().collect());
         self
     }
 

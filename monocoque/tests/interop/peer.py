@@ -3,9 +3,9 @@
 usage: peer.py TYPE ROLE bind|connect ENDPOINT
 
 Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
-expects it back, `name` names the peer it connects to and sends it all of them,
-which it expects back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed,
-`ascending` expects numbers, each above the one before it, until `end`.
+expects it back, `name` names the peer it connects to, and asks that one, `source` sends all messages, `sink` expects
+all, `repeat` sends back whatever comes until it is killed, `ascending` expects numbers, each above the one before it,
+until `end`. Of a STREAM: `bytes` sends all bytes back and waits for the end, `early` sends before its peer is there.
 """
 
 import sys
@@ -60,6 +60,32 @@ def name(socket):
         check(n, socket.recv_multipart(), [NAME, *message])
 
 
+def take(socket, peer, length):
+    got = b""
+    while len(got) < length:
+        sender, chunk = socket.recv_multipart()
+        if sender != peer or not chunk:
+            sys.exit(f"{len(chunk)} bytes of {sender} after {len(got)} bytes of {peer}")
+        got += chunk
+    return got
+
+
+def raw(socket):
+    peer, notice = socket.recv_multipart()
+    expected = b"".join(frame for message in shapes() for frame in message)
+    check("of the notice", [notice], [b""])
+    check("of bytes", [take(socket, peer, len(expected))], [expected])
+    for start in range(0, len(expected), 50_000):
+        socket.send_multipart([peer, expected[start : start + 50_000]])
+    check("of the end", socket.recv_multipart(), [peer, b""])
+
+
+def early(socket):
+    socket.send_multipart([NAME, b"early"])
+    check("of the notice", socket.recv_multipart(), [NAME, b""])
+    check("of bytes", [take(socket, NAME, 5)], [b"heard"])
+
+
 def source(socket):
     if socket.type == zmq.XPUB:
         check("of the subscription", socket.recv_multipart(), [b"\x01"])
@@ -89,7 +115,7 @@ def main():
     socket.rcvtimeo = socket.sndtimeo = socket.linger = LIMIT
     if kind == "SUB":
         socket.subscribe(b"")
-    if role == "name":
+    if role in ("name", "early"):
         socket.connect_routing_id = NAME
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
@@ -102,6 +128,8 @@ def main():
         "source": source,
         "sink": sink,
         "ascending": ascending,
+        "bytes": raw,
+        "early": early,
     }
     roles[role](socket)
     socket.close()

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet};
+use monocoque_core::actor::{Accepted, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
 use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType};
 

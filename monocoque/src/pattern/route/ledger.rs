@@ -13,6 +13,8 @@ use monocoque_core::transport::WriteNow;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use monocoque_zmtp::encode_message;
+
 use super::super::{DEALER, ROUTER};
 use super::*;
 
@@ -368,6 +370,7 @@ impl Ledger {
                 assert!(self.by_name && !self.options.mandatory && room.is_empty());
                 self.refused += 1;
             }
+            Offer::Closed => panic!("nobody has asked for that"),
             Offer::Unreachable => assert!(self.by_name && self.options.mandatory && !is_known),
         }
     }
