@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use monocoque_core::{BytePermits, Hwm, Inbox, Message, PeerKey, Room, RouterBehavior, RouterCmd};
+use monocoque_core::{Inbox, LaneConfig, Message, PeerKey, Room, RouterBehavior, RouterCmd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use common::{Library, Load, Pattern, group, measure};
@@ -65,7 +65,7 @@ fn attach(criterion: &mut Criterion) {
         let inbox = Inbox::<Message>::new();
         let attach = |slot| {
             let series = Some(u64::from(slot));
-            inbox.attach(PeerKey::new(slot, 1), Hwm::default(), BytePermits::default(), series)
+            inbox.attach(PeerKey::new(slot, 1), (), LaneConfig { series, ..LaneConfig::default() })
         };
         for slot in 1..n {
             attach(slot);

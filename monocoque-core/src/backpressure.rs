@@ -52,6 +52,18 @@ impl Hwm {
         self.limit.saturating_sub(queued)
     }
 
+    /// The mark of a queue that stands for two, one behind the other.
+    ///
+    /// ```
+    /// use monocoque_core::Hwm;
+    ///
+    /// assert_eq!(Hwm::new(3).plus(Hwm::new(4)), Hwm::new(7));
+    /// assert_eq!(Hwm::new(3).plus(Hwm::UNLIMITED), Hwm::UNLIMITED);
+    /// ```
+    pub const fn plus(self, other: Self) -> Self {
+        Self { limit: self.limit.saturating_add(other.limit) }
+    }
+
     /// How many messages leave a full queue before those who wait for room are told: half the limit, rounded up.
     /// Zero when there is no limit.
     ///

@@ -1,4 +1,4 @@
-//! Where to listen and where to connect to: `tcp://host:port` and `ipc://path`.
+//! Where to listen and where to connect to: `tcp://host:port`, `ipc://path` and `inproc://name`.
 //!
 //! Endpoints are parsed strictly, once, when the user names them; behind that nobody looks at strings. Names are not
 //! resolved here and no socket is touched: that is the transports' work.
@@ -32,6 +32,7 @@ use std::str::FromStr;
 /// | `tcp://*:5555` (all IPv4 interfaces), `tcp://127.0.0.1:*` or `:0` (a port the system chooses) | yes | no |
 /// | `ipc:///run/app.sock` (at most 107 bytes), `ipc://@name` (Linux abstract) | yes | yes |
 /// | `ipc://*` (a socket in a directory of its own) | yes | no |
+/// | `inproc://name` (within the process; any name, of at least one byte) | yes | yes, also before it is bound |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -46,6 +47,10 @@ pub enum Endpoint {
     },
     /// A Unix domain socket.
     Ipc(IpcAddress),
+    /// A name within the process: there is no stream between the two ends.
+    Inproc(InprocName),
+    /// A stream that was connected by somebody else. No text is parsed to one.
+    Attached(AttachedStream),
 }
 
 impl Endpoint {
@@ -55,7 +60,8 @@ impl Endpoint {
             Self::Tcp { host: Host::Any, .. } => Err(EndpointError::ConnectWildcard),
             Self::Tcp { port: 0, .. } => Err(EndpointError::ConnectPort),
             Self::Ipc(address) if address.is_wildcard() => Err(EndpointError::ConnectWildcard),
-            Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
+            Self::Attached(_) => Err(EndpointError::NoAddress),
+            Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_) => Ok(()),
         }
     }
 
@@ -63,7 +69,8 @@ impl Endpoint {
     pub fn check_bind(&self) -> Result<(), EndpointError> {
         match self {
             Self::Tcp { source: Some(_), .. } => Err(EndpointError::BindSource),
-            Self::Tcp { .. } | Self::Ipc(_) => Ok(()),
+            Self::Attached(_) => Err(EndpointError::NoAddress),
+            Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_) => Ok(()),
         }
     }
 
@@ -73,7 +80,7 @@ impl Endpoint {
             Self::Tcp { source, host, .. } => {
                 host.is_ipv6() || source.as_ref().is_some_and(|source| source.host.is_ipv6())
             }
-            Self::Ipc(_) => false,
+            Self::Ipc(_) | Self::Inproc(_) | Self::Attached(_) => false,
         }
     }
 }
@@ -86,6 +93,8 @@ impl FromStr for Endpoint {
         match scheme {
             "tcp" => parse_tcp(address),
             "ipc" => parse_ipc(address).map(Self::Ipc),
+            "inproc" if address.is_empty() => Err(EndpointError::NoName),
+            "inproc" => Ok(Self::Inproc(InprocName(address.into()))),
             _ => Err(EndpointError::UnknownScheme(scheme.into())),
         }
     }
@@ -97,6 +106,8 @@ impl fmt::Display for Endpoint {
             Self::Tcp { source: None, host, port } => write!(f, "tcp://{host}:{port}"),
             Self::Tcp { source: Some(source), host, port } => write!(f, "tcp://{source};{host}:{port}"),
             Self::Ipc(address) => write!(f, "ipc://{address}"),
+            Self::Inproc(name) => write!(f, "inproc://{name}"),
+            Self::Attached(stream) => write!(f, "{stream}"),
         }
     }
 }
@@ -233,6 +244,41 @@ impl fmt::Display for IpcAddress {
     }
 }
 
+/// What follows `inproc://`: any text but the empty one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InprocName(Box<str>);
+
+impl fmt::Display for InprocName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A stream that was connected by somebody else: a number, by which its owner knows it, and what its other end is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AttachedStream {
+    number: u64,
+    label: Box<str>,
+}
+
+impl AttachedStream {
+    /// One that is told from all others by its number.
+    pub fn new(number: u64, label: impl Into<Box<str>>) -> Self {
+        Self { number, label: label.into() }
+    }
+
+    /// What its other end is called, for people to read.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl fmt::Display for AttachedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
 /// Why a text is no endpoint, or an endpoint cannot be connected to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -240,8 +286,8 @@ pub enum EndpointError {
     /// There is no `://`.
     #[error("an endpoint needs a scheme, as in tcp://127.0.0.1:5555")]
     NoScheme,
-    /// The scheme is neither `tcp` nor `ipc`.
-    #[error("no transport has the scheme {0:?}; there are tcp and ipc")]
+    /// The scheme is neither `tcp` nor `ipc` nor `inproc`.
+    #[error("no transport has the scheme {0:?}; there are tcp, ipc and inproc")]
     UnknownScheme(Box<str>),
     /// There is no `:port` behind the host.
     #[error("a tcp endpoint needs a port")]
@@ -261,6 +307,9 @@ pub enum EndpointError {
     /// Nothing follows `ipc://`, or nothing follows its `@`.
     #[error("an ipc endpoint needs a path or a name")]
     NoPath,
+    /// Nothing follows `inproc://`.
+    #[error("an inproc endpoint needs a name")]
+    NoName,
     /// More bytes than a socket's address can hold.
     #[error("an ipc path of {0} bytes is too long; 107 fit")]
     PathTooLong(usize),
@@ -273,6 +322,9 @@ pub enum EndpointError {
     /// Port 0 is for binding.
     #[error("connecting needs a port from 1 to 65535")]
     ConnectPort,
+    /// A stream that was attached is neither bound nor connected.
+    #[error("an attached stream has no address to bind or to connect to")]
+    NoAddress,
 }
 
 impl From<Infallible> for EndpointError {
@@ -424,7 +476,7 @@ mod tests {
         for text in ["", "tcp", "tcp:127.0.0.1:5555", "/run/app.sock", "tcp:/127.0.0.1:1"] {
             assert_eq!(refused(text), EndpointError::NoScheme, "{text}");
         }
-        for scheme in ["udp", "TCP", "", " tcp", "inproc"] {
+        for scheme in ["udp", "TCP", "", " tcp", "inproc "] {
             assert_eq!(refused(&format!("{scheme}://a:1")), EndpointError::UnknownScheme(scheme.into()));
         }
     }

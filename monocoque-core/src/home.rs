@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::task::Poll;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ pub struct Home {
     jobs: Option<flume::Sender<Mail>>,
     driver: Driver,
     thread: ThreadId,
+    /// The descriptor of its runtime.
+    runtime: RawFd,
 }
 
 /// How a [`Home`] talks to the kernel.
@@ -69,10 +72,10 @@ pub struct ThreadSettings {
 impl Home {
     /// The compio runtime of the calling thread; `None` outside one.
     pub fn current() -> Option<Self> {
-        let driver = Runtime::try_with_current(Driver::of).ok()?;
+        let (driver, runtime) = Runtime::try_with_current(traits).ok()?;
         let (jobs, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
-        Some(Self { jobs: Some(jobs), driver, thread: thread::current().id() })
+        Some(Self { jobs: Some(jobs), driver, thread: thread::current().id(), runtime })
     }
 
     /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone, or it is
@@ -91,15 +94,16 @@ impl Home {
                 }
                 Err(error) => return drop(ready.send(Err(error))),
             };
-            if ready.send(Ok(Driver::of(&runtime))).is_ok() {
+            if ready.send(Ok(traits(&runtime))).is_ok() {
                 runtime.block_on(serve(mailbox));
             }
             drop(runtime);
             drop(ending);
         })?;
-        let driver =
+        let (driver, runtime) =
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        Ok((Self { jobs: Some(jobs), driver, thread: thread.thread().id() }, ThreadEnd { thread, ended }))
+        let home = Self { jobs: Some(jobs), driver, thread: thread.thread().id(), runtime };
+        Ok((home, ThreadEnd { thread, ended }))
     }
 
     /// Takes no more work from anybody. A thread of our own ends, with all that still runs there; the runtime of a caller goes
@@ -117,6 +121,11 @@ impl Home {
     /// Whether the calling thread is the one over there: if it waits for what is done there, it waits for ever.
     pub fn is_here(&self) -> bool {
         self.thread == thread::current().id()
+    }
+
+    /// Whether the calling thread is inside the runtime over there, as long as that is not over.
+    pub fn is_current(&self) -> bool {
+        self.is_here() && Runtime::try_with_current(Runtime::as_raw_fd).is_ok_and(|fd| fd == self.runtime)
     }
 
     /// Makes a future over there and lets it run to its end as a task.
@@ -190,7 +199,8 @@ mod modelled {
         /// For models, which run what they want to look at themselves.
         pub fn idle() -> (Self, IdleRuntime) {
             let (jobs, mailbox) = flume::unbounded();
-            let home = Self { jobs: Some(jobs), driver: Driver::Polling, thread: thread::current().id() };
+            let thread = thread::current().id();
+            let home = Self { jobs: Some(jobs), driver: Driver::Polling, thread, runtime: -1 };
             (home, IdleRuntime(mailbox))
         }
     }
@@ -264,6 +274,11 @@ impl Driver {
     fn of(runtime: &Runtime) -> Self {
         if runtime.driver_type().is_iouring() { Self::IoUring } else { Self::Polling }
     }
+}
+
+/// What a home tells of its runtime.
+fn traits(runtime: &Runtime) -> (Driver, RawFd) {
+    (Driver::of(runtime), runtime.as_raw_fd())
 }
 
 /// The mailbox task.
@@ -361,7 +376,10 @@ mod tests {
     fn a_home_notices_that_its_runtime_has_ended() {
         let runtime = Runtime::new().expect("a runtime");
         let home = runtime.block_on(async { Home::current() }).expect("inside a runtime");
-        assert!(home.is_here());
+        assert!(home.is_here() && !home.is_current());
+        assert!(runtime.block_on(async { home.is_current() }));
+        let other = Runtime::new().expect("a runtime");
+        assert!(!other.block_on(async { home.is_current() }));
         drop(runtime);
         assert_eq!(home.spawn(async || {}), Err(HomeGone));
     }

@@ -73,7 +73,7 @@ mod waiters;
 pub use alloc::{IoArena, SlabMut};
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
-pub use endpoint::{Endpoint, EndpointError, Host, HostName, IpcAddress, Source};
+pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]
 pub use home::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings};
@@ -88,7 +88,7 @@ pub use pubsub::{
     Topics,
 };
 #[cfg(feature = "runtime")]
-pub use queue::{Hold, Inbox, InboxClosed, LaneKey, Next, Weigh};
+pub use queue::{Hold, Inbox, InboxClosed, LaneConfig, LaneKey, Next, Weigh};
 #[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};

@@ -83,20 +83,24 @@ impl<T: Clone> Monitors<T> {
 
     /// Tells an event, which is not made if nobody listens.
     pub fn tell(&self, event: impl FnOnce() -> T) {
+        wake(self.tell_quietly(event));
+    }
+
+    /// As [`tell`](Self::tell), for whoever holds a lock: gives those who are to be woken.
+    #[must_use = "they are to be woken"]
+    pub fn tell_quietly(&self, event: impl FnOnce() -> T) -> Vec<Waker> {
         let mut listeners = self.listeners.lock();
         if listeners.queues.is_empty() {
-            return;
+            return Vec::new();
         }
         let event = event();
-        let wakers = listeners.each(|queue| {
+        listeners.each(|queue| {
             if queue.events.len() == CAPACITY {
                 queue.events.pop_front();
                 queue.lost += 1;
             }
             queue.events.push_back(event.clone());
-        });
-        drop(listeners);
-        wake(wakers);
+        })
     }
 
     /// There will be no more: all monitors end with what they hold.

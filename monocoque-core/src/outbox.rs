@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::SegmentedBuffer;
+
 /// A queue of encoded messages.
 ///
 /// An encoder [`put`](Self::put)s the bytes of a message and [ends](Self::end_message) it; a writer passes
@@ -38,8 +40,6 @@ pub struct Outbox {
     consumed: usize,
     /// Where the first message that is not wholly consumed starts, in the same count.
     first: usize,
-    /// What `cursor` zero stands for, in the same count.
-    origin: usize,
     cursor: Cursor,
 }
 
@@ -187,7 +187,7 @@ impl Outbox {
     pub fn rewind(&mut self) {
         self.cursor = Cursor::default();
         self.consumed = self.first;
-        self.advance_cursor(self.first - self.origin);
+        self.advance_cursor(self.first);
     }
 
     /// Forgets everything but keeps the memory.
@@ -198,8 +198,21 @@ impl Outbox {
         self.put = 0;
         self.consumed = 0;
         self.first = 0;
-        self.origin = 0;
         self.cursor = Cursor::default();
+    }
+
+    /// What waits, to be read instead of written.
+    pub fn into_segments(self) -> SegmentedBuffer {
+        let Self { small, chain, cursor: Cursor { small: mut from, chained, mut body }, .. } = self;
+        let small = Bytes::from(small);
+        let mut segments = SegmentedBuffer::new();
+        for link in chain.into_iter().skip(chained) {
+            segments.push(small.slice(from..link.at));
+            segments.push(link.body.slice(std::mem::take(&mut body)..));
+            from = link.at;
+        }
+        segments.push(small.slice(from..));
+        segments
     }
 
     /// Gives back memory beyond what a quiet connection needs. Only an empty outbox has some to give.
@@ -212,13 +225,16 @@ impl Outbox {
     /// Appends all that waits in `other`: small bodies are copied, large ones shared.
     ///
     /// For a fan-out, which encodes once and appends to many.
+    #[expect(clippy::indexing_slicing, reason = "the cursor and the chain lie within what was put")]
     pub fn append(&mut self, other: &Self) {
         let start = self.put;
-        if other.is_contiguous() {
-            self.put(other.chunk());
-        } else {
-            other.copy_front(other.bytes(), self);
+        let Cursor { small: mut from, chained, mut body } = other.cursor;
+        for link in other.chain.range(chained..) {
+            self.put(&other.small[from..link.at]);
+            self.put_shared(&link.body.slice(std::mem::take(&mut body)..));
+            from = link.at;
         }
+        self.put(&other.small[from..]);
         self.ends.extend(other.ends.iter().map(|end| start + end - other.consumed));
     }
 
@@ -237,44 +253,6 @@ impl Outbox {
         self.ends.extend(ends.map(|end| start + end));
     }
 
-    /// Moves the first message, if there is one, to the end of `target`. Only for a queue that no writer consumes from.
-    pub fn move_first(&mut self, target: &mut Self) {
-        let Some(&end) = self.ends.front() else { return };
-        let len = end - self.consumed;
-        self.copy_front(len, target);
-        target.end_message();
-        self.consume(len);
-        self.compact();
-    }
-
-    /// The length of the first message, in bytes.
-    pub fn first_len(&self) -> Option<usize> {
-        self.ends.front().map(|end| end - self.consumed)
-    }
-
-    /// Appends the first `len` waiting bytes to `target`.
-    #[expect(clippy::indexing_slicing, reason = "the cursor and the chain lie within what was put")]
-    fn copy_front(&self, mut len: usize, target: &mut Self) {
-        let Cursor { mut small, chained, mut body } = self.cursor;
-        for link in self.chain.range(chained..) {
-            let before = (link.at - small).min(len);
-            target.put(&self.small[small..small + before]);
-            small += before;
-            len -= before;
-            if len == 0 {
-                return;
-            }
-            let piece = link.body.slice(body..link.body.len().min(body + len));
-            body = 0;
-            len -= piece.len();
-            target.put_shared(&piece);
-            if len == 0 {
-                return;
-            }
-        }
-        target.put(&self.small[small..small + len]);
-    }
-
     fn advance_cursor(&mut self, mut n: usize) {
         let Cursor { small, chained, body } = &mut self.cursor;
         while let Some(link) = self.chain.get(*chained) {
@@ -291,17 +269,6 @@ impl Outbox {
             *chained += 1;
         }
         *small += n;
-    }
-
-    /// Lets go of the consumed front of a queue that never runs empty.
-    fn compact(&mut self) {
-        self.chain.drain(..std::mem::take(&mut self.cursor.chained));
-        if self.cursor.small > RETAIN && self.cursor.small * 2 > self.small.len() {
-            let gone = std::mem::take(&mut self.cursor.small);
-            self.small.drain(..gone);
-            self.chain.iter_mut().for_each(|link| link.at -= gone);
-        }
-        self.origin = self.consumed;
     }
 }
 
@@ -363,40 +330,6 @@ mod tests {
         outbox.put_shared(&body);
         outbox.end_message();
         assert!(outbox.slices().any(|slice| slice.as_ptr() == body.as_ptr()));
-    }
-
-    #[test]
-    fn messages_move_one_by_one_and_a_full_queue_does_not_grow() {
-        let mut queue = Outbox::new();
-        let mut target = Outbox::new();
-        let mut expected = Vec::new();
-        let mut put = 0;
-        for round in 0..3000 {
-            while queue.messages() < 5 {
-                let len = [10, 200, CHAIN_MIN, 0][put % 4];
-                expected.extend(message(&mut queue, put as u8, len));
-                put += 1;
-            }
-            queue.move_first(&mut target);
-            if round % 7 == 0 {
-                assert_eq!(written(&target), expected[..target.bytes()]);
-                expected.drain(..target.bytes());
-                target.clear();
-            }
-        }
-        assert!(queue.small.capacity() < 4 * RETAIN, "kept {}", queue.small.capacity());
-    }
-
-    #[test]
-    fn a_body_that_has_moved_on_is_let_go() {
-        let mut queue = Outbox::new();
-        let body = Bytes::from(vec![1; CHAIN_MIN]);
-        for _ in 0..2 {
-            queue.put_shared(&body);
-            queue.end_message();
-        }
-        queue.move_first(&mut Outbox::new());
-        assert_eq!(queue.chain.len(), 1);
     }
 
     #[test]
@@ -468,19 +401,35 @@ mod tests {
                 outbox.consume(cut);
                 let done = starts.iter().rposition(|start| *start <= cut).expect("the first starts at 0");
                 assert_eq!(outbox.messages(), 7 - done, "cut at {cut}");
-                assert_eq!(outbox.first_len().expect("one"), starts[done + 1] - cut);
                 outbox.rewind();
                 assert_eq!(written(&outbox), whole[starts[done]..], "cut at {cut}");
             }
-            let (mut outbox, mut target) = (fill(), Outbox::new());
-            for end in &starts[1..] {
-                outbox.move_first(&mut target);
-                assert_eq!(written(&target), whole[..*end]);
-            }
-            assert!(outbox.is_empty());
+            let mut target = fill();
             target.append(&fill());
             assert_eq!((written(&target), target.messages()), ([&*whole, &*whole].concat(), 14));
         }
+    }
+
+    #[test]
+    fn segments_are_what_waits_and_share_it() {
+        let mut outbox = Outbox::new();
+        let run = Bytes::from(vec![3; CHAIN_MIN]);
+        message(&mut outbox, 1, 5);
+        outbox.put_run(run.clone(), [CHAIN_MIN].into_iter());
+        message(&mut outbox, 2, CHAIN_MIN);
+        message(&mut outbox, 3, 5);
+        let all = written(&outbox);
+        for cut in [0, 1, 7, 8, 7 + CHAIN_MIN, 10 + CHAIN_MIN, all.len()] {
+            let mut rest = Outbox::new();
+            rest.append(&outbox);
+            rest.consume(cut);
+            let mut segments = rest.into_segments();
+            assert_eq!(segments.len(), all.len() - cut);
+            assert_eq!(segments.take(all.len() - cut).unwrap_or_default(), all[cut..]);
+        }
+        let mut segments = outbox.into_segments();
+        segments.advance(7);
+        assert_eq!(segments.chunk().as_ptr(), run.as_ptr());
     }
 
     #[test]

@@ -187,6 +187,11 @@ impl<T> PeerRows<T> {
         Some(PeerKey::new(slot as u32, *epoch))
     }
 
+    /// All live peers.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = PeerKey> {
+        (0..self.rows.len()).filter_map(|slot| self.occupant(slot))
+    }
+
     /// Whether the connection has ended, or a later one has its place.
     pub(crate) fn is_late(&self, key: PeerKey) -> bool {
         self.from.get(key.slot()).is_some_and(|from| key.epoch() < *from)

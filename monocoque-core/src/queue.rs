@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::home::outside_panic;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
-use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Ticket, Waiters};
+use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Room, Ticket, Waiters};
 
 /// What an item costs of its lane's byte budget.
 pub trait Weigh {
@@ -33,15 +33,31 @@ impl Weigh for Message {
     }
 }
 
-/// A fair queue from many connections to the receivers of one socket.
+/// A fair queue from many connections to the receivers of one socket. Each connection has a label, which says who it is.
 #[derive(Debug)]
-pub struct Inbox<T> {
+pub struct Inbox<T, L = ()> {
     outlet: Mutex<Outlet<T>>,
-    intake: Mutex<Intake<T>>,
+    intake: Mutex<Intake<T, L>>,
     /// Some lane is listed in `intake.ready`.
     fresh: AtomicBool,
     /// Some lane has a turn.
     fetched: AtomicBool,
+}
+
+/// How a lane of an [`Inbox`] is kept.
+#[derive(Clone, Debug, Default)]
+pub struct LaneConfig {
+    /// How many items it holds.
+    pub hwm: Hwm,
+    /// How many more it holds for a sender who has no queue of its own.
+    pub beyond: Option<Hwm>,
+    /// How many bytes it holds.
+    pub budget: BytePermits,
+    /// Lanes of one series are received one after the other: the next has no room before all that the earlier ones hold is
+    /// received. For connections that replace each other, so that what comes over them stays in order.
+    pub series: Option<u64>,
+    /// Only the last item counts: it takes the place of the one before it, and there is always room.
+    pub latest: bool,
 }
 
 /// The place of one connection in an [`Inbox`].
@@ -52,8 +68,8 @@ pub struct LaneKey(PeerKey);
 ///
 /// When it is dropped other receivers are let in, and pumps are woken that wait for room.
 #[derive(Debug)]
-pub struct Next<'a, T> {
-    inbox: &'a Inbox<T>,
+pub struct Next<'a, T, L = ()> {
+    inbox: &'a Inbox<T, L>,
     outlet: MutexGuard<'a, Outlet<T>>,
     // Dropped, and so woken, behind the lock.
     pump: ToWake,
@@ -65,8 +81,8 @@ struct ToWake(Option<Waker>);
 
 /// Keeps receivers out; see [`Inbox::hold`].
 #[derive(Debug)]
-pub struct Hold<'a, T> {
-    inbox: &'a Inbox<T>,
+pub struct Hold<'a, T, L = ()> {
+    inbox: &'a Inbox<T, L>,
     outlet: MutexGuard<'a, Outlet<T>>,
 }
 
@@ -96,6 +112,8 @@ struct Turn<T> {
     /// Popped since the lane was last told.
     popped: usize,
     popped_bytes: usize,
+    /// The lane may have a later item, which counts instead.
+    latest: bool,
     /// After how many pops, or popped bytes, the lane is told.
     report_every: usize,
     report_bytes: usize,
@@ -103,19 +121,23 @@ struct Turn<T> {
 
 /// The pumps' side.
 #[derive(Debug)]
-struct Intake<T> {
-    lanes: PeerTable<Lane<T>>,
+struct Intake<T, L> {
+    lanes: PeerTable<Lane<T, L>>,
     /// Lanes that hold items and have no turn yet.
     ready: Vec<LaneKey>,
     receivers: Waiters,
+    /// Items that a later one has taken the place of.
+    replaced: u64,
     closed: bool,
 }
 
 #[derive(Debug)]
-struct Lane<T> {
+struct Lane<T, L> {
     from: PeerKey,
+    label: L,
     queue: VecDeque<T>,
     hwm: Hwm,
+    beyond: Option<Hwm>,
     /// Items pushed and not known to be popped.
     held: usize,
     budget: BytePermits,
@@ -124,11 +146,12 @@ struct Lane<T> {
     detached: bool,
     pump: Option<Waker>,
     series: Option<u64>,
+    latest: bool,
     /// An earlier one of its series is not used up: has no room.
     held_back: bool,
 }
 
-impl<T: Weigh> Inbox<T> {
+impl<T: Weigh, L> Inbox<T, L> {
     /// An empty inbox.
     pub fn new() -> Self {
         Self {
@@ -137,6 +160,7 @@ impl<T: Weigh> Inbox<T> {
                 lanes: PeerTable::new(),
                 ready: Vec::new(),
                 receivers: Waiters::default(),
+                replaced: 0,
                 closed: false,
             }),
             fresh: AtomicBool::new(false),
@@ -145,22 +169,23 @@ impl<T: Weigh> Inbox<T> {
     }
 
     /// Opens a lane for the connection `from`.
-    ///
-    /// Lanes of one `series` are received one after the other: the next has no room before all that the earlier ones hold is
-    /// received. For connections that replace each other, so that what comes over them stays in order.
-    pub fn attach(&self, from: PeerKey, hwm: Hwm, budget: BytePermits, series: Option<u64>) -> LaneKey {
+    pub fn attach(&self, from: PeerKey, label: L, config: LaneConfig) -> LaneKey {
+        let LaneConfig { hwm, beyond, budget, series, latest } = config;
         let mut intake = self.intake.lock();
         let held_back = series.is_some() && intake.lanes.iter().any(|(_, row)| row.series == series);
         LaneKey(intake.lanes.insert(Lane {
             from,
+            label,
             queue: VecDeque::new(),
             hwm,
+            beyond,
             held: 0,
             budget,
             scheduled: false,
             detached: false,
             pump: None,
             series,
+            latest,
             held_back,
         }))
     }
@@ -172,9 +197,14 @@ impl<T: Weigh> Inbox<T> {
         row.detached = true;
         row.pump = None;
         // One that holds something is removed by the receiver that takes the last of it.
-        let pump = if row.scheduled { None } else { intake.remove(lane) };
+        if row.scheduled || !row.queue.is_empty() {
+            return;
+        }
+        let pump = self.remove(&mut intake, lane);
+        let receiver = if intake.ready.is_empty() { None } else { intake.receivers.first() };
         drop(intake);
         wake(pump);
+        wake(receiver);
     }
 
     /// How many items the lane takes before it is full: waits until that is at least one.
@@ -196,17 +226,13 @@ impl<T: Weigh> Inbox<T> {
     /// Appends `batch` to the lane and leaves an empty queue in its place.
     ///
     /// `bytes` is the weight of the batch. It is the caller who asks for [room](Self::poll_room) first: more than that is
-    /// taken as well, but a lane that has never had room takes nothing.
+    /// taken as well.
     pub fn push(&self, lane: LaneKey, batch: &mut VecDeque<T>, bytes: usize) {
         if batch.is_empty() {
             return;
         }
         let mut intake = self.intake.lock();
-        let Intake { lanes, ready, receivers, closed } = &mut *intake;
-        let row = match lanes.get_mut(lane.0) {
-            Some(row) if !*closed && !row.held_back => row,
-            _ => return batch.clear(),
-        };
+        let Some(row) = intake.open(lane) else { return batch.clear() };
         row.held += batch.len();
         row.budget.take(bytes);
         if row.queue.is_empty() {
@@ -214,52 +240,65 @@ impl<T: Weigh> Inbox<T> {
         } else {
             row.queue.append(batch);
         }
-        if row.scheduled {
-            return;
-        }
-        row.scheduled = true;
-        ready.push(lane);
-        self.fresh.store(true, Ordering::Release);
-        let receiver = receivers.first();
+        let receiver = self.arrived(&mut intake, lane);
         drop(intake);
         wake(receiver);
     }
 
-    /// Drops all that the lane holds, and says how many items that were.
-    pub fn clear(&self, lane: LaneKey) -> u64 {
-        let mut outlet = self.outlet.lock();
+    /// Appends one item to a lane that has room, and says whether it still has some: if not, `sender` is woken once it has.
+    ///
+    /// Wakes nobody: the receiver that waits for this item, if there is one, is put into `receiver`. Gives the item back if
+    /// nobody will receive it.
+    #[inline]
+    pub fn offer(
+        &self,
+        lane: LaneKey,
+        item: T,
+        sender: &Waker,
+        receiver: &mut Option<Waker>,
+    ) -> Result<Room, T> {
         let mut intake = self.intake.lock();
-        let Some(row) = intake.lanes.get_mut(lane.0) else { return 0 };
-        let mut gone = std::mem::take(&mut row.queue);
-        if let Some(at) = outlet.turns.iter().position(|turn| turn.lane == lane) {
-            gone.extend(outlet.turns.remove(at).into_iter().flat_map(|turn| turn.batch));
-            self.fetched.store(!outlet.turns.is_empty(), Ordering::Relaxed);
-        }
-        intake.ready.retain(|ready| *ready != lane);
-        if let Some(row) = intake.lanes.get_mut(lane.0) {
-            row.scheduled = false;
-            row.held = 0;
-            row.budget.give(row.budget.in_use());
-        }
-        drop((outlet, intake));
-        gone.len() as u64
+        let Some(row) = intake.open(lane) else { return Err(item) };
+        row.held += 1;
+        row.budget.take(item.weight());
+        row.queue.push_back(item);
+        let room = row.room_or_wake(sender);
+        *receiver = self.arrived(&mut intake, lane);
+        Ok(room)
     }
 
-    /// Changes how many items each lane may hold.
-    pub fn set_hwm(&self, hwm: Hwm) {
-        let mut pumps = Vec::new();
-        for (_, row) in self.intake.lock().lanes.iter_mut() {
+    /// Items that a later one has taken the place of, of all lanes so far.
+    pub fn replaced(&self) -> u64 {
+        self.intake.lock().replaced
+    }
+
+    /// Changes how many items each lane may hold. Gives the pumps that have room now, to be woken.
+    #[must_use = "they are to be woken"]
+    pub fn set_hwm(&self, hwm: Hwm) -> Vec<Waker> {
+        let mut intake = self.intake.lock();
+        let lanes = intake.lanes.iter_mut();
+        let with_room = lanes.filter_map(|(_, row)| {
             row.hwm = hwm;
-            if row.room() > 0 {
-                pumps.extend(row.pump.take());
+            if row.room() > 0 { row.pump.take() } else { None }
+        });
+        with_room.collect()
+    }
+
+    /// Changes how many items a lane holds for a sender without a queue of its own, and says whether there is room: if not,
+    /// `sender` is woken once there is.
+    pub fn set_beyond(&self, lane: LaneKey, beyond: Hwm, sender: &Waker) -> Room {
+        match self.intake.lock().lanes.get_mut(lane.0) {
+            Some(row) => {
+                row.beyond = Some(beyond);
+                row.room_or_wake(sender)
             }
+            None => Room::Full,
         }
-        pumps.into_iter().for_each(|pump| wake(Some(pump)));
     }
 
     /// The next item, if there is one.
     #[inline]
-    pub fn try_next(&self) -> Result<Option<Next<'_, T>>, InboxClosed> {
+    pub fn try_next(&self) -> Result<Option<Next<'_, T, L>>, InboxClosed> {
         let mut outlet = self.outlet.lock();
         if self.fresh.load(Ordering::Acquire) {
             self.fetch_fresh(&mut outlet.turns);
@@ -274,6 +313,11 @@ impl<T: Weigh> Inbox<T> {
             }
             self.fetch_fresh(&mut outlet.turns);
         }
+        if let Some(turn) = outlet.turns.front_mut()
+            && turn.latest
+        {
+            self.fetch_latest(turn);
+        }
         Ok(Some(Next { inbox: self, outlet, pump: ToWake(None) }))
     }
 
@@ -285,7 +329,7 @@ impl<T: Weigh> Inbox<T> {
         &self,
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
-    ) -> Poll<Result<Next<'_, T>, InboxClosed>> {
+    ) -> Poll<Result<Next<'_, T, L>, InboxClosed>> {
         loop {
             if let Some(next) = self.try_next()? {
                 return Poll::Ready(Ok(next));
@@ -300,7 +344,7 @@ impl<T: Weigh> Inbox<T> {
     }
 
     /// Keeps receivers out until the result is dropped.
-    pub fn hold(&self) -> Hold<'_, T> {
+    pub fn hold(&self) -> Hold<'_, T, L> {
         Hold { inbox: self, outlet: self.outlet.lock() }
     }
 
@@ -382,11 +426,60 @@ impl<T: Weigh> Inbox<T> {
                 batch: std::mem::take(&mut row.queue),
                 popped: 0,
                 popped_bytes: 0,
-                report_every: row.hwm.low_water().max(1),
+                latest: row.latest,
+                report_every: row.limit().low_water().max(1),
                 report_bytes: row.budget.capacity() / 2,
             });
         }
         self.fetched.store(!turns.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Lets the last item of a lane of which only that counts take the place of the one that was fetched before it.
+    fn fetch_latest(&self, turn: &mut Turn<T>) {
+        let mut intake = self.intake.lock();
+        let Some(row) = intake.lanes.get_mut(turn.lane.0) else { return };
+        if row.queue.is_empty() {
+            return;
+        }
+        let gone = turn.batch.drain(..).map(|item| row.budget.give(item.weight())).count();
+        row.held -= gone;
+        std::mem::swap(&mut turn.batch, &mut row.queue);
+        intake.replaced += gone as u64;
+    }
+
+    /// Something was added to a lane: it gets a turn. Gives the receiver that waits for it.
+    #[inline]
+    fn arrived(&self, intake: &mut Intake<T, L>, lane: LaneKey) -> Option<Waker> {
+        let Intake { lanes, ready, receivers, replaced, .. } = intake;
+        let row = lanes.get_mut(lane.0)?;
+        if row.latest {
+            *replaced += row.keep_last();
+        }
+        if row.scheduled || row.held_back {
+            return None;
+        }
+        row.scheduled = true;
+        ready.push(lane);
+        self.fresh.store(true, Ordering::Release);
+        receivers.first()
+    }
+
+    /// Removes a lane that is used up. The next one of its series, if there is one, takes its place: gives its pump, which has
+    /// room now.
+    fn remove(&self, intake: &mut Intake<T, L>, lane: LaneKey) -> Option<Waker> {
+        let gone = intake.lanes.remove(lane.0)?;
+        if gone.held_back || gone.series.is_none() {
+            return None;
+        }
+        let series = intake.lanes.iter_mut().filter(|(_, row)| row.series == gone.series);
+        let (key, next) = series.min_by_key(|(key, _)| key.epoch())?;
+        next.held_back = false;
+        if !next.queue.is_empty() {
+            next.scheduled = true;
+            intake.ready.push(LaneKey(key));
+            self.fresh.store(true, Ordering::Release);
+        }
+        next.pump.take()
     }
 
     /// Tells the lane what was popped, and fetches its next batch if this one is used up.
@@ -401,28 +494,28 @@ impl<T: Weigh> Inbox<T> {
             std::mem::swap(&mut turn.batch, &mut row.queue);
         }
         let keeps = !turn.batch.is_empty();
+        if !keeps && turn.batch.capacity() <= KEPT {
+            // The next one finds its place made.
+            std::mem::swap(&mut turn.batch, &mut row.queue);
+        }
         row.scheduled = keeps;
         let pump = row.pump.take();
-        let successor = if row.detached && !keeps { intake.remove(turn.lane) } else { None };
+        // Receivers need not be told of the next lane: they were of what this one held.
+        let successor = if row.detached && !keeps { self.remove(&mut intake, turn.lane) } else { None };
         (keeps, successor.or(pump))
     }
 }
 
-impl<T> Intake<T> {
-    /// Removes a lane that is used up. Gives the pump of the next one of its series, which has room now.
-    fn remove(&mut self, lane: LaneKey) -> Option<Waker> {
-        let gone = self.lanes.remove(lane.0)?;
-        if gone.held_back || gone.series.is_none() {
-            return None;
-        }
-        let series = self.lanes.iter_mut().filter(|(_, row)| row.series == gone.series);
-        let (_, next) = series.min_by_key(|(key, _)| key.epoch())?;
-        next.held_back = false;
-        next.pump.take()
+impl<T, L> Intake<T, L> {
+    /// A lane that takes items.
+    #[inline]
+    fn open(&mut self, lane: LaneKey) -> Option<&mut Lane<T, L>> {
+        let closed = self.closed;
+        self.lanes.get_mut(lane.0).filter(|_| !closed)
     }
 }
 
-impl<T: Weigh> Next<'_, T> {
+impl<T: Weigh, L> Next<'_, T, L> {
     /// The connection that the next item came from.
     ///
     /// # Panics
@@ -432,6 +525,22 @@ impl<T: Weigh> Next<'_, T> {
     #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn from(&self) -> PeerKey {
         self.outlet.turns[0].from
+    }
+
+    /// The label of the connection that the next item came from.
+    ///
+    /// # Panics
+    ///
+    /// As [`from`](Self::from).
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
+    pub fn label(&self) -> L
+    where
+        L: Clone,
+    {
+        match self.inbox.intake.lock().lanes.get(self.outlet.turns[0].lane.0) {
+            Some(row) => row.label.clone(),
+            None => unreachable!("a lane is there until its last item was popped"),
+        }
     }
 
     /// The next item, where it lies.
@@ -468,7 +577,7 @@ impl<T: Weigh> Next<'_, T> {
     }
 }
 
-impl<T: Weigh> Hold<'_, T> {
+impl<T: Weigh, L> Hold<'_, T, L> {
     /// Drops all that waits, and says how many items that were. Pumps that wait for room are added to `pumps`, to be woken.
     pub fn clear(&mut self, pumps: &mut Vec<Waker>) -> u64 {
         let Self { inbox, outlet } = self;
@@ -485,13 +594,41 @@ impl<T: Weigh> Hold<'_, T> {
     }
 }
 
-impl<T> Lane<T> {
-    fn room(&self) -> usize {
-        if self.held_back || !self.budget.admits(1) { 0 } else { self.hwm.room(self.held) }
+impl<T: Weigh, L> Lane<T, L> {
+    /// Drops all but the last item, and says how many that were.
+    fn keep_last(&mut self) -> u64 {
+        let gone = self.queue.len().saturating_sub(1);
+        self.queue.drain(..gone).for_each(|item| self.budget.give(item.weight()));
+        self.held -= gone;
+        gone as u64
     }
 }
 
-impl<T: Weigh> Default for Inbox<T> {
+impl<T, L> Lane<T, L> {
+    fn room(&self) -> usize {
+        match () {
+            () if self.held_back => 0,
+            () if self.latest => usize::MAX,
+            () if !self.budget.admits(1) => 0,
+            () => self.limit().room(self.held),
+        }
+    }
+
+    fn limit(&self) -> Hwm {
+        self.beyond.map_or(self.hwm, |beyond| self.hwm.plus(beyond))
+    }
+
+    /// Whether there is room. If not, the pump is woken once there is.
+    fn room_or_wake(&mut self, pump: &Waker) -> Room {
+        if self.room() > 0 {
+            return Room::Left;
+        }
+        self.pump = Some(pump.clone());
+        Room::Full
+    }
+}
+
+impl<T: Weigh, L> Default for Inbox<T, L> {
     fn default() -> Self {
         Self::new()
     }
@@ -502,6 +639,9 @@ fn wake(waker: Option<Waker>) {
         outside_panic(move || waker.wake());
     }
 }
+
+/// For how many items an empty lane keeps memory.
+const KEPT: usize = 16;
 
 #[cfg(all(test, monocoque_loom))]
 mod models;
@@ -547,8 +687,12 @@ mod tests {
         }
     }
 
+    fn config(hwm: usize, series: Option<u64>) -> LaneConfig {
+        LaneConfig { hwm: Hwm::new(hwm), series, ..LaneConfig::default() }
+    }
+
     fn lane(inbox: &Inbox<Pair>, slot: u32, hwm: usize) -> LaneKey {
-        inbox.attach(PeerKey::new(slot, 1), Hwm::new(hwm), BytePermits::default(), None)
+        inbox.attach(PeerKey::new(slot, 1), (), config(hwm, None))
     }
 
     fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair>) {
@@ -631,7 +775,11 @@ mod tests {
     #[test]
     fn a_byte_budget_holds_the_pump_back_as_well() {
         let inbox = Inbox::new();
-        let lane = inbox.attach(PeerKey::new(0, 1), Hwm::UNLIMITED, BytePermits::new(10), None);
+        let lane = inbox.attach(
+            PeerKey::new(0, 1),
+            (),
+            LaneConfig { budget: BytePermits::new(10), ..config(0, None) },
+        );
         let alarm = Alarm::new();
         push(&inbox, lane, (0..10).map(|n| (0, n)));
         assert!(inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into())).is_pending());
@@ -692,8 +840,8 @@ mod tests {
     #[test]
     fn a_lane_that_replaces_another_has_no_room_before_that_one_is_received() {
         let inbox = Inbox::new();
-        let old = inbox.attach(PeerKey::new(0, 1), Hwm::new(0), BytePermits::default(), Some(7));
-        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(7));
+        let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
         let (new, newest) = (behind(1), behind(2));
         push(&inbox, old, [(0, 0), (0, 1)]);
         let alarms = [Alarm::new(), Alarm::new()];
@@ -720,9 +868,9 @@ mod tests {
     #[test]
     fn a_lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
         let inbox = Inbox::new();
-        let old = inbox.attach(PeerKey::new(0, 1), Hwm::new(0), BytePermits::default(), Some(7));
+        let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
         push(&inbox, old, [(0, 0)]);
-        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), Hwm::new(2), BytePermits::default(), Some(7));
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
         let (new, newest) = (behind(1), behind(2));
         let alarm = Alarm::new();
         let room_of = |lane| inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into()));
@@ -808,17 +956,20 @@ mod tests {
     #[test]
     fn a_lane_that_replaces_another_waits_until_that_one_is_used_up() {
         let inbox = Inbox::new();
-        let old = inbox.attach(PeerKey::new(0, 1), Hwm::new(0), BytePermits::default(), Some(7));
+        let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
         push(&inbox, old, [(0, 0), (0, 1)]);
         inbox.detach(old);
-        let attach =
-            |series| inbox.attach(PeerKey::new(1, 1), Hwm::new(5), BytePermits::default(), Some(series));
+        let attach = |series| inbox.attach(PeerKey::new(1, 1), (), config(5, Some(series)));
         let (gone, new) = (attach(7), attach(7));
         assert!(room(&inbox, new).is_pending());
         push(&inbox, gone, [(1, 0)]);
         inbox.detach(gone);
         assert_eq!((pop(&inbox), pop(&inbox)), (Some((0, 0)), Some((0, 1))));
-        assert_eq!(pop(&inbox), None, "a lane without room takes nothing");
+        assert_eq!(
+            (pop(&inbox), pop(&inbox)),
+            (Some((1, 0)), None),
+            "it had no room, and keeps what it was given"
+        );
         assert_eq!(room(&inbox, new), Poll::Ready(Ok(5)));
         push(&inbox, new, [(2, 0)]);
         assert_eq!(pop(&inbox), Some((2, 0)));
@@ -931,6 +1082,90 @@ mod tests {
         assert_eq!(alarm.rung(), 1, "behind the lock");
         assert_eq!(room(&inbox, lane), Poll::Ready(Ok(2)));
         assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 2)), Some((0, 3)), None]);
+    }
+
+    #[test]
+    fn a_lane_without_a_queue_in_front_of_it_holds_more() {
+        let inbox = Inbox::new();
+        let config = LaneConfig { beyond: Some(Hwm::new(1)), ..config(2, None) };
+        let lane = inbox.attach(PeerKey::new(0, 1), (), config);
+        let alarm = Alarm::new();
+        let sender = Waker::from(alarm.clone());
+        let offer = |n| inbox.offer(lane, (0, n), &sender, &mut None);
+        assert_eq!([offer(0), offer(1), offer(2)], [Ok(Room::Left), Ok(Room::Left), Ok(Room::Full)]);
+        assert_eq!((pop(&inbox), alarm.rung()), (Some((0, 0)), 0), "half of it is not free yet");
+        assert_eq!((pop(&inbox), alarm.rung()), (Some((0, 1)), 1));
+        assert_eq!(inbox.set_beyond(lane, Hwm::new(5), &sender), Room::Left);
+        assert!(inbox.set_hwm(Hwm::UNLIMITED).is_empty());
+        (3..100).for_each(|n| assert_eq!(offer(n), Ok(Room::Left)));
+        inbox.finish();
+        assert_eq!(offer(100), Err((0, 100)));
+        assert_eq!(inbox.len(), 98);
+    }
+
+    #[test]
+    fn an_item_that_is_offered_wakes_the_receiver_only_later() {
+        let inbox = Inbox::new();
+        let lane = lane(&inbox, 0, 0);
+        let alarm = Alarm::new();
+        let mut ticket = None;
+        assert!(poll_pop(&inbox, &mut ticket, &Context::from_waker(&alarm.clone().into())).is_pending());
+        let mut receiver = None;
+        assert_eq!(inbox.offer(lane, (0, 0), Waker::noop(), &mut receiver), Ok(Room::Left));
+        assert_eq!(alarm.rung(), 0);
+        receiver.expect("the one that waits").wake();
+        assert_eq!(alarm.rung(), 1);
+    }
+
+    #[test]
+    fn of_a_lane_where_only_the_last_item_counts_nothing_older_is_received() {
+        let inbox = Inbox::new();
+        let latest = |slot| {
+            let config = LaneConfig { latest: true, budget: BytePermits::new(1), ..config(1, None) };
+            inbox.attach(PeerKey::new(slot, 1), (), config)
+        };
+        let (one, other) = (latest(0), latest(1));
+        push(&inbox, one, (0..10).map(|n| (0, n)));
+        push(&inbox, other, [(1, 0)]);
+        assert_eq!(pop(&inbox), Some((0, 9)));
+        // It was fetched together with the one before it, and waits.
+        push(&inbox, other, [(1, 1)]);
+        assert_eq!(inbox.offer(other, (1, 2), Waker::noop(), &mut None), Ok(Room::Left));
+        assert_eq!((pop(&inbox), pop(&inbox)), (Some((1, 2)), None));
+        assert_eq!((inbox.replaced(), inbox.popped()), (11, 2));
+        assert_eq!(room(&inbox, one), Poll::Ready(Ok(usize::MAX)));
+    }
+
+    #[test]
+    fn what_a_lane_is_given_before_its_turn_is_kept_for_it() {
+        let inbox = Inbox::new();
+        let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(0, Some(7)));
+        let (old, new) = (behind(0), behind(1));
+        let (alarm, mut ticket) = (Alarm::new(), None);
+        let waker = alarm.clone().into();
+        push(&inbox, new, [(1, 0)]);
+        push(&inbox, old, [(0, 0)]);
+        assert_eq!((pop(&inbox), pop(&inbox)), (Some((0, 0)), None));
+        assert!(poll_pop(&inbox, &mut ticket, &Context::from_waker(&waker)).is_pending());
+        inbox.detach(new);
+        assert_eq!(alarm.rung(), 0);
+        inbox.detach(old);
+        assert_eq!((alarm.rung(), pop(&inbox), pop(&inbox)), (1, Some((1, 0)), None));
+    }
+
+    #[test]
+    fn each_item_bears_the_label_of_its_lane() {
+        let inbox = Inbox::new();
+        let lanes =
+            ["one", "other"].map(|label| inbox.attach(PeerKey::new(0, 1), label, LaneConfig::default()));
+        for (n, lane) in lanes.into_iter().enumerate() {
+            inbox.push(lane, &mut [(n, 0), (n, 1)].into(), 2);
+            inbox.detach(lane);
+        }
+        for n in [0, 1, 0, 1] {
+            let mut next = inbox.try_next().expect("open").expect("something");
+            assert_eq!((next.label(), next.pop().0), (["one", "other"][n], n));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use monocoque_core::{Message, Outbox, SegmentedBuffer};
 use crate::command::{Command, CommandKind, put_command};
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::heartbeat::AnnouncedTtl;
-use crate::{Limits, Misbehaved, SessionConfig, ZmtpError};
+use crate::{Limits, Misbehaved, SessionConfig, SocketType, ZmtpError};
 
 /// What a peer meant by what it sent, which is the [`Message`] beside this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,30 @@ pub enum Inbound {
     Subscribe,
     /// The end of such a subscription. Only a PUB or XPUB gets one.
     Cancel,
+}
+
+/// The messages that were [encoded](crate::encode_message) into an outbox, of which nothing was consumed since.
+///
+/// For those that are to go another way: large bodies stay shared.
+///
+/// ```
+/// use monocoque_core::{Message, Outbox};
+/// use monocoque_zmtp::{decode_messages, encode_message};
+///
+/// let mut outbox = Outbox::new();
+/// encode_message(&Message::from(["A", "B"]), &mut outbox);
+/// encode_message(&Message::from("C"), &mut outbox);
+/// assert_eq!(decode_messages(outbox), [Message::from(["A", "B"]), Message::from("C")]);
+/// ```
+pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
+    let mut config = SessionConfig::new(SocketType::Dealer);
+    config.limits.max_frames = usize::MAX;
+    let mut decoder = Decoder::new(&config, AnnouncedTtl::default());
+    let mut messages = VecDeque::with_capacity(outbox.messages());
+    let mut input = outbox.into_segments();
+    while let Ok(Some(_)) = decoder.next_item(&mut input, &mut Outbox::new(), &mut messages) {}
+    debug_assert!(input.is_empty(), "not what was encoded");
+    messages.into()
 }
 
 /// The receiving half of a connection. It is used through [`Decode`](monocoque_core::Decode).

@@ -92,7 +92,7 @@ mod socket_type;
 
 pub use command::CommandKind; // which command an error is about
 pub use config::{Limits, SessionConfig}; // what a connection is to be
-pub use decoder::{Decoder, Inbound}; // the receiving half and what it yields
+pub use decoder::{Decoder, Inbound, decode_messages}; // the receiving half and what it yields
 pub use encoder::{Encoder, Subscription, encode_message, encode_subscription}; // the sending half
 pub use error::{ConfigError, Incompatible, Malformed, Misbehaved, Reason, ZmtpError}; // who is to blame
 pub use greeting::{MechanismName, Revision}; // what a greeting announces

@@ -7,7 +7,7 @@ use futures_lite::future::block_on;
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Names};
 use crate::error::MonocoqueError;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
@@ -15,6 +15,9 @@ use crate::error::MonocoqueError;
 /// [`Context::current`] uses the compio runtime of the calling thread: no thread is crossed between a socket and its
 /// connections, the fastest way. [`Context::new`] starts I/O threads, so that sockets can be used from anywhere: tokio,
 /// smol, or no runtime at all. Sockets made by `new()` choose by themselves.
+///
+/// Names that sockets bind within the process (`inproc://name`) are known in their context only. All sockets that were made
+/// without a context, or in a [`current`](Context::current) one, know the same names, on whatever thread they are.
 ///
 /// The I/O threads of a context end once it and its sockets are dropped and what was queued is sent.
 ///
@@ -38,6 +41,7 @@ struct Shared {
     next: AtomicUsize,
     /// Threads of our own.
     threads: Mutex<Vec<ThreadEnd>>,
+    names: Arc<Names>,
     sockets: Mutex<Sockets>,
 }
 
@@ -89,7 +93,8 @@ impl Context {
     ///
     /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
     pub fn current() -> Result<Self, MonocoqueError> {
-        Home::current().map(|home| Self::of(vec![home], Vec::new())).ok_or(MonocoqueError::NoRuntime)
+        let home = Home::current().ok_or(MonocoqueError::NoRuntime)?;
+        Ok(Self::of(vec![home], Vec::new(), Names::of_process()))
     }
 
     /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
@@ -171,8 +176,13 @@ impl Context {
         if let Some(shared) = SHARED.get() {
             return Ok(shared.clone());
         }
-        let made = Self::new()?;
+        let made = Self::builder().build_with(Names::of_process())?;
         Ok(SHARED.get_or_init(|| made).clone())
+    }
+
+    /// The names that its sockets bind and connect to within the process.
+    pub(crate) fn names(&self) -> Arc<Names> {
+        self.shared.names.clone()
     }
 
     /// The home of the next socket.
@@ -198,11 +208,12 @@ impl Context {
         Ok(())
     }
 
-    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>) -> Self {
+    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, names: Arc<Names>) -> Self {
         let shared = Shared {
             homes,
             next: AtomicUsize::new(0),
             threads: Mutex::new(threads),
+            names,
             sockets: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -242,6 +253,10 @@ impl ContextBuilder {
     ///
     /// [`MonocoqueError::Thread`] if one cannot be started, or cannot have the driver.
     pub fn build(self) -> Result<Context, MonocoqueError> {
+        self.build_with(Arc::default())
+    }
+
+    fn build_with(self, names: Arc<Names>) -> Result<Context, MonocoqueError> {
         let start = |n| {
             let settings = ThreadSettings {
                 name: format!("monocoque-io-{n}"),
@@ -252,6 +267,6 @@ impl ContextBuilder {
         };
         let started = (0..self.io_threads).map(start).collect::<Result<Vec<_>, _>>()?;
         let (homes, threads) = started.into_iter().unzip();
-        Ok(Context::of(homes, threads))
+        Ok(Context::of(homes, threads, names))
     }
 }

@@ -56,6 +56,12 @@ pub enum MonocoqueError {
     /// (`EDEADLK`). Await the call, or make the socket in a [`Context`](crate::Context) with I/O threads.
     #[error("this thread runs the connections of the socket: a blocking call on it would wait for ever")]
     WouldDeadlock,
+    /// A stream was to be [attached](crate::zmq::Socket::attach) to a socket whose connections run elsewhere, and it cannot leave
+    /// its thread. Make the socket in [`Context::current`](crate::Context::current), in the runtime of the stream.
+    #[error(
+        "the connections of the socket do not run on the compio runtime of this thread: nothing can be attached here"
+    )]
+    WrongThread,
     /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
     /// [`router_mandatory`](crate::zmq::Builder::router_mandatory) and [`StreamSocket`](crate::zmq::StreamSocket).
     #[error("no peer with this routing id is connected")]
@@ -63,6 +69,12 @@ pub enum MonocoqueError {
     /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
     #[error("{0}")]
     OutOfTurn(&'static str),
+    /// An XPUB socket decides about subscriptions only if it was made to (`EINVAL`); see
+    /// [`xpub_manual`](crate::zmq::Builder::xpub_manual).
+    #[error(
+        "subscriptions are not for the program to decide about: the socket was made without `xpub_manual`"
+    )]
+    NotManual,
     /// The message has no frame, or none behind its routing id.
     #[error("a message needs at least one frame, and for a ROUTER one behind the routing id")]
     EmptyMessage,
@@ -75,6 +87,9 @@ pub enum MonocoqueError {
     /// A routing id that starts with a zero byte: those are given to peers that have none.
     #[error("a routing id must not start with a zero byte")]
     ReservedRoutingId,
+    /// A STREAM socket has bytes for its peers, and there are none within the process (`ENOCOMPATPROTO`).
+    #[error("a STREAM socket needs tcp or ipc")]
+    NoBytes,
     /// Another peer, or another endpoint, has the routing id that the peer of an endpoint was to be given; libzmq aborts.
     #[error("another peer has this routing id")]
     DuplicateRoutingId,

@@ -22,3 +22,5 @@ mod raw_tcp {}
 mod request_reply {}
 #[doc = include_str!("../../docs/guide/router-dealer.md")]
 mod router_dealer {}
+#[doc = include_str!("../../docs/guide/tls.md")]
+mod tls {}

@@ -43,6 +43,8 @@ mod options;
 #[cfg(feature = "zmq")]
 mod pattern;
 #[cfg(feature = "zmq")]
+mod peer;
+#[cfg(feature = "zmq")]
 mod proxy;
 #[cfg(feature = "zmq")]
 mod raw;
@@ -50,6 +52,12 @@ mod raw;
 mod stats;
 #[cfg(feature = "zmq")]
 mod trace;
+#[cfg(feature = "zmq")]
+pub mod transport {
+    //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
+
+    pub use monocoque_core::transport::{AnyStream, Halves, Socket, WriteNow};
+}
 #[cfg(feature = "zmq")]
 pub mod zmq;
 
@@ -62,9 +70,15 @@ pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 #[cfg(feature = "zmq")]
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
-pub use monocoque_core::{Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError};
+pub use monocoque_core::{
+    AttachedStream, Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError,
+};
+#[cfg(feature = "zmq")]
+pub use monocoque_zmtp::{SocketType, ZmtpError};
 #[cfg(feature = "zmq")]
 pub use options::{ReconnectStop, RouterNotify};
+#[cfg(feature = "zmq")]
+pub use peer::Peer;
 #[cfg(feature = "zmq")]
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, proxy};
 #[cfg(feature = "zmq")]

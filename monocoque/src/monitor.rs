@@ -58,7 +58,7 @@ pub enum SocketEvent {
         /// As it was resolved.
         endpoint: Endpoint,
     },
-    /// A peer has connected to us (`ACCEPTED`); the handshake follows.
+    /// A peer has connected to us (`ACCEPTED`), or its stream was [attached](crate::zmq::Socket::attach); the handshake follows.
     Accepted {
         /// The new connection.
         connection: Arc<Connection>,
@@ -131,7 +131,7 @@ pub enum SocketEvent {
 pub struct Connection {
     /// A number that no other connection of the socket has.
     pub id: u64,
-    /// The endpoint of ours that it came about through: bound or connected.
+    /// The endpoint of ours that it came about through: bound, connected or attached.
     pub endpoint: Endpoint,
     /// The other end, for people to read: `tcp://127.0.0.1:40000`.
     pub peer: String,

@@ -41,6 +41,14 @@ pub(crate) struct Options {
     pub(crate) verbose: bool,
     /// The end of every subscription is received, whoever still has it (XPUB).
     pub(crate) verboser: bool,
+    /// Messages go to those who have not subscribed to them (PUB, XPUB), or are received by those (SUB).
+    pub(crate) inverted: bool,
+    /// Whether a message of several frames holds subscriptions is decided by the first (XPUB, XSUB); else it holds none.
+    pub(crate) only_first: bool,
+    /// Subscriptions are received, and the program decides what comes of them (XPUB).
+    pub(crate) manual: bool,
+    /// What is sent next after one goes to that peer only (XPUB).
+    pub(crate) last_value: bool,
     pub(crate) reconnect_stop: ReconnectStops,
     /// Which of its peers' comings and goings are received, if not what the pattern says (ROUTER, STREAM).
     pub(crate) notices: Option<Notices>,
@@ -132,6 +140,10 @@ impl Default for Options {
             greeting: None,
             verbose: false,
             verboser: false,
+            inverted: false,
+            only_first: false,
+            manual: false,
+            last_value: false,
             reconnect_stop: ReconnectStops::default(),
             notices: None,
             sockets: SocketOptions::default(),

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, numbered, on_every_driver};
+use common::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
 use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -62,47 +62,6 @@ fn read_all(mut wire: Wire) {
 }
 
 on_every_driver! {
-    async fn what_is_held_goes_when_it_is_flushed(at) {
-        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let push = at.connected(PushSocket::builder(), &endpoint).await;
-        settle(&push, &pull).await;
-        for round in 0..3 {
-            for n in 0..10 {
-                push.send_buffered(numbered(n)).await.expect("room");
-            }
-            common::pass_time(&at).await;
-            assert_eq!(push.stats().send_queue, 10, "round {round}");
-            assert!(pull.try_recv().expect_err("held").is_would_block());
-            push.flush().await.expect("open");
-            assert_eq!(push.stats().send_queue, 0);
-            expect(&pull, 0..10).await;
-        }
-    }
-
-    async fn what_is_published_is_held_as_well(at) {
-        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
-        let mut subscribers = Vec::new();
-        for _ in 0..2 {
-            let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
-            subscriber.subscribe("").expect("open");
-            subscribers.push(subscriber);
-        }
-        publisher.wait_for_subscriptions(2).await.expect("open");
-        settle(&publisher, &subscribers[0]).await;
-        assert_eq!(subscribers[1].recv().await.expect("received"), "settle".into());
-        for n in 0..10 {
-            publisher.send_buffered(numbered(n)).await.expect("sent");
-        }
-        common::pass_time(&at).await;
-        assert_eq!(publisher.stats().send_queue, 20);
-        assert!(subscribers.iter().all(|subscriber| subscriber.try_recv().is_err()));
-        publisher.flush().await.expect("open");
-        assert_eq!(publisher.stats().send_queue, 0);
-        for subscriber in &subscribers {
-            expect(subscriber, 0..10).await;
-        }
-    }
-
     async fn what_is_held_goes_with_what_is_sent_behind_it(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -196,103 +155,6 @@ on_every_driver! {
         expect(&pull, 0..10).await;
     }
 
-    async fn what_is_held_for_a_peer_that_leaves_goes_to_the_next(at) {
-        let (push, endpoint) = at.bound(PushSocket::builder()).await;
-        let leaving = at.connected(PullSocket::builder(), &endpoint).await;
-        push.wait_for_peers(1).await.expect("open");
-        settle(&push, &leaving).await;
-        for n in 0..10 {
-            push.send_buffered(numbered(n)).await.expect("room");
-        }
-        let staying = at.connected(PullSocket::builder(), &endpoint).await;
-        push.wait_for_peers(2).await.expect("open");
-        // The turns of the two are not known; with one message for each, both connections come to rest.
-        for _ in 0..2 {
-            push.send_buffered("rest").await.expect("room");
-        }
-        push.flush().await.expect("open");
-        expect(&leaving, 0..10).await;
-        assert_eq!(leaving.recv().await.expect("received"), "rest".into());
-        assert_eq!(staying.recv().await.expect("received"), "rest".into());
-        for n in 0..2 {
-            push.send_buffered(numbered(n)).await.expect("room");
-        }
-        leaving.close().await;
-        common::eventually("it is gone", || push.peer_count() == 1).await;
-        push.flush().await.expect("open");
-        let mut received = [
-            staying.recv().await.expect("its own"),
-            staying.recv().await.expect("that of the other one"),
-        ];
-        received.sort_by_key(|message| message[0].to_vec());
-        assert_eq!(received, [numbered(0), numbered(1)]);
-    }
-
-    async fn what_was_flushed_goes_on_when_its_peer_leaves(at) {
-        let (push, endpoint) = at.bound(PushSocket::builder()).await;
-        let there = endpoint.clone();
-        // It does not read, so that what is for it stays.
-        let wire = common::aside(move || Wire::meet(&there, "PULL")).await;
-        push.wait_for_peers(1).await.expect("open");
-        for n in 0..TOO_MUCH {
-            push.send(large(n)).await.expect("room");
-        }
-        let pull = at.connected(PullSocket::builder(), &endpoint).await;
-        push.wait_for_peers(2).await.expect("open");
-        for _ in 0..2 {
-            push.send("one each").await.expect("room");
-        }
-        assert_eq!(pull.recv().await.expect("received"), "one each".into());
-        common::pass_time(&at).await;
-        let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
-        for _ in 0..2 {
-            push.send_buffered("held").await.expect("room");
-        }
-        wire.close();
-        flush.await.expect("open");
-        common::eventually("all of it goes to the other one", || {
-            while pull.try_recv().is_ok() {}
-            push.stats().send_queue == 0 && push.peer_count() == 1
-        })
-        .await;
-    }
-
-    async fn a_flush_waits_until_the_system_has_taken_all(at) {
-        let (push, wire) = stuck(&at).await;
-        let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
-        match select(flush, Box::pin(common::pass_time(&at))).await {
-            Either::Left(_) => panic!("nobody has read it"),
-            Either::Right(((), flush)) => {
-                let reading = common::aside(move || read_all(wire));
-                flush.await.expect("open");
-                assert_eq!(push.stats().send_queue, 0);
-                // It does not linger: what the system does not have now is lost.
-                push.close().await;
-                reading.await;
-            }
-        }
-    }
-
-    async fn a_flush_ends_when_the_socket_closes(at) {
-        let (push, wire) = stuck(&at).await;
-        let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
-        let (flushed, ()) = futures::join!(flush, push.close());
-        assert!(matches!(flushed, Err(MonocoqueError::Closed)), "{flushed:?}");
-        drop(wire);
-    }
-
-    async fn a_flush_ends_with_the_connection(at) {
-        let (push, wire) = stuck(&at).await;
-        let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
-        wire.close();
-        flush.await.expect("what is queued now waits for another peer");
-        common::eventually("it has gone back", || push.stats().send_queue > 0 && push.peer_count() == 0).await;
-    }
-
     async fn a_flush_with_nothing_to_do_returns_at_once(at) {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -309,27 +171,6 @@ on_every_driver! {
         publisher.bind(at.anywhere()).await.expect("bound");
         publisher.send_buffered("to nobody").await.expect("sent");
         publisher.flush().now_or_never().expect("nobody is there").expect("open");
-    }
-
-    async fn a_flush_that_is_given_up_loses_nothing(at) {
-        let (push, wire) = stuck(&at).await;
-        for _ in 0..100 {
-            assert!(push.flush().now_or_never().is_none());
-        }
-        let reading = common::aside(move || read_all(wire));
-        // Whoever waits next is told none the less.
-        push.flush().await.expect("open");
-        push.close().await;
-        reading.await;
-
-        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let push = at.connected(PushSocket::builder(), &endpoint).await;
-        settle(&push, &pull).await;
-        for n in 0..100 {
-            push.send_buffered(numbered(n)).await.expect("room");
-        }
-        push.flush().now_or_never();
-        expect(&pull, 0..100).await;
     }
 
     async fn a_batch_is_at_most_as_large_as_said_and_is_appended(at) {
@@ -559,5 +400,166 @@ on_every_driver! {
         let (batch, ()) = futures::join!(batch, pull.close());
         assert!(matches!(batch, Err(MonocoqueError::Closed)));
         assert_eq!(messages, ["before".into()]);
+    }
+}
+
+on_every_driver_over_streams! {
+    async fn what_is_held_goes_when_it_is_flushed(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for round in 0..3 {
+            for n in 0..10 {
+                push.send_buffered(numbered(n)).await.expect("room");
+            }
+            common::pass_time(&at).await;
+            assert_eq!(push.stats().send_queue, 10, "round {round}");
+            assert!(pull.try_recv().expect_err("held").is_would_block());
+            push.flush().await.expect("open");
+            assert_eq!(push.stats().send_queue, 0);
+            expect(&pull, 0..10).await;
+        }
+    }
+
+    async fn what_is_published_is_held_as_well(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        let mut subscribers = Vec::new();
+        for _ in 0..2 {
+            let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+            subscriber.subscribe("").expect("open");
+            subscribers.push(subscriber);
+        }
+        publisher.wait_for_subscriptions(2).await.expect("open");
+        settle(&publisher, &subscribers[0]).await;
+        assert_eq!(subscribers[1].recv().await.expect("received"), "settle".into());
+        for n in 0..10 {
+            publisher.send_buffered(numbered(n)).await.expect("sent");
+        }
+        common::pass_time(&at).await;
+        assert_eq!(publisher.stats().send_queue, 20);
+        assert!(subscribers.iter().all(|subscriber| subscriber.try_recv().is_err()));
+        publisher.flush().await.expect("open");
+        assert_eq!(publisher.stats().send_queue, 0);
+        for subscriber in &subscribers {
+            expect(subscriber, 0..10).await;
+        }
+    }
+
+    async fn what_is_held_for_a_peer_that_leaves_goes_to_the_next(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let leaving = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        settle(&push, &leaving).await;
+        for n in 0..10 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        let staying = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(2).await.expect("open");
+        // The turns of the two are not known; with one message for each, both connections come to rest.
+        for _ in 0..2 {
+            push.send_buffered("rest").await.expect("room");
+        }
+        push.flush().await.expect("open");
+        expect(&leaving, 0..10).await;
+        assert_eq!(leaving.recv().await.expect("received"), "rest".into());
+        assert_eq!(staying.recv().await.expect("received"), "rest".into());
+        for n in 0..2 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        leaving.close().await;
+        common::eventually("it is gone", || push.peer_count() == 1).await;
+        push.flush().await.expect("open");
+        let mut received = [
+            staying.recv().await.expect("its own"),
+            staying.recv().await.expect("that of the other one"),
+        ];
+        received.sort_by_key(|message| message[0].to_vec());
+        assert_eq!(received, [numbered(0), numbered(1)]);
+    }
+
+    async fn what_was_flushed_goes_on_when_its_peer_leaves(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let there = endpoint.clone();
+        // It does not read, so that what is for it stays.
+        let wire = common::aside(move || Wire::meet(&there, "PULL")).await;
+        push.wait_for_peers(1).await.expect("open");
+        for n in 0..TOO_MUCH {
+            push.send(large(n)).await.expect("room");
+        }
+        let pull = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(2).await.expect("open");
+        for _ in 0..2 {
+            push.send("one each").await.expect("room");
+        }
+        assert_eq!(pull.recv().await.expect("received"), "one each".into());
+        common::pass_time(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().now_or_never().is_none());
+        for _ in 0..2 {
+            push.send_buffered("held").await.expect("room");
+        }
+        wire.close();
+        flush.await.expect("open");
+        common::eventually("all of it goes to the other one", || {
+            while pull.try_recv().is_ok() {}
+            push.stats().send_queue == 0 && push.peer_count() == 1
+        })
+        .await;
+    }
+
+    async fn a_flush_waits_until_the_system_has_taken_all(at) {
+        let (push, wire) = stuck(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().now_or_never().is_none());
+        match select(flush, Box::pin(common::pass_time(&at))).await {
+            Either::Left(_) => panic!("nobody has read it"),
+            Either::Right(((), flush)) => {
+                let reading = common::aside(move || read_all(wire));
+                flush.await.expect("open");
+                assert_eq!(push.stats().send_queue, 0);
+                // It does not linger: what the system does not have now is lost.
+                push.close().await;
+                reading.await;
+            }
+        }
+    }
+
+    async fn a_flush_ends_when_the_socket_closes(at) {
+        let (push, wire) = stuck(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().now_or_never().is_none());
+        let (flushed, ()) = futures::join!(flush, push.close());
+        assert!(matches!(flushed, Err(MonocoqueError::Closed)), "{flushed:?}");
+        drop(wire);
+    }
+
+    async fn a_flush_ends_with_the_connection(at) {
+        let (push, wire) = stuck(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().now_or_never().is_none());
+        wire.close();
+        flush.await.expect("what is queued now waits for another peer");
+        common::eventually("it has gone back", || push.stats().send_queue > 0 && push.peer_count() == 0).await;
+    }
+
+    async fn a_flush_that_is_given_up_loses_nothing(at) {
+        let (push, wire) = stuck(&at).await;
+        for _ in 0..100 {
+            assert!(push.flush().now_or_never().is_none());
+        }
+        let reading = common::aside(move || read_all(wire));
+        // Whoever waits next is told none the less.
+        push.flush().await.expect("open");
+        push.close().await;
+        reading.await;
+
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for n in 0..100 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        push.flush().now_or_never();
+        expect(&pull, 0..100).await;
     }
 }

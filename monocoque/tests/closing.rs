@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Wire, WireListener, fill, numbered, on_every_driver};
+use common::{Wire, WireListener, fill, numbered, on_every_driver, on_every_driver_over_streams};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Message, MonocoqueError};
 
@@ -65,6 +65,50 @@ on_every_driver! {
         }
     }
 
+    async fn a_linger_that_is_over_ends_it(at) {
+        let push = at.build(PushSocket::builder().linger(Some(Duration::from_millis(50))));
+        push.connect(at.nowhere("nobody")).await.expect("connected");
+        push.send("lost").await.expect("queued");
+        let start = Instant::now();
+        push.close().await;
+        assert!(start.elapsed() >= Duration::from_millis(50), "it did not linger");
+    }
+
+    async fn all_who_wait_are_told(at) {
+        let dealer = at.build(DealerSocket::builder().send_hwm(1).linger(Some(Duration::ZERO)));
+        dealer.connect(at.nowhere("nobody")).await.expect("connected");
+        dealer.send("queued").await.expect("queued");
+        let waiting = (0..50).map(|n| {
+            let dealer = dealer.clone();
+            async move {
+                if n % 2 == 0 {
+                    let error = dealer.send(numbered(n)).await.expect_err("closed");
+                    assert!(error.reason().is_closed());
+                    assert_eq!(error.into_message(), numbered(n));
+                } else {
+                    assert!(matches!(dealer.recv().await, Err(MonocoqueError::Closed)));
+                }
+            }
+        });
+        let peers = dealer.clone();
+        let watching = async {
+            assert!(matches!(peers.wait_for_peers(1).await, Err(MonocoqueError::Closed)));
+        };
+        let closing = async {
+            common::yield_now().await;
+            dealer.close().await;
+        };
+        futures::join!(futures::future::join_all(waiting), watching, closing);
+        assert!(matches!(dealer.recv().await, Err(MonocoqueError::Closed)));
+        assert!(matches!(dealer.try_recv(), Err(MonocoqueError::Closed)));
+        assert!(dealer.try_send("x").expect_err("closed").reason().is_closed());
+        assert!(matches!(dealer.connect("tcp://127.0.0.1:1").await, Err(MonocoqueError::Closed)));
+        assert!(matches!(dealer.bind("tcp://127.0.0.1:0").await, Err(MonocoqueError::Closed)));
+        dealer.close().await;
+    }
+}
+
+on_every_driver_over_streams! {
     async fn a_connection_that_is_lost_while_closing_is_made_again(at) {
         let (listener, endpoint) = WireListener::bind(&at, "lost");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
@@ -117,48 +161,6 @@ on_every_driver! {
         futures::join!(nobody.close(), dialling.close(), silent.close(), full.close());
         assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
         drop((listener, wire, stopped));
-    }
-
-    async fn a_linger_that_is_over_ends_it(at) {
-        let push = at.build(PushSocket::builder().linger(Some(Duration::from_millis(50))));
-        push.connect(at.nowhere("nobody")).await.expect("connected");
-        push.send("lost").await.expect("queued");
-        let start = Instant::now();
-        push.close().await;
-        assert!(start.elapsed() >= Duration::from_millis(50), "it did not linger");
-    }
-
-    async fn all_who_wait_are_told(at) {
-        let dealer = at.build(DealerSocket::builder().send_hwm(1).linger(Some(Duration::ZERO)));
-        dealer.connect(at.nowhere("nobody")).await.expect("connected");
-        dealer.send("queued").await.expect("queued");
-        let waiting = (0..50).map(|n| {
-            let dealer = dealer.clone();
-            async move {
-                if n % 2 == 0 {
-                    let error = dealer.send(numbered(n)).await.expect_err("closed");
-                    assert!(error.reason().is_closed());
-                    assert_eq!(error.into_message(), numbered(n));
-                } else {
-                    assert!(matches!(dealer.recv().await, Err(MonocoqueError::Closed)));
-                }
-            }
-        });
-        let peers = dealer.clone();
-        let watching = async {
-            assert!(matches!(peers.wait_for_peers(1).await, Err(MonocoqueError::Closed)));
-        };
-        let closing = async {
-            common::yield_now().await;
-            dealer.close().await;
-        };
-        futures::join!(futures::future::join_all(waiting), watching, closing);
-        assert!(matches!(dealer.recv().await, Err(MonocoqueError::Closed)));
-        assert!(matches!(dealer.try_recv(), Err(MonocoqueError::Closed)));
-        assert!(dealer.try_send("x").expect_err("closed").reason().is_closed());
-        assert!(matches!(dealer.connect("tcp://127.0.0.1:1").await, Err(MonocoqueError::Closed)));
-        assert!(matches!(dealer.bind("tcp://127.0.0.1:0").await, Err(MonocoqueError::Closed)));
-        dealer.close().await;
     }
 
     async fn the_other_end_is_told(at) {

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, everywhere, frame, greeting, numbered, ready};
+use common::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
 use futures::{FutureExt, StreamExt};
 use monocoque::zmq::kind::Router;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
@@ -24,30 +24,6 @@ fn is_duplicate<T: std::fmt::Debug>(result: Result<T, MonocoqueError>) -> bool {
 }
 
 everywhere! {
-    async fn the_name_is_ours_whatever_the_peer_announces(at) {
-        for announced in [DealerSocket::builder().routing_id("its own"), DealerSocket::builder()] {
-            let (dealer, endpoint) = at.bound(announced).await;
-            let router = at.build(router().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]));
-            let mut monitor = router.monitor();
-            router.connect_as(endpoint.clone(), "ours").await.expect("connected");
-            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
-            let told = loop {
-                if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
-                    break routing_id;
-                }
-            };
-            assert_eq!(told, id("ours"));
-            dealer.send("up").await.expect("sent");
-            assert_eq!(router.recv_from().await.expect("received"), (id("ours"), "up".into()));
-            router.send_to(&id("ours"), "down").await.expect("sent");
-            router.send_to(&id("its own"), "lost").await.expect("dropped");
-            assert_eq!(dealer.recv().await.expect("received"), "down".into());
-            assert_eq!(router.stats().dropped, 1);
-            router.disconnect(endpoint).await.expect("connected");
-            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
-        }
-    }
-
     async fn what_is_sent_before_the_peer_is_there_waits_for_it(at) {
         let endpoint = at.nowhere("later");
         let router = at.build(router().send_hwm(10));
@@ -98,29 +74,6 @@ everywhere! {
         assert_eq!((router.stats().send_queue, router.stats().dropped), (0, 1));
     }
 
-    async fn the_name_outlives_its_connections(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "listens");
-        let quick = router().reconnect_interval(Duration::from_millis(1));
-        let router = at.build(quick.router_mandatory(true));
-        router.connect_as(endpoint, "name").await.expect("connected");
-        let name = id("name");
-        let mut listener = Some(listener);
-        for round in 0..10 {
-            router.send_to(&name, numbered(round)).await.expect("sent");
-            let accepts = listener.take().expect("it came back");
-            listener = Some(common::aside(move || {
-                let mut wire = accepts.accept();
-                wire.shake_hands("DEALER", format!("another {round}").as_bytes());
-                assert_eq!(wire.frame(), (0, round.to_string().into_bytes()));
-                wire.put(&frame(0, b"said"));
-                wire.close();
-                accepts
-            }).await);
-            assert_eq!(router.recv().await.expect("received"), ["name", "said"].into());
-            common::eventually("it is lost", || router.peer_count() == 0).await;
-        }
-    }
-
     async fn immediate_waits_for_nobody(at) {
         let endpoint = at.nowhere("later");
         let router = at.build(router().router_mandatory(true).immediate(true));
@@ -151,6 +104,84 @@ everywhere! {
         dealer.close().await;
         common::eventually("it is gone", || router.peer_count() == 0).await;
         router.connect_as(at.nowhere("fourth"), "accepted").await.expect("it is free");
+    }
+
+    async fn what_waits_is_sent_when_the_socket_is_closed(at) {
+        let endpoint = at.nowhere("later");
+        let router = at.build(router());
+        router.connect_as(endpoint.clone(), "later").await.expect("connected");
+        router.send(["later", "the last word"]).await.expect("queued");
+        let dealer = at.build(DealerSocket::builder());
+        let (message, ()) = futures::join!(async {
+            common::rebind(&dealer, &endpoint).await;
+            dealer.recv().await.expect("received")
+        }, router.close());
+        assert_eq!(message, "the last word".into());
+    }
+
+    async fn what_cannot_be_a_name_is_refused(at) {
+        let router = at.build(router());
+        let endpoint = at.nowhere("nowhere");
+        let empty = router.connect_as(endpoint.clone(), "").await;
+        assert!(matches!(empty, Err(MonocoqueError::RoutingId(_))), "{empty:?}");
+        let long = router.connect_as(endpoint.clone(), vec![1; 256]).await;
+        assert!(matches!(long, Err(MonocoqueError::RoutingId(_))), "{long:?}");
+        let reserved = router.connect_as(endpoint.clone(), b"\0name").await;
+        assert!(matches!(reserved, Err(MonocoqueError::ReservedRoutingId)), "{reserved:?}");
+        assert!(router.disconnect(endpoint).await.is_err(), "nothing was connected");
+        router.connect_as("tcp://127.0.0.1:0", "name").await.expect_err("no port");
+        router.close().await;
+        let closed = router.connect_as("tcp://127.0.0.1:1", "name").await;
+        assert!(matches!(closed, Err(MonocoqueError::Closed)), "{closed:?}");
+    }
+}
+
+over_streams! {
+    async fn the_name_is_ours_whatever_the_peer_announces(at) {
+        for announced in [DealerSocket::builder().routing_id("its own"), DealerSocket::builder()] {
+            let (dealer, endpoint) = at.bound(announced).await;
+            let router = at.build(router().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]));
+            let mut monitor = router.monitor();
+            router.connect_as(endpoint.clone(), "ours").await.expect("connected");
+            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
+            let told = loop {
+                if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
+                    break routing_id;
+                }
+            };
+            assert_eq!(told, id("ours"));
+            dealer.send("up").await.expect("sent");
+            assert_eq!(router.recv_from().await.expect("received"), (id("ours"), "up".into()));
+            router.send_to(&id("ours"), "down").await.expect("sent");
+            router.send_to(&id("its own"), "lost").await.expect("dropped");
+            assert_eq!(dealer.recv().await.expect("received"), "down".into());
+            assert_eq!(router.stats().dropped, 1);
+            router.disconnect(endpoint).await.expect("connected");
+            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
+        }
+    }
+
+    async fn the_name_outlives_its_connections(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let quick = router().reconnect_interval(Duration::from_millis(1));
+        let router = at.build(quick.router_mandatory(true));
+        router.connect_as(endpoint, "name").await.expect("connected");
+        let name = id("name");
+        let mut listener = Some(listener);
+        for round in 0..10 {
+            router.send_to(&name, numbered(round)).await.expect("sent");
+            let accepts = listener.take().expect("it came back");
+            listener = Some(common::aside(move || {
+                let mut wire = accepts.accept();
+                wire.shake_hands("DEALER", format!("another {round}").as_bytes());
+                assert_eq!(wire.frame(), (0, round.to_string().into_bytes()));
+                wire.put(&frame(0, b"said"));
+                wire.close();
+                accepts
+            }).await);
+            assert_eq!(router.recv().await.expect("received"), ["name", "said"].into());
+            common::eventually("it is lost", || router.peer_count() == 0).await;
+        }
     }
 
     async fn who_announces_the_name_is_refused(at) {
@@ -184,33 +215,24 @@ everywhere! {
             assert_eq!(router.recv().await.expect("received"), ["ours", "here"].into());
         }
     }
+}
 
-    async fn what_waits_is_sent_when_the_socket_is_closed(at) {
-        let endpoint = at.nowhere("later");
-        let router = at.build(router());
-        router.connect_as(endpoint.clone(), "later").await.expect("connected");
-        router.send(["later", "the last word"]).await.expect("queued");
-        let dealer = at.build(DealerSocket::builder());
-        let (message, ()) = futures::join!(async {
-            common::rebind(&dealer, &endpoint).await;
-            dealer.recv().await.expect("received")
-        }, router.close());
-        assert_eq!(message, "the last word".into());
-    }
-
-    async fn what_cannot_be_a_name_is_refused(at) {
-        let router = at.build(router());
-        let endpoint = at.nowhere("nowhere");
-        let empty = router.connect_as(endpoint.clone(), "").await;
-        assert!(matches!(empty, Err(MonocoqueError::RoutingId(_))), "{empty:?}");
-        let long = router.connect_as(endpoint.clone(), vec![1; 256]).await;
-        assert!(matches!(long, Err(MonocoqueError::RoutingId(_))), "{long:?}");
-        let reserved = router.connect_as(endpoint.clone(), b"\0name").await;
-        assert!(matches!(reserved, Err(MonocoqueError::ReservedRoutingId)), "{reserved:?}");
-        assert!(router.disconnect(endpoint).await.is_err(), "nothing was connected");
-        router.connect_as("tcp://127.0.0.1:0", "name").await.expect_err("no port");
-        router.close().await;
-        let closed = router.connect_as("tcp://127.0.0.1:1", "name").await;
-        assert!(matches!(closed, Err(MonocoqueError::Closed)), "{closed:?}");
-    }
+#[test]
+fn a_peer_within_the_process_has_the_name_as_well() {
+    common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
+        let router = at.build(router().send_hwm(2));
+        router.connect_as("inproc://named", "ours").await.expect("connected");
+        assert!(is_duplicate(router.connect_as("inproc://other", "ours").await));
+        for n in 0..3 {
+            router.send(["ours".to_owned(), n.to_string()]).await.expect("queued or dropped");
+        }
+        assert_eq!((router.stats().send_queue, router.stats().dropped), (2, 1));
+        let dealer = at.build(DealerSocket::builder().routing_id("its own"));
+        dealer.bind("inproc://named").await.expect("bound");
+        for n in 0..2 {
+            assert_eq!(dealer.recv().await.expect("received"), numbered(n));
+        }
+        dealer.send("up").await.expect("sent");
+        assert_eq!(router.recv().await.expect("received"), ["ours", "up"].into());
+    });
 }

@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{At, Wire, everywhere, numbered};
+use common::{At, Wire, everywhere, numbered, over_streams};
 use futures::future::{Either, join_all, select};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Endpoint, Message, MonocoqueError};
@@ -145,7 +145,9 @@ everywhere! {
         futures::join!(join_all(senders), receiver);
         assert!(pull.try_recv().is_err());
     }
+}
 
+over_streams! {
     async fn one_of_a_crowd_that_says_something_and_leaves_is_gone(at) {
         const PEERS: usize = 10;
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::everywhere;
+use common::{everywhere, over_streams};
 use futures::future::{Either, select};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 
@@ -22,7 +22,9 @@ everywhere! {
         common::eventually("the peer is gone", || pull.peer_count() == 0).await;
         pull.close().await;
     }
+}
 
+over_streams! {
     async fn a_full_dealer_whose_peer_dies_closes(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().recv_hwm(1).linger(Some(Duration::ZERO))).await;
         let there = endpoint.clone();

@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{At, Home, Transport, Wire, everywhere};
+use common::{At, Home, Transport, Wire, everywhere, over_streams};
 use futures::FutureExt;
 use monocoque::zmq::{PubSocket, SubSocket};
 use monocoque::{Endpoint, Message};
@@ -137,7 +137,9 @@ everywhere! {
         }
         assert_eq!(publisher.stats().sent, sent as u64);
     }
+}
 
+over_streams! {
     async fn one_that_has_stopped_has_its_mark_and_the_others_get_everything(at) {
         const HWM: usize = 50;
         const BODY: usize = 3 * KIB;

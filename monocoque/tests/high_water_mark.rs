@@ -6,7 +6,7 @@ mod common;
 use std::io::Write;
 use std::time::Duration;
 
-use common::{Wire, fill, numbered, on_every_driver};
+use common::{Wire, fill, numbered, on_every_driver, on_every_driver_over_streams};
 use futures::FutureExt;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use monocoque::{Message, MonocoqueError};
@@ -138,7 +138,9 @@ on_every_driver! {
         };
         futures::join!(flood(&one), flood(&other), drain(&one), drain(&other));
     }
+}
 
+on_every_driver_over_streams! {
     async fn a_reader_that_stands_still_holds_its_peer_back(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let (taken, wire) = common::aside(move || {

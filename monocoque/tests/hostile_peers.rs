@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Strangers, Wire, WireListener, command, everywhere, frame, greeting, property, ready};
+use common::{Strangers, Wire, WireListener, command, frame, greeting, over_streams, property, ready};
 use monocoque::Endpoint;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
 
@@ -86,7 +86,7 @@ async fn talk(router: &RouterSocket, dealer: &DealerSocket) {
     assert_eq!(dealer.recv().await.expect("received"), "still there?".into());
 }
 
-everywhere! {
+over_streams! {
     async fn a_listener_cuts_them_off(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;

@@ -7,7 +7,7 @@ mod common;
 use std::io::Write;
 use std::time::Duration;
 
-use common::{Strangers, Wire, command, everywhere, frame, greeting, meanwhile, numbered, ready, resident};
+use common::{Strangers, Wire, command, frame, greeting, meanwhile, numbered, over_streams, ready, resident};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
@@ -36,7 +36,7 @@ async fn publish(publisher: &PubSocket, subscriber: &SubSocket) {
     assert_eq!(subscriber.recv().await.expect("received"), "still there?".into());
 }
 
-everywhere! {
+over_streams! {
     async fn frames_without_end_are_ended(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;

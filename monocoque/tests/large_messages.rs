@@ -5,7 +5,7 @@ mod common;
 
 use std::io::Write;
 
-use common::{Wire, WireListener, on_every_driver};
+use common::{Wire, WireListener, on_every_driver, on_every_driver_over_streams};
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 
@@ -31,7 +31,9 @@ on_every_driver! {
             assert!(other.recv().await.expect("received") == sent, "{len} bytes");
         }
     }
+}
 
+on_every_driver_over_streams! {
     async fn they_pass_a_reader_of_small_pieces(at) {
         let (listener, endpoint) = WireListener::bind(&at, "small");
         let push = at.connected(PushSocket::builder(), &endpoint).await;

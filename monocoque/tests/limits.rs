@@ -3,12 +3,12 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, everywhere, frame};
+use common::{Wire, frame, over_streams};
 use futures::StreamExt;
 use monocoque::zmq::{PullSocket, ZmtpError};
 use monocoque::{DisconnectReason, SocketEvent};
 
-everywhere! {
+over_streams! {
     async fn a_message_at_the_limit_passes_and_one_beyond_it_ends_the_connection(at) {
         let builder = PullSocket::builder().max_message_size(Some(1000)).max_frames(3);
         let (pull, endpoint) = at.bound(builder).await;

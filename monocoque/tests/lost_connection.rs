@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, numbered, on_every_driver, rebind};
+use common::{Wire, WireListener, numbered, on_every_driver, on_every_driver_over_streams, rebind};
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket};
 
@@ -14,6 +14,27 @@ fn large(n: usize) -> Message {
 }
 
 on_every_driver! {
+    async fn a_pull_that_is_bound_again_gets_the_rest(at) {
+        let endpoint = at.nowhere("rebound");
+        let pull = at.build(PullSocket::builder());
+        rebind(&pull, &endpoint).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        push.send("first").await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), "first".into());
+        pull.close().await;
+        common::eventually("it is noticed", || push.peer_count() == 0).await;
+        for n in 0..500 {
+            push.send(numbered(n)).await.expect("queued");
+        }
+        let pull = at.build(PullSocket::builder());
+        rebind(&pull, &endpoint).await;
+        for n in 0..500 {
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        }
+    }
+}
+
+on_every_driver_over_streams! {
     async fn messages_survive_on_the_connecting_side(at) {
         const MESSAGES: usize = 1000;
         let (listener, endpoint) = WireListener::bind(&at, "cut");
@@ -48,25 +69,6 @@ on_every_driver! {
         // What was given to the system is lost; that is less than its buffers hold.
         assert!(received.len() > MESSAGES / 4, "{} of {MESSAGES}", received.len());
         push.close().await;
-    }
-
-    async fn a_pull_that_is_bound_again_gets_the_rest(at) {
-        let endpoint = at.nowhere("rebound");
-        let pull = at.build(PullSocket::builder());
-        rebind(&pull, &endpoint).await;
-        let push = at.connected(PushSocket::builder(), &endpoint).await;
-        push.send("first").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "first".into());
-        pull.close().await;
-        common::eventually("it is noticed", || push.peer_count() == 0).await;
-        for n in 0..500 {
-            push.send(numbered(n)).await.expect("queued");
-        }
-        let pull = at.build(PullSocket::builder());
-        rebind(&pull, &endpoint).await;
-        for n in 0..500 {
-            assert_eq!(pull.recv().await.expect("received"), numbered(n));
-        }
     }
 
     async fn messages_of_a_lost_peer_go_to_the_others(at) {

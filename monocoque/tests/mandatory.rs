@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, everywhere, numbered};
+use common::{Wire, everywhere, numbered, over_streams};
 use futures::FutureExt;
 use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, SubSocket};
 use monocoque::{Message, MonocoqueError, RoutingId};
@@ -70,6 +70,31 @@ everywhere! {
         assert_eq!(router.stats().dropped, 0);
     }
 
+    async fn a_publisher_that_does_not_drop_waits(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(2)).await;
+        let slow = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
+        let quick = at.connected(SubSocket::builder(), &endpoint).await;
+        slow.subscribe("").expect("open");
+        quick.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(2).await.expect("open");
+        let sent = common::fill(&publisher, large).await;
+        let total = sent + 50;
+        let publish = async {
+            for n in sent..total {
+                publisher.send(large(n)).await.expect("sent");
+            }
+        };
+        let hear = async |sub: &SubSocket| {
+            for n in 0..total {
+                assert_eq!(sub.recv().await.expect("received"), large(n));
+            }
+        };
+        futures::join!(publish, hear(&slow), hear(&quick));
+        assert_eq!(publisher.stats().dropped, 0);
+    }
+}
+
+over_streams! {
     async fn one_that_waits_learns_that_its_peer_has_gone(at) {
         let builder = RouterSocket::builder().router_mandatory(true).send_hwm(1);
         let (router, endpoint) = at.bound(builder).await;
@@ -126,29 +151,6 @@ everywhere! {
         // The end of the old one does not touch the new one.
         router.send_to(&id("name"), "still there").await.expect("sent");
         assert_eq!(new.recv().await.expect("received"), "still there".into());
-    }
-
-    async fn a_publisher_that_does_not_drop_waits(at) {
-        let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(2)).await;
-        let slow = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
-        let quick = at.connected(SubSocket::builder(), &endpoint).await;
-        slow.subscribe("").expect("open");
-        quick.subscribe("").expect("open");
-        publisher.wait_for_subscriptions(2).await.expect("open");
-        let sent = common::fill(&publisher, large).await;
-        let total = sent + 50;
-        let publish = async {
-            for n in sent..total {
-                publisher.send(large(n)).await.expect("sent");
-            }
-        };
-        let hear = async |sub: &SubSocket| {
-            for n in 0..total {
-                assert_eq!(sub.recv().await.expect("received"), large(n));
-            }
-        };
-        futures::join!(publish, hear(&slow), hear(&quick));
-        assert_eq!(publisher.stats().dropped, 0);
     }
 
     async fn a_publisher_that_waits_does_so_for_those_who_want_it_only(at) {

@@ -6,7 +6,7 @@ mod common;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::{Wire, everywhere, rebind};
+use common::{Wire, everywhere, over_streams, rebind};
 use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SocketType, SubSocket, ZmtpError,
@@ -101,6 +101,20 @@ everywhere! {
         assert!(matches!(last_words, Some(DisconnectReason::ByPeer)), "{last_words:?}");
     }
 
+    async fn an_endpoint_that_cannot_be_bound(at) {
+        let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let other = at.build(PullSocket::builder());
+        let mut monitor = other.monitor();
+        other.bind(endpoint.clone()).await.expect_err("in use");
+        let failed = event(&mut monitor, |event| match event {
+            SocketEvent::BindFailed { endpoint, error } => Some((endpoint, error.kind())),
+            _ => None,
+        });
+        assert_eq!(failed.await, (endpoint, std::io::ErrorKind::AddrInUse));
+    }
+}
+
+over_streams! {
     async fn each_beginning_has_its_end_in_the_worst_of_times(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut monitor = router.monitor();
@@ -202,18 +216,6 @@ everywhere! {
         pull.close().await;
         assert!(matches!(reason(&mut monitor).await, DisconnectReason::ByPeer));
         assert!(retry(&mut monitor).await <= ms(2));
-    }
-
-    async fn an_endpoint_that_cannot_be_bound(at) {
-        let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let other = at.build(PullSocket::builder());
-        let mut monitor = other.monitor();
-        other.bind(endpoint.clone()).await.expect_err("in use");
-        let failed = event(&mut monitor, |event| match event {
-            SocketEvent::BindFailed { endpoint, error } => Some((endpoint, error.kind())),
-            _ => None,
-        });
-        assert_eq!(failed.await, (endpoint, std::io::ErrorKind::AddrInUse));
     }
 
     async fn one_that_is_not_read_holds_up_nobody_and_learns_what_it_missed(at) {

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, everywhere, frame, greeting, numbered, ready};
+use common::{Wire, WireListener, frame, greeting, numbered, over_streams, ready};
 use monocoque::zmq::kind::Router;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{Message, RouterNotify, RoutingId};
@@ -34,7 +34,7 @@ fn talker(mut wire: Wire, name: &str, messages: usize) -> Wire {
     wire
 }
 
-everywhere! {
+over_streams! {
     async fn a_peer_comes_before_its_messages_and_is_gone_after_them(at) {
         let (router, endpoint) = at.bound(told()).await;
         for n in 0..20 {

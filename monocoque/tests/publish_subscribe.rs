@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, numbered, on_every_driver};
+use common::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
 use monocoque::zmq::{PubSocket, SubSocket};
 
 on_every_driver! {
@@ -97,7 +97,9 @@ on_every_driver! {
             assert_eq!(subscriber.recv().await.expect("received"), numbered(n));
         }
     }
+}
 
+on_every_driver_over_streams! {
     async fn subscriptions_end_with_their_connection(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         for n in 0..10 {

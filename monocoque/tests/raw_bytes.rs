@@ -6,7 +6,7 @@ mod common;
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
-use common::{Wire, WireListener, everywhere, numbered, resident};
+use common::{Wire, WireListener, numbered, over_streams, resident};
 use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{DealerSocket, SocketType, StreamSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RoutingId, SocketEvent, proxy};
@@ -48,7 +48,7 @@ fn some_bytes(len: usize) -> Vec<u8> {
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 const ANSWER: &str = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello, World!";
 
-everywhere! {
+over_streams! {
     async fn it_serves_a_page(at) {
         let (server, endpoint) = at.bound(StreamSocket::builder()).await;
         for _ in 0..10 {
@@ -477,5 +477,16 @@ fn numbers_of_peers_do_not_repeat() {
             wire.close();
             gone(&stream, &peer).await;
         }
+    });
+}
+
+#[test]
+fn there_are_no_bytes_within_the_process() {
+    common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
+        let stream = at.build(StreamSocket::builder());
+        let bound = stream.bind("inproc://bytes").await;
+        assert!(matches!(bound, Err(MonocoqueError::NoBytes)), "{bound:?}");
+        let connected = stream.connect_as("inproc://bytes", "name").await;
+        assert!(matches!(connected, Err(MonocoqueError::NoBytes)), "{connected:?}");
     });
 }

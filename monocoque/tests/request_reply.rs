@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, numbered, on_every_driver};
+use common::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
 use futures::FutureExt;
 use monocoque::MonocoqueError;
 use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
@@ -117,51 +117,6 @@ on_every_driver! {
         assert_eq!(asked.recv().await.expect("its own"), request);
     }
 
-    async fn a_reply_is_taken_only_from_the_peer_that_was_asked(at) {
-        let (req, endpoint) = at.bound(ReqSocket::builder()).await;
-        let asked = at.connected(RouterSocket::builder(), &endpoint).await;
-        req.wait_for_peers(1).await.expect("open");
-        req.send("question").await.expect("sent");
-        let request = asked.recv().await.expect("received");
-        let other = common::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "REP");
-            wire.put(&[common::frame(1, b""), common::frame(0, b"from a stranger")].concat());
-            wire.put(&common::command("PING", b"\0\0"));
-            assert_eq!(wire.frame().1, b"\x04PONG", "all of it has been read");
-            wire
-        })
-        .await;
-        let id = request.frame(0).expect("an id").to_vec();
-        asked.send([id.clone(), Vec::new(), b"answer".to_vec()]).await.expect("sent");
-        asked.send([id, Vec::new(), b"late".to_vec()]).await.expect("sent");
-        assert_eq!(req.recv().await.expect("received"), "answer".into());
-        common::eventually("the stranger's and the late one are there", || {
-            let stats = req.stats();
-            stats.discarded + stats.recv_queue as u64 == 2
-        })
-        .await;
-        req.send("again").await.expect("its turn");
-        assert!(req.recv().now_or_never().is_none(), "neither the stranger's nor the late one is the reply");
-        drop(other);
-    }
-
-    async fn a_reply_with_a_broken_envelope_ends_the_connection_and_is_not_received(at) {
-        let no_delimiter = [common::frame(1, b"no"), common::frame(0, b"delimiter")].concat();
-        for reply in [common::frame(0, b""), common::frame(0, b"bare"), no_delimiter] {
-            let (req, endpoint) = at.bound(ReqSocket::builder()).await;
-            let mut wire = common::aside(move || Wire::meet(&endpoint, "REP")).await;
-            req.send("question").await.expect("sent");
-            let rest = common::aside(move || {
-                assert_eq!((wire.frame(), wire.frame()), ((1, vec![]), (0, b"question".to_vec())));
-                wire.put(&reply);
-                wire.end()
-            });
-            assert_eq!(rest.await, b"");
-            let received = req.try_recv();
-            assert!(matches!(received, Err(MonocoqueError::WouldBlock)), "{received:?}");
-        }
-    }
-
     async fn a_cancelled_wait_does_not_lose_the_reply(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;
@@ -216,5 +171,52 @@ on_every_driver! {
         futures::future::join_all(ask).await;
         rep.close().await;
         futures::future::join_all(serving).await;
+    }
+}
+
+on_every_driver_over_streams! {
+    async fn a_reply_is_taken_only_from_the_peer_that_was_asked(at) {
+        let (req, endpoint) = at.bound(ReqSocket::builder()).await;
+        let asked = at.connected(RouterSocket::builder(), &endpoint).await;
+        req.wait_for_peers(1).await.expect("open");
+        req.send("question").await.expect("sent");
+        let request = asked.recv().await.expect("received");
+        let other = common::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "REP");
+            wire.put(&[common::frame(1, b""), common::frame(0, b"from a stranger")].concat());
+            wire.put(&common::command("PING", b"\0\0"));
+            assert_eq!(wire.frame().1, b"\x04PONG", "all of it has been read");
+            wire
+        })
+        .await;
+        let id = request.frame(0).expect("an id").to_vec();
+        asked.send([id.clone(), Vec::new(), b"answer".to_vec()]).await.expect("sent");
+        asked.send([id, Vec::new(), b"late".to_vec()]).await.expect("sent");
+        assert_eq!(req.recv().await.expect("received"), "answer".into());
+        common::eventually("the stranger's and the late one are there", || {
+            let stats = req.stats();
+            stats.discarded + stats.recv_queue as u64 == 2
+        })
+        .await;
+        req.send("again").await.expect("its turn");
+        assert!(req.recv().now_or_never().is_none(), "neither the stranger's nor the late one is the reply");
+        drop(other);
+    }
+
+    async fn a_reply_with_a_broken_envelope_ends_the_connection_and_is_not_received(at) {
+        let no_delimiter = [common::frame(1, b"no"), common::frame(0, b"delimiter")].concat();
+        for reply in [common::frame(0, b""), common::frame(0, b"bare"), no_delimiter] {
+            let (req, endpoint) = at.bound(ReqSocket::builder()).await;
+            let mut wire = common::aside(move || Wire::meet(&endpoint, "REP")).await;
+            req.send("question").await.expect("sent");
+            let rest = common::aside(move || {
+                assert_eq!((wire.frame(), wire.frame()), ((1, vec![]), (0, b"question".to_vec())));
+                wire.put(&reply);
+                wire.end()
+            });
+            assert_eq!(rest.await, b"");
+            let received = req.try_recv();
+            assert!(matches!(received, Err(MonocoqueError::WouldBlock)), "{received:?}");
+        }
     }
 }

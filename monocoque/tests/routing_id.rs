@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, everywhere};
+use common::{Wire, everywhere, over_streams};
 use monocoque::zmq::{DealerSocket, ReqSocket, RouterSocket};
 use monocoque::{MonocoqueError, RoutingId};
 
@@ -73,6 +73,22 @@ everywhere! {
         assert_eq!(dealer.recv().await.expect("received"), "found".into());
     }
 
+    async fn a_peer_that_comes_back_has_its_old_name(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        for n in 0..10 {
+            let dealer = at.connected(DealerSocket::builder().routing_id("regular"), &endpoint).await;
+            dealer.send(common::numbered(n)).await.expect("sent");
+            let message = router.recv().await.expect("received");
+            assert_eq!(message, ["regular".to_owned(), n.to_string()].into());
+            router.send(message).await.expect("sent");
+            assert_eq!(dealer.recv().await.expect("received"), common::numbered(n));
+            dealer.close().await;
+        }
+        common::eventually("nobody is left", || router.peer_count() == 0).await;
+    }
+}
+
+over_streams! {
     async fn a_second_peer_of_the_same_name_waits_until_the_first_has_left(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let named = || DealerSocket::builder().routing_id("twin").reconnect_interval(Duration::from_millis(1));
@@ -103,20 +119,6 @@ everywhere! {
         common::eventually_async("now the second is heard", heard).await;
         router.send(["twin", "you"]).await.expect("sent");
         assert_eq!(second.recv().await.expect("received"), "you".into());
-    }
-
-    async fn a_peer_that_comes_back_has_its_old_name(at) {
-        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
-        for n in 0..10 {
-            let dealer = at.connected(DealerSocket::builder().routing_id("regular"), &endpoint).await;
-            dealer.send(common::numbered(n)).await.expect("sent");
-            let message = router.recv().await.expect("received");
-            assert_eq!(message, ["regular".to_owned(), n.to_string()].into());
-            router.send(message).await.expect("sent");
-            assert_eq!(dealer.recv().await.expect("received"), common::numbered(n));
-            dealer.close().await;
-        }
-        common::eventually("nobody is left", || router.peer_count() == 0).await;
     }
 }
 

@@ -7,12 +7,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{everywhere, numbered};
+use common::{numbered, over_streams};
 use futures::executor::block_on;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use monocoque::{Context, MonocoqueError};
 
-everywhere! {
+over_streams! {
     async fn all_sockets_are_closed_and_what_is_queued_is_sent(at) {
         let context = match at.home {
             common::Home::Current => Context::current().expect("inside a runtime"),

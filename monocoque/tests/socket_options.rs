@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
-use common::{At, Home, Transport, everywhere, run};
+use common::{At, Home, Transport, everywhere, over_streams, run};
 use futures::StreamExt;
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, RouterSocket};
@@ -255,7 +255,7 @@ everywhere! {
         let path = path.path().join("socket");
         let bound = match at.transport {
             Transport::Tcp => pull.bind_fd(TcpListener::bind("127.0.0.1:0").expect("bound")).await,
-            Transport::Ipc => pull.bind_fd(UnixListener::bind(&path).expect("bound")).await,
+            Transport::Ipc | Transport::Inproc => pull.bind_fd(UnixListener::bind(&path).expect("bound")).await,
         }
         .expect("adopted");
         assert_eq!(pull.last_endpoint(), Some(bound.clone()));
@@ -272,7 +272,9 @@ everywhere! {
         let late = TcpListener::bind("127.0.0.1:0").expect("bound");
         assert!(pull.bind_fd(late).await.expect_err("closed").is_closed());
     }
+}
 
+over_streams! {
     async fn an_endpoint_where_nobody_listens_is_given_up_if_asked_for(at) {
         let nowhere = at.nowhere("nobody");
         let push = at.build(PushSocket::builder().reconnect_stop([ReconnectStop::ConnectionRefused]));

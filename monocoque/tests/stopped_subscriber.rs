@@ -5,12 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, everywhere};
+use common::{Wire, over_streams};
 use monocoque::zmq::{PubSocket, SubSocket};
 
 const MESSAGES: usize = 5_000;
 
-everywhere! {
+over_streams! {
     async fn the_others_get_everything(at) {
         let publisher = at.build(PubSocket::builder().send_hwm(100).linger(Some(Duration::ZERO)));
         let endpoint = publisher.bind(at.anywhere()).await.expect("bound");

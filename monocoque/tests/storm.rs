@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{At, Transport, everywhere, numbered, yield_now};
+use common::{At, Transport, everywhere, numbered, over_streams, yield_now};
 use futures::future::{Either, join, select};
 use monocoque::zmq::kind::{Kind, Receives, Sends};
 use monocoque::zmq::{
@@ -96,7 +96,7 @@ impl Storm {
         // Not a port that one of those that are bound meanwhile may get.
         let nowhere: Endpoint = match at.transport {
             Transport::Tcp => "tcp://127.0.0.1:1".parse().expect("an endpoint"),
-            Transport::Ipc => at.nowhere("unrest"),
+            Transport::Ipc | Transport::Inproc => at.nowhere("unrest"),
         };
         loop {
             let _given_up = self.tries(socket.wait_for_peers(100)).await;
@@ -270,7 +270,9 @@ everywhere! {
         storm.beside(&at, (&publisher, &sub), join(publishing, hearing)).await;
         futures::join!(storm.close(&publisher), storm.close(&sub));
     }
+}
 
+over_streams! {
     async fn the_end_of_a_context(at) {
         let storm = Storm::new();
         for life in 0..20 {

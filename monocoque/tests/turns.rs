@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, everywhere, numbered};
+use common::{Wire, everywhere, numbered, over_streams};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 
 everywhere! {
@@ -77,7 +77,9 @@ everywhere! {
         }
         assert!(before <= 2, "{before} messages came first");
     }
+}
 
+over_streams! {
     async fn a_peer_that_never_shakes_hands_gets_no_turn(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder()).await;
         let there = endpoint.clone();

@@ -3,7 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, command, everywhere, frame, numbered};
+use common::{Wire, command, everywhere, frame, numbered, over_streams};
 use futures::FutureExt;
 use monocoque::Message;
 use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
@@ -55,34 +55,6 @@ everywhere! {
             one.unsubscribe("a").expect("open");
             hears(&xpub, &[b"\0a"]).await;
         }
-    }
-
-    async fn a_peer_that_is_lost_takes_its_topics_with_it(at) {
-        let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(2)).await;
-        let wire = common::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "SUB");
-            for n in 0..50_u8 {
-                wire.put(&command("SUBSCRIBE", &[n]));
-            }
-            wire.put(&frame(0, b"\x01old form"));
-            wire
-        })
-        .await;
-        // Not all of them were taken in when it goes.
-        common::eventually("two wait", || xpub.stats().recv_queue == 2).await;
-        wire.close();
-        let mut open = std::collections::HashSet::new();
-        let mut told = 0;
-        while told == 0 || !open.is_empty() {
-            let message = xpub.recv().await.expect("received");
-            let (kind, topic) = message[0].split_first().expect("a kind");
-            told += 1;
-            match kind {
-                1 => assert!(open.insert(topic.to_vec()), "twice"),
-                _ => assert!(open.remove(topic), "never there"),
-            }
-        }
-        assert_eq!(xpub.subscription_count(), 0);
     }
 
     async fn messages_go_up_and_subscriptions_are_kept(at) {
@@ -158,5 +130,35 @@ everywhere! {
             sub.close().await;
             hears(&xpub, &[b"\0hello"]).await;
         }
+    }
+}
+
+over_streams! {
+    async fn a_peer_that_is_lost_takes_its_topics_with_it(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(2)).await;
+        let wire = common::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "SUB");
+            for n in 0..50_u8 {
+                wire.put(&command("SUBSCRIBE", &[n]));
+            }
+            wire.put(&frame(0, b"\x01old form"));
+            wire
+        })
+        .await;
+        // Not all of them were taken in when it goes.
+        common::eventually("two wait", || xpub.stats().recv_queue == 2).await;
+        wire.close();
+        let mut open = std::collections::HashSet::new();
+        let mut told = 0;
+        while told == 0 || !open.is_empty() {
+            let message = xpub.recv().await.expect("received");
+            let (kind, topic) = message[0].split_first().expect("a kind");
+            told += 1;
+            match kind {
+                1 => assert!(open.insert(topic.to_vec()), "twice"),
+                _ => assert!(open.remove(topic), "never there"),
+            }
+        }
+        assert_eq!(xpub.subscription_count(), 0);
     }
 }

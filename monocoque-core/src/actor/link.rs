@@ -12,7 +12,7 @@ use super::{Accepted, Attach, Inlet, Outlet};
 use crate::home::outside_panic;
 use crate::sync::Mutex;
 use crate::transport::WriteNow;
-use crate::{BytePermits, Decode, Hwm, Inbox, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
+use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
 
 /// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
 ///
@@ -128,7 +128,7 @@ where
         _peer: P::Peer,
         _direct: Option<Arc<dyn WriteNow>>,
     ) -> Option<(Self::Outlet, Self::Inlet)> {
-        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), Hwm::default(), BytePermits::default(), None);
+        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), (), LaneConfig::default());
         let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
         Some((LinkOutlet(self), inlet))
     }

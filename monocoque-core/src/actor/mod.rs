@@ -42,7 +42,7 @@ use crate::transport::{Socket, WriteNow};
 use crate::{Decode, Established, Outbox, Protocol, Step};
 use input::Input;
 use read_pump::ReadPump;
-use write_pump::WritePump;
+use write_pump::{FAREWELL, WritePump};
 
 /// One connection, generic over its stream and its protocol.
 ///
@@ -169,6 +169,15 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
     ///
     /// Dropping the future closes the connection at once and loses what is in flight; ask the [`Outlet`] to end instead.
     pub async fn run<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
+        let stream = self.stream.clone();
+        let closed = self.converse(owner).await;
+        stream.shutdown(Shutdown::Both);
+        let _in_time = compio::time::timeout(FAREWELL, stream.finish()).await;
+        closed
+    }
+
+    /// From the handshake until neither end says anything more.
+    async fn converse<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
         let Self { stream, protocol, handshake_timeout } = self;
         let mut input = Input::new(stream.clone());
         let handshake = handshake(stream.clone(), protocol, &mut input);
@@ -181,7 +190,6 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
             }
         };
         let Some((outlet, inlet)) = owner.attach(peer, stream.direct()) else {
-            stream.shutdown(Shutdown::Both);
             return Closed::Refused;
         };
         let shared = Rc::new(Shared::new());

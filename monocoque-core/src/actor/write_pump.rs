@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use compio::buf::{BufResult, IoBuf, IoVectoredBuf};
 use futures_util::FutureExt;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 
 use super::{Closed, Outlet, Shared};
 use crate::transport::Socket;
@@ -198,13 +198,14 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset.
     async fn finish(&self) {
         self.stream.shutdown(Shutdown::Write);
-        let ended = std::pin::pin!(poll_fn(|cx| {
+        let ended = poll_fn(|cx| {
             if self.shared.read_ended.get() {
                 return Poll::Ready(());
             }
             self.shared.writer.replace(Some(cx.waker().clone()));
             Poll::Pending
-        }));
+        });
+        let ended = std::pin::pin!(join(self.stream.finish(), ended));
         let _either = select(ended, std::pin::pin!(compio::time::sleep(FAREWELL))).await;
         self.stream.shutdown(Shutdown::Both);
     }
@@ -244,5 +245,5 @@ pub(super) fn settle(
 
 /// The kernel refuses more slices in one call.
 const MAX_SLICES: usize = 1024;
-/// How long a closing connection waits for the peer to close its side.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// How long a closing connection waits for the peer to close its side, or for its stream to take leave.
+pub(super) const FAREWELL: Duration = Duration::from_millis(200);

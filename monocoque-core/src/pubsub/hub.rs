@@ -52,6 +52,8 @@ struct Peer {
     /// Share the bytes of the topics in the index.
     topics: BTreeSet<Bytes>,
     bytes: usize,
+    /// May have as much as it wants.
+    unlimited: bool,
 }
 
 impl PubSubHub {
@@ -67,6 +69,13 @@ impl PubSubHub {
         match event {
             PeerEvent::Up { key, id: () } => self.admit(key),
             PeerEvent::Down { key } => self.forget(key),
+        }
+    }
+
+    /// Lets a peer have as much as it wants: one that does not decide about somebody else's memory.
+    pub fn lift_limits(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.unlimited = true;
         }
     }
 
@@ -133,6 +142,32 @@ impl PubSubHub {
                 out.push(key);
             }
         }
+    }
+
+    /// Fills `out`, which is emptied first, with the peers that a subject does not go to, in no set order.
+    ///
+    /// Takes time in proportion to the number of peers.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`admit` makes a place for each peer, and subscribers are peers"
+    )]
+    pub fn others(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
+        out.clear();
+        self.walk += 1;
+        for key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
+            self.seen[key.slot()] = self.walk;
+        }
+        out.extend(self.peers.keys().filter(|key| self.seen[key.slot()] != self.walk));
+    }
+
+    /// Whether a peer has come and not gone.
+    pub fn has(&self, key: PeerKey) -> bool {
+        self.peers.get(key).is_some()
+    }
+
+    /// What a peer wants, sorted.
+    pub fn topics(&self, key: PeerKey) -> impl Iterator<Item = &Bytes> {
+        self.peers.get(key).into_iter().flat_map(|peer| &peer.topics)
     }
 
     /// How many subscriptions there are, those of two peers to one topic being two.
@@ -229,7 +264,9 @@ pub struct SubscriptionLimits {
 
 impl SubscriptionLimits {
     fn exceeded_by(&self, peer: &Peer, topic: &[u8]) -> Option<SubscriptionLimit> {
-        if peer.topics.len() >= self.topics {
+        if peer.unlimited {
+            None
+        } else if peer.topics.len() >= self.topics {
             Some(SubscriptionLimit::Topics)
         } else if topic.len() > self.bytes.saturating_sub(peer.bytes) {
             Some(SubscriptionLimit::Bytes)

@@ -265,6 +265,19 @@ impl Naive {
         }
     }
 
+    fn all(&self) -> Vec<PeerKey> {
+        let mut keys = self.live.clone();
+        keys.sort();
+        keys
+    }
+
+    fn topics(&self, key: PeerKey) -> Vec<Vec<u8>> {
+        let mine = self.subscriptions.iter().filter(|(other, _)| *other == key);
+        let mut topics: Vec<_> = mine.map(|(_, topic)| topic.clone()).collect();
+        topics.sort();
+        topics
+    }
+
     fn matches(&self, subject: &[u8]) -> Vec<PeerKey> {
         let wanting = self.subscriptions.iter().filter(|(_, topic)| subject.starts_with(topic));
         let mut keys: Vec<_> = wanting.map(|(key, _)| *key).collect();
@@ -373,6 +386,15 @@ proptest! {
                     hub.matches(&subject, &mut to);
                     to.sort();
                     prop_assert_eq!(&to, &naive.matches(&subject));
+                    hub.others(&subject, &mut to);
+                    to.extend(naive.matches(&subject));
+                    to.sort();
+                    prop_assert_eq!(&to, &naive.all());
+                    for key in &keys {
+                        prop_assert_eq!(hub.has(*key), to.contains(key));
+                        let topics: Vec<_> = hub.topics(*key).map(|topic| topic.to_vec()).collect();
+                        prop_assert_eq!(topics, naive.topics(*key));
+                    }
                 }
             }
             prop_assert_eq!(hub.subscription_count(), naive.subscriptions.len());

@@ -18,7 +18,7 @@ impl Weigh for Item {
 }
 
 fn lane(inbox: &Inbox<Item>, hwm: usize, series: Option<u64>) -> LaneKey {
-    inbox.attach(PeerKey::new(0, 1), Hwm::new(hwm), BytePermits::default(), series)
+    inbox.attach(PeerKey::new(0, 1), (), LaneConfig { hwm: Hwm::new(hwm), series, ..LaneConfig::default() })
 }
 
 /// Hands over `items` one by one, each when there is room, as a read pump does. Says how many.

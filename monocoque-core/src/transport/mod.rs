@@ -4,6 +4,8 @@
 //! whoever gets one matches once and is generic from there on: nothing on the path of a message is dispatched at run time.
 //! No transport knows a protocol. All of it runs on a compio runtime, with either driver.
 
+mod any;
+mod halves;
 mod interface;
 mod ipc;
 mod options;
@@ -11,6 +13,7 @@ mod socks;
 mod tcp;
 
 use std::fmt::Debug;
+use std::future::ready;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,13 +25,16 @@ use compio::net::{TcpStream, UnixStream};
 use rustix::net::SendFlags;
 use socket2::{Domain, SockRef, Type};
 
-use crate::Endpoint;
+use crate::{Endpoint, EndpointError};
 
+pub use any::AnyStream;
+pub use halves::Halves;
 pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 
 /// A connected stream of bytes that an actor can run on.
 ///
-/// To run an actor on a stream of your own, implement this and what it asks for:
+/// Streams of TCP and of the Unix domain are; [`AnyStream`] makes one of whatever else there is. Or implement this and what
+/// it asks for:
 ///
 /// - A clone is the same stream: one clone reads while another one writes, both in operations that may take for ever.
 /// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be short.
@@ -37,6 +43,12 @@ pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 pub trait Socket: AsyncRead + AsyncWrite + Clone + Debug + 'static {
     /// Ends one or both directions, at once and without waiting. Ending what has ended already does nothing.
     fn shutdown(&self, how: Shutdown);
+
+    /// Waits until what [`shutdown`](Self::shutdown) has begun is done, such as to take leave of the other end. Default: it
+    /// is done at once.
+    fn finish(&self) -> impl Future<Output = ()> {
+        ready(())
+    }
 
     /// Names the other end, for people to read: `tcp://127.0.0.1:40000`.
     fn peer_label(&self) -> String;
@@ -129,7 +141,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the endpoint is a wildcard, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
+    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is a name within the process, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
     /// also if a TCP connection met itself, `AddrNotAvailable` if no source address goes with the peer's; else what the
     /// system says of the last address that was tried.
     pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
@@ -140,6 +152,8 @@ impl Stream {
                 tcp::connect(source.as_ref(), host, *port, options).await.map(Self::Tcp)
             }
             Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
+            Endpoint::Inproc(_) => Err(no_stream()),
+            Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
         }
     }
 }
@@ -162,7 +176,7 @@ impl Listener {
     /// # Errors
     ///
     /// `AddrInUse` if somebody listens there; `AlreadyExists` if the path is not a socket; `InvalidInput` if the endpoint has
-    /// a source address; else what the system says.
+    /// a source address, `Unsupported` if it is a name within the process; else what the system says.
     pub async fn bind(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         endpoint.check_bind()?;
         options.check(endpoint)?;
@@ -176,6 +190,8 @@ impl Listener {
                 let endpoint = listener.endpoint().clone();
                 Ok((Self(Kind::Ipc(listener)), endpoint))
             }
+            Endpoint::Inproc(_) => Err(no_stream()),
+            Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
         }
     }
 
@@ -233,6 +249,10 @@ impl Listener {
             Kind::Ipc(listener) => listener.close().await,
         }
     }
+}
+
+fn no_stream() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "there are no streams within the process")
 }
 
 /// Closes a socket as soon as the runtime has no operation on it any more.
@@ -302,6 +322,7 @@ mod tests {
             },
             async { a.shutdown(Shutdown::Both) }
         );
+        a.finish().await;
         assert_eq!(end.unwrap_or(0), 0, "the read in flight has returned");
         assert_eq!(b.read(Vec::with_capacity(1)).await.0.expect("the end"), 0);
         a.shutdown(Shutdown::Both);
@@ -333,6 +354,34 @@ mod tests {
             for text in ["tcp://127.0.0.1:*", "tcp://[::1]:0", "ipc://*", "ipc://@monocoque-transport-talk"] {
                 talk_over(text).await;
             }
+        });
+    }
+
+    #[test]
+    fn two_halves_are_a_stream() {
+        on_both_drivers(async || {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            let halves = |stream| {
+                let stream = UnixStream::from_std(stream).expect("attached");
+                AnyStream::from_halves(stream.clone(), stream, "a pair")
+            };
+            let (ours, theirs) = (halves(ours), halves(theirs));
+            assert_eq!(ours.peer_label(), "a pair");
+            talk(ours, theirs).await;
+        });
+    }
+
+    /// What a failing stream has taken counts as sent, and the next write says that it has failed.
+    #[test]
+    fn what_a_stream_has_taken_is_not_sent_again() {
+        on_both_drivers(async || {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            drop(theirs);
+            let stream = UnixStream::from_std(ours).expect("attached");
+            let mut stream = AnyStream::from_halves(stream.clone(), stream, "a pair");
+            assert_eq!(stream.write("taken").await.0.expect("taken"), 5);
+            let BufResult(result, _) = stream.write("not taken").await;
+            assert_eq!(result.expect_err("it has failed").kind(), io::ErrorKind::BrokenPipe);
         });
     }
 

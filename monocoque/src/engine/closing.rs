@@ -7,7 +7,6 @@ use futures_util::future::select;
 use monocoque_core::home;
 
 use super::Engine;
-use super::stop::Stop;
 use crate::error::MonocoqueError;
 use crate::monitor::SocketEvent;
 use crate::pattern::route::Phase;
@@ -59,9 +58,8 @@ impl Engine {
 
     /// Tells all endpoints that they are no longer wanted.
     fn stop(&self) {
-        let stops: Vec<_> =
-            self.endpoints.lock().iter().map(|attachment| attachment.via.stop.clone()).collect();
-        stops.iter().for_each(Stop::say);
+        let vias: Vec<_> = self.endpoints.lock().iter().map(|attachment| attachment.via.clone()).collect();
+        vias.iter().for_each(|via| self.let_go(via));
     }
 }
 
@@ -82,6 +80,7 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         let Task(engine) = &self.0;
         engine.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+        engine.stop();
         engine.inbox.finish();
     }
 }

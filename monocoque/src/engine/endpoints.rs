@@ -5,17 +5,18 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
-use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, HomeGone, RoutingId, home};
+use monocoque_core::transport::{Listener, Socket, SocketOptions};
+use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
 
 use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
-use super::{Engine, dial, listen};
+use super::{Engine, dial, listen, session};
 use crate::error::MonocoqueError;
-use crate::monitor::SocketEvent;
+use crate::monitor::{Connection, SocketEvent};
+use crate::pattern::Wire;
 use crate::pattern::link::Through;
 
-/// An endpoint that the socket is bound or connected to.
+/// An endpoint that the socket is bound or connected to, or a stream that it was given.
 #[derive(Debug)]
 pub(super) struct Attachment {
     pub(super) via: Via,
@@ -44,6 +45,15 @@ impl Via {
         Through { via: self.id, dialled: self.kind == Attached::Connected }
     }
 
+    /// What is told of a new connection.
+    pub(super) fn begun(&self, connection: &Arc<Connection>) -> SocketEvent {
+        let connection = connection.clone();
+        match self.kind {
+            Attached::Bound | Attached::Given => SocketEvent::Accepted { connection },
+            Attached::Connected => SocketEvent::Connected { connection },
+        }
+    }
+
     fn is(&self, kind: Attached, endpoint: &Endpoint) -> bool {
         self.kind == kind && self.endpoint == *endpoint
     }
@@ -53,20 +63,47 @@ impl Via {
 pub(super) enum Attached {
     Bound,
     Connected,
+    /// A stream that came connected.
+    Given,
 }
 
 impl Engine {
     pub(crate) async fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_bind()?;
+        self.check_wire(&endpoint)?;
         self.options.sockets.check(&endpoint)?;
+        if let Endpoint::Inproc(_) = endpoint {
+            return self.bind_name(endpoint);
+        }
         let wanted = endpoint.clone();
         let bound = self.listen(async move |options| Listener::bind(&wanted, options).await).await?;
-        bound.map_err(|source| {
-            let error = || io::Error::new(source.kind(), source.to_string());
-            self.tell(|| SocketEvent::BindFailed { endpoint: endpoint.clone(), error: error().into() });
-            MonocoqueError::Io { endpoint: endpoint.into(), source }
-        })
+        bound.map_err(|source| self.not_bound(endpoint, source))
+    }
+
+    /// Within the process messages are passed on as they are, and there is nothing to speak.
+    fn check_wire(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        match (self.pattern.wire, endpoint) {
+            (Wire::Raw, Endpoint::Inproc(_)) => Err(MonocoqueError::NoBytes),
+            _ => Ok(()),
+        }
+    }
+
+    fn not_bound(&self, endpoint: Endpoint, source: io::Error) -> MonocoqueError {
+        let error = || io::Error::new(source.kind(), source.to_string());
+        self.tell(|| SocketEvent::BindFailed { endpoint: endpoint.clone(), error: error().into() });
+        MonocoqueError::Io { endpoint: endpoint.into(), source }
+    }
+
+    /// Binds a name: nobody listens, whoever connects is met at once.
+    fn bind_name(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        let (via, freed) = self.attach(self.new_via(), Attached::Bound, endpoint.clone(), None);
+        freed.say();
+        if !self.names.bind(self, &via) {
+            self.endpoints.lock().retain(|other| other.via.id != via.id);
+            return Err(self.not_bound(endpoint, io::ErrorKind::AddrInUse.into()));
+        }
+        Ok(endpoint)
     }
 
     /// Accepts on a socket that listens already.
@@ -84,7 +121,7 @@ impl Engine {
         let engine = self.clone();
         let listening = self.home.run(move || async move {
             let (listener, resolved) = make(&engine.options.sockets).await?;
-            let id = engine.next_via.fetch_add(1, Ordering::Relaxed);
+            let id = engine.new_via();
             let (via, freed) = engine.attach(id, Attached::Bound, resolved.clone(), None);
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
@@ -106,21 +143,45 @@ impl Engine {
     ) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_connect()?;
+        self.check_wire(&endpoint)?;
         self.options.sockets.check(&endpoint)?;
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
-        let id = self.next_via.fetch_add(1, Ordering::Relaxed);
+        let id = self.new_via();
         if let Some(name) = &name
             && !self.out.lock().reserve(name, id)
         {
             return Err(MonocoqueError::DuplicateRoutingId);
         }
         let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
-        let task = Task::new(self);
         self.out.lock().dials += 1;
+        if let Endpoint::Inproc(_) = endpoint {
+            self.names.connect(self, &via);
+            return Ok(endpoint);
+        }
+        let task = Task::new(self);
         let (engine, wanted) = (self.clone(), endpoint.clone());
         self.home.spawn(move || dial::run(engine, wanted, via, task))?;
+        Ok(endpoint)
+    }
+
+    /// Runs a connection on a stream that somebody else has made.
+    pub(crate) fn adopt<S: Socket>(self: &Arc<Self>, stream: S) -> Result<Endpoint, MonocoqueError> {
+        self.check_open()?;
+        if !self.home.is_current() {
+            return Err(MonocoqueError::WrongThread);
+        }
+        let label = stream.peer_label();
+        let id = self.new_via();
+        let endpoint = Endpoint::Attached(AttachedStream::new(id, label));
+        let (via, _) = self.attach(id, Attached::Given, endpoint.clone(), None);
+        let (engine, task) = (self.clone(), Task::new(self));
+        home::spawn_here(async move {
+            session::run_on(&engine, stream, &via).await;
+            engine.give_up(&via);
+            drop(task);
+        });
         Ok(endpoint)
     }
 
@@ -132,7 +193,11 @@ impl Engine {
     }
 
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
-        self.detach(Attached::Connected, endpoint).map(drop)
+        let kind = match endpoint {
+            Endpoint::Attached(_) => Attached::Given,
+            _ => Attached::Connected,
+        };
+        self.detach(kind, endpoint).map(drop)
     }
 
     /// Lets go of an endpoint and of the connections made through it.
@@ -142,9 +207,22 @@ impl Engine {
         let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
         let gone = endpoints.remove(at);
         drop(endpoints);
-        gone.via.stop.say();
-        self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
+        self.let_go(&gone.via);
+        self.with_wakes(|out, wakes| {
+            out.leave(gone.via.id, wakes);
+            if let (Endpoint::Inproc(_), Attached::Connected) = (endpoint, kind) {
+                out.end_dial(wakes);
+            }
+        });
         Ok(gone)
+    }
+
+    /// An endpoint is no longer wanted.
+    pub(super) fn let_go(&self, via: &Via) {
+        via.stop.say();
+        if self.names.leave(via) {
+            self.tell(|| SocketEvent::Unbound { endpoint: via.endpoint.clone() });
+        }
     }
 
     /// Lets go of a connected endpoint by itself.
@@ -155,7 +233,13 @@ impl Engine {
     }
 
     pub(crate) fn last_endpoint(&self) -> Option<Endpoint> {
-        self.endpoints.lock().last().map(|last| last.via.endpoint.clone())
+        let endpoints = self.endpoints.lock();
+        let last = endpoints.iter().rfind(|other| other.via.kind != Attached::Given);
+        last.map(|last| last.via.endpoint.clone())
+    }
+
+    fn new_via(&self) -> u64 {
+        self.next_via.fetch_add(1, Ordering::Relaxed)
     }
 
     fn attach(&self, id: u64, kind: Attached, endpoint: Endpoint, name: Option<RoutingId>) -> (Via, Stop) {

@@ -72,7 +72,7 @@ impl<'a> Forwarding<'a> {
         let Self { from: Place { engine: from, ticket: receiver, .. }, to } = self;
         let Poll::Ready(next) = from.inbox.poll_next(receiver, cx) else { return Ok(Step::Stuck) };
         let mut next = next?;
-        if !from.passes(&next) {
+        if !from.is_wanted(&next) {
             from.open(next)?;
             return Ok(Step::Dropped);
         }
@@ -80,6 +80,7 @@ impl<'a> Forwarding<'a> {
         let Place { engine: to, ticket: sender, .. } = to;
         match to.attempt_quietly(None, &mut message, false, sender, Some(cx.waker()), wakes) {
             Ok(Tried::Done) => {
+                from.turn_to_sender(&next);
                 next.pop();
                 Ok(Step::Passed(message))
             }

@@ -17,6 +17,8 @@ mod closing;
 mod dial;
 mod endpoints;
 pub(crate) mod forwarding;
+mod hearing;
+mod inproc;
 mod listen;
 mod receiving;
 mod sending;
@@ -26,25 +28,29 @@ mod timers;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
-use monocoque_core::{Home, Hwm, Inbox, Message, Monitors, PeerKey, RoutingId, Ticket, home};
+use monocoque_core::{
+    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home,
+};
 use monocoque_zmtp::{PeerInfo, Subscription};
 
 use crate::error::MonocoqueError;
-use crate::monitor::{Monitor, SocketEvent};
+use crate::monitor::{Connection, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::Direct;
 use crate::pattern::route::{Outbound, Phase, routing_id};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Pattern, Routing};
+use crate::peer::Peer;
 use crate::stats::SocketStats;
 use crate::trace;
 pub(crate) use adaptor::{Incoming, Outgoing};
 use closing::{Keeper, Task};
 use endpoints::{Attachment, Via};
+pub(crate) use inproc::Names;
 use receiving::Filter;
 #[cfg(fuzzing)]
 pub use session::fuzzing;
@@ -55,9 +61,10 @@ use timers::{Timer, Timers};
 pub(crate) struct Engine {
     pub(crate) pattern: &'static Pattern,
     pub(crate) options: Options,
-    pub(crate) inbox: Inbox<Message>,
+    pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
     home: Home,
+    names: Arc<Names>,
     endpoints: Mutex<Vec<Attachment>>,
     filter: Filter,
     monitors: Monitors<SocketEvent>,
@@ -98,16 +105,18 @@ impl Engine {
         pattern: &'static Pattern,
         options: Options,
         home: Home,
+        names: Arc<Names>,
     ) -> Result<Arc<Self>, MonocoqueError> {
         let engine = Arc::new(Self {
             pattern,
             inbox: Inbox::new(),
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
+            filter: Filter::new(&options),
             options,
             home,
+            names,
             endpoints: Mutex::default(),
-            filter: Filter::default(),
             monitors: Monitors::default(),
             timers: Timers::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
@@ -146,12 +155,7 @@ impl Engine {
         via: &Via,
         direct: Option<Direct>,
     ) -> Result<(PeerKey, RoutingId), Refusal> {
-        let announced = match (self.pattern.routing, &via.name) {
-            (Routing::ById, Some(name)) => name,
-            (Routing::ById, None) => &*peer.routing_id,
-            _ => &[],
-        };
-        let id = routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed));
+        let id = self.name_of(via, &peer.routing_id);
         let mut wakes = Wakes::default();
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
@@ -159,7 +163,7 @@ impl Engine {
         let wanted = out.wants_peers() && !via.stop.is_said();
         let key = if wanted {
             let key = out.up(id.clone(), peer.revision, via.through(), direct, &mut wakes);
-            key.ok_or(if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId })
+            key.ok_or_else(|| self.refusal())
         } else {
             Err(Refusal::Unwanted)
         };
@@ -173,13 +177,34 @@ impl Engine {
         key.map(|key| (key, id))
     }
 
+    /// What a peer of an endpoint is called, by us or by its own word.
+    fn name_of(&self, via: &Via, announced: &[u8]) -> RoutingId {
+        let name = match (self.pattern.routing, &via.name) {
+            (Routing::ById, Some(name)) => name,
+            (Routing::ById, None) => announced,
+            _ => &[],
+        };
+        routing_id(name, self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Why a peer cannot be taken that is wanted.
+    fn refusal(&self) -> Refusal {
+        if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId }
+    }
+
+    /// A connection of which nobody was told yet.
+    fn new_connection(&self, via: &Via, peer: String) -> Arc<Connection> {
+        let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer })
+    }
+
     /// A stream of what happens from now on.
     pub(crate) fn monitor(&self) -> Monitor {
         self.monitors.watch()
     }
 
     /// Tells those who want to know what happens.
-    fn tell(&self, event: impl FnOnce() -> SocketEvent) {
+    pub(super) fn tell(&self, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
             trace::event(&event);
@@ -189,16 +214,28 @@ impl Engine {
         }
     }
 
+    /// Opens the lane of a new peer in the inbox.
+    fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
+        let latest = config.latest || self.options.conflate;
+        let hwm = self.recv_hwm.lock();
+        self.inbox.attach(
+            key,
+            Arc::new(peer),
+            LaneConfig { hwm: *hwm, series: via.series(), latest, ..config },
+        )
+    }
+
     pub(crate) fn set_send_hwm(&self, hwm: Hwm) {
         self.with_wakes(|out, wakes| out.set_hwm(hwm, wakes));
     }
 
     pub(crate) fn set_recv_hwm(&self, hwm: Hwm) {
-        let mut current = self.recv_hwm.lock();
-        *current = hwm;
-        if !self.options.conflate {
-            self.inbox.set_hwm(hwm);
-        }
+        let with_room = {
+            let mut current = self.recv_hwm.lock();
+            *current = hwm;
+            self.inbox.set_hwm(hwm)
+        };
+        with_room.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -221,7 +258,7 @@ impl Engine {
 
     pub(crate) fn stats(&self) -> SocketStats {
         let received = self.inbox.popped();
-        let discarded = self.discarded.load(Ordering::Relaxed);
+        let discarded = self.discarded.load(Ordering::Relaxed) + self.inbox.replaced();
         let waiting = self.inbox.len();
         let out = self.out.lock();
         SocketStats {

@@ -12,9 +12,12 @@ use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
+use crate::options::Options;
+use crate::pattern::asking::as_subscription;
 use crate::pattern::route::Phase;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Intake};
+use crate::peer::Peer;
 
 /// A receiver that waits for a message.
 #[derive(Debug)]
@@ -23,15 +26,20 @@ pub(crate) struct Receiving<'a> {
 }
 
 /// What a SUB socket wants to receive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Filter {
     /// How often each topic is subscribed to.
     pub(super) topics: RwLock<Topics>,
-    /// The empty topic is among them: nothing needs to be looked up.
+    /// What matches none of them is received, instead of what does.
+    inverted: bool,
+    /// Everything is received, as far as the topics go: nothing needs to be looked up.
     everything: AtomicBool,
 }
 
 type Topics = SubscriptionIndex<usize>;
+
+/// What a receiver may take.
+pub(super) type Incoming<'a> = Next<'a, Message, Arc<Peer>>;
 
 impl Engine {
     /// The next message for the application; waits for it.
@@ -53,6 +61,40 @@ impl Engine {
                 return Ok(message);
             }
         }
+    }
+
+    /// The next message for the application, and who has sent it; waits for it.
+    pub(crate) async fn recv_with_peer(self: &Arc<Self>) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        let mut place = Place::new(self, Queue::Receivers);
+        poll_fn(|cx| {
+            loop {
+                self.check_recv()?;
+                let Poll::Ready(next) = self.inbox.poll_next(&mut place.ticket, cx) else {
+                    return place.overdue(self.options.recv_timeout, cx);
+                };
+                if let Some(received) = self.take_with_peer(next?)? {
+                    return Poll::Ready(Ok(received));
+                }
+            }
+        })
+        .await
+    }
+
+    /// The next message for the application, and who has sent it, if it is there.
+    pub(crate) fn try_recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        loop {
+            self.check_recv()?;
+            let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
+            if let Some(received) = self.take_with_peer(next)? {
+                return Ok(received);
+            }
+        }
+    }
+
+    fn take_with_peer(&self, mut next: Incoming<'_>) -> Result<Option<(Message, Arc<Peer>)>, MonocoqueError> {
+        let peer = next.label();
+        let message = if self.passes(&next) { Some(next.pop()) } else { self.open(next)? };
+        Ok(message.map(|message| (message, peer)))
     }
 
     /// Takes up to `max` messages; waits for the first.
@@ -92,21 +134,32 @@ impl Engine {
 
     /// Whether the next message is for the application, as it is.
     #[inline]
-    pub(super) fn passes(&self, next: &Next<'_, Message>) -> bool {
+    pub(super) fn passes(&self, next: &Incoming<'_>) -> bool {
         match (self.pattern.intake, self.pattern.envelope) {
             (Intake::Filtered, _) => self.filter.admits(next.item()),
+            // Whose it is has to be noted.
+            (Intake::Subscriptions, _) => !self.options.manual,
             (_, Envelope::None | Envelope::Identity) => true,
             _ => false,
         }
     }
 
+    /// Whether the next message is for the application, if not as it is.
+    pub(super) fn is_wanted(&self, next: &Incoming<'_>) -> bool {
+        self.pattern.intake != Intake::Filtered || self.filter.admits(next.item())
+    }
+
     /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
     /// application at all.
-    pub(super) fn open(&self, mut next: Next<'_, Message>) -> Result<Option<Message>, MonocoqueError> {
+    pub(super) fn open(&self, mut next: Incoming<'_>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.intake {
             Intake::Filtered => {
                 next.pop();
                 None
+            }
+            Intake::Subscriptions => {
+                self.turn_to_sender(&next);
+                Some(next.pop())
             }
             _ => self.converse(self.pattern.envelope, next)?,
         };
@@ -116,17 +169,43 @@ impl Engine {
         Ok(opened)
     }
 
+    /// Notes whose subscription it is that is about to be received, if it is one and the application decides about it. Other
+    /// receivers are kept out.
+    pub(super) fn turn_to_sender(&self, next: &Incoming<'_>) {
+        if self.options.manual
+            && let Some((kind, _)) = as_subscription(next.item())
+            && let Some(audience) = self.out.lock().audience()
+        {
+            audience.turn_to(next.from(), kind);
+        }
+    }
+
     /// Takes a request or a reply. Other receivers are kept out until the dialogue has moved on.
     fn converse(
         &self,
         envelope: Envelope,
-        mut next: Next<'_, Message>,
+        mut next: Incoming<'_>,
     ) -> Result<Option<Message>, MonocoqueError> {
         let from = next.from();
         self.out.lock().dialogue.check_recv(envelope)?;
         let mut message = next.pop();
         let passed = self.out.lock().dialogue.on_recv(envelope, from, &mut message);
         Ok(passed.then_some(message))
+    }
+
+    /// Gives a topic to the peer whose subscription was received last, or takes it away.
+    pub(crate) fn grant(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        if !self.options.manual {
+            return Err(MonocoqueError::NotManual);
+        }
+        self.with_wakes(|out, wakes| {
+            wakes.add(out.watchers.dismiss());
+            if let Some(audience) = out.audience() {
+                audience.grant(kind, topic);
+            }
+        });
+        Ok(())
     }
 
     pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
@@ -176,7 +255,7 @@ impl Engine {
         topic: &[u8],
         wakes: &mut Wakes,
     ) {
-        self.filter.everything.store(topics.get(b"").is_some(), Ordering::Release);
+        self.filter.on_change(&topics);
         self.out.lock().subscribe_all(kind, topic, wakes);
     }
 
@@ -227,9 +306,24 @@ impl Place<'_> {
 }
 
 impl Filter {
+    pub(super) fn new(options: &Options) -> Self {
+        let filter = Self {
+            topics: RwLock::default(),
+            inverted: options.inverted,
+            everything: AtomicBool::new(false),
+        };
+        filter.on_change(&filter.topics.read());
+        filter
+    }
+
+    fn on_change(&self, topics: &Topics) {
+        let everything = if self.inverted { topics.is_empty() } else { topics.get(b"").is_some() };
+        self.everything.store(everything, Ordering::Release);
+    }
+
     #[inline]
     fn admits(&self, message: &Message) -> bool {
         self.everything.load(Ordering::Acquire)
-            || self.topics.read().any_match(message.frame(0).unwrap_or_default())
+            || self.topics.read().any_match(message.frame(0).unwrap_or_default()) != self.inverted
     }
 }

@@ -7,15 +7,15 @@ use std::task::{Context, Poll, Waker};
 
 use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket};
 
-use monocoque_zmtp::Subscription;
-
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
+use crate::pattern::asking::{List, as_subscription, is_list};
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::Going;
 use crate::pattern::route::{Offer, Outbound, Phase, Target};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Routing};
+use crate::peer::Peer;
 
 /// A message on its way into a queue.
 #[derive(Debug)]
@@ -109,15 +109,24 @@ impl Engine {
             self.change_topics(kind, topic, wakes)?;
             return Ok(Tried::Done);
         }
+        if self.pattern.routing == Routing::ToAll && self.options.only_first && is_list(message) {
+            if is_to_pause(&mut self.out.lock(), waker, wakes) {
+                return Ok(Tried::Paused);
+            }
+            let mut list = List::of(message.clone());
+            for (kind, topic) in list.subscriptions() {
+                self.change_topics(kind, topic, wakes)?;
+            }
+            if list.rest.is_empty() {
+                return Ok(Tried::Done);
+            }
+            // From here on it is done at once, so that no subscription is made twice: what goes to all waits for no room.
+            return self.attempt_quietly(to, &mut list.rest, held, ticket, None, wakes);
+        }
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
-        if let Some(waker) = waker
-            && out.take_pause()
-        {
-            // The pumps may share this thread: they are to have a turn before more is queued.
-            out.let_go_held(wakes);
-            wakes.add(Some(waker.clone()));
+        if is_to_pause(&mut out, waker, wakes) {
             return Ok(Tried::Paused);
         }
         out.going = match held {
@@ -147,7 +156,7 @@ impl Engine {
         out: &mut Outbound,
         to: Option<&RoutingId>,
         message: &mut Message,
-        stale: Option<&mut Hold<'_, Message>>,
+        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
     ) -> Result<Offer, MonocoqueError> {
         let offer = match (self.pattern.envelope, to) {
@@ -195,13 +204,16 @@ impl Engine {
     }
 }
 
-/// What a message means that goes towards publishers, if it is a subscription: one frame, with a one or a zero in front.
-fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
-    match (message.len(), message.frame(0)?) {
-        (1, [1, topic @ ..]) => Some((Subscription::Subscribe, topic)),
-        (1, [0, topic @ ..]) => Some((Subscription::Cancel, topic)),
-        _ => None,
+/// Whether a task is to let others run before it queues more: the pumps may share its thread. It will be woken at once.
+#[inline]
+fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut Wakes) -> bool {
+    let Some(waker) = waker else { return false };
+    let pause = out.take_pause();
+    if pause {
+        out.let_go_held(wakes);
+        wakes.add(Some(waker.clone()));
     }
+    pause
 }
 
 /// What has come of a flush, which is to get each of these links so far.

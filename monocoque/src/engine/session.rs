@@ -10,18 +10,19 @@ use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
-use monocoque_core::{
-    BytePermits, Cancelled, Decode, Hwm, LaneKey, Message, Outbox, PeerKey, Protocol, PubSubHub, RoutingId,
-    Subscribed, Weigh,
-};
-use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
+use monocoque_core::{Decode, LaneConfig, LaneKey, Message, Outbox, PeerKey, Protocol, RoutingId, Weigh};
+use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, Subscription, ZmtpError, ZmtpSession};
 
-use super::endpoints::{Attached, Via};
+use super::endpoints::Via;
+use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::pattern::Wire;
+use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
-use crate::pattern::{Intake, Wire};
+use crate::pattern::wakes::Wakes;
+use crate::peer::Peer;
 use crate::raw::RawSession;
 use crate::trace::Span;
 
@@ -46,7 +47,8 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
     }
 }
 
-async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
+/// The same, on a stream of any kind.
+pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
     match engine.pattern.wire {
         Wire::Raw => speak(engine, stream, RawSession, via).await,
         Wire::Zmtp => {
@@ -108,14 +110,10 @@ struct Story<'a> {
 
 impl<'a> Story<'a> {
     fn begin(engine: &'a Engine, via: &Via, peer: String) -> Self {
-        let id = engine.next_connection.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer });
+        let connection = engine.new_connection(via, peer);
         let span = Span::of(&connection);
         span.within(|| {
-            engine.tell(|| match via.kind {
-                Attached::Bound => SocketEvent::Accepted { connection: connection.clone() },
-                Attached::Connected => SocketEvent::Connected { connection: connection.clone() },
-            });
+            engine.tell(|| via.begun(&connection));
         });
         Self { engine, connection, span, told: false }
     }
@@ -188,21 +186,19 @@ impl Owner {
             }
         };
         meeting.set(Meeting::Welcome);
-        engine.tell(|| {
-            let announced = || RoutingId::try_from(peer.routing_id.clone()).ok();
-            let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
-            SocketEvent::HandshakeSucceeded { connection, socket_type: peer.socket_type, routing_id }
+        let PeerInfo { socket_type, routing_id, properties, .. } = peer;
+        let announced = || RoutingId::try_from(routing_id).ok();
+        let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
+        engine.tell(|| SocketEvent::HandshakeSucceeded {
+            connection: connection.clone(),
+            socket_type,
+            routing_id: routing_id.clone(),
         });
-        let conflate = engine.options.conflate;
-        let recv_hwm = engine.recv_hwm.lock();
-        let hwm = if conflate { Hwm::UNLIMITED } else { *recv_hwm };
-        let lane = engine.inbox.attach(key, hwm, BytePermits::default(), via.series());
-        drop(recv_hwm);
+        let peer = Peer { connection, socket_type, routing_id, properties };
+        let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
-            numbered: engine.options.correlate,
-            conflate,
             engine,
             key,
             lane,
@@ -253,10 +249,6 @@ pub(crate) struct SessionInlet {
     id: RoutingId,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
-    /// Replies bear a number.
-    numbered: bool,
-    /// Only the last message counts.
-    conflate: bool,
     /// The application is to hear of the peer before it hears from it.
     opens: bool,
     /// The application is to hear that the peer is gone.
@@ -308,15 +300,13 @@ impl SessionInlet {
     fn accept(&mut self, inbound: Inbound) -> Accepted {
         let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
         if inbound == Inbound::Message {
-            match judge(self.engine.pattern, self.numbered, &self.id, message) {
+            match judge(self.engine.pattern, &self.engine.options, &self.id, message) {
                 Verdict::Queue => {
                     self.bytes += message.weight();
-                    if self.conflate {
-                        self.keep_last();
-                    }
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
+                Verdict::TakeApart => return self.take_apart(),
                 Verdict::Violation => {
                     self.batch.pop_back();
                     return Accepted::Violation;
@@ -324,30 +314,17 @@ impl SessionInlet {
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
-        match (inbound, message.frame(0).unwrap_or_default()) {
-            (Inbound::Message, _) => Accepted::More,
-            (Inbound::Subscribe, topic) => match self.with_hub(|hub, key| hub.subscribe(key, topic)) {
-                Some(Subscribed::Refused(_)) => Accepted::Violation,
-                Some(Subscribed::First) => self.pass_on(1, topic),
-                Some(Subscribed::Joined | Subscribed::Already) if self.engine.options.verbose => {
-                    self.pass_on(1, topic)
-                }
-                _ => Accepted::More,
-            },
-            (Inbound::Cancel, topic) => match self.with_hub(|hub, key| hub.cancel(key, topic)) {
-                Some(Cancelled::Last) => self.pass_on(0, topic),
-                Some(Cancelled::Left) if self.engine.options.verboser => self.pass_on(0, topic),
-                _ => Accepted::More,
-            },
+        let topic = message.frame(0).unwrap_or_default();
+        match inbound {
+            Inbound::Message => Accepted::More,
+            Inbound::Subscribe => self.hear(Subscription::Subscribe, topic),
+            Inbound::Cancel => self.hear(Subscription::Cancel, topic),
         }
     }
 
     fn flush(&mut self) {
         if !self.batch.is_empty() {
             self.heard.store(true, Ordering::Relaxed);
-        }
-        if self.conflate && !self.batch.is_empty() {
-            self.dropped += self.engine.inbox.clear(self.lane);
         }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
@@ -373,10 +350,8 @@ impl SessionInlet {
 
     /// Lets the application know that nothing follows: which topics nobody is left to want, or that the peer is gone.
     fn take_leave(&mut self) {
-        if self.engine.pattern.intake == Intake::Subscriptions {
-            for topic in self.engine.with_wakes(|out, _| out.farewell(self.key)) {
-                self.pass_on(0, &topic);
-            }
+        for message in self.engine.farewell(self.key) {
+            self.pass_on(message);
         }
         // A newcomer that has taken the name is not gone.
         if self.ends && !self.engine.out.lock().is_replaced(self.key, &self.id) {
@@ -392,37 +367,44 @@ impl SessionInlet {
     fn put_notice(&mut self) {
         let mut notice = Message::from("");
         notice.push_front(self.id.clone());
-        self.bytes += notice.weight();
-        self.batch.push_back(notice);
+        self.pass_on(notice);
     }
 
-    /// Lets the application know what is subscribed to, if it wants to.
-    fn pass_on(&mut self, kind: u8, topic: &[u8]) -> Accepted {
-        if self.engine.pattern.intake != Intake::Subscriptions {
-            return Accepted::More;
+    /// The peer asks for something.
+    fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+        let mut wakes = Wakes::default();
+        let heard = self.engine.hear(self.key, kind, topic, &mut wakes);
+        wakes.wake();
+        match heard {
+            Heard::ToItself => return Accepted::More,
+            Heard::PassOn(message) => self.pass_on(message),
+            Heard::TooMuch => return Accepted::Violation,
         }
-        let message = Message::from([&[kind], topic].concat());
+        self.accepted()
+    }
+
+    /// The peer asks for several things in one message, and may say something else in it.
+    fn take_apart(&mut self) -> Accepted {
+        let list = List::of(self.batch.pop_back().unwrap_or_default());
+        for (kind, topic) in list.subscriptions() {
+            if self.hear(kind, topic) == Accepted::Violation {
+                return Accepted::Violation;
+            }
+        }
+        if !list.rest.is_empty() {
+            self.pass_on(list.rest);
+        }
+        self.accepted()
+    }
+
+    /// Queues a message that is not as it came.
+    fn pass_on(&mut self, message: Message) {
         self.bytes += message.weight();
         self.batch.push_back(message);
+    }
+
+    fn accepted(&self) -> Accepted {
         if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
-    }
-
-    /// Drops all but the last message of the batch.
-    fn keep_last(&mut self) {
-        while self.batch.len() > 1
-            && let Some(older) = self.batch.pop_front()
-        {
-            self.bytes -= older.weight();
-            self.dropped += 1;
-        }
-    }
-
-    /// Changes what the peer is subscribed to.
-    fn with_hub<T>(&self, change: impl FnOnce(&mut PubSubHub, PeerKey) -> T) -> Option<T> {
-        self.engine.with_wakes(|out, wakes| {
-            wakes.add(out.watchers.dismiss());
-            out.subscriptions().map(|hub| change(hub, self.key))
-        })
     }
 }
 

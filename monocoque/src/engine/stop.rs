@@ -28,6 +28,11 @@ impl Stop {
         listeners.into_iter().for_each(std::task::Waker::wake);
     }
 
+    /// Whether this is the same word.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether it was said.
     pub(crate) fn is_said(&self) -> bool {
         self.0.lock().said

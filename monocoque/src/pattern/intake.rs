@@ -2,7 +2,8 @@
 
 use monocoque_core::{Message, RoutingId};
 
-use super::{Envelope, Intake, Pattern};
+use super::{Envelope, Intake, Pattern, asking};
+use crate::options::Options;
 
 /// What becomes of a message that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(crate) enum Verdict {
     Queue,
     /// It is dropped, and counted.
     Drop,
+    /// It is a list of subscriptions, with something behind them or not.
+    TakeApart,
     /// The peer must not send such a thing: the connection is closed.
     Violation,
 }
@@ -19,16 +22,17 @@ pub(crate) enum Verdict {
 ///
 /// A reply that bears a number keeps its envelope until it is received, and is judged then.
 #[inline]
-pub(crate) fn judge(pattern: &Pattern, numbered: bool, id: &RoutingId, message: &mut Message) -> Verdict {
+pub(crate) fn judge(pattern: &Pattern, options: &Options, id: &RoutingId, message: &mut Message) -> Verdict {
     match (pattern.intake, pattern.envelope) {
         (Intake::Discard, _) => Verdict::Drop,
+        (Intake::Subscriptions, _) if options.only_first && asking::is_list(message) => Verdict::TakeApart,
         // A request's envelope is taken off when it is received: it is needed for the reply.
         (_, Envelope::None | Envelope::Reply) => Verdict::Queue,
         (_, Envelope::Identity) => {
             message.push_front(id.clone());
             Verdict::Queue
         }
-        (_, Envelope::Request) if numbered => Verdict::Queue,
+        (_, Envelope::Request) if options.correlate => Verdict::Queue,
         (_, Envelope::Request) => match message.pop_front() {
             Some(delimiter) if delimiter.is_empty() && !message.is_empty() => Verdict::Queue,
             _ => Verdict::Violation,
@@ -49,7 +53,7 @@ mod tests {
     fn each_type_takes_its_envelope_off() {
         let judge = |pattern, frames: &[&str]| {
             let mut message = frames.iter().copied().collect();
-            (judge(pattern, false, &id(), &mut message), message)
+            (judge(pattern, &Options::default(), &id(), &mut message), message)
         };
         assert_eq!(judge(&PULL, &["a"]), (Verdict::Queue, "a".into()));
         assert_eq!(judge(&ROUTER, &["a"]), (Verdict::Queue, ["peer", "a"].into()));
@@ -58,5 +62,6 @@ mod tests {
         assert_eq!(judge(&REQ, &[""]).0, Verdict::Violation);
         assert_eq!(judge(&PUSH, &["a"]).0, Verdict::Drop);
         assert_eq!(judge(&PUB, &["a"]).0, Verdict::Drop);
+        assert_eq!(judge(&XPUB, &["\x01a", "b"]).0, Verdict::Queue);
     }
 }

@@ -1,13 +1,16 @@
-//! The outgoing side of one connection: its outbox, and the two ways out of it.
+//! The outgoing side of one connection: its outbox, and the ways out of it. A neighbour in the same process has none: what it
+//! gets is handed over.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::task::Waker;
 
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
-use monocoque_core::{BytePermits, Hwm, Outbox, PeerKey, Room};
-use monocoque_zmtp::Revision;
+use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room};
+use monocoque_zmtp::{Revision, Subscription, encode_subscription};
 
+use super::Wire;
 use super::tape::{Stretch, Tape};
 use super::wakes::Wakes;
 
@@ -21,8 +24,13 @@ pub(super) struct Link {
     pub(super) control: Outbox,
     pub(super) budget: BytePermits,
     pub(super) revision: Revision,
+    pub(super) wire: Wire,
     pub(super) through: Through,
     pub(super) direct: Option<Direct>,
+    /// Takes all there is to take: nothing is ever in the outbox.
+    pub(super) neighbour: Option<Box<dyn Neighbour>>,
+    /// The neighbour has no room, and will say so when it has.
+    pub(super) full: bool,
     /// The write pump, while it waits for a batch.
     pub(super) pump: Option<Waker>,
     /// The write pump, while it writes.
@@ -44,6 +52,20 @@ pub(crate) struct Through {
     pub(crate) via: u64,
     /// We have connected, and will again.
     pub(crate) dialled: bool,
+}
+
+/// The other end of a connection within the process: takes what it is given under the lock of the one who gives.
+///
+/// It is dropped, behind the lock, when the connection ends.
+pub(crate) trait Neighbour: Debug + Send {
+    /// Takes a message, and says whether there is room for another; `None` if nobody will receive it.
+    fn deliver(&mut self, message: &Message, wakes: &mut Wakes) -> Option<Room>;
+
+    /// Takes a subscription, and says whether it may have it.
+    fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool;
+
+    /// Whether there is room, when senders let so many messages wait.
+    fn room(&mut self, hwm: Hwm) -> Room;
 }
 
 /// How a message gets going.
@@ -80,8 +102,11 @@ impl Link {
             control: Outbox::new(),
             budget: BytePermits::default(),
             revision,
+            wire: Wire::Zmtp,
             through,
             direct,
+            neighbour: None,
+            full: false,
             pump: None,
             writer: None,
             control_taken: false,
@@ -102,7 +127,25 @@ impl Link {
     }
 
     pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
-        hwm.admits(self.messages()) && self.budget.admits(len)
+        !self.full && hwm.admits(self.messages()) && self.budget.admits(len)
+    }
+
+    /// Asks anew whether there is room.
+    pub(super) fn has_room(&mut self, hwm: Hwm) -> bool {
+        if let Some(neighbour) = &mut self.neighbour {
+            self.full = neighbour.room(hwm) == Room::Full;
+        }
+        !self.full && hwm.admits(self.messages())
+    }
+
+    /// Queues a subscription. `false` if the peer does not take them.
+    pub(super) fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        if let Some(neighbour) = &mut self.neighbour {
+            return neighbour.subscribe(kind, topic, wakes);
+        }
+        encode_subscription(kind, topic, self.revision, &mut self.control);
+        wakes.add(self.pump.take());
+        self.control.bytes() <= CONTROL_MAX
     }
 
     /// How many messages wait to be written.
@@ -131,9 +174,26 @@ impl Link {
         *unpaced = (*unpaced).max(bytes + self.messages() * PACE_PER_MESSAGE);
     }
 
-    /// Lets `put` add messages to the outbox, and wakes the pump if it waits for some.
+    /// Gives the peer a message, and says whether it may have another; `None` if it is gone.
     #[inline]
     pub(super) fn put(
+        &mut self,
+        hwm: Hwm,
+        going: Going,
+        unpaced: &mut usize,
+        wakes: &mut Wakes,
+        message: &Message,
+    ) -> Option<Room> {
+        if self.neighbour.is_some() {
+            return self.hand_over(unpaced, wakes, message);
+        }
+        let wire = self.wire;
+        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| wire.encode(message, outbox)))
+    }
+
+    /// Lets `put` add a message to the outbox, and wakes the pump if it waits for one.
+    #[inline]
+    pub(super) fn put_encoded(
         &mut self,
         hwm: Hwm,
         going: Going,
@@ -154,6 +214,16 @@ impl Link {
         let messages = self.outbox.messages();
         *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);
         if hwm.admits(messages) { Room::Left } else { Room::Full }
+    }
+
+    /// Gives the neighbour a message.
+    fn hand_over(&mut self, unpaced: &mut usize, wakes: &mut Wakes, message: &Message) -> Option<Room> {
+        let room = self.neighbour.as_mut()?.deliver(message, wakes)?;
+        self.full = room == Room::Full;
+        self.put += 1;
+        self.written += 1;
+        *unpaced += PACE_PER_MESSAGE + message.byte_len();
+        Some(room)
     }
 
     /// Takes the short way if it is open, and says whether nothing is left to write.
@@ -179,5 +249,7 @@ impl Direct {
 
 /// The most that is written under the lock.
 const DIRECT_MAX: usize = 16 * 1024;
+/// How many bytes of subscriptions a connection may leave lying.
+const CONTROL_MAX: usize = 64 * 1024 * 1024;
 /// What a message counts for beside its bytes, so that 512 of the smallest are enough.
 pub(super) const PACE_PER_MESSAGE: usize = 256;

@@ -18,6 +18,9 @@
 //! All but STREAM speak ZMTP. A row says all that differs between the types; [`route`] and [`intake`] carry it out,
 //! [`envelope`] knows the request-reply dialogue. Nothing else in the crate asks for a socket's type.
 
+pub(crate) mod asking;
+pub(crate) mod audience;
+mod backlog;
 pub(crate) mod envelope;
 pub(crate) mod intake;
 pub(crate) mod link;

@@ -11,14 +11,16 @@ use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
-use monocoque_zmtp::{Revision, Subscription, encode_subscription};
+use monocoque_zmtp::{Revision, Subscription, decode_messages};
 use smallvec::SmallVec;
 
+use super::audience::Audience;
+use super::backlog::Backlog;
 use super::envelope::Dialogue;
-use super::link::{Direct, Going, Link, PACE_PER_MESSAGE, Through};
+use super::link::{Direct, Going, Link, Neighbour, PACE_PER_MESSAGE, Through};
 use super::tape::Tape;
 use super::wakes::Wakes;
-use super::{Intake, Pattern, Routing, WhenFull, Wire};
+use super::{Pattern, Routing, WhenFull, Wire};
 use crate::error::MonocoqueError;
 use crate::options::Options;
 
@@ -47,7 +49,7 @@ pub(crate) struct Outbound {
     /// What each peer gets first.
     greeting: Option<Message>,
     /// Messages that wait for a peer, for whichever is ready first.
-    backlog: Outbox,
+    backlog: Backlog,
     /// Messages for the peer of an endpoint that we are connecting again, by its number.
     leftovers: HashMap<u64, Leftover>,
     /// The endpoints whose peers were given a name, by that: nobody else gets it.
@@ -102,15 +104,11 @@ struct Leftover {
 #[derive(Debug)]
 enum Hub {
     Router(RouterHub),
-    PubSub(PubSubHub, Farewells),
+    PubSub(Audience),
     /// Everybody.
     All,
     None,
 }
-
-/// The topics that nobody is left to want, of each peer that has gone and whose receiving side has not; kept if somebody
-/// wants to know.
-type Farewells = Option<HashMap<PeerKey, Vec<Bytes>>>;
 
 /// Where a message is to go.
 #[derive(Clone, Copy, Debug)]
@@ -154,10 +152,7 @@ impl Outbound {
             hub: match pattern.routing {
                 Routing::RoundRobin => Hub::Router(RouterHub::new(RouterBehavior::RoundRobin)),
                 Routing::ById => Hub::Router(RouterHub::new(RouterBehavior::ById)),
-                Routing::ByPrefix => Hub::PubSub(
-                    PubSubHub::default(),
-                    (pattern.intake == Intake::Subscriptions).then(HashMap::new),
-                ),
+                Routing::ByPrefix => Hub::PubSub(Audience::new(pattern, options)),
                 Routing::ToAll => Hub::All,
                 Routing::Nowhere | Routing::ToOrigin => Hub::None,
             },
@@ -172,7 +167,7 @@ impl Outbound {
                 wire: pattern.wire,
             },
             greeting: options.greeting.clone(),
-            backlog: Outbox::new(),
+            backlog: Backlog::default(),
             leftovers: HashMap::new(),
             named: HashMap::new(),
             dismissed: HashSet::new(),
@@ -190,10 +185,20 @@ impl Outbound {
         self.links.len()
     }
 
+    /// Whether a connection has not ended.
+    pub(crate) fn knows(&self, key: PeerKey) -> bool {
+        self.links.get(key).is_some()
+    }
+
+    /// How many messages may wait for each peer.
+    pub(crate) fn hwm(&self) -> Hwm {
+        self.rules.hwm
+    }
+
     /// How many messages wait to be written.
     pub(crate) fn queued(&self) -> usize {
         let left: usize = self.leftovers.values().map(|leftover| leftover.outbox.messages()).sum();
-        self.backlog.messages() + left + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
+        self.backlog.len() + left + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
     }
 
     /// Whether a new peer would have something to do.
@@ -216,7 +221,7 @@ impl Outbound {
             return;
         }
         self.rules.hwm = hwm;
-        let links: Vec<_> = self.links.iter().map(|(key, link)| (key, hwm.admits(link.messages()))).collect();
+        let links: Vec<_> = self.links.iter_mut().map(|(key, link)| (key, link.has_room(hwm))).collect();
         for (key, has_room) in links {
             match &mut self.hub {
                 Hub::Router(hub) if has_room => hub.on_room(key),
@@ -229,22 +234,24 @@ impl Outbound {
         self.wake_senders(wakes);
     }
 
-    /// The hub of a publisher.
-    pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
+    /// The peers of a publisher.
+    pub(crate) fn audience(&mut self) -> Option<&mut Audience> {
         match &mut self.hub {
-            Hub::PubSub(hub, _) => Some(hub),
+            Hub::PubSub(audience) => Some(audience),
             _ => None,
         }
     }
 
-    /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics that nobody is left to
-    /// want, if that is to be known.
+    /// The hub of a publisher.
+    pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
+        self.audience().map(Audience::hub)
+    }
+
+    /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics whose end is to be
+    /// told.
     pub(crate) fn farewell(&mut self, key: PeerKey) -> Vec<Bytes> {
         self.hub.down(key);
-        match &mut self.hub {
-            Hub::PubSub(_, Some(farewells)) => farewells.remove(&key).unwrap_or_default(),
-            _ => Vec::new(),
-        }
+        self.audience().map_or_else(Vec::new, |audience| audience.farewell(key))
     }
 
     /// Keeps a name for the peer of an endpoint. `false` if somebody has it.
@@ -271,13 +278,54 @@ impl Outbound {
         direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
-        let is_reserved = self.named.get(&id).is_some_and(|via| *via != through.via);
+        // What went out on the short way could not be replaced by what comes after it.
+        let direct = direct.filter(|_| !self.rules.conflate);
+        let key = self.admit(id, Link::new(revision, through, direct), wakes)?;
+        self.begin(key, wakes);
+        Some(key)
+    }
+
+    /// A neighbour has come, who is to be [met](Self::meet). `None` as with [`up`](Self::up).
+    pub(crate) fn approach(&mut self, id: RoutingId, through: Through, wakes: &mut Wakes) -> Option<PeerKey> {
+        let key = self.admit(id, Link::new(Revision::V3_1, through, None), wakes)?;
+        if let Some(audience) = self.audience() {
+            audience.lift_limits(key);
+        }
+        Some(key)
+    }
+
+    /// The neighbour takes part from now on.
+    pub(crate) fn meet(&mut self, key: PeerKey, neighbour: Box<dyn Neighbour>, wakes: &mut Wakes) {
+        let hwm = self.rules.hwm;
+        let Some(link) = self.links.get_mut(key) else { return };
+        link.neighbour = Some(neighbour);
+        if !link.has_room(hwm)
+            && let Hub::Router(hub) = &mut self.hub
+        {
+            hub.served(key, Room::Full);
+        }
+        self.begin(key, wakes);
+        self.part(wakes);
+    }
+
+    /// A neighbour that had no room may have some.
+    pub(crate) fn reopen(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        let hwm = self.rules.hwm;
+        if self.links.get_mut(key).is_some_and(|link| link.has_room(hwm)) {
+            self.on_room(key);
+            self.dispatch(wakes);
+            self.wake_senders(wakes);
+        }
+    }
+
+    /// Adds a link, if the hub takes it.
+    fn admit(&mut self, id: RoutingId, mut link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
+        let is_reserved = self.named.get(&id).is_some_and(|via| *via != link.through.via);
         if is_reserved || (self.rules.exclusive && !self.links.is_empty()) {
             return None;
         }
-        // What went out on the short way could not be replaced by what comes after it.
-        let direct = direct.filter(|_| !self.rules.conflate);
-        let key = self.links.insert(Link::new(revision, through, direct));
+        link.wire = self.rules.wire;
+        let key = self.links.insert(link);
         match &mut self.hub {
             Hub::Router(hub) => {
                 let up = PeerEvent::Up { key, id: id.clone() };
@@ -286,21 +334,28 @@ impl Outbound {
                         self.links.remove(key);
                         return None;
                     }
-                    let old = hub.take_over(key, id.clone());
+                    let old = hub.take_over(key, id);
                     self.replace(old, key, wakes);
                 }
             }
-            Hub::PubSub(hub, _) => drop(hub.on_event(PeerEvent::Up { key, id: () })),
+            Hub::PubSub(audience) => audience.up(key),
             Hub::All | Hub::None => {}
         }
+        Some(key)
+    }
+
+    /// A new link gets what waits for it, ahead of all else.
+    fn begin(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        let id = self.hub.id_of(key);
         if let Some(greeting) = &self.greeting {
             let mut outbox = Outbox::new();
             self.rules.wire.encode(greeting, &mut outbox);
-            self.bequeath(outbox, key);
+            self.bequeath(outbox, key, wakes);
         }
-        if let Some(leftover) = self.leftovers.remove(&through.via) {
-            if leftover.id.is_none_or(|known| known == id) {
-                self.bequeath(leftover.outbox, key);
+        let via = self.links.get(key).map(|link| link.through.via);
+        if let Some(leftover) = via.and_then(|via| self.leftovers.remove(&via)) {
+            if leftover.id.is_none() || leftover.id == id {
+                self.bequeath(leftover.outbox, key, wakes);
             } else {
                 self.dropped += leftover.outbox.messages() as u64;
             }
@@ -308,7 +363,6 @@ impl Outbound {
         self.dispatch(wakes);
         self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
-        Some(key)
     }
 
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do, or
@@ -316,6 +370,7 @@ impl Outbound {
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
         self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return };
+        wakes.leave(link.neighbour.take());
         let id = self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         // Of a message that was begun on the short way the whole is kept.
@@ -333,8 +388,7 @@ impl Outbound {
                 // Nobody has the request now.
                 *of = None;
             }
-            orphans.append(&self.backlog);
-            self.backlog = orphans;
+            self.backlog.take_back(orphans);
             self.dispatch(wakes);
         } else if !lost && comes_back && !orphans.is_empty() {
             self.leftovers.insert(link.through.via, Leftover { id, outbox: orphans });
@@ -351,14 +405,20 @@ impl Outbound {
         if let Some(link) = self.links.get_mut(old) {
             link.outbox.rewind();
             let waiting = std::mem::take(&mut link.outbox);
-            self.bequeath(waiting, new);
+            self.bequeath(waiting, new, wakes);
         }
         self.doom(old, wakes);
     }
 
     /// Gives a new link what waits for its peer.
-    fn bequeath(&mut self, outbox: Outbox, key: PeerKey) {
+    fn bequeath(&mut self, outbox: Outbox, key: PeerKey, wakes: &mut Wakes) {
         let Some(link) = self.links.get_mut(key) else { return };
+        if link.neighbour.is_some() {
+            for message in decode_messages(outbox) {
+                link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, &message);
+            }
+            return;
+        }
         link.budget.take(outbox.bytes());
         link.put += outbox.messages() as u64;
         link.outbox.append(&outbox);
@@ -368,6 +428,9 @@ impl Outbound {
     fn doom(&mut self, key: PeerKey, wakes: &mut Wakes) {
         self.hub.down(key);
         if let Some(link) = self.links.get_mut(key) {
+            if link.neighbour.is_some() {
+                return self.down(key, Outbox::new(), wakes);
+            }
             link.doomed = true;
             wakes.add(link.pump.take());
             wakes.add(link.writer.take());
@@ -380,8 +443,7 @@ impl Outbound {
         match std::mem::take(&mut self.dialogue) {
             Dialogue::Asked { of: Some(key), number: None } => self.doom(key, wakes),
             Dialogue::Asked { of: None, .. } => {
-                self.dropped += self.backlog.messages() as u64;
-                self.backlog.clear();
+                self.dropped += self.backlog.clear();
             }
             _ => {}
         }
@@ -410,7 +472,12 @@ impl Outbound {
             (Hub::All, _) => self.offer_all(message, wakes),
             _ => self.offer_any(message, wakes),
         };
-        self.sent += u64::from(matches!(offer, Offer::Queued(_)));
+        if matches!(offer, Offer::Queued(_)) {
+            self.sent += 1;
+            if let Hub::PubSub(audience) = &mut self.hub {
+                audience.sent();
+            }
+        }
         offer
     }
 
@@ -467,62 +534,66 @@ impl Outbound {
 
     #[inline]
     fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
-        let wire = self.rules.wire;
         if self.backlog.is_empty()
-            && let Some(key) = self.put_next(message.byte_len(), wakes, |outbox| wire.encode(message, outbox))
+            && let Some(key) = self.put_next(message, wakes)
         {
             return Offer::Queued(Some(key));
         }
         let nobody_yet = self.dials > 0 && !self.rules.immediate && self.hub.is_empty();
         if nobody_yet && self.rules.conflate {
-            self.dropped += self.backlog.messages() as u64;
-            self.backlog.clear();
+            self.dropped += self.backlog.clear();
         }
         let fits = self.backlog.is_empty()
             || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
-        if nobody_yet && fits && self.rules.hwm.admits(self.backlog.messages()) {
-            wire.encode(message, &mut self.backlog);
+        if nobody_yet && fits && self.rules.hwm.admits(self.backlog.len()) {
+            self.backlog.push(message.clone());
             return Offer::Queued(None);
         }
         Offer::Full
     }
 
-    /// Lets `put` fill the outbox of the peer whose turn it is, of those that take `len` more bytes.
+    /// Gives a message to the peer whose turn it is, of those that have room for it.
     #[inline]
-    fn put_next(&mut self, len: usize, wakes: &mut Wakes, put: impl FnOnce(&mut Outbox)) -> Option<PeerKey> {
+    fn put_next(&mut self, message: &Message, wakes: &mut Wakes) -> Option<PeerKey> {
         let Hub::Router(hub) = &mut self.hub else { return None };
+        let len = message.byte_len();
         loop {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
-            match self.links.get_mut(key) {
-                Some(link) if link.budget.admits(len) => {
-                    if self.rules.conflate {
-                        self.dropped += link.forget();
-                    }
-                    let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, put);
-                    hub.served(key, room);
+            if let Some(link) = self.links.get_mut(key)
+                && link.budget.admits(len)
+            {
+                if self.rules.conflate {
+                    self.dropped += link.forget();
+                }
+                let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, message);
+                hub.served(key, room.unwrap_or(Room::Full));
+                if room.is_some() {
                     return Some(key);
                 }
-                _ => hub.served(key, Room::Full),
+            } else {
+                hub.served(key, Room::Full);
             }
         }
     }
 
     fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
-        let Rules { hwm, blocks, conflate, wire, .. } = self.rules;
-        match self.links.get_mut(key) {
-            Some(link) if !link.doomed && link.admits(hwm, message.byte_len()) => {
-                if conflate {
-                    self.dropped += link.forget();
-                }
-                link.put(hwm, self.going, &mut self.unpaced, wakes, |outbox| wire.encode(message, outbox));
-                Offer::Queued(Some(key))
+        let Rules { hwm, blocks, conflate, .. } = self.rules;
+        let link = self.links.get_mut(key);
+        let is_there = link.is_some();
+        let admits = |link: &&mut Link| !link.doomed && link.admits(hwm, message.byte_len());
+        if let Some(link) = link.filter(admits) {
+            if conflate {
+                self.dropped += link.forget();
             }
-            Some(_) if blocks => Offer::Full,
-            _ => {
-                self.dropped += 1;
-                Offer::Dropped
+            if link.put(hwm, self.going, &mut self.unpaced, wakes, message).is_some() {
+                return Offer::Queued(Some(key));
             }
         }
+        if is_there && blocks {
+            return Offer::Full;
+        }
+        self.dropped += 1;
+        Offer::Dropped
     }
 
     /// Queues a message for the peer of an endpoint, which is not there at the moment.
@@ -562,10 +633,10 @@ impl Outbound {
     }
 
     fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
-        let Hub::PubSub(hub, _) = &mut self.hub else { return Offer::Dropped };
+        let Hub::PubSub(audience) = &mut self.hub else { return Offer::Dropped };
         let subject = message.frame(0).unwrap_or_default();
         self.targets.clear();
-        hub.matches(subject, &mut self.targets);
+        audience.matches(subject, &mut self.targets);
         if self.targets.is_empty() {
             return Offer::Queued(None);
         }
@@ -598,12 +669,16 @@ impl Outbound {
             }
             match place {
                 _ if !link.admits(hwm, len) => self.dropped += 1,
+                _ if link.neighbour.is_some() => {
+                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, message);
+                    self.dropped += u64::from(put.is_none());
+                }
                 Some(place) => {
                     link.put_taped(*key, &mut self.tape, place, self.going, &mut self.unpaced, wakes)
                 }
                 None => {
                     let append = |outbox: &mut Outbox| outbox.append(&self.scratch);
-                    link.put(hwm, self.going, &mut self.unpaced, wakes, append);
+                    link.put_encoded(hwm, self.going, &mut self.unpaced, wakes, append);
                 }
             }
         }
@@ -643,16 +718,16 @@ impl Outbound {
         // However the last sender wanted its message to go.
         self.going = Going::InBatch;
         let mut backlog = std::mem::take(&mut self.backlog);
-        while let Some(len) = backlog.first_len()
-            && let Some(key) = self.put_next(len, wakes, |outbox| backlog.move_first(outbox))
+        while let Some(message) = backlog.first()
+            && let Some(key) = self.put_next(message, wakes)
         {
+            backlog.pop();
             if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);
             }
         }
-        // What a burst took is not kept.
-        backlog.shrink();
         self.backlog = backlog;
+        self.part(wakes);
     }
 
     /// A write pump fetches its next batch. `false`: nothing is left and nothing will follow.
@@ -762,8 +837,7 @@ impl Outbound {
         wakes: &mut Wakes,
     ) {
         if let Some(link) = self.links.get_mut(key) {
-            encode_subscription(kind, topic, link.revision, &mut link.control);
-            wakes.add(link.pump.take());
+            link.subscribe(kind, topic, wakes);
         }
     }
 
@@ -771,9 +845,7 @@ impl Outbound {
     pub(crate) fn subscribe_all(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
         let mut stuck = Vec::new();
         for (key, link) in self.links.iter_mut() {
-            encode_subscription(kind, topic, link.revision, &mut link.control);
-            wakes.add(link.pump.take());
-            if link.control.bytes() > CONTROL_MAX {
+            if !link.subscribe(kind, topic, wakes) {
                 stuck.push(key);
             }
         }
@@ -790,6 +862,7 @@ impl Outbound {
             self.hub.down(key);
         }
         self.named.retain(|_, of| *of != via);
+        self.part_from(|link| link.leaving, wakes);
         let left = self.leftovers.remove(&via);
         self.dropped += left.map_or(0, |leftover| leftover.outbox.messages() as u64);
         self.wake_senders(wakes);
@@ -805,11 +878,37 @@ impl Outbound {
             wakes.add(link.writer.take());
         }
         if phase == Phase::Aborted {
-            self.dropped += self.backlog.messages() as u64;
-            self.backlog = Outbox::new();
+            self.dropped += self.backlog.clear();
             for (_, leftover) in self.leftovers.drain() {
                 self.dropped += leftover.outbox.messages() as u64;
             }
+        }
+        self.part(wakes);
+    }
+
+    /// The socket is closed: ends the connections to neighbours that have nothing left to get.
+    fn part(&mut self, wakes: &mut Wakes) {
+        let due = match self.phase {
+            Phase::Open => false,
+            Phase::Draining => self.backlog.is_empty(),
+            Phase::Aborted => true,
+        };
+        if due {
+            self.part_from(|_| true, wakes);
+        }
+    }
+
+    /// Ends the connections to some neighbours. They have got all there was for them.
+    fn part_from(&mut self, which: impl Fn(&Link) -> bool, wakes: &mut Wakes) {
+        let neighbours = self.links.iter().filter(|(_, link)| link.neighbour.is_some() && which(link));
+        let keys: SmallVec<[PeerKey; 1]> = neighbours.map(|(key, _)| key).collect();
+        for key in &keys {
+            self.hub.down(*key);
+            wakes.leave(self.links.remove(*key).and_then(|link| link.neighbour));
+        }
+        if !keys.is_empty() {
+            self.wake_senders(wakes);
+            wakes.add(self.watchers.dismiss());
         }
     }
 
@@ -837,16 +936,19 @@ impl Hub {
                 let _done = hub.on_event(PeerEvent::Down { key });
                 id
             }
-            Self::PubSub(hub, farewells) => {
-                let topics = hub.on_event(PeerEvent::Down { key });
-                if let Some(farewells) = farewells
-                    && !topics.is_empty()
-                {
-                    farewells.insert(key, topics);
-                }
+            Self::PubSub(audience) => {
+                audience.down(key);
                 None
             }
             Self::All | Self::None => None,
+        }
+    }
+
+    /// What a peer is called, if it goes by a name.
+    fn id_of(&self, key: PeerKey) -> Option<RoutingId> {
+        match self {
+            Self::Router(hub) => hub.id_of(key).cloned(),
+            Self::PubSub(..) | Self::All | Self::None => None,
         }
     }
 
@@ -875,8 +977,6 @@ pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
 
 /// How much a sender queues before it lets the pumps run: about one large write.
 const PACE: usize = 256 * 1024;
-/// How many bytes of subscriptions a connection may leave lying.
-const CONTROL_MAX: usize = 64 * 1024 * 1024;
 
 #[cfg(all(test, not(monocoque_loom)))]
 mod ledger;
@@ -890,7 +990,7 @@ mod tests {
     use monocoque_core::sync::AtomicBool;
     use monocoque_core::transport::WriteNow;
 
-    use super::super::{DEALER, PUB, REQ};
+    use super::super::{DEALER, PUB, REQ, XPUB};
     use super::*;
 
     /// A stream of which the system takes so many bytes.
@@ -1057,6 +1157,35 @@ mod tests {
             out.subscriptions().expect("a publisher has them").subscribe(*key, b"");
         }
         (out, keys)
+    }
+
+    #[test]
+    fn what_is_for_one_waits_until_that_one_has_room() {
+        let options = Options {
+            manual: true,
+            last_value: true,
+            mandatory: true,
+            send_hwm: Hwm::new(1),
+            ..Options::default()
+        };
+        let mut out = Outbound::new(&XPUB, &options);
+        let keys = [join(&mut out, None), join(&mut out, None)];
+        for (key, body) in keys.iter().zip(["1", "2"]) {
+            let audience = out.audience().expect("a publisher has one");
+            audience.turn_to(*key, Subscription::Subscribe);
+            audience.grant(Subscription::Subscribe, b"");
+            send(&mut out, body);
+        }
+        assert_eq!(take(&mut out, keys[0]).expect("the first"), b"\0\x011");
+        out.audience().expect("a publisher has one").turn_to(keys[1], Subscription::Subscribe);
+        assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Full);
+        assert_eq!(take(&mut out, keys[1]).expect("the second"), b"\0\x012");
+        assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Queued(None));
+        assert_eq!(take(&mut out, keys[1]).expect("the third"), b"\0\x013");
+        send(&mut out, "4");
+        for key in keys {
+            assert_eq!(take(&mut out, key).expect("the fourth"), b"\0\x014");
+        }
     }
 
     #[test]

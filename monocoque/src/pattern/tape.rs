@@ -168,8 +168,10 @@ mod tests {
             assert!(self.stretch.is_empty());
             assert_eq!(self.outbox.slices().collect::<Vec<_>>().concat(), self.expected);
             for len in lens {
-                assert_eq!(self.outbox.first_len(), Some(*len));
-                self.outbox.consume(*len);
+                let left = self.outbox.messages();
+                self.outbox.consume(len - 1);
+                assert_eq!(self.outbox.messages(), left);
+                self.outbox.consume(1);
             }
             assert_eq!((self.outbox.messages(), self.outbox.bytes()), (0, 0));
         }

@@ -1,12 +1,16 @@
-//! Tasks that are to be woken, but not under a lock.
+//! Tasks that are to be woken, and neighbours that are to be left, but not under a lock.
 
 use std::task::Waker;
+
+use super::link::Neighbour;
 
 /// Tasks to wake once the lock is released. Nearly always there is one at most.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     first: Option<Waker>,
     others: Vec<Waker>,
+    /// Neighbours that are no longer ours.
+    left: Vec<Box<dyn Neighbour>>,
 }
 
 impl Wakes {
@@ -18,6 +22,11 @@ impl Wakes {
                 Some(_) => self.others.push(waker),
             }
         }
+    }
+
+    /// The connection to a neighbour has ended: it learns of it.
+    pub(crate) fn leave(&mut self, neighbour: Option<Box<dyn Neighbour>>) {
+        self.left.extend(neighbour);
     }
 
     /// For whoever collects many.
@@ -33,6 +42,9 @@ impl Wakes {
         }
         if !self.others.is_empty() {
             self.others.drain(..).for_each(Waker::wake);
+        }
+        if !self.left.is_empty() {
+            self.left.clear();
         }
     }
 }

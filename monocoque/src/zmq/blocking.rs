@@ -2,12 +2,15 @@
 //!
 //! Each does what the call of the same name without `blocking_` does.
 
+use std::sync::Arc;
+
 use futures_lite::future::block_on;
 use monocoque_core::{Endpoint, Message, RoutingId};
 
 use super::kind::{Addresses, Kind, Publishes, Receives, Sends};
 use super::{ReqSocket, Socket};
 use crate::error::{MonocoqueError, SendError};
+use crate::peer::Peer;
 
 /// # Blocking calls
 ///
@@ -173,6 +176,16 @@ impl<K: Receives> Socket<K> {
     pub fn blocking_recv(&self) -> Result<Message, MonocoqueError> {
         self.check_elsewhere()?;
         block_on(self.recv())
+    }
+
+    /// [`recv_with_peer`](Self::recv_with_peer), for threads without an executor.
+    ///
+    /// # Errors
+    ///
+    /// As `recv_with_peer`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
+    pub fn blocking_recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        self.check_elsewhere()?;
+        block_on(self.recv_with_peer())
     }
 
     /// [`recv_batch`](Self::recv_batch), for threads without an executor.

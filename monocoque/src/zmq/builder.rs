@@ -197,7 +197,7 @@ impl<K: Kind> Builder<K> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let engine = Engine::new(K::pattern(), self.options, context.home())?;
+        let engine = Engine::new(K::pattern(), self.options, context.home(), context.names())?;
         context.admit(&engine)?;
         Ok(Socket::of(engine))
     }

@@ -28,6 +28,12 @@ pub trait Publishes: Sends {}
 /// A type of socket that subscribes to what its peers send.
 pub trait Subscribes: Receives {}
 
+/// A type of socket that sorts messages by what was subscribed to.
+pub trait Matches: Kind {}
+
+/// A type of socket at which subscriptions are messages.
+pub trait Relays: Kind {}
+
 /// A type of socket that can stand at an end of a [`proxy`](crate::proxy()): all but REQ and REP, which take turns.
 pub trait Proxied: Kind {}
 
@@ -64,13 +70,13 @@ kinds! {
     /// Marks a [`RepSocket`](super::RepSocket).
     Rep: REP, Sends, Receives;
     /// Marks a [`PubSocket`](super::PubSocket).
-    Pub: PUB, Sends, Publishes, Conflates, Proxied;
+    Pub: PUB, Sends, Publishes, Matches, Conflates, Proxied;
     /// Marks a [`SubSocket`](super::SubSocket).
-    Sub: SUB, Receives, Subscribes, Conflates, Proxied;
+    Sub: SUB, Receives, Subscribes, Matches, Conflates, Proxied;
     /// Marks an [`XpubSocket`](super::XpubSocket).
-    Xpub: XPUB, Sends, Receives, Publishes, Proxied;
+    Xpub: XPUB, Sends, Receives, Publishes, Matches, Relays, Proxied;
     /// Marks an [`XsubSocket`](super::XsubSocket).
-    Xsub: XSUB, Sends, Receives, Subscribes, Proxied;
+    Xsub: XSUB, Sends, Receives, Subscribes, Relays, Proxied;
     /// Marks a [`PushSocket`](super::PushSocket).
     Push: PUSH, Sends, Conflates, Proxied;
     /// Marks a [`PullSocket`](super::PullSocket).

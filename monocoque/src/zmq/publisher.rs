@@ -1,6 +1,6 @@
 //! PUB: tells all who want to know.
 
-use super::kind::{Pub, Publishes};
+use super::kind::{Matches, Pub, Publishes};
 use super::{Builder, Socket};
 use crate::error::MonocoqueError;
 
@@ -50,6 +50,35 @@ impl<K: Publishes> Builder<K> {
     /// One peer that does not read then holds up all others; see [`send_timeout`](Self::send_timeout).
     pub fn nodrop(mut self, nodrop: bool) -> Self {
         self.options.mandatory = nodrop;
+        self
+    }
+}
+
+impl<K: Matches> Builder<K> {
+    /// Whether messages go to the peers that have *not* subscribed to them, or on a SUB are received if they match none of its
+    /// subscriptions (`ZMQ_INVERT_MATCHING`). Default: false.
+    ///
+    /// A peer without subscriptions then gets everything, one that has subscribed to the empty topic nothing. To be set at both
+    /// ends, since a SUB sorts what it receives by itself; an XSUB does not, and has no need of it.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PubSocket, SubSocket};
+    ///
+    /// let publisher = PubSocket::builder().invert_matching(true).build()?;
+    /// let subscriber = SubSocket::builder().invert_matching(true).build()?;
+    /// subscriber.connect(publisher.bind("tcp://127.0.0.1:0").await?).await?;
+    /// subscriber.subscribe("debug.")?;
+    /// publisher.wait_for_subscriptions(1).await?;
+    ///
+    /// publisher.send("debug.cache").await?;
+    /// publisher.send("error.disk").await?;
+    /// assert_eq!(&subscriber.recv().await?[0], b"error.disk");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn invert_matching(mut self, invert: bool) -> Self {
+        self.options.inverted = invert;
         self
     }
 }

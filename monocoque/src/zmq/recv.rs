@@ -1,10 +1,13 @@
 //! Receiving, for the sockets that do.
 
+use std::sync::Arc;
+
 use monocoque_core::{Hwm, Message};
 
 use super::Socket;
 use super::kind::Receives;
 use crate::error::MonocoqueError;
+use crate::peer::Peer;
 
 impl<K: Receives> Socket<K> {
     /// The next message: one from each peer in turn, those of one peer in the order in which it sent them.
@@ -48,6 +51,40 @@ impl<K: Receives> Socket<K> {
     /// As [`recv`](Self::recv).
     pub async fn recv_batch(&self, messages: &mut Vec<Message>, max: usize) -> Result<usize, MonocoqueError> {
         self.engine().recv_batch(messages, max).await
+    }
+
+    /// The next message, as [`recv`](Self::recv), and who has sent it (`zmq_msg_gets`).
+    ///
+    /// Cancel safe, as `recv`.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PullSocket, PushSocket};
+    ///
+    /// let pull = PullSocket::new()?;
+    /// let push = PushSocket::new()?;
+    /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+    /// push.send("job").await?;
+    /// let (job, peer) = pull.recv_with_peer().await?;
+    /// println!("{job:?} from {}", peer.connection().peer);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub async fn recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        self.engine().recv_with_peer().await
+    }
+
+    /// The next message, if there is one, and who has sent it.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        self.engine().try_recv_with_peer()
     }
 
     /// Changes the [`recv_hwm`](super::Builder::recv_hwm), for all peers, at once. Nothing that waits is dropped; 0 for no limit.

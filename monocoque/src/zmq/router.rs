@@ -58,7 +58,7 @@ impl Builder<Router> {
     /// frame. Default: none.
     ///
     /// That a peer has connected is received before its first message, and that it is gone after its last one, whichever side
-    /// has ended the connection. A peer whose routing id a newcomer [has taken over](Self::router_handover) is not gone. That
+    /// has ended the connection. Over inproc nobody is told, as in libzmq. A peer whose routing id a newcomer [has taken over](Self::router_handover) is not gone. That
     /// one has come back may be received before the rest of its earlier connection, if that still waits.
     ///
     /// Such a message looks like an empty one of the peer, and counts like one in [`stats`](Socket::stats) and for

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use monocoque_core::{Endpoint, home};
+use monocoque_core::{Endpoint, home, transport};
 
 use super::Builder;
 use super::kind::Kind;
@@ -107,6 +107,43 @@ impl<K: Kind> Socket<K> {
         self.engine().bind_fd(listener.into()).await
     }
 
+    /// Runs a connection over a stream that is connected already: one that the caller has accepted, or TLS. The peer speaks
+    /// ZMTP over it, and may be a libzmq that somebody has put behind a TLS tunnel.
+    ///
+    /// Streams of TCP and of the Unix domain that compio has made are given as they are (set `TCP_NODELAY` on them), all
+    /// others in an [`AnyStream`](transport::AnyStream). The example `tls` does so with rustls.
+    ///
+    /// The connection counts as an accepted one, and is not made again. It is known by the endpoint that this returns:
+    /// the [`monitor`](Self::monitor) tells when and why it has ended, [`disconnect`](Self::disconnect) ends it, and once it has
+    /// ended the endpoint is unknown. Returns at once, before the handshake.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use compio::net::{TcpListener, TcpStream};
+    /// use monocoque::zmq::{PullSocket, PushSocket};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// let outgoing = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    /// let (incoming, _) = listener.accept().await.unwrap();
+    ///
+    /// let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
+    /// push.attach(outgoing)?;
+    /// pull.attach(incoming)?;
+    /// push.wait_for_peers(1).await?;
+    /// push.send("over a stream of our own").await?;
+    /// assert_eq!(&pull.recv().await?[0], b"over a stream of our own");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::WrongThread`] if the connections of the socket do not run on the compio runtime that this is called
+    /// in. To have the stream back then, give a clone.
+    pub fn attach(&self, stream: impl transport::Socket) -> Result<Endpoint, MonocoqueError> {
+        self.engine().adopt(stream)
+    }
+
     /// Connects to an endpoint. Returns at once: the connection is made in the background, and made again for ever after
     /// it was lost, with a delay between the attempts, the [`reconnect_interval`](Builder::reconnect_interval), unless
     /// [`reconnect_stop`](Builder::reconnect_stop) says when to give up. What happens meanwhile is told by a
@@ -141,12 +178,12 @@ impl<K: Kind> Socket<K> {
         self.engine().unbind(&endpoint.try_into()?).await
     }
 
-    /// Lets go of an endpoint: its peer gets nothing that is sent from now on; the connection ends once what is queued for
+    /// Lets go of an endpoint that was connected or [attached](Self::attach): its peer gets nothing that is sent from now on; the connection ends once what is queued for
     /// it is sent, and is not made again.
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::UnknownEndpoint`] if it is not connected.
+    /// [`MonocoqueError::UnknownEndpoint`] if it is neither connected nor attached.
     #[expect(clippy::unused_async, reason = "so that it reads like connect, and may wait one day")]
     pub async fn disconnect<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
     where

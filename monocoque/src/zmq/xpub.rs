@@ -1,8 +1,10 @@
 //! XPUB: tells all who want to know, and hears what they want.
 
 use monocoque_core::Message;
+use monocoque_zmtp::Subscription;
 
 use super::{Builder, Socket, kind::Xpub};
+use crate::error::MonocoqueError;
 
 /// A [`PubSocket`](super::PubSocket) that receives what its peers subscribe to; its peers are SUB and XSUB sockets.
 ///
@@ -29,6 +31,31 @@ use super::{Builder, Socket, kind::Xpub};
 /// ```
 pub type XpubSocket = Socket<Xpub>;
 
+impl XpubSocket {
+    /// Subscribes the peer whose subscription, or end of one, was received last to `topic` (`ZMQ_SUBSCRIBE`), with
+    /// [`xpub_manual`](Builder::xpub_manual). Whatever it had asked for; a topic that it has already changes nothing.
+    ///
+    /// If that peer is gone, or nothing was received yet, nothing happens. One task at a time should receive and decide: what
+    /// another one receives in between is the last then. A proxy receives, too.
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::NotManual`] if the socket was made without that option; [`MonocoqueError::Closed`] once it is closed.
+    pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
+        self.engine().grant(Subscription::Subscribe, topic.as_ref())
+    }
+
+    /// Takes `topic` from the peer whose subscription, or end of one, was received last (`ZMQ_UNSUBSCRIBE`), as
+    /// [`subscribe`](Self::subscribe) gives it.
+    ///
+    /// # Errors
+    ///
+    /// As `subscribe`.
+    pub fn unsubscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
+        self.engine().grant(Subscription::Cancel, topic.as_ref())
+    }
+}
+
 impl Builder<Xpub> {
     /// Whether every subscription is received, also to topics that a peer has asked for before (`ZMQ_XPUB_VERBOSE`). Default:
     /// false, only the first of each topic.
@@ -52,6 +79,71 @@ impl Builder<Xpub> {
     pub fn xpub_verboser(mut self, verboser: bool) -> Self {
         self.options.verbose = verboser;
         self.options.verboser = verboser;
+        self
+    }
+
+    /// Whether subscriptions are received and have no other effect (`ZMQ_XPUB_MANUAL`): [`subscribe`](Socket::subscribe) and
+    /// [`unsubscribe`](Socket::unsubscribe) decide what a peer gets. Default: false, it gets what it asks for.
+    ///
+    /// Every subscription is received then, and every end of one, whoever else has the topic. When a peer is gone the end of each
+    /// of those that it had asked for is received, whatever it was given; there is nobody to decide about then.
+    /// [`subscription_count`](Socket::subscription_count) counts what was given.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{SubSocket, XpubSocket};
+    ///
+    /// let xpub = XpubSocket::builder().xpub_manual(true).build()?;
+    /// let sub = SubSocket::new()?;
+    /// sub.subscribe("")?;
+    /// sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    ///
+    /// assert_eq!(&xpub.recv().await?[0], b"\x01"); // it asks for everything
+    /// xpub.subscribe("public.")?; // and is given this
+    /// xpub.send("secret.plan").await?;
+    /// xpub.send("public.notice").await?;
+    /// assert_eq!(&sub.recv().await?[0], b"public.notice");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn xpub_manual(mut self, manual: bool) -> Self {
+        self.options.manual = manual;
+        self
+    }
+
+    /// As [`xpub_manual`](Self::xpub_manual), and the message that is sent next after a subscription was received goes to no other
+    /// peer (`ZMQ_XPUB_MANUAL_LAST_VALUE`): the last value of a topic, which the others have had. Default: false.
+    ///
+    /// The peer gets it if it has been [given](Socket::subscribe) the topic; otherwise nobody does. If it is gone, the message
+    /// goes to all. So whoever sends beside the one who receives may have its message taken for that one.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{SubSocket, XpubSocket};
+    ///
+    /// let xpub = XpubSocket::builder().xpub_manual_last_value(true).build()?;
+    /// let endpoint = xpub.bind("tcp://127.0.0.1:0").await?;
+    /// let mut subs = Vec::new();
+    /// for _ in 0..2 {
+    ///     let sub = SubSocket::new()?;
+    ///     sub.subscribe("stock")?;
+    ///     sub.connect(endpoint.clone()).await?;
+    ///     assert_eq!(&xpub.recv().await?[0], b"\x01stock");
+    ///     xpub.subscribe("stock")?;
+    ///     xpub.send(["stock", "17"]).await?; // how things stand, for this one
+    ///     subs.push(sub);
+    /// }
+    /// xpub.send(["stock", "18"]).await?; // for all
+    /// for sub in subs {
+    ///     assert_eq!(&sub.recv().await?[1], b"17");
+    ///     assert_eq!(&sub.recv().await?[1], b"18");
+    /// }
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn xpub_manual_last_value(mut self, last_value: bool) -> Self {
+        self.options.manual = last_value;
+        self.options.last_value = last_value;
         self
     }
 }

@@ -1,7 +1,7 @@
 //! Where a test runs, and peers that speak in bytes.
 //!
-//! A body is run four times: over tcp and ipc, on the caller's compio runtime and beside a context with an I/O thread;
-//! that of a chosen file four times more, on the polling driver.
+//! A body is run six times: over tcp, ipc and within the process, on the caller's compio runtime and beside a context with an
+//! I/O thread; that of a chosen file four times more, on the polling driver.
 //! It must not block the thread it is on: what blocks, such as a [`Wire`], lives on a thread of its own.
 
 use std::future::poll_fn;
@@ -24,7 +24,7 @@ use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 
-/// Makes four tests of each body.
+/// Makes six tests of each body.
 macro_rules! everywhere {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
         $(#[$attribute])*
@@ -33,37 +33,75 @@ macro_rules! everywhere {
 
             pub(super) async fn body($at: common::At) $body
 
-            #[test]
-            fn over_tcp_on_the_current_runtime() {
-                common::run(common::Transport::Tcp, common::Home::Current, body);
-            }
-
-            #[test]
-            fn over_tcp_on_an_io_thread() {
-                common::run(common::Transport::Tcp, common::Home::Thread, body);
-            }
-
-            #[test]
-            fn over_ipc_on_the_current_runtime() {
-                common::run(common::Transport::Ipc, common::Home::Current, body);
-            }
-
-            #[test]
-            fn over_ipc_on_an_io_thread() {
-                common::run(common::Transport::Ipc, common::Home::Thread, body);
+            common::ways! {
+                over_tcp_on_the_current_runtime = Tcp, Current;
+                over_tcp_on_an_io_thread = Tcp, Thread;
+                over_ipc_on_the_current_runtime = Ipc, Current;
+                over_ipc_on_an_io_thread = Ipc, Thread;
+                within_the_process_on_the_current_runtime = Inproc, Current;
+                within_the_process_beside_an_io_thread = Inproc, Thread;
             }
         }
     )+};
 }
 pub(crate) use everywhere;
 
+/// As [`everywhere`], for bodies that have to do with streams: there are none within the process.
+macro_rules! over_streams {
+    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            pub(super) async fn body($at: common::At) $body
+
+            common::ways! {
+                over_tcp_on_the_current_runtime = Tcp, Current;
+                over_tcp_on_an_io_thread = Tcp, Thread;
+                over_ipc_on_the_current_runtime = Ipc, Current;
+                over_ipc_on_an_io_thread = Ipc, Thread;
+            }
+        }
+    )+};
+}
+pub(crate) use over_streams;
+
+macro_rules! ways {
+    ($($way:ident = $transport:ident, $home:ident;)+) => {$(
+        #[test]
+        fn $way() {
+            common::run(common::Transport::$transport, common::Home::$home, body);
+        }
+    )+};
+}
+pub(crate) use ways;
+
 /// As [`everywhere`], and four more that insist on the polling driver.
 #[allow(unused_macros, reason = "of a few files")]
 macro_rules! on_every_driver {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
         common::everywhere! { $($(#[$attribute])* async fn $name($at) $body)+ }
+        common::polling! { polling: $($(#[$attribute])* $name)+ }
+    };
+}
+#[allow(unused_imports, reason = "of a few files")]
+pub(crate) use on_every_driver;
 
-        mod polling {
+/// As [`over_streams`], and four more that insist on the polling driver.
+#[allow(unused_macros, reason = "of a few files")]
+macro_rules! on_every_driver_over_streams {
+    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
+        common::over_streams! { $($(#[$attribute])* async fn $name($at) $body)+ }
+        common::polling! { polling_over_streams: $($(#[$attribute])* $name)+ }
+    };
+}
+#[allow(unused_imports, reason = "of a few files")]
+pub(crate) use on_every_driver_over_streams;
+
+#[allow(unused_macros, reason = "of a few files")]
+macro_rules! polling {
+    ($polling:ident: $($(#[$attribute:meta])* $name:ident)+) => {
+        mod $polling {
             use super::common::{self, Home, Transport};
 
             $($(#[$attribute])*
@@ -95,7 +133,7 @@ macro_rules! on_every_driver {
     };
 }
 #[allow(unused_imports, reason = "of a few files")]
-pub(crate) use on_every_driver;
+pub(crate) use polling;
 
 /// Nothing here takes this long unless something is lost.
 /// `scripts/tsan.sh` asks for patience.
@@ -106,6 +144,7 @@ pub(crate) const DEADLINE: Duration =
 pub(crate) enum Transport {
     Tcp,
     Ipc,
+    Inproc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +260,7 @@ impl At {
         match self.transport {
             Transport::Tcp => "tcp://127.0.0.1:0".parse(),
             Transport::Ipc => "ipc://*".parse(),
+            Transport::Inproc => new_name().parse(),
         }
         .expect("an endpoint")
     }
@@ -236,6 +276,7 @@ impl At {
                 let path = self.directory.path().join(name);
                 format!("ipc://{}", path.display()).parse().expect("an endpoint")
             }
+            Transport::Inproc => new_name().parse().expect("an endpoint"),
         }
     }
 
@@ -252,6 +293,12 @@ impl At {
         socket.connect(endpoint.clone()).await.expect("connected");
         socket
     }
+}
+
+/// A name that nobody else in the process has bound.
+fn new_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("inproc://test-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Binds again where somebody has just ceased to listen.
@@ -442,6 +489,7 @@ impl WireListener {
                 let listener = UnixListener::bind(ipc_path(&endpoint)).expect("a path");
                 (Self::Ipc(listener), endpoint)
             }
+            Transport::Inproc => unreachable!("there are no streams within the process"),
         }
     }
 

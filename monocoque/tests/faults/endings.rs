@@ -5,7 +5,7 @@ use std::time::Duration;
 use monocoque::Message;
 use monocoque::zmq::{PullSocket, PushSocket};
 
-use crate::common::{self, At, Home, Transport, everywhere, numbered};
+use crate::common::{self, At, Home, Transport, numbered, over_streams};
 use crate::proxy::{End, Faults};
 use crate::{SOON, number, through};
 
@@ -39,7 +39,7 @@ fn a_million_messages_are_delivered_before_the_end() {
     common::run_within(Duration::from_secs(90), Transport::Tcp, Home::Thread, a_million_messages);
 }
 
-everywhere! {
+over_streams! {
     async fn one_message_is_delivered_although_its_connection_is_refused_at_first(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);

@@ -10,7 +10,7 @@ use monocoque::Message;
 use monocoque::zmq::kind::{Receives, Sends};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket};
 
-use crate::common::{self, Transport, everywhere};
+use crate::common::{self, Transport, over_streams};
 use crate::ledger::{Bits, Piles};
 use crate::proxy::{End, Faults, Proxy};
 use crate::{SOON, number, through};
@@ -96,7 +96,7 @@ fn runs(numbers: &[u64]) -> usize {
     piles.0.len()
 }
 
-everywhere! {
+over_streams! {
     /// Each connection is cut after a number of bytes, many of them within a handshake or a frame.
     async fn a_part_of_a_message_is_never_seen(at) {
         let mut chance = common::chance();
@@ -233,6 +233,7 @@ fn taken_at_most(transport: Transport) -> u64 {
     let buffers = match transport {
         Transport::Tcp => limit("/proc/sys/net/ipv4/tcp_wmem") + limit("/proc/sys/net/ipv4/tcp_rmem"),
         Transport::Ipc => 2 * limit("/proc/sys/net/core/wmem_default"),
+        Transport::Inproc => 0,
     };
     // The proxy, and what the receiver has read of a connection that is lost before it is that one's turn.
     buffers + (256 << 10)

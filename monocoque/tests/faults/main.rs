@@ -32,7 +32,7 @@ use proxy::{Faults, Proxy, own_loopback};
 fn through(at: &At, target: &Endpoint, faults: Faults, seed: u64) -> Proxy {
     let front = match at.transport {
         Transport::Tcp => format!("tcp://{}:0", own_loopback()),
-        Transport::Ipc => at.nowhere("proxy").to_string(),
+        Transport::Ipc | Transport::Inproc => at.nowhere("proxy").to_string(),
     };
     Proxy::start(&front, &target.to_string(), faults, seed)
 }

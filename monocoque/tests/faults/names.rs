@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use monocoque::zmq::{DealerSocket, RouterSocket};
 
-use crate::common::{self, everywhere, numbered};
+use crate::common::{self, numbered, over_streams};
 use crate::proxy::{End, Faults};
 use crate::{SOON, through};
 
-everywhere! {
+over_streams! {
     /// The network keeps a connection whose peer is dead: the successor waits outside, nobody else notices, and the end of the
     /// old one takes nothing from the new one.
     async fn the_end_of_a_stale_connection_leaves_its_successor_alone(at) {

@@ -8,7 +8,7 @@ use futures::future::{Either, select};
 use monocoque::MonocoqueError;
 use monocoque::zmq::{RepSocket, ReqSocket};
 
-use crate::common::{self, At, Home, Transport, everywhere, numbered};
+use crate::common::{self, At, Home, Transport, numbered, over_streams};
 use crate::proxy::{End, Faults};
 use crate::{SOON, through};
 
@@ -66,7 +66,7 @@ fn a_late_reply_is_followed_by_ten_thousand_good_ones_over_ipc_on_the_current_ru
     common::run_within(LIMIT, Transport::Ipc, Home::Current, a_late_reply_and_ten_thousand_more);
 }
 
-everywhere! {
+over_streams! {
     async fn envelopes_of_requests_in_pieces_never_mix(at) {
         let mut chance = common::chance();
         let faults = Faults { fragment: 7, delay: Duration::from_micros(100), ..Faults::default() };

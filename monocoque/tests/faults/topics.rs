@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use monocoque::zmq::{PubSocket, SubSocket};
 
-use crate::common::{self, At, Home, Transport, Wire, everywhere};
+use crate::common::{self, At, Home, Transport, Wire, over_streams};
 use crate::proxy::{End, Faults};
 use crate::{SOON, number, through};
 
@@ -68,7 +68,7 @@ fn a_hundred_thousand_topics_are_replayed_over_ipc_on_the_current_runtime() {
     common::run_within(LIMIT, Transport::Ipc, Home::Current, a_hundred_thousand_topics);
 }
 
-everywhere! {
+over_streams! {
     async fn what_a_subscriber_gets_is_in_order_over_all_its_connections(at) {
         const CONNECTIONS: u64 = 30;
         let mut chance = common::chance();

@@ -6,6 +6,7 @@ Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what i
 expects it back, `name` names the peer it connects to, and asks that one, `source` sends all messages, `sink` expects
 all, `repeat` sends back whatever comes until it is killed, `ascending` expects numbers, each above the one before it,
 until `end`. Of a STREAM: `bytes` sends all bytes back and waits for the end, `early` sends before its peer is there.
+`inverted`, `manual`, `leaving`, `last_value` and `lists` are the other halves of the tests in deciding.rs.
 """
 
 import sys
@@ -109,28 +110,103 @@ def ascending(socket):
         last = int(number)
 
 
+def expect(socket, *messages):
+    for message in messages:
+        got = socket.recv_multipart()
+        if got != message:
+            sys.exit(f"got {got}, expected {message}")
+
+
+def inverted(socket):
+    if socket.type == zmq.SUB:
+        return expect(socket, [b"b"], [b""], [b"end"])
+    expect(socket, [b"\x01a"])
+    for subject in (b"a", b"b", b"ab", b"", b"end"):
+        socket.send(subject)
+
+
+def manual(socket):
+    if socket.type == zmq.XSUB:
+        socket.send(b"\x01A")
+        expect(socket, [b"B1"])
+        socket.send(b"\0A")
+        return expect(socket, [b"end"])
+    expect(socket, [b"\x01A"])
+    socket.subscribe(b"B")
+    socket.subscribe(b"end")
+    socket.send(b"A")
+    socket.send(b"B1")
+    expect(socket, [b"\0A"])
+    socket.unsubscribe(b"B")
+    socket.send(b"B2")
+    socket.send(b"end")
+
+
+def leaving(socket):
+    if socket.type == zmq.XSUB:
+        socket.send(b"\x01x")
+        socket.send(b"\x01y")
+        return expect(socket, [b"end"])
+    expect(socket, [b"\x01x"], [b"\x01y"])
+    socket.subscribe(b"end")
+    socket.send(b"end")
+    expect(socket, [b"\0x"], [b"\0y"])
+
+
+def last_value(socket):
+    for value in (b"1", b"2"):
+        expect(socket, [b"\x01a"])
+        socket.subscribe(b"a")
+        socket.send_multipart([b"a", value])
+    socket.send_multipart([b"a", b"3"])
+
+
+def lists(socket):
+    if socket.type == zmq.XSUB:
+        socket.send(b"\x01")
+        expect(socket, [b"go"])
+        for message in ([b"\x01a", b"data"], [b"\x01b", b"\0a"], [b"data", b"\x01c"], [b"end"]):
+            socket.send_multipart(message)
+        return expect(socket, [b"end"])
+    expect(socket, [b"\x01"])
+    socket.send(b"go")
+    told = [[b"\x01a"], [b"data"], [b"\x01b"], [b"\0a"], [b"data", b"\x01c"], [b"end"]]
+    got = [socket.recv_multipart() for _ in told]
+    # Subscriptions overtake messages.
+    if sorted(got) != sorted(told):
+        sys.exit(f"got {got}, expected {told}")
+    socket.send(b"end")
+
+
+# By role and type. The numbers are of options that pyzmq has no names for: drafts.
+XPUB_MANUAL_LAST_VALUE, ONLY_FIRST_SUBSCRIBE = 98, 108
+OPTIONS = {
+    ("inverted", "SUB"): zmq.INVERT_MATCHING,
+    ("inverted", "XPUB"): zmq.INVERT_MATCHING,
+    ("manual", "XPUB"): zmq.XPUB_MANUAL,
+    ("leaving", "XPUB"): zmq.XPUB_MANUAL,
+    ("last_value", "XPUB"): XPUB_MANUAL_LAST_VALUE,
+    ("lists", "XPUB"): ONLY_FIRST_SUBSCRIBE,
+    ("lists", "XSUB"): ONLY_FIRST_SUBSCRIBE,
+}
+
+
 def main():
     kind, role, way, endpoint = sys.argv[1:]
     socket = zmq.Context().socket(getattr(zmq, kind))
     socket.rcvtimeo = socket.sndtimeo = socket.linger = LIMIT
     if kind == "SUB":
-        socket.subscribe(b"")
+        socket.subscribe(b"a" if role == "inverted" else b"")
+    if (role, kind) in OPTIONS:
+        socket.setsockopt(OPTIONS[role, kind], 1)
     if role in ("name", "early"):
         socket.connect_routing_id = NAME
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
-    roles = {
-        "repeat": repeat,
-        "echo": echo,
-        "ask": ask,
-        "name": name,
-        "source": source,
-        "sink": sink,
-        "ascending": ascending,
-        "bytes": raw,
-        "early": early,
-    }
+    roles = {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink, "ascending": ascending}
+    roles |= {"inverted": inverted, "manual": manual, "leaving": leaving, "last_value": last_value, "lists": lists}
+    roles |= {"name": name, "bytes": raw, "early": early}
     roles[role](socket)
     socket.close()
     socket.context.term()

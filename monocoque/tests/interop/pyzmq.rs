@@ -141,6 +141,11 @@ impl Peer {
         }
     }
 
+    /// One that is bound, for several of ours.
+    pub(crate) async fn bound(case: &Case, kind: &str, role: &str) -> (Self, String) {
+        Self::start(kind, role, "bind", case.wildcard()).await
+    }
+
     async fn start(kind: &str, role: &str, way: &'static str, endpoint: String) -> (Self, String) {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peer.py");
         let (kind, role) = (kind.to_owned(), role.to_owned());

@@ -69,7 +69,7 @@ impl WriteNow for Wire {
 fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engine>, IdleRuntime) {
     let (home, runtime) = Home::idle();
     let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
-    let engine = Engine::new(pattern, options, home).expect("a home");
+    let engine = Engine::new(pattern, options, home, Arc::default()).expect("a home");
     for n in 0..endpoints {
         engine.connect(endpoint(n)).expect("open");
     }

@@ -497,7 +497,8 @@ impl Ledger {
     }
 
     fn check(&self) {
-        assert_eq!(bytes(&self.out.backlog), encoded(&self.backlog));
+        let waiting = self.backlog.iter().map(|sent| sent.message());
+        assert!(self.out.backlog.messages().eq(waiting), "whole, in order and once");
         for peer in self.peers.iter().filter(|peer| !peer.doomed) {
             let link = self.out.links.get(peer.key).expect("it is there");
             let all = [peer.wire.bytes(), bytes(&peer.batch), bytes(&link.outbox)].concat();

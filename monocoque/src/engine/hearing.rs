@@ -1,0 +1,44 @@
+//! What a socket makes of what its peers want to hear, whichever way it has come.
+
+use monocoque_core::{Message, PeerKey};
+use monocoque_zmtp::Subscription;
+
+use super::Engine;
+use crate::pattern::Intake;
+use crate::pattern::asking::report;
+use crate::pattern::audience::Asked;
+use crate::pattern::wakes::Wakes;
+
+/// What has come of a subscription.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// The application does not want to know.
+    ToItself,
+    /// The application receives this.
+    PassOn(Message),
+    /// The peer has more than it may have.
+    TooMuch,
+}
+
+impl Engine {
+    /// A peer has changed what it is subscribed to.
+    pub(super) fn hear(&self, key: PeerKey, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> Heard {
+        let mut out = self.out.lock();
+        wakes.add(out.watchers.dismiss());
+        let Some(audience) = out.audience() else { return Heard::ToItself };
+        match audience.hear(key, kind, topic) {
+            Asked::News if self.pattern.intake == Intake::Subscriptions => Heard::PassOn(report(kind, topic)),
+            Asked::News | Asked::Nothing => Heard::ToItself,
+            Asked::TooMuch => Heard::TooMuch,
+        }
+    }
+
+    /// What the application still gets of a peer whose receiving side has ended.
+    pub(super) fn farewell(&self, key: PeerKey) -> Vec<Message> {
+        if self.pattern.intake != Intake::Subscriptions {
+            return Vec::new();
+        }
+        let topics = self.with_wakes(|out, _| out.farewell(key));
+        topics.iter().map(|topic| report(Subscription::Cancel, topic)).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! Subscriptions in the form of messages: a frame with a one or a zero in front of the topic.
+
+use monocoque_core::{Frame, Message};
+use monocoque_zmtp::Subscription;
+
+/// What a frame asks for, if it is a subscription.
+#[inline]
+fn as_asking(frame: &[u8]) -> Option<(Subscription, &[u8])> {
+    match frame {
+        [1, topic @ ..] => Some((Subscription::Subscribe, topic)),
+        [0, topic @ ..] => Some((Subscription::Cancel, topic)),
+        _ => None,
+    }
+}
+
+/// What a message asks for, if it is a subscription and nothing else.
+#[inline]
+pub(crate) fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
+    if message.len() == 1 { message.frame(0).and_then(as_asking) } else { None }
+}
+
+/// The message that tells of a subscription.
+pub(crate) fn report(kind: Subscription, topic: &[u8]) -> Message {
+    let prefix = match kind {
+        Subscription::Subscribe => 1,
+        Subscription::Cancel => 0,
+    };
+    Message::from([&[prefix], topic].concat())
+}
+
+/// Whether a message is one that the first frame makes a list of subscriptions, with something behind them or not.
+pub(crate) fn is_list(message: &Message) -> bool {
+    message.len() > 1 && message.frame(0).is_some_and(|frame| as_asking(frame).is_some())
+}
+
+/// The subscriptions of a list, and a message of what else is in it.
+#[derive(Debug)]
+pub(crate) struct List {
+    frames: Vec<Frame>,
+    pub(crate) rest: Message,
+}
+
+impl List {
+    pub(crate) fn of(message: Message) -> Self {
+        let mut list = Self { frames: Vec::new(), rest: Message::new() };
+        for frame in message {
+            match as_asking(&frame) {
+                Some(_) => list.frames.push(frame),
+                None => list.rest.push_back(frame),
+            }
+        }
+        list
+    }
+
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (Subscription, &[u8])> {
+        self.frames.iter().filter_map(|frame| as_asking(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_frame_decides_for_all() {
+        assert!(is_list(&[&b"\x01a"[..], b"data"].into()));
+        assert!(!is_list(&[&b"data"[..], b"\x01a"].into()));
+        assert!(!is_list(&b"\x01a".into()), "it is one by itself");
+        assert!(!is_list(&Message::new()));
+        let list = List::of([&b"\x01a"[..], b"data", b"", b"\0", b"\x02", b"\x01a"].into());
+        let subscriptions: Vec<_> = list.subscriptions().collect();
+        assert_eq!(
+            subscriptions,
+            [
+                (Subscription::Subscribe, &b"a"[..]),
+                (Subscription::Cancel, b""),
+                (Subscription::Subscribe, b"a")
+            ]
+        );
+        assert_eq!(list.rest, [&b"data"[..], b"", b"\x02"].into());
+    }
+
+    #[test]
+    fn what_is_reported_is_what_was_asked_for() {
+        for (kind, topic) in [(Subscription::Subscribe, &b"a"[..]), (Subscription::Cancel, b"")] {
+            assert_eq!(as_subscription(&report(kind, topic)), Some((kind, topic)));
+        }
+        assert_eq!(as_subscription(&[&b"\x01a"[..], b"data"].into()), None);
+        assert_eq!(as_subscription(&"".into()), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Messages that wait for a peer, for whichever is ready first.
+
+use std::collections::VecDeque;
+
+use monocoque_core::{Message, Outbox};
+use monocoque_zmtp::decode_messages;
+
+/// A queue of whole messages: who will get them, and how they are written there, is not known yet.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    messages: VecDeque<Message>,
+    bytes: usize,
+}
+
+impl Backlog {
+    pub(super) fn push(&mut self, message: Message) {
+        self.bytes += message.byte_len();
+        self.messages.push_back(message);
+    }
+
+    pub(super) fn first(&self) -> Option<&Message> {
+        self.messages.front()
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.bytes -= self.messages.pop_front().map_or(0, |message| message.byte_len());
+        if self.messages.is_empty() {
+            // What a burst took is not kept.
+            self.messages = VecDeque::new();
+        }
+    }
+
+    /// Takes back what was encoded for a peer that is gone: it comes before all others.
+    pub(super) fn take_back(&mut self, orphans: Outbox) {
+        let mut messages = VecDeque::from(decode_messages(orphans));
+        self.bytes += messages.iter().map(Message::byte_len).sum::<usize>();
+        messages.append(&mut self.messages);
+        self.messages = messages;
+    }
+
+    /// Drops all, and says how many messages that were.
+    pub(super) fn clear(&mut self) -> u64 {
+        std::mem::take(self).messages.len() as u64
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    #[cfg(all(test, not(monocoque_loom)))]
+    pub(super) fn messages(&self) -> impl Iterator<Item = Message> {
+        self.messages.iter().cloned()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
