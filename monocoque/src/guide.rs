@@ -16,6 +16,8 @@ mod pipeline {}
 mod proxies {}
 #[doc = include_str!("../../docs/guide/publish-subscribe.md")]
 mod publish_subscribe {}
+#[doc = include_str!("../../docs/guide/raw-tcp.md")]
+mod raw_tcp {}
 #[doc = include_str!("../../docs/guide/request-reply.md")]
 mod request_reply {}
 #[doc = include_str!("../../docs/guide/router-dealer.md")]

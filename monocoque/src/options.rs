@@ -50,6 +50,8 @@ pub(crate) struct Options {
     /// What is sent next after one goes to that peer only (XPUB).
     pub(crate) last_value: bool,
     pub(crate) reconnect_stop: ReconnectStops,
+    /// Which of its peers' comings and goings are received, if not what the pattern says (ROUTER, STREAM).
+    pub(crate) notices: Option<Notices>,
     /// Of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
 }
@@ -84,6 +86,36 @@ impl FromIterator<ReconnectStop> for ReconnectStops {
     }
 }
 
+/// What a ROUTER is to hear of its peers; see [`router_notify`](crate::zmq::Builder::router_notify).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RouterNotify {
+    /// That one has connected (`ZMQ_NOTIFY_CONNECT`).
+    Connect,
+    /// That one is gone (`ZMQ_NOTIFY_DISCONNECT`).
+    Disconnect,
+}
+
+/// Which of the comings and goings of its peers an application receives, as messages without content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notices {
+    pub(crate) connect: bool,
+    pub(crate) disconnect: bool,
+}
+
+impl FromIterator<RouterNotify> for Notices {
+    fn from_iter<T: IntoIterator<Item = RouterNotify>>(wanted: T) -> Self {
+        let mut notices = Self::default();
+        for notify in wanted {
+            match notify {
+                RouterNotify::Connect => notices.connect = true,
+                RouterNotify::Disconnect => notices.disconnect = true,
+            }
+        }
+        notices
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -113,6 +145,7 @@ impl Default for Options {
             manual: false,
             last_value: false,
             reconnect_stop: ReconnectStops::default(),
+            notices: None,
             sockets: SocketOptions::default(),
         }
     }

@@ -164,8 +164,8 @@ fn meet(connected: &Side, bound: &Side, after: &mut Afterwards) -> Result<(), Di
         Refusal::Taken => DisconnectReason::Taken,
         _ => DisconnectReason::DuplicateRoutingId,
     };
-    let second_id = first.engine.name_of(&second.engine.options.announced_id());
-    let first_id = second.engine.name_of(&first.engine.options.announced_id());
+    let second_id = first.engine.name_of(&first.via, &second.engine.options.announced_id());
+    let first_id = second.engine.name_of(&second.via, &first.engine.options.announced_id());
     let first_key = first_out.approach(second_id.clone(), first.via.through(), wakes);
     let first_key = first_key.ok_or_else(|| refused(first))?;
     let Some(second_key) = second_out.approach(first_id.clone(), second.via.through(), wakes) else {

@@ -8,8 +8,9 @@ use std::task::Waker;
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
 use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room};
-use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
+use monocoque_zmtp::{Revision, Subscription, encode_subscription};
 
+use super::Wire;
 use super::tape::{Stretch, Tape};
 use super::wakes::Wakes;
 
@@ -23,6 +24,7 @@ pub(super) struct Link {
     pub(super) control: Outbox,
     pub(super) budget: BytePermits,
     pub(super) revision: Revision,
+    pub(super) wire: Wire,
     pub(super) through: Through,
     pub(super) direct: Option<Direct>,
     /// Takes all there is to take: nothing is ever in the outbox.
@@ -100,6 +102,7 @@ impl Link {
             control: Outbox::new(),
             budget: BytePermits::default(),
             revision,
+            wire: Wire::Zmtp,
             through,
             direct,
             neighbour: None,
@@ -184,7 +187,8 @@ impl Link {
         if self.neighbour.is_some() {
             return self.hand_over(unpaced, wakes, message);
         }
-        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| encode_message(message, outbox)))
+        let wire = self.wire;
+        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| wire.encode(message, outbox)))
     }
 
     /// Lets `put` add a message to the outbox, and wakes the pump if it waits for one.

@@ -37,6 +37,9 @@ pub trait Relays: Kind {}
 /// A type of socket that can stand at an end of a [`proxy`](crate::proxy()): all but REQ and REP, which take turns.
 pub trait Proxied: Kind {}
 
+/// A type of socket that sends to the peer that is named.
+pub trait Addresses: Sends + Receives {}
+
 /// A type of socket that can make itself known to a ROUTER.
 pub trait Probes: Sends {}
 
@@ -61,7 +64,7 @@ kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
     Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes;
     /// Marks a [`RouterSocket`](super::RouterSocket).
-    Router: ROUTER, Sends, Receives, Proxied, Probes;
+    Router: ROUTER, Sends, Receives, Addresses, Proxied, Probes;
     /// Marks a [`ReqSocket`](super::ReqSocket).
     Req: REQ, Sends, Receives, Probes;
     /// Marks a [`RepSocket`](super::RepSocket).
@@ -80,4 +83,6 @@ kinds! {
     Pull: PULL, Receives, Conflates, Proxied;
     /// Marks a [`PairSocket`](super::PairSocket).
     Pair: PAIR, Sends, Receives, Proxied;
+    /// Marks a [`StreamSocket`](super::StreamSocket).
+    Stream: STREAM, Sends, Receives, Addresses, Proxied;
 }
