@@ -74,8 +74,6 @@ pub use monocoque_core::{
     AttachedStream, Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError,
 };
 #[cfg(feature = "zmq")]
-pub use monocoque_zmtp::{SocketType, ZmtpError};
-#[cfg(feature = "zmq")]
 pub use options::{ReconnectStop, RouterNotify};
 #[cfg(feature = "zmq")]
 pub use peer::Peer;

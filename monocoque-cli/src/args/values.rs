@@ -28,6 +28,7 @@ pub(super) fn to_connect(text: &str) -> Result<Endpoint, EndpointError> {
 pub(super) fn socket_type(text: &str) -> Result<SocketType, String> {
     SocketType::ALL
         .into_iter()
+        .chain([SocketType::Stream])
         .find(|kind| kind.name().eq_ignore_ascii_case(text))
         .ok_or_else(|| "there is no such type of socket".into())
 }

@@ -2,7 +2,7 @@
 
 use futures_lite::StreamExt;
 use monocoque::zmq::SocketType;
-use monocoque::zmq::kind::{Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Xpub, Xsub};
+use monocoque::zmq::kind::{Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
 use monocoque::{Monitor, SocketEvent};
 
 use super::NOT_TAKEN;
@@ -25,6 +25,7 @@ pub(super) async fn run(args: &MonitorArgs, setting: &Setting) -> Result<(), Err
         SocketType::Push => watch::<Push>(args, setting).await,
         SocketType::Xpub => watch::<Xpub>(args, setting).await,
         SocketType::Xsub => watch::<Xsub>(args, setting).await,
+        SocketType::Stream => watch::<Stream>(args, setting).await,
     }
 }
 
