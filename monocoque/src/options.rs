@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) relaxed: bool,
     /// Requests and replies bear a number (REQ).
     pub(crate) correlate: bool,
-    /// What each peer gets first (DEALER, REQ and ROUTER that probe, XPUB that welcomes).
+    /// What each peer gets first (DEALER, REQ and ROUTER that probe or say hello, XPUB that welcomes).
     pub(crate) greeting: Option<Message>,
     /// Every subscription is received, whoever had it before (XPUB).
     pub(crate) verbose: bool,
@@ -52,6 +52,10 @@ pub(crate) struct Options {
     pub(crate) reconnect_stop: ReconnectStops,
     /// Which of its peers' comings and goings are received, if not what the pattern says (ROUTER, STREAM).
     pub(crate) notices: Option<Notices>,
+    /// What is received in the name of an accepted peer that is gone (ROUTER).
+    pub(crate) disconnect_msg: Option<Message>,
+    /// What is received in the name of a connected peer that is lost (DEALER).
+    pub(crate) hiccup_msg: Option<Message>,
     /// Of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
 }
@@ -146,6 +150,8 @@ impl Default for Options {
             last_value: false,
             reconnect_stop: ReconnectStops::default(),
             notices: None,
+            disconnect_msg: None,
+            hiccup_msg: None,
             sockets: SocketOptions::default(),
         }
     }

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, frame, greeting, numbered, over_streams, ready};
+use common::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
 use monocoque::zmq::kind::Router;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{Message, RouterNotify, RoutingId};
@@ -218,5 +218,42 @@ over_streams! {
                 std::iter::once("".into()).chain(expected).chain(std::iter::once("".into())).collect();
             assert_eq!(messages, expected);
         }
+    }
+}
+
+everywhere! {
+    async fn a_hello_comes_first_and_a_goodbye_last(at) {
+        let builder = RouterSocket::builder().disconnect_msg(["over", "and out"]);
+        let (router, endpoint) = at.bound(builder).await;
+        for _ in 0..3 {
+            let dealer = at.connected(named("peer").hello_msg("hello"), &endpoint).await;
+            dealer.send("more").await.expect("sent");
+            dealer.close().await;
+            hears(&router, &[["peer", "hello"], ["peer", "more"]]).await;
+            assert_eq!(router.recv().await.expect("received"), ["peer", "over", "and out"].into());
+        }
+        let dealer = at.connected(named("peer"), &endpoint).await;
+        dealer.wait_for_peers(1).await.expect("open");
+        router.wait_for_peers(1).await.expect("open");
+        router.unbind(&endpoint).await.expect("bound");
+        common::eventually("it was sent away", || router.peer_count() == 0).await;
+        assert!(router.try_recv().is_err(), "nobody needs to be told of what was done here");
+    }
+
+    async fn one_that_was_lost_is_told_of_and_comes_back(at) {
+        let endpoint = at.nowhere("lost");
+        let router = at.build(RouterSocket::builder().hello_msg("welcome"));
+        common::rebind(&router, &endpoint).await;
+        let dealer = at.connected(named("peer").hiccup_msg("lost"), &endpoint).await;
+        for _ in 0..3 {
+            assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+            router.unbind(&endpoint).await.expect("bound");
+            assert_eq!(dealer.recv().await.expect("received"), "lost".into());
+            common::rebind(&router, &endpoint).await;
+        }
+        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        dealer.disconnect(&endpoint).await.expect("connected");
+        common::eventually("it has left", || dealer.peer_count() == 0).await;
+        assert!(dealer.try_recv().is_err());
     }
 }

@@ -330,9 +330,15 @@ impl End {
         for mut message in self.engine.farewell(self.key) {
             self.offer(&mut message, &mut wakes);
         }
+        let by_us = !self.engine.out.lock().knows(self.key);
+        if let Some(mut last) = self.engine.last_words(&self.via)
+            && !by_us
+        {
+            self.engine.put_in_envelope(&self.id, &mut last);
+            self.offer(&mut last, &mut wakes);
+        }
         wakes.wake();
         let Self { engine, key, lane, via, connection, span, .. } = self;
-        let by_us = !engine.out.lock().knows(key);
         engine.inbox.detach(lane);
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
         span.within(|| engine.tell(|| SocketEvent::Disconnected { connection, reason }));

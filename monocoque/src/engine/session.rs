@@ -203,6 +203,7 @@ impl Owner {
             key,
             lane,
             id,
+            via,
             heard,
             opens: notices.connect,
             ends: notices.disconnect,
@@ -247,6 +248,7 @@ pub(crate) struct SessionInlet {
     key: PeerKey,
     lane: LaneKey,
     id: RoutingId,
+    via: Via,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
     /// The application is to hear of the peer before it hears from it.
@@ -345,7 +347,7 @@ impl SessionInlet {
     /// Lets the application know that the peer is there: in front of all that comes from it, as soon as there is room.
     fn open(&mut self) {
         self.opens = false;
-        self.put_notice();
+        self.put_notice("".into());
     }
 
     /// Lets the application know that nothing follows: which topics nobody is left to want, or that the peer is gone.
@@ -353,20 +355,22 @@ impl SessionInlet {
         for message in self.engine.farewell(self.key) {
             self.pass_on(message);
         }
+        let last = self.engine.last_words(&self.via).or_else(|| self.ends.then(|| "".into()));
         // A newcomer that has taken the name is not gone.
-        if self.ends && !self.engine.out.lock().is_replaced(self.key, &self.id) {
+        if let Some(last) = last
+            && !self.engine.out.lock().is_replaced(self.key, &self.id)
+        {
             if self.opens {
                 self.open();
             }
-            self.put_notice();
+            self.put_notice(last);
         }
         self.flush();
     }
 
-    /// An empty message, in the envelope of those of the peer.
-    fn put_notice(&mut self) {
-        let mut notice = Message::from("");
-        notice.push_front(self.id.clone());
+    /// A message of our own making, as if it were of the peer.
+    fn put_notice(&mut self, mut notice: Message) {
+        self.engine.put_in_envelope(&self.id, &mut notice);
         self.pass_on(notice);
     }
 

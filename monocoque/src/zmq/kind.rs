@@ -43,6 +43,9 @@ pub trait Addresses: Sends + Receives {}
 /// A type of socket that can make itself known to a ROUTER.
 pub trait Probes: Sends {}
 
+/// A type of socket that can say hello to each peer.
+pub trait Greets: Sends {}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
         $(#[$doc])*
@@ -62,9 +65,9 @@ macro_rules! kinds {
 
 kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
-    Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes;
+    Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes, Greets;
     /// Marks a [`RouterSocket`](super::RouterSocket).
-    Router: ROUTER, Sends, Receives, Addresses, Proxied, Probes;
+    Router: ROUTER, Sends, Receives, Addresses, Proxied, Probes, Greets;
     /// Marks a [`ReqSocket`](super::ReqSocket).
     Req: REQ, Sends, Receives, Probes;
     /// Marks a [`RepSocket`](super::RepSocket).

@@ -1,5 +1,7 @@
 //! ROUTER: talks to many, by name.
 
+use monocoque_core::Message;
+
 use super::{Builder, Socket, kind::Router};
 use crate::options::RouterNotify;
 
@@ -83,6 +85,30 @@ impl Builder<Router> {
     /// ```
     pub fn router_notify(mut self, events: impl IntoIterator<Item = RouterNotify>) -> Self {
         self.options.notices = Some(events.into_iter().collect());
+        self
+    }
+
+    /// A message that is received in the name of an accepted peer when it is gone (`ZMQ_DISCONNECT_MSG`), behind all its others
+    /// and in place of what [`router_notify`](Self::router_notify) tells then. Default: none.
+    ///
+    /// With a [heartbeat](Self::heartbeat_interval) a protocol needs no other goodbye.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let router = RouterSocket::builder().disconnect_msg("GONE").build()?;
+    /// let worker = DealerSocket::builder().routing_id("worker").build()?;
+    /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+    /// worker.send("READY").await?;
+    /// worker.close().await;
+    /// assert_eq!(router.recv().await?, ["worker", "READY"].into());
+    /// assert_eq!(router.recv().await?, ["worker", "GONE"].into());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn disconnect_msg(mut self, message: impl Into<Message>) -> Self {
+        self.options.disconnect_msg = Some(message.into());
         self
     }
 
