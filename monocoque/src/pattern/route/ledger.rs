@@ -6,17 +6,18 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use monocoque_zmtp::encode_message;
+use monocoque_zmtp::{Revision, encode_message};
 
 use super::super::{DEALER, ROUTER};
 use super::*;
+use crate::pattern::link::{Direct, Through};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -1,0 +1,108 @@
+//! What write pumps ask for, and what they are let go for.
+
+use std::task::{Context, Poll};
+
+use monocoque_core::{BytePermits, Outbox, PeerKey};
+
+use super::{Hub, Outbound, Phase};
+use crate::pattern::wakes::Wakes;
+
+impl Outbound {
+    /// A write pump fetches its next batch. `false`: nothing is left and nothing will follow.
+    pub(crate) fn poll_take(
+        &mut self,
+        key: PeerKey,
+        cx: &Context<'_>,
+        batch: &mut Outbox,
+        wakes: &mut Wakes,
+    ) -> Poll<bool> {
+        self.settle(key);
+        let Some(link) = self.links.get_mut(key) else { return Poll::Ready(false) };
+        if self.phase == Phase::Aborted || link.doomed {
+            return Poll::Ready(false);
+        }
+        // Whatever it was woken for: it is parked no longer, and the short way is shut.
+        link.pump = None;
+        // A pump comes back once it has written what it took.
+        link.written = link.put - link.messages() as u64;
+        // What a sender has begun by itself is ended first.
+        link.control_taken = !link.control.is_empty() && !link.outbox.is_begun();
+        if link.control_taken {
+            std::mem::swap(&mut link.control, batch);
+            return Poll::Ready(true);
+        }
+        if link.outbox.is_empty() {
+            if link.leaving || (self.phase == Phase::Draining && self.backlog.is_empty()) {
+                return Poll::Ready(false);
+            }
+            link.outbox.shrink();
+            link.pump = Some(cx.waker().clone());
+            wakes.add(self.watchers.dismiss());
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut link.outbox, batch);
+        link.budget = BytePermits::default();
+        self.unpaced = 0;
+        self.on_room(key);
+        self.dispatch(wakes);
+        self.wake_senders(wakes);
+        wakes.add(self.watchers.dismiss());
+        Poll::Ready(true)
+    }
+
+    /// A link that may have been full has room, if the mark says so.
+    pub(super) fn on_room(&mut self, key: PeerKey) {
+        if let Hub::Router(hub) = &mut self.hub
+            && let Some(link) = self.links.get(key)
+            && self.rules.hwm.admits(link.messages())
+        {
+            hub.on_room(key);
+        }
+    }
+
+    /// What is held goes: something is sent behind it, maybe to another peer, or a sender has to wait.
+    #[inline]
+    pub(crate) fn let_go_held(&mut self, wakes: &mut Wakes) {
+        if std::mem::take(&mut self.holds) {
+            let held = self.links.iter_mut().filter(|(_, link)| link.messages() > 0);
+            held.for_each(|(_, link)| wakes.add(link.pump.take()));
+        }
+    }
+
+    /// Lets all pumps go that wait although there is something to write. Gives for each link how many messages will have
+    /// been written once all that is queued now is.
+    pub(crate) fn let_go(&mut self, wakes: &mut Wakes) -> Vec<(PeerKey, u64)> {
+        self.holds = false;
+        let queued = self.links.iter_mut().filter(|(_, link)| link.messages() > 0 || link.written < link.put);
+        queued
+            .map(|(key, link)| {
+                wakes.add(link.pump.take());
+                (key, link.put)
+            })
+            .collect()
+    }
+
+    /// Whether a link has written so many messages since it was there, or is gone; not if it was us who ended it, since
+    /// what it left then is lost.
+    pub(crate) fn has_written(&self, key: PeerKey, messages: u64) -> bool {
+        self.links.get(key).map_or(self.phase == Phase::Open, |link| link.written >= messages)
+    }
+
+    /// The pump is to write something else. `false` if a sender has begun a message meanwhile: then it is being woken.
+    pub(crate) fn unpark(&mut self, key: PeerKey) -> bool {
+        let Some(link) = self.links.get_mut(key) else { return true };
+        link.pump = None;
+        !link.outbox.is_begun()
+    }
+
+    /// Ready once a pump that is writing has to give up.
+    pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
+        match self.links.get_mut(key) {
+            Some(link) if self.phase != Phase::Aborted && !link.doomed => {
+                link.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+}
