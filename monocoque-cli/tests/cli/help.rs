@@ -58,7 +58,7 @@ fn command_lines_that_are_wrong_start_nothing() {
         (&["rep", "-b", at], "--echo|--reply <TEXT>|--exec <COMMAND>"),
         (&["rep", "-b", at, "--echo", "--reply", "x"], "cannot be used with"),
         (&["router", "-b", at, "--echo", "-d", "x"], "cannot be used with"),
-        (&["monitor", "stream", "-b", at], "there is no such type of socket"),
+        (&["monitor", "radio", "-b", at], "there is no such type of socket"),
     ];
     for (args, reason) in wrong {
         run(args, "").failed(2, reason);
