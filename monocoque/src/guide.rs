@@ -6,6 +6,8 @@
 mod contents {}
 #[doc = include_str!("../../docs/guide/heartbeats.md")]
 mod heartbeats {}
+#[doc = include_str!("../../docs/guide/inproc.md")]
+mod inproc {}
 #[doc = include_str!("../../docs/MIGRATION.md")]
 mod migration {}
 #[doc = include_str!("../../docs/guide/pair.md")]
