@@ -1,6 +1,6 @@
-//! Compiles and runs the programs of docs/guide and docs/MIGRATION.md, as tests of the documentation.
+//! Compiles and runs the programs of docs/guide, docs/MIGRATION.md and the README, as tests of the documentation.
 //!
-//! Only there: the pages are not part of a package of this crate, and whatever else builds it never asks for them.
+//! Only there: the pages of docs are not part of a package of this crate, and whatever else builds it never asks for them.
 
 #[doc = include_str!("../../docs/guide/README.md")]
 mod contents {}
@@ -18,6 +18,8 @@ mod pipeline {}
 mod proxies {}
 #[doc = include_str!("../../docs/guide/publish-subscribe.md")]
 mod publish_subscribe {}
+#[doc = include_str!("../README.md")]
+mod readme {}
 #[doc = include_str!("../../docs/guide/request-reply.md")]
 mod request_reply {}
 #[doc = include_str!("../../docs/guide/router-dealer.md")]
