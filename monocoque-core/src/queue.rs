@@ -435,6 +435,7 @@ impl<T: Weigh, L> Inbox<T, L> {
     }
 
     /// Lets the last item of a lane of which only that counts take the place of the one that was fetched before it.
+    #[cold]
     fn fetch_latest(&self, turn: &mut Turn<T>) {
         let mut intake = self.intake.lock();
         let Some(row) = intake.lanes.get_mut(turn.lane.0) else { return };
@@ -494,10 +495,6 @@ impl<T: Weigh, L> Inbox<T, L> {
             std::mem::swap(&mut turn.batch, &mut row.queue);
         }
         let keeps = !turn.batch.is_empty();
-        if !keeps && turn.batch.capacity() <= KEPT {
-            // The next one finds its place made.
-            std::mem::swap(&mut turn.batch, &mut row.queue);
-        }
         row.scheduled = keeps;
         let pump = row.pump.take();
         // Receivers need not be told of the next lane: they were of what this one held.
@@ -639,9 +636,6 @@ fn wake(waker: Option<Waker>) {
         outside_panic(move || waker.wake());
     }
 }
-
-/// For how many items an empty lane keeps memory.
-const KEPT: usize = 16;
 
 #[cfg(all(test, monocoque_loom))]
 mod models;

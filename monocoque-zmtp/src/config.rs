@@ -54,6 +54,9 @@ impl SessionConfig {
         if self.routing_id.first() == Some(&0) {
             return Err(ConfigError::RoutingIdReserved);
         }
+        if self.socket_type == SocketType::Stream {
+            return Err(ConfigError::NotZmtp);
+        }
         self.heartbeat.check()
     }
 }
@@ -96,5 +99,6 @@ mod tests {
         assert_eq!(check(&[1; 255]), Ok(()));
         assert_eq!(check(&[1; 256]), Err(ConfigError::RoutingIdTooLong(256)));
         assert_eq!(check(b"\0a"), Err(ConfigError::RoutingIdReserved));
+        assert_eq!(SessionConfig::new(SocketType::Stream).check(), Err(ConfigError::NotZmtp));
     }
 }

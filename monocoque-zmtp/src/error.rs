@@ -170,6 +170,9 @@ pub enum ConfigError {
     /// A routing id that starts with a zero byte; those are kept for anonymous peers.
     #[error("routing id that starts with a zero byte")]
     RoutingIdReserved,
+    /// A STREAM, which does not speak ZMTP.
+    #[error("STREAM does not speak ZMTP")]
+    NotZmtp,
     /// A heartbeat TTL of more than 6553.5 seconds.
     #[error("heartbeat TTL of more than 6553.5 seconds")]
     HeartbeatTtl,

@@ -38,10 +38,12 @@ pub enum SocketType {
     Xpub,
     /// Subscriber that sends subscriptions as messages.
     Xsub,
+    /// Bytes without ZMTP. It is the type of a socket, and never announced to a peer nor taken for that of one.
+    Stream,
 }
 
 impl SocketType {
-    /// All of them, in libzmq's numerical order.
+    /// All that ZMTP knows, in libzmq's numerical order.
     pub const ALL: [Self; 11] = [
         Self::Pair,
         Self::Pub,
@@ -56,7 +58,7 @@ impl SocketType {
         Self::Xsub,
     ];
 
-    /// The name on the wire.
+    /// The name; but for STREAM it is that on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pair => "PAIR",
@@ -70,6 +72,7 @@ impl SocketType {
             Self::Push => "PUSH",
             Self::Xpub => "XPUB",
             Self::Xsub => "XSUB",
+            Self::Stream => "STREAM",
         }
     }
 
@@ -90,6 +93,7 @@ impl SocketType {
             Self::Router => matches!(peer, Self::Req | Self::Dealer | Self::Router),
             Self::Pull => matches!(peer, Self::Push),
             Self::Push => matches!(peer, Self::Pull),
+            Self::Stream => false,
         }
     }
 
@@ -147,6 +151,7 @@ mod tests {
         for ty in SocketType::ALL {
             assert_eq!(SocketType::from_name(ty.name().as_bytes()), Some(ty));
         }
+        assert!(!SocketType::ALL.into_iter().any(|ty| ty.accepts(SocketType::Stream)));
         for name in [&b""[..], b"dealer", b"DEALER\0", b"STREAM", b"SUBS"] {
             assert_eq!(SocketType::from_name(name), None);
         }

@@ -63,7 +63,7 @@ pub enum MonocoqueError {
     )]
     WrongThread,
     /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
-    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory).
+    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory) and [`StreamSocket`](crate::zmq::StreamSocket).
     #[error("no peer with this routing id is connected")]
     Unreachable,
     /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
@@ -87,6 +87,12 @@ pub enum MonocoqueError {
     /// A routing id that starts with a zero byte: those are given to peers that have none.
     #[error("a routing id must not start with a zero byte")]
     ReservedRoutingId,
+    /// A STREAM socket has bytes for its peers, and there are none within the process (`ENOCOMPATPROTO`).
+    #[error("a STREAM socket needs tcp or ipc")]
+    NoBytes,
+    /// Another peer, or another endpoint, has the routing id that the peer of an endpoint was to be given; libzmq aborts.
+    #[error("another peer has this routing id")]
+    DuplicateRoutingId,
     /// A heartbeat TTL of more than 6553.5 seconds (`EINVAL`).
     #[error("a heartbeat TTL has at most 6553.5 seconds")]
     HeartbeatTtl,

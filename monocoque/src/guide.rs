@@ -18,6 +18,8 @@ mod pipeline {}
 mod proxies {}
 #[doc = include_str!("../../docs/guide/publish-subscribe.md")]
 mod publish_subscribe {}
+#[doc = include_str!("../../docs/guide/raw-tcp.md")]
+mod raw_tcp {}
 #[doc = include_str!("../README.md")]
 mod readme {}
 #[doc = include_str!("../../docs/guide/request-reply.md")]

@@ -47,6 +47,8 @@ mod peer;
 #[cfg(feature = "zmq")]
 mod proxy;
 #[cfg(feature = "zmq")]
+mod raw;
+#[cfg(feature = "zmq")]
 mod stats;
 #[cfg(feature = "zmq")]
 mod trace;
@@ -72,9 +74,7 @@ pub use monocoque_core::{
     AttachedStream, Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError,
 };
 #[cfg(feature = "zmq")]
-pub use monocoque_zmtp::{SocketType, ZmtpError};
-#[cfg(feature = "zmq")]
-pub use options::ReconnectStop;
+pub use options::{ReconnectStop, RouterNotify};
 #[cfg(feature = "zmq")]
 pub use peer::Peer;
 #[cfg(feature = "zmq")]

@@ -88,7 +88,8 @@ pub enum SocketEvent {
         connection: Arc<Connection>,
         /// What the peer is.
         socket_type: SocketType,
-        /// What it is called: by its own word, or because it has said none.
+        /// What it is called: by us, if it was [given a name](crate::zmq::RouterSocket::connect_as), by its own word, or
+        /// because it has said none.
         routing_id: RoutingId,
     },
     /// The two have not come together (`HANDSHAKE_FAILED_...`); the end of the connection follows.
@@ -113,7 +114,7 @@ pub enum SocketEvent {
         delay: Duration,
     },
     /// The endpoint will not be connected to again, as was asked for with
-    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop).
+    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop), or by a STREAM socket that has ended the connection.
     GivenUp {
         /// Which one.
         endpoint: Endpoint,

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) relaxed: bool,
     /// Requests and replies bear a number (REQ).
     pub(crate) correlate: bool,
-    /// What each peer gets first (DEALER, REQ and ROUTER that probe, XPUB that welcomes).
+    /// What each peer gets first (DEALER, REQ and ROUTER that probe or say hello, XPUB that welcomes).
     pub(crate) greeting: Option<Message>,
     /// Every subscription is received, whoever had it before (XPUB).
     pub(crate) verbose: bool,
@@ -50,6 +50,12 @@ pub(crate) struct Options {
     /// What is sent next after one goes to that peer only (XPUB).
     pub(crate) last_value: bool,
     pub(crate) reconnect_stop: ReconnectStops,
+    /// Which of its peers' comings and goings are received, if not what the pattern says (ROUTER, STREAM).
+    pub(crate) notices: Option<Notices>,
+    /// What is received in the name of an accepted peer that is gone (ROUTER).
+    pub(crate) disconnect_msg: Option<Message>,
+    /// What is received in the name of a connected peer that is lost (DEALER).
+    pub(crate) hiccup_msg: Option<Message>,
     /// Of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
 }
@@ -84,6 +90,36 @@ impl FromIterator<ReconnectStop> for ReconnectStops {
     }
 }
 
+/// What a ROUTER is to hear of its peers; see [`router_notify`](crate::zmq::Builder::router_notify).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RouterNotify {
+    /// That one has connected (`ZMQ_NOTIFY_CONNECT`).
+    Connect,
+    /// That one is gone (`ZMQ_NOTIFY_DISCONNECT`).
+    Disconnect,
+}
+
+/// Which of the comings and goings of its peers an application receives, as messages without content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notices {
+    pub(crate) connect: bool,
+    pub(crate) disconnect: bool,
+}
+
+impl FromIterator<RouterNotify> for Notices {
+    fn from_iter<T: IntoIterator<Item = RouterNotify>>(wanted: T) -> Self {
+        let mut notices = Self::default();
+        for notify in wanted {
+            match notify {
+                RouterNotify::Connect => notices.connect = true,
+                RouterNotify::Disconnect => notices.disconnect = true,
+            }
+        }
+        notices
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -113,6 +149,9 @@ impl Default for Options {
             manual: false,
             last_value: false,
             reconnect_stop: ReconnectStops::default(),
+            notices: None,
+            disconnect_msg: None,
+            hiccup_msg: None,
             sockets: SocketOptions::default(),
         }
     }

@@ -14,8 +14,7 @@ use crate::monitor::Connection;
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::SocketType;
-/// use monocoque::zmq::{DealerSocket, RouterSocket};
+/// use monocoque::zmq::{DealerSocket, RouterSocket, SocketType};
 ///
 /// let router = RouterSocket::new()?;
 /// let dealer = DealerSocket::builder().routing_id("worker-1").build()?;

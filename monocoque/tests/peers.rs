@@ -5,10 +5,11 @@ mod common;
 
 use common::{Transport, everywhere, numbered};
 use futures::StreamExt;
+use monocoque::SocketEvent;
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType,
+    SubSocket,
 };
-use monocoque::{SocketEvent, SocketType};
 
 everywhere! {
     async fn each_message_is_of_the_peer_that_sent_it(at) {

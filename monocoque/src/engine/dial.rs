@@ -22,7 +22,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task:
         let delay = match connected {
             Ok(stream) => {
                 let ended = session::run(&engine, stream, &via).await;
-                after_connection(&engine, &ended, &mut backoff)
+                after_connection(&engine, &via, &ended, &mut backoff)
             }
             Err(error) => {
                 let stops = engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint, &error);
@@ -52,12 +52,17 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task:
 }
 
 /// How long to wait after a connection has ended; `None` if no other is to follow.
-fn after_connection(engine: &Engine, ended: &Ended, backoff: &mut Backoff) -> Option<Duration> {
+fn after_connection(engine: &Engine, via: &Via, ended: &Ended, backoff: &mut Backoff) -> Option<Duration> {
+    let is_wanted = {
+        let mut out = engine.out.lock();
+        out.lost += u64::from(ended.was_up);
+        !out.take_dismissed(via.id)
+    };
+    if !is_wanted || (!ended.was_up && engine.options.reconnect_stop.handshake_failed) {
+        return None;
+    }
     if ended.was_up {
         backoff.reset();
-        engine.out.lock().lost += 1;
-    } else if engine.options.reconnect_stop.handshake_failed {
-        return None;
     }
     if ended.was_up || !ended.reason.is_lasting() {
         Some(backoff.next_delay())

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, Socket, SocketOptions};
-use monocoque_core::{AttachedStream, Endpoint, HomeGone, home};
+use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
 
 use super::closing::Task;
 use super::stop::{SayAtEnd, Stop};
 use super::{Engine, dial, listen, session};
 use crate::error::MonocoqueError;
 use crate::monitor::{Connection, SocketEvent};
+use crate::pattern::Wire;
 use crate::pattern::link::Through;
 
 /// An endpoint that the socket is bound or connected to, or a stream that it was given.
@@ -30,6 +31,8 @@ pub(super) struct Via {
     pub(super) endpoint: Endpoint,
     pub(super) stop: Stop,
     pub(super) kind: Attached,
+    /// What its peer is called, whatever that one announces.
+    pub(super) name: Option<RoutingId>,
 }
 
 impl Via {
@@ -68,6 +71,7 @@ impl Engine {
     pub(crate) async fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_bind()?;
+        self.check_wire(&endpoint)?;
         self.options.sockets.check(&endpoint)?;
         if let Endpoint::Inproc(_) = endpoint {
             return self.bind_name(endpoint);
@@ -75,6 +79,14 @@ impl Engine {
         let wanted = endpoint.clone();
         let bound = self.listen(async move |options| Listener::bind(&wanted, options).await).await?;
         bound.map_err(|source| self.not_bound(endpoint, source))
+    }
+
+    /// Within the process messages are passed on as they are, and there is nothing to speak.
+    fn check_wire(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        match (self.pattern.wire, endpoint) {
+            (Wire::Raw, Endpoint::Inproc(_)) => Err(MonocoqueError::NoBytes),
+            _ => Ok(()),
+        }
     }
 
     fn not_bound(&self, endpoint: Endpoint, source: io::Error) -> MonocoqueError {
@@ -85,7 +97,7 @@ impl Engine {
 
     /// Binds a name: nobody listens, whoever connects is met at once.
     fn bind_name(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
-        let (via, freed) = self.attach(Attached::Bound, |_| endpoint.clone());
+        let (via, freed) = self.attach(self.new_via(), Attached::Bound, endpoint.clone(), None);
         freed.say();
         if !self.names.bind(self, &via) {
             self.endpoints.lock().retain(|other| other.via.id != via.id);
@@ -109,7 +121,8 @@ impl Engine {
         let engine = self.clone();
         let listening = self.home.run(move || async move {
             let (listener, resolved) = make(&engine.options.sockets).await?;
-            let (via, freed) = engine.attach(Attached::Bound, |_| resolved.clone());
+            let id = engine.new_via();
+            let (via, freed) = engine.attach(id, Attached::Bound, resolved.clone(), None);
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
             home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
@@ -119,13 +132,29 @@ impl Engine {
     }
 
     pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
+        self.connect_as(endpoint, None)
+    }
+
+    /// Connects to an endpoint, and gives its peer a name.
+    pub(crate) fn connect_as(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        name: Option<RoutingId>,
+    ) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_connect()?;
+        self.check_wire(&endpoint)?;
         self.options.sockets.check(&endpoint)?;
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);
         }
-        let (via, _) = self.attach(Attached::Connected, |_| endpoint.clone());
+        let id = self.new_via();
+        if let Some(name) = &name
+            && !self.out.lock().reserve(name, id)
+        {
+            return Err(MonocoqueError::DuplicateRoutingId);
+        }
+        let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
         self.out.lock().dials += 1;
         if let Endpoint::Inproc(_) = endpoint {
             self.names.connect(self, &via);
@@ -144,9 +173,9 @@ impl Engine {
             return Err(MonocoqueError::WrongThread);
         }
         let label = stream.peer_label();
-        let (via, _) =
-            self.attach(Attached::Given, |number| Endpoint::Attached(AttachedStream::new(number, label)));
-        let endpoint = via.endpoint.clone();
+        let id = self.new_via();
+        let endpoint = Endpoint::Attached(AttachedStream::new(id, label));
+        let (via, _) = self.attach(id, Attached::Given, endpoint.clone(), None);
         let (engine, task) = (self.clone(), Task::new(self));
         home::spawn_here(async move {
             session::run_on(&engine, stream, &via).await;
@@ -209,9 +238,12 @@ impl Engine {
         last.map(|last| last.via.endpoint.clone())
     }
 
-    fn attach(&self, kind: Attached, endpoint: impl FnOnce(u64) -> Endpoint) -> (Via, Stop) {
-        let id = self.next_via.fetch_add(1, Ordering::Relaxed);
-        let via = Via { id, endpoint: endpoint(id), stop: Stop::default(), kind };
+    fn new_via(&self) -> u64 {
+        self.next_via.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn attach(&self, id: u64, kind: Attached, endpoint: Endpoint, name: Option<RoutingId>) -> (Via, Stop) {
+        let via = Via { id, endpoint, stop: Stop::default(), kind, name };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.

@@ -81,8 +81,7 @@ impl<'a> Forwarding<'a> {
         match to.attempt_quietly(None, &mut message, false, sender, Some(cx.waker()), wakes) {
             Ok(Tried::Done) => {
                 from.turn_to_sender(&next);
-                next.pop();
-                Ok(Step::Passed(message))
+                Ok(Step::Passed(next.pop()))
             }
             Ok(Tried::Paused | Tried::Full) => Ok(Step::Stuck),
             Err(MonocoqueError::Closed) => Err(MonocoqueError::Closed),

@@ -24,7 +24,7 @@ use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::pattern::asking::List;
-use crate::pattern::intake::{Verdict, judge};
+use crate::pattern::intake::{Verdict, judge, restore};
 use crate::pattern::link::Neighbour;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Intake, Routing};
@@ -164,8 +164,8 @@ fn meet(connected: &Side, bound: &Side, after: &mut Afterwards) -> Result<(), Di
         Refusal::Taken => DisconnectReason::Taken,
         _ => DisconnectReason::DuplicateRoutingId,
     };
-    let second_id = first.engine.name_of(&second.engine.options.announced_id());
-    let first_id = second.engine.name_of(&first.engine.options.announced_id());
+    let second_id = first.engine.name_of(&first.via, &second.engine.options.announced_id());
+    let first_id = second.engine.name_of(&second.via, &first.engine.options.announced_id());
     let first_key = first_out.approach(second_id.clone(), first.via.through(), wakes);
     let first_key = first_key.ok_or_else(|| refused(first))?;
     let Some(second_key) = second_out.approach(first_id.clone(), second.via.through(), wakes) else {
@@ -284,20 +284,30 @@ impl End {
         (self.span.clone(), [self.via.begun(&self.connection), welcome])
     }
 
-    fn offer(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
+    /// Queues a message. Leaves it if nobody will receive it.
+    #[inline]
+    fn offer(&self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let mut receiver = None;
-        let room = self.engine.inbox.offer(self.lane, message, &self.sender, &mut receiver).ok();
-        wakes.add(receiver);
-        room
+        let taken = std::mem::take(message);
+        match self.engine.inbox.offer(self.lane, taken, &self.sender, &mut receiver) {
+            Ok(room) => {
+                wakes.add(receiver);
+                Some(room)
+            }
+            Err(left) => {
+                *message = left;
+                None
+            }
+        }
     }
 
     /// The other end asks for something. `false` if that is too much.
     fn hear(&self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
         match self.engine.hear(self.key, kind, topic, wakes) {
             Heard::ToItself => true,
-            Heard::PassOn(message) => {
+            Heard::PassOn(mut message) => {
                 // Nobody is there to receive it if this is none.
-                let _room = self.offer(message, wakes);
+                let _room = self.offer(&mut message, wakes);
                 true
             }
             Heard::TooMuch => false,
@@ -307,22 +317,28 @@ impl End {
     /// The other end asks for several things in one message, and may say something else in it. Within the process nothing is too
     /// much.
     fn take_apart(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
-        let list = List::of(message);
+        let mut list = List::of(message);
         for (kind, topic) in list.subscriptions() {
             self.hear(kind, topic, wakes);
         }
-        if list.rest.is_empty() { Some(Room::Left) } else { self.offer(list.rest, wakes) }
+        if list.rest.is_empty() { Some(Room::Left) } else { self.offer(&mut list.rest, wakes) }
     }
 
     /// The other end has let go of it.
     fn leave(self) {
         let mut wakes = Wakes::default();
-        for message in self.engine.farewell(self.key) {
-            self.offer(message, &mut wakes);
+        for mut message in self.engine.farewell(self.key) {
+            self.offer(&mut message, &mut wakes);
+        }
+        let by_us = !self.engine.out.lock().knows(self.key);
+        if let Some(mut last) = self.engine.last_words(&self.via)
+            && !by_us
+        {
+            self.engine.put_in_envelope(&self.id, &mut last);
+            self.offer(&mut last, &mut wakes);
         }
         wakes.wake();
         let Self { engine, key, lane, via, connection, span, .. } = self;
-        let by_us = !engine.out.lock().knows(key);
         engine.inbox.detach(lane);
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
         span.within(|| engine.tell(|| SocketEvent::Disconnected { connection, reason }));
@@ -354,13 +370,15 @@ struct Guarded(Option<End>);
 
 impl Neighbour for Guarded {
     #[inline]
-    fn deliver(&mut self, message: &Message, wakes: &mut Wakes) -> Option<Room> {
+    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let end = self.0.as_ref()?;
         let Engine { pattern, options, .. } = &*end.engine;
-        let mut message = message.clone();
-        match judge(pattern, options, &end.id, &mut message) {
-            Verdict::Queue => end.offer(message, wakes),
-            Verdict::TakeApart => end.take_apart(message, wakes),
+        match judge(pattern, options, &end.id, message) {
+            Verdict::Queue => end.offer(message, wakes).or_else(|| {
+                restore(pattern, options, message);
+                None
+            }),
+            Verdict::TakeApart => end.take_apart(std::mem::take(message), wakes),
             Verdict::Drop | Verdict::Violation => {
                 end.engine.note_discarded(1);
                 Some(Room::Left)
@@ -402,3 +420,6 @@ impl Wake for Reopen {
 }
 
 const OWN_PEER: &str = "a socket cannot be its own peer within the process";
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

@@ -155,7 +155,7 @@ impl Engine {
         via: &Via,
         direct: Option<Direct>,
     ) -> Result<(PeerKey, RoutingId), Refusal> {
-        let id = self.name_of(&peer.routing_id);
+        let id = self.name_of(via, &peer.routing_id);
         let mut wakes = Wakes::default();
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
@@ -177,10 +177,14 @@ impl Engine {
         key.map(|key| (key, id))
     }
 
-    /// What a peer is called that announces `routing_id`.
-    fn name_of(&self, announced: &[u8]) -> RoutingId {
-        let announced = if self.pattern.routing == Routing::ById { announced } else { &[] };
-        routing_id(announced, self.next_id.fetch_add(1, Ordering::Relaxed))
+    /// What a peer of an endpoint is called, by us or by its own word.
+    fn name_of(&self, via: &Via, announced: &[u8]) -> RoutingId {
+        let name = match (self.pattern.routing, &via.name) {
+            (Routing::ById, Some(name)) => name,
+            (Routing::ById, None) => announced,
+            _ => &[],
+        };
+        routing_id(name, self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Why a peer cannot be taken that is wanted.

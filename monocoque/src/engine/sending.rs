@@ -194,7 +194,7 @@ impl Engine {
                     unreachable!("it was its turn");
                 };
                 sealed.append(message);
-                out.offer(Target::Origin(origin), &sealed, wakes)
+                out.offer(Target::Origin(origin), &mut sealed, wakes)
             }
         };
         match offer {

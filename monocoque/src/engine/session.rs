@@ -4,24 +4,26 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
-use monocoque_core::{LaneConfig, LaneKey, Message, Outbox, PeerKey, RoutingId, Weigh};
-use monocoque_zmtp::{Decoder, Inbound, PeerInfo, SessionConfig, Subscription, ZmtpSession};
+use monocoque_core::{Decode, LaneConfig, LaneKey, Message, Outbox, PeerKey, Protocol, RoutingId, Weigh};
+use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, Subscription, ZmtpError, ZmtpSession};
 
 use super::endpoints::Via;
 use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::pattern::Wire;
 use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::pattern::wakes::Wakes;
 use crate::peer::Peer;
+use crate::raw::RawSession;
 use crate::trace::Span;
 
 #[cfg(fuzzing)]
@@ -47,9 +49,23 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
 
 /// The same, on a stream of any kind.
 pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
-    let Ok(session) = ZmtpSession::new(engine.session_config()) else {
-        unreachable!("the options were checked when they were set");
-    };
+    match engine.pattern.wire {
+        Wire::Raw => speak(engine, stream, RawSession, via).await,
+        Wire::Zmtp => {
+            let Ok(session) = ZmtpSession::new(engine.session_config()) else {
+                unreachable!("the options were checked when they were set");
+            };
+            speak(engine, stream, session, via).await
+        }
+    }
+}
+
+async fn speak<S, P>(engine: &Arc<Engine>, stream: S, session: P, via: &Via) -> Ended
+where
+    S: Socket,
+    P: Protocol<Peer = PeerInfo, Error = ZmtpError>,
+    P::Decoder: Decode<Item = Message, Kind = Inbound>,
+{
     let story = Story::begin(engine, via, stream.peer_label());
     let meeting = Rc::new(Cell::new(Meeting::Ahead));
     let owner = Owner {
@@ -135,10 +151,25 @@ struct Owner {
     meeting: Rc<Cell<Meeting>>,
 }
 
-impl Attach<ZmtpSession> for Owner {
+impl<P> Attach<P> for Owner
+where
+    P: Protocol<Peer = PeerInfo>,
+    P::Decoder: Decode<Item = Message, Kind = Inbound>,
+{
     type Outlet = SessionOutlet;
     type Inlet = SessionInlet;
 
+    fn attach(
+        self,
+        peer: PeerInfo,
+        direct: Option<Arc<dyn WriteNow>>,
+    ) -> Option<(SessionOutlet, SessionInlet)> {
+        Self::attach(self, peer, direct)
+    }
+}
+
+impl Owner {
+    /// Whatever the protocol is: what matters of the peer is the same.
     fn attach(
         self,
         peer: PeerInfo,
@@ -156,7 +187,8 @@ impl Attach<ZmtpSession> for Owner {
         };
         meeting.set(Meeting::Welcome);
         let PeerInfo { socket_type, routing_id, properties, .. } = peer;
-        let routing_id = RoutingId::try_from(routing_id).unwrap_or_else(|_| id.clone());
+        let announced = || RoutingId::try_from(routing_id).ok();
+        let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
         engine.tell(|| SocketEvent::HandshakeSucceeded {
             connection: connection.clone(),
             socket_type,
@@ -165,12 +197,16 @@ impl Attach<ZmtpSession> for Owner {
         let peer = Peer { connection, socket_type, routing_id, properties };
         let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
         let outlet = SessionOutlet { engine: engine.clone(), key };
+        let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
             engine,
             key,
             lane,
             id,
+            via,
             heard,
+            opens: notices.connect,
+            ends: notices.disconnect,
             room: 0,
             batch: VecDeque::new(),
             bytes: 0,
@@ -212,20 +248,50 @@ pub(crate) struct SessionInlet {
     key: PeerKey,
     lane: LaneKey,
     id: RoutingId,
+    via: Via,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
+    /// The application is to hear of the peer before it hears from it.
+    opens: bool,
+    /// The application is to hear that the peer is gone.
+    ends: bool,
     room: usize,
     batch: VecDeque<Message>,
     bytes: usize,
     dropped: u64,
 }
 
-impl Inlet<Decoder> for SessionInlet {
+impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        self.engine.inbox.poll_room(self.lane, cx).map(|room| {
+        Self::poll_room(self, cx)
+    }
+
+    fn items(&mut self) -> &mut VecDeque<Message> {
+        Self::items(self)
+    }
+
+    #[inline]
+    fn accept(&mut self, inbound: Inbound) -> Accepted {
+        Self::accept(self, inbound)
+    }
+
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+}
+
+/// Whatever the protocol is: what is delivered is the same.
+impl SessionInlet {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            let room = ready!(self.engine.inbox.poll_room(self.lane, cx));
             self.room = room.unwrap_or(0);
-            room.is_ok()
-        })
+            if room.is_err() || !self.opens {
+                return Poll::Ready(room.is_ok());
+            }
+            self.open();
+            self.flush();
+        }
     }
 
     fn items(&mut self) -> &mut VecDeque<Message> {
@@ -272,15 +338,42 @@ impl Inlet<Decoder> for SessionInlet {
 impl Drop for SessionInlet {
     /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
     fn drop(&mut self) {
-        for message in self.engine.farewell(self.key) {
-            self.pass_on(message);
-        }
-        self.flush();
+        self.take_leave();
         self.engine.inbox.detach(self.lane);
     }
 }
 
 impl SessionInlet {
+    /// Lets the application know that the peer is there: in front of all that comes from it, as soon as there is room.
+    fn open(&mut self) {
+        self.opens = false;
+        self.put_notice("".into());
+    }
+
+    /// Lets the application know that nothing follows: which topics nobody is left to want, or that the peer is gone.
+    fn take_leave(&mut self) {
+        for message in self.engine.farewell(self.key) {
+            self.pass_on(message);
+        }
+        let last = self.engine.last_words(&self.via).or_else(|| self.ends.then(|| "".into()));
+        // A newcomer that has taken the name is not gone.
+        if let Some(last) = last
+            && !self.engine.out.lock().is_replaced(self.key, &self.id)
+        {
+            if self.opens {
+                self.open();
+            }
+            self.put_notice(last);
+        }
+        self.flush();
+    }
+
+    /// A message of our own making, as if it were of the peer.
+    fn put_notice(&mut self, mut notice: Message) {
+        self.engine.put_in_envelope(&self.id, &mut notice);
+        self.pass_on(notice);
+    }
+
     /// The peer asks for something.
     fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
         let mut wakes = Wakes::default();

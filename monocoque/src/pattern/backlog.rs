@@ -18,16 +18,21 @@ impl Backlog {
         self.messages.push_back(message);
     }
 
-    pub(super) fn first(&self) -> Option<&Message> {
-        self.messages.front()
-    }
-
-    pub(super) fn pop(&mut self) {
-        self.bytes -= self.messages.pop_front().map_or(0, |message| message.byte_len());
-        if self.messages.is_empty() {
+    /// Takes the first message.
+    pub(super) fn pop(&mut self) -> Option<Message> {
+        let Some(message) = self.messages.pop_front() else {
             // What a burst took is not kept.
             self.messages = VecDeque::new();
-        }
+            return None;
+        };
+        self.bytes -= message.byte_len();
+        Some(message)
+    }
+
+    /// Puts back what was taken.
+    pub(super) fn put_back(&mut self, message: Message) {
+        self.bytes += message.byte_len();
+        self.messages.push_front(message);
     }
 
     /// Takes back what was encoded for a peer that is gone: it comes before all others.

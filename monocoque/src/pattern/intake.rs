@@ -40,6 +40,15 @@ pub(crate) fn judge(pattern: &Pattern, options: &Options, id: &RoutingId, messag
     }
 }
 
+/// Gives a message that was to be queued the envelope back that it came in.
+pub(crate) fn restore(pattern: &Pattern, options: &Options, message: &mut Message) {
+    match pattern.envelope {
+        Envelope::Identity => drop(message.pop_front()),
+        Envelope::Request if !options.correlate => message.push_front(""),
+        Envelope::None | Envelope::Reply | Envelope::Request => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::*;
@@ -53,7 +62,13 @@ mod tests {
     fn each_type_takes_its_envelope_off() {
         let judge = |pattern, frames: &[&str]| {
             let mut message = frames.iter().copied().collect();
-            (judge(pattern, &Options::default(), &id(), &mut message), message)
+            let verdict = judge(pattern, &Options::default(), &id(), &mut message);
+            if verdict == Verdict::Queue {
+                let mut before = message.clone();
+                restore(pattern, &Options::default(), &mut before);
+                assert_eq!(before, frames.iter().copied().collect());
+            }
+            (verdict, message)
         };
         assert_eq!(judge(&PULL, &["a"]), (Verdict::Queue, "a".into()));
         assert_eq!(judge(&ROUTER, &["a"]), (Verdict::Queue, ["peer", "a"].into()));

@@ -8,8 +8,9 @@ use std::task::Waker;
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
 use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room};
-use monocoque_zmtp::{Revision, Subscription, encode_message, encode_subscription};
+use monocoque_zmtp::{Revision, Subscription, encode_subscription};
 
+use super::Wire;
 use super::tape::{Stretch, Tape};
 use super::wakes::Wakes;
 
@@ -23,6 +24,7 @@ pub(super) struct Link {
     pub(super) control: Outbox,
     pub(super) budget: BytePermits,
     pub(super) revision: Revision,
+    pub(super) wire: Wire,
     pub(super) through: Through,
     pub(super) direct: Option<Direct>,
     /// Takes all there is to take: nothing is ever in the outbox.
@@ -56,8 +58,8 @@ pub(crate) struct Through {
 ///
 /// It is dropped, behind the lock, when the connection ends.
 pub(crate) trait Neighbour: Debug + Send {
-    /// Takes a message, and says whether there is room for another; `None` if nobody will receive it.
-    fn deliver(&mut self, message: &Message, wakes: &mut Wakes) -> Option<Room>;
+    /// Takes a message, and says whether there is room for another. Leaves it and gives `None` if nobody will receive it.
+    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room>;
 
     /// Takes a subscription, and says whether it may have it.
     fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool;
@@ -100,6 +102,7 @@ impl Link {
             control: Outbox::new(),
             budget: BytePermits::default(),
             revision,
+            wire: Wire::Zmtp,
             through,
             direct,
             neighbour: None,
@@ -171,7 +174,7 @@ impl Link {
         *unpaced = (*unpaced).max(bytes + self.messages() * PACE_PER_MESSAGE);
     }
 
-    /// Gives the peer a message, and says whether it may have another; `None` if it is gone.
+    /// Gives the peer a message, and says whether it may have another; `None` if it is gone. A neighbour takes the message itself.
     #[inline]
     pub(super) fn put(
         &mut self,
@@ -179,12 +182,13 @@ impl Link {
         going: Going,
         unpaced: &mut usize,
         wakes: &mut Wakes,
-        message: &Message,
+        message: &mut Message,
     ) -> Option<Room> {
         if self.neighbour.is_some() {
             return self.hand_over(unpaced, wakes, message);
         }
-        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| encode_message(message, outbox)))
+        let wire = self.wire;
+        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| wire.encode(message, outbox)))
     }
 
     /// Lets `put` add a message to the outbox, and wakes the pump if it waits for one.
@@ -213,12 +217,13 @@ impl Link {
     }
 
     /// Gives the neighbour a message.
-    fn hand_over(&mut self, unpaced: &mut usize, wakes: &mut Wakes, message: &Message) -> Option<Room> {
+    fn hand_over(&mut self, unpaced: &mut usize, wakes: &mut Wakes, message: &mut Message) -> Option<Room> {
+        let len = message.byte_len();
         let room = self.neighbour.as_mut()?.deliver(message, wakes)?;
         self.full = room == Room::Full;
         self.put += 1;
         self.written += 1;
-        *unpaced += PACE_PER_MESSAGE + message.byte_len();
+        *unpaced += PACE_PER_MESSAGE + len;
         Some(room)
     }
 

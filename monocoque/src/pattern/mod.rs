@@ -13,9 +13,10 @@
 //! | PUSH   | round robin            | -                      | none       | block     | yes    |
 //! | PULL   | -                      | fair                   | none       | -         | yes    |
 //! | PAIR   | the one peer           | the one peer           | none       | block     | yes    |
+//! | STREAM | by routing id          | fair, id in front      | identity   | block     | yes    |
 //!
-//! A row says all that differs between the types; [`route`] and [`intake`] carry it out, [`envelope`] knows the
-//! request-reply dialogue. Nothing else in the crate asks for a socket's type.
+//! All but STREAM speak ZMTP. A row says all that differs between the types; [`route`] and [`intake`] carry it out,
+//! [`envelope`] knows the request-reply dialogue. Nothing else in the crate asks for a socket's type.
 
 pub(crate) mod asking;
 pub(crate) mod audience;
@@ -27,7 +28,11 @@ pub(crate) mod route;
 mod tape;
 pub(crate) mod wakes;
 
-use monocoque_zmtp::SocketType;
+use monocoque_core::{Message, Outbox};
+use monocoque_zmtp::{SocketType, encode_message};
+
+use crate::options::Notices;
+use crate::raw::encode_raw;
 
 /// A row of the table.
 #[derive(Debug)]
@@ -44,6 +49,29 @@ pub struct Pattern {
     pub(crate) repeats: bool,
     /// Whether there is never more than one peer.
     pub(crate) exclusive: bool,
+    /// What the application hears of its peers, unless an option says otherwise.
+    pub(crate) notices: Notices,
+    /// What is spoken.
+    pub(crate) wire: Wire,
+}
+
+/// What a socket speaks with its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    Zmtp,
+    /// Bytes as they are. A message without any ends the connection.
+    Raw,
+}
+
+impl Wire {
+    /// Puts a message as it is written.
+    #[inline]
+    pub(crate) fn encode(self, message: &Message, out: &mut Outbox) {
+        match self {
+            Self::Zmtp => encode_message(message, out),
+            Self::Raw => encode_raw(message, out),
+        }
+    }
 }
 
 /// How outgoing messages find their peers.
@@ -107,6 +135,8 @@ const DEFAULT: Pattern = Pattern {
     lingers: true,
     repeats: false,
     exclusive: false,
+    notices: Notices { connect: false, disconnect: false },
+    wire: Wire::Zmtp,
 };
 
 pub(crate) static DEALER: Pattern = DEFAULT;
@@ -166,3 +196,13 @@ pub(crate) static XPUB: Pattern = Pattern {
 
 pub(crate) static XSUB: Pattern =
     Pattern { socket_type: SocketType::Xsub, routing: Routing::ToAll, when_full: WhenFull::Drop, ..DEFAULT };
+
+pub(crate) static STREAM: Pattern = Pattern {
+    socket_type: SocketType::Stream,
+    routing: Routing::ById,
+    envelope: Envelope::Identity,
+    repeats: true,
+    notices: Notices { connect: true, disconnect: true },
+    wire: Wire::Raw,
+    ..DEFAULT
+};

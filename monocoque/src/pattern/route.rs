@@ -3,7 +3,7 @@
 //! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
 //! is to be woken is collected in [`Wakes`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use monocoque_core::{
     BytePermits, Frame, Hwm, Message, Outbox, PeerCmd, PeerEvent, PeerKey, PeerTable, PubSubHub, Room,
     RouterBehavior, RouterCmd, RouterHub, RoutingId, Ticket, Waiters,
 };
-use monocoque_zmtp::{Revision, Subscription, decode_messages, encode_message};
+use monocoque_zmtp::{Revision, Subscription, decode_messages};
 use smallvec::SmallVec;
 
 use super::audience::Audience;
@@ -20,7 +20,7 @@ use super::envelope::Dialogue;
 use super::link::{Direct, Going, Link, Neighbour, PACE_PER_MESSAGE, Through};
 use super::tape::Tape;
 use super::wakes::Wakes;
-use super::{Pattern, Routing, WhenFull};
+use super::{Pattern, Routing, WhenFull, Wire};
 use crate::error::MonocoqueError;
 use crate::options::Options;
 
@@ -52,6 +52,10 @@ pub(crate) struct Outbound {
     backlog: Backlog,
     /// Messages for the peer of an endpoint that we are connecting again, by its number.
     leftovers: HashMap<u64, Leftover>,
+    /// The endpoints whose peers were given a name, by that: nobody else gets it.
+    named: HashMap<RoutingId, u64>,
+    /// Endpoints whose connections the application has ended, until that is noticed.
+    dismissed: HashSet<u64>,
     /// Encodes a message that goes to many.
     scratch: Outbox,
     /// What goes to many and no pump has come for.
@@ -86,10 +90,11 @@ struct Rules {
     handover: bool,
     relaxed: bool,
     exclusive: bool,
+    wire: Wire,
 }
 
-/// What a lost connection had not sent, to a peer that no other one can stand in for.
-#[derive(Debug)]
+/// What a lost connection had not sent, to a peer that no other one can stand in for, and what was sent to it meanwhile.
+#[derive(Debug, Default)]
 struct Leftover {
     /// What the peer was called, where that matters.
     id: Option<RoutingId>,
@@ -127,6 +132,8 @@ pub(crate) enum Offer {
     Dropped,
     /// Not queued: there is no such peer, and the sender wants to know.
     Unreachable,
+    /// It was no message but the wish to end the connection.
+    Closed,
 }
 
 impl Outbound {
@@ -157,10 +164,13 @@ impl Outbound {
                 handover: options.handover,
                 relaxed: options.relaxed,
                 exclusive: pattern.exclusive,
+                wire: pattern.wire,
             },
             greeting: options.greeting.clone(),
             backlog: Backlog::default(),
             leftovers: HashMap::new(),
+            named: HashMap::new(),
+            dismissed: HashSet::new(),
             scratch: Outbox::new(),
             tape: Tape::default(),
             targets: Vec::new(),
@@ -244,6 +254,21 @@ impl Outbound {
         self.audience().map_or_else(Vec::new, |audience| audience.farewell(key))
     }
 
+    /// Keeps a name for the peer of an endpoint. `false` if somebody has it.
+    pub(crate) fn reserve(&mut self, name: &RoutingId, via: u64) -> bool {
+        let is_held = matches!(&self.hub, Hub::Router(hub) if hub.lookup(name).is_some());
+        let is_free = !is_held && !self.named.contains_key(name);
+        if is_free {
+            self.named.insert(name.clone(), via);
+        }
+        is_free
+    }
+
+    /// Whether another connection than this one goes by the name.
+    pub(crate) fn is_replaced(&self, key: PeerKey, id: &[u8]) -> bool {
+        matches!(&self.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
+    }
+
     /// A handshake is done. `None` if a peer with that routing id is already there, or the only one that there can be.
     pub(crate) fn up(
         &mut self,
@@ -294,10 +319,12 @@ impl Outbound {
     }
 
     /// Adds a link, if the hub takes it.
-    fn admit(&mut self, id: RoutingId, link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
-        if self.rules.exclusive && !self.links.is_empty() {
+    fn admit(&mut self, id: RoutingId, mut link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
+        let is_reserved = self.named.get(&id).is_some_and(|via| *via != link.through.via);
+        if is_reserved || (self.rules.exclusive && !self.links.is_empty()) {
             return None;
         }
+        link.wire = self.rules.wire;
         let key = self.links.insert(link);
         match &mut self.hub {
             Hub::Router(hub) => {
@@ -322,7 +349,7 @@ impl Outbound {
         let id = self.hub.id_of(key);
         if let Some(greeting) = &self.greeting {
             let mut outbox = Outbox::new();
-            encode_message(greeting, &mut outbox);
+            self.rules.wire.encode(greeting, &mut outbox);
             self.bequeath(outbox, key, wakes);
         }
         let via = self.links.get(key).map(|link| link.through.via);
@@ -387,8 +414,8 @@ impl Outbound {
     fn bequeath(&mut self, outbox: Outbox, key: PeerKey, wakes: &mut Wakes) {
         let Some(link) = self.links.get_mut(key) else { return };
         if link.neighbour.is_some() {
-            for message in decode_messages(outbox) {
-                link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, &message);
+            for mut message in decode_messages(outbox) {
+                link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, &mut message);
             }
             return;
         }
@@ -423,17 +450,20 @@ impl Outbound {
     }
 
     /// Queues `message` for its target, or says why not.
-    pub(crate) fn offer(&mut self, target: Target<'_>, message: &Message, wakes: &mut Wakes) -> Offer {
+    pub(crate) fn offer(&mut self, target: Target<'_>, message: &mut Message, wakes: &mut Wakes) -> Offer {
         if !self.any_will_do() {
             // Sockets that drop never wait: they are to pause even if nothing that they send finds a place.
             self.unpaced += PACE_PER_MESSAGE;
         }
         let offer = match (&self.hub, target) {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
-            (Hub::Router(hub), Target::Id(id)) => match hub.lookup(id) {
-                Some(key) => self.offer_one(key, message, wakes),
-                None if self.rules.blocks => Offer::Unreachable,
-                None => {
+            (Hub::Router(hub), Target::Id(id)) => match (hub.lookup(id), self.named.get(id)) {
+                (Some(key), _) if self.rules.ends(message) => self.dismiss(key, wakes),
+                (None, Some(_)) if self.rules.ends(message) => Offer::Unreachable,
+                (Some(key), _) => self.offer_one(key, message, wakes),
+                (None, Some(via)) if !self.rules.immediate => self.offer_absent(*via, message),
+                (None, _) if self.rules.blocks => Offer::Unreachable,
+                (None, _) => {
                     self.dropped += 1;
                     Offer::Dropped
                 }
@@ -503,7 +533,7 @@ impl Outbound {
     }
 
     #[inline]
-    fn offer_any(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_any(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         if self.backlog.is_empty()
             && let Some(key) = self.put_next(message, wakes)
         {
@@ -516,7 +546,7 @@ impl Outbound {
         let fits = self.backlog.is_empty()
             || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if nobody_yet && fits && self.rules.hwm.admits(self.backlog.len()) {
-            self.backlog.push(message.clone());
+            self.backlog.push(std::mem::take(message));
             return Offer::Queued(None);
         }
         Offer::Full
@@ -524,7 +554,7 @@ impl Outbound {
 
     /// Gives a message to the peer whose turn it is, of those that have room for it.
     #[inline]
-    fn put_next(&mut self, message: &Message, wakes: &mut Wakes) -> Option<PeerKey> {
+    fn put_next(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<PeerKey> {
         let Hub::Router(hub) = &mut self.hub else { return None };
         let len = message.byte_len();
         loop {
@@ -546,7 +576,7 @@ impl Outbound {
         }
     }
 
-    fn offer_one(&mut self, key: PeerKey, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_one(&mut self, key: PeerKey, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
         let link = self.links.get_mut(key);
         let is_there = link.is_some();
@@ -566,7 +596,43 @@ impl Outbound {
         Offer::Dropped
     }
 
-    fn offer_matching(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+    /// Queues a message for the peer of an endpoint, which is not there at the moment.
+    fn offer_absent(&mut self, via: u64, message: &Message) -> Offer {
+        let Leftover { outbox, .. } = self.leftovers.entry(via).or_default();
+        let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
+        if fits && self.rules.hwm.admits(outbox.messages()) {
+            self.rules.wire.encode(message, outbox);
+            return Offer::Queued(None);
+        }
+        if self.rules.blocks {
+            return Offer::Full;
+        }
+        self.dropped += 1;
+        Offer::Dropped
+    }
+
+    /// The application ends a connection: once what is queued is sent, and for good if it was us who had connected.
+    fn dismiss(&mut self, key: PeerKey, wakes: &mut Wakes) -> Offer {
+        self.hub.down(key);
+        if let Some(link) = self.links.get_mut(key) {
+            link.leaving = true;
+            wakes.add(link.pump.take());
+            let Through { via, dialled } = link.through;
+            if dialled {
+                self.dismissed.insert(via);
+                self.named.retain(|_, of| *of != via);
+            }
+        }
+        self.wake_senders(wakes);
+        Offer::Closed
+    }
+
+    /// Whether the application has ended the connection of an endpoint. Says so once.
+    pub(crate) fn take_dismissed(&mut self, via: u64) -> bool {
+        self.dismissed.remove(&via)
+    }
+
+    fn offer_matching(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let Hub::PubSub(audience) = &mut self.hub else { return Offer::Dropped };
         let subject = message.frame(0).unwrap_or_default();
         self.targets.clear();
@@ -589,7 +655,7 @@ impl Outbound {
             return Offer::Full;
         }
         self.scratch.clear();
-        encode_message(message, &mut self.scratch);
+        self.rules.wire.encode(message, &mut self.scratch);
         let len = self.scratch.bytes();
         let taped = self.scratch.is_contiguous() && !conflate;
         if !taped || self.tape.is_long() {
@@ -604,7 +670,8 @@ impl Outbound {
             match place {
                 _ if !link.admits(hwm, len) => self.dropped += 1,
                 _ if link.neighbour.is_some() => {
-                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, message);
+                    let mut message = message.clone();
+                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, &mut message);
                     self.dropped += u64::from(put.is_none());
                 }
                 Some(place) => {
@@ -619,10 +686,15 @@ impl Outbound {
         Offer::Queued(None)
     }
 
-    fn offer_all(&mut self, message: &Message, wakes: &mut Wakes) -> Offer {
+    fn offer_all(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let keys: SmallVec<[PeerKey; 8]> = self.links.iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.offer_one(key, message, wakes);
+            let takes = self.links.get(key).is_some_and(|link| link.neighbour.is_some());
+            if takes {
+                self.offer_one(key, &mut message.clone(), wakes);
+            } else {
+                self.offer_one(key, message, wakes);
+            }
         }
         Offer::Queued(None)
     }
@@ -652,10 +724,11 @@ impl Outbound {
         // However the last sender wanted its message to go.
         self.going = Going::InBatch;
         let mut backlog = std::mem::take(&mut self.backlog);
-        while let Some(message) = backlog.first()
-            && let Some(key) = self.put_next(message, wakes)
-        {
-            backlog.pop();
+        while let Some(mut message) = backlog.pop() {
+            let Some(key) = self.put_next(&mut message, wakes) else {
+                backlog.put_back(message);
+                break;
+            };
             if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);
             }
@@ -795,9 +868,11 @@ impl Outbound {
             wakes.add(link.pump.take());
             self.hub.down(key);
         }
+        self.named.retain(|_, of| *of != via);
         self.part_from(|link| link.leaving, wakes);
         let left = self.leftovers.remove(&via);
         self.dropped += left.map_or(0, |leftover| leftover.outbox.messages() as u64);
+        self.wake_senders(wakes);
     }
 
     /// Takes no more messages; all who wait are told.
@@ -847,6 +922,14 @@ impl Outbound {
     /// Whether a message that was meant for one peer may go to another.
     fn any_will_do(&self) -> bool {
         matches!(&self.hub, Hub::Router(hub) if hub.behavior() == RouterBehavior::RoundRobin)
+    }
+}
+
+impl Rules {
+    /// Whether a message says that the connection is to end.
+    #[inline]
+    fn ends(&self, message: &Message) -> bool {
+        self.wire == Wire::Raw && message.byte_len() == 0
     }
 }
 
@@ -966,7 +1049,7 @@ mod tests {
 
     fn send_in(out: &mut Outbound, going: Going, body: &str) -> Offer {
         out.going = going;
-        out.offer(Target::Pattern, &body.into(), &mut Wakes::default())
+        out.offer(Target::Pattern, &mut body.into(), &mut Wakes::default())
     }
 
     #[test]

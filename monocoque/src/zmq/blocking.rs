@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_lite::future::block_on;
 use monocoque_core::{Endpoint, Message, RoutingId};
 
-use super::kind::{Kind, Publishes, Receives, Sends};
-use super::{ReqSocket, RouterSocket, Socket};
+use super::kind::{Addresses, Kind, Publishes, Receives, Sends};
+use super::{ReqSocket, Socket};
 use crate::error::{MonocoqueError, SendError};
 use crate::peer::Peer;
 
@@ -215,7 +215,7 @@ impl ReqSocket {
     }
 }
 
-impl RouterSocket {
+impl<K: Addresses> Socket<K> {
     /// [`recv_from`](Self::recv_from), for threads without an executor.
     ///
     /// # Errors
@@ -236,6 +236,20 @@ impl RouterSocket {
             Ok(()) => block_on(self.send_to(peer, message)),
             Err(reason) => Err(SendError::new(reason, message.into())),
         }
+    }
+
+    /// [`connect_as`](Self::connect_as), for threads without an executor. Returns at once, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// As `connect_as`.
+    pub fn blocking_connect_as<E, I>(&self, endpoint: E, routing_id: I) -> Result<Endpoint, MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        I: TryInto<RoutingId>,
+        MonocoqueError: From<E::Error> + From<I::Error>,
+    {
+        block_on(self.connect_as(endpoint, routing_id))
     }
 }
 

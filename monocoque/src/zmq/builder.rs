@@ -6,7 +6,7 @@ use std::time::Duration;
 use monocoque_core::{Hwm, Message, RoutingId};
 
 use super::Socket;
-use super::kind::{Conflates, Kind, Probes};
+use super::kind::{Conflates, Greets, Kind, Probes};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::error::MonocoqueError;
@@ -212,6 +212,27 @@ impl<K: Conflates> Builder<K> {
     /// for the next one, and counted. The high water marks have no meaning then. Default: false.
     pub fn conflate(mut self, conflate: bool) -> Self {
         self.options.conflate = conflate;
+        self
+    }
+}
+
+impl<K: Greets> Builder<K> {
+    /// A message that each peer gets before all others (`ZMQ_HELLO_MSG`), instead of that of
+    /// [`probe_router`](Self::probe_router). Default: none.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let router = RouterSocket::new()?;
+    /// let worker = DealerSocket::builder().routing_id("worker").hello_msg("READY").build()?;
+    /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+    /// assert_eq!(router.recv().await?, ["worker", "READY"].into());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn hello_msg(mut self, message: impl Into<Message>) -> Self {
+        self.options.greeting = Some(message.into());
         self
     }
 }

@@ -1,6 +1,8 @@
 //! DEALER: talks to many, without waiting for replies.
 
-use super::{Socket, kind::Dealer};
+use monocoque_core::Message;
+
+use super::{Builder, Socket, kind::Dealer};
 
 /// Sends messages to its peers in turn and receives from all of them; its peers are ROUTER, REP and DEALER sockets.
 ///
@@ -24,3 +26,26 @@ use super::{Socket, kind::Dealer};
 /// # }).unwrap();
 /// ```
 pub type DealerSocket = Socket<Dealer>;
+
+impl Builder<Dealer> {
+    /// A message that is received in the name of a peer that we had connected to when the connection is lost
+    /// (`ZMQ_HICCUP_MSG`), behind all that it has sent. It is being connected to again by then. Default: none.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let server = RouterSocket::new()?;
+    /// let client = DealerSocket::builder().hiccup_msg("LOST").build()?;
+    /// client.connect(server.bind("tcp://127.0.0.1:0").await?).await?;
+    /// client.wait_for_peers(1).await?;
+    /// server.close().await;
+    /// assert_eq!(client.recv().await?, "LOST".into());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn hiccup_msg(mut self, message: impl Into<Message>) -> Self {
+        self.options.hiccup_msg = Some(message.into());
+        self
+    }
+}

@@ -37,8 +37,14 @@ pub trait Relays: Kind {}
 /// A type of socket that can stand at an end of a [`proxy`](crate::proxy()): all but REQ and REP, which take turns.
 pub trait Proxied: Kind {}
 
+/// A type of socket that sends to the peer that is named.
+pub trait Addresses: Sends + Receives {}
+
 /// A type of socket that can make itself known to a ROUTER.
 pub trait Probes: Sends {}
+
+/// A type of socket that can say hello to each peer.
+pub trait Greets: Sends {}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $row:ident, $($capability:ident),+;)+) => {$(
@@ -59,9 +65,9 @@ macro_rules! kinds {
 
 kinds! {
     /// Marks a [`DealerSocket`](super::DealerSocket).
-    Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes;
+    Dealer: DEALER, Sends, Receives, Conflates, Proxied, Probes, Greets;
     /// Marks a [`RouterSocket`](super::RouterSocket).
-    Router: ROUTER, Sends, Receives, Proxied, Probes;
+    Router: ROUTER, Sends, Receives, Addresses, Proxied, Probes, Greets;
     /// Marks a [`ReqSocket`](super::ReqSocket).
     Req: REQ, Sends, Receives, Probes;
     /// Marks a [`RepSocket`](super::RepSocket).
@@ -80,4 +86,6 @@ kinds! {
     Pull: PULL, Receives, Conflates, Proxied;
     /// Marks a [`PairSocket`](super::PairSocket).
     Pair: PAIR, Sends, Receives, Proxied;
+    /// Marks a [`StreamSocket`](super::StreamSocket).
+    Stream: STREAM, Sends, Receives, Addresses, Proxied;
 }

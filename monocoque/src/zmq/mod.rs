@@ -13,11 +13,13 @@
 //! | [`PushSocket`] | to one peer after the other | - | waits |
 //! | [`PullSocket`] | - | from all, in turn | - |
 //! | [`PairSocket`] | to its one peer | from its one peer | waits |
+//! | [`StreamSocket`] | bytes to the peer that is named | bytes from all, with the name | waits |
 //!
 //! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
 
 mod blocking;
 mod builder;
+mod by_name;
 pub mod kind;
 mod recv;
 mod send;
@@ -30,6 +32,7 @@ mod pair;
 mod publisher;
 mod pull;
 mod push;
+mod raw;
 mod rep;
 mod req;
 mod router;
@@ -45,6 +48,7 @@ pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
 pub use push::PushSocket;
+pub use raw::StreamSocket;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;

@@ -1,9 +1,9 @@
 //! ROUTER: talks to many, by name.
 
-use monocoque_core::{Message, RoutingId};
+use monocoque_core::Message;
 
 use super::{Builder, Socket, kind::Router};
-use crate::error::{MonocoqueError, SendError};
+use crate::options::RouterNotify;
 
 /// Receives from all its peers and sends to the one that is named; its peers are DEALER, REQ and ROUTER sockets.
 ///
@@ -35,40 +35,10 @@ use crate::error::{MonocoqueError, SendError};
 /// ```
 pub type RouterSocket = Socket<Router>;
 
-impl RouterSocket {
-    /// The next message and the routing id of the peer that sent it. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// [`MonocoqueError::Closed`] when the socket is closed.
-    pub async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
-        let mut message = self.recv().await?;
-        let id = message.pop_front().map(RoutingId::try_from);
-        match id {
-            Some(Ok(id)) => Ok((id, message)),
-            _ => unreachable!("a ROUTER socket puts the routing id in front of all it receives"),
-        }
-    }
-
-    /// Queues a message for the peer with this routing id. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// Gives the message back, with [`MonocoqueError::Closed`] when the socket is closed; with
-    /// [`router_mandatory`](Builder::router_mandatory) also with [`MonocoqueError::Unreachable`] and
-    /// [`MonocoqueError::TimedOut`].
-    pub fn send_to<'a, M: Into<Message> + 'a>(
-        &'a self,
-        peer: &'a RoutingId,
-        message: M,
-    ) -> impl Future<Output = Result<(), SendError>> + 'a {
-        self.engine().send(Some(peer), message)
-    }
-}
-
 impl Builder<Router> {
     /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails with
-    /// [`MonocoqueError::Unreachable`], if the peer has no room `send` waits. Default: false, it is dropped and counted.
+    /// [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if the peer has no room `send` waits. Default: false,
+    /// it is dropped and counted.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -83,6 +53,62 @@ impl Builder<Router> {
     /// ```
     pub fn router_mandatory(mut self, mandatory: bool) -> Self {
         self.options.mandatory = mandatory;
+        self
+    }
+
+    /// Which of its peers' comings and goings the socket receives (`ZMQ_ROUTER_NOTIFY`): each as the routing id and an empty
+    /// frame. Default: none.
+    ///
+    /// That a peer has connected is received before its first message, and that it is gone after its last one, whichever side
+    /// has ended the connection. Over inproc nobody is told, as in libzmq. A peer whose routing id a newcomer [has taken over](Self::router_handover) is not gone. That
+    /// one has come back may be received before the rest of its earlier connection, if that still waits.
+    ///
+    /// Such a message looks like an empty one of the peer, and counts like one in [`stats`](Socket::stats) and for
+    /// [`recv_hwm`](Self::recv_hwm).
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::RouterNotify;
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let router =
+    ///     RouterSocket::builder().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]).build()?;
+    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    /// let dealer = DealerSocket::builder().routing_id("worker").build()?;
+    /// dealer.connect(endpoint).await?;
+    ///
+    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has come
+    /// dealer.close().await;
+    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it is gone
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn router_notify(mut self, events: impl IntoIterator<Item = RouterNotify>) -> Self {
+        self.options.notices = Some(events.into_iter().collect());
+        self
+    }
+
+    /// A message that is received in the name of an accepted peer when it is gone (`ZMQ_DISCONNECT_MSG`), behind all its others
+    /// and in place of what [`router_notify`](Self::router_notify) tells then. Default: none.
+    ///
+    /// With a [heartbeat](Self::heartbeat_interval) a protocol needs no other goodbye.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let router = RouterSocket::builder().disconnect_msg("GONE").build()?;
+    /// let worker = DealerSocket::builder().routing_id("worker").build()?;
+    /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+    /// worker.send("READY").await?;
+    /// worker.close().await;
+    /// assert_eq!(router.recv().await?, ["worker", "READY"].into());
+    /// assert_eq!(router.recv().await?, ["worker", "GONE"].into());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn disconnect_msg(mut self, message: impl Into<Message>) -> Self {
+        self.options.disconnect_msg = Some(message.into());
         self
     }
 

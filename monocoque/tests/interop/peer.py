@@ -3,9 +3,10 @@
 usage: peer.py TYPE ROLE bind|connect ENDPOINT
 
 Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
-expects it back, `source` sends all messages, `sink` expects all, `repeat` sends back whatever comes until it is killed,
-`ascending` expects numbers, each above the one before it, until `end`. `inverted`, `manual`, `leaving`, `last_value` and `lists` are the
-other halves of the tests in deciding.rs.
+expects it back, `name` names the peer it connects to, and asks that one, `source` sends all messages, `sink` expects
+all, `repeat` sends back whatever comes until it is killed, `ascending` expects numbers, each above the one before it,
+until `end`. Of a STREAM: `bytes` sends all bytes back and waits for the end, `early` sends before its peer is there.
+`inverted`, `manual`, `leaving`, `last_value` and `lists` are the other halves of the tests in deciding.rs.
 """
 
 import sys
@@ -13,6 +14,7 @@ import sys
 import zmq
 
 LIMIT = 20_000
+NAME = b"named"
 
 
 def body(seed, length):
@@ -50,6 +52,39 @@ def ask(socket):
     for n, message in enumerate(shapes()):
         socket.send_multipart(message)
         check(n, socket.recv_multipart(), message)
+
+
+def name(socket):
+    for message in shapes():
+        socket.send_multipart([NAME, *message])
+    for n, message in enumerate(shapes()):
+        check(n, socket.recv_multipart(), [NAME, *message])
+
+
+def take(socket, peer, length):
+    got = b""
+    while len(got) < length:
+        sender, chunk = socket.recv_multipart()
+        if sender != peer or not chunk:
+            sys.exit(f"{len(chunk)} bytes of {sender} after {len(got)} bytes of {peer}")
+        got += chunk
+    return got
+
+
+def raw(socket):
+    peer, notice = socket.recv_multipart()
+    expected = b"".join(frame for message in shapes() for frame in message)
+    check("of the notice", [notice], [b""])
+    check("of bytes", [take(socket, peer, len(expected))], [expected])
+    for start in range(0, len(expected), 50_000):
+        socket.send_multipart([peer, expected[start : start + 50_000]])
+    check("of the end", socket.recv_multipart(), [peer, b""])
+
+
+def early(socket):
+    socket.send_multipart([NAME, b"early"])
+    check("of the notice", socket.recv_multipart(), [NAME, b""])
+    check("of bytes", [take(socket, NAME, 5)], [b"heard"])
 
 
 def source(socket):
@@ -164,11 +199,14 @@ def main():
         socket.subscribe(b"a" if role == "inverted" else b"")
     if (role, kind) in OPTIONS:
         socket.setsockopt(OPTIONS[role, kind], 1)
+    if role in ("name", "early"):
+        socket.connect_routing_id = NAME
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
     roles = {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink, "ascending": ascending}
     roles |= {"inverted": inverted, "manual": manual, "leaving": leaving, "last_value": last_value, "lists": lists}
+    roles |= {"name": name, "bytes": raw, "early": early}
     roles[role](socket)
     socket.close()
     socket.context.term()

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet};
+use monocoque_core::actor::{Accepted, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
 use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType};
 
@@ -33,7 +33,7 @@ impl Peer {
         let connection = Connection { id: 0, endpoint: endpoint.clone(), peer: String::new() };
         let owner = Owner {
             engine: socket.engine().clone(),
-            via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound },
+            via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound, name: None },
             connection: connection.into(),
             meeting: Rc::new(Cell::new(Meeting::Ahead)),
         };

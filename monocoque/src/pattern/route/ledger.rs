@@ -13,6 +13,8 @@ use monocoque_core::transport::WriteNow;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use monocoque_zmtp::encode_message;
+
 use super::super::{DEALER, ROUTER};
 use super::*;
 
@@ -30,8 +32,8 @@ enum Step {
     Hear { who: usize },
     /// Nothing is held any more.
     LetGo,
-    /// An endpoint is given up, and connected or bound again.
-    Leave { endpoint: usize },
+    /// An endpoint is given up, and connected or bound again; its peer may be given a name.
+    Leave { endpoint: usize, name: u8 },
     /// The high water mark changes.
     Mark { hwm: usize },
 }
@@ -43,11 +45,11 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (endpoint.clone(), name.clone()).prop_map(|(endpoint, name)| Step::Up { endpoint, name }),
         2 => (who, 0..256_usize).prop_map(|(who, written)| Step::Down { who, written }),
-        12 => (name, len, going).prop_map(|(name, len, going)| Step::Send { name, len, going }),
+        12 => (name.clone(), len, going).prop_map(|(name, len, going)| Step::Send { name, len, going }),
         5 => who.prop_map(|who| Step::Take { who }),
         3 => who.prop_map(|who| Step::Hear { who }),
         1 => Just(Step::LetGo),
-        1 => endpoint.prop_map(|endpoint| Step::Leave { endpoint }),
+        1 => (endpoint, name).prop_map(|(endpoint, name)| Step::Leave { endpoint, name }),
         1 => (0..6_usize).prop_map(|hwm| Step::Mark { hwm }),
     ]
 }
@@ -165,6 +167,8 @@ struct Ledger {
     backlog: VecDeque<Sent>,
     /// What waits for the next connection through an endpoint.
     leftovers: Vec<(u64, RoutingId, Vec<Sent>)>,
+    /// Endpoints whose peers were given a name.
+    named: Vec<(u64, RoutingId)>,
     /// Something may be held.
     holds: bool,
     numbers: u32,
@@ -193,6 +197,7 @@ impl Ledger {
             endpoints,
             backlog: VecDeque::new(),
             leftovers: Vec::new(),
+            named: Vec::new(),
             holds: false,
             numbers: 0,
             accepted: 0,
@@ -242,7 +247,7 @@ impl Ledger {
                 self.out.let_go(&mut Wakes::default());
                 self.holds = false;
             }
-            Step::Leave { endpoint } => self.leave(endpoint),
+            Step::Leave { endpoint, name } => self.leave(endpoint, name),
             Step::Mark { hwm } => {
                 self.hwm = hwm;
                 self.out.set_hwm(Hwm::new(hwm), &mut Wakes::default());
@@ -256,13 +261,18 @@ impl Ledger {
         if through.dialled && self.peers.iter().any(|peer| peer.through == through) {
             return;
         }
-        let name = self.name(name);
+        let given_name = self.named.iter().find(|(via, _)| *via == through.via).map(|(_, name)| name.clone());
+        let name = given_name.unwrap_or_else(|| self.name(name));
         let takes = self.number() as usize % 7 * 10;
         let (wire, heard) =
             (Arc::new(Wire { takes, bytes: Mutex::default() }), Arc::new(AtomicBool::new(true)));
         let direct = (takes > 0).then(|| Direct::new(wire.clone(), heard.clone()));
         let wakes = &mut Wakes::default();
         let key = self.out.up(name.clone(), Revision::V3_1, through, direct, wakes);
+        if self.is_kept_from(&name, through.via) {
+            assert_eq!(key, None, "the name is kept for another one");
+            return;
+        }
         let namesake =
             self.peers.iter().position(|peer| self.by_name && peer.is_there() && peer.name == name);
         let mut given = Vec::new();
@@ -341,9 +351,15 @@ impl Ledger {
         };
         let is_known = known.is_some();
 
+        if let Some((via, id)) = self.named.iter().find(|(_, id)| id[..] == [name]).filter(|_| !is_known)
+            && !self.options.immediate
+        {
+            let (via, id) = (*via, id.clone());
+            return self.send_to_absent(via, id, sent);
+        }
         self.out.going = going;
         self.holds |= going == Going::Held;
-        let offer = self.out.offer(target, &sent.message(), &mut Wakes::default());
+        let offer = self.out.offer(target, &mut sent.message(), &mut Wakes::default());
         match offer {
             Offer::Queued(Some(key)) => {
                 assert!(self.backlog.is_empty(), "it would overtake them");
@@ -368,7 +384,35 @@ impl Ledger {
                 assert!(self.by_name && !self.options.mandatory && room.is_empty());
                 self.refused += 1;
             }
+            Offer::Closed => panic!("nobody has asked for that"),
             Offer::Unreachable => assert!(self.by_name && self.options.mandatory && !is_known),
+        }
+    }
+
+    /// Whether a name is that of another endpoint's peer.
+    fn is_kept_from(&self, name: &RoutingId, via: u64) -> bool {
+        self.named.iter().any(|(of, other)| *of != via && other == name)
+    }
+
+    /// A message goes to a peer with a name that is not there.
+    fn send_to_absent(&mut self, via: u64, id: RoutingId, sent: Sent) {
+        let waiting = self.leftovers.iter().position(|(other, ..)| *other == via);
+        let has_room = self.hwm == 0 || waiting.map_or(0, |at| self.leftovers[at].2.len()) < self.hwm;
+        match self.out.offer(Target::Id(&id), &mut sent.message(), &mut Wakes::default()) {
+            Offer::Queued(None) => {
+                assert!(has_room, "beyond the mark");
+                match waiting {
+                    Some(at) => self.leftovers[at].2.push(sent),
+                    None => self.leftovers.push((via, id, vec![sent])),
+                }
+                self.accepted += 1;
+            }
+            Offer::Full => assert!(!has_room && self.options.mandatory),
+            Offer::Dropped => {
+                assert!(!has_room && !self.options.mandatory);
+                self.refused += 1;
+            }
+            offer => panic!("{offer:?}"),
         }
     }
 
@@ -399,7 +443,7 @@ impl Ledger {
         true
     }
 
-    fn leave(&mut self, endpoint: usize) {
+    fn leave(&mut self, endpoint: usize, name: u8) {
         let through = self.endpoints[endpoint];
         self.out.leave(through.via, &mut Wakes::default());
         for peer in self.peers.iter_mut().filter(|peer| peer.through == through) {
@@ -408,8 +452,18 @@ impl Ledger {
         if let Some(at) = self.leftovers.iter().position(|(via, ..)| *via == through.via) {
             self.dropped += self.leftovers.remove(at).2.len() as u64;
         }
-        let number = self.number();
-        self.endpoints[endpoint].via = (ENDPOINTS as u64) + u64::from(number);
+        self.named.retain(|(via, _)| *via != through.via);
+        let via = (ENDPOINTS as u64) + u64::from(self.number());
+        self.endpoints[endpoint].via = via;
+        if self.by_name && through.dialled && name > 0 {
+            let name = self.name(name);
+            let is_free = !self.peers.iter().any(|peer| peer.is_there() && peer.name == name)
+                && !self.named.iter().any(|(_, other)| *other == name);
+            assert_eq!(self.out.reserve(&name, via), is_free);
+            if is_free {
+                self.named.push((via, name));
+            }
+        }
     }
 
     /// Finds out who got what had waited for anybody: it goes in order.
@@ -475,6 +529,15 @@ impl Ledger {
                 self.fetch(at);
             } else if self.out.has_backlog() {
                 assert!(self.out.wants_peers());
+                if let Some(at) =
+                    self.leftovers.iter().position(|(via, name, _)| self.is_kept_from(name, *via))
+                {
+                    // Its peer would not be let in.
+                    let (via, _, left) = self.leftovers.remove(at);
+                    self.out.leave(via, &mut Wakes::default());
+                    self.dropped += left.len() as u64;
+                    continue;
+                }
                 let (through, name) = match self.leftovers.first() {
                     Some((via, name, _)) => (Through { via: *via, dialled: true }, name[0]),
                     None => (self.endpoints[0], 1),

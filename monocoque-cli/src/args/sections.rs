@@ -1,0 +1,92 @@
+//! What pages of `--help` have in common. Macros, for only literals can be put together at compile time.
+
+macro_rules! input_formats {
+    () => {
+        "\
+Input formats:
+  lines   A message a line, without the line break. --delimiter separates the
+          frames of a message; without it, a line is one frame. For router,
+          tabs separate them then.
+  frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
+          same message follow, else 0; the length of the body in four bytes,
+          big-endian; the body. Nothing is between frames, nor between messages.
+  json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
+          A frame is a string, which stands for its UTF-8, or an object with its
+          bytes in base64. An \"id\", if there is one, is a frame too, and goes in
+          front of them.
+  whole   All of standard input is one message of one frame.
+
+"
+    };
+}
+
+macro_rules! output_formats {
+    () => {
+        "\
+Output formats:
+  lines   A message a line, its frames separated by --delimiter, else by tabs.
+          On a terminal, control characters are escaped.
+  frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
+          same message follow, else 0; the length of the body in four bytes,
+          big-endian; the body. -I frames reads the same.
+  json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
+          A frame that is not UTF-8 is in base64. For router, the routing id is
+          beside them: {\"id\":\"worker-1\",\"frames\":[\"text\"]}
+          -I json reads the same.
+  raw     The bytes of all frames, and nothing between them.
+  quiet   Nothing.
+
+"
+    };
+}
+
+macro_rules! values {
+    () => {
+        "\
+Endpoints:
+  tcp://HOST:PORT, ipc://PATH, ipc://@NAME. To bind, HOST may be * for all
+  interfaces, PORT may be * for a free one, PATH may be * for a new one.
+
+Durations:
+  100ms, 2s, 1m 30s; a bare number is in seconds.
+
+"
+    };
+}
+
+macro_rules! exit_codes {
+    ($zero:literal) => {
+        concat!(
+            "Exit codes:\n  0    ",
+            $zero,
+            "\n",
+            "  1    Failure, which standard error tells. Messages that could not be
+       delivered are one.
+  2    The command line is wrong; nothing was started.
+  124  --timeout has passed before all was done.
+  130  Interrupted again while there was still something to send; 143 if it was
+       by SIGTERM.
+
+Ctrl-C and SIGTERM end mq in order: what is queued is sent, for at most --linger.
+"
+        )
+    };
+}
+
+macro_rules! receiver_exit_codes {
+    () => {
+        exit_codes!(
+            "Success: --count is reached, it was interrupted, or nobody reads standard
+       output any more. Also if --timeout has passed with something received,
+       and there is no --count."
+        )
+    };
+}
+
+macro_rules! sender_exit_codes {
+    () => {
+        exit_codes!("Success: all is sent, or it was interrupted.")
+    };
+}
+
+pub(super) use {exit_codes, input_formats, output_formats, receiver_exit_codes, sender_exit_codes, values};

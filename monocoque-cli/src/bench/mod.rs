@@ -1,0 +1,144 @@
+//! `mq bench`: PUSH and PULL for throughput, REQ and REP for latency; one end, or both on two threads.
+
+mod latency;
+mod report;
+mod throughput;
+
+use std::thread;
+
+use monocoque::Endpoint;
+
+use crate::args::{BenchArgs, EndpointArgs, Measure};
+use crate::error::Error;
+use crate::output::print_line;
+use crate::runtime;
+use crate::session::{Opening, Setting};
+use report::Figures;
+
+/// One end of a measurement.
+#[derive(Clone, Debug)]
+struct Plan {
+    endpoints: EndpointArgs,
+    args: BenchArgs,
+    count: u64,
+    setting: Setting,
+}
+
+/// Tells where an end has bound.
+type Bound = flume::Sender<Option<Endpoint>>;
+
+pub(crate) async fn run(args: &BenchArgs, setting: &Setting) -> Result<(), Error> {
+    let what: &[Measure] = match args.what {
+        Measure::All => &[Measure::Throughput, Measure::Latency],
+        _ => std::slice::from_ref(&args.what),
+    };
+    for &what in what {
+        if let Some(figures) = measure(what, args, setting).await? {
+            print_line(&figures.line(args.output))?;
+        }
+    }
+    Ok(())
+}
+
+async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<Option<Figures>, Error> {
+    let one = |what| Plan::of_one_end(what, args, setting);
+    match what {
+        Measure::Push => throughput::push(one(what)?).await.map(|()| None),
+        Measure::Pull => throughput::pull(one(what)?, None).await,
+        Measure::Req => latency::ask(one(what)?).await,
+        Measure::Rep => latency::answer(one(what)?, None).await.map(|()| None),
+        Measure::All | Measure::Throughput => {
+            let (pull, push) = Plan::of_both_ends(what, args, setting)?;
+            let (tell, bound) = flume::bounded(1);
+            let pulling = on_thread(move || throughput::pull(pull, Some(tell)));
+            let pushed = match bound.recv_async().await {
+                Ok(endpoint) => throughput::push(push.connected(endpoint)).await,
+                // It has not bound, and says why.
+                Err(_) => Ok(()),
+            };
+            let figures = ended(&pulling).await?;
+            pushed.map(|()| figures)
+        }
+        Measure::Latency => {
+            let (rep, req) = Plan::of_both_ends(what, args, setting)?;
+            let (tell, bound) = flume::bounded(1);
+            let answering = on_thread(move || latency::answer(rep, Some(tell)));
+            let asked = match bound.recv_async().await {
+                Ok(endpoint) => latency::ask(req.connected(endpoint)).await,
+                Err(_) => Ok(None),
+            };
+            ended(&answering).await?;
+            asked
+        }
+    }
+}
+
+impl Plan {
+    fn new(endpoints: EndpointArgs, what: Measure, args: &BenchArgs, setting: &Setting) -> Self {
+        let default = match what {
+            Measure::Latency | Measure::Req | Measure::Rep => 10_000,
+            _ => 1_000_000,
+        };
+        Self { endpoints, args: args.clone(), count: args.count.unwrap_or(default), setting: setting.clone() }
+    }
+
+    fn of_one_end(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<Self, Error> {
+        let endpoints = EndpointArgs {
+            bind: args.bind.iter().cloned().collect(),
+            connect: args.connect.iter().cloned().collect(),
+        };
+        if endpoints.bind.is_empty() && endpoints.connect.is_empty() {
+            return Err(Error::Usage("one end needs --bind or --connect".into()));
+        }
+        Ok(Self::new(endpoints, what, args, setting))
+    }
+
+    /// The one that binds, and the one that is to connect.
+    fn of_both_ends(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<(Self, Self), Error> {
+        if args.connect.is_some() {
+            return Err(Error::Usage(
+                "with both ends here, give --bind; with --connect, say which end to be: push, pull, req or rep".into(),
+            ));
+        }
+        // It concerns nobody but the other end.
+        let setting = &Setting { announce: false, ..setting.clone() };
+        let anywhere = ([127, 0, 0, 1], 0);
+        let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
+        let nowhere = EndpointArgs { bind: Vec::new(), connect: Vec::new() };
+        let binding = Self::new(EndpointArgs { bind: vec![bind], ..nowhere.clone() }, what, args, setting);
+        Ok((binding, Self::new(nowhere, what, args, setting)))
+    }
+
+    fn connected(mut self, to: Option<Endpoint>) -> Self {
+        self.endpoints.connect.extend(to);
+        self
+    }
+
+    fn opening(&self) -> Opening<'_> {
+        let BenchArgs { options, timeout, .. } = &self.args;
+        Opening { endpoints: &self.endpoints, options, identity: None, timeout: *timeout }
+    }
+
+    fn message(&self) -> Vec<u8> {
+        vec![b'x'; self.args.size]
+    }
+}
+
+/// Runs an end on a thread with a runtime of its own.
+fn on_thread<T: Send + 'static, F: Future<Output = Result<T, Error>>>(
+    end: impl FnOnce() -> F + Send + 'static,
+) -> flume::Receiver<Result<T, Error>> {
+    let (sender, receiver) = flume::bounded(1);
+    thread::spawn(move || {
+        // The other one waits for it, unless it has failed itself.
+        let _ = sender.send(runtime::block_on(async { end().await }).flatten());
+    });
+    receiver
+}
+
+async fn ended<T>(end: &flume::Receiver<Result<T, Error>>) -> Result<T, Error> {
+    match end.recv_async().await {
+        Ok(done) => done,
+        Err(_) => unreachable!("an end does not panic"),
+    }
+}

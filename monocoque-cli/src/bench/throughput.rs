@@ -1,0 +1,68 @@
+//! How many messages arrive.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use monocoque::Message;
+use monocoque::zmq::kind::{Pull, Push};
+
+use super::report::{Figures, Throughput};
+use super::{Bound, Plan};
+use crate::error::Error;
+use crate::progress::{Beside, Progress};
+use crate::session::Session;
+
+pub(super) async fn push(plan: Plan) -> Result<(), Error> {
+    let session = Session::<Push>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let body = Bytes::from(plan.message());
+    let work = async {
+        for _ in 0..plan.count {
+            session.send(Message::from(body.clone())).await?;
+        }
+        Ok(())
+    };
+    let done = session.until_interrupted(work).await;
+    session.close(done, "the receiver has ended, or took none within --linger").await
+}
+
+/// Counts what comes: from the first message on, which is the beginning and is not counted.
+pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figures>, Error> {
+    let session = Session::<Pull>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    if let Some(bound) = bound {
+        // Whoever does not listen has failed.
+        let _ = bound.send(session.socket.last_endpoint());
+    }
+    let mut figures = None;
+    let work = async {
+        figures = receive(&session, &plan).await?;
+        Ok(())
+    };
+    let done = session.until_interrupted(work).await;
+    session.close(done, "").await?;
+    Ok(figures)
+}
+
+async fn receive(session: &Session<Pull>, plan: &Plan) -> Result<Option<Figures>, Error> {
+    let progress = if plan.setting.verbose {
+        Progress::none()
+    } else {
+        Progress::new(Some(plan.count), Beside::Nothing)
+    };
+    session.recv().await?;
+    let start = Instant::now();
+    let (mut messages, mut bytes) = (0, 0);
+    let mut batch = Vec::new();
+    while messages + 1 < plan.count {
+        let left = usize::try_from(plan.count - 1 - messages).unwrap_or(BATCH);
+        session.recv_batch(&mut batch, left.min(BATCH)).await?;
+        let size: usize = batch.iter().map(Message::byte_len).sum();
+        messages += batch.len() as u64;
+        bytes += size as u64;
+        progress.add(batch.len() as u64, || size);
+        batch.clear();
+    }
+    let elapsed = start.elapsed();
+    Ok(Some(Figures::Throughput(Throughput { messages, bytes, elapsed })))
+}
+
+const BATCH: usize = 1000;

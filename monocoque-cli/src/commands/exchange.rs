@@ -1,0 +1,117 @@
+//! `mq dealer`, `mq pair` and `mq router`: sending and receiving at once.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use compio::time::sleep_until;
+use futures_lite::future::{or, pending};
+use futures_util::future::{Either, select};
+use monocoque::Message;
+use monocoque::zmq::kind::{Receives, Router, Sends};
+
+use super::receive::Receiver;
+use super::{NOT_TAKEN, send};
+use crate::args::{ExchangeArgs, RouterArgs};
+use crate::error::Error;
+use crate::format::FirstFrame;
+use crate::input::{Extent, Input};
+use crate::output::{Output, Reader};
+use crate::progress::Progress;
+use crate::session::{Session, Setting};
+
+pub(super) async fn both_ways<K: Sends + Receives>(
+    args: &ExchangeArgs,
+    setting: &Setting,
+) -> Result<(), Error> {
+    let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
+    let session = Session::<K>::open(&args.connection, setting, |builder| builder.recv_timeout(None)).await?;
+    let receiver = open(args, FirstFrame::Plain, setting);
+    exchange(session, input, receiver, args, NOT_TAKEN).await
+}
+
+pub(super) async fn route(args: &RouterArgs, setting: &Setting) -> Result<(), Error> {
+    let RouterArgs { exchange: args, echo } = args;
+    let id = FirstFrame::RoutingId;
+    if *echo {
+        let session = Session::<Router>::open(&args.connection, setting, |builder| builder).await?;
+        let mut receiver = open(args, id, setting);
+        let back = async |message: &Message| session.send(message.clone()).await;
+        let work = async { receiver.receive(&session, back).await.map(drop) };
+        let done = session.until_interrupted(work).await;
+        return receiver.finish(session.close(done, NOT_THERE).await).await;
+    }
+    let input = Input::open(&args.input, &args.format, id, Extent::default())?;
+    let tune = |builder: monocoque::zmq::Builder<Router>| builder.recv_timeout(None).router_mandatory(true);
+    let session = Session::open(&args.connection, setting, tune).await?;
+    let receiver = open(args, id, setting);
+    exchange(session, input, receiver, args, NOT_THERE).await
+}
+
+fn open(args: &ExchangeArgs, first: FirstFrame, setting: &Setting) -> Receiver {
+    Receiver::new(Output::open(&args.output, &args.format, first), args.count, setting)
+}
+
+async fn exchange<K: Sends + Receives>(
+    session: Session<K>,
+    input: Input,
+    mut receiver: Receiver,
+    args: &ExchangeArgs,
+    why_lost: &'static str,
+) -> Result<(), Error> {
+    let (heard, silent) = (Cell::new(Instant::now()), Cell::new(false));
+    let sending = async {
+        send::wait_for_peers(&session, args.input.wait_for_peers).await?;
+        let sent = send::send_all(&session, input, None, &Progress::none()).await;
+        // While there was something to send, silence was no reason to end.
+        heard.set(Instant::now());
+        sent
+    };
+    let receiving = receiver.receive(&session, async |_| {
+        heard.set(Instant::now());
+        Ok(())
+    });
+    let silence = async {
+        match session.timeout {
+            Some(limit) => silence(&heard, limit).await,
+            None => pending().await,
+        }
+        silent.set(true);
+    };
+    let mut done = session.until_interrupted(both(sending, receiving, silence)).await;
+    if silent.get() && !receiver.is_content() {
+        done = Err(session.timed_out("nothing was received"));
+    }
+    receiver.finish(session.close(done, why_lost).await).await
+}
+
+/// Until all is sent, and then all is received or nothing comes any more; or until nobody reads what is received.
+async fn both(
+    sending: impl Future<Output = Result<(), Error>>,
+    receiving: impl Future<Output = Result<Reader, Error>>,
+    silence: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    match select(pin!(sending), pin!(receiving)).await {
+        Either::Left((sent, receiving)) => {
+            sent?;
+            let silence = async {
+                silence.await;
+                Ok(Reader::There)
+            };
+            or(receiving, silence).await.map(drop)
+        }
+        Either::Right((received, sending)) => match received? {
+            Reader::There => sending.await,
+            Reader::Gone => Ok(()),
+        },
+    }
+}
+
+/// Returns when nothing was heard for so long.
+async fn silence(heard: &Cell<Instant>, limit: Duration) {
+    while heard.get().elapsed() < limit {
+        sleep_until(heard.get() + limit).await;
+    }
+}
+
+const NOT_THERE: &str = "no peer with their routing id was there, or it had no room";

@@ -1,0 +1,156 @@
+//! `mq proxy`.
+
+use std::time::Duration;
+
+use compio::time::sleep;
+use futures_lite::future::{or, pending, zip};
+use monocoque::zmq::SocketType;
+use monocoque::zmq::kind::{Dealer, Kind, Pair, Proxied, Pub, Pull, Push, Router, Sends, Xpub, Xsub};
+use monocoque::{Proxy, ProxyControl, Traffic};
+use serde_json::{Value, json};
+
+use super::NOT_TAKEN;
+use crate::args::{End, ProxyArgs, Report};
+use crate::error::Error;
+use crate::output::{Reader, print_line};
+use crate::session::{Opening, Session, Setting};
+use crate::signals;
+
+pub(super) async fn run(args: &ProxyArgs, setting: &Setting) -> Result<(), Error> {
+    // It goes both ways: which of the two is called the frontend makes no difference.
+    let (front, back) = (&args.frontend, &args.backend);
+    for (front, back) in [(front, back), (back, front)] {
+        match (front.kind, back.kind) {
+            (SocketType::Router, SocketType::Dealer) => {
+                return between::<Router, Dealer>(front, back, args, setting).await;
+            }
+            (SocketType::Xsub, SocketType::Xpub) => {
+                return between::<Xsub, Xpub>(front, back, args, setting).await;
+            }
+            (SocketType::Pull, SocketType::Push) => {
+                return between::<Pull, Push>(front, back, args, setting).await;
+            }
+            _ => {}
+        }
+    }
+    let (front, back) = (front.kind.name(), back.kind.name());
+    Err(Error::Usage(format!(
+        "nothing can be passed between {front} and {back}: take router and dealer, xsub and xpub, or pull and push"
+    )))
+}
+
+async fn between<F: Proxied, B: Proxied>(
+    front: &End,
+    back: &End,
+    args: &ProxyArgs,
+    setting: &Setting,
+) -> Result<(), Error> {
+    match &args.capture {
+        None => pass::<F, B, Push>(front, back, None, args, setting).await,
+        Some(end) => match end.kind {
+            SocketType::Pub => pass::<F, B, Pub>(front, back, Some(end), args, setting).await,
+            SocketType::Push => pass::<F, B, Push>(front, back, Some(end), args, setting).await,
+            SocketType::Pair => pass::<F, B, Pair>(front, back, Some(end), args, setting).await,
+            other => Err(Error::Usage(format!("--capture takes pub, push or pair, not {}", other.name()))),
+        },
+    }
+}
+
+async fn pass<F: Proxied, B: Proxied, C: Sends>(
+    front: &End,
+    back: &End,
+    capture: Option<&End>,
+    args: &ProxyArgs,
+    setting: &Setting,
+) -> Result<(), Error> {
+    let requests = signals::reports()?;
+    let front = open::<F>(front, args, setting).await?;
+    let back = open::<B>(back, args, setting).await?;
+    let capture = match capture {
+        Some(end) => Some(open::<C>(end, args, setting).await?),
+        None => None,
+    };
+    let mut proxy = Proxy::new(&front.socket, &back.socket);
+    if let Some(capture) = &capture {
+        proxy = proxy.capture(&capture.socket);
+    }
+    let figures = Figures::new(args, proxy.control());
+    let work = or(async { Ok(proxy.run().await?) }, figures.keep_printing(args.stats, requests));
+    let mut done = front.until_interrupted(work).await;
+    if done.is_ok() {
+        done = figures.print().map(drop);
+    }
+    front.forgive();
+    back.forgive();
+    let (front, back) = zip(front.close(Ok(()), NOT_TAKEN), back.close(Ok(()), NOT_TAKEN)).await;
+    if let Some(capture) = capture {
+        capture.forgive();
+        capture.close(Ok(()), NOT_TAKEN).await?;
+    }
+    done.and(front).and(back)
+}
+
+async fn open<K: Kind>(end: &End, args: &ProxyArgs, setting: &Setting) -> Result<Session<K>, Error> {
+    let opening =
+        Opening { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
+    Session::open(opening, setting, |builder| builder).await
+}
+
+/// What is printed about it.
+#[derive(Debug)]
+struct Figures<'a> {
+    args: &'a ProxyArgs,
+    control: ProxyControl,
+}
+
+impl<'a> Figures<'a> {
+    fn new(args: &'a ProxyArgs, control: ProxyControl) -> Self {
+        Self { args, control }
+    }
+
+    /// Every so often, and whenever it is requested, until nobody reads it.
+    async fn keep_printing(
+        &self,
+        every: Option<Duration>,
+        requests: flume::Receiver<()>,
+    ) -> Result<(), Error> {
+        let tick = async || match every {
+            Some(every) => sleep(every).await,
+            None => pending().await,
+        };
+        loop {
+            let request = async { requests.recv_async().await.unwrap_or_default() };
+            or(tick(), request).await;
+            if self.print()? == Reader::Gone {
+                return Ok(());
+            }
+        }
+    }
+
+    fn print(&self) -> Result<Reader, Error> {
+        let stats = self.control.stats();
+        let (front, back) = (self.args.frontend.kind.name(), self.args.backend.kind.name());
+        print_line(&match self.args.output {
+            Report::Text => {
+                let way = |Traffic { messages, bytes, .. }| format!("{messages} messages, {bytes} bytes");
+                let missed = match stats.not_captured {
+                    0 => String::new(),
+                    missed => format!("; {missed} not captured"),
+                };
+                format!(
+                    "{front} to {back}: {}; {back} to {front}: {}{missed}",
+                    way(stats.forward),
+                    way(stats.backward)
+                )
+            }
+            Report::Json => {
+                let way = |Traffic { messages, bytes, .. }| -> Value {
+                    json!({ "messages": messages, "bytes": bytes })
+                };
+                let (forward, backward) = (way(stats.forward), way(stats.backward));
+                json!({ "forward": forward, "backward": backward, "not_captured": stats.not_captured })
+                    .to_string()
+            }
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! `mq pull` and `mq sub`, and how all others receive.
+
+use monocoque::Message;
+use monocoque::zmq::kind::{Pull, Receives, Sub};
+
+use super::NOT_TAKEN;
+use crate::args::{PullArgs, SubArgs};
+use crate::error::Error;
+use crate::format::FirstFrame;
+use crate::output::{Output, Reader};
+use crate::progress::Progress;
+use crate::session::{Session, Setting};
+
+pub(super) async fn pull(args: &PullArgs, setting: &Setting) -> Result<(), Error> {
+    let session = Session::<Pull>::open(&args.connection, setting, |builder| builder).await?;
+    print_all(session, args, setting).await
+}
+
+pub(super) async fn subscribe(args: &SubArgs, setting: &Setting) -> Result<(), Error> {
+    let session = Session::<Sub>::open(&args.pull.connection, setting, |builder| builder).await?;
+    let everything = [String::new()];
+    let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
+    topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
+    print_all(session, &args.pull, setting).await
+}
+
+async fn print_all<K: Receives>(
+    session: Session<K>,
+    args: &PullArgs,
+    setting: &Setting,
+) -> Result<(), Error> {
+    let mut receiver = Receiver::open(args, setting);
+    let work = async { receiver.receive(&session, async |_| Ok(())).await.map(drop) };
+    let done = session.until_interrupted(work).await;
+    receiver.finish(session.close(done, NOT_TAKEN).await).await
+}
+
+/// What is done with messages that come.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    output: Output,
+    progress: Progress,
+    count: Option<u64>,
+    received: u64,
+}
+
+impl Receiver {
+    pub(super) fn open(args: &PullArgs, setting: &Setting) -> Self {
+        let output = Output::open(&args.output, &args.format, FirstFrame::Plain);
+        Self::new(output, args.count, setting)
+    }
+
+    pub(super) fn new(output: Output, count: Option<u64>, setting: &Setting) -> Self {
+        let progress = if setting.verbose { Progress::none() } else { Progress::new(count, output.beside) };
+        Self { output, progress, count, received: 0 }
+    }
+
+    /// Receives until there were enough, or nobody reads them. Each is given to `each` before it is printed.
+    ///
+    /// If it takes too long that is a failure, unless some have come and nobody has said how many there should be.
+    pub(super) async fn receive<K: Receives>(
+        &mut self,
+        session: &Session<K>,
+        each: impl AsyncFn(&Message) -> Result<(), Error>,
+    ) -> Result<Reader, Error> {
+        while let Some(max) = self.wanted() {
+            let mut batch = Vec::new();
+            match session.recv_batch(&mut batch, max).await {
+                Err(Error::TimedOut(_)) if self.is_content() => return Ok(Reader::There),
+                other => other?,
+            }
+            self.received += batch.len() as u64;
+            for message in &batch {
+                each(message).await?;
+            }
+            self.progress.add(batch.len() as u64, || batch.iter().map(Message::byte_len).sum());
+            if self.output.write(batch).await == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
+        }
+        Ok(Reader::There)
+    }
+
+    /// Whether it may end here.
+    pub(super) fn is_content(&self) -> bool {
+        self.count.is_none() && self.received > 0
+    }
+
+    /// Waits until all is written; fails if something has before.
+    pub(super) async fn finish(self, done: Result<(), Error>) -> Result<(), Error> {
+        drop(self.progress);
+        let written = self.output.finish().await;
+        done.and(written)
+    }
+
+    /// How many may come at once, if any.
+    fn wanted(&self) -> Option<usize> {
+        let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.received));
+        (left > 0).then(|| usize::try_from(left).unwrap_or(BATCH).min(BATCH))
+    }
+}
+
+const BATCH: usize = 256;

@@ -1,0 +1,33 @@
+//! `mq req`.
+
+use monocoque::zmq::kind::Req;
+
+use super::{NOT_TAKEN, send};
+use crate::args::ReqArgs;
+use crate::error::Error;
+use crate::format::FirstFrame;
+use crate::output::{Output, Reader};
+use crate::session::{Session, Setting};
+
+pub(super) async fn ask(args: &ReqArgs, setting: &Setting) -> Result<(), Error> {
+    let (mut input, progress) = send::open(&args.push, setting)?;
+    let session = Session::<Req>::open(&args.push.connection, setting, |builder| builder).await?;
+    let output = Output::open(&args.output, &args.push.format, FirstFrame::Plain);
+    let work = async {
+        send::wait_for_peers(&session, args.push.input.wait_for_peers).await?;
+        while let Some(message) = input.next().await? {
+            session.send(message).await?;
+            let reply = session.recv().await?;
+            progress.add(1, || reply.byte_len());
+            if output.write(vec![reply]).await == Reader::Gone {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let done = session.until_interrupted(work).await;
+    drop(progress);
+    let done = session.close(done, NOT_TAKEN).await;
+    let written = output.finish().await;
+    done.and(written)
+}

@@ -1,0 +1,75 @@
+//! `mq push` and `mq pub`.
+
+use monocoque::zmq::kind::{Pub, Push, Sends};
+
+use super::NOT_TAKEN;
+use crate::args::{InputArgs, PubArgs, PushArgs};
+use crate::error::Error;
+use crate::format::FirstFrame;
+use crate::input::{Extent, Input};
+use crate::progress::Progress;
+use crate::session::{Session, Setting};
+use crate::terminal::note;
+
+pub(super) async fn push(args: &PushArgs, setting: &Setting) -> Result<(), Error> {
+    let (input, progress) = open(args, setting)?;
+    let session = Session::<Push>::open(&args.connection, setting, |builder| builder).await?;
+    let work = async {
+        wait_for_peers(&session, args.input.wait_for_peers).await?;
+        send_all(&session, input, None, &progress).await
+    };
+    let done = session.until_interrupted(work).await;
+    drop(progress);
+    session.close(done, NOT_TAKEN).await
+}
+
+pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Error> {
+    let (input, progress) = open(&args.push, setting)?;
+    let PushArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.push;
+    let session = Session::<Pub>::open(connection, setting, |builder| builder.nodrop(args.nodrop)).await?;
+    let work = async {
+        if let Some(n) = *wait_for_peers {
+            let subscribed = session.socket.wait_for_subscriptions(n);
+            session.in_time(subscribed, &format!("there were fewer than {n} subscriptions")).await?;
+        }
+        send_all(&session, input, args.topic.as_deref(), &progress).await
+    };
+    let done = session.until_interrupted(work).await;
+    drop(progress);
+    if wait_for_peers.is_none() && session.socket.subscription_count() == 0 {
+        note("nobody is subscribed at the end; --wait-for-peers 1 waits for a subscriber first");
+    }
+    session
+        .close(done, "their subscribers had no room or were lost; see --nodrop, --hwm and --interval")
+        .await
+}
+
+/// What there is to send.
+pub(super) fn open(args: &PushArgs, setting: &Setting) -> Result<(Input, Progress), Error> {
+    let extent = Extent { limit: args.count, fill: args.count.is_some() };
+    let input = Input::open(&args.input, &args.format, FirstFrame::Plain, extent)?;
+    let progress = if setting.verbose { Progress::none() } else { Progress::new(args.count, input.beside) };
+    Ok((input, progress))
+}
+
+pub(super) async fn wait_for_peers<K: Sends>(session: &Session<K>, n: Option<usize>) -> Result<(), Error> {
+    let Some(n) = n else { return Ok(()) };
+    session.in_time(session.socket.wait_for_peers(n), &format!("there were fewer than {n} peers")).await
+}
+
+/// Sends the input to its end, each message behind the topic.
+pub(super) async fn send_all<K: Sends>(
+    session: &Session<K>,
+    mut input: Input,
+    topic: Option<&str>,
+    progress: &Progress,
+) -> Result<(), Error> {
+    while let Some(mut message) = input.next().await? {
+        if let Some(topic) = topic {
+            message.push_front(topic);
+        }
+        progress.add(1, || message.byte_len());
+        session.send(message).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What can go wrong, and the exit code of each.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use monocoque::{Endpoint, MonocoqueError, SendError};
+use thiserror::Error;
+
+use crate::format::FormatError;
+
+/// Each is one line that says what to do, if there is something that can be done.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    TimedOut(String),
+    #[error("cannot bind {0}")]
+    Bind(#[source] MonocoqueError),
+    #[error("cannot connect to {0}: {1}")]
+    Connect(Box<Endpoint>, #[source] MonocoqueError),
+    #[error(transparent)]
+    Socket(MonocoqueError),
+    #[error("cannot read {path}: {1}", path = .0.display())]
+    File(PathBuf, #[source] io::Error),
+    #[error("cannot read standard input: {0}")]
+    Stdin(#[source] io::Error),
+    #[error("message {0} of the input: {1}")]
+    Input(u64, #[source] FormatError),
+    #[error("cannot write to standard output: {0}")]
+    Stdout(#[source] io::Error),
+    #[error("cannot run {0:?}: {1}")]
+    Exec(String, #[source] io::Error),
+    #[error("{messages} not delivered: {1}", messages = were(*.0))]
+    Lost(u64, &'static str),
+    #[error("the runtime could not be started: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("signals cannot be caught: {0}")]
+    Signals(#[source] io::Error),
+}
+
+impl Error {
+    /// As `--help` lists them.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) => 2,
+            Self::TimedOut(_) => 124,
+            _ => 1,
+        })
+    }
+}
+
+impl From<MonocoqueError> for Error {
+    fn from(error: MonocoqueError) -> Self {
+        Self::Socket(error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Socket(error.into())
+    }
+}
+
+fn were(messages: u64) -> String {
+    if messages == 1 { "1 message was".into() } else { format!("{messages} messages were") }
+}

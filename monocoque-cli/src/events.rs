@@ -1,0 +1,110 @@
+//! What happens to connections, for people and for programs.
+
+use anstyle::Style;
+use monocoque::{Connection, SocketEvent};
+use serde_json::{Map, Value, json};
+
+use crate::terminal::{BAD, FAINT, GOOD};
+
+/// An event, told.
+#[derive(Debug)]
+pub(crate) struct Described {
+    name: &'static str,
+    style: Style,
+    /// What follows the name.
+    rest: String,
+    fields: Map<String, Value>,
+}
+
+impl Described {
+    /// A line for people.
+    pub(crate) fn coloured(&self) -> String {
+        let Self { name, style, rest, .. } = self;
+        format!("{style}{}{style:#} {rest}", name.replace('_', " ")).trim_end().to_owned()
+    }
+
+    /// A line for programs.
+    pub(crate) fn json(mut self) -> String {
+        self.fields.insert("event".into(), self.name.into());
+        Value::Object(self.fields).to_string()
+    }
+}
+
+pub(crate) fn describe(event: &SocketEvent) -> Described {
+    match event {
+        SocketEvent::Listening { endpoint } => {
+            told("listening", GOOD, format!("on {endpoint}"), json!({ "endpoint": endpoint.to_string() }))
+        }
+        SocketEvent::BindFailed { endpoint, error } => failed("bind_failed", endpoint, error),
+        SocketEvent::Unbound { endpoint } => {
+            told("unbound", FAINT, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
+        }
+        SocketEvent::Accepted { connection } => connected("accepted", FAINT, connection, "", json!({})),
+        SocketEvent::AcceptFailed { endpoint, error } => failed("accept_failed", endpoint, error),
+        SocketEvent::Connected { connection } => connected("connected", FAINT, connection, "", json!({})),
+        SocketEvent::ConnectFailed { endpoint, error } => failed("connect_failed", endpoint, error),
+        SocketEvent::HandshakeSucceeded { connection, socket_type, routing_id } => {
+            let (kind, id) = (socket_type.name(), routing_id.to_string());
+            let rest = format!(", a {kind} with the routing id {id}");
+            connected(
+                "handshake_succeeded",
+                GOOD,
+                connection,
+                &rest,
+                json!({ "type": kind, "routing_id": id }),
+            )
+        }
+        SocketEvent::HandshakeFailed { connection, reason } => {
+            let reason = reason.to_string();
+            connected(
+                "handshake_failed",
+                BAD,
+                connection,
+                &format!(": {reason}"),
+                json!({ "reason": reason }),
+            )
+        }
+        SocketEvent::Disconnected { connection, reason } => {
+            let reason = reason.to_string();
+            connected("disconnected", BAD, connection, &format!(": {reason}"), json!({ "reason": reason }))
+        }
+        SocketEvent::Retrying { endpoint, delay } => {
+            let rest = format!("{endpoint} in {delay:.0?}");
+            let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            told("retrying", FAINT, rest, json!({ "endpoint": endpoint.to_string(), "delay_ms": delay }))
+        }
+        SocketEvent::GivenUp { endpoint } => {
+            told("given_up", BAD, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
+        }
+        SocketEvent::Closed => told("closed", FAINT, String::new(), json!({})),
+        SocketEvent::Lagged(events) => {
+            told("lagged", BAD, format!("{events} events are missing"), json!({ "events": events }))
+        }
+        other => told("other", FAINT, format!("{other:?}"), json!({})),
+    }
+}
+
+fn failed(name: &'static str, endpoint: &monocoque::Endpoint, error: &std::io::Error) -> Described {
+    let fields = json!({ "endpoint": endpoint.to_string(), "error": error.to_string() });
+    told(name, BAD, format!("{endpoint}: {error}"), fields)
+}
+
+fn connected(
+    name: &'static str,
+    style: Style,
+    connection: &Connection,
+    rest: &str,
+    more: Value,
+) -> Described {
+    let Connection { id, endpoint, peer, .. } = connection;
+    let mut described = told(name, style, format!("{peer} (connection {id} of {endpoint}){rest}"), more);
+    described.fields.insert("connection".into(), (*id).into());
+    described.fields.insert("endpoint".into(), endpoint.to_string().into());
+    described.fields.insert("peer".into(), peer.clone().into());
+    described
+}
+
+fn told(name: &'static str, style: Style, rest: String, fields: Value) -> Described {
+    let Value::Object(fields) = fields else { unreachable!("fields are written as an object") };
+    Described { name, style, rest, fields }
+}

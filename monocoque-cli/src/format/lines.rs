@@ -1,0 +1,103 @@
+//! Lines of text, for people and for other tools. What has line breaks in it does not survive it.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use anstyle::Style;
+use monocoque::{Frame, Message, RoutingId};
+
+use super::{Encoder, FirstFrame};
+use crate::terminal::NAME;
+
+/// One frame, or as many as the delimiter makes of it.
+pub(super) fn parse(line: Vec<u8>, delimiter: Option<&[u8]>, first: FirstFrame) -> Message {
+    let mut message: Message = match delimiter {
+        None => line.into(),
+        Some(delimiter) => split(&line, delimiter).into(),
+    };
+    if first == FirstFrame::RoutingId
+        && let Some(id) = message.frame(0).and_then(from_hex)
+    {
+        message.pop_front();
+        message.push_front(id);
+    }
+    message
+}
+
+fn split(mut line: &[u8], delimiter: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    while let Some(at) = line.windows(delimiter.len()).position(|window| window == delimiter) {
+        frames.push(line[..at].to_vec());
+        line = &line[at + delimiter.len()..];
+    }
+    frames.push(line.to_vec());
+    frames
+}
+
+/// `0x0012ab`, as routing ids that are not text are written.
+fn from_hex(text: &[u8]) -> Option<Frame> {
+    let digits = std::str::from_utf8(text).ok()?.strip_prefix("0x")?;
+    if digits.is_empty()
+        || !digits.len().is_multiple_of(2)
+        || !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    {
+        return None;
+    }
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>().map(Frame::from)
+}
+
+pub(super) fn write(message: &Message, how: &Encoder, out: &mut impl Write) -> io::Result<()> {
+    for (n, frame) in message.iter().enumerate() {
+        if n > 0 {
+            out.write_all(&how.delimiter)?;
+        }
+        match RoutingId::try_from(frame) {
+            Ok(id) if n == 0 && how.first == FirstFrame::RoutingId => {
+                let style = if how.colour { NAME } else { Style::new() };
+                write!(out, "{style}{id}{style:#}")?;
+            }
+            _ if how.terminal => out.write_all(harmless(frame).as_bytes())?,
+            _ => out.write_all(frame)?,
+        }
+    }
+    out.write_all(b"\n")
+}
+
+/// With escapes for what a terminal would obey.
+fn harmless(frame: &[u8]) -> String {
+    let mut shown = String::with_capacity(frame.len());
+    for chunk in frame.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_control() && char != '\t' {
+                shown.extend(char.escape_default());
+            } else {
+                shown.push(char);
+            }
+        }
+        for byte in chunk.invalid() {
+            // A String takes whatever is written.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        assert_eq!(harmless("a\tb \u{1b}[2J\r\n\u{e9}".as_bytes()), "a\tb \\u{1b}[2J\\r\\n\u{e9}");
+        assert_eq!(harmless(b"\xff\x00x"), "\\xff\\u{0}x");
+    }
+
+    #[test]
+    fn an_id_in_hex_is_read_as_it_was_written() {
+        assert_eq!(from_hex(b"0x00a1B2"), Some(Frame::from(vec![0, 0xa1, 0xb2])));
+        for other in [&b"worker"[..], b"0x", b"0x123", b"0xzz", b"0x+1", b"0x\xff\xff"] {
+            assert_eq!(from_hex(other), None, "{other:?}");
+        }
+    }
+}

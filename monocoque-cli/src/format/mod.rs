@@ -1,0 +1,133 @@
+//! What messages look like outside: read from standard input, written to standard output.
+
+mod frames;
+mod json;
+mod lines;
+
+use std::io::{self, BufRead, Write};
+
+use clap::ValueEnum;
+use monocoque::Message;
+use thiserror::Error;
+
+/// How messages are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// Each line is a message
+    Lines,
+    /// Frames, each behind a flag and its length
+    Frames,
+    /// Each line is a JSON object
+    Json,
+    /// All of the input is one message
+    Whole,
+}
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Each message is a line
+    Lines,
+    /// Frames, each behind a flag and its length
+    Frames,
+    /// Each message is a JSON object on a line
+    Json,
+    /// The bytes of all frames, and nothing else
+    Raw,
+    /// Nothing is written
+    Quiet,
+}
+
+/// Whether the first frame of a message is the routing id of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstFrame {
+    Plain,
+    RoutingId,
+}
+
+/// Why something is not a message.
+#[derive(Debug, Error)]
+pub(crate) enum FormatError {
+    #[error("{0}")]
+    Io(#[source] io::Error),
+    #[error("the input ends within a message")]
+    CutShort,
+    #[error("a frame starts with a flag of 0 or 1, not {0}: is this the format `frames`?")]
+    Flag(u8),
+    #[error("not JSON: {0}")]
+    Json(#[source] serde_json::Error),
+    #[error("{0}, as in {{\"frames\":[\"text\",{{\"base64\":\"AP8=\"}}]}}")]
+    Shape(&'static str),
+    #[error("not base64: {0}")]
+    Base64(#[source] base64::DecodeError),
+}
+
+/// Makes messages of what is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder {
+    pub(crate) format: InputFormat,
+    /// What separates the frames of a line.
+    pub(crate) delimiter: Option<Vec<u8>>,
+    pub(crate) first: FirstFrame,
+}
+
+impl Decoder {
+    /// The next message, or `None` at the end.
+    pub(crate) fn next(&self, input: &mut impl BufRead) -> Result<Option<Message>, FormatError> {
+        let io = FormatError::Io;
+        match self.format {
+            InputFormat::Frames => frames::read(input),
+            InputFormat::Lines | InputFormat::Json => {
+                let mut line = Vec::new();
+                if input.read_until(b'\n', &mut line).map_err(io)? == 0 {
+                    return Ok(None);
+                }
+                if line.last() == Some(&b'\n') {
+                    line.pop();
+                }
+                self.parse(line).map(Some)
+            }
+            InputFormat::Whole => {
+                let mut all = Vec::new();
+                input.read_to_end(&mut all).map_err(io)?;
+                Ok(Some(all.into()))
+            }
+        }
+    }
+
+    /// A message that was given as a whole.
+    pub(crate) fn parse(&self, text: Vec<u8>) -> Result<Message, FormatError> {
+        match self.format {
+            InputFormat::Lines => Ok(lines::parse(text, self.delimiter.as_deref(), self.first)),
+            InputFormat::Json => json::parse(&text),
+            InputFormat::Frames | InputFormat::Whole => Ok(text.into()),
+        }
+    }
+}
+
+/// Makes what is to be written of messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoder {
+    pub(crate) format: OutputFormat,
+    /// What separates the frames of a line.
+    pub(crate) delimiter: Vec<u8>,
+    pub(crate) first: FirstFrame,
+    /// Whether it is a terminal that shows it, which obeys some bytes instead of showing them.
+    pub(crate) terminal: bool,
+    pub(crate) colour: bool,
+}
+
+impl Encoder {
+    pub(crate) fn write(&self, message: &Message, out: &mut impl Write) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Lines => lines::write(message, self, out),
+            OutputFormat::Frames => frames::write(message, out),
+            OutputFormat::Json => json::write(message, self.first, out),
+            OutputFormat::Raw => message.iter().try_for_each(|frame| out.write_all(frame)),
+            OutputFormat::Quiet => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use std::io::Cursor;
+
+use super::*;
+
+fn messages() -> Vec<Message> {
+    let binary: Vec<u8> = (0..=255).collect();
+    let frames = |frames: &[&[u8]]| frames.iter().map(|frame| frame.to_vec()).collect::<Vec<_>>().into();
+    vec![
+        frames(&[b""]),
+        frames(&[b"", b"", b""]),
+        frames(&[b"text", "\u{e9}\"\\\n\t\u{0}".as_bytes()]),
+        frames(&[&binary, b"\n", &vec![7; 100_000]]),
+        frames(&[&b"\xff"[..]; 100]),
+    ]
+}
+
+fn encoder(format: OutputFormat, first: FirstFrame) -> Encoder {
+    Encoder { format, delimiter: b"\t".to_vec(), first, terminal: false, colour: false }
+}
+
+fn decoder(format: InputFormat, first: FirstFrame) -> Decoder {
+    Decoder { format, delimiter: Some(b"\t".to_vec()), first }
+}
+
+fn written(encoder: &Encoder, messages: &[Message]) -> Vec<u8> {
+    let mut out = Vec::new();
+    messages.iter().for_each(|message| encoder.write(message, &mut out).unwrap());
+    out
+}
+
+fn read(decoder: &Decoder, bytes: &[u8]) -> Result<Vec<Message>, FormatError> {
+    let mut input = Cursor::new(bytes);
+    std::iter::from_fn(|| decoder.next(&mut input).transpose()).collect()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for (output, input) in
+        [(OutputFormat::Frames, InputFormat::Frames), (OutputFormat::Json, InputFormat::Json)]
+    {
+        for first in [FirstFrame::Plain, FirstFrame::RoutingId] {
+            let bytes = written(&encoder(output, first), &messages());
+            assert_eq!(read(&decoder(input, first), &bytes).unwrap(), messages());
+        }
+    }
+}
+
+#[test]
+fn lines_bear_routing_ids() {
+    let sent =
+        vec![Message::from([&b"\x00\x01\xab"[..], b"", b"hello"]), Message::from(["worker-1", "hello"])];
+    let bytes = written(&encoder(OutputFormat::Lines, FirstFrame::RoutingId), &sent);
+    assert_eq!(bytes, b"0x0001ab\t\thello\nworker-1\thello\n");
+    assert_eq!(read(&decoder(InputFormat::Lines, FirstFrame::RoutingId), &bytes).unwrap(), sent);
+}
+
+#[test]
+fn the_last_line_needs_no_end() {
+    let lines = Decoder { delimiter: None, ..decoder(InputFormat::Lines, FirstFrame::Plain) };
+    let expected: Vec<Message> = ["one\t1", "", "two"].map(Message::from).into();
+    assert_eq!(read(&lines, b"one\t1\n\ntwo").unwrap(), expected);
+    assert_eq!(read(&lines, b"one\t1\n\ntwo\n").unwrap(), expected);
+    assert_eq!(read(&lines, b"").unwrap(), []);
+}
+
+#[test]
+fn frames_that_are_cut_short_are_no_message() {
+    let frames = decoder(InputFormat::Frames, FirstFrame::Plain);
+    let bytes = written(&encoder(OutputFormat::Frames, FirstFrame::Plain), &["ab".into()]);
+    assert_eq!(bytes, b"\0\0\0\0\x02ab");
+    for end in 1..bytes.len() {
+        assert!(matches!(read(&frames, &bytes[..end]), Err(FormatError::CutShort)));
+    }
+    assert!(matches!(read(&frames, b"\x01\0\0\0\0"), Err(FormatError::CutShort)));
+    assert!(matches!(read(&frames, b"\0\xff\xff\xff\xffa"), Err(FormatError::CutShort)));
+    assert!(matches!(read(&frames, b"hello"), Err(FormatError::Flag(b'h'))));
+}
+
+#[test]
+fn json_of_another_shape_is_no_message() {
+    let json = decoder(InputFormat::Json, FirstFrame::Plain);
+    for text in [
+        "",
+        "{",
+        "[]",
+        r#""text""#,
+        "{}",
+        r#"{"frames":[]}"#,
+        r#"{"frames":"text"}"#,
+        r#"{"frames":[1]}"#,
+        r#"{"frames":["a"],"more":1}"#,
+        r#"{"frames":[{"base64":1}]}"#,
+        r#"{"frames":[{"base64":"?"}]}"#,
+        r#"{"frames":[{"base64":"","text":""}]}"#,
+    ] {
+        assert!(json.parse(text.into()).is_err(), "{text}");
+    }
+    assert_eq!(json.parse(r#"{"id":"a","frames":["b"]}"#.into()).unwrap(), ["a", "b"].into());
+}

@@ -1,0 +1,164 @@
+//! Messages to send, read by a thread of its own, so that waiting for them holds up no socket.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use compio::time::sleep_until;
+use monocoque::Message;
+
+use crate::args::{FormatArgs, InputArgs};
+use crate::error::Error;
+use crate::format::{Decoder, FirstFrame, InputFormat};
+use crate::progress::Beside;
+
+/// What is to be sent, one message after the other.
+#[derive(Debug)]
+pub(crate) struct Input {
+    messages: flume::Receiver<Result<Message, Error>>,
+    interval: Duration,
+    /// Before then nothing more is given out.
+    due: Option<Instant>,
+    /// Whether people may be typing it.
+    pub(crate) beside: Beside,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extent {
+    /// No more than so many messages.
+    pub(crate) limit: Option<u64>,
+    /// Whether what was given on the command line is to fill that.
+    pub(crate) fill: bool,
+}
+
+impl Input {
+    /// Starts to read. What can be found wrong before that is.
+    pub(crate) fn open(
+        args: &InputArgs,
+        format: &FormatArgs,
+        first: FirstFrame,
+        extent: Extent,
+    ) -> Result<Self, Error> {
+        let delimiter = format.delimiter.as_ref().map(|delimiter| delimiter.0.clone());
+        let tab = (first == FirstFrame::RoutingId).then(|| b"\t".to_vec());
+        let decoder = Decoder { format: args.input, delimiter: delimiter.or(tab), first };
+        let given = given(args, &decoder)?;
+        let beside = if given.is_empty() { Beside::Stdin } else { Beside::Nothing };
+        let messages: Box<dyn Iterator<Item = Result<Message, Error>> + Send> = if given.is_empty() {
+            if args.repeat {
+                return Err(Error::Usage(
+                    "--repeat needs --data or --file: standard input is there but once".into(),
+                ));
+            }
+            Box::new(Stdin { decoder, read: 0, ended: false }.flat())
+        } else if args.repeat || extent.fill {
+            Box::new(given.into_iter().cycle().map(Given::load))
+        } else {
+            Box::new(given.into_iter().map(Given::load))
+        };
+        let interval = args.interval.unwrap_or_default();
+        Ok(Self { messages: on_thread(messages, extent.limit), interval, due: None, beside })
+    }
+
+    /// The next message once it is time for it, or `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Message>, Error> {
+        let Ok(message) = self.messages.recv_async().await else { return Ok(None) };
+        let message = message?;
+        if !self.interval.is_zero() {
+            if let Some(due) = self.due {
+                sleep_until(due).await;
+            }
+            self.due = Some(Instant::now() + self.interval);
+        }
+        Ok(Some(message))
+    }
+}
+
+/// Something given on the command line.
+#[derive(Clone, Debug)]
+enum Given {
+    Message(Message),
+    File(PathBuf),
+}
+
+impl Given {
+    fn load(self) -> Result<Message, Error> {
+        match self {
+            Self::Message(message) => Ok(message),
+            Self::File(path) if path == Path::new("-") => {
+                let mut all = Vec::new();
+                io::stdin().read_to_end(&mut all).map_err(Error::Stdin)?;
+                Ok(all.into())
+            }
+            Self::File(path) => fs::read(&path).map(Message::from).map_err(|error| Error::File(path, error)),
+        }
+    }
+}
+
+fn given(args: &InputArgs, decoder: &Decoder) -> Result<Vec<Given>, Error> {
+    if !args.data.is_empty() && matches!(args.input, InputFormat::Frames | InputFormat::Whole) {
+        return Err(Error::Usage("--data is read as --input lines or json says, not frames or whole".into()));
+    }
+    let message = |(n, text): (usize, &String)| {
+        let parsed = decoder.parse(text.clone().into_bytes());
+        parsed.map(Given::Message).map_err(|error| Error::Usage(format!("--data number {}: {error}", n + 1)))
+    };
+    let file = |path: &PathBuf| {
+        // So that a file that is not there is known before anything is sent.
+        if path != Path::new("-") {
+            fs::File::open(path).map_err(|error| Error::File(path.clone(), error))?;
+        }
+        Ok(Given::File(path.clone()))
+    };
+    args.data.iter().enumerate().map(message).chain(args.file.iter().map(file)).collect()
+}
+
+/// The messages on standard input.
+#[derive(Debug)]
+struct Stdin {
+    decoder: Decoder,
+    read: u64,
+    ended: bool,
+}
+
+impl Stdin {
+    fn flat(mut self) -> impl Iterator<Item = Result<Message, Error>> {
+        std::iter::from_fn(move || {
+            if self.ended {
+                return None;
+            }
+            self.read += 1;
+            let next = self.decoder.next(&mut io::stdin().lock());
+            self.ended = self.decoder.format == InputFormat::Whole || !matches!(next, Ok(Some(_)));
+            next.map_err(|error| Error::Input(self.read, error)).transpose()
+        })
+    }
+}
+
+fn on_thread(
+    messages: impl Iterator<Item = Result<Message, Error>> + Send + 'static,
+    limit: Option<u64>,
+) -> flume::Receiver<Result<Message, Error>> {
+    let (sender, receiver) = flume::bounded(READ_AHEAD);
+    // Nobody waits for it: it may be reading what never ends.
+    thread::spawn(move || {
+        let mut left = limit;
+        for message in messages {
+            if left == Some(0) || sender.send(message).is_err() {
+                return;
+            }
+            left = left.map(|left| left - 1);
+            if left == Some(0) {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// How many messages are read ahead: enough that the reader does not wait for each to be sent, few enough that they fit
+/// into memory if they are large.
+const READ_AHEAD: usize = 64;

@@ -1,0 +1,42 @@
+//! `mq`: ZeroMQ sockets on the command line.
+//!
+//! [`args`] says what can be asked for, [`commands`] does it. In between, [`session`] is a socket that is opened and closed
+//! as was asked, [`input`] and [`output`] are threads that read and write, and [`mod@format`] is what messages look like there.
+#![forbid(unsafe_code)]
+
+mod args;
+mod bench;
+mod commands;
+mod error;
+mod events;
+mod format;
+mod input;
+mod output;
+mod progress;
+mod runtime;
+mod session;
+mod signals;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::session::Setting;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.terminal.color.write_global();
+    let done = signals::interrupt().and_then(|interrupt| {
+        let setting = Setting { interrupt, verbose: cli.terminal.verbose, announce: true };
+        runtime::block_on(commands::run(cli.command, setting))?
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::complain(&error);
+            error.exit_code()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How far it has come, for whoever watches.
+
+use std::fmt::Write;
+use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
+
+/// A line on standard error, or nothing where nobody would see it or it would be in the way.
+#[derive(Debug)]
+pub(crate) struct Progress(Option<Shown>);
+
+#[derive(Debug)]
+struct Shown {
+    bar: ProgressBar,
+    /// Read by the thread that draws.
+    bytes: Arc<AtomicU64>,
+}
+
+/// Where messages come from or go to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Beside {
+    /// Standard input, unless messages were given on the command line.
+    Stdin,
+    /// Standard output.
+    Stdout,
+    /// Neither.
+    Nothing,
+}
+
+impl Progress {
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    /// Up to so many messages, if that is known. Where people type or read messages there is none.
+    pub(crate) fn new(count: Option<u64>, beside: Beside) -> Self {
+        let in_the_way = match beside {
+            Beside::Stdin => stdin().is_terminal(),
+            Beside::Stdout => stdout().is_terminal(),
+            Beside::Nothing => false,
+        };
+        if in_the_way || !stderr().is_terminal() {
+            return Self::none();
+        }
+        let (bar, template) = match count {
+            Some(count) => (ProgressBar::new(count), "{bar:30} {pos}/{len} messages, {amount}, {rate}"),
+            None => (ProgressBar::new_spinner(), "{spinner} {pos} messages, {amount}, {rate}"),
+        };
+        let bytes = Arc::new(AtomicU64::new(0));
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("amount", amount(bytes.clone())).with_key("rate", rate);
+        let bar = bar.with_style(style);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(Some(Shown { bar, bytes }))
+    }
+
+    pub(crate) fn add(&self, messages: u64, bytes: impl FnOnce() -> usize) {
+        if let Some(shown) = &self.0 {
+            shown.bytes.fetch_add(bytes() as u64, Ordering::Relaxed);
+            shown.bar.inc(messages);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(shown) = &self.0 {
+            shown.bar.finish_and_clear();
+        }
+    }
+}
+
+fn amount(bytes: Arc<AtomicU64>) -> impl Fn(&ProgressState, &mut dyn Write) + Clone {
+    move |_, out| {
+        // What cannot be drawn is not missed.
+        let _ = write!(out, "{}", HumanBytes(bytes.load(Ordering::Relaxed)));
+    }
+}
+
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    let _ = write!(out, "{:.0} msg/s", state.per_sec());
+}

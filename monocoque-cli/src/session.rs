@@ -1,0 +1,220 @@
+//! A socket from its opening to its end, as the command line says.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use compio::runtime::JoinHandle;
+use compio::time::timeout;
+use futures_lite::StreamExt;
+use futures_lite::future::or;
+use monocoque::zmq::kind::{Kind, Receives, Sends};
+use monocoque::zmq::{Builder, Socket};
+use monocoque::{Endpoint, Message, Monitor, MonocoqueError, RoutingId};
+
+use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
+use crate::error::Error;
+use crate::events;
+use crate::signals::Interrupt;
+use crate::terminal::{complain, note};
+
+/// What holds for all of the process.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    pub(crate) interrupt: Interrupt,
+    pub(crate) verbose: bool,
+    /// Whether to say where a socket listens, if that was left open.
+    pub(crate) announce: bool,
+}
+
+/// What a socket is opened with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) endpoints: &'a EndpointArgs,
+    pub(crate) options: &'a OptionArgs,
+    pub(crate) identity: Option<&'a str>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl<'a> From<&'a ConnectionArgs> for Opening<'a> {
+    fn from(args: &'a ConnectionArgs) -> Self {
+        let ConnectionArgs { endpoints, options, identity, timeout } = args;
+        Self { endpoints, options, identity: identity.as_deref(), timeout: *timeout }
+    }
+}
+
+/// A socket that is bound and connected.
+#[derive(Debug)]
+pub(crate) struct Session<K: Kind> {
+    pub(crate) socket: Socket<K>,
+    pub(crate) timeout: Option<Duration>,
+    setting: Setting,
+    /// Tells of its connections.
+    telling: Option<JoinHandle<()>>,
+    /// Messages for peers that were not there.
+    unreachable: Cell<u64>,
+    /// Messages that the socket had dropped when they began to matter.
+    forgiven: Cell<u64>,
+}
+
+impl<K: Kind> Session<K> {
+    pub(crate) async fn open<'a>(
+        opening: impl Into<Opening<'a>>,
+        setting: &Setting,
+        tune: impl FnOnce(Builder<K>) -> Builder<K>,
+    ) -> Result<Self, Error> {
+        let opening = opening.into();
+        let session = Self::make(opening, setting, tune)?;
+        session.attach(opening.endpoints).await?;
+        Ok(session)
+    }
+
+    /// A socket that is neither bound nor connected yet.
+    pub(crate) fn make(
+        opening: Opening<'_>,
+        setting: &Setting,
+        tune: impl FnOnce(Builder<K>) -> Builder<K>,
+    ) -> Result<Self, Error> {
+        let Opening { options, identity, timeout, .. } = opening;
+        let mut builder = Socket::<K>::builder()
+            .send_hwm(options.hwm)
+            .recv_hwm(options.hwm)
+            .send_timeout(timeout)
+            .recv_timeout(timeout)
+            .linger(Some(options.linger.or(timeout).unwrap_or(LINGER)))
+            .heartbeat_interval(options.heartbeat)
+            // What was sent is with a peer then, and what is not is still here to be counted.
+            .immediate(true);
+        if let Some(identity) = identity {
+            builder = builder.routing_id(identity);
+        }
+        let socket = tune(builder).build()?;
+        let telling = setting.verbose.then(|| compio::runtime::spawn(tell(socket.monitor())));
+        let (unreachable, forgiven) = (Cell::default(), Cell::default());
+        Ok(Self { socket, timeout, setting: setting.clone(), telling, unreachable, forgiven })
+    }
+
+    pub(crate) async fn attach(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
+        for endpoint in &endpoints.bind {
+            self.bind(endpoint).await?;
+        }
+        for endpoint in &endpoints.connect {
+            let connected = self.socket.connect(endpoint).await;
+            connected.map_err(|error| Error::Connect(endpoint.clone().into(), error))?;
+        }
+        Ok(())
+    }
+
+    async fn bind(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        let bound = self.socket.bind(endpoint).await.map_err(Error::Bind)?;
+        // With --verbose its monitor says so.
+        if bound != *endpoint && self.setting.announce && !self.setting.verbose {
+            note(format_args!("listening on {bound}"));
+        }
+        Ok(())
+    }
+
+    /// Waits for `future`, for at most --timeout.
+    pub(crate) async fn in_time<T>(
+        &self,
+        future: impl Future<Output = Result<T, MonocoqueError>>,
+        what: &str,
+    ) -> Result<T, Error> {
+        let Some(limit) = self.timeout else { return Ok(future.await?) };
+        match timeout(limit, future).await {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(self.timed_out(what)),
+        }
+    }
+
+    /// Does the work until it is done, or until there is an interrupt.
+    pub(crate) async fn until_interrupted(
+        &self,
+        work: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
+        let interrupted = async {
+            self.setting.interrupt.come().await;
+            Ok(())
+        };
+        or(work, interrupted).await
+    }
+
+    pub(crate) fn timed_out(&self, what: &str) -> Error {
+        let limit = humantime::format_duration(self.timeout.unwrap_or_default());
+        Error::TimedOut(format!("timed out: {what} within {limit}"))
+    }
+
+    /// What was dropped up to now is no failure.
+    pub(crate) fn forgive(&self) {
+        self.forgiven.set(self.socket.stats().dropped);
+    }
+
+    /// Sends what is queued and closes the socket. Fails if the work has, or else if messages were lost.
+    pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
+        let waiting = self.socket.stats().send_queue;
+        if waiting > 0 && self.setting.interrupt.is_here() {
+            note(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
+        }
+        self.socket.close().await;
+        if let Some(telling) = self.telling {
+            // It ends with the socket.
+            let _ = telling.await;
+        }
+        let stats = self.socket.stats();
+        if self.setting.verbose {
+            note(format_args!("sent {} and received {} messages", stats.sent, stats.received));
+        }
+        let lost = stats.dropped - self.forgiven.get() + self.unreachable.get();
+        if lost == 0 {
+            return done;
+        }
+        let loss = Error::Lost(lost, why_lost);
+        if done.is_err() {
+            complain(&loss);
+        }
+        done.and(Err(loss))
+    }
+}
+
+impl<K: Sends> Session<K> {
+    pub(crate) async fn send(&self, message: Message) -> Result<(), Error> {
+        let Err(error) = self.socket.send(message).await else { return Ok(()) };
+        match error.reason() {
+            MonocoqueError::Unreachable => {
+                self.unreachable.set(self.unreachable.get() + 1);
+                if let Some(Ok(id)) = error.into_message().frame(0).map(RoutingId::try_from) {
+                    complain(&format_args!("no peer with the routing id {id} is connected"));
+                }
+                Ok(())
+            }
+            MonocoqueError::TimedOut if self.socket.peer_count() == 0 => {
+                Err(self.timed_out("no peer was there"))
+            }
+            MonocoqueError::TimedOut => Err(self.timed_out("no peer had room for a message")),
+            _ => Err(error.into()),
+        }
+    }
+}
+
+impl<K: Receives> Session<K> {
+    pub(crate) async fn recv(&self) -> Result<Message, Error> {
+        self.socket.recv().await.map_err(|error| self.not_received(error))
+    }
+
+    /// Appends at most `max` messages.
+    pub(crate) async fn recv_batch(&self, messages: &mut Vec<Message>, max: usize) -> Result<(), Error> {
+        self.socket.recv_batch(messages, max).await.map_err(|error| self.not_received(error))?;
+        Ok(())
+    }
+
+    fn not_received(&self, error: MonocoqueError) -> Error {
+        if error.is_timeout() { self.timed_out("nothing was received") } else { error.into() }
+    }
+}
+
+async fn tell(mut monitor: Monitor) {
+    while let Some(event) = monitor.next().await {
+        note(events::describe(&event).coloured());
+    }
+}
+
+const LINGER: Duration = Duration::from_secs(30);

@@ -1,0 +1,97 @@
+//! `mq bench`.
+
+use zmq::SocketType;
+
+use crate::peer::{bound, connected};
+use crate::running::{Place, run, start};
+
+/// The number behind a name in a line of JSON.
+#[track_caller]
+fn number(line: &str, name: &str) -> f64 {
+    let (_, rest) = line.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name} in {line}"));
+    let end = rest.find([',', '}']).expect("an end");
+    rest[..end].parse().expect("a number")
+}
+
+#[track_caller]
+fn check_throughput(line: &str, messages: f64, size: f64) {
+    assert!(line.contains(r#""measure":"throughput""#), "{line}");
+    assert_eq!(number(line, "messages"), messages - 1.0, "the first one starts the clock");
+    assert_eq!(number(line, "bytes"), (messages - 1.0) * size);
+    let (seconds, rate) = (number(line, "seconds"), number(line, "messages_per_second"));
+    assert!(seconds > 0.0 && (rate * seconds - (messages - 1.0)).abs() < 0.01, "{line}");
+    assert!((number(line, "megabytes_per_second") - rate * size / 1e6).abs() < 0.01, "{line}");
+}
+
+#[track_caller]
+fn check_latency(line: &str, round_trips: f64) {
+    assert!(line.contains(r#""measure":"latency""#), "{line}");
+    assert_eq!(number(line, "round_trips"), round_trips);
+    let times = ["min_us", "p50_us", "p99_us", "max_us"].map(|name| number(line, name));
+    assert!(times[0] > 0.0 && times.is_sorted(), "{line}");
+}
+
+#[test]
+fn both_ends_are_here_unless_it_is_said_otherwise() {
+    let text = run(&["bench", "-n", "500", "-s", "100", "-O", "json"], "").text();
+    let lines: Vec<_> = text.lines().collect();
+    check_throughput(lines[0], 500.0, 100.0);
+    check_latency(lines[1], 500.0);
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
+fn figures_are_for_people_too() {
+    let place = Place::new();
+    let text = run(&["bench", "throughput", "-n", "100", "-b", &place.endpoint("bench")], "").text();
+    assert!(
+        text.starts_with("throughput: ") && text.contains(" msg/s, ") && text.contains("99 messages"),
+        "{text}"
+    );
+    let text = run(&["bench", "latency", "-n", "100", "-b", &place.endpoint("bench")], "").text();
+    assert!(
+        text.starts_with("latency: p50 ") && text.contains(", p99 ") && text.contains("100 round trips"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_end_measures_with_another_mq() {
+    let place = Place::new();
+    let endpoint = place.endpoint("ends");
+    let pull = start(&["bench", "pull", "-b", &endpoint, "-n", "1000", "-O", "json"]);
+    assert_eq!(run(&["bench", "push", "-c", &endpoint, "-n", "1000"], "").text(), "");
+    check_throughput(&pull.end().text(), 1000.0, 64.0);
+    let rep = start(&["bench", "rep", "-b", &endpoint, "-n", "100"]);
+    check_latency(&run(&["bench", "req", "-c", &endpoint, "-n", "100", "-O", "json"], "").text(), 100.0);
+    assert_eq!(rep.end().text(), "");
+}
+
+#[test]
+fn an_end_measures_with_libzmq() {
+    let place = Place::new();
+    let endpoint = place.endpoint("theirs");
+    let push = bound(SocketType::PUSH, &endpoint);
+    let mq = start(&["bench", "pull", "-c", &endpoint, "-n", "10", "-O", "json"]);
+    (0..10).for_each(|_| push.send("12345", 0).unwrap());
+    check_throughput(&mq.end().text(), 10.0, 5.0);
+
+    let endpoint = place.endpoint("asked");
+    let mq = start(&["bench", "rep", "-b", &endpoint, "-n", "3"]);
+    let req = connected(SocketType::REQ, &endpoint);
+    for _ in 0..3 {
+        req.send("12345", 0).unwrap();
+        assert_eq!(req.recv_bytes(0).unwrap(), b"12345");
+    }
+    mq.end().ok();
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    run(&["bench", "pull"], "").failed(2, "one end needs --bind or --connect");
+    run(&["bench", "-c", "tcp://127.0.0.1:1"], "").failed(2, "with both ends here, give --bind");
+    run(&["bench", "-n", "0"], "").failed(2, "0 is not in 1");
+    let place = Place::new();
+    let nowhere = format!("ipc://{}/missing/directory", place.path("no"));
+    run(&["bench", "throughput", "-b", &nowhere], "").failed(1, "cannot bind ipc://");
+}

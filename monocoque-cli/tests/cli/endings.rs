@@ -1,0 +1,134 @@
+//! How it ends: interrupted, with nobody reading, with messages that nobody takes.
+
+use nix::sys::signal::Signal;
+use zmq::SocketType;
+
+use crate::peer::{bound, connected, socket, text};
+use crate::running::{Place, run, start, start_unread, until};
+
+#[test]
+fn an_interrupt_is_an_ordinary_end() {
+    let commands: [&[&str]; 11] = [
+        &["pull"],
+        &["sub"],
+        &["rep", "--echo"],
+        &["req", "-d", "x"],
+        &["push", "-d", "x"],
+        &["pub", "-d", "x", "-w", "1"],
+        &["dealer"],
+        &["router"],
+        &["pair"],
+        &["monitor", "pair"],
+        &["bench", "pull"],
+    ];
+    for command in commands {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let mut mq = start(&[command, &["-b", "tcp://127.0.0.1:*"]].concat());
+            mq.endpoint();
+            mq.signal(signal);
+            mq.end().ok();
+        }
+    }
+}
+
+#[test]
+fn what_was_read_before_an_interrupt_is_sent() {
+    let place = Place::new();
+    let endpoint = place.endpoint("flush");
+    let pull = bound(SocketType::PULL, &endpoint);
+    let mut mq = start(&["push", "-c", &endpoint, "-v"]);
+    let line = "x".repeat(1000);
+    for _ in 0..500 {
+        mq.type_in(&format!("{line}\n"));
+    }
+    mq.type_in("last\n");
+    while text(&pull) != "last" {}
+    mq.signal(Signal::SIGINT);
+    assert_eq!(mq.told("sent "), "501 and received 0 messages");
+    mq.end().ok();
+}
+
+#[test]
+fn what_was_received_before_an_interrupt_is_printed() {
+    let place = Place::new();
+    let endpoint = place.endpoint("print");
+    let push = connected(SocketType::PUSH, &endpoint);
+    let mq = start(&["pull", "-b", &endpoint]);
+    push.send("one", 0).unwrap();
+    assert_eq!(mq.line(), "one");
+    push.send("two", 0).unwrap();
+    assert_eq!(mq.line(), "two");
+    assert_eq!(mq.interrupt().text(), "one\ntwo\n");
+}
+
+/// A PULL that takes only what fills its queues.
+fn lazy(endpoint: &str) -> zmq::Socket {
+    let pull = socket(SocketType::PULL);
+    pull.set_rcvhwm(1).unwrap();
+    pull.set_linger(0).unwrap();
+    pull.bind(endpoint).unwrap();
+    pull
+}
+
+#[test]
+fn messages_that_nobody_takes_are_a_failure() {
+    let place = Place::new();
+    let endpoint = place.endpoint("lazy");
+    let pull = lazy(&endpoint);
+    let lines = format!("{}\n", "x".repeat(1_000_000)).repeat(30);
+    let ended = run(&["push", "-c", &endpoint, "--linger", "100ms"], &lines);
+    assert!(
+        ended.stderr.contains(" messages were not delivered: no peer took them in time"),
+        "{}",
+        ended.stderr
+    );
+    ended.failed(1, "");
+    drop(pull);
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait() {
+    let place = Place::new();
+    let endpoint = place.endpoint("lazy");
+    let pull = lazy(&endpoint);
+    let mut mq = start(&["push", "-c", &endpoint, "--linger", "1h"]);
+    // More than it reads ahead, and more than the system takes.
+    let line = format!("{}\n", "x".repeat(100_000));
+    (0..300).for_each(|_| mq.type_in(&line));
+    mq.signal(Signal::SIGINT);
+    assert!(mq.told("messages still to be sent: ").ends_with("; interrupt again to leave them"));
+    mq.signal(Signal::SIGINT);
+    assert_eq!(mq.end().code, Some(130));
+    drop(pull);
+}
+
+#[test]
+fn it_ends_quietly_when_nobody_reads() {
+    let place = Place::new();
+    for format in ["lines", "frames", "json", "raw"] {
+        let endpoint = place.endpoint(format);
+        let push = bound(SocketType::PUSH, &endpoint);
+        push.set_linger(0).unwrap();
+        let mut mq = start_unread(&["pull", "-c", &endpoint, "-O", format]);
+        mq.close_stdout();
+        until("mq notices", || {
+            let _ = push.send("x", zmq::DONTWAIT);
+            !mq.is_alive()
+        });
+        let ended = mq.end();
+        assert_eq!(ended.stderr, "");
+        ended.ok();
+    }
+}
+
+#[test]
+fn events_and_figures_end_quietly_too() {
+    let place = Place::new();
+    let mut mq = start_unread(&["monitor", "req", "-c", &place.endpoint("nowhere")]);
+    mq.close_stdout();
+    mq.end().ok();
+    let ends = [format!("pull@{}", place.endpoint("front")), format!("push@{}", place.endpoint("back"))];
+    let mut mq = start_unread(&["proxy", &ends[0], &ends[1], "--stats", "1ms"]);
+    mq.close_stdout();
+    mq.end().ok();
+}

@@ -1,0 +1,94 @@
+//! `mq dealer`, `mq router` and `mq pair`.
+
+use zmq::SocketType;
+
+use crate::peer::{bound, connected, socket, text};
+use crate::running::{Place, run, start};
+
+#[test]
+fn a_router_names_its_peers_and_answers_them() {
+    let place = Place::new();
+    let endpoint = place.endpoint("named");
+    let mut router = start(&["router", "-b", &endpoint, "-O", "json", "-I", "json", "-n", "1"]);
+    let dealer = socket(SocketType::DEALER);
+    dealer.set_identity(b"worker-1").unwrap();
+    dealer.connect(&endpoint).unwrap();
+    dealer.send("hello", 0).unwrap();
+    assert_eq!(router.line(), r#"{"id":"worker-1","frames":["hello"]}"#);
+    router.type_in("{\"id\":\"worker-1\",\"frames\":[\"hello\",\"you\"]}\n");
+    assert_eq!(dealer.recv_multipart(0).unwrap(), [b"hello", &b"you"[..]]);
+    router.type_in("{\"frames\":[\"worker-1\",\"again\"]}\n");
+    assert_eq!(text(&dealer), "again");
+    router.end().ok();
+}
+
+#[test]
+fn a_router_answers_with_the_lines_it_prints() {
+    let place = Place::new();
+    let endpoint = place.endpoint("lines");
+    let mut router = start(&["router", "-b", &endpoint, "-n", "2"]);
+    let req = connected(SocketType::REQ, &endpoint);
+    for question in ["one", "two"] {
+        req.send(question, 0).unwrap();
+        let line = router.line();
+        assert!(line.starts_with("0x00") && line.ends_with(&format!("\t\t{question}")), "{line}");
+        router.type_in(&format!("{line}\n"));
+        assert_eq!(text(&req), question);
+    }
+    router.end().ok();
+}
+
+#[test]
+fn a_router_tells_whom_it_does_not_know() {
+    let place = Place::new();
+    let endpoint = place.endpoint("unknown");
+    let ended = run(&["router", "-b", &endpoint, "--delimiter", ":", "-d", "nobody:hello", "-n", "0"], "");
+    assert!(ended.stderr.contains("no peer with the routing id nobody is connected"), "{}", ended.stderr);
+    ended.failed(1, "1 message was not delivered");
+}
+
+#[test]
+fn a_router_waits_for_its_peers() {
+    let place = Place::new();
+    let endpoint = place.endpoint("wait");
+    let router =
+        start(&["router", "-b", &endpoint, "-w", "1", "--delimiter", ":", "-d", "worker:job", "-n", "0"]);
+    assert_eq!(run(&["dealer", "-c", &endpoint, "--identity", "worker", "-n", "1"], "").text(), "job\n");
+    router.end().ok();
+}
+
+#[test]
+fn a_dealer_asks_a_rep() {
+    let place = Place::new();
+    let endpoint = place.endpoint("rep");
+    let rep = start(&["rep", "-b", &endpoint, "--echo", "-n", "2"]);
+    let args = ["dealer", "-c", &endpoint, "--delimiter", "/", "-d", "/one", "-d", "/two", "-n", "2"];
+    assert_eq!(run(&args, "").text(), "/one\n/two\n");
+    rep.end().ok();
+}
+
+#[test]
+fn a_dealer_ends_with_its_input_if_it_expects_nothing() {
+    let place = Place::new();
+    let endpoint = place.endpoint("nothing");
+    let router = bound(SocketType::ROUTER, &endpoint);
+    run(&["dealer", "-c", &endpoint, "--routing-id", "me", "-n", "0"], "a\nb\n").ok();
+    assert_eq!(router.recv_multipart(0).unwrap(), [b"me", &b"a"[..]]);
+    assert_eq!(router.recv_multipart(0).unwrap(), [b"me", &b"b"[..]]);
+}
+
+#[test]
+fn a_pair_receives_while_it_waits_for_input() {
+    let place = Place::new();
+    let endpoint = place.endpoint("pair");
+    let mut one = start(&["pair", "-b", &endpoint]);
+    let mut two = start(&["pair", "-c", &endpoint]);
+    for n in 0..3 {
+        one.type_in(&format!("ping {n}\n"));
+        assert_eq!(two.line(), format!("ping {n}"));
+        two.type_in(&format!("pong {n}\n"));
+        assert_eq!(one.line(), format!("pong {n}"));
+    }
+    one.interrupt().ok();
+    two.interrupt().ok();
+}

@@ -1,0 +1,109 @@
+//! Messages in and out of `mq`, from one `mq` to another.
+
+use std::fs;
+
+use zmq::SocketType;
+
+use crate::peer::{bound, framed, messages, text};
+use crate::running::{Place, run, start};
+
+/// What `pull` prints of what `push` is given.
+fn passed(push: &[&str], input: impl AsRef<[u8]>, pull: &[&str]) -> Vec<u8> {
+    let place = Place::new();
+    let endpoint = place.endpoint("passed");
+    let puller = start(&[&["pull", "-b", &endpoint], pull].concat());
+    run(&[&["push", "-c", &endpoint], push].concat(), input).ok();
+    puller.end().ok()
+}
+
+#[test]
+fn frames_survive() {
+    let bytes = framed(&messages());
+    assert!(passed(&["-I", "frames"], &bytes, &["-O", "frames", "-n", "6"]) == bytes);
+}
+
+#[test]
+fn json_survives() {
+    let bytes = framed(&messages());
+    let json = passed(&["-I", "frames"], &bytes, &["-O", "json", "-n", "6"]);
+    let lines: Vec<_> = std::str::from_utf8(&json).unwrap().lines().collect();
+    assert_eq!(
+        lines[..3],
+        [r#"{"frames":["hello"]}"#, r#"{"frames":["two","frames"]}"#, r#"{"frames":["","","last"]}"#]
+    );
+    assert!(lines[3].starts_with(r#"{"frames":[{"base64":"AAEC"#), "{}", lines[3]);
+    assert!(passed(&["-I", "json"], &json, &["-O", "frames", "-n", "6"]) == bytes);
+}
+
+#[test]
+fn lines_are_frames_or_are_split() {
+    let lines = "one\ttwo three\n\nlast";
+    assert_eq!(passed(&[], lines, &["-n", "3"]), b"one\ttwo three\n\nlast\n");
+    let json = passed(&["--delimiter", "\\t"], lines, &["-n", "3", "-O", "json"]);
+    assert_eq!(
+        String::from_utf8(json).unwrap(),
+        "{\"frames\":[\"one\",\"two three\"]}\n{\"frames\":[\"\"]}\n{\"frames\":[\"last\"]}\n"
+    );
+    assert_eq!(
+        passed(&["--delimiter", "\\t"], lines, &["-n", "3", "--delimiter", ", "]),
+        b"one, two three\n\nlast\n"
+    );
+    assert_eq!(passed(&["--delimiter", " "], lines, &["-n", "1"]), b"one\ttwo\tthree\n");
+}
+
+#[test]
+fn raw_is_bytes_and_quiet_is_nothing() {
+    let input = framed(&messages());
+    let raw: Vec<u8> = messages().concat().concat();
+    assert!(passed(&["-I", "frames"], &input, &["-O", "raw", "-n", "6"]) == raw);
+    assert_eq!(passed(&["-I", "frames"], &input, &["-O", "quiet", "-n", "6"]), b"");
+}
+
+#[test]
+fn all_of_the_input_is_one_message() {
+    assert_eq!(
+        passed(&["-I", "whole"], "a\nb\n\0", &["-O", "json", "-n", "1"]),
+        b"{\"frames\":[\"a\\nb\\n\\u0000\"]}\n"
+    );
+}
+
+#[test]
+fn data_come_before_files() {
+    let place = Place::new();
+    fs::write(place.path("a"), "a\nfile\0").unwrap();
+    let sent = ["-f", &place.path("a"), "-f", "-", "-d", "x y", "-d", "z", "--delimiter", " "];
+    assert_eq!(
+        String::from_utf8(passed(&sent, "typed\n", &["-O", "json", "-n", "4"])).unwrap(),
+        "{\"frames\":[\"x\",\"y\"]}\n{\"frames\":[\"z\"]}\n{\"frames\":[\"a\\nfile\\u0000\"]}\n{\"frames\":[\"typed\\n\"]}\n"
+    );
+}
+
+#[test]
+fn data_may_be_json() {
+    let sent = ["-I", "json", "-d", r#"{"frames":["a",{"base64":"/w=="}]}"#];
+    assert_eq!(passed(&sent, "", &["-n", "1", "-O", "raw"]), b"a\xff");
+}
+
+#[test]
+fn what_is_no_message_ends_it_and_is_located() {
+    let place = Place::new();
+    let endpoint = place.endpoint("wrong");
+    let pull = bound(SocketType::PULL, &endpoint);
+    let push = ["push", "-c", &endpoint, "-I"];
+    let wrong = "{\"frames\":[\"good\"]}\n{\"frame\":1}\n";
+    run(&[&push[..], &["json"]].concat(), wrong)
+        .failed(1, "message 2 of the input: a message needs \"frames\"");
+    assert_eq!(text(&pull), "good", "what came before is sent");
+    run(&[&push[..], &["frames"]].concat(), "hello")
+        .failed(1, "message 1 of the input: a frame starts with a flag");
+    run(&[&push[..], &["frames"]].concat(), b"\0\0\0\0\x02a").failed(1, "the input ends within a message");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_known_at_once() {
+    let place = Place::new();
+    let endpoint = place.endpoint("nowhere");
+    let missing = place.path("missing");
+    run(&["push", "-c", &endpoint, "-d", "x", "-f", &missing], "")
+        .failed(1, &format!("cannot read {missing}: No such file"));
+}

@@ -1,0 +1,126 @@
+//! How many messages, how often, and for how long.
+
+use std::time::{Duration, Instant};
+
+use zmq::SocketType;
+
+use crate::peer::{bound, text};
+use crate::running::{Place, run, start, until};
+
+#[test]
+fn data_are_sent_until_there_were_enough() {
+    let place = Place::new();
+    let endpoint = place.endpoint("count");
+    let pull = bound(SocketType::PULL, &endpoint);
+    let received = |n: usize| (0..n).map(|_| text(&pull)).collect::<Vec<_>>();
+    run(&["push", "-c", &endpoint, "-d", "a", "-d", "b", "-n", "5"], "").ok();
+    assert_eq!(received(5), ["a", "b", "a", "b", "a"]);
+    run(&["push", "-c", &endpoint, "-d", "last", "-n", "0"], "").ok();
+    run(&["push", "-c", &endpoint, "-n", "2"], "1\n2\n3\n").ok();
+    assert_eq!(received(2), ["1", "2"]);
+    assert!(pull.recv_bytes(zmq::DONTWAIT).is_err());
+}
+
+#[test]
+fn data_are_repeated_until_it_is_interrupted() {
+    let place = Place::new();
+    let endpoint = place.endpoint("repeat");
+    let pull = bound(SocketType::PULL, &endpoint);
+    let mq = start(&["push", "-c", &endpoint, "-d", "tick", "--repeat", "-i", "1ms"]);
+    for _ in 0..10 {
+        assert_eq!(text(&pull), "tick");
+    }
+    mq.interrupt().ok();
+}
+
+#[test]
+fn no_more_are_received_than_asked_for() {
+    let place = Place::new();
+    let endpoint = place.endpoint("count");
+    let push = bound(SocketType::PUSH, &endpoint);
+    assert_eq!(run(&["pull", "-b", &place.endpoint("none"), "-n", "0"], "").text(), "");
+    let mq = start(&["pull", "-c", &endpoint, "-n", "2"]);
+    (0..5).for_each(|n| push.send(&*n.to_string(), 0).unwrap());
+    assert_eq!(mq.end().text(), "0\n1\n");
+}
+
+#[test]
+fn messages_are_apart_by_the_interval() {
+    let place = Place::new();
+    let endpoint = place.endpoint("interval");
+    let pull = bound(SocketType::PULL, &endpoint);
+    let start = Instant::now();
+    run(&["push", "-c", &endpoint, "-d", "x", "-n", "4", "-i", "50ms"], "").ok();
+    assert!(start.elapsed() >= Duration::from_millis(150));
+    (0..4).for_each(|_| assert_eq!(text(&pull), "x"));
+}
+
+#[test]
+fn silence_is_a_timeout() {
+    let place = Place::new();
+    let at = |name| place.endpoint(name);
+    for command in ["pull", "sub"] {
+        run(&[command, "-b", &at("a"), "-t", "50ms"], "")
+            .failed(124, "timed out: nothing was received within 50ms");
+    }
+    run(&["rep", "--echo", "-b", &at("a"), "-t", "50ms"], "").failed(124, "nothing was received");
+    run(&["dealer", "-b", &at("a"), "-t", "50ms"], "").failed(124, "nothing was received");
+    run(&["router", "-b", &at("a"), "--echo", "-t", "50ms"], "").failed(124, "nothing was received");
+    run(&["monitor", "pull", "-b", &at("a"), "-n", "2", "-t", "50ms"], "").failed(124, "nothing happened");
+}
+
+#[test]
+fn a_peer_that_does_not_come_is_a_timeout() {
+    let place = Place::new();
+    let nowhere = place.endpoint("nowhere");
+    for command in ["push", "req", "dealer", "pair"] {
+        run(&[command, "-c", &nowhere, "-d", "x", "-t", "50ms"], "")
+            .failed(124, "no peer was there within 50ms");
+    }
+    run(&["push", "-c", &nowhere, "-w", "1", "-d", "x", "-t", "50ms"], "")
+        .failed(124, "fewer than 1 peers within 50ms");
+    run(&["pub", "-c", &nowhere, "-w", "1", "-d", "x", "-t", "50ms"], "")
+        .failed(124, "fewer than 1 subscriptions");
+    run(&["bench", "req", "-c", &nowhere, "-t", "50ms"], "").failed(124, "no peer was there");
+    run(&["bench", "push", "-c", &nowhere, "-t", "50ms"], "").failed(124, "no peer was there");
+}
+
+#[test]
+fn a_reply_that_does_not_come_is_a_timeout() {
+    let place = Place::new();
+    let endpoint = place.endpoint("mute");
+    let rep = bound(SocketType::REP, &endpoint);
+    let mq = start(&["req", "-c", &endpoint, "-d", "question", "-t", "1s"]);
+    assert_eq!(text(&rep), "question");
+    mq.end().failed(124, "nothing was received within 1s");
+}
+
+#[test]
+fn silence_after_some_messages_is_an_end() {
+    let place = Place::new();
+    let sent_one = |name, more: &[&str]| {
+        let endpoint = place.endpoint(name);
+        let push = bound(SocketType::PUSH, &endpoint);
+        let mq = start(&[&["pull", "-c", &endpoint, "-t", "2s"], more].concat());
+        push.send("one", 0).unwrap();
+        mq.end()
+    };
+    assert_eq!(sent_one("enough", &[]).text(), "one\n");
+    let printed = sent_one("too few", &["-n", "2"]).failed(124, "nothing was received within 2s");
+    assert_eq!(printed, b"one\n", "what came before is printed");
+}
+
+#[test]
+fn a_wait_for_input_is_not_silence() {
+    let place = Place::new();
+    let endpoint = place.endpoint("input");
+    let pair = bound(SocketType::PAIR, &endpoint);
+    let mut mq = start(&["pair", "-c", &endpoint, "-t", "500ms"]);
+    mq.type_in("one\n");
+    assert_eq!(text(&pair), "one");
+    let start = Instant::now();
+    until("it has taken longer than the timeout", || start.elapsed() > Duration::from_millis(700));
+    mq.type_in("two\n");
+    assert_eq!(text(&pair), "two");
+    mq.end().failed(124, "nothing was received");
+}

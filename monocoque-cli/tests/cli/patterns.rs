@@ -1,0 +1,165 @@
+//! Every pattern, with libzmq and with pyzmq, over tcp and ipc, bound and connected: any bytes, whole messages, in order.
+
+use zmq::SocketType;
+
+use crate::peer::{Implementation, Peer, Role, framed, messages};
+use crate::running::{Place, Running, run, start};
+
+/// Each behaviour with each peer, over each transport, whoever binds.
+macro_rules! with_everybody {
+    ($($behaviour:ident),+ $(,)?) => {$(
+        mod $behaviour {
+            use crate::peer::Implementation::{Libzmq, Pyzmq};
+
+            with_everybody!(@ $behaviour Libzmq libzmq_connects_over_tcp "tcp" true);
+            with_everybody!(@ $behaviour Libzmq libzmq_binds_over_tcp "tcp" false);
+            with_everybody!(@ $behaviour Libzmq libzmq_connects_over_ipc "ipc" true);
+            with_everybody!(@ $behaviour Libzmq libzmq_binds_over_ipc "ipc" false);
+            with_everybody!(@ $behaviour Pyzmq pyzmq_connects_over_tcp "tcp" true);
+            with_everybody!(@ $behaviour Pyzmq pyzmq_binds_over_tcp "tcp" false);
+            with_everybody!(@ $behaviour Pyzmq pyzmq_connects_over_ipc "ipc" true);
+            with_everybody!(@ $behaviour Pyzmq pyzmq_binds_over_ipc "ipc" false);
+        }
+    )+};
+    (@ $behaviour:ident $implementation:ident $name:ident $transport:literal $we_bind:literal) => {
+        #[test]
+        fn $name() {
+            super::$behaviour(&super::Case::new($implementation, $transport, $we_bind));
+        }
+    };
+}
+
+with_everybody! { push, pull, publish, subscribe, request, reply, dealer, router, pair, proxy }
+
+fn push(case: &Case) {
+    let (mut mq, peer) = case.meet(SocketType::PULL, Role::Sink, &["push", "-I", "frames"]);
+    mq.feed(framed(&messages()));
+    mq.end().ok();
+    peer.done();
+}
+
+fn pull(case: &Case) {
+    let (mq, peer) = case.meet(SocketType::PUSH, Role::Source, &["pull", "-O", "frames", "-n", "6"]);
+    assert!(mq.end().ok() == framed(&messages()));
+    peer.done();
+}
+
+fn publish(case: &Case) {
+    let (mut mq, peer) = case.meet(SocketType::SUB, Role::Sink, &["pub", "-I", "frames", "-w", "1"]);
+    mq.feed(framed(&messages()));
+    mq.end().ok();
+    peer.done();
+}
+
+fn subscribe(case: &Case) {
+    let (mq, peer) = case.meet(SocketType::XPUB, Role::Source, &["sub", "-O", "frames", "-n", "6"]);
+    assert!(mq.end().ok() == framed(&messages()));
+    peer.done();
+}
+
+fn request(case: &Case) {
+    let (mut mq, peer) = case.meet(SocketType::REP, Role::Echo, &["req", "-I", "frames", "-O", "frames"]);
+    mq.feed(framed(&messages()));
+    assert!(mq.end().ok() == framed(&messages()));
+    peer.done();
+}
+
+fn reply(case: &Case) {
+    let (mq, peer) = case.meet(SocketType::REQ, Role::Ask, &["rep", "--echo", "-O", "frames", "-n", "6"]);
+    assert!(mq.end().ok() == framed(&messages()));
+    peer.done();
+}
+
+fn dealer(case: &Case) {
+    let args = ["dealer", "-I", "frames", "-O", "frames", "-n", "6"];
+    let (mut mq, peer) = case.meet(SocketType::ROUTER, Role::Echo, &args);
+    mq.feed(framed(&messages()));
+    assert!(mq.end().ok() == framed(&messages()));
+    peer.done();
+}
+
+fn router(case: &Case) {
+    let (mq, peer) =
+        case.meet(SocketType::DEALER, Role::Ask, &["router", "--echo", "-O", "quiet", "-n", "6"]);
+    assert!(mq.end().ok().is_empty());
+    peer.done();
+}
+
+fn pair(case: &Case) {
+    let (mut mq, peer) =
+        case.meet(SocketType::PAIR, Role::Echo, &["pair", "-I", "frames", "-O", "frames", "-n", "6"]);
+    mq.feed(framed(&messages()));
+    assert!(mq.end().ok() == framed(&messages()));
+    peer.done();
+}
+
+/// Between a REQ and a REP of theirs.
+fn proxy(case: &Case) {
+    let (front, back) = (case.endpoint("front"), case.endpoint("back"));
+    if !case.we_bind {
+        let (req, front) = Peer::start(case.implementation, SocketType::REQ, Role::Ask, "bind", &front);
+        let (rep, back) = Peer::start(case.implementation, SocketType::REP, Role::Echo, "bind", &back);
+        let mq = start(&["proxy", &format!("router@connect:{front}"), &format!("dealer@connect:{back}")]);
+        req.done();
+        rep.done();
+        mq.interrupt().ok();
+        return;
+    }
+    let mut mq = start(&["proxy", &format!("router@{front}"), &format!("dealer@{back}")]);
+    let (front, back) = (case.bound(&mut mq, front), case.bound(&mut mq, back));
+    let (req, _) = Peer::start(case.implementation, SocketType::REQ, Role::Ask, "connect", &front);
+    let (rep, _) = Peer::start(case.implementation, SocketType::REP, Role::Echo, "connect", &back);
+    req.done();
+    rep.done();
+    mq.interrupt().ok();
+}
+
+#[test]
+fn one_mq_talks_to_several_peers() {
+    let place = Place::new();
+    let (one, two) = (place.endpoint("one"), place.endpoint("two"));
+    let pull = start(&["pull", "-b", &one, "-b", &two, "-n", "4"]);
+    run(&["push", "-c", &one, "-c", &two, "-d", "a", "-d", "b", "-w", "2"], "").ok();
+    run(&["push", "-c", &two, "-d", "c", "-d", "d"], "").ok();
+    let printed = pull.end().text();
+    let mut lines: Vec<_> = printed.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["a", "b", "c", "d"]);
+}
+
+/// Who the peer is, and where it is met.
+struct Case {
+    implementation: Implementation,
+    place: Place,
+    is_tcp: bool,
+    we_bind: bool,
+}
+
+impl Case {
+    fn new(implementation: Implementation, transport: &str, we_bind: bool) -> Self {
+        Self { implementation, place: Place::new(), is_tcp: transport == "tcp", we_bind }
+    }
+
+    /// Where whoever binds does so.
+    fn endpoint(&self, name: &str) -> String {
+        if self.is_tcp { "tcp://127.0.0.1:*".into() } else { self.place.endpoint(name) }
+    }
+
+    /// Where `mq` has bound.
+    fn bound(&self, mq: &mut Running, endpoint: String) -> String {
+        if self.is_tcp { mq.endpoint() } else { endpoint }
+    }
+
+    fn meet(&self, kind: SocketType, role: Role, args: &[&str]) -> (Running, Peer) {
+        let endpoint = self.endpoint("met");
+        if self.we_bind {
+            let mut mq = start(&[args, &["-b", &endpoint]].concat());
+            let endpoint = self.bound(&mut mq, endpoint);
+            let (peer, _) = Peer::start(self.implementation, kind, role, "connect", &endpoint);
+            (mq, peer)
+        } else {
+            let (peer, endpoint) = Peer::start(self.implementation, kind, role, "bind", &endpoint);
+            (start(&[args, &["-c", &endpoint]].concat()), peer)
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The other end: a socket of libzmq in this process, or of pyzmq in one of its own.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::{self, JoinHandle};
+
+use zmq::{Context, Socket, SocketType};
+
+use crate::running::LIMIT;
+
+/// What is exchanged; the same as in peer.py.
+pub(crate) fn messages() -> Vec<Vec<Vec<u8>>> {
+    let frames = |frames: &[&[u8]]| frames.iter().map(|frame| frame.to_vec()).collect();
+    let all: Vec<u8> = (0..=255).collect();
+    vec![
+        frames(&[b"hello"]),
+        frames(&[b"two", b"frames"]),
+        frames(&[b"", b"", b"last"]),
+        frames(&[&all, b"\n"]),
+        frames(&[b""]),
+        frames(&[&[b'x'; 100_000], b"\x00\xff"]),
+    ]
+}
+
+/// They as `-I frames` and `-O frames` have them.
+pub(crate) fn framed(messages: &[Vec<Vec<u8>>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        for (n, frame) in message.iter().enumerate() {
+            bytes.push(u8::from(n + 1 < message.len()));
+            bytes.extend(u32::try_from(frame.len()).expect("short").to_be_bytes());
+            bytes.extend(frame);
+        }
+    }
+    bytes
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Implementation {
+    Libzmq,
+    Pyzmq,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Source,
+    Sink,
+    Ask,
+    Echo,
+}
+
+/// A socket that plays its role.
+#[derive(Debug)]
+pub(crate) enum Peer {
+    Libzmq(Option<JoinHandle<()>>),
+    Pyzmq(Child),
+}
+
+impl Peer {
+    /// Binds or connects it, and says where.
+    pub(crate) fn start(
+        implementation: Implementation,
+        kind: SocketType,
+        role: Role,
+        way: &str,
+        endpoint: &str,
+    ) -> (Self, String) {
+        match implementation {
+            Implementation::Libzmq => libzmq(kind, role, way, endpoint),
+            Implementation::Pyzmq => pyzmq(kind, role, way, endpoint),
+        }
+    }
+
+    /// Waits until it has ended, content with all it got.
+    pub(crate) fn done(mut self) {
+        match &mut self {
+            Self::Libzmq(thread) => thread.take().expect("once").join().expect("it is content"),
+            Self::Pyzmq(child) => {
+                let status = child.wait().expect("its status");
+                assert!(status.success(), "the pyzmq side ended with {status}: see its last line");
+            }
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Self::Pyzmq(child) = self {
+            // It has ended already, unless the test has failed.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A socket of libzmq that waits for nothing longer than tests do.
+pub(crate) fn socket(kind: SocketType) -> Socket {
+    let socket = Context::new().socket(kind).expect("a socket");
+    let limit = i32::try_from(LIMIT.as_millis()).expect("it is short");
+    socket.set_rcvtimeo(limit).expect("an option");
+    socket.set_sndtimeo(limit).expect("an option");
+    socket.set_linger(limit).expect("an option");
+    if kind == SocketType::SUB {
+        // It would linger for its own unsubscription, which a publisher that has ended does not take.
+        socket.set_linger(0).expect("an option");
+        socket.set_subscribe(b"").expect("an option");
+    }
+    socket
+}
+
+/// One that is connected.
+pub(crate) fn connected(kind: SocketType, endpoint: &str) -> Socket {
+    let socket = socket(kind);
+    socket.connect(endpoint).expect("an endpoint");
+    socket
+}
+
+/// One that is bound.
+pub(crate) fn bound(kind: SocketType, endpoint: &str) -> Socket {
+    let socket = socket(kind);
+    socket.bind(endpoint).expect("an endpoint");
+    socket
+}
+
+/// The next message as text.
+pub(crate) fn text(socket: &Socket) -> String {
+    String::from_utf8(socket.recv_bytes(0).expect("a message")).expect("text")
+}
+
+fn libzmq(kind: SocketType, role: Role, way: &str, endpoint: &str) -> (Peer, String) {
+    let socket = if way == "bind" { bound(kind, endpoint) } else { connected(kind, endpoint) };
+    let endpoint = socket.get_last_endpoint().expect("an option").expect("text");
+    (Peer::Libzmq(Some(thread::spawn(move || play(&socket, role)))), endpoint)
+}
+
+fn play(socket: &Socket, role: Role) {
+    let send = |message: &Vec<Vec<u8>>| socket.send_multipart(message, 0).expect("room");
+    let recv = || socket.recv_multipart(0).expect("a message");
+    if matches!(role, Role::Source) && socket.get_socket_type() == Ok(SocketType::XPUB) {
+        assert_eq!(recv(), [b"\x01"], "a subscription");
+    }
+    for message in messages() {
+        match role {
+            Role::Source => send(&message),
+            Role::Sink => assert!(recv() == message),
+            Role::Ask => {
+                send(&message);
+                assert!(recv() == message);
+            }
+            Role::Echo => send(&recv()),
+        }
+    }
+}
+
+fn pyzmq(kind: SocketType, role: Role, way: &str, endpoint: &str) -> (Peer, String) {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cli/peer.py");
+    let mut child = Command::new(python())
+        .arg(script)
+        .args([format!("{kind:?}"), format!("{role:?}").to_lowercase(), way.into(), endpoint.into()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python starts");
+    let stdout = child.stdout.take().expect("piped");
+    let endpoint = BufReader::new(stdout).lines().map_while(Result::ok).next().expect("the endpoint");
+    (Peer::Pyzmq(child), endpoint)
+}
+
+/// A Python with pyzmq.
+fn python() -> &'static OsString {
+    static PYTHON: OnceLock<OsString> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let python = std::env::var_os("MONOCOQUE_PYTHON").unwrap_or_else(|| "python3".into());
+        let import = Command::new(&python).args(["-c", "import zmq"]).stderr(Stdio::null()).status();
+        assert!(
+            import.is_ok_and(|status| status.success()),
+            "{} cannot import zmq: set MONOCOQUE_PYTHON to what scripts/pyzmq_env.sh prints",
+            python.display()
+        );
+        python
+    })
+}

@@ -1,0 +1,79 @@
+//! `mq pub` and `mq sub`.
+
+use zmq::SocketType;
+
+use crate::peer::{bound, connected, socket};
+use crate::running::{Place, run, start};
+
+#[test]
+fn a_topic_is_a_frame_in_front() {
+    let place = Place::new();
+    let endpoint = place.endpoint("topic");
+    let sub = connected(SocketType::SUB, &endpoint);
+    run(&["pub", "-b", &endpoint, "-w", "1", "--topic", "weather", "-d", "rain", "-d", "snow"], "").ok();
+    assert_eq!(sub.recv_multipart(0).unwrap(), [b"weather", &b"rain"[..]]);
+    assert_eq!(sub.recv_multipart(0).unwrap(), [b"weather", &b"snow"[..]]);
+}
+
+#[test]
+fn topics_choose() {
+    let place = Place::new();
+    let endpoint = place.endpoint("topics");
+    let publisher = bound(SocketType::XPUB, &endpoint);
+    let mq = start(&["sub", "-c", &endpoint, "-s", "a", "-s", "b.", "-n", "3"]);
+    let mut asked = [publisher.recv_bytes(0).unwrap(), publisher.recv_bytes(0).unwrap()];
+    asked.sort_unstable();
+    assert_eq!(asked, [b"\x01a".to_vec(), b"\x01b.".to_vec()]);
+    for message in ["a", "b", "c", "ab", "b.", "bc"] {
+        publisher.send(message, 0).unwrap();
+    }
+    assert_eq!(mq.end().text(), "a\nab\nb.\n");
+}
+
+#[test]
+fn a_publisher_waits_for_several_subscriptions() {
+    let place = Place::new();
+    let endpoint = place.endpoint("several");
+    let one = start(&["sub", "-c", &endpoint, "-n", "1"]);
+    let publisher = start(&["pub", "-b", &endpoint, "-w", "2", "-d", "news"]);
+    let two = start(&["sub", "-c", &endpoint, "-s", "new", "-n", "1"]);
+    publisher.end().ok();
+    assert_eq!(one.end().text(), "news\n");
+    assert_eq!(two.end().text(), "news\n");
+}
+
+#[test]
+fn whoever_publishes_to_nobody_is_told() {
+    let place = Place::new();
+    let ended = run(&["pub", "-b", &place.endpoint("nobody"), "-d", "x"], "");
+    assert!(ended.stderr.contains("nobody is subscribed"), "{}", ended.stderr);
+    ended.ok();
+}
+
+#[test]
+fn a_slow_subscriber_is_waited_for_if_that_is_asked() {
+    let place = Place::new();
+    let endpoint = place.endpoint("slow");
+    let sub = socket(SocketType::SUB);
+    sub.set_rcvhwm(1).unwrap();
+    sub.connect(&endpoint).unwrap();
+    let data = "x".repeat(100_000);
+    let publisher =
+        start(&["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--nodrop", "-d", &data, "-n", "200"]);
+    for _ in 0..200 {
+        assert_eq!(sub.recv_bytes(0).unwrap().len(), 100_000);
+    }
+    publisher.end().ok();
+}
+
+#[test]
+fn what_is_dropped_for_a_slow_subscriber_is_reported() {
+    let place = Place::new();
+    let endpoint = place.endpoint("slow");
+    let sub = socket(SocketType::SUB);
+    sub.set_rcvhwm(1).unwrap();
+    sub.connect(&endpoint).unwrap();
+    let data = "x".repeat(100_000);
+    let args = ["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--linger", "0s", "-d", &data, "-n", "1000"];
+    run(&args, "").failed(1, "messages were not delivered: their subscribers had no room");
+}

@@ -1,0 +1,62 @@
+//! What is different where a terminal is.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+use nix::pty::openpty;
+use zmq::SocketType;
+
+use crate::peer::{bound, text};
+use crate::running::{Place, until};
+
+/// A terminal, and all that is written to it until its last writer is gone.
+fn terminal() -> (OwnedFd, JoinHandle<String>) {
+    let terminal = openpty(None, None).expect("a terminal");
+    let mut shown = File::from(terminal.master);
+    let reading = thread::spawn(move || {
+        let (mut all, mut some) = (Vec::new(), [0; 4096]);
+        // It ends with an error.
+        while let Ok(n @ 1..) = shown.read(&mut some) {
+            all.extend(&some[..n]);
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    });
+    (terminal.slave, reading)
+}
+
+/// Runs `mq` with that as its standard output and that as its standard error.
+fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
+    command.args(args).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
+    let mut mq = command.stdout(stdout).stderr(stderr).spawn().expect("mq starts");
+    until("mq ends", || mq.try_wait().expect("its status").is_some());
+    assert!(mq.wait().expect("its status").success());
+}
+
+#[test]
+fn messages_cannot_command_it() {
+    let place = Place::new();
+    let endpoint = place.endpoint("escapes");
+    let dealer = crate::peer::socket(SocketType::DEALER);
+    dealer.set_identity(b"me").unwrap();
+    dealer.connect(&endpoint).unwrap();
+    dealer.send("\x1b[2J\u{e9}", 0).unwrap();
+    let (stdout, shown) = terminal();
+    run_at(&["router", "-b", &endpoint, "-n", "1"], stdout, Stdio::null());
+    assert_eq!(shown.join().unwrap(), "\x1b[36mme\x1b[0m\t\\u{1b}[2J\u{e9}\r\n");
+}
+
+#[test]
+fn progress_is_shown() {
+    let place = Place::new();
+    let endpoint = place.endpoint("progress");
+    let pull = bound(SocketType::PULL, &endpoint);
+    let (stderr, shown) = terminal();
+    run_at(&["push", "-c", &endpoint, "-d", "hello", "-n", "3", "-i", "100ms"], Stdio::null(), stderr);
+    (0..3).for_each(|_| assert_eq!(text(&pull), "hello"));
+    let shown = shown.join().unwrap();
+    assert!(shown.contains("/3 messages, ") && shown.contains(" msg/s"), "{shown:?}");
+}

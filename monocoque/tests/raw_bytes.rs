@@ -1,0 +1,492 @@
+//! STREAM: peers that speak no ZeroMQ.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+use common::{Wire, WireListener, numbered, over_streams, resident};
+use futures::{FutureExt, StreamExt};
+use monocoque::zmq::{DealerSocket, SocketType, StreamSocket};
+use monocoque::{DisconnectReason, MonocoqueError, RoutingId, SocketEvent, proxy};
+
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// A peer that has connected, and what it is called.
+async fn welcome(stream: &StreamSocket) -> RoutingId {
+    let (id, chunk) = stream.recv_from().await.expect("received");
+    assert_eq!(chunk, "".into(), "it has connected");
+    id
+}
+
+/// Receives so many bytes of one peer.
+async fn take(stream: &StreamSocket, from: &RoutingId, len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let (id, chunk) = stream.recv_from().await.expect("received");
+        assert_eq!((&id, chunk.len()), (from, 1));
+        assert!((1..=8192).contains(&chunk[0].len()), "{} bytes", chunk[0].len());
+        bytes.extend_from_slice(&chunk[0]);
+    }
+    bytes
+}
+
+async fn gone(stream: &StreamSocket, peer: &RoutingId) {
+    assert_eq!(stream.recv_from().await.expect("received"), (peer.clone(), "".into()));
+}
+
+fn is_unreachable(result: Result<(), monocoque::SendError>) -> bool {
+    matches!(result.map_err(MonocoqueError::from), Err(MonocoqueError::Unreachable))
+}
+
+/// Bytes that are not the same anywhere else.
+fn some_bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|n| (n % 251 + n / 65_536) as u8).collect()
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+const ANSWER: &str = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello, World!";
+
+over_streams! {
+    async fn it_serves_a_page(at) {
+        let (server, endpoint) = at.bound(StreamSocket::builder()).await;
+        for _ in 0..10 {
+            let there = endpoint.clone();
+            let client = common::aside(move || {
+                let mut wire = Wire::connect(&there);
+                wire.put(REQUEST);
+                wire.end()
+            });
+            let peer = welcome(&server).await;
+            assert_eq!((peer.len(), peer[0]), (5, 0));
+            assert_eq!(take(&server, &peer, REQUEST.len()).await, REQUEST);
+            server.send_to(&peer, ANSWER).await.expect("sent");
+            server.send_to(&peer, "").await.expect("closed");
+            assert_eq!(client.await, ANSWER.as_bytes());
+            gone(&server, &peer).await;
+            assert!(is_unreachable(server.send_to(&peer, "more").await));
+        }
+        common::eventually("nobody is left", || server.peer_count() == 0).await;
+    }
+
+    async fn it_fetches_a_page(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "http");
+        let client = at.connected(StreamSocket::builder(), &endpoint).await;
+        let server = common::aside(move || {
+            let mut wire = listener.accept();
+            assert_eq!(wire.take(REQUEST.len()), REQUEST);
+            wire.put(ANSWER.as_bytes());
+            wire.close();
+            listener
+        });
+        let peer = welcome(&client).await;
+        client.send([&peer[..], REQUEST]).await.expect("sent");
+        assert_eq!(take(&client, &peer, ANSWER.len()).await, ANSWER.as_bytes());
+        gone(&client, &peer).await;
+        drop(server.await);
+    }
+
+    async fn two_of_them_exchange_bytes(at) {
+        let (one, endpoint) = at.bound(StreamSocket::builder()).await;
+        let other = at.connected(StreamSocket::builder(), &endpoint).await;
+        let (to_other, to_one) = (welcome(&one).await, welcome(&other).await);
+        let bytes = some_bytes(3 << 20);
+        let send = async |from: &StreamSocket, to: &RoutingId| {
+            for piece in bytes.chunks(100_000) {
+                from.send_to(to, piece).await.expect("sent");
+            }
+        };
+        let receive = async |at: &StreamSocket, from: &RoutingId| {
+            assert!(take(at, from, bytes.len()).await == bytes);
+        };
+        futures::join!(send(&one, &to_other), send(&other, &to_one), receive(&one, &to_other), receive(&other, &to_one));
+        one.close().await;
+        gone(&other, &to_one).await;
+    }
+
+    async fn a_peer_is_gone_after_all_its_bytes(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(3)).await;
+        let bytes = some_bytes(500_000);
+        let sent = bytes.clone();
+        let wire = common::aside(move || {
+            let mut wire = Wire::connect(&endpoint);
+            wire.put(&sent);
+            wire.close();
+            wire
+        });
+        let peer = welcome(&stream).await;
+        assert!(take(&stream, &peer, bytes.len()).await == bytes);
+        gone(&stream, &peer).await;
+        drop(wire.await);
+        assert!(stream.try_recv().is_err());
+    }
+
+    async fn what_nobody_receives_is_left_to_the_peer(at) {
+        const FLOOD: usize = 64 << 20;
+        let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(10)).await;
+        let before = resident();
+        let wire = common::aside(move || {
+            let mut wire = Wire::connect(&endpoint);
+            wire.write_timeout(Duration::from_millis(250));
+            let chunk = vec![7; 8192];
+            let mut sent = 0;
+            loop {
+                match wire.write(&chunk) {
+                    Ok(n) => sent += n,
+                    Err(error) => {
+                        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+                        break;
+                    }
+                }
+                assert!(sent < FLOOD, "somebody takes all of it");
+            }
+            (wire, sent)
+        })
+        .await;
+        assert!(stream.stats().recv_queue <= 10);
+        assert!(resident().saturating_sub(before) < FLOOD / 2);
+        let peer = welcome(&stream).await;
+        let (rest, ended) = futures::join!(take(&stream, &peer, wire.1), common::aside(move || {
+            wire.0.close();
+            wire.0
+        }));
+        assert!(rest.iter().all(|byte| *byte == 7));
+        gone(&stream, &peer).await;
+        drop(ended);
+    }
+
+    async fn a_peer_without_room_is_waited_for_and_the_others_are_not_held_up(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(2)).await;
+        let there = endpoint.clone();
+        let mut slow = common::aside(move || Wire::connect(&there)).await;
+        let slow_id = welcome(&stream).await;
+        let mut quick = common::aside(move || Wire::connect(&endpoint)).await;
+        let quick_id = welcome(&stream).await;
+        let piece = some_bytes(100_000);
+        let mut sent = 0;
+        let mut patience = 0;
+        while patience < 100 {
+            match stream.try_send([&slow_id[..], &piece]) {
+                Ok(()) => (sent, patience) = (sent + 1, 0),
+                Err(error) => {
+                    assert!(error.reason().is_would_block(), "{error}");
+                    patience += 1;
+                    common::pass_time(&at).await;
+                }
+            }
+        }
+        assert!(stream.stats().send_queue <= 2);
+        let mut blocked = Box::pin(stream.send_to(&slow_id, &piece[..]));
+        assert!(blocked.as_mut().now_or_never().is_none());
+        for _ in 0..100 {
+            stream.send_to(&quick_id, "quick").await.expect("sent");
+            quick = common::aside(move || {
+                assert_eq!(quick.take(5), b"quick");
+                quick
+            })
+            .await;
+        }
+        let expected = piece.clone();
+        let (result, ()) = futures::join!(blocked, common::aside(move || {
+            for _ in 0..=sent {
+                assert!(slow.take(expected.len()) == expected);
+            }
+        }));
+        result.expect("there is room now");
+        assert_eq!(stream.stats().dropped, 0);
+    }
+
+    async fn one_that_waits_learns_that_its_peer_has_gone(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(1)).await;
+        let wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let peer = welcome(&stream).await;
+        let flood = async {
+            while let Ok(()) = stream.send_to(&peer, vec![0; 100_000]).await {}
+            stream.send_to(&peer, "more").await
+        };
+        let (result, ()) = futures::join!(flood, async {
+            common::eventually("it is full", || stream.stats().send_queue == 1).await;
+            wire.close();
+        });
+        assert!(is_unreachable(result));
+        assert!(is_unreachable(stream.send(["nobody", "lost"]).await));
+        assert!(is_unreachable(stream.send(["nobody", ""]).await));
+        let unnamed = stream.send("nothing behind the id").await.expect_err("no bytes, and no wish to close");
+        assert!(matches!(unnamed.reason(), MonocoqueError::EmptyMessage), "{unnamed}");
+    }
+
+    async fn what_is_queued_is_sent_before_a_connection_is_closed(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
+        let mut wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let peer = welcome(&stream).await;
+        let piece = some_bytes(100_000);
+        for _ in 0..100 {
+            stream.send_to(&peer, &piece[..]).await.expect("queued");
+        }
+        stream.try_send([&peer[..], b""]).expect("closed");
+        assert!(is_unreachable(stream.send_to(&peer, "more").await));
+        assert!(is_unreachable(stream.send_to(&peer, "").await), "it is closed already");
+        let heard = common::aside(move || wire.end()).await;
+        assert!(heard == piece.repeat(100));
+        gone(&stream, &peer).await;
+        assert_eq!((stream.stats().dropped, stream.stats().sent), (0, 100));
+    }
+
+    async fn a_connection_of_ours_that_we_close_is_not_made_again(at) {
+        for name in [None, Some("server")] {
+            let (listener, endpoint) = WireListener::bind(&at, &format!("listens {}", name.is_some()));
+            let stream = at.build(StreamSocket::builder().reconnect_interval(AT_ONCE));
+            let mut monitor = stream.monitor();
+            match name {
+                Some(name) => stream.connect_as(endpoint.clone(), name).await.expect("connected"),
+                None => stream.connect(endpoint.clone()).await.expect("connected"),
+            };
+            let mut wire = common::aside(move || listener.accept()).await;
+            let peer = welcome(&stream).await;
+            assert!(name.is_none_or(|name| *name.as_bytes() == *peer));
+            stream.send_to(&peer, "the last word").await.expect("sent");
+            stream.send_to(&peer, "").await.expect("closed");
+            assert!(is_unreachable(stream.send_to(&peer, "more").await));
+            assert_eq!(common::aside(move || wire.end()).await, b"the last word");
+            gone(&stream, &peer).await;
+            loop {
+                match monitor.next().await.expect("open") {
+                    SocketEvent::GivenUp { .. } => break,
+                    SocketEvent::Retrying { .. } => panic!("it is not wanted"),
+                    _ => {}
+                }
+            }
+            assert_eq!(stream.stats().lost_connections, 1);
+            let again = stream.disconnect(endpoint).await;
+            assert!(matches!(again, Err(MonocoqueError::UnknownEndpoint(_))), "{again:?}");
+            if let Some(name) = name {
+                stream.connect_as(at.nowhere("another"), name).await.expect("the name is free");
+            }
+        }
+    }
+
+    async fn a_connection_that_is_lost_is_made_again(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let stream = at.build(StreamSocket::builder().reconnect_interval(AT_ONCE));
+        stream.connect_as(endpoint, "server").await.expect("connected");
+        let server = RoutingId::try_from("server").expect("an id");
+        let mut listener = Some(listener);
+        for round in 0..10 {
+            let bytes = format!("round {round}");
+            stream.send_to(&server, bytes.clone()).await.expect("queued or sent");
+            let accepts = listener.take().expect("it came back");
+            listener = Some(common::aside(move || {
+                let mut wire = accepts.accept();
+                assert_eq!(wire.take(bytes.len()), bytes.as_bytes());
+                wire.put(b"heard");
+                wire.close();
+                accepts
+            }).await);
+            assert_eq!(welcome(&stream).await, server);
+            assert_eq!(take(&stream, &server, 5).await, b"heard");
+            gone(&stream, &server).await;
+        }
+        drop(listener);
+    }
+
+    async fn who_is_not_there_cannot_be_sent_away(at) {
+        let stream = at.build(StreamSocket::builder());
+        let endpoint = at.nowhere("nowhere");
+        stream.connect_as(endpoint.clone(), "absent").await.expect("connected");
+        stream.send(["absent", "queued"]).await.expect("queued");
+        assert!(is_unreachable(stream.send(["absent", ""]).await));
+        assert_eq!(stream.stats().send_queue, 1);
+        stream.disconnect(endpoint).await.expect("connected");
+        assert!(is_unreachable(stream.send(["absent", "lost"]).await));
+        assert_eq!(stream.stats().dropped, 1);
+    }
+
+    async fn frames_are_written_one_after_the_other(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
+        let mut wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let peer = welcome(&stream).await;
+        let large = vec![b'x'; 100_000];
+        stream.send_to(&peer, [&b"a"[..], b"", &large, b"b"]).await.expect("sent");
+        stream.send_to(&peer, ["", "c"]).await.expect("sent");
+        let mut expected = b"a".to_vec();
+        expected.extend_from_slice(&large);
+        expected.extend_from_slice(b"bc");
+        let len = expected.len();
+        let wire = common::aside(move || {
+            assert!(wire.take(len) == expected);
+            wire
+        }).await;
+        stream.send_to(&peer, ["", ""]).await.expect("closed");
+        gone(&stream, &peer).await;
+        drop(wire);
+    }
+
+    async fn nobody_is_told_who_does_not_want_to_be(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
+        let wire = common::aside(move || {
+            let mut wire = Wire::connect(&endpoint);
+            wire.put(b"here");
+            wire
+        }).await;
+        let (peer, chunk) = stream.recv_from().await.expect("received");
+        assert_eq!(chunk, "here".into());
+        wire.close();
+        common::eventually("it is gone", || stream.peer_count() == 0).await;
+        assert!(stream.try_recv().is_err());
+        assert!(is_unreachable(stream.send_to(&peer, "lost").await));
+    }
+
+    async fn a_monitor_tells_of_its_connections(at) {
+        let stream = at.build(StreamSocket::builder());
+        let mut monitor = stream.monitor();
+        let endpoint = stream.bind(at.anywhere()).await.expect("bound");
+        let wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let peer = welcome(&stream).await;
+        wire.close();
+        gone(&stream, &peer).await;
+        let mut told = Vec::new();
+        loop {
+            match monitor.next().await.expect("open") {
+                SocketEvent::Listening { .. } => told.push("listening"),
+                SocketEvent::Accepted { .. } => told.push("accepted"),
+                SocketEvent::HandshakeSucceeded { socket_type, routing_id, .. } => {
+                    assert_eq!((socket_type, routing_id), (SocketType::Stream, peer.clone()));
+                    told.push("succeeded");
+                }
+                SocketEvent::Disconnected { reason, .. } => {
+                    assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
+                    break;
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+        assert_eq!(told, ["listening", "accepted", "succeeded"]);
+        assert!(format!("{stream:?}").contains("Stream"));
+    }
+
+    async fn closing_the_socket_sends_what_is_queued(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
+        let mut wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let peer = welcome(&stream).await;
+        let piece = some_bytes(100_000);
+        for _ in 0..50 {
+            stream.send_to(&peer, &piece[..]).await.expect("queued");
+        }
+        let (heard, ()) = futures::join!(common::aside(move || wire.end()), stream.close());
+        assert!(heard == piece.repeat(50));
+    }
+
+    async fn a_proxy_stands_between_bytes_and_messages(at) {
+        let (front, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
+        let (back, behind) = at.bound(DealerSocket::builder()).await;
+        let worker = at.connected(DealerSocket::builder(), &behind).await;
+        let client = common::aside(move || {
+            let mut wire = Wire::connect(&endpoint);
+            for n in 0..100 {
+                let number = format!("{n:04}");
+                wire.put(number.as_bytes());
+                assert_eq!(wire.take(4), number.as_bytes());
+            }
+        });
+        let work = async {
+            loop {
+                let message = worker.recv().await.expect("received");
+                assert_eq!(message.len(), 2);
+                worker.send(message).await.expect("sent");
+            }
+        };
+        futures::select_biased! {
+            () = std::pin::pin!(client.fuse()) => {}
+            () = std::pin::pin!(work.fuse()) => {}
+            ended = std::pin::pin!(proxy(&front, &back).fuse()) => panic!("{ended:?}"),
+        }
+    }
+
+    async fn nothing_that_arrives_can_break_it(at) {
+        let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(20)).await;
+        let good = endpoint.clone();
+        let good = common::aside(move || Wire::connect(&good)).await;
+        let mut good = Some(good);
+        let good_id = welcome(&stream).await;
+        let mut chance = common::chance();
+        let strangers = common::aside(move || {
+            for n in 0..60 {
+                let mut wire = Wire::connect(&endpoint);
+                let bytes: Vec<u8> = match n % 5 {
+                    0 => Vec::new(),
+                    1 => [&common::greeting()[..], &common::ready("STREAM", b"")].concat(),
+                    2 => vec![0; chance.usize(0..100_000)],
+                    3 => common::frame(4, &[0xff; 300]),
+                    _ => (0..chance.usize(0..50_000)).map(|_| chance.u8(..)).collect(),
+                };
+                // Some are cut off while they write.
+                let _cut = wire.write_all(&bytes);
+                if n % 3 == 0 {
+                    wire.close();
+                }
+            }
+        });
+        let mut asked = 0;
+        let mut strangers = Box::pin(strangers.fuse());
+        let mut over = false;
+        while !over || asked < 20 {
+            over = over || strangers.as_mut().now_or_never().is_some();
+            stream.send_to(&good_id, "?").await.expect("sent");
+            asked += 1;
+            let mut wire = good.take().expect("it came back");
+            let answered = common::aside(move || {
+                assert_eq!(wire.take(1), b"?");
+                wire.put(b"!");
+                wire
+            });
+            loop {
+                let (id, chunk) = stream.recv_from().await.expect("received");
+                if id == good_id {
+                    assert_eq!(chunk, "!".into());
+                    break;
+                }
+                if chunk[0].starts_with(b"\xff") {
+                    // Some of them are ended by us; it may have gone.
+                    let _gone = stream.send_to(&id, "").await;
+                }
+            }
+            good = Some(answered.await);
+        }
+        while stream.peer_count() > 1 || stream.stats().recv_queue > 0 {
+            if let Ok(message) = stream.try_recv() {
+                assert_ne!(&message[0], &*good_id);
+            } else {
+                common::yield_now().await;
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_of_peers_do_not_repeat() {
+    common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
+        let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
+        let mut seen = std::collections::HashSet::new();
+        for n in 0..50 {
+            let there = endpoint.clone();
+            let wire = common::aside(move || Wire::connect(&there)).await;
+            let peer = welcome(&stream).await;
+            assert!(seen.insert(peer.clone()), "of connection {n}");
+            stream.send_to(&peer, numbered(n)).await.expect("sent");
+            wire.close();
+            gone(&stream, &peer).await;
+        }
+    });
+}
+
+#[test]
+fn there_are_no_bytes_within_the_process() {
+    common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
+        let stream = at.build(StreamSocket::builder());
+        let bound = stream.bind("inproc://bytes").await;
+        assert!(matches!(bound, Err(MonocoqueError::NoBytes)), "{bound:?}");
+        let connected = stream.connect_as("inproc://bytes", "name").await;
+        assert!(matches!(connected, Err(MonocoqueError::NoBytes)), "{connected:?}");
+    });
+}
