@@ -82,6 +82,13 @@ diff <(grep -oE '^\| `[^`]+` \| [^|]+ \|$' examples/README.md | cut -d'`' -f2 | 
     <(printf '%s\n' "${examples[@]}" | sed -E 's/^examples\///; s/(\/main)?\.rs$//' | LC_ALL=C sort) \
     || fail "examples/README.md and examples/ differ"
 
+heading "the chapters of docs/guide are in its contents, and their programs are run"
+chapters=$(find docs/guide -name '*.md' -printf '%f\n' | LC_ALL=C sort)
+diff <(grep -oE 'docs/guide/[A-Za-z0-9-]+\.md' monocoque/src/guide.rs | sed 's/.*\///' | LC_ALL=C sort -u) \
+    <(printf '%s\n' "$chapters") || fail "the pages of monocoque/src/guide.rs (<) are not those of docs/guide (>)"
+diff <(awk -F '[()]' '/^\| \[/ { print $2 }' docs/guide/README.md | LC_ALL=C sort) \
+    <(grep -vxF README.md <<<"$chapters") || fail "the contents in docs/guide/README.md (<) are not the chapters of docs/guide (>)"
+
 heading "links in the documentation"
 broken=0
 while IFS= read -r file; do

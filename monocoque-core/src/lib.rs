@@ -94,3 +94,7 @@ pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};
 pub use routing_id::{RoutingId, RoutingIdError};
 pub use waiters::{Seat, Ticket, Waiters};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

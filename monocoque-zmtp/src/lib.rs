@@ -101,3 +101,7 @@ pub use mechanism::MechanismConfig; // part of the configuration
 pub use properties::Properties; // what a peer says about itself
 pub use session::{PeerInfo, ZmtpSession}; // the handshake and what it learns
 pub use socket_type::SocketType; // who may talk to whom
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,11 +1,13 @@
-//! Compiles and runs the programs of docs/guide and docs/MIGRATION.md, as tests of the documentation.
+//! Compiles and runs the programs of docs/guide, docs/MIGRATION.md and the README, as tests of the documentation.
 //!
-//! Only there: the pages are not part of a package of this crate, and whatever else builds it never asks for them.
+//! Only there: the pages of docs are not part of a package of this crate, and whatever else builds it never asks for them.
 
 #[doc = include_str!("../../docs/guide/README.md")]
 mod contents {}
 #[doc = include_str!("../../docs/guide/heartbeats.md")]
 mod heartbeats {}
+#[doc = include_str!("../../docs/guide/inproc.md")]
+mod inproc {}
 #[doc = include_str!("../../docs/MIGRATION.md")]
 mod migration {}
 #[doc = include_str!("../../docs/guide/pair.md")]
@@ -18,6 +20,8 @@ mod proxies {}
 mod publish_subscribe {}
 #[doc = include_str!("../../docs/guide/raw-tcp.md")]
 mod raw_tcp {}
+#[doc = include_str!("../README.md")]
+mod readme {}
 #[doc = include_str!("../../docs/guide/request-reply.md")]
 mod request_reply {}
 #[doc = include_str!("../../docs/guide/router-dealer.md")]

@@ -1,22 +1,24 @@
 //! Calls that park their thread: as the others, without an executor.
 
-use std::sync::mpsc;
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::{DEADLINE, within};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
 use monocoque::{Context, Driver, Message, MonocoqueError};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Nothing here takes this long unless a thread hangs.
-const DEADLINE: Duration = Duration::from_secs(30);
-
 #[test]
 fn four_threads_push_to_two_that_pull() {
     const EACH: usize = 20_000;
-    within(|| {
+    within(DEADLINE, || {
         for driver in [Driver::IoUring, Driver::Polling] {
             let context = Context::builder().driver(driver).build().expect("an I/O thread");
             let pull = PullSocket::builder().recv_hwm(100).build_in(&context).expect("a socket");
@@ -77,7 +79,7 @@ fn four_threads_push_to_two_that_pull() {
 
 #[test]
 fn the_other_types_of_sockets() {
-    within(|| {
+    within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let rep = RepSocket::new_in(&context).expect("a socket");
         let endpoint = rep.blocking_bind("ipc://*").expect("bound");
@@ -122,7 +124,7 @@ fn the_other_types_of_sockets() {
 #[test]
 fn a_thread_that_waits_uses_no_processor_and_no_longer_than_it_may() {
     const LIMIT: Duration = Duration::from_millis(300);
-    within(|| {
+    within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let limited = DealerSocket::builder().send_timeout(Some(LIMIT)).recv_timeout(Some(LIMIT));
         let dealer = limited.build_in(&context).expect("a socket");
@@ -140,26 +142,22 @@ fn a_thread_that_waits_uses_no_processor_and_no_longer_than_it_may() {
 
 #[test]
 fn threads_that_wait_are_told_of_the_end() {
-    within(|| {
+    within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let dealer = DealerSocket::new_in(&context).expect("a socket");
-        let (waiting, waits) = mpsc::channel();
-        let receiver = thread::spawn({
-            let (dealer, waiting) = (dealer.clone(), waiting.clone());
-            move || {
-                waiting.send(()).expect("somebody listens");
-                dealer.blocking_recv()
-            }
-        });
-        let sender = thread::spawn({
+        let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+        let receiver = spawn("waits-to-recv").spawn({
             let dealer = dealer.clone();
-            move || {
-                waiting.send(()).expect("somebody listens");
-                dealer.blocking_send("never")
-            }
+            move || dealer.blocking_recv()
         });
-        waits.iter().take(2).for_each(drop);
-        thread::sleep(Duration::from_millis(20));
+        let sender = spawn("waits-to-send").spawn({
+            let dealer = dealer.clone();
+            move || dealer.blocking_send("never")
+        });
+        let (receiver, sender) = (receiver.expect("a thread"), sender.expect("a thread"));
+        while !is_asleep("waits-to-recv") || !is_asleep("waits-to-send") {
+            thread::yield_now();
+        }
         dealer.blocking_close().expect("elsewhere");
         assert!(receiver.join().expect("no panic").expect_err("closed").is_closed());
         let error = sender.join().expect("no panic").expect_err("closed");
@@ -171,7 +169,7 @@ fn threads_that_wait_are_told_of_the_end() {
 /// The calls that would hold up what they wait for say so instead; from another thread they work.
 #[test]
 fn on_the_thread_of_the_connections_they_fail() {
-    within(|| {
+    within(DEADLINE, || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let context = Context::current().expect("inside a runtime");
             let router = RouterSocket::new_in(&context).expect("a socket");
@@ -220,16 +218,13 @@ fn assert_deadlock<T: std::fmt::Debug>(outcome: Result<T, MonocoqueError>) {
     assert!(matches!(outcome, Err(MonocoqueError::WouldDeadlock)), "{outcome:?}");
 }
 
-/// Fails, and does not hang, if a thread does.
-fn within(work: impl FnOnce() + Send + 'static) {
-    let (done, outcome) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _done = done;
-        work();
-    });
-    let hangs = outcome.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
-    assert!(!hangs, "it has not ended within {DEADLINE:?}");
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+/// Whether the thread of this name waits for something.
+fn is_asleep(name: &str) -> bool {
+    let is = |path: &Path| {
+        let read = |file: &str| fs::read_to_string(path.join(file)).unwrap_or_default();
+        read("comm").trim_end() == name && read("stat").contains(") S ")
+    };
+    fs::read_dir("/proc/self/task").expect("a directory").flatten().any(|thread| is(&thread.path()))
 }
 
 /// That this thread has used.

@@ -6,13 +6,14 @@ mod process;
 #[allow(dead_code, reason = "each test file uses a part")]
 #[path = "common/tls.rs"]
 mod tls;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "common/waiting.rs"]
+mod waiting;
 
 use std::any::Any;
-use std::future::poll_fn;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use compio::runtime::Runtime;
@@ -21,6 +22,7 @@ use monocoque::transport::AnyStream;
 use monocoque::zmq::{PullSocket, PushSocket};
 use process::Held;
 use tls::{tcp_pair, tls_pair};
+use waiting::yield_now;
 
 /// Descriptors are those of the process: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -129,17 +131,4 @@ fn a_runtime_that_ends_while_a_socket_closes_leaves_nothing_behind() {
             assert_eq!(left, 0, "{endpoint}, {turns} turns of the runtime: {:#?}", Held::descriptors());
         }
     }
-}
-
-/// Lets the runtime go round once.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -1,20 +1,20 @@
 //! The same calls under every executor: tokio with several threads, smol, compio, and none.
 
-use std::sync::mpsc;
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
 use std::thread;
 use std::time::Duration;
 
+use common::{DEADLINE, numbered, within};
 use futures::{SinkExt, StreamExt};
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
-use monocoque::{Context, Message, MonocoqueError};
+use monocoque::{Context, MonocoqueError};
 
 const MESSAGES: usize = 5_000;
-/// Nothing here takes this long unless something is lost.
-const DEADLINE: Duration = Duration::from_secs(30);
-
 #[test]
 fn tokio_with_several_threads() {
-    within(|| {
+    within(DEADLINE, || {
         let builder = || tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build();
         builder().expect("a runtime").block_on(async {
             let context = Context::new().expect("an I/O thread");
@@ -31,7 +31,7 @@ fn tokio_with_several_threads() {
 
 #[test]
 fn smol() {
-    within(|| {
+    within(DEADLINE, || {
         smol::block_on(async {
             let context = Context::new().expect("an I/O thread");
             let other = Context::new().expect("an I/O thread");
@@ -49,7 +49,7 @@ fn smol() {
 
 #[test]
 fn compio_on_its_own_thread_and_beside_a_context() {
-    within(|| {
+    within(DEADLINE, || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let here = Context::current().expect("inside a runtime");
             let aside = Context::new().expect("an I/O thread");
@@ -69,7 +69,7 @@ fn compio_on_its_own_thread_and_beside_a_context() {
 
 #[test]
 fn plain_threads() {
-    within(|| {
+    within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let pull = PullSocket::new_in(&context).expect("a socket");
         let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
@@ -190,20 +190,4 @@ async fn give_up(context: &Context, mut pause: impl AsyncFnMut()) {
         next += 1;
     }
     assert!(given_up > 0);
-}
-
-fn numbered(n: usize) -> Message {
-    Message::from(n.to_string())
-}
-
-/// Fails, and does not hang, if something is lost.
-fn within(work: impl FnOnce() + Send + 'static) {
-    let (done, outcome) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _done = done;
-        work();
-    });
-    let hangs = outcome.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
-    assert!(!hangs, "it has not ended within {DEADLINE:?}");
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

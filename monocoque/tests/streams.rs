@@ -65,7 +65,6 @@ on_every_driver! {
     }
 
     async fn send_all_waits_for_room_and_flushes(at) {
-        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]]);
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
         let mut sink = push.sink();
@@ -191,11 +190,7 @@ on_every_driver! {
     }
 
     async fn a_sink_keeps_one_message_and_gives_it_back(at) {
-        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]]);
-        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
-        push.wait_for_peers(1).await.expect("open");
-        let filled = fill(&push, large).await;
+        let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
         assert!(sink.feed(large(filled + 1)).now_or_never().is_none(), "no second one");
@@ -207,9 +202,7 @@ on_every_driver! {
         assert_eq!(sink.take_unsent(), None);
         sink.feed(large(filled)).await.expect("kept, behind the other");
         let read = async {
-            for n in 0..filled {
-                assert_eq!(pull.recv().await.expect("received"), large(n));
-            }
+            read(&pull, filled).await;
             assert_eq!(pull.recv().await.expect("received"), "behind".into());
             assert_eq!(pull.recv().await.expect("received"), large(filled));
         };
@@ -219,11 +212,7 @@ on_every_driver! {
     }
 
     async fn a_sink_that_is_dropped_lets_others_send(at) {
-        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]]);
-        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
-        push.wait_for_peers(1).await.expect("open");
-        let filled = fill(&push, large).await;
+        let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed("dropped".into()).await.expect("kept");
         assert!(sink.flush().now_or_never().is_none());
@@ -231,9 +220,7 @@ on_every_driver! {
         assert!(behind.as_mut().now_or_never().is_none());
         let read = async {
             drop(sink);
-            for n in 0..filled {
-                assert_eq!(pull.recv().await.expect("received"), large(n));
-            }
+            read(&pull, filled).await;
             assert_eq!(pull.recv().await.expect("received"), "behind".into());
         };
         let (sent, ()) = futures::join!(behind, read);
@@ -241,17 +228,11 @@ on_every_driver! {
     }
 
     async fn closing_a_sink_sends_the_message_that_it_keeps(at) {
-        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]]);
-        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
-        push.wait_for_peers(1).await.expect("open");
-        let filled = fill(&push, large).await;
+        let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
         let read = async {
-            for n in 0..=filled {
-                assert_eq!(pull.recv().await.expect("received"), large(n));
-            }
+            read(&pull, filled + 1).await;
         };
         let (closed, ()) = futures::join!(sink.close(), read);
         closed.expect("closed");
@@ -371,6 +352,26 @@ fn streams_and_sinks_can_be_sent_and_moved() {
     fn check<T: Send + Sync + Unpin + 'static>() {}
     check::<MessageStream<kind::Pull>>();
     check::<MessageSink<kind::Push>>();
+}
+
+/// A socket that can send no more, its peer, and how many messages it has sent.
+async fn filled(at: &common::At) -> (PushSocket, PullSocket, usize) {
+    let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+    let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
+    push.wait_for_peers(1).await.expect("open");
+    let filled = fill(&push, large).await;
+    (push, pull, filled)
+}
+
+/// Receives the first messages of a socket that was filled.
+async fn read(pull: &PullSocket, messages: usize) {
+    for n in 0..messages {
+        assert_eq!(pull.recv().await.expect("received"), large(n));
+    }
+}
+
+fn large(n: usize) -> Message {
+    Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]])
 }
 
 /// So many turns of the others.

@@ -16,6 +16,9 @@ mod process;
 #[allow(dead_code, reason = "each test file uses a part")]
 #[path = "../common/proxy.rs"]
 mod proxy;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/waiting.rs"]
+mod waiting;
 
 mod actor;
 mod ours;

@@ -1,10 +1,8 @@
 //! The parts as played by Monocoque.
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +16,7 @@ use monocoque::{Context, Message};
 
 use crate::actor::{End, Manner, Name, Part, Role};
 use crate::ledger::{Class, Frames, SETTLED, Stream};
+use crate::waiting::yield_now;
 use crate::world::{CHAOS, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
 
 /// Where the connections of a life live.
@@ -264,18 +263,6 @@ impl Life<'_> {
             }
         }
     }
-}
-
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 fn message(frames: Frames) -> Message {

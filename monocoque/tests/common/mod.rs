@@ -4,15 +4,14 @@
 //! I/O thread; that of a chosen file four times more, on the polling driver.
 //! It must not block the thread it is on: what blocks, such as a [`Wire`], lives on a thread of its own.
 
-use std::future::poll_fn;
+mod waiting;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,8 @@ use futures::future::{Either, select};
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
+#[allow(unused_imports, reason = "each test file uses a part")]
+pub(crate) use waiting::{DEADLINE, eventually, eventually_async, within, yield_now};
 
 /// Makes six tests of each body.
 macro_rules! everywhere {
@@ -135,11 +136,6 @@ macro_rules! polling {
 #[allow(unused_imports, reason = "of a few files")]
 pub(crate) use polling;
 
-/// Nothing here takes this long unless something is lost.
-/// `scripts/tsan.sh` asks for patience.
-pub(crate) const DEADLINE: Duration =
-    Duration::from_secs(if option_env!("MONOCOQUE_SLOW").is_some() { 600 } else { 30 });
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
@@ -199,9 +195,7 @@ fn run_on<F: Future<Output = ()>>(
     home: Home,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
+    within(limit, move || {
         let directory = tempfile::tempdir().expect("a directory");
         match home {
             Home::Current => runtime_on(driver).block_on(async {
@@ -218,10 +212,6 @@ fn run_on<F: Future<Output = ()>>(
             }
         }
     });
-    match ended.recv_timeout(limit) {
-        Err(RecvTimeoutError::Timeout) => panic!("it has not ended within {limit:?}"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
 }
 
 fn runtime_on(driver: Option<Driver>) -> Runtime {
@@ -305,29 +295,6 @@ fn new_name() -> String {
 pub(crate) async fn rebind<K: Kind>(socket: &Socket<K>, endpoint: &Endpoint) {
     let bound = socket.bind(endpoint.clone()).await;
     assert_eq!(&bound.expect("the endpoint is free again"), endpoint);
-}
-
-/// Lets others run.
-pub(crate) async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        thread::yield_now();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Waits for something that there is no event for.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < DEADLINE / 2, "not in time: {what}");
-        yield_now().await;
-    }
 }
 
 /// Does blocking work on a thread of its own.
@@ -639,13 +606,4 @@ pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
 
 fn ipc_path(endpoint: &Endpoint) -> String {
     endpoint.to_string().strip_prefix("ipc://").expect("an ipc endpoint").to_owned()
-}
-
-/// Waits for something that there is no event for, and that takes a call to find out.
-pub(crate) async fn eventually_async(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !holds().await {
-        assert!(start.elapsed() < DEADLINE / 2, "not in time: {what}");
-        yield_now().await;
-    }
 }
