@@ -112,8 +112,8 @@ pub trait Encode: Debug + 'static {
 
     /// Called at or after the [`deadline`](Self::deadline): puts out what keeps the connection alive, or gives it up.
     ///
-    /// `last_heard` is when bytes last arrived; it is `now` while the receiver holds the peer back. As long as `output` holds what
-    /// was put there before, the peer is also heard by what it takes of the batch in front of that.
+    /// `last_heard` is when bytes last arrived; it is `now` while the receiver holds the peer back. As long as `output` holds
+    /// what was put there before, the peer is also heard by what it takes of the batch in front of that.
     fn on_deadline(
         &mut self,
         _now: Instant,

@@ -103,8 +103,8 @@ impl Context {
         self.shared.homes[0].driver()
     }
 
-    /// Closes all sockets of this context, as [`close`](crate::zmq::Socket::close) does and all at the same time, waits until they
-    /// have ended, and then ends the I/O threads (`zmq_ctx_term`).
+    /// Closes all sockets of this context, as [`close`](crate::zmq::Socket::close) does and all at the same time, waits until
+    /// they have ended, and then ends the I/O threads (`zmq_ctx_term`).
     ///
     /// Calls that wait on any of the sockets return [`MonocoqueError::Closed`], and no more sockets can be made. Each
     /// socket goes on sending what is queued for at most its `linger`. Cancel safe: the closing goes on, but the threads end

@@ -141,9 +141,9 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is a name within the process, `WouldBlock` if an ipc peer's backlog is full, `ConnectionRefused`
-    /// also if a TCP connection met itself, `AddrNotAvailable` if no source address goes with the peer's; else what the
-    /// system says of the last address that was tried.
+    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is a name within the process, `WouldBlock` if an ipc
+    /// peer's backlog is full, `ConnectionRefused` also if a TCP connection met itself, `AddrNotAvailable` if no source
+    /// address goes with the peer's; else what the system says of the last address that was tried.
     pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
         endpoint.check_connect()?;
         options.check(endpoint)?;

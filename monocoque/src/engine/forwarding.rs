@@ -37,8 +37,8 @@ impl<'a> Forwarding<'a> {
             .then(|| Self { from: place(from, Queue::Receivers), to: place(to, Queue::Senders) })
     }
 
-    /// Passes on what there is, up to a turn's worth; `also` sees each message that was. Pending once nothing is left, or there is
-    /// no room: the task will be woken.
+    /// Passes on what there is, up to a turn's worth; `also` sees each message that was. Pending once nothing is left, or
+    /// there is no room: the task will be woken.
     ///
     /// What cannot be delivered, such as a message to a peer that is not there, is dropped and counted by the socket that it
     /// came from.

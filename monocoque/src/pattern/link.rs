@@ -174,7 +174,8 @@ impl Link {
         *unpaced = (*unpaced).max(bytes + self.messages() * PACE_PER_MESSAGE);
     }
 
-    /// Gives the peer a message, and says whether it may have another; `None` if it is gone. A neighbour takes the message itself.
+    /// Gives the peer a message, and says whether it may have another; `None` if it is gone. A neighbour takes the message
+    /// itself.
     #[inline]
     pub(super) fn put(
         &mut self,

@@ -44,8 +44,8 @@ impl<K: Publishes> Socket<K> {
 }
 
 impl<K: Publishes> Builder<K> {
-    /// Whether `send` waits while a peer that is to get the message has no room (`ZMQ_XPUB_NODROP`). Default: false, the message is
-    /// dropped for that peer, and counted.
+    /// Whether `send` waits while a peer that is to get the message has no room (`ZMQ_XPUB_NODROP`). Default: false, the
+    /// message is dropped for that peer, and counted.
     ///
     /// One peer that does not read then holds up all others; see [`send_timeout`](Self::send_timeout).
     pub fn nodrop(mut self, nodrop: bool) -> Self {

@@ -22,9 +22,9 @@ use crate::options::Notices;
 /// room waits, as with [`router_mandatory`](Builder::router_mandatory). A chunk and a message count as one for the high
 /// water marks. A peer that ends its sending side has ended the connection: what is still queued for it is dropped.
 ///
-/// There is no handshake and there are no frames, so that heartbeats, `handshake_timeout`, `routing_id`,
-/// `max_message_size` and `max_frames` have no meaning here. A monitor tells of a handshake that has succeeded as soon as the connection
-/// is there.
+/// There is no handshake and there are no frames, so that heartbeats, `handshake_timeout`, `routing_id`, `max_message_size`
+/// and `max_frames` have no meaning here. A monitor tells of a handshake that has succeeded as soon as the connection is
+/// there.
 ///
 /// ```
 /// use std::io::{Read, Write};

@@ -36,9 +36,9 @@ use crate::options::RouterNotify;
 pub type RouterSocket = Socket<Router>;
 
 impl Builder<Router> {
-    /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails with
-    /// [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if the peer has no room `send` waits. Default: false,
-    /// it is dropped and counted.
+    /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails
+    /// with [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if the peer has no room `send` waits.
+    /// Default: false, it is dropped and counted.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -60,8 +60,9 @@ impl Builder<Router> {
     /// frame. Default: none.
     ///
     /// That a peer has connected is received before its first message, and that it is gone after its last one, whichever side
-    /// has ended the connection. Over inproc nobody is told, as in libzmq. A peer whose routing id a newcomer [has taken over](Self::router_handover) is not gone. That
-    /// one has come back may be received before the rest of its earlier connection, if that still waits.
+    /// has ended the connection. Over inproc nobody is told, as in libzmq. A peer whose routing id a newcomer [has taken
+    /// over](Self::router_handover) is not gone. That one has come back may be received before the rest of its earlier
+    /// connection, if that still waits.
     ///
     /// Such a message looks like an empty one of the peer, and counts like one in [`stats`](Socket::stats) and for
     /// [`recv_hwm`](Self::recv_hwm).

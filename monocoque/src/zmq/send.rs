@@ -24,8 +24,8 @@ impl<K: Sends> Socket<K> {
         self.engine().send(None, message)
     }
 
-    /// Queues a message as [`send`](Self::send) does, but lets it wait: for the next `send`, for [`flush`](Self::flush), for a full
-    /// queue, or for the peer to be written to anyway.
+    /// Queues a message as [`send`](Self::send) does, but lets it wait: for the next `send`, for [`flush`](Self::flush), for
+    /// a full queue, or for the peer to be written to anyway.
     ///
     /// `send` batches by itself. This is for whoever knows better where a batch ends.
     ///
@@ -68,7 +68,8 @@ impl<K: Sends> Socket<K> {
         self.engine().flush().await
     }
 
-    /// Changes the [`send_hwm`](super::Builder::send_hwm), for all peers, at once. Nothing that is queued is dropped; 0 for no limit.
+    /// Changes the [`send_hwm`](super::Builder::send_hwm), for all peers, at once. Nothing that is queued is dropped; 0 for
+    /// no limit.
     pub fn set_send_hwm(&self, messages: usize) {
         self.engine().set_send_hwm(Hwm::new(messages));
     }

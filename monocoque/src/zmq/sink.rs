@@ -27,8 +27,8 @@ use crate::error::MonocoqueError;
 /// until the next one is sent; without that it is dropped, and the sink can be used on.
 ///
 /// Cancel safe: dropping a future of `SinkExt` loses no message that the sink has; it is queued when the sink is polled next.
-/// A future that has not handed its message over takes that with it: `forward` and `send_all` have at most one. Dropping the sink drops the
-/// one that it keeps. While it keeps one, senders on other handles wait behind it: poll it on, or drop it.
+/// A future that has not handed its message over takes that with it: `forward` and `send_all` have at most one. Dropping the
+/// sink drops the one that it keeps. While it keeps one, senders on other handles wait behind it: poll it on, or drop it.
 ///
 /// `start_send` without `poll_ready` before it fails with [`MonocoqueError::WouldBlock`] while a message is kept.
 pub struct MessageSink<K> {

@@ -178,8 +178,8 @@ impl<K: Kind> Socket<K> {
         self.engine().unbind(&endpoint.try_into()?).await
     }
 
-    /// Lets go of an endpoint that was connected or [attached](Self::attach): its peer gets nothing that is sent from now on; the connection ends once what is queued for
-    /// it is sent, and is not made again.
+    /// Lets go of an endpoint that was connected or [attached](Self::attach): its peer gets nothing that is sent from now on;
+    /// the connection ends once what is queued for it is sent, and is not made again.
     ///
     /// # Errors
     ///

@@ -131,8 +131,8 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// How the packets of TCP connections are marked for routers on their way (`ZMQ_TOS`): the whole octet, of which the upper six
-    /// bits are the DSCP; TCP has the lower two for itself. Default: the system's, 0.
+    /// How the packets of TCP connections are marked for routers on their way (`ZMQ_TOS`): the whole octet, of which the
+    /// upper six bits are the DSCP; TCP has the lower two for itself. Default: the system's, 0.
     ///
     /// ```
     /// use monocoque::zmq::PubSocket;
@@ -157,8 +157,8 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// The interface over which all packets of TCP connections have to go, whatever their addresses (`ZMQ_BINDTODEVICE`): a name of
-    /// 1 to 15 bytes. Default: none.
+    /// The interface over which all packets of TCP connections have to go, whatever their addresses (`ZMQ_BINDTODEVICE`): a
+    /// name of 1 to 15 bytes. Default: none.
     ///
     /// If there is no such interface, `bind` fails, and `connect` is tried again. To listen on the addresses of an interface
     /// it is enough to bind `tcp://eth0:5555`.

@@ -111,8 +111,8 @@ impl Builder<Xpub> {
         self
     }
 
-    /// As [`xpub_manual`](Self::xpub_manual), and the message that is sent next after a subscription was received goes to no other
-    /// peer (`ZMQ_XPUB_MANUAL_LAST_VALUE`): the last value of a topic, which the others have had. Default: false.
+    /// As [`xpub_manual`](Self::xpub_manual), and the message that is sent next after a subscription was received goes to no
+    /// other peer (`ZMQ_XPUB_MANUAL_LAST_VALUE`): the last value of a topic, which the others have had. Default: false.
     ///
     /// The peer gets it if it has been [given](Socket::subscribe) the topic; otherwise nobody does. If it is gone, the message
     /// goes to all. So whoever sends beside the one who receives may have its message taken for that one.

@@ -29,8 +29,8 @@ use super::{Builder, Socket};
 pub type XsubSocket = Socket<Xsub>;
 
 impl<K: Relays> Builder<K> {
-    /// Whether the first frame of a message decides what the whole of it is, as with libzmq (`ZMQ_ONLY_FIRST_SUBSCRIBE`). Default:
-    /// false, a message of several frames is never a subscription.
+    /// Whether the first frame of a message decides what the whole of it is, as with libzmq (`ZMQ_ONLY_FIRST_SUBSCRIBE`).
+    /// Default: false, a message of several frames is never a subscription.
     ///
     /// If that frame is a subscription, which is one that starts with a one or a zero, then so is each further frame that starts
     /// like that; the other frames are a message of their own, behind them. If it is not, nothing in the message is one. It holds
