@@ -176,16 +176,14 @@ impl Queue<'_> {
     async fn on_worker(&mut self, name: RoutingId, message: Message) -> Result<(), MonocoqueError> {
         let known = self.workers.iter().position(|worker| worker.name == name);
         let expires = Instant::now() + EXPIRY;
-        if &message[0] == ALIVE && message.len() == 1 {
+        if message.len() > 1 || &message[0] == READY {
+            // It is free, and the last in turn.
+            known.and_then(|known| self.workers.remove(known));
+            self.workers.push_back(Worker { name, free: true, expires });
+        } else if let Some(known) = known {
             // One that was given up too early is not heard: it hears nothing either, and starts anew.
-            if let Some(worker) = known.and_then(|known| self.workers.get_mut(known)) {
-                worker.expires = expires;
-            }
-            return Ok(());
+            self.workers[known].expires = expires;
         }
-        // It is free, and the last in turn.
-        known.and_then(|known| self.workers.remove(known));
-        self.workers.push_back(Worker { name, free: true, expires });
         if message.len() > 1 {
             self.frontend.send(message).await?;
         }
