@@ -137,6 +137,23 @@ impl Message {
         }
     }
 
+    /// Takes the last frame off, if there is one.
+    ///
+    /// ```
+    /// use monocoque_core::Message;
+    ///
+    /// let mut message = Message::from(["envelope", "body"]);
+    /// assert_eq!(&*message.pop_back().unwrap(), b"body");
+    /// message.push_back("another body");
+    /// assert_eq!(message, ["envelope", "another body"].into());
+    /// ```
+    pub fn pop_back(&mut self) -> Option<Frame> {
+        match &mut self.0 {
+            Repr::Inline(inline) => inline.remove_back(),
+            Repr::Rope(rope) => rope.pop().map(Frame::from),
+        }
+    }
+
     /// Takes the first `n` frames off, or all there are, as a message of their own.
     pub fn split_front(&mut self, n: usize) -> Self {
         let n = n.min(self.len());
@@ -284,6 +301,14 @@ impl Inline {
     }
 
     #[expect(clippy::indexing_slicing, reason = "lengths add up to what is used")]
+    fn remove_back(&mut self) -> Option<Frame> {
+        let rest = self.lens.pop_back()?;
+        let frame = Frame::copy_from(&self.bodies.0.as_flattened()[rest.sum()..self.lens.sum()]);
+        self.lens = rest;
+        Some(frame)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "lengths add up to what is used")]
     fn remove_front(&mut self) -> Option<Frame> {
         let (len, rest) = self.lens.pop_front()?;
         let used = self.lens.sum();
@@ -343,6 +368,13 @@ impl Lens {
         match self.count() {
             0 => None,
             count => Some(((self.lens() & 0xff) as usize, Self::new(count as u64 - 1, self.lens() >> 8))),
+        }
+    }
+
+    const fn pop_back(self) -> Option<Self> {
+        match self.count() {
+            0 => None,
+            count => Some(Self::new(count as u64 - 1, self.lens() & !(0xff << (8 * (count - 1))))),
         }
     }
 }
@@ -639,6 +671,23 @@ mod tests {
             assert_eq!(*message.pop_front().expect("a frame"), **body);
         }
         assert!(message.pop_front().is_none());
+    }
+
+    #[test]
+    fn the_last_frame_leaves_what_is_in_front_of_it() {
+        for bodies in [
+            &["", "a", "bc", "", "def"][..],
+            &["x", "", "more than fits beside what is there, or so it seems here"],
+        ] {
+            let mut message: Message = bodies.iter().copied().collect();
+            for left in (0..bodies.len()).rev() {
+                assert_eq!(&*message.pop_back().expect("a frame"), bodies[left].as_bytes());
+                assert_eq!(message, bodies[..left].iter().copied().collect());
+            }
+            assert!(message.pop_back().is_none());
+            message.push_back("again");
+            assert_eq!(message, "again".into());
+        }
     }
 
     #[test]

@@ -78,6 +78,6 @@ pub use options::{ReconnectStop, RouterNotify};
 #[cfg(feature = "zmq")]
 pub use peer::Peer;
 #[cfg(feature = "zmq")]
-pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, proxy};
+pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, blocking_proxy, proxy};
 #[cfg(feature = "zmq")]
 pub use stats::SocketStats;

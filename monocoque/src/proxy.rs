@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_lite::future::block_on;
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Seat, Waiters};
 
@@ -49,6 +50,42 @@ pub async fn proxy<F: Proxied, B: Proxied>(
     backend: &Socket<B>,
 ) -> Result<(), MonocoqueError> {
     Proxy::new(frontend, backend).run().await
+}
+
+/// [`proxy`], for threads without an executor (`zmq_proxy`).
+///
+/// ```
+/// use std::thread;
+/// use monocoque::Context;
+/// use monocoque::zmq::{PullSocket, PushSocket};
+///
+/// let context = Context::new()?;
+/// let (frontend, backend) = (PullSocket::new_in(&context)?, PushSocket::new_in(&context)?);
+/// let front = frontend.blocking_bind("tcp://127.0.0.1:0")?;
+/// let back = backend.blocking_bind("tcp://127.0.0.1:0")?;
+/// let broker = thread::spawn(move || monocoque::blocking_proxy(&frontend, &backend));
+///
+/// let (push, pull) = (PushSocket::new_in(&context)?, PullSocket::new_in(&context)?);
+/// push.blocking_connect(front)?;
+/// pull.blocking_connect(back)?;
+/// push.blocking_send("passed on")?;
+/// assert_eq!(&pull.blocking_recv()?[0], b"passed on");
+/// context.blocking_shutdown()?;
+/// assert!(broker.join().unwrap().unwrap_err().is_closed());
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::WouldDeadlock`] on a thread that runs the
+/// connections of one of them.
+pub fn blocking_proxy<F: Proxied, B: Proxied>(
+    frontend: &Socket<F>,
+    backend: &Socket<B>,
+) -> Result<(), MonocoqueError> {
+    frontend.check_elsewhere()?;
+    backend.check_elsewhere()?;
+    block_on(proxy(frontend, backend))
 }
 
 /// What [`proxy`] does, with a third socket that sees it all, and a [`ProxyControl`] (`zmq_proxy_steerable`).

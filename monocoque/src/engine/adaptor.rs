@@ -58,7 +58,7 @@ impl Incoming {
         if self.ended {
             return Poll::Ready(None);
         }
-        match ready!(self.receiver.poll(|place| place.poll_recv(cx))) {
+        match ready!(self.receiver.poll(|place| place.poll_recv(place.engine.options.recv_timeout, cx))) {
             Err(MonocoqueError::Closed) => {
                 self.ended = true;
                 Poll::Ready(None)

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
@@ -23,6 +24,8 @@ use crate::peer::Peer;
 #[derive(Debug)]
 pub(crate) struct Receiving<'a> {
     place: Place<'a>,
+    /// How long it waits; `None` for ever.
+    limit: Option<Duration>,
 }
 
 /// What a SUB socket wants to receive.
@@ -45,7 +48,13 @@ impl Engine {
     /// The next message for the application; waits for it.
     #[inline]
     pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
-        Receiving { place: Place::new(self, Queue::Receivers) }
+        self.recv_within(self.options.recv_timeout)
+    }
+
+    /// The next message for the application; waits for it, but no longer than `limit`.
+    #[inline]
+    pub(crate) fn recv_within(self: &Arc<Self>, limit: Option<Duration>) -> Receiving<'_> {
+        Receiving { place: Place::new(self, Queue::Receivers), limit }
     }
 
     /// The next message for the application, if it is there.
@@ -280,19 +289,24 @@ impl Future for Receiving<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.place.poll_recv(cx)
+        let Self { place, limit } = &mut *self;
+        place.poll_recv(*limit, cx)
     }
 }
 
 impl Place<'_> {
     /// The next message for the application, if this is a place among receivers.
     #[inline]
-    pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Message, MonocoqueError>> {
+    pub(super) fn poll_recv(
+        &mut self,
+        limit: Option<Duration>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Message, MonocoqueError>> {
         let engine = self.engine;
         loop {
             engine.check_recv()?;
             let Poll::Ready(next) = engine.inbox.poll_next(&mut self.ticket, cx) else {
-                return self.overdue(engine.options.recv_timeout, cx);
+                return self.overdue(limit, cx);
             };
             let mut next = next?;
             if engine.passes(&next) {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket};
 
@@ -23,6 +24,8 @@ pub(crate) struct Sending<'a, M> {
     place: Place<'a>,
     to: Option<&'a RoutingId>,
     held: bool,
+    /// How long it waits; `None` for ever.
+    limit: Option<Duration>,
     body: Body<M>,
 }
 
@@ -53,7 +56,24 @@ impl Engine {
         to: Option<&'a RoutingId>,
         message: M,
     ) -> Sending<'a, M> {
-        Sending { place: Place::new(self, Queue::Senders), to, held: false, body: Body::Given(message) }
+        let limit = self.options.send_timeout;
+        Sending {
+            place: Place::new(self, Queue::Senders),
+            to,
+            held: false,
+            limit,
+            body: Body::Given(message),
+        }
+    }
+
+    /// Queues a message, or waits for room, but no longer than `limit`.
+    #[inline]
+    pub(crate) fn send_within<M: Into<Message>>(
+        self: &Arc<Self>,
+        limit: Duration,
+        message: M,
+    ) -> Sending<'_, M> {
+        Sending { limit: Some(limit), ..self.send(None, message) }
     }
 
     /// Queues a message that waits for others, or for [`flush`](Self::flush).
@@ -246,10 +266,10 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
 impl<M> Sending<'_, M> {
     #[inline]
     fn attempt(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { place, to, held, body } = self;
+        let Self { place, to, held, limit, body } = self;
         match place.engine.attempt(*to, message, *held, &mut place.ticket, Some(cx.waker())) {
             Ok(Tried::Done) => Poll::Ready(Ok(())),
-            Ok(Tried::Full) if place.is_late(place.engine.options.send_timeout, cx) => {
+            Ok(Tried::Full) if place.is_late(*limit, cx) => {
                 Poll::Ready(Err(SendError::new(MonocoqueError::TimedOut, std::mem::take(message))))
             }
             Ok(_) => {

@@ -3,6 +3,7 @@
 //! Each does what the call of the same name without `blocking_` does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future::block_on;
 use monocoque_core::{Endpoint, Message, RoutingId};
@@ -116,7 +117,7 @@ impl<K: Kind> Socket<K> {
         Ok(())
     }
 
-    fn check_elsewhere(&self) -> Result<(), MonocoqueError> {
+    pub(crate) fn check_elsewhere(&self) -> Result<(), MonocoqueError> {
         if self.engine().is_at_home() { Err(MonocoqueError::WouldDeadlock) } else { Ok(()) }
     }
 }
@@ -142,6 +143,30 @@ impl<K: Sends> Socket<K> {
     pub fn blocking_send<M: Into<Message>>(&self, message: M) -> Result<(), SendError> {
         match self.check_elsewhere() {
             Ok(()) => block_on(self.send(message)),
+            Err(reason) => Err(SendError::new(reason, message.into())),
+        }
+    }
+
+    /// [`send`](Self::send), for threads without an executor that do not wait for room longer than `timeout`, whatever the
+    /// [`send_timeout`](super::Builder::send_timeout) of the socket is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PushSocket;
+    ///
+    /// let push = PushSocket::new_in(&Context::new()?)?;
+    /// let error = push.send_timeout("nobody is there", Duration::from_millis(10)).unwrap_err();
+    /// assert!(error.reason().is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`blocking_send`](Self::blocking_send).
+    pub fn send_timeout<M: Into<Message>>(&self, message: M, timeout: Duration) -> Result<(), SendError> {
+        match self.check_elsewhere() {
+            Ok(()) => block_on(self.engine().send_within(timeout, message)),
             Err(reason) => Err(SendError::new(reason, message.into())),
         }
     }
@@ -176,6 +201,27 @@ impl<K: Receives> Socket<K> {
     pub fn blocking_recv(&self) -> Result<Message, MonocoqueError> {
         self.check_elsewhere()?;
         block_on(self.recv())
+    }
+
+    /// [`recv`](Self::recv), for threads without an executor that do not wait longer than `timeout`, whatever the
+    /// [`recv_timeout`](super::Builder::recv_timeout) of the socket is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PullSocket;
+    ///
+    /// let pull = PullSocket::new_in(&Context::new()?)?;
+    /// assert!(pull.recv_timeout(Duration::from_millis(10)).unwrap_err().is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`blocking_recv`](Self::blocking_recv), and [`MonocoqueError::TimedOut`].
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, MonocoqueError> {
+        self.check_elsewhere()?;
+        block_on(self.engine().recv_within(Some(timeout)))
     }
 
     /// [`recv_with_peer`](Self::recv_with_peer), for threads without an executor.

@@ -245,11 +245,11 @@ impl<K> Clone for Socket<K> {
     }
 }
 
-impl<K: Kind> fmt::Debug for Socket<K> {
+impl<K> fmt::Debug for Socket<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
-            .field("type", &K::pattern().socket_type)
-            .field("peers", &self.peer_count())
+            .field("type", &self.handle.0.pattern.socket_type)
+            .field("peers", &self.handle.0.peer_count())
             .finish_non_exhaustive()
     }
 }
