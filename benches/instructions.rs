@@ -11,7 +11,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
+use compio::driver::{DriverType, ProactorBuilder};
+use compio::runtime::{Runtime, RuntimeBuilder};
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
+use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque_core::{
     Decode, Message, Outbox, Protocol, PubSubHub, Room, RouterBehavior, RouterCmd, RouterHub, RoutingId,
     SegmentedBuffer, Step,
@@ -125,6 +128,19 @@ fn match_the_worst((mut hub, subject): (PubSubHub, Vec<u8>)) -> (PubSubHub, Vec<
     (hub, subject)
 }
 
+// All of sending and receiving but the wire.
+#[library_benchmark(setup = neighbours)]
+#[bench::bytes_64(64)]
+#[bench::bytes_1024(1024)]
+fn hand_over(neighbours: Neighbours) -> Neighbours {
+    let Neighbours { push, pull, body, .. } = &neighbours;
+    for _ in 0..TIMES / BURST {
+        (0..BURST).for_each(|_| push.try_send(black_box(&body[..])).expect("there is room"));
+        (0..BURST).for_each(|_| drop(black_box(pull.try_recv().expect("it is there"))));
+    }
+    neighbours
+}
+
 library_benchmark_group!(
     name = hot_paths,
     benchmarks = [
@@ -137,6 +153,7 @@ library_benchmark_group!(
         route_by_id,
         match_topics,
         match_the_worst,
+        hand_over,
     ]
 );
 main!(
@@ -204,3 +221,29 @@ fn subscriptions(topics: usize) -> (PubSubHub, Vec<String>) {
 fn hostile_subscriptions(topics: usize) -> (PubSubHub, Vec<u8>) {
     (publisher((0..topics).map(|n| [&*vec![b'a'; n], b"\0"].concat())), vec![b'a'; topics])
 }
+
+struct Neighbours {
+    push: PushSocket,
+    pull: PullSocket,
+    body: Vec<u8>,
+    /// Does nothing any more; the sockets end with it.
+    _runtime: Runtime,
+}
+
+/// Two sockets within the process.
+fn neighbours(len: usize) -> Neighbours {
+    let mut proactor = ProactorBuilder::new();
+    // Valgrind knows little of io_uring.
+    proactor.driver_type(DriverType::Poll);
+    let runtime = RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime");
+    let sockets = runtime.block_on(async {
+        let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
+        push.connect(pull.bind("inproc://instructions").await?).await?;
+        Ok::<_, monocoque::MonocoqueError>((push, pull))
+    });
+    let (push, pull) = sockets.expect("connected");
+    Neighbours { push, pull, body: body(len), _runtime: runtime }
+}
+
+/// How many messages are sent before they are received.
+const BURST: usize = 10;

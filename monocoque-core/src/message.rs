@@ -576,7 +576,7 @@ impl<F: Into<Frame>> From<Vec<F>> for Message {
 }
 
 impl From<&[u8]> for Message {
-    #[inline]
+    #[inline(always)]
     fn from(body: &[u8]) -> Self {
         match Inline::of(body) {
             Some(inline) => Self(Repr::Inline(inline)),

@@ -191,7 +191,9 @@ impl Engine {
             (Envelope::Request, _) => {
                 out.begin_request(wakes);
                 if let Some(replies) = stale {
-                    self.note_discarded(replies.clear(wakes.all()));
+                    let mut pumps = Vec::new();
+                    self.note_discarded(replies.clear(&mut pumps));
+                    wakes.add(pumps);
                 }
                 let number = self
                     .options
@@ -225,7 +227,7 @@ impl Engine {
 }
 
 /// Whether a task is to let others run before it queues more: the pumps may share its thread. It will be woken at once.
-#[inline]
+#[inline(always)]
 fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut Wakes) -> bool {
     let Some(waker) = waker else { return false };
     let pause = out.take_pause();

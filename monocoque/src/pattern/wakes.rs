@@ -8,7 +8,13 @@ use super::link::Neighbour;
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     first: Option<Waker>,
-    others: Vec<Waker>,
+    /// Rare, and in one place, so that there is little to look at when there are none.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    wakers: Vec<Waker>,
     /// Neighbours that are no longer ours.
     left: Vec<Box<dyn Neighbour>>,
 }
@@ -19,19 +25,16 @@ impl Wakes {
         for waker in wakers {
             match &mut self.first {
                 None => self.first = Some(waker),
-                Some(_) => self.others.push(waker),
+                Some(_) => self.more.get_or_insert_default().wakers.push(waker),
             }
         }
     }
 
     /// The connection to a neighbour has ended: it learns of it.
     pub(crate) fn leave(&mut self, neighbour: Option<Box<dyn Neighbour>>) {
-        self.left.extend(neighbour);
-    }
-
-    /// For whoever collects many.
-    pub(crate) fn all(&mut self) -> &mut Vec<Waker> {
-        &mut self.others
+        if let Some(neighbour) = neighbour {
+            self.more.get_or_insert_default().left.push(neighbour);
+        }
     }
 
     /// By reference: most often there is nobody, and moving what was just made costs more than to look.
@@ -40,11 +43,15 @@ impl Wakes {
         if let Some(first) = self.first.take() {
             first.wake();
         }
-        if !self.others.is_empty() {
-            self.others.drain(..).for_each(Waker::wake);
+        if self.more.is_some() {
+            self.wake_more();
         }
-        if !self.left.is_empty() {
-            self.left.clear();
-        }
+    }
+
+    #[cold]
+    fn wake_more(&mut self) {
+        let More { wakers, left } = self.more.take().map_or_else(More::default, |more| *more);
+        wakers.into_iter().for_each(Waker::wake);
+        drop(left);
     }
 }
