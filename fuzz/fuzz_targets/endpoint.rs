@@ -42,6 +42,10 @@ fn check(endpoint: &Endpoint) {
             assert_eq!(forms.into_iter().filter(|form| *form).count(), 1, "{text:?}");
             assert_eq!(connectable, !address.is_wildcard());
         }
+        Endpoint::Inproc(_) => {
+            assert!(text.len() > "inproc://".len() && connectable && endpoint.check_bind().is_ok());
+        }
+        // Nothing is parsed to one.
         other => panic!("{other:?}"),
     }
 }
