@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use futures_lite::future::block_on;
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
+use smallvec::SmallVec;
 
 use crate::engine::{Engine, Names};
 use crate::error::MonocoqueError;
@@ -185,11 +186,18 @@ impl Context {
         self.shared.names.clone()
     }
 
-    /// The home of the next socket.
+    /// The home of the next socket, which is one of those with these numbers, if there are some.
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
-    pub(crate) fn home(&self) -> Home {
+    pub(crate) fn home(&self, affinity: &[usize]) -> Result<Home, MonocoqueError> {
         let Shared { homes, next, .. } = &*self.shared;
-        homes[next.fetch_add(1, Ordering::Relaxed) % homes.len()].clone()
+        let wanted = |number: usize| affinity.is_empty() || affinity.contains(&number);
+        let homes: SmallVec<[&Home; 8]> =
+            homes.iter().enumerate().filter(|(number, _)| wanted(*number)).map(|(_, home)| home).collect();
+        if homes.is_empty() {
+            let range = "the number of an I/O thread of the context";
+            return Err(MonocoqueError::OutOfRange { option: "affinity", range });
+        }
+        Ok(homes[next.fetch_add(1, Ordering::Relaxed) % homes.len()].clone())
     }
 
     /// Takes note of a new socket. One that comes too late is closed.

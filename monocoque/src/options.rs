@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) limits: Limits,
     /// Nothing is queued for peers that are not there.
     pub(crate) immediate: bool,
+    /// Numbers of I/O threads that connections may live on; none for any.
+    pub(crate) affinity: Vec<usize>,
     /// Of what waits only the last message counts.
     pub(crate) conflate: bool,
     /// A sender learns what would else be dropped: that a peer is not there (ROUTER), or has no room (ROUTER, PUB).
@@ -136,6 +138,7 @@ impl Default for Options {
             heartbeat: HeartbeatConfig::default(),
             limits: Limits { max_message_size: MAX_MESSAGE_SIZE, ..Limits::default() },
             immediate: false,
+            affinity: Vec::new(),
             conflate: false,
             mandatory: false,
             handover: false,

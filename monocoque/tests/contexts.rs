@@ -1,11 +1,18 @@
 //! What is said of I/O threads holds: how many there are, where they run, and by which driver.
 
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
+use std::thread;
 
 use futures::executor::block_on;
 use monocoque::zmq::{PullSocket, PushSocket};
-use monocoque::{Context, Driver};
+use monocoque::{Context, Driver, MonocoqueError};
 
 /// A field of the status of each thread of this process with such a name, by name.
 fn threads(prefix: &str, field: &str) -> BTreeMap<String, String> {
@@ -47,6 +54,38 @@ fn threads_are_as_many_as_said_and_run_where_said() {
     assert_eq!(found.get("monocoque-io-2"), Some(&last), "{found:?}");
     assert!(!found.contains_key("monocoque-io-3"), "{found:?}");
     block_on(context.shutdown());
+}
+
+/// Notes on which thread it is woken.
+#[derive(Debug, Default)]
+struct WokenOn(Mutex<Option<String>>);
+
+impl Wake for WokenOn {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock().expect("no panic") = thread::current().name().map(str::to_owned);
+    }
+}
+
+#[test]
+fn a_socket_lives_on_a_thread_that_it_may_live_on() {
+    let context = Context::builder().io_threads(2).build().expect("threads");
+    for wanted in [1, 0, 0, 1, 1] {
+        let pull = PullSocket::builder().affinity([wanted, 7]).build_in(&context).expect("there is one");
+        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let woken = Arc::new(WokenOn::default());
+        let waker = woken.clone().into();
+        let mut receive = pin!(pull.recv());
+        assert!(receive.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        let push = PushSocket::new().expect("a socket");
+        push.blocking_connect(endpoint).expect("connected");
+        push.blocking_send("x").expect("sent");
+        let on = || woken.0.lock().expect("no panic").clone();
+        block_on(common::eventually("it is woken", || on().is_some()));
+        assert_eq!(on(), Some(format!("monocoque-io-{wanted}")));
+        assert_eq!(block_on(receive).expect("received"), "x".into());
+    }
+    let nowhere = PullSocket::builder().affinity([3]).build_in(&context).expect_err("there is none");
+    assert!(matches!(nowhere, MonocoqueError::OutOfRange { option: "affinity", .. }), "{nowhere}");
 }
 
 #[test]

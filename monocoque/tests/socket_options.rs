@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
-use common::{At, Home, Transport, everywhere, over_streams, run};
+use common::{At, Home, Transport, over_streams, run};
 use futures::StreamExt;
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, RouterSocket};
@@ -191,6 +191,22 @@ fn a_device_is_bound_to() {
 }
 
 #[test]
+fn a_port_is_shared_by_those_who_say_so() {
+    on_tcp(async |at| {
+        let sharing = || PullSocket::builder().reuse_port(true);
+        let (_one, endpoint) = at.bound(sharing()).await;
+        let other = at.build(sharing());
+        assert_eq!(other.bind(endpoint.clone()).await.expect("it is shared"), endpoint);
+        let third = at.socket::<monocoque::zmq::kind::Pull>();
+        let refused = third.bind(endpoint.clone()).await.expect_err("it has not said so");
+        assert!(
+            matches!(refused, MonocoqueError::Io { source, .. } if source.kind() == ErrorKind::AddrInUse)
+        );
+        other.unbind(endpoint).await.expect("bound");
+    });
+}
+
+#[test]
 fn without_ipv6_there_is_none() {
     on_tcp(async |at| {
         let with = at.build(DealerSocket::builder());
@@ -248,14 +264,14 @@ fn connections_go_through_a_proxy() {
     });
 }
 
-everywhere! {
+over_streams! {
     async fn a_listening_descriptor_is_accepted_on(at) {
         let pull = at.build(PullSocket::builder());
         let path = tempfile::tempdir().expect("a directory");
         let path = path.path().join("socket");
         let bound = match at.transport {
             Transport::Tcp => pull.bind_fd(TcpListener::bind("127.0.0.1:0").expect("bound")).await,
-            Transport::Ipc | Transport::Inproc => pull.bind_fd(UnixListener::bind(&path).expect("bound")).await,
+            _ => pull.bind_fd(UnixListener::bind(&path).expect("bound")).await,
         }
         .expect("adopted");
         assert_eq!(pull.last_endpoint(), Some(bound.clone()));

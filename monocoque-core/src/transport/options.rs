@@ -15,6 +15,8 @@ use crate::{Endpoint, EndpointError};
 pub struct SocketOptions {
     /// How many connections may wait to be accepted. Default: 100.
     pub backlog: u32,
+    /// Whether others may listen on the same TCP address, if they say the same (`SO_REUSEPORT`). Default: false.
+    pub reuse_port: bool,
     /// `SO_SNDBUF` in bytes.
     pub send_buffer: Option<usize>,
     /// `SO_RCVBUF` in bytes.
@@ -79,6 +81,7 @@ impl Default for SocketOptions {
     fn default() -> Self {
         Self {
             backlog: 100,
+            reuse_port: false,
             send_buffer: None,
             recv_buffer: None,
             keepalive: Keepalive::default(),

@@ -147,6 +147,9 @@ impl Listener {
 fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<PollFd<TcpListener>> {
     let socket = socket(address, options)?;
     socket.set_reuse_address(true)?;
+    if options.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }

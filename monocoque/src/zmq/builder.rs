@@ -178,6 +178,28 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// The I/O threads of its context that the connections of the socket may live on, by their numbers from 0
+    /// (`ZMQ_AFFINITY`); numbers that there are not are passed over. Default: any, sockets are spread over all of them in
+    /// turn.
+    ///
+    /// The runtime of a [current](Context::current) context is its only thread, number 0.
+    ///
+    /// ```
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PullSocket;
+    ///
+    /// let context = Context::builder().io_threads(4).build()?;
+    /// let bulk = PullSocket::builder().affinity([1, 2, 3]).build_in(&context)?;
+    /// let urgent = PullSocket::builder().affinity([0]).build_in(&context)?;
+    /// assert!(PullSocket::builder().affinity([4]).build_in(&context).is_err());
+    /// # drop((bulk, urgent));
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    pub fn affinity(mut self, threads: impl IntoIterator<Item = usize>) -> Self {
+        self.options.affinity = threads.into_iter().collect();
+        self
+    }
+
     /// Makes the socket, on the compio runtime of the calling thread if there is one, else on the process-wide context.
     ///
     /// # Errors
@@ -192,12 +214,14 @@ impl<K: Kind> Builder<K> {
     ///
     /// # Errors
     ///
-    /// The first option that was refused; [`MonocoqueError::Closed`] if the runtime of the context has ended.
+    /// The first option that was refused, or [`affinity`](Self::affinity) if it names no thread of the context;
+    /// [`MonocoqueError::Closed`] if the runtime of the context has ended.
     pub fn build_in(self, context: &Context) -> Result<Socket<K>, MonocoqueError> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let engine = Engine::new(K::pattern(), self.options, context.home(), context.names())?;
+        let home = context.home(&self.options.affinity)?;
+        let engine = Engine::new(K::pattern(), self.options, home, context.names())?;
         context.admit(&engine)?;
         Ok(Socket::of(engine))
     }

@@ -40,6 +40,24 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// Whether several sockets, in one process or in many of one user, can be bound to the same TCP port at the same time
+    /// (`SO_REUSEPORT`): each has to say so, and the system spreads connections over them. Default: false.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::RepSocket;
+    ///
+    /// let one = RepSocket::builder().reuse_port(true).build()?;
+    /// let other = RepSocket::builder().reuse_port(true).build()?;
+    /// other.bind(one.bind("tcp://127.0.0.1:0").await?).await?;
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn reuse_port(mut self, reuse: bool) -> Self {
+        self.options.sockets.reuse_port = reuse;
+        self
+    }
+
     /// The size of the kernel's buffer of what is sent, in bytes (`ZMQ_SNDBUF`): at most 2,147,483,647. Default: the system's,
     /// which grows and shrinks by itself; one that is set does not.
     ///

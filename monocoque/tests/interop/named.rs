@@ -19,10 +19,12 @@ everywhere! {
 where_they_bind! {
     their_peers_have_the_name_that_we_give_them,
     a_named_peer_is_met_again,
+    a_peer_of_theirs_that_is_lost_is_told_of,
 }
 
 where_we_bind! {
     we_have_the_name_that_they_give_us,
+    a_hello_to_them_comes_first_and_a_goodbye_last,
 }
 
 fn told(case: &Case) -> RouterSocket {
@@ -134,5 +136,36 @@ async fn we_have_the_name_that_they_give_us(case: &Case) {
     let peer = Peer::meet(case, &dealer, "ROUTER", "name").await;
     echo(&dealer, shapes().len()).await;
     peer.done().await;
+    close(dealer).await;
+}
+
+async fn a_hello_to_them_comes_first_and_a_goodbye_last(case: &Case) {
+    let router = RouterSocket::builder().hello_msg("hello").disconnect_msg("gone");
+    let router = router.build_in(&case.context).unwrap();
+    let dealer = libzmq_named(zmq::DEALER, "theirs");
+    case.meet(&router, [&dealer]).await;
+    on_thread(move || {
+        assert_eq!(their_recv(&dealer), [b"hello"]);
+        their_send(&dealer, &["more"]);
+    })
+    .await;
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b"more"]);
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b"gone"]);
+    close(router).await;
+}
+
+async fn a_peer_of_theirs_that_is_lost_is_told_of(case: &Case) {
+    let dealer = DealerSocket::builder().hello_msg("hello").hiccup_msg("lost");
+    let dealer = dealer.build_in(&case.context).unwrap();
+    let router = libzmq(zmq::ROUTER);
+    case.meet(&dealer, [&router]).await;
+    on_thread(move || {
+        let hello = their_recv(&router);
+        assert_eq!(hello[1], b"hello");
+        router.send_multipart([&hello[0][..], b"more"], 0).unwrap();
+    })
+    .await;
+    assert_eq!(recv(&dealer).await, [b"more"]);
+    assert_eq!(recv(&dealer).await, [b"lost"]);
     close(dealer).await;
 }
