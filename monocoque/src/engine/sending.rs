@@ -170,8 +170,24 @@ impl Engine {
         Ok(Tried::Full)
     }
 
-    /// Puts the envelope on and offers the message to the peers.
+    /// Offers the message to the peers, in its envelope.
+    #[inline]
     fn offer(
+        &self,
+        out: &mut Outbound,
+        to: Option<&RoutingId>,
+        message: &mut Message,
+        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
+        wakes: &mut Wakes,
+    ) -> Result<Offer, MonocoqueError> {
+        match self.pattern.envelope {
+            Envelope::None => Ok(out.offer(Target::Pattern, message, wakes)),
+            _ => self.offer_in_envelope(out, to, message, stale, wakes),
+        }
+    }
+
+    /// Puts the envelope on and offers the message to the peers.
+    fn offer_in_envelope(
         &self,
         out: &mut Outbound,
         to: Option<&RoutingId>,

@@ -12,11 +12,20 @@ use crate::pattern::wakes::Wakes;
 
 impl Outbound {
     /// Queues `message` for its target, or says why not.
+    #[inline]
     pub(crate) fn offer(&mut self, target: Target<'_>, message: &mut Message, wakes: &mut Wakes) -> Offer {
         if !self.any_will_do() {
-            // Sockets that drop never wait: they are to pause even if nothing that they send finds a place.
-            self.unpaced += PACE_PER_MESSAGE;
+            return self.offer_some(target, message, wakes);
         }
+        let offer = self.offer_any(message, wakes);
+        self.sent += u64::from(matches!(offer, Offer::Queued(_)));
+        offer
+    }
+
+    /// The same where not everybody will do.
+    fn offer_some(&mut self, target: Target<'_>, message: &mut Message, wakes: &mut Wakes) -> Offer {
+        // Sockets that drop never wait: they are to pause even if nothing that they send finds a place.
+        self.unpaced += PACE_PER_MESSAGE;
         let offer = match (&self.hub, target) {
             (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
             (Hub::Router(hub), Target::Id(id)) => match (hub.lookup(id), self.named.get(id)) {
