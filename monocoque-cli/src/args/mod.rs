@@ -239,7 +239,7 @@ pub(crate) struct ProxyArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = help::MONITOR)]
 pub(crate) struct MonitorArgs {
-    /// Which type of socket: pair, pub, sub, req, rep, dealer, router, pull, push, xpub or xsub
+    /// Which type of socket: pair, pub, sub, req, rep, dealer, router, pull, push, xpub, xsub or stream
     #[arg(value_name = "TYPE", value_parser = values::socket_type)]
     pub(crate) kind: SocketType,
     #[command(flatten)]

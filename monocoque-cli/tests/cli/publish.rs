@@ -50,14 +50,19 @@ fn whoever_publishes_to_nobody_is_told() {
     ended.ok();
 }
 
-#[test]
-fn a_slow_subscriber_is_waited_for_if_that_is_asked() {
-    let place = Place::new();
+/// Where to bind, one that takes next to nothing ahead, and what it takes slowly.
+fn slow_subscriber(place: &Place) -> (String, zmq::Socket, String) {
     let endpoint = place.endpoint("slow");
     let sub = socket(SocketType::SUB);
     sub.set_rcvhwm(1).unwrap();
     sub.connect(&endpoint).unwrap();
-    let data = "x".repeat(100_000);
+    (endpoint, sub, "x".repeat(100_000))
+}
+
+#[test]
+fn a_slow_subscriber_is_waited_for_if_that_is_asked() {
+    let place = Place::new();
+    let (endpoint, sub, data) = slow_subscriber(&place);
     let publisher =
         start(&["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--nodrop", "-d", &data, "-n", "200"]);
     for _ in 0..200 {
@@ -69,11 +74,7 @@ fn a_slow_subscriber_is_waited_for_if_that_is_asked() {
 #[test]
 fn what_is_dropped_for_a_slow_subscriber_is_reported() {
     let place = Place::new();
-    let endpoint = place.endpoint("slow");
-    let sub = socket(SocketType::SUB);
-    sub.set_rcvhwm(1).unwrap();
-    sub.connect(&endpoint).unwrap();
-    let data = "x".repeat(100_000);
+    let (endpoint, _sub, data) = slow_subscriber(&place);
     let args = ["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--linger", "0s", "-d", &data, "-n", "1000"];
     run(&args, "").failed(1, "messages were not delivered: their subscribers had no room");
 }

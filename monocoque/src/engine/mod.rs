@@ -8,9 +8,10 @@
 //! ```
 //!
 //! [`sending`] and [`receiving`] are what handles do, [`forwarding`] is both at once, [`adaptor`] what streams and sinks
-//! do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make
-//! connections, [`session`] runs one, [`timers`] wakes those who have waited for too long, [`closing`] ends them all: when
-//! the socket is closed and what was queued is sent, or `linger` is over.
+//! do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make connections, [`session`] runs one; [`inproc`] does
+//! without, between two sockets of the process; [`hearing`] is what either makes of subscriptions and farewells. [`timers`]
+//! wakes those who have waited for too long, [`closing`] ends them all: when the socket is closed and what was queued is
+//! sent, or `linger` is over.
 
 mod adaptor;
 mod closing;

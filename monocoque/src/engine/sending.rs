@@ -182,64 +182,67 @@ impl Engine {
     ) -> Result<Offer, MonocoqueError> {
         match self.pattern.envelope {
             Envelope::None => Ok(out.offer(Target::Pattern, message, wakes)),
-            _ => self.offer_in_envelope(out, to, message, stale, wakes),
+            Envelope::Identity => offer_by_name(out, to, message, wakes),
+            Envelope::Request => Ok(self.ask(out, message, stale, wakes)),
+            Envelope::Reply => Ok(answer(out, message, wakes)),
         }
     }
 
-    /// Puts the envelope on and offers the message to the peers.
-    fn offer_in_envelope(
+    fn ask(
         &self,
         out: &mut Outbound,
-        to: Option<&RoutingId>,
         message: &mut Message,
         stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
-    ) -> Result<Offer, MonocoqueError> {
-        let offer = match (self.pattern.envelope, to) {
-            (Envelope::None, _) => out.offer(Target::Pattern, message, wakes),
-            (Envelope::Identity, Some(id)) => out.offer(Target::Id(id), message, wakes),
-            (Envelope::Identity, None) => {
-                let Some(id) = message.pop_front() else { return Err(MonocoqueError::EmptyMessage) };
-                let offer = (!message.is_empty()).then(|| out.offer(Target::Id(&id), message, wakes));
-                message.push_front(id);
-                offer.ok_or(MonocoqueError::EmptyMessage)?
-            }
-            (Envelope::Request, _) => {
-                out.begin_request(wakes);
-                if let Some(replies) = stale {
-                    let mut pumps = Vec::new();
-                    self.note_discarded(replies.clear(&mut pumps));
-                    wakes.add(pumps);
-                }
-                let number = self
-                    .options
-                    .correlate
-                    .then(|| Frame::from(&self.next_request.fetch_add(1, Ordering::Relaxed).to_be_bytes()));
-                message.push_front("");
-                if let Some(number) = &number {
-                    message.push_front(number.clone());
-                }
-                let offer = out.offer(Target::Pattern, message, wakes);
-                message.split_front(1 + usize::from(number.is_some()));
-                if let Offer::Queued(of) = offer {
-                    out.dialogue = Dialogue::Asked { of, number };
-                }
-                offer
-            }
-            (Envelope::Reply, _) => {
-                let Dialogue::Answering { origin, envelope: mut sealed } = std::mem::take(&mut out.dialogue)
-                else {
-                    unreachable!("it was its turn");
-                };
-                sealed.append(message);
-                out.offer(Target::Origin(origin), &mut sealed, wakes)
-            }
-        };
-        match offer {
-            Offer::Unreachable => Err(MonocoqueError::Unreachable),
-            offer => Ok(offer),
+    ) -> Offer {
+        out.begin_request(wakes);
+        if let Some(replies) = stale {
+            let mut pumps = Vec::new();
+            self.note_discarded(replies.clear(&mut pumps));
+            wakes.add(pumps);
         }
+        let number = self
+            .options
+            .correlate
+            .then(|| Frame::from(&self.next_request.fetch_add(1, Ordering::Relaxed).to_be_bytes()));
+        message.push_front("");
+        if let Some(number) = &number {
+            message.push_front(number.clone());
+        }
+        let offer = out.offer(Target::Pattern, message, wakes);
+        message.split_front(1 + usize::from(number.is_some()));
+        if let Offer::Queued(of) = offer {
+            out.dialogue = Dialogue::Asked { of, number };
+        }
+        offer
     }
+}
+
+/// Offers a message to the peer that is named, be it by the first frame.
+fn offer_by_name(
+    out: &mut Outbound,
+    to: Option<&RoutingId>,
+    message: &mut Message,
+    wakes: &mut Wakes,
+) -> Result<Offer, MonocoqueError> {
+    let offer = match to {
+        Some(id) => out.offer(Target::Id(id), message, wakes),
+        None => {
+            let Some(id) = message.pop_front() else { return Err(MonocoqueError::EmptyMessage) };
+            let offer = (!message.is_empty()).then(|| out.offer(Target::Id(&id), message, wakes));
+            message.push_front(id);
+            offer.ok_or(MonocoqueError::EmptyMessage)?
+        }
+    };
+    if offer == Offer::Unreachable { Err(MonocoqueError::Unreachable) } else { Ok(offer) }
+}
+
+fn answer(out: &mut Outbound, message: &Message, wakes: &mut Wakes) -> Offer {
+    let Dialogue::Answering { origin, envelope: mut sealed } = std::mem::take(&mut out.dialogue) else {
+        unreachable!("it was its turn");
+    };
+    sealed.append(message);
+    out.offer(Target::Origin(origin), &mut sealed, wakes)
 }
 
 /// Whether a task is to let others run before it queues more: the pumps may share its thread. It will be woken at once.

@@ -27,14 +27,9 @@ pub(crate) use waiting::{DEADLINE, eventually, eventually_async, within, yield_n
 
 /// Makes six tests of each body.
 macro_rules! everywhere {
-    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
-        $(#[$attribute])*
-        mod $name {
-            use super::*;
-
-            pub(super) async fn body($at: common::At) $body
-
-            common::ways! {
+    ($($bodies:tt)+) => {
+        common::bodies! {
+            {
                 over_tcp_on_the_current_runtime = Tcp, Current;
                 over_tcp_on_an_io_thread = Tcp, Thread;
                 over_ipc_on_the_current_runtime = Ipc, Current;
@@ -42,30 +37,41 @@ macro_rules! everywhere {
                 within_the_process_on_the_current_runtime = Inproc, Current;
                 within_the_process_beside_an_io_thread = Inproc, Thread;
             }
+            $($bodies)+
         }
-    )+};
+    };
 }
 pub(crate) use everywhere;
 
 /// As [`everywhere`], for bodies that have to do with streams: there are none within the process.
 macro_rules! over_streams {
-    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
+    ($($bodies:tt)+) => {
+        common::bodies! {
+            {
+                over_tcp_on_the_current_runtime = Tcp, Current;
+                over_tcp_on_an_io_thread = Tcp, Thread;
+                over_ipc_on_the_current_runtime = Ipc, Current;
+                over_ipc_on_an_io_thread = Ipc, Thread;
+            }
+            $($bodies)+
+        }
+    };
+}
+pub(crate) use over_streams;
+
+macro_rules! bodies {
+    ($ways:tt $($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
         $(#[$attribute])*
         mod $name {
             use super::*;
 
             pub(super) async fn body($at: common::At) $body
 
-            common::ways! {
-                over_tcp_on_the_current_runtime = Tcp, Current;
-                over_tcp_on_an_io_thread = Tcp, Thread;
-                over_ipc_on_the_current_runtime = Ipc, Current;
-                over_ipc_on_an_io_thread = Ipc, Thread;
-            }
+            common::ways! $ways
         }
     )+};
 }
-pub(crate) use over_streams;
+pub(crate) use bodies;
 
 macro_rules! ways {
     ($($way:ident = $transport:ident, $home:ident;)+) => {$(
