@@ -32,6 +32,10 @@ pub(crate) enum Error {
     Stdout(#[source] io::Error),
     #[error("cannot run {0:?}: {1}")]
     Exec(String, #[source] io::Error),
+    #[error("{command:?} failed for {requests}", requests = requests(*.failures))]
+    ExecFailed { command: String, failures: u64 },
+    #[error("interrupted by {} before the work was done", signal_name(*.0))]
+    Interrupted(i32),
     #[error("{messages} not delivered: {1}", messages = were(*.0))]
     Lost(u64, &'static str),
     #[error("the runtime could not be started: {0}")]
@@ -46,6 +50,8 @@ impl Error {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
             Self::TimedOut(_) => 124,
+            // As a shell reports a process that the signal has killed.
+            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             _ => 1,
         })
     }
@@ -61,6 +67,14 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self::Socket(error.into())
     }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    signal_hook::low_level::signal_name(signal).unwrap_or("a signal")
+}
+
+fn requests(failures: u64) -> String {
+    if failures == 1 { "1 request".into() } else { format!("{failures} requests") }
 }
 
 fn were(messages: u64) -> String {

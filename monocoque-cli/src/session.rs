@@ -52,6 +52,8 @@ pub(crate) struct Session<K: Kind> {
     telling: Option<JoinHandle<()>>,
     /// Messages for peers that were not there.
     unreachable: Cell<u64>,
+    /// The message that `send` waits with, as a count.
+    waiting: Cell<u64>,
     /// Messages that the socket had dropped when they began to matter.
     forgiven: Cell<u64>,
 }
@@ -89,8 +91,8 @@ impl<K: Kind> Session<K> {
         }
         let socket = tune(builder).build()?;
         let telling = setting.verbose.then(|| compio::runtime::spawn(tell(socket.monitor())));
-        let (unreachable, forgiven) = (Cell::default(), Cell::default());
-        Ok(Self { socket, timeout, setting: setting.clone(), telling, unreachable, forgiven })
+        let (unreachable, waiting, forgiven) = (Cell::default(), Cell::default(), Cell::default());
+        Ok(Self { socket, timeout, setting: setting.clone(), telling, unreachable, waiting, forgiven })
     }
 
     pub(crate) async fn attach(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
@@ -126,14 +128,15 @@ impl<K: Kind> Session<K> {
         }
     }
 
-    /// Does the work until it is done, or until there is an interrupt.
+    /// Does the work until it ends, or until there is an interrupt: a failure unless `is_done` by then.
     pub(crate) async fn until_interrupted(
         &self,
         work: impl Future<Output = Result<(), Error>>,
+        is_done: impl FnOnce() -> bool,
     ) -> Result<(), Error> {
         let interrupted = async {
-            self.setting.interrupt.come().await;
-            Ok(())
+            let signal = self.setting.interrupt.come().await;
+            if is_done() { Ok(()) } else { Err(Error::Interrupted(signal)) }
         };
         or(work, interrupted).await
     }
@@ -148,7 +151,8 @@ impl<K: Kind> Session<K> {
         self.forgiven.set(self.socket.stats().dropped);
     }
 
-    /// Sends what is queued and closes the socket. Fails if the work has, or else if messages were lost.
+    /// Sends what is queued and closes the socket. Fails if the work has, or if messages were not delivered: that counts
+    /// more than an interrupt.
     pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
         let waiting = self.socket.stats().send_queue;
         if waiting > 0 && self.setting.interrupt.is_here() {
@@ -163,21 +167,32 @@ impl<K: Kind> Session<K> {
         if self.setting.verbose {
             note(format_args!("sent {} and received {} messages", stats.sent, stats.received));
         }
-        let lost = stats.dropped - self.forgiven.get() + self.unreachable.get();
+        let lost = stats.dropped - self.forgiven.get() + self.unreachable.get() + self.waiting.get();
         if lost == 0 {
             return done;
         }
         let loss = Error::Lost(lost, why_lost);
-        if done.is_err() {
-            complain(&loss);
+        match done {
+            Ok(()) => Err(loss),
+            Err(interrupted @ Error::Interrupted(_)) => {
+                complain(&interrupted);
+                Err(loss)
+            }
+            failed => {
+                complain(&loss);
+                failed
+            }
         }
-        done.and(Err(loss))
     }
 }
 
 impl<K: Sends> Session<K> {
     pub(crate) async fn send(&self, message: Message) -> Result<(), Error> {
-        let Err(error) = self.socket.send(message).await else { return Ok(()) };
+        // An interrupt drops this where it waits.
+        self.waiting.set(1);
+        let sent = self.socket.send(message).await;
+        self.waiting.set(0);
+        let Err(error) = sent else { return Ok(()) };
         match error.reason() {
             MonocoqueError::Unreachable => {
                 self.unreachable.set(self.unreachable.get() + 1);

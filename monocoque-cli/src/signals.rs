@@ -1,5 +1,7 @@
 //! Signals, as something that can be awaited.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -9,18 +11,22 @@ use crate::error::Error;
 
 /// Ctrl-C, or a polite `kill`. Any number of clones hear of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Interrupt(flume::Receiver<()>);
+pub(crate) struct Interrupt {
+    /// Disconnected by the first signal; nothing is ever sent.
+    come: flume::Receiver<()>,
+    signal: Arc<AtomicI32>,
+}
 
 impl Interrupt {
-    /// Returns when it has come, now or earlier.
-    pub(crate) async fn come(&self) {
-        // Nothing is ever sent: it has come when the sender is gone.
-        let _ = self.0.recv_async().await;
+    /// Waits for the first signal, and returns its number.
+    pub(crate) async fn come(&self) -> i32 {
+        let _ = self.come.recv_async().await;
+        self.signal.load(Ordering::Acquire)
     }
 
     /// Whether it has come.
     pub(crate) fn is_here(&self) -> bool {
-        self.0.is_disconnected()
+        self.come.is_disconnected()
     }
 }
 
@@ -28,16 +34,20 @@ impl Interrupt {
 /// what is still to be sent.
 pub(crate) fn interrupt() -> Result<Interrupt, Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
-    let (sender, receiver) = flume::bounded(0);
+    let (sender, come) = flume::bounded(0);
+    let signal = Arc::new(AtomicI32::new(SIGINT));
+    let first = signal.clone();
     thread::spawn(move || {
         let mut signals = signals.forever();
-        signals.next();
+        if let Some(signal) = signals.next() {
+            first.store(signal, Ordering::Release);
+        }
         drop(sender);
         if let Some(signal) = signals.next() {
             std::process::exit(128 + signal);
         }
     });
-    Ok(Interrupt(receiver))
+    Ok(Interrupt { come, signal })
 }
 
 /// Each SIGUSR1 from now on.

@@ -105,7 +105,8 @@ Examples:
     output_formats!(),
     values!(),
     exit_codes!(
-        "Success: all requests have their replies, it was interrupted, or nobody reads standard output any more."
+        "Success: all requests have their replies, or nobody reads standard output
+       any more. With --repeat and no --count also if it was interrupted."
     )
 );
 
@@ -239,9 +240,9 @@ Examples:
 ",
     values!(),
     exit_codes!(
-        "Success: --count is reached, it was interrupted, or nobody reads standard
-       output any more. Also if --timeout has passed after some event, and there
-       is no --count."
+        "Success: --count is reached, or nobody reads standard output any more.
+       Without --count also if it was interrupted, or if --timeout has passed
+       after some event."
     )
 );
 
@@ -261,5 +262,5 @@ Examples:
 
 ",
     values!(),
-    exit_codes!("Success: all messages have arrived, or it was interrupted.")
+    exit_codes!("Success: all messages have arrived.")
 );

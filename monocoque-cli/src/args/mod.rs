@@ -98,6 +98,13 @@ pub(crate) struct PushArgs {
     pub(crate) count: Option<u64>,
 }
 
+impl PushArgs {
+    /// Whether only an interrupt ends it.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.input.repeat && self.count.is_none()
+    }
+}
+
 /// Receive messages from PUSH peers
 ///
 /// Prints the messages of all its peers, one of each in turn, until it is interrupted.

@@ -64,8 +64,8 @@ macro_rules! exit_codes {
        delivered are one.
   2    The command line is wrong; nothing was started.
   124  --timeout has passed before all was done.
-  130  Interrupted again while there was still something to send; 143 if it was
-       by SIGTERM.
+  130  Ctrl-C came before the work was done, or came again while something was
+       still to be sent; 143 if it was SIGTERM.
 
 Ctrl-C and SIGTERM end mq in order: what is queued is sent, for at most --linger.
 "
@@ -76,16 +76,16 @@ Ctrl-C and SIGTERM end mq in order: what is queued is sent, for at most --linger
 macro_rules! receiver_exit_codes {
     () => {
         exit_codes!(
-            "Success: --count is reached, it was interrupted, or nobody reads standard
-       output any more. Also if --timeout has passed with something received,
-       and there is no --count."
+            "Success: --count is reached, or nobody reads standard output any more.
+       Without --count also if it was interrupted with all its input sent, or
+       if --timeout has passed with something received."
         )
     };
 }
 
 macro_rules! sender_exit_codes {
     () => {
-        exit_codes!("Success: all is sent, or it was interrupted.")
+        exit_codes!("Success: all is sent. With --repeat and no --count also if it was interrupted.")
     };
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
         }
         Ok(())
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || false).await;
     session.close(done, "no peer took them in time").await?;
     Ok(Latency::of(times, plan.args.size).map(Figures::Latency))
 }
@@ -49,6 +49,6 @@ pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error
         }
         Ok(())
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || false).await;
     session.close(done, "whoever had asked was gone").await
 }

@@ -21,7 +21,7 @@ pub(super) async fn push(plan: Plan) -> Result<(), Error> {
         }
         Ok(())
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || false).await;
     session.close(done, "the receiver has ended, or took none within --linger").await
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figu
         figures = receive(&session, &plan).await?;
         Ok(())
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || false).await;
     session.close(done, "").await?;
     Ok(figures)
 }

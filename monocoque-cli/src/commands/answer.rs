@@ -1,7 +1,8 @@
 //! `mq rep`.
 
+use std::cell::Cell;
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use compio::runtime::spawn_blocking;
@@ -18,16 +19,27 @@ use crate::terminal::complain;
 pub(super) async fn reply(args: &RepArgs, setting: &Setting) -> Result<(), Error> {
     let session = Session::<Rep>::open(&args.pull.connection, setting, |builder| builder).await?;
     let mut receiver = Receiver::open(&args.pull, setting);
+    let failures = Cell::new(0);
     let work = async {
-        let answer = async |request: &Message| session.send(answer(args, request).await?).await;
+        let answer = async |request: &Message| session.send(answer(args, request, &failures).await?).await;
         receiver.receive(&session, answer).await.map(drop)
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || args.pull.count.is_none()).await;
+    let done = done.and(all_succeeded(args, failures.get()));
     let done = session.close(done, "whoever had asked was gone, or had no room").await;
     receiver.finish(done).await
 }
 
-async fn answer(args: &RepArgs, request: &Message) -> Result<Message, Error> {
+/// Fails if a command has: whoever had asked has got what it printed all the same.
+fn all_succeeded(args: &RepArgs, failures: u64) -> Result<(), Error> {
+    match &args.answer.exec {
+        Some(command) if failures > 0 => Err(Error::ExecFailed { command: command.clone(), failures }),
+        _ => Ok(()),
+    }
+}
+
+/// The reply to a request; a command that fails is counted.
+async fn answer(args: &RepArgs, request: &Message, failures: &Cell<u64>) -> Result<Message, Error> {
     if let Some(text) = &args.answer.reply {
         return Ok(text.clone().into());
     }
@@ -37,23 +49,26 @@ async fn answer(args: &RepArgs, request: &Message) -> Result<Message, Error> {
     let shown = command.clone();
     let run = spawn_blocking(move || run(&command, &input)).await;
     match run {
-        Ok(printed) => printed.map(Message::from).map_err(|error| Error::Exec(shown, error)),
+        Ok(Ok(Output { status, stdout, .. })) => {
+            if !status.success() {
+                complain(&format_args!("{shown:?} ended with {status}"));
+                failures.set(failures.get() + 1);
+            }
+            Ok(stdout.into())
+        }
+        Ok(Err(error)) => Err(Error::Exec(shown, error)),
         Err(_) => unreachable!("running a command does not panic"),
     }
 }
 
-/// What a command prints when it is given that.
-fn run(command: &str, input: &[u8]) -> io::Result<Vec<u8>> {
+/// Runs a command with `input` as its standard input.
+fn run(command: &str, input: &[u8]) -> io::Result<Output> {
     let mut child =
         Command::new("sh").args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let stdin = child.stdin.take();
-    let output = thread::scope(|scope| {
+    thread::scope(|scope| {
         // Beside reading: a command may print before it has read all. One that does not care for its input ends without it.
         scope.spawn(move || stdin.and_then(|mut stdin| stdin.write_all(input).ok()));
         child.wait_with_output()
-    })?;
-    if !output.status.success() {
-        complain(&format_args!("{command:?} ended with {}", output.status));
-    }
-    Ok(output.stdout)
+    })
 }

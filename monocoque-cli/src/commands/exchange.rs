@@ -38,7 +38,7 @@ pub(super) async fn route(args: &RouterArgs, setting: &Setting) -> Result<(), Er
         let mut receiver = open(args, id, setting);
         let back = async |message: &Message| session.send(message.clone()).await;
         let work = async { receiver.receive(&session, back).await.map(drop) };
-        let done = session.until_interrupted(work).await;
+        let done = session.until_interrupted(work, || args.count.is_none()).await;
         return receiver.finish(session.close(done, NOT_THERE).await).await;
     }
     let input = Input::open(&args.input, &args.format, id, Extent::default())?;
@@ -59,12 +59,14 @@ async fn exchange<K: Sends + Receives>(
     args: &ExchangeArgs,
     why_lost: &'static str,
 ) -> Result<(), Error> {
-    let (heard, silent) = (Cell::new(Instant::now()), Cell::new(false));
+    let (heard, silent, all_sent) =
+        (Cell::new(Instant::now()), Cell::new(false), Cell::new(args.input.repeat));
     let sending = async {
         send::wait_for_peers(&session, args.input.wait_for_peers).await?;
         let sent = send::send_all(&session, input, None, &Progress::none()).await;
         // While there was something to send, silence was no reason to end.
         heard.set(Instant::now());
+        all_sent.set(sent.is_ok());
         sent
     };
     let receiving = receiver.receive(&session, async |_| {
@@ -78,7 +80,9 @@ async fn exchange<K: Sends + Receives>(
         }
         silent.set(true);
     };
-    let mut done = session.until_interrupted(both(sending, receiving, silence)).await;
+    let mut done = session
+        .until_interrupted(both(sending, receiving, silence), || all_sent.get() && args.count.is_none())
+        .await;
     if silent.get() && !receiver.is_content() {
         done = Err(session.timed_out("nothing was received"));
     }

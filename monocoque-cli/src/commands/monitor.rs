@@ -35,7 +35,8 @@ async fn watch<K: Kind>(args: &MonitorArgs, setting: &Setting) -> Result<(), Err
     let session = Session::<K>::make((&args.connection).into(), &quiet, |builder| builder)?;
     let monitor = session.socket.monitor();
     session.attach(&args.connection.endpoints).await?;
-    let done = session.until_interrupted(print_events(&session, monitor, args)).await;
+    let done =
+        session.until_interrupted(print_events(&session, monitor, args), || args.count.is_none()).await;
     session.close(done, NOT_TAKEN).await
 }
 

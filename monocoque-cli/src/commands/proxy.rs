@@ -76,7 +76,7 @@ async fn pass<F: Proxied, B: Proxied, C: Sends>(
     }
     let figures = Figures::new(args, proxy.control());
     let work = or(async { Ok(proxy.run().await?) }, figures.keep_printing(args.stats, requests));
-    let mut done = front.until_interrupted(work).await;
+    let mut done = front.until_interrupted(work, || true).await;
     if done.is_ok() {
         done = figures.print().map(drop);
     }

@@ -31,7 +31,7 @@ async fn print_all<K: Receives>(
 ) -> Result<(), Error> {
     let mut receiver = Receiver::open(args, setting);
     let work = async { receiver.receive(&session, async |_| Ok(())).await.map(drop) };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || args.count.is_none()).await;
     receiver.finish(session.close(done, NOT_TAKEN).await).await
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn ask(args: &ReqArgs, setting: &Setting) -> Result<(), Error> 
         }
         Ok(())
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || args.push.is_endless()).await;
     drop(progress);
     let done = session.close(done, NOT_TAKEN).await;
     let written = output.finish().await;

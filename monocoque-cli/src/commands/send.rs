@@ -18,7 +18,7 @@ pub(super) async fn push(args: &PushArgs, setting: &Setting) -> Result<(), Error
         wait_for_peers(&session, args.input.wait_for_peers).await?;
         send_all(&session, input, None, &progress).await
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || args.is_endless()).await;
     drop(progress);
     session.close(done, NOT_TAKEN).await
 }
@@ -34,7 +34,7 @@ pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Err
         }
         send_all(&session, input, args.topic.as_deref(), &progress).await
     };
-    let done = session.until_interrupted(work).await;
+    let done = session.until_interrupted(work, || args.push.is_endless()).await;
     drop(progress);
     if wait_for_peers.is_none() && session.socket.subscription_count() == 0 {
         note("nobody is subscribed at the end; --wait-for-peers 1 waits for a subscriber first");

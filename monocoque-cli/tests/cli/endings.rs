@@ -6,28 +6,70 @@ use zmq::SocketType;
 use crate::peer::{bound, connected, socket, text};
 use crate::running::{Place, run, start, start_unread, until};
 
+const SIGNALS: [(Signal, i32); 2] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)];
+
 #[test]
-fn an_interrupt_is_an_ordinary_end() {
-    let commands: [&[&str]; 11] = [
-        &["pull"],
-        &["sub"],
-        &["rep", "--echo"],
-        &["req", "-d", "x"],
-        &["push", "-d", "x"],
+fn interrupt_of_endless_work_succeeds() {
+    let commands: [&[&str]; 5] =
+        [&["pull"], &["sub"], &["rep", "--echo"], &["router", "--echo"], &["monitor", "pair"]];
+    for command in commands {
+        for (signal, _) in SIGNALS {
+            let mut mq = start(&[command, &["-b", "tcp://127.0.0.1:*"]].concat());
+            mq.endpoint();
+            mq.end_by(signal).ok();
+        }
+    }
+}
+
+#[test]
+fn interrupt_of_unfinished_work_fails_with_its_signal() {
+    let commands: [&[&str]; 12] = [
+        &["pull", "-n", "5"],
+        &["sub", "-n", "5"],
+        &["rep", "--echo", "-n", "1"],
+        &["push"],
+        &["push", "-d", "x", "-w", "1"],
         &["pub", "-d", "x", "-w", "1"],
+        &["pub", "-d", "x", "-w", "1", "--repeat", "-n", "9"],
+        &["req", "-d", "x", "-w", "1"],
         &["dealer"],
         &["router"],
-        &["pair"],
-        &["monitor", "pair"],
+        &["monitor", "pair", "-n", "5"],
         &["bench", "pull"],
     ];
     for command in commands {
-        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        for (signal, code) in SIGNALS {
             let mut mq = start(&[command, &["-b", "tcp://127.0.0.1:*"]].concat());
             mq.endpoint();
-            mq.signal(signal);
-            mq.end().ok();
+            let reason = format!("interrupted by {signal} before the work was done");
+            mq.end_by(signal).failed(code, &reason);
         }
+    }
+}
+
+#[test]
+fn interrupt_with_a_message_undelivered_fails() {
+    for command in ["push", "req", "dealer", "pair"] {
+        for (signal, _) in SIGNALS {
+            let mut mq = start(&[command, "-b", "tcp://127.0.0.1:*"]);
+            mq.endpoint();
+            // One more than the input reads ahead, each larger than the pipe: the first is in `send`.
+            let line = format!("{}\n", "x".repeat(100_000));
+            (0..66).for_each(|_| mq.type_in(&line));
+            mq.end_by(signal).failed(1, "1 message was not delivered: no peer took them in time");
+        }
+    }
+}
+
+#[test]
+fn interrupt_before_the_reply_fails_with_its_signal() {
+    let place = Place::new();
+    for (signal, code) in SIGNALS {
+        let endpoint = place.endpoint(signal.as_str());
+        let rep = bound(SocketType::REP, &endpoint);
+        let mq = start(&["req", "-c", &endpoint, "-d", "asked"]);
+        assert_eq!(text(&rep), "asked");
+        mq.end_by(signal).failed(code, "before the work was done");
     }
 }
 
@@ -43,9 +85,10 @@ fn what_was_read_before_an_interrupt_is_sent() {
     }
     mq.type_in("last\n");
     while text(&pull) != "last" {}
-    mq.signal(Signal::SIGINT);
-    assert_eq!(mq.told("sent "), "501 and received 0 messages");
-    mq.end().ok();
+    // Its input had not ended.
+    let ended = mq.interrupt();
+    assert!(ended.stderr.contains("sent 501 and received 0 messages"), "{}", ended.stderr);
+    ended.failed(130, "");
 }
 
 #[test]

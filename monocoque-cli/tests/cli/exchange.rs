@@ -89,6 +89,6 @@ fn a_pair_receives_while_it_waits_for_input() {
         two.type_in(&format!("pong {n}\n"));
         assert_eq!(one.line(), format!("pong {n}"));
     }
-    one.interrupt().ok();
-    two.interrupt().ok();
+    one.interrupt().failed(130, "before the work was done");
+    two.interrupt().failed(130, "before the work was done");
 }

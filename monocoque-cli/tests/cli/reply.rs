@@ -46,5 +46,18 @@ fn a_command_need_not_read_and_may_fail() {
     req.send(vec![b'x'; 1_000_000], 0).unwrap();
     assert_eq!(text(&req), "no\n");
     assert_eq!(rep.told("\"echo no; exit 3\" ended with "), "exit status: 3");
-    rep.end().ok();
+    rep.end().failed(1, "\"echo no; exit 3\" failed for 1 request");
+}
+
+#[test]
+fn rep_exec_failure_is_kept_until_the_end() {
+    let place = Place::new();
+    let endpoint = place.endpoint("exec");
+    let rep = start(&["rep", "-b", &endpoint, "--exec", "read line && echo $line", "-O", "quiet"]);
+    let req = connected(SocketType::REQ, &endpoint);
+    for (request, reply) in [("fails", ""), ("works\n", "works\n"), ("fails too", "")] {
+        req.send(request, 0).unwrap();
+        assert_eq!(text(&req), reply);
+    }
+    rep.interrupt().failed(1, "failed for 2 requests");
 }

@@ -135,9 +135,15 @@ impl Running {
         Ended { code: status.and_then(|status| status.code()), stdout, stderr }
     }
 
-    /// Ends it by a signal.
+    /// Ends it by Ctrl-C.
     pub(crate) fn interrupt(self) -> Ended {
-        self.signal(Signal::SIGINT);
+        self.end_by(Signal::SIGINT)
+    }
+
+    /// Ends it by a signal; its standard input stays open until then.
+    pub(crate) fn end_by(mut self, signal: Signal) -> Ended {
+        self.signal(signal);
+        until("mq ends", || !self.is_alive());
         self.end()
     }
 }
