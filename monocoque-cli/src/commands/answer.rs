@@ -25,7 +25,7 @@ pub(super) async fn reply(args: &RepArgs, setting: &Setting) -> Result<(), Error
         receiver.receive(&session, answer).await.map(drop)
     };
     let done = session.until_interrupted(work, || args.pull.count.is_none()).await;
-    let done = done.and(all_succeeded(args, failures.get()));
+    let done = done.and_then(|()| all_succeeded(args, failures.get()));
     let done = session.close(done, "whoever had asked was gone, or had no room").await;
     receiver.finish(done).await
 }
