@@ -89,7 +89,7 @@ fn check_limits(item: &Inbound, limits: Limits) {
         }
         Inbound::Subscribe(topic) | Inbound::Cancel(topic) => {
             assert_eq!(topic.len(), 1);
-            fits(topic.byte_len(), limits.max_frame_size.max(255));
+            fits(topic.byte_len(), TOPICS_MAX);
         }
     }
 }
@@ -131,6 +131,8 @@ const SMALL: Limits = Limits { max_frame_size: 16, max_message_size: 24, max_fra
 const SHORT: Limits = Limits { max_frame_size: 600, max_message_size: 300, max_frames: 8 };
 const SINGLE: Limits = Limits { max_frame_size: 1, max_message_size: 1, max_frames: 1 };
 const LONG: u8 = 2;
+/// No limit on messages is one on subscriptions.
+const TOPICS_MAX: u64 = 64 * 1024 * 1024;
 /// How large a body is that is worth the time.
 const BODY_MAX: usize = 4096;
 /// One PONG.

@@ -44,6 +44,26 @@ impl CommandKind {
         }
     }
 
+    /// The kind of a command of `size` bytes of which `body` has arrived; while that cannot be told, how many bytes of it
+    /// are needed.
+    pub(crate) fn peek(body: &[u8], size: u64) -> Result<Result<Self, usize>, Malformed> {
+        if size == 0 {
+            return Err(Malformed::EmptyCommand);
+        }
+        let Some((&name_len, rest)) = body.split_first() else { return Ok(Err(1)) };
+        if name_len == 0 {
+            return Err(Malformed::EmptyCommandName);
+        }
+        if u64::from(name_len) >= size {
+            return Err(Malformed::CommandNameOverrun);
+        }
+        let name_len = usize::from(name_len);
+        if name_len > MAX_KNOWN_NAME {
+            return Ok(Ok(Self::Unknown));
+        }
+        Ok(rest.get(..name_len).map(Self::from_name).ok_or(1 + name_len))
+    }
+
     fn from_name(name: &[u8]) -> Self {
         [Self::Ping, Self::Pong, Self::Subscribe, Self::Cancel, Self::Ready, Self::Error]
             .into_iter()
@@ -140,6 +160,8 @@ pub(crate) fn put_error(reason: &'static str, out: &mut Outbox) {
     put_command(CommandKind::Error, &std::iter::once(len).chain(reason).collect::<Vec<_>>(), out);
 }
 
+/// The length of the longest name, that of SUBSCRIBE.
+pub(crate) const MAX_KNOWN_NAME: usize = 9;
 /// How much of a PING's context is echoed.
 const MAX_CONTEXT: usize = 16;
 

@@ -64,8 +64,8 @@ impl SessionConfig {
 /// What a peer may send. A frame beyond a limit is refused when its header is read, before anything is kept of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest frame, in bytes; default: no limit but the protocol's 2^63-1. Commands of up to 255 bytes are always
-    /// taken, so that a small limit does not break the heartbeat. libzmq: `ZMQ_MAXMSGSIZE`.
+    /// The largest frame of a message, in bytes; default: no limit but the protocol's 2^63-1. Commands and subscriptions
+    /// have limits of their own: 64 KiB, and what a peer may have of topics. libzmq: `ZMQ_MAXMSGSIZE`.
     pub max_frame_size: u64,
     /// The largest message, in bytes: the sum of its frames; default: no limit. libzmq has none.
     pub max_message_size: u64,

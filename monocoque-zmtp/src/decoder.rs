@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
-use crate::command::{Command, CommandKind, put_command};
+use crate::command::{Command, CommandKind, MAX_KNOWN_NAME, put_command};
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::heartbeat::AnnouncedTtl;
-use crate::{Limits, Misbehaved, SessionConfig, SocketType, ZmtpError};
+use crate::{Limits, Malformed, Misbehaved, SessionConfig, SocketType, TopicAllowance, ZmtpError};
 
 /// What a peer meant by what it sent, which is the [`Message`] beside this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum Inbound {
 pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
     let mut config = SessionConfig::new(SocketType::Dealer);
     config.limits.max_frames = usize::MAX;
-    let mut decoder = Decoder::new(&config, AnnouncedTtl::default());
+    let mut decoder = Decoder::new(&config, AnnouncedTtl::default(), TopicAllowance::default());
     let mut messages = VecDeque::with_capacity(outbox.messages());
     let mut input = outbox.into_segments();
     while let Ok(Some(_)) = decoder.next_item(&mut input, &mut Outbox::new(), &mut messages) {}
@@ -62,27 +62,32 @@ pub struct Decoder {
     partial: Message,
     /// Its length so far, in bytes.
     partial_len: u64,
-    /// How many bytes the next frame may have: the smaller of what is left of both limits.
+    /// How many bytes the next frame of a message may have without a closer look.
     room: u64,
     /// The length of the frame, or of its header, that was not whole; nothing is looked at again before it is.
     pub(crate) need: usize,
     announced_ttl: AnnouncedTtl,
+    /// What the peer may still add to its topics.
+    topics: TopicAllowance,
 }
 
 impl Decoder {
-    pub(crate) fn new(config: &SessionConfig, announced_ttl: AnnouncedTtl) -> Self {
+    pub(crate) fn new(config: &SessionConfig, announced_ttl: AnnouncedTtl, topics: TopicAllowance) -> Self {
         let mut limits = config.limits;
         // Together with its header a frame must fit into memory: a length that cannot is refused when it is read.
         limits.max_frame_size = limits.max_frame_size.min((isize::MAX as usize - MAX_HEADER_LEN) as u64);
-        Self {
+        let mut decoder = Self {
             limits,
             takes_subscriptions: config.socket_type.takes_subscriptions(),
             partial: Message::new(),
             partial_len: 0,
-            room: limits.max_frame_size.min(limits.max_message_size),
+            room: 0,
             need: 1,
             announced_ttl,
-        }
+            topics,
+        };
+        decoder.room = decoder.room_of_next();
+        decoder
     }
 
     #[inline]
@@ -98,8 +103,18 @@ impl Decoder {
         self.need = 1;
         loop {
             let Some(header) = self.header(input)? else { return Ok(None) };
-            if header.size > self.room {
-                self.check_size(header)?;
+            if header.is_command() {
+                if !self.admits_command(header, input)? {
+                    return Ok(None);
+                }
+                self.announced_ttl.cancel();
+                if let Some(inbound) = self.on_command(header, input, replies, messages)? {
+                    return Ok(Some(inbound));
+                }
+                continue;
+            }
+            if header.size > self.room && !self.admits_frame(header, input)? {
+                return Ok(None);
             }
             if input.len() < header.frame_len() {
                 self.check_count(header)?;
@@ -107,11 +122,7 @@ impl Decoder {
                 return Ok(None);
             }
             self.announced_ttl.cancel();
-            if header.is_command() {
-                if let Some(inbound) = self.on_command(header, input, replies, messages)? {
-                    return Ok(Some(inbound));
-                }
-            } else if header.has_more() || !self.partial.is_empty() {
+            if header.has_more() || !self.partial.is_empty() {
                 if let Some(message) = self.on_part(header, input)? {
                     messages.push_back(message);
                     return Ok(Some(Inbound::Message));
@@ -149,21 +160,114 @@ impl Decoder {
         Ok(header)
     }
 
-    /// Finds out which limit a frame is beyond that is larger than `room`.
+    /// How many bytes the next frame of a message may have without a closer look: what is left of the limits on
+    /// messages, and for a publisher no more than a subscription may have in any case.
+    fn room_of_next(&self) -> u64 {
+        let Limits { max_frame_size, max_message_size, .. } = self.limits;
+        let room = max_frame_size.min(max_message_size - self.partial_len);
+        if self.takes_subscriptions { room.min(MAX_COMMAND) } else { room }
+    }
+
+    /// Whether a command is whole. It is refused as soon as its header and its name say that it is not legal here, or
+    /// too large, without waiting for the rest of it.
+    fn admits_command(&mut self, header: FrameHeader, input: &SegmentedBuffer) -> Result<bool, ZmtpError> {
+        if header.size <= ALWAYS_TAKEN && input.len() >= header.frame_len() {
+            return Ok(true);
+        }
+        let Some(kind) = self.peek_kind(header, input)? else { return Ok(false) };
+        self.check_legal(kind)?;
+        let limit = self.command_limit(kind);
+        if header.size > limit {
+            return Err(Misbehaved::CommandTooLarge { kind, size: header.size, limit }.into());
+        }
+        let is_whole = input.len() >= header.frame_len();
+        if !is_whole {
+            self.need = header.frame_len();
+        }
+        Ok(is_whole)
+    }
+
+    /// The kind of a command, once its name has arrived; until then, how much of it is needed for that is noted.
     #[cold]
+    fn peek_kind(
+        &mut self,
+        header: FrameHeader,
+        input: &SegmentedBuffer,
+    ) -> Result<Option<CommandKind>, Malformed> {
+        let mut bytes = [0; MAX_HEADER_LEN + 1 + MAX_KNOWN_NAME];
+        let arrived = input.peek_into(&mut bytes);
+        let body = bytes.get(header.len()..arrived).unwrap_or_default();
+        match CommandKind::peek(body, header.size)? {
+            Ok(kind) => Ok(Some(kind)),
+            Err(needed) => {
+                self.need = header.len() + needed;
+                Ok(None)
+            }
+        }
+    }
+
+    fn check_legal(&self, kind: CommandKind) -> Result<(), Misbehaved> {
+        match kind {
+            CommandKind::Subscribe | CommandKind::Cancel if self.takes_subscriptions => Ok(()),
+            CommandKind::Subscribe | CommandKind::Cancel | CommandKind::Ready => {
+                Err(Misbehaved::UnexpectedCommand(kind))
+            }
+            CommandKind::Ping | CommandKind::Pong | CommandKind::Error | CommandKind::Unknown => Ok(()),
+        }
+    }
+
+    /// How large a command may be. No limit on messages has to do with it.
+    fn command_limit(&self, kind: CommandKind) -> u64 {
+        let topic = match kind {
+            CommandKind::Subscribe => self.topics.left(),
+            CommandKind::Cancel => self.topics.used(),
+            _ => 0,
+        };
+        MAX_COMMAND.max(topic.saturating_add(1 + MAX_KNOWN_NAME as u64))
+    }
+
+    /// Whether a frame that is larger than `room` may be taken. Not yet, if that depends on its first byte: for a
+    /// publisher, which tells subscriptions of ZMTP 3.0 by that.
+    #[cold]
+    fn admits_frame(&mut self, header: FrameHeader, input: &SegmentedBuffer) -> Result<bool, Misbehaved> {
+        let may_subscribe = self.takes_subscriptions && !header.has_more() && self.partial.is_empty();
+        if may_subscribe {
+            let mut bytes = [0; MAX_HEADER_LEN + 1];
+            let arrived = input.peek_into(&mut bytes);
+            let limit = match bytes.get(..arrived).and_then(|bytes| bytes.get(header.len())) {
+                None => {
+                    self.need = header.len() + 1;
+                    return Ok(false);
+                }
+                Some(1) => Some(self.topics.left()),
+                Some(0) => Some(self.topics.used()),
+                Some(_) => None,
+            };
+            if let Some(limit) = limit {
+                let limit = MAX_COMMAND.max(limit.saturating_add(1));
+                let size = header.size;
+                return if size > limit {
+                    Err(Misbehaved::SubscriptionTooLarge { size, limit })
+                } else {
+                    Ok(true)
+                };
+            }
+        }
+        self.check_size(header).map(|()| true)
+    }
+
+    /// Finds out which limit on messages a frame is beyond, if any.
     fn check_size(&self, header: FrameHeader) -> Result<(), Misbehaved> {
         let Limits { max_frame_size, max_message_size, .. } = self.limits;
         let size = header.size;
-        if header.is_command() && size <= ALWAYS_TAKEN {
-            Ok(())
-        } else if size > max_frame_size {
-            Err(Misbehaved::FrameTooLarge { size, limit: max_frame_size })
-        } else if header.is_command() {
-            Ok(())
-        } else {
-            let size = size.saturating_add(self.partial_len);
-            Err(Misbehaved::MessageTooLarge { size, limit: max_message_size })
+        if size > max_frame_size {
+            return Err(Misbehaved::FrameTooLarge { size, limit: max_frame_size });
         }
+        let size = size.saturating_add(self.partial_len);
+        if size > max_message_size {
+            return Err(Misbehaved::MessageTooLarge { size, limit: max_message_size });
+        }
+        Ok(())
     }
 
     /// Whether the message may have this frame too.
@@ -182,10 +286,9 @@ impl Decoder {
         input: &mut SegmentedBuffer,
     ) -> Result<Option<Message>, Misbehaved> {
         self.check_count(header)?;
-        let Limits { max_frame_size, max_message_size, .. } = self.limits;
         push_frame(&mut self.partial, header, input);
         self.partial_len = if header.has_more() { self.partial_len + header.size } else { 0 };
-        self.room = max_frame_size.min(max_message_size - self.partial_len);
+        self.room = self.room_of_next();
         Ok((!header.has_more()).then(|| std::mem::take(&mut self.partial)))
     }
 
@@ -199,12 +302,13 @@ impl Decoder {
     ) -> Result<Option<Inbound>, ZmtpError> {
         let body = take_body(header, input);
         let command = Command::parse(&body)?;
+        self.check_legal(command.kind())?;
         match command {
-            Command::Subscribe(topic) if self.takes_subscriptions => {
+            Command::Subscribe(topic) => {
                 messages.push_back(topic.into());
                 Ok(Some(Inbound::Subscribe))
             }
-            Command::Cancel(topic) if self.takes_subscriptions => {
+            Command::Cancel(topic) => {
                 messages.push_back(topic.into());
                 Ok(Some(Inbound::Cancel))
             }
@@ -216,11 +320,8 @@ impl Decoder {
                 }
                 Ok(None)
             }
-            Command::Pong | Command::Unknown => Ok(None),
+            Command::Pong | Command::Unknown | Command::Ready(_) => Ok(None),
             Command::Error(reason) => Err(ZmtpError::PeerError(reason)),
-            Command::Ready(_) | Command::Subscribe(_) | Command::Cancel(_) => {
-                Err(Misbehaved::UnexpectedCommand(command.kind()).into())
-            }
         }
     }
 }
@@ -261,5 +362,7 @@ fn what_is_meant(message: &mut Message) -> Inbound {
 /// Bodies up to this length are copied out of the memory they were read into, so that a small message that is kept does
 /// not keep a whole page of 128 KiB. Higher: more copying; lower: more memory held by slow consumers.
 const COPY_MAX: usize = 512;
-/// Commands up to this length, those in a short frame, are taken whatever the limit on frames.
+/// Commands up to this length, those in a short frame, need no closer look before they are whole.
 const ALWAYS_TAKEN: u64 = 255;
+/// How large a command may be that has no topic: what is kept of it before it is whole.
+const MAX_COMMAND: u64 = 64 * 1024;

@@ -123,6 +123,24 @@ pub enum Misbehaved {
         /// What is allowed.
         limit: u64,
     },
+    /// A command after the handshake of more than 64 KiB, or a SUBSCRIBE or CANCEL beyond what the peer may have of topics.
+    #[error("{kind} command of {size} bytes, {limit} are allowed")]
+    CommandTooLarge {
+        /// Which command.
+        kind: CommandKind,
+        /// What the header announced.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// A subscription in the form of ZMTP 3.0 beyond what the peer may have of topics.
+    #[error("subscription of {size} bytes, {limit} are allowed")]
+    SubscriptionTooLarge {
+        /// What the header announced.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
     /// A message above [`Limits::max_frames`](crate::Limits::max_frames).
     #[error("message of more than {limit} frames")]
     TooManyFrames {

@@ -89,6 +89,7 @@ mod properties;
 mod protocol;
 mod session;
 mod socket_type;
+mod topics;
 
 pub use command::CommandKind; // which command an error is about
 pub use config::{Limits, SessionConfig}; // what a connection is to be
@@ -101,6 +102,7 @@ pub use mechanism::MechanismConfig; // part of the configuration
 pub use properties::Properties; // what a peer says about itself
 pub use session::{PeerInfo, ZmtpSession}; // the handshake and what it learns
 pub use socket_type::SocketType; // who may talk to whom
+pub use topics::TopicAllowance; // what a peer may still subscribe to
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -3,6 +3,8 @@
 //! Owns `name-len(1) name value-len(4) value`, repeated, and how many of them are taken. It does not know what a property
 //! means. Called by the mechanisms, and through [`PeerInfo`](crate::PeerInfo) by whoever wants to know.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::{Malformed, Misbehaved, ZmtpError};
@@ -18,8 +20,11 @@ use crate::{Malformed, Misbehaved, ZmtpError};
 /// }
 /// assert_eq!(zone(&Properties::default()), None);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Properties(Vec<(Box<str>, Bytes)>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(
+    /// The metadata as it was sent, found well-formed.
+    Bytes,
+);
 
 impl Properties {
     /// The value of a property; the case of letters in its name does not matter, and the first of its name counts.
@@ -29,21 +34,33 @@ impl Properties {
 
     /// All of them: name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            let (name, value, next) = split_property(rest).ok()?;
+            rest = next;
+            Some((name, value))
+        })
     }
 
-    /// Parses metadata. What it keeps is a copy: the bytes of a handshake do not stay in memory with the connection.
-    pub(crate) fn parse(mut metadata: &[u8]) -> Result<Self, ZmtpError> {
-        let mut properties = Vec::new();
-        while !metadata.is_empty() {
-            if properties.len() == MAX_PROPERTIES {
+    /// Checks metadata and keeps a copy of it: the memory that a handshake was read into does not stay with the
+    /// connection, and no property costs more than its own bytes.
+    pub(crate) fn parse(metadata: &[u8]) -> Result<Self, ZmtpError> {
+        let (mut rest, mut properties) = (metadata, 0);
+        while !rest.is_empty() {
+            if properties == MAX_PROPERTIES {
                 return Err(Misbehaved::TooManyProperties.into());
             }
-            let (name, value, rest) = split_property(metadata)?;
-            properties.push((name.into(), Bytes::copy_from_slice(value)));
-            metadata = rest;
+            (_, _, rest) = split_property(rest)?;
+            properties += 1;
         }
-        Ok(Self(properties))
+        Ok(Self(Bytes::copy_from_slice(metadata)))
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = self.iter().map(|(name, value)| (name, value.escape_ascii().to_string()));
+        f.debug_map().entries(escaped).finish()
     }
 }
 

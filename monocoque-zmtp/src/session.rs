@@ -32,7 +32,7 @@ use crate::mechanism::{Mechanism, Progress};
 use crate::properties::{IDENTITY, SOCKET_TYPE};
 use crate::{
     ConfigError, Decoder, Encoder, Incompatible, Misbehaved, Properties, Revision, SessionConfig, SocketType,
-    ZmtpError,
+    TopicAllowance, ZmtpError,
 };
 
 /// One connection, from its first byte to the end of the handshake.
@@ -65,6 +65,8 @@ pub struct PeerInfo {
     pub revision: Revision,
     /// All that it says about itself.
     pub properties: Properties,
+    /// What it may still subscribe to: to be kept up to date by whoever keeps its subscriptions.
+    pub topics: TopicAllowance,
 }
 
 impl ZmtpSession {
@@ -120,7 +122,7 @@ impl ZmtpSession {
 
 fn establish(config: &SessionConfig, peer: PeerInfo, now: Instant) -> Established<ZmtpSession> {
     let encoder = Encoder::new(&config.heartbeat, now);
-    let decoder = Decoder::new(config, encoder.announced_ttl());
+    let decoder = Decoder::new(config, encoder.announced_ttl(), peer.topics.clone());
     Established { peer, decoder, encoder }
 }
 
@@ -171,7 +173,7 @@ fn identify(
         return Err(Misbehaved::RoutingIdReserved.into());
     }
     let routing_id = Bytes::copy_from_slice(routing_id);
-    Ok(PeerInfo { socket_type, routing_id, revision, properties })
+    Ok(PeerInfo { socket_type, routing_id, revision, properties, topics: TopicAllowance::default() })
 }
 
 fn check_type(ours: SocketType, name: &[u8]) -> Result<SocketType, Incompatible> {

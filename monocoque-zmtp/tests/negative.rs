@@ -24,8 +24,11 @@ fn handshake(bytes: &[u8], chop: usize) -> ZmtpError {
 
 /// An end in traffic.
 fn active(ours: SocketType) -> End {
-    let theirs = SocketType::ALL.into_iter().find(|theirs| ours.accepts(*theirs)).expect("a peer");
-    End::established(SessionConfig::new(ours), theirs)
+    End::established(SessionConfig::new(ours), counterpart(ours))
+}
+
+fn counterpart(ours: SocketType) -> SocketType {
+    SocketType::ALL.into_iter().find(|theirs| ours.accepts(*theirs)).expect("a peer")
 }
 
 /// Why our socket refuses these bytes in traffic.
@@ -217,7 +220,6 @@ at_every_chopping! {
         let too_large = |size| Some(Misbehaved::FrameTooLarge { size, limit: 1000 }.into());
         assert_eq!(refused(&header(0, 1000)), None);
         assert_eq!(refused(&header(0, 1001)), too_large(1001));
-        assert_eq!(refused(&header(4, 1001)), too_large(1001));
         assert_eq!(refused(&header(0, i64::MAX as u64)), too_large(i64::MAX as u64));
         let first = frame(1, &[0; 1000]);
         assert_eq!(refused(&[&first[..], &header(0, 500)].concat()), None);
@@ -244,6 +246,92 @@ at_every_chopping! {
             assert_eq!(end.recv(), [Inbound::Message(["AAAA", "BB"].into())], "{:?}", end.error());
             assert_eq!(end.written(), b"\x04\x05\x04PONG");
         }
+    }
+
+    fn command_beyond_its_limit_is_refused_at_its_name(chop) {
+        let small = Limits { max_frame_size: 1, max_message_size: 1, max_frames: 1 };
+        let none = Limits::default();
+        for (ours, limits) in SocketType::ALL.into_iter().flat_map(|ours| [(ours, small), (ours, none)]) {
+            let mut config = SessionConfig::new(ours);
+            config.limits = limits;
+            let refused = |name: &str, size: u64| {
+                let mut end = End::established(config.clone(), counterpart(ours));
+                let header = [&[6][..], &size.to_be_bytes(), &[name.len() as u8], name.as_bytes()].concat();
+                end.feed(&header, chop);
+                end.error().cloned()
+            };
+            let too_large = |kind, size, limit| Some(Misbehaved::CommandTooLarge { kind, size, limit }.into());
+            for (name, kind) in [
+                ("PING", CommandKind::Ping),
+                ("PONG", CommandKind::Pong),
+                ("ERROR", CommandKind::Error),
+                ("FOO", CommandKind::Unknown),
+                ("SUBSCRIBES", CommandKind::Unknown),
+            ] {
+                assert_eq!(refused(name, COMMAND_MAX), None, "{name} at {ours:?}");
+                for size in [COMMAND_MAX + 1, 1 << 40, i64::MAX as u64] {
+                    assert_eq!(refused(name, size), too_large(kind, size, COMMAND_MAX), "{name} at {ours:?}");
+                }
+            }
+            let unexpected = |kind| Some(ZmtpError::from(Misbehaved::UnexpectedCommand(kind)));
+            assert_eq!(refused("READY", 1000), unexpected(CommandKind::Ready), "{ours:?}");
+            if ours.takes_subscriptions() {
+                assert_eq!(refused("SUBSCRIBE", TOPICS_MAX + 10), None);
+                let too_much = too_large(CommandKind::Subscribe, TOPICS_MAX + 11, TOPICS_MAX + 10);
+                assert_eq!(refused("SUBSCRIBE", TOPICS_MAX + 11), too_much);
+                assert_eq!(refused("CANCEL", COMMAND_MAX), None);
+                let too_much = too_large(CommandKind::Cancel, COMMAND_MAX + 1, COMMAND_MAX);
+                assert_eq!(refused("CANCEL", COMMAND_MAX + 1), too_much);
+            } else {
+                assert_eq!(refused("SUBSCRIBE", 1000), unexpected(CommandKind::Subscribe), "{ours:?}");
+                assert_eq!(refused("CANCEL", 1000), unexpected(CommandKind::Cancel), "{ours:?}");
+            }
+        }
+    }
+
+    fn command_between_frames_has_the_same_limit(chop) {
+        let mut end = active(SocketType::Pull);
+        end.feed(&[&frame(1, b"first")[..], &[6], &(COMMAND_MAX + 1).to_be_bytes(), b"\x04PONG"].concat(), chop);
+        let (kind, size, limit) = (CommandKind::Pong, COMMAND_MAX + 1, COMMAND_MAX);
+        assert_eq!(end.error(), Some(&Misbehaved::CommandTooLarge { kind, size, limit }.into()));
+    }
+
+    fn subscription_limit_is_what_is_left_of_the_topics(chop) {
+        let mut end = active(SocketType::Pub);
+        let topics = end.peer.as_ref().expect("a peer").topics.clone();
+        topics.set_used(TOPICS_MAX - 100_000);
+        let large = vec![b'x'; 100_000];
+        end.feed(&frame(4, &[b"\x09SUBSCRIBE", &large[..]].concat()), chop.max(100));
+        assert_eq!(end.recv(), [Inbound::Subscribe(large.into())]);
+        let header = [&[6][..], &100_011_u64.to_be_bytes(), b"\x09SUBSCRIBE"].concat();
+        end.feed(&header, chop);
+        let (kind, size, limit) = (CommandKind::Subscribe, 100_011, 100_010);
+        assert_eq!(end.error(), Some(&Misbehaved::CommandTooLarge { kind, size, limit }.into()));
+    }
+
+    fn subscription_as_a_message_has_the_limit_of_topics(chop) {
+        let mut config = SessionConfig::new(SocketType::Xpub);
+        config.limits = Limits { max_frame_size: 1000, max_message_size: 1000, max_frames: 4 };
+        let mut end = End::established(config.clone(), SocketType::Sub);
+        let large = vec![b'x'; 2_000_000];
+        end.feed(&frame(0, &[&[1], &large[..]].concat()), chop.max(1000));
+        assert_eq!(end.recv(), [Inbound::Subscribe(large.clone().into())]);
+        end.peer.as_ref().expect("a peer").topics.set_used(2_000_000);
+        end.feed(&frame(0, &[&[0], &large[..]].concat()), chop.max(1000));
+        assert_eq!(end.recv(), [Inbound::Cancel(large.into())]);
+        let refused = |size: u64, first: u8| {
+            let mut end = End::established(config.clone(), SocketType::Sub);
+            end.feed(&[&[2][..], &size.to_be_bytes()].concat(), chop);
+            assert_eq!(end.error(), None);
+            end.feed(&[first], chop);
+            end.error().cloned()
+        };
+        let (size, limit) = (TOPICS_MAX + 2, TOPICS_MAX + 1);
+        assert_eq!(refused(size, 1), Some(Misbehaved::SubscriptionTooLarge { size, limit }.into()));
+        assert_eq!(refused(limit, 1), None);
+        let (size, limit) = (COMMAND_MAX + 1, COMMAND_MAX);
+        assert_eq!(refused(size, 0), Some(Misbehaved::SubscriptionTooLarge { size, limit }.into()));
+        assert_eq!(refused(1001, b'x'), Some(Misbehaved::FrameTooLarge { size: 1001, limit: 1000 }.into()));
     }
 
     fn a_flood_of_pings_gets_one_pong_until_it_is_read(chop) {
@@ -288,3 +376,8 @@ at_every_chopping! {
         }
     }
 }
+
+/// How large a command without a topic may be.
+const COMMAND_MAX: u64 = 64 * 1024;
+/// How much a peer may have of topics.
+const TOPICS_MAX: u64 = 64 * 1024 * 1024;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use monocoque_core::{
     Decode, Established, Message, Outbox, Part, PlainEncoder, Protocol, SegmentedBuffer, Step,
 };
-use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, ZmtpError};
+use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance, ZmtpError};
 
 /// A connection without a handshake: it is established before the first byte.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Protocol for RawSession {
             routing_id: Bytes::new(),
             revision: Revision::V3_1,
             properties: Properties::default(),
+            topics: TopicAllowance::default(),
         };
         Ok(Step::Established(Established { peer, decoder: RawDecoder, encoder: PlainEncoder::new() }))
     }

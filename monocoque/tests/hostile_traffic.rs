@@ -37,6 +37,57 @@ async fn publish(publisher: &PubSocket, subscriber: &SubSocket) {
 }
 
 over_streams! {
+    async fn command_beyond_its_limit_is_cut_off_at_its_header(at) {
+        for limit in [None, Some(0), Some(1000)] {
+            let (pull, endpoint) = at
+                .bound(PullSocket::builder().max_message_size(limit).reconnect_interval(AT_ONCE))
+                .await;
+            let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
+            let before = resident();
+            let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
+            let cut_off = common::aside(move || {
+                for name in ["PING", "PONG", "ERROR", "FOO", "SUBSCRIBE", "CANCEL", "READY"] {
+                    let mut wire = strangers.meet("PUSH");
+                    let long = (1_u64 << 40).to_be_bytes();
+                    let header = [&[6][..], &long, &[name.len() as u8], name.as_bytes()].concat();
+                    if wire.write_all(&header).is_ok() {
+                        while wire.write_all(&[0; 64 * 1024]).is_ok() {}
+                    }
+                }
+            });
+            meanwhile(cut_off, async || {
+                match limit {
+                    Some(0) => common::yield_now().await,
+                    _ => pass(&push, &pull).await,
+                }
+            })
+            .await;
+            let grown = resident().saturating_sub(before);
+            assert!(grown < 32 << 20, "{grown} bytes for commands without an end, limit {limit:?}");
+        }
+    }
+
+    async fn subscription_passes_whatever_the_message_limit(at) {
+        let (publisher, endpoint) =
+            at.bound(PubSocket::builder().max_message_size(Some(1)).reconnect_interval(AT_ONCE)).await;
+        let sizes = [300, 100_000, 2_000_000];
+        let subscribed = common::aside(move || {
+            let mut wires = Vec::new();
+            for size in sizes {
+                let topic = vec![b'x'; size];
+                let mut wire = Wire::meet(&endpoint, "SUB");
+                wire.write_all(&command("SUBSCRIBE", &topic)).expect("it is taken");
+                wires.push(wire);
+                let mut older = Wire::meet(&endpoint, "SUB");
+                older.write_all(&frame(0, &[&[1], &topic[..]].concat())).expect("it is taken");
+                wires.push(older);
+            }
+            wires
+        });
+        let wires = subscribed.await;
+        publisher.wait_for_subscriptions(wires.len()).await.expect("all are there");
+    }
+
     async fn frames_without_end_are_ended(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;

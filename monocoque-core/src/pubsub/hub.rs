@@ -170,6 +170,11 @@ impl PubSubHub {
         self.peers.get(key).into_iter().flat_map(|peer| &peer.topics)
     }
 
+    /// How many bytes the topics of a peer have, all together.
+    pub fn topic_bytes(&self, key: PeerKey) -> usize {
+        self.peers.get(key).map_or(0, |peer| peer.bytes)
+    }
+
     /// How many subscriptions there are, those of two peers to one topic being two.
     pub fn subscription_count(&self) -> usize {
         self.subscriptions

@@ -1,7 +1,7 @@
 //! What a socket makes of what its peers want to hear, whichever way it has come.
 
 use monocoque_core::{Message, PeerKey, RoutingId};
-use monocoque_zmtp::Subscription;
+use monocoque_zmtp::{Subscription, TopicAllowance};
 
 use super::Engine;
 use super::endpoints::{Attached, Via};
@@ -22,12 +22,23 @@ pub(super) enum Heard {
 }
 
 impl Engine {
-    /// A peer has changed what it is subscribed to.
-    pub(super) fn hear(&self, key: PeerKey, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> Heard {
+    /// Takes a change of what a peer is subscribed to, and notes in `allowance` what it may still add.
+    pub(super) fn hear(
+        &self,
+        key: PeerKey,
+        kind: Subscription,
+        topic: &[u8],
+        allowance: Option<&TopicAllowance>,
+        wakes: &mut Wakes,
+    ) -> Heard {
         let mut out = self.out.lock();
         wakes.add(out.watchers.dismiss());
         let Some(audience) = out.audience() else { return Heard::ToItself };
-        match audience.hear(key, kind, topic) {
+        let asked = audience.hear(key, kind, topic);
+        if let Some(allowance) = allowance {
+            allowance.set_used(audience.topic_bytes(key) as u64);
+        }
+        match asked {
             Asked::News if self.pattern.intake == Intake::Subscriptions => Heard::PassOn(report(kind, topic)),
             Asked::News | Asked::Nothing => Heard::ToItself,
             Asked::TooMuch => Heard::TooMuch,

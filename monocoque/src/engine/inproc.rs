@@ -303,7 +303,7 @@ impl End {
 
     /// The other end asks for something. `false` if that is too much.
     fn hear(&self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
-        match self.engine.hear(self.key, kind, topic, wakes) {
+        match self.engine.hear(self.key, kind, topic, None, wakes) {
             Heard::ToItself => true,
             Heard::PassOn(mut message) => {
                 // Nobody is there to receive it if this is none.

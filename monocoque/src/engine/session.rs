@@ -11,7 +11,9 @@ use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Socket, Stream, WriteNow};
 use monocoque_core::{Decode, LaneConfig, LaneKey, Message, Outbox, PeerKey, Protocol, RoutingId, Weigh};
-use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, Subscription, ZmtpError, ZmtpSession};
+use monocoque_zmtp::{
+    Inbound, PeerInfo, SessionConfig, Subscription, TopicAllowance, ZmtpError, ZmtpSession,
+};
 
 use super::endpoints::Via;
 use super::hearing::Heard;
@@ -186,7 +188,7 @@ impl Owner {
             }
         };
         meeting.set(Meeting::Welcome);
-        let PeerInfo { socket_type, routing_id, properties, .. } = peer;
+        let PeerInfo { socket_type, routing_id, properties, topics, .. } = peer;
         let announced = || RoutingId::try_from(routing_id).ok();
         let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
         engine.tell(|| SocketEvent::HandshakeSucceeded {
@@ -205,6 +207,7 @@ impl Owner {
             id,
             via,
             heard,
+            topics,
             opens: notices.connect,
             ends: notices.disconnect,
             room: 0,
@@ -251,6 +254,8 @@ pub(crate) struct SessionInlet {
     via: Via,
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
+    /// Tells the decoder what the peer may still subscribe to.
+    topics: TopicAllowance,
     /// The application is to hear of the peer before it hears from it.
     opens: bool,
     /// The application is to hear that the peer is gone.
@@ -377,7 +382,7 @@ impl SessionInlet {
     /// The peer asks for something.
     fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
         let mut wakes = Wakes::default();
-        let heard = self.engine.hear(self.key, kind, topic, &mut wakes);
+        let heard = self.engine.hear(self.key, kind, topic, Some(&self.topics), &mut wakes);
         wakes.wake();
         match heard {
             Heard::ToItself => return Accepted::More,

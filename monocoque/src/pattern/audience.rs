@@ -135,6 +135,11 @@ impl Audience {
         if news { Asked::News } else { Asked::Nothing }
     }
 
+    /// How many bytes of topics a peer has asked for, all together.
+    pub(crate) fn topic_bytes(&self, key: PeerKey) -> usize {
+        self.asked.as_deref().unwrap_or(&self.hub).topic_bytes(key)
+    }
+
     /// The program is about to receive what a peer has asked for.
     pub(crate) fn turn_to(&mut self, key: PeerKey, kind: Subscription) {
         self.last = Some(key);

@@ -11,7 +11,7 @@ use monocoque_core::home::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
 use monocoque_core::{Endpoint, Home, Hwm};
-use monocoque_zmtp::{Properties, Revision};
+use monocoque_zmtp::{Properties, Revision, TopicAllowance};
 
 use super::*;
 use crate::options::Options;
@@ -94,6 +94,7 @@ fn established(
         routing_id: Bytes::new(),
         revision: Revision::V3_1,
         properties: Properties::default(),
+        topics: TopicAllowance::default(),
     };
     owner.attach(peer, direct.map(|wire| wire as _))
 }
