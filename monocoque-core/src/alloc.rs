@@ -17,8 +17,9 @@
 //! Pages are as large as reads ask for, in powers of two from 4 to 128 KiB, so that an idle connection holds one small page.
 //! Up to four pages that are in use elsewhere are kept, to be used again once they are not. They are let go when it
 //! gets quiet: one by each lease that finds the current page free (one page is enough then), and all
-//! when reads ask for pages of another size. A request beyond 128 KiB has memory of its own; one such piece, of at most
-//! 4 MiB, is kept when the same size is asked for twice in a row, until another size is, or eight ordinary leases follow.
+//! when reads ask for pages of another size. A piece has memory of its own, which [grows](SlabMut::grow) in place; one
+//! such piece, of 64 KiB to 4 MiB, is kept when two in a row have ended with the same size, until another size follows,
+//! or eight ordinary leases do.
 #![expect(unsafe_code, reason = "memory that the kernel fills while its pages are shared with frozen pieces")]
 
 use std::collections::VecDeque;
@@ -63,15 +64,36 @@ impl IoArena {
         Self::default()
     }
 
+    /// Lets go of all pages but the current one.
+    pub fn rest(&mut self) {
+        self.retired = VecDeque::new();
+        self.large = Large::default();
+    }
+
+    /// Whether it keeps no more than the current page.
+    pub fn is_at_rest(&self) -> bool {
+        self.retired.is_empty() && self.large.kept.is_none()
+    }
+
+    /// Whether `slab` is of the current page.
+    pub fn owns(&self, slab: &SlabMut) -> bool {
+        self.page.as_ref().is_some_and(|page| Arc::ptr_eq(page, &slab.page))
+    }
+
+    /// Whether it keeps no memory.
+    pub fn is_empty(&self) -> bool {
+        self.page.is_none() && self.is_at_rest()
+    }
+
     /// A region of at least `min` bytes (at least one) and at most `want` bytes (at least `min`).
     ///
     /// It is the rest of the current page if that has `min` bytes, else the front of another page. More than 128 KiB is
-    /// an allocation of its own of exactly `want` bytes: bound what a peer can make you ask for.
+    /// a [piece](Self::piece).
     pub fn lease(&mut self, min: usize, want: usize) -> SlabMut {
         let min = min.max(1);
         let want = want.max(min);
         if want > PAGE_MAX {
-            return SlabMut { page: self.large.lease(want), start: 0, capacity: want, filled: 0 };
+            return Self::piece(want);
         }
         self.large.pass();
         let page = self.page_with(min, want.next_power_of_two().max(PAGE_MIN));
@@ -81,10 +103,24 @@ impl IoArena {
         SlabMut { page, start, capacity, filled: 0 }
     }
 
+    /// A region of exactly `size` bytes with memory of its own: bound what a peer can make you ask for.
+    pub fn piece(size: usize) -> SlabMut {
+        SlabMut { page: Page::new(size), start: 0, capacity: size, filled: 0 }
+    }
+
+    /// A piece of `size` bytes that is kept since the last one of that size, if it is free again.
+    pub fn kept_piece(&mut self, size: usize) -> Option<SlabMut> {
+        let page = self.large.take(size)?;
+        Some(SlabMut { page, start: 0, capacity: size, filled: 0 })
+    }
+
     /// Makes the filled part of `slab` visible; the rest is leased again if the slab was the last one leased.
     pub fn freeze(&mut self, slab: SlabMut) -> Bytes {
         let SlabMut { page, start, capacity, filled } = slab;
         let current = self.page.as_ref().is_some_and(|current| Arc::ptr_eq(current, &page));
+        if !current && filled == page.len() {
+            self.large.ended(&page);
+        }
         // Invariant B: nothing was leased behind this slab, and the slab itself is gone.
         if current && start + capacity == self.next {
             self.next = start + filled;
@@ -175,6 +211,24 @@ impl SlabMut {
         self.capacity - self.filled
     }
 
+    /// Makes room for `capacity` bytes in all, in memory of its own. What is filled stays; it is not copied if the
+    /// memory is its own already and the system can extend it.
+    pub fn grow(&mut self, capacity: usize) {
+        let capacity = capacity.max(self.filled);
+        if self.start == 0
+            && self.capacity == self.page.len()
+            && let Some(page) = Arc::get_mut(&mut self.page)
+        {
+            page.resize(capacity);
+        } else {
+            let before = std::mem::replace(self, IoArena::piece(capacity));
+            #[expect(clippy::indexing_slicing, reason = "the capacity is at least what is filled")]
+            self.as_uninit()[..before.filled].write_copy_of_slice(before.as_init());
+            self.filled = before.filled;
+        }
+        self.capacity = capacity;
+    }
+
     /// Moves bytes that were read before out of `buffer` behind what is filled, as far as there is room, and says how many.
     ///
     /// So a large piece whose front has arrived ends up in one place.
@@ -259,10 +313,10 @@ impl AsRef<[u8]> for IoBytes {
     }
 }
 
-/// The piece beyond 128 KiB that is kept for a stream of large messages of one size.
+/// The piece that is kept for a stream of large messages of one size.
 #[derive(Default)]
 struct Large {
-    /// The size that was last asked for; 0 when that is forgotten.
+    /// The size of the last piece that was filled; 0 when that is forgotten.
     size: usize,
     kept: Option<Arc<Page>>,
     /// How many ordinary leases followed.
@@ -270,18 +324,25 @@ struct Large {
 }
 
 impl Large {
-    fn lease(&mut self, size: usize) -> Arc<Page> {
+    /// The piece that is kept, if it has that size and is free.
+    fn take(&mut self, size: usize) -> Option<Arc<Page>> {
+        self.passed = 0;
+        let kept = self.kept.as_mut().filter(|page| page.len() == size)?;
+        kept.is_free().then(|| kept.clone())
+    }
+
+    /// A piece was filled to its end.
+    fn ended(&mut self, page: &Arc<Page>) {
+        let size = page.len();
+        if !(LARGE_MIN..=LARGE_MAX).contains(&size) {
+            return;
+        }
         self.passed = 0;
         if size != self.size {
             *self = Self { size, ..Self::default() };
-            return Page::new(size);
+        } else if self.kept.is_none() {
+            self.kept = Some(page.clone());
         }
-        if let Some(kept) = &mut self.kept {
-            return if kept.is_free() { kept.clone() } else { Page::new(size) };
-        }
-        let page = Page::new(size);
-        self.kept = (size <= LARGE_MAX).then(|| page.clone());
-        page
     }
 
     /// Counts an ordinary lease.
@@ -309,6 +370,24 @@ impl Page {
 
     fn len(&self) -> usize {
         self.memory.len()
+    }
+
+    /// Makes it `size` bytes long; what was written within them stays.
+    ///
+    /// The caller has the only reference, and so the only view (A).
+    fn resize(&mut self, size: usize) {
+        // SAFETY: the memory was a box in `new`, and no other view of it is left.
+        let memory = unsafe { Box::from_raw(self.memory.as_ptr()) };
+        let mut memory = memory.into_vec();
+        let before = memory.len();
+        if size > before {
+            memory.reserve_exact(size - before);
+            // SAFETY: there is room for `size`, and what may be uninitialised needs no value.
+            unsafe { memory.set_len(size) };
+        } else {
+            memory.truncate(size);
+        }
+        self.memory = NonNull::from(Box::leak(memory.into_boxed_slice()));
     }
 
     /// Where the region of `len` bytes from `start` on begins.
@@ -351,7 +430,8 @@ const PAGE_MIN: usize = 4 * 1024;
 const PAGE_MAX: usize = 128 * 1024;
 /// How many pages that are in use elsewhere are kept: enough for a receiver that is a few reads behind.
 const RETIRED_MAX: usize = 4;
-/// The largest piece that is kept. Beyond it the copying costs more than the memory does.
+/// The smallest piece that is kept, and the largest. Beyond it the copying costs more than the memory does.
+const LARGE_MIN: usize = 64 * 1024;
 const LARGE_MAX: usize = 4 * 1024 * 1024;
 /// After how many ordinary leases a large piece is let go: between two messages of a stream there are one or two.
 const LARGE_PASSED: u8 = 8;
@@ -580,37 +660,74 @@ mod tests {
         }
     }
 
+    /// Fills a piece of `size` bytes to its end: the kept one if there is one.
+    fn piece(arena: &mut IoArena, size: usize, byte: u8) -> Bytes {
+        let mut slab = arena.kept_piece(size).unwrap_or_else(|| IoArena::piece(size));
+        fill(&mut slab, &vec![byte; size]);
+        arena.freeze(slab)
+    }
+
     #[test]
     fn a_large_piece_is_kept_for_a_stream_of_its_size() {
         let size = 256 * KIB;
         let mut arena = IoArena::new();
-        drop(read(&mut arena, size, 10, 0));
+        drop(piece(&mut arena, size, 0));
         assert!(arena.large.kept.is_none(), "a lone large message leaves nothing behind");
-        let first = read(&mut arena, size, 10, 1);
-        let second = read(&mut arena, size, 10, 2);
-        assert_ne!(first.as_ptr(), second.as_ptr(), "the kept one is in use");
+        let first = piece(&mut arena, size, 1);
+        assert!(arena.kept_piece(size).is_none(), "the kept one is in use");
         let at = first.as_ptr();
-        assert_eq!(first, vec![1; 10]);
+        assert_eq!(first, vec![1; size]);
         drop(first);
         drop(read(&mut arena, 8 * KIB, 10, 3));
-        let third = read(&mut arena, size, 10, 4);
-        assert_eq!(third.as_ptr(), at);
-        drop(third);
-        drop(read(&mut arena, size + 1, 10, 5));
+        let second = piece(&mut arena, size, 4);
+        assert_eq!(second.as_ptr(), at);
+        drop(second);
+        drop(piece(&mut arena, size + 1, 5));
         assert!(arena.large.kept.is_none(), "another size");
     }
 
     #[test]
     fn a_large_piece_is_let_go_by_ordinary_leases_or_by_its_size() {
         let mut arena = IoArena::new();
-        (0..2).for_each(|byte| drop(read(&mut arena, 256 * KIB, 10, byte)));
+        (0..2).for_each(|byte| drop(piece(&mut arena, 256 * KIB, byte)));
         for _ in 0..LARGE_PASSED {
             assert!(arena.large.kept.is_some());
             drop(read(&mut arena, 4 * KIB, 10, 0));
         }
         assert!(arena.large.kept.is_none());
-        (0..3).for_each(|byte| drop(read(&mut arena, LARGE_MAX + 1, 10, byte)));
-        assert!(arena.large.kept.is_none(), "too large to keep");
+        for size in [LARGE_MIN - 1, LARGE_MAX + 1] {
+            (0..3).for_each(|byte| drop(piece(&mut arena, size, byte)));
+            assert!(arena.large.kept.is_none(), "{size} bytes are not kept");
+        }
+    }
+
+    #[test]
+    fn slab_grows_and_keeps_what_is_filled() {
+        let mut arena = IoArena::new();
+        for slab in [IoArena::piece(10), arena.lease(10, 10)] {
+            let mut slab = slab;
+            fill(&mut slab, b"0123456789");
+            for capacity in [20, 300 * KIB, 11, 10, 5] {
+                slab.grow(capacity);
+                assert_eq!((slab.capacity(), slab.as_init()), (capacity.max(10), &b"0123456789"[..]));
+            }
+            slab.grow(11);
+            fill(&mut slab, b"x");
+            assert_eq!(arena.freeze(slab), "0123456789x");
+        }
+    }
+
+    #[test]
+    fn grown_slab_leaves_other_views_alone() {
+        let mut arena = IoArena::new();
+        let before = read(&mut arena, 4 * KIB, 10, 1);
+        let mut slab = arena.lease(10, 10);
+        fill(&mut slab, &[2; 10]);
+        slab.grow(8 * KIB);
+        let after = read(&mut arena, 4 * KIB, 10, 3);
+        fill(&mut slab, &vec![2; 8 * KIB - 10]);
+        assert_eq!(arena.freeze(slab), vec![2; 8 * KIB]);
+        assert_eq!((before, after), (vec![1; 10].into(), vec![3; 10].into()));
     }
 
     #[test]
@@ -713,6 +830,8 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Lease(usize, usize),
+        Piece(usize),
+        Grow(usize, usize),
         Fill(usize, usize),
         Freeze(usize),
         DropSlab(usize),
@@ -723,6 +842,8 @@ mod tests {
         let size = prop_oneof![0..200_usize, 0..10_000_usize, 0..200_000_usize];
         prop_oneof![
             3 => (0..5000_usize, size.clone()).prop_map(|(min, want)| Step::Lease(min, want)),
+            1 => size.clone().prop_map(Step::Piece),
+            2 => (any::<usize>(), size.clone()).prop_map(|(at, n)| Step::Grow(at, n)),
             2 => (any::<usize>(), size).prop_map(|(at, n)| Step::Fill(at, n)),
             3 => any::<usize>().prop_map(Step::Freeze),
             1 => any::<usize>().prop_map(Step::DropSlab),
@@ -743,6 +864,16 @@ mod tests {
                         let slab = arena.lease(min, want);
                         prop_assert!(slab.capacity() >= min.max(1) && slab.capacity() <= want.max(min).max(1));
                         slabs.push((n as u8, slab));
+                    }
+                    Step::Piece(size) => {
+                        let kept = arena.kept_piece(size);
+                        slabs.push((n as u8, kept.unwrap_or_else(|| IoArena::piece(size))));
+                    }
+                    Step::Grow(at, n) if !slabs.is_empty() => {
+                        let at = at % slabs.len();
+                        let filled = slabs[at].1.filled();
+                        slabs[at].1.grow(n);
+                        prop_assert_eq!(slabs[at].1.capacity(), n.max(filled));
                     }
                     Step::Fill(at, n) if !slabs.is_empty() => {
                         let at = at % slabs.len();

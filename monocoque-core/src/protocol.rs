@@ -45,6 +45,13 @@ pub trait Protocol: Debug + Sized + 'static {
         output: &mut Outbox,
         now: Instant,
     ) -> Result<Step<Self>, Self::Error>;
+
+    /// How many bytes [`advance`](Self::advance) needs before it can go on, counted from the front of the input.
+    ///
+    /// A hint, as [`Decode::need`] is.
+    fn need(&self) -> usize {
+        1
+    }
 }
 
 /// Where a handshake stands.

@@ -136,6 +136,8 @@ struct Lane<T, L> {
     from: PeerKey,
     label: L,
     queue: VecDeque<T>,
+    /// Memory for the next batch of its pump.
+    spare: VecDeque<T>,
     hwm: Hwm,
     beyond: Option<Hwm>,
     /// Items pushed and not known to be popped.
@@ -177,6 +179,7 @@ impl<T: Weigh, L> Inbox<T, L> {
             from,
             label,
             queue: VecDeque::new(),
+            spare: VecDeque::new(),
             hwm,
             beyond,
             held: 0,
@@ -223,16 +226,41 @@ impl<T: Weigh, L> Inbox<T, L> {
         }
     }
 
+    /// Gives `batch`, which has no memory, what is kept for it since the last [`push`](Self::push).
+    ///
+    /// It is kept here, and not in the batch, so that [`rest`](Self::rest) can let go of it.
+    #[cold]
+    pub fn lend(&self, lane: LaneKey, batch: &mut VecDeque<T>) {
+        if let Some(row) = self.intake.lock().lanes.get_mut(lane.0) {
+            *batch = std::mem::take(&mut row.spare);
+        }
+        batch.reserve(1);
+    }
+
+    /// Lets go of the memory that a lane keeps for more.
+    pub fn rest(&self, lane: LaneKey) {
+        let mut intake = self.intake.lock();
+        let Some(row) = intake.lanes.get_mut(lane.0) else { return };
+        let spare = std::mem::take(&mut row.spare);
+        let queue = row.queue.is_empty().then(|| std::mem::take(&mut row.queue));
+        drop(intake);
+        drop((spare, queue));
+    }
+
     /// Appends `batch` to the lane and leaves an empty queue in its place.
     ///
     /// `bytes` is the weight of the batch. It is the caller who asks for [room](Self::poll_room) first: more than that is
     /// taken as well.
     pub fn push(&self, lane: LaneKey, batch: &mut VecDeque<T>, bytes: usize) {
-        if batch.is_empty() {
+        if batch.capacity() == 0 {
             return;
         }
         let mut intake = self.intake.lock();
         let Some(row) = intake.open(lane) else { return batch.clear() };
+        if batch.is_empty() {
+            row.spare = std::mem::take(batch);
+            return;
+        }
         row.held += batch.len();
         row.budget.take(bytes);
         if row.queue.is_empty() {
@@ -240,6 +268,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         } else {
             row.queue.append(batch);
         }
+        row.spare = std::mem::take(batch);
         let receiver = self.arrived(&mut intake, lane);
         drop(intake);
         wake(receiver);

@@ -359,9 +359,9 @@ fn what_is_meant(message: &mut Message) -> Inbound {
     inbound
 }
 
-/// Bodies up to this length are copied out of the memory they were read into, so that a small message that is kept does
-/// not keep a whole page of 128 KiB. Higher: more copying; lower: more memory held by slow consumers.
-const COPY_MAX: usize = 512;
+/// Bodies up to this length are copied out of the memory they were read into, which is a page of up to 128 KiB: what is
+/// kept of a page is at least half of it. Larger ones lie in memory of their own most of the time, and are shared.
+const COPY_MAX: usize = 64 * 1024 - 16;
 /// Commands up to this length, those in a short frame, need no closer look before they are whole.
 const ALWAYS_TAKEN: u64 = 255;
 /// How large a command may be that has no topic: what is kept of it before it is whole.

@@ -24,6 +24,10 @@ impl Protocol for ZmtpSession {
     ) -> Result<Step<Self>, ZmtpError> {
         self.run(input, output, now)
     }
+
+    fn need(&self) -> usize {
+        self.need
+    }
 }
 
 impl Decode for Decoder {

@@ -42,6 +42,8 @@ use crate::{
 pub struct ZmtpSession {
     config: SessionConfig,
     state: State,
+    /// How many bytes are needed before there is something to do.
+    pub(crate) need: usize,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl ZmtpSession {
     /// If the routing id or the heartbeat TTL is out of range.
     pub fn new(config: SessionConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, state: State::Start })
+        Ok(Self { config, state: State::Start, need: 1 })
     }
 
     /// Goes as far as `input` allows.
@@ -101,7 +103,7 @@ impl ZmtpSession {
                     }
                     None => return Ok(Step::NeedInput(self)),
                 },
-                State::ExpectCommand { revision, mechanism } => match take_command(input)? {
+                State::ExpectCommand { revision, mechanism } => match take_command(input, &mut self.need)? {
                     Some(body) => match Command::parse(&body)? {
                         Command::Error(reason) => return Err(ZmtpError::PeerError(reason)),
                         command => {
@@ -137,8 +139,8 @@ fn take_greeting(config: &SessionConfig, input: &mut SegmentedBuffer) -> Result<
     Ok(revision)
 }
 
-/// The body of the next command, once it is whole.
-fn take_command(input: &mut SegmentedBuffer) -> Result<Option<Bytes>, ZmtpError> {
+/// The body of the next command, once it is whole; until then, how many bytes are needed for it is noted.
+fn take_command(input: &mut SegmentedBuffer, need: &mut usize) -> Result<Option<Bytes>, ZmtpError> {
     let mut bytes = [0; MAX_HEADER_LEN];
     let arrived = input.peek_into(&mut bytes);
     let Some(header) = FrameHeader::parse(bytes.get(..arrived).unwrap_or(&bytes))? else { return Ok(None) };
@@ -149,6 +151,7 @@ fn take_command(input: &mut SegmentedBuffer) -> Result<Option<Bytes>, ZmtpError>
         return Err(Misbehaved::HandshakeCommandTooLarge(header.size).into());
     }
     if input.len() < header.frame_len() {
+        *need = header.frame_len();
         return Ok(None);
     }
     input.advance(header.len());

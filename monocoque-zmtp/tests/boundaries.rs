@@ -157,7 +157,7 @@ fn a_small_message_does_not_keep_the_read_it_came_in() {
 #[test]
 fn a_large_body_is_not_copied() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
-    let page = Bytes::from(frame(0, &body(8192)));
+    let page = Bytes::from(frame(0, &body(64 * 1024)));
     end.input.push(page.clone());
     end.feed(b"\x00", usize::MAX);
     match &*end.recv() {

@@ -85,3 +85,25 @@ fn one_of_64_mib_arrives_whole() {
         assert!(pull.recv().await.expect("received") == sent);
     });
 }
+
+common::over_streams! {
+    async fn frame_beyond_two_gib_is_written_whole(at) {
+        const LEN: usize = (1 << 31) + (8 << 20);
+        let (listener, endpoint) = WireListener::bind(&at, "huge");
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let read = common::aside(move || {
+            let mut wire = listener.accept();
+            wire.shake_hands("PULL", b"");
+            assert_eq!(wire.take(9), [&[2][..], &(LEN as u64).to_be_bytes()].concat());
+            let mut chunk = vec![0; 1 << 20];
+            for _ in 0..LEN / chunk.len() {
+                std::io::Read::read_exact(&mut wire, &mut chunk).expect("it goes on");
+            }
+            wire.take(8)
+        });
+        // Zero pages that are read only take no memory.
+        push.send(vec![0; LEN]).await.expect("queued");
+        push.send("behind").await.expect("queued");
+        assert_eq!(read.await, b"\x00\x06behind");
+    }
+}

@@ -5,6 +5,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use common::{At, Home, Transport};
@@ -29,6 +30,19 @@ fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static)
 /// How many bytes are allocated.
 fn held() -> usize {
     HeapStats::get().curr_bytes
+}
+
+/// Waits until no more than `bound` bytes are held beyond `before`.
+async fn falls_to(what: &str, before: usize, bound: usize) {
+    let start = std::time::Instant::now();
+    loop {
+        let kept = held().saturating_sub(before);
+        if kept <= bound {
+            return;
+        }
+        assert!(start.elapsed() < common::DEADLINE / 2, "{what}: {kept} bytes are kept, {bound} are allowed");
+        common::yield_now().await;
+    }
 }
 
 const MESSAGES: usize = 10_000;
@@ -102,5 +116,249 @@ fn a_small_message_that_is_kept_does_not_keep_its_page() {
         }
         common::eventually("only these are kept", || held() < before + KEPT * 512).await;
         assert!(kept.iter().enumerate().all(|(n, message)| message[0] == [n as u8; 200]));
+    });
+}
+
+/// Bytes of a peer, written in pieces of that size.
+fn trickle(wire: &mut common::Wire, bytes: &[u8], piece: usize) {
+    for piece in bytes.chunks(piece) {
+        wire.write_all(piece).expect("it is read");
+        // So that it is read by itself.
+        std::thread::yield_now();
+    }
+}
+
+/// Commands that mean nothing, of about that many bytes in all.
+fn junk(len: usize) -> Vec<u8> {
+    common::command("PONG", &[0; 16]).repeat(len / 23)
+}
+
+/// What a peer does, and how many bytes of it are to be kept.
+struct Hostile {
+    what: &'static str,
+    shakes_hands: bool,
+    act: fn(&mut common::Wire) -> usize,
+}
+
+const HOSTILE: [Hostile; 8] = [
+    Hostile {
+        what: "a greeting byte by byte",
+        shakes_hands: false,
+        act: |wire| {
+            trickle(wire, &common::greeting()[..63], 1);
+            63
+        },
+    },
+    Hostile {
+        what: "a handshake command byte by byte",
+        shakes_hands: false,
+        act: |wire| {
+            wire.write_all(&common::greeting()).expect("it is read");
+            wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("it is read");
+            trickle(wire, &[7; 7_000], 1);
+            7_000
+        },
+    },
+    Hostile {
+        what: "a frame byte by byte",
+        shakes_hands: true,
+        act: |wire| {
+            wire.write_all(&[&[2][..], &120_000_u64.to_be_bytes()].concat()).expect("it is read");
+            trickle(wire, &[7; 20_000], 1);
+            20_000
+        },
+    },
+    Hostile {
+        what: "a frame in segments",
+        shakes_hands: true,
+        act: |wire| {
+            wire.write_all(&[&[2][..], &120_000_u64.to_be_bytes()].concat()).expect("it is read");
+            trickle(wire, &[7; 115_000], 1_448);
+            115_000
+        },
+    },
+    Hostile {
+        what: "a large frame that stops",
+        shakes_hands: true,
+        act: |wire| {
+            wire.write_all(&[&[2][..], &(100_u64 << 20).to_be_bytes()].concat()).expect("it is read");
+            wire.write_all(&vec![7; 1_000_000]).expect("it is read");
+            1_000_000
+        },
+    },
+    Hostile {
+        what: "a command byte by byte",
+        shakes_hands: true,
+        act: |wire| {
+            wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("it is read");
+            trickle(wire, b"\x04PONG", 1);
+            trickle(wire, &[7; 7_000], 1);
+            7_000
+        },
+    },
+    Hostile {
+        what: "parts of a message between commands",
+        shakes_hands: true,
+        act: |wire| {
+            for _ in 0..200 {
+                wire.write_all(&common::frame(1, &[7; 513])).expect("it is read");
+                wire.write_all(&junk(30_000)).expect("it is read");
+            }
+            200 * (513 + FRAME)
+        },
+    },
+    Hostile {
+        what: "unread messages between commands",
+        shakes_hands: true,
+        act: |wire| {
+            for _ in 0..200 {
+                wire.write_all(&common::frame(0, &[7; 513])).expect("it is read");
+                wire.write_all(&junk(30_000)).expect("it is read");
+            }
+            200 * (513 + FRAME)
+        },
+    },
+];
+
+/// What a frame counts for beside its body.
+const FRAME: usize = 32;
+/// What a connection may have beside that.
+const CONNECTION: usize = 16 * 1024;
+
+#[test]
+fn hostile_peer_keeps_twice_what_it_has_sent() {
+    alone(async |at: At| {
+        for Hostile { what, shakes_hands, act } in HOSTILE {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
+            let before = held();
+            let there = endpoint.clone();
+            let (wires, counted) = common::aside(move || {
+                let mut counted = 0;
+                let wires: Vec<_> = (0..4)
+                    .map(|_| {
+                        let mut wire = match shakes_hands {
+                            true => common::Wire::meet(&there, "PUSH"),
+                            false => common::Wire::connect(&there),
+                        };
+                        counted += act(&mut wire);
+                        wire
+                    })
+                    .collect();
+                (wires, counted)
+            })
+            .await;
+            let kept = || held().saturating_sub(before);
+            common::eventually(what, || kept() >= counted || counted < CONNECTION).await;
+            let bound = 2 * counted + wires.len() * CONNECTION;
+            falls_to(what, before, bound).await;
+            drop(wires);
+            pull.close().await;
+        }
+    });
+}
+
+#[test]
+fn kept_message_keeps_no_page() {
+    alone(async |at: At| {
+        for size in [513, 2_000, 16 * 1024, 100_000] {
+            let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+            let push = at.connected(PushSocket::builder(), &endpoint).await;
+            push.send("warm up").await.expect("sent");
+            pull.recv().await.expect("received");
+            let before = held();
+            let (all, every) = (40_000_000 / size.max(4_000), 50);
+            let mut kept = Vec::new();
+            let sending = async {
+                for _ in 0..all {
+                    push.send(vec![7; size]).await.expect("sent");
+                }
+            };
+            let receiving = async {
+                for n in 0..all {
+                    let message = pull.recv().await.expect("received");
+                    if n % every == 0 {
+                        kept.push(message);
+                    }
+                }
+            };
+            futures::join!(sending, receiving);
+            let bound = 2 * kept.len() * (size + FRAME) + 4 * CONNECTION;
+            falls_to("pages of messages", before, bound).await;
+            assert!(kept.iter().all(|message| message.byte_len() == size));
+        }
+    });
+}
+
+#[test]
+fn forwarded_message_keeps_no_page() {
+    alone(async |at: At| {
+        const SIZE: usize = 4_096;
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
+        let wire = common::aside(move || {
+            let mut wire = common::Wire::meet(&endpoint, "SUB");
+            wire.write_all(&common::command("SUBSCRIBE", b"")).expect("written");
+            wire
+        })
+        .await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        // What the system takes.
+        while publisher.stats().send_queue < 100 {
+            publisher.send(vec![7; SIZE]).await.expect("sent");
+        }
+        let before = held();
+        let sending = async {
+            for _ in 0..8_000 {
+                push.send(vec![7; SIZE]).await.expect("sent");
+            }
+        };
+        let receiving = async {
+            for n in 0..8_000 {
+                let message = pull.recv().await.expect("received");
+                if n % 32 == 0 {
+                    publisher.send(message).await.expect("sent");
+                }
+            }
+        };
+        futures::join!(sending, receiving);
+        let counted = publisher.stats().send_queue * SIZE;
+        let bound = 2 * counted + 4 * CONNECTION;
+        falls_to("pages of forwarded messages", before, bound).await;
+        drop(wire);
+    });
+}
+
+#[test]
+fn idle_connection_is_small_again_after_a_burst() {
+    alone(async |at: At| {
+        const PEERS: usize = 20;
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let mut pushes = Vec::new();
+        for _ in 0..PEERS {
+            pushes.push(at.connected(PushSocket::builder(), &endpoint).await);
+        }
+        pull.wait_for_peers(PEERS).await.expect("open");
+        for push in &pushes {
+            push.send("warm up").await.expect("sent");
+            pull.recv().await.expect("received");
+        }
+        let before = held();
+        for push in &pushes {
+            let sending = async {
+                for _ in 0..2_000 {
+                    push.send(vec![7; BODY]).await.expect("sent");
+                }
+            };
+            let receiving = async {
+                for _ in 0..2_000 {
+                    pull.recv().await.expect("received");
+                }
+            };
+            futures::join!(sending, receiving);
+        }
+        // Both ends of each are in this process.
+        let bound = PEERS * 2 * 4 * 1024;
+        falls_to("idle connections", before, bound).await;
     });
 }

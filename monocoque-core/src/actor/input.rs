@@ -3,16 +3,27 @@
 //! Owns how much is read at a time, and in which of two ways: a stream that sends much at a time, or is one of a few, has a read
 //! waiting in the kernel; one of a crowd that sends little is watched, and read when there is something (see
 //! [`reactor`](crate::reactor)). Both end in the same memory, and neither is ever given up halfway.
+//!
+//! # Memory
+//!
+//! A read that follows a full one finds more, and has a large page. One that may have to wait has little more than what
+//! has arrived of the frame that is not whole, so that a peer that stops, or sends a byte at a time, keeps no more than
+//! twice what it has sent and a small page. Bytes of a frame that is cut are moved to the front of the memory that the
+//! rest is read into: the frame lies in one place when it is whole. Large pages are kept while the stream is busy; the
+//! write pump [lets go](SharedArena::rest) of them when it has been quiet for a while.
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 
+use bytes::Bytes;
 use compio::BufResult;
 use compio::buf::{IntoInner, IoBuf};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use crate::reactor::{Member, Readable};
-use crate::transport::Socket;
+use crate::transport::{CALL_MAX, Socket};
 use crate::{IoArena, SegmentedBuffer, SlabMut};
 
 #[derive(Debug)]
@@ -21,12 +32,48 @@ pub(super) struct Input<S: Socket> {
     member: Member,
     /// There while the stream is watched.
     watched: Option<Readable<S>>,
-    arena: IoArena,
+    memory: SharedArena,
     pub(super) buffer: SegmentedBuffer,
-    /// A large body that has not arrived whole.
-    gathered: Option<SlabMut>,
-    /// How much the next read asks for: follows what the peer sends.
+    /// The front of a frame that has not arrived whole.
+    cut: Option<SlabMut>,
+    /// How much a read asks for that finds something: follows what the peer sends.
     want: usize,
+    /// The last read got all it asked for: there is more.
+    busy: bool,
+}
+
+/// The read memory of one connection, of which the write pump lets go when it is quiet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SharedArena(Rc<RefCell<Arenas>>);
+
+#[derive(Debug, Default)]
+struct Arenas {
+    /// For reads that may have to wait.
+    small: IoArena,
+    /// For reads that find something.
+    large: IoArena,
+}
+
+impl SharedArena {
+    /// Lets go of all but the page of the read that waits.
+    pub(super) fn rest(&self) {
+        let mut arenas = self.0.borrow_mut();
+        arenas.small.rest();
+        arenas.large = IoArena::new();
+    }
+
+    /// Makes what was read visible.
+    fn freeze(&self, slab: SlabMut) -> Bytes {
+        let Arenas { small, large } = &mut *self.0.borrow_mut();
+        // Whichever it was leased from takes the rest of it back.
+        if small.owns(&slab) { small.freeze(slab) } else { large.freeze(slab) }
+    }
+
+    /// Whether a quiet connection needs no more than it keeps.
+    pub(super) fn is_small(&self) -> bool {
+        let arenas = self.0.borrow();
+        arenas.large.is_empty() && arenas.small.is_at_rest()
+    }
 }
 
 impl<S: Socket> Input<S> {
@@ -35,63 +82,95 @@ impl<S: Socket> Input<S> {
             stream,
             member: Member::new(),
             watched: None,
-            arena: IoArena::new(),
+            memory: SharedArena::default(),
             buffer: SegmentedBuffer::new(),
-            gathered: None,
+            cut: None,
             want: READ_MIN,
+            busy: false,
         }
     }
 
-    /// Reads once. Of a large body, of which `need` bytes are wanted in one place, nothing is in the buffer before all of
-    /// that has arrived.
+    /// The memory of reads, for whoever lets go of it.
+    pub(super) fn memory(&self) -> SharedArena {
+        self.memory.clone()
+    }
+
+    /// Reads once. Of a frame that is cut, for which `need` bytes are wanted in one place, nothing is in the buffer
+    /// before all of that has arrived.
     pub(super) async fn read(&mut self, need: usize) -> io::Result<usize> {
-        if let Some(slab) = self.gathered.take() {
-            return self.gather(slab).await;
-        }
-        if need > self.buffer.len() + READ_MAX {
-            let slab = self.begin(need);
-            return self.gather(slab).await;
-        }
-        let slab = self.arena.lease(READ_MIN, self.want);
-        let asked = slab.capacity();
+        let slab = match self.cut.take() {
+            Some(slab) => self.go_on(slab, need),
+            None => self.begin(need),
+        };
+        let asked = slab.remaining().min(CALL_MAX);
+        // Memory for this frame alone says nothing about what follows it.
+        let exact = slab.capacity() == need;
         let (result, slab) = self.fill(slab).await;
         let n = result?;
-        self.buffer.push(self.arena.freeze(slab));
-        if n == asked {
-            self.want = (self.want * 2).min(READ_MAX);
-        } else if n < self.want / 4 {
-            self.want = (self.want / 2).max(READ_MIN);
+        self.adapt(n, asked, exact);
+        if n == 0 || slab.filled() >= need {
+            let piece = self.memory.freeze(slab);
+            self.buffer.push(piece);
+        } else {
+            self.cut = Some(slab);
         }
         Ok(n)
     }
 
-    /// Memory for a large body of its own, with the part of it in front that has arrived.
-    ///
-    /// How large it is was said by the peer: memory is asked for in proportion to what the peer has sent.
+    /// Memory for a read, with what has arrived of a frame that is cut in front.
     fn begin(&mut self, need: usize) -> SlabMut {
-        let trusted = need.min(GATHER_MIN.max(self.buffer.len() * 2));
-        let mut slab = self.arena.lease(trusted, trusted);
+        let arrived = self.buffer.len();
+        let need = need.max(arrived + 1);
+        let trusted = self.trusted(need, arrived);
+        let Arenas { small, large } = &mut *self.memory.0.borrow_mut();
+        let mut slab = if need >= PIECE_MIN {
+            large.kept_piece(need).unwrap_or_else(|| IoArena::piece(trusted))
+        } else if self.busy {
+            large.lease(need.max(LEASE_MIN), self.want.max(need))
+        } else if trusted <= READ_MIN {
+            small.lease(need.clamp(LEASE_MIN, READ_MIN), READ_MIN)
+        } else {
+            IoArena::piece(trusted)
+        };
         slab.fill_front(&mut self.buffer);
         slab
     }
 
-    /// Reads on into the memory of a large body.
-    async fn gather(&mut self, slab: SlabMut) -> io::Result<usize> {
-        // It fills its room, so that nothing would be told of what comes behind.
-        self.watched = None;
-        let (result, slab) = read_ahead(&mut self.stream, slab).await;
-        let n = result?;
-        if n == 0 || slab.filled() == slab.capacity() {
-            self.buffer.push(self.arena.freeze(slab));
-        } else {
-            self.gathered = Some(slab);
+    /// The memory of a frame that is cut, with room for more of it.
+    fn go_on(&self, mut slab: SlabMut, need: usize) -> SlabMut {
+        let arrived = slab.filled();
+        let idle = !self.busy && slab.capacity() > READ_MIN.max(4 * arrived);
+        if slab.remaining() == 0 || idle {
+            slab.grow(self.trusted(need, arrived));
         }
-        Ok(n)
+        slab
+    }
+
+    /// How much memory a frame that is cut may have. How large it is was said by the peer: memory is asked for in
+    /// proportion to what has arrived.
+    fn trusted(&self, need: usize, arrived: usize) -> usize {
+        let least = if self.busy { self.want } else { READ_MIN };
+        need.min(least.max(2 * arrived)).max(arrived + 1)
+    }
+
+    /// Follows what the peer sends.
+    fn adapt(&mut self, n: usize, asked: usize, exact: bool) {
+        let was_busy = std::mem::replace(&mut self.busy, n == asked && !exact);
+        if exact {
+            return;
+        }
+        if n == asked {
+            self.want = (self.want * 2).min(READ_MAX);
+        } else if was_busy && n < self.want / 4 {
+            self.want = (self.want / 2).max(READ_MIN);
+        }
     }
 
     /// One read behind what `slab` holds.
     async fn fill(&mut self, mut slab: SlabMut) -> (io::Result<usize>, SlabMut) {
-        if self.want > READ_MIN || !self.member.of_a_crowd() {
+        // A read that fills its room is not told of what comes behind, and one that finds something needs no telling.
+        let small = !self.busy && slab.filled() == 0 && self.want == READ_MIN;
+        if !small || !self.member.of_a_crowd() {
             self.watched = None;
         } else if self.watched.is_none() {
             // Where it cannot be watched, it can still be read.
@@ -124,7 +203,8 @@ async fn read_ready<S: Socket>(stream: &S, readable: &Readable<S>, slab: &mut Sl
 async fn read_ahead<S: Socket>(stream: &mut S, mut slab: SlabMut) -> (io::Result<usize>, SlabMut) {
     loop {
         let filled = slab.filled();
-        let BufResult(result, back) = stream.read(slab.slice(filled..)).await;
+        let end = slab.capacity().min(filled + CALL_MAX);
+        let BufResult(result, back) = stream.read(slab.slice(filled..end)).await;
         slab = back.into_inner();
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -138,5 +218,7 @@ const DONTWAIT: RecvFlags = RecvFlags::DONTWAIT;
 const READ_MIN: usize = 8 * 1024;
 /// The largest read of small messages. Larger gave nothing more, and costs cache.
 const READ_MAX: usize = 128 * 1024;
-/// How large a body may be on the word of a peer that has sent nothing of it.
-const GATHER_MIN: usize = 512 * 1024;
+/// The rest of a page that is worth a read.
+const LEASE_MIN: usize = 1024;
+/// Frames from this size on have memory of their own, so that a body can be handed over where it lies.
+const PIECE_MIN: usize = 64 * 1024;

@@ -40,7 +40,7 @@ pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
 use crate::transport::{Socket, WriteNow};
 use crate::{Decode, Established, Outbox, Protocol, Step};
-use input::Input;
+use input::{Input, SharedArena};
 use read_pump::ReadPump;
 use write_pump::{FAREWELL, WritePump};
 
@@ -98,6 +98,9 @@ pub trait Outlet: 'static {
     fn unpark(&mut self) -> bool {
         true
     }
+
+    /// The connection has been quiet for a while: memory that is kept for more to send is let go.
+    fn rest(&mut self) {}
 
     /// Waits until what is being written is to be given up, and with it the connection. Default: never.
     fn poll_abort(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
@@ -192,7 +195,7 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
         let Some((outlet, inlet)) = owner.attach(peer, stream.direct()) else {
             return Closed::Refused;
         };
-        let shared = Rc::new(Shared::new());
+        let shared = Rc::new(Shared::new(input.memory()));
         let reader = ReadPump::new(stream.clone(), input, decoder, inlet, shared.clone());
         let reader = compio::runtime::spawn(reader.run());
         WritePump::new(stream, encoder, outlet, shared.clone()).run().await;
@@ -225,7 +228,7 @@ async fn handshake<S: Socket, P: Protocol>(
                 return Err(Closed::Protocol(error));
             }
         }
-        match input.read(1).await {
+        match input.read(protocol.need()).await {
             Ok(0) => return Err(Closed::ByPeer),
             Ok(_) => {}
             Err(error) => return Err(Closed::Io(error)),
@@ -254,6 +257,10 @@ async fn within<S: Socket, T, E>(
 
 /// What the two pumps of a connection say to each other.
 struct Shared<E> {
+    /// The memory that large reads go into.
+    memory: SharedArena,
+    /// Memory is kept, and the write pump lets go of it when the connection has been quiet for a while.
+    tidies: Cell<bool>,
     /// The control lane: replies that the decoder has put out.
     replies: RefCell<Outbox>,
     /// The write pump, while it waits.
@@ -271,8 +278,10 @@ struct Shared<E> {
 }
 
 impl<E> Shared<E> {
-    fn new() -> Self {
+    fn new(memory: SharedArena) -> Self {
         Self {
+            memory,
+            tidies: Cell::new(false),
             replies: RefCell::default(),
             writer: RefCell::default(),
             reader: RefCell::default(),
@@ -302,3 +311,6 @@ impl<E> Shared<E> {
         }
     }
 }
+
+/// How much a read or a batch has at least after which memory may be kept that a quiet connection does not need.
+const BURST: usize = 2 * 1024;

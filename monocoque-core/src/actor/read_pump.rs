@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use super::{Accepted, Closed, Inlet, Input, Shared};
+use super::{Accepted, BURST, Closed, Inlet, Input, Shared};
 use crate::Decode;
 use crate::transport::Socket;
 
@@ -61,9 +61,18 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
             }
             match self.input.read(self.decoder.need()).await {
                 Ok(0) => return Some(Closed::ByPeer),
-                Ok(_) => self.shared.heard.set(Some(Instant::now())),
+                Ok(n) => self.note_read(n),
                 Err(error) => return Some(Closed::Io(error)),
             }
+        }
+    }
+
+    /// Notes that the peer was heard, and that there is memory to let go of when it is quiet.
+    fn note_read(&self, n: usize) {
+        self.shared.heard.set(Some(Instant::now()));
+        if !self.shared.tidies.get() && (n >= BURST || !self.shared.memory.is_small()) {
+            self.shared.tidies.set(true);
+            self.shared.wake_writer();
         }
     }
 
@@ -123,7 +132,7 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
             }
             match self.input.read(self.decoder.need()).await {
                 Ok(0) | Err(_) => return None,
-                Ok(_) => self.shared.heard.set(Some(Instant::now())),
+                Ok(n) => self.note_read(n),
             }
         }
     }

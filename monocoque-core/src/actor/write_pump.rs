@@ -14,8 +14,8 @@ use compio::buf::{BufResult, IoBuf, IoVectoredBuf};
 use futures_util::FutureExt;
 use futures_util::future::{Either, join, select};
 
-use super::{Closed, Outlet, Shared};
-use crate::transport::Socket;
+use super::{BURST, Closed, Outlet, Shared};
+use crate::transport::{CALL_MAX, Socket};
 use crate::{Encode, Outbox};
 
 pub(super) struct WritePump<S, E: Encode, O> {
@@ -31,6 +31,8 @@ pub(super) struct WritePump<S, E: Encode, O> {
     between: bool,
     /// When the system last took something.
     progress: Instant,
+    /// When to look whether the connection is quiet, while memory is kept.
+    tidy_at: Option<Instant>,
 }
 
 /// What the pump found when it looked for work.
@@ -39,13 +41,25 @@ enum Work {
     Drained,
     ReadEnded,
     Deadline,
+    /// Memory is kept that is to be let go when it gets quiet.
+    Tidy,
 }
 
 impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared<E::Error>>) -> Self {
         let started = Instant::now();
         shared.heard.set(Some(started));
-        Self { stream, encoder, outlet, shared, started, replying: false, between: false, progress: started }
+        Self {
+            stream,
+            encoder,
+            outlet,
+            shared,
+            started,
+            replying: false,
+            between: false,
+            progress: started,
+            tidy_at: None,
+        }
     }
 
     /// Runs until the owner has nothing more to send or the stream ends.
@@ -72,6 +86,9 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         loop {
             match self.work(batch).await {
                 Work::Batch => {
+                    if batch.bytes() >= BURST {
+                        self.shared.tidies.set(true);
+                    }
                     self.encoder.seal(batch);
                     if let Err(closed) = self.write(batch).await {
                         return Some(closed);
@@ -79,10 +96,12 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                     self.between = !self.replying;
                 }
                 Work::Deadline => {
+                    self.tidy(batch);
                     if let Err(error) = self.on_deadline() {
                         return Some(Closed::Protocol(error));
                     }
                 }
+                Work::Tidy => self.tidy_at = Instant::now().checked_add(QUIET),
                 Work::Drained => return None,
                 Work::ReadEnded => return Some(Closed::ByPeer),
             }
@@ -92,11 +111,15 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     /// Waits for something to do. Replies have their turn behind each batch of the owner, and never within a message: the
     /// owner may have begun one by itself while the pump waited.
     async fn work(&mut self, batch: &mut Outbox) -> Work {
-        let Self { outlet, shared, encoder, replying, between, .. } = self;
+        let deadline = self.deadline();
+        let Self { outlet, shared, replying, between, tidy_at, .. } = self;
         *replying = false;
         let work = poll_fn(|cx| {
             if shared.read_ended.get() {
                 return Poll::Ready(Work::ReadEnded);
+            }
+            if tidy_at.is_none() && shared.tidies.get() {
+                return Poll::Ready(Work::Tidy);
             }
             let replies = &mut *shared.replies.borrow_mut();
             let replies_first = std::mem::take(between) && !replies.is_empty();
@@ -116,7 +139,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                 }
             }
         });
-        let Some(deadline) = encoder.deadline() else { return work.await };
+        let Some(deadline) = deadline else { return work.await };
         let work = std::pin::pin!(work);
         let expiry = std::pin::pin!(compio::time::sleep_until(deadline));
         match select(work, expiry).await {
@@ -165,10 +188,13 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                 }
             };
             match interruption {
-                Work::Deadline => match self.on_deadline() {
-                    Ok(()) => {}
-                    Err(error) => break Closed::Protocol(error),
-                },
+                Work::Deadline => {
+                    self.tidy(&mut Outbox::new());
+                    match self.on_deadline() {
+                        Ok(()) => {}
+                        Err(error) => break Closed::Protocol(error),
+                    }
+                }
                 _ => break Closed::ByUs,
             }
         };
@@ -179,15 +205,44 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     /// Waits for a deadline, or for the owner to give the connection up.
     async fn interruption(&mut self) -> Work {
-        let Self { outlet, encoder, .. } = self;
+        let deadline = self.deadline();
+        let outlet = &mut self.outlet;
         let abort = poll_fn(|cx| outlet.poll_abort(cx)).map(|()| Work::Drained);
-        let Some(deadline) = encoder.deadline() else { return abort.await };
+        let Some(deadline) = deadline else { return abort.await };
         let expiry = compio::time::sleep_until(deadline).map(|()| Work::Deadline);
         select(abort, std::pin::pin!(expiry)).await.factor_first().0
     }
 
+    /// The earlier of the protocol's deadline and our own.
+    fn deadline(&self) -> Option<Instant> {
+        [self.encoder.deadline(), self.tidy_at].into_iter().flatten().min()
+    }
+
+    /// Lets go of memory if the connection has been quiet for a while, or looks again later.
+    fn tidy(&mut self, batch: &mut Outbox) {
+        let now = Instant::now();
+        if self.tidy_at.is_none_or(|at| now < at) {
+            return;
+        }
+        let last = self.shared.heard.get().unwrap_or(self.started).max(self.progress);
+        if now.saturating_duration_since(last) < QUIET {
+            self.tidy_at = last.checked_add(QUIET);
+            return;
+        }
+        self.tidy_at = None;
+        self.shared.tidies.set(false);
+        self.shared.memory.rest();
+        if batch.is_empty() {
+            *batch = Outbox::new();
+        }
+        self.outlet.rest();
+    }
+
     fn on_deadline(&mut self) -> Result<(), E::Error> {
         let now = Instant::now();
+        if self.encoder.deadline().is_none_or(|at| now < at) {
+            return Ok(());
+        }
         let heard = self.shared.heard.get().unwrap_or(now).max(self.started);
         let replies = &mut *self.shared.replies.borrow_mut();
         // What is to be answered may still wait behind a batch, of which a slow peer takes one part after the other.
@@ -217,13 +272,19 @@ pub(super) struct Batch(pub(super) Outbox);
 
 impl IoBuf for Batch {
     fn as_init(&self) -> &[u8] {
-        self.0.chunk()
+        let chunk = self.0.chunk();
+        chunk.get(..CALL_MAX).unwrap_or(chunk)
     }
 }
 
 impl IoVectoredBuf for Batch {
     fn iter_slice(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.slices().take(MAX_SLICES)
+        let mut left = CALL_MAX;
+        self.0.slices().take(MAX_SLICES).map_while(move |slice| {
+            let part = slice.get(..left).unwrap_or(slice);
+            left -= part.len();
+            (!part.is_empty()).then_some(part)
+        })
     }
 }
 
@@ -243,6 +304,8 @@ pub(super) fn settle(
     (result, batch)
 }
 
+/// How long a connection is quiet before it lets go of memory.
+const QUIET: Duration = Duration::from_millis(500);
 /// The kernel refuses more slices in one call.
 const MAX_SLICES: usize = 1024;
 /// How long a closing connection waits for the peer to close its side, or for its stream to take leave.

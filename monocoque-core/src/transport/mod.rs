@@ -264,6 +264,9 @@ async fn close<T: AsFd + 'static>(socket: impl ToSharedFd<T>) {
     drop(shared.take().await);
 }
 
+/// How many bytes one call to the kernel carries at most: it refuses 2^31 and more in one slice.
+pub(crate) const CALL_MAX: usize = 1 << 30;
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

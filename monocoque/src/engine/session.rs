@@ -198,7 +198,7 @@ impl Owner {
         });
         let peer = Peer { connection, socket_type, routing_id, properties };
         let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
-        let outlet = SessionOutlet { engine: engine.clone(), key };
+        let outlet = SessionOutlet { engine: engine.clone(), key, lane };
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
             engine,
@@ -224,6 +224,7 @@ impl Owner {
 pub(crate) struct SessionOutlet {
     engine: Arc<Engine>,
     key: PeerKey,
+    lane: LaneKey,
 }
 
 impl Outlet for SessionOutlet {
@@ -233,6 +234,11 @@ impl Outlet for SessionOutlet {
 
     fn unpark(&mut self) -> bool {
         self.engine.out.lock().unpark(self.key)
+    }
+
+    fn rest(&mut self) {
+        self.engine.out.lock().rest(self.key);
+        self.engine.inbox.rest(self.lane);
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -271,6 +277,7 @@ impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
         Self::poll_room(self, cx)
     }
 
+    #[inline]
     fn items(&mut self) -> &mut VecDeque<Message> {
         Self::items(self)
     }
@@ -299,7 +306,11 @@ impl SessionInlet {
         }
     }
 
+    #[inline]
     fn items(&mut self) -> &mut VecDeque<Message> {
+        if self.batch.capacity() == 0 {
+            self.engine.inbox.lend(self.lane, &mut self.batch);
+        }
         &mut self.batch
     }
 

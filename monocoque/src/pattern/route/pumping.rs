@@ -95,6 +95,16 @@ impl Outbound {
         !link.outbox.is_begun()
     }
 
+    /// A connection has been quiet for a while: lets go of the memory of queues that are empty.
+    pub(crate) fn rest(&mut self, key: PeerKey) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        for outbox in [&mut link.outbox, &mut link.control] {
+            if outbox.is_empty() {
+                *outbox = Outbox::new();
+            }
+        }
+    }
+
     /// Ready once a pump that is writing has to give up.
     pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
         match self.links.get_mut(key) {
