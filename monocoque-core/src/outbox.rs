@@ -41,6 +41,8 @@ pub struct Outbox {
     /// Where the first message that is not wholly consumed starts, in the same count.
     first: usize,
     cursor: Cursor,
+    /// Messages that were begun before, by where they end, and how often.
+    attempts: VecDeque<(usize, u32)>,
 }
 
 /// A large body, to be written after the first `at` bytes of the contiguous buffer.
@@ -181,10 +183,22 @@ impl Outbox {
             self.first = end;
             self.ends.pop_front();
         }
+        while self.attempts.front().is_some_and(|(end, _)| *end <= self.consumed) {
+            self.attempts.pop_front();
+        }
     }
 
-    /// Forgets that a part of the first message was taken, so that it is written whole.
+    /// Forgets that a part of the first message was taken, so that it is written whole. That counts as an attempt.
     pub fn rewind(&mut self) {
+        if self.is_begun()
+            && let Some(&end) = self.ends.front()
+        {
+            let before = self.first_attempts();
+            if before > 0 {
+                self.attempts.pop_front();
+            }
+            self.attempts.push_front((end, before + 1));
+        }
         self.cursor = Cursor::default();
         self.consumed = self.first;
         self.advance_cursor(self.first);
@@ -199,6 +213,36 @@ impl Outbox {
         self.consumed = 0;
         self.first = 0;
         self.cursor = Cursor::default();
+        self.attempts.clear();
+    }
+
+    /// How often the first message was begun before, and [started anew](Self::rewind).
+    pub fn first_attempts(&self) -> u32 {
+        match (self.attempts.front(), self.ends.front()) {
+            (Some((at, attempts)), Some(end)) if at == end => *attempts,
+            _ => 0,
+        }
+    }
+
+    /// How often messages were begun before: those that were, by their place in the queue.
+    pub fn attempts(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.attempts.iter().map(|(at, attempts)| (self.ends.partition_point(|end| end < at), *attempts))
+    }
+
+    /// Notes how often the message that was put last was begun before.
+    pub fn note_attempts(&mut self, attempts: u32) {
+        if attempts > 0
+            && let Some(&end) = self.ends.back()
+        {
+            self.attempts.push_back((end, attempts));
+        }
+    }
+
+    /// Drops the first message, and gives its length in bytes.
+    pub fn drop_first(&mut self) -> usize {
+        let len = self.ends.front().map_or(0, |end| end - self.consumed);
+        self.consume(len);
+        len
     }
 
     /// What waits, to be read instead of written.
@@ -236,6 +280,8 @@ impl Outbox {
         }
         self.put(&other.small[from..]);
         self.ends.extend(other.ends.iter().map(|end| start + end - other.consumed));
+        let attempts = other.attempts.iter().map(|(end, attempts)| (start + end - other.consumed, *attempts));
+        self.attempts.extend(attempts);
     }
 
     /// Adds several messages at once by reference, of which each ends at one of `ends`, counted from the front of them.
@@ -316,6 +362,33 @@ mod tests {
             assert_eq!(written(&outbox), whole[starts[done]..]);
             assert_eq!(outbox.bytes(), whole.len() - starts[done]);
         }
+    }
+
+    #[test]
+    fn attempts_are_counted_for_the_message_that_was_begun() {
+        let mut outbox = Outbox::new();
+        let first = message(&mut outbox, 1, 10).len();
+        message(&mut outbox, 2, 20);
+        message(&mut outbox, 3, 30);
+        outbox.rewind();
+        assert_eq!(outbox.first_attempts(), 0, "nothing was begun");
+        outbox.consume(first + 1);
+        outbox.rewind();
+        outbox.consume(1);
+        outbox.rewind();
+        assert_eq!(outbox.first_attempts(), 2);
+        let mut next = Outbox::new();
+        message(&mut next, 9, 5);
+        next.append(&outbox);
+        assert_eq!(next.attempts().collect::<Vec<_>>(), [(1, 2)]);
+        assert_eq!(next.first_attempts(), 0);
+        assert_eq!(next.drop_first(), 7);
+        assert_eq!(next.first_attempts(), 2);
+        assert_eq!((next.drop_first(), next.first_attempts(), next.messages()), (22, 0, 1));
+        next.note_attempts(3);
+        assert_eq!(next.first_attempts(), 3);
+        next.consume(next.bytes());
+        assert_eq!((next.first_attempts(), next.attempts().count()), (0, 0));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Backoff {
     first: Duration,
     max: Duration,
     step: Duration,
+    /// The step after a connection that has come to nothing.
+    early: Duration,
 }
 
 impl Backoff {
@@ -29,7 +31,7 @@ impl Backoff {
     /// No delay is shorter than half a millisecond, so that an instant refusal does not become a spin.
     pub fn new(first: Duration, max: Duration) -> Self {
         let first = first.max(SHORTEST);
-        Self { first, max: max.max(first), step: first }
+        Self { first, max: max.max(first), step: first, early: first }
     }
 
     /// The next delay.
@@ -39,15 +41,27 @@ impl Backoff {
         jitter(step)
     }
 
+    /// A delay after a connection that has ended early, before anything has come of it: grows up to the longest.
+    pub fn early_delay(&mut self) -> Duration {
+        let step = self.early;
+        self.early = step.saturating_mul(2).min(self.longest());
+        jitter(step)
+    }
+
     /// A delay for a peer that is there and will not have us: of the longest step, which is at least 32 times the first.
     /// Where the sequence stands does not change.
     pub fn longest_delay(&self) -> Duration {
-        jitter(self.max.max(self.first * PATIENCE))
+        jitter(self.longest())
+    }
+
+    fn longest(&self) -> Duration {
+        self.max.max(self.first.saturating_mul(PATIENCE))
     }
 
     /// Back to the first step: the connection was good.
     pub fn reset(&mut self) {
         self.step = self.first;
+        self.early = self.first;
     }
 }
 
@@ -87,6 +101,18 @@ mod tests {
             let delay = Backoff::new(ms(100), ms(max)).longest_delay();
             assert!(delay >= ms(longest / 2) && delay <= ms(longest), "{delay:?}");
         }
+    }
+
+    #[test]
+    fn early_ends_grow_to_the_longest_delay() {
+        let ms = Duration::from_millis;
+        let mut backoff = Backoff::new(ms(100), Duration::ZERO);
+        for step in [100, 200, 400, 800, 1600, 3200, 3200] {
+            let delay = backoff.early_delay();
+            assert!(delay >= ms(step / 2) && delay <= ms(step), "{delay:?}");
+        }
+        backoff.reset();
+        assert!(backoff.early_delay() <= ms(100));
     }
 
     #[test]

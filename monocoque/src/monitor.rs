@@ -119,6 +119,17 @@ pub enum SocketEvent {
         /// Which one.
         endpoint: Endpoint,
     },
+    /// A message was dropped: it was begun on as many connections as
+    /// [`delivery_attempts`](crate::zmq::Builder::delivery_attempts) allows, and lost with each. It is counted in
+    /// [`dropped`](crate::SocketStats::dropped); what was behind it goes on.
+    MessageDropped {
+        /// The last of these connections.
+        connection: Arc<Connection>,
+        /// Its length as it is written, in bytes.
+        bytes: usize,
+        /// On how many connections it was begun.
+        attempts: u32,
+    },
     /// The socket is closed and all its connections have ended (`MONITOR_STOPPED`). The last event.
     Closed,
     /// So many events were not taken in time and are lost, the oldest ones.

@@ -1,5 +1,6 @@
 //! What a socket is made with. Every value is checked when it is set.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) reconnect_interval: Duration,
     pub(crate) reconnect_interval_max: Duration,
+    /// On how many connections a message may be begun that is lost with each of them; `None` for any number.
+    pub(crate) delivery_attempts: Option<NonZero<u32>>,
     pub(crate) heartbeat: HeartbeatConfig,
     pub(crate) limits: Limits,
     /// Nothing is queued for peers that are not there.
@@ -70,6 +73,9 @@ pub enum ReconnectStop {
     ConnectionRefused,
     /// A connection has ended before its handshake was completed (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
     HandshakeFailed,
+    /// A connection whose handshake was completed has ended, and not by us
+    /// (`ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`).
+    ConnectionLost,
 }
 
 /// Which of [`ReconnectStop`] were asked for.
@@ -77,6 +83,7 @@ pub enum ReconnectStop {
 pub(crate) struct ReconnectStops {
     pub(crate) connection_refused: bool,
     pub(crate) handshake_failed: bool,
+    pub(crate) connection_lost: bool,
 }
 
 impl FromIterator<ReconnectStop> for ReconnectStops {
@@ -86,6 +93,7 @@ impl FromIterator<ReconnectStop> for ReconnectStops {
             match reason {
                 ReconnectStop::ConnectionRefused => stops.connection_refused = true,
                 ReconnectStop::HandshakeFailed => stops.handshake_failed = true,
+                ReconnectStop::ConnectionLost => stops.connection_lost = true,
             }
         }
         stops
@@ -135,6 +143,7 @@ impl Default for Options {
             handshake_timeout: Some(Duration::from_secs(30)),
             reconnect_interval: Duration::from_millis(100),
             reconnect_interval_max: Duration::ZERO,
+            delivery_attempts: NonZero::new(3),
             heartbeat: HeartbeatConfig::default(),
             limits: Limits { max_message_size: MAX_MESSAGE_SIZE, ..Limits::default() },
             immediate: false,

@@ -70,6 +70,9 @@ pub(crate) fn event(event: &SocketEvent) {
         SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
         SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "connecting again"),
         SocketEvent::GivenUp { endpoint } => warn!(%endpoint, "given up"),
+        SocketEvent::MessageDropped { connection, bytes, attempts } => {
+            warn!(endpoint = %connection.endpoint, bytes, attempts, "message dropped: lost with each connection");
+        }
         SocketEvent::Closed => debug!("closed"),
         SocketEvent::Lagged(_) => {}
     }

@@ -58,17 +58,20 @@ fn after_connection(engine: &Engine, via: &Via, ended: &Ended, backoff: &mut Bac
         out.lost += u64::from(ended.was_up);
         !out.take_dismissed(via.id)
     };
-    if !is_wanted || (!ended.was_up && engine.options.reconnect_stop.handshake_failed) {
+    let stops = engine.options.reconnect_stop;
+    let stops = if ended.was_up { stops.connection_lost } else { stops.handshake_failed };
+    if !is_wanted || stops {
         return None;
     }
-    if ended.was_up {
-        backoff.reset();
-    }
-    if ended.was_up || !ended.reason.is_lasting() {
-        Some(backoff.next_delay())
-    } else {
-        Some(backoff.longest_delay())
-    }
+    Some(match ended {
+        Ended { reason, .. } if reason.is_lasting() => backoff.longest_delay(),
+        Ended { progress: true, .. } => {
+            backoff.reset();
+            backoff.next_delay()
+        }
+        Ended { was_up: true, .. } => backoff.early_delay(),
+        Ended { .. } => backoff.next_delay(),
+    })
 }
 
 /// Nobody listens there, which for a Unix domain socket shows in that its file is missing, too.

@@ -259,8 +259,7 @@ fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut Wakes) -> 
 
 /// What has come of a flush, which is to get each of these links so far.
 pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
-    goals.retain(|(key, messages)| !out.has_written(*key, *messages));
-    match (goals.is_empty(), out.phase) {
+    match (out.has_written(goals), out.phase) {
         (true, _) => Some(Ok(())),
         (false, Phase::Open) => None,
         (false, _) => Some(Err(MonocoqueError::Closed)),

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
@@ -23,6 +24,7 @@ use crate::pattern::Wire;
 use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
+use crate::pattern::route::Undeliverable;
 use crate::pattern::wakes::Wakes;
 use crate::peer::Peer;
 use crate::raw::RawSession;
@@ -36,6 +38,8 @@ pub mod fuzzing;
 pub(super) struct Ended {
     /// Its handshake was completed.
     pub(super) was_up: bool,
+    /// Something has come of it: a message was written or received whole, or it has lived for a while.
+    pub(super) progress: bool,
     pub(super) reason: DisconnectReason,
 }
 
@@ -70,11 +74,13 @@ where
 {
     let story = Story::begin(engine, via, stream.peer_label());
     let meeting = Rc::new(Cell::new(Meeting::Ahead));
+    let (progress, started) = (Rc::new(Cell::new(false)), Instant::now());
     let owner = Owner {
         engine: engine.clone(),
         via: via.clone(),
         connection: story.connection.clone(),
         meeting: meeting.clone(),
+        progress: progress.clone(),
     };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(story.span.around(actor.run(owner)));
@@ -90,7 +96,8 @@ where
     };
     let was_up = meeting.get() == Meeting::Welcome;
     story.end(was_up, reason.clone());
-    Ended { was_up, reason }
+    let progress = progress.get() || started.elapsed() >= LONG_LIVED;
+    Ended { was_up, progress, reason }
 }
 
 /// What has come of a handshake.
@@ -151,6 +158,7 @@ struct Owner {
     via: Via,
     connection: Arc<Connection>,
     meeting: Rc<Cell<Meeting>>,
+    progress: Rc<Cell<bool>>,
 }
 
 impl<P> Attach<P> for Owner
@@ -177,7 +185,7 @@ impl Owner {
         peer: PeerInfo,
         direct: Option<Arc<dyn WriteNow>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, via, connection, meeting } = self;
+        let Self { engine, via, connection, meeting, progress } = self;
         let heard = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| Direct::new(stream, heard.clone()));
         let (key, id) = match engine.welcome(&peer, &via, direct) {
@@ -196,9 +204,12 @@ impl Owner {
             socket_type,
             routing_id: routing_id.clone(),
         });
+        let outlet_connection = connection.clone();
         let peer = Peer { connection, socket_type, routing_id, properties };
         let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
-        let outlet = SessionOutlet { engine: engine.clone(), key, lane };
+        let (connection, engine_of_outlet) = (outlet_connection, engine.clone());
+        let outlet =
+            SessionOutlet { engine: engine_of_outlet, key, lane, connection, progress: progress.clone() };
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
             engine,
@@ -214,6 +225,7 @@ impl Owner {
             batch: VecDeque::new(),
             bytes: 0,
             dropped: 0,
+            progress,
         };
         Some((outlet, inlet))
     }
@@ -225,6 +237,9 @@ pub(crate) struct SessionOutlet {
     engine: Arc<Engine>,
     key: PeerKey,
     lane: LaneKey,
+    connection: Arc<Connection>,
+    /// Something has come of the connection.
+    progress: Rc<Cell<bool>>,
 }
 
 impl Outlet for SessionOutlet {
@@ -246,7 +261,14 @@ impl Outlet for SessionOutlet {
     }
 
     fn close(&mut self, unsent: Outbox) {
-        self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
+        let remains = self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
+        if remains.progress {
+            self.progress.set(true);
+        }
+        if let Some(Undeliverable { bytes, attempts }) = remains.undeliverable {
+            let connection = self.connection.clone();
+            self.engine.tell(|| SocketEvent::MessageDropped { connection, bytes, attempts });
+        }
     }
 }
 
@@ -270,6 +292,8 @@ pub(crate) struct SessionInlet {
     batch: VecDeque<Message>,
     bytes: usize,
     dropped: u64,
+    /// Something has come of the connection.
+    progress: Rc<Cell<bool>>,
 }
 
 impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
@@ -343,6 +367,7 @@ impl SessionInlet {
     fn flush(&mut self) {
         if !self.batch.is_empty() {
             self.heard.store(true, Ordering::Relaxed);
+            self.progress.set(true);
         }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
@@ -437,6 +462,9 @@ impl Engine {
         config
     }
 }
+
+/// How long a connection lives that was worth making.
+const LONG_LIVED: Duration = Duration::from_secs(60);
 
 #[cfg(all(test, monocoque_loom))]
 mod models;

@@ -8,39 +8,67 @@ use monocoque_zmtp::decode_messages;
 /// A queue of whole messages: who will get them, and how they are written there, is not known yet.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    messages: VecDeque<Message>,
+    messages: VecDeque<Waiting>,
     bytes: usize,
+    /// How many of the first were given back by connections that were lost.
+    returned: usize,
+}
+
+/// A message that waits for a peer.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) message: Message,
+    /// On how many connections it was begun.
+    pub(super) attempts: u32,
+    returned: bool,
 }
 
 impl Backlog {
     pub(super) fn push(&mut self, message: Message) {
         self.bytes += message.byte_len();
-        self.messages.push_back(message);
+        self.messages.push_back(Waiting { message, attempts: 0, returned: false });
     }
 
     /// Takes the first message.
-    pub(super) fn pop(&mut self) -> Option<Message> {
-        let Some(message) = self.messages.pop_front() else {
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let Some(waiting) = self.messages.pop_front() else {
             // What a burst took is not kept.
             self.messages = VecDeque::new();
             return None;
         };
-        self.bytes -= message.byte_len();
-        Some(message)
+        self.bytes -= waiting.message.byte_len();
+        self.returned -= usize::from(waiting.returned);
+        Some(waiting)
     }
 
     /// Puts back what was taken.
-    pub(super) fn put_back(&mut self, message: Message) {
-        self.bytes += message.byte_len();
-        self.messages.push_front(message);
+    pub(super) fn put_back(&mut self, waiting: Waiting) {
+        self.bytes += waiting.message.byte_len();
+        self.returned += usize::from(waiting.returned);
+        self.messages.push_front(waiting);
     }
 
     /// Takes back what was encoded for a peer that is gone: it comes before all others.
     pub(super) fn take_back(&mut self, orphans: Outbox) {
-        let mut messages = VecDeque::from(decode_messages(orphans));
-        self.bytes += messages.iter().map(Message::byte_len).sum::<usize>();
-        messages.append(&mut self.messages);
-        self.messages = messages;
+        let attempts: Vec<_> = orphans.attempts().collect();
+        let mut waiting: VecDeque<_> = decode_messages(orphans)
+            .into_iter()
+            .map(|message| Waiting { message, attempts: 0, returned: true })
+            .collect();
+        for (at, attempts) in attempts {
+            if let Some(waiting) = waiting.get_mut(at) {
+                waiting.attempts = attempts;
+            }
+        }
+        self.bytes += waiting.iter().map(|waiting| waiting.message.byte_len()).sum::<usize>();
+        self.returned += waiting.len();
+        waiting.append(&mut self.messages);
+        self.messages = waiting;
+    }
+
+    /// Whether something waits that a lost connection has given back.
+    pub(super) fn has_returned(&self) -> bool {
+        self.returned > 0
     }
 
     /// Drops all, and says how many messages that were.
@@ -55,7 +83,7 @@ impl Backlog {
 
     #[cfg(all(test, not(monocoque_loom)))]
     pub(super) fn messages(&self) -> impl Iterator<Item = Message> {
-        self.messages.iter().cloned()
+        self.messages.iter().map(|waiting| waiting.message.clone())
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -44,6 +44,8 @@ pub(super) struct Link {
     /// Messages that were queued since it is there, and those of them that the system has taken.
     pub(super) put: u64,
     pub(super) written: u64,
+    /// How many of them are not of the program: a greeting.
+    pub(super) greeted: u64,
 }
 
 /// The endpoint that a connection came about through.
@@ -114,6 +116,7 @@ impl Link {
             doomed: false,
             put: 0,
             written: 0,
+            greeted: 0,
         }
     }
 

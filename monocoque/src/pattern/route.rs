@@ -11,6 +11,7 @@ mod peers;
 mod pumping;
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
 
 use bytes::Bytes;
 use monocoque_core::{
@@ -94,6 +95,8 @@ struct Rules {
     relaxed: bool,
     exclusive: bool,
     wire: Wire,
+    /// On how many connections a message may be begun that is lost with each of them.
+    attempts: u32,
 }
 
 /// What a lost connection had not sent, to a peer that no other one can stand in for, and what was sent to it meanwhile.
@@ -102,6 +105,25 @@ struct Leftover {
     /// What the peer was called, where that matters.
     id: Option<RoutingId>,
     outbox: Outbox,
+    /// A lost connection has given back what is first.
+    returned: bool,
+}
+
+/// What is left of a connection that has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Remains {
+    /// A message of the program was written whole.
+    pub(crate) progress: bool,
+    /// A message was dropped that was begun on too many connections.
+    pub(crate) undeliverable: Option<Undeliverable>,
+}
+
+/// A message that was begun on so many connections, and lost with each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Undeliverable {
+    /// Its length as it is written.
+    pub(crate) bytes: usize,
+    pub(crate) attempts: u32,
 }
 
 #[derive(Debug)]
@@ -168,6 +190,7 @@ impl Outbound {
                 relaxed: options.relaxed,
                 exclusive: pattern.exclusive,
                 wire: pattern.wire,
+                attempts: options.delivery_attempts.map_or(u32::MAX, NonZero::get),
             },
             greeting: options.greeting.clone(),
             backlog: Backlog::default(),
@@ -211,6 +234,11 @@ impl Outbound {
             Phase::Draining => self.has_backlog(),
             Phase::Aborted => false,
         }
+    }
+
+    /// Whether something waits for a peer that a lost connection has given back.
+    pub(crate) fn has_returned(&self) -> bool {
+        self.backlog.has_returned() || self.leftovers.values().any(|leftover| leftover.returned)
     }
 
     /// Whether messages wait for a peer.

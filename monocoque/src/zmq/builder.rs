@@ -1,6 +1,7 @@
 //! How a socket is made.
 
 use std::marker::PhantomData;
+use std::num::NonZero;
 use std::time::Duration;
 
 use monocoque_core::{Hwm, Message, RoutingId};
@@ -160,6 +161,18 @@ impl<K: Kind> Builder<K> {
     /// A peer that goes beyond it is disconnected as soon as it announces the frame.
     pub fn max_message_size(mut self, bytes: Option<u64>) -> Self {
         self.options.limits.max_message_size = bytes.unwrap_or(UNLIMITED).min(UNLIMITED);
+        self
+    }
+
+    /// On how many connections a message may be begun and lost with each before it is dropped: 0 for any number. Default: 3.
+    ///
+    /// A peer that ends the connection because of a message, as one beyond its size limit does, would get that message
+    /// first again, for ever. It is tried on another peer where the pattern allows, then dropped, counted in
+    /// [`dropped`](crate::SocketStats::dropped) and told by
+    /// [`SocketEvent::MessageDropped`](crate::SocketEvent::MessageDropped). A message of which no byte was written is
+    /// never dropped by this. libzmq drops it at the first loss.
+    pub fn delivery_attempts(mut self, connections: u32) -> Self {
+        self.options.delivery_attempts = NonZero::new(connections);
         self
     }
 

@@ -14,8 +14,7 @@ impl<K: Kind> Builder<K> {
     /// When a connected endpoint is given up instead of being connected to again (`ZMQ_RECONNECT_STOP`). Default: never.
     ///
     /// It is as if it had been disconnected, and told by [`SocketEvent::GivenUp`](crate::SocketEvent::GivenUp); it may be
-    /// connected to anew. An endpoint that was disconnected is never connected to again, so that there is nothing like
-    /// libzmq's `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
+    /// connected to anew. An endpoint that was disconnected by the program is never connected to again.
     ///
     /// ```
     /// use monocoque::ReconnectStop;

@@ -36,6 +36,7 @@ impl Peer {
             via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound, name: None },
             connection: connection.into(),
             meeting: Rc::new(Cell::new(Meeting::Ahead)),
+            progress: Rc::default(),
         };
         let info = PeerInfo {
             socket_type,

@@ -183,8 +183,14 @@ struct Ledger {
 
 impl Ledger {
     fn new(by_name: bool, [mandatory, handover, immediate]: [bool; 3], hwm: usize) -> Self {
-        let options =
-            Options { send_hwm: Hwm::new(hwm), mandatory, handover, immediate, ..Options::default() };
+        let options = Options {
+            send_hwm: Hwm::new(hwm),
+            mandatory,
+            handover,
+            immediate,
+            delivery_attempts: None,
+            ..Options::default()
+        };
         let mut out = Outbound::new(if by_name { &ROUTER } else { &DEALER }, &options);
         let endpoints: Vec<_> =
             (0..ENDPOINTS).map(|n| Through { via: n as u64, dialled: n + 1 < ENDPOINTS }).collect();

@@ -249,11 +249,14 @@ impl Outbound {
         // However the last sender wanted its message to go.
         self.going = Going::InBatch;
         let mut backlog = std::mem::take(&mut self.backlog);
-        while let Some(mut message) = backlog.pop() {
-            let Some(key) = self.put_next(&mut message, wakes) else {
-                backlog.put_back(message);
+        while let Some(mut waiting) = backlog.pop() {
+            let Some(key) = self.put_next(&mut waiting.message, wakes) else {
+                backlog.put_back(waiting);
                 break;
             };
+            if let Some(link) = self.links.get_mut(key) {
+                link.outbox.note_attempts(waiting.attempts);
+            }
             if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);
             }

@@ -4,7 +4,7 @@ use monocoque_core::{Outbox, PeerEvent, PeerKey, Room, RoutingId};
 use monocoque_zmtp::{Revision, Subscription, decode_messages};
 use smallvec::SmallVec;
 
-use super::{Hub, Leftover, Offer, Outbound, Phase, is_made_up};
+use super::{Hub, Leftover, Offer, Outbound, Phase, Remains, Undeliverable, is_made_up};
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::{Direct, Link, Neighbour, Through};
 use crate::pattern::wakes::Wakes;
@@ -92,6 +92,9 @@ impl Outbound {
             let mut outbox = Outbox::new();
             self.rules.wire.encode(greeting, &mut outbox);
             self.bequeath(outbox, key, wakes);
+            if let Some(link) = self.links.get_mut(key) {
+                link.greeted = 1;
+            }
         }
         let via = self.links.get(key).map(|link| link.through.via);
         if let Some(leftover) = via.and_then(|via| self.leftovers.remove(&via)) {
@@ -107,17 +110,19 @@ impl Outbound {
     }
 
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do, or
-    /// is kept for the next connection to the same endpoint.
-    pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) {
+    /// is kept for the next connection to the same endpoint. A message that was begun on too many connections is dropped.
+    pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) -> Remains {
         self.settle(key);
-        let Some(mut link) = self.links.remove(key) else { return };
+        let Some(mut link) = self.links.remove(key) else { return Remains::default() };
         wakes.leave(link.neighbour.take());
         let id = self.hub.down(key);
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         // Of a message that was begun on the short way the whole is kept.
         link.outbox.rewind();
         orphans.append(&link.outbox);
+        let progress = link.put > link.greeted + orphans.messages() as u64;
         let lost = self.phase == Phase::Aborted || link.doomed;
+        let undeliverable = if lost { None } else { self.drop_undeliverable(&mut orphans) };
         // A name that was made up is not to be met again.
         let comes_back =
             link.through.dialled && !link.leaving && id.as_ref().is_none_or(|id| !is_made_up(id));
@@ -132,12 +137,22 @@ impl Outbound {
             self.backlog.take_back(orphans);
             self.dispatch(wakes);
         } else if !lost && comes_back && !orphans.is_empty() {
-            self.leftovers.insert(link.through.via, Leftover { id, outbox: orphans });
+            self.leftovers.insert(link.through.via, Leftover { id, outbox: orphans, returned: true });
         } else {
             self.dropped += orphans.messages() as u64;
         }
         self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
+        Remains { progress, undeliverable }
+    }
+
+    /// Drops the first message if it was begun on as many connections as it may be.
+    fn drop_undeliverable(&mut self, orphans: &mut Outbox) -> Option<Undeliverable> {
+        let attempts = orphans.first_attempts();
+        (attempts >= self.rules.attempts).then(|| {
+            self.dropped += 1;
+            Undeliverable { bytes: orphans.drop_first(), attempts }
+        })
     }
 
     /// A newcomer has the name of a peer, and gets what waits for it.
@@ -170,7 +185,8 @@ impl Outbound {
         self.hub.down(key);
         if let Some(link) = self.links.get_mut(key) {
             if link.neighbour.is_some() {
-                return self.down(key, Outbox::new(), wakes);
+                self.down(key, Outbox::new(), wakes);
+                return;
             }
             link.doomed = true;
             wakes.add(link.pump.take());

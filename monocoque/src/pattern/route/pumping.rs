@@ -73,19 +73,29 @@ impl Outbound {
     /// been written once all that is queued now is.
     pub(crate) fn let_go(&mut self, wakes: &mut Wakes) -> Vec<(PeerKey, u64)> {
         self.holds = false;
-        let queued = self.links.iter_mut().filter(|(_, link)| link.messages() > 0 || link.written < link.put);
-        queued
-            .map(|(key, link)| {
-                wakes.add(link.pump.take());
-                (key, link.put)
-            })
-            .collect()
+        let held = self.links.iter_mut().filter(|(_, link)| link.messages() > 0);
+        held.for_each(|(_, link)| wakes.add(link.pump.take()));
+        self.goals()
     }
 
-    /// Whether a link has written so many messages since it was there, or is gone; not if it was us who ended it, since
-    /// what it left then is lost.
-    pub(crate) fn has_written(&self, key: PeerKey, messages: u64) -> bool {
-        self.links.get(key).map_or(self.phase == Phase::Open, |link| link.written >= messages)
+    /// For each link with something to write, how many messages it will have written once all that is queued now is.
+    fn goals(&self) -> Vec<(PeerKey, u64)> {
+        let queued = self.links.iter().filter(|(_, link)| link.messages() > 0 || link.written < link.put);
+        queued.map(|(key, link)| (key, link.put)).collect()
+    }
+
+    /// Whether all of `goals` are reached. What a lost connection has given back is still to be written: over the next
+    /// one, or by another peer, whose goals take the place of the lost one's.
+    pub(crate) fn has_written(&self, goals: &mut Vec<(PeerKey, u64)>) -> bool {
+        let is_lost = goals.iter().any(|(key, _)| self.links.get(*key).is_none());
+        if is_lost && self.phase == Phase::Open {
+            if self.has_returned() {
+                return false;
+            }
+            *goals = self.goals();
+        }
+        goals.retain(|(key, messages)| self.links.get(*key).is_none_or(|link| link.written < *messages));
+        goals.is_empty()
     }
 
     /// The pump is to write something else. `false` if a sender has begun a message meanwhile: then it is being woken.
