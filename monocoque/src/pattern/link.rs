@@ -151,6 +151,11 @@ impl Link {
         self.control.bytes() <= CONTROL_MAX
     }
 
+    /// Whether messages wait to be written, or are not known to be.
+    pub(super) fn is_behind(&self) -> bool {
+        self.messages() > 0 || self.written < self.put
+    }
+
     /// How many messages wait to be written.
     #[inline]
     pub(super) fn messages(&self) -> usize {

@@ -73,14 +73,15 @@ impl Outbound {
     /// been written once all that is queued now is.
     pub(crate) fn let_go(&mut self, wakes: &mut Wakes) -> Vec<(PeerKey, u64)> {
         self.holds = false;
-        let held = self.links.iter_mut().filter(|(_, link)| link.messages() > 0);
+        // One whose sender has written by itself says so when its pump looks for more.
+        let held = self.links.iter_mut().filter(|(_, link)| link.is_behind());
         held.for_each(|(_, link)| wakes.add(link.pump.take()));
         self.goals()
     }
 
     /// For each link with something to write, how many messages it will have written once all that is queued now is.
     fn goals(&self) -> Vec<(PeerKey, u64)> {
-        let queued = self.links.iter().filter(|(_, link)| link.messages() > 0 || link.written < link.put);
+        let queued = self.links.iter().filter(|(_, link)| link.is_behind());
         queued.map(|(key, link)| (key, link.put)).collect()
     }
 
