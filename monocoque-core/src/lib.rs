@@ -25,6 +25,7 @@
 //! | `protocol` | the contract between an engine and a protocol |
 //! | `actor` | one connection: a handshake, then two pumps |
 //! | `queue`, `waiters`, `backpressure` | who waits for what, and how much may wait |
+//! | `yielding` | when a task that need not wait gives others a turn |
 //! | `peer`, `router`, `routing_id`, `pubsub` | who is there, and who gets what |
 //! | `transport`, `endpoint` | streams, and what they are called |
 //! | `monitor` | who is told what has happened |
@@ -68,6 +69,8 @@ pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod transport;
 mod waiters;
+#[cfg(feature = "runtime")]
+pub mod yielding;
 
 #[cfg(feature = "runtime")]
 pub use alloc::{IoArena, SlabMut};

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::home::outside_panic;
 use crate::sync::Mutex;
+use crate::yielding;
 use futures_util::Stream;
 
 /// Tells events to its [`Monitor`]s.
@@ -49,7 +50,7 @@ pub struct Lagged(pub u64);
 /// A stream of the events since it was made; it ends when there will be no more.
 ///
 /// Holds up to 1024 events that were not taken. When there are more the oldest are lost, and the next item is a [`Lagged`].
-/// Dropping the future of its next item loses nothing.
+/// Dropping the future of its next item loses nothing. A task that takes event after event [yields](crate::yielding) at times.
 #[derive(Debug)]
 pub struct Monitor<T> {
     queue: Arc<Mutex<Queue<T>>>,
@@ -140,6 +141,11 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut queue = self.queue.lock();
+        if (queue.lost > 0 || !queue.events.is_empty()) && yielding::is_due() {
+            drop(queue);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if queue.lost > 0 {
             return Poll::Ready(Some(Lagged(std::mem::take(&mut queue.lost)).into()));
         }
@@ -181,7 +187,8 @@ mod tests {
     }
 
     fn next(monitor: &mut Monitor<Event>) -> Option<Option<Event>> {
-        monitor.next().now_or_never()
+        // It may yield once.
+        monitor.next().now_or_never().or_else(|| monitor.next().now_or_never())
     }
 
     #[test]

@@ -5,10 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
+use common::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
+use futures::StreamExt;
 use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
 use monocoque::zmq::kind::{Receives, Sends};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, Socket, SubSocket,
@@ -131,13 +131,13 @@ on_every_driver! {
             let push = at.connected(PushSocket::builder().send_hwm(hwm), &endpoint).await;
             settle(&push, &pull).await;
             for n in 0..hwm {
-                push.send_buffered(numbered(n)).now_or_never().expect("at once").expect("room");
+                push.send_buffered(numbered(n)).at_once().expect("at once").expect("room");
             }
             push.send(numbered(hwm)).await.expect("there is room soon");
             expect(&pull, 0..hwm + 1).await;
             settle(&push, &pull).await;
             for n in 0..hwm {
-                push.send_buffered(numbered(n)).now_or_never().expect("at once").expect("room");
+                push.send_buffered(numbered(n)).at_once().expect("at once").expect("room");
             }
             common::eventually("there is room", || push.try_send(numbered(hwm)).is_ok()).await;
             expect(&pull, 0..hwm + 1).await;
@@ -158,25 +158,25 @@ on_every_driver! {
     async fn a_flush_with_nothing_to_do_returns_at_once(at) {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        push.flush().now_or_never().expect("nobody is there").expect("open");
+        push.flush().at_once().expect("nobody is there").expect("open");
         push.send_buffered(numbered(0)).await.expect("room");
-        push.flush().now_or_never().expect("it waits for a first peer").expect("open");
+        push.flush().at_once().expect("it waits for a first peer").expect("open");
         let pull = at.build(PullSocket::builder());
         pull.bind(endpoint).await.expect("bound");
         expect(&pull, 0..1).await;
         settle(&push, &pull).await;
-        push.flush().now_or_never().expect("nothing is queued").expect("open");
+        push.flush().at_once().expect("nothing is queued").expect("open");
 
         let publisher = at.build(PubSocket::builder());
         publisher.bind(at.anywhere()).await.expect("bound");
         publisher.send_buffered("to nobody").await.expect("sent");
-        publisher.flush().now_or_never().expect("nobody is there").expect("open");
+        publisher.flush().at_once().expect("nobody is there").expect("open");
     }
 
     async fn a_batch_is_at_most_as_large_as_said_and_is_appended(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut messages = vec!["before".into()];
-        let none = pull.recv_batch(&mut messages, 0).now_or_never();
+        let none = pull.recv_batch(&mut messages, 0).at_once();
         assert_eq!(none.expect("nothing is waited for").expect("open"), 0);
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..10 {
@@ -186,12 +186,12 @@ on_every_driver! {
         assert_eq!(pull.recv_batch(&mut messages, 0).await.expect("open"), 0);
         for (max, expected) in [(1, 1), (3, 3), (100, 6)] {
             let before = messages.len();
-            let got = pull.recv_batch(&mut messages, max).now_or_never().expect("it is there").expect("open");
+            let got = pull.recv_batch(&mut messages, max).at_once().expect("it is there").expect("open");
             assert_eq!((got, messages.len()), (expected, before + expected));
         }
         assert_eq!(messages[0], "before".into());
         assert!(messages[1..].iter().enumerate().all(|(n, message)| *message == numbered(n)));
-        assert!(pull.recv_batch(&mut messages, 100).now_or_never().is_none());
+        assert!(pull.recv_batch(&mut messages, 100).at_once().is_none());
         assert_eq!((messages.len(), pull.stats().received), (11, 10));
     }
 
@@ -304,7 +304,7 @@ on_every_driver! {
         for (message, n) in messages.iter().zip(&expected) {
             assert_eq!(*message, ["wanted".to_owned(), n.to_string()].into());
         }
-        assert!(subscriber.recv_batch(&mut messages, 10).now_or_never().is_none());
+        assert!(subscriber.recv_batch(&mut messages, 10).at_once().is_none());
         assert_eq!(messages.len(), expected.len());
         assert_eq!(subscriber.stats().discarded, (MESSAGES - expected.len()) as u64);
     }
@@ -328,7 +328,7 @@ on_every_driver! {
                 while messages.len() < EACH * peers || given_up < 1_000 {
                     let batch = Box::pin(pull.recv_batch(&mut messages, 10));
                     if given_up % 2 == 0 {
-                        given_up += usize::from(batch.now_or_never().is_none());
+                        given_up += usize::from(batch.at_once().is_none());
                         common::yield_now().await;
                     } else if let Either::Right(_) = select(batch, Box::pin(common::yield_now())).await {
                         given_up += 1;
@@ -353,7 +353,7 @@ on_every_driver! {
         settle(&push, &pull).await;
         for round in 0..100 {
             let mut given_up = Box::pin(pull.recv());
-            assert!(given_up.as_mut().now_or_never().is_none());
+            assert!(given_up.as_mut().at_once().is_none());
             // Each of them is polled when it is woken, and only then.
             let mut waiting: FuturesUnordered<_> = (0..3)
                 .map(|_| async {
@@ -363,7 +363,7 @@ on_every_driver! {
                     messages
                 })
                 .collect();
-            assert!(waiting.next().now_or_never().is_none());
+            assert!(waiting.next().at_once().is_none());
             if round % 2 == 0 {
                 drop(given_up);
                 given_up = Box::pin(pull.recv());
@@ -396,7 +396,7 @@ on_every_driver! {
         settle(&push, &pull).await;
         let mut messages = vec!["before".into()];
         let mut batch = Box::pin(pull.recv_batch(&mut messages, 10));
-        assert!(batch.as_mut().now_or_never().is_none());
+        assert!(batch.as_mut().at_once().is_none());
         let (batch, ()) = futures::join!(batch, pull.close());
         assert!(matches!(batch, Err(MonocoqueError::Closed)));
         assert_eq!(messages, ["before".into()]);
@@ -494,7 +494,7 @@ on_every_driver_over_streams! {
         assert_eq!(pull.recv().await.expect("received"), "one each".into());
         common::pass_time(&at).await;
         let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
+        assert!(flush.as_mut().at_once().is_none());
         for _ in 0..2 {
             push.send_buffered("held").await.expect("room");
         }
@@ -510,7 +510,7 @@ on_every_driver_over_streams! {
     async fn a_flush_waits_until_the_system_has_taken_all(at) {
         let (push, wire) = stuck(&at).await;
         let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
+        assert!(flush.as_mut().at_once().is_none());
         match select(flush, Box::pin(common::pass_time(&at))).await {
             Either::Left(_) => panic!("nobody has read it"),
             Either::Right(((), flush)) => {
@@ -527,7 +527,7 @@ on_every_driver_over_streams! {
     async fn a_flush_ends_when_the_socket_closes(at) {
         let (push, wire) = stuck(&at).await;
         let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
+        assert!(flush.as_mut().at_once().is_none());
         let (flushed, ()) = futures::join!(flush, push.close());
         assert!(matches!(flushed, Err(MonocoqueError::Closed)), "{flushed:?}");
         drop(wire);
@@ -536,7 +536,7 @@ on_every_driver_over_streams! {
     async fn a_flush_ends_with_the_connection(at) {
         let (push, wire) = stuck(&at).await;
         let mut flush = Box::pin(push.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
+        assert!(flush.as_mut().at_once().is_none());
         wire.close();
         flush.await.expect("what is queued now waits for another peer");
         common::eventually("it has gone back", || push.stats().send_queue > 0 && push.peer_count() == 0).await;
@@ -545,7 +545,7 @@ on_every_driver_over_streams! {
     async fn a_flush_that_is_given_up_loses_nothing(at) {
         let (push, wire) = stuck(&at).await;
         for _ in 0..100 {
-            assert!(push.flush().now_or_never().is_none());
+            assert!(push.flush().at_once().is_none());
         }
         let reading = common::aside(move || read_all(wire));
         // Whoever waits next is told none the less.
@@ -559,7 +559,7 @@ on_every_driver_over_streams! {
         for n in 0..100 {
             push.send_buffered(numbered(n)).await.expect("room");
         }
-        push.flush().now_or_never();
+        push.flush().at_once();
         expect(&pull, 0..100).await;
     }
 }

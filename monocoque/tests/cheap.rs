@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{At, Home, Transport, WireListener, numbered};
-use futures::{FutureExt, StreamExt};
+use common::{At, AtOnce, Home, Transport, WireListener, numbered};
+use futures::StreamExt;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Monitor, SocketEvent};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -63,7 +63,7 @@ async fn failures(monitor: &mut Monitor, n: usize) {
 /// How many attempts have failed since the last time.
 fn failed(monitor: &mut Monitor) -> usize {
     let mut failed = 0;
-    while let Some(Some(event)) = monitor.next().now_or_never() {
+    while let Some(Some(event)) = monitor.next().at_once() {
         failed += match event {
             SocketEvent::ConnectFailed { .. } | SocketEvent::HandshakeFailed { .. } => 1,
             SocketEvent::Lagged(_) => panic!("they come faster than they are counted"),
@@ -85,7 +85,7 @@ fn connections_on_which_nothing_is_said_use_no_processor() {
         // Some who wait for what does not come.
         let mut waiting: Vec<_> = dealers.iter().map(|dealer| Box::pin(dealer.recv())).collect();
         for call in &mut waiting {
-            assert!(call.as_mut().now_or_never().is_none());
+            assert!(call.as_mut().at_once().is_none());
         }
         let used = used_in_a_second().await;
         assert!(used < Duration::from_millis(30), "{used:?} of a second, for nothing");

@@ -41,7 +41,7 @@ on_every_driver! {
             push.send(numbered(n)).await.expect("sent");
         }
         let mut closing = Box::pin(push.close());
-        assert!(futures::FutureExt::now_or_never(closing.as_mut()).is_none());
+        assert!(common::at_once(closing.as_mut()).is_none());
         let pull = at.build(PullSocket::builder());
         pull.bind(endpoint).await.expect("bound");
         futures::join!(closing, async {

@@ -5,8 +5,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
-use futures::{FutureExt, StreamExt};
+use common::{AtOnce, Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
+use futures::StreamExt;
 use monocoque::zmq::kind::Router;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RouterNotify, RoutingId, SocketEvent};
@@ -51,7 +51,7 @@ everywhere! {
         assert!(router.try_send(["later", "2"]).expect_err("full").reason().is_would_block());
         let later = id("later");
         let mut blocked = Box::pin(router.send_to(&later, numbered(2)));
-        assert!(blocked.as_mut().now_or_never().is_none());
+        assert!(blocked.as_mut().at_once().is_none());
         let dealer = at.build(DealerSocket::builder());
         common::rebind(&dealer, &endpoint).await;
         blocked.await.expect("sent");
@@ -67,7 +67,7 @@ everywhere! {
         let never = id("never");
         router.send_to(&never, "lost").await.expect("queued");
         let mut blocked = Box::pin(router.send_to(&never, "lost"));
-        assert!(blocked.as_mut().now_or_never().is_none());
+        assert!(blocked.as_mut().at_once().is_none());
         router.disconnect(endpoint).await.expect("connected");
         let error = blocked.await.expect_err("nobody");
         assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");

@@ -51,7 +51,7 @@ everywhere! {
         let mut monitor = push.monitor();
         let quiet = at.build(PullSocket::builder().recv_timeout(Some(BEAT * 12)));
         assert!(quiet.recv().await.expect_err("nobody sends").is_timeout());
-        while let Some(Some(event)) = futures::FutureExt::now_or_never(monitor.next()) {
+        while let Some(Some(event)) = common::at_once(monitor.next()) {
             assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
         }
         push.send("still there").await.expect("sent");
@@ -109,7 +109,7 @@ over_streams! {
         common::eventually("the first is there", || pull.stats().recv_queue == 1).await;
         let quiet = at.build(PullSocket::builder().recv_timeout(Some(BEAT * 8)));
         assert!(quiet.recv().await.expect_err("nobody sends").is_timeout());
-        while let Some(Some(event)) = futures::FutureExt::now_or_never(monitor.next()) {
+        while let Some(Some(event)) = common::at_once(monitor.next()) {
             assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
         }
         for n in ["1", "2", "3"] {

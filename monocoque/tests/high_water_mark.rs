@@ -6,8 +6,7 @@ mod common;
 use std::io::Write;
 use std::time::Duration;
 
-use common::{Wire, fill, numbered, on_every_driver, on_every_driver_over_streams};
-use futures::FutureExt;
+use common::{AtOnce, Wire, fill, numbered, on_every_driver, on_every_driver_over_streams};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use monocoque::{Message, MonocoqueError};
 
@@ -28,7 +27,7 @@ on_every_driver! {
             assert!(refused.reason().is_would_block());
             assert_eq!(refused.into_message(), numbered(hwm));
             let mut blocked = Box::pin(push.send(numbered(hwm)));
-            assert!(blocked.as_mut().now_or_never().is_none());
+            assert!(blocked.as_mut().at_once().is_none());
 
             let pull = at.build(PullSocket::builder());
             pull.bind(endpoint).await.expect("bound");
@@ -71,7 +70,7 @@ on_every_driver! {
         let filled = fill(&push, large).await;
         let mut writers: Vec<_> = (filled..filled + 20).map(|n| Box::pin(push.send(large(n)))).collect();
         for writer in &mut writers {
-            assert!(writer.as_mut().now_or_never().is_none(), "full");
+            assert!(writer.as_mut().at_once().is_none(), "full");
         }
         // One that gives up in the middle of the queue, and one at its head.
         drop(writers.remove(10));
@@ -174,7 +173,7 @@ on_every_driver_over_streams! {
         let first = fill(&push, large).await;
         assert_eq!((pull.stats().recv_queue, push.stats().send_queue), (1, 1));
         let mut blocked = Box::pin(push.send(large(first)));
-        assert!(blocked.as_mut().now_or_never().is_none());
+        assert!(blocked.as_mut().at_once().is_none());
         push.set_send_hwm(10);
         blocked.await.expect("there is room now");
         let second = first + 1 + fill(&push, |n| large(first + 1 + n)).await;

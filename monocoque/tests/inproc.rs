@@ -7,9 +7,9 @@ use std::io::ErrorKind;
 use std::thread;
 
 use bytes::Bytes;
-use common::{Home, Transport, eventually, numbered};
+use common::{AtOnce, Home, Transport, eventually, numbered};
+use futures::StreamExt;
 use futures::executor::block_on;
-use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{
     DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
     SubSocket, XpubSocket,
@@ -59,10 +59,10 @@ fn before_anybody_is_bound_only_the_own_mark_counts() {
         let push = at.connected(PushSocket::builder().send_hwm(2), &endpoint).await;
         assert_eq!(taken(&push), 2);
         let mut third = Box::pin(push.send("third"));
-        assert!(third.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().at_once().is_none());
         let pull = at.build(PullSocket::builder().recv_hwm(1));
         pull.bind(endpoint).await.expect("bound");
-        assert!(third.now_or_never().is_some_and(|sent| sent.is_ok()), "there is room at once");
+        assert!(third.at_once().is_some_and(|sent| sent.is_ok()), "there is room at once");
         for expected in ["0", "1", "third"] {
             assert_eq!(pull.try_recv().expect("it is there"), expected.into());
         }

@@ -3,8 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{everywhere, numbered};
-use futures::FutureExt;
+use common::{AtOnce, everywhere, numbered};
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket};
 
 everywhere! {
@@ -27,7 +26,7 @@ everywhere! {
                     break;
                 }
             }
-            assert!(pull.recv().now_or_never().is_none());
+            assert!(pull.recv().at_once().is_none());
         }
         common::eventually("all are counted", || {
             let stats = pull.stats();
@@ -46,7 +45,7 @@ everywhere! {
         let pull = at.build(PullSocket::builder());
         common::rebind(&pull, &endpoint).await;
         assert_eq!(pull.recv().await.expect("received"), numbered(1999));
-        assert!(pull.recv().now_or_never().is_none());
+        assert!(pull.recv().at_once().is_none());
     }
 
     async fn subscribers_see_the_last_state_of_things(at) {
@@ -71,7 +70,7 @@ everywhere! {
         let push = at.connected(PushSocket::builder().immediate(true), &endpoint).await;
         assert!(push.try_send("x").expect_err("nobody is there").reason().is_would_block());
         let mut blocked = Box::pin(push.send("waits"));
-        assert!(blocked.as_mut().now_or_never().is_none());
+        assert!(blocked.as_mut().at_once().is_none());
         assert_eq!(push.stats().send_queue, 0);
         let pull = at.build(PullSocket::builder());
         common::rebind(&pull, &endpoint).await;

@@ -5,8 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, everywhere, numbered, over_streams};
-use futures::FutureExt;
+use common::{AtOnce, Wire, everywhere, numbered, over_streams};
 use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, SubSocket};
 use monocoque::{Message, MonocoqueError, RoutingId};
 
@@ -56,7 +55,7 @@ everywhere! {
         }
         let slow_id = id("slow");
         let mut blocked = Box::pin(router.send_to(&slow_id, large(sent)));
-        assert!(blocked.as_mut().now_or_never().is_none());
+        assert!(blocked.as_mut().at_once().is_none());
         for n in 0..100 {
             router.send_to(&id("quick"), numbered(n)).await.expect("sent");
             assert_eq!(quick.recv().await.expect("received"), numbered(n));

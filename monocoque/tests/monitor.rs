@@ -6,8 +6,8 @@ mod common;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::{Wire, everywhere, over_streams, rebind};
-use futures::{FutureExt, StreamExt};
+use common::{AtOnce, Wire, everywhere, over_streams, rebind};
+use futures::StreamExt;
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SocketType, SubSocket, ZmtpError,
 };
@@ -239,7 +239,7 @@ over_streams! {
         };
         assert_eq!(events.len(), 1 + 1024);
         assert!(*lost > 600, "{lost}");
-        assert!(monitor.next().now_or_never().flatten().is_none());
+        assert!(monitor.next().at_once().flatten().is_none());
     }
 
     async fn who_has_the_name(at) {

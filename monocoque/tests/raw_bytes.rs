@@ -6,7 +6,7 @@ mod common;
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
-use common::{Wire, WireListener, numbered, over_streams, resident};
+use common::{AtOnce, Wire, WireListener, numbered, over_streams, resident};
 use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{DealerSocket, SocketType, StreamSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RoutingId, SocketEvent, proxy};
@@ -178,7 +178,7 @@ over_streams! {
         }
         assert!(stream.stats().send_queue <= 2);
         let mut blocked = Box::pin(stream.send_to(&slow_id, &piece[..]));
-        assert!(blocked.as_mut().now_or_never().is_none());
+        assert!(blocked.as_mut().at_once().is_none());
         for _ in 0..100 {
             stream.send_to(&quick_id, "quick").await.expect("sent");
             quick = common::aside(move || {
@@ -431,7 +431,7 @@ over_streams! {
         let mut strangers = Box::pin(strangers.fuse());
         let mut over = false;
         while !over || asked < 20 {
-            over = over || strangers.as_mut().now_or_never().is_some();
+            over = over || strangers.as_mut().at_once().is_some();
             stream.send_to(&good_id, "?").await.expect("sent");
             asked += 1;
             let mut wire = good.take().expect("it came back");

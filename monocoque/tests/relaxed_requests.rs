@@ -5,8 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{everywhere, numbered};
-use futures::FutureExt;
+use common::{AtOnce, everywhere, numbered};
 use monocoque::zmq::{RepSocket, ReqSocket, RouterSocket};
 
 everywhere! {
@@ -22,7 +21,7 @@ everywhere! {
         assert_ne!(first[1], second[1]);
         router.send(first).await.expect("sent");
         common::eventually("the late one is there", || req.stats().recv_queue > 0).await;
-        assert!(req.recv().now_or_never().is_none());
+        assert!(req.recv().at_once().is_none());
         router.send(second).await.expect("sent");
         assert_eq!(req.recv().await.expect("received"), "second".into());
         assert!(req.recv().await.is_err(), "answered");

@@ -3,8 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
-use futures::FutureExt;
+use common::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
 use monocoque::MonocoqueError;
 use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 
@@ -95,7 +94,7 @@ on_every_driver! {
         let clone = rep.clone();
         let mut one = Box::pin(rep.recv());
         let mut two = Box::pin(clone.recv());
-        assert!(one.as_mut().now_or_never().is_none() && two.as_mut().now_or_never().is_none());
+        assert!(one.as_mut().at_once().is_none() && two.as_mut().at_once().is_none());
         first.send("first").await.expect("sent");
         second.send("second").await.expect("sent");
         let (request, other) = match futures::future::select(one, two).await {
@@ -106,7 +105,7 @@ on_every_driver! {
         // The other one has to wait for the reply to this one, or is told that it is not its turn.
         let mut other = other;
         for _ in 0..1000 {
-            match other.as_mut().now_or_never() {
+            match other.as_mut().at_once() {
                 None => common::yield_now().await,
                 Some(Err(MonocoqueError::OutOfTurn(_))) => break,
                 Some(other) => panic!("two requests at the same time: {request:?} and {other:?}"),
@@ -129,7 +128,7 @@ on_every_driver! {
         let ask = async {
             for n in 0..2_000 {
                 req.send(numbered(n)).await.expect("its turn");
-                assert!(req.recv().now_or_never().is_none_or(|reply| reply.is_ok_and(|reply| reply == numbered(n))));
+                assert!(req.recv().at_once().is_none_or(|reply| reply.is_ok_and(|reply| reply == numbered(n))));
                 match req.recv().await {
                     Ok(reply) => assert_eq!(reply, numbered(n)),
                     Err(MonocoqueError::OutOfTurn(_)) => {}
@@ -199,7 +198,7 @@ on_every_driver_over_streams! {
         })
         .await;
         req.send("again").await.expect("its turn");
-        assert!(req.recv().now_or_never().is_none(), "neither the stranger's nor the late one is the reply");
+        assert!(req.recv().at_once().is_none(), "neither the stranger's nor the late one is the reply");
         drop(other);
     }
 

@@ -10,8 +10,8 @@ use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::{At, Home, Transport, Wire, numbered};
-use futures::{FutureExt, StreamExt};
+use common::{At, AtOnce, Home, Transport, Wire, numbered};
+use futures::StreamExt;
 use monocoque::SocketEvent;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -95,7 +95,7 @@ fn running_out_of_them_is_got_over() {
         let start = Instant::now();
         let mut failures = 0;
         while start.elapsed() < Duration::from_millis(500) {
-            if let Some(Some(event)) = monitor.next().now_or_never() {
+            if let Some(Some(event)) = monitor.next().at_once() {
                 failures += usize::from(matches!(event, SocketEvent::AcceptFailed { .. }));
             }
             good.send("still good").await.expect("sent");

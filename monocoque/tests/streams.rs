@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::{eventually, fill, numbered, on_every_driver, yield_now};
+use common::{AtOnce, eventually, fill, numbered, on_every_driver, yield_now};
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt, select};
 use monocoque::zmq::{
@@ -176,10 +176,10 @@ on_every_driver! {
         push.wait_for_peers(1).await.expect("open");
         for n in 0..200 {
             let mut first = pull.stream();
-            assert!(first.next().now_or_never().is_none());
+            assert!(first.next().at_once().is_none());
             let clone = pull.clone();
             let mut second = Box::pin(clone.recv());
-            assert!(second.as_mut().now_or_never().is_none());
+            assert!(second.as_mut().at_once().is_none());
             push.send(numbered(n)).await.expect("sent");
             if n % 2 == 0 {
                 yield_now().await;
@@ -193,11 +193,11 @@ on_every_driver! {
         let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
-        assert!(sink.feed(large(filled + 1)).now_or_never().is_none(), "no second one");
+        assert!(sink.feed(large(filled + 1)).at_once().is_none(), "no second one");
         // In the queue of senders, and in front.
         let mut behind = Box::pin(push.send("behind"));
-        assert!(behind.as_mut().now_or_never().is_none());
-        assert!(sink.flush().now_or_never().is_none());
+        assert!(behind.as_mut().at_once().is_none());
+        assert!(sink.flush().at_once().is_none());
         assert_eq!(sink.take_unsent(), Some(large(filled)));
         assert_eq!(sink.take_unsent(), None);
         sink.feed(large(filled)).await.expect("kept, behind the other");
@@ -215,9 +215,9 @@ on_every_driver! {
         let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed("dropped".into()).await.expect("kept");
-        assert!(sink.flush().now_or_never().is_none());
+        assert!(sink.flush().at_once().is_none());
         let mut behind = Box::pin(push.send("behind"));
-        assert!(behind.as_mut().now_or_never().is_none());
+        assert!(behind.as_mut().at_once().is_none());
         let read = async {
             drop(sink);
             read(&pull, filled).await;
@@ -247,11 +247,11 @@ on_every_driver! {
         let mut sink = push.sink();
         sink.feed(large(0)).await.expect("queued");
         // How much the system takes at once is up to it.
-        let _given_up = sink.flush().now_or_never();
+        let _given_up = sink.flush().at_once();
         sink.feed(large(1)).await.expect("queued");
         sink.feed(large(2)).await.expect("queued");
         let mut received = 0;
-        while sink.flush().now_or_never().is_none() {
+        while sink.flush().at_once().is_none() {
             if let Ok(message) = pull.try_recv() {
                 assert_eq!(message, large(received));
                 received += 1;

@@ -3,8 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{Wire, command, everywhere, frame, numbered, over_streams};
-use futures::FutureExt;
+use common::{AtOnce, Wire, command, everywhere, frame, numbered, over_streams};
 use monocoque::Message;
 use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
 
@@ -103,7 +102,7 @@ everywhere! {
             for n in 0..100 {
                 assert_eq!(xpub.recv().await.expect("received"), numbered(n));
             }
-            assert!(xpub.recv().now_or_never().is_none());
+            assert!(xpub.recv().at_once().is_none());
         }
         assert_eq!(xsub.stats().dropped, 0);
     }

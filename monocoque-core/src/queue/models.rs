@@ -129,6 +129,57 @@ fn a_receiver_that_gives_up_passes_its_wake_up_on() {
     });
 }
 
+/// As [`receive`], but it yields once when there is something to take.
+async fn receive_later(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
+    let mut seat = Seat::new(|ticket| inbox.leave(ticket));
+    let mut is_due = true;
+    poll_fn(|cx| {
+        let Poll::Ready(next) = inbox.poll_next(&mut seat.ticket, cx) else { return Poll::Pending };
+        if std::mem::take(&mut is_due) {
+            drop(next);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(next.map(|mut next| next.pop()))
+    })
+    .await
+}
+
+#[test]
+fn a_receiver_that_yields_keeps_its_place() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 1, None);
+        let receivers = [(); 2].map(|()| {
+            let inbox = inbox.clone();
+            spawn(move || block_on(receive_later(&inbox)).expect("open"))
+        });
+        assert_eq!(deliver(&inbox, lane, [(0, 0), (0, 1)]), 2);
+        let mut got = receivers.map(|receiver| receiver.join().expect("received"));
+        got.sort();
+        assert_eq!(got, [(0, 0), (0, 1)]);
+    });
+}
+
+#[test]
+fn a_receiver_that_yields_and_gives_up_takes_nothing() {
+    check(3, || {
+        let inbox = Arc::new(Inbox::new());
+        let lane = lane(&inbox, 0, None);
+        let fickle = spawn({
+            let inbox = inbox.clone();
+            move || poll_once(pin!(receive_later(&inbox))).is_pending()
+        });
+        let patient = spawn({
+            let inbox = inbox.clone();
+            move || block_on(receive(&inbox)).expect("open")
+        });
+        push(&inbox, lane, [(0, 0)]);
+        assert!(fickle.join().expect("gone"));
+        assert_eq!(patient.join().expect("received"), (0, 0));
+    });
+}
+
 #[test]
 fn two_lanes_keep_their_orders() {
     check(2, || {

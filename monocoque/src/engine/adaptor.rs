@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use monocoque_core::{Message, PeerKey, Ticket};
 
-use super::sending::{Tried, flushed};
+use super::sending::{Tried, flushed, is_to_pause};
 use super::timers::Timer;
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
@@ -160,15 +160,9 @@ impl Engine {
     /// Lets others have a turn, if it is time for that: a sink whose messages find room at once waits for nothing else.
     fn poll_pause(&self, cx: &Context<'_>) -> Poll<()> {
         let mut wakes = Wakes::default();
-        let mut out = self.out.lock();
-        if !out.take_pause() {
-            return Poll::Ready(());
-        }
-        out.let_go_held(&mut wakes);
-        drop(out);
+        let pause = is_to_pause(&mut self.out.lock(), Some(cx.waker()), &mut wakes);
         wakes.wake();
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if pause { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Forwarding<'a> {
         mut also: impl FnMut(&Message),
     ) -> Poll<Result<Passed, MonocoqueError>> {
         let mut passed = Passed::default();
-        while passed.messages < TURN {
+        for _ in 0..TURN {
             let mut wakes = Wakes::default();
             let step = self.step(cx, &mut wakes);
             wakes.wake();
@@ -102,5 +102,5 @@ enum Step {
     Stuck,
 }
 
-/// How many messages are passed on before the other direction has its turn.
-const TURN: u64 = 256;
+/// How many messages are passed on or dropped before the other direction has its turn.
+const TURN: usize = 256;

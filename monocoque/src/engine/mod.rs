@@ -29,12 +29,12 @@ mod timers;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
-    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home,
+    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home, yielding,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
@@ -305,6 +305,9 @@ impl<'a> Place<'a> {
 
     /// What `done` gives, if this is a place among watchers.
     fn poll_watch<T>(&mut self, cx: &Context<'_>, done: impl FnOnce(&mut Outbound) -> Option<T>) -> Poll<T> {
+        if !self.has_waited() {
+            ready!(yielding::poll(cx));
+        }
         let mut out = self.engine.out.lock();
         match done(&mut out) {
             Some(result) => Poll::Ready(result),
@@ -313,6 +316,12 @@ impl<'a> Place<'a> {
                 Poll::Pending
             }
         }
+    }
+
+    /// Whether the task has waited in the queue, so that others have had their turn.
+    #[inline]
+    fn has_waited(&self) -> bool {
+        self.ticket.is_some()
     }
 
     /// Whether a task that has to wait has done so for `limit`. If not, it is woken when it has.

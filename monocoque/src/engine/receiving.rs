@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
-use monocoque_core::{Message, Next, SubscriptionIndex};
+use monocoque_core::{Message, Next, SubscriptionIndex, yielding};
 use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};
@@ -74,19 +74,9 @@ impl Engine {
 
     /// The next message for the application, and who has sent it; waits for it.
     pub(crate) async fn recv_with_peer(self: &Arc<Self>) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+        let limit = self.options.recv_timeout;
         let mut place = Place::new(self, Queue::Receivers);
-        poll_fn(|cx| {
-            loop {
-                self.check_recv()?;
-                let Poll::Ready(next) = self.inbox.poll_next(&mut place.ticket, cx) else {
-                    return place.overdue(self.options.recv_timeout, cx);
-                };
-                if let Some(received) = self.take_with_peer(next?)? {
-                    return Poll::Ready(Ok(received));
-                }
-            }
-        })
-        .await
+        poll_fn(|cx| place.poll_take(limit, cx, |next| self.take_with_peer(next))).await
     }
 
     /// The next message for the application, and who has sent it, if it is there.
@@ -112,25 +102,29 @@ impl Engine {
         messages: &mut Vec<Message>,
         max: usize,
     ) -> Result<usize, MonocoqueError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        let limit = self.options.recv_timeout;
         let mut place = Place::new(self, Queue::Receivers);
+        poll_fn(|cx| place.poll_take(limit, cx, |next| self.take_batch(next, messages, max))).await
+    }
+
+    /// Takes up to `max` messages that are there, and says how many; `None` if what was there is not for the application.
+    fn take_batch(
+        &self,
+        mut next: Incoming<'_>,
+        messages: &mut Vec<Message>,
+        max: usize,
+    ) -> Result<Option<usize>, MonocoqueError> {
         let before = messages.len();
-        poll_fn(|cx| {
-            while max > 0 && messages.len() == before {
-                self.check_recv()?;
-                let Poll::Ready(next) = self.inbox.poll_next(&mut place.ticket, cx) else {
-                    return place.overdue(self.options.recv_timeout, cx);
-                };
-                let mut next = next?;
-                while messages.len() - before < max && !next.is_over() && self.passes(&next) {
-                    messages.push(next.pop());
-                }
-                if messages.len() == before {
-                    messages.extend(self.open(next)?);
-                }
-            }
-            Poll::Ready(Ok(messages.len() - before))
-        })
-        .await
+        while messages.len() - before < max && !next.is_over() && self.passes(&next) {
+            messages.push(next.pop());
+        }
+        if messages.len() == before {
+            messages.extend(self.open(next)?);
+        }
+        Ok(Some(messages.len() - before).filter(|&taken| taken > 0))
     }
 
     #[inline]
@@ -303,17 +297,39 @@ impl Place<'_> {
         cx: &Context<'_>,
     ) -> Poll<Result<Message, MonocoqueError>> {
         let engine = self.engine;
+        self.poll_take(
+            limit,
+            cx,
+            |mut next| {
+                if engine.passes(&next) { Ok(Some(next.pop())) } else { engine.open(next) }
+            },
+        )
+    }
+
+    /// What `take` gives of the next message, of the one behind it if that is nothing. Yields before a message if others are to
+    /// have a turn: nothing is taken then, and the place in the queue is kept.
+    #[inline]
+    fn poll_take<T>(
+        &mut self,
+        limit: Option<Duration>,
+        cx: &Context<'_>,
+        mut take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
+    ) -> Poll<Result<T, MonocoqueError>> {
+        let engine = self.engine;
+        let mut has_waited = self.has_waited();
         loop {
             engine.check_recv()?;
             let Poll::Ready(next) = engine.inbox.poll_next(&mut self.ticket, cx) else {
                 return self.overdue(limit, cx);
             };
-            let mut next = next?;
-            if engine.passes(&next) {
-                return Poll::Ready(Ok(next.pop()));
+            let next = next?;
+            if !std::mem::take(&mut has_waited) && yielding::is_due() {
+                drop(next);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            if let Some(message) = engine.open(next)? {
-                return Poll::Ready(Ok(message));
+            if let Some(taken) = take(next)? {
+                return Poll::Ready(Ok(taken));
             }
         }
     }

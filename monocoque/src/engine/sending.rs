@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket};
+use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket, yielding};
 
 use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
@@ -126,6 +126,9 @@ impl Engine {
         if self.pattern.routing == Routing::ToAll
             && let Some((kind, topic)) = as_subscription(message)
         {
+            if is_to_pause(&mut self.out.lock(), waker, wakes) {
+                return Ok(Tried::Paused);
+            }
             self.change_topics(kind, topic, wakes)?;
             return Ok(Tried::Done);
         }
@@ -245,13 +248,17 @@ fn answer(out: &mut Outbound, message: &Message, wakes: &mut Wakes) -> Offer {
     out.offer(Target::Origin(origin), &mut sealed, wakes)
 }
 
-/// Whether a task is to let others run before it queues more: the pumps may share its thread. It will be woken at once.
+/// Whether a task is to yield before it queues more, after much data or much time: the pumps may share its thread. It will
+/// be woken at once. What is held goes only after much data.
 #[inline(always)]
-fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut Wakes) -> bool {
+pub(super) fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut Wakes) -> bool {
     let Some(waker) = waker else { return false };
-    let pause = out.take_pause();
-    if pause {
+    let is_much = out.take_pause();
+    if is_much {
         out.let_go_held(wakes);
+    }
+    let pause = is_much || yielding::is_due();
+    if pause {
         wakes.add(Some(waker.clone()));
     }
     pause

@@ -1,6 +1,6 @@
 //! Sockets that know their peers by name.
 
-use monocoque_core::{Endpoint, Message, RoutingId};
+use monocoque_core::{Endpoint, Message, RoutingId, yielding};
 
 use super::Socket;
 use super::kind::Addresses;
@@ -68,7 +68,6 @@ impl<K: Addresses> Socket<K> {
     ///
     /// As `connect`; [`MonocoqueError::RoutingId`] and [`MonocoqueError::ReservedRoutingId`] for what cannot be a name;
     /// [`MonocoqueError::DuplicateRoutingId`] if a peer that is connected, or that of another endpoint, has it.
-    #[expect(clippy::unused_async, reason = "so that it reads like connect, and may wait one day")]
     pub async fn connect_as<E, I>(&self, endpoint: E, routing_id: I) -> Result<Endpoint, MonocoqueError>
     where
         E: TryInto<Endpoint>,
@@ -79,6 +78,8 @@ impl<K: Addresses> Socket<K> {
         if routing_id.starts_with(&[0]) {
             return Err(MonocoqueError::ReservedRoutingId);
         }
-        self.engine().connect_as(endpoint.try_into()?, Some(routing_id))
+        let endpoint = endpoint.try_into()?;
+        yielding::now_if_due().await;
+        self.engine().connect_as(endpoint, Some(routing_id))
     }
 }

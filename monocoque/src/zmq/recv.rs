@@ -14,6 +14,9 @@ impl<K: Receives> Socket<K> {
     ///
     /// Cancel safe: a message is either returned or still there.
     ///
+    /// It yields when the calling thread has gone on for a millisecond, although there is a message: it is pending once, and
+    /// woken at once, so that connections and other tasks of the thread go on. [`try_recv`](Self::try_recv) never does.
+    ///
     /// # Errors
     ///
     /// [`MonocoqueError::TimedOut`] after the [`recv_timeout`](super::Builder::recv_timeout);

@@ -14,6 +14,9 @@ impl<K: Sends> Socket<K> {
     ///
     /// Cancel safe: a message whose `send` was dropped before it was ready has not been queued.
     ///
+    /// It yields after 256 KiB and after a millisecond, although there is room: it is pending once, and woken at once, so that
+    /// connections and other tasks of the thread go on. `try_send` never does.
+    ///
     /// # Errors
     ///
     /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket is closed,

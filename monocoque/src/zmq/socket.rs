@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use monocoque_core::{Endpoint, home, transport};
+use monocoque_core::{Endpoint, home, transport, yielding};
 
 use super::Builder;
 use super::kind::Kind;
@@ -77,7 +77,9 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().bind(endpoint.try_into()?).await
+        let endpoint = endpoint.try_into()?;
+        yielding::now_if_due().await;
+        self.engine().bind(endpoint).await
     }
 
     /// Accepts connections on a stream socket that listens already (`ZMQ_USE_FD`), such as one that a service manager has made,
@@ -154,13 +156,14 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     ///
     /// [`MonocoqueError::Endpoint`] for a malformed endpoint or one without a definite host and port.
-    #[expect(clippy::unused_async, reason = "so that it reads like bind, and may wait one day")]
     pub async fn connect<E>(&self, endpoint: E) -> Result<Endpoint, MonocoqueError>
     where
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().connect(endpoint.try_into()?)
+        let endpoint = endpoint.try_into()?;
+        yielding::now_if_due().await;
+        self.engine().connect(endpoint)
     }
 
     /// Stops listening on an endpoint, which is the one that [`bind`](Self::bind) returned, and returns once it can be bound
@@ -175,7 +178,9 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().unbind(&endpoint.try_into()?).await
+        let endpoint = endpoint.try_into()?;
+        yielding::now_if_due().await;
+        self.engine().unbind(&endpoint).await
     }
 
     /// Lets go of an endpoint that was connected or [attached](Self::attach): its peer gets nothing that is sent from now on;
@@ -184,13 +189,14 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     ///
     /// [`MonocoqueError::UnknownEndpoint`] if it is neither connected nor attached.
-    #[expect(clippy::unused_async, reason = "so that it reads like connect, and may wait one day")]
     pub async fn disconnect<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
     where
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().disconnect(&endpoint.try_into()?)
+        let endpoint = endpoint.try_into()?;
+        yielding::now_if_due().await;
+        self.engine().disconnect(&endpoint)
     }
 
     /// The endpoint that was bound or connected last (`ZMQ_LAST_ENDPOINT`).

@@ -23,7 +23,7 @@ use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 #[allow(unused_imports, reason = "each test file uses a part")]
-pub(crate) use waiting::{DEADLINE, eventually, eventually_async, within, yield_now};
+pub(crate) use waiting::{AtOnce, DEADLINE, at_once, eventually, eventually_async, within, yield_now};
 
 /// Makes six tests of each body.
 macro_rules! everywhere {

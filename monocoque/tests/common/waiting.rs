@@ -1,8 +1,10 @@
 //! How long a test may take, and waiting meanwhile.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::task::Poll;
+use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,38 @@ pub(crate) async fn yield_now() {
         Poll::Pending
     })
     .await;
+}
+
+/// [`at_once`], as a method.
+pub(crate) trait AtOnce: Future + Sized {
+    fn at_once(self) -> Option<Self::Output> {
+        at_once(self)
+    }
+}
+
+impl<F: Future> AtOnce for F {}
+
+/// What a future gives without waiting; `None` if it has to. It may yield before.
+pub(crate) fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let yielded = Arc::new(Woken::default());
+    let waker = yielded.clone().into();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return Some(output),
+            Poll::Pending if yielded.0.swap(false, Ordering::Relaxed) => {}
+            Poll::Pending => return None,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Waits for something that there is no event for.

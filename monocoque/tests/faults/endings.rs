@@ -106,7 +106,7 @@ over_streams! {
         };
         let close = async {
             let mut closing = Box::pin(push.close());
-            assert!(futures::FutureExt::now_or_never(closing.as_mut()).is_none());
+            assert!(common::at_once(closing.as_mut()).is_none());
             proxy.heal();
             closing.await;
         };

@@ -3,12 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::{Either, select};
 use monocoque::MonocoqueError;
 use monocoque::zmq::{RepSocket, ReqSocket};
 
-use crate::common::{self, At, Home, Transport, numbered, over_streams};
+use crate::common::{self, At, AtOnce, Home, Transport, numbered, over_streams};
 use crate::proxy::{End, Faults};
 use crate::{SOON, through};
 
@@ -38,16 +37,14 @@ async fn a_late_reply_and_ten_thousand_more(at: At) {
         common::eventually("nothing gets through", || proxy.counts().pauses == 1).await;
         req.send("late").await.expect("its turn");
         for _ in 0..1000 {
-            assert!(req.recv().now_or_never().is_none(), "given up");
+            assert!(req.recv().at_once().is_none(), "given up");
         }
         let early = req.send("too early").await.expect_err("the reply is not there");
         assert!(matches!(early.reason(), MonocoqueError::OutOfTurn(_)));
         assert_eq!(req.recv().await.expect("late, but there"), "late".into());
         for n in 0..10_000 {
             req.send(numbered(n)).await.expect("its turn");
-            if n % 3 == 0
-                && req.recv().now_or_never().is_some_and(|reply| reply.expect("open") == numbered(n))
-            {
+            if n % 3 == 0 && req.recv().at_once().is_some_and(|reply| reply.expect("open") == numbered(n)) {
                 continue;
             }
             assert_eq!(req.recv().await.expect("answered"), numbered(n), "and no other");
@@ -104,7 +101,7 @@ over_streams! {
                 proxy.heal();
                 common::eventually("it is noticed", || req.stats().lost_connections == 1).await;
                 req.wait_for_peers(1).await.expect("open");
-                assert!(req.recv().now_or_never().is_none(), "nobody has the request");
+                assert!(req.recv().at_once().is_none(), "nobody has the request");
                 let next = build();
                 next.connect(proxy.endpoint()).await.expect("connected");
                 assert_eq!(next.request("next").await.expect("answered"), "next".into());
