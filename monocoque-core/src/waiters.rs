@@ -34,17 +34,29 @@ impl Waiters {
         }
     }
 
-    /// Takes a place at the end, or keeps the one that `ticket` stands for.
+    /// Takes a place at the end, or keeps the one that `ticket` stands for, also if it was [dismissed](Self::dismiss)
+    /// meanwhile.
     pub fn wait(&mut self, ticket: &mut Option<Ticket>, waker: &Waker) {
-        let place = ticket.and_then(|ticket| self.place(ticket));
-        if let Some((_, kept)) = place.and_then(|place| self.queue.get_mut(place)) {
-            kept.clone_from(waker);
+        if let Some(held) = *ticket {
+            match self.queue.binary_search_by_key(&held, |(ticket, _)| *ticket) {
+                Ok(place) => {
+                    if let Some((_, kept)) = self.queue.get_mut(place) {
+                        kept.clone_from(waker);
+                    }
+                }
+                Err(place) => self.queue.insert(place, (held, waker.clone())),
+            }
             return;
         }
         let new = Ticket(self.next);
         self.next += 1;
         self.queue.push_back((new, waker.clone()));
         *ticket = Some(new);
+    }
+
+    /// The ticket that is handed out next: those that were before are smaller.
+    pub fn next_ticket(&self) -> Ticket {
+        Ticket(self.next)
     }
 
     /// Gives the place up. If it was the first, the one behind it is to be woken: it may be able to go on.
@@ -126,8 +138,15 @@ mod tests {
         assert!(waiters.leave(&mut first).is_some(), "the third is to be woken");
         assert!(waiters.is_next(third));
         assert_eq!(first, None);
+        let mark = waiters.next_ticket();
         assert_eq!(waiters.dismiss().len(), 1);
-        assert!(waiters.leave(&mut third).is_none());
+        let mut fourth = None;
+        waiters.wait(&mut fourth, waker);
+        waiters.wait(&mut third, waker);
+        assert!(waiters.is_next(third), "who was dismissed keeps its place");
+        assert!(third < Some(mark) && fourth >= Some(mark));
+        assert!(waiters.leave(&mut third).is_some());
+        assert!(waiters.leave(&mut fourth).is_none());
         assert!(waiters.is_empty());
     }
 }

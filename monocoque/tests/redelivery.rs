@@ -5,12 +5,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Wire, WireListener, over_streams};
+use common::{WireListener, over_streams};
 use futures::StreamExt;
 use monocoque::zmq::kind::{self, Kind, Sends};
 use monocoque::zmq::{
-    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
-    SubSocket,
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket,
 };
 use monocoque::{Message, Monitor, ReconnectStop, SocketEvent};
 
@@ -23,9 +22,9 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// Waits for the event that says so.
 async fn dropped(monitor: &mut Monitor) -> (usize, u32) {
     loop {
-        match monitor.next().await.expect("the socket is open") {
-            SocketEvent::MessageDropped { bytes, attempts, .. } => return (bytes, attempts),
-            _ => {}
+        let event = monitor.next().await.expect("the socket is open");
+        if let SocketEvent::MessageDropped { bytes, attempts, .. } = event {
+            return (bytes, attempts);
         }
     }
 }

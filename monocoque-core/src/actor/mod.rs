@@ -99,6 +99,9 @@ pub trait Outlet: 'static {
         true
     }
 
+    /// The system has taken a part of the batch.
+    fn on_progress(&mut self) {}
+
     /// The connection has been quiet for a while: memory that is kept for more to send is let go.
     fn rest(&mut self) {}
 

@@ -164,6 +164,9 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             let (result, rest) = settle(written);
             *batch = rest;
             self.progress = Instant::now();
+            if !batch.is_empty() && result.is_ok() {
+                self.outlet.on_progress();
+            }
             if given_up {
                 // The reason is known already.
                 return Err(Closed::ByUs);

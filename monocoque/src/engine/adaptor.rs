@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use monocoque_core::{Message, PeerKey, Ticket};
 
-use super::sending::{Tried, flushed, is_to_pause};
+use super::sending::{Manner, Tried, flushed, is_to_pause};
 use super::timers::Timer;
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
@@ -96,7 +96,7 @@ impl Outgoing {
             return Err(MonocoqueError::WouldBlock);
         }
         self.goals = None;
-        match self.sender.engine.attempt(None, &mut message, false, &mut None, None) {
+        match self.sender.engine.attempt(None, &mut message, Manner::Patient, &mut None, None) {
             Ok(Tried::Done) => {
                 self.held = Held::Nothing;
                 Ok(())
@@ -142,9 +142,9 @@ impl Outgoing {
     fn poll_held(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
         let Held::Waiting(message) = &mut self.held else { return Poll::Ready(Ok(())) };
         let result = ready!(self.sender.poll(|place| {
-            let Place { engine, ticket, .. } = place;
-            match engine.attempt(None, message, false, ticket, Some(cx.waker())) {
+            match place.attempt(None, message, Manner::Patient, cx) {
                 Ok(Tried::Done) => Poll::Ready(Ok(())),
+                Ok(Tried::Full) if place.engine.pattern_drops() => Poll::Pending,
                 Ok(Tried::Full) => place.overdue(place.engine.options.send_timeout, cx),
                 Ok(Tried::Paused) => Poll::Pending,
                 Err(reason) => Poll::Ready(Err(reason)),

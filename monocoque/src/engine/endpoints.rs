@@ -15,6 +15,7 @@ use crate::error::MonocoqueError;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::Wire;
 use crate::pattern::link::Through;
+use crate::pattern::route::Outbound;
 
 /// An endpoint that the socket is bound or connected to, or a stream that it was given.
 #[derive(Debug)]
@@ -155,7 +156,7 @@ impl Engine {
             return Err(MonocoqueError::DuplicateRoutingId);
         }
         let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
-        self.out.lock().dials += 1;
+        self.with_wakes(Outbound::begin_dial);
         if let Endpoint::Inproc(_) = endpoint {
             self.names.connect(self, &via);
             return Ok(endpoint);

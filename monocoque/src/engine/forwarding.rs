@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use monocoque_core::Message;
 
-use super::sending::Tried;
+use super::sending::{Manner, Tried};
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
 use crate::pattern::wakes::Wakes;
@@ -59,8 +59,9 @@ impl<'a> Forwarding<'a> {
                     also(&message);
                 }
                 Step::Dropped => {}
-                Step::Stuck if passed.messages == 0 => return Poll::Pending,
-                Step::Stuck => return Poll::Ready(Ok(passed)),
+                Step::Full if self.to.gives_up(cx) => {}
+                Step::Full | Step::Stuck if passed.messages == 0 => return Poll::Pending,
+                Step::Full | Step::Stuck => return Poll::Ready(Ok(passed)),
             }
         }
         passed.more = true;
@@ -78,12 +79,14 @@ impl<'a> Forwarding<'a> {
         }
         let mut message = next.item().clone();
         let Place { engine: to, ticket: sender, .. } = to;
-        match to.attempt_quietly(None, &mut message, false, sender, Some(cx.waker()), wakes) {
+        let waker = Some(cx.waker());
+        match to.attempt_quietly(None, &mut message, Manner::Patient, sender, waker, wakes) {
             Ok(Tried::Done) => {
-                from.turn_to_sender(&next);
+                from.turn_to_sender(&next, wakes);
                 Ok(Step::Passed(next.pop()))
             }
-            Ok(Tried::Paused | Tried::Full) => Ok(Step::Stuck),
+            Ok(Tried::Paused) => Ok(Step::Stuck),
+            Ok(Tried::Full) => Ok(Step::Full),
             Err(MonocoqueError::Closed) => Err(MonocoqueError::Closed),
             Err(_) => {
                 next.pop();
@@ -98,7 +101,9 @@ impl<'a> Forwarding<'a> {
 enum Step {
     Passed(Message),
     Dropped,
-    /// Nothing to pass on, or nobody to take it.
+    /// Nobody has room.
+    Full,
+    /// Nothing to pass on, or others are to have a turn.
     Stuck,
 }
 

@@ -32,12 +32,12 @@ impl Engine {
         wakes: &mut Wakes,
     ) -> Heard {
         let mut out = self.out.lock();
-        wakes.add(out.watchers.dismiss());
         let Some(audience) = out.audience() else { return Heard::ToItself };
         let asked = audience.hear(key, kind, topic);
         if let Some(allowance) = allowance {
             allowance.set_used(audience.topic_bytes(key) as u64);
         }
+        out.on_targets_changed(wakes);
         match asked {
             Asked::News if self.pattern.intake == Intake::Subscriptions => Heard::PassOn(report(kind, topic)),
             Asked::News | Asked::Nothing => Heard::ToItself,

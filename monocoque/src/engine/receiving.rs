@@ -161,8 +161,12 @@ impl Engine {
                 None
             }
             Intake::Subscriptions => {
-                self.turn_to_sender(&next);
-                Some(next.pop())
+                let mut wakes = Wakes::default();
+                self.turn_to_sender(&next, &mut wakes);
+                let message = next.pop();
+                drop(next);
+                wakes.wake();
+                Some(message)
             }
             _ => self.converse(self.pattern.envelope, next)?,
         };
@@ -174,12 +178,11 @@ impl Engine {
 
     /// Notes whose subscription it is that is about to be received, if it is one and the application decides about it. Other
     /// receivers are kept out.
-    pub(super) fn turn_to_sender(&self, next: &Incoming<'_>) {
+    pub(super) fn turn_to_sender(&self, next: &Incoming<'_>, wakes: &mut Wakes) {
         if self.options.manual
             && let Some((kind, _)) = as_subscription(next.item())
-            && let Some(audience) = self.out.lock().audience()
         {
-            audience.turn_to(next.from(), kind);
+            self.out.lock().turn_to(next.from(), kind, wakes);
         }
     }
 
@@ -203,10 +206,10 @@ impl Engine {
             return Err(MonocoqueError::NotManual);
         }
         self.with_wakes(|out, wakes| {
-            wakes.add(out.watchers.dismiss());
             if let Some(audience) = out.audience() {
                 audience.grant(kind, topic);
             }
+            out.on_targets_changed(wakes);
         });
         Ok(())
     }

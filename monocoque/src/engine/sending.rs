@@ -12,10 +12,10 @@ use super::{Engine, Place, Queue};
 use crate::error::{MonocoqueError, SendError};
 use crate::pattern::asking::{List, as_subscription, is_list};
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::link::Going;
+use crate::pattern::link::{Going, PATIENCE};
 use crate::pattern::route::{Offer, Outbound, Phase, Target};
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, Routing};
+use crate::pattern::{Envelope, Routing, WhenFull};
 use crate::peer::Peer;
 
 /// A message on its way into a queue.
@@ -23,10 +23,21 @@ use crate::peer::Peer;
 pub(crate) struct Sending<'a, M> {
     place: Place<'a>,
     to: Option<&'a RoutingId>,
-    held: bool,
+    manner: Manner,
     /// How long it waits; `None` for ever.
     limit: Option<Duration>,
     body: Body<M>,
+}
+
+/// What a message does where there is no room for it, and when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// It waits, where it would else be dropped for as long as the connection may take something.
+    Patient,
+    /// It is refused, or dropped by a socket that drops.
+    AtOnce,
+    /// The same, and it is written with others.
+    Held,
 }
 
 /// What has come of an attempt to send.
@@ -60,7 +71,7 @@ impl Engine {
         Sending {
             place: Place::new(self, Queue::Senders),
             to,
-            held: false,
+            manner: Manner::Patient,
             limit,
             body: Body::Given(message),
         }
@@ -79,7 +90,7 @@ impl Engine {
     /// Queues a message that waits for others, or for [`flush`](Self::flush).
     #[inline]
     pub(crate) fn send_held<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, M> {
-        Sending { held: true, ..self.send(None, message) }
+        Sending { manner: Manner::Held, ..self.send(None, message) }
     }
 
     /// Lets go what is held, and waits until the system has taken all that is queued for peers now.
@@ -90,7 +101,7 @@ impl Engine {
 
     /// Queues a message, or says that there is no room.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
-        match self.attempt(to, &mut message, false, &mut None, None) {
+        match self.attempt(to, &mut message, Manner::AtOnce, &mut None, None) {
             Ok(Tried::Done) => Ok(()),
             Ok(_) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
             Err(reason) => Err(SendError::new(reason, message)),
@@ -102,12 +113,12 @@ impl Engine {
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
-        held: bool,
+        manner: Manner,
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
     ) -> Result<Tried, MonocoqueError> {
         let mut wakes = Wakes::default();
-        let tried = self.attempt_quietly(to, message, held, ticket, waker, &mut wakes);
+        let tried = self.attempt_quietly(to, message, manner, ticket, waker, &mut wakes);
         wakes.wake();
         tried
     }
@@ -118,7 +129,7 @@ impl Engine {
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
-        held: bool,
+        manner: Manner,
         ticket: &mut Option<Ticket>,
         waker: Option<&Waker>,
         wakes: &mut Wakes,
@@ -143,25 +154,36 @@ impl Engine {
             if list.rest.is_empty() {
                 return Ok(Tried::Done);
             }
-            // From here on it is done at once, so that no subscription is made twice: what goes to all waits for no room.
-            return self.attempt_quietly(to, &mut list.rest, held, ticket, None, wakes);
+            // From here on it is done at once, so that no subscription is made twice.
+            let manner = if manner == Manner::Patient { Manner::AtOnce } else { manner };
+            return self.attempt_quietly(to, &mut list.rest, manner, ticket, None, wakes);
         }
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
         if is_to_pause(&mut out, waker, wakes) {
+            // It was begun now: a subscription that is received meanwhile comes later.
+            if let Some(waker) = waker.filter(|_| self.options.last_value) {
+                out.senders.wait(ticket, waker);
+            }
             return Ok(Tried::Paused);
         }
-        out.going = match held {
-            true => Going::Held,
-            false if self.inbox.is_quiet() => Going::Alone,
-            false => Going::InBatch,
+        out.going = match manner {
+            Manner::Held => Going::Held,
+            _ if self.inbox.is_quiet() => Going::Alone,
+            _ => Going::InBatch,
         };
+        out.patient = manner == Manner::Patient;
+        if self.options.last_value
+            && let Some(audience) = out.audience()
+        {
+            audience.consider(*ticket);
+        }
         let may_go = out.check_turn(self.pattern, message, *ticket)?;
         if may_go && self.offer(&mut out, to, message, stale.as_mut(), wakes)? != Offer::Full {
-            match held {
-                true => out.holds = true,
-                false => out.let_go_held(wakes),
+            match manner {
+                Manner::Held => out.holds = true,
+                _ => out.let_go_held(wakes),
             }
             wakes.add(out.senders.leave(ticket));
             return Ok(Tried::Done);
@@ -198,7 +220,9 @@ impl Engine {
         stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
     ) -> Offer {
-        out.begin_request(wakes);
+        if !out.begin_request(message, wakes) {
+            return Offer::Full;
+        }
         if let Some(replies) = stale {
             let mut pumps = Vec::new();
             self.note_discarded(replies.clear(&mut pumps));
@@ -244,8 +268,14 @@ fn answer(out: &mut Outbound, message: &Message, wakes: &mut Wakes) -> Offer {
     let Dialogue::Answering { origin, envelope: mut sealed } = std::mem::take(&mut out.dialogue) else {
         unreachable!("it was its turn");
     };
+    let frames = sealed.len();
     sealed.append(message);
-    out.offer(Target::Origin(origin), &mut sealed, wakes)
+    let offer = out.offer(Target::Origin(origin), &mut sealed, wakes);
+    if offer == Offer::Full {
+        let envelope = sealed.split_front(frames);
+        out.dialogue = Dialogue::Answering { origin, envelope };
+    }
+    offer
 }
 
 /// Whether a task is to yield before it queues more, after much data or much time: the pumps may share its thread. It will
@@ -293,10 +323,10 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
 impl<M> Sending<'_, M> {
     #[inline]
     fn attempt(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { place, to, held, limit, body } = self;
-        match place.engine.attempt(*to, message, *held, &mut place.ticket, Some(cx.waker())) {
+        let Self { place, to, manner, limit, body } = self;
+        match place.attempt(*to, message, *manner, cx) {
             Ok(Tried::Done) => Poll::Ready(Ok(())),
-            Ok(Tried::Full) if place.is_late(*limit, cx) => {
+            Ok(Tried::Full) if !place.engine.pattern_drops() && place.is_late(*limit, cx) => {
                 Poll::Ready(Err(SendError::new(MonocoqueError::TimedOut, std::mem::take(message))))
             }
             Ok(_) => {
@@ -305,6 +335,60 @@ impl<M> Sending<'_, M> {
             }
             Err(reason) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
         }
+    }
+}
+
+impl Place<'_> {
+    /// One attempt of a task that may wait among senders.
+    ///
+    /// A socket that drops waits no longer than it must to find out that a connection takes nothing.
+    #[inline]
+    pub(super) fn attempt(
+        &mut self,
+        to: Option<&RoutingId>,
+        message: &mut Message,
+        manner: Manner,
+        cx: &Context<'_>,
+    ) -> Result<Tried, MonocoqueError> {
+        let tried = self.engine.attempt(to, message, manner, &mut self.ticket, Some(cx.waker()))?;
+        if tried == Tried::Full && self.engine.pattern_drops() {
+            return self.attempt_again(to, message, manner, cx);
+        }
+        Ok(tried)
+    }
+
+    #[cold]
+    fn attempt_again(
+        &mut self,
+        to: Option<&RoutingId>,
+        message: &mut Message,
+        manner: Manner,
+        cx: &Context<'_>,
+    ) -> Result<Tried, MonocoqueError> {
+        while self.gives_up(cx) {
+            let tried = self.engine.attempt(to, message, manner, &mut self.ticket, Some(cx.waker()))?;
+            if tried != Tried::Full {
+                return Ok(tried);
+            }
+        }
+        Ok(Tried::Full)
+    }
+
+    /// Whether a sender of a socket that drops has waited for long enough to try again: what takes nothing is found out
+    /// then. If not, it is woken when it has.
+    pub(super) fn gives_up(&mut self, cx: &Context<'_>) -> bool {
+        let is_late = self.engine.pattern_drops() && self.is_late(Some(PATIENCE), cx);
+        if is_late && let Some(timer) = self.timer.take() {
+            self.engine.timers.forget(timer);
+        }
+        is_late
+    }
+}
+
+impl Engine {
+    /// Whether a message that finds no room is dropped.
+    pub(super) fn pattern_drops(&self) -> bool {
+        self.pattern.when_full == WhenFull::Drop && !self.options.mandatory
     }
 }
 

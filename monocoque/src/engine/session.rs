@@ -251,6 +251,10 @@ impl Outlet for SessionOutlet {
         self.engine.out.lock().unpark(self.key)
     }
 
+    fn on_progress(&mut self) {
+        self.engine.with_wakes(|out, wakes| out.on_progress(self.key, wakes));
+    }
+
     fn rest(&mut self) {
         self.engine.out.lock().rest(self.key);
         self.engine.inbox.rest(self.lane);

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed, SubscriptionLimits};
+use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed, SubscriptionLimits, Ticket};
 use monocoque_zmtp::Subscription;
 
 use super::{Intake, Pattern};
@@ -23,8 +23,10 @@ pub(crate) struct Audience {
     rules: Rules,
     /// Whose subscription the program has received last.
     last: Option<PeerKey>,
-    /// What is sent next is for that one only.
-    aimed: bool,
+    /// What is sent next is for that one only: a message whose sender does not wait since before.
+    aimed: Option<Ticket>,
+    /// What is being sent is that.
+    answering: bool,
 }
 
 /// What the program is still to be told of each peer that has gone and whose receiving side has not; kept if it wants to know.
@@ -74,7 +76,8 @@ impl Audience {
                 answers: options.last_value,
             },
             last: None,
-            aimed: false,
+            aimed: None,
+            answering: false,
         }
     }
 
@@ -141,9 +144,17 @@ impl Audience {
     }
 
     /// The program is about to receive what a peer has asked for.
-    pub(crate) fn turn_to(&mut self, key: PeerKey, kind: Subscription) {
+    ///
+    /// What is sent by those whose tickets are smaller than `since` is no answer to it.
+    pub(super) fn turn_to(&mut self, key: PeerKey, kind: Subscription, since: Ticket) {
         self.last = Some(key);
-        self.aimed = self.rules.answers && kind == Subscription::Subscribe;
+        self.aimed = (self.rules.answers && kind == Subscription::Subscribe).then_some(since);
+    }
+
+    /// A message is about to be sent, whose sender may hold a ticket: decides whether it is an answer.
+    #[inline]
+    pub(crate) fn consider(&mut self, ticket: Option<Ticket>) {
+        self.answering = self.aimed.is_some_and(|since| ticket.is_none_or(|ticket| ticket >= since));
     }
 
     /// The program gives a topic to the peer it has heard last, or takes it away. If that one is gone nothing happens.
@@ -158,7 +169,7 @@ impl Audience {
     /// Fills `targets` with the peers that a message goes to.
     #[inline]
     pub(super) fn matches(&mut self, subject: &[u8], targets: &mut Vec<PeerKey>) {
-        if self.rules.inverted || self.aimed {
+        if self.rules.inverted || self.answering {
             self.select(subject, targets);
         } else {
             self.hub.matches(subject, targets);
@@ -173,7 +184,7 @@ impl Audience {
             self.hub.matches(subject, targets);
         }
         // Nobody needs an answer who is gone.
-        if self.aimed
+        if self.answering
             && let Some(last) = self.last
             && self.hub.has(last)
         {
@@ -184,6 +195,8 @@ impl Audience {
     /// A message was sent.
     #[inline]
     pub(super) fn sent(&mut self) {
-        self.aimed = false;
+        if std::mem::take(&mut self.answering) {
+            self.aimed = None;
+        }
     }
 }

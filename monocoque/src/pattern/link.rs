@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
@@ -46,6 +47,20 @@ pub(super) struct Link {
     pub(super) written: u64,
     /// How many of them are not of the program: a greeting.
     pub(super) greeted: u64,
+    /// Whether the connection takes bytes, as far as senders that drop have found out.
+    pub(super) flow: Flow,
+}
+
+/// Whether a connection takes bytes while its queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It does, or there was room whenever something was to be queued.
+    #[default]
+    Moving,
+    /// A sender has found the queue full then, and no byte was taken since.
+    Full(Instant),
+    /// No byte was taken for so long that senders do not wait any more.
+    Stalled,
 }
 
 /// The endpoint that a connection came about through.
@@ -117,6 +132,7 @@ impl Link {
             put: 0,
             written: 0,
             greeted: 0,
+            flow: Flow::Moving,
         }
     }
 
@@ -131,6 +147,31 @@ impl Link {
 
     pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
         !self.full && hwm.admits(self.messages()) && self.budget.admits(len)
+    }
+
+    /// Whether it is of a peer that takes part.
+    pub(super) fn is_peer(&self) -> bool {
+        !self.doomed && !self.leaving
+    }
+
+    /// Whether a sender that would drop a message waits instead: the queue is full, and it is not known yet that the
+    /// connection takes nothing.
+    pub(super) fn is_waited_for(&mut self) -> bool {
+        if self.doomed || self.leaving {
+            return false;
+        }
+        match self.flow {
+            Flow::Moving => {
+                self.flow = Flow::Full(Instant::now());
+                true
+            }
+            Flow::Full(since) if since.elapsed() < PATIENCE => true,
+            Flow::Full(_) => {
+                self.flow = Flow::Stalled;
+                false
+            }
+            Flow::Stalled => false,
+        }
     }
 
     /// Asks anew whether there is room.
@@ -257,6 +298,8 @@ impl Direct {
     }
 }
 
+/// How long a sender that would drop a message waits for a connection to take something.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 /// The most that is written under the lock.
 const DIRECT_MAX: usize = 16 * 1024;
 /// How many bytes of subscriptions a connection may leave lying.

@@ -18,6 +18,7 @@ use monocoque_core::{
     Frame, Hwm, Message, Outbox, PeerEvent, PeerKey, PeerTable, PubSubHub, Room, RouterBehavior, RouterHub,
     RoutingId, Waiters,
 };
+use monocoque_zmtp::Subscription;
 
 use super::audience::Audience;
 use super::backlog::Backlog;
@@ -71,6 +72,10 @@ pub(crate) struct Outbound {
     pub(crate) holds: bool,
     /// How much was sent since a pump last took a batch, in bytes, with something added a message.
     unpaced: usize,
+    /// Whether what is being sent may wait where it would else be dropped.
+    pub(crate) patient: bool,
+    /// Some queue may be full.
+    tight: bool,
 }
 
 /// Whether a socket still takes messages.
@@ -203,6 +208,8 @@ impl Outbound {
             going: Going::InBatch,
             holds: false,
             unpaced: 0,
+            patient: false,
+            tight: false,
         }
     }
 
@@ -252,6 +259,7 @@ impl Outbound {
             return;
         }
         self.rules.hwm = hwm;
+        self.tight = true;
         let links: Vec<_> = self.links.iter_mut().map(|(key, link)| (key, link.has_room(hwm))).collect();
         for (key, has_room) in links {
             match &mut self.hub {
@@ -300,6 +308,22 @@ impl Outbound {
         matches!(&self.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
     }
 
+    /// Messages may have fewer targets, or a first place to go to: lets senders and watchers look again. For every
+    /// change of subscriptions, peers and endpoints.
+    pub(crate) fn on_targets_changed(&mut self, wakes: &mut Wakes) {
+        self.wake_senders(wakes);
+        wakes.add(self.watchers.dismiss());
+    }
+
+    /// The program is about to receive what a peer has asked for: what is sent from now on may be the answer.
+    pub(crate) fn turn_to(&mut self, key: PeerKey, kind: Subscription, wakes: &mut Wakes) {
+        let since = self.senders.next_ticket();
+        if let Some(audience) = self.audience() {
+            audience.turn_to(key, kind, since);
+        }
+        self.on_targets_changed(wakes);
+    }
+
     /// There may be room: for the one whose turn it is, or for whoever waits for the peer that has it.
     fn wake_senders(&mut self, wakes: &mut Wakes) {
         if self.any_will_do() {
@@ -319,10 +343,16 @@ impl Outbound {
         pause
     }
 
+    /// An endpoint is being dialled: messages may wait for its peer.
+    pub(crate) fn begin_dial(&mut self, wakes: &mut Wakes) {
+        self.dials += 1;
+        self.on_targets_changed(wakes);
+    }
+
     /// A dialled endpoint is given up.
     pub(crate) fn end_dial(&mut self, wakes: &mut Wakes) {
         self.dials -= 1;
-        wakes.add(self.watchers.dismiss());
+        self.on_targets_changed(wakes);
     }
 
     /// Takes no more messages; all who wait are told.

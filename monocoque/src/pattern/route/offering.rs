@@ -7,7 +7,7 @@ use super::{Hub, Leftover, Offer, Outbound, Phase, Rules, Target};
 use crate::error::MonocoqueError;
 use crate::pattern::Pattern;
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::link::{Going, Link, PACE_PER_MESSAGE};
+use crate::pattern::link::{Going, PACE_PER_MESSAGE};
 use crate::pattern::wakes::Wakes;
 
 impl Outbound {
@@ -71,11 +71,17 @@ impl Outbound {
         Ok(!self.any_will_do() || self.senders.is_next(ticket))
     }
 
-    /// A request is about to be sent: an earlier one without a reply is given up.
-    pub(crate) fn begin_request(&mut self, wakes: &mut Wakes) {
-        if self.rules.relaxed {
+    /// A request is about to be queued: an earlier one without a reply is given up. `false`, and nothing has changed, if
+    /// there is no place for it even then.
+    pub(crate) fn begin_request(&mut self, message: &Message, wakes: &mut Wakes) -> bool {
+        if !self.rules.relaxed || matches!(self.dialogue, Dialogue::Idle) {
+            return true;
+        }
+        let has_place = self.has_place_for_request(message.byte_len());
+        if has_place {
             self.abandon(wakes);
         }
+        has_place
     }
 
     #[inline]
@@ -106,7 +112,7 @@ impl Outbound {
         loop {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
             if let Some(link) = self.links.get_mut(key)
-                && link.budget.admits(len)
+                && (self.rules.conflate || link.budget.admits(len))
             {
                 if self.rules.conflate {
                     self.dropped += link.forget();
@@ -124,22 +130,43 @@ impl Outbound {
 
     pub(super) fn offer_one(&mut self, key: PeerKey, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
-        let link = self.links.get_mut(key);
-        let is_there = link.is_some();
-        let admits = |link: &&mut Link| !link.doomed && link.admits(hwm, message.byte_len());
-        if let Some(link) = link.filter(admits) {
+        let Some(link) = self.links.get_mut(key) else {
+            self.dropped += 1;
+            return Offer::Dropped;
+        };
+        let admits = !link.doomed && (conflate || link.admits(hwm, message.byte_len()));
+        if admits {
             if conflate {
                 self.dropped += link.forget();
             }
+            let len = message.byte_len();
             if link.put(hwm, self.going, &mut self.unpaced, wakes, message).is_some() {
+                self.tight |= !link.admits(hwm, len);
                 return Offer::Queued(Some(key));
             }
         }
-        if is_there && blocks {
+        if blocks || (!admits && self.patient && link.is_waited_for()) {
             return Offer::Full;
         }
         self.dropped += 1;
         Offer::Dropped
+    }
+
+    /// Whether a message of that length, which is to go to all of `keys`, has to wait for one of them that is full and may
+    /// have room soon.
+    #[cold]
+    fn waits_for_any(&mut self, keys: &[PeerKey], len: usize) -> bool {
+        let hwm = self.rules.hwm;
+        let (mut waits, mut tight) = (false, false);
+        for key in keys {
+            let Some(link) = self.links.get_mut(*key) else { continue };
+            if !link.admits(hwm, len) {
+                tight = true;
+                waits |= link.is_waited_for();
+            }
+        }
+        self.tight = tight || (self.tight && keys.len() < self.links.len());
+        waits
     }
 
     /// Queues a message for the peer of an endpoint, which is not there at the moment.
@@ -176,12 +203,19 @@ impl Outbound {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
         let admits =
             |key: &PeerKey| self.links.get(*key).is_none_or(|link| link.admits(hwm, message.byte_len()));
-        if blocks && !self.targets.iter().all(admits) {
+        if blocks && !conflate && !self.targets.iter().all(admits) {
             return Offer::Full;
         }
-        self.scratch.clear();
+        if self.tight && self.patient && !conflate {
+            let targets = std::mem::take(&mut self.targets);
+            let waits = self.waits_for_any(&targets, message.byte_len());
+            self.targets = targets;
+            if waits {
+                return Offer::Full;
+            }
+        }
         self.rules.wire.encode(message, &mut self.scratch);
-        let len = self.scratch.bytes();
+        let len = message.byte_len();
         let taped = self.scratch.is_contiguous() && !conflate;
         if !taped || self.tape.is_long() {
             self.cut();
@@ -193,7 +227,7 @@ impl Outbound {
                 self.dropped += link.forget();
             }
             match place {
-                _ if !link.admits(hwm, len) => self.dropped += 1,
+                _ if !conflate && !link.admits(hwm, len) => self.dropped += 1,
                 _ if link.neighbour.is_some() => {
                     let mut message = message.clone();
                     let put = link.put(hwm, self.going, &mut self.unpaced, wakes, &mut message);
@@ -207,12 +241,18 @@ impl Outbound {
                     link.put_encoded(hwm, self.going, &mut self.unpaced, wakes, append);
                 }
             }
+            self.tight |= !link.admits(hwm, len);
         }
+        // It may borrow memory of the program's.
+        self.scratch.clear();
         Offer::Queued(None)
     }
 
     pub(super) fn offer_all(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
         let keys: SmallVec<[PeerKey; 8]> = self.links.iter().map(|(key, _)| key).collect();
+        if self.patient && self.waits_for_any(&keys, message.byte_len()) {
+            return Offer::Full;
+        }
         for key in keys {
             let takes = self.links.get(key).is_some_and(|link| link.neighbour.is_some());
             if takes {

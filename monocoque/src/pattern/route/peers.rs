@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::{Hub, Leftover, Offer, Outbound, Phase, Remains, Undeliverable, is_made_up};
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::link::{Direct, Link, Neighbour, Through};
+use crate::pattern::link::{Direct, Flow, Link, Neighbour, Through};
 use crate::pattern::wakes::Wakes;
 
 impl Outbound {
@@ -52,7 +52,10 @@ impl Outbound {
     /// A neighbour that had no room may have some.
     pub(crate) fn reopen(&mut self, key: PeerKey, wakes: &mut Wakes) {
         let hwm = self.rules.hwm;
-        if self.links.get_mut(key).is_some_and(|link| link.has_room(hwm)) {
+        if let Some(link) = self.links.get_mut(key)
+            && link.has_room(hwm)
+        {
+            link.flow = Flow::Moving;
             self.on_room(key);
             self.dispatch(wakes);
             self.wake_senders(wakes);
@@ -175,6 +178,7 @@ impl Outbound {
             }
             return;
         }
+        self.tight = true;
         link.budget.take(outbox.bytes());
         link.put += outbox.messages() as u64;
         link.outbox.append(&outbox);
@@ -192,6 +196,25 @@ impl Outbound {
             wakes.add(link.pump.take());
             wakes.add(link.writer.take());
         }
+    }
+
+    /// Whether a request of that length would be queued once the one that is out is given up.
+    pub(super) fn has_place_for_request(&self, len: usize) -> bool {
+        let given_up = match &self.dialogue {
+            Dialogue::Asked { of: Some(key), number: None } => Some(*key),
+            _ => None,
+        };
+        let mut peers = 0;
+        for (key, link) in self.links.iter() {
+            if Some(key) == given_up || !link.is_peer() {
+                continue;
+            }
+            if link.admits(self.rules.hwm, len) {
+                return true;
+            }
+            peers += 1;
+        }
+        peers == 0 && self.dials > 0 && !self.rules.immediate
     }
 
     /// A request is not waited for any more. Its reply must not be taken for that to the next one: if nothing tells them

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use monocoque_core::{BytePermits, Outbox, PeerKey};
 
 use super::{Hub, Outbound, Phase};
+use crate::pattern::link::Flow;
 use crate::pattern::wakes::Wakes;
 
 impl Outbound {
@@ -42,12 +43,22 @@ impl Outbound {
         }
         std::mem::swap(&mut link.outbox, batch);
         link.budget = BytePermits::default();
+        link.flow = Flow::Moving;
         self.unpaced = 0;
         self.on_room(key);
         self.dispatch(wakes);
         self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
         Poll::Ready(true)
+    }
+
+    /// The system has taken a part of what a pump writes.
+    pub(crate) fn on_progress(&mut self, key: PeerKey, wakes: &mut Wakes) {
+        if let Some(link) = self.links.get_mut(key)
+            && std::mem::take(&mut link.flow) != Flow::Moving
+        {
+            self.wake_senders(wakes);
+        }
     }
 
     /// A link that may have been full has room, if the mark says so.

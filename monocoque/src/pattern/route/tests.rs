@@ -60,6 +60,9 @@ fn send(out: &mut Outbound, body: &str) -> Offer {
 }
 
 fn send_in(out: &mut Outbound, going: Going, body: &str) -> Offer {
+    if let Some(audience) = out.audience() {
+        audience.consider(None);
+    }
     out.going = going;
     out.offer(Target::Pattern, &mut body.into(), &mut Wakes::default())
 }
@@ -149,7 +152,7 @@ fn a_request_that_came_back_is_given_up_with_the_next_one() {
     out.dialogue = Dialogue::Asked { of: Some(key), number: None };
     out.down(key, Outbox::new(), &mut Wakes::default());
     assert_eq!((out.queued(), out.dropped), (1, 0), "it waits for another peer");
-    out.begin_request(&mut Wakes::default());
+    assert!(out.begin_request(&"next".into(), &mut Wakes::default()));
     assert_eq!((out.queued(), out.dropped), (0, 1));
     assert_eq!(send_in(&mut out, Going::InBatch, "second"), Offer::Queued(None));
     let next = join(&mut out, None);
@@ -189,12 +192,12 @@ fn what_is_for_one_waits_until_that_one_has_room() {
     let keys = [join(&mut out, None), join(&mut out, None)];
     for (key, body) in keys.iter().zip(["1", "2"]) {
         let audience = out.audience().expect("a publisher has one");
-        audience.turn_to(*key, Subscription::Subscribe);
+        audience.turn_to(*key, Subscription::Subscribe, Waiters::default().next_ticket());
         audience.grant(Subscription::Subscribe, b"");
         send(&mut out, body);
     }
     assert_eq!(take(&mut out, keys[0]).expect("the first"), b"\0\x011");
-    out.audience().expect("a publisher has one").turn_to(keys[1], Subscription::Subscribe);
+    out.turn_to(keys[1], Subscription::Subscribe, &mut Wakes::default());
     assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Full);
     assert_eq!(take(&mut out, keys[1]).expect("the second"), b"\0\x012");
     assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Queued(None));

@@ -1,0 +1,244 @@
+//! Sockets that drop: what a peer that reads does not lose, and what one that does not read costs.
+
+#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{At, Home, Transport, Wire, everywhere, over_streams};
+use futures::SinkExt;
+use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, SubSocket, XpubSocket, XsubSocket};
+use monocoque::{Message, MonocoqueError};
+
+const BURST: usize = 2_500;
+const SIZES: [usize; 6] = [1, 4, 64, 1_000, 10_000, 100_000];
+
+/// What waits at most: so that a body of 100 kB is sent often enough, and the test ends.
+fn count(size: usize) -> usize {
+    if size == 100_000 { 1_000 } else { BURST }
+}
+
+async fn receive_all(subscriber: &SubSocket, count: usize, size: usize) {
+    for n in 0..count {
+        let message = subscriber.recv().await.expect("received");
+        assert_eq!(message.byte_len(), size, "number {n}");
+    }
+}
+
+everywhere! {
+    async fn burst_to_a_subscriber_that_reads_loses_nothing(at) {
+        for size in SIZES {
+            for peers in [1, 2] {
+                let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+                let mut subscribers = Vec::new();
+                for _ in 0..peers {
+                    let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+                    subscriber.subscribe("").expect("open");
+                    subscribers.push(subscriber);
+                }
+                publisher.wait_for_subscriptions(peers).await.expect("open");
+                let sending = async {
+                    for _ in 0..count(size) {
+                        publisher.send(vec![7; size]).await.expect("sent");
+                    }
+                };
+                let receiving = subscribers.iter().map(|subscriber| receive_all(subscriber, count(size), size));
+                futures::join!(sending, futures::future::join_all(receiving));
+                assert_eq!(publisher.stats().dropped, 0, "{size} bytes to {peers}");
+            }
+        }
+    }
+
+    async fn burst_at_a_small_mark_loses_nothing(at) {
+        for hwm in [1, 10, 100] {
+            let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(hwm)).await;
+            let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+            subscriber.subscribe("").expect("open");
+            publisher.wait_for_subscriptions(1).await.expect("open");
+            let sending = async {
+                for _ in 0..BURST {
+                    publisher.send("x").await.expect("sent");
+                }
+            };
+            futures::join!(sending, receive_all(&subscriber, BURST, 1));
+            assert_eq!(publisher.stats().dropped, 0, "a mark of {hwm}");
+        }
+    }
+
+    async fn burst_by_a_sink_loses_nothing(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
+        let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+        subscriber.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        let sending = async {
+            let mut sink = publisher.sink();
+            for _ in 0..BURST {
+                sink.send(Message::from("x")).await.expect("sent");
+            }
+        };
+        futures::join!(sending, receive_all(&subscriber, BURST, 1));
+        assert_eq!(publisher.stats().dropped, 0);
+    }
+
+    async fn burst_of_a_router_loses_nothing(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder().send_hwm(10)).await;
+        let dealer = at.connected(DealerSocket::builder().routing_id("peer"), &endpoint).await;
+        dealer.send("there").await.expect("sent");
+        router.recv().await.expect("received");
+        let sending = async {
+            for _ in 0..BURST {
+                router.send(["peer", "x"]).await.expect("sent");
+            }
+        };
+        let receiving = async {
+            for _ in 0..BURST {
+                dealer.recv().await.expect("received");
+            }
+        };
+        futures::join!(sending, receiving);
+        assert_eq!(router.stats().dropped, 0);
+    }
+
+    async fn burst_of_an_xsub_loses_nothing(at) {
+        let (publisher, endpoint) = at.bound(XpubSocket::builder()).await;
+        let subscriber = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
+        subscriber.wait_for_peers(1).await.expect("open");
+        let sending = async {
+            for _ in 0..BURST {
+                subscriber.send("x").await.expect("sent");
+            }
+        };
+        let receiving = async {
+            for _ in 0..BURST {
+                publisher.recv().await.expect("received");
+            }
+        };
+        futures::join!(sending, receiving);
+        assert_eq!(subscriber.stats().dropped, 0);
+    }
+
+    async fn try_send_drops_at_once(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(1)).await;
+        let subscriber = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
+        subscriber.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        while publisher.stats().dropped == 0 {
+            publisher.try_send(vec![7; 100_000]).expect("it never waits");
+        }
+    }
+}
+
+over_streams! {
+    async fn subscriber_that_stops_costs_one_pause(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
+        let wire = common::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "SUB");
+            wire.put(&common::command("SUBSCRIBE", b""));
+            wire
+        })
+        .await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        while publisher.stats().dropped == 0 {
+            publisher.send(vec![7; 100_000]).await.expect("sent");
+        }
+        let start = Instant::now();
+        for _ in 0..10_000 {
+            publisher.send(vec![7; 1_000]).await.expect("sent");
+        }
+        // At 10 ms for each it would be 100 s.
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        drop(wire);
+    }
+}
+
+/// A subscriber of libzmq on a thread of its own.
+#[test]
+fn burst_to_a_libzmq_subscriber_loses_nothing() {
+    for home in [Home::Current, Home::Thread] {
+        for transport in [Transport::Tcp, Transport::Ipc] {
+            common::run_within(common::DEADLINE * 2, transport, home, async |at: At| {
+                for size in SIZES {
+                    let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+                    let received = common::aside(move || {
+                        let subscriber = zmq::Context::new().socket(zmq::SUB).expect("a socket");
+                        subscriber.set_rcvhwm(0).expect("set");
+                        subscriber.set_rcvtimeo(20_000).expect("set");
+                        subscriber.connect(&endpoint.to_string()).expect("connected");
+                        subscriber.set_subscribe(b"").expect("set");
+                        (0..count(size))
+                            .all(|_| subscriber.recv_bytes(0).is_ok_and(|body| body.len() == size))
+                    });
+                    publisher.wait_for_subscriptions(1).await.expect("open");
+                    for _ in 0..count(size) {
+                        publisher.send(vec![7; size]).await.expect("sent");
+                    }
+                    assert!(received.await, "{size} bytes: {:?}", publisher.stats());
+                    assert_eq!(publisher.stats().dropped, 0, "{size} bytes");
+                }
+            });
+        }
+    }
+}
+
+/// Polls `send` once, which has to wait.
+async fn waits(sending: &mut (impl Future<Output = Result<(), monocoque::SendError>> + Unpin)) {
+    let waited = futures::poll!(sending);
+    assert!(waited.is_pending(), "{waited:?}");
+}
+
+/// Fills a publisher that does not drop: its subscriber takes nothing.
+async fn fill(publisher: &PubSocket) {
+    while publisher.try_send(vec![7; 200_000]).is_ok() {
+        common::yield_now().await;
+    }
+    // What the system takes in the end.
+    let mut quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_millis(50) {
+        match publisher.try_send(vec![7; 200_000]) {
+            Ok(()) => quiet = Instant::now(),
+            Err(error) => assert!(matches!(error.reason(), MonocoqueError::WouldBlock)),
+        }
+        common::yield_now().await;
+    }
+}
+
+everywhere! {
+    async fn waiting_send_goes_on_when_its_subscriber_cancels(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(1)).await;
+        let subscriber = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
+        subscriber.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        fill(&publisher).await;
+        let mut sending = std::pin::pin!(publisher.send("waits"));
+        waits(&mut sending).await;
+        subscriber.unsubscribe("").expect("open");
+        sending.await.expect("it goes to nobody");
+    }
+
+    async fn waiting_send_goes_on_when_the_first_endpoint_is_connected(at) {
+        let endpoint = at.nowhere("first");
+        let push = at.socket::<monocoque::zmq::kind::Push>();
+        let mut sending = std::pin::pin!(push.send("waits"));
+        waits(&mut sending).await;
+        push.connect(endpoint).await.expect("connected");
+        sending.await.expect("it waits for the peer to come");
+        push.try_send("another").expect("so does this");
+    }
+}
+
+/// The same for all that connect and wait for a first peer.
+#[test]
+fn waiting_call_of_each_type_goes_on_when_an_endpoint_is_connected() {
+    common::run(Transport::Inproc, Home::Thread, async |at| {
+        macro_rules! check {
+            ($($socket:ident)+) => {$(
+                let socket = monocoque::zmq::$socket::new_in(&at.context).expect("a socket");
+                let mut sending = std::pin::pin!(socket.send("waits"));
+                waits(&mut sending).await;
+                socket.connect(at.nowhere("first")).await.expect("connected");
+                sending.await.expect("it waits for the peer to come");
+            )+};
+        }
+        check!(PushSocket DealerSocket ReqSocket PairSocket);
+    });
+}
