@@ -81,6 +81,9 @@ pub enum MonocoqueError {
     /// No such endpoint is bound or connected (`ENOENT`).
     #[error("{0} is neither bound nor connected")]
     UnknownEndpoint(Box<Endpoint>),
+    /// No connection of the socket has this number (`ENOENT`).
+    #[error("no connection has the number {0}")]
+    UnknownPeer(u64),
     /// A routing id of 0 or more than 255 bytes, or one that starts with a zero byte (`EINVAL`).
     #[error("invalid routing id: {0}")]
     RoutingId(#[from] RoutingIdError),

@@ -155,6 +155,9 @@ pub enum DisconnectReason {
     /// The peer has closed it.
     #[error("the peer has closed the connection")]
     ByPeer,
+    /// The peer has closed it before it sent anything, as a probe does that looks whether somebody listens.
+    #[error("the peer has closed the connection before it sent anything")]
+    Probe,
     /// We have closed it: the endpoint is no longer wanted, the socket is closed, or a newcomer has taken its name.
     #[error("this socket has closed the connection")]
     ByUs,
@@ -193,6 +196,7 @@ impl From<Closed<ZmtpError>> for DisconnectReason {
     fn from(closed: Closed<ZmtpError>) -> Self {
         match closed {
             Closed::ByPeer => Self::ByPeer,
+            Closed::Probe => Self::Probe,
             Closed::ByUs => Self::ByUs,
             Closed::Io(error) => Self::Io(error.into()),
             Closed::Protocol(ZmtpError::HeartbeatTimeout | ZmtpError::TtlExpired) => Self::HeartbeatTimeout,

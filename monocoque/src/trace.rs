@@ -2,6 +2,8 @@
 //!
 //! Without the feature nothing is left of it. Of what is sent and received nothing is ever told, nor what peers are called.
 
+#[cfg(feature = "tracing")]
+use crate::monitor::DisconnectReason;
 use crate::monitor::{Connection, SocketEvent};
 
 /// The span of a connection.
@@ -66,6 +68,7 @@ pub(crate) fn event(event: &SocketEvent) {
         SocketEvent::Connected { .. } => debug!("connected"),
         SocketEvent::ConnectFailed { endpoint, error } => debug!(%endpoint, %error, "not connected"),
         SocketEvent::HandshakeSucceeded { socket_type, .. } => debug!(%socket_type, "handshake succeeded"),
+        SocketEvent::HandshakeFailed { reason: DisconnectReason::Probe, .. } => debug!("probed"),
         SocketEvent::HandshakeFailed { reason, .. } => warn!(%reason, "handshake failed"),
         SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
         SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "connecting again"),

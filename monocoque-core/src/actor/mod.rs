@@ -145,6 +145,8 @@ pub enum Accepted {
 pub enum Closed<E> {
     /// The peer closed it.
     ByPeer,
+    /// The peer closed it before it had sent anything.
+    Probe,
     /// We closed it, with nothing left to send.
     ByUs,
     /// The stream failed.
@@ -214,13 +216,16 @@ async fn handshake<S: Socket, P: Protocol>(
     input: &mut Input<S>,
 ) -> Result<Established<P>, Closed<P::Error>> {
     let mut output = Outbox::new();
+    let mut heard = false;
     loop {
         let step = protocol.advance(&mut input.buffer, &mut output, Instant::now());
         while !output.is_empty() {
             let write = stream.write(write_pump::Batch(output)).await;
             output = match write_pump::settle(write) {
                 (Ok(()), output) => output,
-                (Err(error), _) => return Err(step.err().map_or(Closed::Io(error), Closed::Protocol)),
+                (Err(error), _) => {
+                    return Err(step.err().map_or_else(|| ended(error, heard), Closed::Protocol));
+                }
             };
         }
         match step {
@@ -232,10 +237,19 @@ async fn handshake<S: Socket, P: Protocol>(
             }
         }
         match input.read(protocol.need()).await {
-            Ok(0) => return Err(Closed::ByPeer),
-            Ok(_) => {}
-            Err(error) => return Err(Closed::Io(error)),
+            Ok(0) if heard => return Err(Closed::ByPeer),
+            Ok(0) => return Err(Closed::Probe),
+            Ok(_) => heard = true,
+            Err(error) => return Err(ended(error, heard)),
         }
+    }
+}
+
+/// Why a handshake ends whose stream has failed. One that a peer closes with our greeting unread is reset.
+fn ended<E>(error: io::Error, heard: bool) -> Closed<E> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset if !heard => Closed::Probe,
+        _ => Closed::Io(error),
     }
 }
 

@@ -205,6 +205,7 @@ impl Listener {
     /// UTF-8; else what the system says.
     pub fn adopt(descriptor: OwnedFd, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         let socket = socket2::Socket::from(descriptor);
+        socket.set_cloexec(true)?;
         let listens = socket.r#type()? == Type::STREAM && socket.is_listener()?;
         match socket.domain()? {
             Domain::IPV4 | Domain::IPV6 if listens => {

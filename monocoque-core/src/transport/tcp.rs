@@ -4,7 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use compio::net::{TcpSocket, TcpStream, ToSocketAddrsAsync};
 use compio::runtime::fd::PollFd;
@@ -197,7 +197,12 @@ fn no_address() -> io::Error {
 
 /// What a [peer label](super::Socket::peer_label) says of `address`.
 pub(super) fn label(address: io::Result<SocketAddr>) -> String {
-    address.map_or_else(|_| "tcp://?".to_owned(), |address| Endpoint::from(address).to_string())
+    let canonical = |address: SocketAddr| match address.ip().to_canonical() {
+        // A peer of a socket for both versions.
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    };
+    address.map_or_else(|_| "tcp://?".to_owned(), |address| Endpoint::from(canonical(address)).to_string())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use monocoque_core::home;
 use super::Engine;
 use crate::error::MonocoqueError;
 use crate::monitor::SocketEvent;
-use crate::pattern::route::Phase;
+use crate::pattern::route::{Outbound, Phase};
 
 /// A task of a socket; the socket waits for all of them when it is closed.
 #[derive(Debug)]
@@ -18,6 +18,15 @@ pub(super) struct Task(Arc<Engine>);
 /// Lives on the home for as long as the socket. Ends it in order when it is closed, and for good when the runtime ends.
 #[derive(Debug)]
 pub(super) struct Keeper(Task);
+
+/// How a socket that is closed has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// All is sent.
+    Sent,
+    /// What waits is for nobody who could come.
+    Lonely,
+}
 
 impl Engine {
     pub(super) fn check_open(&self) -> Result<(), MonocoqueError> {
@@ -45,7 +54,10 @@ impl Engine {
         let sent = async {
             // A connection that is lost meanwhile gives back what it did not send: so its endpoint is kept until the last
             // one has ended by itself, with nothing left.
-            self.watch(|out| (!out.has_backlog() && out.peers() == 0).then_some(())).await;
+            let nobody = self.watch(|out| self.ends_with(out)).await;
+            if nobody == Ends::Lonely {
+                self.with_wakes(Outbound::give_up_waiting);
+            }
             self.stop();
             // But for the keeper.
             self.watch(|out| (out.tasks <= 1).then_some(())).await;
@@ -53,6 +65,16 @@ impl Engine {
         if home::within(linger, sent).await.is_none() {
             self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
             self.stop();
+        }
+    }
+
+    /// Whether there is nothing more to wait for, and how that is; looked at again whenever an endpoint or a peer goes.
+    fn ends_with(&self, out: &Outbound) -> Option<Ends> {
+        match () {
+            () if out.peers() > 0 => None,
+            () if !out.has_backlog() => Some(Ends::Sent),
+            () if self.has_no_endpoint() || out.waits_for_no_reply() => Some(Ends::Lonely),
+            () => None,
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task:
             break;
         }
     }
-    engine.with_wakes(|out, wakes| out.end_dial(wakes));
+    engine.end_dial(&via);
     if given_up {
         engine.tell(|| SocketEvent::GivenUp { endpoint });
     }

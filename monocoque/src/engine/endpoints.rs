@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use monocoque_core::sync::Ordering;
+use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{Listener, Socket, SocketOptions};
 use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
 
@@ -34,6 +34,8 @@ pub(super) struct Via {
     pub(super) kind: Attached,
     /// What its peer is called, whatever that one announces.
     pub(super) name: Option<RoutingId>,
+    /// It counts among the dials of its socket, until one of those who may end it takes that back.
+    pub(super) dial: Arc<AtomicBool>,
 }
 
 impl Via {
@@ -155,15 +157,20 @@ impl Engine {
         {
             return Err(MonocoqueError::DuplicateRoutingId);
         }
-        let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
+        // Before others can see the endpoint and end it.
         self.with_wakes(Outbound::begin_dial);
+        let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
         if let Endpoint::Inproc(_) = endpoint {
             self.names.connect(self, &via);
             return Ok(endpoint);
         }
         let task = Task::new(self);
-        let (engine, wanted) = (self.clone(), endpoint.clone());
-        self.home.spawn(move || dial::run(engine, wanted, via, task))?;
+        let (engine, wanted, dialled) = (self.clone(), endpoint.clone(), via.clone());
+        let spawned = self.home.spawn(move || dial::run(engine, wanted, dialled, task));
+        if spawned.is_err() {
+            self.give_up(&via);
+        }
+        spawned?;
         Ok(endpoint)
     }
 
@@ -209,13 +216,16 @@ impl Engine {
         let gone = endpoints.remove(at);
         drop(endpoints);
         self.let_go(&gone.via);
-        self.with_wakes(|out, wakes| {
-            out.leave(gone.via.id, wakes);
-            if let (Endpoint::Inproc(_), Attached::Connected) = (endpoint, kind) {
-                out.end_dial(wakes);
-            }
-        });
+        self.end_dial(&gone.via);
+        self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
         Ok(gone)
+    }
+
+    /// An endpoint does not count among the dials any more, whoever says so first.
+    pub(super) fn end_dial(&self, via: &Via) {
+        if via.dial.swap(false, Ordering::AcqRel) {
+            self.with_wakes(Outbound::end_dial);
+        }
     }
 
     /// An endpoint is no longer wanted.
@@ -230,6 +240,7 @@ impl Engine {
     pub(super) fn give_up(&self, via: &Via) {
         self.endpoints.lock().retain(|other| other.via.id != via.id);
         via.stop.say();
+        self.end_dial(via);
         self.with_wakes(|out, wakes| out.leave(via.id, wakes));
     }
 
@@ -244,7 +255,8 @@ impl Engine {
     }
 
     fn attach(&self, id: u64, kind: Attached, endpoint: Endpoint, name: Option<RoutingId>) -> (Via, Stop) {
-        let via = Via { id, endpoint, stop: Stop::default(), kind, name };
+        let dial = Arc::new(AtomicBool::new(kind == Attached::Connected));
+        let via = Via { id, endpoint, stop: Stop::default(), kind, name, dial };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.
@@ -252,6 +264,18 @@ impl Engine {
             via.stop.say();
         }
         (via, freed)
+    }
+
+    /// Whether it is bound and connected nowhere, so that no other peer can come.
+    pub(super) fn has_no_endpoint(&self) -> bool {
+        self.endpoints.lock().is_empty()
+    }
+
+    /// Ends the connection with this number at once; see [`Socket::disconnect_peer`](crate::zmq::Socket::disconnect_peer).
+    pub(crate) fn disconnect_peer(&self, connection: u64) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let is_there = self.with_wakes(|out, wakes| out.disconnect_peer(connection, wakes));
+        if is_there { Ok(()) } else { Err(MonocoqueError::UnknownPeer(connection)) }
     }
 
     fn is_attached(&self, kind: Attached, endpoint: &Endpoint) -> bool {

@@ -174,6 +174,8 @@ fn meet(connected: &Side, bound: &Side, after: &mut Afterwards) -> Result<(), Di
     };
     let to_first = first.end(first_key, second_id, second_out.hwm(), (second, second_key));
     let to_second = second.end(second_key, first_id, first_out.hwm(), (first, first_key));
+    first_out.set_connection(first_key, to_first.connection.id);
+    second_out.set_connection(second_key, to_second.connection.id);
     let stories = [to_first.story(second), to_second.story(first)];
     second_out.meet(second_key, Box::new(Guarded(Some(to_first))), wakes);
     first_out.meet(first_key, Box::new(Guarded(Some(to_second))), wakes);

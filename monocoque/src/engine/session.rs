@@ -16,7 +16,7 @@ use monocoque_zmtp::{
     Inbound, PeerInfo, SessionConfig, Subscription, TopicAllowance, ZmtpError, ZmtpSession,
 };
 
-use super::endpoints::Via;
+use super::endpoints::{Attached, Via};
 use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
@@ -74,13 +74,13 @@ where
 {
     let story = Story::begin(engine, via, stream.peer_label());
     let meeting = Rc::new(Cell::new(Meeting::Ahead));
-    let (progress, started) = (Rc::new(Cell::new(false)), Instant::now());
+    let (course, started) = (Rc::new(Course::default()), Instant::now());
     let owner = Owner {
         engine: engine.clone(),
         via: via.clone(),
         connection: story.connection.clone(),
         meeting: meeting.clone(),
-        progress: progress.clone(),
+        course: course.clone(),
     };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(story.span.around(actor.run(owner)));
@@ -92,11 +92,16 @@ where
     let reason = match meeting.get() {
         Meeting::Refused(Refusal::Unwanted) => DisconnectReason::ByUs,
         Meeting::Refused(Refusal::Taken) => DisconnectReason::Taken,
-        _ => closed.into(),
+        _ if course.cut.get() => DisconnectReason::ByUs,
+        _ => match DisconnectReason::from(closed) {
+            // Only those who come to us may be probing.
+            DisconnectReason::Probe if via.kind == Attached::Connected => DisconnectReason::ByPeer,
+            reason => reason,
+        },
     };
     let was_up = meeting.get() == Meeting::Welcome;
     story.end(was_up, reason.clone());
-    let progress = progress.get() || started.elapsed() >= LONG_LIVED;
+    let progress = course.progress.get() || started.elapsed() >= LONG_LIVED;
     Ended { was_up, progress, reason }
 }
 
@@ -107,6 +112,15 @@ enum Meeting {
     Ahead,
     Welcome,
     Refused(Refusal),
+}
+
+/// What is known of a connection by its pumps, for when it has ended.
+#[derive(Debug, Default)]
+struct Course {
+    /// Something has come of it: a message was written or received whole.
+    progress: Cell<bool>,
+    /// The program has ended it.
+    cut: Cell<bool>,
 }
 
 /// Tells of a connection: its beginning, and whatever happens, its end.
@@ -158,7 +172,7 @@ struct Owner {
     via: Via,
     connection: Arc<Connection>,
     meeting: Rc<Cell<Meeting>>,
-    progress: Rc<Cell<bool>>,
+    course: Rc<Course>,
 }
 
 impl<P> Attach<P> for Owner
@@ -185,7 +199,7 @@ impl Owner {
         peer: PeerInfo,
         direct: Option<Arc<dyn WriteNow>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, via, connection, meeting, progress } = self;
+        let Self { engine, via, connection, meeting, course } = self;
         let heard = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| Direct::new(stream, heard.clone()));
         let (key, id) = match engine.welcome(&peer, &via, direct) {
@@ -199,6 +213,7 @@ impl Owner {
         let PeerInfo { socket_type, routing_id, properties, topics, .. } = peer;
         let announced = || RoutingId::try_from(routing_id).ok();
         let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
+        engine.out.lock().set_connection(key, connection.id);
         engine.tell(|| SocketEvent::HandshakeSucceeded {
             connection: connection.clone(),
             socket_type,
@@ -209,7 +224,7 @@ impl Owner {
         let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
         let (connection, engine_of_outlet) = (outlet_connection, engine.clone());
         let outlet =
-            SessionOutlet { engine: engine_of_outlet, key, lane, connection, progress: progress.clone() };
+            SessionOutlet { engine: engine_of_outlet, key, lane, connection, course: course.clone() };
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
             engine,
@@ -225,7 +240,7 @@ impl Owner {
             batch: VecDeque::new(),
             bytes: 0,
             dropped: 0,
-            progress,
+            course,
         };
         Some((outlet, inlet))
     }
@@ -238,8 +253,7 @@ pub(crate) struct SessionOutlet {
     key: PeerKey,
     lane: LaneKey,
     connection: Arc<Connection>,
-    /// Something has come of the connection.
-    progress: Rc<Cell<bool>>,
+    course: Rc<Course>,
 }
 
 impl Outlet for SessionOutlet {
@@ -267,8 +281,9 @@ impl Outlet for SessionOutlet {
     fn close(&mut self, unsent: Outbox) {
         let remains = self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
         if remains.progress {
-            self.progress.set(true);
+            self.course.progress.set(true);
         }
+        self.course.cut.set(remains.cut);
         if let Some(Undeliverable { bytes, attempts }) = remains.undeliverable {
             let connection = self.connection.clone();
             self.engine.tell(|| SocketEvent::MessageDropped { connection, bytes, attempts });
@@ -296,8 +311,7 @@ pub(crate) struct SessionInlet {
     batch: VecDeque<Message>,
     bytes: usize,
     dropped: u64,
-    /// Something has come of the connection.
-    progress: Rc<Cell<bool>>,
+    course: Rc<Course>,
 }
 
 impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
@@ -371,7 +385,7 @@ impl SessionInlet {
     fn flush(&mut self) {
         if !self.batch.is_empty() {
             self.heard.store(true, Ordering::Relaxed);
-            self.progress.set(true);
+            self.course.progress.set(true);
         }
         self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
-use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room};
+use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room, RoutingId};
 use monocoque_zmtp::{Revision, Subscription, encode_subscription};
 
 use super::Wire;
@@ -42,6 +42,12 @@ pub(super) struct Link {
     pub(super) leaving: bool,
     /// No peer of this socket any more, whatever is left.
     pub(super) doomed: bool,
+    /// The program has ended the connection.
+    pub(super) cut: bool,
+    /// What the peer was called before that.
+    pub(super) id: Option<RoutingId>,
+    /// By which number the program knows the connection.
+    pub(super) connection: Option<u64>,
     /// Messages that were queued since it is there, and those of them that the system has taken.
     pub(super) put: u64,
     pub(super) written: u64,
@@ -129,6 +135,9 @@ impl Link {
             control_taken: false,
             leaving: false,
             doomed: false,
+            cut: false,
+            id: None,
+            connection: None,
             put: 0,
             written: 0,
             greeted: 0,
@@ -151,13 +160,18 @@ impl Link {
 
     /// Whether it is of a peer that takes part.
     pub(super) fn is_peer(&self) -> bool {
-        !self.doomed && !self.leaving
+        !self.doomed && !self.leaving && !self.cut
+    }
+
+    /// Whether its pump is to end, whatever waits.
+    pub(super) fn is_ended(&self) -> bool {
+        self.doomed || self.cut
     }
 
     /// Whether a sender that would drop a message waits instead: the queue is full, and it is not known yet that the
     /// connection takes nothing.
     pub(super) fn is_waited_for(&mut self) -> bool {
-        if self.doomed || self.leaving {
+        if !self.is_peer() {
             return false;
         }
         match self.flow {

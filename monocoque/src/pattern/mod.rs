@@ -184,18 +184,25 @@ pub(crate) static PUSH: Pattern =
 pub(crate) static PULL: Pattern =
     Pattern { socket_type: SocketType::Pull, routing: Routing::Nowhere, repeats: true, ..DEFAULT };
 
-pub(crate) static PAIR: Pattern = Pattern { socket_type: SocketType::Pair, exclusive: true, ..DEFAULT };
+pub(crate) static PAIR: Pattern =
+    Pattern { socket_type: SocketType::Pair, exclusive: true, repeats: true, ..DEFAULT };
 
 pub(crate) static XPUB: Pattern = Pattern {
     socket_type: SocketType::Xpub,
     routing: Routing::ByPrefix,
     intake: Intake::Subscriptions,
     when_full: WhenFull::Drop,
+    repeats: true,
     ..DEFAULT
 };
 
-pub(crate) static XSUB: Pattern =
-    Pattern { socket_type: SocketType::Xsub, routing: Routing::ToAll, when_full: WhenFull::Drop, ..DEFAULT };
+pub(crate) static XSUB: Pattern = Pattern {
+    socket_type: SocketType::Xsub,
+    routing: Routing::ToAll,
+    when_full: WhenFull::Drop,
+    repeats: true,
+    ..DEFAULT
+};
 
 pub(crate) static STREAM: Pattern = Pattern {
     socket_type: SocketType::Stream,

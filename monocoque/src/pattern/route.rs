@@ -119,6 +119,8 @@ struct Leftover {
 pub(crate) struct Remains {
     /// A message of the program was written whole.
     pub(crate) progress: bool,
+    /// The program has ended the connection.
+    pub(crate) cut: bool,
     /// A message was dropped that was begun on too many connections.
     pub(crate) undeliverable: Option<Undeliverable>,
 }
@@ -246,6 +248,11 @@ impl Outbound {
     /// Whether something waits for a peer that a lost connection has given back.
     pub(crate) fn has_returned(&self) -> bool {
         self.backlog.has_returned() || self.leftovers.values().any(|leftover| leftover.returned)
+    }
+
+    /// Whether what waits is a request that nobody has taken: when the socket is closed nobody receives the reply.
+    pub(crate) fn waits_for_no_reply(&self) -> bool {
+        matches!(self.dialogue, Dialogue::Asked { of: None, .. })
     }
 
     /// Whether messages wait for a peer.

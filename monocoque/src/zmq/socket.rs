@@ -199,6 +199,35 @@ impl<K: Kind> Socket<K> {
         self.engine().disconnect(&endpoint)
     }
 
+    /// Ends the connection to one peer at once, accepted or connected, over any transport.
+    ///
+    /// `connection` is the number that [monitor](Self::monitor) events and
+    /// [`Peer::connection`](crate::Peer::connection) tell ([`Connection::id`](crate::Connection::id)). What is queued for
+    /// the peer goes where it goes when a connection is lost: to another peer, or it is dropped and counted. An endpoint
+    /// that is connected stays so: it is connected again after the reconnect interval, unless it is
+    /// [disconnected](Self::disconnect). Never waits; from any thread.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PullSocket, PushSocket};
+    ///
+    /// let pull = PullSocket::new()?;
+    /// let push = PushSocket::new()?;
+    /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+    /// push.send("something rude").await?;
+    /// let (_message, peer) = pull.recv_with_peer().await?;
+    /// pull.disconnect_peer(peer.connection().id)?;
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::UnknownPeer`] if no peer has a connection of this number, or no longer.
+    pub fn disconnect_peer(&self, connection: u64) -> Result<(), MonocoqueError> {
+        self.engine().disconnect_peer(connection)
+    }
+
     /// The endpoint that was bound or connected last (`ZMQ_LAST_ENDPOINT`).
     pub fn last_endpoint(&self) -> Option<Endpoint> {
         self.engine().last_endpoint()

@@ -33,10 +33,17 @@ impl Peer {
         let connection = Connection { id: 0, endpoint: endpoint.clone(), peer: String::new() };
         let owner = Owner {
             engine: socket.engine().clone(),
-            via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound, name: None },
+            via: Via {
+                id: 0,
+                endpoint,
+                stop: Stop::default(),
+                kind: Attached::Bound,
+                name: None,
+                dial: Arc::default(),
+            },
             connection: connection.into(),
             meeting: Rc::new(Cell::new(Meeting::Ahead)),
-            progress: Rc::default(),
+            course: Rc::default(),
         };
         let info = PeerInfo {
             socket_type,

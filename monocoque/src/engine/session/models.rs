@@ -88,13 +88,8 @@ fn established(
 ) -> Option<(SessionOutlet, SessionInlet)> {
     let connection = Connection { id: 0, endpoint: via.endpoint.clone(), peer: String::new() };
     let meeting = Rc::new(Cell::new(Meeting::Ahead));
-    let owner = Owner {
-        engine: engine.clone(),
-        via,
-        connection: connection.into(),
-        meeting,
-        progress: Rc::default(),
-    };
+    let owner =
+        Owner { engine: engine.clone(), via, connection: connection.into(), meeting, course: Rc::default() };
     let peer = PeerInfo {
         socket_type: engine.pattern.socket_type,
         routing_id: Bytes::new(),

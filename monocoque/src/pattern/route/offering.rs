@@ -134,7 +134,7 @@ impl Outbound {
             self.dropped += 1;
             return Offer::Dropped;
         };
-        let admits = !link.doomed && (conflate || link.admits(hwm, message.byte_len()));
+        let admits = !link.is_ended() && (conflate || link.admits(hwm, message.byte_len()));
         if admits {
             if conflate {
                 self.dropped += link.forget();

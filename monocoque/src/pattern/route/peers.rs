@@ -118,7 +118,7 @@ impl Outbound {
         self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return Remains::default() };
         wakes.leave(link.neighbour.take());
-        let id = self.hub.down(key);
+        let id = self.hub.down(key).or(link.id.take());
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         // Of a message that was begun on the short way the whole is kept.
         link.outbox.rewind();
@@ -146,7 +146,7 @@ impl Outbound {
         }
         self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
-        Remains { progress, undeliverable }
+        Remains { progress, cut: link.cut, undeliverable }
     }
 
     /// Drops the first message if it was begun on as many connections as it may be.
@@ -287,7 +287,44 @@ impl Outbound {
         self.part_from(|link| link.leaving, wakes);
         let left = self.leftovers.remove(&via);
         self.dropped += left.map_or(0, |leftover| leftover.outbox.messages() as u64);
-        self.wake_senders(wakes);
+        self.on_targets_changed(wakes);
+    }
+
+    /// The program ends one connection, which is told by its number, at once. What waits for it is as with any other that
+    /// is lost. `false` if there is none.
+    pub(crate) fn disconnect_peer(&mut self, connection: u64, wakes: &mut Wakes) -> bool {
+        let found = self.links.iter().find(|(_, link)| link.connection == Some(connection) && !link.cut);
+        let Some(key) = found.map(|(key, _)| key) else { return false };
+        if self.links.get(key).is_some_and(|link| link.neighbour.is_some()) {
+            self.down(key, Outbox::new(), wakes);
+            return true;
+        }
+        let id = self.hub.down(key);
+        if let Some(link) = self.links.get_mut(key) {
+            link.cut = true;
+            link.id = id;
+            wakes.add(link.pump.take());
+            wakes.add(link.writer.take());
+        }
+        self.on_targets_changed(wakes);
+        true
+    }
+
+    /// Notes the number of a connection, by which the program may end it.
+    pub(crate) fn set_connection(&mut self, key: PeerKey, connection: u64) {
+        if let Some(link) = self.links.get_mut(key) {
+            link.connection = Some(connection);
+        }
+    }
+
+    /// No other peer can come: gives up what waits for one.
+    pub(crate) fn give_up_waiting(&mut self, wakes: &mut Wakes) {
+        self.dropped += self.backlog.clear();
+        for (_, leftover) in self.leftovers.drain() {
+            self.dropped += leftover.outbox.messages() as u64;
+        }
+        self.part(wakes);
+        self.on_targets_changed(wakes);
     }
 
     /// The socket is closed: ends the connections to neighbours that have nothing left to get.

@@ -19,7 +19,7 @@ impl Outbound {
     ) -> Poll<bool> {
         self.settle(key);
         let Some(link) = self.links.get_mut(key) else { return Poll::Ready(false) };
-        if self.phase == Phase::Aborted || link.doomed {
+        if self.phase == Phase::Aborted || link.is_ended() {
             return Poll::Ready(false);
         }
         // Whatever it was woken for: it is parked no longer, and the short way is shut.
@@ -130,7 +130,7 @@ impl Outbound {
     /// Ready once a pump that is writing has to give up.
     pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
         match self.links.get_mut(key) {
-            Some(link) if self.phase != Phase::Aborted && !link.doomed => {
+            Some(link) if self.phase != Phase::Aborted && !link.is_ended() => {
                 link.writer = Some(cx.waker().clone());
                 Poll::Pending
             }
