@@ -9,14 +9,17 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::pin::pin;
 use std::task::Poll;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
+use futures_util::future::{Either, select};
 use thiserror::Error;
 
+use crate::deadline::{self, Excuses};
 use crate::reactor;
 
 /// What a mailbox takes.
@@ -252,9 +255,12 @@ pub async fn yield_now() {
     .await;
 }
 
-/// Sleeps, on the runtime that this thread is in.
+/// Sleeps, on the runtime that this thread is in; for ever if the end is beyond the clock.
 pub async fn sleep(duration: Duration) {
-    compio::time::sleep(duration).await;
+    match deadline::after(Instant::now(), duration) {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Sleeps until `deadline`, on the runtime that this thread is in.
@@ -262,11 +268,37 @@ pub async fn sleep_until(deadline: Instant) {
     compio::time::sleep_until(deadline).await;
 }
 
-/// Awaits `future` for at most `limit`; then it is dropped. Without a limit, for as long as it takes.
+/// Lets what has completed by now be taken in: a turn of the driver, and one of the tasks that it wakes.
+pub(crate) async fn take_in() {
+    sleep(MOMENT).await;
+    yield_now().await;
+}
+
+/// Awaits `future` for at most `limit`; then it is dropped. Without a limit, or with one beyond the clock, for as long as it
+/// takes.
+///
+/// Time in which this thread stood still does not count: if the limit is over then, it begins [anew](Excuses). What has
+/// completed is looked at before the end.
 pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        None => Some(future.await),
-        Some(limit) => compio::time::timeout(limit, future).await.ok(),
+    let mut future = pin!(future);
+    let mut excuses = Excuses::new();
+    loop {
+        let Some(end) = limit.and_then(|limit| deadline::after(Instant::now(), limit)) else {
+            return Some(future.await);
+        };
+        if let Either::Left((done, _)) = select(future.as_mut(), pin!(sleep_until(end))).await {
+            return Some(done);
+        }
+        if limit == Some(Duration::ZERO) {
+            return None;
+        }
+        if !excuses.excuse(end, Instant::now()) {
+            break;
+        }
+    }
+    match select(future, pin!(take_in())).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
     }
 }
 
@@ -338,6 +370,8 @@ fn build(settings: &ThreadSettings) -> io::Result<(Runtime, bool)> {
     Err(refusal)
 }
 
+/// Long enough for a turn of the driver.
+const MOMENT: Duration = Duration::from_millis(1);
 /// Submissions between two turns of the loop: above it the ring is entered early.
 const RING_ENTRIES: u32 = 4096;
 /// Tasks that other threads can wake at the same time without waiting for this one: one a connection, and some.
@@ -365,6 +399,43 @@ mod tests {
             drop(home);
             runtime.block_on(thread.ended());
         }
+    }
+
+    #[test]
+    fn limit_of_a_stalled_thread_begins_anew() {
+        let limit = Some(Duration::from_millis(50));
+        Runtime::new().expect("a runtime").block_on(async {
+            let work = async {
+                for _ in 0..3 {
+                    thread::sleep(Duration::from_millis(200));
+                    // What completes needs a turn of the driver.
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            assert_eq!(within(limit, work).await, Some(()));
+            let start = Instant::now();
+            assert_eq!(within(limit, std::future::pending::<()>()).await, None);
+            assert!(start.elapsed() >= Duration::from_millis(50));
+            let stalls = async {
+                loop {
+                    thread::sleep(Duration::from_millis(100));
+                    yield_now().await;
+                }
+            };
+            assert_eq!(within(limit, stalls).await, None::<()>, "it is over at last");
+        });
+    }
+
+    #[test]
+    fn limits_beyond_the_clock_are_none() {
+        Runtime::new().expect("a runtime").block_on(async {
+            for limit in [Duration::MAX, Duration::from_secs(u64::MAX / 4)] {
+                assert_eq!(within(Some(limit), sleep(Duration::from_millis(1))).await, Some(()));
+                assert_eq!(within(Some(Duration::from_millis(1)), sleep(limit)).await, None);
+            }
+            assert_eq!(within(Some(Duration::ZERO), async {}).await, Some(()));
+            assert_eq!(within(Some(Duration::ZERO), std::future::pending::<()>()).await, None);
+        });
     }
 
     #[test]

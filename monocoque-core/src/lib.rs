@@ -25,6 +25,7 @@
 //! | `protocol` | the contract between an engine and a protocol |
 //! | `actor` | one connection: a handshake, then two pumps |
 //! | `queue`, `waiters`, `backpressure` | who waits for what, and how much may wait |
+//! | `deadline` | when deadlines are, and what one is worth that fires late |
 //! | `yielding` | when a task that need not wait gives others a turn |
 //! | `peer`, `router`, `routing_id`, `pubsub` | who is there, and who gets what |
 //! | `transport`, `endpoint` | streams, and what they are called |
@@ -44,6 +45,7 @@ pub mod actor;
 mod alloc;
 mod backpressure;
 mod buffer;
+pub mod deadline;
 mod endpoint;
 mod frame;
 #[cfg(feature = "runtime")]

@@ -37,7 +37,7 @@ impl Backoff {
     /// The next delay.
     pub fn next_delay(&mut self) -> Duration {
         let step = self.step;
-        self.step = (step * 2).min(self.max);
+        self.step = step.saturating_mul(2).min(self.max);
         jitter(step)
     }
 
@@ -67,7 +67,8 @@ impl Backoff {
 
 /// Draws a delay from the upper half of a step.
 fn jitter(step: Duration) -> Duration {
-    step.mul_f64(0.5 + fastrand::f64() / 2.0)
+    let drawn = step.as_secs_f64() * (0.5 + fastrand::f64() / 2.0);
+    Duration::try_from_secs_f64(drawn).unwrap_or(step)
 }
 
 /// How many times the first step the longest is at least.
@@ -113,6 +114,17 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.early_delay() <= ms(100));
+    }
+
+    #[test]
+    fn intervals_beyond_the_clock_saturate() {
+        for (first, max) in [(Duration::MAX, Duration::MAX), (Duration::from_secs(1 << 62), Duration::MAX)] {
+            let mut backoff = Backoff::new(first, max);
+            for delay in (0..4).flat_map(|_| [backoff.next_delay(), backoff.early_delay()]) {
+                assert!(delay >= first / 3, "{delay:?}");
+            }
+            assert!(backoff.longest_delay() >= first / 3);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use monocoque_core::Outbox;
+use monocoque_core::{Outbox, deadline};
 
 use crate::command::{CommandKind, put_command};
 use crate::{ConfigError, ZmtpError};
@@ -69,7 +69,7 @@ impl Heartbeat {
             interval,
             timeout: config.timeout.or(interval).filter(|timeout| !timeout.is_zero()),
             ttl: config.ttl_tenths().unwrap_or(u16::MAX).to_be_bytes(),
-            next_ping: interval.and_then(|interval| now.checked_add(interval)),
+            next_ping: interval.and_then(|interval| deadline::after(now, interval)),
             unanswered: None,
             heard: now,
             announced_ttl: AnnouncedTtl::default(),
@@ -108,19 +108,19 @@ impl Heartbeat {
                 put_command(CommandKind::Ping, &self.ttl, output);
             }
             self.unanswered = self.unanswered.or(Some(now));
-            self.next_ping = self.interval.and_then(|interval| now.checked_add(interval));
+            self.next_ping = self.interval.and_then(|interval| deadline::after(now, interval));
         }
         Ok(())
     }
 
     /// When to give up a peer that does not answer.
     fn timeout_at(&self) -> Option<Instant> {
-        self.unanswered?.checked_add(self.timeout?)
+        deadline::after(self.unanswered?, self.timeout?)
     }
 
     /// When to give up a peer that breaks its promise.
     fn expiry(&self) -> Option<Instant> {
-        self.heard.checked_add(self.announced_ttl.duration()?)
+        deadline::after(self.heard, self.announced_ttl.duration()?)
     }
 }
 
@@ -161,6 +161,26 @@ mod tests {
         assert_eq!(check(Duration::from_millis(6_553_599)), Ok(()));
         assert_eq!(check(Duration::from_millis(6_553_600)), Err(ConfigError::HeartbeatTtl));
         assert_eq!(check(Duration::MAX), Err(ConfigError::HeartbeatTtl));
+    }
+
+    #[test]
+    fn silence_that_counts_anew_is_asked_again() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let config = HeartbeatConfig { interval: Some(second), ..HeartbeatConfig::default() };
+        let (mut heartbeat, mut output) = (Heartbeat::new(&config, start), Outbox::new());
+        heartbeat.announced_ttl().announce(10);
+        assert_eq!(heartbeat.on_deadline(start + second / 2, start, &mut output), Ok(()));
+        // We stand still for ten seconds, and ask again.
+        let later = start + second * 10;
+        assert_eq!(heartbeat.on_deadline(later, start, &mut output), Err(ZmtpError::TtlExpired));
+        assert_eq!(heartbeat.on_deadline(later, later, &mut output), Ok(()));
+        assert!(!output.is_empty(), "a PING");
+        assert_eq!(heartbeat.deadline(), Some(later + second));
+        // What it said last before that is all it ever says.
+        heartbeat.announced_ttl().cancel();
+        let heard = later.checked_sub(second / 2).expect("an instant");
+        let outcome = heartbeat.on_deadline(later + second, heard, &mut output);
+        assert_eq!(outcome, Err(ZmtpError::HeartbeatTimeout));
     }
 
     #[test]

@@ -33,13 +33,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
-use futures_util::FutureExt;
-use futures_util::future::Either;
 
 pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
 use crate::transport::{Socket, WriteNow};
-use crate::{Decode, Established, Outbox, Protocol, Step};
+use crate::{Decode, Established, Outbox, Protocol, Step, home};
 use input::{Input, SharedArena};
 use read_pump::ReadPump;
 use write_pump::{FAREWELL, WritePump};
@@ -253,23 +251,19 @@ fn ended<E>(error: io::Error, heard: bool) -> Closed<E> {
     }
 }
 
-/// Bounds `handshake` by one deadline. It is not dropped but ended, by shutting the stream down.
+/// Bounds `handshake` by one deadline, as [`home::within`]. It is not dropped but ended, by shutting the stream down.
 async fn within<S: Socket, T, E>(
     timeout: Option<Duration>,
     stream: &S,
     handshake: impl Future<Output = Result<T, Closed<E>>>,
 ) -> Result<T, Closed<E>> {
-    let Some(timeout) = timeout else { return handshake.await };
-    let handshake = std::pin::pin!(handshake.fuse());
-    let expiry = std::pin::pin!(compio::time::sleep(timeout));
-    match futures_util::future::select(handshake, expiry).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), handshake)) => {
-            stream.shutdown(Shutdown::Both);
-            let _ended = handshake.await;
-            Err(Closed::HandshakeTimeout)
-        }
+    let mut handshake = std::pin::pin!(handshake);
+    if let Some(result) = home::within(timeout, handshake.as_mut()).await {
+        return result;
     }
+    stream.shutdown(Shutdown::Both);
+    let _ended = handshake.await;
+    Err(Closed::HandshakeTimeout)
 }
 
 /// What the two pumps of a connection say to each other.

@@ -13,18 +13,21 @@ use std::time::{Duration, Instant};
 use compio::buf::{BufResult, IoBuf, IoVectoredBuf};
 use futures_util::FutureExt;
 use futures_util::future::{Either, join, select};
+use rustix::io::ioctl_fionread;
 
 use super::{BURST, Closed, Outlet, Shared};
+use crate::deadline::{self, Excuses};
 use crate::transport::{CALL_MAX, Socket};
-use crate::{Encode, Outbox};
+use crate::{Encode, Outbox, home};
 
 pub(super) struct WritePump<S, E: Encode, O> {
     stream: S,
     encoder: E,
     outlet: O,
     shared: Rc<Shared<E::Error>>,
-    /// Silence counts from here.
+    /// Silence counts from here: the start, or the last time that this thread had stood still.
     started: Instant,
+    excuses: Excuses,
     /// What is being written are replies, not messages of the owner.
     replying: bool,
     /// A batch of the owner has just been written whole.
@@ -55,6 +58,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             outlet,
             shared,
             started,
+            excuses: Excuses::new(),
             replying: false,
             between: false,
             progress: started,
@@ -97,11 +101,11 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                 }
                 Work::Deadline => {
                     self.tidy(batch);
-                    if let Err(error) = self.on_deadline() {
+                    if let Err(error) = self.on_deadline().await {
                         return Some(Closed::Protocol(error));
                     }
                 }
-                Work::Tidy => self.tidy_at = Instant::now().checked_add(QUIET),
+                Work::Tidy => self.tidy_at = deadline::after(Instant::now(), QUIET),
                 Work::Drained => return None,
                 Work::ReadEnded => return Some(Closed::ByPeer),
             }
@@ -193,7 +197,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             match interruption {
                 Work::Deadline => {
                     self.tidy(&mut Outbox::new());
-                    match self.on_deadline() {
+                    match self.on_deadline().await {
                         Ok(()) => {}
                         Err(error) => break Closed::Protocol(error),
                     }
@@ -229,7 +233,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         }
         let last = self.shared.heard.get().unwrap_or(self.started).max(self.progress);
         if now.saturating_duration_since(last) < QUIET {
-            self.tidy_at = last.checked_add(QUIET);
+            self.tidy_at = deadline::after(last, QUIET);
             return;
         }
         self.tidy_at = None;
@@ -241,11 +245,37 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         self.outlet.rest();
     }
 
-    fn on_deadline(&mut self) -> Result<(), E::Error> {
-        let now = Instant::now();
-        if self.encoder.deadline().is_none_or(|at| now < at) {
+    /// Serves the protocol's deadline. A peer is given up only when what has arrived of it has been looked at, and not for
+    /// time in which this thread stood still: then its silence counts anew.
+    async fn on_deadline(&mut self) -> Result<(), E::Error> {
+        let served = Instant::now();
+        let Some(deadline) = self.encoder.deadline().filter(|&at| at <= served) else { return Ok(()) };
+        if self.shared.heard.get().is_none_or(|heard| heard > self.started) {
+            self.excuses.renew();
+        }
+        if self.judge(served).is_ok() {
             return Ok(());
         }
+        home::take_in().await;
+        self.note_unread();
+        let now = Instant::now();
+        let outcome = self.judge(now);
+        if outcome.is_ok() || !self.excuses.excuse(deadline, served) {
+            return outcome;
+        }
+        self.started = now;
+        self.judge(now)
+    }
+
+    /// Notes that the peer was heard if something waits in the system to be read.
+    fn note_unread(&self) {
+        let unread = self.stream.descriptor().map(ioctl_fionread);
+        if matches!(unread, Some(Ok(1..))) && self.shared.heard.get().is_some() {
+            self.shared.heard.set(Some(Instant::now()));
+        }
+    }
+
+    fn judge(&mut self, now: Instant) -> Result<(), E::Error> {
         let heard = self.shared.heard.get().unwrap_or(now).max(self.started);
         let replies = &mut *self.shared.replies.borrow_mut();
         // What is to be answered may still wait behind a batch, of which a slow peer takes one part after the other.

@@ -9,8 +9,8 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::future::select;
-use monocoque_core::home;
 use monocoque_core::sync::Mutex;
+use monocoque_core::{deadline, home};
 
 /// The deadlines of the futures of one socket.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Timers {
             Some(known) => known,
             None => {
                 // Beyond what the clock can say is never.
-                let Some(at) = now.checked_add(limit) else { return false };
+                let Some(at) = deadline::after(now, limit) else { return false };
                 let number = state.next;
                 state.next += 1;
                 *timer.insert(Timer { at, number })

@@ -105,6 +105,8 @@ impl<K: Kind> Builder<K> {
     }
 
     /// How long a whole handshake may take (`ZMQ_HANDSHAKE_IVL`): `None` for any time. Default: 30 seconds.
+    ///
+    /// Time in which the thread of the connection stood still [does not count](Self::heartbeat_timeout).
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.options.handshake_timeout = timeout;
         self
@@ -137,6 +139,9 @@ impl<K: Kind> Builder<K> {
 
     /// How long to wait for a sign of life after such a question (`ZMQ_HEARTBEAT_TIMEOUT`): zero for ever. Default: as long
     /// as the [`heartbeat_interval`](Self::heartbeat_interval).
+    ///
+    /// A timeout that is noticed late, by 20 ms or more, has passed while the thread of the connection stood still: it begins
+    /// anew, three times in a row at most. What has arrived meanwhile is looked at in any case.
     pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
         self.options.heartbeat.timeout = Some(timeout);
         self
