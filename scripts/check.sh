@@ -33,6 +33,39 @@ mapfile -t sources < <(find monocoque*/src -name '*.rs' ! -path "$shim" -print)
 found=$(code_lines_with parking_lot "${sources[@]}")
 [[ -z "$found" ]] || fail "locks from elsewhere:"$'\n'"$found"
 
+heading "durations are added to instants in monocoque-core/src/deadline.rs only"
+# Sums that panic, and products, of what is named like an instant or a duration. Tests begin at their module.
+durations_without_bound() {
+    awk '
+        FNR == 1 { in_tests = 0 }
+        /^#\[cfg\((all\()?test/ { in_tests = 1 }
+        in_tests { next }
+        {
+            code = $0
+            sub(/(^|[[:space:]])\/\/.*/, "", code)
+            if (code ~ /Instant::now\(\)[[:space:]]*[+]|[+][[:space:]]*Duration::|[+][[:space:]]*([a-z_.]*[._])?(timeout|interval|limit|linger|delay|ttl|duration|lateness)[^a-z_(]/ ||
+                code ~ /(timeout|interval|linger|delay|ttl|duration)[[:space:]]*[*][[:space:]]/ ||
+                code ~ /(now|at|since|started|heard|deadline|last|answered)(\(\))?[?]?\.checked_add\(/ ||
+                code ~ /time::(sleep|timeout|interval)\([^)]*(timeout|interval|limit|linger|delay|duration)/)
+                print FILENAME ":" FNR ": " $0
+        }' "$@"
+}
+caught=$(durations_without_bound - <<'END'
+    let end = Instant::now() + timeout;
+    let end = now + self.options.linger;
+    let end = started + Duration::from_secs(3);
+    let step = interval * 2;
+    let end = now.checked_add(limit);
+    compio::time::sleep(delay).await;
+    compio::time::timeout(self.limit, future).await
+END
+)
+[[ $(wc -l <<<"$caught") -eq 7 ]] || fail "of seven sums and products of durations it catches:"$'\n'"$caught"
+mapfile -t sources < <(find monocoque monocoque-core monocoque-zmtp -path '*/src/*' -name '*.rs' ! -name tests.rs ! -path monocoque-core/src/deadline.rs -print)
+[[ ${#sources[@]} -gt 20 ]] || fail "found only ${#sources[@]} sources"
+found=$(durations_without_bound "${sources[@]}")
+[[ -z "$found" ]] || fail "these panic where a duration is for ever; use deadline::after, home::sleep or saturating_mul:"$'\n'"$found"
+
 heading "monocoque-core knows no protocol"
 [[ -d monocoque-core/src ]] || fail "there is no monocoque-core/src"
 if grep -rniE 'zmtp|zeromq|zmq|0mq' monocoque-core/src; then

@@ -5,11 +5,12 @@ use std::time::Duration;
 use monocoque::zmq::SocketType;
 use monocoque::{Endpoint, EndpointError};
 
-/// `100ms`, `2s`, `1m 30s`; a bare number is in seconds.
+/// `100ms`, `2s`, `1m 30s`; a bare number is in seconds. No more than a century, so that it can be added to any instant.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .map_or_else(|| humantime::parse_duration(text), Ok)
+        .map(|duration| duration.min(CENTURY))
         .map_err(|error| format!("{error}; as in 100ms, 2s or 1m"))
 }
 
@@ -68,6 +69,8 @@ fn digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +82,7 @@ mod tests {
         assert_eq!(milliseconds("1m 30s"), Ok(90_000));
         assert_eq!(milliseconds("2"), Ok(2_000));
         assert_eq!(milliseconds("0.5"), Ok(500));
+        assert_eq!(duration("1e19"), Ok(CENTURY));
         for wrong in ["", "-1", "fast", "1 parsec", "nan", "inf"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
