@@ -53,8 +53,8 @@ pub struct LaneConfig {
     pub beyond: Option<Hwm>,
     /// How many bytes it holds.
     pub budget: BytePermits,
-    /// Lanes of one series are received one after the other: the next has no room before all that the earlier ones hold is
-    /// received. For connections that replace each other, so that what comes over them stays in order.
+    /// Lanes of one series are received one after the other: what the next one holds is received after all that the
+    /// earlier ones hold. For connections that replace each other, so that what comes over them stays in order.
     pub series: Option<u64>,
     /// Only the last item counts: it takes the place of the one before it, and there is always room.
     pub latest: bool,
@@ -129,6 +129,9 @@ struct Intake<T, L> {
     /// Items that a later one has taken the place of.
     replaced: u64,
     closed: bool,
+    /// How many bytes connections that have ended have left, and how many they may before newcomers have to wait.
+    departed: usize,
+    departed_max: usize,
 }
 
 #[derive(Debug)]
@@ -149,13 +152,21 @@ struct Lane<T, L> {
     pump: Option<Waker>,
     series: Option<u64>,
     latest: bool,
-    /// An earlier one of its series is not used up: has no room.
+    /// An earlier one of its series is not used up: what it holds is received later.
     held_back: bool,
+    /// It came when connections that have ended had left too much: it has no room before some of that is received.
+    newcomer: bool,
 }
 
 impl<T: Weigh, L> Inbox<T, L> {
-    /// An empty inbox.
+    /// An empty inbox whose lanes may leave any number of bytes.
     pub fn new() -> Self {
+        Self::with_departed_budget(usize::MAX)
+    }
+
+    /// An empty inbox. While lanes that were detached have left more than `bytes` that are not received, lanes that are
+    /// attached meanwhile have no room.
+    pub fn with_departed_budget(bytes: usize) -> Self {
         Self {
             outlet: Mutex::new(Outlet { turns: VecDeque::new(), popped: 0 }),
             intake: Mutex::new(Intake {
@@ -164,6 +175,8 @@ impl<T: Weigh, L> Inbox<T, L> {
                 receivers: Waiters::default(),
                 replaced: 0,
                 closed: false,
+                departed: 0,
+                departed_max: bytes,
             }),
             fresh: AtomicBool::new(false),
             fetched: AtomicBool::new(false),
@@ -175,6 +188,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let LaneConfig { hwm, beyond, budget, series, latest } = config;
         let mut intake = self.intake.lock();
         let held_back = series.is_some() && intake.lanes.iter().any(|(_, row)| row.series == series);
+        let newcomer = intake.departed > intake.departed_max;
         LaneKey(intake.lanes.insert(Lane {
             from,
             label,
@@ -190,24 +204,28 @@ impl<T: Weigh, L> Inbox<T, L> {
             series,
             latest,
             held_back,
+            newcomer,
         }))
     }
 
     /// Closes a lane. What it holds can still be received.
     pub fn detach(&self, lane: LaneKey) {
         let mut intake = self.intake.lock();
-        let Some(row) = intake.lanes.get_mut(lane.0) else { return };
-        row.detached = true;
-        row.pump = None;
-        // One that holds something is removed by the receiver that takes the last of it.
-        if row.scheduled || !row.queue.is_empty() {
-            return;
+        let Intake { lanes, departed, .. } = &mut *intake;
+        let Some(row) = lanes.get_mut(lane.0) else { return };
+        if !std::mem::replace(&mut row.detached, true) {
+            *departed += row.budget.in_use();
         }
-        let pump = self.remove(&mut intake, lane);
-        let receiver = if intake.ready.is_empty() { None } else { intake.receivers.first() };
+        row.pump = None;
+        let newcomer = std::mem::take(&mut row.newcomer);
+        // One that holds something is removed by the receiver that takes the last of it.
+        let is_used_up = !row.scheduled && row.queue.is_empty();
+        let pump = if is_used_up { self.remove(&mut intake, lane) } else { None };
+        let receiver = if is_used_up && !intake.ready.is_empty() { intake.receivers.first() } else { None };
+        // It may have been this one's turn to let the next newcomer go.
+        let next = if newcomer { intake.next_newcomer() } else { None };
         drop(intake);
-        wake(pump);
-        wake(receiver);
+        [pump, receiver, next].into_iter().for_each(wake);
     }
 
     /// How many items the lane takes before it is full: waits until that is at least one.
@@ -216,13 +234,20 @@ impl<T: Weigh, L> Inbox<T, L> {
         if intake.closed {
             return Poll::Ready(Err(InboxClosed));
         }
+        let is_crowded = intake.is_crowded();
         let Some(row) = intake.lanes.get_mut(lane.0) else { return Poll::Ready(Err(InboxClosed)) };
-        match row.room() {
+        match row.room(is_crowded) {
             0 => {
                 row.pump = Some(cx.waker().clone());
                 Poll::Pending
             }
-            room => Poll::Ready(Ok(room)),
+            room => {
+                let newcomer = std::mem::take(&mut row.newcomer);
+                let next = if newcomer { intake.next_newcomer() } else { None };
+                drop(intake);
+                wake(next);
+                Poll::Ready(Ok(room))
+            }
         }
     }
 
@@ -287,11 +312,12 @@ impl<T: Weigh, L> Inbox<T, L> {
         receiver: &mut Option<Waker>,
     ) -> Result<Room, T> {
         let mut intake = self.intake.lock();
+        let is_crowded = intake.is_crowded();
         let Some(row) = intake.open(lane) else { return Err(item) };
         row.held += 1;
         row.budget.take(item.weight());
         row.queue.push_back(item);
-        let room = row.room_or_wake(sender);
+        let room = row.room_or_wake(sender, is_crowded);
         *receiver = self.arrived(&mut intake, lane);
         Ok(room)
     }
@@ -305,10 +331,11 @@ impl<T: Weigh, L> Inbox<T, L> {
     #[must_use = "they are to be woken"]
     pub fn set_hwm(&self, hwm: Hwm) -> Vec<Waker> {
         let mut intake = self.intake.lock();
+        let is_crowded = intake.is_crowded();
         let lanes = intake.lanes.iter_mut();
         let with_room = lanes.filter_map(|(_, row)| {
             row.hwm = hwm;
-            if row.room() > 0 { row.pump.take() } else { None }
+            if row.room(is_crowded) > 0 { row.pump.take() } else { None }
         });
         with_room.collect()
     }
@@ -316,10 +343,12 @@ impl<T: Weigh, L> Inbox<T, L> {
     /// Changes how many items a lane holds for a sender without a queue of its own, and says whether there is room: if not,
     /// `sender` is woken once there is.
     pub fn set_beyond(&self, lane: LaneKey, beyond: Hwm, sender: &Waker) -> Room {
-        match self.intake.lock().lanes.get_mut(lane.0) {
+        let mut intake = self.intake.lock();
+        let is_crowded = intake.is_crowded();
+        match intake.lanes.get_mut(lane.0) {
             Some(row) => {
                 row.beyond = Some(beyond);
-                row.room_or_wake(sender)
+                row.room_or_wake(sender, is_crowded)
             }
             None => Room::Full,
         }
@@ -399,6 +428,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let mut outlet = self.outlet.lock();
         let mut intake = self.intake.lock();
         intake.ready.clear();
+        intake.departed = 0;
         let gone = (std::mem::take(&mut outlet.turns), std::mem::take(&mut intake.lanes));
         drop((intake, outlet));
         drop(gone);
@@ -519,20 +549,44 @@ impl<T: Weigh, L> Inbox<T, L> {
         let mut intake = self.intake.lock();
         let Some(row) = intake.lanes.get_mut(turn.lane.0) else { return (!turn.batch.is_empty(), None) };
         row.held -= std::mem::take(&mut turn.popped);
-        row.budget.give(std::mem::take(&mut turn.popped_bytes));
+        let bytes = std::mem::take(&mut turn.popped_bytes);
+        row.budget.give(bytes);
+        let departed = row.detached;
         if turn.batch.is_empty() {
             std::mem::swap(&mut turn.batch, &mut row.queue);
         }
         let keeps = !turn.batch.is_empty();
         row.scheduled = keeps;
         let pump = row.pump.take();
+        let is_used_up = row.detached && !keeps;
+        let newcomer = if departed { intake.give_departed(bytes) } else { None };
         // Receivers need not be told of the next lane: they were of what this one held.
-        let successor = if row.detached && !keeps { self.remove(&mut intake, turn.lane) } else { None };
-        (keeps, successor.or(pump))
+        let successor = if is_used_up { self.remove(&mut intake, turn.lane) } else { None };
+        (keeps, successor.or(pump).or(newcomer))
     }
 }
 
 impl<T, L> Intake<T, L> {
+    /// Whether connections that have ended have left more than they may.
+    fn is_crowded(&self) -> bool {
+        self.departed > self.departed_max
+    }
+
+    /// Takes note that so much of what ended connections have left was received. Gives the pump of a newcomer, if there
+    /// is room for it now.
+    fn give_departed(&mut self, bytes: usize) -> Option<Waker> {
+        self.departed = self.departed.saturating_sub(bytes);
+        self.next_newcomer()
+    }
+
+    /// The pump of a newcomer that waits, if there is room for it: when it asks it lets the next one go.
+    fn next_newcomer(&mut self) -> Option<Waker> {
+        if self.is_crowded() {
+            return None;
+        }
+        self.lanes.iter_mut().find_map(|(_, row)| if row.newcomer { row.pump.take() } else { None })
+    }
+
     /// A lane that takes items.
     #[inline]
     fn open(&mut self, lane: LaneKey) -> Option<&mut Lane<T, L>> {
@@ -631,9 +685,9 @@ impl<T: Weigh, L> Lane<T, L> {
 }
 
 impl<T, L> Lane<T, L> {
-    fn room(&self) -> usize {
+    fn room(&self, is_crowded: bool) -> usize {
         match () {
-            () if self.held_back => 0,
+            () if self.newcomer && is_crowded => 0,
             () if self.latest => usize::MAX,
             () if !self.budget.admits(1) => 0,
             () => self.limit().room(self.held),
@@ -645,8 +699,8 @@ impl<T, L> Lane<T, L> {
     }
 
     /// Whether there is room. If not, the pump is woken once there is.
-    fn room_or_wake(&mut self, pump: &Waker) -> Room {
-        if self.room() > 0 {
+    fn room_or_wake(&mut self, pump: &Waker, is_crowded: bool) -> Room {
+        if self.room(is_crowded) > 0 {
             return Room::Left;
         }
         self.pump = Some(pump.clone());

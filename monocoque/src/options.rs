@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::transport::SocketOptions;
-use monocoque_core::{Hwm, Message, RoutingId};
+use monocoque_core::{BytePermits, Hwm, Message, RoutingId};
 use monocoque_zmtp::{HeartbeatConfig, Limits};
 
 /// The options of one socket, as they stand when it is made.
@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) reconnect_interval: Duration,
     pub(crate) reconnect_interval_max: Duration,
+    /// How many bytes connections that have ended may leave unread before newcomers have to wait.
+    pub(crate) departed_budget: usize,
     /// On how many connections a message may be begun that is lost with each of them; `None` for any number.
     pub(crate) delivery_attempts: Option<NonZero<u32>>,
     pub(crate) heartbeat: HeartbeatConfig,
@@ -143,6 +145,7 @@ impl Default for Options {
             handshake_timeout: Some(Duration::from_secs(30)),
             reconnect_interval: Duration::from_millis(100),
             reconnect_interval_max: Duration::ZERO,
+            departed_budget: BytePermits::DEFAULT_CAPACITY,
             delivery_attempts: NonZero::new(3),
             heartbeat: HeartbeatConfig::default(),
             limits: Limits { max_message_size: MAX_MESSAGE_SIZE, ..Limits::default() },

@@ -188,49 +188,62 @@ fn a_lane_that_is_detached_still_delivers_and_its_place_is_used_again() {
 }
 
 #[test]
-fn a_lane_that_replaces_another_has_no_room_before_that_one_is_received() {
+fn lane_that_replaces_another_is_received_after_it() {
     let inbox = Inbox::new();
     let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
     let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
     let (new, newest) = (behind(1), behind(2));
     push(&inbox, old, [(0, 0), (0, 1)]);
-    let alarms = [Alarm::new(), Alarm::new()];
-    let room_of = |n: usize, lane| inbox.poll_room(lane, &mut Context::from_waker(&alarms[n].clone().into()));
-    let rung = || alarms.each_ref().map(|alarm| alarm.rung());
-    assert!(room_of(0, new).is_pending() && room_of(1, newest).is_pending());
-    assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 0)), Some((0, 1)), None]);
-    assert!(room_of(0, new).is_pending(), "more may come");
-    push(&inbox, old, [(0, 2)]);
-    inbox.detach(old);
-    assert!(room_of(0, new).is_pending() && room_of(1, newest).is_pending());
-    assert_eq!((pop(&inbox), rung()), (Some((0, 2)), [1, 0]));
-    assert_eq!(room_of(0, new), Poll::Ready(Ok(2)));
+    assert_eq!([room(&inbox, new), room(&inbox, newest)], [Poll::Ready(Ok(2)), Poll::Ready(Ok(2))]);
+    push(&inbox, newest, [(2, 0)]);
     push(&inbox, new, [(1, 0)]);
+    assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 0)), Some((0, 1)), None]);
+    push(&inbox, old, [(0, 2)]);
     inbox.detach(new);
-    assert!(room_of(1, newest).is_pending());
-    assert_eq!((pop(&inbox), rung()), (Some((1, 0)), [1, 1]));
-    assert_eq!(room_of(1, newest), Poll::Ready(Ok(2)));
+    inbox.detach(old);
+    assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 2)), Some((1, 0)), Some((2, 0))]);
     inbox.detach(newest);
     assert!(inbox.intake.lock().lanes.is_empty());
 }
 
 #[test]
-fn a_lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
+fn lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
     let inbox = Inbox::new();
     let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
     push(&inbox, old, [(0, 0)]);
     let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
     let (new, newest) = (behind(1), behind(2));
-    let alarm = Alarm::new();
-    let room_of = |lane| inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into()));
-    assert!(room_of(newest).is_pending());
+    push(&inbox, newest, [(2, 0)]);
     inbox.detach(new);
-    assert!(room_of(newest).is_pending(), "the old one still holds something");
+    assert_eq!([pop(&inbox), pop(&inbox)], [Some((0, 0)), None], "more may come");
     inbox.detach(old);
-    assert_eq!((pop(&inbox), alarm.rung()), (Some((0, 0)), 1));
-    assert_eq!(room_of(newest), Poll::Ready(Ok(2)));
+    assert_eq!(pop(&inbox), Some((2, 0)));
     inbox.detach(newest);
     assert!(inbox.intake.lock().lanes.is_empty());
+}
+
+#[test]
+fn newcomer_waits_while_departed_lanes_have_left_too_much() {
+    let inbox = Inbox::with_departed_budget(3);
+    let attach = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(0, None));
+    let (departed, there) = (attach(0), attach(1));
+    push(&inbox, departed, [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]);
+    inbox.detach(departed);
+    assert!(room(&inbox, there).is_ready(), "it was there before");
+    let newcomers = [attach(2), attach(3), attach(4)];
+    let alarms = [Alarm::new(), Alarm::new(), Alarm::new()];
+    let ask = |n: usize| inbox.poll_room(newcomers[n], &mut Context::from_waker(&alarms[n].clone().into()));
+    assert!((0..3).all(|n| ask(n).is_pending()));
+    let rung = || alarms.each_ref().map(|alarm| alarm.rung());
+    while rung() == [0, 0, 0] {
+        assert!(pop(&inbox).is_some(), "somebody is woken before all is received");
+    }
+    assert_eq!(rung(), [1, 0, 0]);
+    inbox.detach(newcomers[0]);
+    assert_eq!(rung(), [1, 1, 0], "who leaves lets the next one go");
+    assert!(ask(1).is_ready());
+    assert_eq!(rung(), [1, 1, 1], "and so does who has room");
+    assert!(ask(2).is_ready());
 }
 
 #[test]
@@ -300,30 +313,6 @@ fn what_comes_just_before_the_finish_is_never_missed() {
             assert!(outcome.is_ok(), "round {round}: the end was told before what was there");
         });
     }
-}
-
-#[test]
-fn a_lane_that_replaces_another_waits_until_that_one_is_used_up() {
-    let inbox = Inbox::new();
-    let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
-    push(&inbox, old, [(0, 0), (0, 1)]);
-    inbox.detach(old);
-    let attach = |series| inbox.attach(PeerKey::new(1, 1), (), config(5, Some(series)));
-    let (gone, new) = (attach(7), attach(7));
-    assert!(room(&inbox, new).is_pending());
-    push(&inbox, gone, [(1, 0)]);
-    inbox.detach(gone);
-    assert_eq!((pop(&inbox), pop(&inbox)), (Some((0, 0)), Some((0, 1))));
-    assert_eq!(
-        (pop(&inbox), pop(&inbox)),
-        (Some((1, 0)), None),
-        "it had no room, and keeps what it was given"
-    );
-    assert_eq!(room(&inbox, new), Poll::Ready(Ok(5)));
-    push(&inbox, new, [(2, 0)]);
-    assert_eq!(pop(&inbox), Some((2, 0)));
-    inbox.detach(new);
-    assert_eq!(room(&inbox, attach(7)), Poll::Ready(Ok(5)), "nothing is left to wait for");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod stop;
 mod timers;
 
 use std::future::poll_fn;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -42,9 +43,9 @@ use crate::error::MonocoqueError;
 use crate::monitor::{Connection, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::Direct;
-use crate::pattern::route::{Outbound, Phase, routing_id};
+use crate::pattern::route::{Outbound, Phase, is_made_up, routing_id};
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Pattern, Routing};
+use crate::pattern::{Envelope, Pattern, Routing};
 use crate::peer::Peer;
 use crate::stats::SocketStats;
 use crate::trace;
@@ -80,6 +81,8 @@ pub(crate) struct Engine {
     next_connection: AtomicU64,
     /// Numbers for endpoints.
     next_via: AtomicU64,
+    /// Makes numbers of the names of peers.
+    names_of_peers: RandomState,
     /// Messages that arrived and that this type of socket does not receive.
     discarded: AtomicU64,
 }
@@ -110,7 +113,7 @@ impl Engine {
     ) -> Result<Arc<Self>, MonocoqueError> {
         let engine = Arc::new(Self {
             pattern,
-            inbox: Inbox::new(),
+            inbox: Inbox::with_departed_budget(options.departed_budget),
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
             filter: Filter::new(&options),
@@ -124,6 +127,7 @@ impl Engine {
             next_request: AtomicU32::new(fastrand::u32(..)),
             next_connection: AtomicU64::new(0),
             next_via: AtomicU64::new(0),
+            names_of_peers: RandomState::new(),
             discarded: AtomicU64::new(0),
         });
         let keeper = Keeper::new(Task::new(&engine));
@@ -218,12 +222,19 @@ impl Engine {
     /// Opens the lane of a new peer in the inbox.
     fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
         let latest = config.latest || self.options.conflate;
+        let series = via.series().or_else(|| self.series_of(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
-        self.inbox.attach(
-            key,
-            Arc::new(peer),
-            LaneConfig { hwm: *hwm, series: via.series(), latest, ..config },
-        )
+        // A REQ queues one reply and reads on, so that what it does not wait for is discarded.
+        let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
+        self.inbox.attach(key, Arc::new(peer), LaneConfig { hwm: *hwm, series, latest, ..config })
+    }
+
+    /// The series of lanes of a peer that has a name, and is to be told apart by that: what comes over a later connection of
+    /// it is received after what came over an earlier one.
+    fn series_of(&self, name: &RoutingId) -> Option<u64> {
+        let is_named = self.pattern.routing == Routing::ById && !is_made_up(name);
+        // Apart from the numbers of endpoints. Two names with one number wait for each other now and then, which is all.
+        is_named.then(|| self.names_of_peers.hash_one(name) | 1 << 63)
     }
 
     pub(crate) fn set_send_hwm(&self, hwm: Hwm) {

@@ -239,7 +239,7 @@ impl Engine {
         let offer = out.offer(Target::Pattern, message, wakes);
         message.split_front(1 + usize::from(number.is_some()));
         if let Offer::Queued(of) = offer {
-            out.dialogue = Dialogue::Asked { of, number };
+            out.dialogue = Dialogue::Asked { of, number, answered: false };
         }
         offer
     }

@@ -20,12 +20,12 @@ use super::endpoints::{Attached, Via};
 use super::hearing::Heard;
 use super::{Engine, Refusal};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
-use crate::pattern::Wire;
 use crate::pattern::asking::List;
 use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::pattern::route::Undeliverable;
 use crate::pattern::wakes::Wakes;
+use crate::pattern::{Envelope, Wire};
 use crate::peer::Peer;
 use crate::raw::RawSession;
 use crate::trace::Span;
@@ -361,6 +361,7 @@ impl SessionInlet {
         let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
         if inbound == Inbound::Message {
             match judge(self.engine.pattern, &self.engine.options, &self.id, message) {
+                Verdict::Queue if is_surplus(&self.engine, self.key, message) => self.dropped += 1,
                 Verdict::Queue => {
                     self.bytes += message.weight();
                     return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
@@ -479,6 +480,12 @@ impl Engine {
         config.limits = self.options.limits;
         config
     }
+}
+
+/// Whether a message is a reply that nobody waits for. A REQ reads on and discards it.
+#[inline]
+fn is_surplus(engine: &Engine, from: PeerKey, message: &Message) -> bool {
+    engine.pattern.envelope == Envelope::Request && !engine.out.lock().dialogue.takes_reply(from, message)
 }
 
 /// How long a connection lives that was worth making.

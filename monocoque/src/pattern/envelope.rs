@@ -12,7 +12,8 @@ pub(crate) enum Dialogue {
     #[default]
     Idle,
     /// A request is out (REQ); `of` is the peer that has it, once one has. If it bears a number the reply bears it too.
-    Asked { of: Option<PeerKey>, number: Option<Frame> },
+    /// `answered` once its reply waits to be received.
+    Asked { of: Option<PeerKey>, number: Option<Frame>, answered: bool },
     /// A request has been received (REP) and waits for its reply.
     Answering { origin: PeerKey, envelope: Message },
 }
@@ -44,11 +45,19 @@ impl Dialogue {
         }
     }
 
+    /// A reply has arrived from `from`: whether it is the one to the open request, and the first. Others are discarded.
+    pub(crate) fn takes_reply(&mut self, from: PeerKey, message: &Message) -> bool {
+        let Self::Asked { of: Some(asked), number, answered: answered @ false } = self else { return false };
+        let bears = |number: &Frame| message.frame(0) == Some(&**number);
+        *answered = *asked == from && number.as_ref().is_none_or(bears);
+        *answered
+    }
+
     /// A message from `from` has come to the application: its envelope is taken off. `false` if it belongs to nobody.
     pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, message: &mut Message) -> bool {
         match (envelope, &self) {
             (Envelope::None | Envelope::Identity, _) => true,
-            (Envelope::Request, Self::Asked { of: Some(asked), number }) if *asked == from => {
+            (Envelope::Request, Self::Asked { of: Some(asked), number, .. }) if *asked == from => {
                 let answers = number.as_ref().is_none_or(|number| strip_number(number, message));
                 if answers {
                     *self = Self::Idle;
@@ -99,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_taken_from_the_peer_that_was_asked_and_only_once() {
-        let mut dialogue = Dialogue::Asked { of: Some(PEER), number: None };
+        let mut dialogue = Dialogue::Asked { of: Some(PEER), number: None, answered: false };
         assert_eq!(recv(&mut dialogue, Envelope::Request, OTHER, "late".into()), None);
         assert!(dialogue.check_send(Envelope::Request).is_err());
         assert_eq!(recv(&mut dialogue, Envelope::Request, PEER, "reply".into()), Some("reply".into()));
@@ -109,8 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_reply_to_the_open_request_is_taken() {
+        let mut idle = Dialogue::Idle;
+        assert!(!idle.takes_reply(PEER, &"nobody asked".into()));
+        let mut asked = Dialogue::Asked { of: Some(PEER), number: None, answered: false };
+        assert!(!asked.takes_reply(OTHER, &"of another".into()));
+        assert!(asked.takes_reply(PEER, &"reply".into()));
+        assert!(!asked.takes_reply(PEER, &"surplus".into()));
+        let number = Some(Frame::from(b"0002"));
+        let mut numbered = Dialogue::Asked { of: Some(PEER), number, answered: false };
+        assert!(!numbered.takes_reply(PEER, &["0001", "", "late"].into()));
+        assert!(numbered.takes_reply(PEER, &["0002", "", "reply"].into()));
+    }
+
+    #[test]
     fn a_reply_with_another_number_is_none() {
-        let asked = || Dialogue::Asked { of: Some(PEER), number: Some(Frame::from(b"0002")) };
+        let asked =
+            || Dialogue::Asked { of: Some(PEER), number: Some(Frame::from(b"0002")), answered: false };
         let replies: [(&[&str], Option<Message>); 6] = [
             (&["0001", "", "late"], None),
             (&["", "no number"], None),

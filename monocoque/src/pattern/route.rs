@@ -427,7 +427,7 @@ impl Hub {
 }
 
 /// Whether a routing id is not one that a peer has announced.
-fn is_made_up(id: &RoutingId) -> bool {
+pub(crate) fn is_made_up(id: &RoutingId) -> bool {
     id.starts_with(&[0])
 }
 

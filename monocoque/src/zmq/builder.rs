@@ -169,6 +169,16 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// How many bytes of messages may wait to be received that connections have left which are gone. Default: 64 MiB.
+    ///
+    /// Beyond it nothing is read from connections that are made from then on, until the program has received enough:
+    /// peers that send, leave and come back are held back, and nothing is lost. What waits of connections that are there
+    /// has [`recv_hwm`](Self::recv_hwm) and a budget of 64 MiB each.
+    pub fn departed_budget(mut self, bytes: usize) -> Self {
+        self.options.departed_budget = bytes;
+        self
+    }
+
     /// On how many connections a message may be begun and lost with each before it is dropped: 0 for any number. Default: 3.
     ///
     /// A peer that ends the connection because of a message, as one beyond its size limit does, would get that message

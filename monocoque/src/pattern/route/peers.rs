@@ -118,7 +118,7 @@ impl Outbound {
         self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return Remains::default() };
         wakes.leave(link.neighbour.take());
-        let id = self.hub.down(key).or(link.id.take());
+        let id = self.hub.down(key).or_else(|| link.id.take());
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
         // Of a message that was begun on the short way the whole is kept.
         link.outbox.rewind();
@@ -201,7 +201,7 @@ impl Outbound {
     /// Whether a request of that length would be queued once the one that is out is given up.
     pub(super) fn has_place_for_request(&self, len: usize) -> bool {
         let given_up = match &self.dialogue {
-            Dialogue::Asked { of: Some(key), number: None } => Some(*key),
+            Dialogue::Asked { of: Some(key), number: None, .. } => Some(*key),
             _ => None,
         };
         let mut peers = 0;
@@ -221,7 +221,7 @@ impl Outbound {
     /// apart the connection is given up.
     pub(super) fn abandon(&mut self, wakes: &mut Wakes) {
         match std::mem::take(&mut self.dialogue) {
-            Dialogue::Asked { of: Some(key), number: None } => self.doom(key, wakes),
+            Dialogue::Asked { of: Some(key), number: None, .. } => self.doom(key, wakes),
             Dialogue::Asked { of: None, .. } => {
                 self.dropped += self.backlog.clear();
             }

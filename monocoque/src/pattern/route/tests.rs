@@ -149,7 +149,7 @@ fn a_request_that_came_back_is_given_up_with_the_next_one() {
     out.dials = 1;
     let key = join(&mut out, None);
     send_in(&mut out, Going::InBatch, "first");
-    out.dialogue = Dialogue::Asked { of: Some(key), number: None };
+    out.dialogue = Dialogue::Asked { of: Some(key), number: None, answered: false };
     out.down(key, Outbox::new(), &mut Wakes::default());
     assert_eq!((out.queued(), out.dropped), (1, 0), "it waits for another peer");
     assert!(out.begin_request(&"next".into(), &mut Wakes::default()));
