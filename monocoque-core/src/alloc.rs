@@ -20,6 +20,11 @@
 //! when reads ask for pages of another size. A piece has memory of its own, which [grows](SlabMut::grow) in place; one
 //! such piece, of 64 KiB to 4 MiB, is kept when two in a row have ended with the same size, until another size follows,
 //! or eight ordinary leases do.
+//!
+//! # The mark of this process
+//!
+//! [`process_id`] keeps its answer in a page that the kernel wipes in a forked child: so the child asks anew, and who is
+//! called from there with what belongs to the parent finds out at the price of a load.
 #![expect(unsafe_code, reason = "memory that the kernel fills while its pages are shared with frozen pieces")]
 
 use std::collections::VecDeque;
@@ -27,10 +32,12 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use compio::buf::{IoBuf, IoBufMut, SetLen};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
 
 use crate::SegmentedBuffer;
 
@@ -424,6 +431,52 @@ impl Shared for Arc<Page> {
     }
 }
 
+/// The id of this process. In a forked child it is that of the child.
+#[inline]
+pub fn process_id() -> u32 {
+    static MARK: OnceLock<Option<Mark>> = OnceLock::new();
+    let Some(mark) = MARK.get_or_init(Mark::new) else { return std::process::id() };
+    match mark.word().load(Ordering::Relaxed) {
+        0 => {
+            let id = std::process::id();
+            mark.word().store(id, Ordering::Relaxed);
+            id
+        }
+        id => id,
+    }
+}
+
+/// A word that is zero again in a forked child. It is never unmapped.
+#[derive(Debug)]
+struct Mark(NonNull<AtomicU32>);
+
+impl Mark {
+    /// `None` where the system has no such memory.
+    fn new() -> Option<Self> {
+        let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is there.
+        let page = unsafe { mmap_anonymous(std::ptr::null_mut(), MARK_LEN, access, flags) }.ok()?;
+        // SAFETY: the page was just mapped, and nobody else knows it. What is advised concerns children only, which find
+        // zeros in it: a valid value of the one word that is used.
+        let wiped = unsafe { madvise(page, MARK_LEN, Advice::LinuxWipeOnFork) };
+        wiped.ok()?;
+        Some(Self(NonNull::new(page.cast())?))
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        // SAFETY: the page is mapped as long as the process lives, is aligned, and holds zeros or what was stored here.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+// SAFETY: all access goes through an atomic.
+unsafe impl Send for Mark {}
+
+// SAFETY: as above.
+unsafe impl Sync for Mark {}
+
+/// Mapped in whole pages.
+const MARK_LEN: usize = 4096;
 /// The smallest page: smaller ones would save nothing beside the rest of a connection.
 const PAGE_MIN: usize = 4 * 1024;
 /// The largest page. Larger reads gave nothing for small messages, and cost cache.
@@ -777,6 +830,12 @@ mod tests {
     fn what_was_written_behind_a_gap_is_not_taken_for_filled() {
         let mut slab = IoArena::new().lease(8, 8);
         let _refused = slab.fill_with(|room| Ok::<_, ()>(room[1..3].write_copy_of_slice(b"ab")));
+    }
+
+    #[test]
+    fn process_id_is_that_of_this_process() {
+        assert_eq!(process_id(), std::process::id());
+        assert_eq!(process_id(), std::process::id());
     }
 
     #[test]

@@ -11,12 +11,13 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::task::Poll;
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use futures_util::future::{Either, select};
+use rustix::thread::{Pid, gettid};
 use thiserror::Error;
 
 use crate::deadline::{self, Excuses};
@@ -34,7 +35,7 @@ pub struct Home {
     /// There until it is dropped.
     jobs: Option<flume::Sender<Mail>>,
     driver: Driver,
-    thread: ThreadId,
+    thread: Pid,
     /// The descriptor of its runtime.
     runtime: RawFd,
 }
@@ -78,7 +79,12 @@ impl Home {
         let (driver, runtime) = Runtime::try_with_current(traits).ok()?;
         let (jobs, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
-        Some(Self { jobs: Some(jobs), driver, thread: thread::current().id(), runtime })
+        Some(Self { jobs: Some(jobs), driver, thread: gettid(), runtime })
+    }
+
+    /// A home whose runtime has ended, and that belongs to no thread.
+    pub fn gone() -> Self {
+        Self { jobs: None, driver: Driver::Polling, thread: Pid::INIT, runtime: -1 }
     }
 
     /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone, or it is
@@ -97,15 +103,15 @@ impl Home {
                 }
                 Err(error) => return drop(ready.send(Err(error))),
             };
-            if ready.send(Ok(traits(&runtime))).is_ok() {
+            if ready.send(Ok((traits(&runtime), gettid()))).is_ok() {
                 runtime.block_on(serve(mailbox));
             }
             drop(runtime);
             drop(ending);
         })?;
-        let (driver, runtime) =
+        let ((driver, runtime), id) =
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        let home = Self { jobs: Some(jobs), driver, thread: thread.thread().id(), runtime };
+        let home = Self { jobs: Some(jobs), driver, thread: id, runtime };
         Ok((home, ThreadEnd { thread, ended }))
     }
 
@@ -123,7 +129,8 @@ impl Home {
 
     /// Whether the calling thread is the one over there: if it waits for what is done there, it waits for ever.
     pub fn is_here(&self) -> bool {
-        self.thread == thread::current().id()
+        // Not by thread-locals: it is asked in their destructors too.
+        self.thread == gettid()
     }
 
     /// Whether the calling thread is inside the runtime over there, as long as that is not over.
@@ -192,6 +199,8 @@ impl Drop for Home {
 mod modelled {
     use std::thread;
 
+    use rustix::thread::gettid;
+
     use super::{Driver, Home, Mail};
 
     /// The runtime of a [`Home`] that runs nothing. What it was given ends with it, as tasks do with theirs.
@@ -202,7 +211,7 @@ mod modelled {
         /// For models, which run what they want to look at themselves.
         pub fn idle() -> (Self, IdleRuntime) {
             let (jobs, mailbox) = flume::unbounded();
-            let thread = thread::current().id();
+            let thread = gettid();
             let home = Self { jobs: Some(jobs), driver: Driver::Polling, thread, runtime: -1 };
             (home, IdleRuntime(mailbox))
         }

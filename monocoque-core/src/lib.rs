@@ -54,6 +54,7 @@ mod message;
 #[cfg(feature = "runtime")]
 mod monitor;
 mod outbox;
+mod park;
 mod peer;
 mod protocol;
 mod pubsub;
@@ -75,7 +76,7 @@ mod waiters;
 pub mod yielding;
 
 #[cfg(feature = "runtime")]
-pub use alloc::{IoArena, SlabMut};
+pub use alloc::{IoArena, SlabMut, process_id};
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
 pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
@@ -86,6 +87,7 @@ pub use message::{IntoIter, Iter, Message, Part, Parts};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
 pub use outbox::Outbox;
+pub use park::block_on;
 pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};
 pub use pubsub::{

@@ -1,15 +1,16 @@
 //! Where the connections of sockets live.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-use futures_lite::future::block_on;
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings};
+use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, process_id};
 use smallvec::SmallVec;
 
 use crate::engine::{Engine, Names};
 use crate::error::MonocoqueError;
+#[cfg(not(monocoque_loom))]
+use crate::exit;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
 ///
@@ -44,6 +45,25 @@ struct Shared {
     threads: Mutex<Vec<ThreadEnd>>,
     names: Arc<Names>,
     sockets: Mutex<Sockets>,
+    /// Its connections live on the runtime of a caller's.
+    of_caller: bool,
+    /// The process that it belongs to: to one that was forked from it, it is shut down.
+    process: u32,
+}
+
+impl Shared {
+    fn is_foreign(&self) -> bool {
+        self.process != process_id()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.is_foreign() {
+            // Nothing of the parent's is touched.
+            std::mem::forget(std::mem::take(&mut self.homes));
+        }
+    }
 }
 
 /// The sockets of a context.
@@ -124,6 +144,9 @@ impl Context {
     /// # }).unwrap();
     /// ```
     pub async fn shutdown(&self) {
+        if self.shared.is_foreign() {
+            return;
+        }
         let engines: Vec<_> = {
             let mut sockets = self.shared.sockets.lock();
             sockets.shut_down = true;
@@ -161,24 +184,61 @@ impl Context {
     ///
     /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed then.
     pub fn blocking_shutdown(&self) -> Result<(), MonocoqueError> {
-        if self.shared.homes.iter().any(Home::is_here) {
+        if !self.shared.is_foreign() && self.shared.homes.iter().any(Home::is_here) {
             return Err(MonocoqueError::WouldDeadlock);
         }
         block_on(self.shutdown());
         Ok(())
     }
 
-    /// The runtime of the calling thread, else the context that all of the process share.
-    pub(crate) fn ambient() -> Result<Self, MonocoqueError> {
+    /// The context that all of the process share: one I/O thread, which is started by the first call. Sockets that are made
+    /// with [`new()`](crate::zmq::Socket::new) outside a compio runtime live there.
+    ///
+    /// When the process ends, by a return from `main` or by [`exit`](std::process::exit), the sockets of this and of all
+    /// other contexts with I/O threads send what is queued, each for at most its `linger`. A process that was forked has
+    /// one of its own.
+    ///
+    /// ```
+    /// use monocoque::{Context, zmq::PushSocket};
+    ///
+    /// let context = Context::shared()?;
+    /// let push = PushSocket::new()?;
+    /// push.blocking_connect("tcp://127.0.0.1:5555")?;
+    /// assert!(push.try_send("whoever comes").is_ok());
+    /// # push.blocking_disconnect("tcp://127.0.0.1:5555")?;
+    /// # drop(context);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Thread`] if the thread cannot be started.
+    pub fn shared() -> Result<Self, MonocoqueError> {
         static SHARED: OnceLock<Context> = OnceLock::new();
-        if let Ok(current) = Self::current() {
-            return Ok(current);
+        static OF_A_CHILD: std::sync::Mutex<Option<Context>> = std::sync::Mutex::new(None);
+        match SHARED.get() {
+            Some(shared) if shared.shared.is_foreign() => {
+                // Its names are its own: those of the parent may be locked for ever.
+                let mut of_this = OF_A_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(context) = of_this.as_ref().filter(|context| !context.shared.is_foreign()) {
+                    return Ok(context.clone());
+                }
+                let made = Self::builder().build()?;
+                // Another one may be there, of a process that this one was forked from.
+                std::mem::forget(of_this.replace(made.clone()));
+                Ok(made)
+            }
+            Some(shared) => Ok(shared.clone()),
+            None => {
+                let made = Self::builder().build_with(Names::of_process())?;
+                Ok(SHARED.get_or_init(|| made).clone())
+            }
         }
-        if let Some(shared) = SHARED.get() {
-            return Ok(shared.clone());
-        }
-        let made = Self::builder().build_with(Names::of_process())?;
-        Ok(SHARED.get_or_init(|| made).clone())
+    }
+
+    /// The runtime of the calling thread, else the shared context.
+    pub(crate) fn ambient() -> Result<Self, MonocoqueError> {
+        Self::current().or_else(|_| Self::shared())
     }
 
     /// The names that its sockets bind and connect to within the process.
@@ -189,6 +249,9 @@ impl Context {
     /// The home of the next socket, which is one of those with these numbers, if there are some.
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
     pub(crate) fn home(&self, affinity: &[usize]) -> Result<Home, MonocoqueError> {
+        if self.shared.is_foreign() {
+            return Err(MonocoqueError::Closed);
+        }
         let Shared { homes, next, .. } = &*self.shared;
         let wanted = |number: usize| affinity.is_empty() || affinity.contains(&number);
         let homes: SmallVec<[&Home; 8]> =
@@ -213,11 +276,18 @@ impl Context {
             sockets.full = 16 + 2 * sockets.engines.len();
         }
         sockets.engines.push(Arc::downgrade(engine));
+        drop(sockets);
+        #[cfg(not(monocoque_loom))]
+        if !self.shared.of_caller {
+            exit::register(engine);
+        }
         Ok(())
     }
 
     fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, names: Arc<Names>) -> Self {
         let shared = Shared {
+            of_caller: threads.is_empty(),
+            process: process_id(),
             homes,
             next: AtomicUsize::new(0),
             threads: Mutex::new(threads),

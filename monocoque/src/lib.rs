@@ -29,6 +29,8 @@
 )]
 
 mod error;
+#[cfg(not(monocoque_loom))]
+mod exit;
 
 #[cfg(feature = "zmq")]
 mod context;

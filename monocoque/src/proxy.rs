@@ -4,9 +4,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use futures_lite::future::block_on;
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters};
+use monocoque_core::{Seat, Waiters, block_on};
 
 use crate::engine::Engine;
 use crate::engine::forwarding::{Forwarding, Passed};

@@ -53,6 +53,17 @@ pub(crate) const ON: bool = false;
 pub(crate) const ON: bool = true;
 
 #[cfg(not(feature = "tracing"))]
+pub(crate) fn unsent(_messages: usize) {}
+
+/// Tells of messages that were queued when their socket came to its end.
+#[cfg(feature = "tracing")]
+pub(crate) fn unsent(messages: usize) {
+    if messages > 0 {
+        tracing::warn!(messages, "the socket has ended with messages unsent");
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
 pub(crate) fn event(_event: &SocketEvent) {}
 
 #[cfg(feature = "tracing")]

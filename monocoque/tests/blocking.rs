@@ -177,7 +177,7 @@ fn on_the_thread_of_the_connections_they_fail() {
             let endpoint = router.bind("tcp://127.0.0.1:0").await.expect("bound");
             assert_deadlock(router.blocking_unbind(endpoint.clone()));
             assert_deadlock(router.blocking_recv());
-            assert_deadlock(router.recv_timeout(DEADLINE));
+            assert_deadlock(router.blocking_recv_timeout(DEADLINE));
             assert_deadlock(monocoque::blocking_proxy(&router, &router));
             assert_deadlock(router.blocking_recv_from());
             assert_deadlock(router.blocking_recv_batch(&mut Vec::new(), 1));
@@ -247,16 +247,16 @@ fn a_call_waits_as_long_as_it_says_whatever_the_socket_would() {
     let push = PushSocket::builder().send_timeout(long).build_in(&context).expect("a socket");
     let started = Instant::now();
     let short = Duration::from_millis(30);
-    assert!(pull.recv_timeout(short).expect_err("nothing was sent").is_timeout());
-    let error = push.send_timeout("x", short).expect_err("nobody is there");
+    assert!(pull.blocking_recv_timeout(short).expect_err("nothing was sent").is_timeout());
+    let error = push.blocking_send_timeout("x", short).expect_err("nobody is there");
     assert!(error.reason().is_timeout());
     assert_eq!(error.into_message(), "x".into());
     assert!(started.elapsed() >= 2 * short && started.elapsed() < DEADLINE);
     let endpoint = pull.blocking_bind("inproc://bounded").expect("bound");
     push.blocking_connect(endpoint).expect("connected");
-    push.send_timeout("y", Duration::ZERO).expect("there is room");
-    assert_eq!(pull.recv_timeout(Duration::ZERO).expect("it is there"), "y".into());
-    let receiver = std::thread::spawn(move || pull.recv_timeout(DEADLINE).expect("in time"));
-    push.send_timeout("z", DEADLINE).expect("sent");
+    push.blocking_send_timeout("y", Duration::ZERO).expect("there is room");
+    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("it is there"), "y".into());
+    let receiver = std::thread::spawn(move || pull.blocking_recv_timeout(DEADLINE).expect("in time"));
+    push.blocking_send_timeout("z", DEADLINE).expect("sent");
     assert_eq!(receiver.join().expect("received"), "z".into());
 }

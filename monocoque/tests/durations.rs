@@ -138,12 +138,12 @@ fn blocking_calls_for_ever_wait() {
         let push = PushSocket::new_in(&context).expect("a socket");
         let sending = std::thread::spawn(move || {
             push.blocking_connect(endpoint).expect("connected");
-            push.send_timeout("after a while", limit).expect("sent");
+            push.blocking_send_timeout("after a while", limit).expect("sent");
             push.blocking_close().expect("closed");
         });
-        assert_eq!(pull.recv_timeout(limit).expect("received"), "after a while".into());
+        assert_eq!(pull.blocking_recv_timeout(limit).expect("received"), "after a while".into());
         sending.join().expect("sent");
-        assert!(pull.recv_timeout(Duration::ZERO).expect_err("that was all").is_timeout());
+        assert!(pull.blocking_recv_timeout(Duration::ZERO).expect_err("that was all").is_timeout());
     }
 }
 

@@ -10,6 +10,7 @@ use super::Engine;
 use crate::error::MonocoqueError;
 use crate::monitor::SocketEvent;
 use crate::pattern::route::{Outbound, Phase};
+use crate::trace;
 
 /// A task of a socket; the socket waits for all of them when it is closed.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Engine {
             self.watch(|out| (out.tasks <= 1).then_some(())).await;
         };
         if home::within(linger, sent).await.is_none() {
-            self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+            self.abort();
             self.stop();
         }
     }
@@ -76,6 +77,16 @@ impl Engine {
             () if self.has_no_endpoint() || out.waits_for_no_reply() => Some(Ends::Lonely),
             () => None,
         }
+    }
+
+    /// Gives up what is queued.
+    fn abort(&self) {
+        let unsent = self.with_wakes(|out, wakes| {
+            let unsent = out.queued();
+            out.enter(Phase::Aborted, wakes);
+            unsent
+        });
+        trace::unsent(unsent);
     }
 
     /// Tells all endpoints that they are no longer wanted.
@@ -101,7 +112,7 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         let Task(engine) = &self.0;
-        engine.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
+        engine.abort();
         engine.stop();
         engine.inbox.finish();
     }

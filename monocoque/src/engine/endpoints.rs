@@ -212,7 +212,11 @@ impl Engine {
     fn detach(&self, kind: Attached, endpoint: &Endpoint) -> Result<Attachment, MonocoqueError> {
         let mut endpoints = self.endpoints.lock();
         let found = endpoints.iter().position(|other| other.via.is(kind, endpoint));
-        let Some(at) = found else { return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into())) };
+        let Some(at) = found else {
+            drop(endpoints);
+            self.check_open()?;
+            return Err(MonocoqueError::UnknownEndpoint(endpoint.clone().into()));
+        };
         let gone = endpoints.remove(at);
         drop(endpoints);
         self.let_go(&gone.via);

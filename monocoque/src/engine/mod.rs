@@ -35,7 +35,8 @@ use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
-    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home, yielding,
+    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home, process_id,
+    yielding,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
@@ -85,6 +86,8 @@ pub(crate) struct Engine {
     names_of_peers: RandomState,
     /// Messages that arrived and that this type of socket does not receive.
     discarded: AtomicU64,
+    /// The process that the socket belongs to: to one that was forked from it, it is closed.
+    pub(crate) process: u32,
 }
 
 /// Which queue of waiting tasks a future stands in.
@@ -111,7 +114,24 @@ impl Engine {
         home: Home,
         names: Arc<Names>,
     ) -> Result<Arc<Self>, MonocoqueError> {
-        let engine = Arc::new(Self {
+        let engine = Arc::new(Self::unattended(pattern, options, home, names));
+        let keeper = Keeper::new(Task::new(&engine));
+        engine.home.spawn(|| keeper.keep())?;
+        Ok(engine)
+    }
+
+    /// A socket that is closed: what one is to a process that was forked from its own.
+    pub(crate) fn closed(pattern: &'static Pattern) -> Arc<Self> {
+        let engine = Self::unattended(pattern, Options::default(), Home::gone(), Arc::default());
+        engine.out.lock().phase = Phase::Aborted;
+        engine.inbox.close();
+        engine.monitors.end();
+        Arc::new(engine)
+    }
+
+    /// A socket whose end nobody waits for.
+    fn unattended(pattern: &'static Pattern, options: Options, home: Home, names: Arc<Names>) -> Self {
+        Self {
             pattern,
             inbox: Inbox::with_departed_budget(options.departed_budget),
             out: Mutex::new(Outbound::new(pattern, &options)),
@@ -129,10 +149,8 @@ impl Engine {
             next_via: AtomicU64::new(0),
             names_of_peers: RandomState::new(),
             discarded: AtomicU64::new(0),
-        });
-        let keeper = Keeper::new(Task::new(&engine));
-        engine.home.spawn(|| keeper.keep())?;
-        Ok(engine)
+            process: process_id(),
+        }
     }
 
     /// Whether the calling thread is the home.

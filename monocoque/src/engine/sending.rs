@@ -297,9 +297,9 @@ pub(super) fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut
 /// What has come of a flush, which is to get each of these links so far.
 pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
     match (out.has_written(goals), out.phase) {
-        (true, _) => Some(Ok(())),
+        (true, Phase::Open | Phase::Draining) => Some(Ok(())),
         (false, Phase::Open) => None,
-        (false, _) => Some(Err(MonocoqueError::Closed)),
+        _ => Some(Err(MonocoqueError::Closed)),
     }
 }
 

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_lite::future::block_on;
-use monocoque_core::{Endpoint, Message, RoutingId};
+use monocoque_core::{Endpoint, Message, RoutingId, block_on};
 
 use super::kind::{Addresses, Kind, Publishes, Receives, Sends};
 use super::{ReqSocket, Socket};
@@ -147,8 +146,7 @@ impl<K: Sends> Socket<K> {
         }
     }
 
-    /// [`send`](Self::send), for threads without an executor that do not wait for room longer than `timeout`, whatever the
-    /// [`send_timeout`](super::Builder::send_timeout) of the socket is.
+    /// [`send_timeout`](Self::send_timeout), for threads without an executor.
     ///
     /// ```
     /// use std::time::Duration;
@@ -156,7 +154,7 @@ impl<K: Sends> Socket<K> {
     /// use monocoque::zmq::PushSocket;
     ///
     /// let push = PushSocket::new_in(&Context::new()?)?;
-    /// let error = push.send_timeout("nobody is there", Duration::from_millis(10)).unwrap_err();
+    /// let error = push.blocking_send_timeout("nobody is there", Duration::from_millis(10)).unwrap_err();
     /// assert!(error.reason().is_timeout());
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// ```
@@ -164,9 +162,13 @@ impl<K: Sends> Socket<K> {
     /// # Errors
     ///
     /// As [`blocking_send`](Self::blocking_send).
-    pub fn send_timeout<M: Into<Message>>(&self, message: M, timeout: Duration) -> Result<(), SendError> {
+    pub fn blocking_send_timeout<M: Into<Message>>(
+        &self,
+        message: M,
+        timeout: Duration,
+    ) -> Result<(), SendError> {
         match self.check_elsewhere() {
-            Ok(()) => block_on(self.engine().send_within(timeout, message)),
+            Ok(()) => block_on(self.send_timeout(message, timeout)),
             Err(reason) => Err(SendError::new(reason, message.into())),
         }
     }
@@ -203,8 +205,7 @@ impl<K: Receives> Socket<K> {
         block_on(self.recv())
     }
 
-    /// [`recv`](Self::recv), for threads without an executor that do not wait longer than `timeout`, whatever the
-    /// [`recv_timeout`](super::Builder::recv_timeout) of the socket is.
+    /// [`recv_timeout`](Self::recv_timeout), for threads without an executor.
     ///
     /// ```
     /// use std::time::Duration;
@@ -212,16 +213,16 @@ impl<K: Receives> Socket<K> {
     /// use monocoque::zmq::PullSocket;
     ///
     /// let pull = PullSocket::new_in(&Context::new()?)?;
-    /// assert!(pull.recv_timeout(Duration::from_millis(10)).unwrap_err().is_timeout());
+    /// assert!(pull.blocking_recv_timeout(Duration::from_millis(10)).unwrap_err().is_timeout());
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// ```
     ///
     /// # Errors
     ///
     /// As [`blocking_recv`](Self::blocking_recv), and [`MonocoqueError::TimedOut`].
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, MonocoqueError> {
+    pub fn blocking_recv_timeout(&self, timeout: Duration) -> Result<Message, MonocoqueError> {
         self.check_elsewhere()?;
-        block_on(self.engine().recv_within(Some(timeout)))
+        block_on(self.recv_timeout(timeout))
     }
 
     /// [`recv_with_peer`](Self::recv_with_peer), for threads without an executor.

@@ -1,6 +1,7 @@
 //! Receiving, for the sockets that do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use monocoque_core::{Hwm, Message};
 
@@ -25,6 +26,33 @@ impl<K: Receives> Socket<K> {
     #[inline]
     pub fn recv(&self) -> impl Future<Output = Result<Message, MonocoqueError>> + Send {
         self.engine().recv()
+    }
+
+    /// The next message, as [`recv`](Self::recv), but waits no longer than `timeout`, whatever the
+    /// [`recv_timeout`](super::Builder::recv_timeout) of the socket is. `Duration::MAX` waits for ever.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use monocoque::zmq::PullSocket;
+    ///
+    /// let pull = PullSocket::new()?;
+    /// assert!(pull.recv_timeout(Duration::from_millis(10)).await.unwrap_err().is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Cancel safe: a message is either returned or still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`MonocoqueError::TimedOut`].
+    #[inline]
+    pub fn recv_timeout(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Message, MonocoqueError>> + Send {
+        self.engine().recv_within(Some(timeout))
     }
 
     /// Appends to `messages` what is there, at most `max` messages, and says how many; waits for the first.

@@ -1,5 +1,7 @@
 //! Sending, for the sockets that do.
 
+use std::time::Duration;
+
 use monocoque_core::{Hwm, Message};
 
 use super::Socket;
@@ -25,6 +27,35 @@ impl<K: Sends> Socket<K> {
     #[inline]
     pub fn send<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
         self.engine().send(None, message)
+    }
+
+    /// Queues a message as [`send`](Self::send) does, but waits for room no longer than `timeout`, whatever the
+    /// [`send_timeout`](super::Builder::send_timeout) of the socket is. `Duration::MAX` waits for ever.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use monocoque::zmq::PushSocket;
+    ///
+    /// let push = PushSocket::new()?;
+    /// let error = push.send_timeout("nobody is there", Duration::from_millis(10)).await.unwrap_err();
+    /// assert!(error.reason().is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Cancel safe, as `send`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`TimedOut`](crate::MonocoqueError::TimedOut).
+    #[inline]
+    pub fn send_timeout<M: Into<Message>>(
+        &self,
+        message: M,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), SendError>> {
+        self.engine().send_within(timeout, message)
     }
 
     /// Queues a message as [`send`](Self::send) does, but lets it wait: for the next `send`, for [`flush`](Self::flush), for

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use monocoque_core::{Endpoint, home, transport, yielding};
+use monocoque_core::{Endpoint, home, process_id, transport, yielding};
 
 use super::Builder;
 use super::kind::Kind;
@@ -28,11 +28,36 @@ pub struct Socket<K> {
 }
 
 /// What the clones of a socket share. The engine itself is also held by its tasks.
-struct Handle(Arc<Engine>);
+struct Handle {
+    engine: Arc<Engine>,
+    /// Takes its place in a process that was forked from that of the socket.
+    closed: OnceLock<Arc<Engine>>,
+}
+
+impl Handle {
+    #[inline]
+    fn is_foreign(&self) -> bool {
+        self.engine.process != process_id()
+    }
+
+    #[inline]
+    fn engine(&self) -> &Arc<Engine> {
+        if self.is_foreign() { self.closed() } else { &self.engine }
+    }
+
+    #[cold]
+    fn closed(&self) -> &Arc<Engine> {
+        self.closed.get_or_init(|| Engine::closed(self.engine.pattern))
+    }
+}
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let engine = self.0.clone();
+        let engine = self.engine.clone();
+        if self.is_foreign() {
+            // Nothing of the parent's is touched.
+            return std::mem::forget(engine);
+        }
         home::outside_panic(move || engine.close());
     }
 }
@@ -59,7 +84,7 @@ impl<K: Kind> Socket<K> {
     }
 
     pub(super) fn of(engine: Arc<Engine>) -> Self {
-        Self { handle: Arc::new(Handle(engine)), kind: PhantomData }
+        Self { handle: Arc::new(Handle { engine, closed: OnceLock::new() }), kind: PhantomData }
     }
 
     /// Binds to an endpoint and accepts connections from now on. Returns the endpoint as it was resolved: with the port
@@ -269,8 +294,9 @@ impl<K: Kind> Socket<K> {
         self.engine().ended().await;
     }
 
+    #[inline]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.handle.0
+        self.handle.engine()
     }
 }
 
@@ -283,8 +309,8 @@ impl<K> Clone for Socket<K> {
 impl<K> fmt::Debug for Socket<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
-            .field("type", &self.handle.0.pattern.socket_type)
-            .field("peers", &self.handle.0.peer_count())
+            .field("type", &self.handle.engine.pattern.socket_type)
+            .field("peers", &self.handle.engine().peer_count())
             .finish_non_exhaustive()
     }
 }
