@@ -251,7 +251,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         }
     }
 
-    /// Gives `batch`, which has no memory, what is kept for it since the last [`push`](Self::push).
+    /// Gives `batch`, which has no memory, what is kept for it since the last [`push_whole`](Self::push_whole).
     ///
     /// It is kept here, and not in the batch, so that [`rest`](Self::rest) can let go of it.
     #[cold]
@@ -277,24 +277,34 @@ impl<T: Weigh, L> Inbox<T, L> {
     /// `bytes` is the weight of the batch. It is the caller who asks for [room](Self::poll_room) first: more than that is
     /// taken as well.
     pub fn push(&self, lane: LaneKey, batch: &mut VecDeque<T>, bytes: usize) {
-        if batch.capacity() == 0 {
-            return;
+        if !batch.is_empty() {
+            self.append(lane, batch, bytes, false);
         }
+    }
+
+    /// As [`push`](Self::push), and keeps the memory of the batch to [lend](Self::lend) it again.
+    pub fn push_whole(&self, lane: LaneKey, batch: &mut VecDeque<T>, bytes: usize) {
+        if batch.capacity() > 0 {
+            self.append(lane, batch, bytes, true);
+        }
+    }
+
+    #[inline]
+    fn append(&self, lane: LaneKey, batch: &mut VecDeque<T>, bytes: usize, keeps_memory: bool) {
         let mut intake = self.intake.lock();
         let Some(row) = intake.open(lane) else { return batch.clear() };
-        if batch.is_empty() {
-            row.spare = std::mem::take(batch);
-            return;
-        }
         row.held += batch.len();
         row.budget.take(bytes);
-        if row.queue.is_empty() {
+        let is_empty = batch.is_empty();
+        if row.queue.is_empty() && !is_empty {
             std::mem::swap(&mut row.queue, batch);
         } else {
             row.queue.append(batch);
         }
-        row.spare = std::mem::take(batch);
-        let receiver = self.arrived(&mut intake, lane);
+        if keeps_memory {
+            row.spare = std::mem::take(batch);
+        }
+        let receiver = if is_empty { None } else { self.arrived(&mut intake, lane) };
         drop(intake);
         wake(receiver);
     }

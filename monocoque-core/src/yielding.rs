@@ -77,7 +77,11 @@ impl Turn {
     /// Looks at the time.
     #[cold]
     fn look(&self, now: Instant) -> bool {
-        let (began, looked) = self.times.get().unwrap_or((now, now));
+        let Some((began, looked)) = self.times.get() else {
+            self.times.set(Some((now, now)));
+            self.left.set(self.step.get());
+            return false;
+        };
         let is_over = now.saturating_duration_since(began) >= LONGEST;
         let took = now.saturating_duration_since(looked);
         let step = match self.step.get() {

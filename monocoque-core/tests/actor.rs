@@ -280,13 +280,16 @@ fn a_handshake_that_goes_wrong_is_answered_and_ended() {
 
 #[test]
 fn a_handshake_that_is_cut_short_is_ended() {
-    for bytes in [&b""[..], b"hell"] {
+    for (bytes, is_probe) in [(&b""[..], true), (b"hell", false)] {
         run(async {
             let wire = Wire::new();
             wire.give(bytes);
             wire.end();
             let closed = SocketActor::new(wire, Counted::new()).run(Owner::default()).await;
-            assert!(matches!(closed, Closed::ByPeer), "{closed:?}");
+            match is_probe {
+                true => assert!(matches!(closed, Closed::Probe), "{closed:?}"),
+                false => assert!(matches!(closed, Closed::ByPeer), "{closed:?}"),
+            }
         });
     }
 }

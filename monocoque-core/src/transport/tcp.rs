@@ -367,7 +367,9 @@ mod tests {
             let Endpoint::Tcp { host, port, .. } = endpoint("tcp://[fe80::1%lo]:5555") else { panic!("tcp") };
             let addresses = resolve(&host, port, &SocketOptions::default()).await.expect("resolved");
             assert!(
-                addresses.iter().all(|address| Endpoint::from(*address) == endpoint("tcp://fe80::1%1:5555"))
+                addresses
+                    .iter()
+                    .all(|address| Endpoint::from(*address) == endpoint("tcp://[fe80::1%1]:5555"))
             );
             assert!(!addresses.is_empty());
         });

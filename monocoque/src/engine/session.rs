@@ -388,7 +388,7 @@ impl SessionInlet {
             self.heard.store(true, Ordering::Relaxed);
             self.course.progress.set(true);
         }
-        self.engine.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+        self.engine.inbox.push_whole(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));
         }
