@@ -76,6 +76,18 @@ pub(crate) fn describe(event: &SocketEvent) -> Described {
         SocketEvent::GivenUp { endpoint } => {
             told("given_up", BAD, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
         }
+        SocketEvent::MessageDropped { connection, bytes, attempts } => told(
+            "message_dropped",
+            BAD,
+            format!("{bytes} bytes to {}, lost with {attempts} connections", connection.peer),
+            json!({ "endpoint": connection.endpoint.to_string(), "bytes": bytes, "attempts": attempts }),
+        ),
+        SocketEvent::TaskPanicked { endpoint, message } => told(
+            "task_panicked",
+            BAD,
+            format!("{endpoint}: {message}"),
+            json!({ "endpoint": endpoint.to_string(), "error": &**message }),
+        ),
         SocketEvent::Closed => told("closed", FAINT, String::new(), json!({})),
         SocketEvent::Lagged(events) => {
             told("lagged", BAD, format!("{events} events are missing"), json!({ "events": events }))

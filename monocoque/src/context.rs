@@ -9,7 +9,6 @@ use smallvec::SmallVec;
 
 use crate::engine::{Engine, Names};
 use crate::error::MonocoqueError;
-#[cfg(not(monocoque_loom))]
 use crate::exit;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
@@ -277,7 +276,6 @@ impl Context {
         }
         sockets.engines.push(Arc::downgrade(engine));
         drop(sockets);
-        #[cfg(not(monocoque_loom))]
         if !self.shared.of_caller {
             exit::register(engine);
         }

@@ -6,9 +6,8 @@
 //! is gone by then.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Once, Weak};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use monocoque_core::sync::Mutex;
 use monocoque_core::{block_on, process_id};
 
 use crate::engine::Engine;
@@ -30,7 +29,7 @@ pub(crate) fn register(engine: &Arc<Engine>) {
     HANDLER.call_once(|| {
         let _added = shutdown_hooks::add_shutdown_hook(deliver);
     });
-    let mut sockets = SOCKETS.lock();
+    let mut sockets = SOCKETS.lock().unwrap_or_else(PoisonError::into_inner);
     if sockets.engines.len() >= sockets.full {
         sockets.engines.retain(|engine| engine.strong_count() > 0);
         sockets.full = 16 + 2 * sockets.engines.len();
@@ -43,7 +42,7 @@ extern "C" fn deliver() {
     // A panic must not leave it; what has caused one was told already.
     let _caught = catch_unwind(AssertUnwindSafe(|| {
         let engines: Vec<_> = {
-            let sockets = SOCKETS.lock();
+            let sockets = SOCKETS.lock().unwrap_or_else(PoisonError::into_inner);
             sockets.engines.iter().filter_map(Weak::upgrade).collect()
         };
         // Not those of the process that this one was forked from, nor those that this thread would have to serve.

@@ -29,7 +29,6 @@
 )]
 
 mod error;
-#[cfg(not(monocoque_loom))]
 mod exit;
 
 #[cfg(feature = "zmq")]

@@ -119,6 +119,14 @@ pub enum SocketEvent {
         /// Which one.
         endpoint: Endpoint,
     },
+    /// A task of the socket has panicked, which is a bug, of the library or of a stream that was attached. The connection
+    /// that it served has ended; an endpoint goes on to be dialled or listened on.
+    TaskPanicked {
+        /// The endpoint that it was for.
+        endpoint: Endpoint,
+        /// What the panic said.
+        message: Arc<str>,
+    },
     /// A message was dropped: it was begun on as many connections as
     /// [`delivery_attempts`](crate::zmq::Builder::delivery_attempts) allows, and lost with each. It is counted in
     /// [`dropped`](crate::SocketStats::dropped); what was behind it goes on.

@@ -68,7 +68,7 @@ pub(crate) fn event(_event: &SocketEvent) {}
 
 #[cfg(feature = "tracing")]
 pub(crate) fn event(event: &SocketEvent) {
-    use tracing::{debug, warn};
+    use tracing::{debug, error, warn};
 
     match event {
         SocketEvent::Listening { endpoint } => debug!(%endpoint, "listening"),
@@ -84,6 +84,7 @@ pub(crate) fn event(event: &SocketEvent) {
         SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
         SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "connecting again"),
         SocketEvent::GivenUp { endpoint } => warn!(%endpoint, "given up"),
+        SocketEvent::TaskPanicked { endpoint, message } => error!(%endpoint, %message, "a task has panicked"),
         SocketEvent::MessageDropped { connection, bytes, attempts } => {
             warn!(endpoint = %connection.endpoint, bytes, attempts, "message dropped: lost with each connection");
         }

@@ -398,6 +398,30 @@ here! {
         assert!(matches!(reason, DisconnectReason::HeartbeatTimeout), "{reason}");
     }
 
+    async fn panic_of_a_stream_ends_its_connection_and_is_told(at) {
+        let dealer: DealerSocket = at.socket();
+        let mut monitor = dealer.monitor();
+        let (ours, theirs) = tcp_pair().await;
+        let panics = Rc::new(Cell::new(false));
+        let reader = Panicking { stream: ours.clone(), panics: panics.clone() };
+        let endpoint = dealer.attach(AnyStream::from_halves(reader, ours, "a pipe")).expect("attached");
+        let other: DealerSocket = at.socket();
+        other.attach(theirs).expect("attached");
+        other.wait_for_peers(1).await.expect("open");
+        panics.set(true);
+        other.send("wakes the reader").await.expect("sent");
+        loop {
+            if let SocketEvent::TaskPanicked { endpoint: of, message } = monitor.next().await.expect("open") {
+                assert_eq!((of, &*message), (endpoint.clone(), "the reader was told to"));
+                break;
+            }
+        }
+        common::eventually("nothing is left of it", || dealer.peer_count() == 0).await;
+        let gone = dealer.disconnect(endpoint).await.expect_err("it is given up");
+        assert!(matches!(gone, MonocoqueError::UnknownEndpoint(_)));
+        dealer.close().await;
+    }
+
     async fn a_handshake_that_never_comes_is_given_up(at) {
         let dealer = at.build(DealerSocket::builder().handshake_timeout(Some(Duration::from_millis(50))));
         let mut monitor = dealer.monitor();
@@ -577,5 +601,19 @@ impl AsyncWrite for Breaking {
 
     async fn shutdown(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
+    }
+}
+
+/// A reader that panics from some moment on.
+struct Panicking {
+    stream: TcpStream,
+    panics: Rc<Cell<bool>>,
+}
+
+impl AsyncRead for Panicking {
+    async fn read<B: IoBufMut>(&mut self, buf: B) -> BufResult<usize, B> {
+        let read = self.stream.read(buf).await;
+        assert!(!self.panics.get(), "the reader was told to");
+        read
     }
 }

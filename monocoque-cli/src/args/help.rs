@@ -226,7 +226,7 @@ pub(super) const MONITOR: &str = concat!(
 Events:
   listening, bind_failed, unbound, accepted, accept_failed, connected,
   connect_failed, handshake_succeeded, handshake_failed, disconnected, retrying,
-  given_up, and lagged if some are missing. In JSON, they are the value of
+  given_up, message_dropped, task_panicked, and lagged if some are missing. In JSON, they are the value of
   \"event\", with what else is known beside it, by the names of \"endpoint\",
   \"connection\", \"peer\", \"type\", \"routing_id\", \"delay_ms\", \"reason\",
   \"error\", and \"events\" for how many are missing.

@@ -9,6 +9,7 @@ use monocoque_core::{Backoff, Endpoint, home};
 
 use super::closing::Task;
 use super::endpoints::Via;
+use super::guard::guarded;
 use super::session::Ended;
 use super::{Engine, session};
 use crate::monitor::SocketEvent;
@@ -18,10 +19,13 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task:
     let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
     let mut given_up = false;
     while engine.wants_peers() && !via.stop.is_said() {
-        let Some(connected) = via.stop.unless(connect(&engine, &endpoint)).await else { break };
+        let connecting = guarded(&engine, &endpoint, connect(&engine, &endpoint));
+        let Some(connected) = via.stop.unless(connecting).await else { break };
+        let connected = connected.unwrap_or_else(|| Err(io::Error::other("the task has panicked")));
         let delay = match connected {
             Ok(stream) => {
-                let ended = session::run(&engine, stream, &via).await;
+                let run = guarded(&engine, &endpoint, session::run(&engine, stream, &via)).await;
+                let ended = run.unwrap_or_else(Ended::by_panic);
                 after_connection(&engine, &via, &ended, &mut backoff)
             }
             Err(error) => {

@@ -9,6 +9,7 @@ use monocoque_core::transport::{Listener, Socket, SocketOptions};
 use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
 
 use super::closing::Task;
+use super::guard::guarded;
 use super::stop::{SayAtEnd, Stop};
 use super::{Engine, dial, listen, session};
 use crate::error::MonocoqueError;
@@ -186,7 +187,7 @@ impl Engine {
         let (via, _) = self.attach(id, Attached::Given, endpoint.clone(), None);
         let (engine, task) = (self.clone(), Task::new(self));
         home::spawn_here(async move {
-            session::run_on(&engine, stream, &via).await;
+            let _ended = guarded(&engine, &via.endpoint, session::run_on(&engine, stream, &via)).await;
             engine.give_up(&via);
             drop(task);
         });

@@ -1,5 +1,6 @@
 //! A bound endpoint: accepts for ever, each connection a task of its own.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +9,15 @@ use monocoque_core::transport::{Listener, Stream};
 
 use super::closing::Task;
 use super::endpoints::Via;
+use super::guard::guarded;
 use super::stop::SayAtEnd;
 use super::{Engine, session};
 use crate::monitor::SocketEvent;
 
 /// Accepts until told to stop, then says that the address is free.
 pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {
-    while let Some(accepted) = via.stop.unless(listener.accept()).await {
-        match accepted {
+    while let Some(accepted) = via.stop.unless(guarded(&engine, &via.endpoint, listener.accept())).await {
+        match accepted.unwrap_or_else(|| Err(io::Error::other("the task has panicked"))) {
             Ok((stream, _peer)) => {
                 serve(engine.clone(), stream, via.clone(), task.another());
                 home::yield_now().await;
@@ -36,7 +38,7 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed
 
 fn serve(engine: Arc<Engine>, stream: Stream, via: Via, task: Task) {
     home::spawn_here(async move {
-        session::run(&engine, stream, &via).await;
+        let _ended = guarded(&engine, &via.endpoint, session::run(&engine, stream, &via)).await;
         drop(task);
     });
 }

@@ -18,6 +18,7 @@ mod closing;
 mod dial;
 mod endpoints;
 pub(crate) mod forwarding;
+mod guard;
 mod hearing;
 mod inproc;
 mod listen;

@@ -43,6 +43,13 @@ pub(super) struct Ended {
     pub(super) reason: DisconnectReason,
 }
 
+impl Ended {
+    /// How a connection has ended whose task has panicked: nothing is known of it.
+    pub(super) fn by_panic() -> Self {
+        Self { was_up: true, progress: false, reason: DisconnectReason::ByUs }
+    }
+}
+
 /// Runs a connection to its end.
 ///
 /// When its endpoint is given up, it ends: at once during the handshake, later once what is queued is sent.
@@ -223,8 +230,14 @@ impl Owner {
         let peer = Peer { connection, socket_type, routing_id, properties };
         let lane = engine.open_lane(key, &via, peer, LaneConfig::default());
         let (connection, engine_of_outlet) = (outlet_connection, engine.clone());
-        let outlet =
-            SessionOutlet { engine: engine_of_outlet, key, lane, connection, course: course.clone() };
+        let outlet = SessionOutlet {
+            engine: engine_of_outlet,
+            key,
+            lane,
+            connection,
+            course: course.clone(),
+            is_closed: false,
+        };
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
         let inlet = SessionInlet {
             engine,
@@ -254,6 +267,16 @@ pub(crate) struct SessionOutlet {
     lane: LaneKey,
     connection: Arc<Connection>,
     course: Rc<Course>,
+    is_closed: bool,
+}
+
+impl Drop for SessionOutlet {
+    /// Also when its pump has panicked, or ends with the runtime.
+    fn drop(&mut self) {
+        if !self.is_closed {
+            self.engine.with_wakes(|out, wakes| out.down(self.key, Outbox::new(), wakes));
+        }
+    }
 }
 
 impl Outlet for SessionOutlet {
@@ -279,6 +302,7 @@ impl Outlet for SessionOutlet {
     }
 
     fn close(&mut self, unsent: Outbox) {
+        self.is_closed = true;
         let remains = self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
         if remains.progress {
             self.course.progress.set(true);
