@@ -158,6 +158,11 @@ impl Link {
         !self.full && hwm.admits(self.messages()) && self.budget.admits(len)
     }
 
+    /// How long it is waited for. A pump that writes, or a neighbour, takes nothing; one that has only not run yet will.
+    fn patience(&self) -> Duration {
+        if self.writer.is_some() || self.neighbour.is_some() { PATIENCE } else { PUMP_PATIENCE }
+    }
+
     /// Whether it is of a peer that takes part.
     pub(super) fn is_peer(&self) -> bool {
         !self.doomed && !self.leaving && !self.cut
@@ -179,7 +184,7 @@ impl Link {
                 self.flow = Flow::Full(Instant::now());
                 true
             }
-            Flow::Full(since) if since.elapsed() < PATIENCE => true,
+            Flow::Full(since) if since.elapsed() < self.patience() => true,
             Flow::Full(_) => {
                 self.flow = Flow::Stalled;
                 false
@@ -314,6 +319,8 @@ impl Direct {
 
 /// How long a sender that would drop a message waits for a connection to take something.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
+/// How long such a sender waits for a pump to run that was called: its thread may have much to do.
+const PUMP_PATIENCE: Duration = Duration::from_secs(1);
 /// The most that is written under the lock.
 const DIRECT_MAX: usize = 16 * 1024;
 /// How many bytes of subscriptions a connection may leave lying.

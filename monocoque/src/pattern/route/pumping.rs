@@ -24,6 +24,7 @@ impl Outbound {
         }
         // Whatever it was woken for: it is parked no longer, and the short way is shut.
         link.pump = None;
+        link.writer = None;
         // A pump comes back once it has written what it took.
         link.written = link.put - link.messages() as u64;
         // What a sender has begun by itself is ended first.
