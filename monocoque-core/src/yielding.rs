@@ -5,7 +5,7 @@
 //! [`is_due`] before it takes something, and yields if it says so: it wakes its own waker and is pending once.
 //!
 //! The time counts, since the caller's work between two calls is what takes long. It is read once in so many calls: at each
-//! while work is slow, at one in [`MOST`] while it is quick. The state is that of the thread, whatever the sockets: tasks of one
+//! while work is slow, at one in 64 while it is quick. The state is that of the thread, whatever the sockets: tasks of one
 //! thread wait for each other.
 
 use std::cell::Cell;
