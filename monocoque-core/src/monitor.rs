@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::home::outside_panic;
 use crate::sync::Mutex;
-use crate::yielding;
+use crate::yielding::Yield;
 use futures_util::Stream;
 
 /// Tells events to its [`Monitor`]s.
@@ -54,6 +54,7 @@ pub struct Lagged(pub u64);
 #[derive(Debug)]
 pub struct Monitor<T> {
     queue: Arc<Mutex<Queue<T>>>,
+    yields: Yield,
 }
 
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl<T: Clone> Monitors<T> {
         if !listeners.ended {
             listeners.queues.push(Arc::downgrade(&queue));
         }
-        Monitor { queue }
+        Monitor { queue, yields: Yield::default() }
     }
 
     /// Tells an event, which is not made if nobody listens.
@@ -140,8 +141,9 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut queue = self.queue.lock();
-        if (queue.lost > 0 || !queue.events.is_empty()) && yielding::is_due() {
+        let Self { queue, yields } = self.get_mut();
+        let mut queue = queue.lock();
+        if (queue.lost > 0 || !queue.events.is_empty()) && yields.is_due() {
             drop(queue);
             cx.waker().wake_by_ref();
             return Poll::Pending;

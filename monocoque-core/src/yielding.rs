@@ -1,14 +1,16 @@
 //! When a task that always finds something to do gives the others of its thread a turn.
 //!
 //! A future that is ready at every poll never returns to its executor: where the connections live on the same thread, nothing is
-//! accepted, read, answered or timed out meanwhile. Every future of the library that can be ready many times in a row asks
-//! [`is_due`] before it takes something, and yields if it says so: it wakes its own waker and is pending once.
+//! accepted, read, answered or timed out meanwhile. Every future of the library that can be ready many times in a row keeps a
+//! [`Yield`] and asks it before it takes something.
 //!
 //! The time counts, since the caller's work between two calls is what takes long. It is read once in so many calls: at each
-//! while work is slow, at one in 64 while it is quick. The state is that of the thread, whatever the sockets: tasks of one
-//! thread wait for each other.
+//! while work is slow, at one in 64 while it is quick. The time is that of the thread, whatever the sockets: tasks of one
+//! thread wait for each other. Once it is over, each future that has not yielded does so, until one of them is polled again:
+//! only that shows that the executor has had its turn.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -28,38 +30,69 @@ thread_local! {
     static TURN: Turn = const { Turn::new() };
 }
 
-/// Whether the calling task is to yield before it goes on. Says so once.
+/// The yields of one future: it is pending once when the turn of its thread is over, and goes on at its next poll.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use monocoque_core::yielding;
+/// use monocoque_core::yielding::Yield;
 ///
 /// let start = Instant::now();
-/// while !yielding::is_due() {}
+/// let mut of_one = Yield::default();
+/// while !of_one.is_due() {}
 /// assert!(start.elapsed() >= Duration::from_millis(1));
-/// assert!(!yielding::is_due(), "a new turn");
+/// let mut of_another = Yield::default();
+/// assert!(of_another.is_due(), "the executor has not had its turn");
+/// assert!(!of_one.is_due(), "it has yielded");
+/// assert!(!Yield::default().is_due(), "a new turn");
 /// ```
-#[inline]
-pub fn is_due() -> bool {
-    // Models run on one thread, and know no time.
-    !cfg!(monocoque_loom) && TURN.with(Turn::is_over)
+#[derive(Debug, Default)]
+pub struct Yield {
+    /// The future was pending at its last poll, for this alone.
+    is_pending: bool,
 }
 
-/// Pending once when a yield [is due](is_due); the task is woken at once then.
-#[inline]
-pub fn poll(cx: &Context<'_>) -> Poll<()> {
-    if is_due() {
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
+impl Yield {
+    /// Whether the future is to be pending now, and its task to be woken at once. Never twice in a row.
+    #[inline]
+    pub fn is_due(&mut self) -> bool {
+        // Models run on one thread, and know no time.
+        if cfg!(monocoque_loom) {
+            return false;
+        }
+        if self.is_pending {
+            self.is_pending = false;
+            TURN.with(|turn| turn.begin(Instant::now()));
+            return false;
+        }
+        self.is_pending = TURN.with(Turn::is_over);
+        self.is_pending
     }
-    Poll::Ready(())
+
+    /// Pending once when a yield [is due](Self::is_due); the task is woken at once then.
+    #[inline]
+    pub fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.is_due() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
 }
 
-/// Yields if that [is due](is_due).
+impl Drop for Yield {
+    /// Without its next poll, others would yield for ever where they are polled but once.
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_pending {
+            TURN.with(Turn::forget);
+        }
+    }
+}
+
+/// Yields if that [is due](Yield::is_due).
 pub async fn now_if_due() {
-    if is_due() {
-        crate::home::yield_now().await;
-    }
+    let mut yields = Yield::default();
+    poll_fn(|cx| yields.poll(cx)).await;
 }
 
 impl Turn {
@@ -74,12 +107,25 @@ impl Turn {
         left == 0 && self.look(Instant::now())
     }
 
+    /// The task begins anew: others have had their turn.
+    #[cold]
+    fn begin(&self, now: Instant) {
+        self.times.set(Some((now, now)));
+        self.left.set(self.step.get());
+    }
+
+    /// The next call begins.
+    #[cold]
+    fn forget(&self) {
+        self.times.set(None);
+        self.left.set(1);
+    }
+
     /// Looks at the time.
     #[cold]
     fn look(&self, now: Instant) -> bool {
         let Some((began, looked)) = self.times.get() else {
-            self.times.set(Some((now, now)));
-            self.left.set(self.step.get());
+            self.begin(now);
             return false;
         };
         let is_over = now.saturating_duration_since(began) >= LONGEST;
@@ -91,7 +137,7 @@ impl Turn {
         };
         self.step.set(step);
         self.left.set(step);
-        self.times.set(if is_over { None } else { Some((began, now)) });
+        self.times.set(Some((began, now)));
         is_over
     }
 }
@@ -109,7 +155,8 @@ const MOST: u32 = 64;
 mod tests {
     use super::*;
 
-    /// How many of so many calls, each so long after the other, say that a yield is due, and how often the clock is read.
+    /// How many of so many calls, each so long after the other, say that a yield is due, and how often the clock is read. The
+    /// one that is polled again after a yield is not counted.
     fn calls(turn: &Turn, clock: &mut Instant, n: usize, apart: Duration) -> (usize, usize) {
         let (mut due, mut read) = (0, 0);
         for _ in 0..n {
@@ -118,7 +165,10 @@ mod tests {
             turn.left.set(left);
             if left == 0 {
                 read += 1;
-                due += usize::from(turn.look(*clock));
+                if turn.look(*clock) {
+                    due += 1;
+                    turn.begin(*clock);
+                }
             }
         }
         (due, read)
@@ -129,7 +179,7 @@ mod tests {
         let (turn, mut clock) = (Turn::new(), Instant::now());
         for apart in [1, 5, 1000].map(Duration::from_millis) {
             let (due, _) = calls(&turn, &mut clock, 100, apart);
-            assert!((49..=51).contains(&due), "{due} of 100 at {apart:?}");
+            assert!((99..=100).contains(&due), "{due} of 100 at {apart:?}");
         }
     }
 
@@ -156,13 +206,55 @@ mod tests {
     }
 
     #[test]
-    fn poll_wakes_and_is_pending_once() {
+    fn a_future_wakes_and_is_pending_once() {
         let woken = std::sync::Arc::new(Woken::default());
         let waker = woken.clone().into();
         let cx = Context::from_waker(&waker);
-        while poll(&cx).is_ready() {}
+        let mut yields = Yield::default();
+        while yields.poll(&cx).is_ready() {}
         assert_eq!(woken.0.load(std::sync::atomic::Ordering::Relaxed), 1);
-        assert!(poll(&cx).is_ready());
+        assert!(yields.poll(&cx).is_ready());
+    }
+
+    /// As two halves of a `join!`, of which one sends and works, and the other receives.
+    #[test]
+    fn one_who_yields_goes_on_whatever_the_others_do() {
+        let (mut sender, mut receiver) = (Yield::default(), Yield::default());
+        let (mut sent, mut received) = (0, 0);
+        for _ in 0..40 {
+            sent += usize::from(!sender.is_due());
+            std::thread::sleep(LONGEST);
+            received += usize::from(!receiver.is_due());
+        }
+        assert!(sent >= 13 && received >= 13, "{sent} sent, {received} received");
+    }
+
+    /// As a `select!` in a loop that asks the same one first, and drops what was pending.
+    #[test]
+    fn one_who_is_asked_first_is_not_passed_over() {
+        let (mut first, mut second) = (0, 0);
+        for _ in 0..40 {
+            let (mut control, mut data) = (Yield::default(), Yield::default());
+            while control.is_due() {
+                if !data.is_due() {
+                    second += 1;
+                    break;
+                }
+            }
+            first += 1;
+            std::thread::sleep(LONGEST);
+        }
+        assert_eq!((first, second), (40, 0));
+    }
+
+    #[test]
+    fn one_who_is_polled_but_once_is_let_through_next_time() {
+        let mut done = 0;
+        for _ in 0..40 {
+            done += usize::from(!Yield::default().is_due());
+            std::thread::sleep(LONGEST);
+        }
+        assert!(done >= 20, "{done}");
     }
 
     #[derive(Default)]

@@ -82,7 +82,7 @@ pub enum SocketEvent {
         /// Why.
         error: Arc<io::Error>,
     },
-    /// The peer takes part from now on (`HANDSHAKE_SUCCEEDED`).
+    /// The peer takes part from now on (`HANDSHAKE_SUCCEEDED`). It has not subscribed to anything yet.
     HandshakeSucceeded {
         /// Which connection.
         connection: Arc<Connection>,

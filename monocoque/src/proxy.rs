@@ -18,6 +18,9 @@ use crate::zmq::kind::{Proxied, Sends};
 /// ROUTER and DEALER make a queue of requests, XSUB and XPUB a forwarder of what is published, PULL and PUSH a
 /// pipeline. See [`Proxy`] for one that is watched or steered.
 ///
+/// Given one socket twice it sends back what that receives: a ROUTER gives each peer its own messages, as libzmq does. It
+/// does not pass them from one peer to another: that needs somebody who puts the other's name first.
+///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
 /// use monocoque::proxy;

@@ -51,6 +51,22 @@ everywhere! {
         assert!(workers.iter().all(|rep| rep.stats().received == EACH as u64), "in turn");
     }
 
+    async fn a_router_between_itself_gives_each_peer_its_own(at) {
+        const EACH: usize = 300;
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let one = at.connected(DealerSocket::builder(), &endpoint).await;
+        let other = at.connected(DealerSocket::builder(), &endpoint).await;
+        let talk = |dealer: DealerSocket| async move {
+            for n in 0..EACH {
+                dealer.send(n.to_string()).await.expect("sent");
+            }
+            for n in 0..EACH {
+                assert_eq!(dealer.recv().await.expect("received"), n.to_string().into());
+            }
+        };
+        beside(proxy(&router, &router), async { join!(talk(one), talk(other)) }).await;
+    }
+
     async fn subscriptions_go_through_two_of_them(at) {
         let publisher = at.build(PubSocket::builder());
         let (first_back, first_at) = at.bound(XpubSocket::builder()).await;

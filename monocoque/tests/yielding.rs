@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{At, Wire, command, frame, over_streams};
-use futures::future::select;
+use futures::future::{Either, select};
 use futures::{SinkExt, StreamExt};
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
@@ -272,4 +272,52 @@ over_streams! {
         select(std::pin::pin!(proxy.run()), std::pin::pin!(others)).await;
         load.over.store(true, Ordering::Relaxed);
     }
+
+    async fn a_receiver_beside_a_sender_with_slow_work_goes_on(at) {
+        let (pull, load) = flooded(&at).await;
+        let publisher = at.build(PubSocket::builder());
+        let mut received = 0;
+        {
+            let sending = async {
+                for _ in 0..100 {
+                    publisher.send("twelve bytes").await.expect("open");
+                    load.handle(SLOW);
+                    common::yield_now().await;
+                }
+            };
+            let receiving = async {
+                loop {
+                    pull.recv().await.expect("open");
+                    received += 1;
+                }
+            };
+            select(std::pin::pin!(sending), std::pin::pin!(receiving)).await;
+        }
+        load.over.store(true, Ordering::Relaxed);
+        assert!(received >= 100, "{received} received beside 100 sent");
+    }
+
+    async fn the_first_of_a_select_with_slow_work_comes_first(at) {
+        let (control, load) = flooded(&at).await;
+        let (data, flooding) = flooded(&at).await;
+        let mut controls = 0;
+        for _ in 0..100 {
+            let (first, second) = (std::pin::pin!(control.recv()), std::pin::pin!(data.recv()));
+            controls += usize::from(matches!(select(first, second).await, Either::Left(_)));
+            load.handle(SLOW);
+        }
+        load.over.store(true, Ordering::Relaxed);
+        flooding.over.store(true, Ordering::Relaxed);
+        assert!(controls >= 90, "{controls} of 100, although there was always one");
+    }
+}
+
+/// A socket that has something to receive at all times.
+async fn flooded(at: &At) -> (PullSocket, Arc<Load>) {
+    let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+    let load = Arc::new(Load::default());
+    let flooding = load.clone();
+    common::aside(move || (0..4).for_each(|_| flood(&endpoint, "PUSH", &flooding))).await;
+    pull.wait_for_peers(4).await.expect("open");
+    (pull, load)
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use monocoque_core::{Message, PeerKey, Ticket};
+use monocoque_core::{Message, PeerKey};
 
 use super::sending::{Manner, Tried, flushed, is_to_pause};
 use super::timers::Timer;
-use super::{Engine, Place, Queue};
+use super::{Engine, Place, Queue, Waiting};
 use crate::error::MonocoqueError;
 use crate::pattern::route::Outbound;
 use crate::pattern::wakes::Wakes;
@@ -44,7 +44,7 @@ enum Held {
 struct Standing {
     engine: Arc<Engine>,
     queue: Queue,
-    ticket: Option<Ticket>,
+    waiting: Waiting,
     timer: Option<Timer>,
 }
 
@@ -86,7 +86,7 @@ impl Outgoing {
     pub(crate) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
         match self.held {
             Held::Waiting(_) => self.poll_held(cx),
-            _ => self.sender.engine.poll_pause(cx).map(Ok),
+            _ => self.sender.poll_pause(cx).map(Ok),
         }
     }
 
@@ -96,7 +96,7 @@ impl Outgoing {
             return Err(MonocoqueError::WouldBlock);
         }
         self.goals = None;
-        match self.sender.engine.attempt(None, &mut message, Manner::Patient, &mut None, None) {
+        match self.sender.engine.attempt(None, &mut message, Manner::Patient, &mut Waiting::default(), None) {
             Ok(Tried::Done) => {
                 self.held = Held::Nothing;
                 Ok(())
@@ -156,35 +156,34 @@ impl Outgoing {
     }
 }
 
-impl Engine {
-    /// Lets others have a turn, if it is time for that: a sink whose messages find room at once waits for nothing else.
-    fn poll_pause(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut wakes = Wakes::default();
-        let pause = is_to_pause(&mut self.out.lock(), Some(cx.waker()), &mut wakes);
-        wakes.wake();
-        if pause { Poll::Pending } else { Poll::Ready(()) }
-    }
-}
-
 impl Standing {
     fn new(engine: &Arc<Engine>, queue: Queue) -> Self {
-        Self { engine: engine.clone(), queue, ticket: None, timer: None }
+        Self { engine: engine.clone(), queue, waiting: Waiting::default(), timer: None }
     }
 
     /// One attempt of a future; the place is kept for as long as it has to wait.
     fn poll<T>(&mut self, attempt: impl FnOnce(&mut Place<'_>) -> Poll<T>) -> Poll<T> {
-        let Self { engine, queue, ticket, timer } = self;
-        let mut place = Place { engine, queue: *queue, ticket: ticket.take(), timer: timer.take() };
+        let Self { engine, queue, waiting, timer } = self;
+        let mut place =
+            Place { engine, queue: *queue, waiting: std::mem::take(waiting), timer: timer.take() };
         let result = attempt(&mut place);
         if result.is_pending() {
-            (*ticket, *timer) = (place.ticket.take(), place.timer.take());
+            (*waiting, *timer) = (std::mem::take(&mut place.waiting), place.timer.take());
         }
         result
     }
 
+    /// Lets others have a turn, if it is time for that: a sink whose messages find room at once waits for nothing else.
+    fn poll_pause(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let mut wakes = Wakes::default();
+        let pause = is_to_pause(&mut self.engine.out.lock(), &mut self.waiting, Some(cx.waker()), &mut wakes);
+        wakes.wake();
+        if pause { Poll::Pending } else { Poll::Ready(()) }
+    }
+
     fn leave(&mut self) {
-        let Self { engine, queue, ticket, timer } = self;
-        drop(Place { engine, queue: *queue, ticket: ticket.take(), timer: timer.take() });
+        let Self { engine, queue, waiting, timer } = self;
+        drop(Place { engine, queue: *queue, waiting: std::mem::take(waiting), timer: timer.take() });
     }
 }
 

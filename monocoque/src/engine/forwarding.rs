@@ -70,15 +70,17 @@ impl<'a> Forwarding<'a> {
 
     /// Passes one message on. Nobody else receives meanwhile, and nobody is woken.
     fn step(&mut self, cx: &Context<'_>, wakes: &mut Wakes) -> Result<Step, MonocoqueError> {
-        let Self { from: Place { engine: from, ticket: receiver, .. }, to } = self;
-        let Poll::Ready(next) = from.inbox.poll_next(receiver, cx) else { return Ok(Step::Stuck) };
+        let Self { from: Place { engine: from, waiting: receiver, .. }, to } = self;
+        let Poll::Ready(next) = from.inbox.poll_next(&mut receiver.ticket, cx) else {
+            return Ok(Step::Stuck);
+        };
         let mut next = next?;
         if !from.is_wanted(&next) {
             from.open(next)?;
             return Ok(Step::Dropped);
         }
         let mut message = next.item().clone();
-        let Place { engine: to, ticket: sender, .. } = to;
+        let Place { engine: to, waiting: sender, .. } = to;
         let waker = Some(cx.waker());
         match to.attempt_quietly(None, &mut message, Manner::Patient, sender, waker, wakes) {
             Ok(Tried::Done) => {

@@ -31,13 +31,13 @@ mod timers;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
+use monocoque_core::yielding::Yield;
 use monocoque_core::{
     Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home, process_id,
-    yielding,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
@@ -104,8 +104,16 @@ enum Queue {
 struct Place<'a> {
     engine: &'a Arc<Engine>,
     queue: Queue,
-    ticket: Option<Ticket>,
+    waiting: Waiting,
     timer: Option<Timer>,
+}
+
+/// How a future has waited so far.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In the queue.
+    ticket: Option<Ticket>,
+    yields: Yield,
 }
 
 impl Engine {
@@ -330,28 +338,23 @@ enum Refusal {
 impl<'a> Place<'a> {
     #[inline]
     fn new(engine: &'a Arc<Engine>, queue: Queue) -> Self {
-        Self { engine, queue, ticket: None, timer: None }
+        Self { engine, queue, waiting: Waiting::default(), timer: None }
     }
 
     /// What `done` gives, if this is a place among watchers.
     fn poll_watch<T>(&mut self, cx: &Context<'_>, done: impl FnOnce(&mut Outbound) -> Option<T>) -> Poll<T> {
-        if !self.has_waited() {
-            ready!(yielding::poll(cx));
+        if self.waiting.is_to_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let mut out = self.engine.out.lock();
         match done(&mut out) {
             Some(result) => Poll::Ready(result),
             None => {
-                out.watchers.wait(&mut self.ticket, cx.waker());
+                out.watchers.wait(&mut self.waiting.ticket, cx.waker());
                 Poll::Pending
             }
         }
-    }
-
-    /// Whether the task has waited in the queue, so that others have had their turn.
-    #[inline]
-    fn has_waited(&self) -> bool {
-        self.ticket.is_some()
     }
 
     /// Whether a task that has to wait has done so for `limit`. If not, it is woken when it has.
@@ -366,14 +369,22 @@ impl<'a> Place<'a> {
     }
 }
 
+impl Waiting {
+    /// Whether the future is to be pending for others to have a turn. They have had it while it was in the queue.
+    #[inline]
+    fn is_to_yield(&mut self) -> bool {
+        self.ticket.is_none() && self.yields.is_due()
+    }
+}
+
 impl Drop for Place<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(timer) = self.timer.take() {
             self.engine.timers.forget(timer);
         }
-        if self.ticket.is_some() {
-            let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.ticket.take());
+        if self.waiting.ticket.is_some() {
+            let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.waiting.ticket.take());
             home::outside_panic(move || engine.leave(queue, &mut ticket));
         }
     }

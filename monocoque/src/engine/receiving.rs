@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
-use monocoque_core::{Message, Next, SubscriptionIndex, yielding};
+use monocoque_core::{Message, Next, SubscriptionIndex};
 use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};
@@ -319,14 +319,14 @@ impl Place<'_> {
         mut take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
     ) -> Poll<Result<T, MonocoqueError>> {
         let engine = self.engine;
-        let mut has_waited = self.has_waited();
+        let mut has_waited = self.waiting.ticket.is_some();
         loop {
             engine.check_recv()?;
-            let Poll::Ready(next) = engine.inbox.poll_next(&mut self.ticket, cx) else {
+            let Poll::Ready(next) = engine.inbox.poll_next(&mut self.waiting.ticket, cx) else {
                 return self.overdue(limit, cx);
             };
             let next = next?;
-            if !std::mem::take(&mut has_waited) && yielding::is_due() {
+            if !std::mem::take(&mut has_waited) && self.waiting.yields.is_due() {
                 drop(next);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

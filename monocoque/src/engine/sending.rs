@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId, Ticket, yielding};
+use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId};
 
-use super::{Engine, Place, Queue};
+use super::{Engine, Place, Queue, Waiting};
 use crate::error::{MonocoqueError, SendError};
 use crate::pattern::asking::{List, as_subscription, is_list};
 use crate::pattern::envelope::Dialogue;
@@ -101,7 +101,7 @@ impl Engine {
 
     /// Queues a message, or says that there is no room.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
-        match self.attempt(to, &mut message, Manner::AtOnce, &mut None, None) {
+        match self.attempt(to, &mut message, Manner::AtOnce, &mut Waiting::default(), None) {
             Ok(Tried::Done) => Ok(()),
             Ok(_) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
             Err(reason) => Err(SendError::new(reason, message)),
@@ -114,11 +114,11 @@ impl Engine {
         to: Option<&RoutingId>,
         message: &mut Message,
         manner: Manner,
-        ticket: &mut Option<Ticket>,
+        waiting: &mut Waiting,
         waker: Option<&Waker>,
     ) -> Result<Tried, MonocoqueError> {
         let mut wakes = Wakes::default();
-        let tried = self.attempt_quietly(to, message, manner, ticket, waker, &mut wakes);
+        let tried = self.attempt_quietly(to, message, manner, waiting, waker, &mut wakes);
         wakes.wake();
         tried
     }
@@ -130,21 +130,21 @@ impl Engine {
         to: Option<&RoutingId>,
         message: &mut Message,
         manner: Manner,
-        ticket: &mut Option<Ticket>,
+        waiting: &mut Waiting,
         waker: Option<&Waker>,
         wakes: &mut Wakes,
     ) -> Result<Tried, MonocoqueError> {
         if self.pattern.routing == Routing::ToAll
             && let Some((kind, topic)) = as_subscription(message)
         {
-            if is_to_pause(&mut self.out.lock(), waker, wakes) {
+            if is_to_pause(&mut self.out.lock(), waiting, waker, wakes) {
                 return Ok(Tried::Paused);
             }
             self.change_topics(kind, topic, wakes)?;
             return Ok(Tried::Done);
         }
         if self.pattern.routing == Routing::ToAll && self.options.only_first && is_list(message) {
-            if is_to_pause(&mut self.out.lock(), waker, wakes) {
+            if is_to_pause(&mut self.out.lock(), waiting, waker, wakes) {
                 return Ok(Tried::Paused);
             }
             let mut list = List::of(message.clone());
@@ -156,15 +156,15 @@ impl Engine {
             }
             // From here on it is done at once, so that no subscription is made twice.
             let manner = if manner == Manner::Patient { Manner::AtOnce } else { manner };
-            return self.attempt_quietly(to, &mut list.rest, manner, ticket, None, wakes);
+            return self.attempt_quietly(to, &mut list.rest, manner, waiting, None, wakes);
         }
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
-        if is_to_pause(&mut out, waker, wakes) {
+        if is_to_pause(&mut out, waiting, waker, wakes) {
             // It was begun now: a subscription that is received meanwhile comes later.
             if let Some(waker) = waker.filter(|_| self.options.last_value) {
-                out.senders.wait(ticket, waker);
+                out.senders.wait(&mut waiting.ticket, waker);
             }
             return Ok(Tried::Paused);
         }
@@ -177,19 +177,19 @@ impl Engine {
         if self.options.last_value
             && let Some(audience) = out.audience()
         {
-            audience.consider(*ticket);
+            audience.consider(waiting.ticket);
         }
-        let may_go = out.check_turn(self.pattern, message, *ticket)?;
+        let may_go = out.check_turn(self.pattern, message, waiting.ticket)?;
         if may_go && self.offer(&mut out, to, message, stale.as_mut(), wakes)? != Offer::Full {
             match manner {
                 Manner::Held => out.holds = true,
                 _ => out.let_go_held(wakes),
             }
-            wakes.add(out.senders.leave(ticket));
+            wakes.add(out.senders.leave(&mut waiting.ticket));
             return Ok(Tried::Done);
         }
         if let Some(waker) = waker {
-            out.senders.wait(ticket, waker);
+            out.senders.wait(&mut waiting.ticket, waker);
         }
         out.let_go_held(wakes);
         Ok(Tried::Full)
@@ -281,13 +281,18 @@ fn answer(out: &mut Outbound, message: &Message, wakes: &mut Wakes) -> Offer {
 /// Whether a task is to yield before it queues more, after much data or much time: the pumps may share its thread. It will
 /// be woken at once. What is held goes only after much data.
 #[inline(always)]
-pub(super) fn is_to_pause(out: &mut Outbound, waker: Option<&Waker>, wakes: &mut Wakes) -> bool {
+pub(super) fn is_to_pause(
+    out: &mut Outbound,
+    waiting: &mut Waiting,
+    waker: Option<&Waker>,
+    wakes: &mut Wakes,
+) -> bool {
     let Some(waker) = waker else { return false };
     let is_much = out.take_pause();
     if is_much {
         out.let_go_held(wakes);
     }
-    let pause = is_much || yielding::is_due();
+    let pause = is_much || waiting.is_to_yield();
     if pause {
         wakes.add(Some(waker.clone()));
     }
@@ -350,7 +355,7 @@ impl Place<'_> {
         manner: Manner,
         cx: &Context<'_>,
     ) -> Result<Tried, MonocoqueError> {
-        let tried = self.engine.attempt(to, message, manner, &mut self.ticket, Some(cx.waker()))?;
+        let tried = self.engine.attempt(to, message, manner, &mut self.waiting, Some(cx.waker()))?;
         if tried == Tried::Full && self.engine.pattern_drops() {
             return self.attempt_again(to, message, manner, cx);
         }
@@ -366,7 +371,7 @@ impl Place<'_> {
         cx: &Context<'_>,
     ) -> Result<Tried, MonocoqueError> {
         while self.gives_up(cx) {
-            let tried = self.engine.attempt(to, message, manner, &mut self.ticket, Some(cx.waker()))?;
+            let tried = self.engine.attempt(to, message, manner, &mut self.waiting, Some(cx.waker()))?;
             if tried != Tried::Full {
                 return Ok(tried);
             }

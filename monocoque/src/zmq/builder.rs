@@ -201,6 +201,9 @@ impl<K: Kind> Builder<K> {
 
     /// Queue nothing for peers that are not connected (`ZMQ_IMMEDIATE`): `send` waits for one instead. Default: false, up to
     /// [`send_hwm`](Self::send_hwm) messages wait for the first peer of a socket that has connected somewhere.
+    ///
+    /// It decides what is taken, not where that goes: what a connection leaves unsent when it is lost waits for the next one,
+    /// as without it. A request that must not be served late wants a time in it that the server looks at.
     pub fn immediate(mut self, immediate: bool) -> Self {
         self.options.immediate = immediate;
         self
@@ -262,6 +265,9 @@ impl<K: Kind> Builder<K> {
 impl<K: Conflates> Builder<K> {
     /// Keep only the last message (`ZMQ_CONFLATE`): one that waits to be sent to a peer, or to be received from one, is dropped
     /// for the next one, and counted. The high water marks have no meaning then. Default: false.
+    ///
+    /// One message of all topics together is kept, as in libzmq, not one of each. For the last value of each topic see the
+    /// [guide](crate::guide).
     pub fn conflate(mut self, conflate: bool) -> Self {
         self.options.conflate = conflate;
         self

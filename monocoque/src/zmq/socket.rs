@@ -278,6 +278,9 @@ impl<K: Kind> Socket<K> {
 
     /// Waits until at least `n` peers are connected. Cancel safe.
     ///
+    /// Their handshakes have ended by then. What a subscriber asks for comes after it: a publisher that wants to be heard waits
+    /// with [`wait_for_subscriptions`](Self::wait_for_subscriptions) instead.
+    ///
     /// # Errors
     ///
     /// [`MonocoqueError::Closed`] once the socket is closed.

@@ -137,7 +137,9 @@ impl<K: Kind> Builder<K> {
     /// How long sent bytes may wait for the TCP peer to acknowledge them before the connection ends (`ZMQ_TCP_MAXRT`; Linux calls
     /// it `TCP_USER_TIMEOUT`): 1 ms to 24 days. Default: the system's, about a quarter of an hour.
     ///
-    /// It bounds the probes of [`tcp_keepalive`](Self::tcp_keepalive), too, and the time to connect.
+    /// It bounds the probes of [`tcp_keepalive`](Self::tcp_keepalive), too, and the time to connect. A peer that lives and does
+    /// not read for so long is disconnected as well: it acknowledges, but leaves no room for what waits. Make it longer than
+    /// any peer may be held up.
     pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Self {
         if (Duration::from_millis(1)..=RETRANSMIT_MAX).contains(&timeout) {
             self.options.sockets.retransmit_timeout = Some(timeout);
