@@ -278,7 +278,7 @@ pub async fn sleep_until(deadline: Instant) {
 }
 
 /// Lets what has completed by now be taken in: a turn of the driver, and one of the tasks that it wakes.
-pub(crate) async fn take_in() {
+pub async fn take_in() {
     sleep(MOMENT).await;
     yield_now().await;
 }

@@ -309,6 +309,33 @@ impl<T: Weigh, L> Inbox<T, L> {
         wake(receiver);
     }
 
+    /// How many items of a lane no receiver has fetched.
+    pub fn unread(&self, lane: LaneKey) -> usize {
+        self.intake.lock().lanes.get(lane.0).map_or(0, |row| row.queue.len())
+    }
+
+    /// Takes out what a lane holds and no receiver has fetched, to be [put back](Self::put_back): it counts as held meanwhile.
+    pub fn take_unread(&self, lane: LaneKey) -> VecDeque<T> {
+        self.intake
+            .lock()
+            .lanes
+            .get_mut(lane.0)
+            .map_or_else(VecDeque::new, |row| std::mem::take(&mut row.queue))
+    }
+
+    /// Puts back what was [taken out](Self::take_unread) of a lane that nothing was pushed to meanwhile, but for `gone` items of
+    /// `bytes`.
+    pub fn put_back(&self, lane: LaneKey, items: &mut VecDeque<T>, gone: usize, bytes: usize) {
+        let mut intake = self.intake.lock();
+        let Some(row) = intake.open(lane) else { return };
+        row.held -= gone;
+        row.budget.give(bytes);
+        std::mem::swap(&mut row.queue, items);
+        let receiver = if row.queue.is_empty() { None } else { self.arrived(&mut intake, lane) };
+        drop(intake);
+        wake(receiver);
+    }
+
     /// Appends one item to a lane that has room, and says whether it still has some: if not, `sender` is woken once it has.
     ///
     /// Wakes nobody: the receiver that waits for this item, if there is one, is put into `receiver`. Gives the item back if
@@ -489,6 +516,11 @@ impl<T: Weigh, L> Inbox<T, L> {
         let Intake { lanes, ready, .. } = &mut *intake;
         for lane in ready.drain(..) {
             let Some(row) = lanes.get_mut(lane.0) else { continue };
+            if row.queue.is_empty() {
+                // They were taken out.
+                row.scheduled = false;
+                continue;
+            }
             turns.push_back(Turn {
                 lane,
                 from: row.from,

@@ -4,10 +4,12 @@
 mod common;
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::{Wire, WireListener, over_streams};
-use monocoque::zmq::{PullSocket, ReqSocket, RouterSocket, XpubSocket};
+use common::{At, Wire, WireListener, over_streams};
+use monocoque::Endpoint;
+use monocoque::zmq::kind::Publishes;
+use monocoque::zmq::{Builder, PubSocket, PullSocket, ReqSocket, RouterSocket, Socket, XpubSocket};
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -37,6 +39,31 @@ over_streams! {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 50_000);
         }
         assert_eq!(pull.recv().await.expect("received"), "newcomer".into());
+        drop(newcomer);
+    }
+
+    async fn router_that_hands_a_name_over_receives_the_old_connection_to_its_end(at) {
+        const OLD: u8 = 100;
+        let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true).recv_hwm(5)).await;
+        let newcomer = common::aside(move || {
+            let mut old = Wire::connect(&endpoint);
+            old.shake_hands("DEALER", b"named");
+            // More than the router reads before it receives.
+            (0..OLD).for_each(|n| old.put(&common::frame(0, &[n; 10_000])));
+            drop(old);
+            let mut newcomer = Wire::connect(&endpoint);
+            newcomer.shake_hands("DEALER", b"named");
+            newcomer.put(&common::frame(0, b"newcomer"));
+            newcomer
+        })
+        .await;
+        // Until whatever the router does about the old one is done.
+        common::aside(|| std::thread::sleep(Duration::from_millis(500))).await;
+        for n in 0..OLD {
+            let message = router.recv().await.expect("open");
+            assert_eq!(message.frame(1).expect("a body"), [n; 10_000], "message {n}");
+        }
+        assert_eq!(router.recv().await.expect("open"), ["named", "newcomer"].into());
         drop(newcomer);
     }
 
@@ -116,5 +143,144 @@ over_streams! {
         drop(read);
         common::eventually("its end is noticed", || publisher.peer_count() == 0).await;
         drop(listener);
+    }
+}
+
+/// A peer that subscribes to that many topics.
+fn subscriber(endpoint: &Endpoint, topics: usize) -> Wire {
+    let mut wire = Wire::meet(endpoint, "SUB");
+    let commands = (0..topics).flat_map(|n| common::command("SUBSCRIBE", format!("topic {n:06}").as_bytes()));
+    wire.put(&commands.collect::<Vec<_>>());
+    wire
+}
+
+/// How long each of many PINGs waits for its answer.
+fn ping(wire: &mut Wire) -> Vec<Duration> {
+    let mut waits = Vec::new();
+    for _ in 0..2000 {
+        let start = Instant::now();
+        wire.put(&common::command("PING", b"\0\0"));
+        while wire.frame().1.get(..5) != Some(b"\x04PONG") {}
+        waits.push(start.elapsed());
+    }
+    waits
+}
+
+/// Three peers leave with many topics, while others ask for answers and are published to.
+async fn hold_up_nobody<K: Publishes>(at: &At, builder: Builder<K>, receive: impl AsyncFn(&Socket<K>)) {
+    const TOPICS: usize = 100_000;
+    let (publisher, endpoint) = at.bound(builder).await;
+    let there = endpoint.clone();
+    let subscribing = common::aside(move || [(); 3].map(|()| subscriber(&there, TOPICS)));
+    let peers = common::meanwhile(subscribing, async || receive(&publisher).await).await;
+    while publisher.subscription_count() < 3 * TOPICS {
+        receive(&publisher).await;
+    }
+    let there = endpoint.clone();
+    let mut waits = Vec::new();
+    let asking = common::aside(move || {
+        let mut wire = Wire::meet(&there, "SUB");
+        drop(peers);
+        ping(&mut wire)
+    });
+    let answers = common::meanwhile(asking, async || {
+        let start = Instant::now();
+        publisher.send("news").await.expect("open");
+        waits.push(start.elapsed());
+        receive(&publisher).await;
+    });
+    let answers = answers.await;
+    for (what, mut waits) in [("an answer", answers), ("a message", waits)] {
+        waits.sort_unstable();
+        let (most, longest) = (waits[waits.len() * 99 / 100], waits[waits.len() - 1]);
+        assert!(
+            longest < Duration::from_millis(200),
+            "{what} waits for {most:?} in 99 of 100 cases, {longest:?} at most"
+        );
+    }
+}
+
+over_streams! {
+    async fn pub_peers_that_leave_with_many_topics_hold_up_nobody(at) {
+        hold_up_nobody(&at, PubSocket::builder(), async |_| common::yield_now().await).await;
+    }
+
+    async fn xpub_peers_that_leave_with_many_topics_hold_up_nobody(at) {
+        hold_up_nobody(&at, XpubSocket::builder(), async |xpub| {
+            while xpub.try_recv().is_ok() {}
+            common::yield_now().await;
+        })
+        .await;
+    }
+
+    async fn xpub_is_told_every_end_of_a_peer_that_leaves(at) {
+        const TOPICS: usize = 5_000;
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let peer = common::aside(move || subscriber(&endpoint, TOPICS));
+        let peer = peer.await;
+        for n in 0..TOPICS {
+            assert_eq!(xpub.recv().await.expect("open"), format!("\x01topic {n:06}").into());
+        }
+        drop(peer);
+        for n in 0..TOPICS {
+            assert_eq!(xpub.recv().await.expect("open"), format!("\0topic {n:06}").into());
+        }
+        assert!(xpub.try_recv().is_err());
+    }
+
+    async fn xpub_is_not_told_of_peers_that_have_come_and_gone(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        for topics in [1, 30, 900] {
+            let there = endpoint.clone();
+            let peer = common::aside(move || subscriber(&there, topics)).await;
+            common::eventually("it is heard", || xpub.stats().recv_queue == topics).await;
+            drop(peer);
+            common::eventually("it is forgotten", || xpub.stats().recv_queue == 0).await;
+        }
+    }
+
+    async fn xpub_is_told_what_changes_what_it_was_told(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let mut peer = common::aside(move || subscriber(&endpoint, 1)).await;
+        assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
+        for command in ["CANCEL", "SUBSCRIBE"] {
+            peer.put(&common::command(command, b"topic 000000"));
+        }
+        common::eventually("it is heard", || xpub.stats().recv_queue == 2).await;
+        drop(peer);
+        common::eventually("its last word is forgotten", || xpub.stats().recv_queue == 1).await;
+        assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
+        assert!(xpub.try_recv().is_err());
+    }
+
+    async fn verbose_xpub_is_told_the_end_of_what_it_was_told_twice(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verbose(true)).await;
+        let there = endpoint.clone();
+        let mut peer = common::aside(move || subscriber(&there, 1)).await;
+        peer.put(&common::command("SUBSCRIBE", b"topic 000000"));
+        common::eventually("it is heard", || xpub.stats().recv_queue == 2).await;
+        drop(peer);
+        for kind in [1, 1, 0] {
+            let told = xpub.recv().await.expect("open");
+            assert_eq!(told, [&[kind][..], b"topic 000000"].concat().into());
+        }
+        assert!(xpub.try_recv().is_err());
+    }
+
+    async fn verboser_xpub_is_told_the_end_of_each_peer(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verboser(true)).await;
+        for round in 0..2 {
+            let mut peers = Vec::new();
+            for _ in 0..2 {
+                let there = endpoint.clone();
+                peers.push(common::aside(move || subscriber(&there, 1)).await);
+                assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
+            }
+            for peer in peers {
+                drop(peer);
+                assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
+            }
+            assert!(xpub.try_recv().is_err(), "round {round}");
+        }
     }
 }

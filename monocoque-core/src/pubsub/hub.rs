@@ -3,7 +3,7 @@
 //! A state machine under its socket's lock. It is told of peers and of what they ask for, and answers whom a subject
 //! goes to. It holds no messages and does not know whether a peer has room.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque, btree_set};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -16,6 +16,9 @@ use crate::{PeerEvent, PeerKey};
 ///
 /// Each peer has a set of topics: asking twice for one counts once, taking back what was not asked for does nothing. The set
 /// belongs to the connection and ends with it; a later one in the same place starts with none.
+///
+/// A peer that has gone is matched no more from then on. Its topics may be many, and are taken down a part at a time, by
+/// [`sweep`](Self::sweep).
 ///
 /// ```
 /// use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed};
@@ -31,20 +34,25 @@ use crate::{PeerEvent, PeerKey};
 /// assert_eq!(to, [key], "once, although two topics match");
 ///
 /// assert_eq!(hub.cancel(key, b"weather"), Cancelled::Last);
-/// assert_eq!(hub.on_event(PeerEvent::Down { key }), ["weather.rome"], "nobody else wanted this");
+/// hub.on_event(PeerEvent::Down { key });
+/// let mut gone = Vec::new();
+/// while hub.sweep(100, |key, topic, left| gone.push((key, topic, left))) {}
+/// assert_eq!(gone, [(key, "weather.rome".into(), Cancelled::Last)], "nobody else wanted this");
 /// ```
 #[derive(Debug, Default)]
 pub struct PubSubHub {
     limits: SubscriptionLimits,
     peers: PeerRows<Peer>,
     index: SubscriptionIndex<Subscribers>,
+    /// Peers that have gone, in this order, and the topics that still list them.
+    departed: VecDeque<(PeerKey, btree_set::IntoIter<Bytes>)>,
     subscriptions: usize,
     /// For each place, the last walk that came across the peer there.
     seen: Vec<u64>,
     walk: u64,
 }
 
-/// Sorted. The peers of a topic are live at all times.
+/// Sorted. The peers of a topic are live, or [departed](PubSubHub::departed).
 type Subscribers = SmallVec<[PeerKey; 1]>;
 
 #[derive(Debug, Default)]
@@ -62,14 +70,40 @@ impl PubSubHub {
         Self { limits, ..Self::default() }
     }
 
-    /// Takes note of a peer that has come or gone.
-    ///
-    /// Gives back, sorted, the topics that nobody is left to want. Events of an ended connection change nothing.
-    pub fn on_event(&mut self, event: PeerEvent<()>) -> Vec<Bytes> {
+    /// Takes note of a peer that has come or gone. Events of an ended connection change nothing.
+    pub fn on_event(&mut self, event: PeerEvent<()>) {
         match event {
             PeerEvent::Up { key, id: () } => self.admit(key),
             PeerEvent::Down { key } => self.forget(key),
         }
+    }
+
+    /// Takes up to `max` topics of peers that have gone off the lists, first those of the one that went first, sorted.
+    /// Says whether there are more.
+    ///
+    /// `each` is told the peer, the topic, and whether somebody else has it still, as [`cancel`](Self::cancel) says.
+    pub fn sweep(&mut self, max: usize, mut each: impl FnMut(PeerKey, Bytes, Cancelled)) -> bool {
+        for _ in 0..max {
+            let Some((key, topics)) = self.departed.front_mut() else { break };
+            let (key, topic, is_last) = (*key, topics.next(), topics.len() == 0);
+            if is_last {
+                self.departed.pop_front();
+            }
+            if let Some(topic) = topic {
+                let left = self.leave(key, &topic);
+                each(key, topic, left);
+            }
+        }
+        if self.peers.is_empty() && self.departed.is_empty() {
+            self.index = SubscriptionIndex::new();
+            self.seen = Vec::new();
+        }
+        !self.departed.is_empty()
+    }
+
+    /// Whether a peer has gone, and [`sweep`](Self::sweep) has not yet taken all its topics.
+    pub fn is_departed(&self, key: PeerKey) -> bool {
+        self.departed.iter().any(|(departed, _)| *departed == key)
     }
 
     /// Lets a peer have as much as it wants: one that does not decide about somebody else's memory.
@@ -130,6 +164,9 @@ impl PubSubHub {
     )]
     pub fn matches(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
         out.clear();
+        if !self.departed.is_empty() {
+            return self.matches_alive(subject, out);
+        }
         let mut found = self.index.matches(subject);
         let Some((_, first)) = found.next() else { return };
         out.extend_from_slice(first);
@@ -139,6 +176,20 @@ impl PubSubHub {
         first.iter().for_each(|key| self.seen[key.slot()] = self.walk);
         for &key in std::iter::once(second).chain(found.map(|(_, more)| more)).flatten() {
             if std::mem::replace(&mut self.seen[key.slot()], self.walk) != self.walk {
+                out.push(key);
+            }
+        }
+    }
+
+    /// Adds the peers to `out` that a subject goes to, where topics list others as well.
+    #[cold]
+    #[expect(clippy::indexing_slicing, reason = "`admit` makes a place for each peer")]
+    fn matches_alive(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
+        self.walk += 1;
+        for &key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
+            if self.peers.get(key).is_some()
+                && std::mem::replace(&mut self.seen[key.slot()], self.walk) != self.walk
+            {
                 out.push(key);
             }
         }
@@ -154,8 +205,11 @@ impl PubSubHub {
     pub fn others(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
         out.clear();
         self.walk += 1;
-        for key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
-            self.seen[key.slot()] = self.walk;
+        for &key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
+            // A later peer may have the place of one that has gone.
+            if self.peers.get(key).is_some() {
+                self.seen[key.slot()] = self.walk;
+            }
         }
         out.extend(self.peers.keys().filter(|key| self.seen[key.slot()] != self.walk));
     }
@@ -180,32 +234,30 @@ impl PubSubHub {
         self.subscriptions
     }
 
-    /// How many different topics are subscribed to.
+    /// How many different topics are subscribed to, and were by peers whose topics are still to be [swept](Self::sweep).
     pub fn topic_count(&self) -> usize {
         self.index.len()
     }
 
-    fn admit(&mut self, key: PeerKey) -> Vec<Bytes> {
+    fn admit(&mut self, key: PeerKey) {
         if self.peers.is_late(key) || self.peers.get(key).is_some() {
-            return Vec::new();
+            return;
         }
-        let gone = self.peers.occupant(key.slot()).map(|old| self.forget(old));
+        if let Some(old) = self.peers.occupant(key.slot()) {
+            self.forget(old);
+        }
         self.peers.insert(key, Peer::default());
         if self.seen.len() <= key.slot() {
             self.seen.resize(key.slot() + 1, 0);
         }
-        gone.unwrap_or_default()
     }
 
-    fn forget(&mut self, key: PeerKey) -> Vec<Bytes> {
-        let Some(peer) = self.peers.remove(key) else { return Vec::new() };
+    fn forget(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.remove(key) else { return };
         self.subscriptions -= peer.topics.len();
-        if self.peers.is_empty() {
-            self.index = SubscriptionIndex::new();
-            self.seen = Vec::new();
-            return peer.topics.into_iter().collect();
+        if !peer.topics.is_empty() {
+            self.departed.push_back((key, peer.topics.into_iter()));
         }
-        peer.topics.into_iter().filter(|topic| self.leave(key, topic) == Cancelled::Last).collect()
     }
 
     /// Takes a peer off the list of a topic, and the topic out of the index when nobody is left.

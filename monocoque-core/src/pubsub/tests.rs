@@ -90,10 +90,12 @@ fn a_hundred_thousand_topics_are_found_one_by_one() {
     }
     hub.matches(b"instrument.", &mut to);
     assert!(to.is_empty());
-    assert_eq!(hub.on_event(PeerEvent::Down { key: keys[0] }).len(), 50_000);
-    assert_eq!((hub.subscription_count(), hub.topic_count()), (50_000, 50_000));
-    assert_eq!(hub.on_event(PeerEvent::Down { key: keys[1] }).len(), 50_000);
-    assert_eq!((hub.subscription_count(), hub.topic_count()), (0, 0));
+    for (key, left) in [(keys[0], 50_000), (keys[1], 0)] {
+        hub.on_event(PeerEvent::Down { key });
+        assert_eq!((hub.subscription_count(), hub.topic_count()), (left, left + 50_000));
+        assert_eq!(swept(&mut hub).len(), 50_000);
+        assert_eq!((hub.subscription_count(), hub.topic_count()), (left, left));
+    }
 }
 
 #[test]
@@ -154,20 +156,32 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
     hub.subscribe(other, "both");
 
     // The place is used again before the hub has heard of the end.
-    assert_eq!(hub.on_event(PeerEvent::Up { key: new, id: () }), ["again", "mine"]);
+    hub.on_event(PeerEvent::Up { key: new, id: () });
     hub.subscribe(new, "new");
     assert_eq!(hub.subscribe(old, "late"), Subscribed::NoPeer);
     assert_eq!(hub.cancel(old, b"new"), Cancelled::Unknown);
-    assert!(hub.on_event(PeerEvent::Down { key: old }).is_empty());
-    assert!(hub.on_event(PeerEvent::Up { key: old, id: () }).is_empty());
-    assert_eq!((hub.subscription_count(), hub.topic_count()), (2, 2));
-    hub.matches(b"new", &mut to);
-    assert_eq!(to, [new]);
-    hub.matches(b"mine", &mut to);
-    assert!(to.is_empty());
+    hub.on_event(PeerEvent::Down { key: old });
+    hub.on_event(PeerEvent::Up { key: old, id: () });
+    // Before and after its topics are taken down.
+    for gone in [
+        &[(old, "again", Cancelled::Last), (old, "both", Cancelled::Left), (old, "mine", Cancelled::Last)][..],
+        &[],
+    ] {
+        assert_eq!(hub.subscription_count(), 2);
+        assert_eq!(hub.is_departed(old), !gone.is_empty());
+        for (subject, wanted) in [("new", Some(new)), ("both", Some(other)), ("mine", None)] {
+            hub.matches(subject.as_bytes(), &mut to);
+            assert_eq!(to, Vec::from_iter(wanted));
+            hub.others(subject.as_bytes(), &mut to);
+            assert_eq!(to.len(), 2 - wanted.iter().len());
+        }
+        assert_eq!(swept(&mut hub), gone);
+    }
+    assert_eq!(hub.topic_count(), 2);
 
-    assert_eq!(hub.on_event(PeerEvent::Down { key: new }), ["new"]);
-    assert_eq!(hub.on_event(PeerEvent::Down { key: other }), ["both"]);
+    hub.on_event(PeerEvent::Down { key: new });
+    hub.on_event(PeerEvent::Down { key: other });
+    assert_eq!(swept(&mut hub), [(new, "new", Cancelled::Last), (other, "both", Cancelled::Last)]);
     hub.on_event(PeerEvent::Up { key: other, id: () });
     assert_eq!(hub.subscribe(other, "late"), Subscribed::NoPeer, "also when the hub has become empty");
 }
@@ -203,6 +217,8 @@ struct Naive {
     live: Vec<PeerKey>,
     ended: Vec<PeerKey>,
     subscriptions: Vec<(PeerKey, Vec<u8>)>,
+    /// Those of `subscriptions` whose peers have gone, in the order in which they are taken down.
+    departed: Vec<(PeerKey, Vec<u8>)>,
 }
 
 impl Naive {
@@ -212,26 +228,34 @@ impl Naive {
             || self.live.iter().filter(same_place).any(|other| other.epoch() > key.epoch())
     }
 
-    fn up(&mut self, key: PeerKey) -> Vec<Vec<u8>> {
+    fn up(&mut self, key: PeerKey) {
         if self.is_late(key) || self.live.contains(&key) {
-            return Vec::new();
+            return;
         }
         let before = self.live.iter().copied().find(|other| other.slot() == key.slot());
-        let gone = before.map_or_else(Vec::new, |before| self.down(before));
+        if let Some(before) = before {
+            self.down(before);
+        }
         self.live.push(key);
-        gone
     }
 
-    fn down(&mut self, key: PeerKey) -> Vec<Vec<u8>> {
+    fn down(&mut self, key: PeerKey) {
+        let topics = self.topics(key);
         self.live.retain(|other| *other != key);
         self.ended.push(key);
-        let (gone, left): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.subscriptions).into_iter().partition(|(other, _)| *other == key);
-        self.subscriptions = left;
-        let mut gone: Vec<_> = gone.into_iter().map(|(_, topic)| topic).collect();
-        gone.retain(|topic| self.wanted(topic) == 0);
-        gone.sort();
-        gone
+        if !self.departed.iter().any(|(other, _)| *other == key) {
+            self.departed.extend(topics.into_iter().map(|topic| (key, topic)));
+        }
+    }
+
+    fn sweep(&mut self, max: usize) -> Vec<(PeerKey, Vec<u8>, Cancelled)> {
+        let gone: Vec<_> = self.departed.drain(..max.min(self.departed.len())).collect();
+        let told = gone.into_iter().map(|(key, topic)| {
+            self.subscriptions.retain(|(other, wanted)| *other != key || *wanted != topic);
+            let left = if self.wanted(&topic) == 0 { Cancelled::Last } else { Cancelled::Left };
+            (key, topic, left)
+        });
+        told.collect()
     }
 
     fn wanted(&self, topic: &[u8]) -> usize {
@@ -256,6 +280,9 @@ impl Naive {
     }
 
     fn cancel(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
+        if !self.live.contains(&key) {
+            return Cancelled::Unknown;
+        }
         let before = self.subscriptions.len();
         self.subscriptions.retain(|(other, wanted)| *other != key || wanted != topic);
         match self.subscriptions.len() < before {
@@ -272,6 +299,9 @@ impl Naive {
     }
 
     fn topics(&self, key: PeerKey) -> Vec<Vec<u8>> {
+        if !self.live.contains(&key) {
+            return Vec::new();
+        }
         let mine = self.subscriptions.iter().filter(|(other, _)| *other == key);
         let mut topics: Vec<_> = mine.map(|(_, topic)| topic.clone()).collect();
         topics.sort();
@@ -279,7 +309,8 @@ impl Naive {
     }
 
     fn matches(&self, subject: &[u8]) -> Vec<PeerKey> {
-        let wanting = self.subscriptions.iter().filter(|(_, topic)| subject.starts_with(topic));
+        let alive = self.subscriptions.iter().filter(|(key, _)| self.live.contains(key));
+        let wanting = alive.filter(|(_, topic)| subject.starts_with(topic));
         let mut keys: Vec<_> = wanting.map(|(key, _)| *key).collect();
         keys.sort();
         keys.dedup();
@@ -295,6 +326,8 @@ enum Op {
     End(usize, bool),
     Subscribe(usize, Vec<u8>),
     Cancel(usize, Vec<u8>),
+    /// Takes down so many topics of those who have gone.
+    Sweep(usize),
     Match(Vec<u8>),
 }
 
@@ -310,6 +343,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (at.clone(), any::<bool>()).prop_map(|(at, told)| Op::End(at, told)),
         8 => (at.clone(), topic()).prop_map(|(at, topic)| Op::Subscribe(at, topic)),
         3 => (at, topic()).prop_map(|(at, topic)| Op::Cancel(at, topic)),
+        3 => (0..6usize).prop_map(Op::Sweep),
         6 => topic().prop_map(Op::Match),
     ];
     vec(op, 0..160)
@@ -363,16 +397,19 @@ proptest! {
                 Op::Open => {
                     let key = table.insert(());
                     keys.push(key);
-                    prop_assert_eq!(hub.on_event(PeerEvent::Up { key, id: () }), naive.up(key));
+                    hub.on_event(PeerEvent::Up { key, id: () });
+                    naive.up(key);
                 }
                 Op::Up(at) => {
-                    prop_assert_eq!(hub.on_event(PeerEvent::Up { key: pick(at), id: () }), naive.up(pick(at)));
+                    hub.on_event(PeerEvent::Up { key: pick(at), id: () });
+                    naive.up(pick(at));
                 }
                 Op::End(at, told) => {
                     let key = pick(at);
                     table.remove(key);
                     if told {
-                        prop_assert_eq!(hub.on_event(PeerEvent::Down { key }), naive.down(key));
+                        hub.on_event(PeerEvent::Down { key });
+                        naive.down(key);
                     }
                 }
                 Op::Subscribe(at, topic) => {
@@ -381,6 +418,12 @@ proptest! {
                 }
                 Op::Cancel(at, topic) => {
                     prop_assert_eq!(hub.cancel(pick(at), &topic), naive.cancel(pick(at), &topic));
+                }
+                Op::Sweep(max) => {
+                    let mut gone = Vec::new();
+                    let more = hub.sweep(max, |key, topic, left| gone.push((key, topic.to_vec(), left)));
+                    prop_assert_eq!(&gone, &naive.sweep(max));
+                    prop_assert_eq!(more, !naive.departed.is_empty());
                 }
                 Op::Match(subject) => {
                     hub.matches(&subject, &mut to);
@@ -397,13 +440,23 @@ proptest! {
                     }
                 }
             }
-            prop_assert_eq!(hub.subscription_count(), naive.subscriptions.len());
+            prop_assert_eq!(hub.subscription_count(), naive.subscriptions.len() - naive.departed.len());
         }
     }
 }
 
 fn up(hub: &mut PubSubHub, peers: u32) -> Vec<PeerKey> {
     let keys: Vec<_> = (0..peers).map(|n| PeerKey::new(n, 1 + u64::from(n))).collect();
-    keys.iter().for_each(|key| drop(hub.on_event(PeerEvent::Up { key: *key, id: () })));
+    keys.iter().for_each(|key| hub.on_event(PeerEvent::Up { key: *key, id: () }));
     keys
+}
+
+/// What is taken down of those who have gone, three topics at a time.
+fn swept(hub: &mut PubSubHub) -> Vec<(PeerKey, &'static str, Cancelled)> {
+    let mut gone = Vec::new();
+    while hub.sweep(3, |key, topic, left| {
+        let topic = String::from_utf8(topic.to_vec()).expect("text").leak();
+        gone.push((key, &*topic, left));
+    }) {}
+    gone
 }

@@ -60,13 +60,4 @@ impl Engine {
             message.push_front(id.clone());
         }
     }
-
-    /// What the application still gets of a peer whose receiving side has ended.
-    pub(super) fn farewell(&self, key: PeerKey) -> Vec<Message> {
-        if self.pattern.intake != Intake::Subscriptions {
-            return Vec::new();
-        }
-        let topics = self.with_wakes(|out, _| out.farewell(key));
-        topics.iter().map(|topic| report(Subscription::Cancel, topic)).collect()
-    }
 }

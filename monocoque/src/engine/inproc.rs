@@ -15,10 +15,11 @@ use std::task::{Wake, Waker};
 
 use monocoque_core::sync::Mutex;
 use monocoque_core::{
-    Endpoint, Hwm, InprocName, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, home,
+    Endpoint, Hwm, InprocName, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, home,
 };
 use monocoque_zmtp::{Incompatible, Properties, Subscription};
 
+use super::departures::Departure;
 use super::endpoints::{Attached, Via};
 use super::hearing::Heard;
 use super::{Engine, Refusal};
@@ -328,27 +329,19 @@ impl End {
 
     /// The other end has let go of it.
     fn leave(self) {
-        let mut wakes = Wakes::default();
-        for mut message in self.engine.farewell(self.key) {
-            self.offer(&mut message, &mut wakes);
+        let Self { engine, key, lane, id, via, connection, span, .. } = self;
+        let by_us = !engine.out.lock().knows(key);
+        let mut last = engine.last_words(&via).filter(|_| !by_us);
+        if let Some(last) = &mut last {
+            engine.put_in_envelope(&id, last);
         }
-        let by_us = !self.engine.out.lock().knows(self.key);
-        if let Some(mut last) = self.engine.last_words(&self.via)
-            && !by_us
-        {
-            self.engine.put_in_envelope(&self.id, &mut last);
-            self.offer(&mut last, &mut wakes);
-        }
-        wakes.wake();
-        let Self { engine, key, lane, via, connection, span, .. } = self;
-        engine.inbox.detach(lane);
+        let bytes = last.as_ref().map_or(0, Weigh::weight);
+        engine.depart(Departure { key, lane, last: last.into_iter().collect(), bytes });
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
         span.within(|| engine.tell(|| SocketEvent::Disconnected { connection, reason }));
         let comes_back = via.kind == Attached::Connected && !via.stop.is_said();
-        engine.with_wakes(|out, wakes| {
-            out.down(key, Outbox::new(), wakes);
-            out.lost += u64::from(comes_back);
-        });
+        engine.link_down(key, Outbox::new());
+        engine.out.lock().lost += u64::from(comes_back);
         let Endpoint::Inproc(name) = &via.endpoint else { return };
         let waits = || {
             if comes_back && engine.wants_peers() {

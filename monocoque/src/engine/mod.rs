@@ -9,12 +9,14 @@
 //!
 //! [`sending`] and [`receiving`] are what handles do, [`forwarding`] is both at once, [`adaptor`] what streams and sinks
 //! do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make connections, [`session`] runs one; [`inproc`] does
-//! without, between two sockets of the process; [`hearing`] is what either makes of subscriptions and farewells. [`timers`]
+//! without, between two sockets of the process; [`hearing`] is what either makes of subscriptions, [`departures`] of their
+//! end. [`timers`]
 //! wakes those who have waited for too long, [`closing`] ends them all: when the socket is closed and what was queued is
 //! sent, or `linger` is over.
 
 mod adaptor;
 mod closing;
+mod departures;
 mod dial;
 mod endpoints;
 pub(crate) mod forwarding;
@@ -53,6 +55,7 @@ use crate::stats::SocketStats;
 use crate::trace;
 pub(crate) use adaptor::{Incoming, Outgoing};
 use closing::{Keeper, Task};
+use departures::Departures;
 use endpoints::{Attachment, Via};
 pub(crate) use inproc::Names;
 use receiving::Filter;
@@ -73,6 +76,7 @@ pub(crate) struct Engine {
     filter: Filter,
     monitors: Monitors<SocketEvent>,
     timers: Timers,
+    departures: Mutex<Departures>,
     /// As it is now; held while lanes are made or changed.
     recv_hwm: Mutex<Hwm>,
     /// Numbers for peers that announce no routing id.
@@ -152,6 +156,7 @@ impl Engine {
             endpoints: Mutex::default(),
             monitors: Monitors::default(),
             timers: Timers::default(),
+            departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
             next_request: AtomicU32::new(fastrand::u32(..)),
             next_connection: AtomicU64::new(0),

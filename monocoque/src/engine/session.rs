@@ -16,6 +16,7 @@ use monocoque_zmtp::{
     Inbound, PeerInfo, SessionConfig, Subscription, TopicAllowance, ZmtpError, ZmtpSession,
 };
 
+use super::departures::Departure;
 use super::endpoints::{Attached, Via};
 use super::hearing::Heard;
 use super::{Engine, Refusal};
@@ -274,7 +275,7 @@ impl Drop for SessionOutlet {
     /// Also when its pump has panicked, or ends with the runtime.
     fn drop(&mut self) {
         if !self.is_closed {
-            self.engine.with_wakes(|out, wakes| out.down(self.key, Outbox::new(), wakes));
+            self.engine.link_down(self.key, Outbox::new());
         }
     }
 }
@@ -303,7 +304,7 @@ impl Outlet for SessionOutlet {
 
     fn close(&mut self, unsent: Outbox) {
         self.is_closed = true;
-        let remains = self.engine.with_wakes(|out, wakes| out.down(self.key, unsent, wakes));
+        let remains = self.engine.link_down(self.key, unsent);
         if remains.progress {
             self.course.progress.set(true);
         }
@@ -423,7 +424,6 @@ impl Drop for SessionInlet {
     /// The read pump has delivered the last message of the connection, maybe long after the write pump gave up.
     fn drop(&mut self) {
         self.take_leave();
-        self.engine.inbox.detach(self.lane);
     }
 }
 
@@ -436,9 +436,7 @@ impl SessionInlet {
 
     /// Lets the application know that nothing follows: which topics nobody is left to want, or that the peer is gone.
     fn take_leave(&mut self) {
-        for message in self.engine.farewell(self.key) {
-            self.pass_on(message);
-        }
+        self.flush();
         let last = self.engine.last_words(&self.via).or_else(|| self.ends.then(|| "".into()));
         // A newcomer that has taken the name is not gone.
         if let Some(last) = last
@@ -449,7 +447,8 @@ impl SessionInlet {
             }
             self.put_notice(last);
         }
-        self.flush();
+        let (last, bytes) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.bytes));
+        self.engine.depart(Departure { key: self.key, lane: self.lane, last, bytes });
     }
 
     /// A message of our own making, as if it were of the peer.

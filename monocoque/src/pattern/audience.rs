@@ -3,7 +3,7 @@
 //! Part of [`Outbound`](super::route::Outbound), under its lock. Ordinarily a peer gets what it asks for. Where the program
 //! decides instead, what was asked for is kept beside that: it is taken back when the peer leaves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed, SubscriptionLimits, Ticket};
@@ -20,6 +20,8 @@ pub(crate) struct Audience {
     /// Who asks for what, where that is not the same.
     asked: Option<Box<PubSubHub>>,
     farewells: Farewells,
+    /// Peers whose subscriptions were told more than once.
+    repeated: HashSet<PeerKey>,
     rules: Rules,
     /// Whose subscription the program has received last.
     last: Option<PeerKey>,
@@ -27,6 +29,15 @@ pub(crate) struct Audience {
     aimed: Option<Ticket>,
     /// What is being sent is that.
     answering: bool,
+}
+
+/// What the program is to be told that a peer wants no more which has gone.
+#[derive(Debug, Default)]
+pub(crate) struct Farewell {
+    /// Sorted.
+    pub(crate) topics: Vec<Bytes>,
+    /// It was told of some subscription more than once.
+    pub(crate) repeated: bool,
 }
 
 /// What the program is still to be told of each peer that has gone and whose receiving side has not; kept if it wants to know.
@@ -68,6 +79,7 @@ impl Audience {
         Self {
             hub,
             asked,
+            repeated: HashSet::new(),
             farewells: (pattern.intake == Intake::Subscriptions).then(HashMap::new),
             rules: Rules {
                 verbose: options.verbose || options.manual,
@@ -94,24 +106,46 @@ impl Audience {
         self.hub.on_event(up);
     }
 
-    /// A peer is gone, and what it has asked for with it.
+    /// A peer is gone, and what it has asked for with it. A few topics are taken down at once, more by [`sweep`](Self::sweep).
     pub(super) fn down(&mut self, key: PeerKey) {
         let down = PeerEvent::Down { key };
-        let mut topics = self.hub.on_event(down.clone());
         if let Some(asked) = &mut self.asked {
-            topics = asked.topics(key).cloned().collect();
-            asked.on_event(down);
+            asked.on_event(down.clone());
         }
-        if let Some(farewells) = &mut self.farewells
-            && !topics.is_empty()
-        {
-            farewells.insert(key, topics);
+        self.hub.on_event(down);
+        self.sweep(AT_ONCE);
+    }
+
+    /// Takes down up to `max` topics of peers that have gone; whether there are more.
+    pub(crate) fn sweep(&mut self, max: usize) -> bool {
+        let Self { hub, asked, farewells, rules, .. } = self;
+        let tell = |key, topic, left| {
+            if let Some(farewells) = farewells
+                && (left == Cancelled::Last || rules.verboser)
+            {
+                farewells.entry(key).or_default().push(topic);
+            }
+        };
+        match asked {
+            Some(asked) => asked.sweep(max, tell) | hub.sweep(max, |_, _, _| {}),
+            None => hub.sweep(max, tell),
         }
     }
 
-    /// What the program is to be told that a peer which is gone wants no more.
-    pub(super) fn farewell(&mut self, key: PeerKey) -> Vec<Bytes> {
-        self.farewells.as_mut().and_then(|farewells| farewells.remove(&key)).unwrap_or_default()
+    /// Whether there are topics of peers that have gone.
+    pub(crate) fn has_departed(&mut self) -> bool {
+        self.sweep(0)
+    }
+
+    /// Whether there are topics of this peer, and it has gone.
+    pub(super) fn is_departed(&self, key: PeerKey) -> bool {
+        self.asked.as_deref().is_some_and(|asked| asked.is_departed(key)) || self.hub.is_departed(key)
+    }
+
+    /// What the program is to be told that a peer wants no more which is gone, and whose topics are taken down.
+    pub(crate) fn farewell(&mut self, key: PeerKey) -> Farewell {
+        let topics = self.farewells.as_mut().and_then(|farewells| farewells.remove(&key)).unwrap_or_default();
+        Farewell { topics, repeated: self.repeated.remove(&key) }
     }
 
     /// Lets a peer ask for as much as it wants.
@@ -126,7 +160,13 @@ impl Audience {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
                 Subscribed::Refused(_) => return Asked::TooMuch,
                 Subscribed::First => true,
-                Subscribed::Joined | Subscribed::Already => self.rules.verbose,
+                Subscribed::Joined => self.rules.verbose,
+                Subscribed::Already => {
+                    if self.rules.verbose && self.farewells.is_some() {
+                        self.repeated.insert(key);
+                    }
+                    self.rules.verbose
+                }
                 Subscribed::NoPeer => false,
             },
             Subscription::Cancel => match hub.cancel(key, topic) {
@@ -200,3 +240,6 @@ impl Audience {
         }
     }
 }
+
+/// How many topics are taken down, or told, at a time.
+pub(crate) const AT_ONCE: usize = 64;

@@ -13,7 +13,6 @@ mod pumping;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 
-use bytes::Bytes;
 use monocoque_core::{
     Frame, Hwm, Message, Outbox, PeerEvent, PeerKey, PeerTable, PubSubHub, Room, RouterBehavior, RouterHub,
     RoutingId, Waiters,
@@ -115,7 +114,7 @@ struct Leftover {
 }
 
 /// What is left of a connection that has ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Remains {
     /// A message of the program was written whole.
     pub(crate) progress: bool,
@@ -123,6 +122,8 @@ pub(crate) struct Remains {
     pub(crate) cut: bool,
     /// A message was dropped that was begun on too many connections.
     pub(crate) undeliverable: Option<Undeliverable>,
+    /// What nobody gets, to be dropped without the lock.
+    pub(crate) garbage: Outbox,
 }
 
 /// A message that was begun on so many connections, and lost with each of them.
@@ -293,11 +294,11 @@ impl Outbound {
         self.audience().map(Audience::hub)
     }
 
-    /// The receiving side of a connection has ended, and so have its subscriptions: gives the topics whose end is to be
-    /// told.
-    pub(crate) fn farewell(&mut self, key: PeerKey) -> Vec<Bytes> {
+    /// The receiving side of a connection has ended, and so have its subscriptions. Whether there are more topics than
+    /// could be taken down at once.
+    pub(crate) fn depart(&mut self, key: PeerKey) -> bool {
         self.hub.down(key);
-        self.audience().map_or_else(Vec::new, |audience| audience.farewell(key))
+        self.audience().is_some_and(|audience| audience.is_departed(key))
     }
 
     /// Keeps a name for the peer of an endpoint. `false` if somebody has it.

@@ -117,6 +117,7 @@ impl Outbound {
     pub(crate) fn down(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) -> Remains {
         self.settle(key);
         let Some(mut link) = self.links.remove(key) else { return Remains::default() };
+        let mut garbage = Outbox::new();
         wakes.leave(link.neighbour.take());
         let id = self.hub.down(key).or_else(|| link.id.take());
         let mut orphans = if link.control_taken { Outbox::new() } else { unsent };
@@ -143,10 +144,11 @@ impl Outbound {
             self.leftovers.insert(link.through.via, Leftover { id, outbox: orphans, returned: true });
         } else {
             self.dropped += orphans.messages() as u64;
+            garbage = orphans;
         }
         self.wake_senders(wakes);
         wakes.add(self.watchers.dismiss());
-        Remains { progress, cut: link.cut, undeliverable }
+        Remains { progress, cut: link.cut, undeliverable, garbage }
     }
 
     /// Drops the first message if it was begun on as many connections as it may be.
