@@ -108,6 +108,12 @@ pub trait Outlet: 'static {
         Poll::Pending
     }
 
+    /// Whether what a peer that may have closed has sent is read to its end, although nothing more goes out. Default: what
+    /// comes within a moment is. What takes longer than a second in all, room aside, is not.
+    fn awaits_rest(&self) -> bool {
+        false
+    }
+
     /// The connection has ended; `unsent` holds the messages, of those taken, of which the kernel did not take every byte.
     fn close(&mut self, unsent: Outbox);
 }

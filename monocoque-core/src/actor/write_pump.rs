@@ -283,9 +283,11 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         self.encoder.on_deadline(now, heard, replies)
     }
 
-    /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset.
+    /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset; longer if
+    /// the owner awaits what the peer has sent, and there was no room for it, or it still comes.
     async fn finish(&self) {
         self.stream.shutdown(Shutdown::Write);
+        let mut left = if self.outlet.awaits_rest() { REST } else { FAREWELL };
         let ended = poll_fn(|cx| {
             if self.shared.read_ended.get() {
                 return Poll::Ready(());
@@ -293,8 +295,21 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             self.shared.writer.replace(Some(cx.waker().clone()));
             Poll::Pending
         });
-        let ended = std::pin::pin!(join(self.stream.finish(), ended));
-        let _either = select(ended, std::pin::pin!(compio::time::sleep(FAREWELL))).await;
+        let mut ended = std::pin::pin!(join(self.stream.finish(), ended));
+        loop {
+            let moment = std::pin::pin!(compio::time::sleep(FAREWELL));
+            if let Either::Left(_) = select(ended.as_mut(), moment).await {
+                break;
+            }
+            let waits_for_room = self.outlet.awaits_rest() && self.shared.heard.get().is_none();
+            if !waits_for_room {
+                let is_quiet = self.shared.heard.get().is_some_and(|heard| heard.elapsed() >= FAREWELL);
+                left = if is_quiet { Duration::ZERO } else { left.saturating_sub(FAREWELL) };
+                if left.is_zero() {
+                    break;
+                }
+            }
+        }
         self.stream.shutdown(Shutdown::Both);
     }
 }
@@ -343,3 +358,5 @@ const QUIET: Duration = Duration::from_millis(500);
 const MAX_SLICES: usize = 1024;
 /// How long a closing connection waits for the peer to close its side, or for its stream to take leave.
 pub(super) const FAREWELL: Duration = Duration::from_millis(200);
+/// How long it reads what the peer has sent, if the owner awaits that.
+const REST: Duration = Duration::from_secs(1);

@@ -302,6 +302,10 @@ impl Outlet for SessionOutlet {
         self.engine.out.lock().poll_abort(self.key, cx)
     }
 
+    fn awaits_rest(&self) -> bool {
+        self.engine.out.lock().has_heir(self.key)
+    }
+
     fn close(&mut self, unsent: Outbox) {
         self.is_closed = true;
         let remains = self.engine.link_down(self.key, unsent);

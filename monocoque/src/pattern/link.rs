@@ -42,6 +42,8 @@ pub(super) struct Link {
     pub(super) leaving: bool,
     /// No peer of this socket any more, whatever is left.
     pub(super) doomed: bool,
+    /// A newcomer has its name, and is received after it.
+    pub(super) replaced: bool,
     /// The program has ended the connection.
     pub(super) cut: bool,
     /// What the peer was called before that.
@@ -135,6 +137,7 @@ impl Link {
             control_taken: false,
             leaving: false,
             doomed: false,
+            replaced: false,
             cut: false,
             id: None,
             connection: None,

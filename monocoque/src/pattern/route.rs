@@ -316,6 +316,11 @@ impl Outbound {
         matches!(&self.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
     }
 
+    /// Whether a newcomer has the name of this connection, which is not over yet.
+    pub(crate) fn has_heir(&self, key: PeerKey) -> bool {
+        self.links.get(key).is_some_and(|link| link.replaced)
+    }
+
     /// Messages may have fewer targets, or a first place to go to: lets senders and watchers look again. For every
     /// change of subscriptions, peers and endpoints.
     pub(crate) fn on_targets_changed(&mut self, wakes: &mut Wakes) {

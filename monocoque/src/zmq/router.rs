@@ -61,8 +61,7 @@ impl Builder<Router> {
     ///
     /// That a peer has connected is received before its first message, and that it is gone after its last one, whichever side
     /// has ended the connection. Over inproc nobody is told, as in libzmq. A peer whose routing id a newcomer [has taken
-    /// over](Self::router_handover) is not gone. That one has come back may be received before the rest of its earlier
-    /// connection, if that still waits.
+    /// over](Self::router_handover) is not gone. That one has come back is received after all of its earlier connection.
     ///
     /// Such a message looks like an empty one of the peer, and counts like one in [`stats`](Socket::stats) and for
     /// [`recv_hwm`](Self::recv_hwm).
@@ -115,6 +114,9 @@ impl Builder<Router> {
 
     /// Whether a peer takes over the routing id of one that is connected (`ZMQ_ROUTER_HANDOVER`): that one is disconnected, and
     /// what waits for it goes to the newcomer. Default: false, the newcomer is refused.
+    ///
+    /// What the old one has sent is received first, to its end if it has closed: for as long as there is no room for it, and
+    /// otherwise until nothing has come for 200 ms, or for a second in all.
     ///
     /// Anyone who knows a routing id can take it over.
     pub fn router_handover(mut self, handover: bool) -> Self {

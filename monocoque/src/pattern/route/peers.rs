@@ -164,6 +164,7 @@ impl Outbound {
     pub(super) fn replace(&mut self, old: Option<PeerKey>, new: PeerKey, wakes: &mut Wakes) {
         let Some(old) = old else { return };
         if let Some(link) = self.links.get_mut(old) {
+            link.replaced = true;
             link.outbox.rewind();
             let waiting = std::mem::take(&mut link.outbox);
             self.bequeath(waiting, new, wakes);
