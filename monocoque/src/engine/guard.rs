@@ -11,19 +11,21 @@ use super::Engine;
 use crate::monitor::SocketEvent;
 
 /// Awaits the work of a task for an endpoint. A panic is told, and comes to `None`.
-pub(super) async fn guarded<T>(
+///
+/// Not an `async fn`, which would keep room for the work twice.
+pub(super) fn guarded<T>(
     engine: &Engine,
     endpoint: &Endpoint,
     work: impl Future<Output = T>,
-) -> Option<T> {
-    match AssertUnwindSafe(work).catch_unwind().await {
+) -> impl Future<Output = Option<T>> {
+    AssertUnwindSafe(work).catch_unwind().map(|outcome| match outcome {
         Ok(done) => Some(done),
         Err(panic) => {
             let message: Arc<str> = message_of(&*panic).into();
             engine.tell(|| SocketEvent::TaskPanicked { endpoint: endpoint.clone(), message });
             None
         }
-    }
+    })
 }
 
 /// What a panic was about, if that is text.
