@@ -42,20 +42,8 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
 use crate::SegmentedBuffer;
 
 /// The read memory of one connection: a bump arena of pages that are shared with what was read.
-///
-/// ```
-/// use compio::buf::IoBufMut;
-/// use monocoque_core::IoArena;
-///
-/// let mut arena = IoArena::new();
-/// let mut slab = arena.lease(1, 8 * 1024);
-/// slab.extend_from_slice(b"what the kernel wrote")?;
-/// let bytes = arena.freeze(slab);
-/// assert_eq!(bytes, "what the kernel wrote");
-/// # Ok::<_, compio::buf::ReserveError>(())
-/// ```
 #[derive(Default)]
-pub struct IoArena {
+pub(crate) struct IoArena {
     /// The page that is leased from, free from `next` on.
     page: Option<Arc<Page>>,
     next: usize,
@@ -67,28 +55,28 @@ pub struct IoArena {
 
 impl IoArena {
     /// An arena that holds no memory yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Lets go of all pages but the current one.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.retired = VecDeque::new();
         self.large = Large::default();
     }
 
     /// Whether it keeps no more than the current page.
-    pub fn is_at_rest(&self) -> bool {
+    pub(crate) fn is_at_rest(&self) -> bool {
         self.retired.is_empty() && self.large.kept.is_none()
     }
 
     /// Whether `slab` is of the current page.
-    pub fn owns(&self, slab: &SlabMut) -> bool {
+    pub(crate) fn owns(&self, slab: &SlabMut) -> bool {
         self.page.as_ref().is_some_and(|page| Arc::ptr_eq(page, &slab.page))
     }
 
     /// Whether it keeps no memory.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.page.is_none() && self.is_at_rest()
     }
 
@@ -96,7 +84,7 @@ impl IoArena {
     ///
     /// It is the rest of the current page if that has `min` bytes, else the front of another page. More than 128 KiB is
     /// a [piece](Self::piece).
-    pub fn lease(&mut self, min: usize, want: usize) -> SlabMut {
+    pub(crate) fn lease(&mut self, min: usize, want: usize) -> SlabMut {
         let min = min.max(1);
         let want = want.max(min);
         if want > PAGE_MAX {
@@ -111,18 +99,18 @@ impl IoArena {
     }
 
     /// A region of exactly `size` bytes with memory of its own: bound what a peer can make you ask for.
-    pub fn piece(size: usize) -> SlabMut {
+    pub(crate) fn piece(size: usize) -> SlabMut {
         SlabMut { page: Page::new(size), start: 0, capacity: size, filled: 0 }
     }
 
     /// A piece of `size` bytes that is kept since the last one of that size, if it is free again.
-    pub fn kept_piece(&mut self, size: usize) -> Option<SlabMut> {
+    pub(crate) fn kept_piece(&mut self, size: usize) -> Option<SlabMut> {
         let page = self.large.take(size)?;
         Some(SlabMut { page, start: 0, capacity: size, filled: 0 })
     }
 
     /// Makes the filled part of `slab` visible; the rest is leased again if the slab was the last one leased.
-    pub fn freeze(&mut self, slab: SlabMut) -> Bytes {
+    pub(crate) fn freeze(&mut self, slab: SlabMut) -> Bytes {
         let SlabMut { page, start, capacity, filled } = slab;
         let current = self.page.as_ref().is_some_and(|current| Arc::ptr_eq(current, &page));
         if !current && filled == page.len() {
@@ -192,7 +180,7 @@ impl fmt::Debug for IoArena {
 /// Memory for one read: owned, moved into the kernel and back, then [frozen](IoArena::freeze).
 ///
 /// A read behind what is filled already takes `slab.slice(slab.filled()..)`. Dropping it gives its memory up with the page.
-pub struct SlabMut {
+pub(crate) struct SlabMut {
     page: Arc<Page>,
     start: usize,
     capacity: usize,
@@ -202,25 +190,25 @@ pub struct SlabMut {
 impl SlabMut {
     /// How many bytes it can hold.
     #[inline]
-    pub const fn capacity(&self) -> usize {
+    pub(crate) const fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// How many bytes it holds.
     #[inline]
-    pub const fn filled(&self) -> usize {
+    pub(crate) const fn filled(&self) -> usize {
         self.filled
     }
 
     /// How many more bytes it can hold.
     #[inline]
-    pub const fn remaining(&self) -> usize {
+    pub(crate) const fn remaining(&self) -> usize {
         self.capacity - self.filled
     }
 
     /// Makes room for `capacity` bytes in all, in memory of its own. What is filled stays; it is not copied if the
     /// memory is its own already and the system can extend it.
-    pub fn grow(&mut self, capacity: usize) {
+    pub(crate) fn grow(&mut self, capacity: usize) {
         let capacity = capacity.max(self.filled);
         if self.start == 0
             && self.capacity == self.page.len()
@@ -240,7 +228,7 @@ impl SlabMut {
     ///
     /// So a large piece whose front has arrived ends up in one place.
     #[expect(clippy::indexing_slicing, reason = "as much as there is room for, of a chunk that is as long")]
-    pub fn fill_front(&mut self, buffer: &mut SegmentedBuffer) -> usize {
+    pub(crate) fn fill_front(&mut self, buffer: &mut SegmentedBuffer) -> usize {
         let before = self.filled;
         while self.remaining() > 0 && !buffer.is_empty() {
             let chunk = buffer.chunk();
@@ -257,7 +245,7 @@ impl SlabMut {
 impl SlabMut {
     /// Fills more of it: `fill` is given what is not filled yet, and gives back the front of that which it has written.
     #[expect(clippy::indexing_slicing, reason = "what is filled is within the region")]
-    pub fn fill_with<E>(
+    pub(crate) fn fill_with<E>(
         &mut self,
         fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<&mut [u8], E>,
     ) -> Result<usize, E> {

@@ -76,7 +76,7 @@ mod waiters;
 pub mod yielding;
 
 #[cfg(feature = "runtime")]
-pub use alloc::{IoArena, SlabMut, process_id};
+pub use alloc::process_id;
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
 pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};

@@ -5,9 +5,11 @@
 mod common;
 
 use std::io::Write;
+use std::thread;
 use std::time::Duration;
 
 use common::{Strangers, Wire, command, frame, greeting, meanwhile, numbered, over_streams, ready, resident};
+use compio::runtime::Runtime;
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
@@ -417,5 +419,40 @@ over_streams! {
             }
             assert!(router.try_recv().is_err());
         }
+    }
+}
+
+/// Reads are with the kernel at that moment, in the middle of a handshake too.
+#[test]
+fn runtime_that_ends_under_peers_that_send_leaves_memory_alone() {
+    for _ in 0..20 {
+        let mut peers = Vec::new();
+        let kept: Vec<_> = Runtime::new().expect("a runtime").block_on(async {
+            let pull = PullSocket::new().expect("a socket");
+            let endpoint = pull.bind("tcp://127.0.0.1:0").await.expect("bound");
+            for n in 1..=3 {
+                let endpoint = endpoint.clone();
+                peers.push(thread::spawn(move || {
+                    let mut stranger = Wire::connect(&endpoint);
+                    stranger.put(&greeting());
+                    let mut peer = Wire::meet(&endpoint, "PUSH");
+                    let many = frame(0, &[n; 3_000]).repeat(100);
+                    // Until the runtime ends.
+                    while peer.write_all(&many).is_ok() {}
+                    stranger
+                }));
+            }
+            pull.wait_for_peers(3).await.expect("open");
+            let mut kept = Vec::new();
+            for _ in 0..100 {
+                kept.push(pull.recv().await.expect("open"));
+            }
+            kept
+        });
+        let others = vec![vec![0_u8; 8 * 1024]; 500];
+        peers.into_iter().for_each(|peer| drop(peer.join().expect("it ends")));
+        assert!(others.iter().flatten().all(|byte| *byte == 0));
+        assert!(kept.iter().all(|message| message[0].len() == 3_000));
+        assert!(kept.iter().all(|message| message[0].iter().all(|byte| *byte == message[0][0])));
     }
 }

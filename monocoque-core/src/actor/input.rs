@@ -22,9 +22,10 @@ use compio::buf::{IntoInner, IoBuf};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
+use crate::SegmentedBuffer;
+use crate::alloc::{IoArena, SlabMut};
 use crate::reactor::{Member, Readable};
 use crate::transport::{CALL_MAX, Socket};
-use crate::{IoArena, SegmentedBuffer, SlabMut};
 
 #[derive(Debug)]
 pub(super) struct Input<S: Socket> {

@@ -182,8 +182,9 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
     /// Dropping the future closes the connection at once and loses what is in flight; ask the [`Outlet`] to end instead.
     pub async fn run<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
         let stream = self.stream.clone();
+        let down = ShutDown(stream.clone());
         let closed = self.converse(owner).await;
-        stream.shutdown(Shutdown::Both);
+        drop(down);
         let _in_time = compio::time::timeout(FAREWELL, stream.finish()).await;
         closed
     }
@@ -210,6 +211,16 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
         WritePump::new(stream, encoder, outlet, shared.clone()).run().await;
         reader.await.resume_unwind();
         shared.reason.take().unwrap_or(Closed::ByUs)
+    }
+}
+
+/// Shuts a stream down at the end, also if that is the end of the runtime: what the kernel does for it then returns while
+/// its memory is there.
+struct ShutDown<S: Socket>(S);
+
+impl<S: Socket> Drop for ShutDown<S> {
+    fn drop(&mut self) {
+        self.0.shutdown(Shutdown::Both);
     }
 }
 
