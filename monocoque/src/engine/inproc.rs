@@ -110,8 +110,17 @@ impl Names {
         was_bound
     }
 
+    /// Lets a party wait at a name, unless its endpoint is not wanted any more: nobody would take it away again.
     fn wait(&self, name: &InprocName, party: Party) {
-        self.0.lock().entry(name.clone()).or_default().waiting.push(party);
+        let mut places = self.0.lock();
+        if party.is_there() {
+            places.entry(name.clone()).or_default().waiting.push(party);
+        }
+    }
+
+    #[cfg(all(test, monocoque_loom))]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
     }
 
     /// Lets those who wait at a name meet whoever is bound to it. Who is refused waits for the next occasion.
