@@ -359,10 +359,16 @@ impl End {
             out.lost += u64::from(comes_back);
         });
         let Endpoint::Inproc(name) = &via.endpoint else { return };
+        let stops = !by_us && engine.options.reconnect_stop.connection_lost;
         let waits = || {
-            if comes_back && engine.wants_peers() {
-                engine.names.wait(name, Party::new(&engine, &via));
+            if !comes_back || !engine.wants_peers() {
+                return;
             }
+            if stops {
+                engine.give_up(&via);
+                return engine.tell(|| SocketEvent::GivenUp { endpoint: via.endpoint.clone() });
+            }
+            engine.names.wait(name, Party::new(&engine, &via));
         };
         // Whoever was sent away waits for the next occasion, or two would push each other out for ever.
         if by_us {
