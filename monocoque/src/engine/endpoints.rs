@@ -194,8 +194,7 @@ impl Engine {
     /// Stops listening, and returns once the address can be bound again.
     pub(crate) async fn unbind(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
         let freed = self.detach(Attached::Bound, endpoint)?.freed;
-        freed.said().await;
-        Ok(())
+        Ok(home::unless_forked(async move { freed.said().await }).await?)
     }
 
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
