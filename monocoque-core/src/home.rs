@@ -9,8 +9,8 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use rustix::thread::{Pid, gettid};
 use thiserror::Error;
 
 use crate::deadline::{self, Excuses};
-use crate::reactor;
+use crate::{process_id, reactor};
 
 /// What a mailbox takes.
 enum Mail {
@@ -161,7 +161,7 @@ impl Home {
                 let _ = done.send(future.await);
             }
         })?;
-        result.into_recv_async().await.map_err(|_| HomeGone)
+        unless_forked(result.into_recv_async()).await?.map_err(|_| HomeGone)
     }
 }
 
@@ -239,6 +239,39 @@ pub fn outside_panic(work: impl FnOnce() + Send + 'static) {
         let _thread = thread::Builder::new().spawn(work);
     } else {
         work();
+    }
+}
+
+/// Awaits `work` in this process only. To one that is forked meanwhile its home is gone, and `work` is never touched there:
+/// what it waits with may be locked for ever, or be the parent's.
+pub fn unless_forked<F: Future>(work: F) -> UnlessForked<F> {
+    UnlessForked { work: Some(Box::pin(work)), process: process_id() }
+}
+
+/// See [`unless_forked`].
+#[derive(Debug)]
+pub struct UnlessForked<F> {
+    /// There until it is dropped.
+    work: Option<Pin<Box<F>>>,
+    process: u32,
+}
+
+impl<F: Future> Future for UnlessForked<F> {
+    type Output = Result<F::Output, HomeGone>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.process != process_id() {
+            return Poll::Ready(Err(HomeGone));
+        }
+        self.work.as_mut().map_or(Poll::Ready(Err(HomeGone)), |work| work.as_mut().poll(cx).map(Ok))
+    }
+}
+
+impl<F> Drop for UnlessForked<F> {
+    fn drop(&mut self) {
+        if self.process != process_id() {
+            std::mem::forget(self.work.take());
+        }
     }
 }
 

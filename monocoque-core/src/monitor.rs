@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::home::outside_panic;
+use crate::process_id;
 use crate::sync::Mutex;
 use crate::yielding::Yield;
 use futures_util::Stream;
@@ -47,7 +48,7 @@ pub struct Monitors<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lagged(pub u64);
 
-/// A stream of the events since it was made; it ends when there will be no more.
+/// A stream of the events since it was made; it ends when there will be no more, and in a process that is forked at once.
 ///
 /// Holds up to 1024 events that were not taken. When there are more the oldest are lost, and the next item is a [`Lagged`].
 /// Dropping the future of its next item loses nothing. A task that takes event after event [yields](crate::yielding) at times.
@@ -55,6 +56,14 @@ pub struct Lagged(pub u64);
 pub struct Monitor<T> {
     queue: Arc<Mutex<Queue<T>>>,
     yields: Yield,
+    /// The process that it belongs to.
+    process: u32,
+}
+
+impl<T> Monitor<T> {
+    fn is_foreign(&self) -> bool {
+        self.process != process_id()
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +89,7 @@ impl<T: Clone> Monitors<T> {
         if !listeners.ended {
             listeners.queues.push(Arc::downgrade(&queue));
         }
-        Monitor { queue, yields: Yield::default() }
+        Monitor { queue, yields: Yield::default(), process: process_id() }
     }
 
     /// Tells an event, which is not made if nobody listens.
@@ -141,7 +150,10 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let Self { queue, yields } = self.get_mut();
+        if self.is_foreign() {
+            return Poll::Ready(None);
+        }
+        let Self { queue, yields, .. } = self.get_mut();
         let mut queue = queue.lock();
         if (queue.lost > 0 || !queue.events.is_empty()) && yields.is_due() {
             drop(queue);
@@ -157,6 +169,15 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
                 Poll::Pending
             }
             event => Poll::Ready(event),
+        }
+    }
+}
+
+impl<T> Drop for Monitor<T> {
+    fn drop(&mut self) {
+        if self.is_foreign() {
+            // Nothing of the parent's is touched.
+            std::mem::forget(self.queue.clone());
         }
     }
 }

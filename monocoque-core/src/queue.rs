@@ -11,7 +11,8 @@
 //! Lock order: `outlet`, then `intake`. Nobody is woken under either.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 
@@ -79,6 +80,10 @@ pub struct Next<'a, T, L = ()> {
 #[derive(Debug)]
 struct ToWake(Option<Waker>);
 
+/// Several pumps that have room now.
+#[derive(Debug)]
+struct Pumps(Vec<Waker>);
+
 /// Keeps receivers out; see [`Inbox::hold`].
 #[derive(Debug)]
 pub struct Hold<'a, T, L = ()> {
@@ -90,6 +95,12 @@ impl Drop for ToWake {
     #[inline]
     fn drop(&mut self) {
         wake(self.0.take());
+    }
+}
+
+impl Wake for Pumps {
+    fn wake(self: Arc<Self>) {
+        self.0.iter().for_each(Waker::wake_by_ref);
     }
 }
 
@@ -154,7 +165,7 @@ struct Lane<T, L> {
     latest: bool,
     /// An earlier one of its series is not used up: what it holds is received later.
     held_back: bool,
-    /// It came when connections that have ended had left too much: it has no room before some of that is received.
+    /// It came when connections that have ended had left too much: it has no room before enough of that is received.
     newcomer: bool,
 }
 
@@ -188,7 +199,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let LaneConfig { hwm, beyond, budget, series, latest } = config;
         let mut intake = self.intake.lock();
         let held_back = series.is_some() && intake.lanes.iter().any(|(_, row)| row.series == series);
-        let newcomer = intake.departed > intake.departed_max;
+        let newcomer = intake.is_crowded();
         LaneKey(intake.lanes.insert(Lane {
             from,
             label,
@@ -217,15 +228,12 @@ impl<T: Weigh, L> Inbox<T, L> {
             *departed += row.budget.in_use();
         }
         row.pump = None;
-        let newcomer = std::mem::take(&mut row.newcomer);
         // One that holds something is removed by the receiver that takes the last of it.
         let is_used_up = !row.scheduled && row.queue.is_empty();
         let pump = if is_used_up { self.remove(&mut intake, lane) } else { None };
         let receiver = if is_used_up && !intake.ready.is_empty() { intake.receivers.first() } else { None };
-        // It may have been this one's turn to let the next newcomer go.
-        let next = if newcomer { intake.next_newcomer() } else { None };
         drop(intake);
-        [pump, receiver, next].into_iter().for_each(wake);
+        [pump, receiver].into_iter().for_each(wake);
     }
 
     /// How many items the lane takes before it is full: waits until that is at least one.
@@ -234,20 +242,13 @@ impl<T: Weigh, L> Inbox<T, L> {
         if intake.closed {
             return Poll::Ready(Err(InboxClosed));
         }
-        let is_crowded = intake.is_crowded();
         let Some(row) = intake.lanes.get_mut(lane.0) else { return Poll::Ready(Err(InboxClosed)) };
-        match row.room(is_crowded) {
+        match row.room() {
             0 => {
                 row.pump = Some(cx.waker().clone());
                 Poll::Pending
             }
-            room => {
-                let newcomer = std::mem::take(&mut row.newcomer);
-                let next = if newcomer { intake.next_newcomer() } else { None };
-                drop(intake);
-                wake(next);
-                Poll::Ready(Ok(room))
-            }
+            room => Poll::Ready(Ok(room)),
         }
     }
 
@@ -349,12 +350,11 @@ impl<T: Weigh, L> Inbox<T, L> {
         receiver: &mut Option<Waker>,
     ) -> Result<Room, T> {
         let mut intake = self.intake.lock();
-        let is_crowded = intake.is_crowded();
         let Some(row) = intake.open(lane) else { return Err(item) };
         row.held += 1;
         row.budget.take(item.weight());
         row.queue.push_back(item);
-        let room = row.room_or_wake(sender, is_crowded);
+        let room = row.room_or_wake(sender);
         *receiver = self.arrived(&mut intake, lane);
         Ok(room)
     }
@@ -368,11 +368,10 @@ impl<T: Weigh, L> Inbox<T, L> {
     #[must_use = "they are to be woken"]
     pub fn set_hwm(&self, hwm: Hwm) -> Vec<Waker> {
         let mut intake = self.intake.lock();
-        let is_crowded = intake.is_crowded();
         let lanes = intake.lanes.iter_mut();
         let with_room = lanes.filter_map(|(_, row)| {
             row.hwm = hwm;
-            if row.room(is_crowded) > 0 { row.pump.take() } else { None }
+            if row.room() > 0 { row.pump.take() } else { None }
         });
         with_room.collect()
     }
@@ -381,11 +380,10 @@ impl<T: Weigh, L> Inbox<T, L> {
     /// `sender` is woken once there is.
     pub fn set_beyond(&self, lane: LaneKey, beyond: Hwm, sender: &Waker) -> Room {
         let mut intake = self.intake.lock();
-        let is_crowded = intake.is_crowded();
         match intake.lanes.get_mut(lane.0) {
             Some(row) => {
                 row.beyond = Some(beyond);
-                row.room_or_wake(sender, is_crowded)
+                row.room_or_wake(sender)
             }
             None => Room::Full,
         }
@@ -543,8 +541,10 @@ impl<T: Weigh, L> Inbox<T, L> {
         if row.queue.is_empty() {
             return;
         }
-        let gone = turn.batch.drain(..).map(|item| row.budget.give(item.weight())).count();
-        row.held -= gone;
+        // Given back with the item that is popped instead, as are those that the lane left when it was detached.
+        turn.popped_bytes += turn.batch.iter().map(Weigh::weight).sum::<usize>();
+        let gone = turn.batch.drain(..).len();
+        turn.popped += gone;
         std::mem::swap(&mut turn.batch, &mut row.queue);
         intake.replaced += gone as u64;
     }
@@ -586,25 +586,29 @@ impl<T: Weigh, L> Inbox<T, L> {
 
     /// Tells the lane what was popped, and fetches its next batch if this one is used up.
     ///
-    /// Returns whether the lane keeps its turn, and its pump if that waits for room.
+    /// Returns whether the lane keeps its turn, and whoever waits for room that there is now.
     fn report(&self, turn: &mut Turn<T>) -> (bool, Option<Waker>) {
         let mut intake = self.intake.lock();
         let Some(row) = intake.lanes.get_mut(turn.lane.0) else { return (!turn.batch.is_empty(), None) };
         row.held -= std::mem::take(&mut turn.popped);
         let bytes = std::mem::take(&mut turn.popped_bytes);
         row.budget.give(bytes);
-        let departed = row.detached;
         if turn.batch.is_empty() {
             std::mem::swap(&mut turn.batch, &mut row.queue);
         }
         let keeps = !turn.batch.is_empty();
         row.scheduled = keeps;
         let pump = row.pump.take();
-        let is_used_up = row.detached && !keeps;
-        let newcomer = if departed { intake.give_departed(bytes) } else { None };
-        // Receivers need not be told of the next lane: they were of what this one held.
-        let successor = if is_used_up { self.remove(&mut intake, turn.lane) } else { None };
-        (keeps, successor.or(pump).or(newcomer))
+        if !row.detached {
+            return (keeps, pump);
+        }
+        let mut pumps = intake.give_departed(bytes);
+        pumps.extend(pump);
+        if !keeps {
+            // Receivers need not be told of the next lane: they were of what this one held.
+            pumps.extend(self.remove(&mut intake, turn.lane));
+        }
+        (keeps, as_one(pumps))
     }
 }
 
@@ -614,19 +618,19 @@ impl<T, L> Intake<T, L> {
         self.departed > self.departed_max
     }
 
-    /// Takes note that so much of what ended connections have left was received. Gives the pump of a newcomer, if there
-    /// is room for it now.
-    fn give_departed(&mut self, bytes: usize) -> Option<Waker> {
+    /// Takes note that so much of what ended connections have left was received. Once there is room for newcomers they are
+    /// none any more: gives the pumps of those that wait.
+    fn give_departed(&mut self, bytes: usize) -> Vec<Waker> {
+        let was_crowded = self.is_crowded();
         self.departed = self.departed.saturating_sub(bytes);
-        self.next_newcomer()
-    }
-
-    /// The pump of a newcomer that waits, if there is room for it: when it asks it lets the next one go.
-    fn next_newcomer(&mut self) -> Option<Waker> {
-        if self.is_crowded() {
-            return None;
+        if !was_crowded || self.is_crowded() {
+            return Vec::new();
         }
-        self.lanes.iter_mut().find_map(|(_, row)| if row.newcomer { row.pump.take() } else { None })
+        let newcomers = self.lanes.iter_mut().filter_map(|(_, row)| {
+            let is_newcomer = std::mem::take(&mut row.newcomer);
+            if is_newcomer { row.pump.take() } else { None }
+        });
+        newcomers.collect()
     }
 
     /// A lane that takes items.
@@ -727,9 +731,9 @@ impl<T: Weigh, L> Lane<T, L> {
 }
 
 impl<T, L> Lane<T, L> {
-    fn room(&self, is_crowded: bool) -> usize {
+    fn room(&self) -> usize {
         match () {
-            () if self.newcomer && is_crowded => 0,
+            () if self.newcomer => 0,
             () if self.latest => usize::MAX,
             () if !self.budget.admits(1) => 0,
             () => self.limit().room(self.held),
@@ -741,8 +745,8 @@ impl<T, L> Lane<T, L> {
     }
 
     /// Whether there is room. If not, the pump is woken once there is.
-    fn room_or_wake(&mut self, pump: &Waker, is_crowded: bool) -> Room {
-        if self.room(is_crowded) > 0 {
+    fn room_or_wake(&mut self, pump: &Waker) -> Room {
+        if self.room() > 0 {
             return Room::Left;
         }
         self.pump = Some(pump.clone());
@@ -754,6 +758,11 @@ impl<T: Weigh, L> Default for Inbox<T, L> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// One waker for all of them.
+fn as_one(mut wakers: Vec<Waker>) -> Option<Waker> {
+    if wakers.len() > 1 { Some(Arc::new(Pumps(wakers)).into()) } else { wakers.pop() }
 }
 
 fn wake(waker: Option<Waker>) {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, process_id};
+use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, home, process_id};
 use smallvec::SmallVec;
 
 use crate::engine::{Engine, Names};
@@ -143,9 +143,12 @@ impl Context {
     /// # }).unwrap();
     /// ```
     pub async fn shutdown(&self) {
-        if self.shared.is_foreign() {
-            return;
+        if !self.shared.is_foreign() {
+            let _forked = home::unless_forked(self.shut_down()).await;
         }
+    }
+
+    async fn shut_down(&self) {
         let engines: Vec<_> = {
             let mut sockets = self.shared.sockets.lock();
             sockets.shut_down = true;

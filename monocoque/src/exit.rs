@@ -8,7 +8,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use monocoque_core::{block_on, process_id};
+use monocoque_core::block_on;
 
 use crate::engine::Engine;
 
@@ -46,10 +46,8 @@ extern "C" fn deliver() {
             sockets.engines.iter().filter_map(Weak::upgrade).collect()
         };
         // Not those of the process that this one was forked from, nor those that this thread would have to serve.
-        let engines: Vec<_> = engines
-            .into_iter()
-            .filter(|engine| engine.process == process_id() && !engine.is_at_home())
-            .collect();
+        let engines: Vec<_> =
+            engines.into_iter().filter(|engine| !engine.is_foreign() && !engine.is_at_home()).collect();
         engines.iter().for_each(Engine::close);
         for engine in engines {
             block_on(engine.ended());

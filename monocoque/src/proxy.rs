@@ -178,10 +178,19 @@ impl<'a> Proxy<'a> {
     ///
     /// [`MonocoqueError::Closed`] when one of the two sockets is closed.
     pub async fn run(&self) -> Result<(), MonocoqueError> {
-        let mut seat = Seat::new(|ticket| drop(self.control.0.lock().runner.leave(ticket)));
+        // To a process that was forked they are closed, and the state may be locked for ever.
+        let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
+        let mut seat = Seat::new(|ticket| {
+            if !is_foreign() {
+                drop(self.control.0.lock().runner.leave(ticket));
+            }
+        });
         let mut forward = Forwarding::new(self.frontend, self.backend);
         let mut backward = Forwarding::new(self.backend, self.frontend);
         poll_fn(|cx| {
+            if is_foreign() {
+                return Poll::Ready(Err(MonocoqueError::Closed));
+            }
             {
                 let mut state = self.control.0.lock();
                 if state.terminated {

@@ -8,11 +8,18 @@ mod common;
 use std::cell::RefCell;
 use std::env;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use common::AtOnce;
 use fork::Fork;
+use futures::executor::block_on;
+use futures::stream::FusedStream;
+use futures::{SinkExt, StreamExt};
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
-use monocoque::{Context, MonocoqueError};
+use monocoque::{Context, MonocoqueError, Proxy, SocketEvent};
 
 /// Where the program sends to.
 const TO: &str = "MONOCOQUE_TEST_TO";
@@ -209,4 +216,144 @@ fn forked_child_finds_its_handles_closed() {
             assert_eq!(subscriber.blocking_recv().expect("received"), "of the parent".into());
         }
     }
+}
+
+fn is_closed<T>(result: Result<T, MonocoqueError>) -> bool {
+    result.is_err_and(|error| error.is_closed())
+}
+
+#[test]
+fn forked_child_finds_what_was_begun_closed() {
+    let name = "forked_child_finds_what_was_begun_closed";
+    if env::var(TO).is_err() {
+        let mut child = start(name, "itself");
+        common::within(common::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
+        return;
+    }
+    let context = Context::new().expect("a context");
+    let dealer = DealerSocket::new_in(&context).expect("a socket");
+    let mut monitor = dealer.monitor();
+    let endpoint = dealer.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    let peer = DealerSocket::new_in(&context).expect("a socket");
+    peer.blocking_connect(endpoint).expect("connected");
+    dealer.blocking_wait_for_peers(1).expect("open");
+    let lonely = PushSocket::builder().send_hwm(1).build_in(&context).expect("a socket");
+    lonely.blocking_connect("inproc://later").expect("connected");
+    lonely.try_send("first").expect("it waits");
+    let (pull, push) = (PullSocket::new_in(&context), PushSocket::new_in(&context));
+    let (pull, push) = (pull.expect("a socket"), push.expect("a socket"));
+    let proxy = Proxy::new(&pull, &push);
+    let control = proxy.control();
+    // It lingers.
+    let ending = Context::new().expect("a context");
+    let leaving = PushSocket::new_in(&ending).expect("a socket");
+    let receiver = PullSocket::new_in(&context).expect("a socket");
+    let nowhere = receiver.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    receiver.blocking_unbind(nowhere.clone()).expect("bound");
+    leaving.blocking_connect(nowhere.clone()).expect("connected");
+    leaving.try_send("last").expect("it waits");
+
+    let mut stream = dealer.stream();
+    let mut sink = lonely.sink();
+    assert!(stream.next().at_once().is_none());
+    let mut recv = Box::pin(dealer.recv());
+    let mut recv_timeout = Box::pin(dealer.recv_timeout(common::DEADLINE));
+    let mut recv_with_peer = Box::pin(dealer.recv_with_peer());
+    let mut messages = Vec::new();
+    let mut recv_batch = Box::pin(dealer.recv_batch(&mut messages, 9));
+    let mut send = Box::pin(lonely.send("second"));
+    let mut send_timeout = Box::pin(lonely.send_timeout("third", common::DEADLINE));
+    let mut wait = Box::pin(dealer.wait_for_peers(9));
+    let mut bind = Box::pin(dealer.bind("tcp://localhost:0"));
+    let mut run = Box::pin(proxy.run());
+    let mut close = Box::pin(leaving.close());
+    let mut shutdown = Box::pin(ending.shutdown());
+    assert!(recv.as_mut().at_once().is_none());
+    assert!(recv_timeout.as_mut().at_once().is_none());
+    assert!(recv_with_peer.as_mut().at_once().is_none());
+    assert!(recv_batch.as_mut().at_once().is_none());
+    assert!(send.as_mut().at_once().is_none());
+    assert!(send_timeout.as_mut().at_once().is_none());
+    assert!(sink.feed("fourth".into()).at_once().is_some_and(|kept| kept.is_ok()));
+    assert!(sink.flush().at_once().is_none());
+    assert!(wait.as_mut().at_once().is_none());
+    assert!(run.as_mut().at_once().is_none());
+    assert!(close.as_mut().at_once().is_none());
+    assert!(shutdown.as_mut().at_once().is_none());
+    // Where the home is quick it is bound already.
+    let binds = bind.as_mut().at_once().is_none();
+
+    // Locks that somebody holds when the process forks are never released in the child.
+    let is_over = Arc::new(AtomicBool::new(false));
+    let busy = {
+        let (is_over, sockets) = (is_over.clone(), (dealer.clone(), lonely.clone(), leaving.clone()));
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let (dealer, lonely, leaving) = &sockets;
+                let _stats = (dealer.stats(), lonely.stats(), leaving.stats(), control.stats());
+            }
+        })
+    };
+    for _ in 0..20 {
+        if let Fork::Parent(child) = fork::fork().expect("forked") {
+            assert_eq!(
+                fork::waitpid(child).expect("it has ended"),
+                0,
+                "a call of the child failed otherwise"
+            );
+            continue;
+        }
+        assert!(matches!(stream.next().at_once(), Some(None)));
+        assert!(stream.is_terminated());
+        assert!(matches!(monitor.next().at_once(), Some(None)), "events of the parent");
+        assert!(recv.as_mut().at_once().is_some_and(is_closed));
+        assert!(recv_timeout.as_mut().at_once().is_some_and(is_closed));
+        assert!(recv_with_peer.as_mut().at_once().is_some_and(is_closed));
+        assert!(recv_batch.as_mut().at_once().is_some_and(is_closed));
+        let sent = send.as_mut().at_once().expect("at once").expect_err("closed");
+        assert!(sent.reason().is_closed());
+        assert_eq!(sent.into_message(), "second".into());
+        assert!(send_timeout.as_mut().at_once().is_some_and(|sent| sent.is_err()));
+        assert!(sink.flush().at_once().is_some_and(is_closed));
+        assert_eq!(sink.take_unsent(), Some("fourth".into()));
+        assert!(sink.feed("of a child".into()).at_once().is_some_and(is_closed));
+        assert!(sink.close().at_once().is_some_and(|closed| closed.is_ok()));
+        assert!(wait.as_mut().at_once().is_some_and(is_closed));
+        assert!(run.as_mut().at_once().is_some_and(is_closed));
+        assert!(!binds || bind.as_mut().at_once().is_some_and(is_closed));
+        assert!(close.as_mut().at_once().is_some());
+        assert!(shutdown.as_mut().at_once().is_some());
+        drop((recv, recv_timeout, recv_with_peer, recv_batch, send, send_timeout));
+        drop((wait, run, bind, close, shutdown, stream, sink, monitor));
+        std::process::exit(0);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    busy.join().expect("no panic");
+
+    // To the parent nothing has happened.
+    assert!(matches!(block_on(monitor.next()), Some(SocketEvent::Listening { .. })));
+    for n in ["1", "2", "3", "4", "5"] {
+        peer.blocking_send(n).expect("sent");
+    }
+    assert_eq!(block_on(stream.next()).expect("open").expect("received"), "1".into());
+    assert_eq!(block_on(recv).expect("received"), "2".into());
+    assert_eq!(block_on(recv_timeout).expect("received"), "3".into());
+    assert_eq!(block_on(recv_with_peer).expect("received").0, "4".into());
+    assert_eq!(block_on(recv_batch).expect("received"), 1);
+    let later = PullSocket::new_in(&context).expect("a socket");
+    later.blocking_bind("inproc://later").expect("bound");
+    block_on(send).expect("sent");
+    block_on(send_timeout).expect("sent");
+    block_on(sink.flush()).expect("sent");
+    for message in ["first", "second", "third", "fourth"] {
+        assert_eq!(later.blocking_recv().expect("received"), message.into());
+    }
+    if binds {
+        block_on(bind).expect("bound");
+    }
+    receiver.blocking_bind(nowhere).expect("bound");
+    assert_eq!(receiver.blocking_recv().expect("received"), "last".into());
+    block_on(close);
+    block_on(shutdown);
+    assert!(wait.at_once().is_none() && run.at_once().is_none());
 }

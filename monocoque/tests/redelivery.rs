@@ -5,13 +5,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{WireListener, over_streams};
+use common::{WireListener, everywhere, over_streams};
 use futures::StreamExt;
-use monocoque::zmq::kind::{self, Kind, Sends};
+use monocoque::zmq::kind::{self, Kind, Pull, Sends};
 use monocoque::zmq::{
-    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket,
+    Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket,
 };
-use monocoque::{Message, Monitor, ReconnectStop, SocketEvent};
+use monocoque::{Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
 
 /// What the peer takes.
 const LIMIT: u64 = 1 << 20;
@@ -33,7 +33,7 @@ async fn send<K: Sends>(socket: &Socket<K>, message: impl Into<Message>) {
     socket.send(message).await.expect("queued");
 }
 
-fn small<K: Kind>() -> monocoque::zmq::Builder<K> {
+fn small<K: Kind>() -> Builder<K> {
     Socket::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
 }
 
@@ -223,6 +223,62 @@ over_streams! {
             }
         }
         drop((listener, pull));
+    }
+}
+
+everywhere! {
+    async fn connection_that_we_end_is_made_again_whatever_is_asked(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let pull = at.build(stopping());
+        let mut monitor = pull.monitor();
+        pull.connect(endpoint.clone()).await.expect("connected");
+        for _ in 0..2 {
+            let id = established(&mut monitor).await;
+            pull.disconnect_peer(id).expect("it is there");
+        }
+        established(&mut monitor).await;
+        push.send("still here").await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), "still here".into());
+    }
+
+    async fn peer_that_unbinds_is_given_up_when_asked(at) {
+        let (push, endpoint) = (at.build(PushSocket::builder()), at.nowhere("unbound"));
+        push.bind(endpoint.clone()).await.expect("bound");
+        let pull = at.build(stopping());
+        let mut monitor = pull.monitor();
+        pull.connect(endpoint.clone()).await.expect("connected");
+        established(&mut monitor).await;
+        push.send("before").await.expect("sent");
+        push.unbind(endpoint.clone()).await.expect("bound");
+        loop {
+            match monitor.next().await.expect("open") {
+                SocketEvent::GivenUp { endpoint: gone } => break assert_eq!(gone, endpoint),
+                SocketEvent::Retrying { .. } => panic!("it is connected again"),
+                _ => {}
+            }
+        }
+        assert_eq!(pull.recv().await.expect("it came before the end"), "before".into());
+        common::rebind(&push, &endpoint).await;
+        assert!(matches!(pull.disconnect(endpoint.clone()).await, Err(MonocoqueError::UnknownEndpoint(_))));
+        assert_eq!(pull.peer_count(), 0);
+        pull.connect(endpoint).await.expect("connected");
+        established(&mut monitor).await;
+    }
+}
+
+/// A socket that is not connected again when its connection is lost.
+fn stopping() -> Builder<Pull> {
+    PullSocket::builder().reconnect_interval(AT_ONCE).reconnect_stop([ReconnectStop::ConnectionLost])
+}
+
+/// The number of the next connection whose handshake is done.
+async fn established(monitor: &mut Monitor) -> u64 {
+    loop {
+        match monitor.next().await.expect("open") {
+            SocketEvent::HandshakeSucceeded { connection, .. } => return connection.id,
+            SocketEvent::GivenUp { .. } => panic!("it is not connected again"),
+            _ => {}
+        }
     }
 }
 

@@ -1,20 +1,25 @@
-//! Descriptors: none is left behind by those who come and go, and running out of them is got over.
+//! Descriptors and threads: none is left behind by those who come and go, and running out of them is got over.
 //!
 //! One test at a time: they count the descriptors of the process, and limit them. `CYCLES` says how often peers come and go in
-//! each of four places (default: 500).
+//! each of four places (default: 500). Threads are limited in a process of its own.
 
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
+use std::env;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{At, AtOnce, Home, Transport, Wire, numbered};
 use futures::StreamExt;
-use monocoque::SocketEvent;
+use futures::executor::block_on;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
+use monocoque::{Context, Monitor, MonocoqueError, SocketEvent};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Uid, setuid};
 
 fn alone() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
@@ -113,3 +118,65 @@ fn running_out_of_them_is_got_over() {
         good.close().await;
     });
 }
+
+/// The next failure to connect, which is told as such.
+fn connect_failed(monitor: &mut Monitor) -> ErrorKind {
+    loop {
+        match block_on(monitor.next()).expect("open") {
+            SocketEvent::ConnectFailed { error, .. } => return error.kind(),
+            SocketEvent::TaskPanicked { message, .. } => panic!("{message}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn running_out_of_threads_is_got_over() {
+    let _alone = alone();
+    if env::var_os(CHILD).is_none() {
+        let child = Command::new(env::current_exe().expect("a path"))
+            .args(["running_out_of_threads_is_got_over", "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .expect("a process");
+        let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+        assert!(child.status.success() && out.contains("1 passed"), "{}\n{out}\n{err}", child.status);
+        return;
+    }
+    common::within(common::DEADLINE, || {
+        // Root may have any number.
+        if Uid::effective().is_root() {
+            setuid(Uid::from_raw(NOBODY)).expect("somebody else");
+        }
+        let context = Context::new().expect("a context");
+        let pull = PullSocket::new_in(&context).expect("a socket");
+        let bound = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound").to_string();
+        let by_name = bound.replace("127.0.0.1", "localhost");
+        let push = PushSocket::builder()
+            .reconnect_interval(Duration::from_millis(1))
+            .build_in(&context)
+            .expect("a socket");
+        let mut monitor = push.monitor();
+
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).expect("a limit");
+        setrlimit(Resource::RLIMIT_NPROC, 1, hard).expect("a lower limit");
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "there are too many");
+        push.blocking_connect(&*by_name).expect("it is tried");
+        for _ in 0..2 {
+            assert_eq!(connect_failed(&mut monitor), ErrorKind::WouldBlock);
+        }
+        let error = pull.blocking_bind("tcp://localhost:0").expect_err("no thread");
+        let MonocoqueError::Io { source, .. } = error else { panic!("another error: {error}") };
+        assert_eq!(source.kind(), ErrorKind::WouldBlock);
+
+        setrlimit(Resource::RLIMIT_NPROC, soft, hard).expect("the old limit");
+        push.blocking_send("there").expect("sent");
+        assert_eq!(pull.blocking_recv().expect("received"), "there".into());
+        pull.blocking_bind("tcp://localhost:0").expect("bound");
+    });
+}
+
+/// Says that this process is the one with few threads.
+const CHILD: &str = "MONOCOQUE_FEW_THREADS";
+/// A user who is not root.
+const NOBODY: u32 = 65_534;

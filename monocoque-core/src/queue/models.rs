@@ -300,3 +300,78 @@ fn what_a_hold_drops_is_neither_received_nor_in_the_way() {
         assert!(inbox.is_empty());
     });
 }
+
+/// How many bytes lanes have left that are closed.
+fn departed(inbox: &Inbox<Item>) -> usize {
+    inbox.intake.lock().departed
+}
+
+#[test]
+fn a_newcomer_goes_on_once_a_departed_lane_is_received() {
+    check(3, || {
+        let inbox = Arc::new(Inbox::with_departed_budget(1));
+        let leaving = lane(&inbox, 0, None);
+        push(&inbox, leaving, [(0, 0), (0, 1)]);
+        let pumps = spawn({
+            let inbox = inbox.clone();
+            move || {
+                inbox.detach(leaving);
+                let newcomer = lane(&inbox, 1, None);
+                let delivered = deliver(&inbox, newcomer, [(1, 0), (1, 1)]);
+                inbox.detach(newcomer);
+                delivered
+            }
+        });
+        assert_eq!(take(&inbox, 4), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+        assert_eq!(pumps.join().expect("delivered"), 2);
+        assert!(inbox.is_empty());
+        assert_eq!(departed(&inbox), 0);
+    });
+}
+
+#[test]
+fn a_successor_and_a_newcomer_go_on_once_a_departed_lane_is_received() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::with_departed_budget(0));
+        let [leaving, successor] = [(); 2].map(|()| lane(&inbox, 2, Some(7)));
+        push(&inbox, leaving, [(0, 0), (0, 1)]);
+        push(&inbox, successor, [(1, 0), (1, 1)]);
+        inbox.detach(leaving);
+        let newcomer = lane(&inbox, 1, None);
+        let [pump, other] = [(successor, (1, 2)), (newcomer, (2, 0))].map(|(lane, item)| {
+            let inbox = inbox.clone();
+            spawn(move || deliver(&inbox, lane, [item]))
+        });
+        assert_eq!(take(&inbox, 2), [(0, 0), (0, 1)]);
+        assert_eq!(departed(&inbox), 0);
+        // Of what the successor holds nothing is received before the newcomer has gone on.
+        assert_eq!(other.join().expect("delivered"), 1);
+        let mut got = take(&inbox, 4);
+        got.sort();
+        assert_eq!(got, [(1, 0), (1, 1), (1, 2), (2, 0)]);
+        assert_eq!(pump.join().expect("delivered"), 1);
+        assert!(inbox.is_empty());
+    });
+}
+
+#[test]
+fn newcomers_without_a_queue_all_go_on_once_a_departed_lane_is_received() {
+    check(2, || {
+        let inbox = Arc::new(Inbox::with_departed_budget(0));
+        let leaving = lane(&inbox, 0, None);
+        push(&inbox, leaving, [(0, 0), (0, 1)]);
+        inbox.detach(leaving);
+        let senders = [(); 2].map(|()| {
+            let (inbox, lane) = (inbox.clone(), lane(&inbox, 1, None));
+            spawn(move || {
+                block_on(poll_fn(|cx| match inbox.set_beyond(lane, Hwm::new(1), cx.waker()) {
+                    Room::Left => Poll::Ready(()),
+                    Room::Full => Poll::Pending,
+                }));
+            })
+        });
+        assert_eq!(take(&inbox, 2), [(0, 0), (0, 1)]);
+        senders.into_iter().for_each(|sender| sender.join().expect("there is room"));
+        assert_eq!(departed(&inbox), 0);
+    });
+}

@@ -9,6 +9,7 @@ mod halves;
 mod interface;
 mod ipc;
 mod options;
+mod resolver;
 mod socks;
 mod tcp;
 

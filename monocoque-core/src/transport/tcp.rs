@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use compio::net::{TcpSocket, TcpStream, ToSocketAddrsAsync};
+use compio::net::{TcpSocket, TcpStream};
 use compio::runtime::fd::PollFd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{SocketOptions, interface, socks};
+use super::{SocketOptions, interface, resolver, socks};
 use crate::Endpoint;
 use crate::endpoint::{Host, Source};
 
@@ -187,8 +187,9 @@ async fn resolve(host: &Host, port: u16, options: &SocketOptions) -> io::Result<
         Host::Zoned(ip, zone) => format!("{ip}%{zone}"),
         Host::Name(name) => name.as_str().to_owned(),
     };
-    let addresses = (name, port).to_socket_addrs_async().await?;
-    Ok(addresses.filter(|address| options.admits(address)).collect())
+    let mut addresses = resolver::resolve(name, port).await?;
+    addresses.retain(|address| options.admits(address));
+    Ok(addresses)
 }
 
 fn no_address() -> io::Error {

@@ -55,6 +55,7 @@ impl Incoming {
 
     /// The next message; none once the socket is closed.
     pub(crate) fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message, MonocoqueError>>> {
+        self.ended |= self.receiver.engine.is_foreign();
         if self.ended {
             return Poll::Ready(None);
         }
@@ -84,6 +85,7 @@ impl Outgoing {
 
     /// Waits until no message is kept.
     pub(crate) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
+        self.notice_fork();
         match self.held {
             Held::Waiting(_) => self.poll_held(cx),
             _ => self.sender.poll_pause(cx).map(Ok),
@@ -92,6 +94,7 @@ impl Outgoing {
 
     /// Queues a message, or keeps it.
     pub(crate) fn start_send(&mut self, mut message: Message) -> Result<(), MonocoqueError> {
+        self.notice_fork();
         if matches!(self.held, Held::Waiting(_)) {
             return Err(MonocoqueError::WouldBlock);
         }
@@ -114,6 +117,7 @@ impl Outgoing {
 
     /// Waits until the system has taken all that is queued.
     pub(crate) fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
+        self.notice_fork();
         ready!(self.poll_held(cx))?;
         let engine = &self.watcher.engine;
         let goals = self.goals.get_or_insert_with(|| engine.with_wakes(Outbound::let_go));
@@ -124,6 +128,7 @@ impl Outgoing {
 
     /// Closes the socket and waits until it has ended.
     pub(crate) fn poll_close(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
+        self.notice_fork();
         ready!(self.poll_held(cx))?;
         self.watcher.engine.close();
         self.watcher.poll(|place| place.poll_watch(cx, |out| (out.tasks == 0).then_some(Ok(()))))
@@ -135,6 +140,16 @@ impl Outgoing {
         match std::mem::replace(&mut self.held, Held::Nothing) {
             Held::Nothing => None,
             Held::Waiting(message) | Held::Refused(message) => Some(message),
+        }
+    }
+
+    /// In a process that was forked it is the sink of a closed socket.
+    fn notice_fork(&mut self) {
+        if self.sender.engine.is_foreign() {
+            let closed = Engine::closed(self.sender.engine.pattern);
+            self.sender.move_to(&closed);
+            self.watcher.move_to(&closed);
+            self.goals = None;
         }
     }
 
@@ -181,6 +196,13 @@ impl Standing {
         if pause { Poll::Pending } else { Poll::Ready(()) }
     }
 
+    /// It belongs to another socket from now on. Nothing of the one before is touched.
+    fn move_to(&mut self, engine: &Arc<Engine>) {
+        std::mem::forget(std::mem::replace(&mut self.engine, engine.clone()));
+        self.waiting = Waiting::default();
+        self.timer = None;
+    }
+
     fn leave(&mut self) {
         let Self { engine, queue, waiting, timer } = self;
         drop(Place { engine, queue: *queue, waiting: std::mem::take(waiting), timer: timer.take() });
@@ -189,6 +211,10 @@ impl Standing {
 
 impl Drop for Standing {
     fn drop(&mut self) {
+        if self.engine.is_foreign() {
+            // Nothing of the parent's is touched.
+            return std::mem::forget(self.engine.clone());
+        }
         self.leave();
     }
 }

@@ -12,7 +12,7 @@ use super::endpoints::Via;
 use super::guard::guarded;
 use super::session::Ended;
 use super::{Engine, session};
-use crate::monitor::SocketEvent;
+use crate::monitor::{DisconnectReason, SocketEvent};
 
 /// Keeps a connection to `endpoint` until told to stop, or until the socket has nothing more to send.
 pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task: Task) {
@@ -63,7 +63,11 @@ fn after_connection(engine: &Engine, via: &Via, ended: &Ended, backoff: &mut Bac
         !out.take_dismissed(via.id)
     };
     let stops = engine.options.reconnect_stop;
-    let stops = if ended.was_up { stops.connection_lost } else { stops.handshake_failed };
+    let stops = match ended {
+        Ended { was_up: false, .. } => stops.handshake_failed,
+        Ended { reason: DisconnectReason::ByUs, .. } => false,
+        Ended { .. } => stops.connection_lost,
+    };
     if !is_wanted || stops {
         return None;
     }

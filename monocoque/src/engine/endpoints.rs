@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use monocoque_core::sync::{AtomicBool, Ordering};
+use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, Socket, SocketOptions};
 use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
 
@@ -16,7 +16,6 @@ use crate::error::MonocoqueError;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::Wire;
 use crate::pattern::link::Through;
-use crate::pattern::route::Outbound;
 
 /// An endpoint that the socket is bound or connected to, or a stream that it was given.
 #[derive(Debug)]
@@ -35,8 +34,6 @@ pub(super) struct Via {
     pub(super) kind: Attached,
     /// What its peer is called, whatever that one announces.
     pub(super) name: Option<RoutingId>,
-    /// It counts among the dials of its socket, until one of those who may end it takes that back.
-    pub(super) dial: Arc<AtomicBool>,
 }
 
 impl Via {
@@ -159,7 +156,7 @@ impl Engine {
             return Err(MonocoqueError::DuplicateRoutingId);
         }
         // Before others can see the endpoint and end it.
-        self.with_wakes(Outbound::begin_dial);
+        self.with_wakes(|out, wakes| out.begin_dial(id, wakes));
         let (via, _) = self.attach(id, Attached::Connected, endpoint.clone(), name);
         if let Endpoint::Inproc(_) = endpoint {
             self.names.connect(self, &via);
@@ -197,8 +194,7 @@ impl Engine {
     /// Stops listening, and returns once the address can be bound again.
     pub(crate) async fn unbind(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
         let freed = self.detach(Attached::Bound, endpoint)?.freed;
-        freed.said().await;
-        Ok(())
+        Ok(home::unless_forked(async move { freed.said().await }).await?)
     }
 
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
@@ -221,16 +217,13 @@ impl Engine {
         let gone = endpoints.remove(at);
         drop(endpoints);
         self.let_go(&gone.via);
-        self.end_dial(&gone.via);
         self.with_wakes(|out, wakes| out.leave(gone.via.id, wakes));
         Ok(gone)
     }
 
-    /// An endpoint does not count among the dials any more, whoever says so first.
+    /// An endpoint is not dialled any more, by whatever came first.
     pub(super) fn end_dial(&self, via: &Via) {
-        if via.dial.swap(false, Ordering::AcqRel) {
-            self.with_wakes(Outbound::end_dial);
-        }
+        self.with_wakes(|out, wakes| out.end_dial(via.id, wakes));
     }
 
     /// An endpoint is no longer wanted.
@@ -245,7 +238,6 @@ impl Engine {
     pub(super) fn give_up(&self, via: &Via) {
         self.endpoints.lock().retain(|other| other.via.id != via.id);
         via.stop.say();
-        self.end_dial(via);
         self.with_wakes(|out, wakes| out.leave(via.id, wakes));
     }
 
@@ -260,8 +252,7 @@ impl Engine {
     }
 
     fn attach(&self, id: u64, kind: Attached, endpoint: Endpoint, name: Option<RoutingId>) -> (Via, Stop) {
-        let dial = Arc::new(AtomicBool::new(kind == Attached::Connected));
-        let via = Via { id, endpoint, stop: Stop::default(), kind, name, dial };
+        let via = Via { id, endpoint, stop: Stop::default(), kind, name };
         let freed = Stop::default();
         self.endpoints.lock().push(Attachment { via: via.clone(), freed: freed.clone() });
         // A socket that was closed meanwhile has said its word already.
@@ -287,3 +278,6 @@ impl Engine {
         self.endpoints.lock().iter().any(|other| other.via.is(kind, endpoint))
     }
 }
+
+#[cfg(all(test, monocoque_loom))]
+mod models;

@@ -111,8 +111,17 @@ impl Names {
         was_bound
     }
 
+    /// Lets a party wait at a name, unless its endpoint is not wanted any more: nobody would take it away again.
     fn wait(&self, name: &InprocName, party: Party) {
-        self.0.lock().entry(name.clone()).or_default().waiting.push(party);
+        let mut places = self.0.lock();
+        if party.is_there() {
+            places.entry(name.clone()).or_default().waiting.push(party);
+        }
+    }
+
+    #[cfg(all(test, monocoque_loom))]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
     }
 
     /// Lets those who wait at a name meet whoever is bound to it. Who is refused waits for the next occasion.
@@ -343,10 +352,16 @@ impl End {
         engine.link_down(key, Outbox::new());
         engine.out.lock().lost += u64::from(comes_back);
         let Endpoint::Inproc(name) = &via.endpoint else { return };
+        let stops = !by_us && engine.options.reconnect_stop.connection_lost;
         let waits = || {
-            if comes_back && engine.wants_peers() {
-                engine.names.wait(name, Party::new(&engine, &via));
+            if !comes_back || !engine.wants_peers() {
+                return;
             }
+            if stops {
+                engine.give_up(&via);
+                return engine.tell(|| SocketEvent::GivenUp { endpoint: via.endpoint.clone() });
+            }
+            engine.names.wait(name, Party::new(&engine, &via));
         };
         // Whoever was sent away waits for the next occasion, or two would push each other out for ever.
         if by_us {

@@ -92,7 +92,7 @@ pub(crate) struct Engine {
     /// Messages that arrived and that this type of socket does not receive.
     discarded: AtomicU64,
     /// The process that the socket belongs to: to one that was forked from it, it is closed.
-    pub(crate) process: u32,
+    process: u32,
 }
 
 /// Which queue of waiting tasks a future stands in.
@@ -165,6 +165,12 @@ impl Engine {
             discarded: AtomicU64::new(0),
             process: process_id(),
         }
+    }
+
+    /// Whether this process was forked from that of the socket: nothing of it is touched then.
+    #[inline]
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.process != process_id()
     }
 
     /// Whether the calling thread is the home.
@@ -346,8 +352,13 @@ impl<'a> Place<'a> {
         Self { engine, queue, waiting: Waiting::default(), timer: None }
     }
 
-    /// What `done` gives, if this is a place among watchers.
+    /// What `done` gives, if this is a place among watchers; of a closed socket in a process that was forked.
     fn poll_watch<T>(&mut self, cx: &Context<'_>, done: impl FnOnce(&mut Outbound) -> Option<T>) -> Poll<T> {
+        if self.engine.is_foreign() {
+            let closed = Engine::closed(self.engine.pattern);
+            let result = done(&mut closed.out.lock());
+            return result.map_or(Poll::Pending, Poll::Ready);
+        }
         if self.waiting.is_to_yield() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -385,6 +396,10 @@ impl Waiting {
 impl Drop for Place<'_> {
     #[inline]
     fn drop(&mut self) {
+        let is_free = self.timer.is_none() && self.waiting.ticket.is_none();
+        if is_free || self.engine.is_foreign() {
+            return;
+        }
         if let Some(timer) = self.timer.take() {
             self.engine.timers.forget(timer);
         }

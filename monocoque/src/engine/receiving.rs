@@ -319,6 +319,9 @@ impl Place<'_> {
         mut take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
     ) -> Poll<Result<T, MonocoqueError>> {
         let engine = self.engine;
+        if engine.is_foreign() {
+            return Poll::Ready(Err(MonocoqueError::Closed));
+        }
         let mut has_waited = self.waiting.ticket.is_some();
         loop {
             engine.check_recv()?;

@@ -355,6 +355,9 @@ impl Place<'_> {
         manner: Manner,
         cx: &Context<'_>,
     ) -> Result<Tried, MonocoqueError> {
+        if self.engine.is_foreign() {
+            return Err(MonocoqueError::Closed);
+        }
         let tried = self.engine.attempt(to, message, manner, &mut self.waiting, Some(cx.waker()))?;
         if tried == Tried::Full && self.engine.pattern_drops() {
             return self.attempt_again(to, message, manner, cx);

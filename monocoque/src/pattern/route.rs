@@ -37,8 +37,8 @@ pub(crate) struct Outbound {
     pub(crate) senders: Waiters,
     /// Tasks that wait for peers to come or go.
     pub(crate) watchers: Waiters,
-    /// Endpoints that are being connected, or are.
-    pub(crate) dials: usize,
+    /// Endpoints that are being connected, or are, by their numbers.
+    dials: HashSet<u64>,
     /// Tasks of this socket that have not ended.
     pub(crate) tasks: usize,
     /// Messages that were queued for a peer, or for whichever comes first, or published, be it to nobody.
@@ -176,7 +176,7 @@ impl Outbound {
             dialogue: Dialogue::Idle,
             senders: Waiters::default(),
             watchers: Waiters::default(),
-            dials: 0,
+            dials: HashSet::new(),
             tasks: 0,
             sent: 0,
             dropped: 0,
@@ -356,16 +356,22 @@ impl Outbound {
         pause
     }
 
-    /// An endpoint is being dialled: messages may wait for its peer.
-    pub(crate) fn begin_dial(&mut self, wakes: &mut Wakes) {
-        self.dials += 1;
+    /// An endpoint is being dialled: messages may wait for its peer. Once for each endpoint, before others know it.
+    pub(crate) fn begin_dial(&mut self, via: u64, wakes: &mut Wakes) {
+        self.dials.insert(via);
         self.on_targets_changed(wakes);
     }
 
-    /// A dialled endpoint is given up.
-    pub(crate) fn end_dial(&mut self, wakes: &mut Wakes) {
-        self.dials -= 1;
+    /// An endpoint is not dialled any more. Nothing changes if it was [given up](Self::leave) before.
+    pub(crate) fn end_dial(&mut self, via: u64, wakes: &mut Wakes) {
+        self.dials.remove(&via);
         self.on_targets_changed(wakes);
+    }
+
+    /// Whether some endpoint is dialled: a peer may come by itself.
+    #[inline]
+    pub(crate) fn is_dialling(&self) -> bool {
+        !self.dials.is_empty()
     }
 
     /// Takes no more messages; all who wait are told.

@@ -33,7 +33,7 @@ impl<K: Addresses> Socket<K> {
         peer: &'a RoutingId,
         message: M,
     ) -> impl Future<Output = Result<(), SendError>> + 'a {
-        self.engine().send(Some(peer), message)
+        self.engine_unchecked().send(Some(peer), message)
     }
 
     /// Connects to an endpoint as [`connect`](Self::connect) does, and gives the peer there a name, whatever it announces

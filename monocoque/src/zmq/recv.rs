@@ -25,7 +25,7 @@ impl<K: Receives> Socket<K> {
     /// send first.
     #[inline]
     pub fn recv(&self) -> impl Future<Output = Result<Message, MonocoqueError>> + Send {
-        self.engine().recv()
+        self.engine_unchecked().recv()
     }
 
     /// The next message, as [`recv`](Self::recv), but waits no longer than `timeout`, whatever the
@@ -52,7 +52,7 @@ impl<K: Receives> Socket<K> {
         &self,
         timeout: Duration,
     ) -> impl Future<Output = Result<Message, MonocoqueError>> + Send {
-        self.engine().recv_within(Some(timeout))
+        self.engine_unchecked().recv_within(Some(timeout))
     }
 
     /// Appends to `messages` what is there, at most `max` messages, and says how many; waits for the first.
@@ -81,7 +81,7 @@ impl<K: Receives> Socket<K> {
     ///
     /// As [`recv`](Self::recv).
     pub async fn recv_batch(&self, messages: &mut Vec<Message>, max: usize) -> Result<usize, MonocoqueError> {
-        self.engine().recv_batch(messages, max).await
+        self.engine_unchecked().recv_batch(messages, max).await
     }
 
     /// The next message, as [`recv`](Self::recv), and who has sent it (`zmq_msg_gets`).
@@ -106,7 +106,7 @@ impl<K: Receives> Socket<K> {
     ///
     /// As [`recv`](Self::recv).
     pub async fn recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
-        self.engine().recv_with_peer().await
+        self.engine_unchecked().recv_with_peer().await
     }
 
     /// The next message, if there is one, and who has sent it.

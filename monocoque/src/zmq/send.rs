@@ -26,7 +26,7 @@ impl<K: Sends> Socket<K> {
     /// [`EmptyMessage`](crate::MonocoqueError::EmptyMessage) when there is no frame to send.
     #[inline]
     pub fn send<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
-        self.engine().send(None, message)
+        self.engine_unchecked().send(None, message)
     }
 
     /// Queues a message as [`send`](Self::send) does, but waits for room no longer than `timeout`, whatever the
@@ -55,7 +55,7 @@ impl<K: Sends> Socket<K> {
         message: M,
         timeout: Duration,
     ) -> impl Future<Output = Result<(), SendError>> {
-        self.engine().send_within(timeout, message)
+        self.engine_unchecked().send_within(timeout, message)
     }
 
     /// Queues a message as [`send`](Self::send) does, but lets it wait: for the next `send`, for [`flush`](Self::flush), for
@@ -87,7 +87,7 @@ impl<K: Sends> Socket<K> {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_buffered<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
-        self.engine().send_held(message)
+        self.engine_unchecked().send_held(message)
     }
 
     /// Sends what [`send_buffered`](Self::send_buffered) has queued, and waits until the system has taken all that is queued for

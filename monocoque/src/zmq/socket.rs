@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
-use monocoque_core::{Endpoint, home, process_id, transport, yielding};
+use monocoque_core::{Endpoint, home, transport, yielding};
 
 use super::Builder;
 use super::kind::Kind;
@@ -36,13 +36,8 @@ struct Handle {
 
 impl Handle {
     #[inline]
-    fn is_foreign(&self) -> bool {
-        self.engine.process != process_id()
-    }
-
-    #[inline]
     fn engine(&self) -> &Arc<Engine> {
-        if self.is_foreign() { self.closed() } else { &self.engine }
+        if self.engine.is_foreign() { self.closed() } else { &self.engine }
     }
 
     #[cold]
@@ -54,7 +49,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let engine = self.engine.clone();
-        if self.is_foreign() {
+        if self.engine.is_foreign() {
             // Nothing of the parent's is touched.
             return std::mem::forget(engine);
         }
@@ -300,6 +295,12 @@ impl<K: Kind> Socket<K> {
     #[inline]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         self.handle.engine()
+    }
+
+    /// For futures that look at each poll whether the process was forked.
+    #[inline]
+    pub(super) fn engine_unchecked(&self) -> &Arc<Engine> {
+        &self.handle.engine
     }
 }
 

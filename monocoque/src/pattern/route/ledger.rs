@@ -194,7 +194,9 @@ impl Ledger {
         let mut out = Outbound::new(if by_name { &ROUTER } else { &DEALER }, &options);
         let endpoints: Vec<_> =
             (0..ENDPOINTS).map(|n| Through { via: n as u64, dialled: n + 1 < ENDPOINTS }).collect();
-        out.dials = ENDPOINTS - 1;
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.dialled) {
+            out.begin_dial(endpoint.via, &mut Wakes::default());
+        }
         Self {
             out,
             by_name,
@@ -462,6 +464,9 @@ impl Ledger {
         self.named.retain(|(via, _)| *via != through.via);
         let via = (ENDPOINTS as u64) + u64::from(self.number());
         self.endpoints[endpoint].via = via;
+        if through.dialled {
+            self.out.begin_dial(via, &mut Wakes::default());
+        }
         if self.by_name && through.dialled && name > 0 {
             let name = self.name(name);
             let is_free = !self.peers.iter().any(|peer| peer.is_there() && peer.name == name)

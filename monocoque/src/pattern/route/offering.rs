@@ -91,7 +91,7 @@ impl Outbound {
         {
             return Offer::Queued(Some(key));
         }
-        let nobody_yet = self.dials > 0 && !self.rules.immediate && self.hub.is_empty();
+        let nobody_yet = self.is_dialling() && !self.rules.immediate && self.hub.is_empty();
         if nobody_yet && self.rules.conflate {
             self.dropped += self.backlog.clear();
         }

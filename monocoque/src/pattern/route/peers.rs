@@ -217,7 +217,7 @@ impl Outbound {
             }
             peers += 1;
         }
-        peers == 0 && self.dials > 0 && !self.rules.immediate
+        peers == 0 && self.is_dialling() && !self.rules.immediate
     }
 
     /// A request is not waited for any more. Its reply must not be taken for that to the next one: if nothing tells them
@@ -279,8 +279,10 @@ impl Outbound {
         }
     }
 
-    /// An endpoint is given up: its peers get nothing more, and their connections end once what is queued has been sent.
+    /// An endpoint is given up: it is not dialled any more, its peers get nothing more, and their connections end once what
+    /// is queued has been sent.
     pub(crate) fn leave(&mut self, via: u64, wakes: &mut Wakes) {
+        self.dials.remove(&via);
         for (key, link) in self.links.iter_mut().filter(|(_, link)| link.through.via == via) {
             link.leaving = true;
             wakes.add(link.pump.take());

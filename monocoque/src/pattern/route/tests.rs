@@ -146,7 +146,7 @@ fn what_was_begun_goes_whole_to_the_next_peer() {
 #[test]
 fn a_request_that_came_back_is_given_up_with_the_next_one() {
     let mut out = Outbound::new(&REQ, &Options { relaxed: true, ..Options::default() });
-    out.dials = 1;
+    out.begin_dial(1, &mut Wakes::default());
     let key = join(&mut out, None);
     send_in(&mut out, Going::InBatch, "first");
     out.dialogue = Dialogue::Asked { of: Some(key), number: None, answered: false };

@@ -1,0 +1,116 @@
+//! Names to addresses: the resolver of the system blocks, so each name has a thread of its own for as long as that takes.
+//!
+//! No pool keeps threads: one that cannot be started is an error of one attempt, and none is missed in a forked process.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
+
+use crate::sync::Mutex;
+use crate::{Seat, Waiters};
+
+/// The threads that resolve names for one thread that owns connections.
+#[derive(Debug, Default)]
+struct Resolvers {
+    running: usize,
+    /// Those who wait for one of them to end.
+    waiters: Waiters,
+}
+
+thread_local! {
+    static RESOLVERS: Arc<Mutex<Resolvers>> = Arc::default();
+}
+
+/// Leave for one more thread, until it is dropped.
+#[derive(Debug)]
+struct Permit(Arc<Mutex<Resolvers>>);
+
+impl Permit {
+    /// Waits while there are too many threads.
+    async fn get() -> Self {
+        let resolvers = RESOLVERS.with(Arc::clone);
+        let mut seat = Seat::new(|ticket| {
+            let next = resolvers.lock().waiters.leave(ticket);
+            next.into_iter().for_each(std::task::Waker::wake);
+        });
+        poll_fn(|cx| {
+            let mut state = resolvers.lock();
+            if state.running < MOST && state.waiters.is_next(seat.ticket) {
+                state.running += 1;
+                return Poll::Ready(());
+            }
+            state.waiters.wait(&mut seat.ticket, cx.waker());
+            Poll::Pending
+        })
+        .await;
+        drop(seat);
+        Self(resolvers)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.running -= 1;
+        let next = state.waiters.first();
+        drop(state);
+        next.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
+/// The addresses of a name. If it is given up, its thread still goes on to its end.
+pub(super) async fn resolve(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    look_up(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)).await
+}
+
+/// Runs a call that blocks on a thread of its own.
+async fn look_up<T: Send + 'static>(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let permit = Permit::get().await;
+    let (done, result) = flume::bounded(1);
+    thread::Builder::new().name("monocoque-names".into()).spawn(move || {
+        let outcome = call();
+        drop(permit);
+        // Nobody waits for it if the attempt was given up.
+        let _gone = done.send(outcome);
+    })?;
+    let outcome = result.into_recv_async().await;
+    outcome.unwrap_or_else(|_| Err(io::Error::other("the thread that resolves the name has panicked")))
+}
+
+/// How many threads there may be: more names wait for their turn.
+const MOST: usize = 64;
+
+#[cfg(all(test, not(monocoque_loom)))]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[test]
+    fn names_beyond_the_limit_wait_for_a_thread_that_ends() {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let (release, gate) = mpsc::channel::<()>();
+            let gate = Arc::new(std::sync::Mutex::new(gate));
+            let blocked = || {
+                let gate = gate.clone();
+                look_up(move || Ok(gate.lock().expect("no panic").recv().is_err())).boxed_local()
+            };
+            let mut running: Vec<_> = (0..MOST).map(|_| blocked()).collect();
+            assert!(running.iter_mut().all(|one| one.now_or_never().is_none()));
+            let mut next = resolve("localhost".into(), 1).boxed_local();
+            assert!((&mut next).now_or_never().is_none());
+            let given_up = running.pop();
+            drop(given_up);
+            assert!((&mut next).now_or_never().is_none(), "its thread goes on");
+            drop(release);
+            assert!(!next.await.expect("resolved").is_empty());
+            assert!(join_all(running).await.into_iter().all(|one| one.is_ok_and(|released| released)));
+        });
+    }
+}
