@@ -19,9 +19,15 @@ mod proxy;
 #[allow(dead_code, reason = "each test file uses a part")]
 #[path = "../common/waiting.rs"]
 mod waiting;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/zmtp.rs"]
+mod zmtp;
 
 mod actor;
+mod child;
+mod hostile;
 mod ours;
+mod reconnects;
 mod theirs;
 mod world;
 
@@ -32,14 +38,18 @@ use world::World;
 
 #[test]
 fn nothing_is_wrong_after_chaos() {
+    if child::play() {
+        return;
+    }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let seed = number("SEED").unwrap_or_else(|| fastrand::u64(..));
     let time = Duration::from_secs(number("CHAOS_SECONDS").unwrap_or(7));
-    eprintln!("SEED={seed} CHAOS_SECONDS={}", time.as_secs());
+    let topics = number("CHAOS_TOPICS").unwrap_or(3_000) as usize;
+    eprintln!("SEED={seed} CHAOS_SECONDS={} CHAOS_TOPICS={topics}", time.as_secs());
     // What is made once and kept, such as the arenas of the allocator, is made by the first round.
-    let warm_up = run(seed ^ 1, Duration::from_secs(2));
+    let warm_up = run(seed ^ 1, topics, Duration::from_secs(2));
     let before = settle(None);
-    let wrongs = [warm_up, run(seed, time)].concat();
+    let wrongs = [warm_up, run(seed, topics, time)].concat();
     let after = settle(Some(before));
     println!("held before: {before:?}, after: {after:?}");
     assert!(wrongs.is_empty(), "SEED={seed}: {}", wrongs.join("\n"));
@@ -50,8 +60,8 @@ fn nothing_is_wrong_after_chaos() {
 }
 
 /// What was wrong in one round.
-fn run(seed: u64, time: Duration) -> Vec<String> {
-    let world = World::start(seed);
+fn run(seed: u64, topics: usize, time: Duration) -> Vec<String> {
+    let world = World::start(seed, topics);
     world.disturb(time).end()
 }
 
