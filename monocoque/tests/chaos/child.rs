@@ -1,7 +1,7 @@
 //! The parts as played by Monocoque in a process of its own, which is stopped now and then.
 //!
-//! The test runs once more in that process. Orders reach it by its standard input: the phase, or the
-//! end of it all. It reports on its standard output what it sends and what it receives.
+//! The test runs once more in that process. Orders reach it by its standard input: the phase, or
+//! the end of it all. It reports on its standard output what it sends and what it receives.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -191,6 +191,8 @@ impl Account {
 /// In the process: plays the part that it was started for. `false` if it is no such process.
 pub(crate) fn play() -> bool {
     let Ok(part) = env::var(PART) else { return false };
+    // Nobody else ends it if it is stopped just then.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).expect("set");
     let mut fields = part.lines();
     let mut next = || fields.next().expect("a field");
     let seed = next().parse().expect("a seed");

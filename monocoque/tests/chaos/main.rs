@@ -1,12 +1,20 @@
 //! All kinds of sockets under load, while they are killed and their connections reset, stalled and cut.
 //!
-//! Three PUSHes and three PULLs, two ROUTERs with ten DEALERs, a PUB with five SUBs, of which one does not read and one is slow;
-//! a pair over each transport that nothing happens to. libzmq is among each of them, on both sides. They talk over tcp and ipc,
-//! in part through [proxies](proxy). What must hold is said by [`ledger`] and at the [end](world::Calm::end).
+//! Five PUSHes and four PULLs, two ROUTERs with twelve DEALERs, a PUB with five SUBs, of which one
+//! does not read and one is slow; a pair over each transport that nothing happens to. libzmq is
+//! among each of them, on both sides; some are in [processes](child) of their own, which are
+//! stopped now and then. They talk over tcp and ipc, in part through [proxies](proxy).
+//! [Hostile peers](hostile) dial those that are bound, and are dialled. [Two threads](reconnects)
+//! connect and disconnect one PUSH and one DEALER all the time. [`ledger`] and the
+//! [end](world::Calm::end) tell what must hold.
 //!
-//! `CHAOS_SECONDS` says for how long (default: 7), `SEED` repeats what was decided by chance. `scripts/chaos.sh` runs the
-//! long form.
+//! `CHAOS_SECONDS` is how long it takes (default: 7), `CHAOS_TOPICS` how many topics one hostile
+//! peer subscribes to (default: 3,000); `SEED` repeats what was decided by chance.
+//! `scripts/chaos.sh` runs the long form.
 
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/hostile.rs"]
+mod hostile;
 #[allow(dead_code, reason = "each test file uses a part")]
 #[path = "../common/ledger.rs"]
 mod ledger;
@@ -25,7 +33,6 @@ mod zmtp;
 
 mod actor;
 mod child;
-mod hostile;
 mod ours;
 mod reconnects;
 mod theirs;

@@ -44,7 +44,13 @@ struct Life<'a> {
 }
 
 /// Lives once, and says where.
-pub(crate) fn live(part: &Part, shared: &Arc<Shared>, end: End, chance: &mut Rng, before: Option<Home>) -> Home {
+pub(crate) fn live(
+    part: &Part,
+    shared: &Arc<Shared>,
+    end: End,
+    chance: &mut Rng,
+    before: Option<Home>,
+) -> Home {
     let home =
         *chance.choice(&[Home::Shared, Home::Shared, Home::Context, Home::Runtime]).expect("not empty");
     let seed = chance.u64(..);
@@ -238,10 +244,12 @@ impl Life<'_> {
 
     /// Whether a message is one of a hostile peer, which has to be whole.
     fn is_hostile(&self, message: &Message) -> bool {
-        is_hostile(message).unwrap_or_else(|wrong| {
+        let hostile = is_hostile(message).unwrap_or_else(|wrong| {
             self.shared.ledger.wrong(format!("{}: {wrong}", self.part.name()));
             true
-        })
+        });
+        self.shared.hostile_messages.fetch_add(u64::from(hostile), Ordering::Relaxed);
+        hostile
     }
 
     async fn attach<K: Kind>(&self, socket: &Socket<K>) {

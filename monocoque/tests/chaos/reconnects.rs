@@ -1,7 +1,7 @@
 //! Two threads that connect and disconnect the endpoints of one socket all the time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::actor::Part;
 use crate::ledger::Stream;
 use crate::world::Shared;
 
-/// The threads of one life. They end with the chaos or when this is dropped; at the end of the chaos
+/// The threads of one life. They end with the chaos or when this is dropped. When the chaos ends,
 /// the endpoints of the part are connected, each once, and no others are.
 #[derive(Debug)]
 pub(crate) struct Reconnects {

@@ -11,7 +11,7 @@ use monocoque::Context;
 use tempfile::TempDir;
 
 use crate::actor::{Actor, Make, Manner, Name, Part, Role};
-use crate::hostile::{Hostile, Place};
+use crate::hostile::{self, Hostile, Place};
 use crate::ledger::{Class, Ledger, SETTLED};
 use crate::proxy::{self, Counts, Faults, Proxy, own_loopback};
 
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) reconnecting: AtomicU64,
     /// How many connections were begun or given up by those threads.
     pub(crate) reconnects: AtomicU64,
+    /// Whole messages of hostile peers that were received.
+    pub(crate) hostile_messages: AtomicU64,
     /// How often a process was stopped.
     pub(crate) stops: AtomicU64,
     /// Nobody is to live again.
@@ -208,8 +210,15 @@ impl World {
         let as_peers = |places: &[(&str, &'static str)]| {
             places.iter().map(|&(endpoint, plays)| Place { endpoint: endpoint.into(), plays }).collect()
         };
-        let dialled =
-            [(&*a, "PUSH"), (&b, "PUSH"), (&o, "PUSH"), (&d, "DEALER"), (&e, "DEALER"), (&g, "SUB"), (&h, "SUB")];
+        let dialled = [
+            (&*a, "PUSH"),
+            (&b, "PUSH"),
+            (&o, "PUSH"),
+            (&d, "DEALER"),
+            (&e, "DEALER"),
+            (&g, "SUB"),
+            (&h, "SUB"),
+        ];
         let listening = [(&*p, "PULL"), (&q, "PULL"), (&r, "ROUTER"), (&s, "PUB")];
         let hostile = Hostile::start(as_peers(&dialled), as_peers(&listening), topics, chance.u64(..));
 
@@ -227,6 +236,7 @@ impl World {
             reconnected: AtomicBool::new(false),
             reconnecting: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
+            hostile_messages: AtomicU64::new(0),
             stops: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             replies: AtomicU64::new(0),
@@ -299,9 +309,16 @@ impl World {
         shared.phase.store(RECOVERY, Ordering::SeqCst);
         let deaf =
             || pairs.iter().filter(|(from, to)| !ledger.has_heard(*from, *to, RECOVERY)).collect::<Vec<_>>();
-        let recovery = wait(|| deaf().is_empty() || !ledger.wrongs().is_empty());
+        let name = |index: &u8| actors[usize::from(*index)].part.name();
+        let mut last = String::new();
+        let recovery = wait(|| {
+            let deaf = deaf();
+            if let Some((from, to)) = deaf.last() {
+                last = format!("{} by {}", name(from), name(to));
+            }
+            deaf.is_empty() || !ledger.wrongs().is_empty()
+        });
         for (from, to) in deaf() {
-            let name = |index: &u8| actors[usize::from(*index)].part.name();
             ledger.wrong(format!("{} does not hear {} again", name(to), name(from)));
         }
 
@@ -333,10 +350,11 @@ impl World {
         });
         let late = actors.iter().filter(|actor| !actor.is_finished());
         late.for_each(|actor| ledger.wrong(format!("{} does not end", actor.part.name())));
-        self.sum_up(recovery, settling)
+        let found = format!("{recovery:.1?}, the last one {last}");
+        self.sum_up(&found, settling)
     }
 
-    fn sum_up(mut self, recovery: Duration, settling: Duration) -> Vec<String> {
+    fn sum_up(mut self, found: &str, settling: Duration) -> Vec<String> {
         let ledger = self.shared.ledger.clone();
         for actor in self.actors.drain(..).filter(Actor::is_finished) {
             actor.join().into_iter().for_each(|panic| ledger.wrong(panic));
@@ -350,7 +368,7 @@ impl World {
         println!(
             "SEED={} load held {:.1} s: {} lives, {} kills, {} faults in {} connections through proxies \
              ({} resets, {} closes, {} stalls, {} pauses, {} cuts, {} refusals, {} fragments, {} delays); \
-             {} messages checked; found each other in {recovery:.1?}, settled in {settling:.1?}",
+             {} messages checked; found each other in {found}, settled in {settling:.1?}",
             self.seed,
             self.held.as_secs_f64(),
             ledger.lives(),
@@ -400,17 +418,34 @@ impl World {
         );
         let peers = self.hostile.counts();
         println!(
-            "  hostile peers: {} trickled, {} flooded, {} refused ({} of them dialled), {} left with {} topics; \
-             processes stopped {} times; {} connects and disconnects from two threads",
+            "  hostile peers: {} trickled, {} flooded, {} refused ({} of them dialled), {} left with {} topics, \
+             {} whole messages of theirs received; processes stopped {} times; {} connects and disconnects \
+             from two threads",
             load(&peers.trickles),
             load(&peers.floods),
             load(&peers.refusals),
             load(&peers.refusals_dialled),
             load(&peers.subscribers),
             self.hostile.topics(),
+            load(&shared.hostile_messages),
             load(&shared.stops),
             load(&shared.reconnects),
         );
+        let happened = [
+            ("trickling peer", load(&peers.trickles)),
+            ("flooding peer", load(&peers.floods)),
+            ("refusing peer", load(&peers.refusals)),
+            ("subscriber to many topics", load(&peers.subscribers)),
+            ("whole message of a hostile peer", load(&shared.hostile_messages)),
+            ("stopped process", load(&shared.stops)),
+            ("connect or disconnect from two threads", load(&shared.reconnects)),
+        ];
+        // A round that has ended early has not had the time for all of it.
+        if ledger.wrongs().is_empty() && self.held > Duration::from_secs(5) {
+            for (what, _) in happened.iter().filter(|(_, times)| *times == 0) {
+                ledger.wrong(format!("there was no {what}"));
+            }
+        }
         ledger.wrongs()
     }
 }
@@ -469,8 +504,8 @@ fn lost_at_most() -> u64 {
     largest("tcp_wmem") + largest("tcp_rmem") + (2 << 20)
 }
 
-/// What all SUBs want.
-pub(crate) const TOPIC: u8 = b'n';
+/// The topic that all SUBs subscribe to.
+pub(crate) const TOPIC: u8 = hostile::TOPIC;
 /// How many messages each sends at last, of which none may be lost.
 pub(crate) const SETTLED_MESSAGES: usize = 200;
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 //!
 //! They dial endpoints that sockets of ours bind, and listen where such sockets dial beside their
 //! real endpoints. A message that they send whole is [told apart](is_hostile) from those of the
-//! ledger. One that they begin and do not finish is a mistake wherever it is received.
+//! test. One that they begin and do not finish is a mistake wherever it is received.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::iter;
@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::world::TOPIC;
 use crate::zmtp::{command, frame, greeting, ready};
+
+/// The topic of the SUBs that they meet, which their messages begin with.
+pub(crate) const TOPIC: u8 = b'n';
 
 /// Hostile peers, on threads of their own until they [end](Self::end).
 #[derive(Debug)]
@@ -54,8 +56,8 @@ struct Shared {
     counts: Counts,
 }
 
-/// The first frame of a message that is sent whole. It begins with the topic that all SUBs want.
-const HOSTILE: &[u8] = b"nothing of the ledger";
+/// The first frame of a message that is sent whole.
+const HOSTILE: &[u8] = b"nothing of the test";
 /// The first frame of a message that is never finished.
 const UNFINISHED: &[u8] = b"never to be received";
 const _: () = assert!(HOSTILE[0] == TOPIC && UNFINISHED[0] == TOPIC);
@@ -97,13 +99,15 @@ impl Hostile {
         let shared = Shared { topics, ended: AtomicBool::new(false), counts: Counts::default() };
         let mut hostile = Self { shared: Arc::new(shared), threads: Vec::new() };
         let publishers: Vec<_> = dialled.iter().filter(|place| place.plays == "SUB").cloned().collect();
-        let dials: [(_, Act, _); 4] = [
-            ("trickling peer", Shared::trickle, dialled.clone()),
-            ("flooding peer", Shared::flood, dialled.clone()),
-            ("refusing peer", Shared::refuse, dialled),
-            ("subscriber to many topics", Shared::subscribe_to_many, publishers),
+        let dials: [(_, Act, _, _); 4] = [
+            ("trickling peer", Shared::trickle, 3, &dialled),
+            ("flooding peer", Shared::flood, 2, &dialled),
+            ("refusing peer", Shared::refuse, 2, &dialled),
+            ("subscriber to many topics", Shared::subscribe_to_many, 1, &publishers),
         ];
-        for (n, (name, act, places)) in (0..).zip(dials) {
+        let dials = dials.into_iter().flat_map(|dial| iter::repeat_n(dial, dial.2));
+        for (n, (name, act, _, places)) in (0..).zip(dials) {
+            let places = places.clone();
             let work = move |shared: &Shared, chance: &mut Rng| shared.dial(act, &places, chance);
             hostile.spawn(name, Rng::with_seed(seed ^ n), work);
         }
@@ -145,7 +149,7 @@ impl Hostile {
     }
 }
 
-/// What a peer does with one connection. An error is that of a connection that the other side ended.
+/// What a peer does with one connection. An error is that of one that the other side has ended.
 type Act = fn(&Shared, &Socket, &Place, &mut Rng) -> io::Result<()>;
 
 impl Shared {
@@ -179,8 +183,7 @@ impl Shared {
             "SUB" => command("SUBSCRIBE", &[TOPIC]),
             _ => message(chance),
         };
-        let parts =
-            [&greeting()[..], &ready(place.plays, b""), &said[..said.len().min(2_000)]].concat();
+        let parts = [&greeting()[..], &ready(place.plays, b""), &said[..said.len().min(2_000)]].concat();
         for byte in parts {
             if self.ended() {
                 return Ok(());
