@@ -1,8 +1,8 @@
 //! All kinds of sockets under load, while they are killed and their connections reset, stalled and cut.
 //!
 //! Five PUSHes and four PULLs, two ROUTERs with twelve DEALERs, a PUB with five SUBs, of which one
-//! does not read and one is slow; a pair over each transport that nothing happens to. libzmq is
-//! among each of them, on both sides; some are in [processes](child) of their own, which are
+//! does not read and one is slow; a pair over each transport, and a PUB with a SUB, that nothing
+//! happens to. libzmq is among each of them, on both sides; some are in [processes](child) of their own, which are
 //! stopped now and then. They talk over tcp and ipc, in part through [proxies](proxy).
 //! [Hostile peers](hostile) dial those that are bound, and are dialled. [Two threads](reconnects)
 //! connect and disconnect one PUSH and one DEALER all the time. [`ledger`] and the
@@ -63,7 +63,7 @@ fn nothing_is_wrong_after_chaos() {
     assert!(after.fds <= before.fds, "SEED={seed}: {after:?}: {:#?}", Held::descriptors());
     assert!(after.threads <= before.threads, "SEED={seed}: {after:?}");
     let grown = after.rss_kb.saturating_sub(before.rss_kb);
-    assert!(grown < RSS_SLACK_KB, "SEED={seed}: {grown} kB more than before");
+    assert!(grown < RSS_SLACK_KB + topics / 2, "SEED={seed}: {grown} kB more than before");
 }
 
 /// What was wrong in one round.
@@ -90,4 +90,5 @@ fn settle(target: Option<Held>) -> Held {
 }
 
 /// What the allocator may keep beyond what the first round has left: it has arenas for many threads.
+/// 512 bytes come on top for each topic that one peer subscribes to.
 const RSS_SLACK_KB: usize = 96 * 1024;

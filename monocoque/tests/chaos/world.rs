@@ -196,6 +196,18 @@ impl World {
             subscriber
         });
 
+        for endpoint in [port(), place("spared")] {
+            let push = cast.add(Role::Push, ours, &[], &[&endpoint]);
+            let pull = cast.add(Role::Pull, ours, &[&endpoint], &[]);
+            cast.pairs.push((push, pull));
+            cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
+        }
+        let t = port();
+        let spared = cast.add(Role::Pub, ours, &[&t], &[]);
+        let subscriber = cast.add(Role::Sub(Manner::Good), ours, &[], &[&t]);
+        cast.pairs.push((spared, subscriber));
+        cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
+
         let (p, q, r, s) = (port(), place("no pull"), port(), place("no pub"));
         cast.dial_beside(pushes[0], &[&p]);
         cast.dial_beside(pushes[1], &[&q]);
@@ -218,16 +230,10 @@ impl World {
             (&e, "DEALER"),
             (&g, "SUB"),
             (&h, "SUB"),
+            (&t, "SUB"),
         ];
         let listening = [(&*p, "PULL"), (&q, "PULL"), (&r, "ROUTER"), (&s, "PUB")];
         let hostile = Hostile::start(as_peers(&dialled), as_peers(&listening), topics, chance.u64(..));
-
-        for endpoint in [port(), place("spared")] {
-            let push = cast.add(Role::Push, ours, &[], &[&endpoint]);
-            let pull = cast.add(Role::Pull, ours, &[&endpoint], &[]);
-            cast.pairs.push((push, pull));
-            cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
-        }
 
         let shared = Arc::new(Shared {
             ledger: Ledger::new(seed),
@@ -411,7 +417,7 @@ impl World {
             reply.runs,
         );
         println!(
-            "  PUB to 5 SUBs: {} sent, {} received; {} dropped for those without room, the rest by those who were away",
+            "  PUBs to SUBs: {} sent, {} received; {} dropped for those without room, the rest by those who were away",
             news.sent,
             news.received,
             load(&shared.news_dropped),
