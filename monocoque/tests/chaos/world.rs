@@ -269,7 +269,10 @@ impl World {
 
     /// Lets things happen for a while. Ends early if something is wrong already.
     pub(crate) fn disturb(mut self, time: Duration) -> Calm {
-        while self.since.elapsed() < time && self.shared.ledger.wrongs().is_empty() {
+        let is_over = |world: &Self| {
+            !world.shared.ledger.wrongs().is_empty() || world.actors.iter().any(Actor::is_finished)
+        };
+        while self.since.elapsed() < time && !is_over(&self) {
             thread::sleep(Duration::from_millis(self.chance.u64(5..80)));
             self.happen();
         }
