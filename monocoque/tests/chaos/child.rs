@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 
 use crate::actor::{End, Part, Role};
 use crate::ledger::{Class, Ledger, Reader, SETTLED, Stream, Tag};
-use crate::world::{CHAOS, PAUSE, SETTLED_MESSAGES, Shared, TOPIC, burst};
+use crate::world::{CHAOS, DEADLINE, PAUSE, SETTLED_MESSAGES, Shared, TOPIC, burst};
 
 /// What the process is to play: the seed, the number of its stream, its role and its endpoints.
 const PART: &str = "MONOCOQUE_CHAOS_PART";
@@ -277,7 +277,7 @@ impl Own {
         for endpoint in endpoints {
             let start = Instant::now();
             while let Err(error) = pull.blocking_bind(*endpoint) {
-                assert!(start.elapsed() < Duration::from_secs(10), "still not free: {error}");
+                assert!(start.elapsed() < DEADLINE, "still not free: {error}");
                 thread::sleep(Duration::from_millis(5));
             }
         }

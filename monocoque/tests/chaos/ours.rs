@@ -19,7 +19,7 @@ use crate::hostile::is_hostile;
 use crate::ledger::{Class, Frames, SETTLED, Stream};
 use crate::reconnects::Reconnects;
 use crate::waiting::yield_now;
-use crate::world::{CHAOS, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
+use crate::world::{CHAOS, DEADLINE, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
 
 /// Where the connections of a life live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,9 +257,11 @@ impl Life<'_> {
             let start = Instant::now();
             while let Err(error) = socket.bind(endpoint).await {
                 let waited = start.elapsed();
-                assert!(waited < Duration::from_secs(10), "still not free, after {:?}: {error}", self.before);
+                assert!(waited < DEADLINE, "still not free, after {:?}: {error}", self.before);
                 self.pause(Duration::from_millis(5)).await;
             }
+            let waited = start.elapsed().as_millis() as u64;
+            self.shared.longest_bind.fetch_max(waited, Ordering::Relaxed);
         }
         for endpoint in self.part.connects.iter().chain(&self.part.beside) {
             socket.connect(endpoint).await.expect("an endpoint");

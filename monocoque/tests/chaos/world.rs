@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) reconnects: AtomicU64,
     /// Whole messages of hostile peers that were received.
     pub(crate) hostile_messages: AtomicU64,
+    /// How long a life of ours has waited for its endpoint to be free, at the most: milliseconds.
+    pub(crate) longest_bind: AtomicU64,
     /// How often a process was stopped.
     pub(crate) stops: AtomicU64,
     /// Nobody is to live again.
@@ -243,6 +245,7 @@ impl World {
             reconnecting: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
             hostile_messages: AtomicU64::new(0),
+            longest_bind: AtomicU64::new(0),
             stops: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             replies: AtomicU64::new(0),
@@ -429,7 +432,7 @@ impl World {
         println!(
             "  hostile peers: {} trickled, {} flooded, {} refused ({} of them dialled), {} left with {} topics, \
              {} whole messages of theirs received; processes stopped {} times; {} connects and disconnects \
-             from two threads",
+             from two threads; an endpoint was free again after {} ms at the most",
             load(&peers.trickles),
             load(&peers.floods),
             load(&peers.refusals),
@@ -439,6 +442,7 @@ impl World {
             load(&shared.hostile_messages),
             load(&shared.stops),
             load(&shared.reconnects),
+            load(&shared.longest_bind),
         );
         let happened = [
             ("trickling peer", load(&peers.trickles)),
@@ -517,6 +521,6 @@ fn lost_at_most() -> u64 {
 pub(crate) const TOPIC: u8 = hostile::TOPIC;
 /// How many messages each sends at last, of which none may be lost.
 pub(crate) const SETTLED_MESSAGES: usize = 200;
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two bursts.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);
