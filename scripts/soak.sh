@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A mixed load with continuous churn, in release: fails if memory, descriptors, threads or latencies grow. See docs/TESTING.md.
+# A mixed load with continuous churn, optimised and with overflow checks: fails if memory, descriptors, threads or latencies
+# grow. See docs/TESTING.md.
 #   scripts/soak.sh [MINUTES, default 10]
 # SEED repeats what is decided by chance; SOAK_LEAK=memory|fds|threads|latency leaks on purpose, which must fail.
 set -euo pipefail
@@ -8,4 +9,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # libzmq is built from source.
 command -v c++ >/dev/null || scripts/apt_install.sh g++
-SOAK_MINUTES="${1:-10}" exec cargo test --release --package monocoque --all-features --test soak -- --ignored --nocapture
+SOAK_MINUTES="${1:-10}" exec cargo test --profile checked --package monocoque --all-features --test soak -- --ignored --nocapture

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use futures::channel::oneshot;
 
 use crate::world::Shared;
-use crate::{ours, theirs};
+use crate::{child, ours, theirs};
 
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub(crate) enum Manner {
 pub(crate) enum Make {
     Ours,
     Theirs,
+    /// Ours, in a process of its own.
+    Process,
 }
 
 /// What is known of an actor.
@@ -56,6 +58,10 @@ pub(crate) struct Part {
     pub(crate) mortal: bool,
     pub(crate) binds: Vec<String>,
     pub(crate) connects: Vec<String>,
+    /// Endpoints that it dials beside those: of hostile peers, and of nobody.
+    pub(crate) beside: Vec<String>,
+    /// Two threads connect and disconnect all of these while there is chaos.
+    pub(crate) reconnects: bool,
 }
 
 #[derive(Debug)]
@@ -92,6 +98,7 @@ impl Actor {
                 match cast.make {
                     Make::Ours => home = Some(ours::live(&cast, &shared, end, &mut chance, home)),
                     Make::Theirs => theirs::live(&cast, &shared, end),
+                    Make::Process => child::live(&cast, &shared, end, &mut chance),
                 }
                 if !shared.ended.load(Ordering::SeqCst) {
                     // Away for a moment, mostly.

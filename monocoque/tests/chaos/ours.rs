@@ -15,9 +15,11 @@ use monocoque::zmq::{
 use monocoque::{Context, Message};
 
 use crate::actor::{End, Manner, Name, Part, Role};
+use crate::hostile::is_hostile;
 use crate::ledger::{Class, Frames, SETTLED, Stream};
+use crate::reconnects::Reconnects;
 use crate::waiting::yield_now;
-use crate::world::{CHAOS, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
+use crate::world::{CHAOS, DEADLINE, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
 
 /// Where the connections of a life live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,18 +35,26 @@ pub(crate) enum Home {
 /// One life.
 struct Life<'a> {
     part: &'a Part,
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     context: Context,
     home: Home,
     /// Where the one before it lived.
     before: Option<Home>,
+    seed: u64,
 }
 
 /// Lives once, and says where.
-pub(crate) fn live(part: &Part, shared: &Shared, end: End, chance: &mut Rng, before: Option<Home>) -> Home {
+pub(crate) fn live(
+    part: &Part,
+    shared: &Arc<Shared>,
+    end: End,
+    chance: &mut Rng,
+    before: Option<Home>,
+) -> Home {
     let home =
         *chance.choice(&[Home::Shared, Home::Shared, Home::Context, Home::Runtime]).expect("not empty");
-    let life = |context| Life { part, shared, context, home, before };
+    let seed = chance.u64(..);
+    let life = |context| Life { part, shared, context, home, before, seed };
     match home {
         Home::Shared => futures::executor::block_on(life(shared.context.clone()).play(end)),
         Home::Context => futures::executor::block_on(life(Context::new().expect("an I/O thread")).play(end)),
@@ -70,7 +80,9 @@ impl Life<'_> {
     async fn push(&self, end: End) {
         let push = self.open(PushSocket::builder().send_hwm(100)).await;
         let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::Work, true);
+        let reconnects = Reconnects::start(&push, self.part, self.shared, &stream, self.seed);
         self.until(end, self.send(&push, &stream)).await;
+        drop(reconnects);
         self.close(&push, Some(&stream)).await;
     }
 
@@ -80,7 +92,9 @@ impl Life<'_> {
         let work = async {
             loop {
                 let message = pull.recv().await.expect("open");
-                reader.take(&message);
+                if !self.is_hostile(&message) {
+                    reader.take(&message);
+                }
             }
         };
         self.until(end, work).await;
@@ -94,7 +108,9 @@ impl Life<'_> {
         let work = async {
             loop {
                 let (peer, mut message) = router.recv_from().await.expect("open");
-                if reader.take(&message).is_some() {
+                if self.is_hostile(&message) {
+                    router.send_to(&peer, message).await.expect("open");
+                } else if reader.take(&message).is_some() {
                     message.push_front(&[self.part.index][..]);
                     router.send_to(&peer, message).await.expect("open");
                     self.shared.replies.fetch_add(1, Ordering::Relaxed);
@@ -115,9 +131,13 @@ impl Life<'_> {
         let ledger = &self.shared.ledger;
         let stream = ledger.stream(self.part.index, &self.part.name(), Class::Request, true);
         let mut reader = ledger.reader(self.part.index, &self.part.name(), Class::Reply);
+        let reconnects = Reconnects::start(&dealer, self.part, self.shared, &stream, self.seed);
         let receive = async {
             loop {
                 let message = dealer.recv().await.expect("open");
+                if self.is_hostile(&message) {
+                    continue;
+                }
                 let Some(router) = message.frame(0).and_then(|frame| frame.first()) else {
                     ledger.wrong(format!("{}: an empty reply", stream.name));
                     continue;
@@ -133,6 +153,7 @@ impl Life<'_> {
             }
         };
         self.until(end, join(self.send(&dealer, &stream), receive)).await;
+        drop(reconnects);
         self.close(&dealer, Some(&stream)).await;
     }
 
@@ -159,7 +180,9 @@ impl Life<'_> {
                     self.pause(Duration::from_millis(10)).await;
                 }
                 let message = subscriber.recv().await.expect("open");
-                reader.take(&message);
+                if !self.is_hostile(&message) {
+                    reader.take(&message);
+                }
                 // What it wants changes all the time, but for the topic that it is sent.
                 if n % 16 == 0 {
                     let topic = format!("more {}", n % TOPICS);
@@ -216,11 +239,17 @@ impl Life<'_> {
 
     /// A socket with the options that all of them have.
     fn make<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
-        let builder = builder
-            .linger(Some(Duration::ZERO))
-            .reconnect_interval(Duration::from_millis(10))
-            .handshake_timeout(Some(Duration::from_secs(1)));
-        builder.build_in(&self.context).expect("a socket")
+        with_options(builder).build_in(&self.context).expect("a socket")
+    }
+
+    /// Whether a message is one of a hostile peer, which has to be whole.
+    fn is_hostile(&self, message: &Message) -> bool {
+        let hostile = is_hostile(message).unwrap_or_else(|wrong| {
+            self.shared.ledger.wrong(format!("{}: {wrong}", self.part.name()));
+            true
+        });
+        self.shared.hostile_messages.fetch_add(u64::from(hostile), Ordering::Relaxed);
+        hostile
     }
 
     async fn attach<K: Kind>(&self, socket: &Socket<K>) {
@@ -228,11 +257,13 @@ impl Life<'_> {
             let start = Instant::now();
             while let Err(error) = socket.bind(endpoint).await {
                 let waited = start.elapsed();
-                assert!(waited < Duration::from_secs(10), "still not free, after {:?}: {error}", self.before);
+                assert!(waited < DEADLINE, "still not free, after {:?}: {error}", self.before);
                 self.pause(Duration::from_millis(5)).await;
             }
+            let waited = start.elapsed().as_millis() as u64;
+            self.shared.longest_bind.fetch_max(waited, Ordering::Relaxed);
         }
-        for endpoint in &self.part.connects {
+        for endpoint in self.part.connects.iter().chain(&self.part.beside) {
             socket.connect(endpoint).await.expect("an endpoint");
         }
     }
@@ -263,6 +294,13 @@ impl Life<'_> {
             }
         }
     }
+}
+
+pub(crate) fn with_options<K: Kind>(builder: Builder<K>) -> Builder<K> {
+    builder
+        .linger(Some(Duration::ZERO))
+        .reconnect_interval(Duration::from_millis(10))
+        .handshake_timeout(Some(Duration::from_secs(1)))
 }
 
 fn message(frames: Frames) -> Message {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::actor::{End, Manner, Name, Part, Role};
 use crate::ledger::{Class, SETTLED, Stream};
-use crate::world::{PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
+use crate::world::{DEADLINE, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
 
 pub(crate) fn live(part: &Part, shared: &Shared, mut end: End) {
     let context = zmq::Context::new();
@@ -128,7 +128,7 @@ impl Life<'_> {
         for endpoint in &self.part.binds {
             let start = Instant::now();
             while let Err(error) = socket.bind(endpoint) {
-                assert!(start.elapsed() < Duration::from_secs(10), "still not free: {endpoint}: {error}");
+                assert!(start.elapsed() < DEADLINE, "still not free: {endpoint}: {error}");
                 thread::sleep(Duration::from_millis(5));
             }
         }

@@ -11,6 +11,7 @@ use monocoque::Context;
 use tempfile::TempDir;
 
 use crate::actor::{Actor, Make, Manner, Name, Part, Role};
+use crate::hostile::{self, Hostile, Place};
 use crate::ledger::{Class, Ledger, SETTLED};
 use crate::proxy::{self, Counts, Faults, Proxy, own_loopback};
 
@@ -20,6 +21,18 @@ pub(crate) struct Shared {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) context: Context,
     phase: AtomicU8,
+    /// No thread connects and disconnects any more.
+    pub(crate) reconnected: AtomicBool,
+    /// Lives in which threads still do.
+    pub(crate) reconnecting: AtomicU64,
+    /// How many connections were begun or given up by those threads.
+    pub(crate) reconnects: AtomicU64,
+    /// Whole messages of hostile peers that were received.
+    pub(crate) hostile_messages: AtomicU64,
+    /// How long a life of ours has waited for its endpoint to be free, at the most: milliseconds.
+    pub(crate) longest_bind: AtomicU64,
+    /// How often a process was stopped.
+    pub(crate) stops: AtomicU64,
     /// Nobody is to live again.
     pub(crate) ended: AtomicBool,
     pub(crate) replies: AtomicU64,
@@ -36,6 +49,7 @@ pub(crate) struct World {
     shared: Arc<Shared>,
     actors: Vec<Actor>,
     proxies: Vec<Proxy>,
+    hostile: Hostile,
     /// Who must hear whom.
     pairs: Vec<(u8, u8)>,
     kills: u64,
@@ -57,12 +71,17 @@ impl Shared {
 
     /// How many messages are sent without a pause. Once it is calm, so few that what has piled up goes down.
     pub(crate) fn burst(&self, role: Role) -> usize {
-        let fast = if cfg!(debug_assertions) { 1 } else { 3 };
-        match (self.phase(), role) {
-            (CHAOS, Role::Push) => 6 * fast,
-            (CHAOS, _) => 2 * fast,
-            _ => 1,
-        }
+        burst(self.phase(), role)
+    }
+}
+
+/// How many messages are sent without a pause in this phase.
+pub(crate) fn burst(phase: u8, role: Role) -> usize {
+    let fast = if cfg!(debug_assertions) { 1 } else { 3 };
+    match (phase, role) {
+        (CHAOS, Role::Push) => 6 * fast,
+        (CHAOS, _) => 2 * fast,
+        _ => 1,
     }
 }
 
@@ -83,13 +102,22 @@ impl Cast {
             mortal: true,
             binds: owned(binds),
             connects: owned(connects),
+            beside: Vec::new(),
+            reconnects: false,
         });
         index
+    }
+
+    /// Lets a part dial other endpoints beside its own.
+    fn dial_beside(&mut self, index: u8, beside: &[&str]) {
+        let beside = beside.iter().map(|text| (*text).to_owned());
+        self.parts[usize::from(index)].beside.extend(beside);
     }
 }
 
 impl World {
-    pub(crate) fn start(seed: u64) -> Self {
+    /// `topics` is how many one hostile peer subscribes to.
+    pub(crate) fn start(seed: u64, topics: usize) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let place = |name: &str| format!("ipc://{}", directory.path().join(name).display());
         let port = || format!("tcp://{}:5555", own_loopback());
@@ -106,14 +134,17 @@ impl World {
             endpoint
         };
         let mut cast = Cast { parts: Vec::new(), pairs: Vec::new() };
-        let (ours, theirs) = (Make::Ours, Make::Theirs);
+        let (ours, theirs, process) = (Make::Ours, Make::Theirs, Make::Process);
+        let nobody = port();
 
-        let (a, b, c) = (port(), place("pull"), port());
+        let (a, b, c, o) = (port(), place("pull"), port(), port());
         let (a2, b2, c2) = (through(&a), through(&b), through(&c));
         let pushes = [
             cast.add(Role::Push, ours, &[], &[&a2, &b, &c2]),
             cast.add(Role::Push, ours, &[], &[&a, &b2, &c]),
             cast.add(Role::Push, theirs, &[], &[&a2, &b2, &c]),
+            cast.add(Role::Push, process, &[], &[&a2, &b, &c]),
+            cast.add(Role::Push, ours, &[], &[&a, &b, &c]),
         ];
         let pulls = [
             cast.add(Role::Pull, ours, &[&a], &[]),
@@ -121,12 +152,17 @@ impl World {
             cast.add(Role::Pull, theirs, &[&c], &[]),
         ];
         cast.pairs.extend(pushes.iter().flat_map(|push| pulls.map(|pull| (*push, pull))));
+        let pull = cast.add(Role::Pull, process, &[&o], &[]);
+        for push in [pushes[0], pushes[2]] {
+            cast.parts[usize::from(push)].connects.push(o.clone());
+            cast.pairs.push((push, pull));
+        }
 
         let (d, e, f) = (port(), place("router"), port());
         let (d2, e2, f2) = (through(&d), through(&e), through(&f));
         let router = cast.add(Role::Router, ours, &[&d, &e], &[]);
         let other = cast.add(Role::Router, theirs, &[&f], &[]);
-        let dealers: [(Make, Name, &[&str], &[u8]); 10] = [
+        let dealers: [(Make, Name, &[&str], &[u8]); 12] = [
             (ours, Name::Own, &[&d2], &[router]),
             (ours, Name::Own, &[&e2], &[router]),
             (ours, Name::Own, &[&d], &[router]),
@@ -137,25 +173,30 @@ impl World {
             (theirs, Name::Own, &[&d2], &[router]),
             (theirs, Name::None, &[&e2], &[router]),
             (theirs, Name::None, &[&d], &[router]),
+            (process, Name::None, &[&d2, &f], &[router, other]),
+            (ours, Name::None, &[&d, &f], &[router, other]),
         ];
-        for (make, name, connects, routers) in dealers {
+        let dealers = dealers.map(|(make, name, connects, routers)| {
             let dealer = cast.add(Role::Dealer(name), make, &[], connects);
             cast.pairs.extend(routers.iter().flat_map(|router| [(dealer, *router), (*router, dealer)]));
-        }
+            dealer
+        });
 
         let (g, h) = (port(), place("pub"));
         let (g2, h2) = (through(&g), through(&h));
         let publisher = cast.add(Role::Pub, ours, &[&g, &h], &[]);
-        for (make, manner, connect) in [
+        let subscribers = [
             (ours, Manner::Good, &g2),
             (ours, Manner::Good, &h),
             (ours, Manner::Slow, &h2),
             (ours, Manner::Stopped, &g),
             (theirs, Manner::Good, &g2),
-        ] {
+        ];
+        let subscribers = subscribers.map(|(make, manner, connect)| {
             let subscriber = cast.add(Role::Sub(manner), make, &[], &[connect]);
             cast.pairs.push((publisher, subscriber));
-        }
+            subscriber
+        });
 
         for endpoint in [port(), place("spared")] {
             let push = cast.add(Role::Push, ours, &[], &[&endpoint]);
@@ -163,11 +204,49 @@ impl World {
             cast.pairs.push((push, pull));
             cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
         }
+        let t = port();
+        let spared = cast.add(Role::Pub, ours, &[&t], &[]);
+        let subscriber = cast.add(Role::Sub(Manner::Good), ours, &[], &[&t]);
+        cast.pairs.push((spared, subscriber));
+        cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
+
+        let (p, q, r, s) = (port(), place("no pull"), port(), place("no pub"));
+        cast.dial_beside(pushes[0], &[&p]);
+        cast.dial_beside(pushes[1], &[&q]);
+        cast.dial_beside(pushes[4], &[&p, &q, &nobody]);
+        cast.dial_beside(dealers[2], &[&r]);
+        cast.dial_beside(dealers[3], &[&r]);
+        cast.dial_beside(dealers[11], &[&r, &nobody]);
+        cast.dial_beside(subscribers[1], &[&s]);
+        for index in [pushes[4], dealers[11]] {
+            cast.parts[usize::from(index)].reconnects = true;
+        }
+        let as_peers = |places: &[(&str, &'static str)]| {
+            places.iter().map(|&(endpoint, plays)| Place { endpoint: endpoint.into(), plays }).collect()
+        };
+        let dialled = [
+            (&*a, "PUSH"),
+            (&b, "PUSH"),
+            (&o, "PUSH"),
+            (&d, "DEALER"),
+            (&e, "DEALER"),
+            (&g, "SUB"),
+            (&h, "SUB"),
+            (&t, "SUB"),
+        ];
+        let listening = [(&*p, "PULL"), (&q, "PULL"), (&r, "ROUTER"), (&s, "PUB")];
+        let hostile = Hostile::start(as_peers(&dialled), as_peers(&listening), topics, chance.u64(..));
 
         let shared = Arc::new(Shared {
             ledger: Ledger::new(seed),
             context: Context::builder().io_threads(2).build().expect("I/O threads"),
             phase: AtomicU8::new(CHAOS),
+            reconnected: AtomicBool::new(false),
+            reconnecting: AtomicU64::new(0),
+            reconnects: AtomicU64::new(0),
+            hostile_messages: AtomicU64::new(0),
+            longest_bind: AtomicU64::new(0),
+            stops: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             replies: AtomicU64::new(0),
             replies_dropped: AtomicU64::new(0),
@@ -182,6 +261,7 @@ impl World {
             shared,
             actors,
             proxies,
+            hostile,
             pairs: cast.pairs,
             kills: 0,
             since: Instant::now(),
@@ -192,7 +272,10 @@ impl World {
 
     /// Lets things happen for a while. Ends early if something is wrong already.
     pub(crate) fn disturb(mut self, time: Duration) -> Calm {
-        while self.since.elapsed() < time && self.shared.ledger.wrongs().is_empty() {
+        let is_over = |world: &Self| {
+            !world.shared.ledger.wrongs().is_empty() || world.actors.iter().any(Actor::is_finished)
+        };
+        while self.since.elapsed() < time && !is_over(&self) {
             thread::sleep(Duration::from_millis(self.chance.u64(5..80)));
             self.happen();
         }
@@ -225,18 +308,29 @@ impl World {
         }
     }
 
-    fn finish(self) -> Vec<String> {
+    fn finish(mut self) -> Vec<String> {
+        let panicked = self.hostile.end();
         let Self { shared, actors, proxies, pairs, .. } = &self;
         let ledger = &shared.ledger;
+        panicked.into_iter().for_each(|panic| ledger.wrong(panic));
         proxies.iter().for_each(Proxy::heal);
         // Whoever was killed last has to have noticed, or would die later on.
         wait(|| actors.iter().all(Actor::lives) || !ledger.wrongs().is_empty());
+        shared.reconnected.store(true, Ordering::SeqCst);
+        wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
         shared.phase.store(RECOVERY, Ordering::SeqCst);
         let deaf =
             || pairs.iter().filter(|(from, to)| !ledger.has_heard(*from, *to, RECOVERY)).collect::<Vec<_>>();
-        let recovery = wait(|| deaf().is_empty() || !ledger.wrongs().is_empty());
+        let name = |index: &u8| actors[usize::from(*index)].part.name();
+        let mut last = String::new();
+        let recovery = wait(|| {
+            let deaf = deaf();
+            if let Some((from, to)) = deaf.last() {
+                last = format!("{} by {}", name(from), name(to));
+            }
+            deaf.is_empty() || !ledger.wrongs().is_empty()
+        });
         for (from, to) in deaf() {
-            let name = |index: &u8| actors[usize::from(*index)].part.name();
             ledger.wrong(format!("{} does not hear {} again", name(to), name(from)));
         }
 
@@ -268,10 +362,11 @@ impl World {
         });
         let late = actors.iter().filter(|actor| !actor.is_finished());
         late.for_each(|actor| ledger.wrong(format!("{} does not end", actor.part.name())));
-        self.sum_up(recovery, settling)
+        let found = format!("{recovery:.1?}, the last one {last}");
+        self.sum_up(&found, settling)
     }
 
-    fn sum_up(mut self, recovery: Duration, settling: Duration) -> Vec<String> {
+    fn sum_up(mut self, found: &str, settling: Duration) -> Vec<String> {
         let ledger = self.shared.ledger.clone();
         for actor in self.actors.drain(..).filter(Actor::is_finished) {
             actor.join().into_iter().for_each(|panic| ledger.wrong(panic));
@@ -285,7 +380,7 @@ impl World {
         println!(
             "SEED={} load held {:.1} s: {} lives, {} kills, {} faults in {} connections through proxies \
              ({} resets, {} closes, {} stalls, {} pauses, {} cuts, {} refusals, {} fragments, {} delays); \
-             {} messages checked; found each other in {recovery:.1?}, settled in {settling:.1?}",
+             {} messages checked; found each other in {found}, settled in {settling:.1?}",
             self.seed,
             self.held.as_secs_f64(),
             ledger.lives(),
@@ -328,11 +423,42 @@ impl World {
             reply.runs,
         );
         println!(
-            "  PUB to 5 SUBs: {} sent, {} received; {} dropped for those without room, the rest by those who were away",
+            "  PUBs to SUBs: {} sent, {} received; {} dropped for those without room, the rest by those who were away",
             news.sent,
             news.received,
             load(&shared.news_dropped),
         );
+        let peers = self.hostile.counts();
+        println!(
+            "  hostile peers: {} trickled, {} flooded, {} refused ({} of them dialled), {} left with {} topics, \
+             {} whole messages of theirs received; processes stopped {} times; {} connects and disconnects \
+             from two threads; an endpoint was free again after {} ms at the most",
+            load(&peers.trickles),
+            load(&peers.floods),
+            load(&peers.refusals),
+            load(&peers.refusals_dialled),
+            load(&peers.subscribers),
+            self.hostile.topics(),
+            load(&shared.hostile_messages),
+            load(&shared.stops),
+            load(&shared.reconnects),
+            load(&shared.longest_bind),
+        );
+        let happened = [
+            ("trickling peer", load(&peers.trickles)),
+            ("flooding peer", load(&peers.floods)),
+            ("refusing peer", load(&peers.refusals)),
+            ("subscriber to many topics", load(&peers.subscribers)),
+            ("whole message of a hostile peer", load(&shared.hostile_messages)),
+            ("stopped process", load(&shared.stops)),
+            ("connect or disconnect from two threads", load(&shared.reconnects)),
+        ];
+        // A round that has ended early has not had the time for all of it.
+        if ledger.wrongs().is_empty() && self.held > Duration::from_secs(5) {
+            for (what, _) in happened.iter().filter(|(_, times)| *times == 0) {
+                ledger.wrong(format!("there was no {what}"));
+            }
+        }
         ledger.wrongs()
     }
 }
@@ -391,10 +517,10 @@ fn lost_at_most() -> u64 {
     largest("tcp_wmem") + largest("tcp_rmem") + (2 << 20)
 }
 
-/// What all SUBs want.
-pub(crate) const TOPIC: u8 = b'n';
+/// The topic that all SUBs subscribe to.
+pub(crate) const TOPIC: u8 = hostile::TOPIC;
 /// How many messages each sends at last, of which none may be lost.
 pub(crate) const SETTLED_MESSAGES: usize = 200;
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two bursts.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);

@@ -48,6 +48,8 @@ pub(crate) struct Stream {
     losses: Mutex<Vec<u64>>,
     /// All lost connections are in `losses`.
     exact: bool,
+    /// Connections that were made beside those that it began with.
+    more: AtomicU64,
     /// From here on nothing may be lost.
     settled_from: AtomicU64,
     killed: AtomicBool,
@@ -131,7 +133,7 @@ impl Tag {
     }
 
     /// The tag of a message, or what is wrong with it.
-    fn read(seed: u64, frames: &[&[u8]]) -> Result<Self, String> {
+    pub(crate) fn read(seed: u64, frames: &[&[u8]]) -> Result<Self, String> {
         let header: &[u8; HEADER] = frames
             .first()
             .and_then(|first| (*first).try_into().ok())
@@ -217,6 +219,22 @@ impl Stream {
         losses.resize(known, self.sent());
     }
 
+    /// Takes over the count of a sender in another process. It may say more than it has sent, as
+    /// long as it is killed or says the true number in the end.
+    pub(crate) fn set_sent(&self, sent: u64, settled_from: u64) {
+        self.sent.store(sent, Ordering::Relaxed);
+        self.settled_from.fetch_min(settled_from, Ordering::Relaxed);
+    }
+
+    /// Notes that the sender makes one more connection, maybe beside one to the same peer.
+    pub(crate) fn note_connection(&self) {
+        self.more.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settled_from(&self) -> u64 {
+        self.settled_from.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn kill(&self) {
         self.killed.store(true, Ordering::Relaxed);
     }
@@ -235,6 +253,11 @@ impl Ledger {
         })
     }
 
+    /// What all messages follow from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// A stream of a sender. `exact` promises to note all of its lost connections.
     pub(crate) fn stream(&self, sender: u8, name: &str, class: Class, exact: bool) -> Arc<Stream> {
         let mut streams = self.streams.write().expect("not poisoned");
@@ -247,6 +270,7 @@ impl Ledger {
             sent: AtomicU64::new(0),
             losses: Mutex::default(),
             exact,
+            more: AtomicU64::new(0),
             settled_from: AtomicU64::new(u64::MAX),
             killed: AtomicBool::new(false),
             seen: Mutex::default(),
@@ -310,6 +334,7 @@ impl Ledger {
             // A lost connection puts what it gives back behind what another peer has, and what it had brought beside what the
             // next one brings.
             let disturbed = if stream.exact { losses + ended } else { disturbances };
+            let disturbed = disturbed + stream.more.load(Ordering::Relaxed) as usize;
             let allowed = match class {
                 Class::News => 1,
                 Class::Work | Class::Request => 1 + 2 * disturbed,
@@ -372,8 +397,13 @@ impl Reader {
     /// Checks a message that was received.
     pub(crate) fn take<'a>(&mut self, frames: impl IntoIterator<Item = &'a [u8]>) -> Option<Tag> {
         let frames: Vec<_> = frames.into_iter().collect();
+        self.take_tag(Tag::read(self.ledger.seed, &frames))
+    }
+
+    /// Checks a message that another process has received and read.
+    pub(crate) fn take_tag(&mut self, tag: Result<Tag, String>) -> Option<Tag> {
         self.ledger.checked.fetch_add(1, Ordering::Relaxed);
-        match Tag::read(self.ledger.seed, &frames).and_then(|tag| self.note(tag).map(|()| tag)) {
+        match tag.and_then(|tag| self.note(tag).map(|()| tag)) {
             Ok(tag) => Some(tag),
             Err(wrong) => {
                 self.ledger.wrong(format!("{}: {wrong}", self.name));

@@ -14,6 +14,7 @@ use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
 use monocoque::{Context, Message};
 
+use crate::hostile::{Hostile, Place};
 use crate::proxy::{End, Faults, Proxy, own_loopback};
 
 /// A load, which goes on until its [end](Self::end).
@@ -26,6 +27,7 @@ pub(crate) struct Load {
     /// Closes the sockets that others wait on.
     close: Vec<Box<dyn FnOnce()>>,
     proxies: Arc<[Proxy]>,
+    hostile: Hostile,
     /// Goes last.
     _directory: tempfile::TempDir,
 }
@@ -72,6 +74,12 @@ impl Load {
         let proxies: Arc<[Proxy]> =
             places.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
         let [to_pull, to_router, to_publisher] = [0, 1, 2].map(|n: usize| proxies[n].endpoint().to_owned());
+        let refusing = format!("tcp://{}:5555", own_loopback());
+        let meet = |endpoint: &String, plays| Place { endpoint: endpoint.clone(), plays };
+        let plays = ["PUSH", "DEALER", "SUB"];
+        let dialled =
+            places.iter().zip(plays).flat_map(|(each, plays)| each.each_ref().map(|it| meet(it, plays)));
+        let hostile = Hostile::start(dialled.collect(), vec![meet(&refusing, "PULL")], TOPICS, seed);
         let shared = Arc::new(Shared {
             context: context.clone(),
             stop: AtomicBool::new(false),
@@ -88,6 +96,7 @@ impl Load {
             guests: Vec::new(),
             close: Vec::new(),
             proxies: proxies.clone(),
+            hostile,
             _directory: directory,
         };
         load.serve(&pull, |shared, pull| {
@@ -116,6 +125,7 @@ impl Load {
                 .reconnect_interval(Duration::from_millis(10));
             let push = builder.build_in(&context).expect("a socket");
             block_on(push.connect(endpoint)).expect("an endpoint");
+            block_on(push.connect(&refusing)).expect("an endpoint");
             load.serve(&push, |shared, push| {
                 let body = vec![7; 300];
                 while !shared.stopped() {
@@ -189,7 +199,15 @@ impl Load {
         Latency { p50, p99, times_p50: p50 / plain[0], times_p99: p99 / plain[1] }
     }
 
-    pub(crate) fn end(self) {
+    /// How often a hostile peer was connected.
+    pub(crate) fn hostile(&self) -> u64 {
+        let counts = self.hostile.counts();
+        let all = [&counts.trickles, &counts.floods, &counts.refusals, &counts.subscribers];
+        all.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn end(mut self) {
+        assert!(self.hostile.end().is_empty(), "a hostile peer panicked");
         self.shared.stop.store(true, Ordering::SeqCst);
         // Those that ask first, while they are answered.
         self.guests.into_iter().for_each(|thread| thread.join().expect("no panic"));
@@ -210,6 +228,9 @@ impl Load {
         self.guests.push(thread::spawn(move || work(&shared)));
     }
 }
+
+/// How many topics one hostile peer subscribes to: what that takes is within the tolerance.
+const TOPICS: usize = 20_000;
 
 impl Shared {
     fn count(&self) {

@@ -1,18 +1,24 @@
 //! A mixed load with continuous churn, for a long time: what the process holds and how long a round trip takes must not grow.
 //!
 //! PUSH to PULL, DEALER to ROUTER and PUB to SUB, libzmq among the last two, through proxies that reset now and then; all the
-//! while sockets, contexts and runtimes are made, used and dropped. Every few seconds a row of figures is taken; in the end
-//! [`trend`] judges each column.
+//! while sockets, contexts and runtimes are made, used and dropped, and [hostile peers](hostile)
+//! come and go. Every few seconds a row of figures is taken; in the end [`trend`] judges each column.
 //!
 //! `scripts/soak.sh` runs it; it is ignored otherwise. `SOAK_MINUTES` says for how long, `SOAK_LEAK=memory|fds|threads|latency`
 //! leaks on purpose, which must fail.
 
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/hostile.rs"]
+mod hostile;
 #[allow(dead_code, reason = "each test file uses a part")]
 #[path = "../common/process.rs"]
 mod process;
 #[allow(dead_code, reason = "each test file uses a part")]
 #[path = "../common/proxy.rs"]
 mod proxy;
+#[allow(dead_code, reason = "each test file uses a part")]
+#[path = "../common/zmtp.rs"]
+mod zmtp;
 
 mod load;
 mod trend;
@@ -74,13 +80,16 @@ fn nothing_grows() {
             column.put(start.elapsed().as_secs_f64(), figure);
         }
     }
-    let (messages, lives, faults) = (load.messages(), load.lives(), load.faults());
+    let (messages, lives, faults, hostile) = (load.messages(), load.lives(), load.faults(), load.hostile());
     load.end();
     let verdicts = columns.each_ref().map(Column::judge);
     for (column, verdict) in columns.iter().zip(&verdicts) {
         println!("{:>10}: {verdict}", column.name);
     }
-    println!("{messages} messages, {lives} lives of sockets, {faults} faults of connections");
+    println!(
+        "{messages} messages, {lives} lives of sockets, {faults} faults of connections, {hostile} connections of \
+         hostile peers"
+    );
     let growing: Vec<_> = columns
         .iter()
         .zip(&verdicts)
@@ -88,7 +97,7 @@ fn nothing_grows() {
         .map(|(column, _)| column.name)
         .collect();
     assert!(growing.is_empty(), "SEED={seed}: these grow: {growing:?}");
-    assert!(messages > 0 && lives > 10, "SEED={seed}: there was hardly a load");
+    assert!(messages > 0 && lives > 10 && hostile > 10, "SEED={seed}: there was hardly a load");
 }
 
 /// What is leaked on purpose.
