@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -40,7 +39,6 @@ impl Peer {
                 stop: Stop::default(),
                 kind: Attached::Bound,
                 name: None,
-                dial: Arc::default(),
             },
             connection: connection.into(),
             meeting: Rc::new(Cell::new(Meeting::Ahead)),
