@@ -270,6 +270,81 @@ fn hostile_peer_keeps_twice_what_it_has_sent() {
     });
 }
 
+/// What a peer says next, at random, and how many bytes of it are to be kept. `open`: within a message.
+fn something(wire: &mut common::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
+    let len = *chance.choice(&[0, 1, 100, 513, 2_000, 8_000, 30_000, 70_000]).expect("not empty");
+    let piece = *chance.choice(&[1, 7, 64, 1_448, 20_000, usize::MAX]).expect("not empty");
+    // A byte at a time takes long.
+    let piece = piece.max(len / 2_000).max(1);
+    match chance.u8(0..4) {
+        0 => {
+            trickle(wire, &junk(len), piece);
+            0
+        }
+        1 => {
+            trickle(wire, &common::frame(1, &vec![7; len]), piece);
+            *open = true;
+            len + FRAME
+        }
+        _ => {
+            trickle(wire, &common::frame(0, &vec![7; len]), piece);
+            *open = false;
+            len + FRAME
+        }
+    }
+}
+
+/// Says something at random, and stops at random: in the greeting, in the handshake, in a frame, in a command or between them.
+fn stop_anywhere(wire: &mut common::Wire, chance: &mut fastrand::Rng) -> usize {
+    let handshake = [&common::greeting()[..], &common::ready("PUSH", b"anyone")].concat();
+    if chance.u8(0..4) == 0 {
+        let end = chance.usize(1..handshake.len());
+        trickle(wire, &handshake[..end], chance.usize(1..end + 1));
+        return end;
+    }
+    wire.shake_hands("PUSH", b"");
+    let mut open = false;
+    let kept: usize = (0..chance.usize(0..40)).map(|_| something(wire, chance, &mut open)).sum();
+    let (announced, arrived) = (chance.usize(1_000..2_000_000), chance.usize(1..60_000));
+    let header = match chance.bool() {
+        true => [&[2 | u8::from(open)][..], &(announced as u64).to_be_bytes()].concat(),
+        false => [&[6][..], &60_000_u64.to_be_bytes(), b"\x04PONG"].concat(),
+    };
+    let arrived = arrived.min(announced).min(50_000);
+    trickle(wire, &header, chance.usize(1..30));
+    trickle(wire, &vec![7; arrived], chance.usize(100..20_000));
+    kept + header.len() + arrived
+}
+
+#[test]
+fn raw_peers_at_random_keep_twice_what_they_have_sent() {
+    const PEERS: usize = 8;
+    let mut chance = common::chance();
+    let seeds = [(); 4].map(|()| chance.u64(..));
+    alone(move |at: At| async move {
+        for seed in seeds {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
+            let before = held();
+            let there = endpoint.clone();
+            let (wires, counted) = common::aside(move || {
+                let mut chance = fastrand::Rng::with_seed(seed);
+                let mut counted = 0;
+                let wires = [(); PEERS].map(|()| {
+                    let mut wire = common::Wire::connect(&there);
+                    counted += stop_anywhere(&mut wire, &mut chance);
+                    wire
+                });
+                (wires, counted)
+            })
+            .await;
+            let bound = 2 * counted + PEERS * CONNECTION + 1024;
+            stays_below(&format!("what was sent with seed {seed}"), before, bound).await;
+            drop(wires);
+            pull.close().await;
+        }
+    });
+}
+
 #[test]
 fn kept_message_keeps_no_page() {
     alone(async |at: At| {

@@ -19,9 +19,8 @@ pub(crate) struct Audience {
     hub: PubSubHub,
     /// Who asks for what, where that is not the same.
     asked: Option<Box<PubSubHub>>,
-    farewells: Farewells,
-    /// Peers whose subscriptions were told more than once.
-    repeated: HashSet<PeerKey>,
+    /// Kept if the program wants to know.
+    farewells: Option<Box<Farewells>>,
     rules: Rules,
     /// Whose subscription the program has received last.
     last: Option<PeerKey>,
@@ -40,8 +39,14 @@ pub(crate) struct Farewell {
     pub(crate) repeated: bool,
 }
 
-/// What the program is still to be told of each peer that has gone and whose receiving side has not; kept if it wants to know.
-type Farewells = Option<HashMap<PeerKey, Vec<Bytes>>>;
+/// What the program is still to be told of peers that have gone.
+#[derive(Debug, Default)]
+struct Farewells {
+    /// Of each whose receiving side has not.
+    topics: HashMap<PeerKey, Vec<Bytes>>,
+    /// Peers whose subscriptions were told more than once.
+    repeated: HashSet<PeerKey>,
+}
 
 /// What options say.
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +84,7 @@ impl Audience {
         Self {
             hub,
             asked,
-            repeated: HashSet::new(),
-            farewells: (pattern.intake == Intake::Subscriptions).then(HashMap::new),
+            farewells: (pattern.intake == Intake::Subscriptions).then(Box::default),
             rules: Rules {
                 verbose: options.verbose || options.manual,
                 verboser: options.verboser || options.manual,
@@ -123,7 +127,7 @@ impl Audience {
             if let Some(farewells) = farewells
                 && (left == Cancelled::Last || rules.verboser)
             {
-                farewells.entry(key).or_default().push(topic);
+                farewells.topics.entry(key).or_default().push(topic);
             }
         };
         match asked {
@@ -144,8 +148,11 @@ impl Audience {
 
     /// What the program is to be told that a peer wants no more which is gone, and whose topics are taken down.
     pub(crate) fn farewell(&mut self, key: PeerKey) -> Farewell {
-        let topics = self.farewells.as_mut().and_then(|farewells| farewells.remove(&key)).unwrap_or_default();
-        Farewell { topics, repeated: self.repeated.remove(&key) }
+        let Some(farewells) = &mut self.farewells else { return Farewell::default() };
+        Farewell {
+            topics: farewells.topics.remove(&key).unwrap_or_default(),
+            repeated: farewells.repeated.remove(&key),
+        }
     }
 
     /// Lets a peer ask for as much as it wants.
@@ -162,8 +169,10 @@ impl Audience {
                 Subscribed::First => true,
                 Subscribed::Joined => self.rules.verbose,
                 Subscribed::Already => {
-                    if self.rules.verbose && self.farewells.is_some() {
-                        self.repeated.insert(key);
+                    if self.rules.verbose
+                        && let Some(farewells) = &mut self.farewells
+                    {
+                        farewells.repeated.insert(key);
                     }
                     self.rules.verbose
                 }

@@ -33,13 +33,7 @@ impl Peer {
         let connection = Connection { id: 0, endpoint: endpoint.clone(), peer: String::new() };
         let owner = Owner {
             engine: socket.engine().clone(),
-            via: Via {
-                id: 0,
-                endpoint,
-                stop: Stop::default(),
-                kind: Attached::Bound,
-                name: None,
-            },
+            via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound, name: None },
             connection: connection.into(),
             meeting: Rc::new(Cell::new(Meeting::Ahead)),
             course: Rc::default(),
