@@ -266,8 +266,7 @@ impl<K: Conflates> Builder<K> {
     /// Keep only the last message (`ZMQ_CONFLATE`): one that waits to be sent to a peer, or to be received from one, is dropped
     /// for the next one, and counted. The high water marks have no meaning then. Default: false.
     ///
-    /// One message of all topics together is kept, as in libzmq, not one of each. For the last value of each topic see the
-    /// [guide](crate::guide).
+    /// One message of all topics together is kept, as in libzmq, not one of each.
     pub fn conflate(mut self, conflate: bool) -> Self {
         self.options.conflate = conflate;
         self
