@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{At, Wire, WireListener, over_streams};
 use futures::StreamExt;
+use futures::future::{Either, select};
 use monocoque::zmq::kind::Publishes;
 use monocoque::zmq::{Builder, PubSocket, PullSocket, ReqSocket, RouterSocket, Socket, XpubSocket};
 use monocoque::{Endpoint, SocketEvent};
@@ -286,5 +287,75 @@ over_streams! {
             }
             assert!(xpub.try_recv().is_err(), "round {round}");
         }
+    }
+
+    async fn topics_of_peers_that_come_and_go_do_not_pile_up(at) {
+        const TOPICS: usize = 2_000;
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let there = endpoint.clone();
+        let victim = common::aside(move || {
+            let mut wire = Wire::meet(&there, "SUB");
+            wire.put(&common::command("SUBSCRIBE", b"victim"));
+            wire
+        })
+        .await;
+        assert_eq!(xpub.recv().await.expect("open"), "\x01victim".into());
+        let waves = common::aside(move || {
+            for wave in 0..30 {
+                let mut wire = subscriber(&endpoint, TOPICS);
+                wire.put(&common::command("PING", b"\0\0"));
+                while wire.frame().1.get(..5) != Some(b"\x04PONG") {}
+                if wave == 3 {
+                    victim.close();
+                }
+            }
+        });
+        let mut told_after = None;
+        let mut seen = 0;
+        let mut waves = std::pin::pin!(waves);
+        loop {
+            match select(waves.as_mut(), std::pin::pin!(xpub.recv())).await {
+                Either::Left(_) => break,
+                Either::Right((message, _)) => {
+                    seen += 1;
+                    if message.expect("open") == "\0victim".into() {
+                        told_after = Some(seen);
+                    }
+                }
+            }
+        }
+        assert!(told_after.is_some(), "not while others come and go, in {seen} messages");
+    }
+
+    async fn router_that_hands_a_name_over_is_not_held_up_by_a_flood(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
+        let mut monitor = router.monitor();
+        let there = endpoint.clone();
+        let flooded = common::aside(move || {
+            let mut old = Wire::connect(&there);
+            old.shake_hands("DEALER", b"named");
+            let many = common::frame(0, &[7; 1_000]).repeat(1_000);
+            while old.write_all(&many).is_ok() {}
+        });
+        let there = endpoint.clone();
+        assert_eq!(router.recv().await.expect("open").len(), 2, "it has begun");
+        let newcomer = common::aside(move || {
+            let mut newcomer = Wire::connect(&there);
+            newcomer.shake_hands("DEALER", b"named");
+            newcomer.put(&common::frame(0, b"newcomer"));
+            newcomer
+        });
+        let (mut newcomer, mut old) = (std::pin::pin!(newcomer), 0);
+        let mut wire = None;
+        while router.recv().await.expect("open") != ["named", "newcomer"].into() {
+            old += 1;
+            if wire.is_none() {
+                wire = common::at_once(newcomer.as_mut());
+            }
+        }
+        assert!(old < 1_000_000, "{old} messages of the old connection came first");
+        while !matches!(monitor.next().await, Some(SocketEvent::Disconnected { .. })) {}
+        // Its write may be with the system for longer.
+        drop((flooded, wire));
     }
 }

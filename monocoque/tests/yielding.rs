@@ -3,6 +3,7 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
+use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{At, Wire, command, frame, over_streams};
 use futures::future::{Either, select};
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
     Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket, XsubSocket,
@@ -295,6 +296,33 @@ over_streams! {
         }
         load.over.store(true, Ordering::Relaxed);
         assert!(received >= 100, "{received} received beside 100 sent");
+    }
+
+    async fn slow_work_beside_a_quick_receiver_yields(at) {
+        let (pull, load) = flooded(&at).await;
+        let publisher = at.build(PubSocket::builder());
+        let sending = async {
+            for _ in 0..200 {
+                publisher.send("twelve bytes").await.expect("open");
+                load.handle(SLOW);
+            }
+        };
+        let receiving = async {
+            loop {
+                pull.recv().await.expect("open");
+            }
+        };
+        let (sending, receiving) = (std::pin::pin!(sending), std::pin::pin!(receiving));
+        let (mut both, mut most) = (select(sending, receiving), 0);
+        poll_fn(|cx| {
+            let before = load.handled.load(Ordering::Relaxed);
+            let ended = both.poll_unpin(cx).map(drop);
+            most = most.max(load.handled.load(Ordering::Relaxed) - before);
+            ended
+        })
+        .await;
+        load.over.store(true, Ordering::Relaxed);
+        assert!(most <= 10, "{most} messages are handled at a time");
     }
 
     async fn the_first_of_a_select_with_slow_work_comes_first(at) {

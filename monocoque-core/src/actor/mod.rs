@@ -109,7 +109,7 @@ pub trait Outlet: 'static {
     }
 
     /// Whether what a peer that may have closed has sent is read to its end, although nothing more goes out. Default: what
-    /// comes within a moment is. What takes longer than a second in all, room aside, is not.
+    /// comes within a moment is. More than 16 MiB is not, nor what takes longer than a second beside waiting for room.
     fn awaits_rest(&self) -> bool {
         false
     }
@@ -303,6 +303,8 @@ struct Shared<E> {
     reason: Cell<Option<Closed<E>>>,
     /// When bytes last arrived; `None` while the owner holds the peer back.
     heard: Cell<Option<Instant>>,
+    /// How many bytes have arrived.
+    arrived: Cell<u64>,
 }
 
 impl<E> Shared<E> {
@@ -317,6 +319,7 @@ impl<E> Shared<E> {
             write_ended: Cell::new(false),
             reason: Cell::new(None),
             heard: Cell::new(None),
+            arrived: Cell::new(0),
         }
     }
 

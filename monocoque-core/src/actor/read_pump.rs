@@ -70,6 +70,7 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
     /// Notes that the peer was heard, and that there is memory to let go of when it is quiet.
     fn note_read(&self, n: usize) {
         self.shared.heard.set(Some(Instant::now()));
+        self.shared.arrived.set(self.shared.arrived.get() + n as u64);
         if !self.shared.tidies.get() && (n >= BURST || !self.shared.memory.is_small()) {
             self.shared.tidies.set(true);
             self.shared.wake_writer();

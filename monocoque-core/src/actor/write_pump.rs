@@ -288,6 +288,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     async fn finish(&self) {
         self.stream.shutdown(Shutdown::Write);
         let mut left = if self.outlet.awaits_rest() { REST } else { FAREWELL };
+        let end = self.shared.arrived.get() + REST_BYTES;
         let ended = poll_fn(|cx| {
             if self.shared.read_ended.get() {
                 return Poll::Ready(());
@@ -301,13 +302,17 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             if let Either::Left(_) = select(ended.as_mut(), moment).await {
                 break;
             }
-            let waits_for_room = self.outlet.awaits_rest() && self.shared.heard.get().is_none();
-            if !waits_for_room {
-                let is_quiet = self.shared.heard.get().is_some_and(|heard| heard.elapsed() >= FAREWELL);
-                left = if is_quiet { Duration::ZERO } else { left.saturating_sub(FAREWELL) };
-                if left.is_zero() {
-                    break;
-                }
+            let waits_for_room = self.outlet.awaits_rest()
+                && self.shared.heard.get().is_none()
+                && self.shared.arrived.get() < end;
+            if waits_for_room {
+                continue;
+            }
+            let is_quiet = self.shared.heard.get().is_some_and(|heard| heard.elapsed() >= FAREWELL);
+            let is_much = self.shared.arrived.get() >= end;
+            left = if is_quiet || is_much { Duration::ZERO } else { left.saturating_sub(FAREWELL) };
+            if left.is_zero() {
+                break;
             }
         }
         self.stream.shutdown(Shutdown::Both);
@@ -360,3 +365,5 @@ const MAX_SLICES: usize = 1024;
 pub(super) const FAREWELL: Duration = Duration::from_millis(200);
 /// How long it reads what the peer has sent, if the owner awaits that.
 const REST: Duration = Duration::from_secs(1);
+/// And how much of it: more than two systems buffer for a peer that has closed.
+const REST_BYTES: u64 = 16 * 1024 * 1024;

@@ -175,13 +175,15 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
             hub.others(subject.as_bytes(), &mut to);
             assert_eq!(to.len(), 2 - wanted.iter().len());
         }
+        let gone: Vec<_> = gone.iter().map(|(key, topic, left)| (*key, (*topic).to_owned(), *left)).collect();
         assert_eq!(swept(&mut hub), gone);
     }
     assert_eq!(hub.topic_count(), 2);
 
     hub.on_event(PeerEvent::Down { key: new });
     hub.on_event(PeerEvent::Down { key: other });
-    assert_eq!(swept(&mut hub), [(new, "new", Cancelled::Last), (other, "both", Cancelled::Last)]);
+    let gone = [(new, "new".to_owned(), Cancelled::Last), (other, "both".to_owned(), Cancelled::Last)];
+    assert_eq!(swept(&mut hub), gone);
     hub.on_event(PeerEvent::Up { key: other, id: () });
     assert_eq!(hub.subscribe(other, "late"), Subscribed::NoPeer, "also when the hub has become empty");
 }
@@ -452,11 +454,10 @@ fn up(hub: &mut PubSubHub, peers: u32) -> Vec<PeerKey> {
 }
 
 /// What is taken down of those who have gone, three topics at a time.
-fn swept(hub: &mut PubSubHub) -> Vec<(PeerKey, &'static str, Cancelled)> {
+fn swept(hub: &mut PubSubHub) -> Vec<(PeerKey, String, Cancelled)> {
     let mut gone = Vec::new();
     while hub.sweep(3, |key, topic, left| {
-        let topic = String::from_utf8(topic.to_vec()).expect("text").leak();
-        gone.push((key, &*topic, left));
+        gone.push((key, String::from_utf8(topic.to_vec()).expect("text"), left));
     }) {}
     gone
 }

@@ -15,7 +15,7 @@ use monocoque_zmtp::Subscription;
 use super::Engine;
 use crate::pattern::Intake;
 use crate::pattern::asking::{as_subscription, report};
-use crate::pattern::audience::{AT_ONCE, Farewell};
+use crate::pattern::audience::{AT_ONCE, Audience, Farewell};
 use crate::pattern::route::Remains;
 
 /// What is still to be done for peers that have gone.
@@ -80,20 +80,28 @@ impl Engine {
         }
     }
 
-    /// Takes down a few topics of peers that have gone; whether there are more.
-    fn sweep(&self) -> bool {
-        self.out.lock().audience().is_some_and(|audience| audience.sweep(AT_ONCE))
+    /// Takes down a few topics of peers that have gone.
+    fn sweep(&self) {
+        if let Some(audience) = self.out.lock().audience() {
+            audience.sweep(AT_ONCE);
+        }
     }
 
     /// What is to be done next. If there is nothing, the task has ended.
     fn next_work(&self) -> Option<Work> {
         let mut departures = self.departures.lock();
-        if self.out.lock().audience().is_some_and(|audience| audience.has_departed()) {
-            return Some(Work::Topics);
+        let mut out = self.out.lock();
+        let mut audience = out.audience();
+        // One whose topics are few does not wait for another one's.
+        let is_swept = |departure: &Departure| {
+            audience.as_ref().is_none_or(|audience| !audience.is_departed(departure.key))
+        };
+        let swept = departures.farewells.iter().take(AT_ONCE).position(is_swept);
+        if let Some(departure) = swept.and_then(|at| departures.farewells.remove(at)) {
+            return Some(Work::Farewell(departure));
         }
-        let next = departures.farewells.pop_front();
-        departures.is_served = next.is_some();
-        next.map(Work::Farewell)
+        departures.is_served = audience.as_mut().is_some_and(|audience| audience.has_departed());
+        departures.is_served.then_some(Work::Topics)
     }
 
     /// Tells the program which topics nobody is left to want, and closes the lane.
@@ -109,18 +117,31 @@ impl Engine {
                 pace.step().await;
             }
         }
-        let (mut batch, mut bytes) = (VecDeque::new(), 0);
-        for topic in ends.remaining() {
-            let message = report(Subscription::Cancel, &topic);
-            bytes += message.weight();
-            batch.push_back(message);
-            if batch.len() == AT_ONCE {
-                self.inbox.push(lane, &mut batch, std::mem::take(&mut bytes));
-                pace.step().await;
+        let mut remaining = ends.remaining();
+        loop {
+            let mut topics: Vec<_> = remaining.by_ref().take(AT_ONCE).collect();
+            if topics.is_empty() {
+                break;
             }
+            self.tell_ends(lane, &mut topics);
+            pace.step().await;
         }
-        self.inbox.push(lane, &mut batch, bytes);
         self.close_lane(&mut departure);
+    }
+}
+
+impl Engine {
+    /// Tells the program that nobody wants these topics any more, but for those that somebody wants again.
+    fn tell_ends(&self, lane: LaneKey, topics: &mut Vec<Bytes>) {
+        // Whoever wants one is told behind this, or it is not told.
+        let mut out = self.out.lock();
+        if let Some(audience) = out.audience() {
+            audience.retain_ended(topics);
+        }
+        let mut batch: VecDeque<_> = topics.iter().map(|topic| report(Subscription::Cancel, topic)).collect();
+        let bytes = batch.iter().map(Weigh::weight).sum();
+        drop(out);
+        self.inbox.push(lane, &mut batch, bytes);
     }
 }
 
@@ -139,9 +160,8 @@ impl Service {
         while let Some(engine) = &self.0 {
             match engine.next_work() {
                 Some(Work::Topics) => {
-                    while engine.sweep() {
-                        pace.step().await;
-                    }
+                    engine.sweep();
+                    pace.step().await;
                 }
                 Some(Work::Farewell(departure)) => engine.say_farewell(departure, pace).await,
                 None => self.0 = None,
@@ -215,13 +235,13 @@ impl Ends {
     }
 
     /// Whether a message that was not received need not be. To be asked of the last one first.
-    fn annuls(&mut self, message: &Message) -> bool {
+    fn annuls(&mut self, message: &Message, audience: &mut Audience) -> bool {
         let Some((kind, topic)) = as_subscription(message) else { return false };
         let Ok(at) = self.topics.binary_search_by(|other| other[..].cmp(topic)) else { return false };
         let Some(fate) = self.fates.get_mut(at).filter(|fate| **fate == Fate::Open) else { return false };
         *fate = match kind {
-            Subscription::Subscribe => Fate::Annulled,
-            Subscription::Cancel => Fate::Told,
+            Subscription::Subscribe if audience.annul(topic) => Fate::Annulled,
+            Subscription::Subscribe | Subscription::Cancel => Fate::Told,
         };
         *fate == Fate::Annulled
     }
@@ -250,9 +270,12 @@ impl<'a> Unread<'a> {
 
     /// Leaves out what is annulled, of a few messages; whether there are more.
     fn step(&mut self, ends: &mut Ends) -> bool {
+        // What somebody wants again meanwhile is not annulled.
+        let mut out = self.engine.out.lock();
+        let Some(audience) = out.audience() else { return false };
         for _ in 0..AT_ONCE {
             let Some(message) = self.messages.pop_back() else { return false };
-            if ends.annuls(&message) {
+            if ends.annuls(&message, audience) {
                 self.gone += 1;
                 self.bytes += message.weight();
             } else {

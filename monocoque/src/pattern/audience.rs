@@ -44,6 +44,8 @@ pub(crate) struct Farewell {
 struct Farewells {
     /// Of each whose receiving side has not.
     topics: HashMap<PeerKey, Vec<Bytes>>,
+    /// Those of `topics` that nobody wants: one that somebody wants again before its end is told need not be told of at all.
+    ended: HashSet<Bytes>,
     /// Peers whose subscriptions were told more than once.
     repeated: HashSet<PeerKey>,
 }
@@ -124,9 +126,11 @@ impl Audience {
     pub(crate) fn sweep(&mut self, max: usize) -> bool {
         let Self { hub, asked, farewells, rules, .. } = self;
         let tell = |key, topic, left| {
-            if let Some(farewells) = farewells
-                && (left == Cancelled::Last || rules.verboser)
-            {
+            let Some(farewells) = farewells else { return };
+            if rules.verboser {
+                farewells.topics.entry(key).or_default().push(topic);
+            } else if left == Cancelled::Last {
+                farewells.ended.insert(topic.clone());
                 farewells.topics.entry(key).or_default().push(topic);
             }
         };
@@ -142,7 +146,7 @@ impl Audience {
     }
 
     /// Whether there are topics of this peer, and it has gone.
-    pub(super) fn is_departed(&self, key: PeerKey) -> bool {
+    pub(crate) fn is_departed(&self, key: PeerKey) -> bool {
         self.asked.as_deref().is_some_and(|asked| asked.is_departed(key)) || self.hub.is_departed(key)
     }
 
@@ -155,18 +159,41 @@ impl Audience {
         }
     }
 
+    /// Leaves those of a few topics of a [farewell](Self::farewell) whose end is to be told now.
+    pub(crate) fn retain_ended(&mut self, topics: &mut Vec<Bytes>) {
+        if !self.rules.verboser
+            && let Some(farewells) = &mut self.farewells
+        {
+            topics.retain(|topic| farewells.ended.remove(topic));
+        }
+    }
+
+    /// Whether the program need not be told of a topic of a [farewell](Self::farewell) at all, as nobody wants it again.
+    pub(crate) fn annul(&mut self, topic: &[u8]) -> bool {
+        self.rules.verboser || self.revive(topic)
+    }
+
+    /// Whether the program knows that somebody wants a topic, as its end is not told yet. It will not be.
+    fn revive(&mut self, topic: &[u8]) -> bool {
+        self.farewells.as_mut().is_some_and(|farewells| farewells.ended.remove(topic))
+    }
+
     /// Lets a peer ask for as much as it wants.
     pub(super) fn lift_limits(&mut self, key: PeerKey) {
         self.asked.as_deref_mut().unwrap_or(&mut self.hub).lift_limits(key);
     }
 
     /// A peer asks for something.
+    ///
+    /// For each topic that comes two of peers that have gone are taken down, so that there are never more than have been
+    /// there at once.
     pub(crate) fn hear(&mut self, key: PeerKey, kind: Subscription, topic: &[u8]) -> Asked {
+        self.sweep(2);
         let hub = self.asked.as_deref_mut().unwrap_or(&mut self.hub);
         let news = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
                 Subscribed::Refused(_) => return Asked::TooMuch,
-                Subscribed::First => true,
+                Subscribed::First => !self.revive(topic) || self.rules.verbose,
                 Subscribed::Joined => self.rules.verbose,
                 Subscribed::Already => {
                     if self.rules.verbose

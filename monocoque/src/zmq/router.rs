@@ -116,7 +116,7 @@ impl Builder<Router> {
     /// what waits for it goes to the newcomer. Default: false, the newcomer is refused.
     ///
     /// What the old one has sent is received first, to its end if it has closed: for as long as there is no room for it, and
-    /// otherwise until nothing has come for 200 ms, or for a second in all.
+    /// otherwise until nothing has come for 200 ms, or for a second in all; no more than 16 MiB, or it sends without end.
     ///
     /// Anyone who knows a routing id can take it over.
     pub fn router_handover(mut self, handover: bool) -> Self {
