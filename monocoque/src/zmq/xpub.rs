@@ -12,6 +12,10 @@ use crate::error::MonocoqueError;
 /// topic when the last one that had asked for it has taken it back, or is gone. What XSUB peers send beside subscriptions is
 /// received as it is. A peer whose messages are not received is not read from, its subscriptions included.
 ///
+/// What waits of several peers is received in turn: the end of a topic that one has told and its beginning that another has
+/// told may change places. A program that keeps a set of topics counts them, with
+/// [`xpub_verboser`](Builder::xpub_verboser): each beginning adds one, each end takes one.
+///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
 /// use monocoque::zmq::{SubSocket, XpubSocket};
