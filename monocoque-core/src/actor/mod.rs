@@ -108,8 +108,8 @@ pub trait Outlet: 'static {
         Poll::Pending
     }
 
-    /// Whether what a peer that may have closed has sent is read to its end, although nothing more goes out. Default: what
-    /// comes within a moment is. More than 16 MiB is not, nor what takes longer than a second beside waiting for room.
+    /// True if all that the peer has sent is to be read, although nothing more goes out to it. Default: false, only what
+    /// comes within 200 ms is. Reading ends after 16 MiB, or a second beside waiting for room.
     fn awaits_rest(&self) -> bool {
         false
     }

@@ -302,14 +302,12 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             if let Either::Left(_) = select(ended.as_mut(), moment).await {
                 break;
             }
-            let waits_for_room = self.outlet.awaits_rest()
-                && self.shared.heard.get().is_none()
-                && self.shared.arrived.get() < end;
-            if waits_for_room {
+            let is_much = self.shared.arrived.get() >= end;
+            let waits_for_room = self.shared.heard.get().is_none();
+            if waits_for_room && !is_much && self.outlet.awaits_rest() {
                 continue;
             }
             let is_quiet = self.shared.heard.get().is_some_and(|heard| heard.elapsed() >= FAREWELL);
-            let is_much = self.shared.arrived.get() >= end;
             left = if is_quiet || is_much { Duration::ZERO } else { left.saturating_sub(FAREWELL) };
             if left.is_zero() {
                 break;

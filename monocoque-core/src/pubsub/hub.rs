@@ -101,7 +101,7 @@ impl PubSubHub {
         !self.departed.is_empty()
     }
 
-    /// Whether a peer has gone, and [`sweep`](Self::sweep) has not yet taken all its topics.
+    /// True for a peer that has gone and whose topics are not all [swept](Self::sweep).
     pub fn is_departed(&self, key: PeerKey) -> bool {
         self.departed.iter().any(|(departed, _)| *departed == key)
     }

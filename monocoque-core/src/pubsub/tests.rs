@@ -453,7 +453,7 @@ fn up(hub: &mut PubSubHub, peers: u32) -> Vec<PeerKey> {
     keys
 }
 
-/// What is taken down of those who have gone, three topics at a time.
+/// Takes down the topics of those who have gone, three at a time.
 fn swept(hub: &mut PubSubHub) -> Vec<(PeerKey, String, Cancelled)> {
     let mut gone = Vec::new();
     while hub.sweep(3, |key, topic, left| {

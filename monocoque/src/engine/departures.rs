@@ -128,19 +128,14 @@ impl Engine {
         }
         self.close_lane(&mut departure);
     }
-}
 
-impl Engine {
     /// Tells the program that nobody wants these topics any more, but for those that somebody wants again.
     fn tell_ends(&self, lane: LaneKey, topics: &mut Vec<Bytes>) {
-        // Whoever wants one is told behind this, or it is not told.
-        let mut out = self.out.lock();
-        if let Some(audience) = out.audience() {
+        if let Some(audience) = self.out.lock().audience() {
             audience.retain_ended(topics);
         }
         let mut batch: VecDeque<_> = topics.iter().map(|topic| report(Subscription::Cancel, topic)).collect();
         let bytes = batch.iter().map(Weigh::weight).sum();
-        drop(out);
         self.inbox.push(lane, &mut batch, bytes);
     }
 }
