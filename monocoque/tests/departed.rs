@@ -289,7 +289,7 @@ over_streams! {
         }
     }
 
-    async fn topics_of_peers_that_come_and_go_do_not_pile_up(at) {
+    async fn xpub_is_told_ends_while_other_peers_come_and_go(at) {
         const TOPICS: usize = 2_000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let there = endpoint.clone();

@@ -279,3 +279,26 @@ impl Audience {
 
 /// How many topics are taken down, or told, at a time.
 pub(crate) const AT_ONCE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::XPUB;
+
+    #[test]
+    fn topics_of_departed_peers_do_not_pile_up() {
+        const TOPICS: usize = 1_000;
+        let mut audience = Audience::new(&XPUB, &Options::default());
+        for peer in 0..10 {
+            let key = PeerKey::new(peer, 1 + u64::from(peer));
+            audience.up(key);
+            for n in 0..TOPICS {
+                audience.hear(key, Subscription::Subscribe, format!("{peer} {n}").as_bytes());
+                assert!(audience.hub.topic_count() <= 2 * TOPICS);
+            }
+            audience.down(key);
+        }
+        while audience.sweep(AT_ONCE) {}
+        assert_eq!(audience.hub.topic_count(), 0);
+    }
+}
