@@ -74,29 +74,28 @@ over_streams! {
 
     async fn router_receives_a_named_peer_in_order_over_its_connections(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
-        let met = common::aside(move || {
-            let mut wires = Vec::new();
-            for connection in 0..3_u8 {
+        let mut last = None;
+        for connection in 0..3_u8 {
+            if let Some(wire) = last.take() {
+                drop::<Wire>(wire);
+                common::eventually("its name is free", || router.stats().peers == 0).await;
+            }
+            let endpoint = endpoint.clone();
+            let met = common::aside(move || {
                 let mut wire = Wire::connect(&endpoint);
                 wire.shake_hands("DEALER", b"named");
                 (0..50).for_each(|n| wire.put(&common::frame(0, &[connection, n])));
-                match connection {
-                    2 => wires.push(wire),
-                    // Until the router has noticed, its name is taken.
-                    _ => wire.close(),
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            wires
-        });
-        let wires = met.await;
+                wire
+            });
+            last = Some(met.await);
+        }
         common::eventually("all is there", || router.stats().recv_queue == 150).await;
         for connection in 0..3_u8 {
             for n in 0..50 {
                 assert_eq!(&router.recv().await.expect("received")[1], [connection, n]);
             }
         }
-        drop(wires);
+        drop(last);
     }
 
     async fn req_discards_replies_that_it_does_not_wait_for(at) {

@@ -3,14 +3,51 @@
 #[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
 mod common;
 
-use common::{AtOnce, Wire, command, everywhere, frame, numbered, over_streams};
-use monocoque::Message;
-use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
+use std::collections::BTreeSet;
+
+use common::{At, AtOnce, Wire, command, eventually, everywhere, frame, numbered, over_streams};
+use monocoque::zmq::kind::Xpub;
+use monocoque::zmq::{Builder, PubSocket, SubSocket, XpubSocket, XsubSocket};
+use monocoque::{Message, proxy};
 
 async fn hears(xpub: &XpubSocket, expected: &[&[u8]]) {
     for expected in expected {
         assert_eq!(xpub.recv().await.expect("received"), Message::from(*expected));
     }
+}
+
+/// The topics that somebody wants, as a program notes them that receives the first and the last of each.
+#[derive(Default)]
+struct Topics(BTreeSet<Vec<u8>>);
+
+impl Topics {
+    fn note(&mut self, report: &Message) {
+        let (kind, topic) = report[0].split_first().expect("a kind");
+        let changed = if *kind == 1 { self.0.insert(topic.to_vec()) } else { self.0.remove(topic) };
+        assert!(changed, "known before: {report:?}");
+    }
+
+    fn are(&self, expected: &[&str]) -> bool {
+        self.0.iter().map(Vec::as_slice).eq(expected.iter().map(|topic| topic.as_bytes()))
+    }
+}
+
+/// A publisher that has received that somebody wants `t`. That one has taken it back behind three other topics, and another
+/// one wants it since then: both is to be received.
+async fn handed_over(at: &At, builder: Builder<Xpub>) -> (XpubSocket, [SubSocket; 2]) {
+    let (xpub, endpoint) = at.bound(builder).await;
+    let one = at.connected(SubSocket::builder(), &endpoint).await;
+    one.subscribe("t").expect("open");
+    hears(&xpub, &[b"\x01t"]).await;
+    for topic in ["p", "q", "r"] {
+        one.subscribe(topic).expect("open");
+    }
+    one.unsubscribe("t").expect("open");
+    eventually("four are told", || xpub.stats().recv_queue == 4).await;
+    let other = at.connected(SubSocket::builder(), &endpoint).await;
+    other.subscribe("t").expect("open");
+    eventually("five are told", || xpub.stats().recv_queue == 5).await;
+    (xpub, [one, other])
 }
 
 everywhere! {
@@ -54,6 +91,101 @@ everywhere! {
             one.unsubscribe("a").expect("open");
             hears(&xpub, &[b"\0a"]).await;
         }
+    }
+
+    async fn a_topic_that_changes_hands_stays_in_the_set(at) {
+        for in_batches in [false, true] {
+            let (xpub, [one, other]) = handed_over(&at, XpubSocket::builder()).await;
+            let mut reports = vec![Message::from(b"\x01t")];
+            while xpub.stats().recv_queue > 0 {
+                if !in_batches {
+                    reports.extend(xpub.try_recv());
+                } else if let Some(taken) = xpub.recv_batch(&mut reports, 100).at_once() {
+                    taken.expect("received");
+                }
+            }
+            let mut topics = Topics::default();
+            reports.iter().for_each(|report| topics.note(report));
+            assert!(topics.are(&["p", "q", "r", "t"]), "{reports:?}");
+            other.unsubscribe("t").expect("open");
+            hears(&xpub, &[b"\0t"]).await;
+            assert_eq!(xpub.stats().discarded, 0);
+            drop(one);
+        }
+    }
+
+    async fn the_last_word_about_a_topic_is_right_when_each_beginning_is_told(at) {
+        let (xpub, [one, other]) = handed_over(&at, XpubSocket::builder().xpub_verbose(true)).await;
+        let mut last = 1;
+        while xpub.stats().recv_queue > 0 {
+            let Some(report) = xpub.recv().at_once() else { continue };
+            let report = report.expect("received");
+            if &report[0][1..] == b"t" {
+                last = report[0][0];
+            }
+        }
+        assert_eq!(last, 1);
+        drop((one, other));
+    }
+
+    async fn a_topic_that_changes_hands_is_passed_on(at) {
+        let (front, [one, other]) = handed_over(&at, XpubSocket::builder()).await;
+        let (publisher, there) = at.bound(PubSocket::builder()).await;
+        let back = at.connected(XsubSocket::builder(), &there).await;
+        // The proxy's other end got this before.
+        back.send(b"\x01t").await.expect("sent");
+        let work = async {
+            publisher.wait_for_subscriptions(4).await.expect("open");
+            eventually("all is passed on", || front.stats().recv_queue == 0).await;
+            one.subscribe("end").expect("open");
+            publisher.wait_for_subscriptions(5).await.expect("open");
+            publisher.send("t").await.expect("sent");
+            assert_eq!(other.recv().await.expect("received"), "t".into());
+        };
+        futures::future::select(std::pin::pin!(proxy(&front, &back)), std::pin::pin!(work)).await;
+    }
+
+    async fn the_set_of_topics_is_right_whoever_wants_them(at) {
+        let mut rng = common::chance();
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let mut topics = Topics::default();
+        let mut subs = Vec::new();
+        for round in 0..600 {
+            if subs.len() < 4 {
+                subs.push((at.connected(SubSocket::builder(), &endpoint).await, BTreeSet::new()));
+            }
+            let which = rng.usize(0..subs.len());
+            let (sub, wants) = &mut subs[which];
+            let topic = ["a", "b", "c", "d"][rng.usize(0..4)];
+            if wants.insert(topic) {
+                sub.subscribe(topic).expect("open");
+            } else {
+                wants.remove(topic);
+                sub.unsubscribe(topic).expect("open");
+            }
+            if round % 40 == 39 {
+                subs.swap_remove(which).0.close().await;
+            }
+            if rng.u8(0..4) == 0
+                && let Ok(report) = xpub.try_recv()
+            {
+                topics.note(&report);
+            }
+        }
+        let mut wanted: BTreeSet<_> = subs.iter().flat_map(|(_, wants)| wants).copied().collect();
+        let ends: Vec<_> = (0..subs.len()).map(|n| format!("end {n}")).collect();
+        for ((sub, _), end) in subs.iter().zip(&ends) {
+            sub.subscribe(end).expect("open");
+            wanted.insert(end);
+        }
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        eventually("the set is right", || {
+            while let Ok(report) = xpub.try_recv() {
+                topics.note(&report);
+            }
+            topics.are(&wanted) && xpub.stats().peers == subs.len()
+        })
+        .await;
     }
 
     async fn messages_go_up_and_subscriptions_are_kept(at) {

@@ -219,6 +219,11 @@ impl PubSubHub {
         self.peers.get(key).is_some()
     }
 
+    /// A topic as the hub keeps it, if a peer has it, or has had it and is still to be [swept](Self::sweep).
+    pub fn topic(&self, topic: &[u8]) -> Option<&Bytes> {
+        self.index.get_key_value(topic).map(|(topic, _)| topic)
+    }
+
     /// What a peer wants, sorted.
     pub fn topics(&self, key: PeerKey) -> impl Iterator<Item = &Bytes> {
         self.peers.get(key).into_iter().flat_map(|peer| &peer.topics)

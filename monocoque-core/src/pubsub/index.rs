@@ -105,6 +105,12 @@ impl<V> SubscriptionIndex<V> {
         self.get_key_value_mut(topic).map(|(_, value)| value)
     }
 
+    /// The value of exactly this topic, with the topic as the table holds it, to share.
+    pub fn get_key_value(&self, topic: &[u8]) -> Option<(&Bytes, &V)> {
+        let Leaf { topic, value, .. } = &self.leaves[self.search(topic).ok()?];
+        Some((topic, value))
+    }
+
     /// The value of exactly this topic, to change, with the topic as the table holds it, to share.
     pub fn get_key_value_mut(&mut self, topic: &[u8]) -> Option<(&Bytes, &mut V)> {
         let Leaf { topic, value, .. } = self.locate(topic).ok()?;

@@ -117,26 +117,17 @@ impl Engine {
                 pace.step().await;
             }
         }
-        let mut remaining = ends.remaining();
+        let mut remaining = ends.reports();
         loop {
-            let mut topics: Vec<_> = remaining.by_ref().take(AT_ONCE).collect();
-            if topics.is_empty() {
+            let mut batch: VecDeque<_> = remaining.by_ref().take(AT_ONCE).collect();
+            if batch.is_empty() {
                 break;
             }
-            self.tell_ends(lane, &mut topics);
+            let bytes = batch.iter().map(Weigh::weight).sum();
+            self.inbox.push(lane, &mut batch, bytes);
             pace.step().await;
         }
         self.close_lane(&mut departure);
-    }
-
-    /// Tells the program that nobody wants these topics any more, but for those that somebody wants again.
-    fn tell_ends(&self, lane: LaneKey, topics: &mut Vec<Bytes>) {
-        if let Some(audience) = self.out.lock().audience() {
-            audience.retain_ended(topics);
-        }
-        let mut batch: VecDeque<_> = topics.iter().map(|topic| report(Subscription::Cancel, topic)).collect();
-        let bytes = batch.iter().map(Weigh::weight).sum();
-        self.inbox.push(lane, &mut batch, bytes);
     }
 }
 
@@ -241,9 +232,10 @@ impl Ends {
         *fate == Fate::Annulled
     }
 
-    fn remaining(self) -> impl Iterator<Item = Bytes> {
+    /// What the program is told.
+    fn reports(self) -> impl Iterator<Item = Message> {
         let told = self.topics.into_iter().zip(self.fates).filter(|(_, fate)| *fate != Fate::Annulled);
-        told.map(|(topic, _)| topic)
+        told.map(|(topic, _)| report(Subscription::Cancel, &topic))
     }
 }
 
@@ -265,7 +257,8 @@ impl<'a> Unread<'a> {
 
     /// Leaves out what is annulled, of a few messages; whether there are more.
     fn step(&mut self, ends: &mut Ends) -> bool {
-        // What somebody wants again meanwhile is not annulled.
+        // Nobody is to receive one of two reports that annul each other.
+        let _hold = self.engine.inbox.hold();
         let mut out = self.engine.out.lock();
         let Some(audience) = out.audience() else { return false };
         for _ in 0..AT_ONCE {

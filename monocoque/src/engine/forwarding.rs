@@ -76,7 +76,7 @@ impl<'a> Forwarding<'a> {
         };
         let mut next = next?;
         if !from.is_wanted(&next) {
-            from.open(next)?;
+            from.discard(next, wakes);
             return Ok(Step::Dropped);
         }
         let mut message = next.item().clone();
@@ -84,13 +84,14 @@ impl<'a> Forwarding<'a> {
         let waker = Some(cx.waker());
         match to.attempt_quietly(None, &mut message, Manner::Patient, sender, waker, wakes) {
             Ok(Tried::Done) => {
-                from.turn_to_sender(&next, wakes);
+                from.on_report(&next, true, wakes);
                 Ok(Step::Passed(next.pop()))
             }
             Ok(Tried::Paused) => Ok(Step::Stuck),
             Ok(Tried::Full) => Ok(Step::Full),
             Err(MonocoqueError::Closed) => Err(MonocoqueError::Closed),
             Err(_) => {
+                from.on_report(&next, true, wakes);
                 next.pop();
                 drop(next);
                 from.note_discarded(1);

@@ -118,10 +118,17 @@ impl Engine {
         max: usize,
     ) -> Result<Option<usize>, MonocoqueError> {
         let before = messages.len();
-        while messages.len() - before < max && !next.is_over() && self.passes(&next) {
-            messages.push(next.pop());
+        let mut wakes = Wakes::default();
+        while messages.len() - before < max && !next.is_over() {
+            if self.passes(&next) {
+                messages.push(next.pop());
+            } else if self.pattern.intake == Intake::Subscriptions && !self.options.manual {
+                messages.extend(self.take_report(&mut next, &mut wakes));
+            } else {
+                break;
+            }
         }
-        if messages.len() == before {
+        if messages.len() == before && !next.is_over() {
             messages.extend(self.open(next)?);
         }
         Ok(Some(messages.len() - before).filter(|&taken| taken > 0))
@@ -140,8 +147,7 @@ impl Engine {
     pub(super) fn passes(&self, next: &Incoming<'_>) -> bool {
         match (self.pattern.intake, self.pattern.envelope) {
             (Intake::Filtered, _) => self.filter.admits(next.item()),
-            // Whose it is has to be noted.
-            (Intake::Subscriptions, _) => !self.options.manual,
+            (Intake::Subscriptions, _) => as_subscription(next.item()).is_none(),
             (_, Envelope::None | Envelope::Identity) => true,
             _ => false,
         }
@@ -149,7 +155,13 @@ impl Engine {
 
     /// Whether the next message is for the application, if not as it is.
     pub(super) fn is_wanted(&self, next: &Incoming<'_>) -> bool {
-        self.pattern.intake != Intake::Filtered || self.filter.admits(next.item())
+        match self.pattern.intake {
+            Intake::Filtered => self.filter.admits(next.item()),
+            Intake::Subscriptions => as_subscription(next.item()).is_none_or(|(kind, topic)| {
+                self.out.lock().audience().is_none_or(|audience| audience.admits(kind, topic))
+            }),
+            Intake::Fair | Intake::Discard => true,
+        }
     }
 
     /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
@@ -162,11 +174,10 @@ impl Engine {
             }
             Intake::Subscriptions => {
                 let mut wakes = Wakes::default();
-                self.turn_to_sender(&next, &mut wakes);
-                let message = next.pop();
+                let report = self.take_report(&mut next, &mut wakes);
                 drop(next);
                 wakes.wake();
-                Some(message)
+                return Ok(report);
             }
             _ => self.converse(self.pattern.envelope, next)?,
         };
@@ -176,13 +187,30 @@ impl Engine {
         Ok(opened)
     }
 
-    /// Notes whose subscription it is that is about to be received, if it is one and the application decides about it. Other
-    /// receivers are kept out.
-    pub(super) fn turn_to_sender(&self, next: &Incoming<'_>, wakes: &mut Wakes) {
-        if self.options.manual
-            && let Some((kind, _)) = as_subscription(next.item())
+    /// Takes a message that the application is not to have.
+    pub(super) fn discard(&self, mut next: Incoming<'_>, wakes: &mut Wakes) {
+        if self.pattern.intake == Intake::Subscriptions {
+            self.on_report(&next, false, wakes);
+        } else {
+            self.note_discarded(1);
+        }
+        next.pop();
+    }
+
+    /// Takes what an XPUB is told of a subscription, if it is to know.
+    fn take_report(&self, next: &mut Incoming<'_>, wakes: &mut Wakes) -> Option<Message> {
+        let is_wanted = self.is_wanted(next);
+        self.on_report(next, is_wanted, wakes);
+        Some(next.pop()).filter(|_| is_wanted)
+    }
+
+    /// Notes that the application is about to receive what it is told of a subscription, if the next message is that, or is not
+    /// to receive it. Other receivers are kept out.
+    pub(super) fn on_report(&self, next: &Incoming<'_>, is_received: bool, wakes: &mut Wakes) {
+        if self.pattern.intake == Intake::Subscriptions
+            && let Some((kind, topic)) = as_subscription(next.item())
         {
-            self.out.lock().turn_to(next.from(), kind, wakes);
+            self.out.lock().on_report(next.from(), kind, topic, is_received, wakes);
         }
     }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed, SubscriptionLimits, Ticket};
 use monocoque_zmtp::Subscription;
 
+use super::reports::Reports;
 use super::{Intake, Pattern};
 use crate::options::Options;
 
@@ -21,6 +22,8 @@ pub(crate) struct Audience {
     asked: Option<Box<PubSubHub>>,
     /// Kept if the program wants to know.
     farewells: Option<Box<Farewells>>,
+    /// Kept if the program wants to know of the first and the last peer that wants a topic.
+    reports: Option<Box<Reports>>,
     rules: Rules,
     /// Whose subscription the program has received last.
     last: Option<PeerKey>,
@@ -44,8 +47,6 @@ pub(crate) struct Farewell {
 struct Farewells {
     /// Of each whose receiving side has not.
     topics: HashMap<PeerKey, Vec<Bytes>>,
-    /// Those of `topics` that nobody wants: one that somebody wants again before its end is told need not be told of at all.
-    ended: HashSet<Bytes>,
     /// Peers whose subscriptions were told more than once.
     repeated: HashSet<PeerKey>,
 }
@@ -83,16 +84,19 @@ impl Audience {
         } else {
             (PubSubHub::default(), None)
         };
+        let rules = Rules {
+            verbose: options.verbose || options.manual,
+            verboser: options.verboser || options.manual,
+            inverted: options.inverted,
+            answers: options.last_value,
+        };
+        let reports = pattern.intake == Intake::Subscriptions;
         Self {
             hub,
             asked,
-            farewells: (pattern.intake == Intake::Subscriptions).then(Box::default),
-            rules: Rules {
-                verbose: options.verbose || options.manual,
-                verboser: options.verboser || options.manual,
-                inverted: options.inverted,
-                answers: options.last_value,
-            },
+            farewells: reports.then(Box::default),
+            reports: (reports && !rules.verboser).then(|| Box::new(Reports::new(rules.verbose))),
+            rules,
             last: None,
             aimed: None,
             answering: false,
@@ -124,15 +128,16 @@ impl Audience {
 
     /// Takes down up to `max` topics of peers that have gone; whether there are more.
     pub(crate) fn sweep(&mut self, max: usize) -> bool {
-        let Self { hub, asked, farewells, rules, .. } = self;
-        let tell = |key, topic, left| {
+        let Self { hub, asked, farewells, reports, rules, .. } = self;
+        let tell = |key, topic: Bytes, left| {
             let Some(farewells) = farewells else { return };
-            if rules.verboser {
-                farewells.topics.entry(key).or_default().push(topic);
-            } else if left == Cancelled::Last {
-                farewells.ended.insert(topic.clone());
-                farewells.topics.entry(key).or_default().push(topic);
+            if left != Cancelled::Last && !rules.verboser {
+                return;
             }
+            if let Some(reports) = reports {
+                reports.add(Subscription::Cancel, topic.clone(), true);
+            }
+            farewells.topics.entry(key).or_default().push(topic);
         };
         match asked {
             Some(asked) => asked.sweep(max, tell) | hub.sweep(max, |_, _, _| {}),
@@ -159,23 +164,24 @@ impl Audience {
         }
     }
 
-    /// Leaves those of a few topics of a [farewell](Self::farewell) whose end is to be told now.
-    pub(crate) fn retain_ended(&mut self, topics: &mut Vec<Bytes>) {
-        if !self.rules.verboser
-            && let Some(farewells) = &mut self.farewells
-        {
-            topics.retain(|topic| farewells.ended.remove(topic));
-        }
-    }
-
-    /// Whether the program need not be told of a topic of a [farewell](Self::farewell) at all, as nobody wants it again.
+    /// Whether neither the beginning nor the end of a topic of a [farewell](Self::farewell) need be told, as the program has
+    /// received neither. To be asked while nobody receives.
     pub(crate) fn annul(&mut self, topic: &[u8]) -> bool {
-        self.rules.verboser || self.revive(topic)
+        let is_wanted = self.hub.topic(topic).is_some();
+        self.reports.as_mut().is_none_or(|reports| reports.annul(topic, is_wanted))
     }
 
-    /// Whether the program knows that somebody wants a topic, as its end is not told yet. It will not be.
-    fn revive(&mut self, topic: &[u8]) -> bool {
-        self.farewells.as_mut().is_some_and(|farewells| farewells.ended.remove(topic))
+    /// Whether the program is told what the next report says.
+    pub(crate) fn admits(&self, kind: Subscription, topic: &[u8]) -> bool {
+        let is_wanted = || self.hub.topic(topic).is_some();
+        self.reports.as_ref().is_none_or(|reports| reports.admits(kind, topic, is_wanted()))
+    }
+
+    /// A report has left its lane.
+    pub(super) fn on_report(&mut self, kind: Subscription, topic: &[u8], is_received: bool) {
+        if let Some(reports) = &mut self.reports {
+            reports.remove(kind, topic, is_received);
+        }
     }
 
     /// Lets a peer ask for as much as it wants.
@@ -190,33 +196,45 @@ impl Audience {
     pub(crate) fn hear(&mut self, key: PeerKey, kind: Subscription, topic: &[u8]) -> Asked {
         self.sweep(2);
         let hub = self.asked.as_deref_mut().unwrap_or(&mut self.hub);
-        let news = match kind {
+        let Rules { verbose, verboser, .. } = self.rules;
+        // Whether it is news, and whether somebody wanted the topic before.
+        let (news, known) = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
                 Subscribed::Refused(_) => return Asked::TooMuch,
-                Subscribed::First => !self.revive(topic) || self.rules.verbose,
-                Subscribed::Joined => self.rules.verbose,
+                Subscribed::First => (true, false),
+                Subscribed::Joined => (verbose, true),
                 Subscribed::Already => {
-                    if self.rules.verbose
-                        && let Some(farewells) = &mut self.farewells
-                    {
+                    if verbose && let Some(farewells) = &mut self.farewells {
                         farewells.repeated.insert(key);
                     }
-                    self.rules.verbose
+                    (verbose, true)
                 }
-                Subscribed::NoPeer => false,
+                Subscribed::NoPeer => (false, false),
             },
             Subscription::Cancel => match hub.cancel(key, topic) {
-                Cancelled::Last => true,
-                Cancelled::Left => self.rules.verboser,
-                Cancelled::Unknown => false,
+                Cancelled::Last => (true, true),
+                Cancelled::Left => (verboser, true),
+                Cancelled::Unknown => (false, false),
             },
         };
-        if news { Asked::News } else { Asked::Nothing }
+        if !news {
+            return Asked::Nothing;
+        }
+        if let Some(reports) = &mut self.reports {
+            let shared = self.hub.topic(topic).cloned();
+            reports.add(kind, shared.unwrap_or_else(|| Bytes::copy_from_slice(topic)), known);
+        }
+        Asked::News
     }
 
     /// How many bytes of topics a peer has asked for, all together.
     pub(crate) fn topic_bytes(&self, key: PeerKey) -> usize {
         self.asked.as_deref().unwrap_or(&self.hub).topic_bytes(key)
+    }
+
+    /// Whether the program decides what peers get.
+    pub(super) const fn is_manual(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// The program is about to receive what a peer has asked for.

@@ -24,6 +24,7 @@ mod backlog;
 pub(crate) mod envelope;
 pub(crate) mod intake;
 pub(crate) mod link;
+mod reports;
 pub(crate) mod route;
 mod tape;
 pub(crate) mod wakes;

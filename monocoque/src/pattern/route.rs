@@ -328,13 +328,24 @@ impl Outbound {
         wakes.add(self.watchers.dismiss());
     }
 
-    /// The program is about to receive what a peer has asked for: what is sent from now on may be the answer.
-    pub(crate) fn turn_to(&mut self, key: PeerKey, kind: Subscription, wakes: &mut Wakes) {
+    /// The report of what a peer has asked for leaves its lane. If the program decides about it, what is sent from now on may be
+    /// the answer.
+    pub(crate) fn on_report(
+        &mut self,
+        key: PeerKey,
+        kind: Subscription,
+        topic: &[u8],
+        is_received: bool,
+        wakes: &mut Wakes,
+    ) {
         let since = self.senders.next_ticket();
-        if let Some(audience) = self.audience() {
+        let Some(audience) = self.audience() else { return };
+        if audience.is_manual() {
             audience.turn_to(key, kind, since);
+            self.on_targets_changed(wakes);
+        } else {
+            audience.on_report(kind, topic, is_received);
         }
-        self.on_targets_changed(wakes);
     }
 
     /// There may be room: for the one whose turn it is, or for whoever waits for the peer that has it.

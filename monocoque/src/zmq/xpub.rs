@@ -12,9 +12,9 @@ use crate::error::MonocoqueError;
 /// topic when the last one that had asked for it has taken it back, or is gone. What XSUB peers send beside subscriptions is
 /// received as it is. A peer whose messages are not received is not read from, its subscriptions included.
 ///
-/// What waits of several peers is received in turn: the end of a topic that one has told and its beginning that another has
-/// told may change places. A program that keeps a set of topics counts them, with
-/// [`xpub_verboser`](Builder::xpub_verboser): each beginning adds one, each end takes one.
+/// Messages of several peers are received in turn. What is received of one topic is true in the end whatever the order: if one
+/// peer takes a topic back and another one subscribes to it before either is received, both may be left out. A program that
+/// adds a topic to a set for each one, and takes it out for each zero, has the topics that somebody wants.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {

@@ -197,7 +197,7 @@ fn what_is_for_one_waits_until_that_one_has_room() {
         send(&mut out, body);
     }
     assert_eq!(take(&mut out, keys[0]).expect("the first"), b"\0\x011");
-    out.turn_to(keys[1], Subscription::Subscribe, &mut Wakes::default());
+    out.on_report(keys[1], Subscription::Subscribe, b"a", true, &mut Wakes::default());
     assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Full);
     assert_eq!(take(&mut out, keys[1]).expect("the second"), b"\0\x012");
     assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Queued(None));

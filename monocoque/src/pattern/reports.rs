@@ -1,0 +1,224 @@
+//! The reports of an XPUB: which of them its program receives, so that it can keep a set of topics.
+//!
+//! A report lies in the lane of the peer that caused it, and lanes are received in turn: reports of several peers about
+//! one topic may change places. Each is judged when it is received: the beginning of a topic that the program knows to be
+//! wanted, or of one that nobody wants any more, is left out, and so is the end of one that it does not know to be wanted,
+//! or that somebody wants again. Once all reports are received, the program knows what is so.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use monocoque_zmtp::Subscription;
+
+/// The topics that the program has not received all reports of.
+///
+/// For each of them, whether somebody wants it is called `wanted`, and two things always hold: if a topic is wanted, the
+/// program knows it or a beginning is to be received; if it is not, the program does not think so or an end is.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    topics: HashMap<Bytes, Unread>,
+    /// Each beginning is received, whether the program knows the topic or not.
+    verbose: bool,
+}
+
+/// What is to be received of a topic.
+#[derive(Clone, Copy, Debug)]
+struct Unread {
+    /// What the program knows so far.
+    known: bool,
+    begins: usize,
+    ends: usize,
+}
+
+impl Reports {
+    pub(super) fn new(verbose: bool) -> Self {
+        Self { topics: HashMap::new(), verbose }
+    }
+
+    /// Notes a report that is to be received; `known` is whether the topic was wanted before.
+    pub(super) fn add(&mut self, kind: Subscription, topic: Bytes, known: bool) {
+        let unread = self.topics.entry(topic).or_insert(Unread { known, begins: 0, ends: 0 });
+        *unread.count(kind) += 1;
+    }
+
+    /// Whether the program receives a report whose turn it is. One that was never noted is a message of the program's own.
+    pub(super) fn admits(&self, kind: Subscription, topic: &[u8], wanted: bool) -> bool {
+        self.topics.get(topic).is_none_or(|unread| unread.admits(kind, wanted, self.verbose))
+    }
+
+    /// Notes that a report has left its lane, and whether the program has received it.
+    pub(super) fn remove(&mut self, kind: Subscription, topic: &[u8], received: bool) {
+        self.change(topic, |unread| {
+            *unread.count(kind) = unread.count(kind).saturating_sub(1);
+            if received {
+                unread.known = kind == Subscription::Subscribe;
+            }
+        });
+    }
+
+    /// Takes back a beginning and an end that are both to be received, if the program then still learns what is so.
+    pub(super) fn annul(&mut self, topic: &[u8], wanted: bool) -> bool {
+        let Some(unread) = self.topics.get(topic) else { return false };
+        let learns =
+            if wanted { unread.known || unread.begins > 1 } else { !unread.known || unread.ends > 1 };
+        let both = unread.begins > 0 && unread.ends > 0;
+        if learns && both {
+            self.change(topic, |unread| {
+                unread.begins -= 1;
+                unread.ends -= 1;
+            });
+        }
+        learns && both
+    }
+
+    fn change(&mut self, topic: &[u8], change: impl FnOnce(&mut Unread)) {
+        let Some(unread) = self.topics.get_mut(topic) else { return };
+        change(unread);
+        if unread.begins + unread.ends > 0 {
+            return;
+        }
+        self.topics.remove(topic);
+        if self.topics.is_empty() && self.topics.capacity() > KEPT {
+            self.topics = HashMap::new();
+        }
+    }
+}
+
+impl Unread {
+    const fn count(&mut self, kind: Subscription) -> &mut usize {
+        match kind {
+            Subscription::Subscribe => &mut self.begins,
+            Subscription::Cancel => &mut self.ends,
+        }
+    }
+
+    const fn admits(&self, kind: Subscription, wanted: bool, verbose: bool) -> bool {
+        match kind {
+            Subscription::Subscribe => (verbose || !self.known) && (wanted || self.ends > 0),
+            Subscription::Cancel => self.known && (!wanted || self.begins > 0),
+        }
+    }
+}
+
+/// For how many topics there is room while there are none.
+const KEPT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use fastrand::Rng;
+
+    use super::*;
+
+    const PEERS: usize = 4;
+
+    /// Peers of which each wants one topic or not, the lanes of their reports, and what the program has received.
+    struct Scene {
+        reports: Reports,
+        verbose: bool,
+        wants: [bool; PEERS],
+        lanes: [VecDeque<Subscription>; PEERS],
+        set: bool,
+    }
+
+    impl Scene {
+        fn new(verbose: bool) -> Self {
+            let lanes = std::array::from_fn(|_| VecDeque::new());
+            Self { reports: Reports::new(verbose), verbose, wants: [false; PEERS], lanes, set: false }
+        }
+
+        fn wanted(&self) -> bool {
+            self.wants.contains(&true)
+        }
+
+        fn turn(&mut self, peer: usize) {
+            let before = self.wanted();
+            self.wants[peer] ^= true;
+            let begins = self.wants[peer];
+            if before != self.wanted() || (begins && self.verbose) {
+                let kind = if begins { Subscription::Subscribe } else { Subscription::Cancel };
+                self.reports.add(kind, "t".into(), before);
+                self.lanes[peer].push_back(kind);
+            }
+        }
+
+        fn receive(&mut self, peer: usize) {
+            let Some(kind) = self.lanes[peer].pop_front() else { return };
+            let received = self.reports.admits(kind, b"t", self.wanted());
+            self.reports.remove(kind, b"t", received);
+            if received {
+                let begins = kind == Subscription::Subscribe;
+                assert!(self.verbose && begins || self.set != begins, "received twice");
+                self.set = begins;
+            }
+        }
+
+        fn annul(&mut self, peer: usize) {
+            let lane = &self.lanes[peer];
+            let Some(at) = lane.len().checked_sub(2) else { return };
+            let pair = [lane[at], lane[at + 1]];
+            if pair == [Subscription::Subscribe, Subscription::Cancel]
+                && self.reports.annul(b"t", self.wanted())
+            {
+                self.lanes[peer].truncate(at);
+            }
+        }
+
+        fn finish(&mut self, rng: &mut Rng) {
+            while self.lanes.iter().any(|lane| !lane.is_empty()) {
+                self.receive(rng.usize(0..PEERS));
+            }
+            assert_eq!(self.set, self.wanted());
+            assert!(self.reports.topics.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_program_that_keeps_a_set_is_right_in_the_end() {
+        let mut rng = Rng::with_seed(0x5e7);
+        for round in 0..20_000 {
+            let mut scene = Scene::new(round % 2 == 0);
+            for _ in 0..rng.usize(1..24) {
+                let peer = rng.usize(0..PEERS);
+                match rng.u8(0..6) {
+                    0 => scene.annul(peer),
+                    1 | 2 => scene.receive(peer),
+                    _ => scene.turn(peer),
+                }
+            }
+            scene.finish(&mut rng);
+        }
+    }
+
+    #[test]
+    fn all_reports_of_one_lane_are_received() {
+        let mut rng = Rng::with_seed(7);
+        for _ in 0..1_000 {
+            let mut scene = Scene::new(false);
+            let (mut turns, mut received) = (0, 0);
+            for _ in 0..30 {
+                if rng.bool() {
+                    scene.turn(0);
+                    turns += 1;
+                } else if let Some(kind) = scene.lanes[0].front() {
+                    received += usize::from(scene.reports.admits(*kind, b"t", scene.wanted()));
+                    scene.receive(0);
+                }
+            }
+            assert_eq!(received, turns - scene.lanes[0].len());
+        }
+    }
+
+    #[test]
+    fn the_smallest_swap_leaves_the_set_right() {
+        let mut scene = Scene::new(false);
+        scene.turn(0);
+        scene.receive(0);
+        scene.turn(0);
+        scene.turn(1);
+        scene.receive(1);
+        scene.receive(0);
+        assert!(scene.set && scene.wanted());
+    }
+}
