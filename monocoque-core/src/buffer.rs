@@ -93,6 +93,13 @@ impl SegmentedBuffer {
         filled
     }
 
+    /// Copies what waits into memory of its own: a segment keeps all of the memory that it was read into.
+    pub fn compact(&mut self) {
+        let mut whole = BytesMut::zeroed(self.len);
+        self.peek_into(&mut whole);
+        *self = Self { front: whole.freeze(), pos: 0, rest: VecDeque::new(), len: self.len };
+    }
+
     /// Drops the first `n` bytes.
     ///
     /// # Panics
@@ -171,6 +178,19 @@ mod tests {
         buffer.advance(3);
         assert!(buffer.is_empty());
         assert!(segment.try_reclaim(3), "nothing refers to the consumed segment");
+    }
+
+    #[test]
+    fn a_compact_buffer_keeps_no_other_memory() {
+        let mut page = BytesMut::zeroed(100);
+        let mut buffer = SegmentedBuffer::new();
+        buffer.push(page.split_to(60).freeze());
+        buffer.push(Bytes::from_static(b"end"));
+        buffer.advance(58);
+        buffer.compact();
+        assert!(page.try_reclaim(100), "nothing refers to what was read");
+        assert_eq!(buffer.take(4).expect("four"), b"\0\0en"[..]);
+        assert_eq!((buffer.len(), buffer.chunk()), (1, &b"d"[..]));
     }
 
     #[test]

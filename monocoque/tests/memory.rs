@@ -316,6 +316,37 @@ fn stop_anywhere(wire: &mut common::Wire, chance: &mut fastrand::Rng) -> usize {
     kept + header.len() + arrived
 }
 
+/// A page that a busy peer had filled does not stay for the little that there is no room for.
+#[test]
+fn peer_that_is_held_back_keeps_no_page() {
+    const PEERS: usize = 8;
+    const SENT: usize = 4_000;
+    const LEFT: usize = 50;
+    alone(async |at: At| {
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+        let before = held();
+        let busy = common::aside(move || {
+            [(); PEERS].map(|()| {
+                let mut wire = common::Wire::meet(&endpoint, "PUSH");
+                wire.write_all(&common::frame(0, &[7; 100]).repeat(SENT)).expect("it is read");
+                wire
+            })
+        });
+        let receiving = async {
+            for _ in 0..PEERS * (SENT - LEFT) {
+                pull.recv().await.expect("received");
+            }
+        };
+        let (wires, ()) = futures::join!(busy, receiving);
+        let counted = PEERS * LEFT * (100 + FRAME);
+        stays_below("peers that are held back", before, 2 * counted + PEERS * CONNECTION).await;
+        for _ in 0..PEERS * LEFT {
+            assert_eq!(pull.recv().await.expect("received").byte_len(), 100);
+        }
+        drop(wires);
+    });
+}
+
 #[test]
 fn raw_peers_at_random_keep_twice_what_they_have_sent() {
     const PEERS: usize = 8;

@@ -10,7 +10,8 @@
 //! has arrived of the frame that is not whole, so that a peer that stops, or sends a byte at a time, keeps no more than
 //! twice what it has sent and a small page. Bytes of a frame that is cut are moved to the front of the memory that the
 //! rest is read into: the frame lies in one place when it is whole. Large pages are kept while the stream is busy; the
-//! write pump [lets go](SharedArena::rest) of them when it has been quiet for a while.
+//! write pump [lets go](SharedArena::rest) of them when it has been quiet for a while, and the read pump of the one that
+//! [holds](Input::rest) what there is no room for.
 
 use std::cell::RefCell;
 use std::io;
@@ -94,6 +95,17 @@ impl<S: Socket> Input<S> {
     /// The memory of reads, for whoever lets go of it.
     pub(super) fn memory(&self) -> SharedArena {
         self.memory.clone()
+    }
+
+    /// Nothing is read for a while: keeps what has arrived in memory that is not much larger. `need` is as for
+    /// [`read`](Self::read).
+    pub(super) fn rest(&mut self, need: usize) {
+        self.busy = false;
+        // A frame that is larger has memory of its own.
+        if self.buffer.len() < PIECE_MIN {
+            self.buffer.compact();
+        }
+        self.cut = self.cut.take().map(|slab| self.go_on(slab, need));
     }
 
     /// Reads once. Of a frame that is cut, for which `need` bytes are wanted in one place, nothing is in the buffer

@@ -289,6 +289,8 @@ struct Shared<E> {
     memory: SharedArena,
     /// Memory is kept, and the write pump lets go of it when the connection has been quiet for a while.
     tidies: Cell<bool>,
+    /// The read pump lets go of memory as well, if it waits for room.
+    rests: Cell<bool>,
     /// The control lane: replies that the decoder has put out.
     replies: RefCell<Outbox>,
     /// The write pump, while it waits.
@@ -312,6 +314,7 @@ impl<E> Shared<E> {
         Self {
             memory,
             tidies: Cell::new(false),
+            rests: Cell::new(false),
             replies: RefCell::default(),
             writer: RefCell::default(),
             reader: RefCell::default(),

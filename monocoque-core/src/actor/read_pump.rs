@@ -82,20 +82,25 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
     /// Once the stream is over there is no more waiting: what has arrived is handed over whether there is room or not, so
     /// that the connection can be made anew although nobody receives.
     async fn wait_for_room(&mut self) -> bool {
+        let Self { inlet, shared, input, decoder, .. } = self;
         let mut waited = false;
-        let room = poll_fn(|cx| match self.inlet.poll_room(cx) {
-            Poll::Pending if self.shared.write_ended.get() => Poll::Ready(true),
+        let room = poll_fn(|cx| match inlet.poll_room(cx) {
+            Poll::Pending if shared.write_ended.get() => Poll::Ready(true),
             Poll::Pending => {
                 waited = true;
-                self.shared.heard.set(None);
-                self.shared.reader.replace(Some(cx.waker().clone()));
+                if shared.rests.take() {
+                    input.rest(decoder.need());
+                }
+                shared.heard.set(None);
+                shared.reader.replace(Some(cx.waker().clone()));
                 Poll::Pending
             }
             room => room,
         })
         .await;
         if waited {
-            self.shared.heard.set(Some(Instant::now()));
+            shared.heard.set(Some(Instant::now()));
+            shared.rests.set(false);
         }
         room
     }

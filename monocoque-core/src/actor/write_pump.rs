@@ -105,7 +105,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                         return Some(Closed::Protocol(error));
                     }
                 }
-                Work::Tidy => self.tidy_at = deadline::after(Instant::now(), QUIET),
+                Work::Tidy => self.expect_quiet(),
                 Work::Drained => return None,
                 Work::ReadEnded => return Some(Closed::ByPeer),
             }
@@ -202,6 +202,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                         Err(error) => break Closed::Protocol(error),
                     }
                 }
+                Work::Tidy => self.expect_quiet(),
                 _ => break Closed::ByUs,
             }
         };
@@ -210,14 +211,25 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         (write.await, true)
     }
 
-    /// Waits for a deadline, or for the owner to give the connection up.
+    /// Waits for a deadline, for memory to be kept, or for the owner to give the connection up.
     async fn interruption(&mut self) -> Work {
         let deadline = self.deadline();
-        let outlet = &mut self.outlet;
-        let abort = poll_fn(|cx| outlet.poll_abort(cx)).map(|()| Work::Drained);
+        let Self { outlet, shared, tidy_at, .. } = self;
+        let abort = poll_fn(|cx| {
+            if tidy_at.is_none() && shared.tidies.get() {
+                return Poll::Ready(Work::Tidy);
+            }
+            shared.writer.replace(Some(cx.waker().clone()));
+            outlet.poll_abort(cx).map(|()| Work::Drained)
+        });
         let Some(deadline) = deadline else { return abort.await };
         let expiry = compio::time::sleep_until(deadline).map(|()| Work::Deadline);
         select(abort, std::pin::pin!(expiry)).await.factor_first().0
+    }
+
+    /// Memory is kept: looks later whether it is still needed.
+    fn expect_quiet(&mut self) {
+        self.tidy_at = deadline::after(Instant::now(), QUIET);
     }
 
     /// The earlier of the protocol's deadline and our own.
@@ -239,6 +251,10 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         self.tidy_at = None;
         self.shared.tidies.set(false);
         self.shared.memory.rest();
+        if self.shared.heard.get().is_none() {
+            self.shared.rests.set(true);
+            self.shared.wake_reader();
+        }
         if batch.is_empty() {
             *batch = Outbox::new();
         }
