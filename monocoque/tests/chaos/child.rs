@@ -1,8 +1,8 @@
 //! Parts that are played in a process of their own, by Monocoque or by libzmq.
 //!
-//! The test runs once more in that process, which [plays](crate::player) the one part. Orders reach it
-//! by its standard input: the phase, or the end of it all. It [reports](Report) on its standard output
-//! what it sends and what it receives. Now and then it is stopped for a while.
+//! The test runs once more in that process, which [plays](crate::player) the one part. Orders reach
+//! it by its standard input: the phase, or the end of it all. It [reports](Report) on its standard
+//! output what it sends and what it receives. Now and then it is stopped for a while.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
@@ -18,7 +18,7 @@ use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::actor::{End, Make, Name, Part, Role};
+use crate::actor::{End, Make, Manner, Name, Part, Role};
 use crate::ledger::{CHAOS, Reader, Stream, Tag};
 use crate::world::{PAUSE, Shared};
 
@@ -271,11 +271,11 @@ impl Orders {
     }
 }
 
-/// A line of what a process tells of itself. One that is killed has written its last line as a whole,
-/// or not at all.
+/// A line of what a process tells of itself. One that is killed has written its last line as a
+/// whole, or not at all.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// It has sent so many messages, and is about to send more of them in a phase. More is not
+    /// It has sent so many messages, and is about to send more of them in a phase. So no more is
     /// received of it than it has reported, whenever it is killed.
     Sends { sent: u64, more: u64, phase: u8, losses: u64 },
     /// A message of this tag, by way of another one.
@@ -324,7 +324,7 @@ const ROLES: [Role; 6] = [
     Role::Router,
     Role::Dealer(Name::Own),
     Role::Dealer(Name::None),
-    Role::Sub(crate::actor::Manner::Good),
+    Role::Sub(Manner::Good),
 ];
 /// The variable that holds the brief.
 const BRIEF: &str = "MONOCOQUE_CHAOS_PART";

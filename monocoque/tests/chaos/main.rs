@@ -2,8 +2,9 @@
 //!
 //! Five PUSHes and four PULLs, two ROUTERs with twelve DEALERs, a PUB with five SUBs, of which one
 //! does not read and one is slow; a pair over each transport, and a PUB with a SUB, that nothing
-//! happens to. libzmq is among each of them, on both sides; it and some of ours are in [processes](child) of
-//! their own, which are stopped now and then. They talk over tcp and ipc, in part through [proxies](proxy).
+//! happens to. libzmq is among each of them, on both sides; it and some of ours are in
+//! [processes](child) of their own, which are stopped now and then. They talk over tcp and ipc, in
+//! part through [proxies](proxy).
 //! [Hostile peers](hostile) dial those that are bound, and are dialled. [Two threads](reconnects)
 //! connect and disconnect one PUSH and one DEALER all the time. [`ledger`] and the
 //! [end](world::Calm::end) tell what must hold.

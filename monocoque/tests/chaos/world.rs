@@ -92,7 +92,8 @@ impl Shared {
         self.phase.load(Ordering::Relaxed)
     }
 
-    /// How many messages are sent without a pause. Once it is calm, so few that what has piled up goes down.
+    /// How many messages are sent without a pause. Once it is calm, so few that what has piled up
+    /// goes down.
     pub(crate) fn burst(&self, role: Role) -> usize {
         burst(self.phase(), role)
     }

@@ -116,8 +116,9 @@ pub(crate) struct Account {
     pub(crate) runs: usize,
 }
 
-/// The phase in which anything may happen. A calm has two: in the first one each is to find the others
-/// again, in the second one nothing may be lost. A calm that was disturbed is followed by another one.
+/// The phase in which anything may happen. A calm has two: in the first one each is to find the
+/// others again, in the second one nothing may be lost. A calm that was disturbed is followed by
+/// another one.
 pub(crate) const CHAOS: u8 = 0;
 
 /// Whether nothing may be lost in this phase, should it be the last one of its kind.
@@ -228,9 +229,9 @@ impl Stream {
         losses.resize(known, self.sent());
     }
 
-    /// Takes over what a sender in another process announces: what it has sent, and how much more it is
-    /// about to send in a phase. That may be more than it then sends, as long as it is killed or says the
-    /// true number in the end.
+    /// Takes over what a sender in another process announces: what it has sent, and how much more it
+    /// is about to send in a phase. That may be more than it then sends, as long as it is killed or
+    /// says the true number in the end.
     pub(crate) fn announce(&self, sent: u64, more: u64, phase: u8) {
         self.enter(phase, sent);
         self.sent.store(sent + more, Ordering::Relaxed);

@@ -28,7 +28,8 @@ pub(super) struct Course {
 }
 
 impl Calm {
-    /// Lets all find each other again and proves that nothing is lost from then on; ends them, and says what was wrong.
+    /// Lets all find each other again and proves that nothing is lost from then on; ends them, and
+    /// says what was wrong.
     pub(crate) fn end(self) -> Vec<String> {
         let mut world = self.0;
         world.calm_down();
@@ -50,8 +51,8 @@ impl World {
         wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
     }
 
-    /// A calm in which libzmq has aborted proves nothing, neither good nor bad: what it had is lost, and it
-    /// comes back in the middle. Another one follows then, of which all must hold.
+    /// A calm in which libzmq has aborted is no proof that all is found and received: what it had is
+    /// lost, and it comes back in the middle. Another one follows then, of which all must hold.
     fn prove(&self) -> Course {
         let (ledger, aborts) = (&self.shared.ledger, &self.shared.aborts);
         let mut course = Course::default();
@@ -61,7 +62,10 @@ impl World {
             let phase = 2 * calms - 1;
             course = Course { calms, ..self.settle(phase, disturbed) };
             if !disturbed() {
-                course.missing.drain(..).for_each(|missing| ledger.wrong(missing));
+                // What was wrong before has ended the calm early.
+                if ledger.wrongs().is_empty() {
+                    course.missing.drain(..).for_each(|missing| ledger.wrong(missing));
+                }
                 return course;
             }
         }
@@ -69,7 +73,8 @@ impl World {
         course
     }
 
-    /// One calm, of this phase and the next one. Ends early if it is disturbed or something is wrong.
+    /// One calm, of this phase and the next one. Ends early if it is disturbed, or if something is
+    /// wrong.
     fn settle(&self, phase: u8, disturbed: impl Fn() -> bool) -> Course {
         let over = || disturbed() || !self.shared.ledger.wrongs().is_empty();
         let mut course = Course::default();
