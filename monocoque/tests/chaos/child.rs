@@ -124,8 +124,8 @@ impl Process {
 
     /// Ends it if it has not ended, and returns once all that it has reported is entered.
     fn end(mut self, in_order: bool) -> ExitStatus {
-        drop(self.orders.take());
         if in_order {
+            drop(self.orders.take());
             self.signal(Signal::SIGCONT);
         } else {
             self.child.kill().expect("it is there");
