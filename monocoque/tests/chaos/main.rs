@@ -1,4 +1,5 @@
-//! All kinds of sockets under load, while they are killed and their connections reset, stalled and cut.
+//! All kinds of sockets under load, while they are killed and their connections reset, stalled and
+//! cut.
 //!
 //! Five PUSHes and four PULLs, two ROUTERs with twelve DEALERs, a PUB with five SUBs, of which one
 //! does not read and one is slow; a pair over each transport, and a PUB with a SUB, that nothing

@@ -51,8 +51,8 @@ impl World {
         wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
     }
 
-    /// A calm in which libzmq has aborted is no proof that all is found and received: what it had is
-    /// lost, and it comes back in the middle. Another one follows then, of which all must hold.
+    /// A calm in which libzmq has aborted is no proof that all is found and received: what it had
+    /// is lost, and it comes back in the middle. Another one follows then, of which all must hold.
     fn prove(&self) -> Course {
         let (ledger, aborts) = (&self.shared.ledger, &self.shared.aborts);
         let mut course = Course::default();
