@@ -8,8 +8,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::channel::oneshot;
 
+use crate::ledger::Class;
 use crate::world::Shared;
-use crate::{child, ours, theirs};
+use crate::{child, ours};
 
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +43,12 @@ pub(crate) enum Manner {
 /// Whose implementation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Make {
+    /// Monocoque's.
     Ours,
-    Theirs,
-    /// Ours, in a process of its own.
+    /// Monocoque's, in a process of its own.
     Process,
+    /// libzmq's, in a process of its own: an abort of libzmq ends no other part.
+    Theirs,
 }
 
 /// What is known of an actor.
@@ -76,6 +79,20 @@ type Kill = Arc<Mutex<Option<oneshot::Sender<()>>>>;
 /// Tells a life that it is to end.
 pub(crate) type End = oneshot::Receiver<()>;
 
+impl Role {
+    /// What it sends, and what it receives.
+    pub(crate) fn classes(self) -> (Option<Class>, Option<Class>) {
+        match self {
+            Self::Push => (Some(Class::Work), None),
+            Self::Pull => (None, Some(Class::Work)),
+            Self::Router => (None, Some(Class::Request)),
+            Self::Dealer(_) => (Some(Class::Request), Some(Class::Reply)),
+            Self::Pub => (Some(Class::News), None),
+            Self::Sub(_) => (None, Some(Class::News)),
+        }
+    }
+}
+
 impl Part {
     pub(crate) fn name(&self) -> String {
         format!("{:?} {} ({:?})", self.role, self.index, self.make)
@@ -97,8 +114,7 @@ impl Actor {
                 }
                 match cast.make {
                     Make::Ours => home = Some(ours::live(&cast, &shared, end, &mut chance, home)),
-                    Make::Theirs => theirs::live(&cast, &shared, end),
-                    Make::Process => child::live(&cast, &shared, end, &mut chance),
+                    Make::Process | Make::Theirs => child::live(&cast, &shared, end, &mut chance),
                 }
                 if !shared.ended.load(Ordering::SeqCst) {
                     // Away for a moment, mostly.

@@ -1,10 +1,13 @@
-//! The parts as played by Monocoque in a process of its own, which is stopped now and then.
+//! Parts that are played in a process of their own, by Monocoque or by libzmq.
 //!
-//! The test runs once more in that process. Orders reach it by its standard input: the phase, or
-//! the end of it all. It reports on its standard output what it sends and what it receives.
+//! The test runs once more in that process, which [plays](crate::player) the one part. Orders reach
+//! it by its standard input: the phase, or the end of it all. It [reports](Report) on its standard
+//! output what it sends and what it receives. Now and then it is stopped for a while.
 
 use std::env;
+use std::fmt::{self, Display, Formatter};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -12,74 +15,33 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use monocoque::zmq::kind::{Kind, Sends};
-use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket};
-use monocoque::{Message, MonocoqueError};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::actor::{End, Part, Role};
-use crate::ledger::{Class, Ledger, Reader, SETTLED, Stream, Tag};
-use crate::world::{CHAOS, DEADLINE, PAUSE, SETTLED_MESSAGES, Shared, TOPIC, burst};
-
-/// What the process is to play: the seed, the number of its stream, its role and its endpoints.
-const PART: &str = "MONOCOQUE_CHAOS_PART";
-/// A line of a report begins like this.
-const REPORT: &str = "report";
+use crate::actor::{End, Make, Manner, Name, Part, Role};
+use crate::ledger::{CHAOS, Reader, Stream, Tag};
+use crate::world::{PAUSE, Shared};
 
 /// Lives once: as long as the process, which is killed or told to end.
+///
+/// A process of libzmq may also end by an abort of its own, which is as if it had been killed.
 pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut Rng) {
-    let (sends, receives) = classes(part.role);
-    let ledger = &shared.ledger;
-    let stream = sends.map(|class| ledger.stream(part.index, &part.name(), class, true));
-    let reader = receives.map(|class| ledger.reader(part.index, &part.name(), class));
-    let mut process = Process::start(part, ledger, stream.clone(), reader);
-    let mut known = CHAOS;
-    let mut stopped_until = None;
-    while matches!(end.try_recv(), Ok(None)) {
-        let phase = shared.phase();
-        if phase != known {
-            known = phase;
-            process.order(&phase.to_string());
-        }
-        match stopped_until {
-            None if phase == CHAOS && chance.u8(0..60) == 0 => {
-                process.signal(Signal::SIGSTOP);
-                shared.stops.fetch_add(1, Ordering::Relaxed);
-                let time = Duration::from_millis(chance.u64(20..1_500));
-                stopped_until = Some(Instant::now() + time);
-            }
-            Some(until) if phase != CHAOS || until <= Instant::now() => {
-                process.signal(Signal::SIGCONT);
-                stopped_until = None;
-            }
-            _ => {}
-        }
-        if let Some(status) = process.ended() {
-            ledger.wrong(format!("{} has ended: {status}", part.name()));
-            return;
-        }
-        thread::sleep(PAUSE);
-    }
-    let in_order = shared.ended.load(Ordering::SeqCst);
-    if in_order {
-        process.signal(Signal::SIGCONT);
-    } else if let Some(stream) = &stream {
+    let account = Account::open(part, shared);
+    let stream = account.stream.clone();
+    let mut process = Process::start(part, account);
+    let told = process.direct(shared, &mut end, chance);
+    let in_order = told && shared.ended.load(Ordering::SeqCst);
+    let status = process.end(in_order);
+    if let Some(stream) = stream.filter(|_| !in_order || !status.success()) {
         stream.kill();
     }
-    let status = process.end(in_order);
-    if in_order && !status.success() {
-        ledger.wrong(format!("{} has ended: {status}", part.name()));
-    }
-}
-
-/// What a role sends, and what it receives.
-fn classes(role: Role) -> (Option<Class>, Option<Class>) {
-    match role {
-        Role::Push => (Some(Class::Work), None),
-        Role::Pull => (None, Some(Class::Work)),
-        Role::Dealer(_) => (Some(Class::Request), Some(Class::Reply)),
-        Role::Router | Role::Pub | Role::Sub(_) => unreachable!("not played by a process"),
+    let ended_by = |signal: Signal| status.signal() == Some(signal as i32);
+    if part.make == Make::Theirs && ended_by(Signal::SIGABRT) {
+        // All that it had reported is entered: whoever sees this count sees that as well.
+        shared.aborts.fetch_add(1, Ordering::SeqCst);
+        eprintln!("{} has aborted", part.name());
+    } else if !(in_order && status.success() || told && !in_order && ended_by(Signal::SIGKILL)) {
+        shared.ledger.wrong(format!("{} has ended: {status}", part.name()));
     }
 }
 
@@ -87,41 +49,72 @@ fn classes(role: Role) -> (Option<Class>, Option<Class>) {
 struct Process {
     child: Child,
     orders: Option<ChildStdin>,
-    /// Enters into the ledger what it reports.
+    /// Enters into the account what it reports.
     reports: Option<JoinHandle<()>>,
 }
 
 impl Process {
-    fn start(part: &Part, ledger: &Arc<Ledger>, stream: Option<Arc<Stream>>, reader: Option<Reader>) -> Self {
-        let role = match part.role {
-            Role::Push => "PUSH",
-            Role::Pull => "PULL",
-            _ => "DEALER",
+    fn start(part: &Part, mut account: Account) -> Self {
+        let brief = Brief {
+            seed: account.shared.ledger.seed(),
+            stream: account.stream.as_ref().map_or(0, |stream| stream.id),
+            index: part.index,
+            make: part.make,
+            role: part.role,
+            binds: part.binds.clone(),
+            connects: part.connects.clone(),
         };
-        let endpoints = [&part.binds[..], &part.connects[..]].concat();
-        let id = stream.as_ref().map_or(0, |stream| stream.id);
-        let fields = [ledger.seed().to_string(), id.to_string(), role.to_owned()];
         let mut child = Command::new(env::current_exe().expect("a path"))
             .args(["--exact", "nothing_is_wrong_after_chaos", "--nocapture"])
-            .env(PART, [&fields[..], &endpoints].concat().join("\n"))
+            .env(BRIEF, brief.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let (ledger, name) = (ledger.clone(), part.name());
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut account = Account { ledger, name, stream, reader };
         let work = move || {
-            let reports = lines.map_while(Result::ok);
-            reports.for_each(|line| account.enter(&line));
+            // What the test says in that process is no report.
+            let reports = lines.map_while(Result::ok).filter_map(|line| Report::read(&line));
+            reports.for_each(|report| account.enter(report));
         };
         let reports = thread::Builder::new().name(part.name()).spawn(work).expect("a thread");
         Self { orders: child.stdin.take(), child, reports: Some(reports) }
     }
 
-    fn order(&mut self, order: &str) {
+    /// Passes the phases on, and stops it now and then, until it is told to end. `false` if it has
+    /// ended by itself before that.
+    fn direct(&mut self, shared: &Shared, end: &mut End, chance: &mut Rng) -> bool {
+        let mut known = CHAOS;
+        let mut stopped_until = None;
+        while matches!(end.try_recv(), Ok(None)) {
+            let phase = shared.phase();
+            if phase != known {
+                known = phase;
+                self.order(phase);
+            }
+            match stopped_until {
+                None if phase == CHAOS && chance.u16(0..400) == 0 => {
+                    self.signal(Signal::SIGSTOP);
+                    shared.stops.fetch_add(1, Ordering::Relaxed);
+                    stopped_until = Some(Instant::now() + Duration::from_millis(chance.u64(20..1_500)));
+                }
+                Some(until) if phase != CHAOS || until <= Instant::now() => {
+                    self.signal(Signal::SIGCONT);
+                    stopped_until = None;
+                }
+                _ => {}
+            }
+            if self.child.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
+        true
+    }
+
+    fn order(&mut self, phase: u8) {
         // One that has ended by itself is found out by its status.
-        let _ended = self.orders.as_mut().map(|orders| writeln!(orders, "{order}"));
+        let _ended = self.orders.as_mut().map(|orders| writeln!(orders, "{phase}"));
     }
 
     fn signal(&self, signal: Signal) {
@@ -129,14 +122,12 @@ impl Process {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child")
-    }
-
-    /// Ends it, and returns once all that it has reported is entered.
+    /// Ends it if it has not ended, and returns once all that it has reported is entered.
     fn end(mut self, in_order: bool) -> ExitStatus {
-        drop(self.orders.take());
-        if !in_order {
+        if in_order {
+            drop(self.orders.take());
+            self.signal(Signal::SIGCONT);
+        } else {
             self.child.kill().expect("it is there");
         }
         let status = self.child.wait().expect("a child");
@@ -155,192 +146,189 @@ impl Drop for Process {
 
 /// What a process has to do with the ledger.
 struct Account {
-    ledger: Arc<Ledger>,
+    shared: Arc<Shared>,
+    role: Role,
     name: String,
     stream: Option<Arc<Stream>>,
     reader: Option<Reader>,
 }
 
 impl Account {
-    fn enter(&mut self, line: &str) {
-        // What the test says in that process is none.
-        let Some(report) = line.strip_prefix(REPORT) else { return };
-        let fields: Vec<_> = report.split_whitespace().collect();
-        // A process that is killed has written its last line as a whole, or not at all.
-        let numbers: Vec<u64> = fields[1..].iter().flat_map(|field| field.parse()).collect();
-        match (fields[0], &numbers[..], &self.stream, &mut self.reader) {
-            ("sent", [sent, losses, settled_from], Some(stream), _) => {
-                stream.set_sent(*sent, *settled_from);
-                stream.note_losses(*losses);
+    fn open(part: &Part, shared: &Arc<Shared>) -> Self {
+        let (index, name, ledger) = (part.index, part.name(), &shared.ledger);
+        let (sends, receives) = part.role.classes();
+        // libzmq does not say which connections it has lost.
+        let exact = part.make != Make::Theirs;
+        Self {
+            stream: sends.map(|class| ledger.stream(index, &name, class, exact)),
+            reader: receives.map(|class| ledger.reader(index, &name, class)),
+            shared: shared.clone(),
+            role: part.role,
+            name,
+        }
+    }
+
+    fn enter(&mut self, report: Report) {
+        match (report, &self.stream, &mut self.reader) {
+            (Report::Sends { sent, more, phase, losses }, Some(stream), _) => {
+                stream.announce(sent, more, phase);
+                stream.note_losses(losses);
             }
-            ("received", [through, topic, phase, id, number], stream, Some(reader)) => {
-                let (topic, phase, id) = (*topic as u8, *phase as u8, *id as u32);
-                let tag = reader.take_tag(Ok(Tag { topic, phase, stream: id, number: *number }));
-                if let (Some(tag), Some(stream)) = (tag, stream)
-                    && tag.stream == stream.id
-                {
-                    reader.heard_through(*through as u8, tag);
+            (Report::Received { through, tag }, stream, Some(reader)) => {
+                let Some(tag) = reader.take_tag(Ok(tag)) else { return };
+                match stream {
+                    Some(stream) if stream.id == tag.stream => reader.heard_through(through, tag),
+                    // Of an earlier life of the same name.
+                    Some(_) => _ = self.shared.stale_replies.fetch_add(1, Ordering::Relaxed),
+                    None if self.role == Role::Router => {
+                        self.shared.replies.fetch_add(1, Ordering::Relaxed);
+                    }
+                    None => {}
                 }
             }
-            ("wrong", ..) => self.ledger.wrong(format!("{}: {report}", self.name)),
-            _ => {}
+            (report, ..) => self.shared.ledger.wrong(format!("{}: {report}", self.name)),
         }
     }
 }
 
-/// In the process: plays the part that it was started for. `false` if it is no such process.
-pub(crate) fn play() -> bool {
-    let Ok(part) = env::var(PART) else { return false };
-    // Nobody else ends it if it is stopped just then.
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).expect("set");
-    let mut fields = part.lines();
-    let mut next = || fields.next().expect("a field");
-    let seed = next().parse().expect("a seed");
-    let stream = next().parse().expect("a number");
-    let role = next();
-    let own = Own { seed, stream, orders: Orders::default(), sent: 0, settled: 0, settled_from: u64::MAX };
-    own.listen();
-    println!();
-    let endpoints: Vec<_> = fields.collect();
-    match role {
-        "PUSH" => own.push(&endpoints),
-        "PULL" => own.pull(&endpoints),
-        _ => own.dealer(&endpoints),
+/// What a process is to play.
+#[derive(Debug)]
+pub(crate) struct Brief {
+    pub(crate) seed: u64,
+    /// The number of its stream.
+    pub(crate) stream: u32,
+    pub(crate) index: u8,
+    pub(crate) make: Make,
+    pub(crate) role: Role,
+    pub(crate) binds: Vec<String>,
+    pub(crate) connects: Vec<String>,
+}
+
+impl Brief {
+    /// That of this process, if it was started to play a part.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let text = env::var(BRIEF).ok()?;
+        let mut lines = text.lines();
+        let mut next = || lines.next().expect("a field");
+        let (seed, stream, index) = (next(), next(), next());
+        let (make, role) = (next(), next());
+        let makes = [Make::Process, Make::Theirs];
+        let (binds, connects) = lines.map(str::to_owned).partition(|line| line.starts_with(BIND));
+        let strip = |lines: Vec<String>, mark| {
+            let strip = |line: String| line.strip_prefix(mark).expect("marked").to_owned();
+            lines.into_iter().map(strip).collect()
+        };
+        Some(Self {
+            seed: seed.parse().expect("a seed"),
+            stream: stream.parse().expect("a number"),
+            index: index.parse().expect("a number"),
+            make: makes.into_iter().find(|known| format!("{known:?}") == make).expect("a make"),
+            role: ROLES.into_iter().find(|known| format!("{known:?}") == role).expect("a role"),
+            binds: strip(binds, BIND),
+            connects: strip(connects, CONNECT),
+        })
     }
-    true
+}
+
+impl Display for Brief {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { seed, stream, index, make, role, binds, connects } = self;
+        write!(f, "{seed}\n{stream}\n{index}\n{make:?}\n{role:?}")?;
+        binds.iter().try_for_each(|endpoint| write!(f, "\n{BIND}{endpoint}"))?;
+        connects.iter().try_for_each(|endpoint| write!(f, "\n{CONNECT}{endpoint}"))
+    }
 }
 
 /// What was ordered.
-#[derive(Clone, Default)]
-struct Orders(Arc<(AtomicU8, AtomicBool)>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Orders(Arc<(AtomicU8, AtomicBool)>);
 
 impl Orders {
-    fn phase(&self) -> u8 {
+    /// Takes orders, the last of which is the end of the input.
+    pub(crate) fn listen() -> Self {
+        // Nobody else ends this process if it is stopped when the test ends.
+        let signal = Some(rustix::process::Signal::KILL);
+        rustix::process::set_parent_process_death_signal(signal).expect("set");
+        let orders = Self::default();
+        let told = orders.clone();
+        thread::spawn(move || {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                told.0.0.store(line.parse().expect("a phase"), Ordering::Relaxed);
+            }
+            told.0.1.store(true, Ordering::Relaxed);
+        });
+        // The test has begun a line of its own.
+        println!();
+        orders
+    }
+
+    pub(crate) fn phase(&self) -> u8 {
         self.0.0.load(Ordering::Relaxed)
     }
 
-    fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.0.1.load(Ordering::Relaxed)
     }
 }
 
-/// The state of the process.
-struct Own {
-    seed: u64,
-    stream: u32,
-    orders: Orders,
-    sent: u64,
-    settled: usize,
-    settled_from: u64,
+/// A line of what a process tells of itself. One that is killed has written its last line as a
+/// whole, or not at all.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It has sent so many messages, and is about to send more of them in a phase. So no more is
+    /// received of it than it has reported, whenever it is killed.
+    Sends { sent: u64, more: u64, phase: u8, losses: u64 },
+    /// A message of this tag, by way of another one.
+    Received { through: u8, tag: Tag },
+    /// What must not be.
+    Wrong(String),
 }
 
-impl Own {
-    /// Takes orders, the last of which is the end of the input.
-    fn listen(&self) {
-        let orders = self.orders.clone();
-        thread::spawn(move || {
-            for line in std::io::stdin().lines().map_while(Result::ok) {
-                orders.0.0.store(line.parse().expect("a phase"), Ordering::Relaxed);
-            }
-            orders.0.1.store(true, Ordering::Relaxed);
-        });
+impl Report {
+    pub(crate) fn write(&self) {
+        println!("{REPORT}{self}");
     }
 
-    fn push(mut self, endpoints: &[&str]) {
-        let push = connected(PushSocket::builder().send_hwm(100), endpoints);
-        while !self.orders.ended() {
-            self.send_burst(&push, Role::Push);
-            thread::sleep(PAUSE);
-        }
-        self.report(&push, 0);
-        push.blocking_close().expect("elsewhere");
-    }
-
-    fn dealer(mut self, endpoints: &[&str]) {
-        let dealer = connected(DealerSocket::builder(), endpoints);
-        while !self.orders.ended() {
-            self.send_burst(&dealer, Role::Dealer(crate::actor::Name::None));
-            while let Ok(message) = dealer.try_recv() {
-                match message.frame(0).and_then(|frame| frame.first()) {
-                    Some(router) => self.received(*router, message.iter().skip(1)),
-                    None => println!("{REPORT} wrong: an empty reply"),
-                }
+    /// `None` for a line that is no report.
+    fn read(line: &str) -> Option<Self> {
+        let text = line.strip_prefix(REPORT)?;
+        let (what, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let numbers: Vec<u64> = rest.split(' ').map_while(|field| field.parse().ok()).collect();
+        Some(match (what, &numbers[..]) {
+            ("sends", &[sent, more, phase, losses]) => Self::Sends { sent, more, phase: phase as u8, losses },
+            ("received", &[through, topic, phase, stream, number]) => {
+                let (topic, phase, stream) = (topic as u8, phase as u8, stream as u32);
+                Self::Received { through: through as u8, tag: Tag { topic, phase, stream, number } }
             }
-            thread::sleep(PAUSE);
-        }
-        self.report(&dealer, 0);
-        dealer.blocking_close().expect("elsewhere");
+            _ => Self::Wrong(text.to_owned()),
+        })
     }
+}
 
-    fn pull(self, endpoints: &[&str]) {
-        let pull = with_options(PullSocket::builder().recv_hwm(100));
-        for endpoint in endpoints {
-            let start = Instant::now();
-            while let Err(error) = pull.blocking_bind(*endpoint) {
-                assert!(start.elapsed() < DEADLINE, "still not free: {error}");
-                thread::sleep(Duration::from_millis(5));
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sends { sent, more, phase, losses } => write!(f, "sends {sent} {more} {phase} {losses}"),
+            Self::Received { through, tag: Tag { topic, phase, stream, number } } => {
+                write!(f, "received {through} {topic} {phase} {stream} {number}")
             }
-        }
-        while !self.orders.ended() {
-            match pull.blocking_recv_timeout(Duration::from_millis(20)) {
-                Ok(message) => match crate::hostile::is_hostile(message.iter()) {
-                    Ok(true) => {}
-                    Ok(false) => self.received(0, message.iter()),
-                    Err(wrong) => println!("{REPORT} wrong: {wrong}"),
-                },
-                Err(error) => assert!(matches!(error, MonocoqueError::TimedOut), "{error}"),
-            }
-        }
-        pull.blocking_close().expect("elsewhere");
-    }
-
-    /// Sends a few messages; none any more once that is settled. What there is no room for is sent
-    /// the next time.
-    fn send_burst<K: Sends>(&mut self, socket: &Socket<K>, role: Role) {
-        let phase = self.orders.phase();
-        let left = if phase == SETTLED { SETTLED_MESSAGES - self.settled } else { usize::MAX };
-        let messages = burst(phase, role).min(left);
-        if phase == SETTLED {
-            self.settled_from = self.settled_from.min(self.sent);
-        }
-        // More is not received of it than it has reported, whenever it is killed.
-        self.report(socket, messages as u64);
-        for _ in 0..messages {
-            let tag = Tag { topic: TOPIC, phase, stream: self.stream, number: self.sent };
-            let message = Message::from(tag.frames(self.seed));
-            match socket.blocking_send_timeout(message, Duration::from_millis(20)) {
-                Ok(()) => {}
-                Err(error) if matches!(error.reason(), MonocoqueError::TimedOut) => return,
-                Err(error) => panic!("not sent: {error}"),
-            }
-            self.sent += 1;
-            self.settled += usize::from(phase == SETTLED);
-        }
-    }
-
-    fn report<K: Kind>(&self, socket: &Socket<K>, more: u64) {
-        let lost = socket.stats().lost_connections;
-        println!("{REPORT} sent {} {lost} {}", self.sent + more, self.settled_from);
-    }
-
-    fn received<'a>(&self, through: u8, frames: impl Iterator<Item = &'a [u8]>) {
-        match Tag::read(self.seed, &frames.collect::<Vec<_>>()) {
-            Ok(Tag { topic, phase, stream, number }) => {
-                println!("{REPORT} received {through} {topic} {phase} {stream} {number}");
-            }
-            Err(wrong) => println!("{REPORT} wrong: {wrong}"),
+            Self::Wrong(wrong) => write!(f, "wrong: {wrong}"),
         }
     }
 }
 
-fn connected<K: Kind>(builder: Builder<K>, endpoints: &[&str]) -> Socket<K> {
-    let socket = with_options(builder);
-    for endpoint in endpoints {
-        socket.blocking_connect(*endpoint).expect("an endpoint");
-    }
-    socket
-}
-
-fn with_options<K: Kind>(builder: Builder<K>) -> Socket<K> {
-    crate::ours::with_options(builder).build().expect("a socket")
-}
+/// What is played in processes.
+const ROLES: [Role; 6] = [
+    Role::Push,
+    Role::Pull,
+    Role::Router,
+    Role::Dealer(Name::Own),
+    Role::Dealer(Name::None),
+    Role::Sub(Manner::Good),
+];
+/// The variable that holds the brief.
+const BRIEF: &str = "MONOCOQUE_CHAOS_PART";
+const BIND: &str = "bind ";
+const CONNECT: &str = "connect ";
+/// A line of a report begins like this.
+const REPORT: &str = "report ";

@@ -1,9 +1,11 @@
-//! All kinds of sockets under load, while they are killed and their connections reset, stalled and cut.
+//! All kinds of sockets under load, while they are killed and their connections reset, stalled and
+//! cut.
 //!
 //! Five PUSHes and four PULLs, two ROUTERs with twelve DEALERs, a PUB with five SUBs, of which one
 //! does not read and one is slow; a pair over each transport, and a PUB with a SUB, that nothing
-//! happens to. libzmq is among each of them, on both sides; some are in [processes](child) of their own, which are
-//! stopped now and then. They talk over tcp and ipc, in part through [proxies](proxy).
+//! happens to. libzmq is among each of them, on both sides; it and some of ours are in
+//! [processes](child) of their own, which are stopped now and then. They talk over tcp and ipc, in
+//! part through [proxies](proxy).
 //! [Hostile peers](hostile) dial those that are bound, and are dialled. [Two threads](reconnects)
 //! connect and disconnect one PUSH and one DEALER all the time. [`ledger`] and the
 //! [end](world::Calm::end) tell what must hold.
@@ -32,8 +34,10 @@ mod waiting;
 mod zmtp;
 
 mod actor;
+mod blocking;
 mod child;
 mod ours;
+mod player;
 mod reconnects;
 mod theirs;
 mod world;
@@ -45,7 +49,7 @@ use world::World;
 
 #[test]
 fn nothing_is_wrong_after_chaos() {
-    if child::play() {
+    if player::play() {
         return;
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));

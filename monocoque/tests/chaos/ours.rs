@@ -1,4 +1,4 @@
-//! The parts as played by Monocoque.
+//! The parts as played by Monocoque in the process of the test.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use futures::future::{Either, join, pending, select};
+use futures::future::{Either, join, select};
 use monocoque::zmq::kind::{Kind, Sends};
 use monocoque::zmq::{
     Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket,
@@ -16,10 +16,10 @@ use monocoque::{Context, Message};
 
 use crate::actor::{End, Manner, Name, Part, Role};
 use crate::hostile::is_hostile;
-use crate::ledger::{Class, Frames, SETTLED, Stream};
+use crate::ledger::{CHAOS, Class, Frames, Stream};
 use crate::reconnects::Reconnects;
 use crate::waiting::yield_now;
-use crate::world::{CHAOS, DEADLINE, PAUSE, SETTLED_MESSAGES, Shared, TOPIC};
+use crate::world::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
 
 /// Where the connections of a life live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,21 +202,19 @@ impl Life<'_> {
         self.close(&subscriber, None).await;
     }
 
-    /// Sends in bursts; at last a number of messages, and no more.
+    /// Sends in bursts; once that is settled, a number of messages and no more.
     async fn send<K: Sends>(&self, socket: &Socket<K>, stream: &Arc<Stream>) {
-        let mut settled = 0;
+        let mut quota = Quota::default();
         loop {
             for _ in 0..self.shared.burst(self.part.role) {
                 let phase = self.shared.phase();
-                if phase == SETTLED {
-                    settled += 1;
-                }
-                if settled > SETTLED_MESSAGES {
-                    return pending().await;
+                if quota.left(phase) == 0 {
+                    break;
                 }
                 let message = message(stream.next(TOPIC, phase));
                 socket.send(message).await.expect("open");
                 stream.count();
+                quota.count(phase);
             }
             stream.note_losses(socket.stats().lost_connections);
             self.pause(PAUSE).await;

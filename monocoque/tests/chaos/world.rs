@@ -1,6 +1,9 @@
-//! Who takes part, who talks to whom and through what, what happens to them, and what must hold in the end.
+//! What happens to those who take part, and what they share.
 
-use std::fs;
+mod calm;
+mod cast;
+mod summary;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread;
@@ -10,10 +13,13 @@ use fastrand::Rng;
 use monocoque::Context;
 use tempfile::TempDir;
 
-use crate::actor::{Actor, Make, Manner, Name, Part, Role};
-use crate::hostile::{self, Hostile, Place};
-use crate::ledger::{Class, Ledger, SETTLED};
-use crate::proxy::{self, Counts, Faults, Proxy, own_loopback};
+use crate::actor::{Actor, Role};
+use crate::hostile::{self, Hostile};
+use crate::ledger::{CHAOS, Ledger, settles};
+use crate::proxy::{self, Faults, Proxy};
+
+pub(crate) use calm::Calm;
+use cast::Cast;
 
 /// What the actors share.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) longest_bind: AtomicU64,
     /// How often a process was stopped.
     pub(crate) stops: AtomicU64,
+    /// How often a process of libzmq has ended by an abort of its own.
+    pub(crate) aborts: AtomicU64,
     /// Nobody is to live again.
     pub(crate) ended: AtomicBool,
     pub(crate) replies: AtomicU64,
@@ -59,17 +67,33 @@ pub(crate) struct World {
     _directory: TempDir,
 }
 
-/// While anything may happen.
-pub(crate) const CHAOS: u8 = 0;
-/// Nothing more happens; each is to find the others again.
-const RECOVERY: u8 = 1;
-
 impl Shared {
+    fn new(seed: u64) -> Self {
+        Self {
+            ledger: Ledger::new(seed),
+            context: Context::builder().io_threads(2).build().expect("I/O threads"),
+            phase: AtomicU8::new(CHAOS),
+            reconnected: AtomicBool::new(false),
+            reconnecting: AtomicU64::new(0),
+            reconnects: AtomicU64::new(0),
+            hostile_messages: AtomicU64::new(0),
+            longest_bind: AtomicU64::new(0),
+            stops: AtomicU64::new(0),
+            aborts: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            replies: AtomicU64::new(0),
+            replies_dropped: AtomicU64::new(0),
+            stale_replies: AtomicU64::new(0),
+            news_dropped: AtomicU64::new(0),
+        }
+    }
+
     pub(crate) fn phase(&self) -> u8 {
         self.phase.load(Ordering::Relaxed)
     }
 
-    /// How many messages are sent without a pause. Once it is calm, so few that what has piled up goes down.
+    /// How many messages are sent without a pause. Once it is calm, so few that what has piled up
+    /// goes down.
     pub(crate) fn burst(&self, role: Role) -> usize {
         burst(self.phase(), role)
     }
@@ -85,33 +109,27 @@ pub(crate) fn burst(phase: u8, role: Role) -> usize {
     }
 }
 
-/// Who talks to whom.
-struct Cast {
-    parts: Vec<Part>,
-    pairs: Vec<(u8, u8)>,
+/// How much a sender has still to send in a phase in which nothing may be lost.
+#[derive(Debug, Default)]
+pub(crate) struct Quota {
+    phase: u8,
+    sent: usize,
 }
 
-impl Cast {
-    fn add(&mut self, role: Role, make: Make, binds: &[&str], connects: &[&str]) -> u8 {
-        let index = self.parts.len() as u8;
-        let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-        self.parts.push(Part {
-            index,
-            role,
-            make,
-            mortal: true,
-            binds: owned(binds),
-            connects: owned(connects),
-            beside: Vec::new(),
-            reconnects: false,
-        });
-        index
+impl Quota {
+    pub(crate) fn left(&mut self, phase: u8) -> usize {
+        if !settles(phase) {
+            return usize::MAX;
+        }
+        if phase != self.phase {
+            *self = Self { phase, sent: 0 };
+        }
+        SETTLED_MESSAGES - self.sent
     }
 
-    /// Lets a part dial other endpoints beside its own.
-    fn dial_beside(&mut self, index: u8, beside: &[&str]) {
-        let beside = beside.iter().map(|text| (*text).to_owned());
-        self.parts[usize::from(index)].beside.extend(beside);
+    /// Notes that one was sent in the phase that was asked for last.
+    pub(crate) fn count(&mut self, phase: u8) {
+        self.sent += usize::from(phase == self.phase);
     }
 }
 
@@ -119,142 +137,12 @@ impl World {
     /// `topics` is how many one hostile peer subscribes to.
     pub(crate) fn start(seed: u64, topics: usize) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let place = |name: &str| format!("ipc://{}", directory.path().join(name).display());
-        let port = || format!("tcp://{}:5555", own_loopback());
         let mut chance = Rng::with_seed(seed);
-        let mut proxies = Vec::new();
-        let mut through = |target: &str| {
-            let front = match target.starts_with("tcp") {
-                true => format!("tcp://{}:0", own_loopback()),
-                false => place(&format!("proxy {}", proxies.len())),
-            };
-            let proxy = Proxy::start(&front, target, faults(&mut chance), chance.u64(..));
-            let endpoint = proxy.endpoint().to_owned();
-            proxies.push(proxy);
-            endpoint
-        };
-        let mut cast = Cast { parts: Vec::new(), pairs: Vec::new() };
-        let (ours, theirs, process) = (Make::Ours, Make::Theirs, Make::Process);
-        let nobody = port();
-
-        let (a, b, c, o) = (port(), place("pull"), port(), port());
-        let (a2, b2, c2) = (through(&a), through(&b), through(&c));
-        let pushes = [
-            cast.add(Role::Push, ours, &[], &[&a2, &b, &c2]),
-            cast.add(Role::Push, ours, &[], &[&a, &b2, &c]),
-            cast.add(Role::Push, theirs, &[], &[&a2, &b2, &c]),
-            cast.add(Role::Push, process, &[], &[&a2, &b, &c]),
-            cast.add(Role::Push, ours, &[], &[&a, &b, &c]),
-        ];
-        let pulls = [
-            cast.add(Role::Pull, ours, &[&a], &[]),
-            cast.add(Role::Pull, ours, &[&b], &[]),
-            cast.add(Role::Pull, theirs, &[&c], &[]),
-        ];
-        cast.pairs.extend(pushes.iter().flat_map(|push| pulls.map(|pull| (*push, pull))));
-        let pull = cast.add(Role::Pull, process, &[&o], &[]);
-        for push in [pushes[0], pushes[2]] {
-            cast.parts[usize::from(push)].connects.push(o.clone());
-            cast.pairs.push((push, pull));
-        }
-
-        let (d, e, f) = (port(), place("router"), port());
-        let (d2, e2, f2) = (through(&d), through(&e), through(&f));
-        let router = cast.add(Role::Router, ours, &[&d, &e], &[]);
-        let other = cast.add(Role::Router, theirs, &[&f], &[]);
-        let dealers: [(Make, Name, &[&str], &[u8]); 12] = [
-            (ours, Name::Own, &[&d2], &[router]),
-            (ours, Name::Own, &[&e2], &[router]),
-            (ours, Name::Own, &[&d], &[router]),
-            (ours, Name::None, &[&d2, &f2], &[router, other]),
-            (ours, Name::None, &[&e2, &f], &[router, other]),
-            (ours, Name::None, &[&e], &[router]),
-            (ours, Name::None, &[&d, &f2], &[router, other]),
-            (theirs, Name::Own, &[&d2], &[router]),
-            (theirs, Name::None, &[&e2], &[router]),
-            (theirs, Name::None, &[&d], &[router]),
-            (process, Name::None, &[&d2, &f], &[router, other]),
-            (ours, Name::None, &[&d, &f], &[router, other]),
-        ];
-        let dealers = dealers.map(|(make, name, connects, routers)| {
-            let dealer = cast.add(Role::Dealer(name), make, &[], connects);
-            cast.pairs.extend(routers.iter().flat_map(|router| [(dealer, *router), (*router, dealer)]));
-            dealer
-        });
-
-        let (g, h) = (port(), place("pub"));
-        let (g2, h2) = (through(&g), through(&h));
-        let publisher = cast.add(Role::Pub, ours, &[&g, &h], &[]);
-        let subscribers = [
-            (ours, Manner::Good, &g2),
-            (ours, Manner::Good, &h),
-            (ours, Manner::Slow, &h2),
-            (ours, Manner::Stopped, &g),
-            (theirs, Manner::Good, &g2),
-        ];
-        let subscribers = subscribers.map(|(make, manner, connect)| {
-            let subscriber = cast.add(Role::Sub(manner), make, &[], &[connect]);
-            cast.pairs.push((publisher, subscriber));
-            subscriber
-        });
-
-        for endpoint in [port(), place("spared")] {
-            let push = cast.add(Role::Push, ours, &[], &[&endpoint]);
-            let pull = cast.add(Role::Pull, ours, &[&endpoint], &[]);
-            cast.pairs.push((push, pull));
-            cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
-        }
-        let t = port();
-        let spared = cast.add(Role::Pub, ours, &[&t], &[]);
-        let subscriber = cast.add(Role::Sub(Manner::Good), ours, &[], &[&t]);
-        cast.pairs.push((spared, subscriber));
-        cast.parts.iter_mut().rev().take(2).for_each(|part| part.mortal = false);
-
-        let (p, q, r, s) = (port(), place("no pull"), port(), place("no pub"));
-        cast.dial_beside(pushes[0], &[&p]);
-        cast.dial_beside(pushes[1], &[&q]);
-        cast.dial_beside(pushes[4], &[&p, &q, &nobody]);
-        cast.dial_beside(dealers[2], &[&r]);
-        cast.dial_beside(dealers[3], &[&r]);
-        cast.dial_beside(dealers[11], &[&r, &nobody]);
-        cast.dial_beside(subscribers[1], &[&s]);
-        for index in [pushes[4], dealers[11]] {
-            cast.parts[usize::from(index)].reconnects = true;
-        }
-        let as_peers = |places: &[(&str, &'static str)]| {
-            places.iter().map(|&(endpoint, plays)| Place { endpoint: endpoint.into(), plays }).collect()
-        };
-        let dialled = [
-            (&*a, "PUSH"),
-            (&b, "PUSH"),
-            (&o, "PUSH"),
-            (&d, "DEALER"),
-            (&e, "DEALER"),
-            (&g, "SUB"),
-            (&h, "SUB"),
-            (&t, "SUB"),
-        ];
-        let listening = [(&*p, "PULL"), (&q, "PULL"), (&r, "ROUTER"), (&s, "PUB")];
-        let hostile = Hostile::start(as_peers(&dialled), as_peers(&listening), topics, chance.u64(..));
-
-        let shared = Arc::new(Shared {
-            ledger: Ledger::new(seed),
-            context: Context::builder().io_threads(2).build().expect("I/O threads"),
-            phase: AtomicU8::new(CHAOS),
-            reconnected: AtomicBool::new(false),
-            reconnecting: AtomicU64::new(0),
-            reconnects: AtomicU64::new(0),
-            hostile_messages: AtomicU64::new(0),
-            longest_bind: AtomicU64::new(0),
-            stops: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
-            replies: AtomicU64::new(0),
-            replies_dropped: AtomicU64::new(0),
-            stale_replies: AtomicU64::new(0),
-            news_dropped: AtomicU64::new(0),
-        });
+        let Cast { parts, pairs, proxies, dialled, listening, .. } = Cast::new(directory.path(), &mut chance);
+        let hostile = Hostile::start(dialled, listening, topics, chance.u64(..));
+        let shared = Arc::new(Shared::new(seed));
         let mut start = |part| Actor::start(part, shared.clone(), chance.u64(..));
-        let actors = cast.parts.into_iter().map(&mut start).collect();
+        let actors = parts.into_iter().map(&mut start).collect();
         Self {
             seed,
             chance,
@@ -262,7 +150,7 @@ impl World {
             actors,
             proxies,
             hostile,
-            pairs: cast.pairs,
+            pairs,
             kills: 0,
             since: Instant::now(),
             held: Duration::ZERO,
@@ -307,171 +195,6 @@ impl World {
             _ => proxy.set(faults(&mut self.chance)),
         }
     }
-
-    fn finish(mut self) -> Vec<String> {
-        let panicked = self.hostile.end();
-        let Self { shared, actors, proxies, pairs, .. } = &self;
-        let ledger = &shared.ledger;
-        panicked.into_iter().for_each(|panic| ledger.wrong(panic));
-        proxies.iter().for_each(Proxy::heal);
-        // Whoever was killed last has to have noticed, or would die later on.
-        wait(|| actors.iter().all(Actor::lives) || !ledger.wrongs().is_empty());
-        shared.reconnected.store(true, Ordering::SeqCst);
-        wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
-        shared.phase.store(RECOVERY, Ordering::SeqCst);
-        let deaf =
-            || pairs.iter().filter(|(from, to)| !ledger.has_heard(*from, *to, RECOVERY)).collect::<Vec<_>>();
-        let name = |index: &u8| actors[usize::from(*index)].part.name();
-        let mut last = String::new();
-        let recovery = wait(|| {
-            let deaf = deaf();
-            if let Some((from, to)) = deaf.last() {
-                last = format!("{} by {}", name(from), name(to));
-            }
-            deaf.is_empty() || !ledger.wrongs().is_empty()
-        });
-        for (from, to) in deaf() {
-            ledger.wrong(format!("{} does not hear {} again", name(to), name(from)));
-        }
-
-        shared.phase.store(SETTLED, Ordering::SeqCst);
-        let sends = |role: fn(Role) -> bool| {
-            (actors.iter().filter(|actor| role(actor.part.role)).count() * SETTLED_MESSAGES) as u64
-        };
-        let all = [
-            (Class::Work, sends(|role| role == Role::Push)),
-            (Class::Request, sends(|role| matches!(role, Role::Dealer(_)))),
-            (Class::Reply, sends(|role| matches!(role, Role::Dealer(_)))),
-            (Class::News, sends(|role| matches!(role, Role::Sub(_)))),
-        ];
-        let missing = || all.iter().filter(|(class, n)| ledger.settled(*class) < *n).collect::<Vec<_>>();
-        let settling = wait(|| missing().is_empty() || !ledger.wrongs().is_empty());
-        for (class, n) in missing() {
-            let got = ledger.settled(*class);
-            ledger.wrong(format!(
-                "{class:?}: {got} of {n} messages were received when nothing happened any more"
-            ));
-        }
-
-        shared.ended.store(true, Ordering::SeqCst);
-        wait(|| {
-            actors.iter().for_each(|actor| {
-                actor.kill();
-            });
-            actors.iter().all(Actor::is_finished)
-        });
-        let late = actors.iter().filter(|actor| !actor.is_finished());
-        late.for_each(|actor| ledger.wrong(format!("{} does not end", actor.part.name())));
-        let found = format!("{recovery:.1?}, the last one {last}");
-        self.sum_up(&found, settling)
-    }
-
-    fn sum_up(mut self, found: &str, settling: Duration) -> Vec<String> {
-        let ledger = self.shared.ledger.clone();
-        for actor in self.actors.drain(..).filter(Actor::is_finished) {
-            actor.join().into_iter().for_each(|panic| ledger.wrong(panic));
-        }
-        let mut counts = Counts::default();
-        self.proxies.iter().for_each(|proxy| counts.add(&proxy.counts()));
-        let disturbances = (self.kills + counts.accepted + counts.faults()) as usize;
-        let of = |class| ledger.judge(class, disturbances, 3, lost_at_most());
-        let (work, request, reply, news) =
-            (of(Class::Work), of(Class::Request), of(Class::Reply), of(Class::News));
-        println!(
-            "SEED={} load held {:.1} s: {} lives, {} kills, {} faults in {} connections through proxies \
-             ({} resets, {} closes, {} stalls, {} pauses, {} cuts, {} refusals, {} fragments, {} delays); \
-             {} messages checked; found each other in {found}, settled in {settling:.1?}",
-            self.seed,
-            self.held.as_secs_f64(),
-            ledger.lives(),
-            self.kills,
-            counts.faults(),
-            counts.accepted,
-            counts.resets,
-            counts.closes,
-            counts.stalls,
-            counts.pauses,
-            counts.cuts,
-            counts.refusals,
-            counts.fragments,
-            counts.delays,
-            ledger.checked(),
-        );
-        for (name, account) in [("PUSH to PULL", work), ("DEALER to ROUTER", request)] {
-            println!(
-                "  {name}: {} sent, {} received; lost with one of {} connections: {} (at most {} messages, {} bytes \
-                 with one of ours), with a killed sender: {}; at most {} runs",
-                account.sent,
-                account.received,
-                account.connections,
-                account.lost_with_a_connection,
-                account.worst.0,
-                account.worst.1,
-                account.lost_with_the_sender,
-                account.runs,
-            );
-        }
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let shared = &self.shared;
-        println!(
-            "  ROUTER to DEALER: {} sent, {} received, {} of them by a later life of the name; {} dropped by ROUTERs of \
-             ours, the rest lost with a connection or a receiver; at most {} runs",
-            load(&shared.replies),
-            reply.received,
-            load(&shared.stale_replies),
-            load(&shared.replies_dropped),
-            reply.runs,
-        );
-        println!(
-            "  PUBs to SUBs: {} sent, {} received; {} dropped for those without room, the rest by those who were away",
-            news.sent,
-            news.received,
-            load(&shared.news_dropped),
-        );
-        let peers = self.hostile.counts();
-        println!(
-            "  hostile peers: {} trickled, {} flooded, {} refused ({} of them dialled), {} left with {} topics, \
-             {} whole messages of theirs received; processes stopped {} times; {} connects and disconnects \
-             from two threads; an endpoint was free again after {} ms at the most",
-            load(&peers.trickles),
-            load(&peers.floods),
-            load(&peers.refusals),
-            load(&peers.refusals_dialled),
-            load(&peers.subscribers),
-            self.hostile.topics(),
-            load(&shared.hostile_messages),
-            load(&shared.stops),
-            load(&shared.reconnects),
-            load(&shared.longest_bind),
-        );
-        let happened = [
-            ("trickling peer", load(&peers.trickles)),
-            ("flooding peer", load(&peers.floods)),
-            ("refusing peer", load(&peers.refusals)),
-            ("subscriber to many topics", load(&peers.subscribers)),
-            ("whole message of a hostile peer", load(&shared.hostile_messages)),
-            ("stopped process", load(&shared.stops)),
-            ("connect or disconnect from two threads", load(&shared.reconnects)),
-        ];
-        // A round that has ended early has not had the time for all of it.
-        if ledger.wrongs().is_empty() && self.held > Duration::from_secs(5) {
-            for (what, _) in happened.iter().filter(|(_, times)| *times == 0) {
-                ledger.wrong(format!("there was no {what}"));
-            }
-        }
-        ledger.wrongs()
-    }
-}
-
-/// A world in which nothing more happens.
-#[derive(Debug)]
-pub(crate) struct Calm(World);
-
-impl Calm {
-    /// Lets all find each other again and proves that nothing is lost from then on; ends them, and says what was wrong.
-    pub(crate) fn end(self) -> Vec<String> {
-        self.0.finish()
-    }
 }
 
 /// What a proxy does by itself.
@@ -497,24 +220,6 @@ fn faults(chance: &mut Rng) -> Faults {
         // Some within the handshake.
         after: if chance.u8(0..4) == 0 { 0..3_000 } else { 1_000..1_500_000 },
     }
-}
-
-/// Waits for something, for how long it may take; how long it took.
-fn wait(mut holds: impl FnMut() -> bool) -> Duration {
-    let start = Instant::now();
-    while !holds() && start.elapsed() < DEADLINE {
-        thread::sleep(Duration::from_millis(5));
-    }
-    start.elapsed()
-}
-
-/// How much can go with one connection: what two systems buffer for it, and what the proxy does.
-fn lost_at_most() -> u64 {
-    let largest = |name: &str| -> u64 {
-        let text = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).expect("a limit");
-        text.split_whitespace().nth(2).and_then(|text| text.parse().ok()).expect("a number")
-    };
-    largest("tcp_wmem") + largest("tcp_rmem") + (2 << 20)
 }
 
 /// The topic that all SUBs subscribe to.

@@ -10,6 +10,11 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use fastrand::Rng;
 
+#[path = "numbers.rs"]
+mod numbers;
+
+pub(crate) use numbers::{Bits, Piles};
+
 pub(crate) type Frames = Vec<Vec<u8>>;
 
 /// What is being sent, and by which rules.
@@ -29,7 +34,7 @@ pub(crate) enum Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) topic: u8,
-    /// What the sender was about; see the tests that use it.
+    /// What the sender was about: [`CHAOS`], or a phase of a calm.
     pub(crate) phase: u8,
     pub(crate) stream: u32,
     pub(crate) number: u64,
@@ -50,8 +55,8 @@ pub(crate) struct Stream {
     exact: bool,
     /// Connections that were made beside those that it began with.
     more: AtomicU64,
-    /// From here on nothing may be lost.
-    settled_from: AtomicU64,
+    /// The last phase in which nothing may be lost, and the first message in it.
+    settled: Mutex<Option<(u8, u64)>>,
     killed: AtomicBool,
     /// By whichever receiver, for what only one is to receive.
     seen: Mutex<Bits>,
@@ -88,8 +93,8 @@ pub(crate) struct Ledger {
     views: Mutex<Vec<(String, Class, View)>>,
     /// The highest phase of a sender that a receiver has heard of.
     heard: Mutex<HashMap<(u8, u8), u8>>,
-    /// Messages of the last phase that were received, by class.
-    settled: [AtomicU64; 4],
+    /// How many messages were received of each phase in which nothing may be lost.
+    settled: Mutex<HashMap<(Class, u8), u64>>,
     checked: AtomicU64,
     wrongs: Mutex<Vec<String>>,
 }
@@ -111,8 +116,15 @@ pub(crate) struct Account {
     pub(crate) runs: usize,
 }
 
-/// The last phase: nothing happens any more, nothing is lost.
-pub(crate) const SETTLED: u8 = 2;
+/// The phase in which anything may happen. A calm has two: in the first one each is to find the
+/// others again, in the second one nothing may be lost. A calm that was disturbed is followed by
+/// another one.
+pub(crate) const CHAOS: u8 = 0;
+
+/// Whether nothing may be lost in this phase, should it be the last one of its kind.
+pub(crate) fn settles(phase: u8) -> bool {
+    phase != CHAOS && phase.is_multiple_of(2)
+}
 
 impl Tag {
     /// The message: this tag, and frames that follow from it.
@@ -198,9 +210,7 @@ impl Stream {
     /// The next message. To be [counted](Self::count) once it is sent.
     pub(crate) fn next(&self, topic: u8, phase: u8) -> Frames {
         let number = self.sent();
-        if phase == SETTLED {
-            self.settled_from.fetch_min(number, Ordering::Relaxed);
-        }
+        self.enter(phase, number);
         Tag { topic, phase, stream: self.id, number }.frames(self.seed)
     }
 
@@ -219,20 +229,27 @@ impl Stream {
         losses.resize(known, self.sent());
     }
 
-    /// Takes over the count of a sender in another process. It may say more than it has sent, as
-    /// long as it is killed or says the true number in the end.
-    pub(crate) fn set_sent(&self, sent: u64, settled_from: u64) {
-        self.sent.store(sent, Ordering::Relaxed);
-        self.settled_from.fetch_min(settled_from, Ordering::Relaxed);
+    /// Takes over what a sender in another process announces: what it has sent, and how much more it
+    /// is about to send in a phase. That may be more than it then sends, as long as it is killed or
+    /// says the true number in the end.
+    pub(crate) fn announce(&self, sent: u64, more: u64, phase: u8) {
+        self.enter(phase, sent);
+        self.sent.store(sent + more, Ordering::Relaxed);
+    }
+
+    /// Notes which message is the first one of a phase.
+    fn enter(&self, phase: u8, number: u64) {
+        if settles(phase) {
+            let mut settled = self.settled.lock().expect("not poisoned");
+            if settled.is_none_or(|(known, _)| known < phase) {
+                *settled = Some((phase, number));
+            }
+        }
     }
 
     /// Notes that the sender makes one more connection, maybe beside one to the same peer.
     pub(crate) fn note_connection(&self) {
         self.more.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn settled_from(&self) -> u64 {
-        self.settled_from.load(Ordering::Relaxed)
     }
 
     pub(crate) fn kill(&self) {
@@ -247,7 +264,7 @@ impl Ledger {
             streams: RwLock::default(),
             views: Mutex::default(),
             heard: Mutex::default(),
-            settled: Default::default(),
+            settled: Mutex::default(),
             checked: AtomicU64::new(0),
             wrongs: Mutex::default(),
         })
@@ -271,7 +288,7 @@ impl Ledger {
             losses: Mutex::default(),
             exact,
             more: AtomicU64::new(0),
-            settled_from: AtomicU64::new(u64::MAX),
+            settled: Mutex::default(),
             killed: AtomicBool::new(false),
             seen: Mutex::default(),
         });
@@ -301,9 +318,9 @@ impl Ledger {
         heard.get(&(sender, receiver)).is_some_and(|highest| *highest >= phase)
     }
 
-    /// How many messages of the last phase were received.
-    pub(crate) fn settled(&self, class: Class) -> u64 {
-        self.settled[class as usize].load(Ordering::Relaxed)
+    /// How many messages of a phase in which nothing may be lost were received.
+    pub(crate) fn settled(&self, class: Class, phase: u8) -> u64 {
+        self.settled.lock().expect("not poisoned").get(&(class, phase)).copied().unwrap_or_default()
     }
 
     /// How many messages were checked, byte by byte.
@@ -366,11 +383,12 @@ impl Ledger {
         if seen.end() > sent {
             self.wrong(format!("{} has sent {sent}, and up to {} were received", stream.name, seen.end()));
         }
-        let settled_from = stream.settled_from.load(Ordering::Relaxed);
+        let settled = *stream.settled.lock().expect("not poisoned");
         let mut each = HashMap::<usize, (u64, u64)>::new();
         for number in (0..sent).filter(|number| !seen.has(*number)) {
             let loss = losses.partition_point(|sent| *sent <= number);
-            let explained = number < settled_from && (loss < losses.len() || !stream.exact);
+            let explained =
+                settled.is_none_or(|(_, first)| number < first) && (loss < losses.len() || !stream.exact);
             if explained {
                 let tag = Tag { topic: 0, phase: 0, stream: stream.id, number };
                 let (messages, bytes) = each.entry(loss).or_default();
@@ -438,8 +456,9 @@ impl Reader {
         if !new {
             return Err(format!("number {} of {} a second time", tag.number, stream.name));
         }
-        if tag.phase == SETTLED {
-            self.ledger.settled[self.class as usize].fetch_add(1, Ordering::Relaxed);
+        if settles(tag.phase) {
+            let mut settled = self.ledger.settled.lock().expect("not poisoned");
+            *settled.entry((self.class, tag.phase)).or_default() += 1;
         }
         if view.phase.is_none_or(|phase| phase < tag.phase) {
             view.phase = Some(tag.phase);
@@ -455,50 +474,6 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let views = self.views.drain().map(|(_, view)| (self.name.clone(), self.class, view));
         self.ledger.views.lock().expect("not poisoned").extend(views);
-    }
-}
-
-/// How many ordered runs a sequence was merged from, at the least: the last number of each.
-#[derive(Debug, Default)]
-pub(crate) struct Piles(pub(crate) Vec<u64>);
-
-impl Piles {
-    pub(crate) fn put(&mut self, number: u64) {
-        match self.0.iter_mut().filter(|last| **last < number).max() {
-            Some(last) => *last = number,
-            None => self.0.push(number),
-        }
-    }
-}
-
-/// A set of numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Bits {
-    words: Vec<u64>,
-    pub(crate) count: u64,
-}
-
-impl Bits {
-    /// Whether it was not in there.
-    pub(crate) fn set(&mut self, number: u64) -> bool {
-        let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        let new = self.words[word] & bit == 0;
-        self.words[word] |= bit;
-        self.count += u64::from(new);
-        new
-    }
-
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.words.get((number / 64) as usize).is_some_and(|word| word & (1 << (number % 64)) != 0)
-    }
-
-    /// One more than the highest.
-    fn end(&self) -> u64 {
-        let last = self.words.iter().rposition(|word| *word != 0);
-        last.map_or(0, |last| 64 * (last as u64 + 1) - u64::from(self.words[last].leading_zeros()))
     }
 }
 

@@ -40,6 +40,31 @@ fn a_message_that_was_changed_is_found_out() {
 }
 
 #[test]
+fn nothing_may_be_lost_in_the_last_calm() {
+    let lost_in = |lost: u8, calms: u8| -> Vec<String> {
+        let ledger = Ledger::new(3);
+        let stream = ledger.stream(0, "sender", Class::Work, true);
+        let mut reader = ledger.reader(1, "receiver", Class::Work);
+        for phase in 0..=2 * calms {
+            let frames = stream.next(b'x', phase);
+            stream.count();
+            assert!(phase == lost || take(&mut reader, &frames));
+        }
+        stream.note_losses(1);
+        drop(reader);
+        ledger.judge(Class::Work, 0, 1, u64::MAX);
+        ledger.wrongs()
+    };
+    assert!((0..2).all(|phase| lost_in(phase, 1).is_empty()));
+    assert_eq!(1, lost_in(2, 1).len());
+    assert!(
+        (0..4).all(|phase| lost_in(phase, 2).is_empty()),
+        "a connection was lost, and another calm followed"
+    );
+    assert_eq!(1, lost_in(4, 2).len());
+}
+
+#[test]
 fn what_is_lost_is_put_down_to_a_connection_or_the_sender_or_is_wrong() {
     let ledger = Ledger::new(2);
     let judge = |killed: bool| -> (Account, usize) {
