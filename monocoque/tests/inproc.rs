@@ -346,3 +346,27 @@ fn a_runtime_that_ends_takes_its_sockets_with_it() {
     push.try_send("to the other").expect("sent");
     assert_eq!(other.try_recv().expect("it is there"), "to the other".into());
 }
+
+#[test]
+fn a_surplus_reply_is_not_taken_for_the_next_one() {
+    in_both_homes(async |at| {
+        for (hwm, surplus) in [(1, 2), (1_000, 1_099)] {
+            let router = RouterSocket::builder().send_hwm(hwm).router_mandatory(true);
+            let (router, endpoint) = at.bound(router).await;
+            let request = at.connected(ReqSocket::builder().recv_hwm(hwm), &endpoint).await;
+            request.send("one").await.expect("sent");
+            let asked = router.recv().await.expect("received");
+            let answer = |body: &str| Message::from([&asked[0], b"", body.as_bytes()]);
+            router.send(answer("first")).await.expect("sent");
+            for _ in 0..surplus {
+                // There may be no room.
+                let _full = router.try_send(answer("stale"));
+            }
+            assert_eq!(request.recv().await.expect("received"), "first".into());
+            request.send("two").await.expect("its turn");
+            router.recv().await.expect("received");
+            router.send(answer("second")).await.expect("sent");
+            assert_eq!(request.recv().await.expect("received"), "second".into());
+        }
+    });
+}
