@@ -14,7 +14,7 @@
 //! What goes out:
 //!
 //! ```text
-//!  sender -> RouterHub | PubSubHub -> Outbox of each link -> write pump -> Encode::seal -> transport
+//!  sender -> RouterHub | PubSubHub -> Outbox of each link -> write pump -> Encode::encode -> transport
 //!            (who gets it)            (Hwm, BytePermits)     (one batch, one write)
 //! ```
 //!
@@ -86,7 +86,7 @@ pub use home::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings};
 pub use message::{IntoIter, Iter, Message, Part, Parts};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Queued, QueuedMessage, QueuedPlace};
 pub use park::block_on;
 pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::SegmentedBuffer;
+use crate::{Part, SegmentedBuffer};
 
 /// A queue of encoded messages.
 ///
@@ -95,6 +95,15 @@ impl Outbox {
         } else {
             self.put += body.len();
             self.chain.push_back(Chained { at: self.small.len(), body: body.clone() });
+        }
+    }
+
+    /// Adds a part of another message to the one that is being put: by reference if it is shared and large, else by copy.
+    #[inline]
+    pub fn put_part(&mut self, part: Part<'_>) {
+        match part {
+            Part::Inline(body) => self.put(body),
+            Part::Shared(body) => self.put_shared(body),
         }
     }
 
@@ -190,18 +199,22 @@ impl Outbox {
 
     /// Forgets that a part of the first message was taken, so that it is written whole. That counts as an attempt.
     pub fn rewind(&mut self) {
-        if self.is_begun()
-            && let Some(&end) = self.ends.front()
-        {
-            let before = self.first_attempts();
-            if before > 0 {
-                self.attempts.pop_front();
-            }
-            self.attempts.push_front((end, before + 1));
+        if self.is_begun() {
+            self.count_attempt();
         }
         self.cursor = Cursor::default();
         self.consumed = self.first;
         self.advance_cursor(self.first);
+    }
+
+    /// Counts an attempt at the first message.
+    pub(crate) fn count_attempt(&mut self) {
+        let Some(&end) = self.ends.front() else { return };
+        let before = self.first_attempts();
+        if before > 0 {
+            self.attempts.pop_front();
+        }
+        self.attempts.push_front((end, before + 1));
     }
 
     /// Forgets everything but keeps the memory.
@@ -243,6 +256,14 @@ impl Outbox {
         let len = self.ends.front().map_or(0, |end| end - self.consumed);
         self.consume(len);
         len
+    }
+
+    /// Reads messages from a place on, which is the first one that waits if it is the default.
+    pub fn read_from<'a>(&'a self, place: &'a mut QueuedPlace) -> Queued<'a> {
+        if place.messages == 0 {
+            *place = QueuedPlace { messages: 0, cursor: self.cursor, bytes: self.consumed };
+        }
+        Queued { outbox: self, place }
     }
 
     /// What waits, to be read instead of written.
@@ -299,22 +320,110 @@ impl Outbox {
         self.ends.extend(ends.map(|end| start + end));
     }
 
-    fn advance_cursor(&mut self, mut n: usize) {
-        let Cursor { small, chained, body } = &mut self.cursor;
-        while let Some(link) = self.chain.get(*chained) {
-            let before = (link.at - *small).min(n);
-            *small += before;
-            n -= before;
-            let rest = link.body.len() - *body;
-            if n < rest {
-                *body += n;
-                return;
-            }
-            n -= rest;
-            *body = 0;
-            *chained += 1;
+    fn advance_cursor(&mut self, n: usize) {
+        let mut cursor = self.cursor;
+        self.advance(&mut cursor, n);
+        self.cursor = cursor;
+    }
+
+    fn advance(&self, cursor: &mut Cursor, mut n: usize) {
+        while n > 0
+            && let Some(part) = self.part_at(cursor, n)
+        {
+            n -= part.body().len();
         }
-        *small += n;
+    }
+
+    /// Returns at most `n` bytes from a place on, as far as they lie in one piece, and moves the place behind them.
+    #[expect(clippy::indexing_slicing, reason = "a cursor lies within what was put, and so does the chain")]
+    fn part_at(&self, cursor: &mut Cursor, n: usize) -> Option<Part<'_>> {
+        let Cursor { small, chained, body } = cursor;
+        let link = self.chain.get(*chained);
+        let end = link.map_or(self.small.len(), |link| link.at);
+        if *small < end {
+            let from = *small;
+            *small = end.min(from + n);
+            return Some(Part::Inline(&self.small[from..*small]));
+        }
+        let link = link?;
+        let (from, len) = (*body, link.body.len());
+        if from + n < len {
+            *body += n;
+            return Some(Part::Inline(&link.body[from..*body]));
+        }
+        (*body, *chained) = (0, *chained + 1);
+        Some(if from == 0 { Part::Shared(&link.body) } else { Part::Inline(&link.body[from..]) })
+    }
+}
+
+/// Messages of an outbox that are read one after the other and stay in it.
+///
+/// ```
+/// # use monocoque_core::{Outbox, Queued};
+/// # let mut outbox = Outbox::new();
+/// # outbox.put(b"hello");
+/// # outbox.end_message();
+/// # let mut place = monocoque_core::QueuedPlace::default();
+/// # let mut queued = outbox.read_from(&mut place);
+/// while let Some(message) = queued.next_message() {
+///     let bytes: Vec<_> = message.flat_map(|part| part.body().to_vec()).collect();
+///     assert_eq!(bytes, b"hello");
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Queued<'a> {
+    outbox: &'a Outbox,
+    place: &'a mut QueuedPlace,
+}
+
+/// How far an outbox was [read](Outbox::read_from), counted from its first message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueuedPlace {
+    /// How many messages of those that are still there were read.
+    messages: usize,
+    cursor: Cursor,
+    /// How many bytes were read, counted as in `Outbox::put`.
+    bytes: usize,
+}
+
+/// The bytes of a message that waits, in parts. Only a body that was shared is a shared part.
+#[derive(Debug)]
+pub struct QueuedMessage<'a> {
+    outbox: &'a Outbox,
+    cursor: Cursor,
+    left: usize,
+}
+
+impl<'a> Queued<'a> {
+    /// Reads the next message; `None` if all were read.
+    pub fn next_message(&mut self) -> Option<QueuedMessage<'a>> {
+        let end = *self.outbox.ends.get(self.place.messages)?;
+        let left = end - self.place.bytes;
+        let message = QueuedMessage { outbox: self.outbox, cursor: self.place.cursor, left };
+        self.outbox.advance(&mut self.place.cursor, left);
+        self.place.bytes = end;
+        self.place.messages += 1;
+        Some(message)
+    }
+}
+
+impl QueuedPlace {
+    /// Notes that so many messages that were read are not in the outbox any more.
+    pub(crate) fn on_dropped(&mut self, messages: usize) {
+        self.messages -= messages;
+    }
+}
+
+impl<'a> Iterator for QueuedMessage<'a> {
+    type Item = Part<'a>;
+
+    fn next(&mut self) -> Option<Part<'a>> {
+        if self.left == 0 {
+            return None;
+        }
+        let part = self.outbox.part_at(&mut self.cursor, self.left)?;
+        self.left -= part.body().len();
+        Some(part)
     }
 }
 

@@ -8,20 +8,21 @@
 //!                      +----------------+  Established   +--------+  items  +-----------+
 //!  received bytes ---> | Protocol       | -------------> | Decode | ------> | read pump |
 //!  bytes to write <--- | (handshake)    |       |        +--------+         +-----------+
-//!                      +----------------+       |        +--------+  seal   +------------+
+//!                      +----------------+       |        +--------+ encode  +------------+
 //!                                               +------> | Encode | <------ | write pump |
 //!                                                        +--------+ deadline+------------+
 //! ```
 //!
-//! Messages are encoded by whoever queues them, into the [`Outbox`] of the connection; the [`Encode`] half only seals a
-//! batch (for a protocol that encrypts) and keeps the connection alive.
+//! Messages are queued in one neutral form, in the [`Outbox`] of a connection. The [`Encode`] half turns a batch of them
+//! into what this peer gets, and keeps the connection alive. For most peers the two forms are the same, and nothing is
+//! done; a lost connection gives back the neutral form in any case.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::Debug;
 use std::time::Instant;
 
-use crate::{Outbox, SegmentedBuffer};
+use crate::{Outbox, Queued, SegmentedBuffer};
 
 /// A protocol's handshake, from the first byte to the split into two halves.
 pub trait Protocol: Debug + Sized + 'static {
@@ -109,8 +110,21 @@ pub trait Encode: Debug + 'static {
     /// What the peer can do wrong by staying silent.
     type Error;
 
-    /// Turns a batch of encoded messages into what goes over the wire.
-    fn seal(&mut self, _batch: &mut Outbox) {}
+    /// True if messages go over the wire as they are queued. [`encode`](Self::encode) is not called then. It does not change.
+    fn is_identity(&self) -> bool {
+        true
+    }
+
+    /// Encodes messages from the front of `queued` and adds them to `wire`, one message there for each one that was taken.
+    /// Stops when all are taken, or `wire` has `limit` bytes or more.
+    fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+        while wire.bytes() < limit
+            && let Some(message) = queued.next_message()
+        {
+            message.for_each(|part| wire.put_part(part));
+            wire.end_message();
+        }
+    }
 
     /// When [`on_deadline`](Self::on_deadline) wants to be called.
     fn deadline(&self) -> Option<Instant> {
@@ -131,7 +145,7 @@ pub trait Encode: Debug + 'static {
     }
 }
 
-/// For a protocol that neither seals nor keeps alive.
+/// The encoder of a protocol that sends what is queued as it is, and does not keep connections alive.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainEncoder<E>(std::marker::PhantomData<fn() -> E>);
 

@@ -7,7 +7,7 @@
 //!             |        Attach::attach(peer) -> Outlet, Inlet                    |
 //!             |      /                                  \                       |
 //!             |  write pump                          read pump                  |
-//!   Outlet ---|-> poll_take -> seal -> write         read -> decode -> accept --|--> Inlet
+//!   Outlet ---|-> poll_take -> encode -> write        read -> decode -> accept --|--> Inlet
 //!             |      ^  replies (control lane) <----------- Decode::next        |
 //!             +-----------------------------------------------------------------+
 //! ```
@@ -17,6 +17,7 @@
 //! twice, and nothing that a user can cancel owns a read or a write. The read pump waits for one thing at a time; all
 //! deadlines are served by the write side.
 
+mod in_flight;
 mod input;
 mod link;
 mod read_pump;
@@ -34,10 +35,11 @@ use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
 
+pub use in_flight::InFlight;
 pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
 use crate::transport::{Socket, WriteNow};
-use crate::{Decode, Established, Outbox, Protocol, Step, home};
+use crate::{Decode, Encode, Established, Outbox, Protocol, Step, home};
 use input::{Input, SharedArena};
 use read_pump::ReadPump;
 use write_pump::{FAREWELL, WritePump};
@@ -75,8 +77,8 @@ pub trait Attach<P: Protocol>: Sized {
     /// The handshake is done. `None` refuses the peer: the connection is closed.
     ///
     /// While the write pump waits in [`Outlet::poll_take`], and only then, whole messages may be written through `direct`
-    /// instead of being handed to it. What the system did not take of one is to be the first that the pump takes. What is
-    /// written in this way is not [sealed](crate::Encode::seal).
+    /// instead of being handed to it. What the system did not take of one is to be the first that the pump takes. There is
+    /// none if messages go over the wire in [another form](crate::Encode::is_identity) than they are queued in.
     fn attach(self, peer: P::Peer, direct: Option<Arc<dyn WriteNow>>) -> Option<(Self::Outlet, Self::Inlet)>;
 
     /// The handshake has failed: there will be nothing to attach.
@@ -202,7 +204,8 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
                 return closed;
             }
         };
-        let Some((outlet, inlet)) = owner.attach(peer, stream.direct()) else {
+        let direct = if encoder.is_identity() { stream.direct() } else { None };
+        let Some((outlet, inlet)) = owner.attach(peer, direct) else {
             return Closed::Refused;
         };
         let shared = Rc::new(Shared::new(input.memory()));
@@ -234,10 +237,11 @@ async fn handshake<S: Socket, P: Protocol>(
     let mut heard = false;
     loop {
         let step = protocol.advance(&mut input.buffer, &mut output, Instant::now());
-        while !output.is_empty() {
-            let write = stream.write(write_pump::Batch(output)).await;
-            output = match write_pump::settle(write) {
-                (Ok(()), output) => output,
+        let mut batch = InFlight::as_it_is(std::mem::take(&mut output));
+        while !batch.is_empty() {
+            let write = stream.write(batch).await;
+            batch = match write_pump::settle(write) {
+                (Ok(()), batch) => batch,
                 (Err(error), _) => {
                     return Err(step.err().map_or_else(|| ended(error, heard), Closed::Protocol));
                 }

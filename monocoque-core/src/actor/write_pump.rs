@@ -1,4 +1,4 @@
-//! The sending half of a connection: take a batch, seal it, write it.
+//! The sending half of a connection: take a batch, encode it, write it.
 //!
 //! While one write is in flight, messages gather at the owner; the next write takes them all. Also serves the
 //! protocol's deadlines, for both directions.
@@ -10,14 +10,14 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use compio::buf::{BufResult, IoBuf, IoVectoredBuf};
+use compio::buf::BufResult;
 use futures_util::FutureExt;
 use futures_util::future::{Either, join, select};
 use rustix::io::ioctl_fionread;
 
-use super::{BURST, Closed, Outlet, Shared};
+use super::{BURST, Closed, InFlight, Outlet, Shared};
 use crate::deadline::{self, Excuses};
-use crate::transport::{CALL_MAX, Socket};
+use crate::transport::Socket;
 use crate::{Encode, Outbox, home};
 
 pub(super) struct WritePump<S, E: Encode, O> {
@@ -68,7 +68,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     /// Runs until the owner has nothing more to send or the stream ends.
     pub(super) async fn run(mut self) {
-        let mut batch = Outbox::new();
+        let mut batch = InFlight::new(&self.encoder);
         match self.pump(&mut batch).await {
             None => self.finish().await,
             Some(reason) => {
@@ -78,29 +78,25 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         }
         self.shared.write_ended.set(true);
         self.shared.wake_reader();
-        if self.replying {
-            batch.clear();
-        }
-        batch.rewind();
-        self.outlet.close(batch);
+        let unsent = if self.replying { Outbox::new() } else { batch.into_unsent() };
+        self.outlet.close(unsent);
     }
 
     /// `None` if all was sent.
-    async fn pump(&mut self, batch: &mut Outbox) -> Option<Closed<E::Error>> {
+    async fn pump(&mut self, batch: &mut InFlight) -> Option<Closed<E::Error>> {
         loop {
             match self.work(batch).await {
                 Work::Batch => {
-                    if batch.bytes() >= BURST {
+                    if batch.queued().bytes() >= BURST {
                         self.shared.tidies.set(true);
                     }
-                    self.encoder.seal(batch);
                     if let Err(closed) = self.write(batch).await {
                         return Some(closed);
                     }
                     self.between = !self.replying;
                 }
                 Work::Deadline => {
-                    self.tidy(batch);
+                    self.tidy(Some(batch));
                     if let Err(error) = self.on_deadline().await {
                         return Some(Closed::Protocol(error));
                     }
@@ -114,7 +110,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     /// Waits for something to do. Replies have their turn behind each batch of the owner, and never within a message: the
     /// owner may have begun one by itself while the pump waited.
-    async fn work(&mut self, batch: &mut Outbox) -> Work {
+    async fn work(&mut self, batch: &mut InFlight) -> Work {
         let deadline = self.deadline();
         let Self { outlet, shared, replying, between, tidy_at, .. } = self;
         *replying = false;
@@ -127,13 +123,13 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             }
             let replies = &mut *shared.replies.borrow_mut();
             let replies_first = std::mem::take(between) && !replies.is_empty();
-            let taken = if replies_first { Poll::Pending } else { outlet.poll_take(cx, batch) };
+            let taken = if replies_first { Poll::Pending } else { outlet.poll_take(cx, batch.queued()) };
             match taken {
                 Poll::Ready(true) => Poll::Ready(Work::Batch),
                 Poll::Ready(false) => Poll::Ready(Work::Drained),
                 Poll::Pending if !replies.is_empty() && outlet.unpark() => {
                     *replying = true;
-                    std::mem::swap(replies, batch);
+                    std::mem::swap(replies, batch.queued());
                     Poll::Ready(Work::Batch)
                 }
                 Poll::Pending => {
@@ -153,12 +149,13 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     }
 
     /// Writes the whole batch, through short writes and interruptions.
-    async fn write(&mut self, batch: &mut Outbox) -> Result<(), Closed<E::Error>> {
+    async fn write(&mut self, batch: &mut InFlight) -> Result<(), Closed<E::Error>> {
         while !batch.is_empty() {
-            let taken = Batch(std::mem::take(batch));
+            batch.encode(&mut self.encoder);
+            let taken = std::mem::take(batch);
             let mut stream = self.stream.clone();
             let write = async move {
-                if taken.0.is_one_slice() {
+                if taken.wire().is_one_slice() {
                     stream.write(taken).await
                 } else {
                     stream.write_vectored(taken).await
@@ -196,7 +193,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             };
             match interruption {
                 Work::Deadline => {
-                    self.tidy(&mut Outbox::new());
+                    self.tidy(None);
                     match self.on_deadline().await {
                         Ok(()) => {}
                         Err(error) => break Closed::Protocol(error),
@@ -238,7 +235,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     }
 
     /// Lets go of memory if the connection has been quiet for a while, or looks again later.
-    fn tidy(&mut self, batch: &mut Outbox) {
+    fn tidy(&mut self, batch: Option<&mut InFlight>) {
         let now = Instant::now();
         if self.tidy_at.is_none_or(|at| now < at) {
             return;
@@ -255,8 +252,8 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             self.shared.rests.set(true);
             self.shared.wake_reader();
         }
-        if batch.is_empty() {
-            *batch = Outbox::new();
+        if let Some(batch) = batch.filter(|batch| batch.is_empty()) {
+            *batch = InFlight::new(&self.encoder);
         }
         self.outlet.rest();
     }
@@ -333,32 +330,8 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     }
 }
 
-/// An outbox on its way through the kernel.
-#[derive(Debug)]
-pub(super) struct Batch(pub(super) Outbox);
-
-impl IoBuf for Batch {
-    fn as_init(&self) -> &[u8] {
-        let chunk = self.0.chunk();
-        chunk.get(..CALL_MAX).unwrap_or(chunk)
-    }
-}
-
-impl IoVectoredBuf for Batch {
-    fn iter_slice(&self) -> impl Iterator<Item = &[u8]> {
-        let mut left = CALL_MAX;
-        self.0.slices().take(MAX_SLICES).map_while(move |slice| {
-            let part = slice.get(..left).unwrap_or(slice);
-            left -= part.len();
-            (!part.is_empty()).then_some(part)
-        })
-    }
-}
-
 /// Takes the batch back from a write that was short, whole, interrupted or failed.
-pub(super) fn settle(
-    BufResult(result, Batch(mut batch)): BufResult<usize, Batch>,
-) -> (io::Result<()>, Outbox) {
+pub(super) fn settle(BufResult(result, mut batch): BufResult<usize, InFlight>) -> (io::Result<()>, InFlight) {
     let result = match result {
         Ok(0) if !batch.is_empty() => Err(io::ErrorKind::WriteZero.into()),
         Ok(n) => {
@@ -373,8 +346,6 @@ pub(super) fn settle(
 
 /// How long a connection is quiet before it lets go of memory.
 const QUIET: Duration = Duration::from_millis(500);
-/// The kernel refuses more slices in one call.
-const MAX_SLICES: usize = 1024;
 /// How long a closing connection waits for the peer to close its side, or for its stream to take leave.
 pub(super) const FAREWELL: Duration = Duration::from_millis(200);
 /// How long it reads what the peer has sent, if the owner awaits that.

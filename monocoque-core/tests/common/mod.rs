@@ -15,7 +15,7 @@ use compio::buf::{IoBuf, IoBufMut, IoVectoredBuf};
 use compio::io::{AsyncRead, AsyncWrite};
 use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet};
 use monocoque_core::transport::{Socket, WriteNow};
-use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, SegmentedBuffer, Step};
+use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use thiserror::Error;
 
 /// One end of a wire. What it writes is [taken](Wire::taken), what it reads was [given](Wire::give).
@@ -207,12 +207,29 @@ impl Socket for Wire {
     fn peer_label(&self) -> String {
         "memory".into()
     }
+
+    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
+        Some(Arc::new(NeverNow))
+    }
+}
+
+/// A direct way that never takes anything.
+#[derive(Debug)]
+struct NeverNow;
+
+impl WriteNow for NeverNow {
+    fn write_now(&self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
 }
 
 /// A protocol: `hello` is the handshake, then each item is a length of four bytes and a body. `?` is answered with `!`.
+///
+/// With a mask, items go over the wire in another form than they are queued in: see [`masked`].
 #[derive(Debug)]
 pub(crate) struct Counted {
     greeted: bool,
+    masks: bool,
 }
 
 #[derive(Debug, Error, PartialEq)]
@@ -225,11 +242,17 @@ pub(crate) struct CountedDecoder {
 }
 
 #[derive(Debug)]
-pub(crate) struct CountedEncoder;
+pub(crate) struct CountedEncoder {
+    masks: bool,
+}
 
 impl Counted {
     pub(crate) fn new() -> Self {
-        Self { greeted: false }
+        Self { greeted: false, masks: false }
+    }
+
+    pub(crate) fn masking() -> Self {
+        Self { greeted: false, masks: true }
     }
 }
 
@@ -254,7 +277,8 @@ impl Protocol for Counted {
             Some(hello) if hello == *b"hello" => {
                 input.advance(5);
                 let decoder = CountedDecoder::default();
-                Ok(Step::Established(Established { peer: (), decoder, encoder: CountedEncoder }))
+                let encoder = CountedEncoder { masks: self.masks };
+                Ok(Step::Established(Established { peer: (), decoder, encoder }))
             }
             Some(_) => {
                 output.put(b"what?");
@@ -302,6 +326,25 @@ impl Decode for CountedDecoder {
 
 impl Encode for CountedEncoder {
     type Error = NotHello;
+
+    fn is_identity(&self) -> bool {
+        !self.masks
+    }
+
+    fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+        while wire.bytes() < limit
+            && let Some(message) = queued.next_message()
+        {
+            wire.put(&masked(&message.flat_map(|part| part.body().to_vec()).collect::<Vec<_>>()));
+            wire.end_message();
+        }
+    }
+}
+
+/// What a masking encoder makes of a message: every byte changes, and so does the length.
+pub(crate) fn masked(queued: &[u8]) -> Vec<u8> {
+    let bytes: Vec<_> = queued.iter().map(|byte| byte ^ 0x5a).collect();
+    [b"<", &*bytes, b">"].concat()
 }
 
 pub(crate) fn put(out: &mut Outbox, body: &[u8]) {
@@ -332,6 +375,8 @@ struct Owned {
     received: Vec<Vec<u8>>,
     unsent: Option<Outbox>,
     attached: bool,
+    /// There is a direct way.
+    has_direct: bool,
 }
 
 impl Owner {
@@ -364,6 +409,15 @@ impl Owner {
         self.0.borrow().attached
     }
 
+    pub(crate) fn has_direct(&self) -> bool {
+        self.0.borrow().has_direct
+    }
+
+    /// How often the first message that came back was begun.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0.borrow().unsent.as_ref().map_or(0, Outbox::first_attempts)
+    }
+
     /// What came back at the end, which has come.
     pub(crate) fn unsent(&self) -> Vec<u8> {
         let owned = self.0.borrow();
@@ -381,8 +435,9 @@ impl Attach<Counted> for Owner {
     type Outlet = Self;
     type Inlet = Self;
 
-    fn attach(self, (): (), _direct: Option<Arc<dyn WriteNow>>) -> Option<(Self, Self)> {
+    fn attach(self, (): (), direct: Option<Arc<dyn WriteNow>>) -> Option<(Self, Self)> {
         self.0.borrow_mut().attached = true;
+        self.0.borrow_mut().has_direct = direct.is_some();
         Some((self.clone(), self))
     }
 }

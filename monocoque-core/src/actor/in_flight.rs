@@ -1,0 +1,176 @@
+//! A batch between the queue and the kernel.
+
+use compio::buf::{IoBuf, IoVectoredBuf};
+
+use crate::outbox::QueuedPlace;
+use crate::transport::CALL_MAX;
+use crate::{Encode, Outbox};
+
+/// The messages that a write pump has taken and of which the kernel has not taken every byte.
+///
+/// They are kept as they were queued until the kernel has what was made of them: what a lost connection gives back is
+/// always [whole and neutral](Self::into_unsent). If both forms are the same there is only one.
+///
+/// ```
+/// use monocoque_core::actor::InFlight;
+/// use monocoque_core::{Encode, Outbox, Queued};
+///
+/// /// Sends everything twice.
+/// #[derive(Debug)]
+/// struct Doubler;
+///
+/// impl Encode for Doubler {
+///     type Error = std::convert::Infallible;
+///
+///     fn is_identity(&self) -> bool {
+///         false
+///     }
+///
+///     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+///         while wire.bytes() < limit
+///             && let Some(message) = queued.next_message()
+///         {
+///             for byte in message.flat_map(|part| part.body().to_vec()) {
+///                 wire.put(&[byte, byte]);
+///             }
+///             wire.end_message();
+///         }
+///     }
+/// }
+///
+/// let mut batch = InFlight::new(&Doubler);
+/// for message in ["ab", "cd"] {
+///     batch.queued().put(message.as_bytes());
+///     batch.queued().end_message();
+/// }
+/// batch.encode(&mut Doubler);
+/// assert_eq!(batch.wire().chunk(), b"aabbccdd");
+/// batch.consume(5); // the kernel took the first message and a part of the second
+/// assert_eq!(batch.into_unsent().chunk(), b"cd");
+/// ```
+#[derive(Debug, Default)]
+pub struct InFlight {
+    /// As it was queued.
+    queued: Outbox,
+    /// As it is written, where that is not the same.
+    encoded: Option<Box<Encoded>>,
+}
+
+#[derive(Debug, Default)]
+struct Encoded {
+    wire: Outbox,
+    /// How far `queued` was encoded.
+    place: QueuedPlace,
+}
+
+impl InFlight {
+    /// An empty batch for what this encoder writes.
+    pub fn new<E: Encode>(encoder: &E) -> Self {
+        Self { queued: Outbox::new(), encoded: (!encoder.is_identity()).then(Box::default) }
+    }
+
+    /// A batch that is written as it is.
+    pub fn as_it_is(queued: Outbox) -> Self {
+        Self { queued, encoded: None }
+    }
+
+    /// The messages, as they were queued. To be filled while nothing is in flight.
+    #[inline]
+    pub fn queued(&mut self) -> &mut Outbox {
+        &mut self.queued
+    }
+
+    /// Whether nothing is in flight.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Makes sure that there is something to write, if anything is in flight.
+    #[inline]
+    pub fn encode<E: Encode<Error = X>, X>(&mut self, encoder: &mut E) {
+        while let Some(encoded) = &mut self.encoded
+            && encoded.wire.is_empty()
+            && !self.queued.is_empty()
+        {
+            encoder.encode(&mut self.queued.read_from(&mut encoded.place), &mut encoded.wire, STEP);
+            if encoded.wire.is_empty() {
+                // Nothing is written for these messages.
+                let messages = encoded.wire.messages();
+                encoded.wire.clear();
+                self.forget(messages);
+            }
+        }
+    }
+
+    /// What is to be written next.
+    #[inline]
+    pub fn wire(&self) -> &Outbox {
+        self.encoded.as_ref().map_or(&self.queued, |encoded| &encoded.wire)
+    }
+
+    /// Notes that the kernel has taken `n` bytes of [`wire`](Self::wire).
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer.
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        let Some(encoded) = &mut self.encoded else { return self.queued.consume(n) };
+        let before = encoded.wire.messages();
+        encoded.wire.consume(n);
+        let messages = before - encoded.wire.messages();
+        self.forget(messages);
+    }
+
+    /// Drops the first messages, of which all was written.
+    fn forget(&mut self, messages: usize) {
+        for _ in 0..messages {
+            self.queued.drop_first();
+        }
+        if let Some(encoded) = &mut self.encoded {
+            encoded.place.on_dropped(messages);
+        }
+    }
+
+    /// The messages of which the kernel has not taken every byte, as they were queued. That counts as an attempt at the first
+    /// of them if it was begun.
+    pub fn into_unsent(mut self) -> Outbox {
+        if self.encoded.is_some_and(|encoded| encoded.wire.is_begun()) {
+            self.queued.count_attempt();
+        }
+        self.queued.rewind();
+        self.queued
+    }
+
+    /// Lets go of memory beyond what a quiet connection needs, if nothing is in flight.
+    pub(super) fn shrink(&mut self) {
+        self.queued.shrink();
+        if let Some(encoded) = &mut self.encoded {
+            encoded.wire.shrink();
+        }
+    }
+}
+
+impl IoBuf for InFlight {
+    fn as_init(&self) -> &[u8] {
+        let chunk = self.wire().chunk();
+        chunk.get(..CALL_MAX).unwrap_or(chunk)
+    }
+}
+
+impl IoVectoredBuf for InFlight {
+    fn iter_slice(&self) -> impl Iterator<Item = &[u8]> {
+        let mut left = CALL_MAX;
+        self.wire().slices().take(MAX_SLICES).map_while(move |slice| {
+            let part = slice.get(..left).unwrap_or(slice);
+            left -= part.len();
+            (!part.is_empty()).then_some(part)
+        })
+    }
+}
+
+/// How much is encoded at a time, about: a large batch does not hold up the other connections of the thread.
+const STEP: usize = 128 * 1024;
+/// The kernel refuses more slices in one call.
+const MAX_SLICES: usize = 1024;
