@@ -12,8 +12,7 @@ use common::{End, Inbound, Script, counterpart, pieces};
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
 use monocoque_zmtp::{
-    Limits, Misbehaved, Revision, SessionConfig, SocketType, Subscription, ZmtpError, encode_message,
-    encode_subscription,
+    Limits, Misbehaved, SessionConfig, SocketType, Subscription, ZmtpError, encode_message,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -111,8 +110,12 @@ fn send_on(items: &[Inbound], cuts: &[u8]) {
 }
 
 fn subscribe(end: &mut End, kind: Subscription, topic: &Message, item: &Inbound, cuts: &[u8]) {
-    for revision in [Revision::V3_0, Revision::V3_1] {
-        encode_subscription(kind, &topic[0], revision, &mut end.output);
+    for minor in [0, 1] {
+        let config = SessionConfig::new(SocketType::Sub);
+        let mut subscriber = End::established_over(minor, config, SocketType::Pub);
+        subscriber.subscribe(kind, &topic[0]);
+        end.output.put(&subscriber.written());
+        end.output.end_message();
         arrives(end, item, cuts);
     }
 }

@@ -409,7 +409,7 @@ impl<'a> Queued<'a> {
 
 impl QueuedPlace {
     /// Notes that so many messages that were read are not in the outbox any more.
-    pub(crate) fn on_dropped(&mut self, messages: usize) {
+    pub fn on_dropped(&mut self, messages: usize) {
         self.messages -= messages;
     }
 }

@@ -6,12 +6,12 @@
 
 use std::time::Instant;
 
-use monocoque_core::{Message, Outbox, Part};
+use monocoque_core::{Message, Outbox};
 
-use crate::command::{CommandKind, put_command};
-use crate::frame::{MORE, put_header};
+use crate::command::{Command, CommandKind, put_command};
+use crate::frame::{MORE, QueuedFrame, put_header};
 use crate::heartbeat::{AnnouncedTtl, Heartbeat};
-use crate::{HeartbeatConfig, Revision};
+use crate::{Revision, SessionConfig, SocketType};
 
 /// Puts a message, as one message of the outbox: small bodies by copy, large ones by reference.
 ///
@@ -37,10 +37,7 @@ pub fn encode_message(message: &Message, out: &mut Outbox) {
     loop {
         let next = parts.next();
         put_header(if next.is_some() { MORE } else { 0 }, part.body().len(), out);
-        match part {
-            Part::Inline(body) => out.put(body),
-            Part::Shared(body) => out.put_shared(body),
-        }
+        out.put_part(part);
         match next {
             Some(next) => part = next,
             None => break,
@@ -58,46 +55,58 @@ pub enum Subscription {
     Cancel,
 }
 
-/// Puts a subscription, in the form that a peer of this revision understands.
+/// Puts a subscription, as one message of the outbox.
+///
+/// A peer of ZMTP 3.0 gets it as a message: that is up to the [`Encoder`] of its connection.
 ///
 /// ```
 /// use monocoque_core::Outbox;
-/// use monocoque_zmtp::{Revision, Subscription, encode_subscription};
+/// use monocoque_zmtp::{Subscription, encode_subscription};
 ///
 /// let mut outbox = Outbox::new();
-/// encode_subscription(Subscription::Subscribe, b"A", Revision::V3_0, &mut outbox);
-/// assert_eq!(outbox.chunk(), b"\x00\x02\x01A");
+/// encode_subscription(Subscription::Subscribe, b"A", &mut outbox);
+/// assert_eq!(outbox.chunk(), b"\x04\x0b\x09SUBSCRIBEA");
 /// ```
-pub fn encode_subscription(kind: Subscription, topic: &[u8], revision: Revision, out: &mut Outbox) {
-    let (command, prefix) = match kind {
-        Subscription::Subscribe => (CommandKind::Subscribe, 1),
-        Subscription::Cancel => (CommandKind::Cancel, 0),
+pub fn encode_subscription(kind: Subscription, topic: &[u8], out: &mut Outbox) {
+    let command = match kind {
+        Subscription::Subscribe => CommandKind::Subscribe,
+        Subscription::Cancel => CommandKind::Cancel,
     };
-    match revision {
-        Revision::V3_0 => {
-            put_header(0, 1 + topic.len(), out);
-            out.put(&[prefix]);
-            out.put(topic);
-            out.end_message();
-        }
-        Revision::V3_1 => put_command(command, topic, out),
-    }
+    put_command(command, topic, out);
 }
 
 /// The sending half of a connection. It is used through [`Encode`](monocoque_core::Encode).
 ///
-/// It keeps the connection alive; messages are encoded without it.
+/// It keeps the connection alive, and rewrites the subscriptions of a subscriber whose peer speaks ZMTP 3.0. All else goes
+/// out as it is queued.
 #[derive(Debug)]
 pub struct Encoder {
     pub(crate) heartbeat: Heartbeat,
+    /// Subscriptions go out as messages.
+    pub(crate) rewrites: bool,
 }
 
 impl Encoder {
-    pub(crate) fn new(heartbeat: &HeartbeatConfig, now: Instant) -> Self {
-        Self { heartbeat: Heartbeat::new(heartbeat, now) }
+    pub(crate) fn new(config: &SessionConfig, revision: Revision, now: Instant) -> Self {
+        let subscribes = matches!(config.socket_type, SocketType::Sub | SocketType::Xsub);
+        let rewrites = subscribes && revision == Revision::V3_0;
+        Self { heartbeat: Heartbeat::new(&config.heartbeat, now), rewrites }
     }
 
     pub(crate) fn announced_ttl(&self) -> AnnouncedTtl {
         self.heartbeat.announced_ttl()
     }
+}
+
+/// Puts a frame as a peer of ZMTP 3.0 takes it.
+pub(crate) fn put_v3_0(frame: &QueuedFrame<'_>, out: &mut Outbox) {
+    let command = if frame.is_command() { Command::parse(frame.body().body()).ok() } else { None };
+    let (prefix, topic) = match command {
+        Some(Command::Subscribe(topic)) => (1, topic),
+        Some(Command::Cancel(topic)) => (0, topic),
+        _ => return frame.put(out),
+    };
+    put_header(0, 1 + topic.len(), out);
+    out.put(&[prefix]);
+    out.put(topic);
 }

@@ -3,7 +3,7 @@
 //! Owns which flags and sizes are legal. It does not know what a frame is for, nor our own limits. Called by the session
 //! and the decoder for what comes in, and by all that encodes.
 
-use monocoque_core::Outbox;
+use monocoque_core::{Outbox, Part, QueuedMessage};
 
 use crate::Malformed;
 
@@ -71,6 +71,67 @@ impl FrameHeader {
     #[inline]
     pub(crate) const fn is_command(self) -> bool {
         self.flags & COMMAND != 0
+    }
+}
+
+/// A frame of a message that waits in an outbox.
+#[derive(Clone, Copy, Debug)]
+pub struct QueuedFrame<'a> {
+    header: FrameHeader,
+    body: Part<'a>,
+}
+
+/// The frames of a message that waits in an outbox.
+#[derive(Debug)]
+pub struct QueuedFrames<'a> {
+    parts: QueuedMessage<'a>,
+    /// What is left of a part.
+    rest: &'a [u8],
+}
+
+impl<'a> QueuedFrame<'a> {
+    /// Its body.
+    pub const fn body(&self) -> Part<'a> {
+        self.body
+    }
+
+    /// Whether the body is a command.
+    pub(crate) const fn is_command(&self) -> bool {
+        self.header.is_command()
+    }
+
+    /// Puts the frame as it is.
+    pub(crate) fn put(&self, out: &mut Outbox) {
+        put_header(self.header.flags & !LONG, self.body.body().len(), out);
+        out.put_part(self.body);
+    }
+}
+
+impl<'a> QueuedFrames<'a> {
+    /// The frames of a message that [`encode_message`](crate::encode_message) or
+    /// [`encode_subscription`](crate::encode_subscription) has put.
+    pub const fn of(message: QueuedMessage<'a>) -> Self {
+        Self { parts: message, rest: &[] }
+    }
+}
+
+impl<'a> Iterator for QueuedFrames<'a> {
+    type Item = QueuedFrame<'a>;
+
+    fn next(&mut self) -> Option<QueuedFrame<'a>> {
+        if self.rest.is_empty() {
+            self.rest = self.parts.next()?.body();
+        }
+        let header = FrameHeader::parse(self.rest).ok().flatten()?;
+        let (_, behind) = self.rest.split_at_checked(header.len())?;
+        let (body, rest) = match behind.split_at_checked(header.body_len()) {
+            Some((body, rest)) => (Part::Inline(body), rest),
+            // A large body is a part of its own.
+            None => (self.parts.next()?, &[][..]),
+        };
+        debug_assert_eq!(body.body().len(), header.body_len(), "not what was encoded");
+        self.rest = rest;
+        Some(QueuedFrame { header, body })
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! * the [`Decoder`], for whoever reads: [`next`](monocoque_core::Decode::next) puts messages at the end of a queue, and
 //!   says of each what it is ([`Inbound`]), until it wants more bytes. Not calling it is back-pressure.
-//! * the [`Encoder`], for whoever writes: it owns the heartbeat. Ask for its
+//! * the [`Encoder`], for whoever writes: it owns the heartbeat, and the form in which this peer gets what was put out,
+//!   if that is [another one](monocoque_core::Encode::is_identity). Ask for its
 //!   [`deadline`](monocoque_core::Encode::deadline), call [`on_deadline`](monocoque_core::Encode::on_deadline) then.
 //!
 //! Messages and subscriptions are encoded by [`encode_message`] and [`encode_subscription`], which need no state.
@@ -96,6 +97,7 @@ pub use config::{Limits, SessionConfig}; // what a connection is to be
 pub use decoder::{Decoder, Inbound, decode_messages}; // the receiving half and what it yields
 pub use encoder::{Encoder, Subscription, encode_message, encode_subscription}; // the sending half
 pub use error::{ConfigError, Incompatible, Malformed, Misbehaved, Reason, ZmtpError}; // who is to blame
+pub use frame::{QueuedFrame, QueuedFrames}; // what a message that waits is made of
 pub use greeting::{MechanismName, Revision}; // what a greeting announces
 pub use heartbeat::HeartbeatConfig; // part of the configuration
 pub use mechanism::MechanismConfig; // part of the configuration

@@ -6,9 +6,10 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, SegmentedBuffer, Step};
+use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 
-use crate::{Decoder, Encoder, Inbound, PeerInfo, ZmtpError, ZmtpSession};
+use crate::encoder::put_v3_0;
+use crate::{Decoder, Encoder, Inbound, PeerInfo, QueuedFrames, ZmtpError, ZmtpSession};
 
 impl Protocol for ZmtpSession {
     type Peer = PeerInfo;
@@ -53,6 +54,21 @@ impl Decode for Decoder {
 
 impl Encode for Encoder {
     type Error = ZmtpError;
+
+    fn is_identity(&self) -> bool {
+        !self.rewrites
+    }
+
+    fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+        while wire.bytes() < limit
+            && let Some(message) = queued.next_message()
+        {
+            for frame in QueuedFrames::of(message) {
+                if self.rewrites { put_v3_0(&frame, wire) } else { frame.put(wire) }
+            }
+            wire.end_message();
+        }
+    }
 
     fn deadline(&self) -> Option<Instant> {
         self.heartbeat.deadline()

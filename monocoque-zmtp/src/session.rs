@@ -123,7 +123,7 @@ impl ZmtpSession {
 }
 
 fn establish(config: &SessionConfig, peer: PeerInfo, now: Instant) -> Established<ZmtpSession> {
-    let encoder = Encoder::new(&config.heartbeat, now);
+    let encoder = Encoder::new(config, peer.revision, now);
     let decoder = Decoder::new(config, encoder.announced_ttl(), peer.topics.clone());
     Established { peer, decoder, encoder }
 }

@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use common::{End, Inbound, Pair, at_every_chopping, greeting, ready};
 use monocoque_core::{Message, Outbox};
-use monocoque_zmtp::{
-    Revision, SessionConfig, SocketType, Subscription, ZmtpError, encode_message, encode_subscription,
-};
+use monocoque_zmtp::{Revision, SessionConfig, SocketType, Subscription, ZmtpError, encode_message};
 
 const OUR_GREETING: &[u8; 64] = b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
     \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
@@ -100,10 +98,12 @@ at_every_chopping! {
             (Cancel, long(256), V3_0, [&b"\x02\0\0\0\0\0\0\x01\x01\x00"[..], &long(256)].concat()),
         ];
         for (kind, topic, revision, bytes) in table {
-            let mut out = Outbox::new();
-            encode_subscription(kind, &topic, revision, &mut out);
-            assert_eq!(out.chunk(), bytes, "{kind:?} of {} bytes, {revision:?}", topic.len());
-            assert_eq!(out.messages(), 1);
+            let minor = u8::from(revision == V3_1);
+            let config = SessionConfig::new(SocketType::Sub);
+            let mut subscriber = End::established_over(minor, config, SocketType::Pub);
+            subscriber.subscribe(kind, &topic);
+            assert_eq!(subscriber.output.messages(), 1);
+            assert_eq!(subscriber.written(), bytes, "{kind:?} of {} bytes, {revision:?}", topic.len());
             let topic = Message::from(topic);
             let item = match kind {
                 Subscribe => Inbound::Subscribe(topic),
@@ -163,13 +163,17 @@ at_every_chopping! {
     }
 
     fn a_peer_of_zmtp_3_0(chop) {
-        let mut end = End::new(SessionConfig::new(SocketType::Sub), Instant::now());
+        let mut end = End::new(SessionConfig::new(SocketType::Xsub), Instant::now());
         end.feed(&greeting(0), chop);
         end.feed(&ready(SocketType::Pub), chop);
         assert_eq!(end.peer.as_ref().expect("a peer").revision, Revision::V3_0);
         end.written();
         end.subscribe(Subscription::Subscribe, b"A");
-        assert_eq!(end.written(), b"\x00\x02\x01A");
+        let large = vec![7; 5_000];
+        end.send([&large[..], b"", b"end"]);
+        end.subscribe(Subscription::Cancel, b"A");
+        let message = [&b"\x03\0\0\0\0\0\0\x13\x88"[..], &large, b"\x01\0\0\x03end"].concat();
+        assert_eq!(end.written(), [&b"\x00\x02\x01A"[..], &message, b"\x00\x02\x00A"].concat());
     }
 
     fn every_compatible_pair_meets_and_the_others_part_with_an_error(chop) {

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, SegmentedBuffer, Step};
+use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, QueuedPlace, SegmentedBuffer, Step};
 use monocoque_zmtp::{
     Decoder, Encoder, PeerInfo, SessionConfig, SocketType, Subscription, ZmtpError, ZmtpSession,
     encode_message, encode_subscription,
@@ -91,8 +91,13 @@ impl End {
 
     /// An end whose handshake with a ZMTP 3.1 peer of that type is done, and whose part of it was written.
     pub(crate) fn established(config: SessionConfig, peer: SocketType) -> Self {
+        Self::established_over(1, config, peer)
+    }
+
+    /// The same with a peer of ZMTP 3.`minor`.
+    pub(crate) fn established_over(minor: u8, config: SessionConfig, peer: SocketType) -> Self {
         let mut end = Self::new(config, Instant::now());
-        end.feed(&greeting(1), usize::MAX);
+        end.feed(&greeting(minor), usize::MAX);
         end.feed(&ready(peer), usize::MAX);
         assert!(end.is_ready(), "{:?}", end.error());
         end.written();
@@ -110,9 +115,15 @@ impl End {
 
     /// Takes out what was put out.
     pub(crate) fn written(&mut self) -> Vec<u8> {
-        let bytes = self.output.slices().collect::<Vec<_>>().concat();
-        self.output.clear();
-        bytes
+        let output = std::mem::take(&mut self.output);
+        let mut wire = Outbox::new();
+        match &mut self.phase {
+            Phase::Active(halves) if !halves.1.is_identity() => {
+                halves.1.encode(&mut output.read_from(&mut QueuedPlace::default()), &mut wire, usize::MAX);
+            }
+            _ => wire.append(&output),
+        }
+        wire.slices().collect::<Vec<_>>().concat()
     }
 
     pub(crate) fn send(&mut self, message: impl Into<Message>) {
@@ -120,8 +131,7 @@ impl End {
     }
 
     pub(crate) fn subscribe(&mut self, kind: Subscription, topic: &[u8]) {
-        let revision = self.peer.as_ref().expect("a peer").revision;
-        encode_subscription(kind, topic, revision, &mut self.output);
+        encode_subscription(kind, topic, &mut self.output);
     }
 
     /// The items that have arrived since the last call.
