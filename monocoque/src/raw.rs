@@ -1,16 +1,16 @@
 //! The other wire: bytes as they are, with no greeting and no frames.
 //!
-//! Owns how the bytes of a connection are cut into messages, and how messages are put as bytes. Beside ZMTP in
-//! `monocoque-zmtp` it is what a socket can speak; a connection is run by the same engine.
+//! Owns how the bytes of a connection are cut into messages, and how messages that wait are written as bytes. Beside ZMTP
+//! in `monocoque-zmtp` it is what a socket can speak; a connection is run by the same engine.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
-use monocoque_core::{
-    Decode, Established, Message, Outbox, Part, PlainEncoder, Protocol, SegmentedBuffer, Step,
+use monocoque_core::{Decode, Encode, Established, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
+use monocoque_zmtp::{
+    Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType, TopicAllowance, ZmtpError,
 };
-use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance, ZmtpError};
 
 /// A connection without a handshake: it is established before the first byte.
 #[derive(Debug)]
@@ -20,10 +20,14 @@ pub(crate) struct RawSession;
 #[derive(Debug)]
 pub(crate) struct RawDecoder;
 
+/// Its sending half: the bodies of the frames, one after the other.
+#[derive(Debug)]
+pub(crate) struct RawEncoder;
+
 impl Protocol for RawSession {
     type Peer = PeerInfo;
     type Decoder = RawDecoder;
-    type Encoder = PlainEncoder<ZmtpError>;
+    type Encoder = RawEncoder;
     type Error = ZmtpError;
 
     fn advance(self, _: &mut SegmentedBuffer, _: &mut Outbox, _: Instant) -> Result<Step<Self>, ZmtpError> {
@@ -34,7 +38,7 @@ impl Protocol for RawSession {
             properties: Properties::default(),
             topics: TopicAllowance::default(),
         };
-        Ok(Step::Established(Established { peer, decoder: RawDecoder, encoder: PlainEncoder::new() }))
+        Ok(Step::Established(Established { peer, decoder: RawDecoder, encoder: RawEncoder }))
     }
 }
 
@@ -65,15 +69,21 @@ impl Decode for RawDecoder {
     }
 }
 
-/// Puts the bytes of a message, as one message of the outbox: its frames one after the other.
-pub(crate) fn encode_raw(message: &Message, out: &mut Outbox) {
-    for part in message.parts() {
-        match part {
-            Part::Inline(body) => out.put(body),
-            Part::Shared(body) => out.put_shared(body),
+impl Encode for RawEncoder {
+    type Error = ZmtpError;
+
+    fn is_identity(&self) -> bool {
+        false
+    }
+
+    fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+        while wire.bytes() < limit
+            && let Some(message) = queued.next_message()
+        {
+            QueuedFrames::of(message).for_each(|frame| wire.put_part(frame.body()));
+            wire.end_message();
         }
     }
-    out.end_message();
 }
 
 /// The longest chunk, as in libzmq.
@@ -83,6 +93,9 @@ const COPY_MAX: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use monocoque_core::QueuedPlace;
+    use monocoque_zmtp::encode_message;
+
     use super::*;
 
     fn established() -> RawDecoder {
@@ -121,11 +134,13 @@ mod tests {
     #[test]
     fn frames_are_written_one_after_the_other() {
         let large = vec![b'l'; 100_000];
-        let mut out = Outbox::new();
-        encode_raw(&Message::from([&b"a"[..], b"", &large, b"z"]), &mut out);
-        encode_raw(&"next".into(), &mut out);
-        assert_eq!(out.messages(), 2);
-        let written: Vec<u8> = out.slices().flatten().copied().collect();
+        let mut queued = Outbox::new();
+        encode_message(&Message::from([&b"a"[..], b"", &large, b"z"]), &mut queued);
+        encode_message(&"next".into(), &mut queued);
+        let mut wire = Outbox::new();
+        RawEncoder.encode(&mut queued.read_from(&mut QueuedPlace::default()), &mut wire, usize::MAX);
+        assert_eq!(wire.messages(), 2);
+        let written: Vec<u8> = wire.slices().flatten().copied().collect();
         assert_eq!(written, [&b"a"[..], &large, b"znext"].concat());
     }
 }

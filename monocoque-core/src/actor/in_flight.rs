@@ -40,8 +40,8 @@ use crate::{Encode, Outbox};
 ///
 /// let mut batch = InFlight::new(&Doubler);
 /// for message in ["ab", "cd"] {
-///     batch.queued().put(message.as_bytes());
-///     batch.queued().end_message();
+///     batch.queued_mut().put(message.as_bytes());
+///     batch.queued_mut().end_message();
 /// }
 /// batch.encode(&mut Doubler);
 /// assert_eq!(batch.wire().chunk(), b"aabbccdd");
@@ -74,9 +74,15 @@ impl InFlight {
         Self { queued, encoded: None }
     }
 
-    /// The messages, as they were queued. To be filled while nothing is in flight.
+    /// The messages, as they were queued.
     #[inline]
-    pub fn queued(&mut self) -> &mut Outbox {
+    pub fn queued(&self) -> &Outbox {
+        &self.queued
+    }
+
+    /// The messages, to be added while nothing is in flight.
+    #[inline]
+    pub fn queued_mut(&mut self) -> &mut Outbox {
         &mut self.queued
     }
 

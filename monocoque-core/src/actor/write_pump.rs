@@ -123,13 +123,13 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             }
             let replies = &mut *shared.replies.borrow_mut();
             let replies_first = std::mem::take(between) && !replies.is_empty();
-            let taken = if replies_first { Poll::Pending } else { outlet.poll_take(cx, batch.queued()) };
+            let taken = if replies_first { Poll::Pending } else { outlet.poll_take(cx, batch.queued_mut()) };
             match taken {
                 Poll::Ready(true) => Poll::Ready(Work::Batch),
                 Poll::Ready(false) => Poll::Ready(Work::Drained),
                 Poll::Pending if !replies.is_empty() && outlet.unpark() => {
                     *replying = true;
-                    std::mem::swap(replies, batch.queued());
+                    std::mem::swap(replies, batch.queued_mut());
                     Poll::Ready(Work::Batch)
                 }
                 Poll::Pending => {

@@ -14,7 +14,7 @@ use super::stop::{SayAtEnd, Stop};
 use super::{Engine, dial, listen, session};
 use crate::error::MonocoqueError;
 use crate::monitor::{Connection, SocketEvent};
-use crate::pattern::Wire;
+use crate::pattern::Framing;
 use crate::pattern::link::Through;
 
 /// An endpoint that the socket is bound or connected to, or a stream that it was given.
@@ -72,7 +72,7 @@ impl Engine {
     pub(crate) async fn bind(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_bind()?;
-        self.check_wire(&endpoint)?;
+        self.check_framing(&endpoint)?;
         self.options.sockets.check(&endpoint)?;
         if let Endpoint::Inproc(_) = endpoint {
             return self.bind_name(endpoint);
@@ -83,9 +83,9 @@ impl Engine {
     }
 
     /// Within the process messages are passed on as they are, and there is nothing to speak.
-    fn check_wire(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
-        match (self.pattern.wire, endpoint) {
-            (Wire::Raw, Endpoint::Inproc(_)) => Err(MonocoqueError::NoBytes),
+    fn check_framing(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
+        match (self.pattern.framing, endpoint) {
+            (Framing::Raw, Endpoint::Inproc(_)) => Err(MonocoqueError::NoBytes),
             _ => Ok(()),
         }
     }
@@ -144,7 +144,7 @@ impl Engine {
     ) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         endpoint.check_connect()?;
-        self.check_wire(&endpoint)?;
+        self.check_framing(&endpoint)?;
         self.options.sockets.check(&endpoint)?;
         if !self.pattern.repeats && self.is_attached(Attached::Connected, &endpoint) {
             return Ok(endpoint);

@@ -205,7 +205,7 @@ impl Engine {
         let mut out = self.out.lock();
         let wanted = out.wants_peers() && !via.stop.is_said();
         let key = if wanted {
-            let key = out.up(id.clone(), peer.revision, via.through(), direct, &mut wakes);
+            let key = out.up(id.clone(), via.through(), direct, &mut wakes);
             key.ok_or_else(|| self.refusal())
         } else {
             Err(Refusal::Unwanted)

@@ -26,7 +26,7 @@ use crate::pattern::intake::{Verdict, judge};
 use crate::pattern::link::Direct;
 use crate::pattern::route::Undeliverable;
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, Wire};
+use crate::pattern::{Envelope, Framing};
 use crate::peer::Peer;
 use crate::raw::RawSession;
 use crate::trace::Span;
@@ -63,9 +63,9 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
 
 /// The same, on a stream of any kind.
 pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
-    match engine.pattern.wire {
-        Wire::Raw => speak(engine, stream, RawSession, via).await,
-        Wire::Zmtp => {
+    match engine.pattern.framing {
+        Framing::Raw => speak(engine, stream, RawSession, via).await,
+        Framing::Zmtp => {
             let Ok(session) = ZmtpSession::new(engine.session_config()) else {
                 unreachable!("the options were checked when they were set");
             };

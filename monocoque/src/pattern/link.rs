@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
 use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room, RoutingId};
-use monocoque_zmtp::{Revision, Subscription, encode_subscription};
+use monocoque_zmtp::{Subscription, encode_message, encode_subscription};
 
-use super::Wire;
 use super::tape::{Stretch, Tape};
 use super::wakes::Wakes;
 
@@ -24,8 +23,6 @@ pub(super) struct Link {
     /// Subscriptions: exempt from the high water mark, ahead of messages.
     pub(super) control: Outbox,
     pub(super) budget: BytePermits,
-    pub(super) revision: Revision,
-    pub(super) wire: Wire,
     pub(super) through: Through,
     pub(super) direct: Option<Direct>,
     /// Takes all there is to take: nothing is ever in the outbox.
@@ -120,14 +117,12 @@ pub(crate) struct Direct {
 }
 
 impl Link {
-    pub(super) fn new(revision: Revision, through: Through, direct: Option<Direct>) -> Self {
+    pub(super) fn new(through: Through, direct: Option<Direct>) -> Self {
         Self {
             outbox: Outbox::new(),
             stretch: Stretch::default(),
             control: Outbox::new(),
             budget: BytePermits::default(),
-            revision,
-            wire: Wire::Zmtp,
             through,
             direct,
             neighbour: None,
@@ -209,7 +204,7 @@ impl Link {
         if let Some(neighbour) = &mut self.neighbour {
             return neighbour.subscribe(kind, topic, wakes);
         }
-        encode_subscription(kind, topic, self.revision, &mut self.control);
+        encode_subscription(kind, topic, &mut self.control);
         wakes.add(self.pump.take());
         self.control.bytes() <= CONTROL_MAX
     }
@@ -259,8 +254,7 @@ impl Link {
         if self.neighbour.is_some() {
             return self.hand_over(unpaced, wakes, message);
         }
-        let wire = self.wire;
-        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| wire.encode(message, outbox)))
+        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| encode_message(message, outbox)))
     }
 
     /// Lets `put` add a message to the outbox, and wakes the pump if it waits for one.

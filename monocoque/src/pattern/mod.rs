@@ -29,11 +29,9 @@ pub(crate) mod route;
 mod tape;
 pub(crate) mod wakes;
 
-use monocoque_core::{Message, Outbox};
-use monocoque_zmtp::{SocketType, encode_message};
+use monocoque_zmtp::SocketType;
 
 use crate::options::Notices;
-use crate::raw::encode_raw;
 
 /// A row of the table.
 #[derive(Debug)]
@@ -52,27 +50,16 @@ pub struct Pattern {
     pub(crate) exclusive: bool,
     /// What the application hears of its peers, unless an option says otherwise.
     pub(crate) notices: Notices,
-    /// What is spoken.
-    pub(crate) wire: Wire,
+    /// How its messages lie in streams.
+    pub(crate) framing: Framing,
 }
 
-/// What a socket speaks with its peers.
+/// How messages lie in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub(crate) enum Framing {
     Zmtp,
     /// Bytes as they are. A message without any ends the connection.
     Raw,
-}
-
-impl Wire {
-    /// Puts a message as it is written.
-    #[inline]
-    pub(crate) fn encode(self, message: &Message, out: &mut Outbox) {
-        match self {
-            Self::Zmtp => encode_message(message, out),
-            Self::Raw => encode_raw(message, out),
-        }
-    }
 }
 
 /// How outgoing messages find their peers.
@@ -137,7 +124,7 @@ const DEFAULT: Pattern = Pattern {
     repeats: false,
     exclusive: false,
     notices: Notices { connect: false, disconnect: false },
-    wire: Wire::Zmtp,
+    framing: Framing::Zmtp,
 };
 
 pub(crate) static DEALER: Pattern = DEFAULT;
@@ -211,6 +198,6 @@ pub(crate) static STREAM: Pattern = Pattern {
     envelope: Envelope::Identity,
     repeats: true,
     notices: Notices { connect: true, disconnect: true },
-    wire: Wire::Raw,
+    framing: Framing::Raw,
     ..DEFAULT
 };

@@ -25,7 +25,7 @@ use super::envelope::Dialogue;
 use super::link::{Going, Link};
 use super::tape::Tape;
 use super::wakes::Wakes;
-use super::{Pattern, Routing, WhenFull, Wire};
+use super::{Framing, Pattern, Routing, WhenFull};
 use crate::options::Options;
 
 /// All that sending needs.
@@ -98,7 +98,8 @@ struct Rules {
     handover: bool,
     relaxed: bool,
     exclusive: bool,
-    wire: Wire,
+    /// A message without bytes ends the connection.
+    empty_ends: bool,
     /// On how many connections a message may be begun that is lost with each of them.
     attempts: u32,
 }
@@ -197,7 +198,7 @@ impl Outbound {
                 handover: options.handover,
                 relaxed: options.relaxed,
                 exclusive: pattern.exclusive,
-                wire: pattern.wire,
+                empty_ends: pattern.framing == Framing::Raw,
                 attempts: options.delivery_attempts.map_or(u32::MAX, NonZero::get),
             },
             greeting: options.greeting.clone(),
@@ -413,7 +414,7 @@ impl Rules {
     /// Whether a message says that the connection is to end.
     #[inline]
     fn ends(&self, message: &Message) -> bool {
-        self.wire == Wire::Raw && message.byte_len() == 0
+        self.empty_ends && message.byte_len() == 0
     }
 }
 

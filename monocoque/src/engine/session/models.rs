@@ -7,10 +7,11 @@ use std::pin::pin;
 use std::task::Poll::{Pending, Ready};
 
 use bytes::Bytes;
+use monocoque_core::actor::InFlight;
 use monocoque_core::home::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
-use monocoque_core::{Endpoint, Home, Hwm};
+use monocoque_core::{Encode, Endpoint, Home, Hwm, PlainEncoder, Queued};
 use monocoque_zmtp::{Properties, Revision, TopicAllowance};
 
 use super::*;
@@ -118,20 +119,50 @@ fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutl
 
 /// What a write pump does, until nothing is left and nothing will follow.
 fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
-    let mut batch = Outbox::new();
-    while block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))) {
-        wire.write(batch.chunk());
-        batch.clear();
+    let mut encoder = PlainEncoder::<io::Error>::new();
+    let mut batch = InFlight::new(&encoder);
+    while block_on(poll_fn(|cx| outlet.poll_take(cx, batch.queued_mut()))) {
+        write_batch(&mut batch, &mut encoder, wire);
     }
 }
 
 /// What a write pump does, until so many messages are written.
 fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
-    let mut batch = Outbox::new();
+    let mut encoder = PlainEncoder::<io::Error>::new();
+    let mut batch = InFlight::new(&encoder);
     while wire.written.lock().bytes.len() < messages * MESSAGE {
-        assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
-        wire.write(batch.chunk());
-        batch.clear();
+        assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, batch.queued_mut()))));
+        write_batch(&mut batch, &mut encoder, wire);
+    }
+}
+
+fn write_batch<E: Encode>(batch: &mut InFlight, encoder: &mut E, wire: &Wire) {
+    while !batch.is_empty() {
+        batch.encode(encoder);
+        let written = batch.wire().chunk().len();
+        wire.write(batch.wire().chunk());
+        batch.consume(written);
+    }
+}
+
+/// Writes nothing that was queued as it was queued.
+#[derive(Debug)]
+struct Masking;
+
+impl Encode for Masking {
+    type Error = io::Error;
+
+    fn is_identity(&self) -> bool {
+        false
+    }
+
+    fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+        while wire.bytes() < limit
+            && let Some(message) = queued.next_message()
+        {
+            message.for_each(|part| part.body().iter().for_each(|byte| wire.put(&[!byte, 0xff])));
+            wire.end_message();
+        }
     }
 }
 
@@ -588,6 +619,31 @@ fn an_endpoint_that_is_given_up_keeps_no_peer() {
         }
         giving_up.join().expect("given up");
         assert_eq!(engine.peer_count(), 0);
+    });
+}
+
+#[test]
+fn a_lost_batch_goes_to_the_next_peer_as_it_was_queued() {
+    check(2, || {
+        let (engine, _runtime) = socket(&DEALER, 0, 2);
+        let (mut lost, _inlet) = peer(&engine, 0);
+        ["a", "b"].iter().for_each(|message| send(&engine, message));
+        let mut batch = InFlight::new(&Masking);
+        assert!(block_on(poll_fn(|cx| lost.poll_take(cx, batch.queued_mut()))));
+        let sender = spawn({
+            let engine = engine.clone();
+            move || send(&engine, "c")
+        });
+        batch.encode(&mut Masking);
+        // All of the first message, and a part of the second.
+        batch.consume(2 * MESSAGE + 1);
+        lost.close(batch.into_unsent());
+        drop(lost);
+        let (mut outlet, _inlet) = peer(&engine, 1);
+        let wire = Wire::new(0);
+        write(&mut outlet, &wire, 2);
+        sender.join().expect("sent");
+        assert_eq!(wire.messages(), "bc");
     });
 }
 

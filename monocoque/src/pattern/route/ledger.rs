@@ -8,12 +8,14 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use monocoque_core::actor::InFlight;
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::WriteNow;
+use monocoque_core::{Encode, Queued};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use monocoque_zmtp::{Revision, encode_message};
+use monocoque_zmtp::encode_message;
 
 use super::super::{DEALER, ROUTER};
 use super::*;
@@ -83,6 +85,34 @@ impl WriteNow for Wire {
     }
 }
 
+/// What a connection writes: what is queued, or something of which no byte is the same.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    masks: bool,
+}
+
+impl Encode for Form {
+    type Error = io::Error;
+
+    fn is_identity(&self) -> bool {
+        !self.masks
+    }
+
+    fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
+        while wire.bytes() < limit
+            && let Some(message) = queued.next_message()
+        {
+            wire.put(&mask(&message.flat_map(|part| part.body().to_vec()).collect::<Vec<_>>()));
+            wire.end_message();
+        }
+    }
+}
+
+fn mask(message: &[u8]) -> Vec<u8> {
+    let masked: Vec<_> = message.iter().map(|byte| byte ^ 0x5a).collect();
+    [b"<", &*masked, b">"].concat()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sent {
     number: u32,
@@ -118,8 +148,9 @@ struct Peer {
     name: RoutingId,
     wire: Arc<Wire>,
     heard: Arc<AtomicBool>,
+    form: Form,
     /// What its pump has in hand.
-    batch: Outbox,
+    batch: InFlight,
     /// All that is to go over it, from the beginning.
     given: Vec<Sent>,
     /// Its endpoint was given up.
@@ -131,20 +162,54 @@ struct Peer {
 impl Peer {
     /// How many of the messages it was given are on the wire, whole.
     fn written(&self) -> usize {
-        self.fits(self.wire.bytes().len())
+        let bytes = self.wire.bytes().len();
+        let ends = self.given.iter().scan(0, |end, message| {
+            *end += message.bytes().len() + if self.form.masks { 2 } else { 0 };
+            Some(*end)
+        });
+        ends.take_while(|end| *end <= bytes).count()
     }
 
     /// How many of them the socket has handed out, whole.
     fn taken(&self) -> usize {
-        self.fits(self.wire.bytes().len() + self.batch.bytes())
+        self.written() + self.batch.queued().messages()
     }
 
-    fn fits(&self, bytes: usize) -> usize {
-        let ends = self.given.iter().scan(0, |end, message| {
-            *end += message.bytes().len();
-            Some(*end)
-        });
-        ends.take_while(|end| *end <= bytes).count()
+    /// All that it was given, as it was queued, but for the beginning of a message that is still in the batch.
+    fn bytes(&self, outbox: &Outbox) -> Vec<u8> {
+        let mut on_wire = self.wire.bytes();
+        if self.form.masks {
+            on_wire = self.unmasked(&on_wire);
+        }
+        [on_wire, bytes(self.batch.queued()), bytes(outbox)].concat()
+    }
+
+    /// The messages that are on the wire whole, without their masks.
+    fn unmasked(&self, mut wire: &[u8]) -> Vec<u8> {
+        let whole = &self.given[..self.written()];
+        for message in whole {
+            wire = wire.strip_prefix(&mask(&message.bytes())[..]).expect("the mask of what was given");
+        }
+        if let Some(begun) = self.given.get(whole.len()) {
+            assert!(mask(&begun.bytes()).starts_with(wire), "no other byte is there");
+        }
+        encoded(whole)
+    }
+
+    /// Writes so much of what its pump has in hand, in 256ths.
+    fn write(&mut self, part: usize) {
+        let queued = self.batch.queued();
+        let all = queued.bytes() + if self.form.masks { 2 * queued.messages() } else { 0 };
+        let mut left = all * part / 256;
+        while left > 0 {
+            self.batch.encode(&mut self.form);
+            let n = left.min(self.batch.wire().bytes());
+            self.wire.extend(&bytes(self.batch.wire())[..n]);
+            self.batch.consume(n);
+            left -= n;
+        }
+        // What is encoded and not written is lost with the connection.
+        self.batch.encode(&mut self.form);
     }
 
     fn waiting(&self) -> usize {
@@ -275,9 +340,11 @@ impl Ledger {
         let takes = self.number() as usize % 7 * 10;
         let (wire, heard) =
             (Arc::new(Wire { takes, bytes: Mutex::default() }), Arc::new(AtomicBool::new(true)));
-        let direct = (takes > 0).then(|| Direct::new(wire.clone(), heard.clone()));
+        let form = Form { masks: self.number().is_multiple_of(3) };
+        let has_direct = takes > 0 && form.is_identity();
+        let direct = has_direct.then(|| Direct::new(wire.clone(), heard.clone()));
         let wakes = &mut Wakes::default();
-        let key = self.out.up(name.clone(), Revision::V3_1, through, direct, wakes);
+        let key = self.out.up(name.clone(), through, direct, wakes);
         if self.is_kept_from(&name, through.via) {
             assert_eq!(key, None, "the name is kept for another one");
             return;
@@ -310,7 +377,8 @@ impl Ledger {
             name,
             wire,
             heard,
-            batch: Outbox::new(),
+            form,
+            batch: InFlight::new(&form),
             given,
             leaving: false,
             doomed: false,
@@ -320,13 +388,9 @@ impl Ledger {
 
     fn down(&mut self, at: usize, written: usize) {
         let mut peer = self.peers.remove(at);
-        let written = peer.batch.bytes() * written / 256;
-        peer.wire.extend(&bytes(&peer.batch)[..written]);
-        peer.batch.consume(written);
+        peer.write(written);
         let delivered = peer.written();
-        // As the write pump does.
-        peer.batch.rewind();
-        self.out.down(peer.key, peer.batch, &mut Wakes::default());
+        self.out.down(peer.key, peer.batch.into_unsent(), &mut Wakes::default());
         self.delivered += delivered as u64;
         let orphans = &peer.given[delivered..];
         if self.out.phase == Phase::Aborted || peer.doomed {
@@ -428,8 +492,8 @@ impl Ledger {
     /// Lets a pump come for more; `false` if its connection has ended.
     fn fetch(&mut self, at: usize) -> bool {
         let peer = &mut self.peers[at];
-        peer.wire.extend(&bytes(&peer.batch));
-        peer.batch.clear();
+        peer.write(256);
+        assert!(peer.batch.is_empty());
         let over = match self.out.phase {
             Phase::Open => peer.leaving,
             Phase::Draining => peer.leaving || self.backlog.is_empty(),
@@ -437,10 +501,10 @@ impl Ledger {
         };
         let (waiting, doomed) = (peer.waiting(), peer.doomed || self.out.phase == Phase::Aborted);
         let cx = Context::from_waker(Waker::noop());
-        match self.out.poll_take(peer.key, &cx, &mut peer.batch, &mut Wakes::default()) {
+        match self.out.poll_take(peer.key, &cx, peer.batch.queued_mut(), &mut Wakes::default()) {
             Poll::Ready(true) => {
                 assert!(waiting > 0 && !doomed);
-                assert_eq!(peer.batch.messages(), waiting, "all that waits, in one batch");
+                assert_eq!(peer.batch.queued().messages(), waiting, "all that waits, in one batch");
             }
             Poll::Ready(false) => {
                 assert!(doomed || waiting == 0 && over);
@@ -483,7 +547,7 @@ impl Ledger {
         let mut given = 0;
         for peer in self.peers.iter_mut().filter(|peer| !peer.doomed) {
             let link = self.out.links.get(peer.key).expect("it is there");
-            let all = [peer.wire.bytes(), bytes(&peer.batch), bytes(&link.outbox)].concat();
+            let all = peer.bytes(&link.outbox);
             let known = encoded(&peer.given).len();
             assert!(all.len() >= known, "something is lost");
             let mut more = &all[known..];
@@ -513,7 +577,7 @@ impl Ledger {
         assert!(self.out.backlog.messages().eq(waiting), "whole, in order and once");
         for peer in self.peers.iter().filter(|peer| !peer.doomed) {
             let link = self.out.links.get(peer.key).expect("it is there");
-            let all = [peer.wire.bytes(), bytes(&peer.batch), bytes(&link.outbox)].concat();
+            let all = peer.bytes(&link.outbox);
             assert!(all == encoded(&peer.given), "whole, in order and once");
             assert_eq!(link.messages(), peer.waiting());
             assert!(link.pump.is_none() || link.messages() == 0 || self.holds, "its pump sleeps on");

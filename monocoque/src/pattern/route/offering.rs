@@ -1,6 +1,7 @@
 //! A message is offered: who gets it, or where it waits.
 
 use monocoque_core::{BytePermits, Message, Outbox, PeerCmd, PeerKey, Room, RouterCmd, Ticket};
+use monocoque_zmtp::encode_message;
 use smallvec::SmallVec;
 
 use super::{Hub, Leftover, Offer, Outbound, Phase, Rules, Target};
@@ -174,7 +175,7 @@ impl Outbound {
         let Leftover { outbox, .. } = self.leftovers.entry(via).or_default();
         let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if fits && self.rules.hwm.admits(outbox.messages()) {
-            self.rules.wire.encode(message, outbox);
+            encode_message(message, outbox);
             return Offer::Queued(None);
         }
         if self.rules.blocks {
@@ -214,7 +215,7 @@ impl Outbound {
                 return Offer::Full;
             }
         }
-        self.rules.wire.encode(message, &mut self.scratch);
+        encode_message(message, &mut self.scratch);
         let len = message.byte_len();
         let taped = self.scratch.is_contiguous() && !conflate;
         if !taped || self.tape.is_long() {

@@ -1,7 +1,7 @@
 //! Peers that come and go, and what becomes of the messages that wait for them.
 
 use monocoque_core::{Outbox, PeerEvent, PeerKey, Room, RoutingId};
-use monocoque_zmtp::{Revision, Subscription, decode_messages};
+use monocoque_zmtp::{Subscription, decode_messages, encode_message};
 use smallvec::SmallVec;
 
 use super::{Hub, Leftover, Offer, Outbound, Phase, Remains, Undeliverable, is_made_up};
@@ -14,21 +14,20 @@ impl Outbound {
     pub(crate) fn up(
         &mut self,
         id: RoutingId,
-        revision: Revision,
         through: Through,
         direct: Option<Direct>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
         // What went out on the short way could not be replaced by what comes after it.
         let direct = direct.filter(|_| !self.rules.conflate);
-        let key = self.admit(id, Link::new(revision, through, direct), wakes)?;
+        let key = self.admit(id, Link::new(through, direct), wakes)?;
         self.begin(key, wakes);
         Some(key)
     }
 
     /// A neighbour has come, who is to be [met](Self::meet). `None` as with [`up`](Self::up).
     pub(crate) fn approach(&mut self, id: RoutingId, through: Through, wakes: &mut Wakes) -> Option<PeerKey> {
-        let key = self.admit(id, Link::new(Revision::V3_1, through, None), wakes)?;
+        let key = self.admit(id, Link::new(through, None), wakes)?;
         if let Some(audience) = self.audience() {
             audience.lift_limits(key);
         }
@@ -63,12 +62,11 @@ impl Outbound {
     }
 
     /// Adds a link, if the hub takes it.
-    pub(super) fn admit(&mut self, id: RoutingId, mut link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
+    pub(super) fn admit(&mut self, id: RoutingId, link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
         let is_reserved = self.named.get(&id).is_some_and(|via| *via != link.through.via);
         if is_reserved || (self.rules.exclusive && !self.links.is_empty()) {
             return None;
         }
-        link.wire = self.rules.wire;
         let key = self.links.insert(link);
         match &mut self.hub {
             Hub::Router(hub) => {
@@ -93,7 +91,7 @@ impl Outbound {
         let id = self.hub.id_of(key);
         if let Some(greeting) = &self.greeting {
             let mut outbox = Outbox::new();
-            self.rules.wire.encode(greeting, &mut outbox);
+            encode_message(greeting, &mut outbox);
             self.bequeath(outbox, key, wakes);
             if let Some(link) = self.links.get_mut(key) {
                 link.greeted = 1;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use monocoque_core::sync::AtomicBool;
 use monocoque_core::transport::WriteNow;
-use monocoque_zmtp::{Revision, Subscription};
+use monocoque_zmtp::Subscription;
 
 use super::super::{DEALER, PUB, REQ, XPUB};
 use super::*;
@@ -38,7 +38,7 @@ fn join(out: &mut Outbound, takes: Option<usize>) -> PeerKey {
     let id = routing_id(b"", out.peers() as u32);
     let mut wakes = Wakes::default();
     let through = Through { via: 0, dialled: false };
-    let key = out.up(id, Revision::V3_1, through, direct, &mut wakes).expect("welcome");
+    let key = out.up(id, through, direct, &mut wakes).expect("welcome");
     if out.queued() == 0 {
         assert_eq!(take(out, key), None, "nothing waits: the pump parks");
     }
