@@ -6,12 +6,13 @@ mod common;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::{AtOnce, Wire, everywhere, over_streams, rebind};
+use common::{AtOnce, Wire, everywhere, numbered, over_streams, rebind};
 use futures::StreamExt;
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SocketType, SubSocket, ZmtpError,
+    DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
+    ZmtpError,
 };
-use monocoque::{DisconnectReason, Monitor, SocketEvent};
+use monocoque::{DisconnectReason, Monitor, ReconnectStop, SocketEvent};
 
 /// The next event that `pick` makes something of.
 async fn event<T>(monitor: &mut Monitor, mut pick: impl FnMut(SocketEvent) -> Option<T>) -> T {
@@ -99,6 +100,51 @@ everywhere! {
             _ => None,
         });
         assert!(matches!(last_words, Some(DisconnectReason::ByPeer)), "{last_words:?}");
+    }
+
+    async fn connection_that_we_end_is_ended_by_us(at) {
+        let ours = async |what: &str, monitor: &mut Monitor| {
+            let reason = reason(monitor).await;
+            assert!(matches!(reason, DisconnectReason::ByUs), "{what}: {reason:?}");
+        };
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        pull.wait_for_peers(1).await.expect("open");
+        let mut monitor = push.monitor();
+        push.disconnect(&endpoint).await.expect("connected");
+        ours("disconnect", &mut monitor).await;
+        push.connect(endpoint.clone()).await.expect("connected");
+        push.wait_for_peers(1).await.expect("open");
+        let mut monitor = pull.monitor();
+        pull.unbind(&endpoint).await.expect("bound");
+        ours("unbind", &mut monitor).await;
+
+        let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
+        let mut monitor = router.monitor();
+        let named = || DealerSocket::builder().routing_id(b"name").reconnect_interval(Duration::MAX);
+        let old = at.connected(named(), &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        let new = at.connected(named(), &endpoint).await;
+        ours("handover", &mut monitor).await;
+        drop((old, new));
+    }
+
+    async fn endpoint_of_a_request_that_is_given_up_stays(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let request = ReqSocket::builder()
+            .req_relaxed(true)
+            .reconnect_interval(Duration::from_millis(1))
+            .reconnect_stop([ReconnectStop::ConnectionLost]);
+        let request = at.connected(request, &endpoint).await;
+        let mut monitor = request.monitor();
+        for n in 0..3 {
+            request.send(numbered(n)).await.expect("sent");
+            assert_eq!(router.recv().await.expect("received")[2], numbered(n)[0]);
+            if n > 0 {
+                let reason = reason(&mut monitor).await;
+                assert!(matches!(reason, DisconnectReason::ByUs), "{reason:?}");
+            }
+        }
     }
 
     async fn an_endpoint_that_cannot_be_bound(at) {

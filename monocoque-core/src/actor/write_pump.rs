@@ -70,7 +70,11 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     pub(super) async fn run(mut self) {
         let mut batch = InFlight::new(&self.encoder);
         match self.pump(&mut batch).await {
-            None => self.finish().await,
+            None => {
+                // Whatever the peer does in answer.
+                self.shared.end(Closed::ByUs);
+                self.finish().await;
+            }
             Some(reason) => {
                 self.shared.end(reason);
                 self.stream.shutdown(Shutdown::Both);
