@@ -166,7 +166,8 @@ pub enum DisconnectReason {
     /// The peer has closed it before it sent anything, as a probe does that looks whether somebody listens.
     #[error("the peer has closed the connection before it sent anything")]
     Probe,
-    /// We have closed it: the endpoint is no longer wanted, the socket is closed, or a newcomer has taken its name.
+    /// We have closed it: the endpoint or the peer is no longer wanted, the socket is closed, a newcomer has taken its name, or
+    /// a relaxed REQ has given up the request that it had.
     #[error("this socket has closed the connection")]
     ByUs,
     /// The system has.

@@ -71,11 +71,12 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReconnectStop {
-    /// Nobody listens there (`ZMQ_RECONNECT_STOP_CONN_REFUSED`).
+    /// Nobody listens there, or the file of an `ipc://` endpoint is missing (`ZMQ_RECONNECT_STOP_CONN_REFUSED`). An attempt
+    /// that takes too long, or a name that is not known, is none of these.
     ConnectionRefused,
     /// A connection has ended before its handshake was completed (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
     HandshakeFailed,
-    /// A connection whose handshake was completed has ended, and not by us
+    /// A connection whose handshake was completed has ended, and not [by us](crate::DisconnectReason::ByUs)
     /// (`ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`).
     ConnectionLost,
 }

@@ -61,7 +61,7 @@ macro_rules! exit_codes {
             $zero,
             "\n",
             "  1    Failure, which standard error tells. Messages that could not be
-       delivered are one.
+       delivered are one, also when mq was interrupted.
   2    The command line is wrong; nothing was started.
   124  --timeout has passed before all was done.
   130  Ctrl-C came before the work was done, or came again while something was

@@ -58,7 +58,8 @@ impl<K: Kind> Builder<K> {
 
     /// How many messages may wait for one peer (`ZMQ_SNDHWM`): 0 for no limit. Default: 1000.
     ///
-    /// The batch that is being written and the kernel's buffers come on top.
+    /// The batch that is being written and the kernel's buffers come on top, which hold hundreds of thousands of small messages
+    /// behind a busy peer: see [`send_buffer`](Self::send_buffer) and [`recv_buffer`](Self::recv_buffer).
     /// [`set_send_hwm`](Socket::set_send_hwm) changes it later.
     pub fn send_hwm(mut self, messages: usize) -> Self {
         self.options.send_hwm = Hwm::new(messages);
@@ -91,20 +92,23 @@ impl<K: Kind> Builder<K> {
     }
 
     /// How long a closed socket goes on sending what is queued (`ZMQ_LINGER`): `None` for as long as it takes. Default:
-    /// 30 seconds; SUB sockets never linger.
+    /// 30 seconds; SUB sockets never linger. Zero drops it at once.
+    ///
+    /// What is left is counted in [`dropped`](crate::SocketStats::dropped), and told at WARN with the feature `tracing`.
     pub fn linger(mut self, linger: Option<Duration>) -> Self {
         self.options.linger = linger;
         self
     }
 
     /// How long one attempt to connect may take (`ZMQ_CONNECT_TIMEOUT`): `None` for as long as the system tries. Default:
-    /// `None`.
+    /// `None`. With zero no attempt succeeds; libzmq's zero is `None`.
     pub fn connect_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.options.connect_timeout = timeout;
         self
     }
 
     /// How long a whole handshake may take (`ZMQ_HANDSHAKE_IVL`): `None` for any time. Default: 30 seconds.
+    /// With zero none succeeds; libzmq's zero is `None`.
     ///
     /// Time in which the thread of the connection stood still [does not count](Self::heartbeat_timeout).
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
@@ -123,7 +127,10 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Up to which the [`reconnect_interval`](Self::reconnect_interval) doubles from attempt to attempt
-    /// (`ZMQ_RECONNECT_IVL_MAX`). Default: zero, it does not grow.
+    /// (`ZMQ_RECONNECT_IVL_MAX`). Default: zero, it does not grow from one failed attempt to the next.
+    ///
+    /// After connections that end before a message or a minute it doubles in any case, up to the longest interval, which is at
+    /// least 32 times the first.
     pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
         self.options.reconnect_interval_max = max;
         self
@@ -169,7 +176,8 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// How many bytes of messages may wait to be received that connections have left which are gone. Default: 64 MiB.
+    /// How many bytes of messages may wait to be received that connections have left which are gone. Default: 64 MiB. 0
+    /// is none: newcomers wait until all of it is received.
     ///
     /// Beyond it nothing is read from connections that are made from then on, until the program has received enough:
     /// peers that send, leave and come back are held back, and nothing is lost. What waits of connections that are there
@@ -182,16 +190,20 @@ impl<K: Kind> Builder<K> {
     /// On how many connections a message may be begun and lost with each before it is dropped: 0 for any number. Default: 3.
     ///
     /// A peer that ends the connection because of a message, as one beyond its size limit does, would get that message
-    /// first again, for ever. It is tried on another peer where the pattern allows, then dropped, counted in
+    /// first again, for ever. So it is tried on another peer where the pattern allows, then dropped, counted in
     /// [`dropped`](crate::SocketStats::dropped) and told by
     /// [`SocketEvent::MessageDropped`](crate::SocketEvent::MessageDropped). A message of which no byte was written is
     /// never dropped by this. libzmq drops it at the first loss.
+    ///
+    /// It counts only if the system has not taken every byte. One that fits its buffers, hundreds of kB and more, is lost with
+    /// the first connection, with what was written behind it, and nobody can count it:
+    /// [`lost_connections`](crate::SocketStats::lost_connections) and the monitor tell.
     pub fn delivery_attempts(mut self, connections: u32) -> Self {
         self.options.delivery_attempts = NonZero::new(connections);
         self
     }
 
-    /// The most frames of a message that a peer may send, at least 1. Default: 1,048,576.
+    /// The most frames of a message that a peer may send; 0 is as 1. Default: 1,048,576.
     ///
     /// A peer that goes beyond it is disconnected.
     pub fn max_frames(mut self, frames: usize) -> Self {

@@ -6,8 +6,9 @@ use crate::error::MonocoqueError;
 
 /// Sends each message to every peer that has subscribed to a prefix of its first frame; its peers are SUB and XSUB sockets.
 ///
-/// `send` never waits for a slow peer: a message for a peer whose queue is full is dropped for that peer, unless
-/// [`nodrop`](Builder::nodrop) is set. A message that nobody has subscribed to is sent to nobody.
+/// A message for a peer whose queue is full is dropped for that peer if its connection takes nothing; `send` waits while it
+/// takes some, or for 10 ms until it does again, and `try_send` drops at once. With [`nodrop`](Builder::nodrop) both refuse
+/// the message instead. A message that nobody has subscribed to is sent to nobody.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {

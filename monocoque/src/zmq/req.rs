@@ -41,7 +41,8 @@ impl ReqSocket {
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::OutOfTurn`] while an earlier request has no reply; [`MonocoqueError::Closed`].
+    /// [`MonocoqueError::OutOfTurn`] while an earlier request has no reply; [`MonocoqueError::TimedOut`] by the socket's timeouts;
+    /// [`MonocoqueError::Closed`].
     pub async fn request(&self, message: impl Into<Message>) -> Result<Message, MonocoqueError> {
         self.send(message).await?;
         self.recv().await

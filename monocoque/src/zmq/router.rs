@@ -118,7 +118,8 @@ impl Builder<Router> {
     /// What the old one has sent is received first, to its end if it has closed: for as long as there is no room for it, and
     /// otherwise until nothing has come for 200 ms, or for a second in all; no more than 16 MiB, or it sends without end.
     ///
-    /// Anyone who knows a routing id can take it over.
+    /// Anyone who knows a routing id can take it over. Two programs that live and have the same one put each other out again and
+    /// again: names must be unique all the same.
     pub fn router_handover(mut self, handover: bool) -> Self {
         self.options.handover = handover;
         self

@@ -204,7 +204,8 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Lets go of an endpoint that was connected or [attached](Self::attach): its peer gets nothing that is sent from now on;
-    /// the connection ends once what is queued for it is sent, and is not made again.
+    /// the connection ends once what is queued for it is sent, and is not made again. What is queued for anybody stays, for
+    /// the next endpoint.
     ///
     /// # Errors
     ///

@@ -14,7 +14,8 @@ use crate::error::MonocoqueError;
 ///
 /// Messages of several peers are received in turn. What is received of one topic is true in the end whatever the order: if one
 /// peer takes a topic back and another one subscribes to it before either is received, both may be left out. A program that
-/// adds a topic to a set for each one, and takes it out for each zero, has the topics that somebody wants.
+/// adds a topic to a set for each one, and takes it out for each zero, has the topics that somebody wants. With
+/// [`xpub_verboser`](Builder::xpub_verboser) or [`xpub_manual`](Builder::xpub_manual) it counts how many want each.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -61,8 +62,8 @@ impl XpubSocket {
 }
 
 impl Builder<Xpub> {
-    /// Whether every subscription is received, also to topics that a peer has asked for before (`ZMQ_XPUB_VERBOSE`). Default:
-    /// false, only the first of each topic.
+    /// Whether every subscription is received, also to topics that another peer has asked for before (`ZMQ_XPUB_VERBOSE`).
+    /// Default: false, only the first of each topic.
     pub fn xpub_verbose(mut self, verbose: bool) -> Self {
         self.options.verbose = verbose;
         self
@@ -79,7 +80,7 @@ impl Builder<Xpub> {
     /// Whether every subscription is received, and every end of one, also while other peers still have the topic
     /// (`ZMQ_XPUB_VERBOSER`). Default: false, only the first and the last of each topic.
     ///
-    /// When a peer is gone only the topics are told that nobody is left to want.
+    /// When a peer is gone the end of each of its subscriptions is told. Keep a count for each topic, not a set.
     pub fn xpub_verboser(mut self, verboser: bool) -> Self {
         self.options.verbose = verboser;
         self.options.verboser = verboser;
