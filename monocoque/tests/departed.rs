@@ -88,8 +88,9 @@ over_streams! {
                 wire
             });
             last = Some(met.await);
+            let received = 50 * (1 + usize::from(connection));
+            common::eventually("all is there", || router.stats().recv_queue == received).await;
         }
-        common::eventually("all is there", || router.stats().recv_queue == 150).await;
         for connection in 0..3_u8 {
             for n in 0..50 {
                 assert_eq!(&router.recv().await.expect("received")[1], [connection, n]);

@@ -134,6 +134,7 @@ impl Proxy {
             target: target.to_owned(),
             listener: Some(listener),
             back_at: None,
+            attempts: 0,
             connections: Vec::new(),
             faults,
             seed,
@@ -219,8 +220,9 @@ struct Worker {
     front: String,
     target: String,
     listener: Option<Listener>,
-    /// When to listen again.
+    /// When to listen again, and how often that has failed.
     back_at: Option<Instant>,
+    attempts: u32,
     connections: Vec<Connection>,
     faults: Faults,
     seed: u64,
@@ -288,10 +290,21 @@ impl Worker {
         true
     }
 
+    /// Listens again when it is time. Another process may have its port for all addresses meanwhile: that will end.
     fn listen_again(&mut self) {
-        if self.back_at.is_some_and(|at| at <= Instant::now()) {
-            self.back_at = None;
-            self.listener = Some(Listener::bind(&self.front).expect("its own place is free"));
+        if self.back_at.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        match Listener::bind(&self.front) {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                (self.back_at, self.attempts) = (None, 0);
+            }
+            Err(error) => {
+                self.attempts += 1;
+                assert!(self.attempts < ATTEMPTS, "its own place is not free: {error}");
+                self.back_at = Some(Instant::now() + PAUSE);
+            }
         }
     }
 
@@ -691,3 +704,6 @@ fn address(endpoint: &str) -> Address<'_> {
 const CHUNK: usize = 16 * 1024;
 /// What the system is asked to hold, of which it takes twice as much.
 const BUFFER: usize = 32 * 1024;
+/// How long it is waited for a place that is not free, and how often.
+const PAUSE: Duration = Duration::from_millis(10);
+const ATTEMPTS: u32 = 1_000;
