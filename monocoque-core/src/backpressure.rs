@@ -16,7 +16,7 @@ use std::fmt;
 /// let hwm = Hwm::new(3);
 /// assert!(hwm.admits(2) && !hwm.admits(3));
 /// assert_eq!(hwm.room(1), 2);
-/// assert!(!hwm.reopens(2) && hwm.reopens(1), "two of three have left");
+/// assert_eq!(hwm.low_water(), 2);
 ///
 /// assert!(Hwm::UNLIMITED.admits(1_000_000));
 /// ```
@@ -74,13 +74,6 @@ impl Hwm {
             Some(limit) => limit.div_ceil(2),
             None => 0,
         }
-    }
-
-    /// Whether a queue that was full and now holds `queued` messages counts as having room again,
-    /// [`low_water`](Self::low_water) messages having left it.
-    #[inline]
-    pub const fn reopens(self, queued: usize) -> bool {
-        queued <= self.limit - self.low_water()
     }
 }
 
@@ -195,12 +188,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_of_one_and_two_fill_and_reopen() {
-        for (limit, low_water, reopens_at) in [(1, 1, 0), (2, 1, 1), (3, 2, 1), (1000, 500, 500)] {
+    fn marks_of_one_and_two_have_a_low_water() {
+        for (limit, low_water) in [(1, 1), (2, 1), (3, 2), (1000, 500)] {
             let hwm = Hwm::new(limit);
             assert_eq!((0..).take_while(|&queued| hwm.admits(queued)).count(), limit);
             assert_eq!(hwm.low_water(), low_water);
-            assert_eq!((0..=limit).rev().find(|&queued| hwm.reopens(queued)), Some(reopens_at));
             assert_eq!((hwm.room(0), hwm.room(limit), hwm.room(limit + 1)), (limit, 0, 0));
         }
         assert_eq!(Hwm::default(), Hwm::from(1000));
@@ -210,7 +202,7 @@ mod tests {
     fn zero_is_no_limit() {
         let hwm = Hwm::new(0);
         assert_eq!((hwm.limit(), hwm.low_water()), (None, 0));
-        assert!(hwm.admits(usize::MAX - 1) && hwm.reopens(usize::MAX));
+        assert!(hwm.admits(usize::MAX - 1));
         assert_eq!((hwm.to_string(), format!("{:?}", Hwm::new(7))), ("unlimited".into(), "Hwm(7)".into()));
     }
 

@@ -426,17 +426,6 @@ enum PartsRepr<'a> {
     Rope(std::slice::Iter<'a, Bytes>),
 }
 
-impl Parts<'_> {
-    /// Whether all frames have been yielded.
-    #[inline]
-    pub fn is_done(&self) -> bool {
-        match &self.0 {
-            PartsRepr::Inline(lens, _) => lens.count() == 0,
-            PartsRepr::Rope(rope) => rope.as_slice().is_empty(),
-        }
-    }
-}
-
 impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 

@@ -85,16 +85,6 @@ impl<V> SubscriptionIndex<V> {
         }
     }
 
-    /// The value of a topic, to change; if there is none yet, the topic is added with what `new` makes.
-    pub fn get_or_insert_with(&mut self, topic: impl Into<Bytes>, new: impl FnOnce() -> V) -> &mut V {
-        let topic = topic.into();
-        let at = match self.search(&topic) {
-            Ok(at) => at,
-            Err(bit) => self.add(bit, topic, new()),
-        };
-        &mut self.leaves[at].value
-    }
-
     /// The value of exactly this topic.
     pub fn get(&self, topic: &[u8]) -> Option<&V> {
         self.search(topic).ok().map(|at| &self.leaves[at].value)
