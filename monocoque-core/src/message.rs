@@ -86,6 +86,15 @@ impl Message {
         }
     }
 
+    /// How many bytes it keeps beside itself: large frames, and what leads to them.
+    #[inline]
+    pub(crate) fn heap_len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(_) => 0,
+            Repr::Rope(rope) => rope.iter().map(|frame| frame.len() + size_of::<Bytes>()).sum(),
+        }
+    }
+
     /// The frame at `index`, if there is one.
     pub fn frame(&self, index: usize) -> Option<&[u8]> {
         self.iter().nth(index)

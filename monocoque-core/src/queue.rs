@@ -14,8 +14,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use bytes::Bytes;
-
 use crate::home::outside_panic;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Room, Ticket, Waiters};
@@ -27,10 +25,10 @@ pub trait Weigh {
 }
 
 impl Weigh for Message {
-    /// Its bodies and what keeps them: a message of empty frames is not free.
+    /// Its place and what it keeps beside: an empty message is not free.
     #[inline]
     fn weight(&self) -> usize {
-        self.byte_len() + self.len() * size_of::<Bytes>()
+        size_of::<Self>() + self.heap_len()
     }
 }
 
@@ -332,9 +330,25 @@ impl<T: Weigh, L> Inbox<T, L> {
         row.held -= gone;
         row.budget.give(bytes);
         std::mem::swap(&mut row.queue, items);
-        let receiver = if row.queue.is_empty() { None } else { self.arrived(&mut intake, lane) };
+        let receiver = if row.queue.is_empty() {
+            self.unschedule(&mut intake, lane);
+            None
+        } else {
+            self.arrived(&mut intake, lane)
+        };
         drop(intake);
         wake(receiver);
+    }
+
+    /// Takes a lane that holds nothing any more off the list of those that have something, unless a receiver has fetched it.
+    fn unschedule(&self, intake: &mut Intake<T, L>, lane: LaneKey) {
+        let Some(at) = intake.ready.iter().position(|ready| *ready == lane) else { return };
+        intake.ready.remove(at);
+        if let Some(row) = intake.lanes.get_mut(lane.0) {
+            row.scheduled = false;
+            row.queue = VecDeque::new();
+        }
+        self.fresh.store(!intake.ready.is_empty(), Ordering::Release);
     }
 
     /// Appends one item to a lane that has room, and says whether it still has some: if not, `sender` is woken once it has.

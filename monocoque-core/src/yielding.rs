@@ -49,10 +49,15 @@ thread_local! {
 pub struct Yield {
     /// The future was pending at its last poll, for this alone.
     is_pending: bool,
+    /// And at the poll before that.
+    was_pending: bool,
 }
 
 impl Yield {
-    /// Whether the future is to be pending now, and its task to be woken at once. Never twice in a row.
+    /// Whether the future is to be pending now, and its task to be woken at once.
+    ///
+    /// Twice in a row if its next poll comes late: what it is part of may have kept the first time for itself and gone on with
+    /// what it had, as `ready_chunks` does. Never more often.
     #[inline]
     pub fn is_due(&mut self) -> bool {
         // Models run on one thread, and know no time.
@@ -60,11 +65,19 @@ impl Yield {
             return false;
         }
         if self.is_pending {
-            self.is_pending = false;
-            TURN.with(|turn| turn.begin(Instant::now()));
-            return false;
+            return self.is_due_again(Instant::now());
         }
         self.is_pending = TURN.with(Turn::is_over);
+        self.is_pending
+    }
+
+    #[cold]
+    fn is_due_again(&mut self, now: Instant) -> bool {
+        self.was_pending = !self.was_pending && TURN.with(|turn| turn.is_long_ago(now));
+        self.is_pending = self.was_pending;
+        if !self.is_pending {
+            TURN.with(|turn| turn.begin(now));
+        }
         self.is_pending
     }
 
@@ -105,6 +118,11 @@ impl Turn {
         let left = self.left.get() - 1;
         self.left.set(left);
         left == 0 && self.look(Instant::now())
+    }
+
+    /// Whether the last look at the time, or the last beginning, is as long ago as a turn takes.
+    fn is_long_ago(&self, now: Instant) -> bool {
+        self.times.get().is_some_and(|(_, looked)| now.saturating_duration_since(looked) >= LONGEST)
     }
 
     /// The task begins anew: others have had their turn.

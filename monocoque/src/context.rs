@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, home, process_id};
+use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, home, process_id, yielding};
 use smallvec::SmallVec;
 
 use crate::engine::{Engine, Names};
@@ -143,6 +143,7 @@ impl Context {
     /// # }).unwrap();
     /// ```
     pub async fn shutdown(&self) {
+        yielding::now_if_due().await;
         if !self.shared.is_foreign() {
             let _forked = home::unless_forked(self.shut_down()).await;
         }

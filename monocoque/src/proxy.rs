@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters, block_on};
+use monocoque_core::{Seat, Waiters, block_on, yielding};
 
 use crate::engine::Engine;
 use crate::engine::forwarding::{Forwarding, Passed};
@@ -178,6 +178,7 @@ impl<'a> Proxy<'a> {
     ///
     /// [`MonocoqueError::Closed`] when one of the two sockets is closed.
     pub async fn run(&self) -> Result<(), MonocoqueError> {
+        yielding::now_if_due().await;
         // To a process that was forked they are closed, and the state may be locked for ever.
         let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
         let mut seat = Seat::new(|ticket| {

@@ -92,6 +92,25 @@ everywhere! {
         assert_eq!(push.stats().dropped, 1);
     }
 
+    async fn receiving_without_time_receives_in_the_end(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        for n in 0..100 {
+            push.send(common::numbered(n)).await.expect("queued");
+        }
+        let (start, mut received) = (std::time::Instant::now(), 0);
+        while received < 100 {
+            match pull.recv_timeout(Duration::ZERO).await {
+                Ok(message) => {
+                    assert_eq!(message, common::numbered(received));
+                    received += 1;
+                }
+                Err(error) => assert!(error.is_timeout(), "{error}"),
+            }
+            assert!(start.elapsed() < common::DEADLINE / 2, "{received} of 100");
+        }
+    }
+
     async fn calls_without_time_do_not_wait(at) {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(Duration::ZERO)));
         assert!(pull.recv().await.expect_err("nothing is there").is_timeout());

@@ -483,6 +483,54 @@ fn idle_connection_is_small_again_after_a_burst() {
 }
 
 #[test]
+fn small_unread_messages_count_what_they_keep() {
+    alone(async |at: At| {
+        for len in [0, 1, 20, 100] {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
+            let before = held();
+            let wire = common::aside(move || {
+                let mut wire = common::Wire::meet(&endpoint, "PUSH");
+                wire.write_all(&common::frame(0, &vec![7; len]).repeat(20_000)).expect("it is read");
+                wire
+            })
+            .await;
+            common::eventually("all wait", || pull.stats().recv_queue == 20_000).await;
+            let message = size_of::<monocoque::Message>() + if len > 72 { len + FRAME } else { 0 };
+            stays_below("small messages", before, 2 * 20_000 * message + CONNECTION).await;
+            drop(wire);
+        }
+    });
+}
+
+#[test]
+fn xpub_that_nobody_reads_keeps_no_lane_of_departed_peers() {
+    const PEERS: usize = 200;
+    alone(async |at: At| {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let mut before = 0;
+        for round in 0..2 {
+            for _ in 0..PEERS {
+                let there = endpoint.clone();
+                let wire = common::aside(move || {
+                    let mut wire = common::Wire::meet(&there, "SUB");
+                    (0..30_u8).for_each(|n| wire.put(&common::command("SUBSCRIBE", &[n])));
+                    wire
+                })
+                .await;
+                common::eventually("it is heard", || xpub.subscription_count() == 30).await;
+                drop(wire);
+                common::eventually("it is gone", || xpub.peer_count() == 0).await;
+            }
+            if round == 0 {
+                before = held();
+            }
+        }
+        falls_to("peers that have gone", before, PEERS * 50).await;
+        assert!(xpub.try_recv().is_err());
+    });
+}
+
+#[test]
 fn xpub_that_nobody_reads_keeps_nothing_of_departed_peers() {
     const TOPICS: usize = 990;
     const LEN: usize = 20_000;

@@ -15,9 +15,10 @@ use futures::future::{Either, select};
 use futures::{FutureExt, SinkExt, StreamExt};
 use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
-    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket, XsubSocket,
+    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+    XsubSocket,
 };
-use monocoque::{DisconnectReason, Endpoint, Proxy, SocketEvent};
+use monocoque::{Context, DisconnectReason, Endpoint, Proxy, SocketEvent};
 
 /// What the caller has done so far, and when it is to end.
 #[derive(Debug, Default)]
@@ -33,11 +34,15 @@ impl Load {
 
     /// Keeps the thread busy with one message.
     fn handle(&self, work: Duration) {
-        let start = Instant::now();
-        while start.elapsed() < work {
-            std::hint::spin_loop();
-        }
+        spin(work);
         self.handled.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn spin(work: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < work {
+        std::hint::spin_loop();
     }
 }
 
@@ -188,6 +193,61 @@ over_streams! {
         stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
             let stream = stream.get_or_insert_with(|| pull.stream());
             stream.next().await.expect("open").expect("received");
+        })
+        .await;
+    }
+
+    async fn chunks_of_a_stream_with_slow_work_yield(at) {
+        let mut stream = None;
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), QUICK, async |pull| {
+            let stream = stream.get_or_insert_with(|| pull.stream());
+            let chunk = stream.ready_chunks(16).next().await.expect("open");
+            spin(QUICK * (chunk.len() - 1) as u32);
+        })
+        .await;
+    }
+
+    async fn receiving_nothing_with_slow_work_yields(at) {
+        let idle = || PullSocket::builder();
+        stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
+            assert!(pull.recv_timeout(Duration::ZERO).await.is_err());
+        })
+        .await;
+        stays_responsive(&at, idle().recv_timeout(Some(Duration::ZERO)), ("PUSH", 0), SLOW, async |pull| {
+            assert!(pull.recv().await.is_err() && pull.recv_with_peer().await.is_err());
+        })
+        .await;
+        stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
+            assert_eq!(pull.recv_batch(&mut Vec::new(), 0).await.expect("open"), 0);
+        })
+        .await;
+    }
+
+    async fn calls_that_fail_at_once_with_slow_work_yield(at) {
+        let request = at.build(ReqSocket::builder());
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+            assert!(request.recv().await.is_err());
+        })
+        .await;
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |pull| {
+            assert!(pull.bind("no endpoint").await.is_err());
+        })
+        .await;
+        let closed = at.build(PullSocket::builder());
+        let mut stream = closed.stream();
+        closed.close().await;
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+            assert!(closed.recv().await.is_err() && stream.next().await.is_none());
+        })
+        .await;
+        let over = Context::new().expect("an I/O thread");
+        over.shutdown().await;
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| over.shutdown().await).await;
+        let (front, back) = (at.build(PullSocket::builder()), at.build(PushSocket::builder()));
+        let proxy = Proxy::new(&front, &back);
+        proxy.control().terminate();
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+            proxy.run().await.expect("terminated");
         })
         .await;
     }

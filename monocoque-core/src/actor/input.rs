@@ -42,6 +42,8 @@ pub(super) struct Input<S: Socket> {
     want: usize,
     /// The last read got all it asked for: there is more.
     busy: bool,
+    /// Nothing was read since it [rested](Self::rest).
+    rested: bool,
 }
 
 /// The read memory of one connection, of which the write pump lets go when it is quiet.
@@ -89,6 +91,7 @@ impl<S: Socket> Input<S> {
             cut: None,
             want: READ_MIN,
             busy: false,
+            rested: true,
         }
     }
 
@@ -106,6 +109,12 @@ impl<S: Socket> Input<S> {
             self.buffer.compact();
         }
         self.cut = self.cut.take().map(|slab| self.go_on(slab, need));
+        self.rested = true;
+    }
+
+    /// Whether it may keep memory that is much larger than what has arrived.
+    pub(super) fn is_spread(&self) -> bool {
+        !self.rested
     }
 
     /// Reads once. Of a frame that is cut, for which `need` bytes are wanted in one place, nothing is in the buffer
@@ -120,6 +129,7 @@ impl<S: Socket> Input<S> {
         let exact = slab.capacity() == need;
         let (result, slab) = self.fill(slab).await;
         let n = result?;
+        self.rested = false;
         self.adapt(n, asked, exact);
         if n == 0 || slab.filled() >= need {
             let piece = self.memory.freeze(slab);

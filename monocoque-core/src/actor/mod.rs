@@ -335,6 +335,13 @@ impl<E> Shared<E> {
         self.reason.set(Some(first));
     }
 
+    /// Memory is kept, of which the write pump lets go when the connection has been quiet for a while.
+    fn note_kept(&self) {
+        if !self.tidies.replace(true) {
+            self.wake_writer();
+        }
+    }
+
     fn wake_reader(&self) {
         let waker = self.reader.take();
         if let Some(waker) = waker {

@@ -71,9 +71,8 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
     fn note_read(&self, n: usize) {
         self.shared.heard.set(Some(Instant::now()));
         self.shared.arrived.set(self.shared.arrived.get() + n as u64);
-        if !self.shared.tidies.get() && (n >= BURST || !self.shared.memory.is_small()) {
-            self.shared.tidies.set(true);
-            self.shared.wake_writer();
+        if n >= BURST || !self.shared.memory.is_small() {
+            self.shared.note_kept();
         }
     }
 
@@ -90,6 +89,8 @@ impl<S: Socket, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
                 waited = true;
                 if shared.rests.take() {
                     input.rest(decoder.need());
+                } else if input.is_spread() {
+                    shared.note_kept();
                 }
                 shared.heard.set(None);
                 shared.reader.replace(Some(cx.waker().clone()));

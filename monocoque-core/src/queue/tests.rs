@@ -55,6 +55,30 @@ fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair
     assert!(batch.is_empty());
 }
 
+#[test]
+fn a_lane_that_is_left_empty_is_removed() {
+    let inbox = Inbox::<Pair>::new();
+    for peer in 0..100 {
+        let lane = lane(&inbox, peer, 10);
+        push(&inbox, lane, [(1, 2), (3, 4)]);
+        assert_eq!(inbox.take_unread(lane).len(), 2);
+        inbox.put_back(lane, &mut VecDeque::new(), 2, 2);
+        inbox.detach(lane);
+        let intake = inbox.intake.lock();
+        assert_eq!((intake.lanes.iter().count(), intake.ready.len(), intake.departed), (0, 0, 0));
+    }
+    // One that a receiver has fetched a part of is removed when that is received.
+    let lane = lane(&inbox, 100, 10);
+    push(&inbox, lane, [(1, 2)]);
+    assert!(inbox.try_next().expect("open").is_some());
+    push(&inbox, lane, [(3, 4)]);
+    assert_eq!(inbox.take_unread(lane).len(), 1);
+    inbox.put_back(lane, &mut VecDeque::new(), 1, 1);
+    inbox.detach(lane);
+    assert_eq!(inbox.try_next().expect("open").expect("fetched").pop(), (1, 2));
+    assert_eq!(inbox.intake.lock().lanes.iter().count(), 0);
+}
+
 fn room(inbox: &Inbox<Pair>, lane: LaneKey) -> Poll<Result<usize, InboxClosed>> {
     inbox.poll_room(lane, &mut Context::from_waker(Waker::noop()))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use monocoque_core::yielding::Yield;
 use monocoque_core::{Message, PeerKey};
 
 use super::sending::{Manner, Tried, flushed, is_to_pause};
@@ -17,6 +18,7 @@ use crate::pattern::wakes::Wakes;
 pub(crate) struct Incoming {
     receiver: Standing,
     ended: bool,
+    yields: Yield,
 }
 
 /// A sink of messages, from poll to poll.
@@ -50,14 +52,14 @@ struct Standing {
 
 impl Incoming {
     pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        Self { receiver: Standing::new(engine, Queue::Receivers), ended: false }
+        Self { receiver: Standing::new(engine, Queue::Receivers), ended: false, yields: Yield::default() }
     }
 
     /// The next message; none once the socket is closed.
     pub(crate) fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message, MonocoqueError>>> {
         self.ended |= self.receiver.engine.is_foreign();
         if self.ended {
-            return Poll::Ready(None);
+            return self.yields.poll(cx).map(|()| None);
         }
         match ready!(self.receiver.poll(|place| place.poll_recv(place.engine.options.recv_timeout, cx))) {
             Err(MonocoqueError::Closed) => {

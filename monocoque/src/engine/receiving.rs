@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
-use monocoque_core::{Message, Next, SubscriptionIndex};
+use monocoque_core::{Message, Next, SubscriptionIndex, yielding};
 use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};
@@ -103,6 +103,7 @@ impl Engine {
         max: usize,
     ) -> Result<usize, MonocoqueError> {
         if max == 0 {
+            yielding::now_if_due().await;
             return Ok(0);
         }
         let limit = self.options.recv_timeout;
@@ -344,13 +345,30 @@ impl Place<'_> {
         &mut self,
         limit: Option<Duration>,
         cx: &Context<'_>,
+        take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
+    ) -> Poll<Result<T, MonocoqueError>> {
+        let has_waited = self.waiting.ticket.is_some();
+        let taken = self.poll_taken(has_waited, limit, cx, take);
+        // Nothing was taken: this may be ready without end as well.
+        if matches!(taken, Poll::Ready(Err(_))) && !has_waited && self.waiting.yields.is_due() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        taken
+    }
+
+    #[inline]
+    fn poll_taken<T>(
+        &mut self,
+        mut has_waited: bool,
+        limit: Option<Duration>,
+        cx: &Context<'_>,
         mut take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
     ) -> Poll<Result<T, MonocoqueError>> {
         let engine = self.engine;
         if engine.is_foreign() {
             return Poll::Ready(Err(MonocoqueError::Closed));
         }
-        let mut has_waited = self.waiting.ticket.is_some();
         loop {
             engine.check_recv()?;
             let Poll::Ready(next) = engine.inbox.poll_next(&mut self.waiting.ticket, cx) else {

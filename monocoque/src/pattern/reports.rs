@@ -5,7 +5,7 @@
 //! wanted, or of one that nobody wants any more, is left out, and so is the end of one that it does not know to be wanted,
 //! or that somebody wants again. Once all reports are received, the program knows what is so.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use monocoque_zmtp::Subscription;
@@ -16,7 +16,8 @@ use monocoque_zmtp::Subscription;
 /// program knows it or a beginning is to be received; if it is not, the program does not think so or an end is.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    topics: HashMap<Bytes, Unread>,
+    // It may be a million of them: none waits for a table to grow.
+    topics: BTreeMap<Bytes, Unread>,
     /// Each beginning is received, whether the program knows the topic or not.
     verbose: bool,
 }
@@ -32,7 +33,7 @@ struct Unread {
 
 impl Reports {
     pub(super) fn new(verbose: bool) -> Self {
-        Self { topics: HashMap::new(), verbose }
+        Self { topics: BTreeMap::new(), verbose }
     }
 
     /// Notes a report that is to be received; `known` is whether the topic was wanted before.
@@ -74,12 +75,8 @@ impl Reports {
     fn change(&mut self, topic: &[u8], change: impl FnOnce(&mut Unread)) {
         let Some(unread) = self.topics.get_mut(topic) else { return };
         change(unread);
-        if unread.begins + unread.ends > 0 {
-            return;
-        }
-        self.topics.remove(topic);
-        if self.topics.is_empty() && self.topics.capacity() > KEPT {
-            self.topics = HashMap::new();
+        if unread.begins + unread.ends == 0 {
+            self.topics.remove(topic);
         }
     }
 }
@@ -99,9 +96,6 @@ impl Unread {
         }
     }
 }
-
-/// For how many topics there is room while there are none.
-const KEPT: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -123,7 +123,8 @@ impl<K: Receives> Socket<K> {
         self.engine().set_recv_hwm(Hwm::new(messages));
     }
 
-    /// The next message, if there is one.
+    /// The next message, if there is one. It never yields: on a compio runtime that runs the connections, a loop of it lets none
+    /// of them go on.
     ///
     /// # Errors
     ///

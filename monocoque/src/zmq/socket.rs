@@ -97,8 +97,8 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        let endpoint = endpoint.try_into()?;
         yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
         self.engine().bind(endpoint).await
     }
 
@@ -181,8 +181,8 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        let endpoint = endpoint.try_into()?;
         yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
         self.engine().connect(endpoint)
     }
 
@@ -198,8 +198,8 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        let endpoint = endpoint.try_into()?;
         yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
         self.engine().unbind(&endpoint).await
     }
 
@@ -215,8 +215,8 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        let endpoint = endpoint.try_into()?;
         yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
         self.engine().disconnect(&endpoint)
     }
 
