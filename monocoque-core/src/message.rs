@@ -88,7 +88,7 @@ impl Message {
 
     /// How many bytes it keeps beside itself: large frames, and what leads to them.
     #[inline]
-    pub(crate) fn heap_len(&self) -> usize {
+    pub fn heap_len(&self) -> usize {
         match &self.0 {
             Repr::Inline(_) => 0,
             Repr::Rope(rope) => rope.iter().map(|frame| frame.len() + size_of::<Bytes>()).sum(),
