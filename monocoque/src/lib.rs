@@ -57,7 +57,7 @@ mod trace;
 pub mod transport {
     //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
 
-    pub use monocoque_core::transport::{AnyStream, Halves, Socket, WriteNow};
+    pub use monocoque_core::transport::{AnyStream, Halves, InterfaceNameError, Socket, WriteNow};
 }
 #[cfg(feature = "zmq")]
 pub mod zmq;
@@ -72,7 +72,8 @@ pub use error::{MonocoqueError, SendError};
 #[cfg(feature = "zmq")]
 pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
-    AttachedStream, Driver, Endpoint, EndpointError, Frame, Message, RoutingId, RoutingIdError,
+    AttachedStream, Driver, Endpoint, EndpointError, Frame, Host, HostName, InprocName, IpcAddress, Message,
+    Part, Parts, RoutingId, RoutingIdError, Source,
 };
 #[cfg(feature = "zmq")]
 pub use options::{ReconnectStop, RouterNotify};

@@ -130,3 +130,26 @@ over_streams! {
         assert_eq!(&pull.recv().await.expect("received")[0], b"found");
     }
 }
+
+/// What an endpoint and an error are made of can be taken apart by a program.
+#[test]
+fn parts_of_endpoints_and_errors_have_names() {
+    use monocoque::transport::InterfaceNameError;
+    use monocoque::zmq::{Malformed, Misbehaved, ZmtpError};
+    use monocoque::{Host, HostName, InprocName, IpcAddress, Source};
+
+    fn host(endpoint: &Endpoint) -> Option<(&Host, Option<&Source>)> {
+        match endpoint {
+            Endpoint::Tcp { host, source, .. } => Some((host, source.as_ref())),
+            Endpoint::Ipc(IpcAddress { .. }) | Endpoint::Inproc(InprocName { .. }) => None,
+            _ => None,
+        }
+    }
+
+    let endpoint: Endpoint = "tcp://example.org:1".parse().expect("an endpoint");
+    let (host, source) = host(&endpoint).expect("over tcp");
+    assert!(matches!(host, Host::Name(HostName { .. })) && source.is_none());
+    let error = ZmtpError::from(Misbehaved::MessageInHandshake);
+    assert!(!matches!(error, ZmtpError::Malformed(Malformed::FrameLength(_))));
+    assert_eq!(size_of::<InterfaceNameError>(), 0);
+}

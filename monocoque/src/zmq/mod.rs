@@ -43,7 +43,7 @@ mod xsub;
 
 pub use builder::Builder;
 pub use dealer::DealerSocket;
-pub use monocoque_zmtp::{SocketType, ZmtpError};
+pub use monocoque_zmtp::{CommandKind, Incompatible, Malformed, Misbehaved, Reason, SocketType, ZmtpError};
 pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
