@@ -54,7 +54,7 @@ pub struct Yield {
 }
 
 impl Yield {
-    /// Whether the future is to be pending now, and its task to be woken at once.
+    /// Returns true if the future is to be pending now, and its task to be woken at once.
     ///
     /// Twice in a row if its next poll comes late: what it is part of may have kept the first time for itself and gone on with
     /// what it had, as `ready_chunks` does. Never more often.
@@ -120,7 +120,7 @@ impl Turn {
         left == 0 && self.look(Instant::now())
     }
 
-    /// Whether the last look at the time, or the last beginning, is as long ago as a turn takes.
+    /// Returns true if the time was last looked at as long ago as a turn takes.
     fn is_long_ago(&self, now: Instant) -> bool {
         self.times.get().is_some_and(|(_, looked)| now.saturating_duration_since(looked) >= LONGEST)
     }

@@ -11,8 +11,7 @@ use monocoque_core::actor::{Closed, SocketActor};
 
 /// An actor that runs, past its handshake.
 fn start(wire: &Wire, owner: &Owner) -> compio::runtime::JoinHandle<Closed<NotHello>> {
-    wire.give(b"hello");
-    compio::runtime::spawn(SocketActor::new(wire.clone(), Counted::new()).run(owner.clone()))
+    common::start(Counted::new(), wire, owner)
 }
 
 /// Small messages and large ones, some of which are passed on by reference.

@@ -5,12 +5,12 @@
 mod common;
 
 use common::{Counted, NotHello, Owner, Taken, Wire, encoded, masked, run, settle, until};
-use monocoque_core::actor::{Closed, SocketActor};
+use monocoque_core::actor::{Closed, InFlight};
+use monocoque_core::{Encode, Outbox, Queued};
 
 /// An actor that runs, past its handshake.
 fn start(wire: &Wire, owner: &Owner) -> compio::runtime::JoinHandle<Closed<NotHello>> {
-    wire.give(b"hello");
-    compio::runtime::spawn(SocketActor::new(wire.clone(), Counted::masking()).run(owner.clone()))
+    common::start(Counted::masking(), wire, owner)
 }
 
 /// Small messages and large ones, more than are encoded at a time.
@@ -117,12 +117,34 @@ fn direct_write_needs_the_identity() {
     run(async {
         for (protocol, has_direct) in [(Counted::new(), true), (Counted::masking(), false)] {
             let (wire, owner) = (Wire::new(), Owner::default());
-            wire.give(b"hello");
-            let actor = compio::runtime::spawn(SocketActor::new(wire.clone(), protocol).run(owner.clone()));
+            let actor = common::start(protocol, &wire, &owner);
             until("it is up", || owner.is_attached()).await;
             assert_eq!(owner.has_direct(), has_direct);
             wire.end();
             actor.await.expect("no panic");
         }
     });
+}
+
+/// Takes nothing.
+#[derive(Debug)]
+struct Stuck;
+
+impl Encode for Stuck {
+    type Error = NotHello;
+
+    fn is_identity(&self) -> bool {
+        false
+    }
+
+    fn encode(&mut self, _queued: &mut Queued<'_>, _wire: &mut Outbox, _limit: usize) {}
+}
+
+#[test]
+fn stuck_encoder_returns_and_keeps_the_batch() {
+    let mut batch = InFlight::new(&Stuck);
+    common::put(batch.queued_mut(), b"message");
+    batch.encode(&mut Stuck);
+    assert!(batch.wire().is_empty() && !batch.is_empty());
+    assert_eq!(batch.into_unsent().chunk(), encoded(b"message"));
 }

@@ -85,7 +85,7 @@ pub struct QueuedFrame<'a> {
 #[derive(Debug)]
 pub struct QueuedFrames<'a> {
     parts: QueuedMessage<'a>,
-    /// What is left of a part.
+    /// The rest of a part.
     rest: &'a [u8],
 }
 

@@ -86,13 +86,13 @@ impl InFlight {
         &mut self.queued
     }
 
-    /// Whether nothing is in flight.
+    /// Returns true if nothing is in flight.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.queued.is_empty()
     }
 
-    /// Makes sure that there is something to write, if anything is in flight.
+    /// Encodes the next messages, unless what was encoded is still to be written.
     #[inline]
     pub fn encode<E: Encode<Error = X>, X>(&mut self, encoder: &mut E) {
         while let Some(encoded) = &mut self.encoded
@@ -105,11 +105,15 @@ impl InFlight {
                 let messages = encoded.wire.messages();
                 encoded.wire.clear();
                 self.forget(messages);
+                if messages == 0 {
+                    // An encoder that takes nothing: the write of no bytes ends the connection.
+                    return;
+                }
             }
         }
     }
 
-    /// What is to be written next.
+    /// Returns the bytes that are to be written next.
     #[inline]
     pub fn wire(&self) -> &Outbox {
         self.encoded.as_ref().map_or(&self.queued, |encoded| &encoded.wire)

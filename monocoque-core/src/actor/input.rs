@@ -112,7 +112,7 @@ impl<S: Socket> Input<S> {
         self.rested = true;
     }
 
-    /// Whether it may keep memory that is much larger than what has arrived.
+    /// Returns true if the memory may be much larger than what has arrived.
     pub(super) fn is_spread(&self) -> bool {
         !self.rested
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use compio::BufResult;
 use compio::buf::{IoBuf, IoBufMut, IoVectoredBuf};
 use compio::io::{AsyncRead, AsyncWrite};
-use monocoque_core::actor::{Accepted, Attach, Inlet, Outlet};
+use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
 use monocoque_core::transport::{Socket, WriteNow};
 use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use thiserror::Error;
@@ -341,10 +341,20 @@ impl Encode for CountedEncoder {
     }
 }
 
-/// What a masking encoder makes of a message: every byte changes, and so does the length.
+/// The masked form of a message: every byte changes, and so does the length.
 pub(crate) fn masked(queued: &[u8]) -> Vec<u8> {
     let bytes: Vec<_> = queued.iter().map(|byte| byte ^ 0x5a).collect();
     [b"<", &*bytes, b">"].concat()
+}
+
+/// An actor that runs, past its handshake.
+pub(crate) fn start(
+    protocol: Counted,
+    wire: &Wire,
+    owner: &Owner,
+) -> compio::runtime::JoinHandle<Closed<NotHello>> {
+    wire.give(b"hello");
+    compio::runtime::spawn(SocketActor::new(wire.clone(), protocol).run(owner.clone()))
 }
 
 pub(crate) fn put(out: &mut Outbox, body: &[u8]) {
