@@ -233,6 +233,11 @@ over_streams! {
             assert!(pull.bind("no endpoint").await.is_err());
         })
         .await;
+        let router = at.build(RouterSocket::builder());
+        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+            assert!(router.connect_as("no endpoint", "name").await.is_err());
+        })
+        .await;
         let closed = at.build(PullSocket::builder());
         let mut stream = closed.stream();
         closed.close().await;

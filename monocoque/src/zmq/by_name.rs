@@ -74,12 +74,12 @@ impl<K: Addresses> Socket<K> {
         I: TryInto<RoutingId>,
         MonocoqueError: From<E::Error> + From<I::Error>,
     {
+        yielding::now_if_due().await;
         let routing_id = routing_id.try_into()?;
         if routing_id.starts_with(&[0]) {
             return Err(MonocoqueError::ReservedRoutingId);
         }
         let endpoint = endpoint.try_into()?;
-        yielding::now_if_due().await;
         self.engine().connect_as(endpoint, Some(routing_id))
     }
 }
