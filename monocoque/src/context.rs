@@ -7,9 +7,10 @@ use monocoque_core::sync::Mutex;
 use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, home, process_id, yielding};
 use smallvec::SmallVec;
 
-use crate::engine::{Engine, Names};
 use crate::error::MonocoqueError;
 use crate::exit;
+use crate::inproc::Names;
+use crate::socket::Engine;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
 ///

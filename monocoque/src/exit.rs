@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use monocoque_core::block_on;
 
-use crate::engine::Engine;
+use crate::socket::Engine;
 
 /// The sockets that live on I/O threads.
 #[derive(Debug, Default)]

@@ -32,11 +32,15 @@ mod error;
 mod exit;
 
 #[cfg(feature = "zmq")]
+mod connection;
+#[cfg(feature = "zmq")]
 mod context;
 #[cfg(feature = "zmq")]
-mod engine;
+mod endpoint;
 #[cfg(all(doctest, feature = "zmq"))]
 mod guide;
+#[cfg(feature = "zmq")]
+mod inproc;
 #[cfg(feature = "zmq")]
 mod monitor;
 #[cfg(feature = "zmq")]
@@ -49,6 +53,8 @@ mod peer;
 mod proxy;
 #[cfg(feature = "zmq")]
 mod raw;
+#[cfg(feature = "zmq")]
+mod socket;
 #[cfg(feature = "zmq")]
 mod stats;
 #[cfg(feature = "zmq")]
@@ -64,7 +70,7 @@ pub mod zmq;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub use engine::fuzzing;
+pub use connection::fuzzing;
 
 #[cfg(feature = "zmq")]
 pub use context::{Context, ContextBuilder};

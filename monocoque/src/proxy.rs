@@ -7,9 +7,9 @@ use std::task::Poll;
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Seat, Waiters, block_on, yielding};
 
-use crate::engine::Engine;
-use crate::engine::forwarding::{Forwarding, Passed};
 use crate::error::MonocoqueError;
+use crate::socket::Engine;
+use crate::socket::adapters::forward::{Forwarding, Passed};
 use crate::zmq::Socket;
 use crate::zmq::kind::{Proxied, Sends};
 

@@ -15,18 +15,18 @@
 //! | PAIR   | the one peer           | the one peer           | none       | block     | yes    |
 //! | STREAM | by routing id          | fair, id in front      | identity   | block     | yes    |
 //!
-//! All but STREAM speak ZMTP. A row says all that differs between the types; [`route`] and [`intake`] carry it out,
+//! All but STREAM speak ZMTP. A row says all that differs between the types; [`outbound`] and [`incoming`] carry it out,
 //! [`envelope`] knows the request-reply dialogue. Nothing else in the crate asks for a socket's type.
 
-pub(crate) mod asking;
-pub(crate) mod audience;
 mod backlog;
+mod broadcast_log;
 pub(crate) mod envelope;
-pub(crate) mod intake;
+pub(crate) mod incoming;
 pub(crate) mod link;
+pub(crate) mod outbound;
+pub(crate) mod publisher;
 mod reports;
-pub(crate) mod route;
-mod tape;
+pub(crate) mod subscription_frame;
 pub(crate) mod wakes;
 
 use monocoque_zmtp::SocketType;

@@ -9,9 +9,9 @@ use monocoque_core::{Hwm, Message, RoutingId};
 use super::Socket;
 use super::kind::{Conflates, Greets, Kind, Probes};
 use crate::context::Context;
-use crate::engine::Engine;
 use crate::error::MonocoqueError;
 use crate::options::Options;
+use crate::socket::Engine;
 
 /// Makes a [`Socket`] with options. Each is checked when it is set; the first that was refused is reported by
 /// [`build`](Self::build).

@@ -9,8 +9,8 @@ use monocoque_core::Message;
 
 use super::Socket;
 use super::kind::{Kind, Sends};
-use crate::engine::Outgoing;
 use crate::error::MonocoqueError;
+use crate::socket::adapters::stream::Outgoing;
 
 /// A [`Sink`] of what a socket is to send, made by [`Socket::sink`].
 ///

@@ -10,9 +10,9 @@ use monocoque_core::{Endpoint, home, transport, yielding};
 use super::Builder;
 use super::kind::Kind;
 use crate::context::Context;
-use crate::engine::Engine;
 use crate::error::MonocoqueError;
 use crate::monitor::Monitor;
+use crate::socket::Engine;
 use crate::stats::SocketStats;
 
 /// A ZeroMQ socket of one [`Kind`]; use it by the names [`DealerSocket`](super::DealerSocket) and so on.

@@ -9,8 +9,8 @@ use monocoque_core::Message;
 
 use super::Socket;
 use super::kind::{Kind, Receives};
-use crate::engine::Incoming;
 use crate::error::MonocoqueError;
+use crate::socket::adapters::stream::Incoming;
 
 /// A [`Stream`] of what a socket receives, made by [`Socket::stream`].
 ///

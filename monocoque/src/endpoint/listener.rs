@@ -7,12 +7,13 @@ use std::time::Duration;
 use monocoque_core::home;
 use monocoque_core::transport::{Listener, Stream};
 
-use super::closing::Task;
-use super::endpoints::Via;
-use super::guard::guarded;
-use super::stop::SayAtEnd;
-use super::{Engine, session};
+use crate::connection as session;
+use crate::endpoint::Via;
+use crate::endpoint::cancellation::SayAtEnd;
+use crate::endpoint::panic::guarded;
 use crate::monitor::SocketEvent;
+use crate::socket::Engine;
+use crate::socket::close::Task;
 
 /// Accepts until told to stop, then says that the address is free.
 pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {

@@ -19,17 +19,17 @@ use monocoque_core::{
 };
 use monocoque_zmtp::{Incompatible, Properties, Subscription};
 
-use super::departures::Departure;
-use super::endpoints::{Attached, Via};
-use super::hearing::Heard;
-use super::{Engine, Refusal};
+use crate::connection::cleanup::Departure;
+use crate::connection::subscriptions::Heard;
+use crate::endpoint::{Attached, Via};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
-use crate::pattern::asking::List;
-use crate::pattern::intake::{Verdict, judge, restore};
+use crate::pattern::incoming::{Verdict, judge, restore};
 use crate::pattern::link::Neighbour;
+use crate::pattern::subscription_frame::List;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Intake, Routing};
 use crate::peer::Peer;
+use crate::socket::{Engine, Refusal};
 use crate::trace::{self, Span};
 
 /// The names that the sockets of a context know.
@@ -74,7 +74,7 @@ impl Names {
     }
 
     /// Binds a socket to the name of its endpoint. `false` if another one is bound to it.
-    pub(super) fn bind(&self, engine: &Arc<Engine>, via: &Via) -> bool {
+    pub(crate) fn bind(&self, engine: &Arc<Engine>, via: &Via) -> bool {
         let Endpoint::Inproc(name) = &via.endpoint else { return false };
         {
             let mut places = self.0.lock();
@@ -90,14 +90,14 @@ impl Names {
     }
 
     /// Connects a socket to the name of its endpoint, as soon as somebody is bound to it.
-    pub(super) fn connect(&self, engine: &Arc<Engine>, via: &Via) {
+    pub(crate) fn connect(&self, engine: &Arc<Engine>, via: &Via) {
         let Endpoint::Inproc(name) = &via.endpoint else { return };
         self.wait(name, Party::new(engine, via));
         self.settle(name);
     }
 
     /// An endpoint is no longer wanted, which changes nothing if it is none of these. Says whether its name can be bound now.
-    pub(super) fn leave(&self, via: &Via) -> bool {
+    pub(crate) fn leave(&self, via: &Via) -> bool {
         let Endpoint::Inproc(name) = &via.endpoint else { return false };
         let mut places = self.0.lock();
         let Some(place) = places.get_mut(name) else { return false };
@@ -120,7 +120,7 @@ impl Names {
     }
 
     #[cfg(all(test, monocoque_loom))]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
 

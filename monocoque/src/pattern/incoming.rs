@@ -2,7 +2,7 @@
 
 use monocoque_core::{Message, RoutingId};
 
-use super::{Envelope, Intake, Pattern, asking};
+use super::{Envelope, Intake, Pattern, subscription_frame};
 use crate::options::Options;
 
 /// What becomes of a message that has arrived.
@@ -25,7 +25,9 @@ pub(crate) enum Verdict {
 pub(crate) fn judge(pattern: &Pattern, options: &Options, id: &RoutingId, message: &mut Message) -> Verdict {
     match (pattern.intake, pattern.envelope) {
         (Intake::Discard, _) => Verdict::Drop,
-        (Intake::Subscriptions, _) if options.only_first && asking::is_list(message) => Verdict::TakeApart,
+        (Intake::Subscriptions, _) if options.only_first && subscription_frame::is_list(message) => {
+            Verdict::TakeApart
+        }
         // A request's envelope is taken off when it is received: it is needed for the reply.
         (_, Envelope::None | Envelope::Reply) => Verdict::Queue,
         (_, Envelope::Identity) => {

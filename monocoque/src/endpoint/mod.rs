@@ -1,5 +1,10 @@
 //! The endpoints of a socket: what it is bound and connected to.
 
+pub(crate) mod cancellation;
+mod dialer;
+mod listener;
+pub(crate) mod panic;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -8,46 +13,47 @@ use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, Socket, SocketOptions};
 use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
 
-use super::closing::Task;
-use super::guard::guarded;
-use super::stop::{SayAtEnd, Stop};
-use super::{Engine, dial, listen, session};
+use crate::connection as session;
+use crate::endpoint::cancellation::{SayAtEnd, Stop};
+use crate::endpoint::panic::guarded;
 use crate::error::MonocoqueError;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::Framing;
 use crate::pattern::link::Through;
+use crate::socket::Engine;
+use crate::socket::close::Task;
 
 /// An endpoint that the socket is bound or connected to, or a stream that it was given.
 #[derive(Debug)]
-pub(super) struct Attachment {
-    pub(super) via: Via,
+pub(crate) struct Attachment {
+    pub(crate) via: Via,
     /// Said by its task: the address is free again.
     freed: Stop,
 }
 
 /// Which endpoint a connection came about through, and whether that one is still wanted.
 #[derive(Clone, Debug)]
-pub(super) struct Via {
-    pub(super) id: u64,
-    pub(super) endpoint: Endpoint,
-    pub(super) stop: Stop,
-    pub(super) kind: Attached,
+pub(crate) struct Via {
+    pub(crate) id: u64,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stop: Stop,
+    pub(crate) kind: Attached,
     /// What its peer is called, whatever that one announces.
-    pub(super) name: Option<RoutingId>,
+    pub(crate) name: Option<RoutingId>,
 }
 
 impl Via {
     /// For an endpoint with one connection at a time: they are received one after the other.
-    pub(super) fn series(&self) -> Option<u64> {
+    pub(crate) fn series(&self) -> Option<u64> {
         (self.kind == Attached::Connected).then_some(self.id)
     }
 
-    pub(super) fn through(&self) -> Through {
+    pub(crate) fn through(&self) -> Through {
         Through { via: self.id, dialled: self.kind == Attached::Connected }
     }
 
     /// What is told of a new connection.
-    pub(super) fn begun(&self, connection: &Arc<Connection>) -> SocketEvent {
+    pub(crate) fn begun(&self, connection: &Arc<Connection>) -> SocketEvent {
         let connection = connection.clone();
         match self.kind {
             Attached::Bound | Attached::Given => SocketEvent::Accepted { connection },
@@ -61,7 +67,7 @@ impl Via {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attached {
+pub(crate) enum Attached {
     Bound,
     Connected,
     /// A stream that came connected.
@@ -126,7 +132,7 @@ impl Engine {
             let (via, freed) = engine.attach(id, Attached::Bound, resolved.clone(), None);
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
-            home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
+            home::spawn_here(listener::run(engine, listener, via, SayAtEnd(freed), task));
             Ok(resolved)
         });
         listening.await
@@ -164,7 +170,7 @@ impl Engine {
         }
         let task = Task::new(self);
         let (engine, wanted, dialled) = (self.clone(), endpoint.clone(), via.clone());
-        let spawned = self.home.spawn(move || dial::run(engine, wanted, dialled, task));
+        let spawned = self.home.spawn(move || dialer::run(engine, wanted, dialled, task));
         if spawned.is_err() {
             self.give_up(&via);
         }
@@ -222,12 +228,12 @@ impl Engine {
     }
 
     /// An endpoint is not dialled any more, by whatever came first.
-    pub(super) fn end_dial(&self, via: &Via) {
+    pub(crate) fn end_dial(&self, via: &Via) {
         self.with_wakes(|out, wakes| out.end_dial(via.id, wakes));
     }
 
     /// An endpoint is no longer wanted.
-    pub(super) fn let_go(&self, via: &Via) {
+    pub(crate) fn let_go(&self, via: &Via) {
         via.stop.say();
         if self.names.leave(via) {
             self.tell(|| SocketEvent::Unbound { endpoint: via.endpoint.clone() });
@@ -235,7 +241,7 @@ impl Engine {
     }
 
     /// Lets go of a connected endpoint by itself.
-    pub(super) fn give_up(&self, via: &Via) {
+    pub(crate) fn give_up(&self, via: &Via) {
         self.endpoints.lock().retain(|other| other.via.id != via.id);
         via.stop.say();
         self.with_wakes(|out, wakes| out.leave(via.id, wakes));
@@ -263,7 +269,7 @@ impl Engine {
     }
 
     /// Whether it is bound and connected nowhere, so that no other peer can come.
-    pub(super) fn has_no_endpoint(&self) -> bool {
+    pub(crate) fn has_no_endpoint(&self) -> bool {
         self.endpoints.lock().is_empty()
     }
 

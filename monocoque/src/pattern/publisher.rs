@@ -1,6 +1,6 @@
 //! The peers of a publisher: what they ask for, what the program is told of that, and who gets what.
 //!
-//! Part of [`Outbound`](super::route::Outbound), under its lock. Ordinarily a peer gets what it asks for. Where the program
+//! Part of [`Outbound`](super::outbound::Outbound), under its lock. Ordinarily a peer gets what it asks for. Where the program
 //! decides instead, what was asked for is kept beside that: it is taken back when the peer leaves.
 
 use std::collections::{HashMap, HashSet};

@@ -7,12 +7,13 @@ use std::time::Duration;
 use monocoque_core::transport::Stream;
 use monocoque_core::{Backoff, Endpoint, home};
 
-use super::closing::Task;
-use super::endpoints::Via;
-use super::guard::guarded;
-use super::session::Ended;
-use super::{Engine, session};
+use crate::connection as session;
+use crate::connection::Ended;
+use crate::endpoint::Via;
+use crate::endpoint::panic::guarded;
 use crate::monitor::{DisconnectReason, SocketEvent};
+use crate::socket::Engine;
+use crate::socket::close::Task;
 
 /// Keeps a connection to `endpoint` until told to stop, or until the socket has nothing more to send.
 pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task: Task) {

@@ -5,11 +5,11 @@ use std::task::{Context, Poll};
 
 use monocoque_core::Message;
 
-use super::sending::{Manner, Tried};
-use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Intake, Routing};
+use crate::socket::send::{Manner, Tried};
+use crate::socket::{Engine, Place, Queue};
 
 /// One direction between two sockets.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use monocoque_core::Endpoint;
 
-use super::Engine;
 use crate::monitor::SocketEvent;
+use crate::socket::Engine;
 
 /// Awaits the work of a task for an endpoint. A panic is told, and comes to `None`.
 ///
 /// Not an `async fn`, which would keep room for the work twice.
-pub(super) fn guarded<T>(
+pub(crate) fn guarded<T>(
     engine: &Engine,
     endpoint: &Endpoint,
     work: impl Future<Output = T>,

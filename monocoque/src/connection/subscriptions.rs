@@ -3,16 +3,16 @@
 use monocoque_core::{Message, PeerKey, RoutingId};
 use monocoque_zmtp::{Subscription, TopicAllowance};
 
-use super::Engine;
-use super::endpoints::{Attached, Via};
-use crate::pattern::asking::report;
-use crate::pattern::audience::Asked;
+use crate::endpoint::{Attached, Via};
+use crate::pattern::publisher::Asked;
+use crate::pattern::subscription_frame::report;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Intake};
+use crate::socket::Engine;
 
 /// What has come of a subscription.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// The application does not want to know.
     ToItself,
     /// The application receives this.
@@ -23,7 +23,7 @@ pub(super) enum Heard {
 
 impl Engine {
     /// Takes a change of what a peer is subscribed to, and notes in `allowance` what it may still add.
-    pub(super) fn hear(
+    pub(crate) fn hear(
         &self,
         key: PeerKey,
         kind: Subscription,
@@ -46,7 +46,7 @@ impl Engine {
     }
 
     /// What the application receives in the name of a peer that is gone and was not sent away, if it wants that.
-    pub(super) fn last_words(&self, via: &Via) -> Option<Message> {
+    pub(crate) fn last_words(&self, via: &Via) -> Option<Message> {
         let words = match via.kind {
             Attached::Bound | Attached::Given => &self.options.disconnect_msg,
             Attached::Connected => &self.options.hiccup_msg,
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// Makes a message of our own look like one of the peer called `id`.
-    pub(super) fn put_in_envelope(&self, id: &RoutingId, message: &mut Message) {
+    pub(crate) fn put_in_envelope(&self, id: &RoutingId, message: &mut Message) {
         if self.pattern.envelope == Envelope::Identity {
             message.push_front(id.clone());
         }

@@ -14,20 +14,10 @@
 //! wakes those who have waited for too long, [`closing`] ends them all: when the socket is closed and what was queued is
 //! sent, or `linger` is over.
 
-mod adaptor;
-mod closing;
-mod departures;
-mod dial;
-mod endpoints;
-pub(crate) mod forwarding;
-mod guard;
-mod hearing;
-mod inproc;
-mod listen;
-mod receiving;
-mod sending;
-mod session;
-mod stop;
+pub(crate) mod adapters;
+pub(crate) mod close;
+mod recv;
+pub(crate) mod send;
 mod timers;
 
 use std::future::poll_fn;
@@ -43,24 +33,21 @@ use monocoque_core::{
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
+use crate::connection::cleanup::Departures;
+use crate::endpoint::{Attachment, Via};
 use crate::error::MonocoqueError;
+use crate::inproc::Names;
 use crate::monitor::{Connection, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::Direct;
-use crate::pattern::route::{Outbound, Phase, is_made_up, routing_id};
+use crate::pattern::outbound::{Outbound, Phase, is_made_up, routing_id};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Pattern, Routing};
 use crate::peer::Peer;
 use crate::stats::SocketStats;
 use crate::trace;
-pub(crate) use adaptor::{Incoming, Outgoing};
-use closing::{Keeper, Task};
-use departures::Departures;
-use endpoints::{Attachment, Via};
-pub(crate) use inproc::Names;
-use receiving::Filter;
-#[cfg(fuzzing)]
-pub use session::fuzzing;
+use close::{Keeper, Task};
+use recv::Filter;
 use timers::{Timer, Timers};
 
 /// A socket without its type.
@@ -70,13 +57,13 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
-    home: Home,
-    names: Arc<Names>,
-    endpoints: Mutex<Vec<Attachment>>,
-    filter: Filter,
-    monitors: Monitors<SocketEvent>,
-    timers: Timers,
-    departures: Mutex<Departures>,
+    pub(crate) home: Home,
+    pub(crate) names: Arc<Names>,
+    pub(crate) endpoints: Mutex<Vec<Attachment>>,
+    pub(crate) filter: Filter,
+    pub(crate) monitors: Monitors<SocketEvent>,
+    pub(crate) timers: Timers,
+    pub(crate) departures: Mutex<Departures>,
     /// As it is now; held while lanes are made or changed.
     recv_hwm: Mutex<Hwm>,
     /// Numbers for peers that announce no routing id.
@@ -86,7 +73,7 @@ pub(crate) struct Engine {
     /// Numbers for connections.
     next_connection: AtomicU64,
     /// Numbers for endpoints.
-    next_via: AtomicU64,
+    pub(crate) next_via: AtomicU64,
     /// Makes numbers of the names of peers.
     names_of_peers: RandomState,
     /// Messages that arrived and that this type of socket does not receive.
@@ -97,7 +84,7 @@ pub(crate) struct Engine {
 
 /// Which queue of waiting tasks a future stands in.
 #[derive(Clone, Copy, Debug)]
-enum Queue {
+pub(crate) enum Queue {
     Senders,
     Watchers,
     Receivers,
@@ -105,7 +92,7 @@ enum Queue {
 
 /// The place of a future in a queue; given up when the future is dropped.
 #[derive(Debug)]
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     engine: &'a Arc<Engine>,
     queue: Queue,
     waiting: Waiting,
@@ -114,7 +101,7 @@ struct Place<'a> {
 
 /// How a future has waited so far.
 #[derive(Debug, Default)]
-struct Waiting {
+pub(crate) struct Waiting {
     /// In the queue.
     ticket: Option<Ticket>,
     yields: Yield,
@@ -192,7 +179,7 @@ impl Engine {
     }
 
     /// A handshake is done: the peer takes part from now on, unless it is refused.
-    fn welcome(
+    pub(crate) fn welcome(
         &self,
         peer: &PeerInfo,
         via: &Via,
@@ -221,7 +208,7 @@ impl Engine {
     }
 
     /// What a peer of an endpoint is called, by us or by its own word.
-    fn name_of(&self, via: &Via, announced: &[u8]) -> RoutingId {
+    pub(crate) fn name_of(&self, via: &Via, announced: &[u8]) -> RoutingId {
         let name = match (self.pattern.routing, &via.name) {
             (Routing::ById, Some(name)) => name,
             (Routing::ById, None) => announced,
@@ -231,12 +218,12 @@ impl Engine {
     }
 
     /// Why a peer cannot be taken that is wanted.
-    fn refusal(&self) -> Refusal {
+    pub(crate) fn refusal(&self) -> Refusal {
         if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId }
     }
 
     /// A connection of which nobody was told yet.
-    fn new_connection(&self, via: &Via, peer: String) -> Arc<Connection> {
+    pub(crate) fn new_connection(&self, via: &Via, peer: String) -> Arc<Connection> {
         let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
         Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer })
     }
@@ -247,7 +234,7 @@ impl Engine {
     }
 
     /// Tells those who want to know what happens.
-    pub(super) fn tell(&self, event: impl FnOnce() -> SocketEvent) {
+    pub(crate) fn tell(&self, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
             trace::event(&event);
@@ -258,7 +245,7 @@ impl Engine {
     }
 
     /// Opens the lane of a new peer in the inbox.
-    fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
+    pub(crate) fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
         let latest = config.latest || self.options.conflate;
         let series = via.series().or_else(|| self.series_of(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
@@ -338,7 +325,7 @@ impl Engine {
 
 /// Why a peer does not take part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// Its endpoint is given up, or the socket is closed.
     Unwanted,
     DuplicateId,

@@ -10,10 +10,10 @@ use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId};
 
 use super::{Engine, Place, Queue, Waiting};
 use crate::error::{MonocoqueError, SendError};
-use crate::pattern::asking::{List, as_subscription, is_list};
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::{Going, PATIENCE};
-use crate::pattern::route::{Offer, Outbound, Phase, Target};
+use crate::pattern::outbound::{Offer, Outbound, Phase, Target};
+use crate::pattern::subscription_frame::{List, as_subscription, is_list};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Routing, WhenFull};
 use crate::peer::Peer;
@@ -31,7 +31,7 @@ pub(crate) struct Sending<'a, M> {
 
 /// What a message does where there is no room for it, and when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     /// It waits, where it would else be dropped for as long as the connection may take something.
     Patient,
     /// It is refused, or dropped by a socket that drops.
@@ -42,7 +42,7 @@ pub(super) enum Manner {
 
 /// What has come of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tried {
+pub(crate) enum Tried {
     Done,
     /// Others are to have a turn first; the task will be woken at once.
     Paused,
@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// Tries once to queue `message`.
-    pub(super) fn attempt(
+    pub(crate) fn attempt(
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
@@ -125,7 +125,7 @@ impl Engine {
 
     /// As [`attempt`](Self::attempt); whom it concerns is to be woken by the caller.
     #[inline]
-    pub(super) fn attempt_quietly(
+    pub(crate) fn attempt_quietly(
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
@@ -281,7 +281,7 @@ fn answer(out: &mut Outbound, message: &Message, wakes: &mut Wakes) -> Offer {
 /// Whether a task is to yield before it queues more, after much data or much time: the pumps may share its thread. It will
 /// be woken at once. What is held goes only after much data.
 #[inline(always)]
-pub(super) fn is_to_pause(
+pub(crate) fn is_to_pause(
     out: &mut Outbound,
     waiting: &mut Waiting,
     waker: Option<&Waker>,
@@ -300,7 +300,7 @@ pub(super) fn is_to_pause(
 }
 
 /// What has come of a flush, which is to get each of these links so far.
-pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
+pub(crate) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
     match (out.has_written(goals), out.phase) {
         (true, Phase::Open | Phase::Draining) => Some(Ok(())),
         (false, Phase::Open) => None,
@@ -348,7 +348,7 @@ impl Place<'_> {
     ///
     /// A socket that drops waits no longer than it must to find out that a connection takes nothing.
     #[inline]
-    pub(super) fn attempt(
+    pub(crate) fn attempt(
         &mut self,
         to: Option<&RoutingId>,
         message: &mut Message,
@@ -384,7 +384,7 @@ impl Place<'_> {
 
     /// Whether a sender of a socket that drops has waited for long enough to try again: what takes nothing is found out
     /// then. If not, it is woken when it has.
-    pub(super) fn gives_up(&mut self, cx: &Context<'_>) -> bool {
+    pub(crate) fn gives_up(&mut self, cx: &Context<'_>) -> bool {
         let is_late = self.engine.pattern_drops() && self.is_late(Some(PATIENCE), cx);
         if is_late && let Some(timer) = self.timer.take() {
             self.engine.timers.forget(timer);
@@ -395,7 +395,7 @@ impl Place<'_> {
 
 impl Engine {
     /// Whether a message that finds no room is dropped.
-    pub(super) fn pattern_drops(&self) -> bool {
+    pub(crate) fn pattern_drops(&self) -> bool {
         self.pattern.when_full == WhenFull::Drop && !self.options.mandatory
     }
 }

@@ -11,54 +11,54 @@ use monocoque_core::transport::WriteNow;
 use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room, RoutingId};
 use monocoque_zmtp::{Subscription, encode_message, encode_subscription};
 
-use super::tape::{Stretch, Tape};
+use super::broadcast_log::{Stretch, Tape};
 use super::wakes::Wakes;
 
 /// The outgoing side of one connection.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) outbox: Outbox,
+pub(in crate::pattern) struct Link {
+    pub(in crate::pattern) outbox: Outbox,
     /// What it gets of the tape, behind what is in the outbox.
-    pub(super) stretch: Stretch,
+    pub(in crate::pattern) stretch: Stretch,
     /// Subscriptions: exempt from the high water mark, ahead of messages.
-    pub(super) control: Outbox,
-    pub(super) budget: BytePermits,
-    pub(super) through: Through,
-    pub(super) direct: Option<Direct>,
+    pub(in crate::pattern) control: Outbox,
+    pub(in crate::pattern) budget: BytePermits,
+    pub(in crate::pattern) through: Through,
+    pub(in crate::pattern) direct: Option<Direct>,
     /// Takes all there is to take: nothing is ever in the outbox.
-    pub(super) neighbour: Option<Box<dyn Neighbour>>,
+    pub(in crate::pattern) neighbour: Option<Box<dyn Neighbour>>,
     /// The neighbour has no room, and will say so when it has.
-    pub(super) full: bool,
+    pub(in crate::pattern) full: bool,
     /// The write pump, while it waits for a batch.
-    pub(super) pump: Option<Waker>,
+    pub(in crate::pattern) pump: Option<Waker>,
     /// The write pump, while it writes.
-    pub(super) writer: Option<Waker>,
+    pub(in crate::pattern) writer: Option<Waker>,
     /// The batch that the pump has is of the control lane.
-    pub(super) control_taken: bool,
+    pub(in crate::pattern) control_taken: bool,
     /// No peer of this socket any more once all is sent.
-    pub(super) leaving: bool,
+    pub(in crate::pattern) leaving: bool,
     /// No peer of this socket any more, whatever is left.
-    pub(super) doomed: bool,
+    pub(in crate::pattern) doomed: bool,
     /// A newcomer has its name, and is received after it.
-    pub(super) replaced: bool,
+    pub(in crate::pattern) replaced: bool,
     /// The program has ended the connection.
-    pub(super) cut: bool,
+    pub(in crate::pattern) cut: bool,
     /// What the peer was called before that.
-    pub(super) id: Option<RoutingId>,
+    pub(in crate::pattern) id: Option<RoutingId>,
     /// By which number the program knows the connection.
-    pub(super) connection: Option<u64>,
+    pub(in crate::pattern) connection: Option<u64>,
     /// Messages that were queued since it is there, and those of them that the system has taken.
-    pub(super) put: u64,
-    pub(super) written: u64,
+    pub(in crate::pattern) put: u64,
+    pub(in crate::pattern) written: u64,
     /// How many of them are not of the program: a greeting.
-    pub(super) greeted: u64,
+    pub(in crate::pattern) greeted: u64,
     /// Whether the connection takes bytes, as far as senders that drop have found out.
-    pub(super) flow: Flow,
+    pub(in crate::pattern) flow: Flow,
 }
 
 /// Whether a connection takes bytes while its queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Flow {
+pub(in crate::pattern) enum Flow {
     /// It does, or there was room whenever something was to be queued.
     #[default]
     Moving,
@@ -117,7 +117,7 @@ pub(crate) struct Direct {
 }
 
 impl Link {
-    pub(super) fn new(through: Through, direct: Option<Direct>) -> Self {
+    pub(in crate::pattern) fn new(through: Through, direct: Option<Direct>) -> Self {
         Self {
             outbox: Outbox::new(),
             stretch: Stretch::default(),
@@ -144,7 +144,7 @@ impl Link {
     }
 
     /// Drops what waits, and says how many messages that were.
-    pub(super) fn forget(&mut self) -> u64 {
+    pub(in crate::pattern) fn forget(&mut self) -> u64 {
         let messages = self.outbox.messages() as u64;
         self.outbox.clear();
         self.budget = BytePermits::default();
@@ -152,7 +152,7 @@ impl Link {
         messages
     }
 
-    pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
+    pub(in crate::pattern) fn admits(&self, hwm: Hwm, len: usize) -> bool {
         !self.full && hwm.admits(self.messages()) && self.budget.admits(len)
     }
 
@@ -162,18 +162,18 @@ impl Link {
     }
 
     /// Whether it is of a peer that takes part.
-    pub(super) fn is_peer(&self) -> bool {
+    pub(in crate::pattern) fn is_peer(&self) -> bool {
         !self.doomed && !self.leaving && !self.cut
     }
 
     /// Whether its pump is to end, whatever waits.
-    pub(super) fn is_ended(&self) -> bool {
+    pub(in crate::pattern) fn is_ended(&self) -> bool {
         self.doomed || self.cut
     }
 
     /// Whether a sender that would drop a message waits instead: the queue is full, and it is not known yet that the
     /// connection takes nothing.
-    pub(super) fn is_waited_for(&mut self) -> bool {
+    pub(in crate::pattern) fn is_waited_for(&mut self) -> bool {
         if !self.is_peer() {
             return false;
         }
@@ -192,7 +192,7 @@ impl Link {
     }
 
     /// Asks anew whether there is room.
-    pub(super) fn has_room(&mut self, hwm: Hwm) -> bool {
+    pub(in crate::pattern) fn has_room(&mut self, hwm: Hwm) -> bool {
         if let Some(neighbour) = &mut self.neighbour {
             self.full = neighbour.room(hwm) == Room::Full;
         }
@@ -200,7 +200,12 @@ impl Link {
     }
 
     /// Queues a subscription. `false` if the peer does not take them.
-    pub(super) fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+    pub(in crate::pattern) fn subscribe(
+        &mut self,
+        kind: Subscription,
+        topic: &[u8],
+        wakes: &mut Wakes,
+    ) -> bool {
         if let Some(neighbour) = &mut self.neighbour {
             return neighbour.subscribe(kind, topic, wakes);
         }
@@ -210,19 +215,19 @@ impl Link {
     }
 
     /// Whether messages wait to be written, or are not known to be.
-    pub(super) fn is_behind(&self) -> bool {
+    pub(in crate::pattern) fn is_behind(&self) -> bool {
         self.messages() > 0 || self.written < self.put
     }
 
     /// How many messages wait to be written.
     #[inline]
-    pub(super) fn messages(&self) -> usize {
+    pub(in crate::pattern) fn messages(&self) -> usize {
         self.outbox.messages() + self.stretch.messages()
     }
 
     /// Adds a message that is on the tape, and wakes the pump if it waits for one.
     #[inline]
-    pub(super) fn put_taped(
+    pub(in crate::pattern) fn put_taped(
         &mut self,
         key: PeerKey,
         tape: &mut Tape,
@@ -243,7 +248,7 @@ impl Link {
     /// Gives the peer a message, and says whether it may have another; `None` if it is gone. A neighbour takes the message
     /// itself.
     #[inline]
-    pub(super) fn put(
+    pub(in crate::pattern) fn put(
         &mut self,
         hwm: Hwm,
         going: Going,
@@ -259,7 +264,7 @@ impl Link {
 
     /// Lets `put` add a message to the outbox, and wakes the pump if it waits for one.
     #[inline]
-    pub(super) fn put_encoded(
+    pub(in crate::pattern) fn put_encoded(
         &mut self,
         hwm: Hwm,
         going: Going,
@@ -323,4 +328,4 @@ const DIRECT_MAX: usize = 16 * 1024;
 /// How many bytes of subscriptions a connection may leave lying.
 const CONTROL_MAX: usize = 64 * 1024 * 1024;
 /// What a message counts for beside its bytes, so that 512 of the smallest are enough.
-pub(super) const PACE_PER_MESSAGE: usize = 256;
+pub(in crate::pattern) const PACE_PER_MESSAGE: usize = 256;

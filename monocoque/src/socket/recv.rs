@@ -14,8 +14,8 @@ use monocoque_zmtp::Subscription;
 use super::{Engine, Place, Queue};
 use crate::error::MonocoqueError;
 use crate::options::Options;
-use crate::pattern::asking::as_subscription;
-use crate::pattern::route::Phase;
+use crate::pattern::outbound::Phase;
+use crate::pattern::subscription_frame::as_subscription;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Intake};
 use crate::peer::Peer;
@@ -30,9 +30,9 @@ pub(crate) struct Receiving<'a> {
 
 /// What a SUB socket wants to receive.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// How often each topic is subscribed to.
-    pub(super) topics: RwLock<Topics>,
+    pub(crate) topics: RwLock<Topics>,
     /// What matches none of them is received, instead of what does.
     inverted: bool,
     /// Everything is received, as far as the topics go: nothing needs to be looked up.
@@ -145,7 +145,7 @@ impl Engine {
 
     /// Whether the next message is for the application, as it is.
     #[inline]
-    pub(super) fn passes(&self, next: &Incoming<'_>) -> bool {
+    pub(crate) fn passes(&self, next: &Incoming<'_>) -> bool {
         match (self.pattern.intake, self.pattern.envelope) {
             (Intake::Filtered, _) => self.filter.admits(next.item()),
             (Intake::Subscriptions, _) => as_subscription(next.item()).is_none(),
@@ -155,7 +155,7 @@ impl Engine {
     }
 
     /// Whether the next message is for the application, if not as it is.
-    pub(super) fn is_wanted(&self, next: &Incoming<'_>) -> bool {
+    pub(crate) fn is_wanted(&self, next: &Incoming<'_>) -> bool {
         match self.pattern.intake {
             Intake::Filtered => self.filter.admits(next.item()),
             Intake::Subscriptions => as_subscription(next.item()).is_none_or(|(kind, topic)| {
@@ -167,7 +167,7 @@ impl Engine {
 
     /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
     /// application at all.
-    pub(super) fn open(&self, mut next: Incoming<'_>) -> Result<Option<Message>, MonocoqueError> {
+    pub(crate) fn open(&self, mut next: Incoming<'_>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.intake {
             Intake::Filtered => {
                 next.pop();
@@ -189,7 +189,7 @@ impl Engine {
     }
 
     /// Takes a message that the application is not to have.
-    pub(super) fn discard(&self, mut next: Incoming<'_>, wakes: &mut Wakes) {
+    pub(crate) fn discard(&self, mut next: Incoming<'_>, wakes: &mut Wakes) {
         if self.pattern.intake == Intake::Subscriptions {
             self.on_report(&next, false, wakes);
         } else {
@@ -207,7 +207,7 @@ impl Engine {
 
     /// Notes that the application is about to receive what it is told of a subscription, if the next message is that, or is not
     /// to receive it. Other receivers are kept out.
-    pub(super) fn on_report(&self, next: &Incoming<'_>, is_received: bool, wakes: &mut Wakes) {
+    pub(crate) fn on_report(&self, next: &Incoming<'_>, is_received: bool, wakes: &mut Wakes) {
         if self.pattern.intake == Intake::Subscriptions
             && let Some((kind, topic)) = as_subscription(next.item())
         {
@@ -258,7 +258,7 @@ impl Engine {
     }
 
     /// Makes a subscription or takes one back; one that was never made is none. Tells all peers if that changes anything.
-    pub(super) fn change_topics(
+    pub(crate) fn change_topics(
         &self,
         kind: Subscription,
         topic: &[u8],
@@ -323,7 +323,7 @@ impl Future for Receiving<'_> {
 impl Place<'_> {
     /// The next message for the application, if this is a place among receivers.
     #[inline]
-    pub(super) fn poll_recv(
+    pub(crate) fn poll_recv(
         &mut self,
         limit: Option<Duration>,
         cx: &Context<'_>,
@@ -388,7 +388,7 @@ impl Place<'_> {
 }
 
 impl Filter {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         let filter = Self {
             topics: RwLock::default(),
             inverted: options.inverted,

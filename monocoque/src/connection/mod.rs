@@ -1,5 +1,8 @@
 //! One connection of a socket: a ZMTP session on an actor, attached to the socket's queues.
 
+pub(crate) mod cleanup;
+pub(crate) mod subscriptions;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,19 +19,19 @@ use monocoque_zmtp::{
     Inbound, PeerInfo, SessionConfig, Subscription, TopicAllowance, ZmtpError, ZmtpSession,
 };
 
-use super::departures::Departure;
-use super::endpoints::{Attached, Via};
-use super::hearing::Heard;
-use super::{Engine, Refusal};
+use crate::connection::cleanup::Departure;
+use crate::connection::subscriptions::Heard;
+use crate::endpoint::{Attached, Via};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
-use crate::pattern::asking::List;
-use crate::pattern::intake::{Verdict, judge};
+use crate::pattern::incoming::{Verdict, judge};
 use crate::pattern::link::Direct;
-use crate::pattern::route::Undeliverable;
+use crate::pattern::outbound::Undeliverable;
+use crate::pattern::subscription_frame::List;
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Framing};
 use crate::peer::Peer;
 use crate::raw::RawSession;
+use crate::socket::{Engine, Refusal};
 use crate::trace::Span;
 
 #[cfg(fuzzing)]
@@ -36,17 +39,17 @@ pub mod fuzzing;
 
 /// How a connection has ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Its handshake was completed.
-    pub(super) was_up: bool,
+    pub(crate) was_up: bool,
     /// Something has come of it: a message was written or received whole, or it has lived for a while.
-    pub(super) progress: bool,
-    pub(super) reason: DisconnectReason,
+    pub(crate) progress: bool,
+    pub(crate) reason: DisconnectReason,
 }
 
 impl Ended {
     /// How a connection has ended whose task has panicked: nothing is known of it.
-    pub(super) fn by_panic() -> Self {
+    pub(crate) fn by_panic() -> Self {
         Self { was_up: true, progress: false, reason: DisconnectReason::ByUs }
     }
 }
@@ -54,7 +57,7 @@ impl Ended {
 /// Runs a connection to its end.
 ///
 /// When its endpoint is given up, it ends: at once during the handshake, later once what is queued is sent.
-pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ended {
+pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ended {
     match stream {
         Stream::Tcp(stream) => run_on(engine, stream, via).await,
         Stream::Ipc(stream) => run_on(engine, stream, via).await,
@@ -62,7 +65,7 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
 }
 
 /// The same, on a stream of any kind.
-pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
+pub(crate) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
     match engine.pattern.framing {
         Framing::Raw => speak(engine, stream, RawSession, via).await,
         Framing::Zmtp => {

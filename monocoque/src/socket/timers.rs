@@ -14,7 +14,7 @@ use monocoque_core::{deadline, home};
 
 /// The deadlines of the futures of one socket.
 #[derive(Debug, Default)]
-pub(super) struct Timers(Mutex<State>);
+pub(crate) struct Timers(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,14 +27,14 @@ struct State {
 
 /// The deadline of one future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     at: Instant,
     number: u64,
 }
 
 impl Timers {
     /// Whether the time of a future is over, which began when it first asked. If not, `waker` is woken when it is.
-    pub(super) fn is_over(&self, timer: &mut Option<Timer>, limit: Duration, waker: &Waker) -> bool {
+    pub(crate) fn is_over(&self, timer: &mut Option<Timer>, limit: Duration, waker: &Waker) -> bool {
         let now = Instant::now();
         if limit.is_zero() || timer.is_some_and(|timer| timer.at <= now) {
             return true;
@@ -61,12 +61,12 @@ impl Timers {
     }
 
     /// A future does not wait any more.
-    pub(super) fn forget(&self, timer: Timer) {
+    pub(crate) fn forget(&self, timer: Timer) {
         self.0.lock().due.remove(&timer);
     }
 
     /// Wakes those whose time is over, until it is dropped. On the home.
-    pub(super) async fn keep(&self) {
+    pub(crate) async fn keep(&self) {
         loop {
             let Some(at) = self.arm(None).await else { continue };
             let earlier = std::pin::pin!(self.arm(Some(at)));

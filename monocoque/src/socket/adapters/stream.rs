@@ -6,12 +6,12 @@ use std::task::{Context, Poll, ready};
 use monocoque_core::yielding::Yield;
 use monocoque_core::{Message, PeerKey};
 
-use super::sending::{Manner, Tried, flushed, is_to_pause};
-use super::timers::Timer;
-use super::{Engine, Place, Queue, Waiting};
 use crate::error::MonocoqueError;
-use crate::pattern::route::Outbound;
+use crate::pattern::outbound::Outbound;
 use crate::pattern::wakes::Wakes;
+use crate::socket::send::{Manner, Tried, flushed, is_to_pause};
+use crate::socket::timers::Timer;
+use crate::socket::{Engine, Place, Queue, Waiting};
 
 /// A stream of messages, from poll to poll.
 #[derive(Debug)]

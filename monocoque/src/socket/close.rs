@@ -9,16 +9,16 @@ use monocoque_core::home;
 use super::Engine;
 use crate::error::MonocoqueError;
 use crate::monitor::SocketEvent;
-use crate::pattern::route::{Outbound, Phase};
+use crate::pattern::outbound::{Outbound, Phase};
 use crate::trace;
 
 /// A task of a socket; the socket waits for all of them when it is closed.
 #[derive(Debug)]
-pub(super) struct Task(Arc<Engine>);
+pub(crate) struct Task(Arc<Engine>);
 
 /// Lives on the home for as long as the socket. Ends it in order when it is closed, and for good when the runtime ends.
 #[derive(Debug)]
-pub(super) struct Keeper(Task);
+pub(crate) struct Keeper(Task);
 
 /// How a socket that is closed has come to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ enum Ends {
 }
 
 impl Engine {
-    pub(super) fn check_open(&self) -> Result<(), MonocoqueError> {
+    pub(crate) fn check_open(&self) -> Result<(), MonocoqueError> {
         if self.out.lock().phase == Phase::Open { Ok(()) } else { Err(MonocoqueError::Closed) }
     }
 
@@ -97,11 +97,11 @@ impl Engine {
 }
 
 impl Keeper {
-    pub(super) fn new(task: Task) -> Self {
+    pub(crate) fn new(task: Task) -> Self {
         Self(task)
     }
 
-    pub(super) async fn keep(self) {
+    pub(crate) async fn keep(self) {
         let Task(engine) = &self.0;
         let closed = std::pin::pin!(engine.watch(|out| (out.phase != Phase::Open).then_some(())));
         select(closed, std::pin::pin!(engine.timers.keep())).await;

@@ -13,8 +13,8 @@ use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
 use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance};
 
 use super::{Meeting, Owner, SessionInlet, SessionOutlet};
-use crate::engine::endpoints::{Attached, Via};
-use crate::engine::stop::Stop;
+use crate::endpoint::cancellation::Stop;
+use crate::endpoint::{Attached, Via};
 use crate::monitor::Connection;
 use crate::zmq::Socket;
 use crate::zmq::kind::Kind;

@@ -12,15 +12,15 @@ use futures_util::FutureExt;
 use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, home};
 use monocoque_zmtp::Subscription;
 
-use super::Engine;
 use crate::pattern::Intake;
-use crate::pattern::asking::{as_subscription, report};
-use crate::pattern::audience::{AT_ONCE, Audience, Farewell};
-use crate::pattern::route::Remains;
+use crate::pattern::outbound::Remains;
+use crate::pattern::publisher::{AT_ONCE, Audience, Farewell};
+use crate::pattern::subscription_frame::{as_subscription, report};
+use crate::socket::Engine;
 
 /// What is still to be done for peers that have gone.
 #[derive(Debug, Default)]
-pub(super) struct Departures {
+pub(crate) struct Departures {
     farewells: VecDeque<Departure>,
     /// There is a task that does it.
     is_served: bool,
@@ -28,17 +28,17 @@ pub(super) struct Departures {
 
 /// A connection whose receiving side has ended.
 #[derive(Debug)]
-pub(super) struct Departure {
-    pub(super) key: PeerKey,
-    pub(super) lane: LaneKey,
+pub(crate) struct Departure {
+    pub(crate) key: PeerKey,
+    pub(crate) lane: LaneKey,
     /// What the program receives last, and what it weighs.
-    pub(super) last: VecDeque<Message>,
-    pub(super) bytes: usize,
+    pub(crate) last: VecDeque<Message>,
+    pub(crate) bytes: usize,
 }
 
 impl Engine {
     /// The sending side of a connection has ended.
-    pub(super) fn link_down(self: &Arc<Self>, key: PeerKey, unsent: Outbox) -> Remains {
+    pub(crate) fn link_down(self: &Arc<Self>, key: PeerKey, unsent: Outbox) -> Remains {
         let mut remains = self.with_wakes(|out, wakes| out.down(key, unsent, wakes));
         drop(std::mem::take(&mut remains.garbage));
         if self.out.lock().audience().is_some_and(|audience| audience.has_departed()) {
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// The receiving side of a connection has ended: the program receives what its peer wants no more, and what comes last.
-    pub(super) fn depart(self: &Arc<Self>, mut departure: Departure) {
+    pub(crate) fn depart(self: &Arc<Self>, mut departure: Departure) {
         let Departure { key, lane, .. } = departure;
         if self.pattern.intake != Intake::Subscriptions {
             return self.close_lane(&mut departure);

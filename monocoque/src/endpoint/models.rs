@@ -6,7 +6,7 @@ use monocoque_core::sync::model::{check, spawn};
 use monocoque_core::{Home, Hwm};
 
 use super::*;
-use crate::engine::Names;
+use crate::inproc::Names;
 use crate::options::Options;
 use crate::pattern::PUSH;
 

@@ -3,12 +3,12 @@
 //! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
 //! is to be woken is collected in [`Wakes`].
 //!
-//! Here is what it is made of. [`offering`] finds the peers of a message, [`peers`] is told who comes and goes, [`pumping`]
+//! Here is what it is made of. [`send`] finds the peers of a message, [`peers`] is told who comes and goes, [`pump`]
 //! serves the write pumps.
 
-mod offering;
 mod peers;
-mod pumping;
+mod pump;
+mod send;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
@@ -19,11 +19,11 @@ use monocoque_core::{
 };
 use monocoque_zmtp::Subscription;
 
-use super::audience::Audience;
 use super::backlog::Backlog;
+use super::broadcast_log::Tape;
 use super::envelope::Dialogue;
 use super::link::{Going, Link};
-use super::tape::Tape;
+use super::publisher::Audience;
 use super::wakes::Wakes;
 use super::{Framing, Pattern, Routing, WhenFull};
 use crate::options::Options;

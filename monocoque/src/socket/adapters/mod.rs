@@ -1,0 +1,4 @@
+//! Sockets as streams and sinks of messages, and one direction of a proxy.
+
+pub(crate) mod forward;
+pub(crate) mod stream;
