@@ -120,7 +120,7 @@ impl<K: Sends + Receives> Table<'_, K> {
             self.serial += 1;
             frames.push(self.serial.to_be_bytes().to_vec());
         }
-        let Some(accepted) = player.peer.as_mut().and_then(|peer| peer.say(message(&frames))) else { return };
+        let Some(accepted) = player.peer.as_mut().and_then(|peer| peer.send(message(&frames))) else { return };
         match open(self.ours, &player.id, &frames) {
             Some(opened) => {
                 assert_ne!(accepted, Accepted::Violation);

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::error::MonocoqueError;
 use crate::exit;
-use crate::inproc::Names;
+use crate::inproc::InprocRegistry;
 use crate::socket::Engine;
 
 /// The thread, or threads, on which the connections of sockets live. Cheap to clone.
@@ -43,7 +43,7 @@ struct Shared {
     next: AtomicUsize,
     /// Threads of our own.
     threads: Mutex<Vec<ThreadEnd>>,
-    names: Arc<Names>,
+    names: Arc<InprocRegistry>,
     sockets: Mutex<Sockets>,
     /// Its connections live on the runtime of a caller's.
     of_caller: bool,
@@ -115,7 +115,7 @@ impl Context {
     /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
     pub fn current() -> Result<Self, MonocoqueError> {
         let home = Home::current().ok_or(MonocoqueError::NoRuntime)?;
-        Ok(Self::of(vec![home], Vec::new(), Names::of_process()))
+        Ok(Self::of(vec![home], Vec::new(), InprocRegistry::of_process()))
     }
 
     /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
@@ -234,7 +234,7 @@ impl Context {
             }
             Some(shared) => Ok(shared.clone()),
             None => {
-                let made = Self::builder().build_with(Names::of_process())?;
+                let made = Self::builder().build_with(InprocRegistry::of_process())?;
                 Ok(SHARED.get_or_init(|| made).clone())
             }
         }
@@ -246,7 +246,7 @@ impl Context {
     }
 
     /// The names that its sockets bind and connect to within the process.
-    pub(crate) fn names(&self) -> Arc<Names> {
+    pub(crate) fn names(&self) -> Arc<InprocRegistry> {
         self.shared.names.clone()
     }
 
@@ -287,7 +287,7 @@ impl Context {
         Ok(())
     }
 
-    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, names: Arc<Names>) -> Self {
+    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, names: Arc<InprocRegistry>) -> Self {
         let shared = Shared {
             of_caller: threads.is_empty(),
             process: process_id(),
@@ -337,7 +337,7 @@ impl ContextBuilder {
         self.build_with(Arc::default())
     }
 
-    fn build_with(self, names: Arc<Names>) -> Result<Context, MonocoqueError> {
+    fn build_with(self, names: Arc<InprocRegistry>) -> Result<Context, MonocoqueError> {
         let start = |n| {
             let settings = ThreadSettings {
                 name: format!("monocoque-io-{n}"),

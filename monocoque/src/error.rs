@@ -7,6 +7,8 @@ use monocoque_core::transport::InterfaceNameError;
 use monocoque_core::{Endpoint, EndpointError, HomeGone, InboxClosed, Message, RoutingIdError};
 use thiserror::Error;
 
+use crate::monitor::ConnectionId;
+
 /// What a call on a socket or a context can fail with.
 ///
 /// ```
@@ -74,7 +76,7 @@ pub enum MonocoqueError {
     #[error(
         "subscriptions are not for the program to decide about: the socket was made without `xpub_manual`"
     )]
-    NotManual,
+    ManualModeRequired,
     /// The message has no frame, or none behind its routing id.
     #[error("a message needs at least one frame, and for a ROUTER one behind the routing id")]
     EmptyMessage,
@@ -83,7 +85,7 @@ pub enum MonocoqueError {
     UnknownEndpoint(Box<Endpoint>),
     /// No connection of the socket has this number (`ENOENT`).
     #[error("no connection has the number {0}")]
-    UnknownPeer(u64),
+    UnknownPeer(ConnectionId),
     /// A routing id of 0 or more than 255 bytes, or one that starts with a zero byte (`EINVAL`).
     #[error("invalid routing id: {0}")]
     RoutingId(#[from] RoutingIdError),
@@ -92,7 +94,7 @@ pub enum MonocoqueError {
     ReservedRoutingId,
     /// A STREAM socket has bytes for its peers, and there are none within the process (`ENOCOMPATPROTO`).
     #[error("a STREAM socket needs tcp or ipc")]
-    NoBytes,
+    RawInproc,
     /// Another peer, or another endpoint, has the routing id that the peer of an endpoint was to be given; libzmq aborts.
     #[error("another peer has this routing id")]
     DuplicateRoutingId,

@@ -76,7 +76,7 @@ pub use connection::fuzzing;
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 #[cfg(feature = "zmq")]
-pub use monitor::{Connection, DisconnectReason, Monitor, SocketEvent};
+pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
     AttachedStream, Driver, Endpoint, EndpointError, Frame, Host, HostName, InprocName, IpcAddress, Message,
     Part, Parts, RoutingId, RoutingIdError, Source,

@@ -1,5 +1,6 @@
 //! What happens to a socket's connections, as a stream.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,12 +145,30 @@ pub enum SocketEvent {
     Lagged(u64),
 }
 
+/// The number of a connection, which no other connection of its socket has.
+///
+/// Numbers are given in the order in which connections begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// One connection of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
-    /// A number that no other connection of the socket has.
-    pub id: u64,
+    /// The number of the connection.
+    pub id: ConnectionId,
     /// The endpoint of ours that it came about through: bound, connected or attached.
     pub endpoint: Endpoint,
     /// The other end, for people to read: `tcp://127.0.0.1:40000`.
@@ -191,7 +210,7 @@ pub enum DisconnectReason {
     DuplicateRoutingId,
     /// A PAIR socket has its one peer already.
     #[error("the socket has its one peer already")]
-    Taken,
+    PairInUse,
 }
 
 impl DisconnectReason {

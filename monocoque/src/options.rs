@@ -43,7 +43,7 @@ pub(crate) struct Options {
     /// Requests and replies bear a number (REQ).
     pub(crate) correlate: bool,
     /// What each peer gets first (DEALER, REQ and ROUTER that probe or say hello, XPUB that welcomes).
-    pub(crate) greeting: Option<Message>,
+    pub(crate) first_message: Option<Message>,
     /// Every subscription is received, whoever had it before (XPUB).
     pub(crate) verbose: bool,
     /// The end of every subscription is received, whoever still has it (XPUB).
@@ -157,7 +157,7 @@ impl Default for Options {
             handover: false,
             relaxed: false,
             correlate: false,
-            greeting: None,
+            first_message: None,
             verbose: false,
             verboser: false,
             inverted: false,

@@ -9,7 +9,7 @@ use monocoque_core::{Seat, Waiters, block_on, yielding};
 
 use crate::error::MonocoqueError;
 use crate::socket::Engine;
-use crate::socket::adapters::forward::{Forwarding, Passed};
+use crate::socket::adapters::forward::{Forwarded, Forwarding};
 use crate::zmq::Socket;
 use crate::zmq::kind::{Proxied, Sends};
 
@@ -254,7 +254,7 @@ impl ProxyControl {
         runner.into_iter().for_each(std::task::Waker::wake);
     }
 
-    fn note(&self, is_forward: bool, passed: Passed, missed: u64) {
+    fn note(&self, is_forward: bool, passed: Forwarded, missed: u64) {
         let stats = &mut self.0.lock().stats;
         let way = if is_forward { &mut stats.forward } else { &mut stats.backward };
         way.messages += passed.messages;

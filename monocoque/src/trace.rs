@@ -32,7 +32,7 @@ impl Span {
 impl Span {
     pub(crate) fn of(connection: &Connection) -> Self {
         let Connection { id, endpoint, peer } = connection;
-        Self { inner: tracing::debug_span!("connection", id, %endpoint, %peer) }
+        Self { inner: tracing::debug_span!("connection", %id, %endpoint, %peer) }
     }
 
     /// Does `work` in the span.

@@ -290,7 +290,7 @@ here! {
         at.socket::<Pair>().attach(stranger).expect("attached");
         let (connection, reason) = end_of(&mut monitor).await;
         assert_eq!(connection.endpoint, endpoint);
-        assert!(matches!(reason, DisconnectReason::Taken), "{reason}");
+        assert!(matches!(reason, DisconnectReason::PairInUse), "{reason}");
     }
 
     async fn the_monitor_tells_of_its_whole_life(at) {

@@ -114,8 +114,8 @@ everywhere! {
 
     async fn it_is_decided_by_those_who_said_so(at) {
         let xpub = at.build(XpubSocket::builder());
-        assert!(matches!(xpub.subscribe("a"), Err(MonocoqueError::NotManual)));
-        assert!(matches!(xpub.unsubscribe("a"), Err(MonocoqueError::NotManual)));
+        assert!(matches!(xpub.subscribe("a"), Err(MonocoqueError::ManualModeRequired)));
+        assert!(matches!(xpub.unsubscribe("a"), Err(MonocoqueError::ManualModeRequired)));
     }
 
     async fn however_a_subscription_is_received(at) {

@@ -37,7 +37,7 @@ everywhere! {
         loop {
             match monitor.next().await.expect("open") {
                 SocketEvent::HandshakeFailed { reason, .. } => {
-                    assert!(matches!(reason, DisconnectReason::Taken), "{reason}");
+                    assert!(matches!(reason, DisconnectReason::PairInUse), "{reason}");
                     break;
                 }
                 _ => continue,

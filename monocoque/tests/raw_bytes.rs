@@ -485,8 +485,8 @@ fn there_are_no_bytes_within_the_process() {
     common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
         let stream = at.build(StreamSocket::builder());
         let bound = stream.bind("inproc://bytes").await;
-        assert!(matches!(bound, Err(MonocoqueError::NoBytes)), "{bound:?}");
+        assert!(matches!(bound, Err(MonocoqueError::RawInproc)), "{bound:?}");
         let connected = stream.connect_as("inproc://bytes", "name").await;
-        assert!(matches!(connected, Err(MonocoqueError::NoBytes)), "{connected:?}");
+        assert!(matches!(connected, Err(MonocoqueError::RawInproc)), "{connected:?}");
     });
 }

@@ -1,7 +1,7 @@
-//! What peers leave that have gone: their topics, and what the program is told of that.
+//! Work that a closed peer leaves behind: its topics, and the reports of their ends.
 //!
-//! It may be a million topics. All but a few are taken down a part at a time by a task of their own, so that neither whoever
-//! sends nor the other connections of the thread wait for it.
+//! It may be a million topics. All but a few are removed a part at a time by a task of their own, so that neither
+//! senders nor the other connections of the thread wait for it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use futures_util::FutureExt;
 use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, home};
 use monocoque_zmtp::Subscription;
 
-use crate::pattern::Intake;
-use crate::pattern::outbound::Remains;
-use crate::pattern::publisher::{AT_ONCE, Audience, Farewell};
+use crate::pattern::Incoming;
+use crate::pattern::outbound::ClosedLink;
+use crate::pattern::publisher::{AT_ONCE, PeerCancels, Publisher};
 use crate::pattern::subscription_frame::{as_subscription, report};
 use crate::socket::Engine;
 
-/// What is still to be done for peers that have gone.
+/// The cleanup that is still to be done.
 #[derive(Debug, Default)]
-pub(crate) struct Departures {
-    farewells: VecDeque<Departure>,
-    /// There is a task that does it.
+pub(crate) struct Cleanup {
+    departures: VecDeque<Departure>,
+    /// A task does it.
     is_served: bool,
 }
 
@@ -31,125 +31,126 @@ pub(crate) struct Departures {
 pub(crate) struct Departure {
     pub(crate) key: PeerKey,
     pub(crate) lane: LaneKey,
-    /// What the program receives last, and what it weighs.
+    /// The messages that the program receives last, and their weight.
     pub(crate) last: VecDeque<Message>,
     pub(crate) bytes: usize,
 }
 
-impl Engine {
-    /// The sending side of a connection has ended.
-    pub(crate) fn link_down(self: &Arc<Self>, key: PeerKey, unsent: Outbox) -> Remains {
-        let mut remains = self.with_wakes(|out, wakes| out.down(key, unsent, wakes));
-        drop(std::mem::take(&mut remains.garbage));
-        if self.out.lock().audience().is_some_and(|audience| audience.has_departed()) {
-            self.serve_departures();
-        }
-        remains
+/// Removes a peer whose sending side has ended, and gives back what it had not written.
+pub(crate) fn remove_peer(engine: &Arc<Engine>, key: PeerKey, unsent: Outbox) -> ClosedLink {
+    let mut closed = engine.with_wakes(|out, wakes| out.remove_peer(key, unsent, wakes));
+    drop(std::mem::take(&mut closed.garbage));
+    if engine.out.lock().publisher().is_some_and(|publisher| publisher.has_departed()) {
+        serve(engine);
     }
+    closed
+}
 
-    /// The receiving side of a connection has ended: the program receives what its peer wants no more, and what comes last.
-    pub(crate) fn depart(self: &Arc<Self>, mut departure: Departure) {
-        let Departure { key, lane, .. } = departure;
-        if self.pattern.intake != Intake::Subscriptions {
-            return self.close_lane(&mut departure);
-        }
-        let is_much = self.with_wakes(|out, _| out.depart(key)) || self.inbox.unread(lane) > AT_ONCE;
-        if is_much {
-            self.departures.lock().farewells.push_back(departure);
-            self.serve_departures();
-        } else {
-            let _done = self.say_farewell(departure, &mut Pace::Unbroken).now_or_never();
-        }
+/// Ends the receiving side of a connection: the program receives the ends of its peer's subscriptions, and the last
+/// messages.
+pub(crate) fn remove_receiver(engine: &Arc<Engine>, mut departure: Departure) {
+    let Departure { key, lane, .. } = departure;
+    if engine.pattern.incoming != Incoming::Subscriptions {
+        return close_lane(engine, &mut departure);
     }
-
-    fn close_lane(&self, departure: &mut Departure) {
-        self.inbox.push(departure.lane, &mut departure.last, departure.bytes);
-        self.inbox.detach(departure.lane);
+    let is_much =
+        engine.with_wakes(|out, _| out.remove_subscriptions(key)) || engine.inbox.unread(lane) > AT_ONCE;
+    if is_much {
+        engine.cleanup.lock().departures.push_back(departure);
+        serve(engine);
+    } else {
+        let _done = report_cancels(engine, departure, &mut Pace::Unbroken).now_or_never();
     }
+}
 
-    /// Makes the task that does what is to be done, unless there is one.
-    fn serve_departures(self: &Arc<Self>) {
-        if std::mem::replace(&mut self.departures.lock().is_served, true) {
-            return;
-        }
-        let service = Service(Some(self.clone()));
-        if self.home.spawn(|| async move { service.run(&mut Pace::new()).await }).is_err()
-            && !std::mem::replace(&mut self.departures.lock().is_served, true)
-        {
-            let _done = Service(Some(self.clone())).run(&mut Pace::Unbroken).now_or_never();
-        }
+fn close_lane(engine: &Engine, departure: &mut Departure) {
+    engine.inbox.push(departure.lane, &mut departure.last, departure.bytes);
+    engine.inbox.detach(departure.lane);
+}
+
+/// Starts the task that cleans up, unless there is one.
+fn serve(engine: &Arc<Engine>) {
+    if std::mem::replace(&mut engine.cleanup.lock().is_served, true) {
+        return;
     }
-
-    /// Takes down a few topics of peers that have gone.
-    fn sweep(&self) {
-        if let Some(audience) = self.out.lock().audience() {
-            audience.sweep(AT_ONCE);
-        }
+    let service = Service(Some(engine.clone()));
+    if engine.home.spawn(|| async move { service.run(&mut Pace::new()).await }).is_err()
+        && !std::mem::replace(&mut engine.cleanup.lock().is_served, true)
+    {
+        let _done = Service(Some(engine.clone())).run(&mut Pace::Unbroken).now_or_never();
     }
+}
 
-    /// What is to be done next. If there is nothing, the task has ended.
-    fn next_work(&self) -> Option<Work> {
-        let mut departures = self.departures.lock();
-        let mut out = self.out.lock();
-        let mut audience = out.audience();
-        // One whose topics are few does not wait for another one's.
-        let is_swept = |departure: &Departure| {
-            audience.as_ref().is_none_or(|audience| !audience.is_departed(departure.key))
-        };
-        let swept = departures.farewells.iter().take(AT_ONCE).position(is_swept);
-        if let Some(departure) = swept.and_then(|at| departures.farewells.remove(at)) {
-            return Some(Work::Farewell(departure));
-        }
-        departures.is_served = audience.as_mut().is_some_and(|audience| audience.has_departed());
-        departures.is_served.then_some(Work::Topics)
+/// Removes a few topics of closed peers.
+fn sweep(engine: &Engine) {
+    if let Some(publisher) = engine.out.lock().publisher() {
+        publisher.sweep(AT_ONCE);
     }
+}
 
-    /// Tells the program which topics nobody is left to want, and closes the lane.
-    ///
-    /// What it has not received yet of the beginning of a subscription it need not receive, and neither its end.
-    async fn say_farewell(&self, mut departure: Departure, pace: &mut Pace) {
-        let Departure { key, lane, .. } = departure;
-        let farewell = self.out.lock().audience().map(|audience| audience.farewell(key)).unwrap_or_default();
-        let mut ends = Ends::of(farewell);
-        if ends.can_be_annulled() {
-            let mut unread = Unread::take(self, lane);
-            while unread.step(&mut ends) {
-                pace.step().await;
-            }
-        }
-        let mut remaining = ends.reports();
-        loop {
-            let mut batch: VecDeque<_> = remaining.by_ref().take(AT_ONCE).collect();
-            if batch.is_empty() {
-                break;
-            }
-            let bytes = batch.iter().map(Weigh::weight).sum();
-            self.inbox.push(lane, &mut batch, bytes);
+/// Returns the next work. If there is none, the task has ended.
+fn next_work(engine: &Engine) -> Option<Work> {
+    let mut cleanup = engine.cleanup.lock();
+    let mut out = engine.out.lock();
+    let mut publisher = out.publisher();
+    // A peer with few topics does not wait for one with many.
+    let is_swept = |departure: &Departure| {
+        publisher.as_ref().is_none_or(|publisher| !publisher.is_departed(departure.key))
+    };
+    let swept = cleanup.departures.iter().take(AT_ONCE).position(is_swept);
+    if let Some(departure) = swept.and_then(|at| cleanup.departures.remove(at)) {
+        return Some(Work::Report(departure));
+    }
+    cleanup.is_served = publisher.as_mut().is_some_and(|publisher| publisher.has_departed());
+    cleanup.is_served.then_some(Work::Sweep)
+}
+
+/// Reports the topics that no peer wants any more, and closes the lane.
+///
+/// A subscription whose report is unread is not reported, and neither is its end.
+async fn report_cancels(engine: &Engine, mut departure: Departure, pace: &mut Pace) {
+    let Departure { key, lane, .. } = departure;
+    let cancels = engine.out.lock().publisher().map(|publisher| publisher.take_cancels(key));
+    let mut cancels = Cancels::of(cancels.unwrap_or_default());
+    if cancels.can_be_annulled() {
+        let mut unread = Unread::take(engine, lane);
+        while unread.step(&mut cancels) {
             pace.step().await;
         }
-        self.close_lane(&mut departure);
     }
+    let mut remaining = cancels.reports();
+    loop {
+        let mut batch: VecDeque<_> = remaining.by_ref().take(AT_ONCE).collect();
+        if batch.is_empty() {
+            break;
+        }
+        let bytes = batch.iter().map(Weigh::weight).sum();
+        engine.inbox.push(lane, &mut batch, bytes);
+        pace.step().await;
+    }
+    close_lane(engine, &mut departure);
 }
 
-/// Something to be done.
+/// A piece of cleanup.
 enum Work {
-    /// Topics of peers that have gone are to be taken down.
-    Topics,
-    Farewell(Departure),
+    /// Topics of closed peers are to be removed.
+    Sweep,
+    /// All topics of a peer are removed, and are to be reported.
+    Report(Departure),
 }
 
-/// The task that does what is to be done. `None` once all is.
+/// The task that cleans up. `None` once all is done.
 struct Service(Option<Arc<Engine>>);
 
 impl Service {
     async fn run(mut self, pace: &mut Pace) {
         while let Some(engine) = &self.0 {
-            match engine.next_work() {
-                Some(Work::Topics) => {
-                    engine.sweep();
+            match next_work(engine) {
+                Some(Work::Sweep) => {
+                    sweep(engine);
                     pace.step().await;
                 }
-                Some(Work::Farewell(departure)) => engine.say_farewell(departure, pace).await,
+                Some(Work::Report(departure)) => report_cancels(engine, departure, pace).await,
                 None => self.0 = None,
             }
         }
@@ -160,17 +161,17 @@ impl Drop for Service {
     /// The runtime may end before all is done.
     fn drop(&mut self) {
         if let Some(engine) = &self.0 {
-            engine.departures.lock().is_served = false;
+            engine.cleanup.lock().is_served = false;
         }
     }
 }
 
-/// When a task that works in parts lets others go on.
+/// The rule by which a task that works in parts lets others run.
 #[derive(Debug)]
 enum Pace {
     /// Never.
     Unbroken,
-    /// When this is long ago.
+    /// Once this is long ago.
     Since(Instant),
 }
 
@@ -189,57 +190,57 @@ impl Pace {
     }
 }
 
-/// The topics that a peer has left, and what became of telling the program.
+/// The topics of a closed peer, and what becomes of their reports.
 #[derive(Debug)]
-struct Ends {
+struct Cancels {
     /// Sorted.
     topics: Vec<Bytes>,
     fates: Vec<Fate>,
     repeated: bool,
 }
 
-/// What becomes of telling the end of a subscription.
+/// The outcome for the report of one topic's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Nothing is known yet.
+    /// Not decided yet.
     Open,
-    /// The beginning was not received, and will not be.
+    /// Neither beginning nor end is received.
     Annulled,
-    /// It is told.
-    Told,
+    /// The end is received.
+    Reported,
 }
 
-impl Ends {
-    fn of(farewell: Farewell) -> Self {
-        let Farewell { topics, repeated } = farewell;
+impl Cancels {
+    fn of(cancels: PeerCancels) -> Self {
+        let PeerCancels { topics, repeated } = cancels;
         Self { fates: vec![Fate::Open; topics.len()], topics, repeated }
     }
 
-    /// Whether each beginning that was not received is the only one.
+    /// Returns whether each unread beginning is the only one of its topic.
     fn can_be_annulled(&self) -> bool {
         !self.topics.is_empty() && !self.repeated
     }
 
-    /// Whether a message that was not received need not be. To be asked of the last one first.
-    fn annuls(&mut self, message: &Message, audience: &mut Audience) -> bool {
+    /// Returns whether an unread message need not be received. To be called for the last one first.
+    fn annuls(&mut self, message: &Message, publisher: &mut Publisher) -> bool {
         let Some((kind, topic)) = as_subscription(message) else { return false };
         let Ok(at) = self.topics.binary_search_by(|other| other[..].cmp(topic)) else { return false };
         let Some(fate) = self.fates.get_mut(at).filter(|fate| **fate == Fate::Open) else { return false };
         *fate = match kind {
-            Subscription::Subscribe if audience.annul(topic) => Fate::Annulled,
-            Subscription::Subscribe | Subscription::Cancel => Fate::Told,
+            Subscription::Subscribe if publisher.annul(topic) => Fate::Annulled,
+            Subscription::Subscribe | Subscription::Cancel => Fate::Reported,
         };
         *fate == Fate::Annulled
     }
 
-    /// What the program is told.
+    /// Returns the reports that are left.
     fn reports(self) -> impl Iterator<Item = Message> {
         let told = self.topics.into_iter().zip(self.fates).filter(|(_, fate)| *fate != Fate::Annulled);
         told.map(|(topic, _)| report(Subscription::Cancel, &topic))
     }
 }
 
-/// What a lane holds and no receiver has fetched, taken out of it. It is put back when this is dropped.
+/// The unread messages of a lane, taken out of it. They are put back when this is dropped.
 struct Unread<'a> {
     engine: &'a Engine,
     lane: LaneKey,
@@ -255,15 +256,15 @@ impl<'a> Unread<'a> {
         Self { engine, lane, messages, kept: VecDeque::new(), gone: 0, bytes: 0 }
     }
 
-    /// Leaves out what is annulled, of a few messages; whether there are more.
-    fn step(&mut self, ends: &mut Ends) -> bool {
-        // Nobody is to receive one of two reports that annul each other.
+    /// Leaves out what is annulled, of a few messages. Returns whether there are more.
+    fn step(&mut self, cancels: &mut Cancels) -> bool {
+        // No receiver is to get one of two reports that annul each other.
         let _hold = self.engine.inbox.hold();
         let mut out = self.engine.out.lock();
-        let Some(audience) = out.audience() else { return false };
+        let Some(publisher) = out.publisher() else { return false };
         for _ in 0..AT_ONCE {
             let Some(message) = self.messages.pop_back() else { return false };
-            if ends.annuls(&message, audience) {
+            if cancels.annuls(&message, publisher) {
                 self.gone += 1;
                 self.bytes += message.weight();
             } else {
@@ -281,5 +282,5 @@ impl Drop for Unread<'_> {
     }
 }
 
-/// How long such a task goes on at a time.
+/// The longest that the task runs at a time.
 const SLICE: Duration = Duration::from_micros(500);

@@ -1,7 +1,6 @@
-//! Connections without a stream, for fuzz targets: whoever makes one plays the two pumps.
+//! Connections without a stream, for fuzz targets, which play the two pumps.
 //!
-//! Owns nothing of its own: what it calls is what the pumps call. It is there under `cfg(fuzzing)` only, which nobody but
-//! cargo-fuzz sets.
+//! Owns nothing of its own: it calls what the pumps call. It exists under `cfg(fuzzing)` only, which cargo-fuzz sets.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,10 +11,11 @@ use monocoque_core::actor::{Accepted, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
 use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance};
 
-use super::{Meeting, Owner, SessionInlet, SessionOutlet};
-use crate::endpoint::cancellation::Stop;
-use crate::endpoint::{Attached, Via};
-use crate::monitor::Connection;
+use super::handler::{HandshakeOutcome, SessionHandler};
+use super::inlet::SessionInlet;
+use super::outlet::SessionOutlet;
+use crate::endpoint::{EndpointId, EndpointRef, Origin};
+use crate::monitor::{Connection, ConnectionId};
 use crate::zmq::Socket;
 use crate::zmq::kind::Kind;
 
@@ -29,13 +29,14 @@ pub struct Peer {
 impl Peer {
     /// Joins a socket under a routing id; an empty one is none. `None` if the socket refuses it.
     pub fn join<K: Kind>(socket: &Socket<K>, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
-        let endpoint: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
-        let connection = Connection { id: 0, endpoint: endpoint.clone(), peer: String::new() };
-        let owner = Owner {
+        let address: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
+        let connection =
+            Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: String::new() };
+        let handler = SessionHandler {
             engine: socket.engine().clone(),
-            via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound, name: None },
+            endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
             connection: connection.into(),
-            meeting: Rc::new(Cell::new(Meeting::Ahead)),
+            outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),
             course: Rc::default(),
         };
         let info = PeerInfo {
@@ -45,17 +46,17 @@ impl Peer {
             properties: Properties::default(),
             topics: TopicAllowance::default(),
         };
-        let (outlet, inlet) = owner.attach(info, None)?;
+        let (outlet, inlet) = handler.accept(info, None)?;
         Some(Self { outlet, inlet })
     }
 
-    /// What the socket calls it.
+    /// Returns the routing id that the socket knows it by.
     pub fn id(&self) -> &RoutingId {
-        &self.inlet.id
+        self.inlet.id()
     }
 
-    /// Says something, as the read pump passes it on. `None` if there is no room.
-    pub fn say(&mut self, message: Message) -> Option<Accepted> {
+    /// Delivers a message, as the read pump does. `None` if there is no room.
+    pub fn send(&mut self, message: Message) -> Option<Accepted> {
         let Poll::Ready(true) = self.inlet.poll_room(&mut Context::from_waker(Waker::noop())) else {
             return None;
         };

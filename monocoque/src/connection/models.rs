@@ -7,14 +7,19 @@ use std::pin::pin;
 use std::task::Poll::{Pending, Ready};
 
 use bytes::Bytes;
-use monocoque_core::actor::InFlight;
+use monocoque_core::actor::{Accepted, InFlight, Outlet};
 use monocoque_core::home::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
-use monocoque_core::{Encode, Endpoint, Home, Hwm, PlainEncoder, Queued};
+use monocoque_core::transport::WriteNow;
+use monocoque_core::{Encode, Endpoint, Home, Hwm, Outbox, PlainEncoder, Queued};
 use monocoque_zmtp::{Properties, Revision, TopicAllowance};
 
+use super::inlet::SessionInlet;
+use super::outlet::SessionOutlet;
 use super::*;
+use crate::endpoint::connect;
+use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
 use crate::pattern::{DEALER, Pattern, REQ, SUB};
 
@@ -72,7 +77,7 @@ fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engin
     let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
     let engine = Engine::new(pattern, options, home, Arc::default()).expect("a home");
     for n in 0..endpoints {
-        engine.connect(endpoint(n)).expect("open");
+        connect::connect(&engine, endpoint(n), None).expect("open");
     }
     (engine, runtime)
 }
@@ -81,16 +86,22 @@ fn endpoint(n: usize) -> Endpoint {
     format!("tcp://127.0.0.1:{}", n + 1).parse().expect("an endpoint")
 }
 
-/// The handshake with an endpoint is done.
+/// Makes the connection of an endpoint whose handshake is done.
 fn established(
     engine: &Arc<Engine>,
-    via: Via,
+    endpoint: EndpointRef,
     direct: Option<Arc<Wire>>,
 ) -> Option<(SessionOutlet, SessionInlet)> {
-    let connection = Connection { id: 0, endpoint: via.endpoint.clone(), peer: String::new() };
-    let meeting = Rc::new(Cell::new(Meeting::Ahead));
-    let owner =
-        Owner { engine: engine.clone(), via, connection: connection.into(), meeting, course: Rc::default() };
+    let id = ConnectionId::new(0);
+    let connection = Connection { id, endpoint: endpoint.address.clone(), peer: String::new() };
+    let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
+    let handler = SessionHandler {
+        engine: engine.clone(),
+        endpoint,
+        connection: connection.into(),
+        outcome,
+        course: Rc::default(),
+    };
     let peer = PeerInfo {
         socket_type: engine.pattern.socket_type,
         routing_id: Bytes::new(),
@@ -98,22 +109,23 @@ fn established(
         properties: Properties::default(),
         topics: TopicAllowance::default(),
     };
-    owner.attach(peer, direct.map(|wire| wire as _))
+    handler.accept(peer, direct.map(|wire| wire as _))
 }
 
-fn via(engine: &Engine, n: usize) -> Via {
-    engine.endpoints.lock()[n].via.clone()
+fn endpoint_ref(engine: &Engine, n: usize) -> EndpointRef {
+    engine.endpoints.all().remove(n)
 }
 
 fn peer(engine: &Arc<Engine>, n: usize) -> (SessionOutlet, SessionInlet) {
-    established(engine, via(engine, n), None).expect("welcome")
+    established(engine, endpoint_ref(engine, n), None).expect("accepted")
 }
 
 /// A socket with one connection, over a stream that takes so many bytes at once beside the pump.
 fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutlet, SessionInlet, Arc<Wire>) {
     let (engine, runtime) = socket(&DEALER, hwm, 1);
     let wire = Wire::new(takes);
-    let (outlet, inlet) = established(&engine, via(&engine, 0), Some(wire.clone())).expect("welcome");
+    let (outlet, inlet) =
+        established(&engine, endpoint_ref(&engine, 0), Some(wire.clone())).expect("accepted");
     (engine, runtime, outlet, inlet, wire)
 }
 
@@ -466,7 +478,7 @@ fn what_is_held_goes_before_what_follows_it() {
             let wire = wire.clone();
             move || write_all(&mut outlet, &wire)
         });
-        block_on(engine.send_held("a")).expect("open");
+        block_on(engine.send_deferred("a")).expect("open");
         send(&engine, "b");
         send(&engine, "c");
         engine.close();
@@ -486,7 +498,7 @@ fn what_is_held_for_one_peer_goes_with_what_is_sent_to_another() {
                 drop(inlet);
             })
         });
-        block_on(engine.send_held("a")).expect("open");
+        block_on(engine.send_deferred("a")).expect("open");
         send(&engine, "b");
         pumps.into_iter().for_each(|pump| pump.join().expect("written"));
     });
@@ -500,8 +512,8 @@ fn a_flush_returns_when_all_is_written() {
             let wire = wire.clone();
             move || write_all(&mut outlet, &wire)
         });
-        block_on(engine.send_held("a")).expect("open");
-        block_on(engine.send_held("b")).expect("open");
+        block_on(engine.send_deferred("a")).expect("open");
+        block_on(engine.send_deferred("b")).expect("open");
         block_on(engine.flush()).expect("open");
         assert_eq!(wire.messages(), "ab");
         engine.close();
@@ -608,10 +620,10 @@ fn a_topic_is_announced_once_to_a_peer_that_comes_meanwhile() {
 fn an_endpoint_that_is_given_up_keeps_no_peer() {
     check(3, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
-        let via = via(&engine, 0);
+        let via = endpoint_ref(&engine, 0);
         let giving_up = spawn({
             let engine = engine.clone();
-            move || engine.disconnect(&endpoint(0)).expect("connected")
+            move || connect::disconnect(&engine, &endpoint(0)).expect("connected")
         });
         if let Some((mut outlet, _inlet)) = established(&engine, via, None) {
             write_all(&mut outlet, &Wire::new(0));

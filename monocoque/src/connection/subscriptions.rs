@@ -1,63 +1,50 @@
-//! What a socket makes of what its peers want to hear, whichever way it has come.
+//! Subscriptions and messages that a connection makes at the socket, over streams and within the process.
 
 use monocoque_core::{Message, PeerKey, RoutingId};
 use monocoque_zmtp::{Subscription, TopicAllowance};
 
-use crate::endpoint::{Attached, Via};
-use crate::pattern::publisher::Asked;
-use crate::pattern::subscription_frame::report;
+use crate::endpoint::{EndpointRef, Origin};
+use crate::pattern::publisher::SubscriptionOutcome;
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, Intake};
+use crate::pattern::{Envelope, Incoming};
 use crate::socket::Engine;
 
-/// What has come of a subscription.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    /// The application does not want to know.
-    ToItself,
-    /// The application receives this.
-    PassOn(Message),
-    /// The peer has more than it may have.
-    TooMuch,
+/// Subscribes a peer, or cancels a subscription of it. Notes in `allowance` what it may still add.
+pub(crate) fn on_subscription(
+    engine: &Engine,
+    key: PeerKey,
+    kind: Subscription,
+    topic: &[u8],
+    allowance: Option<&TopicAllowance>,
+    wakes: &mut Wakes,
+) -> SubscriptionOutcome {
+    let mut out = engine.out.lock();
+    let Some(publisher) = out.publisher() else { return SubscriptionOutcome::Silent };
+    let outcome = publisher.on_subscription(key, kind, topic);
+    if let Some(allowance) = allowance {
+        allowance.set_used(publisher.topic_bytes(key) as u64);
+    }
+    out.on_targets_changed(wakes);
+    match outcome {
+        SubscriptionOutcome::Report if engine.pattern.incoming != Incoming::Subscriptions => {
+            SubscriptionOutcome::Silent
+        }
+        outcome => outcome,
+    }
 }
 
-impl Engine {
-    /// Takes a change of what a peer is subscribed to, and notes in `allowance` what it may still add.
-    pub(crate) fn hear(
-        &self,
-        key: PeerKey,
-        kind: Subscription,
-        topic: &[u8],
-        allowance: Option<&TopicAllowance>,
-        wakes: &mut Wakes,
-    ) -> Heard {
-        let mut out = self.out.lock();
-        let Some(audience) = out.audience() else { return Heard::ToItself };
-        let asked = audience.hear(key, kind, topic);
-        if let Some(allowance) = allowance {
-            allowance.set_used(audience.topic_bytes(key) as u64);
-        }
-        out.on_targets_changed(wakes);
-        match asked {
-            Asked::News if self.pattern.intake == Intake::Subscriptions => Heard::PassOn(report(kind, topic)),
-            Asked::News | Asked::Nothing => Heard::ToItself,
-            Asked::TooMuch => Heard::TooMuch,
-        }
-    }
+/// Returns the configured disconnect or hiccup message, unless the endpoint was closed by this side.
+pub(crate) fn disconnect_message(engine: &Engine, endpoint: &EndpointRef) -> Option<Message> {
+    let message = match endpoint.key.origin {
+        Origin::Bound | Origin::Adopted => &engine.options.disconnect_msg,
+        Origin::Connected => &engine.options.hiccup_msg,
+    };
+    message.clone().filter(|_| !endpoint.token.is_cancelled())
+}
 
-    /// What the application receives in the name of a peer that is gone and was not sent away, if it wants that.
-    pub(crate) fn last_words(&self, via: &Via) -> Option<Message> {
-        let words = match via.kind {
-            Attached::Bound | Attached::Given => &self.options.disconnect_msg,
-            Attached::Connected => &self.options.hiccup_msg,
-        };
-        words.clone().filter(|_| !via.stop.is_said())
-    }
-
-    /// Makes a message of our own look like one of the peer called `id`.
-    pub(crate) fn put_in_envelope(&self, id: &RoutingId, message: &mut Message) {
-        if self.pattern.envelope == Envelope::Identity {
-            message.push_front(id.clone());
-        }
+/// Puts the routing id of a peer in front of a message, where received messages have one.
+pub(crate) fn prepend_id(engine: &Engine, id: &RoutingId, message: &mut Message) {
+    if engine.pattern.envelope == Envelope::Identity {
+        message.push_front(id.clone());
     }
 }

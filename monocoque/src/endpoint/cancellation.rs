@@ -1,4 +1,4 @@
-//! A word that is said once and heard by all: stop, or done.
+//! A one-shot cancellation signal with many waiters.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,67 +8,66 @@ use futures_util::future::{Either, select};
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Seat, Waiters};
 
-/// Tells the tasks of one endpoint that it is no longer wanted, or the other way that they are done. Cheap to clone.
+/// A signal from an endpoint to its tasks that it is no longer wanted, or from a task that it is done. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stop(Arc<Mutex<State>>);
+pub(crate) struct CancellationToken(Arc<Mutex<Signal>>);
 
 #[derive(Debug, Default)]
-struct State {
-    said: bool,
-    listeners: Waiters,
+struct Signal {
+    is_cancelled: bool,
+    waiters: Waiters,
 }
 
-impl Stop {
-    /// Says it.
-    pub(crate) fn say(&self) {
-        let mut state = self.0.lock();
-        state.said = true;
-        let listeners = state.listeners.dismiss();
-        drop(state);
-        listeners.into_iter().for_each(std::task::Waker::wake);
+impl CancellationToken {
+    /// Cancels the token, for all its clones.
+    pub(crate) fn cancel(&self) {
+        let mut signal = self.0.lock();
+        signal.is_cancelled = true;
+        let waiters = signal.waiters.dismiss();
+        drop(signal);
+        waiters.into_iter().for_each(std::task::Waker::wake);
     }
 
-    /// Whether this is the same word.
+    /// Returns whether `other` is a clone of this token.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether it was said.
-    pub(crate) fn is_said(&self) -> bool {
-        self.0.lock().said
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.lock().is_cancelled
     }
 
-    /// Waits for it.
-    pub(crate) async fn said(&self) {
-        let mut seat = Seat::new(|ticket| drop(self.0.lock().listeners.leave(ticket)));
+    /// Waits until the token is cancelled.
+    pub(crate) async fn cancelled(&self) {
+        let mut seat = Seat::new(|ticket| drop(self.0.lock().waiters.leave(ticket)));
         poll_fn(|cx| {
-            let mut state = self.0.lock();
-            if state.said {
+            let mut signal = self.0.lock();
+            if signal.is_cancelled {
                 return Poll::Ready(());
             }
-            state.listeners.wait(&mut seat.ticket, cx.waker());
+            signal.waiters.wait(&mut seat.ticket, cx.waker());
             Poll::Pending
         })
         .await;
     }
 
-    /// Awaits `work` unless the word comes first; then `work` is dropped.
-    pub(crate) async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let said = std::pin::pin!(self.said());
-        match select(said, std::pin::pin!(work)).await {
+    /// Awaits `work` unless the token is cancelled first; then `work` is dropped.
+    pub(crate) async fn run_until_cancelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let cancelled = std::pin::pin!(self.cancelled());
+        match select(cancelled, std::pin::pin!(work)).await {
             Either::Left(_) => None,
             Either::Right((result, _)) => Some(result),
         }
     }
 }
 
-/// Says the word when it is dropped: also when its task ends with the runtime.
+/// Cancels its token when it is dropped: also when its task ends with the runtime.
 #[derive(Debug)]
-pub(crate) struct SayAtEnd(pub(crate) Stop);
+pub(crate) struct CancelOnDrop(pub(crate) CancellationToken);
 
-impl Drop for SayAtEnd {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.say();
+        self.0.cancel();
     }
 }
 

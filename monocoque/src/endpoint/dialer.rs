@@ -1,4 +1,4 @@
-//! A connected endpoint: dials, runs the connection, and dials again.
+//! The task of a connected endpoint: dials, runs the connection, and dials again.
 
 use std::io;
 use std::sync::Arc;
@@ -7,93 +7,89 @@ use std::time::Duration;
 use monocoque_core::transport::Stream;
 use monocoque_core::{Backoff, Endpoint, home};
 
-use crate::connection as session;
-use crate::connection::Ended;
-use crate::endpoint::Via;
-use crate::endpoint::panic::guarded;
-use crate::monitor::{DisconnectReason, SocketEvent};
+use super::EndpointRef;
+use super::panic::catch_panic;
+use super::reconnect::{Next, after_connection, is_wanted};
+use crate::connection::{self, Ended};
+use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 use crate::socket::close::Task;
 
-/// Keeps a connection to `endpoint` until told to stop, or until the socket has nothing more to send.
-pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task: Task) {
+/// Keeps an endpoint connected until it is cancelled, or until the socket has nothing more to send.
+pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) {
     let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
-    let mut given_up = false;
-    while engine.wants_peers() && !via.stop.is_said() {
-        let connecting = guarded(&engine, &endpoint, connect(&engine, &endpoint));
-        let Some(connected) = via.stop.unless(connecting).await else { break };
+    let mut next = Next::Nothing;
+    while is_wanted(&engine, &endpoint) {
+        let connecting = catch_panic(&engine, &endpoint.address, connect(&engine, &endpoint.address));
+        let Some(connected) = endpoint.token.run_until_cancelled(connecting).await else { break };
         let connected = connected.unwrap_or_else(|| Err(io::Error::other("the task has panicked")));
-        let delay = match connected {
-            Ok(stream) => {
-                let run = guarded(&engine, &endpoint, session::run(&engine, stream, &via)).await;
-                let ended = run.unwrap_or_else(Ended::by_panic);
-                after_connection(&engine, &via, &ended, &mut backoff)
-            }
-            Err(error) => {
-                let stops = engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint, &error);
-                engine
-                    .tell(|| SocketEvent::ConnectFailed { endpoint: endpoint.clone(), error: error.into() });
-                (!stops).then(|| backoff.next_delay())
-            }
+        let delay;
+        (next, delay) = match connected {
+            Ok(stream) => serve(&engine, &endpoint, stream, &mut backoff).await,
+            Err(error) => (after_failure(&engine, &endpoint, error), backoff.next_delay()),
         };
-        if !engine.wants_peers() || via.stop.is_said() {
+        if next != Next::Reconnect {
             break;
         }
-        let Some(delay) = delay else {
-            engine.give_up(&via);
-            given_up = true;
-            break;
-        };
-        engine.tell(|| SocketEvent::Retrying { endpoint: endpoint.clone(), delay });
-        if via.stop.unless(home::sleep(delay)).await.is_none() {
+        engine.emit(|| SocketEvent::Retrying { endpoint: endpoint.address.clone(), delay });
+        if endpoint.token.run_until_cancelled(home::sleep(delay)).await.is_none() {
             break;
         }
     }
-    engine.end_dial(&via);
-    if given_up {
-        engine.tell(|| SocketEvent::GivenUp { endpoint });
+    if next == Next::GiveUp {
+        engine.remove_endpoint(&endpoint);
+    }
+    engine.with_wakes(|out, wakes| out.end_dial(endpoint.key.id, wakes));
+    if next == Next::GiveUp {
+        engine.emit(|| SocketEvent::GivenUp { endpoint: endpoint.address.clone() });
     }
     drop(task);
 }
 
-/// How long to wait after a connection has ended; `None` if no other is to follow.
-fn after_connection(engine: &Engine, via: &Via, ended: &Ended, backoff: &mut Backoff) -> Option<Duration> {
-    let is_wanted = {
-        let mut out = engine.out.lock();
-        out.lost += u64::from(ended.was_up);
-        !out.take_dismissed(via.id)
-    };
-    let stops = engine.options.reconnect_stop;
-    let stops = match ended {
-        Ended { was_up: false, .. } => stops.handshake_failed,
-        Ended { reason: DisconnectReason::ByUs, .. } => false,
-        Ended { .. } => stops.connection_lost,
-    };
-    if !is_wanted || stops {
-        return None;
-    }
-    Some(match ended {
+/// Runs a connection to its end. Returns what follows, and after how long.
+async fn serve(
+    engine: &Arc<Engine>,
+    endpoint: &EndpointRef,
+    stream: Stream,
+    backoff: &mut Backoff,
+) -> (Next, Duration) {
+    let run = catch_panic(engine, &endpoint.address, connection::run(engine, stream, endpoint)).await;
+    let ended = run.unwrap_or_else(Ended::by_panic);
+    let delay = match &ended {
         Ended { reason, .. } if reason.is_lasting() => backoff.longest_delay(),
-        Ended { progress: true, .. } => {
+        Ended { has_progress: true, .. } => {
             backoff.reset();
             backoff.next_delay()
         }
         Ended { was_up: true, .. } => backoff.early_delay(),
         Ended { .. } => backoff.next_delay(),
-    })
+    };
+    (after_connection(engine, endpoint, &ended), delay)
 }
 
-/// Nobody listens there, which for a Unix domain socket shows in that its file is missing, too.
-fn is_refusal(endpoint: &Endpoint, error: &io::Error) -> bool {
+/// Decides what follows an attempt to connect that has failed.
+fn after_failure(engine: &Engine, endpoint: &EndpointRef, error: io::Error) -> Next {
+    let is_stopped =
+        engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint.address, &error);
+    engine.emit(|| SocketEvent::ConnectFailed { endpoint: endpoint.address.clone(), error: error.into() });
+    match () {
+        () if !is_wanted(engine, endpoint) => Next::Nothing,
+        () if is_stopped => Next::GiveUp,
+        () => Next::Reconnect,
+    }
+}
+
+/// Returns whether the error says that nothing listens there. For a Unix domain socket its file may be missing, too.
+fn is_refusal(address: &Endpoint, error: &io::Error) -> bool {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => true,
-        io::ErrorKind::NotFound => matches!(endpoint, Endpoint::Ipc(_)),
+        io::ErrorKind::NotFound => matches!(address, Endpoint::Ipc(_)),
         _ => false,
     }
 }
 
-async fn connect(engine: &Engine, endpoint: &Endpoint) -> io::Result<Stream> {
-    let connecting = Stream::connect(endpoint, &engine.options.sockets);
+async fn connect(engine: &Engine, address: &Endpoint) -> io::Result<Stream> {
+    let connecting = Stream::connect(address, &engine.options.sockets);
     let connected = home::within(engine.options.connect_timeout, connecting).await;
     connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }

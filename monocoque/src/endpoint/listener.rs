@@ -1,4 +1,4 @@
-//! A bound endpoint: accepts for ever, each connection a task of its own.
+//! The task of a bound endpoint: accepts connections, and runs each in a task of its own.
 
 use std::io;
 use std::sync::Arc;
@@ -7,42 +7,50 @@ use std::time::Duration;
 use monocoque_core::home;
 use monocoque_core::transport::{Listener, Stream};
 
-use crate::connection as session;
-use crate::endpoint::Via;
-use crate::endpoint::cancellation::SayAtEnd;
-use crate::endpoint::panic::guarded;
+use super::EndpointRef;
+use super::cancellation::CancelOnDrop;
+use super::panic::catch_panic;
+use crate::connection;
 use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 use crate::socket::close::Task;
 
-/// Accepts until told to stop, then says that the address is free.
-pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed: SayAtEnd, task: Task) {
-    while let Some(accepted) = via.stop.unless(guarded(&engine, &via.endpoint, listener.accept())).await {
+/// Accepts connections until the endpoint is cancelled, then reports that the address is free.
+pub(super) async fn run(
+    engine: Arc<Engine>,
+    listener: Listener,
+    endpoint: EndpointRef,
+    released: CancelOnDrop,
+    task: Task,
+) {
+    let accept = || catch_panic(&engine, &endpoint.address, listener.accept());
+    while let Some(accepted) = endpoint.token.run_until_cancelled(accept()).await {
         match accepted.unwrap_or_else(|| Err(io::Error::other("the task has panicked"))) {
             Ok((stream, _peer)) => {
-                serve(engine.clone(), stream, via.clone(), task.another());
+                serve(engine.clone(), stream, endpoint.clone(), task.clone());
                 home::yield_now().await;
             }
-            // Out of descriptors or memory: what is there goes on, the next one has to wait.
+            // Descriptors or memory have run out: connections that are there go on, the next one has to wait.
             Err(error) => {
-                let endpoint = || via.endpoint.clone();
-                engine.tell(|| SocketEvent::AcceptFailed { endpoint: endpoint(), error: error.into() });
-                let _stopped = via.stop.unless(home::sleep(RETRY)).await;
+                let address = || endpoint.address.clone();
+                engine.emit(|| SocketEvent::AcceptFailed { endpoint: address(), error: error.into() });
+                let _cancelled = endpoint.token.run_until_cancelled(home::sleep(RETRY)).await;
             }
         }
     }
     let _closed = listener.close().await;
-    engine.tell(|| SocketEvent::Unbound { endpoint: via.endpoint.clone() });
-    drop(freed);
+    engine.emit(|| SocketEvent::Unbound { endpoint: endpoint.address.clone() });
+    drop(released);
     drop(task);
 }
 
-fn serve(engine: Arc<Engine>, stream: Stream, via: Via, task: Task) {
+fn serve(engine: Arc<Engine>, stream: Stream, endpoint: EndpointRef, task: Task) {
     home::spawn_here(async move {
-        let _ended = guarded(&engine, &via.endpoint, session::run(&engine, stream, &via)).await;
+        let run = connection::run(&engine, stream, &endpoint);
+        let _ended = catch_panic(&engine, &endpoint.address, run).await;
         drop(task);
     });
 }
 
-/// How long a failed accept waits.
+/// The delay after an accept that failed.
 const RETRY: Duration = Duration::from_millis(50);

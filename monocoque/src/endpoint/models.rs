@@ -1,21 +1,25 @@
 //! Models of endpoints that are connected and given up at the same time, by whoever may do that: the program, the dial, and
 //! the end of the socket.
 
+use std::sync::Arc;
+
 use monocoque_core::home::IdleRuntime;
 use monocoque_core::sync::model::{check, spawn};
 use monocoque_core::{Home, Hwm};
 
 use super::*;
-use crate::inproc::Names;
+use crate::error::MonocoqueError;
+use crate::inproc::InprocRegistry;
 use crate::options::Options;
 use crate::pattern::PUSH;
+use crate::socket::Engine;
 
-fn socket() -> (Arc<Engine>, Arc<Names>, IdleRuntime) {
-    let names = Arc::<Names>::default();
+fn socket() -> (Arc<Engine>, Arc<InprocRegistry>, IdleRuntime) {
+    let registry = Arc::<InprocRegistry>::default();
     let (home, runtime) = Home::idle();
     let options = Options { send_hwm: Hwm::new(1), ..Options::default() };
-    let engine = Engine::new(&PUSH, options, home, names.clone()).expect("a home");
-    (engine, names, runtime)
+    let engine = Engine::new(&PUSH, options, home, registry.clone()).expect("a home");
+    (engine, registry, runtime)
 }
 
 fn endpoint(text: &str) -> Endpoint {
@@ -24,7 +28,7 @@ fn endpoint(text: &str) -> Endpoint {
 
 /// What a thread does that gives an endpoint up if it is there.
 fn disconnect(engine: &Engine, endpoint: &Endpoint) -> bool {
-    match engine.disconnect(endpoint) {
+    match connect::disconnect(engine, endpoint) {
         Ok(()) => true,
         Err(MonocoqueError::UnknownEndpoint(_)) => false,
         Err(error) => panic!("{error}"),
@@ -34,7 +38,7 @@ fn disconnect(engine: &Engine, endpoint: &Endpoint) -> bool {
 /// No endpoint is left, none is dialled, and so nothing is taken for a peer.
 fn is_alone(engine: &Engine) -> bool {
     let taken = engine.try_send(None, "for nobody".into()).is_ok();
-    engine.has_no_endpoint() && !engine.out.lock().is_dialling() && !taken
+    engine.endpoints.is_empty() && !engine.out.lock().lifecycle.is_dialling() && !taken
 }
 
 const OVER_STREAMS: &str = "tcp://127.0.0.1:1";
@@ -44,16 +48,16 @@ const IN_PROCESS: &str = "inproc://model";
 fn an_endpoint_that_is_disconnected_while_it_is_connected_is_not_dialled() {
     for text in [OVER_STREAMS, IN_PROCESS] {
         check(3, move || {
-            let (engine, names, _runtime) = socket();
+            let (engine, registry, _runtime) = socket();
             let connecting = spawn({
                 let engine = engine.clone();
-                move || drop(engine.connect(endpoint(text)).expect("open"))
+                move || drop(connect::connect(&engine, endpoint(text), None).expect("open"))
             });
             let was_there = disconnect(&engine, &endpoint(text));
             connecting.join().expect("connected");
             assert!(was_there || disconnect(&engine, &endpoint(text)), "it is connected by now");
             assert!(is_alone(&engine));
-            assert!(names.is_empty(), "nobody waits at the name");
+            assert!(registry.is_empty(), "nobody waits at the name");
         });
     }
 }
@@ -61,24 +65,24 @@ fn an_endpoint_that_is_disconnected_while_it_is_connected_is_not_dialled() {
 #[test]
 fn an_endpoint_that_several_give_up_is_dialled_by_the_other_connection_only() {
     check(3, || {
-        let (engine, _names, _runtime) = socket();
+        let (engine, _registry, _runtime) = socket();
         for _ in 0..2 {
-            engine.connect(endpoint(OVER_STREAMS)).expect("open");
+            connect::connect(&engine, endpoint(OVER_STREAMS), None).expect("open");
         }
-        let via = engine.endpoints.lock()[0].via.clone();
+        let dialled = engine.endpoints.all().remove(0);
         // Its dial fails, and ends.
         let dial = spawn({
             let engine = engine.clone();
             move || {
-                engine.give_up(&via);
-                engine.end_dial(&via);
+                engine.remove_endpoint(&dialled);
+                engine.with_wakes(|out, wakes| out.end_dial(dialled.key.id, wakes));
             }
         });
         // This one or the other.
         assert!(disconnect(&engine, &endpoint(OVER_STREAMS)));
         dial.join().expect("given up");
-        let left = engine.endpoints.lock().len();
-        assert_eq!(engine.out.lock().is_dialling(), left > 0);
+        let left = engine.endpoints.all().len();
+        assert_eq!(engine.out.lock().lifecycle.is_dialling(), left > 0);
         assert_eq!(disconnect(&engine, &endpoint(OVER_STREAMS)), left > 0);
         assert!(is_alone(&engine));
     });
@@ -88,18 +92,21 @@ fn an_endpoint_that_several_give_up_is_dialled_by_the_other_connection_only() {
 fn an_endpoint_that_is_connected_while_the_socket_ends_is_given_up() {
     for text in [OVER_STREAMS, IN_PROCESS] {
         check(3, move || {
-            let (engine, names, runtime) = socket();
+            let (engine, registry, runtime) = socket();
             let connecting = spawn({
                 let engine = engine.clone();
-                move || engine.connect(endpoint(text)).is_ok()
+                move || connect::connect(&engine, endpoint(text), None).is_ok()
             });
             engine.close();
-            // The keeper ends the socket, and with the runtime end the dials.
+            // The supervisor ends the socket, and with the runtime end the dials.
             drop(runtime);
             connecting.join().expect("connected or refused");
-            let vias: Vec<_> = engine.endpoints.lock().iter().map(|other| other.via.clone()).collect();
-            assert!(vias.iter().all(|via| via.stop.is_said()), "a dial would go on for ever");
-            assert!(names.is_empty(), "nobody waits at the name");
+            let endpoints = engine.endpoints.all();
+            assert!(
+                endpoints.iter().all(|endpoint| endpoint.token.is_cancelled()),
+                "a dial would go on for ever"
+            );
+            assert!(registry.is_empty(), "nobody waits at the name");
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Tasks that panic: what they served is ended, and told.
+//! Panics in the tasks of an endpoint: what the task served ends, and an event says so.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -10,25 +10,25 @@ use monocoque_core::Endpoint;
 use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 
-/// Awaits the work of a task for an endpoint. A panic is told, and comes to `None`.
+/// Awaits the work of a task for an endpoint. A panic is reported as an event, and comes to `None`.
 ///
 /// Not an `async fn`, which would keep room for the work twice.
-pub(crate) fn guarded<T>(
+pub(crate) fn catch_panic<T>(
     engine: &Engine,
-    endpoint: &Endpoint,
+    address: &Endpoint,
     work: impl Future<Output = T>,
 ) -> impl Future<Output = Option<T>> {
     AssertUnwindSafe(work).catch_unwind().map(|outcome| match outcome {
         Ok(done) => Some(done),
         Err(panic) => {
             let message: Arc<str> = message_of(&*panic).into();
-            engine.tell(|| SocketEvent::TaskPanicked { endpoint: endpoint.clone(), message });
+            engine.emit(|| SocketEvent::TaskPanicked { endpoint: address.clone(), message });
             None
         }
     })
 }
 
-/// What a panic was about, if that is text.
+/// Returns the text of a panic, if it has one.
 fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")

@@ -1,21 +1,25 @@
 //! Models of sockets that meet within the process. All is real: there is nothing between them.
 
-use monocoque_core::Home;
+use std::sync::Arc;
+
 use monocoque_core::home::IdleRuntime;
 use monocoque_core::sync::model::{block_on, check, spawn};
+use monocoque_core::{Endpoint, Home, Hwm, Message};
 
 use super::*;
+use crate::endpoint::{bind, connect};
 use crate::options::Options;
 use crate::pattern::{DEALER, PUB, PULL, PUSH, Pattern, SUB};
+use crate::socket::Engine;
 
-/// Two sockets that know the same names, and may have one message each waiting.
+/// Two sockets that know the same registry, and may have one message each waiting.
 fn sockets(patterns: [&'static Pattern; 2]) -> [(Arc<Engine>, IdleRuntime); 2] {
-    let names = Arc::<Names>::default();
+    let registry = Arc::<InprocRegistry>::default();
     patterns.map(|pattern| {
         let (home, runtime) = Home::idle();
         let hwm = Hwm::new(1);
         let options = Options { send_hwm: hwm, recv_hwm: hwm, ..Options::default() };
-        (Engine::new(pattern, options, home, names.clone()).expect("a home"), runtime)
+        (Engine::new(pattern, options, home, registry.clone()).expect("a home"), runtime)
     })
 }
 
@@ -24,11 +28,11 @@ fn name() -> Endpoint {
 }
 
 fn bind(engine: &Arc<Engine>) {
-    block_on(engine.bind(name())).expect("bound");
+    block_on(bind::bind(engine, name())).expect("bound");
 }
 
 fn connect(engine: &Arc<Engine>) {
-    engine.connect(name()).expect("connected");
+    connect::connect(engine, name(), None).expect("connected");
 }
 
 fn send(engine: &Arc<Engine>, message: &str) {
@@ -96,7 +100,7 @@ fn two_that_leave_each_other_are_apart() {
             let one = one.clone();
             move || one.close()
         });
-        other.disconnect(&name()).expect("connected");
+        connect::disconnect(&other, &name()).expect("connected");
         closing.join().expect("closed");
         assert_eq!((one.peer_count(), other.peer_count()), (0, 0));
     });
@@ -110,7 +114,7 @@ fn what_is_sent_while_the_other_end_leaves_is_there_or_comes_back() {
         connect(&push);
         let leaving = spawn({
             let pull = pull.clone();
-            move || block_on(pull.unbind(&name())).expect("bound")
+            move || block_on(bind::unbind(&pull, &name())).expect("bound")
         });
         send(&push, "a");
         leaving.join().expect("unbound");

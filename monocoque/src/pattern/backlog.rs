@@ -49,9 +49,9 @@ impl Backlog {
     }
 
     /// Takes back what was encoded for a peer that is gone: it comes before all others.
-    pub(super) fn take_back(&mut self, orphans: Outbox) {
-        let attempts: Vec<_> = orphans.attempts().collect();
-        let mut waiting: VecDeque<_> = decode_messages(orphans)
+    pub(super) fn take_back(&mut self, unsent: Outbox) {
+        let attempts: Vec<_> = unsent.attempts().collect();
+        let mut waiting: VecDeque<_> = decode_messages(unsent)
             .into_iter()
             .map(|message| Waiting { message, attempts: 0, returned: true })
             .collect();

@@ -2,18 +2,18 @@
 
 use monocoque_core::{Message, RoutingId};
 
-use super::{Envelope, Intake, Pattern, subscription_frame};
+use super::{Envelope, Incoming, Pattern, subscription_frame};
 use crate::options::Options;
 
 /// What becomes of a message that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Disposition {
     /// The application gets it.
     Queue,
     /// It is dropped, and counted.
     Drop,
     /// It is a list of subscriptions, with something behind them or not.
-    TakeApart,
+    SplitSubscriptions,
     /// The peer must not send such a thing: the connection is closed.
     Violation,
 }
@@ -22,22 +22,27 @@ pub(crate) enum Verdict {
 ///
 /// A reply that bears a number keeps its envelope until it is received, and is judged then.
 #[inline]
-pub(crate) fn judge(pattern: &Pattern, options: &Options, id: &RoutingId, message: &mut Message) -> Verdict {
-    match (pattern.intake, pattern.envelope) {
-        (Intake::Discard, _) => Verdict::Drop,
-        (Intake::Subscriptions, _) if options.only_first && subscription_frame::is_list(message) => {
-            Verdict::TakeApart
+pub(crate) fn classify(
+    pattern: &Pattern,
+    options: &Options,
+    id: &RoutingId,
+    message: &mut Message,
+) -> Disposition {
+    match (pattern.incoming, pattern.envelope) {
+        (Incoming::Discard, _) => Disposition::Drop,
+        (Incoming::Subscriptions, _) if options.only_first && subscription_frame::is_list(message) => {
+            Disposition::SplitSubscriptions
         }
         // A request's envelope is taken off when it is received: it is needed for the reply.
-        (_, Envelope::None | Envelope::Reply) => Verdict::Queue,
+        (_, Envelope::None | Envelope::Reply) => Disposition::Queue,
         (_, Envelope::Identity) => {
             message.push_front(id.clone());
-            Verdict::Queue
+            Disposition::Queue
         }
-        (_, Envelope::Request) if options.correlate => Verdict::Queue,
+        (_, Envelope::Request) if options.correlate => Disposition::Queue,
         (_, Envelope::Request) => match message.pop_front() {
-            Some(delimiter) if delimiter.is_empty() && !message.is_empty() => Verdict::Queue,
-            _ => Verdict::Violation,
+            Some(delimiter) if delimiter.is_empty() && !message.is_empty() => Disposition::Queue,
+            _ => Disposition::Violation,
         },
     }
 }
@@ -62,23 +67,23 @@ mod tests {
 
     #[test]
     fn each_type_takes_its_envelope_off() {
-        let judge = |pattern, frames: &[&str]| {
+        let classify = |pattern, frames: &[&str]| {
             let mut message = frames.iter().copied().collect();
-            let verdict = judge(pattern, &Options::default(), &id(), &mut message);
-            if verdict == Verdict::Queue {
+            let disposition = classify(pattern, &Options::default(), &id(), &mut message);
+            if disposition == Disposition::Queue {
                 let mut before = message.clone();
                 restore(pattern, &Options::default(), &mut before);
                 assert_eq!(before, frames.iter().copied().collect());
             }
-            (verdict, message)
+            (disposition, message)
         };
-        assert_eq!(judge(&PULL, &["a"]), (Verdict::Queue, "a".into()));
-        assert_eq!(judge(&ROUTER, &["a"]), (Verdict::Queue, ["peer", "a"].into()));
-        assert_eq!(judge(&REQ, &["", "a"]), (Verdict::Queue, "a".into()));
-        assert_eq!(judge(&REQ, &["a"]).0, Verdict::Violation);
-        assert_eq!(judge(&REQ, &[""]).0, Verdict::Violation);
-        assert_eq!(judge(&PUSH, &["a"]).0, Verdict::Drop);
-        assert_eq!(judge(&PUB, &["a"]).0, Verdict::Drop);
-        assert_eq!(judge(&XPUB, &["\x01a", "b"]).0, Verdict::Queue);
+        assert_eq!(classify(&PULL, &["a"]), (Disposition::Queue, "a".into()));
+        assert_eq!(classify(&ROUTER, &["a"]), (Disposition::Queue, ["peer", "a"].into()));
+        assert_eq!(classify(&REQ, &["", "a"]), (Disposition::Queue, "a".into()));
+        assert_eq!(classify(&REQ, &["a"]).0, Disposition::Violation);
+        assert_eq!(classify(&REQ, &[""]).0, Disposition::Violation);
+        assert_eq!(classify(&PUSH, &["a"]).0, Disposition::Drop);
+        assert_eq!(classify(&PUB, &["a"]).0, Disposition::Drop);
+        assert_eq!(classify(&XPUB, &["\x01a", "b"]).0, Disposition::Queue);
     }
 }

@@ -15,7 +15,7 @@
 //! | PAIR   | the one peer           | the one peer           | none       | block     | yes    |
 //! | STREAM | by routing id          | fair, id in front      | identity   | block     | yes    |
 //!
-//! All but STREAM speak ZMTP. A row says all that differs between the types; [`outbound`] and [`incoming`] carry it out,
+//! All but STREAM run_protocol ZMTP. A row says all that differs between the types; [`outbound`] and [`incoming`] carry it out,
 //! [`envelope`] knows the request-reply dialogue. Nothing else in the crate asks for a socket's type.
 
 mod backlog;
@@ -28,6 +28,7 @@ pub(crate) mod publisher;
 mod reports;
 pub(crate) mod subscription_frame;
 pub(crate) mod wakes;
+mod yield_budget;
 
 use monocoque_zmtp::SocketType;
 
@@ -39,7 +40,7 @@ use crate::options::Notices;
 pub struct Pattern {
     pub(crate) socket_type: SocketType,
     pub(crate) routing: Routing,
-    pub(crate) intake: Intake,
+    pub(crate) incoming: Incoming,
     pub(crate) envelope: Envelope,
     pub(crate) when_full: WhenFull,
     /// Whether what is queued at the end is worth waiting for.
@@ -81,7 +82,7 @@ pub(crate) enum Routing {
 
 /// What becomes of incoming messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Intake {
+pub(crate) enum Incoming {
     /// They are dropped, and counted.
     Discard,
     /// They are received, one peer after the other.
@@ -117,7 +118,7 @@ pub(crate) enum WhenFull {
 const DEFAULT: Pattern = Pattern {
     socket_type: SocketType::Dealer,
     routing: Routing::RoundRobin,
-    intake: Intake::Fair,
+    incoming: Incoming::Fair,
     envelope: Envelope::None,
     when_full: WhenFull::Block,
     lingers: true,
@@ -153,7 +154,7 @@ pub(crate) static REP: Pattern = Pattern {
 pub(crate) static PUB: Pattern = Pattern {
     socket_type: SocketType::Pub,
     routing: Routing::ByPrefix,
-    intake: Intake::Discard,
+    incoming: Incoming::Discard,
     when_full: WhenFull::Drop,
     ..DEFAULT
 };
@@ -161,13 +162,13 @@ pub(crate) static PUB: Pattern = Pattern {
 pub(crate) static SUB: Pattern = Pattern {
     socket_type: SocketType::Sub,
     routing: Routing::Nowhere,
-    intake: Intake::Filtered,
+    incoming: Incoming::Filtered,
     lingers: false,
     ..DEFAULT
 };
 
 pub(crate) static PUSH: Pattern =
-    Pattern { socket_type: SocketType::Push, intake: Intake::Discard, repeats: true, ..DEFAULT };
+    Pattern { socket_type: SocketType::Push, incoming: Incoming::Discard, repeats: true, ..DEFAULT };
 
 pub(crate) static PULL: Pattern =
     Pattern { socket_type: SocketType::Pull, routing: Routing::Nowhere, repeats: true, ..DEFAULT };
@@ -178,7 +179,7 @@ pub(crate) static PAIR: Pattern =
 pub(crate) static XPUB: Pattern = Pattern {
     socket_type: SocketType::Xpub,
     routing: Routing::ByPrefix,
-    intake: Intake::Subscriptions,
+    incoming: Incoming::Subscriptions,
     when_full: WhenFull::Drop,
     repeats: true,
     ..DEFAULT

@@ -1,7 +1,8 @@
-//! The peers of a publisher: what they ask for, what the program is told of that, and who gets what.
+//! The peers of a publisher: their subscriptions, the reports of these to the program, and who gets a message.
 //!
-//! Part of [`Outbound`](super::outbound::Outbound), under its lock. Ordinarily a peer gets what it asks for. Where the program
-//! decides instead, what was asked for is kept beside that: it is taken back when the peer leaves.
+//! Part of [`Outbound`](super::outbound::Outbound), under its lock. Ordinarily a peer gets what it subscribes to. In
+//! manual mode the program decides instead, and the requests of peers are kept beside its decisions: they are
+//! cancelled when the peer leaves.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,75 +11,75 @@ use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed, Subsc
 use monocoque_zmtp::Subscription;
 
 use super::reports::Reports;
-use super::{Intake, Pattern};
+use super::{Incoming, Pattern};
 use crate::options::Options;
 
-/// Who listens to a publisher.
+/// The subscriptions of a publisher's peers.
 #[derive(Debug)]
-pub(crate) struct Audience {
-    /// Who gets what.
+pub(crate) struct Publisher {
+    /// The subscriptions that messages are matched with.
     hub: PubSubHub,
-    /// Who asks for what, where that is not the same.
-    asked: Option<Box<PubSubHub>>,
-    /// Kept if the program wants to know.
-    farewells: Option<Box<Farewells>>,
-    /// Kept if the program wants to know of the first and the last peer that wants a topic.
+    /// The subscriptions that peers have asked for, in manual mode.
+    requested: Option<Box<PubSubHub>>,
+    /// Cancellations of closed peers that are still to be reported, if the program receives reports.
+    final_cancels: Option<Box<FinalCancels>>,
+    /// Reports not received yet, if the program receives the first and the last of each topic.
     reports: Option<Box<Reports>>,
     rules: Rules,
-    /// Whose subscription the program has received last.
-    last: Option<PeerKey>,
-    /// What is sent next is for that one only: a message whose sender does not wait since before.
-    aimed: Option<Ticket>,
-    /// What is being sent is that.
-    answering: bool,
+    /// The peer whose subscription the program has received last.
+    last_subscriber: Option<PeerKey>,
+    /// The next message goes to the last subscriber only, unless its sender has waited since before this ticket.
+    last_value_since: Option<Ticket>,
+    /// The message that is being sent goes to the last subscriber only.
+    is_last_value: bool,
 }
 
-/// What the program is to be told that a peer wants no more which has gone.
+/// The cancellations of a closed peer that the program receives.
 #[derive(Debug, Default)]
-pub(crate) struct Farewell {
+pub(crate) struct PeerCancels {
     /// Sorted.
     pub(crate) topics: Vec<Bytes>,
-    /// It was told of some subscription more than once.
+    /// Some subscription of the peer was reported more than once.
     pub(crate) repeated: bool,
 }
 
-/// What the program is still to be told of peers that have gone.
+/// Cancellations of closed peers that are still to be reported.
 #[derive(Debug, Default)]
-struct Farewells {
-    /// Of each whose receiving side has not.
+struct FinalCancels {
+    /// The topics of each peer whose receiving side has not ended.
     topics: HashMap<PeerKey, Vec<Bytes>>,
-    /// Peers whose subscriptions were told more than once.
+    /// Peers of which some subscription was reported more than once.
     repeated: HashSet<PeerKey>,
 }
 
-/// What options say.
+/// The options of a publisher.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
-    /// Subscriptions are told to the program whoever had them before.
+    /// All subscriptions are reported, not only the first of a topic.
     verbose: bool,
-    /// So are their ends.
+    /// All cancellations are reported, not only the last of a topic.
     verboser: bool,
-    /// Messages go to those who have not subscribed to them.
+    /// Messages go to the peers that have not subscribed to them.
     inverted: bool,
-    /// A subscription is answered with the message that is sent next.
-    answers: bool,
+    /// The message after a subscription goes to its peer only.
+    last_value: bool,
 }
 
-/// What has come of what a peer asked for.
+/// The outcome of a peer's subscription or cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// The program may want to know.
-    News,
-    /// It need not.
-    Nothing,
-    /// It is more than a peer may ask for.
-    TooMuch,
+pub(crate) enum SubscriptionOutcome {
+    /// The program receives a report of it.
+    Report,
+    /// It is not reported.
+    Silent,
+    /// It exceeds what a peer may subscribe to.
+    Refused,
 }
 
-impl Audience {
+impl Publisher {
     pub(super) fn new(pattern: &Pattern, options: &Options) -> Self {
-        let (hub, asked) = if options.manual {
-            // What the program gives is not for a peer to decide.
+        let (hub, requested) = if options.manual {
+            // What the program decides is not limited: it is not for peers to say how much that is.
             let unlimited = SubscriptionLimits { topics: usize::MAX, bytes: usize::MAX };
             (PubSubHub::new(unlimited), Some(Box::default()))
         } else {
@@ -88,124 +89,129 @@ impl Audience {
             verbose: options.verbose || options.manual,
             verboser: options.verboser || options.manual,
             inverted: options.inverted,
-            answers: options.last_value,
+            last_value: options.last_value,
         };
-        let reports = pattern.intake == Intake::Subscriptions;
+        let has_reports = pattern.incoming == Incoming::Subscriptions;
         Self {
             hub,
-            asked,
-            farewells: reports.then(Box::default),
-            reports: (reports && !rules.verboser).then(|| Box::new(Reports::new(rules.verbose))),
+            requested,
+            final_cancels: has_reports.then(Box::default),
+            reports: (has_reports && !rules.verboser).then(|| Box::new(Reports::new(rules.verbose))),
             rules,
-            last: None,
-            aimed: None,
-            answering: false,
+            last_subscriber: None,
+            last_value_since: None,
+            is_last_value: false,
         }
     }
 
-    /// What peers get.
+    /// Returns the subscriptions that messages are matched with.
     pub(super) fn hub(&mut self) -> &mut PubSubHub {
         &mut self.hub
     }
 
-    pub(super) fn up(&mut self, key: PeerKey) {
+    pub(super) fn add_peer(&mut self, key: PeerKey) {
         let up = PeerEvent::Up { key, id: () };
-        if let Some(asked) = &mut self.asked {
-            asked.on_event(up.clone());
+        if let Some(requested) = &mut self.requested {
+            requested.on_event(up.clone());
         }
         self.hub.on_event(up);
     }
 
-    /// A peer is gone, and what it has asked for with it. A few topics are taken down at once, more by [`sweep`](Self::sweep).
-    pub(super) fn down(&mut self, key: PeerKey) {
+    /// Removes a peer and its subscriptions: a few at once, more by [`sweep`](Self::sweep).
+    pub(super) fn remove_peer(&mut self, key: PeerKey) {
         let down = PeerEvent::Down { key };
-        if let Some(asked) = &mut self.asked {
-            asked.on_event(down.clone());
+        if let Some(requested) = &mut self.requested {
+            requested.on_event(down.clone());
         }
         self.hub.on_event(down);
         self.sweep(AT_ONCE);
     }
 
-    /// Takes down up to `max` topics of peers that have gone; whether there are more.
+    /// Removes up to `max` topics of closed peers. Returns whether there are more.
     pub(crate) fn sweep(&mut self, max: usize) -> bool {
-        let Self { hub, asked, farewells, reports, rules, .. } = self;
-        let tell = |key, topic: Bytes, left| {
-            let Some(farewells) = farewells else { return };
+        let Self { hub, requested, final_cancels, reports, rules, .. } = self;
+        let on_cancel = |key, topic: Bytes, left| {
+            let Some(final_cancels) = final_cancels else { return };
             if left != Cancelled::Last && !rules.verboser {
                 return;
             }
             if let Some(reports) = reports {
                 reports.add(Subscription::Cancel, topic.clone(), true);
             }
-            farewells.topics.entry(key).or_default().push(topic);
+            final_cancels.topics.entry(key).or_default().push(topic);
         };
-        match asked {
-            Some(asked) => asked.sweep(max, tell) | hub.sweep(max, |_, _, _| {}),
-            None => hub.sweep(max, tell),
+        match requested {
+            Some(requested) => requested.sweep(max, on_cancel) | hub.sweep(max, |_, _, _| {}),
+            None => hub.sweep(max, on_cancel),
         }
     }
 
-    /// Whether there are topics of peers that have gone.
+    /// Returns whether there are topics of closed peers.
     pub(crate) fn has_departed(&mut self) -> bool {
         self.sweep(0)
     }
 
-    /// Whether there are topics of this peer, and it has gone.
+    /// Returns whether this peer is closed and still has topics.
     pub(crate) fn is_departed(&self, key: PeerKey) -> bool {
-        self.asked.as_deref().is_some_and(|asked| asked.is_departed(key)) || self.hub.is_departed(key)
+        self.requested.as_deref().is_some_and(|requested| requested.is_departed(key))
+            || self.hub.is_departed(key)
     }
 
-    /// What the program is to be told that a peer wants no more which is gone, and whose topics are taken down.
-    pub(crate) fn farewell(&mut self, key: PeerKey) -> Farewell {
-        let Some(farewells) = &mut self.farewells else { return Farewell::default() };
-        Farewell {
-            topics: farewells.topics.remove(&key).unwrap_or_default(),
-            repeated: farewells.repeated.remove(&key),
+    /// Takes the cancellations of a closed peer that are to be reported, once all its topics are removed.
+    pub(crate) fn take_cancels(&mut self, key: PeerKey) -> PeerCancels {
+        let Some(final_cancels) = &mut self.final_cancels else { return PeerCancels::default() };
+        PeerCancels {
+            topics: final_cancels.topics.remove(&key).unwrap_or_default(),
+            repeated: final_cancels.repeated.remove(&key),
         }
     }
 
-    /// Whether neither the beginning nor the end of a topic of a [farewell](Self::farewell) need be told, as the program has
-    /// received neither. To be asked while nobody receives.
+    /// Takes back the reports of a subscription and of its [final cancellation](Self::take_cancels), if the program has
+    /// received neither and needs neither. To be called while no receiver runs.
     pub(crate) fn annul(&mut self, topic: &[u8]) -> bool {
         let is_wanted = self.hub.topic(topic).is_some();
         self.reports.as_mut().is_none_or(|reports| reports.annul(topic, is_wanted))
     }
 
-    /// Whether the program is told what the next report says.
+    /// Returns whether the program receives the next report.
     pub(crate) fn admits(&self, kind: Subscription, topic: &[u8]) -> bool {
         let is_wanted = || self.hub.topic(topic).is_some();
         self.reports.as_ref().is_none_or(|reports| reports.admits(kind, topic, is_wanted()))
     }
 
-    /// A report has left its lane.
+    /// Notes that a report has left its lane.
     pub(super) fn on_report(&mut self, kind: Subscription, topic: &[u8], is_received: bool) {
         if let Some(reports) = &mut self.reports {
             reports.remove(kind, topic, is_received);
         }
     }
 
-    /// Lets a peer ask for as much as it wants.
+    /// Lets a peer subscribe to any number of topics.
     pub(super) fn lift_limits(&mut self, key: PeerKey) {
-        self.asked.as_deref_mut().unwrap_or(&mut self.hub).lift_limits(key);
+        self.requested.as_deref_mut().unwrap_or(&mut self.hub).lift_limits(key);
     }
 
-    /// A peer asks for something.
+    /// Subscribes a peer to a topic, or cancels its subscription.
     ///
-    /// For each topic that comes two of peers that have gone are taken down, so that there are never more than have been
-    /// there at once.
-    pub(crate) fn hear(&mut self, key: PeerKey, kind: Subscription, topic: &[u8]) -> Asked {
+    /// For each call two topics of closed peers are removed, so that there are never more than have been there at once.
+    pub(crate) fn on_subscription(
+        &mut self,
+        key: PeerKey,
+        kind: Subscription,
+        topic: &[u8],
+    ) -> SubscriptionOutcome {
         self.sweep(2);
-        let hub = self.asked.as_deref_mut().unwrap_or(&mut self.hub);
+        let hub = self.requested.as_deref_mut().unwrap_or(&mut self.hub);
         let Rules { verbose, verboser, .. } = self.rules;
-        // Whether it is news, and whether somebody wanted the topic before.
-        let (news, known) = match kind {
+        // Whether it is reported, and whether some peer was subscribed to the topic before.
+        let (is_reported, was_wanted) = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
-                Subscribed::Refused(_) => return Asked::TooMuch,
+                Subscribed::Refused(_) => return SubscriptionOutcome::Refused,
                 Subscribed::First => (true, false),
                 Subscribed::Joined => (verbose, true),
                 Subscribed::Already => {
-                    if verbose && let Some(farewells) = &mut self.farewells {
-                        farewells.repeated.insert(key);
+                    if verbose && let Some(final_cancels) = &mut self.final_cancels {
+                        final_cancels.repeated.insert(key);
                     }
                     (verbose, true)
                 }
@@ -217,43 +223,47 @@ impl Audience {
                 Cancelled::Unknown => (false, false),
             },
         };
-        if !news {
-            return Asked::Nothing;
+        if !is_reported {
+            return SubscriptionOutcome::Silent;
         }
         if let Some(reports) = &mut self.reports {
             let shared = self.hub.topic(topic).cloned();
-            reports.add(kind, shared.unwrap_or_else(|| Bytes::copy_from_slice(topic)), known);
+            let topic = shared.unwrap_or_else(|| Bytes::copy_from_slice(topic));
+            reports.add(kind, topic, was_wanted);
         }
-        Asked::News
+        SubscriptionOutcome::Report
     }
 
-    /// How many bytes of topics a peer has asked for, all together.
+    /// Returns the bytes of all topics that a peer has subscribed to.
     pub(crate) fn topic_bytes(&self, key: PeerKey) -> usize {
-        self.asked.as_deref().unwrap_or(&self.hub).topic_bytes(key)
+        self.requested.as_deref().unwrap_or(&self.hub).topic_bytes(key)
     }
 
-    /// Whether the program decides what peers get.
+    /// Returns whether the program decides what peers get.
     pub(super) const fn is_manual(&self) -> bool {
-        self.asked.is_some()
+        self.requested.is_some()
     }
 
-    /// The program is about to receive what a peer has asked for.
+    /// Notes that the program is about to receive the subscription of a peer.
     ///
-    /// What is sent by those whose tickets are smaller than `since` is no answer to it.
-    pub(super) fn turn_to(&mut self, key: PeerKey, kind: Subscription, since: Ticket) {
-        self.last = Some(key);
-        self.aimed = (self.rules.answers && kind == Subscription::Subscribe).then_some(since);
+    /// Messages of senders whose tickets are smaller than `since` are no answer to it.
+    pub(super) fn set_last_subscriber(&mut self, key: PeerKey, kind: Subscription, since: Ticket) {
+        self.last_subscriber = Some(key);
+        let is_answered = self.rules.last_value && kind == Subscription::Subscribe;
+        self.last_value_since = is_answered.then_some(since);
     }
 
-    /// A message is about to be sent, whose sender may hold a ticket: decides whether it is an answer.
+    /// Decides whether the message that is about to be sent goes to the last subscriber only. Its sender may hold a
+    /// ticket.
     #[inline]
-    pub(crate) fn consider(&mut self, ticket: Option<Ticket>) {
-        self.answering = self.aimed.is_some_and(|since| ticket.is_none_or(|ticket| ticket >= since));
+    pub(crate) fn begin_send(&mut self, ticket: Option<Ticket>) {
+        let since = self.last_value_since;
+        self.is_last_value = since.is_some_and(|since| ticket.is_none_or(|ticket| ticket >= since));
     }
 
-    /// The program gives a topic to the peer it has heard last, or takes it away. If that one is gone nothing happens.
-    pub(crate) fn grant(&mut self, kind: Subscription, topic: &[u8]) {
-        let Some(key) = self.last else { return };
+    /// Subscribes the last subscriber to a topic, or cancels that, for the program. Without effect if that peer is gone.
+    pub(crate) fn change_manually(&mut self, kind: Subscription, topic: &[u8]) {
+        let Some(key) = self.last_subscriber else { return };
         match kind {
             Subscription::Subscribe => drop(self.hub.subscribe(key, topic)),
             Subscription::Cancel => drop(self.hub.cancel(key, topic)),
@@ -263,7 +273,7 @@ impl Audience {
     /// Fills `targets` with the peers that a message goes to.
     #[inline]
     pub(super) fn matches(&mut self, subject: &[u8], targets: &mut Vec<PeerKey>) {
-        if self.rules.inverted || self.answering {
+        if self.rules.inverted || self.is_last_value {
             self.select(subject, targets);
         } else {
             self.hub.matches(subject, targets);
@@ -277,25 +287,25 @@ impl Audience {
         } else {
             self.hub.matches(subject, targets);
         }
-        // Nobody needs an answer who is gone.
-        if self.answering
-            && let Some(last) = self.last
+        // A peer that is gone needs no last value.
+        if self.is_last_value
+            && let Some(last) = self.last_subscriber
             && self.hub.has(last)
         {
             targets.retain(|key| *key == last);
         }
     }
 
-    /// A message was sent.
+    /// Notes that the message was sent.
     #[inline]
-    pub(super) fn sent(&mut self) {
-        if std::mem::take(&mut self.answering) {
-            self.aimed = None;
+    pub(super) fn on_sent(&mut self) {
+        if std::mem::take(&mut self.is_last_value) {
+            self.last_value_since = None;
         }
     }
 }
 
-/// How many topics are taken down, or told, at a time.
+/// The number of topics that are removed, or reported, at a time.
 pub(crate) const AT_ONCE: usize = 64;
 
 #[cfg(test)]
@@ -306,17 +316,17 @@ mod tests {
     #[test]
     fn topics_of_departed_peers_do_not_pile_up() {
         const TOPICS: usize = 1_000;
-        let mut audience = Audience::new(&XPUB, &Options::default());
+        let mut publisher = Publisher::new(&XPUB, &Options::default());
         for peer in 0..10 {
             let key = PeerKey::new(peer, 1 + u64::from(peer));
-            audience.up(key);
+            publisher.add_peer(key);
             for n in 0..TOPICS {
-                audience.hear(key, Subscription::Subscribe, format!("{peer} {n}").as_bytes());
-                assert!(audience.hub.topic_count() <= 2 * TOPICS);
+                publisher.on_subscription(key, Subscription::Subscribe, format!("{peer} {n}").as_bytes());
+                assert!(publisher.hub.topic_count() <= 2 * TOPICS);
             }
-            audience.down(key);
+            publisher.remove_peer(key);
         }
-        while audience.sweep(AT_ONCE) {}
-        assert_eq!(audience.hub.topic_count(), 0);
+        while publisher.sweep(AT_ONCE) {}
+        assert_eq!(publisher.hub.topic_count(), 0);
     }
 }

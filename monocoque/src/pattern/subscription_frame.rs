@@ -3,9 +3,9 @@
 use monocoque_core::{Frame, Message};
 use monocoque_zmtp::Subscription;
 
-/// What a frame asks for, if it is a subscription.
+/// Parses a frame as a subscription.
 #[inline]
-fn as_asking(frame: &[u8]) -> Option<(Subscription, &[u8])> {
+fn as_subscription_frame(frame: &[u8]) -> Option<(Subscription, &[u8])> {
     match frame {
         [1, topic @ ..] => Some((Subscription::Subscribe, topic)),
         [0, topic @ ..] => Some((Subscription::Cancel, topic)),
@@ -13,13 +13,13 @@ fn as_asking(frame: &[u8]) -> Option<(Subscription, &[u8])> {
     }
 }
 
-/// What a message asks for, if it is a subscription and nothing else.
+/// Parses a message as one subscription and nothing else.
 #[inline]
 pub(crate) fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
-    if message.len() == 1 { message.frame(0).and_then(as_asking) } else { None }
+    if message.len() == 1 { message.frame(0).and_then(as_subscription_frame) } else { None }
 }
 
-/// The message that tells of a subscription.
+/// Makes the message that reports a subscription.
 pub(crate) fn report(kind: Subscription, topic: &[u8]) -> Message {
     let prefix = match kind {
         Subscription::Subscribe => 1,
@@ -28,23 +28,23 @@ pub(crate) fn report(kind: Subscription, topic: &[u8]) -> Message {
     Message::from([&[prefix], topic].concat())
 }
 
-/// Whether a message is one that the first frame makes a list of subscriptions, with something behind them or not.
+/// Returns whether the first frame of a message of several says that they are subscriptions. Other frames may follow.
 pub(crate) fn is_list(message: &Message) -> bool {
-    message.len() > 1 && message.frame(0).is_some_and(|frame| as_asking(frame).is_some())
+    message.len() > 1 && message.frame(0).is_some_and(|frame| as_subscription_frame(frame).is_some())
 }
 
-/// The subscriptions of a list, and a message of what else is in it.
+/// The subscriptions of a message, and its other frames.
 #[derive(Debug)]
-pub(crate) struct List {
+pub(crate) struct SubscriptionList {
     frames: Vec<Frame>,
     pub(crate) rest: Message,
 }
 
-impl List {
+impl SubscriptionList {
     pub(crate) fn of(message: Message) -> Self {
         let mut list = Self { frames: Vec::new(), rest: Message::new() };
         for frame in message {
-            match as_asking(&frame) {
+            match as_subscription_frame(&frame) {
                 Some(_) => list.frames.push(frame),
                 None => list.rest.push_back(frame),
             }
@@ -53,7 +53,7 @@ impl List {
     }
 
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (Subscription, &[u8])> {
-        self.frames.iter().filter_map(|frame| as_asking(frame))
+        self.frames.iter().filter_map(|frame| as_subscription_frame(frame))
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
         assert!(!is_list(&[&b"data"[..], b"\x01a"].into()));
         assert!(!is_list(&b"\x01a".into()), "it is one by itself");
         assert!(!is_list(&Message::new()));
-        let list = List::of([&b"\x01a"[..], b"data", b"", b"\0", b"\x02", b"\x01a"].into());
+        let list = SubscriptionList::of([&b"\x01a"[..], b"data", b"", b"\0", b"\x02", b"\x01a"].into());
         let subscriptions: Vec<_> = list.subscriptions().collect();
         assert_eq!(
             subscriptions,

@@ -1,8 +1,7 @@
-//! Tasks that are to be woken, and neighbours that are to be left, but not under a lock.
+//! What is to happen once a lock is released: tasks are woken, connections to inproc peers are dropped.
 
+use std::any::Any;
 use std::task::Waker;
-
-use super::link::Neighbour;
 
 /// Tasks to wake once the lock is released. Nearly always there is one at most.
 #[derive(Debug, Default)]
@@ -15,8 +14,8 @@ pub(crate) struct Wakes {
 #[derive(Debug, Default)]
 struct More {
     wakers: Vec<Waker>,
-    /// Neighbours that are no longer ours.
-    left: Vec<Box<dyn Neighbour>>,
+    /// Values whose destructors take locks of their own.
+    garbage: Vec<Box<dyn Any + Send>>,
 }
 
 impl Wakes {
@@ -30,14 +29,14 @@ impl Wakes {
         }
     }
 
-    /// The connection to a neighbour has ended: it learns of it.
-    pub(crate) fn leave(&mut self, neighbour: Option<Box<dyn Neighbour>>) {
-        if let Some(neighbour) = neighbour {
-            self.more.get_or_insert_default().left.push(neighbour);
-        }
+    /// Keeps a value, to be dropped after the tasks are woken.
+    pub(crate) fn drop_later(&mut self, value: impl Any + Send) {
+        self.more.get_or_insert_default().garbage.push(Box::new(value));
     }
 
-    /// By reference: most often there is nobody, and moving what was just made costs more than to look.
+    /// Wakes the tasks, and drops what was kept.
+    ///
+    /// By reference: most often there is nothing to do, and moving what was just made costs more than to look.
     #[inline]
     pub(crate) fn wake(&mut self) {
         if let Some(first) = self.first.take() {
@@ -50,8 +49,8 @@ impl Wakes {
 
     #[cold]
     fn wake_more(&mut self) {
-        let More { wakers, left } = self.more.take().map_or_else(More::default, |more| *more);
+        let More { wakers, garbage } = self.more.take().map_or_else(More::default, |more| *more);
         wakers.into_iter().for_each(Waker::wake);
-        drop(left);
+        drop(garbage);
     }
 }

@@ -12,32 +12,32 @@ use crate::monitor::SocketEvent;
 use crate::pattern::outbound::{Outbound, Phase};
 use crate::trace;
 
-/// A task of a socket; the socket waits for all of them when it is closed.
+/// A task of a socket. The socket waits for all of them when it is closed.
 #[derive(Debug)]
 pub(crate) struct Task(Arc<Engine>);
 
-/// Lives on the home for as long as the socket. Ends it in order when it is closed, and for good when the runtime ends.
+/// The task that lives as long as the socket. Ends it in order when it is closed, and at once when the runtime ends.
 #[derive(Debug)]
-pub(crate) struct Keeper(Task);
+pub(super) struct Supervisor(Task);
 
-/// How a socket that is closed has come to its end.
+/// The reason for which a closed socket has nothing more to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ends {
+enum Drained {
     /// All is sent.
     Sent,
-    /// What waits is for nobody who could come.
-    Lonely,
+    /// What waits is for peers that cannot come.
+    Unreachable,
 }
 
 impl Engine {
     pub(crate) fn check_open(&self) -> Result<(), MonocoqueError> {
-        if self.out.lock().phase == Phase::Open { Ok(()) } else { Err(MonocoqueError::Closed) }
+        if self.out.lock().lifecycle.phase == Phase::Open { Ok(()) } else { Err(MonocoqueError::Closed) }
     }
 
     /// Takes no more messages and sends what is queued, for at most `linger`. Returns at once.
     pub(crate) fn close(self: &Arc<Self>) {
         self.with_wakes(|out, wakes| {
-            if out.phase == Phase::Open {
+            if out.lifecycle.phase == Phase::Open {
                 out.enter(Phase::Draining, wakes);
             }
         });
@@ -46,7 +46,7 @@ impl Engine {
 
     /// Waits until all tasks have ended.
     pub(crate) async fn ended(self: &Arc<Self>) {
-        self.watch(|out| (out.tasks == 0).then_some(())).await;
+        self.watch(|out| (out.lifecycle.tasks == 0).then_some(())).await;
     }
 
     /// Waits for what is queued to be sent; when `linger` is over, drops it.
@@ -55,31 +55,31 @@ impl Engine {
         let sent = async {
             // A connection that is lost meanwhile gives back what it did not send: so its endpoint is kept until the last
             // one has ended by itself, with nothing left.
-            let nobody = self.watch(|out| self.ends_with(out)).await;
-            if nobody == Ends::Lonely {
-                self.with_wakes(Outbound::give_up_waiting);
+            let drained = self.watch(|out| self.drained(out)).await;
+            if drained == Drained::Unreachable {
+                self.with_wakes(Outbound::abort_waiting);
             }
-            self.stop();
-            // But for the keeper.
-            self.watch(|out| (out.tasks <= 1).then_some(())).await;
+            self.cancel_endpoints();
+            // But for the supervisor.
+            self.watch(|out| (out.lifecycle.tasks <= 1).then_some(())).await;
         };
         if home::within(linger, sent).await.is_none() {
             self.abort();
-            self.stop();
+            self.cancel_endpoints();
         }
     }
 
-    /// Whether there is nothing more to wait for, and how that is; looked at again whenever an endpoint or a peer goes.
-    fn ends_with(&self, out: &Outbound) -> Option<Ends> {
+    /// Returns why there is nothing more to wait for, if so. It changes whenever an endpoint or a peer goes.
+    fn drained(&self, out: &Outbound) -> Option<Drained> {
         match () {
-            () if out.peers() > 0 => None,
-            () if !out.has_backlog() => Some(Ends::Sent),
-            () if self.has_no_endpoint() || out.waits_for_no_reply() => Some(Ends::Lonely),
+            () if out.peer_count() > 0 => None,
+            () if !out.has_waiting() => Some(Drained::Sent),
+            () if self.endpoints.is_empty() || out.waits_for_no_reply() => Some(Drained::Unreachable),
             () => None,
         }
     }
 
-    /// Gives up what is queued.
+    /// Drops what is queued.
     fn abort(&self) {
         let unsent = self.with_wakes(|out, wakes| {
             let unsent = out.queued();
@@ -89,42 +89,43 @@ impl Engine {
         trace::unsent(unsent);
     }
 
-    /// Tells all endpoints that they are no longer wanted.
-    fn stop(&self) {
-        let vias: Vec<_> = self.endpoints.lock().iter().map(|attachment| attachment.via.clone()).collect();
-        vias.iter().for_each(|via| self.let_go(via));
+    fn cancel_endpoints(&self) {
+        self.endpoints.all().iter().for_each(|endpoint| self.cancel_endpoint(endpoint));
     }
 }
 
-impl Keeper {
-    pub(crate) fn new(task: Task) -> Self {
+impl Supervisor {
+    pub(super) fn new(task: Task) -> Self {
         Self(task)
     }
 
-    pub(crate) async fn keep(self) {
+    pub(super) async fn run(self) {
         let Task(engine) = &self.0;
-        let closed = std::pin::pin!(engine.watch(|out| (out.phase != Phase::Open).then_some(())));
-        select(closed, std::pin::pin!(engine.timers.keep())).await;
+        let closed = engine.watch(|out| (out.lifecycle.phase != Phase::Open).then_some(()));
+        select(std::pin::pin!(closed), std::pin::pin!(engine.timers.run())).await;
         engine.drain().await;
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         let Task(engine) = &self.0;
         engine.abort();
-        engine.stop();
+        engine.cancel_endpoints();
         engine.inbox.finish();
     }
 }
 
 impl Task {
     pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        engine.out.lock().tasks += 1;
+        engine.out.lock().lifecycle.tasks += 1;
         Self(engine.clone())
     }
+}
 
-    pub(crate) fn another(&self) -> Self {
+impl Clone for Task {
+    /// Makes another task of the same socket.
+    fn clone(&self) -> Self {
         Self::new(&self.0)
     }
 }
@@ -135,13 +136,13 @@ impl Drop for Task {
         let Self(engine) = self;
         let left = {
             let mut out = engine.out.lock();
-            out.tasks -= 1;
-            out.tasks
+            out.lifecycle.tasks -= 1;
+            out.lifecycle.tasks
         };
         if left == 0 {
-            engine.tell(|| SocketEvent::Closed);
+            engine.emit(|| SocketEvent::Closed);
             engine.monitors.end();
         }
-        engine.with_wakes(|out, wakes| wakes.add(out.watchers.dismiss()));
+        engine.with_wakes(|out, wakes| wakes.add(out.lifecycle.watchers.dismiss()));
     }
 }

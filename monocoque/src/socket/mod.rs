@@ -1,54 +1,51 @@
 //! A socket without its type: queues on one side, tasks that own connections on the other.
 //!
 //! ```text
-//!   handles (any thread)                    home (one thread)
-//!   send --> Outbound --(outbox a link)--> write pump --\
-//!                                                        connection <- dial | listen
-//!   recv <-- Inbox <---(lane a link)------ read pump ---/
+//!   handles (any thread)                    runtime (one thread)
+//!   send --> Outbound --(queue a link)--> write pump --\
+//!                                                       connection <- dialer | listener
+//!   recv <-- Inbox <---(lane a link)----- read pump ---/
 //! ```
 //!
-//! [`sending`] and [`receiving`] are what handles do, [`forwarding`] is both at once, [`adaptor`] what streams and sinks
-//! do, [`endpoints`] what they ask for; [`listen`] and [`dial`] make connections, [`session`] runs one; [`inproc`] does
-//! without, between two sockets of the process; [`hearing`] is what either makes of subscriptions, [`departures`] of their
-//! end. [`timers`]
-//! wakes those who have waited for too long, [`closing`] ends them all: when the socket is closed and what was queued is
-//! sent, or `linger` is over.
+//! [`send`], [`recv`] and [`subscribe`] are what handles do, [`adapters`] does it for streams, sinks and proxies. Each
+//! future waits in a [`WaitSlot`]. [`timers`] wakes those that have waited for too long, [`close`] ends them all: when
+//! the socket is closed and what was queued is sent, or `linger` is over.
 
 pub(crate) mod adapters;
 pub(crate) mod close;
 mod recv;
-pub(crate) mod send;
+mod send;
+mod subscribe;
 mod timers;
+mod wait_slot;
 
-use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::Waker;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
-use monocoque_core::yielding::Yield;
 use monocoque_core::{
-    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home, process_id,
+    Endpoint, Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, process_id,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
-use crate::connection::cleanup::Departures;
-use crate::endpoint::{Attachment, Via};
+use self::close::{Supervisor, Task};
+use self::subscribe::Filter;
+use self::timers::Timers;
+use crate::connection::cleanup::Cleanup;
+use crate::endpoint::cancellation::CancellationToken;
+use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;
-use crate::inproc::Names;
-use crate::monitor::{Connection, Monitor, SocketEvent};
+use crate::inproc::InprocRegistry;
+use crate::monitor::{Connection, ConnectionId, Monitor, SocketEvent};
 use crate::options::Options;
-use crate::pattern::link::Direct;
-use crate::pattern::outbound::{Outbound, Phase, is_made_up, routing_id};
+use crate::pattern::link::DirectWrite;
+use crate::pattern::outbound::{Outbound, Phase, is_generated, routing_id};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Pattern, Routing};
 use crate::peer::Peer;
 use crate::stats::SocketStats;
 use crate::trace;
-use close::{Keeper, Task};
-use recv::Filter;
-use timers::{Timer, Timers};
 
 /// A socket without its type.
 #[derive(Debug)]
@@ -58,13 +55,13 @@ pub(crate) struct Engine {
     pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
     pub(crate) home: Home,
-    pub(crate) names: Arc<Names>,
-    pub(crate) endpoints: Mutex<Vec<Attachment>>,
+    pub(crate) registry: Arc<InprocRegistry>,
+    pub(crate) endpoints: Endpoints,
     pub(crate) filter: Filter,
     pub(crate) monitors: Monitors<SocketEvent>,
-    pub(crate) timers: Timers,
-    pub(crate) departures: Mutex<Departures>,
-    /// As it is now; held while lanes are made or changed.
+    pub(crate) cleanup: Mutex<Cleanup>,
+    timers: Timers,
+    /// The current mark; held while lanes are made or changed.
     recv_hwm: Mutex<Hwm>,
     /// Numbers for peers that announce no routing id.
     next_id: AtomicU32,
@@ -72,39 +69,22 @@ pub(crate) struct Engine {
     next_request: AtomicU32,
     /// Numbers for connections.
     next_connection: AtomicU64,
-    /// Numbers for endpoints.
-    pub(crate) next_via: AtomicU64,
-    /// Makes numbers of the names of peers.
-    names_of_peers: RandomState,
+    /// Hashes the routing ids of peers.
+    id_hasher: RandomState,
     /// Messages that arrived and that this type of socket does not receive.
     discarded: AtomicU64,
-    /// The process that the socket belongs to: to one that was forked from it, it is closed.
+    /// The process that the socket belongs to. In one that was forked from it, the socket is closed.
     process: u32,
 }
 
-/// Which queue of waiting tasks a future stands in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Queue {
-    Senders,
-    Watchers,
-    Receivers,
-}
-
-/// The place of a future in a queue; given up when the future is dropped.
-#[derive(Debug)]
-pub(crate) struct Place<'a> {
-    engine: &'a Arc<Engine>,
-    queue: Queue,
-    waiting: Waiting,
-    timer: Option<Timer>,
-}
-
-/// How a future has waited so far.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting {
-    /// In the queue.
-    ticket: Option<Ticket>,
-    yields: Yield,
+/// The reason for which a peer is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Its endpoint is detached, or the socket is closed.
+    Unwanted,
+    DuplicateId,
+    /// The socket has its one peer already.
+    PairInUse,
 }
 
 impl Engine {
@@ -112,25 +92,30 @@ impl Engine {
         pattern: &'static Pattern,
         options: Options,
         home: Home,
-        names: Arc<Names>,
+        registry: Arc<InprocRegistry>,
     ) -> Result<Arc<Self>, MonocoqueError> {
-        let engine = Arc::new(Self::unattended(pattern, options, home, names));
-        let keeper = Keeper::new(Task::new(&engine));
-        engine.home.spawn(|| keeper.keep())?;
+        let engine = Arc::new(Self::unsupervised(pattern, options, home, registry));
+        let supervisor = Supervisor::new(Task::new(&engine));
+        engine.home.spawn(|| supervisor.run())?;
         Ok(engine)
     }
 
-    /// A socket that is closed: what one is to a process that was forked from its own.
+    /// Makes a closed socket: what a socket is to a process that was forked from its own.
     pub(crate) fn closed(pattern: &'static Pattern) -> Arc<Self> {
-        let engine = Self::unattended(pattern, Options::default(), Home::gone(), Arc::default());
-        engine.out.lock().phase = Phase::Aborted;
+        let engine = Self::unsupervised(pattern, Options::default(), Home::gone(), Arc::default());
+        engine.out.lock().lifecycle.phase = Phase::Aborted;
         engine.inbox.close();
         engine.monitors.end();
         Arc::new(engine)
     }
 
-    /// A socket whose end nobody waits for.
-    fn unattended(pattern: &'static Pattern, options: Options, home: Home, names: Arc<Names>) -> Self {
+    /// Makes a socket without the task that sees to its end.
+    fn unsupervised(
+        pattern: &'static Pattern,
+        options: Options,
+        home: Home,
+        registry: Arc<InprocRegistry>,
+    ) -> Self {
         Self {
             pattern,
             inbox: Inbox::with_departed_budget(options.departed_budget),
@@ -139,33 +124,32 @@ impl Engine {
             filter: Filter::new(&options),
             options,
             home,
-            names,
-            endpoints: Mutex::default(),
+            registry,
+            endpoints: Endpoints::default(),
             monitors: Monitors::default(),
             timers: Timers::default(),
-            departures: Mutex::default(),
+            cleanup: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
             next_request: AtomicU32::new(fastrand::u32(..)),
             next_connection: AtomicU64::new(0),
-            next_via: AtomicU64::new(0),
-            names_of_peers: RandomState::new(),
+            id_hasher: RandomState::new(),
             discarded: AtomicU64::new(0),
             process: process_id(),
         }
     }
 
-    /// Whether this process was forked from that of the socket: nothing of it is touched then.
+    /// Returns whether this process was forked from that of the socket: nothing of it is touched then.
     #[inline]
     pub(crate) fn is_foreign(&self) -> bool {
         self.process != process_id()
     }
 
-    /// Whether the calling thread is the home.
+    /// Returns whether the calling thread runs the connections of the socket.
     pub(crate) fn is_at_home(&self) -> bool {
         self.home.is_here()
     }
 
-    /// Changes the outgoing side, then wakes whom that concerns.
+    /// Changes the sending side, then wakes the tasks that the change concerns.
     pub(crate) fn with_wakes<T>(&self, change: impl FnOnce(&mut Outbound, &mut Wakes) -> T) -> T {
         let mut wakes = Wakes::default();
         let result = change(&mut self.out.lock(), &mut wakes);
@@ -173,26 +157,26 @@ impl Engine {
         result
     }
 
-    /// Whether a new connection still has something to do.
+    /// Returns whether a new connection still has something to do.
     pub(crate) fn wants_peers(&self) -> bool {
         self.out.lock().wants_peers()
     }
 
-    /// A handshake is done: the peer takes part from now on, unless it is refused.
-    pub(crate) fn welcome(
+    /// Accepts a peer whose handshake is done.
+    pub(crate) fn accept_peer(
         &self,
         peer: &PeerInfo,
-        via: &Via,
-        direct: Option<Direct>,
+        endpoint: &EndpointRef,
+        direct: Option<DirectWrite>,
     ) -> Result<(PeerKey, RoutingId), Refusal> {
-        let id = self.name_of(via, &peer.routing_id);
+        let id = self.peer_id(endpoint, &peer.routing_id);
         let mut wakes = Wakes::default();
         // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
-        let wanted = out.wants_peers() && !via.stop.is_said();
-        let key = if wanted {
-            let key = out.up(id.clone(), via.through(), direct, &mut wakes);
+        let is_wanted = out.wants_peers() && !endpoint.token.is_cancelled();
+        let key = if is_wanted {
+            let key = out.add_peer(id.clone(), endpoint.key, direct, &mut wakes);
             key.ok_or_else(|| self.refusal())
         } else {
             Err(Refusal::Unwanted)
@@ -207,34 +191,34 @@ impl Engine {
         key.map(|key| (key, id))
     }
 
-    /// What a peer of an endpoint is called, by us or by its own word.
-    pub(crate) fn name_of(&self, via: &Via, announced: &[u8]) -> RoutingId {
-        let name = match (self.pattern.routing, &via.name) {
+    /// Returns the routing id of a new peer: assigned to its endpoint, announced by the peer, or generated.
+    pub(crate) fn peer_id(&self, endpoint: &EndpointRef, announced: &[u8]) -> RoutingId {
+        let id = match (self.pattern.routing, &endpoint.name) {
             (Routing::ById, Some(name)) => name,
             (Routing::ById, None) => announced,
             _ => &[],
         };
-        routing_id(name, self.next_id.fetch_add(1, Ordering::Relaxed))
+        routing_id(id, self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Why a peer cannot be taken that is wanted.
+    /// Returns the reason for which a peer cannot be accepted that is wanted.
     pub(crate) fn refusal(&self) -> Refusal {
-        if self.pattern.exclusive { Refusal::Taken } else { Refusal::DuplicateId }
+        if self.pattern.exclusive { Refusal::PairInUse } else { Refusal::DuplicateId }
     }
 
-    /// A connection of which nobody was told yet.
-    pub(crate) fn new_connection(&self, via: &Via, peer: String) -> Arc<Connection> {
-        let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Connection { id, endpoint: via.endpoint.clone(), peer })
+    /// Makes a connection that no event has told of yet.
+    pub(crate) fn new_connection(&self, endpoint: &EndpointRef, peer: String) -> Arc<Connection> {
+        let id = ConnectionId::new(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        Arc::new(Connection { id, endpoint: endpoint.address.clone(), peer })
     }
 
-    /// A stream of what happens from now on.
+    /// Returns a stream of the events from now on.
     pub(crate) fn monitor(&self) -> Monitor {
         self.monitors.watch()
     }
 
-    /// Tells those who want to know what happens.
-    pub(crate) fn tell(&self, event: impl FnOnce() -> SocketEvent) {
+    /// Gives an event to the monitors.
+    pub(crate) fn emit(&self, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
             trace::event(&event);
@@ -245,21 +229,27 @@ impl Engine {
     }
 
     /// Opens the lane of a new peer in the inbox.
-    pub(crate) fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
+    pub(crate) fn open_lane(
+        &self,
+        key: PeerKey,
+        endpoint: &EndpointRef,
+        peer: Peer,
+        config: LaneConfig,
+    ) -> LaneKey {
         let latest = config.latest || self.options.conflate;
-        let series = via.series().or_else(|| self.series_of(&peer.routing_id));
+        let series = endpoint.ordering_group().or_else(|| self.ordering_group(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
         // A REQ queues one reply and reads on, so that what it does not wait for is discarded.
         let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
         self.inbox.attach(key, Arc::new(peer), LaneConfig { hwm: *hwm, series, latest, ..config })
     }
 
-    /// The series of lanes of a peer that has a name, and is to be told apart by that: what comes over a later connection of
-    /// it is received after what came over an earlier one.
-    fn series_of(&self, name: &RoutingId) -> Option<u64> {
-        let is_named = self.pattern.routing == Routing::ById && !is_made_up(name);
-        // Apart from the numbers of endpoints. Two names with one number wait for each other now and then, which is all.
-        is_named.then(|| self.names_of_peers.hash_one(name) | 1 << 63)
+    /// Returns the ordering group of a peer that is addressed by a routing id of its own: messages of a later connection
+    /// of it are received after those of an earlier one.
+    fn ordering_group(&self, id: &RoutingId) -> Option<u64> {
+        let is_named = self.pattern.routing == Routing::ById && !is_generated(id);
+        // Apart from the numbers of endpoints. Two ids with one hash wait for each other now and then, which is all.
+        is_named.then(|| self.id_hasher.hash_one(id) | 1 << 63)
     }
 
     pub(crate) fn set_send_hwm(&self, hwm: Hwm) {
@@ -276,21 +266,15 @@ impl Engine {
     }
 
     pub(crate) fn peer_count(&self) -> usize {
-        self.out.lock().peers()
+        self.out.lock().peer_count()
     }
 
     pub(crate) async fn wait_for_peers(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
-        self.watch(|out| match out.phase {
-            Phase::Open => (out.peers() >= n).then_some(Ok(())),
+        self.watch(|out| match out.lifecycle.phase {
+            Phase::Open => (out.peer_count() >= n).then_some(Ok(())),
             _ => Some(Err(MonocoqueError::Closed)),
         })
         .await
-    }
-
-    /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
-    pub(crate) async fn watch<T>(self: &Arc<Self>, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
-        let mut place = Place::new(self, Queue::Watchers);
-        poll_fn(|cx| place.poll_watch(cx, &mut done)).await
     }
 
     pub(crate) fn stats(&self) -> SocketStats {
@@ -299,14 +283,14 @@ impl Engine {
         let waiting = self.inbox.len();
         let out = self.out.lock();
         SocketStats {
-            sent: out.sent,
+            sent: out.counters.sent,
             received,
-            dropped: out.dropped,
+            dropped: out.counters.dropped,
             discarded,
             send_queue: out.queued(),
             recv_queue: waiting,
-            peers: out.peers(),
-            lost_connections: out.lost,
+            peers: out.peer_count(),
+            lost_connections: out.counters.lost,
         }
     }
 
@@ -314,85 +298,43 @@ impl Engine {
         self.discarded.fetch_add(messages, Ordering::Relaxed);
     }
 
-    fn leave(&self, queue: Queue, ticket: &mut Option<Ticket>) {
-        match queue {
-            Queue::Receivers => self.inbox.leave(ticket),
-            Queue::Senders => self.with_wakes(|out, wakes| wakes.add(out.senders.leave(ticket))),
-            Queue::Watchers => drop(self.out.lock().watchers.leave(ticket)),
+    /// Adds an endpoint, and returns the token that tells when its address is free again.
+    pub(crate) fn attach_endpoint(&self, endpoint: &EndpointRef) -> CancellationToken {
+        let released = self.endpoints.insert(endpoint.clone());
+        // A socket that was closed meanwhile has cancelled its endpoints already.
+        if self.check_open().is_err() {
+            endpoint.token.cancel();
         }
-    }
-}
-
-/// Why a peer does not take part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// Its endpoint is given up, or the socket is closed.
-    Unwanted,
-    DuplicateId,
-    /// There is a peer, and can be no other.
-    Taken,
-}
-
-impl<'a> Place<'a> {
-    #[inline]
-    fn new(engine: &'a Arc<Engine>, queue: Queue) -> Self {
-        Self { engine, queue, waiting: Waiting::default(), timer: None }
+        released
     }
 
-    /// What `done` gives, if this is a place among watchers; of a closed socket in a process that was forked.
-    fn poll_watch<T>(&mut self, cx: &Context<'_>, done: impl FnOnce(&mut Outbound) -> Option<T>) -> Poll<T> {
-        if self.engine.is_foreign() {
-            let closed = Engine::closed(self.engine.pattern);
-            let result = done(&mut closed.out.lock());
-            return result.map_or(Poll::Pending, Poll::Ready);
-        }
-        if self.waiting.is_to_yield() {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let mut out = self.engine.out.lock();
-        match done(&mut out) {
-            Some(result) => Poll::Ready(result),
-            None => {
-                out.watchers.wait(&mut self.waiting.ticket, cx.waker());
-                Poll::Pending
-            }
+    /// Detaches an endpoint and the connections made through it.
+    pub(crate) fn detach_endpoint(
+        &self,
+        origin: Origin,
+        address: &Endpoint,
+    ) -> Result<EndpointEntry, MonocoqueError> {
+        let Some(detached) = self.endpoints.take(origin, address) else {
+            self.check_open()?;
+            return Err(MonocoqueError::UnknownEndpoint(address.clone().into()));
+        };
+        self.cancel_endpoint(&detached.endpoint);
+        self.with_wakes(|out, wakes| out.detach_endpoint(detached.endpoint.key.id, wakes));
+        Ok(detached)
+    }
+
+    /// Cancels the tasks of an endpoint.
+    fn cancel_endpoint(&self, endpoint: &EndpointRef) {
+        endpoint.token.cancel();
+        if self.registry.remove(endpoint) {
+            self.emit(|| SocketEvent::Unbound { endpoint: endpoint.address.clone() });
         }
     }
 
-    /// Whether a task that has to wait has done so for `limit`. If not, it is woken when it has.
-    fn is_late(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> bool {
-        limit.is_some_and(|limit| self.engine.timers.is_over(&mut self.timer, limit, cx.waker()))
-    }
-
-    /// What a future says that has to wait.
-    #[inline]
-    fn overdue<T>(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> Poll<Result<T, MonocoqueError>> {
-        if self.is_late(limit, cx) { Poll::Ready(Err(MonocoqueError::TimedOut)) } else { Poll::Pending }
-    }
-}
-
-impl Waiting {
-    /// Whether the future is to be pending for others to have a turn. They have had it while it was in the queue.
-    #[inline]
-    fn is_to_yield(&mut self) -> bool {
-        self.ticket.is_none() && self.yields.is_due()
-    }
-}
-
-impl Drop for Place<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        let is_free = self.timer.is_none() && self.waiting.ticket.is_none();
-        if is_free || self.engine.is_foreign() {
-            return;
-        }
-        if let Some(timer) = self.timer.take() {
-            self.engine.timers.forget(timer);
-        }
-        if self.waiting.ticket.is_some() {
-            let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.waiting.ticket.take());
-            home::outside_panic(move || engine.leave(queue, &mut ticket));
-        }
+    /// Removes an endpoint that ends by itself.
+    pub(crate) fn remove_endpoint(&self, endpoint: &EndpointRef) {
+        self.endpoints.remove(endpoint.key.id);
+        endpoint.token.cancel();
+        self.with_wakes(|out, wakes| out.detach_endpoint(endpoint.key.id, wakes));
     }
 }

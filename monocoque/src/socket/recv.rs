@@ -1,102 +1,64 @@
-//! What a receiver does, and what it has asked to hear.
+//! Receiving: one loop that takes messages from the inbox until one is for the program.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
-use monocoque_core::{Message, Next, SubscriptionIndex, yielding};
-use monocoque_zmtp::Subscription;
+use monocoque_core::{InboxClosed, Message, Next, yielding};
 
-use super::{Engine, Place, Queue};
+use super::Engine;
+use super::wait_slot::{WaitQueue, WaitSlot};
 use crate::error::MonocoqueError;
-use crate::options::Options;
-use crate::pattern::outbound::Phase;
 use crate::pattern::subscription_frame::as_subscription;
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, Intake};
+use crate::pattern::{Envelope, Incoming};
 use crate::peer::Peer;
 
 /// A receiver that waits for a message.
 #[derive(Debug)]
 pub(crate) struct Receiving<'a> {
-    place: Place<'a>,
-    /// How long it waits; `None` for ever.
+    slot: WaitSlot<'a>,
+    /// The longest that it waits; `None` for ever.
     limit: Option<Duration>,
 }
 
-/// What a SUB socket wants to receive.
-#[derive(Debug)]
-pub(crate) struct Filter {
-    /// How often each topic is subscribed to.
-    pub(crate) topics: RwLock<Topics>,
-    /// What matches none of them is received, instead of what does.
-    inverted: bool,
-    /// Everything is received, as far as the topics go: nothing needs to be looked up.
-    everything: AtomicBool,
-}
-
-type Topics = SubscriptionIndex<usize>;
-
-/// What a receiver may take.
-pub(super) type Incoming<'a> = Next<'a, Message, Arc<Peer>>;
+/// The next message of the inbox, which its receiver may take. Other receivers are kept out meanwhile.
+pub(super) type NextMessage<'a> = Next<'a, Message, Arc<Peer>>;
 
 impl Engine {
-    /// The next message for the application; waits for it.
+    /// Receives the next message; waits for it.
     #[inline]
     pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
         self.recv_within(self.options.recv_timeout)
     }
 
-    /// The next message for the application; waits for it, but no longer than `limit`.
+    /// Receives the next message; waits for it, but no longer than `limit`.
     #[inline]
     pub(crate) fn recv_within(self: &Arc<Self>, limit: Option<Duration>) -> Receiving<'_> {
-        Receiving { place: Place::new(self, Queue::Receivers), limit }
+        Receiving { slot: WaitSlot::new(self, WaitQueue::Receivers), limit }
     }
 
-    /// The next message for the application, if it is there.
+    /// Receives the next message, if it is there.
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
-        loop {
-            self.check_recv()?;
-            let Some(mut next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
-            if self.passes(&next) {
-                return Ok(next.pop());
-            }
-            if let Some(message) = self.open(next)? {
-                return Ok(message);
-            }
-        }
+        self.try_recv_with(|next| self.take(next))
     }
 
-    /// The next message for the application, and who has sent it; waits for it.
+    /// Receives the next message with its sender; waits for it.
     pub(crate) async fn recv_with_peer(self: &Arc<Self>) -> Result<(Message, Arc<Peer>), MonocoqueError> {
         let limit = self.options.recv_timeout;
-        let mut place = Place::new(self, Queue::Receivers);
-        poll_fn(|cx| place.poll_take(limit, cx, |next| self.take_with_peer(next))).await
+        let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
+        poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_with_peer(next))).await
     }
 
-    /// The next message for the application, and who has sent it, if it is there.
+    /// Receives the next message with its sender, if it is there.
     pub(crate) fn try_recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
-        loop {
-            self.check_recv()?;
-            let Some(next) = self.inbox.try_next()? else { return Err(MonocoqueError::WouldBlock) };
-            if let Some(received) = self.take_with_peer(next)? {
-                return Ok(received);
-            }
-        }
+        self.try_recv_with(|next| self.take_with_peer(next))
     }
 
-    fn take_with_peer(&self, mut next: Incoming<'_>) -> Result<Option<(Message, Arc<Peer>)>, MonocoqueError> {
-        let peer = next.label();
-        let message = if self.passes(&next) { Some(next.pop()) } else { self.open(next)? };
-        Ok(message.map(|message| (message, peer)))
-    }
-
-    /// Takes up to `max` messages; waits for the first.
+    /// Receives up to `max` messages; waits for the first.
     pub(crate) async fn recv_batch(
         self: &Arc<Self>,
         messages: &mut Vec<Message>,
@@ -107,14 +69,60 @@ impl Engine {
             return Ok(0);
         }
         let limit = self.options.recv_timeout;
-        let mut place = Place::new(self, Queue::Receivers);
-        poll_fn(|cx| place.poll_take(limit, cx, |next| self.take_batch(next, messages, max))).await
+        let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
+        poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_batch(next, messages, max))).await
     }
 
-    /// Takes up to `max` messages that are there, and says how many; `None` if what was there is not for the application.
+    #[inline]
+    fn try_recv_with<T>(
+        &self,
+        take: impl FnMut(NextMessage<'_>) -> Result<Option<T>, MonocoqueError>,
+    ) -> Result<T, MonocoqueError> {
+        let next = || self.inbox.try_next().map_or_else(|closed| Poll::Ready(Err(closed)), ready_if_some);
+        match self.receive(next, take) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(MonocoqueError::WouldBlock),
+        }
+    }
+
+    /// Gives the messages that `next` returns to `take`, until that has something for the program.
+    #[inline]
+    fn receive<'a, T>(
+        &'a self,
+        mut next: impl FnMut() -> Poll<Result<NextMessage<'a>, InboxClosed>>,
+        mut take: impl FnMut(NextMessage<'_>) -> Result<Option<T>, MonocoqueError>,
+    ) -> Poll<Result<T, MonocoqueError>> {
+        loop {
+            self.check_recv()?;
+            if let Some(taken) = take(ready!(next())?)? {
+                return Poll::Ready(Ok(taken));
+            }
+        }
+    }
+
+    #[inline]
+    fn check_recv(&self) -> Result<(), MonocoqueError> {
+        match self.pattern.envelope {
+            Envelope::None | Envelope::Identity => Ok(()),
+            dialogue => self.out.lock().queue.dialogue.check_recv(dialogue),
+        }
+    }
+
+    /// Takes the next message. `None` if it is not for the program.
+    #[inline]
+    fn take(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
+        if self.passes(&next) { Ok(Some(next.pop())) } else { self.open(next) }
+    }
+
+    fn take_with_peer(&self, next: NextMessage<'_>) -> Result<Option<(Message, Arc<Peer>)>, MonocoqueError> {
+        let peer = next.label();
+        Ok(self.take(next)?.map(|message| (message, peer)))
+    }
+
+    /// Takes up to `max` messages that are there, and returns how many; `None` if what was there is not for the program.
     fn take_batch(
         &self,
-        mut next: Incoming<'_>,
+        mut next: NextMessage<'_>,
         messages: &mut Vec<Message>,
         max: usize,
     ) -> Result<Option<usize>, MonocoqueError> {
@@ -123,7 +131,7 @@ impl Engine {
         while messages.len() - before < max && !next.is_over() {
             if self.passes(&next) {
                 messages.push(next.pop());
-            } else if self.pattern.intake == Intake::Subscriptions && !self.options.manual {
+            } else if self.pattern.incoming == Incoming::Subscriptions && !self.options.manual {
                 messages.extend(self.take_report(&mut next, &mut wakes));
             } else {
                 break;
@@ -135,52 +143,44 @@ impl Engine {
         Ok(Some(messages.len() - before).filter(|&taken| taken > 0))
     }
 
+    /// Returns whether the next message is for the program, as it is.
     #[inline]
-    fn check_recv(&self) -> Result<(), MonocoqueError> {
-        match self.pattern.envelope {
-            Envelope::None | Envelope::Identity => Ok(()),
-            dialogue => self.out.lock().dialogue.check_recv(dialogue),
-        }
-    }
-
-    /// Whether the next message is for the application, as it is.
-    #[inline]
-    pub(crate) fn passes(&self, next: &Incoming<'_>) -> bool {
-        match (self.pattern.intake, self.pattern.envelope) {
-            (Intake::Filtered, _) => self.filter.admits(next.item()),
-            (Intake::Subscriptions, _) => as_subscription(next.item()).is_none(),
+    fn passes(&self, next: &NextMessage<'_>) -> bool {
+        match (self.pattern.incoming, self.pattern.envelope) {
+            (Incoming::Filtered, _) => self.filter.admits(next.item()),
+            (Incoming::Subscriptions, _) => as_subscription(next.item()).is_none(),
             (_, Envelope::None | Envelope::Identity) => true,
             _ => false,
         }
     }
 
-    /// Whether the next message is for the application, if not as it is.
-    pub(crate) fn is_wanted(&self, next: &Incoming<'_>) -> bool {
-        match self.pattern.intake {
-            Intake::Filtered => self.filter.admits(next.item()),
-            Intake::Subscriptions => as_subscription(next.item()).is_none_or(|(kind, topic)| {
-                self.out.lock().audience().is_none_or(|audience| audience.admits(kind, topic))
+    /// Returns whether the next message is for the program, be it after a change.
+    pub(super) fn is_wanted(&self, next: &NextMessage<'_>) -> bool {
+        match self.pattern.incoming {
+            Incoming::Filtered => self.filter.admits(next.item()),
+            Incoming::Subscriptions => as_subscription(next.item()).is_none_or(|(kind, topic)| {
+                self.out.lock().publisher().is_none_or(|publisher| publisher.admits(kind, topic))
             }),
-            Intake::Fair | Intake::Discard => true,
+            Incoming::Fair | Incoming::Discard => true,
         }
     }
 
-    /// Takes a message that does not pass, and off it what the application does not see. `None` if it is not for the
-    /// application at all.
-    pub(crate) fn open(&self, mut next: Incoming<'_>) -> Result<Option<Message>, MonocoqueError> {
-        let opened = match self.pattern.intake {
-            Intake::Filtered => {
+    /// Takes a message that does not pass, and removes what the program does not see. `None` if it is not for the
+    /// program.
+    fn open(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
+        let opened = match self.pattern.incoming {
+            Incoming::Filtered => {
                 next.pop();
                 None
             }
-            Intake::Subscriptions => {
+            Incoming::Subscriptions => {
                 let mut wakes = Wakes::default();
                 let report = self.take_report(&mut next, &mut wakes);
                 drop(next);
                 wakes.wake();
                 return Ok(report);
             }
-            _ => self.converse(self.pattern.envelope, next)?,
+            _ => self.take_in_dialogue(self.pattern.envelope, next)?,
         };
         if opened.is_none() {
             self.note_discarded(1);
@@ -188,9 +188,9 @@ impl Engine {
         Ok(opened)
     }
 
-    /// Takes a message that the application is not to have.
-    pub(crate) fn discard(&self, mut next: Incoming<'_>, wakes: &mut Wakes) {
-        if self.pattern.intake == Intake::Subscriptions {
+    /// Takes a message that the program does not receive.
+    pub(super) fn discard(&self, mut next: NextMessage<'_>, wakes: &mut Wakes) {
+        if self.pattern.incoming == Incoming::Subscriptions {
             self.on_report(&next, false, wakes);
         } else {
             self.note_discarded(1);
@@ -198,17 +198,16 @@ impl Engine {
         next.pop();
     }
 
-    /// Takes what an XPUB is told of a subscription, if it is to know.
-    fn take_report(&self, next: &mut Incoming<'_>, wakes: &mut Wakes) -> Option<Message> {
+    /// Takes the report of a subscription, if an XPUB's program is to receive it.
+    fn take_report(&self, next: &mut NextMessage<'_>, wakes: &mut Wakes) -> Option<Message> {
         let is_wanted = self.is_wanted(next);
         self.on_report(next, is_wanted, wakes);
         Some(next.pop()).filter(|_| is_wanted)
     }
 
-    /// Notes that the application is about to receive what it is told of a subscription, if the next message is that, or is not
-    /// to receive it. Other receivers are kept out.
-    pub(crate) fn on_report(&self, next: &Incoming<'_>, is_received: bool, wakes: &mut Wakes) {
-        if self.pattern.intake == Intake::Subscriptions
+    /// Notes that the report of a subscription leaves its lane, if the next message is one.
+    pub(super) fn on_report(&self, next: &NextMessage<'_>, is_received: bool, wakes: &mut Wakes) {
+        if self.pattern.incoming == Incoming::Subscriptions
             && let Some((kind, topic)) = as_subscription(next.item())
         {
             self.out.lock().on_report(next.from(), kind, topic, is_received, wakes);
@@ -216,98 +215,22 @@ impl Engine {
     }
 
     /// Takes a request or a reply. Other receivers are kept out until the dialogue has moved on.
-    fn converse(
+    fn take_in_dialogue(
         &self,
         envelope: Envelope,
-        mut next: Incoming<'_>,
+        mut next: NextMessage<'_>,
     ) -> Result<Option<Message>, MonocoqueError> {
         let from = next.from();
-        self.out.lock().dialogue.check_recv(envelope)?;
+        self.out.lock().queue.dialogue.check_recv(envelope)?;
         let mut message = next.pop();
-        let passed = self.out.lock().dialogue.on_recv(envelope, from, &mut message);
+        let passed = self.out.lock().queue.dialogue.on_recv(envelope, from, &mut message);
         Ok(passed.then_some(message))
     }
+}
 
-    /// Gives a topic to the peer whose subscription was received last, or takes it away.
-    pub(crate) fn grant(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
-        self.check_open()?;
-        if !self.options.manual {
-            return Err(MonocoqueError::NotManual);
-        }
-        self.with_wakes(|out, wakes| {
-            if let Some(audience) = out.audience() {
-                audience.grant(kind, topic);
-            }
-            out.on_targets_changed(wakes);
-        });
-        Ok(())
-    }
-
-    pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
-        let mut wakes = Wakes::default();
-        let changed = self.change_topics(Subscription::Subscribe, topic, &mut wakes);
-        wakes.wake();
-        changed
-    }
-
-    pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
-        let mut wakes = Wakes::default();
-        let changed = self.change_topics(Subscription::Cancel, topic, &mut wakes);
-        wakes.wake();
-        changed
-    }
-
-    /// Makes a subscription or takes one back; one that was never made is none. Tells all peers if that changes anything.
-    pub(crate) fn change_topics(
-        &self,
-        kind: Subscription,
-        topic: &[u8],
-        wakes: &mut Wakes,
-    ) -> Result<(), MonocoqueError> {
-        self.check_open()?;
-        let mut topics = self.filter.topics.write();
-        match (kind, topics.get_mut(topic)) {
-            (Subscription::Subscribe, Some(count)) => *count += 1,
-            (Subscription::Subscribe, None) => {
-                topics.insert(Bytes::copy_from_slice(topic), 1);
-                self.announce(topics, kind, topic, wakes);
-            }
-            (Subscription::Cancel, Some(count)) if *count > 1 => *count -= 1,
-            (Subscription::Cancel, Some(_)) => {
-                topics.remove(topic);
-                self.announce(topics, kind, topic, wakes);
-            }
-            (Subscription::Cancel, None) => {}
-        }
-        Ok(())
-    }
-
-    /// Tells all peers of a change to `topics`, which nobody else changes before that is done.
-    fn announce(
-        &self,
-        topics: RwLockWriteGuard<'_, Topics>,
-        kind: Subscription,
-        topic: &[u8],
-        wakes: &mut Wakes,
-    ) {
-        self.filter.on_change(&topics);
-        self.out.lock().subscribe_all(kind, topic, wakes);
-    }
-
-    pub(crate) fn subscription_count(&self) -> usize {
-        self.out.lock().subscriptions().map_or(0, |hub| hub.subscription_count())
-    }
-
-    pub(crate) async fn wait_for_subscriptions(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
-        self.watch(|out| match out.phase {
-            Phase::Open => {
-                let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());
-                (count >= n).then_some(Ok(()))
-            }
-            _ => Some(Err(MonocoqueError::Closed)),
-        })
-        .await
-    }
+#[inline]
+fn ready_if_some<T>(next: Option<T>) -> Poll<Result<T, InboxClosed>> {
+    next.map_or(Poll::Pending, |next| Poll::Ready(Ok(next)))
 }
 
 impl Future for Receiving<'_> {
@@ -315,97 +238,55 @@ impl Future for Receiving<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { place, limit } = &mut *self;
-        place.poll_recv(*limit, cx)
+        let Self { slot, limit } = &mut *self;
+        slot.poll_recv(*limit, cx)
     }
 }
 
-impl Place<'_> {
-    /// The next message for the application, if this is a place among receivers.
+impl WaitSlot<'_> {
+    /// Receives the next message, for a slot among receivers. Fails once it has waited for `limit`.
     #[inline]
-    pub(crate) fn poll_recv(
+    pub(super) fn poll_recv(
         &mut self,
         limit: Option<Duration>,
         cx: &Context<'_>,
     ) -> Poll<Result<Message, MonocoqueError>> {
         let engine = self.engine;
-        self.poll_take(
-            limit,
-            cx,
-            |mut next| {
-                if engine.passes(&next) { Ok(Some(next.pop())) } else { engine.open(next) }
-            },
-        )
+        self.poll_recv_with(limit, cx, |next| engine.take(next))
     }
 
-    /// What `take` gives of the next message, of the one behind it if that is nothing. Yields before a message if others are to
-    /// have a turn: nothing is taken then, and the place in the queue is kept.
+    /// Gives messages to `take` until that has something for the program. Yields before a message if other tasks are to
+    /// run: nothing is taken then, and the place in the queue is kept.
     #[inline]
-    fn poll_take<T>(
+    pub(super) fn poll_recv_with<T>(
         &mut self,
         limit: Option<Duration>,
         cx: &Context<'_>,
-        take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
-    ) -> Poll<Result<T, MonocoqueError>> {
-        let has_waited = self.waiting.ticket.is_some();
-        let taken = self.poll_taken(has_waited, limit, cx, take);
-        // Nothing was taken: this may be ready without end as well.
-        if matches!(taken, Poll::Ready(Err(_))) && !has_waited && self.waiting.yields.is_due() {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        taken
-    }
-
-    #[inline]
-    fn poll_taken<T>(
-        &mut self,
-        mut has_waited: bool,
-        limit: Option<Duration>,
-        cx: &Context<'_>,
-        mut take: impl FnMut(Incoming<'_>) -> Result<Option<T>, MonocoqueError>,
+        take: impl FnMut(NextMessage<'_>) -> Result<Option<T>, MonocoqueError>,
     ) -> Poll<Result<T, MonocoqueError>> {
         let engine = self.engine;
         if engine.is_foreign() {
             return Poll::Ready(Err(MonocoqueError::Closed));
         }
-        loop {
-            engine.check_recv()?;
-            let Poll::Ready(next) = engine.inbox.poll_next(&mut self.waiting.ticket, cx) else {
-                return self.overdue(limit, cx);
-            };
-            let next = next?;
-            if !std::mem::take(&mut has_waited) && self.waiting.yields.is_due() {
-                drop(next);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            if let Some(taken) = take(next)? {
-                return Poll::Ready(Ok(taken));
-            }
-        }
-    }
-}
-
-impl Filter {
-    pub(crate) fn new(options: &Options) -> Self {
-        let filter = Self {
-            topics: RwLock::default(),
-            inverted: options.inverted,
-            everything: AtomicBool::new(false),
+        // Other tasks have run while it was in the queue.
+        let has_waited = self.waiting.ticket.is_some();
+        let (mut may_yield, mut yields) = (!has_waited, false);
+        let waiting = &mut self.waiting;
+        let next = || {
+            let next = ready!(engine.inbox.poll_next(&mut waiting.ticket, cx));
+            yields = next.is_ok() && std::mem::replace(&mut may_yield, true) && waiting.yields.is_due();
+            if yields { Poll::Pending } else { Poll::Ready(next) }
         };
-        filter.on_change(&filter.topics.read());
-        filter
-    }
-
-    fn on_change(&self, topics: &Topics) {
-        let everything = if self.inverted { topics.is_empty() } else { topics.get(b"").is_some() };
-        self.everything.store(everything, Ordering::Release);
-    }
-
-    #[inline]
-    fn admits(&self, message: &Message) -> bool {
-        self.everything.load(Ordering::Acquire)
-            || self.topics.read().any_match(message.frame(0).unwrap_or_default()) != self.inverted
+        let received = engine.receive(next, take);
+        // A call that fails at once may be made without end as well.
+        yields |= matches!(received, Poll::Ready(Err(_))) && !has_waited && self.waiting.yields.is_due();
+        if yields {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match received {
+            Poll::Ready(received) => Poll::Ready(received),
+            Poll::Pending => self.poll_timeout(limit, cx),
+        }
     }
 }

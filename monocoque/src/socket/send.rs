@@ -1,4 +1,4 @@
-//! What a sender does: one attempt under the lock, again when it is its turn.
+//! Sending: one attempt under the lock, and again when it is the sender's turn.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId};
 
-use super::{Engine, Place, Queue, Waiting};
+use super::Engine;
+use super::wait_slot::{WaitQueue, WaitSlot, Waiting};
 use crate::error::{MonocoqueError, SendError};
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::link::{Going, PATIENCE};
-use crate::pattern::outbound::{Offer, Outbound, Phase, Target};
-use crate::pattern::subscription_frame::{List, as_subscription, is_list};
+use crate::pattern::link::{Flush, STALL_TIMEOUT};
+use crate::pattern::outbound::{Outbound, Phase, SendOutcome, SendRequest, Target};
+use crate::pattern::subscription_frame::{SubscriptionList, as_subscription, is_list};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Routing, WhenFull};
 use crate::peer::Peer;
@@ -21,37 +22,36 @@ use crate::peer::Peer;
 /// A message on its way into a queue.
 #[derive(Debug)]
 pub(crate) struct Sending<'a, M> {
-    place: Place<'a>,
+    slot: WaitSlot<'a>,
     to: Option<&'a RoutingId>,
-    manner: Manner,
-    /// How long it waits; `None` for ever.
+    mode: SendMode,
+    /// The longest that it waits; `None` for ever.
     limit: Option<Duration>,
     body: Body<M>,
 }
 
-/// What a message does where there is no room for it, and when it is written.
+/// What happens to a message when there is no room, and when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// It waits, where it would else be dropped for as long as the connection may take something.
-    Patient,
+pub(super) enum SendMode {
+    /// It waits. Where it would else be dropped, it waits for as long as the connection may take something.
+    Wait,
     /// It is refused, or dropped by a socket that drops.
-    AtOnce,
-    /// The same, and it is written with others.
-    Held,
+    Try,
+    /// As `Try`, and it is written with later ones.
+    Deferred,
 }
 
-/// What has come of an attempt to send.
+/// The outcome of an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tried {
+pub(super) enum Attempt {
     Done,
-    /// Others are to have a turn first; the task will be woken at once.
-    Paused,
-    /// There is no room; the task, if there is one, will be woken when there is.
+    /// Other tasks are to run first. The task is woken at once.
+    Yield,
+    /// There is no room. The task, if there is one, is woken when there is.
     Full,
 }
 
-/// What is to be sent: made into a message where it is queued from, since moving one that was just made costs more than
-/// making it.
+/// The payload. It is converted to a [`Message`] lazily, in the frame that queues it, which avoids a move.
 #[derive(Debug)]
 enum Body<M> {
     Given(M),
@@ -68,13 +68,8 @@ impl Engine {
         message: M,
     ) -> Sending<'a, M> {
         let limit = self.options.send_timeout;
-        Sending {
-            place: Place::new(self, Queue::Senders),
-            to,
-            manner: Manner::Patient,
-            limit,
-            body: Body::Given(message),
-        }
+        let slot = WaitSlot::new(self, WaitQueue::Senders);
+        Sending { slot, to, mode: SendMode::Wait, limit, body: Body::Given(message) }
     }
 
     /// Queues a message, or waits for room, but no longer than `limit`.
@@ -87,221 +82,223 @@ impl Engine {
         Sending { limit: Some(limit), ..self.send(None, message) }
     }
 
-    /// Queues a message that waits for others, or for [`flush`](Self::flush).
+    /// Queues a message that is written with later ones, or by [`flush`](Self::flush).
     #[inline]
-    pub(crate) fn send_held<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, M> {
-        Sending { manner: Manner::Held, ..self.send(None, message) }
+    pub(crate) fn send_deferred<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, M> {
+        Sending { mode: SendMode::Deferred, ..self.send(None, message) }
     }
 
-    /// Lets go what is held, and waits until the system has taken all that is queued for peers now.
+    /// Writes what is deferred, and waits until the system has taken all that is queued for peers now.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), MonocoqueError> {
-        let mut goals = self.with_wakes(Outbound::let_go);
+        let mut goals = self.with_wakes(Outbound::flush);
         self.watch(|out| flushed(out, &mut goals)).await
     }
 
-    /// Queues a message, or says that there is no room.
+    /// Queues a message, or fails if there is no room.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
-        match self.attempt(to, &mut message, Manner::AtOnce, &mut Waiting::default(), None) {
-            Ok(Tried::Done) => Ok(()),
+        let mut wakes = Wakes::default();
+        let waiting = &mut Waiting::default();
+        let attempt = self.send_once(to, &mut message, SendMode::Try, waiting, None, &mut wakes);
+        wakes.wake();
+        match attempt {
+            Ok(Attempt::Done) => Ok(()),
             Ok(_) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
             Err(reason) => Err(SendError::new(reason, message)),
         }
     }
 
-    /// Tries once to queue `message`.
-    pub(crate) fn attempt(
-        &self,
-        to: Option<&RoutingId>,
-        message: &mut Message,
-        manner: Manner,
-        waiting: &mut Waiting,
-        waker: Option<&Waker>,
-    ) -> Result<Tried, MonocoqueError> {
-        let mut wakes = Wakes::default();
-        let tried = self.attempt_quietly(to, message, manner, waiting, waker, &mut wakes);
-        wakes.wake();
-        tried
-    }
-
-    /// As [`attempt`](Self::attempt); whom it concerns is to be woken by the caller.
+    /// Tries once to queue `message`. The caller wakes what it concerns, and keeps `waker` for when it is to try again.
     #[inline]
-    pub(crate) fn attempt_quietly(
+    pub(super) fn send_once(
         &self,
         to: Option<&RoutingId>,
         message: &mut Message,
-        manner: Manner,
+        mode: SendMode,
         waiting: &mut Waiting,
         waker: Option<&Waker>,
         wakes: &mut Wakes,
-    ) -> Result<Tried, MonocoqueError> {
+    ) -> Result<Attempt, MonocoqueError> {
         if self.pattern.routing == Routing::ToAll
-            && let Some((kind, topic)) = as_subscription(message)
+            && let Some(attempt) = self.send_subscriptions(message, mode, waiting, waker, wakes)
         {
-            if is_to_pause(&mut self.out.lock(), waiting, waker, wakes) {
-                return Ok(Tried::Paused);
-            }
-            self.change_topics(kind, topic, wakes)?;
-            return Ok(Tried::Done);
-        }
-        if self.pattern.routing == Routing::ToAll && self.options.only_first && is_list(message) {
-            if is_to_pause(&mut self.out.lock(), waiting, waker, wakes) {
-                return Ok(Tried::Paused);
-            }
-            let mut list = List::of(message.clone());
-            for (kind, topic) in list.subscriptions() {
-                self.change_topics(kind, topic, wakes)?;
-            }
-            if list.rest.is_empty() {
-                return Ok(Tried::Done);
-            }
-            // From here on it is done at once, so that no subscription is made twice.
-            let manner = if manner == Manner::Patient { Manner::AtOnce } else { manner };
-            return self.attempt_quietly(to, &mut list.rest, manner, waiting, None, wakes);
+            return attempt;
         }
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
-        if is_to_pause(&mut out, waiting, waker, wakes) {
-            // It was begun now: a subscription that is received meanwhile comes later.
+        if yields(&mut out, waiting, waker, wakes) {
+            // The send has begun: a subscription that is received meanwhile comes later.
             if let Some(waker) = waker.filter(|_| self.options.last_value) {
-                out.senders.wait(&mut waiting.ticket, waker);
+                out.queue.senders.wait(&mut waiting.ticket, waker);
             }
-            return Ok(Tried::Paused);
+            return Ok(Attempt::Yield);
         }
-        out.going = match manner {
-            Manner::Held => Going::Held,
-            _ if self.inbox.is_quiet() => Going::Alone,
-            _ => Going::InBatch,
+        let flush = match mode {
+            SendMode::Deferred => Flush::Deferred,
+            _ if self.inbox.is_quiet() => Flush::Immediate,
+            _ => Flush::Batched,
         };
-        out.patient = manner == Manner::Patient;
         if self.options.last_value
-            && let Some(audience) = out.audience()
+            && let Some(publisher) = out.publisher()
         {
-            audience.consider(waiting.ticket);
+            publisher.begin_send(waiting.ticket);
         }
-        let may_go = out.check_turn(self.pattern, message, waiting.ticket)?;
-        if may_go && self.offer(&mut out, to, message, stale.as_mut(), wakes)? != Offer::Full {
-            match manner {
-                Manner::Held => out.holds = true,
-                _ => out.let_go_held(wakes),
+        let request = SendRequest { target: Target::Pattern, flush, waits: mode == SendMode::Wait };
+        let outcome = match self.pattern.envelope {
+            _ if !out.check_turn(self.pattern, message, waiting.ticket)? => SendOutcome::Full,
+            Envelope::None => out.send(request, message, wakes),
+            Envelope::Identity => send_by_id(&mut out, request, to, message, wakes)?,
+            Envelope::Request => self.send_request(&mut out, request, message, stale.as_mut(), wakes),
+            Envelope::Reply => send_reply(&mut out, request, message, wakes),
+        };
+        if outcome == SendOutcome::Full {
+            if let Some(waker) = waker {
+                out.queue.senders.wait(&mut waiting.ticket, waker);
             }
-            wakes.add(out.senders.leave(&mut waiting.ticket));
-            return Ok(Tried::Done);
+            out.flush_deferred(wakes);
+            return Ok(Attempt::Full);
         }
-        if let Some(waker) = waker {
-            out.senders.wait(&mut waiting.ticket, waker);
+        match mode {
+            SendMode::Deferred => out.queue.has_deferred = true,
+            SendMode::Wait | SendMode::Try => out.flush_deferred(wakes),
         }
-        out.let_go_held(wakes);
-        Ok(Tried::Full)
+        wakes.add(out.queue.senders.leave(&mut waiting.ticket));
+        Ok(Attempt::Done)
     }
 
-    /// Offers the message to the peers, in its envelope.
-    #[inline]
-    fn offer(
+    /// Carries out the subscriptions of an XSUB that are sent as messages. `None` if the message holds none.
+    fn send_subscriptions(
+        &self,
+        message: &Message,
+        mode: SendMode,
+        waiting: &mut Waiting,
+        waker: Option<&Waker>,
+        wakes: &mut Wakes,
+    ) -> Option<Result<Attempt, MonocoqueError>> {
+        let subscription = as_subscription(message);
+        if subscription.is_none() && !(self.options.only_first && is_list(message)) {
+            return None;
+        }
+        if yields(&mut self.out.lock(), waiting, waker, wakes) {
+            return Some(Ok(Attempt::Yield));
+        }
+        if let Some((kind, topic)) = subscription {
+            return Some(self.change_topics(kind, topic, wakes).map(|()| Attempt::Done));
+        }
+        let mut list = SubscriptionList::of(message.clone());
+        for (kind, topic) in list.subscriptions() {
+            if let Err(reason) = self.change_topics(kind, topic, wakes) {
+                return Some(Err(reason));
+            }
+        }
+        if list.rest.is_empty() {
+            return Some(Ok(Attempt::Done));
+        }
+        // The rest does not wait, so that no subscription is made twice.
+        let mode = if mode == SendMode::Wait { SendMode::Try } else { mode };
+        Some(self.send_once(None, &mut list.rest, mode, waiting, None, wakes))
+    }
+
+    fn send_request(
         &self,
         out: &mut Outbound,
-        to: Option<&RoutingId>,
+        request: SendRequest<'_>,
         message: &mut Message,
         stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
-    ) -> Result<Offer, MonocoqueError> {
-        match self.pattern.envelope {
-            Envelope::None => Ok(out.offer(Target::Pattern, message, wakes)),
-            Envelope::Identity => offer_by_name(out, to, message, wakes),
-            Envelope::Request => Ok(self.ask(out, message, stale, wakes)),
-            Envelope::Reply => Ok(answer(out, message, wakes)),
-        }
-    }
-
-    fn ask(
-        &self,
-        out: &mut Outbound,
-        message: &mut Message,
-        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
-        wakes: &mut Wakes,
-    ) -> Offer {
+    ) -> SendOutcome {
         if !out.begin_request(message, wakes) {
-            return Offer::Full;
+            return SendOutcome::Full;
         }
         if let Some(replies) = stale {
             let mut pumps = Vec::new();
             self.note_discarded(replies.clear(&mut pumps));
             wakes.add(pumps);
         }
-        let number = self
-            .options
-            .correlate
-            .then(|| Frame::from(&self.next_request.fetch_add(1, Ordering::Relaxed).to_be_bytes()));
+        let next_number = || self.next_request.fetch_add(1, Ordering::Relaxed);
+        let number = self.options.correlate.then(|| Frame::from(&next_number().to_be_bytes()));
         message.push_front("");
         if let Some(number) = &number {
             message.push_front(number.clone());
         }
-        let offer = out.offer(Target::Pattern, message, wakes);
+        let outcome = out.send(request, message, wakes);
         message.split_front(1 + usize::from(number.is_some()));
-        if let Offer::Queued(of) = offer {
-            out.dialogue = Dialogue::Asked { of, number, answered: false };
+        if let SendOutcome::Queued(of) = outcome {
+            out.queue.dialogue = Dialogue::Asked { of, number, answered: false };
         }
-        offer
+        outcome
+    }
+
+    /// Returns whether a message that finds no room is dropped.
+    pub(super) fn drops_when_full(&self) -> bool {
+        self.pattern.when_full == WhenFull::Drop && !self.options.mandatory
     }
 }
 
-/// Offers a message to the peer that is named, be it by the first frame.
-fn offer_by_name(
+/// Queues a message for the peer with a routing id, which its first frame may be.
+fn send_by_id(
     out: &mut Outbound,
+    request: SendRequest<'_>,
     to: Option<&RoutingId>,
     message: &mut Message,
     wakes: &mut Wakes,
-) -> Result<Offer, MonocoqueError> {
-    let offer = match to {
-        Some(id) => out.offer(Target::Id(id), message, wakes),
+) -> Result<SendOutcome, MonocoqueError> {
+    let outcome = match to {
+        Some(id) => out.send(SendRequest { target: Target::Id(id), ..request }, message, wakes),
         None => {
             let Some(id) = message.pop_front() else { return Err(MonocoqueError::EmptyMessage) };
-            let offer = (!message.is_empty()).then(|| out.offer(Target::Id(&id), message, wakes));
+            let request = SendRequest { target: Target::Id(&id), ..request };
+            let outcome = (!message.is_empty()).then(|| out.send(request, message, wakes));
             message.push_front(id);
-            offer.ok_or(MonocoqueError::EmptyMessage)?
+            outcome.ok_or(MonocoqueError::EmptyMessage)?
         }
     };
-    if offer == Offer::Unreachable { Err(MonocoqueError::Unreachable) } else { Ok(offer) }
+    if outcome == SendOutcome::Unreachable { Err(MonocoqueError::Unreachable) } else { Ok(outcome) }
 }
 
-fn answer(out: &mut Outbound, message: &Message, wakes: &mut Wakes) -> Offer {
-    let Dialogue::Answering { origin, envelope: mut sealed } = std::mem::take(&mut out.dialogue) else {
-        unreachable!("it was its turn");
+fn send_reply(
+    out: &mut Outbound,
+    request: SendRequest<'_>,
+    message: &Message,
+    wakes: &mut Wakes,
+) -> SendOutcome {
+    let Dialogue::Answering { origin, envelope: mut sealed } = std::mem::take(&mut out.queue.dialogue) else {
+        unreachable!("the dialogue was checked");
     };
     let frames = sealed.len();
     sealed.append(message);
-    let offer = out.offer(Target::Origin(origin), &mut sealed, wakes);
-    if offer == Offer::Full {
+    let outcome = out.send(SendRequest { target: Target::Origin(origin), ..request }, &mut sealed, wakes);
+    if outcome == SendOutcome::Full {
         let envelope = sealed.split_front(frames);
-        out.dialogue = Dialogue::Answering { origin, envelope };
+        out.queue.dialogue = Dialogue::Answering { origin, envelope };
     }
-    offer
+    outcome
 }
 
-/// Whether a task is to yield before it queues more, after much data or much time: the pumps may share its thread. It will
-/// be woken at once. What is held goes only after much data.
+/// Returns whether a task yields before it queues more, after much data or much time: the write pumps may share its
+/// thread. It is woken at once. What is deferred is written only after much data.
 #[inline(always)]
-pub(crate) fn is_to_pause(
+pub(super) fn yields(
     out: &mut Outbound,
     waiting: &mut Waiting,
     waker: Option<&Waker>,
     wakes: &mut Wakes,
 ) -> bool {
     let Some(waker) = waker else { return false };
-    let is_much = out.take_pause();
+    let is_much = out.queue.yield_budget.is_spent();
     if is_much {
-        out.let_go_held(wakes);
+        out.flush_deferred(wakes);
     }
-    let pause = is_much || waiting.is_to_yield();
-    if pause {
+    let yields = is_much || waiting.should_yield();
+    if yields {
         wakes.add(Some(waker.clone()));
     }
-    pause
+    yields
 }
 
-/// What has come of a flush, which is to get each of these links so far.
-pub(crate) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
-    match (out.has_written(goals), out.phase) {
+/// Returns the result of a flush that is to get each of these links so far, once there is one.
+pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
+    match (out.has_written(goals), out.lifecycle.phase) {
         (true, Phase::Open | Phase::Draining) => Some(Ok(())),
         (false, Phase::Open) => None,
         _ => Some(Err(MonocoqueError::Closed)),
@@ -314,12 +311,12 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match std::mem::replace(&mut self.body, Body::Sent) {
-            // Not one path for both: a message that was just made is not to be moved.
+            // Two calls: a message that was just made is not to be moved.
             Body::Given(given) => {
                 let mut message = given.into();
-                self.attempt(&mut message, cx)
+                self.poll_message(&mut message, cx)
             }
-            Body::Made(mut message) => self.attempt(&mut message, cx),
+            Body::Made(mut message) => self.poll_message(&mut message, cx),
             Body::Sent => unreachable!("polled after the result"),
         }
     }
@@ -327,76 +324,59 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
 
 impl<M> Sending<'_, M> {
     #[inline]
-    fn attempt(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { place, to, manner, limit, body } = self;
-        match place.attempt(*to, message, *manner, cx) {
-            Ok(Tried::Done) => Poll::Ready(Ok(())),
-            Ok(Tried::Full) if !place.engine.pattern_drops() && place.is_late(*limit, cx) => {
-                Poll::Ready(Err(SendError::new(MonocoqueError::TimedOut, std::mem::take(message))))
-            }
-            Ok(_) => {
+    fn poll_message(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
+        let Self { slot, to, mode, limit, body } = self;
+        match slot.poll_send(*to, message, *mode, *limit, cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(reason)) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
+            Poll::Pending => {
                 *body = Body::Made(std::mem::take(message));
                 Poll::Pending
             }
-            Err(reason) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
         }
     }
 }
 
-impl Place<'_> {
-    /// One attempt of a task that may wait among senders.
+impl WaitSlot<'_> {
+    /// Queues a message, for a slot among senders. Fails once it has waited for `limit`.
     ///
     /// A socket that drops waits no longer than it must to find out that a connection takes nothing.
     #[inline]
-    pub(crate) fn attempt(
+    pub(super) fn poll_send(
         &mut self,
         to: Option<&RoutingId>,
         message: &mut Message,
-        manner: Manner,
+        mode: SendMode,
+        limit: Option<Duration>,
         cx: &Context<'_>,
-    ) -> Result<Tried, MonocoqueError> {
+    ) -> Poll<Result<(), MonocoqueError>> {
         if self.engine.is_foreign() {
-            return Err(MonocoqueError::Closed);
+            return Poll::Ready(Err(MonocoqueError::Closed));
         }
-        let tried = self.engine.attempt(to, message, manner, &mut self.waiting, Some(cx.waker()))?;
-        if tried == Tried::Full && self.engine.pattern_drops() {
-            return self.attempt_again(to, message, manner, cx);
-        }
-        Ok(tried)
-    }
-
-    #[cold]
-    fn attempt_again(
-        &mut self,
-        to: Option<&RoutingId>,
-        message: &mut Message,
-        manner: Manner,
-        cx: &Context<'_>,
-    ) -> Result<Tried, MonocoqueError> {
-        while self.gives_up(cx) {
-            let tried = self.engine.attempt(to, message, manner, &mut self.waiting, Some(cx.waker()))?;
-            if tried != Tried::Full {
-                return Ok(tried);
+        loop {
+            let mut wakes = Wakes::default();
+            let waker = Some(cx.waker());
+            let attempt = self.engine.send_once(to, message, mode, &mut self.waiting, waker, &mut wakes);
+            wakes.wake();
+            match attempt {
+                Ok(Attempt::Done) => return Poll::Ready(Ok(())),
+                Ok(Attempt::Full) if self.finds_stalled(cx) => {}
+                Ok(Attempt::Full) if self.engine.drops_when_full() => return Poll::Pending,
+                Ok(Attempt::Full) => return self.poll_timeout(limit, cx),
+                Ok(Attempt::Yield) => return Poll::Pending,
+                Err(reason) => return Poll::Ready(Err(reason)),
             }
         }
-        Ok(Tried::Full)
     }
 
-    /// Whether a sender of a socket that drops has waited for long enough to try again: what takes nothing is found out
-    /// then. If not, it is woken when it has.
-    pub(crate) fn gives_up(&mut self, cx: &Context<'_>) -> bool {
-        let is_late = self.engine.pattern_drops() && self.is_late(Some(PATIENCE), cx);
-        if is_late && let Some(timer) = self.timer.take() {
-            self.engine.timers.forget(timer);
+    /// Returns whether a sender of a socket that drops has waited for long enough to try again: a connection that takes
+    /// nothing is found out then. If not, it is woken when it has.
+    pub(super) fn finds_stalled(&mut self, cx: &Context<'_>) -> bool {
+        let is_over = self.engine.drops_when_full() && self.timed_out(Some(STALL_TIMEOUT), cx);
+        if is_over {
+            self.reset_timer();
         }
-        is_late
-    }
-}
-
-impl Engine {
-    /// Whether a message that finds no room is dropped.
-    pub(crate) fn pattern_drops(&self) -> bool {
-        self.pattern.when_full == WhenFull::Drop && !self.options.mandatory
+        is_over
     }
 }
 

@@ -20,9 +20,9 @@ pub(crate) struct Timers(Mutex<State>);
 struct State {
     due: BTreeMap<Timer, Waker>,
     next: u64,
-    /// When the keeper will look again by itself.
+    /// When the supervisor will look again by itself.
     armed: Option<Instant>,
-    keeper: Option<Waker>,
+    supervisor: Option<Waker>,
 }
 
 /// The deadline of one future.
@@ -51,22 +51,22 @@ impl Timers {
             }
         };
         state.due.insert(timer, waker.clone());
-        let keeper =
-            if state.armed.is_none_or(|armed| timer.at < armed) { state.keeper.take() } else { None };
+        let supervisor =
+            if state.armed.is_none_or(|armed| timer.at < armed) { state.supervisor.take() } else { None };
         drop(state);
-        if let Some(keeper) = keeper {
-            keeper.wake();
+        if let Some(supervisor) = supervisor {
+            supervisor.wake();
         }
         false
     }
 
     /// A future does not wait any more.
-    pub(crate) fn forget(&self, timer: Timer) {
+    pub(crate) fn remove(&self, timer: Timer) {
         self.0.lock().due.remove(&timer);
     }
 
     /// Wakes those whose time is over, until it is dropped. On the home.
-    pub(crate) async fn keep(&self) {
+    pub(crate) async fn run(&self) {
         loop {
             let Some(at) = self.arm(None).await else { continue };
             let earlier = std::pin::pin!(self.arm(Some(at)));
@@ -94,7 +94,7 @@ impl Timers {
             if first.is_some_and(|first| armed.is_none_or(|armed| first < armed)) {
                 return Poll::Ready(first);
             }
-            state.keeper = Some(cx.waker().clone());
+            state.supervisor = Some(cx.waker().clone());
             Poll::Pending
         })
         .await

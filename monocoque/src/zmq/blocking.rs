@@ -9,6 +9,7 @@ use monocoque_core::{Endpoint, Message, RoutingId, block_on};
 
 use super::kind::{Addresses, Kind, Publishes, Receives, Sends};
 use super::{ReqSocket, Socket};
+use crate::endpoint::connect;
 use crate::error::{MonocoqueError, SendError};
 use crate::peer::Peer;
 
@@ -65,7 +66,7 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().connect(endpoint.try_into()?)
+        connect::connect(self.engine(), endpoint.try_into()?, None)
     }
 
     /// [`unbind`](Self::unbind), for threads without an executor.
@@ -92,7 +93,7 @@ impl<K: Kind> Socket<K> {
         E: TryInto<Endpoint>,
         MonocoqueError: From<E::Error>,
     {
-        self.engine().disconnect(&endpoint.try_into()?)
+        connect::disconnect(self.engine(), &endpoint.try_into()?)
     }
 
     /// [`wait_for_peers`](Self::wait_for_peers), for threads without an executor.

@@ -301,7 +301,7 @@ impl<K: Greets> Builder<K> {
     /// # }).unwrap();
     /// ```
     pub fn hello_msg(mut self, message: impl Into<Message>) -> Self {
-        self.options.greeting = Some(message.into());
+        self.options.first_message = Some(message.into());
         self
     }
 }
@@ -312,7 +312,7 @@ impl<K: Probes> Builder<K> {
     ///
     /// For connections to ROUTER sockets only: others take the message for one of the program's.
     pub fn probe_router(mut self, probe: bool) -> Self {
-        self.options.greeting = probe.then(|| Message::from(""));
+        self.options.first_message = probe.then(|| Message::from(""));
         self
     }
 }

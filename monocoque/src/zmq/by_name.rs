@@ -4,6 +4,7 @@ use monocoque_core::{Endpoint, Message, RoutingId, yielding};
 
 use super::Socket;
 use super::kind::Addresses;
+use crate::endpoint::connect;
 use crate::error::{MonocoqueError, SendError};
 
 impl<K: Addresses> Socket<K> {
@@ -80,6 +81,6 @@ impl<K: Addresses> Socket<K> {
             return Err(MonocoqueError::ReservedRoutingId);
         }
         let endpoint = endpoint.try_into()?;
-        self.engine().connect_as(endpoint, Some(routing_id))
+        connect::connect(self.engine(), endpoint, Some(routing_id))
     }
 }

@@ -5,7 +5,7 @@ use super::{Builder, Socket};
 use crate::options::Notices;
 
 /// Receives bytes from all its peers and sends some to the one that is named; its peers are programs that do not speak
-/// ZeroMQ, over tcp and ipc; `inproc://` is refused with [`NoBytes`](crate::MonocoqueError::NoBytes).
+/// ZeroMQ, over tcp and ipc; `inproc://` is refused with [`RawInproc`](crate::MonocoqueError::RawInproc).
 ///
 /// [`recv`](Socket::recv) gives what was read from a peer, a chunk of 1 to 8192 bytes, behind the routing id of the peer:
 /// five bytes, the first of them zero, that last as long as its connection, or the name that

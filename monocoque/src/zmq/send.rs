@@ -87,7 +87,7 @@ impl<K: Sends> Socket<K> {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_buffered<M: Into<Message>>(&self, message: M) -> impl Future<Output = Result<(), SendError>> {
-        self.engine_unchecked().send_held(message)
+        self.engine_unchecked().send_deferred(message)
     }
 
     /// Sends what [`send_buffered`](Self::send_buffered) has queued, and waits until the system has taken all that is queued for

@@ -10,7 +10,7 @@ use monocoque_core::Message;
 use super::Socket;
 use super::kind::{Kind, Sends};
 use crate::error::MonocoqueError;
-use crate::socket::adapters::stream::Outgoing;
+use crate::socket::adapters::sink::SinkState;
 
 /// A [`Sink`] of what a socket is to send, made by [`Socket::sink`].
 ///
@@ -32,7 +32,7 @@ use crate::socket::adapters::stream::Outgoing;
 ///
 /// `start_send` without `poll_ready` before it fails with [`MonocoqueError::WouldBlock`] while a message is kept.
 pub struct MessageSink<K> {
-    outgoing: Outgoing,
+    outgoing: SinkState,
     /// Keeps the socket open.
     socket: Socket<K>,
 }
@@ -60,7 +60,7 @@ impl<K: Sends> Socket<K> {
     /// # }).unwrap();
     /// ```
     pub fn sink(&self) -> MessageSink<K> {
-        MessageSink { outgoing: Outgoing::new(self.engine()), socket: self.clone() }
+        MessageSink { outgoing: SinkState::new(self.engine()), socket: self.clone() }
     }
 }
 

@@ -10,7 +10,9 @@ use monocoque_core::{Endpoint, home, transport, yielding};
 use super::Builder;
 use super::kind::Kind;
 use crate::context::Context;
+use crate::endpoint::{bind, connect};
 use crate::error::MonocoqueError;
+use crate::monitor::ConnectionId;
 use crate::monitor::Monitor;
 use crate::socket::Engine;
 use crate::stats::SocketStats;
@@ -99,7 +101,7 @@ impl<K: Kind> Socket<K> {
     {
         yielding::now_if_due().await;
         let endpoint = endpoint.try_into()?;
-        self.engine().bind(endpoint).await
+        bind::bind(self.engine(), endpoint).await
     }
 
     /// Accepts connections on a stream socket that listens already (`ZMQ_USE_FD`), such as one that a service manager has made,
@@ -126,7 +128,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// [`MonocoqueError::Descriptor`] if it is not a listening stream socket of TCP or of the Unix domain.
     pub async fn bind_fd(&self, listener: impl Into<OwnedFd>) -> Result<Endpoint, MonocoqueError> {
-        self.engine().bind_fd(listener.into()).await
+        bind::bind_fd(self.engine(), listener.into()).await
     }
 
     /// Runs a connection over a stream that is connected already: one that the caller has accepted, or TLS. The peer speaks
@@ -163,7 +165,7 @@ impl<K: Kind> Socket<K> {
     /// [`MonocoqueError::WrongThread`] if the connections of the socket do not run on the compio runtime that this is called
     /// in. To have the stream back then, give a clone.
     pub fn attach(&self, stream: impl transport::Socket) -> Result<Endpoint, MonocoqueError> {
-        self.engine().adopt(stream)
+        connect::adopt(self.engine(), stream)
     }
 
     /// Connects to an endpoint. Returns at once: the connection is made in the background, and made again for ever after
@@ -183,7 +185,7 @@ impl<K: Kind> Socket<K> {
     {
         yielding::now_if_due().await;
         let endpoint = endpoint.try_into()?;
-        self.engine().connect(endpoint)
+        connect::connect(self.engine(), endpoint, None)
     }
 
     /// Stops listening on an endpoint, which is the one that [`bind`](Self::bind) returned, and returns once it can be bound
@@ -200,7 +202,7 @@ impl<K: Kind> Socket<K> {
     {
         yielding::now_if_due().await;
         let endpoint = endpoint.try_into()?;
-        self.engine().unbind(&endpoint).await
+        bind::unbind(self.engine(), &endpoint).await
     }
 
     /// Lets go of an endpoint that was connected or [attached](Self::attach): its peer gets nothing that is sent from now on;
@@ -217,7 +219,7 @@ impl<K: Kind> Socket<K> {
     {
         yielding::now_if_due().await;
         let endpoint = endpoint.try_into()?;
-        self.engine().disconnect(&endpoint)
+        connect::disconnect(self.engine(), &endpoint)
     }
 
     /// Ends the connection to one peer at once, accepted or connected, over any transport.
@@ -245,13 +247,13 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     ///
     /// [`MonocoqueError::UnknownPeer`] if no peer has a connection of this number, or no longer.
-    pub fn disconnect_peer(&self, connection: u64) -> Result<(), MonocoqueError> {
-        self.engine().disconnect_peer(connection)
+    pub fn disconnect_peer(&self, connection: ConnectionId) -> Result<(), MonocoqueError> {
+        connect::disconnect_peer(self.engine(), connection)
     }
 
     /// The endpoint that was bound or connected last (`ZMQ_LAST_ENDPOINT`).
     pub fn last_endpoint(&self) -> Option<Endpoint> {
-        self.engine().last_endpoint()
+        self.engine().endpoints.last()
     }
 
     /// How many peers are connected and have completed the handshake.

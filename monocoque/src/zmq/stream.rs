@@ -10,7 +10,7 @@ use monocoque_core::Message;
 use super::Socket;
 use super::kind::{Kind, Receives};
 use crate::error::MonocoqueError;
-use crate::socket::adapters::stream::Incoming;
+use crate::socket::adapters::stream::StreamState;
 
 /// A [`Stream`] of what a socket receives, made by [`Socket::stream`].
 ///
@@ -24,7 +24,7 @@ use crate::socket::adapters::stream::Incoming;
 /// it is dropped. Do not lay one aside in that state while others receive, or they may wait although there is a message.
 /// The [`recv_timeout`](super::Builder::recv_timeout) counts from the first poll for an item.
 pub struct MessageStream<K> {
-    incoming: Incoming,
+    incoming: StreamState,
     /// Keeps the socket open.
     socket: Socket<K>,
 }
@@ -52,7 +52,7 @@ impl<K: Receives> Socket<K> {
     /// # }).unwrap();
     /// ```
     pub fn stream(&self) -> MessageStream<K> {
-        MessageStream { incoming: Incoming::new(self.engine()), socket: self.clone() }
+        MessageStream { incoming: StreamState::new(self.engine()), socket: self.clone() }
     }
 }
 

@@ -45,9 +45,9 @@ impl XpubSocket {
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::NotManual`] if the socket was made without that option; [`MonocoqueError::Closed`] once it is closed.
+    /// [`MonocoqueError::ManualModeRequired`] if the socket was made without that option; [`MonocoqueError::Closed`] once it is closed.
     pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
-        self.engine().grant(Subscription::Subscribe, topic.as_ref())
+        self.engine().change_manually(Subscription::Subscribe, topic.as_ref())
     }
 
     /// Takes `topic` from the peer whose subscription, or end of one, was received last (`ZMQ_UNSUBSCRIBE`), as
@@ -57,7 +57,7 @@ impl XpubSocket {
     ///
     /// As `subscribe`.
     pub fn unsubscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
-        self.engine().grant(Subscription::Cancel, topic.as_ref())
+        self.engine().change_manually(Subscription::Cancel, topic.as_ref())
     }
 }
 
@@ -73,7 +73,7 @@ impl Builder<Xpub> {
     ///
     /// SUB peers receive it if they have subscribed to it.
     pub fn xpub_welcome_msg(mut self, message: impl Into<Message>) -> Self {
-        self.options.greeting = Some(message.into());
+        self.options.first_message = Some(message.into());
         self
     }
 

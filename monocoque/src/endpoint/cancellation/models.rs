@@ -10,30 +10,30 @@ use super::*;
 #[test]
 fn all_who_listen_hear_it() {
     check(3, || {
-        let stop = Stop::default();
+        let stop = CancellationToken::default();
         let listeners = [(); 2].map(|()| {
             let stop = stop.clone();
-            spawn(move || block_on(stop.said()))
+            spawn(move || block_on(stop.cancelled()))
         });
-        stop.say();
+        stop.cancel();
         listeners.into_iter().for_each(|listener| listener.join().expect("heard"));
-        assert!(stop.is_said());
+        assert!(stop.is_cancelled());
     });
 }
 
 #[test]
 fn one_who_listens_no_longer_is_in_nobodys_way() {
     check(3, || {
-        let stop = Stop::default();
+        let stop = CancellationToken::default();
         let fickle = spawn({
             let stop = stop.clone();
-            move || poll_once(pin!(stop.said())).is_ready()
+            move || poll_once(pin!(stop.cancelled())).is_ready()
         });
         let patient = spawn({
             let stop = stop.clone();
-            move || block_on(stop.said())
+            move || block_on(stop.cancelled())
         });
-        drop(SayAtEnd(stop));
+        drop(CancelOnDrop(stop));
         patient.join().expect("heard");
         fickle.join().expect("gone");
     });
@@ -42,12 +42,12 @@ fn one_who_listens_no_longer_is_in_nobodys_way() {
 #[test]
 fn work_is_given_up_for_it() {
     check(3, || {
-        let stop = Stop::default();
+        let stop = CancellationToken::default();
         let worker = spawn({
             let stop = stop.clone();
-            move || block_on(stop.unless(pending::<()>()))
+            move || block_on(stop.run_until_cancelled(pending::<()>()))
         });
-        stop.say();
+        stop.cancel();
         assert_eq!(worker.join().expect("heard"), None);
     });
 }

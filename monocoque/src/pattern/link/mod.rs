@@ -1,180 +1,269 @@
-//! The outgoing side of one connection: its outbox, and the ways out of it. A neighbour in the same process has none: what it
-//! gets is handed over.
+//! The outgoing side of one connection: its state, its counters, and its way out.
+//!
+//! A link is in exactly one [`Life`] and has exactly one [`Way`]: a queue that the write pump of a stream empties, or
+//! an inproc peer that takes each message at once. It knows neither the protocol nor the socket type.
 
-use std::fmt::Debug;
-use std::sync::Arc;
-use std::task::Waker;
+mod inproc;
+mod stream;
+
 use std::time::{Duration, Instant};
 
-use monocoque_core::sync::{AtomicBool, Ordering};
-use monocoque_core::transport::WriteNow;
-use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room, RoutingId};
-use monocoque_zmtp::{Subscription, encode_message, encode_subscription};
+use monocoque_core::{Hwm, Message, Outbox, PeerKey, Room, RoutingId};
+use monocoque_zmtp::{Subscription, decode_messages, encode_message};
 
-use super::broadcast_log::{Stretch, Tape};
+pub(super) use inproc::InprocLink;
+pub(crate) use inproc::InprocPeer;
+pub(crate) use stream::DirectWrite;
+pub(super) use stream::{Batch, Pump, StreamLink};
+
+use super::broadcast_log::BroadcastLog;
 use super::wakes::Wakes;
+use super::yield_budget::YieldBudget;
+use crate::endpoint::EndpointKey;
+use crate::monitor::ConnectionId;
 
 /// The outgoing side of one connection.
 #[derive(Debug)]
-pub(in crate::pattern) struct Link {
-    pub(in crate::pattern) outbox: Outbox,
-    /// What it gets of the tape, behind what is in the outbox.
-    pub(in crate::pattern) stretch: Stretch,
-    /// Subscriptions: exempt from the high water mark, ahead of messages.
-    pub(in crate::pattern) control: Outbox,
-    pub(in crate::pattern) budget: BytePermits,
-    pub(in crate::pattern) through: Through,
-    pub(in crate::pattern) direct: Option<Direct>,
-    /// Takes all there is to take: nothing is ever in the outbox.
-    pub(in crate::pattern) neighbour: Option<Box<dyn Neighbour>>,
-    /// The neighbour has no room, and will say so when it has.
-    pub(in crate::pattern) full: bool,
-    /// The write pump, while it waits for a batch.
-    pub(in crate::pattern) pump: Option<Waker>,
-    /// The write pump, while it writes.
-    pub(in crate::pattern) writer: Option<Waker>,
-    /// The batch that the pump has is of the control lane.
-    pub(in crate::pattern) control_taken: bool,
-    /// No peer of this socket any more once all is sent.
-    pub(in crate::pattern) leaving: bool,
-    /// No peer of this socket any more, whatever is left.
-    pub(in crate::pattern) doomed: bool,
-    /// A newcomer has its name, and is received after it.
-    pub(in crate::pattern) replaced: bool,
-    /// The program has ended the connection.
-    pub(in crate::pattern) cut: bool,
-    /// What the peer was called before that.
-    pub(in crate::pattern) id: Option<RoutingId>,
-    /// By which number the program knows the connection.
-    pub(in crate::pattern) connection: Option<u64>,
-    /// Messages that were queued since it is there, and those of them that the system has taken.
-    pub(in crate::pattern) put: u64,
-    pub(in crate::pattern) written: u64,
-    /// How many of them are not of the program: a greeting.
-    pub(in crate::pattern) greeted: u64,
+pub(super) struct Link {
+    pub(super) endpoint: EndpointKey,
+    pub(super) life: Life,
+    pub(super) way: Way,
+    /// The number by which the program knows the connection.
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) counters: LinkCounters,
     /// Whether the connection takes bytes, as far as senders that drop have found out.
-    pub(in crate::pattern) flow: Flow,
+    pub(super) flow: Flow,
+}
+
+/// The state of a connection, as the socket's sending side sees it.
+#[derive(Debug, Default)]
+pub(super) enum Life {
+    /// A peer of the socket.
+    #[default]
+    Active,
+    /// No peer any more: the connection ends once its queue is written.
+    Leaving,
+    /// The program has ended the connection: its write pump stops, and its messages go to the next connection.
+    Disconnected {
+        /// The routing id that the peer had, if it was addressed by one.
+        id: Option<RoutingId>,
+        /// Whether the endpoint is connected again.
+        comes_back: bool,
+    },
+    /// The connection stops, and its messages are dropped.
+    Aborted {
+        /// A newer connection has the routing id, and its messages are received after those of this one.
+        is_replaced: bool,
+    },
+}
+
+/// The path of messages to the peer.
+#[derive(Debug)]
+pub(super) enum Way {
+    Stream(StreamLink),
+    Inproc(InprocLink),
+}
+
+/// Numbers of messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LinkCounters {
+    /// Queued since the connection began.
+    pub(super) queued: u64,
+    /// Of these, written to the stream or taken by the inproc peer.
+    pub(super) written: u64,
+    /// Of these, not sent by the program: the first message of the connection.
+    pub(super) first: u64,
+}
+
+/// A message for many connections, encoded once.
+#[derive(Debug)]
+pub(super) enum Encoded<'a> {
+    /// The message of this number on the log.
+    OnLog(&'a mut BroadcastLog, usize),
+    /// A message that each outbox gets a copy of, or a reference to.
+    Apart(&'a Outbox),
 }
 
 /// Whether a connection takes bytes while its queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::pattern) enum Flow {
+pub(super) enum Flow {
     /// It does, or there was room whenever something was to be queued.
     #[default]
     Moving,
-    /// A sender has found the queue full then, and no byte was taken since.
+    /// A sender has found the queue full at this time, and no byte was taken since.
     Full(Instant),
     /// No byte was taken for so long that senders do not wait any more.
     Stalled,
 }
 
-/// The endpoint that a connection came about through.
+/// When a queued message is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Through {
-    pub(crate) via: u64,
-    /// We have connected, and will again.
-    pub(crate) dialled: bool,
+pub(crate) enum Flush {
+    /// With those that the write pump takes next, as soon as it can.
+    Batched,
+    /// At once if the message is a lone reply: nothing else has been received that is to be answered first.
+    Immediate,
+    /// With a later message, or when the queue is flushed.
+    Deferred,
 }
 
-/// The other end of a connection within the process: takes what it is given under the lock of the one who gives.
-///
-/// It is dropped, behind the lock, when the connection ends.
-pub(crate) trait Neighbour: Debug + Send {
-    /// Takes a message, and says whether there is room for another. Leaves it and gives `None` if nobody will receive it.
-    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room>;
-
-    /// Takes a subscription, and says whether it may have it.
-    fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool;
-
-    /// Whether there is room, when senders let so many messages wait.
-    fn room(&mut self, hwm: Hwm) -> Room;
-}
-
-/// How a message gets going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Going {
-    /// With those that the pump takes next, as soon as it can.
-    InBatch,
-    /// At once if it is an answer that a peer may wait for: nothing else has been received that comes first.
-    Alone,
-    /// When others do, or the pump is told to.
-    Held,
-}
-
-/// The short way out, for an answer: a message that is alone, to a peer that waits for it.
-///
-/// A sender that is the first to send after the peer has said something, with nothing else received that is to be
-/// answered first, writes to the stream itself if the pump is waiting, which saves it a turn of the runtime. All else
-/// goes the long way, in batches: a socket that only sends writes no more than the first message of a connection by
-/// itself. The two ways cannot overtake each other: both take from the outbox, under the same lock, and the short one
-/// is open only while the pump is parked with nothing in flight. What the system does not take at once stays in the
-/// outbox, and is the first thing that the pump finds.
+/// The conditions under which a message is queued.
 #[derive(Debug)]
-pub(crate) struct Direct {
-    stream: Arc<dyn WriteNow>,
-    /// The peer has said something since the last time, or there was none yet.
-    heard: Arc<AtomicBool>,
+pub(super) struct SendContext<'a> {
+    pub(super) hwm: Hwm,
+    pub(super) flush: Flush,
+    pub(super) yield_budget: &'a mut YieldBudget,
+    pub(super) wakes: &'a mut Wakes,
 }
 
 impl Link {
-    pub(in crate::pattern) fn new(through: Through, direct: Option<Direct>) -> Self {
+    pub(super) fn stream(endpoint: EndpointKey, direct: Option<DirectWrite>) -> Self {
+        Self::new(endpoint, Way::Stream(StreamLink::new(direct)))
+    }
+
+    /// Makes the link of an inproc peer that is still to be connected.
+    pub(super) fn inproc(endpoint: EndpointKey) -> Self {
+        Self::new(endpoint, Way::Inproc(InprocLink::default()))
+    }
+
+    fn new(endpoint: EndpointKey, way: Way) -> Self {
         Self {
-            outbox: Outbox::new(),
-            stretch: Stretch::default(),
-            control: Outbox::new(),
-            budget: BytePermits::default(),
-            through,
-            direct,
-            neighbour: None,
-            full: false,
-            pump: None,
-            writer: None,
-            control_taken: false,
-            leaving: false,
-            doomed: false,
-            replaced: false,
-            cut: false,
-            id: None,
+            endpoint,
+            life: Life::Active,
+            way,
             connection: None,
-            put: 0,
-            written: 0,
-            greeted: 0,
+            counters: LinkCounters::default(),
             flow: Flow::Moving,
         }
     }
 
-    /// Drops what waits, and says how many messages that were.
-    pub(in crate::pattern) fn forget(&mut self) -> u64 {
-        let messages = self.outbox.messages() as u64;
-        self.outbox.clear();
-        self.budget = BytePermits::default();
-        self.put -= messages;
-        messages
+    /// Returns the number of messages that wait to be written.
+    #[inline]
+    pub(super) fn messages(&self) -> usize {
+        match &self.way {
+            Way::Stream(stream) => stream.messages(),
+            Way::Inproc(_) => 0,
+        }
     }
 
-    pub(in crate::pattern) fn admits(&self, hwm: Hwm, len: usize) -> bool {
-        !self.full && hwm.admits(self.messages()) && self.budget.admits(len)
+    /// Returns whether messages wait to be written, or are not known to be.
+    pub(super) fn is_behind(&self) -> bool {
+        self.messages() > 0 || self.counters.written < self.counters.queued
     }
 
-    /// How long it is waited for. A pump that writes, or a neighbour, takes nothing; one that has only not run yet will.
-    fn patience(&self) -> Duration {
-        if self.writer.is_some() || self.neighbour.is_some() { PATIENCE } else { PUMP_PATIENCE }
+    pub(super) fn is_inproc(&self) -> bool {
+        matches!(self.way, Way::Inproc(_))
     }
 
-    /// Whether it is of a peer that takes part.
-    pub(in crate::pattern) fn is_peer(&self) -> bool {
-        !self.doomed && !self.leaving && !self.cut
+    #[inline]
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.life, Life::Active)
     }
 
-    /// Whether its pump is to end, whatever waits.
-    pub(in crate::pattern) fn is_ended(&self) -> bool {
-        self.doomed || self.cut
+    /// Returns whether the write pump is to stop, whatever is queued.
+    #[inline]
+    pub(super) fn is_stopped(&self) -> bool {
+        match self.life {
+            Life::Active | Life::Leaving => false,
+            Life::Disconnected { .. } | Life::Aborted { .. } => true,
+        }
     }
 
-    /// Whether a sender that would drop a message waits instead: the queue is full, and it is not known yet that the
-    /// connection takes nothing.
-    pub(in crate::pattern) fn is_waited_for(&mut self) -> bool {
-        if !self.is_peer() {
+    /// Returns whether the endpoint of this connection is connected again once the connection has ended: the one place
+    /// where that is decided. Reconnection policies may still [give the endpoint up](crate::endpoint).
+    pub(super) fn comes_back(&self) -> bool {
+        self.endpoint.is_connected()
+            && match self.life {
+                Life::Active | Life::Aborted { .. } => true,
+                Life::Leaving => false,
+                Life::Disconnected { comes_back, .. } => comes_back,
+            }
+    }
+
+    /// Ends the connection once its queue is written.
+    pub(super) fn leave(&mut self, wakes: &mut Wakes) {
+        match &mut self.life {
+            Life::Active => self.life = Life::Leaving,
+            Life::Disconnected { comes_back, .. } => *comes_back = false,
+            Life::Leaving | Life::Aborted { .. } => {}
+        }
+        if let Way::Stream(stream) = &mut self.way {
+            stream.wake_pump(wakes);
+        }
+    }
+
+    /// Ends the connection at once. Its messages go where those of any lost connection go.
+    pub(super) fn disconnect(&mut self, id: Option<RoutingId>, wakes: &mut Wakes) {
+        let comes_back = self.comes_back();
+        match self.life {
+            Life::Active | Life::Leaving => self.life = Life::Disconnected { id, comes_back },
+            Life::Disconnected { .. } | Life::Aborted { .. } => {}
+        }
+        if let Way::Stream(stream) = &mut self.way {
+            stream.interrupt_pump(wakes);
+        }
+    }
+
+    /// Ends the connection at once, and drops its messages.
+    pub(super) fn abort(&mut self, wakes: &mut Wakes) {
+        if !matches!(self.life, Life::Aborted { .. }) {
+            self.life = Life::Aborted { is_replaced: false };
+        }
+        if let Way::Stream(stream) = &mut self.way {
+            stream.interrupt_pump(wakes);
+        }
+    }
+
+    /// Notes that a newer connection has the routing id, and gives up the messages that are for it.
+    pub(super) fn replace(&mut self) -> Outbox {
+        self.life = Life::Aborted { is_replaced: true };
+        match &mut self.way {
+            Way::Stream(stream) => stream.take_queue(),
+            Way::Inproc(_) => Outbox::new(),
+        }
+    }
+
+    /// Drops what is queued, and returns how many messages that were.
+    #[inline]
+    pub(super) fn drop_queued(&mut self) -> u64 {
+        let dropped = match &mut self.way {
+            Way::Stream(stream) => stream.drop_queued(),
+            Way::Inproc(_) => 0,
+        };
+        self.counters.queued -= dropped;
+        dropped
+    }
+
+    /// Returns whether a message of `len` bytes may be queued.
+    #[inline]
+    pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
+        match &self.way {
+            Way::Stream(stream) => stream.admits(hwm, len),
+            Way::Inproc(inproc) => inproc.has_room(),
+        }
+    }
+
+    /// Returns whether the byte budget admits a message of `len` bytes; the hub knows about the high-water mark.
+    #[inline]
+    pub(super) fn admits_bytes(&self, len: usize) -> bool {
+        match &self.way {
+            Way::Stream(stream) => stream.budget.admits(len),
+            Way::Inproc(_) => true,
+        }
+    }
+
+    /// Asks anew whether there is room for another message.
+    pub(super) fn check_room(&mut self, hwm: Hwm) -> bool {
+        match &mut self.way {
+            Way::Stream(stream) => hwm.admits(stream.messages()),
+            Way::Inproc(inproc) => inproc.check_room(hwm),
+        }
+    }
+
+    /// Returns whether a sender that would drop a message waits instead: the queue is full, and the connection is not
+    /// known to be stalled.
+    pub(super) fn is_waited_for(&mut self) -> bool {
+        if !self.is_active() {
             return false;
         }
         match self.flow {
@@ -182,7 +271,7 @@ impl Link {
                 self.flow = Flow::Full(Instant::now());
                 true
             }
-            Flow::Full(since) if since.elapsed() < self.patience() => true,
+            Flow::Full(since) if since.elapsed() < self.stall_timeout() => true,
             Flow::Full(_) => {
                 self.flow = Flow::Stalled;
                 false
@@ -191,141 +280,91 @@ impl Link {
         }
     }
 
-    /// Asks anew whether there is room.
-    pub(in crate::pattern) fn has_room(&mut self, hwm: Hwm) -> bool {
-        if let Some(neighbour) = &mut self.neighbour {
-            self.full = neighbour.room(hwm) == Room::Full;
+    /// Returns how long the connection may take nothing before it counts as stalled. A pump that only has not run yet
+    /// gets more time than one that writes.
+    fn stall_timeout(&self) -> Duration {
+        match &self.way {
+            Way::Stream(StreamLink { pump: Pump::Writing { waker: Some(_), .. }, .. }) | Way::Inproc(_) => {
+                STALL_TIMEOUT
+            }
+            Way::Stream(_) => PUMP_STALL_TIMEOUT,
         }
-        !self.full && hwm.admits(self.messages())
+    }
+
+    /// Queues a message, and returns whether there is room for another; `None` if the peer is gone. An inproc peer
+    /// takes the message itself.
+    #[inline]
+    pub(super) fn send(&mut self, cx: &mut SendContext<'_>, message: &mut Message) -> Option<Room> {
+        match &mut self.way {
+            Way::Stream(stream) => {
+                self.counters.queued += 1;
+                Some(stream.send_encoded(cx, |outbox| encode_message(message, outbox)))
+            }
+            Way::Inproc(inproc) => {
+                let room = inproc.send(cx, message)?;
+                self.counters.queued += 1;
+                self.counters.written += 1;
+                Some(room)
+            }
+        }
+    }
+
+    /// Queues a message that goes to many connections. `false` if the peer is gone.
+    #[inline]
+    pub(super) fn send_broadcast(
+        &mut self,
+        cx: &mut SendContext<'_>,
+        key: PeerKey,
+        encoded: Encoded<'_>,
+        message: &Message,
+    ) -> bool {
+        let Way::Stream(stream) = &mut self.way else {
+            return self.send(cx, &mut message.clone()).is_some();
+        };
+        self.counters.queued += 1;
+        match encoded {
+            Encoded::OnLog(log, number) => stream.send_shared(cx, key, log, number),
+            Encoded::Apart(encoded) => drop(stream.send_encoded(cx, |outbox| outbox.append(encoded))),
+        }
+        true
     }
 
     /// Queues a subscription. `false` if the peer does not take them.
-    pub(in crate::pattern) fn subscribe(
-        &mut self,
-        kind: Subscription,
-        topic: &[u8],
-        wakes: &mut Wakes,
-    ) -> bool {
-        if let Some(neighbour) = &mut self.neighbour {
-            return neighbour.subscribe(kind, topic, wakes);
+    pub(super) fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        match &mut self.way {
+            Way::Stream(stream) => stream.subscribe(kind, topic, wakes),
+            Way::Inproc(inproc) => inproc.subscribe(kind, topic, wakes),
         }
-        encode_subscription(kind, topic, &mut self.control);
-        wakes.add(self.pump.take());
-        self.control.bytes() <= CONTROL_MAX
     }
 
-    /// Whether messages wait to be written, or are not known to be.
-    pub(in crate::pattern) fn is_behind(&self) -> bool {
-        self.messages() > 0 || self.written < self.put
-    }
-
-    /// How many messages wait to be written.
-    #[inline]
-    pub(in crate::pattern) fn messages(&self) -> usize {
-        self.outbox.messages() + self.stretch.messages()
-    }
-
-    /// Adds a message that is on the tape, and wakes the pump if it waits for one.
-    #[inline]
-    pub(in crate::pattern) fn put_taped(
-        &mut self,
-        key: PeerKey,
-        tape: &mut Tape,
-        message: usize,
-        going: Going,
-        unpaced: &mut usize,
-        wakes: &mut Wakes,
-    ) {
-        self.budget.take(tape.extend(key, &mut self.stretch, message, &mut self.outbox));
-        self.put += 1;
-        if going != Going::Held {
-            wakes.add(self.pump.take());
+    /// Queues messages that have waited for the peer.
+    pub(super) fn transfer(&mut self, cx: &mut SendContext<'_>, waiting: Outbox) {
+        match &mut self.way {
+            Way::Stream(stream) => {
+                self.counters.queued += waiting.messages() as u64;
+                stream.append(&waiting);
+            }
+            Way::Inproc(InprocLink::Reserved(held)) => held.append(&waiting),
+            Way::Inproc(InprocLink::Connected { .. }) => {
+                for mut message in decode_messages(waiting) {
+                    self.send(cx, &mut message);
+                }
+            }
         }
-        let bytes = self.outbox.bytes() + self.stretch.bytes;
-        *unpaced = (*unpaced).max(bytes + self.messages() * PACE_PER_MESSAGE);
     }
 
-    /// Gives the peer a message, and says whether it may have another; `None` if it is gone. A neighbour takes the message
-    /// itself.
-    #[inline]
-    pub(in crate::pattern) fn put(
-        &mut self,
-        hwm: Hwm,
-        going: Going,
-        unpaced: &mut usize,
-        wakes: &mut Wakes,
-        message: &mut Message,
-    ) -> Option<Room> {
-        if self.neighbour.is_some() {
-            return self.hand_over(unpaced, wakes, message);
+    /// Connects the inproc peer of a link that was made for one. Gives it what has waited since.
+    pub(super) fn connect(&mut self, peer: Box<dyn InprocPeer>, cx: &mut SendContext<'_>) {
+        let connected = InprocLink::Connected { peer, is_full: false };
+        if let Way::Inproc(InprocLink::Reserved(held)) =
+            std::mem::replace(&mut self.way, Way::Inproc(connected))
+        {
+            self.transfer(cx, held);
         }
-        Some(self.put_encoded(hwm, going, unpaced, wakes, |outbox| encode_message(message, outbox)))
-    }
-
-    /// Lets `put` add a message to the outbox, and wakes the pump if it waits for one.
-    #[inline]
-    pub(in crate::pattern) fn put_encoded(
-        &mut self,
-        hwm: Hwm,
-        going: Going,
-        unpaced: &mut usize,
-        wakes: &mut Wakes,
-        put: impl FnOnce(&mut Outbox),
-    ) -> Room {
-        debug_assert!(self.stretch.is_empty(), "it would be overtaken");
-        let before = self.outbox.bytes();
-        put(&mut self.outbox);
-        self.budget.take(self.outbox.bytes() - before);
-        self.put += 1;
-        match going {
-            Going::Held => {}
-            Going::Alone if self.pump.is_none() || self.write_now() => {}
-            Going::Alone | Going::InBatch => wakes.add(self.pump.take()),
-        }
-        let messages = self.outbox.messages();
-        *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);
-        if hwm.admits(messages) { Room::Left } else { Room::Full }
-    }
-
-    /// Gives the neighbour a message.
-    fn hand_over(&mut self, unpaced: &mut usize, wakes: &mut Wakes, message: &mut Message) -> Option<Room> {
-        let len = message.byte_len();
-        let room = self.neighbour.as_mut()?.deliver(message, wakes)?;
-        self.full = room == Room::Full;
-        self.put += 1;
-        self.written += 1;
-        *unpaced += PACE_PER_MESSAGE + len;
-        Some(room)
-    }
-
-    /// Takes the short way if it is open, and says whether nothing is left to write.
-    fn write_now(&mut self) -> bool {
-        let Some(direct) = &self.direct else { return false };
-        let lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
-        if !direct.heard.swap(false, Ordering::Relaxed) || !lone {
-            return false;
-        }
-        // An error is met again by the pump, which knows what to do.
-        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
-        self.outbox.consume(written);
-        self.budget.give(written);
-        self.outbox.is_empty()
-    }
-}
-
-impl Direct {
-    pub(crate) fn new(stream: Arc<dyn WriteNow>, heard: Arc<AtomicBool>) -> Self {
-        Self { stream, heard }
     }
 }
 
 /// How long a sender that would drop a message waits for a connection to take something.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
-/// How long such a sender waits for a pump to run that was called: its thread may have much to do.
-const PUMP_PATIENCE: Duration = Duration::from_secs(1);
-/// The most that is written under the lock.
-const DIRECT_MAX: usize = 16 * 1024;
-/// How many bytes of subscriptions a connection may leave lying.
-const CONTROL_MAX: usize = 64 * 1024 * 1024;
-/// What a message counts for beside its bytes, so that 512 of the smallest are enough.
-pub(in crate::pattern) const PACE_PER_MESSAGE: usize = 256;
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long such a sender waits for a write pump to run that was woken: its thread may have much to do.
+const PUMP_STALL_TIMEOUT: Duration = Duration::from_secs(1);

@@ -17,9 +17,12 @@ use proptest::prelude::*;
 
 use monocoque_zmtp::encode_message;
 
+use monocoque_core::RoutingId;
+
 use super::super::{DEALER, ROUTER};
 use super::*;
-use crate::pattern::link::{Direct, Through};
+use crate::endpoint::{EndpointId, EndpointKey, Origin};
+use crate::pattern::link::{DirectWrite, Link, Pump, Way};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -28,7 +31,7 @@ enum Step {
     /// A connection is lost, when so much of what its pump has in hand is written, in 256ths.
     Down { who: usize, written: usize },
     /// A message is sent, to whoever is next or to one of the names.
-    Send { name: u8, len: usize, going: Going },
+    Send { name: u8, len: usize, flush: Flush },
     /// A pump has written what it had, and comes for more.
     Take { who: usize },
     /// A peer says something, to which the next message may be the answer.
@@ -42,13 +45,13 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let going = prop_oneof![Just(Going::InBatch), Just(Going::Alone), Just(Going::Held)];
+    let flush = prop_oneof![Just(Flush::Batched), Just(Flush::Immediate), Just(Flush::Deferred)];
     let len = prop_oneof![4 => Just(0), 1 => Just(300), 1 => Just(5_000)];
     let (who, endpoint, name) = (any::<usize>(), 0..ENDPOINTS, 0..4_u8);
     prop_oneof![
         3 => (endpoint.clone(), name.clone()).prop_map(|(endpoint, name)| Step::Up { endpoint, name }),
         2 => (who, 0..256_usize).prop_map(|(who, written)| Step::Down { who, written }),
-        12 => (name.clone(), len, going).prop_map(|(name, len, going)| Step::Send { name, len, going }),
+        12 => (name.clone(), len, flush).prop_map(|(name, len, flush)| Step::Send { name, len, flush }),
         5 => who.prop_map(|who| Step::Take { who }),
         3 => who.prop_map(|who| Step::Hear { who }),
         1 => Just(Step::LetGo),
@@ -141,10 +144,21 @@ fn encoded<'a>(messages: impl IntoIterator<Item = &'a Sent>) -> Vec<u8> {
     messages.into_iter().flat_map(|message| message.bytes()).collect()
 }
 
+fn outbox_of(link: &Link) -> &Outbox {
+    match &link.way {
+        Way::Stream(stream) => &stream.outbox,
+        Way::Inproc(_) => panic!("all links are streams"),
+    }
+}
+
+fn is_parked(link: &Link) -> bool {
+    matches!(&link.way, Way::Stream(stream) if matches!(stream.pump, Pump::Parked(_)))
+}
+
 /// A connection.
 struct Peer {
     key: PeerKey,
-    through: Through,
+    endpoint_key: EndpointKey,
     name: RoutingId,
     wire: Arc<Wire>,
     heard: Arc<AtomicBool>,
@@ -228,13 +242,13 @@ struct Ledger {
     options: Options,
     hwm: usize,
     peers: Vec<Peer>,
-    endpoints: Vec<Through>,
+    endpoints: Vec<EndpointKey>,
     /// What waits for any peer, in order.
     backlog: VecDeque<Sent>,
     /// What waits for the next connection through an endpoint.
-    leftovers: Vec<(u64, RoutingId, Vec<Sent>)>,
+    pending: Vec<(EndpointId, RoutingId, Vec<Sent>)>,
     /// Endpoints whose peers were given a name.
-    named: Vec<(u64, RoutingId)>,
+    named: Vec<(EndpointId, RoutingId)>,
     /// Something may be held.
     holds: bool,
     numbers: u32,
@@ -257,10 +271,14 @@ impl Ledger {
             ..Options::default()
         };
         let mut out = Outbound::new(if by_name { &ROUTER } else { &DEALER }, &options);
-        let endpoints: Vec<_> =
-            (0..ENDPOINTS).map(|n| Through { via: n as u64, dialled: n + 1 < ENDPOINTS }).collect();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.dialled) {
-            out.begin_dial(endpoint.via, &mut Wakes::default());
+        let endpoints: Vec<_> = (0..ENDPOINTS)
+            .map(|n| EndpointKey {
+                id: EndpointId::new(n as u64),
+                origin: if n + 1 < ENDPOINTS { Origin::Connected } else { Origin::Bound },
+            })
+            .collect();
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.is_connected()) {
+            out.begin_dial(endpoint.id, &mut Wakes::default());
         }
         Self {
             out,
@@ -270,7 +288,7 @@ impl Ledger {
             peers: Vec::new(),
             endpoints,
             backlog: VecDeque::new(),
-            leftovers: Vec::new(),
+            pending: Vec::new(),
             named: Vec::new(),
             holds: false,
             numbers: 0,
@@ -306,7 +324,7 @@ impl Ledger {
                     self.down(at, written);
                 }
             }
-            Step::Send { name, len, going } => self.send(name, len, going),
+            Step::Send { name, len, flush } => self.send(name, len, flush),
             Step::Take { who: at } => {
                 if let Some(at) = who(at, &self.peers) {
                     self.fetch(at);
@@ -318,7 +336,7 @@ impl Ledger {
                 }
             }
             Step::LetGo => {
-                self.out.let_go(&mut Wakes::default());
+                self.out.flush(&mut Wakes::default());
                 self.holds = false;
             }
             Step::Leave { endpoint, name } => self.leave(endpoint, name),
@@ -331,21 +349,25 @@ impl Ledger {
         self.check();
     }
 
-    fn up(&mut self, through: Through, name: u8) {
-        if through.dialled && self.peers.iter().any(|peer| peer.through == through) {
+    fn up(&mut self, endpoint_key: EndpointKey, name: u8) {
+        if endpoint_key.is_connected() && self.peers.iter().any(|peer| peer.endpoint_key == endpoint_key) {
             return;
         }
-        let given_name = self.named.iter().find(|(via, _)| *via == through.via).map(|(_, name)| name.clone());
+        let given_name = self
+            .named
+            .iter()
+            .find(|(of_endpoint, _)| *of_endpoint == endpoint_key.id)
+            .map(|(_, name)| name.clone());
         let name = given_name.unwrap_or_else(|| self.name(name));
         let takes = self.number() as usize % 7 * 10;
         let (wire, heard) =
             (Arc::new(Wire { takes, bytes: Mutex::default() }), Arc::new(AtomicBool::new(true)));
         let form = Form { masks: self.number().is_multiple_of(3) };
         let has_direct = takes > 0 && form.is_identity();
-        let direct = has_direct.then(|| Direct::new(wire.clone(), heard.clone()));
+        let direct = has_direct.then(|| DirectWrite::new(wire.clone(), heard.clone()));
         let wakes = &mut Wakes::default();
-        let key = self.out.up(name.clone(), through, direct, wakes);
-        if self.is_kept_from(&name, through.via) {
+        let key = self.out.add_peer(name.clone(), endpoint_key, direct, wakes);
+        if self.is_kept_from(&name, endpoint_key.id) {
             assert_eq!(key, None, "the name is kept for another one");
             return;
         }
@@ -362,9 +384,9 @@ impl Ledger {
             given = old.given.split_off(taken);
             old.doomed = true;
         }
-        let key = key.expect("welcome");
-        if let Some(at) = self.leftovers.iter().position(|(via, ..)| *via == through.via) {
-            let (_, known, left) = self.leftovers.remove(at);
+        let key = key.expect("accepted");
+        if let Some(at) = self.pending.iter().position(|(of_endpoint, ..)| *of_endpoint == endpoint_key.id) {
+            let (_, known, left) = self.pending.remove(at);
             if known == name {
                 given.extend(left);
             } else {
@@ -373,7 +395,7 @@ impl Ledger {
         }
         let peer = Peer {
             key,
-            through,
+            endpoint_key,
             name,
             wire,
             heard,
@@ -390,27 +412,31 @@ impl Ledger {
         let mut peer = self.peers.remove(at);
         peer.write(written);
         let delivered = peer.written();
-        self.out.down(peer.key, peer.batch.into_unsent(), &mut Wakes::default());
+        self.out.remove_peer(peer.key, peer.batch.into_unsent(), &mut Wakes::default());
         self.delivered += delivered as u64;
-        let orphans = &peer.given[delivered..];
-        if self.out.phase == Phase::Aborted || peer.doomed {
-            self.dropped += orphans.len() as u64;
+        let unsent = &peer.given[delivered..];
+        if self.out.lifecycle.phase == Phase::Aborted || peer.doomed {
+            self.dropped += unsent.len() as u64;
         } else if !self.by_name {
-            orphans.iter().rev().for_each(|orphan| self.backlog.push_front(*orphan));
-        } else if orphans.is_empty() || !peer.through.dialled || peer.leaving || is_made_up(&peer.name) {
-            self.dropped += orphans.len() as u64;
+            unsent.iter().rev().for_each(|orphan| self.backlog.push_front(*orphan));
+        } else if unsent.is_empty()
+            || !peer.endpoint_key.is_connected()
+            || peer.leaving
+            || is_generated(&peer.name)
+        {
+            self.dropped += unsent.len() as u64;
         } else {
-            self.leftovers.push((peer.through.via, peer.name, orphans.to_vec()));
+            self.pending.push((peer.endpoint_key.id, peer.name, unsent.to_vec()));
         }
     }
 
-    fn send(&mut self, name: u8, len: usize, going: Going) {
-        if self.out.phase != Phase::Open {
+    fn send(&mut self, name: u8, len: usize, flush: Flush) {
+        if self.out.lifecycle.phase != Phase::Open {
             return;
         }
         let sent = Sent { number: self.number(), len };
         let named = |peer: &&Peer| match name {
-            0 => is_made_up(&peer.name),
+            0 => is_generated(&peer.name),
             _ => peer.name[..] == [name],
         };
         let known = self.peers.iter().filter(|peer| peer.is_there()).find(named);
@@ -424,68 +450,70 @@ impl Ledger {
         };
         let is_known = known.is_some();
 
-        if let Some((via, id)) = self.named.iter().find(|(_, id)| id[..] == [name]).filter(|_| !is_known)
+        if let Some((of_endpoint, id)) =
+            self.named.iter().find(|(_, id)| id[..] == [name]).filter(|_| !is_known)
             && !self.options.immediate
         {
-            let (via, id) = (*via, id.clone());
-            return self.send_to_absent(via, id, sent);
+            let (of_endpoint, id) = (*of_endpoint, id.clone());
+            return self.send_to_absent(of_endpoint, id, sent);
         }
-        self.out.going = going;
-        self.holds |= going == Going::Held;
-        let offer = self.out.offer(target, &mut sent.message(), &mut Wakes::default());
-        match offer {
-            Offer::Queued(Some(key)) => {
+        self.holds |= flush == Flush::Deferred;
+        let request = SendRequest { target, flush, waits: false };
+        let outcome = self.out.send(request, &mut sent.message(), &mut Wakes::default());
+        match outcome {
+            SendOutcome::Queued(Some(key)) => {
                 assert!(self.backlog.is_empty(), "it would overtake them");
                 assert!(room.contains(&key), "beyond the mark");
                 let peer = self.peers.iter_mut().find(|peer| peer.key == key).expect("one of them");
                 peer.given.push(sent);
                 self.accepted += 1;
             }
-            Offer::Queued(None) => {
+            SendOutcome::Queued(None) => {
                 assert!(!self.by_name && nobody_yet && (self.hwm == 0 || self.backlog.len() < self.hwm));
                 self.backlog.push_back(sent);
                 self.accepted += 1;
             }
-            Offer::Full if self.by_name => {
+            SendOutcome::Full if self.by_name => {
                 assert!(self.options.mandatory && is_known && room.is_empty());
             }
-            Offer::Full => {
+            SendOutcome::Full => {
                 let waits = nobody_yet && (self.hwm == 0 || self.backlog.len() < self.hwm);
                 assert!(room.is_empty() && !waits, "there is room");
             }
-            Offer::Dropped => {
+            SendOutcome::Dropped => {
                 assert!(self.by_name && !self.options.mandatory && room.is_empty());
                 self.refused += 1;
             }
-            Offer::Closed => panic!("nobody has asked for that"),
-            Offer::Unreachable => assert!(self.by_name && self.options.mandatory && !is_known),
+            SendOutcome::Closed => panic!("nobody has asked for that"),
+            SendOutcome::Unreachable => assert!(self.by_name && self.options.mandatory && !is_known),
         }
     }
 
     /// Whether a name is that of another endpoint's peer.
-    fn is_kept_from(&self, name: &RoutingId, via: u64) -> bool {
-        self.named.iter().any(|(of, other)| *of != via && other == name)
+    fn is_kept_from(&self, name: &RoutingId, of_endpoint: EndpointId) -> bool {
+        self.named.iter().any(|(of, other)| *of != of_endpoint && other == name)
     }
 
     /// A message goes to a peer with a name that is not there.
-    fn send_to_absent(&mut self, via: u64, id: RoutingId, sent: Sent) {
-        let waiting = self.leftovers.iter().position(|(other, ..)| *other == via);
-        let has_room = self.hwm == 0 || waiting.map_or(0, |at| self.leftovers[at].2.len()) < self.hwm;
-        match self.out.offer(Target::Id(&id), &mut sent.message(), &mut Wakes::default()) {
-            Offer::Queued(None) => {
+    fn send_to_absent(&mut self, of_endpoint: EndpointId, id: RoutingId, sent: Sent) {
+        let waiting = self.pending.iter().position(|(other, ..)| *other == of_endpoint);
+        let has_room = self.hwm == 0 || waiting.map_or(0, |at| self.pending[at].2.len()) < self.hwm;
+        let request = SendRequest { target: Target::Id(&id), flush: Flush::Batched, waits: false };
+        match self.out.send(request, &mut sent.message(), &mut Wakes::default()) {
+            SendOutcome::Queued(None) => {
                 assert!(has_room, "beyond the mark");
                 match waiting {
-                    Some(at) => self.leftovers[at].2.push(sent),
-                    None => self.leftovers.push((via, id, vec![sent])),
+                    Some(at) => self.pending[at].2.push(sent),
+                    None => self.pending.push((of_endpoint, id, vec![sent])),
                 }
                 self.accepted += 1;
             }
-            Offer::Full => assert!(!has_room && self.options.mandatory),
-            Offer::Dropped => {
+            SendOutcome::Full => assert!(!has_room && self.options.mandatory),
+            SendOutcome::Dropped => {
                 assert!(!has_room && !self.options.mandatory);
                 self.refused += 1;
             }
-            offer => panic!("{offer:?}"),
+            outcome => panic!("{outcome:?}"),
         }
     }
 
@@ -494,12 +522,12 @@ impl Ledger {
         let peer = &mut self.peers[at];
         peer.write(256);
         assert!(peer.batch.is_empty());
-        let over = match self.out.phase {
+        let over = match self.out.lifecycle.phase {
             Phase::Open => peer.leaving,
             Phase::Draining => peer.leaving || self.backlog.is_empty(),
             Phase::Aborted => true,
         };
-        let (waiting, doomed) = (peer.waiting(), peer.doomed || self.out.phase == Phase::Aborted);
+        let (waiting, doomed) = (peer.waiting(), peer.doomed || self.out.lifecycle.phase == Phase::Aborted);
         let cx = Context::from_waker(Waker::noop());
         match self.out.poll_take(peer.key, &cx, peer.batch.queued_mut(), &mut Wakes::default()) {
             Poll::Ready(true) => {
@@ -517,27 +545,27 @@ impl Ledger {
     }
 
     fn leave(&mut self, endpoint: usize, name: u8) {
-        let through = self.endpoints[endpoint];
-        self.out.leave(through.via, &mut Wakes::default());
-        for peer in self.peers.iter_mut().filter(|peer| peer.through == through) {
+        let endpoint_key = self.endpoints[endpoint];
+        self.out.detach_endpoint(endpoint_key.id, &mut Wakes::default());
+        for peer in self.peers.iter_mut().filter(|peer| peer.endpoint_key == endpoint_key) {
             peer.leaving = true;
         }
-        if let Some(at) = self.leftovers.iter().position(|(via, ..)| *via == through.via) {
-            self.dropped += self.leftovers.remove(at).2.len() as u64;
+        if let Some(at) = self.pending.iter().position(|(of_endpoint, ..)| *of_endpoint == endpoint_key.id) {
+            self.dropped += self.pending.remove(at).2.len() as u64;
         }
-        self.named.retain(|(via, _)| *via != through.via);
-        let via = (ENDPOINTS as u64) + u64::from(self.number());
-        self.endpoints[endpoint].via = via;
-        if through.dialled {
-            self.out.begin_dial(via, &mut Wakes::default());
+        self.named.retain(|(of_endpoint, _)| *of_endpoint != endpoint_key.id);
+        let of_endpoint = EndpointId::new((ENDPOINTS as u64) + u64::from(self.number()));
+        self.endpoints[endpoint].id = of_endpoint;
+        if endpoint_key.is_connected() {
+            self.out.begin_dial(of_endpoint, &mut Wakes::default());
         }
-        if self.by_name && through.dialled && name > 0 {
+        if self.by_name && endpoint_key.is_connected() && name > 0 {
             let name = self.name(name);
             let is_free = !self.peers.iter().any(|peer| peer.is_there() && peer.name == name)
                 && !self.named.iter().any(|(_, other)| *other == name);
-            assert_eq!(self.out.reserve(&name, via), is_free);
+            assert_eq!(self.out.reserve_name(&name, of_endpoint), is_free);
             if is_free {
-                self.named.push((via, name));
+                self.named.push((of_endpoint, name));
             }
         }
     }
@@ -546,8 +574,8 @@ impl Ledger {
     fn see_what_was_given(&mut self) {
         let mut given = 0;
         for peer in self.peers.iter_mut().filter(|peer| !peer.doomed) {
-            let link = self.out.links.get(peer.key).expect("it is there");
-            let all = peer.bytes(&link.outbox);
+            let link = self.out.peers.links.get(peer.key).expect("it is there");
+            let all = peer.bytes(outbox_of(link));
             let known = encoded(&peer.given).len();
             assert!(all.len() >= known, "something is lost");
             let mut more = &all[known..];
@@ -574,21 +602,21 @@ impl Ledger {
 
     fn check(&self) {
         let waiting = self.backlog.iter().map(|sent| sent.message());
-        assert!(self.out.backlog.messages().eq(waiting), "whole, in order and once");
+        assert!(self.out.queue.backlog.messages().eq(waiting), "whole, in order and once");
         for peer in self.peers.iter().filter(|peer| !peer.doomed) {
-            let link = self.out.links.get(peer.key).expect("it is there");
-            let all = peer.bytes(&link.outbox);
+            let link = self.out.peers.links.get(peer.key).expect("it is there");
+            let all = peer.bytes(outbox_of(link));
             assert!(all == encoded(&peer.given), "whole, in order and once");
             assert_eq!(link.messages(), peer.waiting());
-            assert!(link.pump.is_none() || link.messages() == 0 || self.holds, "its pump sleeps on");
+            assert!(!is_parked(link) || link.messages() == 0 || self.holds, "its pump sleeps on");
             let stuck = !self.by_name && peer.is_there() && self.has_room(peer) && !self.backlog.is_empty();
             assert!(!stuck, "somebody has room for what waits");
         }
-        let left: usize = self.leftovers.iter().map(|(.., left)| left.len()).sum();
+        let left: usize = self.pending.iter().map(|(.., left)| left.len()).sum();
         let waiting = self.backlog.len() + left + self.peers.iter().map(Peer::waiting).sum::<usize>();
         let taken: usize = self.peers.iter().map(Peer::taken).sum();
-        assert_eq!((self.out.sent, self.out.queued()), (self.accepted, waiting));
-        assert_eq!(self.out.dropped, self.refused + self.dropped);
+        assert_eq!((self.out.counters.sent, self.out.queued()), (self.accepted, waiting));
+        assert_eq!(self.out.counters.dropped, self.refused + self.dropped);
         assert_eq!(self.accepted, self.delivered + self.dropped + (waiting + taken) as u64, "it adds up");
     }
 
@@ -597,28 +625,32 @@ impl Ledger {
         self.out.enter(phase, &mut Wakes::default());
         if phase == Phase::Aborted {
             self.dropped += self.backlog.len() as u64;
-            self.dropped += self.leftovers.drain(..).map(|(.., left)| left.len() as u64).sum::<u64>();
+            self.dropped += self.pending.drain(..).map(|(.., left)| left.len() as u64).sum::<u64>();
             self.backlog.clear();
         }
         loop {
             if let Some(at) = self.peers.len().checked_sub(1) {
                 self.fetch(at);
-            } else if self.out.has_backlog() {
+            } else if self.out.has_waiting() {
                 assert!(self.out.wants_peers());
-                if let Some(at) =
-                    self.leftovers.iter().position(|(via, name, _)| self.is_kept_from(name, *via))
+                if let Some(at) = self
+                    .pending
+                    .iter()
+                    .position(|(of_endpoint, name, _)| self.is_kept_from(name, *of_endpoint))
                 {
                     // Its peer would not be let in.
-                    let (via, _, left) = self.leftovers.remove(at);
-                    self.out.leave(via, &mut Wakes::default());
+                    let (of_endpoint, _, left) = self.pending.remove(at);
+                    self.out.detach_endpoint(of_endpoint, &mut Wakes::default());
                     self.dropped += left.len() as u64;
                     continue;
                 }
-                let (through, name) = match self.leftovers.first() {
-                    Some((via, name, _)) => (Through { via: *via, dialled: true }, name[0]),
+                let (endpoint_key, name) = match self.pending.first() {
+                    Some((of_endpoint, name, _)) => {
+                        (EndpointKey { id: *of_endpoint, origin: Origin::Connected }, name[0])
+                    }
                     None => (self.endpoints[0], 1),
                 };
-                self.up(through, name);
+                self.up(endpoint_key, name);
             } else {
                 break;
             }

@@ -1,97 +1,63 @@
-//! The outgoing side of a socket: its links, and which of them get a message.
+//! The sending side of a socket: which of its peers get a message, and what waits for them.
 //!
-//! Lives under one lock, which `send` takes once a message and a write pump once a batch. Nobody is woken under it: what
-//! is to be woken is collected in [`Wakes`].
+//! [`Outbound`] owns three things: the socket's [`Lifecycle`], its [`Peers`], and its [`SendQueue`]. It lives under one
+//! lock, which `send` takes once a message and a write pump once a batch. Nothing is woken under it: what is to be
+//! woken is collected in [`Wakes`].
 //!
-//! Here is what it is made of. [`send`] finds the peers of a message, [`peers`] is told who comes and goes, [`pump`]
-//! serves the write pumps.
+//! [`send`] finds the peers of a message, [`connections`] adds and removes peers, [`pump`] serves the write pumps.
 
+mod connections;
+mod lifecycle;
 mod peers;
 mod pump;
 mod send;
+mod send_queue;
 
-use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 
-use monocoque_core::{
-    Frame, Hwm, Message, Outbox, PeerEvent, PeerKey, PeerTable, PubSubHub, Room, RouterBehavior, RouterHub,
-    RoutingId, Waiters,
-};
+use monocoque_core::{Hwm, Message, Outbox, PeerKey, PubSubHub};
 use monocoque_zmtp::Subscription;
 
-use super::backlog::Backlog;
-use super::broadcast_log::Tape;
+pub(crate) use lifecycle::{Lifecycle, Phase};
+pub(crate) use peers::{is_generated, routing_id};
+pub(crate) use send::{SendOutcome, SendRequest, Target};
+
+use self::peers::{Hub, Peers, Pending};
+use self::send_queue::SendQueue;
 use super::envelope::Dialogue;
-use super::link::{Going, Link};
-use super::publisher::Audience;
+use super::link::Flush;
+use super::publisher::Publisher;
 use super::wakes::Wakes;
-use super::{Framing, Pattern, Routing, WhenFull};
+use super::{Framing, Pattern, WhenFull};
 use crate::options::Options;
 
-/// All that sending needs.
+/// The sending side of a socket.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    pub(crate) phase: Phase,
-    pub(crate) dialogue: Dialogue,
-    /// Tasks inside `send`, in turn.
-    pub(crate) senders: Waiters,
-    /// Tasks that wait for peers to come or go.
-    pub(crate) watchers: Waiters,
-    /// Endpoints that are being connected, or are, by their numbers.
-    dials: HashSet<u64>,
-    /// Tasks of this socket that have not ended.
-    pub(crate) tasks: usize,
-    /// Messages that were queued for a peer, or for whichever comes first, or published, be it to nobody.
-    pub(crate) sent: u64,
-    /// Messages, one a peer, that were dropped: no such peer, no room, or a connection that ended before they were written.
-    pub(crate) dropped: u64,
-    /// Connections of our own that were established and have ended.
-    pub(crate) lost: u64,
-    links: PeerTable<Link>,
-    hub: Hub,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) queue: SendQueue,
+    pub(crate) counters: Counters,
+    peers: Peers,
     rules: Rules,
-    /// What each peer gets first.
-    greeting: Option<Message>,
-    /// Messages that wait for a peer, for whichever is ready first.
-    backlog: Backlog,
-    /// Messages for the peer of an endpoint that we are connecting again, by its number.
-    leftovers: HashMap<u64, Leftover>,
-    /// The endpoints whose peers were given a name, by that: nobody else gets it.
-    named: HashMap<RoutingId, u64>,
-    /// Endpoints whose connections the application has ended, until that is noticed.
-    dismissed: HashSet<u64>,
-    /// Encodes a message that goes to many.
-    scratch: Outbox,
-    /// What goes to many and no pump has come for.
-    tape: Tape,
-    targets: Vec<PeerKey>,
-    /// How what is being sent is to get going.
-    pub(crate) going: Going,
-    /// Something is held, and goes with what is sent next.
-    pub(crate) holds: bool,
-    /// How much was sent since a pump last took a batch, in bytes, with something added a message.
-    unpaced: usize,
-    /// Whether what is being sent may wait where it would else be dropped.
-    pub(crate) patient: bool,
-    /// Some queue may be full.
-    tight: bool,
 }
 
-/// Whether a socket still takes messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Open,
-    /// Closed by its user; what is queued is being sent.
-    Draining,
-    /// What is queued now is lost.
-    Aborted,
+/// Numbers of messages and connections since the socket was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    /// Messages that were queued for a peer, or for whichever comes first, or published, be it to no peer.
+    pub(crate) sent: u64,
+    /// Messages, one a peer, that were dropped: no such peer, no room, or a connection that ended before they were
+    /// written.
+    pub(crate) dropped: u64,
+    /// Connections made by this socket that were established and have ended.
+    pub(crate) lost: u64,
 }
 
-/// What pattern and options say about sending.
+/// The parts of pattern and options that sending depends on.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     hwm: Hwm,
-    /// A sender waits, or is told, where else the message would be dropped.
+    /// A sender waits, or gets an error, where else the message would be dropped.
     blocks: bool,
     immediate: bool,
     conflate: bool,
@@ -100,96 +66,40 @@ struct Rules {
     exclusive: bool,
     /// A message without bytes ends the connection.
     empty_ends: bool,
-    /// On how many connections a message may be begun that is lost with each of them.
+    /// The number of connections on which a message may be begun that is lost with each of them.
     attempts: u32,
 }
 
-/// What a lost connection had not sent, to a peer that no other one can stand in for, and what was sent to it meanwhile.
+/// The outcome of a connection that has ended.
 #[derive(Debug, Default)]
-struct Leftover {
-    /// What the peer was called, where that matters.
-    id: Option<RoutingId>,
-    outbox: Outbox,
-    /// A lost connection has given back what is first.
-    returned: bool,
-}
-
-/// What is left of a connection that has ended.
-#[derive(Debug, Default)]
-pub(crate) struct Remains {
+pub(crate) struct ClosedLink {
     /// A message of the program was written whole.
-    pub(crate) progress: bool,
+    pub(crate) has_progress: bool,
     /// The program has ended the connection.
-    pub(crate) cut: bool,
+    pub(crate) is_disconnected: bool,
+    /// The endpoint is to be connected again.
+    pub(crate) comes_back: bool,
     /// A message was dropped that was begun on too many connections.
     pub(crate) undeliverable: Option<Undeliverable>,
-    /// What nobody gets, to be dropped without the lock.
+    /// Messages that no peer gets, to be dropped without the lock.
     pub(crate) garbage: Outbox,
 }
 
 /// A message that was begun on so many connections, and lost with each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undeliverable {
-    /// Its length as it is written.
+    /// Its encoded length.
     pub(crate) bytes: usize,
     pub(crate) attempts: u32,
-}
-
-#[derive(Debug)]
-enum Hub {
-    Router(RouterHub),
-    PubSub(Audience),
-    /// Everybody.
-    All,
-    None,
-}
-
-/// Where a message is to go.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Target<'a> {
-    /// Wherever the pattern sends it.
-    Pattern,
-    /// To the peer with this routing id.
-    Id(&'a [u8]),
-    /// To the connection that a request came from.
-    Origin(PeerKey),
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// Queued for the peer, or for whichever comes first.
-    Queued(Option<PeerKey>),
-    /// Not queued: nobody has room.
-    Full,
-    /// Not queued, and never will be: there is no such peer, or it has no room.
-    Dropped,
-    /// Not queued: there is no such peer, and the sender wants to know.
-    Unreachable,
-    /// It was no message but the wish to end the connection.
-    Closed,
 }
 
 impl Outbound {
     pub(crate) fn new(pattern: &Pattern, options: &Options) -> Self {
         Self {
-            phase: Phase::Open,
-            dialogue: Dialogue::Idle,
-            senders: Waiters::default(),
-            watchers: Waiters::default(),
-            dials: HashSet::new(),
-            tasks: 0,
-            sent: 0,
-            dropped: 0,
-            lost: 0,
-            links: PeerTable::new(),
-            hub: match pattern.routing {
-                Routing::RoundRobin => Hub::Router(RouterHub::new(RouterBehavior::RoundRobin)),
-                Routing::ById => Hub::Router(RouterHub::new(RouterBehavior::ById)),
-                Routing::ByPrefix => Hub::PubSub(Audience::new(pattern, options)),
-                Routing::ToAll => Hub::All,
-                Routing::Nowhere | Routing::ToOrigin => Hub::None,
-            },
+            lifecycle: Lifecycle::default(),
+            queue: SendQueue::default(),
+            counters: Counters::default(),
+            peers: Peers::new(pattern, options),
             rules: Rules {
                 hwm: if options.conflate { Hwm::UNLIMITED } else { options.send_hwm },
                 blocks: pattern.when_full == WhenFull::Block || options.mandatory,
@@ -201,136 +111,87 @@ impl Outbound {
                 empty_ends: pattern.framing == Framing::Raw,
                 attempts: options.delivery_attempts.map_or(u32::MAX, NonZero::get),
             },
-            greeting: options.greeting.clone(),
-            backlog: Backlog::default(),
-            leftovers: HashMap::new(),
-            named: HashMap::new(),
-            dismissed: HashSet::new(),
-            scratch: Outbox::new(),
-            tape: Tape::default(),
-            targets: Vec::new(),
-            going: Going::InBatch,
-            holds: false,
-            unpaced: 0,
-            patient: false,
-            tight: false,
         }
     }
 
-    /// How many peers are ready.
-    pub(crate) fn peers(&self) -> usize {
-        self.links.len()
+    /// Returns the number of peers whose handshake is done.
+    pub(crate) fn peer_count(&self) -> usize {
+        self.peers.links.len()
     }
 
-    /// Whether a connection has not ended.
-    pub(crate) fn knows(&self, key: PeerKey) -> bool {
-        self.links.get(key).is_some()
+    /// Returns whether a connection has not ended.
+    pub(crate) fn has_link(&self, key: PeerKey) -> bool {
+        self.peers.links.get(key).is_some()
     }
 
-    /// How many messages may wait for each peer.
+    /// Returns the number of messages that may wait for each peer.
     pub(crate) fn hwm(&self) -> Hwm {
         self.rules.hwm
     }
 
-    /// How many messages wait to be written.
+    /// Returns the number of messages that wait to be written.
     pub(crate) fn queued(&self) -> usize {
-        let left: usize = self.leftovers.values().map(|leftover| leftover.outbox.messages()).sum();
-        self.backlog.len() + left + self.links.iter().map(|(_, link)| link.messages()).sum::<usize>()
+        self.queue.backlog.len() + self.peers.queued()
     }
 
-    /// Whether a new peer would have something to do.
+    /// Returns whether a new peer would have something to do.
     pub(crate) fn wants_peers(&self) -> bool {
-        match self.phase {
+        match self.lifecycle.phase {
             Phase::Open => true,
-            Phase::Draining => self.has_backlog(),
+            Phase::Draining => self.has_waiting(),
             Phase::Aborted => false,
         }
     }
 
-    /// Whether something waits for a peer that a lost connection has given back.
-    pub(crate) fn has_returned(&self) -> bool {
-        self.backlog.has_returned() || self.leftovers.values().any(|leftover| leftover.returned)
+    /// Returns whether messages wait for a peer that is not connected.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.queue.backlog.is_empty() || self.peers.has_pending()
     }
 
-    /// Whether what waits is a request that nobody has taken: when the socket is closed nobody receives the reply.
+    /// Returns whether messages wait for a peer that a lost connection has given back.
+    fn has_returned(&self) -> bool {
+        self.queue.backlog.has_returned() || self.peers.has_returned()
+    }
+
+    /// Returns whether what waits is a request that no peer has taken: on a closed socket its reply is not received.
     pub(crate) fn waits_for_no_reply(&self) -> bool {
-        matches!(self.dialogue, Dialogue::Asked { of: None, .. })
+        matches!(self.queue.dialogue, Dialogue::Asked { of: None, .. })
     }
 
-    /// Whether messages wait for a peer.
-    pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty() || !self.leftovers.is_empty()
-    }
-
-    /// Changes how many messages may wait for each peer.
+    /// Changes the number of messages that may wait for each peer.
     pub(crate) fn set_hwm(&mut self, hwm: Hwm, wakes: &mut Wakes) {
         if self.rules.conflate {
             return;
         }
         self.rules.hwm = hwm;
-        self.tight = true;
-        let links: Vec<_> = self.links.iter_mut().map(|(key, link)| (key, link.has_room(hwm))).collect();
-        for (key, has_room) in links {
-            match &mut self.hub {
-                Hub::Router(hub) if has_room => hub.on_room(key),
-                // It has no turn before it has room again.
-                Hub::Router(hub) => hub.served(key, Room::Full),
-                Hub::PubSub(..) | Hub::All | Hub::None => {}
-            }
-        }
+        self.queue.may_be_full = true;
+        self.peers.check_room(hwm);
         self.dispatch(wakes);
         self.wake_senders(wakes);
     }
 
-    /// The peers of a publisher.
-    pub(crate) fn audience(&mut self) -> Option<&mut Audience> {
-        match &mut self.hub {
-            Hub::PubSub(audience) => Some(audience),
+    /// Returns the subscriptions of a publisher's peers.
+    pub(crate) fn publisher(&mut self) -> Option<&mut Publisher> {
+        match &mut self.peers.hub {
+            Hub::PubSub(publisher) => Some(publisher),
             _ => None,
         }
     }
 
-    /// The hub of a publisher.
+    /// Returns the hub of a publisher.
     pub(crate) fn subscriptions(&mut self) -> Option<&mut PubSubHub> {
-        self.audience().map(Audience::hub)
+        self.publisher().map(Publisher::hub)
     }
 
-    /// The receiving side of a connection has ended, and so have its subscriptions. Whether there are more topics than
-    /// could be taken down at once.
-    pub(crate) fn depart(&mut self, key: PeerKey) -> bool {
-        self.hub.down(key);
-        self.audience().is_some_and(|audience| audience.is_departed(key))
-    }
-
-    /// Keeps a name for the peer of an endpoint. `false` if somebody has it.
-    pub(crate) fn reserve(&mut self, name: &RoutingId, via: u64) -> bool {
-        let is_held = matches!(&self.hub, Hub::Router(hub) if hub.lookup(name).is_some());
-        let is_free = !is_held && !self.named.contains_key(name);
-        if is_free {
-            self.named.insert(name.clone(), via);
-        }
-        is_free
-    }
-
-    /// Whether another connection than this one goes by the name.
-    pub(crate) fn is_replaced(&self, key: PeerKey, id: &[u8]) -> bool {
-        matches!(&self.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
-    }
-
-    /// Whether a newcomer has the name of this connection, which is not over yet.
-    pub(crate) fn has_heir(&self, key: PeerKey) -> bool {
-        self.links.get(key).is_some_and(|link| link.replaced)
-    }
-
-    /// Messages may have fewer targets, or a first place to go to: lets senders and watchers look again. For every
-    /// change of subscriptions, peers and endpoints.
+    /// Lets senders and watchers look again: messages may have fewer targets, or a first peer to go to. For every change
+    /// of subscriptions, peers and endpoints.
     pub(crate) fn on_targets_changed(&mut self, wakes: &mut Wakes) {
         self.wake_senders(wakes);
-        wakes.add(self.watchers.dismiss());
+        wakes.add(self.lifecycle.watchers.dismiss());
     }
 
-    /// The report of what a peer has asked for leaves its lane. If the program decides about it, what is sent from now on may be
-    /// the answer.
+    /// The report of a peer's subscription leaves its lane. In manual mode the peer becomes the one whose subscription
+    /// the program decides about, and what is sent from now on may be for it alone.
     pub(crate) fn on_report(
         &mut self,
         key: PeerKey,
@@ -339,136 +200,55 @@ impl Outbound {
         is_received: bool,
         wakes: &mut Wakes,
     ) {
-        let since = self.senders.next_ticket();
-        let Some(audience) = self.audience() else { return };
-        if audience.is_manual() {
-            audience.turn_to(key, kind, since);
+        let since = self.queue.senders.next_ticket();
+        let Some(publisher) = self.publisher() else { return };
+        if publisher.is_manual() {
+            publisher.set_last_subscriber(key, kind, since);
             self.on_targets_changed(wakes);
         } else {
-            audience.on_report(kind, topic, is_received);
+            publisher.on_report(kind, topic, is_received);
         }
     }
 
-    /// There may be room: for the one whose turn it is, or for whoever waits for the peer that has it.
+    /// Wakes the sender whose turn it is; all, where each waits for a peer of its own.
     fn wake_senders(&mut self, wakes: &mut Wakes) {
-        if self.any_will_do() {
-            wakes.add(self.senders.first());
+        if self.peers.any_will_do() {
+            wakes.add(self.queue.senders.first());
         } else {
-            wakes.add(self.senders.dismiss());
+            wakes.add(self.queue.senders.dismiss());
         }
     }
 
-    /// Whether so much was queued since a pump last took a batch that a sender is to let one run. Says so once.
-    #[inline]
-    pub(crate) fn take_pause(&mut self) -> bool {
-        let pause = self.unpaced >= PACE;
-        if pause {
-            self.unpaced = 0;
-        }
-        pause
-    }
-
-    /// An endpoint is being dialled: messages may wait for its peer. Once for each endpoint, before others know it.
-    pub(crate) fn begin_dial(&mut self, via: u64, wakes: &mut Wakes) {
-        self.dials.insert(via);
-        self.on_targets_changed(wakes);
-    }
-
-    /// An endpoint is not dialled any more. Nothing changes if it was [given up](Self::leave) before.
-    pub(crate) fn end_dial(&mut self, via: u64, wakes: &mut Wakes) {
-        self.dials.remove(&via);
-        self.on_targets_changed(wakes);
-    }
-
-    /// Whether some endpoint is dialled: a peer may come by itself.
-    #[inline]
-    pub(crate) fn is_dialling(&self) -> bool {
-        !self.dials.is_empty()
-    }
-
-    /// Takes no more messages; all who wait are told.
-    pub(crate) fn enter(&mut self, phase: Phase, wakes: &mut Wakes) {
-        self.phase = phase;
-        wakes.add(self.senders.dismiss());
-        wakes.add(self.watchers.dismiss());
-        for (_, link) in self.links.iter_mut() {
-            wakes.add(link.pump.take());
-            wakes.add(link.writer.take());
-        }
-        if phase == Phase::Aborted {
-            self.dropped += self.backlog.clear();
-            for (_, leftover) in self.leftovers.drain() {
-                self.dropped += leftover.outbox.messages() as u64;
+    /// Gives the backlog to peers with room.
+    fn dispatch(&mut self, wakes: &mut Wakes) {
+        let mut backlog = std::mem::take(&mut self.queue.backlog);
+        while let Some(mut waiting) = backlog.pop() {
+            let Some(key) = self.send_next(&mut waiting.message, Flush::Batched, wakes) else {
+                backlog.put_back(waiting);
+                break;
+            };
+            self.peers.note_attempts(key, waiting.attempts);
+            if let Dialogue::Asked { of, .. } = &mut self.queue.dialogue {
+                *of = Some(key);
             }
         }
-        self.part(wakes);
+        self.queue.backlog = backlog;
+        self.close_drained(wakes);
     }
 
-    /// Whether a message that was meant for one peer may go to another.
-    fn any_will_do(&self) -> bool {
-        matches!(&self.hub, Hub::Router(hub) if hub.behavior() == RouterBehavior::RoundRobin)
+    /// Drops all that waits for peers that are not connected.
+    fn drop_waiting(&mut self) {
+        self.counters.dropped += self.queue.backlog.clear() + self.peers.clear_pending();
     }
 }
 
 impl Rules {
-    /// Whether a message says that the connection is to end.
+    /// Returns whether a message says that the connection is to end.
     #[inline]
-    fn ends(&self, message: &Message) -> bool {
+    fn is_end(&self, message: &Message) -> bool {
         self.empty_ends && message.byte_len() == 0
     }
 }
-
-impl Hub {
-    /// A peer is gone. Gives what it was called, if it went by a name.
-    fn down(&mut self, key: PeerKey) -> Option<RoutingId> {
-        match self {
-            Self::Router(hub) => {
-                let id = hub.id_of(key).cloned();
-                // Only a newcomer can be refused.
-                let _done = hub.on_event(PeerEvent::Down { key });
-                id
-            }
-            Self::PubSub(audience) => {
-                audience.down(key);
-                None
-            }
-            Self::All | Self::None => None,
-        }
-    }
-
-    /// What a peer is called, if it goes by a name.
-    fn id_of(&self, key: PeerKey) -> Option<RoutingId> {
-        match self {
-            Self::Router(hub) => hub.id_of(key).cloned(),
-            Self::PubSub(..) | Self::All | Self::None => None,
-        }
-    }
-
-    /// Whether nobody is there to take turns.
-    fn is_empty(&self) -> bool {
-        matches!(self, Self::Router(hub) if hub.is_empty())
-    }
-}
-
-/// Whether a routing id is not one that a peer has announced.
-pub(crate) fn is_made_up(id: &RoutingId) -> bool {
-    id.starts_with(&[0])
-}
-
-/// The routing id of a peer that announced none, or the one it announced.
-pub(crate) fn routing_id(announced: &[u8], number: u32) -> RoutingId {
-    RoutingId::try_from(announced).unwrap_or_else(|_| {
-        let mut id = [0; 5];
-        id[1..].copy_from_slice(&number.to_be_bytes());
-        match RoutingId::try_from(Frame::from(&id)) {
-            Ok(id) => id,
-            Err(_) => unreachable!("five bytes are a routing id"),
-        }
-    })
-}
-
-/// How much a sender queues before it lets the pumps run: about one large write.
-const PACE: usize = 256 * 1024;
 
 #[cfg(all(test, not(monocoque_loom)))]
 mod ledger;

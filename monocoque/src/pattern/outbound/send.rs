@@ -1,124 +1,202 @@
-//! A message is offered: who gets it, or where it waits.
+//! A message on its way to its peers, or to where it waits for one.
 
-use monocoque_core::{BytePermits, Message, Outbox, PeerCmd, PeerKey, Room, RouterCmd, Ticket};
+use monocoque_core::{BytePermits, Message, PeerCmd, PeerKey, Room, RouterCmd, Ticket};
 use monocoque_zmtp::encode_message;
 use smallvec::SmallVec;
 
-use super::{Hub, Leftover, Offer, Outbound, Phase, Rules, Target};
+use super::{Hub, Outbound, Phase, Rules};
+use crate::endpoint::EndpointId;
 use crate::error::MonocoqueError;
 use crate::pattern::Pattern;
 use crate::pattern::envelope::Dialogue;
-use crate::pattern::link::{Going, PACE_PER_MESSAGE};
+use crate::pattern::link::{Encoded, Flush, SendContext};
 use crate::pattern::wakes::Wakes;
 
+/// The way in which a message is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendRequest<'a> {
+    pub(crate) target: Target<'a>,
+    pub(crate) flush: Flush,
+    /// The sender waits where the message would else be dropped, as long as the connection is not known to be stalled.
+    pub(crate) waits: bool,
+}
+
+/// The peers that a message is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target<'a> {
+    /// Those that the pattern chooses.
+    Pattern,
+    /// The peer with this routing id.
+    Id(&'a [u8]),
+    /// The connection that a request came from.
+    Origin(PeerKey),
+}
+
+/// The outcome of sending a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendOutcome {
+    /// Queued for the peer, or for whichever comes first.
+    Queued(Option<PeerKey>),
+    /// Not queued: no peer has room.
+    Full,
+    /// Not queued, and never will be: there is no such peer, or it has no room.
+    Dropped,
+    /// Not queued: there is no such peer, and the sender is to know.
+    Unreachable,
+    /// Not queued: it was the request to end the connection.
+    Closed,
+}
+
 impl Outbound {
-    /// Queues `message` for its target, or says why not.
+    /// Queues `message` for its target.
     #[inline]
-    pub(crate) fn offer(&mut self, target: Target<'_>, message: &mut Message, wakes: &mut Wakes) -> Offer {
-        if !self.any_will_do() {
-            return self.offer_some(target, message, wakes);
+    pub(crate) fn send(
+        &mut self,
+        request: SendRequest<'_>,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
+        if !self.peers.any_will_do() {
+            return self.send_to_some(request, message, wakes);
         }
-        let offer = self.offer_any(message, wakes);
-        self.sent += u64::from(matches!(offer, Offer::Queued(_)));
-        offer
+        let outcome = self.send_to_any(request, message, wakes);
+        self.counters.sent += u64::from(matches!(outcome, SendOutcome::Queued(_)));
+        outcome
     }
 
-    /// The same where not everybody will do.
-    fn offer_some(&mut self, target: Target<'_>, message: &mut Message, wakes: &mut Wakes) -> Offer {
-        // Sockets that drop never wait: they are to pause even if nothing that they send finds a place.
-        self.unpaced += PACE_PER_MESSAGE;
-        let offer = match (&self.hub, target) {
-            (_, Target::Origin(key)) => self.offer_one(key, message, wakes),
-            (Hub::Router(hub), Target::Id(id)) => match (hub.lookup(id), self.named.get(id)) {
-                (Some(key), _) if self.rules.ends(message) => self.dismiss(key, wakes),
-                (None, Some(_)) if self.rules.ends(message) => Offer::Unreachable,
-                (Some(key), _) => self.offer_one(key, message, wakes),
-                (None, Some(via)) if !self.rules.immediate => self.offer_absent(*via, message),
-                (None, _) if self.rules.blocks => Offer::Unreachable,
-                (None, _) => {
-                    self.dropped += 1;
-                    Offer::Dropped
-                }
-            },
-            (Hub::PubSub(..), _) => self.offer_matching(message, wakes),
-            (Hub::All, _) => self.offer_all(message, wakes),
-            _ => self.offer_any(message, wakes),
+    /// Queues `message` where not every peer will do.
+    fn send_to_some(
+        &mut self,
+        request: SendRequest<'_>,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
+        // Sockets that drop never wait: they are to yield even if no peer takes what they send.
+        self.queue.yield_budget.add_message(0);
+        let outcome = match (&self.peers.hub, request.target) {
+            (_, Target::Origin(key)) => self.send_to_one(request, key, message, wakes),
+            (Hub::Router(hub), Target::Id(id)) => {
+                let found = (hub.lookup(id), self.peers.endpoint_of(id));
+                self.send_by_id(request, found, message, wakes)
+            }
+            (Hub::PubSub(..), _) => self.send_to_matching(request, message, wakes),
+            (Hub::All, _) => self.send_to_all(request, message, wakes),
+            _ => self.send_to_any(request, message, wakes),
         };
-        if matches!(offer, Offer::Queued(_)) {
-            self.sent += 1;
-            if let Hub::PubSub(audience) = &mut self.hub {
-                audience.sent();
+        if matches!(outcome, SendOutcome::Queued(_)) {
+            self.counters.sent += 1;
+            if let Hub::PubSub(publisher) = &mut self.peers.hub {
+                publisher.on_sent();
             }
         }
-        offer
+        outcome
     }
 
-    /// Whether `message` may be offered now, or has to wait for those who came before it.
+    /// Queues `message` for the peer with a routing id, or for the endpoint whose peer will have it.
+    fn send_by_id(
+        &mut self,
+        request: SendRequest<'_>,
+        found: (Option<PeerKey>, Option<EndpointId>),
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
+        match found {
+            (Some(key), _) if self.rules.is_end(message) => {
+                self.close_peer(key, wakes);
+                SendOutcome::Closed
+            }
+            (None, Some(_)) if self.rules.is_end(message) => SendOutcome::Unreachable,
+            (Some(key), _) => self.send_to_one(request, key, message, wakes),
+            (None, Some(endpoint)) if !self.rules.immediate => self.send_to_absent(endpoint, message),
+            (None, _) if self.rules.blocks => SendOutcome::Unreachable,
+            (None, _) => self.drop_message(),
+        }
+    }
+
+    fn drop_message(&mut self) -> SendOutcome {
+        self.counters.dropped += 1;
+        SendOutcome::Dropped
+    }
+
+    /// Returns whether `message` may be sent now, or has to wait for those before it.
     pub(crate) fn check_turn(
         &self,
         pattern: &Pattern,
         message: &Message,
         ticket: Option<Ticket>,
     ) -> Result<bool, MonocoqueError> {
-        if self.phase != Phase::Open {
+        if self.lifecycle.phase != Phase::Open {
             return Err(MonocoqueError::Closed);
         }
         if message.is_empty() {
             return Err(MonocoqueError::EmptyMessage);
         }
         if !self.rules.relaxed {
-            self.dialogue.check_send(pattern.envelope)?;
+            self.queue.dialogue.check_send(pattern.envelope)?;
         }
-        Ok(!self.any_will_do() || self.senders.is_next(ticket))
+        Ok(!self.peers.any_will_do() || self.queue.senders.is_next(ticket))
     }
 
-    /// A request is about to be queued: an earlier one without a reply is given up. `false`, and nothing has changed, if
-    /// there is no place for it even then.
+    /// Prepares for a request: an earlier one without a reply is aborted. `false`, and nothing has changed, if there is
+    /// no place for the request even then.
     pub(crate) fn begin_request(&mut self, message: &Message, wakes: &mut Wakes) -> bool {
-        if !self.rules.relaxed || matches!(self.dialogue, Dialogue::Idle) {
+        if !self.rules.relaxed || matches!(self.queue.dialogue, Dialogue::Idle) {
             return true;
         }
         let has_place = self.has_place_for_request(message.byte_len());
         if has_place {
-            self.abandon(wakes);
+            self.abort_request(wakes);
         }
         has_place
     }
 
     #[inline]
-    pub(super) fn offer_any(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
-        if self.backlog.is_empty()
-            && let Some(key) = self.put_next(message, wakes)
+    fn send_to_any(
+        &mut self,
+        request: SendRequest<'_>,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
+        if self.queue.backlog.is_empty()
+            && let Some(key) = self.send_next(message, request.flush, wakes)
         {
-            return Offer::Queued(Some(key));
+            return SendOutcome::Queued(Some(key));
         }
-        let nobody_yet = self.is_dialling() && !self.rules.immediate && self.hub.is_empty();
-        if nobody_yet && self.rules.conflate {
-            self.dropped += self.backlog.clear();
+        let is_early = self.lifecycle.is_dialling() && !self.rules.immediate && self.peers.hub.is_empty();
+        if is_early && self.rules.conflate {
+            self.counters.dropped += self.queue.backlog.clear();
         }
-        let fits = self.backlog.is_empty()
-            || self.backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
-        if nobody_yet && fits && self.rules.hwm.admits(self.backlog.len()) {
-            self.backlog.push(std::mem::take(message));
-            return Offer::Queued(None);
+        let backlog = &mut self.queue.backlog;
+        let fits =
+            backlog.is_empty() || backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
+        if is_early && fits && self.rules.hwm.admits(backlog.len()) {
+            backlog.push(std::mem::take(message));
+            return SendOutcome::Queued(None);
         }
-        Offer::Full
+        SendOutcome::Full
     }
 
-    /// Gives a message to the peer whose turn it is, of those that have room for it.
+    /// Queues a message for the next peer in turn that has room for it.
     #[inline]
-    pub(super) fn put_next(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<PeerKey> {
-        let Hub::Router(hub) = &mut self.hub else { return None };
+    pub(super) fn send_next(
+        &mut self,
+        message: &mut Message,
+        flush: Flush,
+        wakes: &mut Wakes,
+    ) -> Option<PeerKey> {
+        let Hub::Router(hub) = &mut self.peers.hub else { return None };
+        let Rules { hwm, conflate, .. } = self.rules;
+        let mut cx = SendContext { hwm, flush, yield_budget: &mut self.queue.yield_budget, wakes };
         let len = message.byte_len();
         loop {
             let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
-            if let Some(link) = self.links.get_mut(key)
-                && (self.rules.conflate || link.budget.admits(len))
+            if let Some(link) = self.peers.links.get_mut(key)
+                && (conflate || link.admits_bytes(len))
             {
-                if self.rules.conflate {
-                    self.dropped += link.forget();
+                if conflate {
+                    self.counters.dropped += link.drop_queued();
                 }
-                let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, message);
+                let room = link.send(&mut cx, message);
                 hub.served(key, room.unwrap_or(Room::Full));
                 if room.is_some() {
                     return Some(key);
@@ -129,180 +207,159 @@ impl Outbound {
         }
     }
 
-    pub(super) fn offer_one(&mut self, key: PeerKey, message: &mut Message, wakes: &mut Wakes) -> Offer {
+    fn send_to_one(
+        &mut self,
+        request: SendRequest<'_>,
+        key: PeerKey,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
-        let Some(link) = self.links.get_mut(key) else {
-            self.dropped += 1;
-            return Offer::Dropped;
-        };
-        let admits = !link.is_ended() && (conflate || link.admits(hwm, message.byte_len()));
+        let Some(link) = self.peers.links.get_mut(key) else { return self.drop_message() };
+        let len = message.byte_len();
+        let admits = !link.is_stopped() && (conflate || link.admits(hwm, len));
         if admits {
             if conflate {
-                self.dropped += link.forget();
+                self.counters.dropped += link.drop_queued();
             }
-            let len = message.byte_len();
-            if link.put(hwm, self.going, &mut self.unpaced, wakes, message).is_some() {
-                self.tight |= !link.admits(hwm, len);
-                return Offer::Queued(Some(key));
+            let yield_budget = &mut self.queue.yield_budget;
+            let mut cx = SendContext { hwm, flush: request.flush, yield_budget, wakes };
+            if link.send(&mut cx, message).is_some() {
+                self.queue.may_be_full |= !link.admits(hwm, len);
+                return SendOutcome::Queued(Some(key));
             }
         }
-        if blocks || (!admits && self.patient && link.is_waited_for()) {
-            return Offer::Full;
+        if blocks || (!admits && request.waits && link.is_waited_for()) {
+            return SendOutcome::Full;
         }
-        self.dropped += 1;
-        Offer::Dropped
+        self.drop_message()
     }
 
-    /// Whether a message of that length, which is to go to all of `keys`, has to wait for one of them that is full and may
-    /// have room soon.
+    /// Returns whether a message of `len` bytes, which is to go to all of `keys`, has to wait for one of them that is full
+    /// and may have room soon.
     #[cold]
     fn waits_for_any(&mut self, keys: &[PeerKey], len: usize) -> bool {
         let hwm = self.rules.hwm;
-        let (mut waits, mut tight) = (false, false);
+        let (mut waits, mut is_full) = (false, false);
         for key in keys {
-            let Some(link) = self.links.get_mut(*key) else { continue };
+            let Some(link) = self.peers.links.get_mut(*key) else { continue };
             if !link.admits(hwm, len) {
-                tight = true;
+                is_full = true;
                 waits |= link.is_waited_for();
             }
         }
-        self.tight = tight || (self.tight && keys.len() < self.links.len());
+        let others = keys.len() < self.peers.links.len();
+        self.queue.may_be_full = is_full || (self.queue.may_be_full && others);
         waits
     }
 
-    /// Queues a message for the peer of an endpoint, which is not there at the moment.
-    pub(super) fn offer_absent(&mut self, via: u64, message: &Message) -> Offer {
-        let Leftover { outbox, .. } = self.leftovers.entry(via).or_default();
+    /// Queues a message for the peer of an endpoint that is away at the moment.
+    fn send_to_absent(&mut self, endpoint: EndpointId, message: &Message) -> SendOutcome {
+        let outbox = &mut self.peers.pending_mut(endpoint).outbox;
         let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if fits && self.rules.hwm.admits(outbox.messages()) {
             encode_message(message, outbox);
-            return Offer::Queued(None);
+            return SendOutcome::Queued(None);
         }
-        if self.rules.blocks {
-            return Offer::Full;
-        }
-        self.dropped += 1;
-        Offer::Dropped
+        if self.rules.blocks { SendOutcome::Full } else { self.drop_message() }
     }
 
-    pub(super) fn offer_matching(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
-        let Hub::PubSub(audience) = &mut self.hub else { return Offer::Dropped };
-        let subject = message.frame(0).unwrap_or_default();
-        self.targets.clear();
-        audience.matches(subject, &mut self.targets);
-        if self.targets.is_empty() {
-            return Offer::Queued(None);
+    fn send_to_matching(
+        &mut self,
+        request: SendRequest<'_>,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
+        let Hub::PubSub(publisher) = &mut self.peers.hub else { return SendOutcome::Dropped };
+        let targets = &mut self.queue.broadcast.targets;
+        targets.clear();
+        publisher.matches(message.frame(0).unwrap_or_default(), targets);
+        match targets[..] {
+            [] => return SendOutcome::Queued(None),
+            [only] => {
+                // The message does not overtake what waits on the broadcast log.
+                self.settle_segment(only);
+                return match self.send_to_one(request, only, message, wakes) {
+                    SendOutcome::Full => SendOutcome::Full,
+                    _ => SendOutcome::Queued(None),
+                };
+            }
+            _ => {}
         }
-        if let [only] = self.targets[..] {
-            // It does not overtake what waits on the tape.
-            self.settle(only);
-            return match self.offer_one(only, message, wakes) {
-                Offer::Full => Offer::Full,
-                _ => Offer::Queued(None),
-            };
+        // Taken out for as long as they are walked.
+        let targets = std::mem::take(&mut self.queue.broadcast.targets);
+        let is_full = self.has_full_target(request, &targets, message.byte_len());
+        if !is_full {
+            self.broadcast(request.flush, &targets, message, wakes);
         }
+        self.queue.broadcast.targets = targets;
+        if is_full { SendOutcome::Full } else { SendOutcome::Queued(None) }
+    }
+
+    /// Returns whether the sender of a message for many peers has to wait for one of them.
+    #[inline]
+    fn has_full_target(&mut self, request: SendRequest<'_>, targets: &[PeerKey], len: usize) -> bool {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
-        let admits =
-            |key: &PeerKey| self.links.get(*key).is_none_or(|link| link.admits(hwm, message.byte_len()));
-        if blocks && !conflate && !self.targets.iter().all(admits) {
-            return Offer::Full;
+        if conflate {
+            return false;
         }
-        if self.tight && self.patient && !conflate {
-            let targets = std::mem::take(&mut self.targets);
-            let waits = self.waits_for_any(&targets, message.byte_len());
-            self.targets = targets;
-            if waits {
-                return Offer::Full;
-            }
-        }
-        encode_message(message, &mut self.scratch);
+        let links = &self.peers.links;
+        let admits = |key: &PeerKey| links.get(*key).is_none_or(|link| link.admits(hwm, len));
+        (blocks && !targets.iter().all(admits))
+            || (self.queue.may_be_full && request.waits && self.waits_for_any(targets, len))
+    }
+
+    /// Queues a message for many peers. It is encoded once.
+    fn broadcast(&mut self, flush: Flush, targets: &[PeerKey], message: &Message, wakes: &mut Wakes) {
+        let Rules { hwm, conflate, .. } = self.rules;
         let len = message.byte_len();
-        let taped = self.scratch.is_contiguous() && !conflate;
-        if !taped || self.tape.is_long() {
-            self.cut();
+        encode_message(message, &mut self.queue.broadcast.scratch);
+        let is_shared = self.queue.broadcast.scratch.is_contiguous() && !conflate;
+        if !is_shared || self.queue.broadcast.log.is_long() {
+            self.seal_log();
         }
-        let place = taped.then(|| self.tape.record(self.scratch.chunk()));
-        for key in &self.targets {
-            let Some(link) = self.links.get_mut(*key) else { continue };
+        let super::send_queue::Broadcast { log, scratch, .. } = &mut self.queue.broadcast;
+        let number = is_shared.then(|| log.append(scratch.chunk()));
+        let mut cx = SendContext { hwm, flush, yield_budget: &mut self.queue.yield_budget, wakes };
+        for key in targets {
+            let Some(link) = self.peers.links.get_mut(*key) else { continue };
             if conflate {
-                self.dropped += link.forget();
+                self.counters.dropped += link.drop_queued();
+            } else if !link.admits(hwm, len) {
+                self.counters.dropped += 1;
+                self.queue.may_be_full = true;
+                continue;
             }
-            match place {
-                _ if !conflate && !link.admits(hwm, len) => self.dropped += 1,
-                _ if link.neighbour.is_some() => {
-                    let mut message = message.clone();
-                    let put = link.put(hwm, self.going, &mut self.unpaced, wakes, &mut message);
-                    self.dropped += u64::from(put.is_none());
-                }
-                Some(place) => {
-                    link.put_taped(*key, &mut self.tape, place, self.going, &mut self.unpaced, wakes)
-                }
-                None => {
-                    let append = |outbox: &mut Outbox| outbox.append(&self.scratch);
-                    link.put_encoded(hwm, self.going, &mut self.unpaced, wakes, append);
-                }
-            }
-            self.tight |= !link.admits(hwm, len);
+            let encoded = match number {
+                Some(number) => Encoded::OnLog(log, number),
+                None => Encoded::Apart(scratch),
+            };
+            let is_queued = link.send_broadcast(&mut cx, *key, encoded, message);
+            self.counters.dropped += u64::from(!is_queued);
+            self.queue.may_be_full |= !link.admits(hwm, len);
         }
         // It may borrow memory of the program's.
-        self.scratch.clear();
-        Offer::Queued(None)
+        scratch.clear();
     }
 
-    pub(super) fn offer_all(&mut self, message: &mut Message, wakes: &mut Wakes) -> Offer {
-        let keys: SmallVec<[PeerKey; 8]> = self.links.iter().map(|(key, _)| key).collect();
-        if self.patient && self.waits_for_any(&keys, message.byte_len()) {
-            return Offer::Full;
+    fn send_to_all(
+        &mut self,
+        request: SendRequest<'_>,
+        message: &mut Message,
+        wakes: &mut Wakes,
+    ) -> SendOutcome {
+        let keys: SmallVec<[PeerKey; 8]> = self.peers.links.iter().map(|(key, _)| key).collect();
+        if request.waits && self.waits_for_any(&keys, message.byte_len()) {
+            return SendOutcome::Full;
         }
         for key in keys {
-            let takes = self.links.get(key).is_some_and(|link| link.neighbour.is_some());
-            if takes {
-                self.offer_one(key, &mut message.clone(), wakes);
+            // An inproc peer takes the message that it is given.
+            if self.peers.links.get(key).is_some_and(|link| link.is_inproc()) {
+                self.send_to_one(request, key, &mut message.clone(), wakes);
             } else {
-                self.offer_one(key, message, wakes);
+                self.send_to_one(request, key, message, wakes);
             }
         }
-        Offer::Queued(None)
-    }
-
-    /// Puts what waits on the tape into the outboxes of those who are to get it.
-    pub(super) fn cut(&mut self) {
-        let cut = self.tape.cut();
-        for key in &cut.users {
-            if let Some(link) = self.links.get_mut(*key) {
-                cut.share(&mut link.stretch, &mut link.outbox);
-            }
-        }
-    }
-
-    /// Puts what waits on the tape for one link into its outbox.
-    pub(super) fn settle(&mut self, key: PeerKey) {
-        let Some(link) = self.links.get_mut(key) else { return };
-        if link.stretch.is_long() {
-            self.cut();
-        } else if !link.stretch.is_empty() {
-            self.tape.copy(&mut link.stretch, &mut link.outbox);
-        }
-    }
-
-    /// Gives the backlog to peers with room.
-    pub(super) fn dispatch(&mut self, wakes: &mut Wakes) {
-        // However the last sender wanted its message to go.
-        self.going = Going::InBatch;
-        let mut backlog = std::mem::take(&mut self.backlog);
-        while let Some(mut waiting) = backlog.pop() {
-            let Some(key) = self.put_next(&mut waiting.message, wakes) else {
-                backlog.put_back(waiting);
-                break;
-            };
-            if let Some(link) = self.links.get_mut(key) {
-                link.outbox.note_attempts(waiting.attempts);
-            }
-            if let Dialogue::Asked { of, .. } = &mut self.dialogue {
-                *of = Some(key);
-            }
-        }
-        self.backlog = backlog;
-        self.part(wakes);
+        SendOutcome::Queued(None)
     }
 }

@@ -4,13 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use monocoque_core::Waiters;
 use monocoque_core::sync::AtomicBool;
 use monocoque_core::transport::WriteNow;
 use monocoque_zmtp::Subscription;
 
+use super::super::link::{Link, Pump, Way};
 use super::super::{DEALER, PUB, REQ, XPUB};
 use super::*;
-use crate::pattern::link::{Direct, Through};
+use crate::endpoint::{EndpointId, EndpointKey, Origin};
+use crate::pattern::link::DirectWrite;
 
 /// A stream of which the system takes so many bytes.
 #[derive(Debug)]
@@ -34,11 +37,11 @@ fn parked(pattern: &Pattern, hwm: usize, takes: Option<usize>) -> (Outbound, Pee
 
 fn join(out: &mut Outbound, takes: Option<usize>) -> PeerKey {
     let heard = Arc::new(AtomicBool::new(true));
-    let direct = takes.map(|n| Direct::new(Arc::new(Takes(n)), heard));
-    let id = routing_id(b"", out.peers() as u32);
+    let direct = takes.map(|n| DirectWrite::new(Arc::new(Takes(n)), heard));
+    let id = routing_id(b"", out.peer_count() as u32);
     let mut wakes = Wakes::default();
-    let through = Through { via: 0, dialled: false };
-    let key = out.up(id, through, direct, &mut wakes).expect("welcome");
+    let through = EndpointKey { id: EndpointId::new(0), origin: Origin::Bound };
+    let key = out.add_peer(id, through, direct, &mut wakes).expect("accepted");
     if out.queued() == 0 {
         assert_eq!(take(out, key), None, "nothing waits: the pump parks");
     }
@@ -55,36 +58,40 @@ fn take(out: &mut Outbound, key: PeerKey) -> Option<Vec<u8>> {
     }
 }
 
-fn send(out: &mut Outbound, body: &str) -> Offer {
-    send_in(out, Going::Alone, body)
+fn is_parked(link: &Link) -> bool {
+    matches!(&link.way, Way::Stream(stream) if matches!(stream.pump, Pump::Parked(_)))
 }
 
-fn send_in(out: &mut Outbound, going: Going, body: &str) -> Offer {
-    if let Some(audience) = out.audience() {
-        audience.consider(None);
+fn send(out: &mut Outbound, body: &str) -> SendOutcome {
+    send_in(out, Flush::Immediate, body)
+}
+
+fn send_in(out: &mut Outbound, flush: Flush, body: &str) -> SendOutcome {
+    if let Some(publisher) = out.publisher() {
+        publisher.begin_send(None);
     }
-    out.going = going;
-    out.offer(Target::Pattern, &mut body.into(), &mut Wakes::default())
+    let request = SendRequest { target: Target::Pattern, flush, waits: false };
+    out.send(request, &mut body.into(), &mut Wakes::default())
 }
 
 #[test]
 fn what_the_system_takes_at_once_is_not_left_for_the_pump() {
     let (mut out, key) = parked(&DEALER, 1, Some(usize::MAX));
-    assert_eq!(send(&mut out, "answer"), Offer::Queued(Some(key)));
+    assert_eq!(send(&mut out, "answer"), SendOutcome::Queued(Some(key)));
     assert_eq!(take(&mut out, key), None);
-    assert_eq!(send(&mut out, "not asked for"), Offer::Queued(Some(key)), "there is room again");
+    assert_eq!(send(&mut out, "not asked for"), SendOutcome::Queued(Some(key)), "there is room again");
     assert_eq!(take(&mut out, key).expect("the long way"), b"\0\x0dnot asked for");
 }
 
 #[test]
 fn what_others_have_to_wait_for_does_not_go_at_once() {
-    for going in [Going::InBatch, Going::Held] {
+    for flush in [Flush::Batched, Flush::Deferred] {
         let (mut out, key) = parked(&DEALER, 10, Some(usize::MAX));
-        send_in(&mut out, going, "one");
-        send_in(&mut out, Going::Alone, "two");
-        match going {
+        send_in(&mut out, flush, "one");
+        send_in(&mut out, Flush::Immediate, "two");
+        match flush {
             // Its pump was woken, and may be on its way.
-            Going::InBatch => assert_eq!(take(&mut out, key).expect("both"), b"\0\x03one\0\x03two"),
+            Flush::Batched => assert_eq!(take(&mut out, key).expect("both"), b"\0\x03one\0\x03two"),
             _ => assert_eq!(take(&mut out, key), None, "both are gone"),
         }
     }
@@ -94,10 +101,10 @@ fn what_others_have_to_wait_for_does_not_go_at_once() {
 fn what_is_held_wakes_nobody_until_it_is_let_go() {
     let (dealer, key) = parked(&DEALER, 10, None);
     for (mut out, keys) in [(dealer, vec![key]), publisher(2, 10)] {
-        let asleep = |out: &Outbound| out.links.iter().filter(|(_, link)| link.pump.is_some()).count();
-        send_in(&mut out, Going::Held, "held");
+        let asleep = |out: &Outbound| out.peers.links.iter().filter(|(_, link)| is_parked(link)).count();
+        send_in(&mut out, Flush::Deferred, "held");
         assert_eq!(asleep(&out), keys.len());
-        let goals = out.let_go(&mut Wakes::default());
+        let goals = out.flush(&mut Wakes::default());
         assert_eq!((asleep(&out), goals.len()), (0, keys.len()));
         for goal in goals {
             let mut goals = vec![goal];
@@ -115,14 +122,17 @@ fn what_a_lost_connection_gives_back_is_not_held() {
     let (mut out, key) = parked(&DEALER, 10, None);
     let other = join(&mut out, None);
     // One for each; who is first is up to the hub.
-    send_in(&mut out, Going::InBatch, "one");
-    send_in(&mut out, Going::InBatch, "two");
+    send_in(&mut out, Flush::Batched, "one");
+    send_in(&mut out, Flush::Batched, "two");
     assert!(take(&mut out, other).is_some() && take(&mut out, other).is_none());
-    send_in(&mut out, Going::Held, "held");
-    assert_eq!(take(&mut out, other).is_some(), out.links.get(key).is_some_and(|link| link.messages() == 1));
+    send_in(&mut out, Flush::Deferred, "held");
+    assert_eq!(
+        take(&mut out, other).is_some(),
+        out.peers.links.get(key).is_some_and(|link| link.messages() == 1)
+    );
     take(&mut out, other);
-    out.down(key, Outbox::new(), &mut Wakes::default());
-    assert!(out.links.get(other).is_some_and(|link| link.pump.is_none() && link.messages() > 0));
+    out.remove_peer(key, Outbox::new(), &mut Wakes::default());
+    assert!(out.peers.links.get(other).is_some_and(|link| !is_parked(link) && link.messages() > 0));
 }
 
 #[test]
@@ -138,7 +148,7 @@ fn what_was_begun_goes_whole_to_the_next_peer() {
     let (mut out, key) = parked(&DEALER, 10, Some(3));
     send(&mut out, "first");
     send(&mut out, "second");
-    out.down(key, Outbox::new(), &mut Wakes::default());
+    out.remove_peer(key, Outbox::new(), &mut Wakes::default());
     let next = join(&mut out, None);
     assert_eq!(take(&mut out, next).expect("both"), b"\0\x05first\0\x06second");
 }
@@ -146,15 +156,15 @@ fn what_was_begun_goes_whole_to_the_next_peer() {
 #[test]
 fn a_request_that_came_back_is_given_up_with_the_next_one() {
     let mut out = Outbound::new(&REQ, &Options { relaxed: true, ..Options::default() });
-    out.begin_dial(1, &mut Wakes::default());
+    out.begin_dial(EndpointId::new(1), &mut Wakes::default());
     let key = join(&mut out, None);
-    send_in(&mut out, Going::InBatch, "first");
-    out.dialogue = Dialogue::Asked { of: Some(key), number: None, answered: false };
-    out.down(key, Outbox::new(), &mut Wakes::default());
-    assert_eq!((out.queued(), out.dropped), (1, 0), "it waits for another peer");
+    send_in(&mut out, Flush::Batched, "first");
+    out.queue.dialogue = Dialogue::Asked { of: Some(key), number: None, answered: false };
+    out.remove_peer(key, Outbox::new(), &mut Wakes::default());
+    assert_eq!((out.queued(), out.counters.dropped), (1, 0), "it waits for another peer");
     assert!(out.begin_request(&"next".into(), &mut Wakes::default()));
-    assert_eq!((out.queued(), out.dropped), (0, 1));
-    assert_eq!(send_in(&mut out, Going::InBatch, "second"), Offer::Queued(None));
+    assert_eq!((out.queued(), out.counters.dropped), (0, 1));
+    assert_eq!(send_in(&mut out, Flush::Batched, "second"), SendOutcome::Queued(None));
     let next = join(&mut out, None);
     assert_eq!(take(&mut out, next).expect("the second"), b"\0\x06second");
 }
@@ -165,8 +175,8 @@ fn what_is_cut_off_is_counted() {
     send(&mut out, "one");
     send(&mut out, "two");
     out.enter(Phase::Aborted, &mut Wakes::default());
-    out.down(key, Outbox::new(), &mut Wakes::default());
-    assert_eq!((out.dropped, out.queued()), (2, 0));
+    out.remove_peer(key, Outbox::new(), &mut Wakes::default());
+    assert_eq!((out.counters.dropped, out.queued()), (2, 0));
 }
 
 /// A publisher with links that have all subscribed to everything.
@@ -191,16 +201,16 @@ fn what_is_for_one_waits_until_that_one_has_room() {
     let mut out = Outbound::new(&XPUB, &options);
     let keys = [join(&mut out, None), join(&mut out, None)];
     for (key, body) in keys.iter().zip(["1", "2"]) {
-        let audience = out.audience().expect("a publisher has one");
-        audience.turn_to(*key, Subscription::Subscribe, Waiters::default().next_ticket());
-        audience.grant(Subscription::Subscribe, b"");
+        let publisher = out.publisher().expect("a publisher has one");
+        publisher.set_last_subscriber(*key, Subscription::Subscribe, Waiters::default().next_ticket());
+        publisher.change_manually(Subscription::Subscribe, b"");
         send(&mut out, body);
     }
     assert_eq!(take(&mut out, keys[0]).expect("the first"), b"\0\x011");
     out.on_report(keys[1], Subscription::Subscribe, b"a", true, &mut Wakes::default());
-    assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Full);
+    assert_eq!(send_in(&mut out, Flush::Batched, "3"), SendOutcome::Full);
     assert_eq!(take(&mut out, keys[1]).expect("the second"), b"\0\x012");
-    assert_eq!(send_in(&mut out, Going::InBatch, "3"), Offer::Queued(None));
+    assert_eq!(send_in(&mut out, Flush::Batched, "3"), SendOutcome::Queued(None));
     assert_eq!(take(&mut out, keys[1]).expect("the third"), b"\0\x013");
     send(&mut out, "4");
     for key in keys {
@@ -216,14 +226,14 @@ fn links_that_share_a_tape_have_each_its_own_mark() {
     send(&mut out, "2");
     send(&mut out, "3");
     send(&mut out, "4");
-    assert_eq!((out.queued(), out.dropped, out.sent), (6, 5, 4));
+    assert_eq!((out.queued(), out.counters.dropped, out.counters.sent), (6, 5, 4));
     assert_eq!(take(&mut out, keys[0]).expect("two"), b"\0\x012\0\x013");
     send(&mut out, "5");
     assert_eq!(take(&mut out, keys[0]).expect("one"), b"\0\x015");
     for key in &keys[1..] {
         assert_eq!(take(&mut out, *key).expect("two"), b"\0\x011\0\x012");
     }
-    assert_eq!((out.queued(), out.dropped), (0, 7));
+    assert_eq!((out.queued(), out.counters.dropped), (0, 7));
 }
 
 #[test]
@@ -253,8 +263,8 @@ fn what_waits_on_the_tape_for_a_link_that_is_gone_is_counted() {
     let (mut out, keys) = publisher(2, 0);
     send(&mut out, "one");
     send(&mut out, &"x".repeat(70));
-    out.down(keys[0], Outbox::new(), &mut Wakes::default());
-    assert_eq!((out.dropped, out.queued()), (2, 2));
+    out.remove_peer(keys[0], Outbox::new(), &mut Wakes::default());
+    assert_eq!((out.counters.dropped, out.queued()), (2, 2));
     let rest = take(&mut out, keys[1]).expect("both");
     assert_eq!((&rest[..5], rest.len()), (&b"\0\x03one"[..], 5 + 72));
 }
@@ -263,7 +273,7 @@ fn what_waits_on_the_tape_for_a_link_that_is_gone_is_counted() {
 fn a_publisher_that_nobody_hears_is_to_pause() {
     let (mut out, _) = parked(&PUB, 10, None);
     let mut sent = 0;
-    while !out.take_pause() {
+    while !out.queue.yield_budget.is_spent() {
         send(&mut out, "");
         sent += 1;
         assert!(sent < 10_000, "it would never let anybody in");

@@ -1,4 +1,4 @@
-//! From one socket to another: a message is taken from the one only when the other has it.
+//! One direction between two sockets: a message is taken from the one only when the other has it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,20 +7,22 @@ use monocoque_core::Message;
 
 use crate::error::MonocoqueError;
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Intake, Routing};
-use crate::socket::send::{Manner, Tried};
-use crate::socket::{Engine, Place, Queue};
+use crate::pattern::{Incoming, Routing};
+use crate::socket::Engine;
+use crate::socket::recv::NextMessage;
+use crate::socket::send::{Attempt, SendMode};
+use crate::socket::wait_slot::{WaitQueue, WaitSlot};
 
 /// One direction between two sockets.
 #[derive(Debug)]
 pub(crate) struct Forwarding<'a> {
-    from: Place<'a>,
-    to: Place<'a>,
+    from: WaitSlot<'a>,
+    to: WaitSlot<'a>,
 }
 
-/// What was passed on at a time.
+/// The messages that were forwarded at a time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Passed {
+pub(crate) struct Forwarded {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
     /// There may be more: it is the turn of others.
@@ -30,85 +32,97 @@ pub(crate) struct Passed {
 impl<'a> Forwarding<'a> {
     /// `None` if the one does not receive or the other does not send.
     pub(crate) fn new(from: &'a Arc<Engine>, to: &'a Arc<Engine>) -> Option<Self> {
-        let receives = from.pattern.intake != Intake::Discard;
+        let receives = from.pattern.incoming != Incoming::Discard;
         let sends = to.pattern.routing != Routing::Nowhere;
-        let place = |engine, queue| Place::new(engine, queue);
-        (receives && sends)
-            .then(|| Self { from: place(from, Queue::Receivers), to: place(to, Queue::Senders) })
+        (receives && sends).then(|| Self {
+            from: WaitSlot::new(from, WaitQueue::Receivers),
+            to: WaitSlot::new(to, WaitQueue::Senders),
+        })
     }
 
-    /// Passes on what there is, up to a turn's worth; `also` sees each message that was. Pending once nothing is left, or
-    /// there is no room: the task will be woken.
+    /// Forwards what is there, up to a turn's worth; `also` sees each message. Pending once nothing is left, or there is
+    /// no room: the task will be woken.
     ///
-    /// What cannot be delivered, such as a message to a peer that is not there, is dropped and counted by the socket that it
-    /// came from.
+    /// A message that cannot be delivered, such as one to a peer that is not connected, is dropped and counted by the
+    /// socket that it came from.
     pub(crate) fn poll(
         &mut self,
         cx: &Context<'_>,
         mut also: impl FnMut(&Message),
-    ) -> Poll<Result<Passed, MonocoqueError>> {
-        let mut passed = Passed::default();
+    ) -> Poll<Result<Forwarded, MonocoqueError>> {
+        let mut forwarded = Forwarded::default();
         for _ in 0..TURN {
             let mut wakes = Wakes::default();
             let step = self.step(cx, &mut wakes);
             wakes.wake();
             match step? {
-                Step::Passed(message) => {
-                    passed.messages += 1;
-                    passed.bytes += message.byte_len() as u64;
+                Step::Forwarded(message) => {
+                    forwarded.messages += 1;
+                    forwarded.bytes += message.byte_len() as u64;
                     also(&message);
                 }
                 Step::Dropped => {}
-                Step::Full if self.to.gives_up(cx) => {}
-                Step::Full | Step::Stuck if passed.messages == 0 => return Poll::Pending,
-                Step::Full | Step::Stuck => return Poll::Ready(Ok(passed)),
+                Step::Full if self.to.finds_stalled(cx) => {}
+                Step::Full | Step::Idle if forwarded.messages == 0 => return Poll::Pending,
+                Step::Full | Step::Idle => return Poll::Ready(Ok(forwarded)),
             }
         }
-        passed.more = true;
-        Poll::Ready(Ok(passed))
+        forwarded.more = true;
+        Poll::Ready(Ok(forwarded))
     }
 
-    /// Passes one message on. Nobody else receives meanwhile, and nobody is woken.
+    /// Forwards one message. No other receiver runs meanwhile, and no task is woken.
     fn step(&mut self, cx: &Context<'_>, wakes: &mut Wakes) -> Result<Step, MonocoqueError> {
-        let Self { from: Place { engine: from, waiting: receiver, .. }, to } = self;
-        let Poll::Ready(next) = from.inbox.poll_next(&mut receiver.ticket, cx) else {
-            return Ok(Step::Stuck);
-        };
-        let mut next = next?;
-        if !from.is_wanted(&next) {
-            from.discard(next, wakes);
-            return Ok(Step::Dropped);
+        let Self { from, to } = self;
+        let engine = from.engine;
+        let step = from.poll_recv_with(None, cx, |next| forward(engine, next, to, cx, wakes).map(Some));
+        match step {
+            Poll::Ready(step) => step,
+            Poll::Pending => Ok(Step::Idle),
         }
-        let mut message = next.item().clone();
-        let Place { engine: to, waiting: sender, .. } = to;
-        let waker = Some(cx.waker());
-        match to.attempt_quietly(None, &mut message, Manner::Patient, sender, waker, wakes) {
-            Ok(Tried::Done) => {
-                from.on_report(&next, true, wakes);
-                Ok(Step::Passed(next.pop()))
-            }
-            Ok(Tried::Paused) => Ok(Step::Stuck),
-            Ok(Tried::Full) => Ok(Step::Full),
-            Err(MonocoqueError::Closed) => Err(MonocoqueError::Closed),
-            Err(_) => {
-                from.on_report(&next, true, wakes);
-                next.pop();
-                drop(next);
-                from.note_discarded(1);
-                Ok(Step::Dropped)
-            }
+    }
+}
+
+/// Forwards the next message of a socket.
+fn forward(
+    from: &Engine,
+    mut next: NextMessage<'_>,
+    to: &mut WaitSlot<'_>,
+    cx: &Context<'_>,
+    wakes: &mut Wakes,
+) -> Result<Step, MonocoqueError> {
+    if !from.is_wanted(&next) {
+        from.discard(next, wakes);
+        return Ok(Step::Dropped);
+    }
+    let mut message = next.item().clone();
+    let waker = Some(cx.waker());
+    match to.engine.send_once(None, &mut message, SendMode::Wait, &mut to.waiting, waker, wakes) {
+        Ok(Attempt::Done) => {
+            from.on_report(&next, true, wakes);
+            Ok(Step::Forwarded(next.pop()))
+        }
+        Ok(Attempt::Yield) => Ok(Step::Idle),
+        Ok(Attempt::Full) => Ok(Step::Full),
+        Err(MonocoqueError::Closed) => Err(MonocoqueError::Closed),
+        Err(_) => {
+            from.on_report(&next, true, wakes);
+            next.pop();
+            drop(next);
+            from.note_discarded(1);
+            Ok(Step::Dropped)
         }
     }
 }
 
 enum Step {
-    Passed(Message),
+    Forwarded(Message),
     Dropped,
-    /// Nobody has room.
+    /// No peer has room.
     Full,
-    /// Nothing to pass on, or others are to have a turn.
-    Stuck,
+    /// Nothing to forward, or other tasks are to run.
+    Idle,
 }
 
-/// How many messages are passed on or dropped before the other direction has its turn.
+/// The number of messages that are forwarded or dropped before it is the turn of the other direction.
 const TURN: usize = 256;

@@ -1,0 +1,89 @@
+//! The moment between handshake and messages: the peer is accepted, and the pumps are tied to the socket.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use monocoque_core::actor::Attach;
+use monocoque_core::sync::AtomicBool;
+use monocoque_core::transport::WriteNow;
+use monocoque_core::{Decode, LaneConfig, Message, Protocol, RoutingId};
+use monocoque_zmtp::{Inbound, PeerInfo};
+
+use super::Course;
+use super::inlet::SessionInlet;
+use super::outlet::SessionOutlet;
+use crate::endpoint::EndpointRef;
+use crate::monitor::{Connection, SocketEvent};
+use crate::pattern::link::DirectWrite;
+use crate::peer::Peer;
+use crate::socket::{Engine, Refusal};
+
+/// The outcome of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandshakeOutcome {
+    Pending,
+    Accepted,
+    Refused(Refusal),
+}
+
+/// Waits for the handshake, then ties the pumps to the socket.
+pub(super) struct SessionHandler {
+    pub(super) engine: Arc<Engine>,
+    pub(super) endpoint: EndpointRef,
+    pub(super) connection: Arc<Connection>,
+    pub(super) outcome: Rc<Cell<HandshakeOutcome>>,
+    pub(super) course: Rc<Course>,
+}
+
+impl<P> Attach<P> for SessionHandler
+where
+    P: Protocol<Peer = PeerInfo>,
+    P::Decoder: Decode<Item = Message, Kind = Inbound>,
+{
+    type Outlet = SessionOutlet;
+    type Inlet = SessionInlet;
+
+    fn attach(
+        self,
+        peer: PeerInfo,
+        direct: Option<Arc<dyn WriteNow>>,
+    ) -> Option<(SessionOutlet, SessionInlet)> {
+        self.accept(peer, direct)
+    }
+}
+
+impl SessionHandler {
+    /// Accepts the peer, whatever the protocol is. `None` if the socket refuses it.
+    pub(super) fn accept(
+        self,
+        peer: PeerInfo,
+        direct: Option<Arc<dyn WriteNow>>,
+    ) -> Option<(SessionOutlet, SessionInlet)> {
+        let Self { engine, endpoint, connection, outcome, course } = self;
+        let has_input = Arc::new(AtomicBool::new(true));
+        let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone()));
+        let (key, id) = match engine.accept_peer(&peer, &endpoint, direct) {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                outcome.set(HandshakeOutcome::Refused(refusal));
+                return None;
+            }
+        };
+        outcome.set(HandshakeOutcome::Accepted);
+        let PeerInfo { socket_type, routing_id, properties, topics, .. } = peer;
+        let announced = || RoutingId::try_from(routing_id).ok();
+        let routing_id = endpoint.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
+        engine.out.lock().set_connection(key, connection.id);
+        engine.emit(|| SocketEvent::HandshakeSucceeded {
+            connection: connection.clone(),
+            socket_type,
+            routing_id: routing_id.clone(),
+        });
+        let peer = Peer { connection: connection.clone(), socket_type, routing_id, properties };
+        let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
+        let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, course.clone());
+        let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);
+        Some((outlet, inlet))
+    }
+}

@@ -1,0 +1,244 @@
+//! The end of a socket that the read pump of a connection delivers to.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use monocoque_core::actor::{Accepted, Inlet};
+use monocoque_core::sync::{AtomicBool, Ordering};
+use monocoque_core::{Decode, LaneKey, Message, PeerKey, RoutingId, Weigh};
+use monocoque_zmtp::{Inbound, Subscription, TopicAllowance};
+
+use super::Course;
+use super::cleanup::{Departure, remove_receiver};
+use super::subscriptions::{disconnect_message, on_subscription, prepend_id};
+use crate::endpoint::EndpointRef;
+use crate::pattern::Envelope;
+use crate::pattern::incoming::{Disposition, classify};
+use crate::pattern::publisher::SubscriptionOutcome;
+use crate::pattern::subscription_frame::{SubscriptionList, report};
+use crate::pattern::wakes::Wakes;
+use crate::socket::Engine;
+
+/// The destination of a read pump.
+#[derive(Debug)]
+pub(crate) struct SessionInlet {
+    engine: Arc<Engine>,
+    key: PeerKey,
+    lane: LaneKey,
+    id: RoutingId,
+    endpoint: EndpointRef,
+    /// Tells the sending side that the peer has sent something since.
+    has_input: Arc<AtomicBool>,
+    /// Tells the decoder how many topics the peer may still subscribe to.
+    topics: TopicAllowance,
+    /// A connect notice is to be received before the peer's messages.
+    owes_connect: bool,
+    /// A disconnect notice is to be received after the peer's messages.
+    owes_disconnect: bool,
+    room: usize,
+    batch: VecDeque<Message>,
+    bytes: usize,
+    dropped: u64,
+    course: Rc<Course>,
+}
+
+impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        Self::poll_room(self, cx)
+    }
+
+    #[inline]
+    fn items(&mut self) -> &mut VecDeque<Message> {
+        Self::items(self)
+    }
+
+    #[inline]
+    fn accept(&mut self, inbound: Inbound) -> Accepted {
+        Self::accept(self, inbound)
+    }
+
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+}
+
+/// Delivery, whatever the protocol is.
+impl SessionInlet {
+    #[expect(clippy::too_many_arguments, reason = "all that the handshake has found out")]
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        key: PeerKey,
+        lane: LaneKey,
+        id: RoutingId,
+        endpoint: EndpointRef,
+        has_input: Arc<AtomicBool>,
+        topics: TopicAllowance,
+        course: Rc<Course>,
+    ) -> Self {
+        let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
+        Self {
+            engine,
+            key,
+            lane,
+            id,
+            endpoint,
+            has_input,
+            topics,
+            owes_connect: notices.connect,
+            owes_disconnect: notices.disconnect,
+            room: 0,
+            batch: VecDeque::new(),
+            bytes: 0,
+            dropped: 0,
+            course,
+        }
+    }
+
+    #[cfg(fuzzing)]
+    pub(super) fn id(&self) -> &RoutingId {
+        &self.id
+    }
+
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            let room = ready!(self.engine.inbox.poll_room(self.lane, cx));
+            self.room = room.unwrap_or(0);
+            if room.is_err() || !self.owes_connect {
+                return Poll::Ready(room.is_ok());
+            }
+            self.push_connect_notice();
+            self.flush();
+        }
+    }
+
+    #[inline]
+    pub(super) fn items(&mut self) -> &mut VecDeque<Message> {
+        if self.batch.capacity() == 0 {
+            self.engine.inbox.lend(self.lane, &mut self.batch);
+        }
+        &mut self.batch
+    }
+
+    #[inline]
+    pub(super) fn accept(&mut self, inbound: Inbound) -> Accepted {
+        let Some(message) = self.batch.back_mut() else { unreachable!("the decoder put it there") };
+        if inbound == Inbound::Message {
+            match classify(self.engine.pattern, &self.engine.options, &self.id, message) {
+                Disposition::Queue if is_surplus(&self.engine, self.key, message) => self.dropped += 1,
+                Disposition::Queue => {
+                    self.bytes += message.weight();
+                    return self.accepted();
+                }
+                Disposition::Drop => self.dropped += 1,
+                Disposition::SplitSubscriptions => return self.split_subscriptions(),
+                Disposition::Violation => {
+                    self.batch.pop_back();
+                    return Accepted::Violation;
+                }
+            }
+        }
+        let message = self.batch.pop_back().unwrap_or_default();
+        let topic = message.frame(0).unwrap_or_default();
+        match inbound {
+            Inbound::Message => Accepted::More,
+            Inbound::Subscribe => self.on_subscription(Subscription::Subscribe, topic),
+            Inbound::Cancel => self.on_subscription(Subscription::Cancel, topic),
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.has_input.store(true, Ordering::Relaxed);
+            self.course.has_progress.set(true);
+        }
+        self.engine.inbox.push_whole(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+        if self.dropped > 0 {
+            self.engine.note_discarded(std::mem::take(&mut self.dropped));
+        }
+    }
+
+    /// Lets the program know that the peer is connected, before all that comes from it.
+    fn push_connect_notice(&mut self) {
+        self.owes_connect = false;
+        self.push_notice("".into());
+    }
+
+    /// Queues a message of this side, as if the peer had sent it.
+    fn push_notice(&mut self, mut notice: Message) {
+        prepend_id(&self.engine, &self.id, &mut notice);
+        self.push(notice);
+    }
+
+    fn on_subscription(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+        let mut wakes = Wakes::default();
+        let allowance = Some(&self.topics);
+        let outcome = on_subscription(&self.engine, self.key, kind, topic, allowance, &mut wakes);
+        wakes.wake();
+        match outcome {
+            SubscriptionOutcome::Silent => return Accepted::More,
+            SubscriptionOutcome::Report => self.push(report(kind, topic)),
+            SubscriptionOutcome::Refused => return Accepted::Violation,
+        }
+        self.accepted()
+    }
+
+    /// Takes several subscriptions in one message, and what else it holds.
+    fn split_subscriptions(&mut self) -> Accepted {
+        let list = SubscriptionList::of(self.batch.pop_back().unwrap_or_default());
+        for (kind, topic) in list.subscriptions() {
+            if self.on_subscription(kind, topic) == Accepted::Violation {
+                return Accepted::Violation;
+            }
+        }
+        if !list.rest.is_empty() {
+            self.push(list.rest);
+        }
+        self.accepted()
+    }
+
+    /// Queues a message that is not as it came.
+    fn push(&mut self, message: Message) {
+        self.bytes += message.weight();
+        self.batch.push_back(message);
+    }
+
+    #[inline]
+    fn accepted(&self) -> Accepted {
+        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+    }
+
+    /// Delivers the last messages of the connection: what has arrived, the disconnect message, and, for publishers, the
+    /// ends of its subscriptions.
+    fn on_closed(&mut self) {
+        self.flush();
+        let last = disconnect_message(&self.engine, &self.endpoint);
+        let last = last.or_else(|| self.owes_disconnect.then(|| "".into()));
+        // A peer whose routing id a newer connection has taken over is not gone.
+        if let Some(last) = last
+            && !self.engine.out.lock().is_held_by_other(self.key, &self.id)
+        {
+            if self.owes_connect {
+                self.push_connect_notice();
+            }
+            self.push_notice(last);
+        }
+        let (last, bytes) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.bytes));
+        remove_receiver(&self.engine, Departure { key: self.key, lane: self.lane, last, bytes });
+    }
+}
+
+impl Drop for SessionInlet {
+    /// The read pump has delivered the last message of the connection, maybe long after the write pump ended.
+    fn drop(&mut self) {
+        self.on_closed();
+    }
+}
+
+/// Returns whether a message is a reply that no request waits for. A REQ reads on and discards it.
+#[inline]
+fn is_surplus(engine: &Engine, from: PeerKey, message: &Message) -> bool {
+    engine.pattern.envelope == Envelope::Request
+        && !engine.out.lock().queue.dialogue.takes_reply(from, message)
+}

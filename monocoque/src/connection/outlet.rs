@@ -1,0 +1,88 @@
+//! The end of a socket that the write pump of a connection takes from.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use monocoque_core::actor::Outlet;
+use monocoque_core::{LaneKey, Outbox, PeerKey};
+
+use super::Course;
+use super::cleanup::remove_peer;
+use crate::monitor::{Connection, SocketEvent};
+use crate::pattern::outbound::Undeliverable;
+use crate::socket::Engine;
+
+/// The source of a write pump.
+#[derive(Debug)]
+pub(crate) struct SessionOutlet {
+    engine: Arc<Engine>,
+    key: PeerKey,
+    lane: LaneKey,
+    connection: Arc<Connection>,
+    course: Rc<Course>,
+    is_closed: bool,
+}
+
+impl SessionOutlet {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        key: PeerKey,
+        lane: LaneKey,
+        connection: Arc<Connection>,
+        course: Rc<Course>,
+    ) -> Self {
+        Self { engine, key, lane, connection, course, is_closed: false }
+    }
+}
+
+impl Drop for SessionOutlet {
+    /// Also when its pump has panicked, or ends with the runtime.
+    fn drop(&mut self) {
+        if !self.is_closed {
+            let closed = remove_peer(&self.engine, self.key, Outbox::new());
+            self.course.comes_back.set(closed.comes_back);
+        }
+    }
+}
+
+impl Outlet for SessionOutlet {
+    fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool> {
+        self.engine.with_wakes(|out, wakes| out.poll_take(self.key, cx, batch, wakes))
+    }
+
+    fn unpark(&mut self) -> bool {
+        self.engine.out.lock().unpark(self.key)
+    }
+
+    fn on_progress(&mut self) {
+        self.engine.with_wakes(|out, wakes| out.on_progress(self.key, wakes));
+    }
+
+    fn rest(&mut self) {
+        self.engine.out.lock().release_memory(self.key);
+        self.engine.inbox.rest(self.lane);
+    }
+
+    fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.engine.out.lock().poll_abort(self.key, cx)
+    }
+
+    fn awaits_rest(&self) -> bool {
+        self.engine.out.lock().is_replaced(self.key)
+    }
+
+    fn close(&mut self, unsent: Outbox) {
+        self.is_closed = true;
+        let closed = remove_peer(&self.engine, self.key, unsent);
+        if closed.has_progress {
+            self.course.has_progress.set(true);
+        }
+        self.course.is_disconnected.set(closed.is_disconnected);
+        self.course.comes_back.set(closed.comes_back);
+        if let Some(Undeliverable { bytes, attempts }) = closed.undeliverable {
+            let connection = self.connection.clone();
+            self.engine.emit(|| SocketEvent::MessageDropped { connection, bytes, attempts });
+        }
+    }
+}

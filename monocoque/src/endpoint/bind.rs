@@ -1,0 +1,86 @@
+//! Endpoints that a socket is bound to.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use monocoque_core::transport::{Listener, SocketOptions};
+use monocoque_core::{Endpoint, HomeGone, home};
+
+use super::cancellation::CancelOnDrop;
+use super::{EndpointRef, Origin, listener};
+use crate::error::MonocoqueError;
+use crate::monitor::SocketEvent;
+use crate::pattern::Framing;
+use crate::socket::Engine;
+use crate::socket::close::Task;
+
+/// Binds a socket to an address, and returns the address as it was resolved.
+pub(crate) async fn bind(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, MonocoqueError> {
+    engine.check_open()?;
+    address.check_bind()?;
+    check_framing(engine, &address)?;
+    engine.options.sockets.check(&address)?;
+    if let Endpoint::Inproc(_) = address {
+        return bind_name(engine, address);
+    }
+    let wanted = address.clone();
+    let bound = listen(engine, async move |options| Listener::bind(&wanted, options).await).await?;
+    bound.map_err(|source| bind_failed(engine, address, source))
+}
+
+/// Accepts connections on a descriptor that listens already.
+pub(crate) async fn bind_fd(engine: &Arc<Engine>, listener: OwnedFd) -> Result<Endpoint, MonocoqueError> {
+    engine.check_open()?;
+    let bound = listen(engine, async move |options| Listener::adopt(listener, options)).await?;
+    bound.map_err(MonocoqueError::Descriptor)
+}
+
+/// Stops listening, and returns once the address can be bound again.
+pub(crate) async fn unbind(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
+    let released = engine.detach_endpoint(Origin::Bound, address)?.released;
+    Ok(home::unless_forked(async move { released.cancelled().await }).await?)
+}
+
+/// Refuses raw bytes within the process, where messages are passed on as they are.
+pub(super) fn check_framing(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
+    match (engine.pattern.framing, address) {
+        (Framing::Raw, Endpoint::Inproc(_)) => Err(MonocoqueError::RawInproc),
+        _ => Ok(()),
+    }
+}
+
+fn bind_failed(engine: &Engine, address: Endpoint, source: io::Error) -> MonocoqueError {
+    let error = || io::Error::new(source.kind(), source.to_string());
+    engine.emit(|| SocketEvent::BindFailed { endpoint: address.clone(), error: error().into() });
+    MonocoqueError::Io { endpoint: address.into(), source }
+}
+
+/// Binds a name within the process. No task listens: sockets that connect are connected at once.
+fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, MonocoqueError> {
+    let endpoint = EndpointRef::new(engine.endpoints.next_id(), Origin::Bound, address.clone(), None);
+    engine.attach_endpoint(&endpoint).cancel();
+    if !engine.registry.bind(engine, &endpoint) {
+        engine.endpoints.remove(endpoint.key.id);
+        return Err(bind_failed(engine, address, io::ErrorKind::AddrInUse.into()));
+    }
+    Ok(address)
+}
+
+/// Makes a listener on the socket's runtime, and accepts connections from then on.
+async fn listen(
+    engine: &Arc<Engine>,
+    make: impl AsyncFnOnce(&SocketOptions) -> io::Result<(Listener, Endpoint)> + Send + 'static,
+) -> Result<io::Result<Endpoint>, HomeGone> {
+    let socket = engine.clone();
+    let listening = engine.home.run(move || async move {
+        let (listener, resolved) = make(&socket.options.sockets).await?;
+        let endpoint = EndpointRef::new(socket.endpoints.next_id(), Origin::Bound, resolved.clone(), None);
+        let released = CancelOnDrop(socket.attach_endpoint(&endpoint));
+        let task = Task::new(&socket);
+        socket.emit(|| SocketEvent::Listening { endpoint: resolved.clone() });
+        home::spawn_here(listener::run(socket, listener, endpoint, released, task));
+        Ok(resolved)
+    });
+    listening.await
+}

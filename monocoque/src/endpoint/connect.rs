@@ -1,0 +1,90 @@
+//! Endpoints that a socket is connected to, and streams that it was given.
+
+use std::sync::Arc;
+
+use monocoque_core::transport::Socket;
+use monocoque_core::{AttachedStream, Endpoint, RoutingId, home};
+
+use super::bind::check_framing;
+use super::panic::catch_panic;
+use super::{EndpointRef, Origin, dialer};
+use crate::connection;
+use crate::error::MonocoqueError;
+use crate::monitor::ConnectionId;
+use crate::socket::Engine;
+use crate::socket::close::Task;
+
+/// Connects a socket to an address. The connection is made in the background, and again whenever it is lost.
+///
+/// `name` is the routing id that the peer gets.
+pub(crate) fn connect(
+    engine: &Arc<Engine>,
+    address: Endpoint,
+    name: Option<RoutingId>,
+) -> Result<Endpoint, MonocoqueError> {
+    engine.check_open()?;
+    address.check_connect()?;
+    check_framing(engine, &address)?;
+    engine.options.sockets.check(&address)?;
+    if !engine.pattern.repeats && engine.endpoints.contains(Origin::Connected, &address) {
+        return Ok(address);
+    }
+    let id = engine.endpoints.next_id();
+    if let Some(name) = &name
+        && !engine.out.lock().reserve_name(name, id)
+    {
+        return Err(MonocoqueError::DuplicateRoutingId);
+    }
+    // Before others can see the endpoint and end it.
+    engine.with_wakes(|out, wakes| out.begin_dial(id, wakes));
+    let endpoint = EndpointRef::new(id, Origin::Connected, address.clone(), name);
+    engine.attach_endpoint(&endpoint);
+    if let Endpoint::Inproc(_) = address {
+        engine.registry.connect(engine, &endpoint);
+        return Ok(address);
+    }
+    let task = Task::new(engine);
+    let (socket, dialled) = (engine.clone(), endpoint.clone());
+    let spawned = engine.home.spawn(move || dialer::run(socket, dialled, task));
+    if spawned.is_err() {
+        engine.remove_endpoint(&endpoint);
+    }
+    spawned?;
+    Ok(address)
+}
+
+/// Runs a connection on a stream that the program has made.
+pub(crate) fn adopt<S: Socket>(engine: &Arc<Engine>, stream: S) -> Result<Endpoint, MonocoqueError> {
+    engine.check_open()?;
+    if !engine.home.is_current() {
+        return Err(MonocoqueError::WrongThread);
+    }
+    let id = engine.endpoints.next_id();
+    let address = Endpoint::Attached(AttachedStream::new(id.number(), stream.peer_label()));
+    let endpoint = EndpointRef::new(id, Origin::Adopted, address.clone(), None);
+    engine.attach_endpoint(&endpoint);
+    let (engine, task) = (engine.clone(), Task::new(engine));
+    home::spawn_here(async move {
+        let run = connection::run_on(&engine, stream, &endpoint);
+        let _ended = catch_panic(&engine, &endpoint.address, run).await;
+        engine.remove_endpoint(&endpoint);
+        drop(task);
+    });
+    Ok(address)
+}
+
+/// Detaches an endpoint that was connected, or a stream. Its connection ends once what is queued is sent.
+pub(crate) fn disconnect(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
+    let origin = match address {
+        Endpoint::Attached(_) => Origin::Adopted,
+        _ => Origin::Connected,
+    };
+    engine.detach_endpoint(origin, address).map(drop)
+}
+
+/// Ends one connection at once; see [`Socket::disconnect_peer`](crate::zmq::Socket::disconnect_peer).
+pub(crate) fn disconnect_peer(engine: &Engine, connection: ConnectionId) -> Result<(), MonocoqueError> {
+    engine.check_open()?;
+    let is_there = engine.with_wakes(|out, wakes| out.disconnect_peer(connection, wakes));
+    if is_there { Ok(()) } else { Err(MonocoqueError::UnknownPeer(connection)) }
+}

@@ -1,0 +1,217 @@
+//! One direction of a connection within the process.
+
+use std::sync::{Arc, Weak};
+use std::task::{Wake, Waker};
+
+use monocoque_core::{
+    Endpoint, Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, home,
+};
+use monocoque_zmtp::{Properties, Subscription};
+
+use super::registry::Participant;
+use crate::connection::Ended;
+use crate::connection::cleanup::{Departure, remove_peer, remove_receiver};
+use crate::connection::events::begun;
+use crate::connection::subscriptions::{disconnect_message, on_subscription, prepend_id};
+use crate::endpoint::EndpointRef;
+use crate::endpoint::reconnect::{Next, after_connection};
+use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::pattern::incoming::{Disposition, classify, restore};
+use crate::pattern::link::InprocPeer;
+use crate::pattern::publisher::SubscriptionOutcome;
+use crate::pattern::subscription_frame::{SubscriptionList, report};
+use crate::pattern::wakes::Wakes;
+use crate::peer::Peer;
+use crate::socket::Engine;
+use crate::trace::Span;
+
+/// The receiving end of a pipe, as the link of the sender holds it.
+#[derive(Debug)]
+pub(super) struct PipeEnd {
+    /// The receiver.
+    engine: Arc<Engine>,
+    key: PeerKey,
+    lane: LaneKey,
+    /// The routing id of the sender.
+    id: RoutingId,
+    endpoint: EndpointRef,
+    pub(super) connection: Arc<Connection>,
+    span: Span,
+    /// Wakes the sender when there is room again.
+    sender: Waker,
+}
+
+impl PipeEnd {
+    /// Makes the end at which `receiver` gets the messages of its new peer, called `id`. `hwm` is the peer's for sending.
+    pub(super) fn new(
+        receiver: &Participant,
+        key: PeerKey,
+        id: RoutingId,
+        hwm: Hwm,
+        (peer, peer_key): (&Participant, PeerKey),
+    ) -> Self {
+        let Participant { engine, endpoint } = receiver;
+        let config =
+            LaneConfig { beyond: Some(hwm), latest: peer.engine.options.conflate, ..LaneConfig::default() };
+        let connection = engine.new_connection(endpoint, endpoint.address.to_string());
+        let sender = RoomWaker { engine: Arc::downgrade(&peer.engine), key: peer_key };
+        let about_peer = Peer {
+            connection: connection.clone(),
+            socket_type: peer.engine.pattern.socket_type,
+            routing_id: peer.engine.options.routing_id.clone().unwrap_or_else(|| id.clone()),
+            properties: Properties::default(),
+        };
+        Self {
+            engine: engine.clone(),
+            key,
+            lane: engine.open_lane(key, endpoint, about_peer, config),
+            id,
+            endpoint: endpoint.clone(),
+            span: Span::of(&connection),
+            connection,
+            sender: Arc::new(sender).into(),
+        }
+    }
+
+    /// Returns the events of the new connection for the receiver.
+    pub(super) fn events(&self, peer: &Participant) -> (Span, [SocketEvent; 2]) {
+        let connection = self.connection.clone();
+        let routing_id = peer.engine.options.routing_id.clone().unwrap_or_else(|| self.id.clone());
+        let socket_type = peer.engine.pattern.socket_type;
+        let succeeded = SocketEvent::HandshakeSucceeded { connection, socket_type, routing_id };
+        (self.span.clone(), [begun(&self.endpoint, &self.connection), succeeded])
+    }
+
+    /// Queues a message. Leaves it if nothing will receive it.
+    #[inline]
+    fn push(&self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
+        let mut receiver = None;
+        let taken = std::mem::take(message);
+        match self.engine.inbox.offer(self.lane, taken, &self.sender, &mut receiver) {
+            Ok(room) => {
+                wakes.add(receiver);
+                Some(room)
+            }
+            Err(left) => {
+                *message = left;
+                None
+            }
+        }
+    }
+
+    /// Takes a subscription of the sender. `false` if it exceeds what the sender may have.
+    fn on_subscription(&self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        match on_subscription(&self.engine, self.key, kind, topic, None, wakes) {
+            SubscriptionOutcome::Silent => true,
+            SubscriptionOutcome::Report => {
+                // A closed receiver takes no report.
+                let _room = self.push(&mut report(kind, topic), wakes);
+                true
+            }
+            SubscriptionOutcome::Refused => false,
+        }
+    }
+
+    /// Takes several subscriptions in one message, and what else it holds. Within the process no number is too large.
+    fn split_subscriptions(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
+        let mut list = SubscriptionList::of(message);
+        for (kind, topic) in list.subscriptions() {
+            self.on_subscription(kind, topic, wakes);
+        }
+        if list.rest.is_empty() { Some(Room::Left) } else { self.push(&mut list.rest, wakes) }
+    }
+
+    /// Ends the connection at the receiver: the sender has dropped its link.
+    fn disconnect(self) {
+        let Self { engine, key, lane, id, endpoint, connection, span, .. } = self;
+        let by_us = !engine.out.lock().has_link(key);
+        let mut last = disconnect_message(&engine, &endpoint).filter(|_| !by_us);
+        if let Some(last) = &mut last {
+            prepend_id(&engine, &id, last);
+        }
+        let bytes = last.as_ref().map_or(0, Weigh::weight);
+        remove_receiver(&engine, Departure { key, lane, last: last.into_iter().collect(), bytes });
+        let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
+        let disconnected = SocketEvent::Disconnected { connection, reason: reason.clone() };
+        span.within(|| engine.emit(|| disconnected));
+        let closed = remove_peer(&engine, key, Outbox::new());
+        let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason };
+        let Endpoint::Inproc(name) = &endpoint.address else { return };
+        let follow = || match after_connection(&engine, &endpoint, &ended) {
+            Next::Reconnect => engine.registry.wait(name, &engine, &endpoint),
+            Next::GiveUp => {
+                engine.remove_endpoint(&endpoint);
+                engine.emit(|| SocketEvent::GivenUp { endpoint: endpoint.address.clone() });
+            }
+            Next::Nothing => {}
+        };
+        // A displaced peer waits for the next occasion, or two would evict each other for ever.
+        if by_us {
+            follow();
+            engine.registry.settle(name);
+        } else {
+            engine.registry.settle(name);
+            follow();
+        }
+    }
+}
+
+/// Disconnects a pipe when it is dropped.
+#[derive(Debug)]
+pub(super) struct DisconnectOnDrop(Option<PipeEnd>);
+
+impl DisconnectOnDrop {
+    pub(super) fn new(end: PipeEnd) -> Self {
+        Self(Some(end))
+    }
+}
+
+impl InprocPeer for DisconnectOnDrop {
+    #[inline]
+    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
+        let end = self.0.as_ref()?;
+        let Engine { pattern, options, .. } = &*end.engine;
+        match classify(pattern, options, &end.id, message) {
+            Disposition::Queue => end.push(message, wakes).or_else(|| {
+                restore(pattern, options, message);
+                None
+            }),
+            Disposition::SplitSubscriptions => end.split_subscriptions(std::mem::take(message), wakes),
+            Disposition::Drop | Disposition::Violation => {
+                end.engine.note_discarded(1);
+                Some(Room::Left)
+            }
+        }
+    }
+
+    fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        self.0.as_ref().is_some_and(|end| end.on_subscription(kind, topic, wakes))
+    }
+
+    fn room(&mut self, hwm: Hwm) -> Room {
+        self.0.as_ref().map_or(Room::Full, |end| end.engine.inbox.set_beyond(end.lane, hwm, &end.sender))
+    }
+}
+
+impl Drop for DisconnectOnDrop {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            home::outside_panic(move || end.disconnect());
+        }
+    }
+}
+
+/// Wakes the senders of a socket whose inproc peer has room again.
+#[derive(Debug)]
+struct RoomWaker {
+    engine: Weak<Engine>,
+    key: PeerKey,
+}
+
+impl Wake for RoomWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.with_wakes(|out, wakes| out.on_inproc_room(self.key, wakes));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The way to a peer in the same process: each message is handed over at once.
+
+use std::fmt::Debug;
+
+use monocoque_core::{Hwm, Message, Outbox, Room};
+use monocoque_zmtp::Subscription;
+
+use super::SendContext;
+use crate::pattern::wakes::Wakes;
+
+/// The other end of a connection within the process. Takes messages under the lock of the sending socket.
+///
+/// It is dropped, after the lock, when the connection ends.
+pub(crate) trait InprocPeer: Debug + Send {
+    /// Takes a message, and returns whether there is room for another. Leaves it and returns `None` if nothing will
+    /// receive it.
+    fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room>;
+
+    /// Takes a subscription. `false` if it exceeds what the peer may have.
+    fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool;
+
+    /// Returns whether there is room, when senders let so many messages wait.
+    fn room(&mut self, hwm: Hwm) -> Room;
+}
+
+/// The way to an inproc peer.
+#[derive(Debug)]
+pub(in crate::pattern) enum InprocLink {
+    /// The peer is known and not connected yet: messages that waited for it are kept.
+    Reserved(Outbox),
+    Connected {
+        peer: Box<dyn InprocPeer>,
+        /// The peer has no room, and wakes the sender when it has.
+        is_full: bool,
+    },
+}
+
+impl Default for InprocLink {
+    fn default() -> Self {
+        Self::Reserved(Outbox::new())
+    }
+}
+
+impl InprocLink {
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        matches!(self, Self::Connected { is_full: false, .. })
+    }
+
+    pub(super) fn check_room(&mut self, hwm: Hwm) -> bool {
+        let Self::Connected { peer, is_full } = self else { return false };
+        *is_full = peer.room(hwm) == Room::Full;
+        !*is_full
+    }
+
+    pub(super) fn send(&mut self, cx: &mut SendContext<'_>, message: &mut Message) -> Option<Room> {
+        let Self::Connected { peer, is_full } = self else { return None };
+        let len = message.byte_len();
+        let room = peer.deliver(message, cx.wakes)?;
+        *is_full = room == Room::Full;
+        cx.yield_budget.add_message(len);
+        Some(room)
+    }
+
+    pub(super) fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        match self {
+            Self::Connected { peer, .. } => peer.subscribe(kind, topic, wakes),
+            Self::Reserved(_) => false,
+        }
+    }
+
+    /// Takes the peer, to be dropped after the lock.
+    pub(in crate::pattern) fn into_peer(self) -> Option<Box<dyn InprocPeer>> {
+        match self {
+            Self::Connected { peer, .. } => Some(peer),
+            Self::Reserved(_) => None,
+        }
+    }
+}

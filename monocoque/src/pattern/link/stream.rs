@@ -1,0 +1,218 @@
+//! The way to a peer over a stream: queues that its write pump empties, and the fast path beside them.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use monocoque_core::sync::{AtomicBool, Ordering};
+use monocoque_core::transport::WriteNow;
+use monocoque_core::{BytePermits, Hwm, Outbox, PeerKey, Room};
+use monocoque_zmtp::{Subscription, encode_subscription};
+
+use super::{Flush, SendContext};
+use crate::pattern::broadcast_log::{BroadcastLog, Segment};
+use crate::pattern::wakes::Wakes;
+
+/// The queues of a connection over a stream.
+#[derive(Debug)]
+pub(in crate::pattern) struct StreamLink {
+    pub(in crate::pattern) outbox: Outbox,
+    /// The messages of the broadcast log that follow those of the outbox.
+    pub(in crate::pattern) segment: Segment,
+    /// Subscriptions: exempt from the high-water mark, and written ahead of messages.
+    pub(in crate::pattern) control: Outbox,
+    pub(in crate::pattern) budget: BytePermits,
+    pub(in crate::pattern) pump: Pump,
+    direct: Option<DirectWrite>,
+}
+
+/// The write pump of a connection, as its queues know it.
+#[derive(Debug)]
+pub(in crate::pattern) enum Pump {
+    /// Runs, or was woken and will: it looks at the queues before it waits.
+    Running,
+    /// Waits for a batch.
+    Parked(Waker),
+    /// Writes a batch.
+    Writing {
+        batch: Batch,
+        /// Ends the write early; `None` before the first part of the batch is waited for.
+        waker: Option<Waker>,
+    },
+}
+
+/// The queue that a batch was taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pattern) enum Batch {
+    Messages,
+    Control,
+}
+
+/// The fast path: writes a lone reply directly to the stream instead of waking the write pump.
+///
+/// A sender that is the first to send after the peer has sent something, with nothing else received that is to be
+/// answered first, writes to the stream itself if the pump is parked, which saves a turn of the runtime. All else goes
+/// in batches: a socket that only sends writes no more than the first message of a connection directly. The two paths
+/// cannot overtake each other: both take from the outbox, under the same lock, and the direct write is possible only
+/// while the pump is parked with nothing in flight. What the system does not take at once stays in the outbox, and is
+/// the first thing that the pump finds.
+#[derive(Debug)]
+pub(crate) struct DirectWrite {
+    stream: Arc<dyn WriteNow>,
+    /// The peer has sent something since the last direct write, or there was none yet.
+    has_input: Arc<AtomicBool>,
+}
+
+impl DirectWrite {
+    pub(crate) fn new(stream: Arc<dyn WriteNow>, has_input: Arc<AtomicBool>) -> Self {
+        Self { stream, has_input }
+    }
+}
+
+impl StreamLink {
+    pub(super) fn new(direct: Option<DirectWrite>) -> Self {
+        Self {
+            outbox: Outbox::new(),
+            segment: Segment::default(),
+            control: Outbox::new(),
+            budget: BytePermits::default(),
+            pump: Pump::Running,
+            direct,
+        }
+    }
+
+    #[inline]
+    pub(in crate::pattern) fn messages(&self) -> usize {
+        self.outbox.messages() + self.segment.messages()
+    }
+
+    #[inline]
+    pub(super) fn admits(&self, hwm: Hwm, len: usize) -> bool {
+        hwm.admits(self.messages()) && self.budget.admits(len)
+    }
+
+    #[inline]
+    pub(super) fn drop_queued(&mut self) -> u64 {
+        let messages = self.outbox.messages() as u64;
+        self.outbox.clear();
+        self.budget = BytePermits::default();
+        messages
+    }
+
+    /// Takes what is queued. Of a message that was begun the whole is taken.
+    pub(in crate::pattern) fn take_queue(&mut self) -> Outbox {
+        self.outbox.rewind();
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Adds messages that are encoded already. Their pump is woken by what is queued next, or is about to look.
+    pub(super) fn append(&mut self, waiting: &Outbox) {
+        self.budget.take(waiting.bytes());
+        self.outbox.append(waiting);
+    }
+
+    /// Lets `put` add a message to the outbox, and gets it going.
+    #[inline]
+    pub(in crate::pattern) fn send_encoded(
+        &mut self,
+        cx: &mut SendContext<'_>,
+        put: impl FnOnce(&mut Outbox),
+    ) -> Room {
+        debug_assert!(self.segment.is_empty(), "it would be overtaken");
+        let before = self.outbox.bytes();
+        put(&mut self.outbox);
+        self.budget.take(self.outbox.bytes() - before);
+        match cx.flush {
+            Flush::Deferred => {}
+            Flush::Immediate if !self.pump.is_parked() || self.write_now() => {}
+            Flush::Immediate | Flush::Batched => self.wake_pump(cx.wakes),
+        }
+        let messages = self.outbox.messages();
+        cx.yield_budget.note_queue(messages, self.outbox.bytes());
+        if cx.hwm.admits(messages) { Room::Left } else { Room::Full }
+    }
+
+    /// Adds a message that is on the broadcast log.
+    #[inline]
+    pub(in crate::pattern) fn send_shared(
+        &mut self,
+        cx: &mut SendContext<'_>,
+        key: PeerKey,
+        log: &mut BroadcastLog,
+        message: usize,
+    ) {
+        self.budget.take(log.extend(key, &mut self.segment, message, &mut self.outbox));
+        if cx.flush != Flush::Deferred {
+            self.wake_pump(cx.wakes);
+        }
+        cx.yield_budget.note_queue(self.messages(), self.outbox.bytes() + self.segment.bytes);
+    }
+
+    pub(super) fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
+        encode_subscription(kind, topic, &mut self.control);
+        self.wake_pump(wakes);
+        self.control.bytes() <= CONTROL_MAX
+    }
+
+    /// Writes to the stream what is queued, if that is a lone reply. Returns whether nothing is left to write.
+    fn write_now(&mut self) -> bool {
+        let Some(direct) = &self.direct else { return false };
+        let is_lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
+        if !direct.has_input.swap(false, Ordering::Relaxed) || !is_lone {
+            return false;
+        }
+        // The pump meets an error again, and knows how to end the connection.
+        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
+        self.outbox.consume(written);
+        self.budget.give(written);
+        self.outbox.is_empty()
+    }
+
+    /// Wakes the write pump if it waits for a batch.
+    #[inline]
+    pub(in crate::pattern) fn wake_pump(&mut self, wakes: &mut Wakes) {
+        wakes.add(self.pump.unpark());
+    }
+
+    /// Wakes the write pump, be it in the middle of a write.
+    pub(in crate::pattern) fn interrupt_pump(&mut self, wakes: &mut Wakes) {
+        match &mut self.pump {
+            Pump::Running => {}
+            Pump::Parked(_) => self.wake_pump(wakes),
+            Pump::Writing { waker, .. } => wakes.add(waker.take()),
+        }
+    }
+}
+
+impl Pump {
+    #[inline]
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(self, Self::Parked(_))
+    }
+
+    /// Notes that a parked pump goes on.
+    #[inline]
+    pub(in crate::pattern) fn unpark(&mut self) -> Option<Waker> {
+        if !self.is_parked() {
+            return None;
+        }
+        match std::mem::replace(self, Self::Running) {
+            Self::Parked(waker) => Some(waker),
+            Self::Running | Self::Writing { .. } => None,
+        }
+    }
+
+    /// Keeps the waker that ends a write early.
+    pub(in crate::pattern) fn watch(&mut self, aborts: Waker) {
+        let batch = match self {
+            Self::Writing { batch, .. } => *batch,
+            // It writes a reply of the protocol.
+            Self::Running | Self::Parked(_) => Batch::Messages,
+        };
+        *self = Self::Writing { batch, waker: Some(aborts) };
+    }
+}
+
+/// The most that is written under the socket's lock, in bytes.
+const DIRECT_MAX: usize = 16 * 1024;
+/// The most subscriptions that may wait for one connection, in bytes.
+const CONTROL_MAX: usize = 64 * 1024 * 1024;

@@ -1,0 +1,35 @@
+//! What a socket has to send and no connection has yet.
+
+use monocoque_core::{Outbox, PeerKey, Waiters};
+
+use crate::pattern::backlog::Backlog;
+use crate::pattern::broadcast_log::BroadcastLog;
+use crate::pattern::envelope::Dialogue;
+use crate::pattern::yield_budget::YieldBudget;
+
+/// The messages that wait for any peer, and the senders that wait for room.
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    pub(crate) dialogue: Dialogue,
+    /// Tasks inside `send`, in turn.
+    pub(crate) senders: Waiters,
+    pub(crate) yield_budget: YieldBudget,
+    /// Some link has [deferred](crate::pattern::link::Flush::Deferred) messages, which go with what is sent next.
+    pub(crate) has_deferred: bool,
+    /// Messages that wait for a peer, for whichever is ready first.
+    pub(super) backlog: Backlog,
+    pub(super) broadcast: Broadcast,
+    /// Some link may be full.
+    pub(super) may_be_full: bool,
+}
+
+/// What a message needs that goes to many peers.
+#[derive(Debug, Default)]
+pub(super) struct Broadcast {
+    /// Messages that no write pump has come for.
+    pub(super) log: BroadcastLog,
+    /// The message that is being sent, encoded.
+    pub(super) scratch: Outbox,
+    /// The peers that it goes to.
+    pub(super) targets: Vec<PeerKey>,
+}

@@ -1,0 +1,134 @@
+//! Subscriptions: those that a SUB or XSUB makes, and those that an XPUB decides about.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
+use monocoque_core::{Message, SubscriptionIndex};
+use monocoque_zmtp::Subscription;
+
+use super::Engine;
+use crate::error::MonocoqueError;
+use crate::options::Options;
+use crate::pattern::outbound::Phase;
+use crate::pattern::wakes::Wakes;
+
+/// The subscriptions of a SUB or XSUB, by which its messages are filtered.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// The number of times that each topic is subscribed to.
+    pub(crate) topics: RwLock<Topics>,
+    /// Messages that match no topic are received, instead of those that do.
+    inverted: bool,
+    /// All messages are received: no topic needs to be looked up.
+    admits_all: AtomicBool,
+}
+
+type Topics = SubscriptionIndex<usize>;
+
+impl Filter {
+    pub(super) fn new(options: &Options) -> Self {
+        let filter = Self {
+            topics: RwLock::default(),
+            inverted: options.inverted,
+            admits_all: AtomicBool::new(false),
+        };
+        filter.on_change(&filter.topics.read());
+        filter
+    }
+
+    fn on_change(&self, topics: &Topics) {
+        let admits_all = if self.inverted { topics.is_empty() } else { topics.get(b"").is_some() };
+        self.admits_all.store(admits_all, Ordering::Release);
+    }
+
+    /// Returns whether a message is received.
+    #[inline]
+    pub(super) fn admits(&self, message: &Message) -> bool {
+        self.admits_all.load(Ordering::Acquire)
+            || self.topics.read().any_match(message.frame(0).unwrap_or_default()) != self.inverted
+    }
+}
+
+impl Engine {
+    pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        let mut wakes = Wakes::default();
+        let changed = self.change_topics(Subscription::Subscribe, topic, &mut wakes);
+        wakes.wake();
+        changed
+    }
+
+    pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
+        let mut wakes = Wakes::default();
+        let changed = self.change_topics(Subscription::Cancel, topic, &mut wakes);
+        wakes.wake();
+        changed
+    }
+
+    /// Makes a subscription or cancels one. Cancelling a topic that is not subscribed to has no effect.
+    pub(super) fn change_topics(
+        &self,
+        kind: Subscription,
+        topic: &[u8],
+        wakes: &mut Wakes,
+    ) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        let mut topics = self.filter.topics.write();
+        match (kind, topics.get_mut(topic)) {
+            (Subscription::Subscribe, Some(count)) => *count += 1,
+            (Subscription::Subscribe, None) => {
+                topics.insert(Bytes::copy_from_slice(topic), 1);
+                self.announce(topics, kind, topic, wakes);
+            }
+            (Subscription::Cancel, Some(count)) if *count > 1 => *count -= 1,
+            (Subscription::Cancel, Some(_)) => {
+                topics.remove(topic);
+                self.announce(topics, kind, topic, wakes);
+            }
+            (Subscription::Cancel, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Announces a change of `topics` to all peers. The lock is held until that is done.
+    fn announce(
+        &self,
+        topics: RwLockWriteGuard<'_, Topics>,
+        kind: Subscription,
+        topic: &[u8],
+        wakes: &mut Wakes,
+    ) {
+        self.filter.on_change(&topics);
+        self.out.lock().subscribe_all(kind, topic, wakes);
+    }
+
+    /// Subscribes the peer whose subscription was received last to a topic, or cancels that.
+    pub(crate) fn change_manually(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
+        self.check_open()?;
+        if !self.options.manual {
+            return Err(MonocoqueError::ManualModeRequired);
+        }
+        self.with_wakes(|out, wakes| {
+            if let Some(publisher) = out.publisher() {
+                publisher.change_manually(kind, topic);
+            }
+            out.on_targets_changed(wakes);
+        });
+        Ok(())
+    }
+
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.out.lock().subscriptions().map_or(0, |hub| hub.subscription_count())
+    }
+
+    pub(crate) async fn wait_for_subscriptions(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
+        self.watch(|out| match out.lifecycle.phase {
+            Phase::Open => {
+                let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());
+                (count >= n).then_some(Ok(()))
+            }
+            _ => Some(Err(MonocoqueError::Closed)),
+        })
+        .await
+    }
+}

@@ -1,0 +1,186 @@
+//! The place of a future in a queue of waiting tasks.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use monocoque_core::yielding::Yield;
+use monocoque_core::{Ticket, home};
+
+use super::Engine;
+use super::timers::Timer;
+use crate::error::MonocoqueError;
+use crate::pattern::outbound::Outbound;
+
+/// The queues of waiting tasks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WaitQueue {
+    Senders,
+    Watchers,
+    Receivers,
+}
+
+/// The place of a future in a queue; left when the future is dropped.
+#[derive(Debug)]
+pub(super) struct WaitSlot<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    queue: WaitQueue,
+    pub(super) waiting: Waiting,
+    timer: Option<Timer>,
+}
+
+/// The history of a future that waits.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Its ticket, while it is in the queue.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) yields: Yield,
+}
+
+impl Waiting {
+    /// Returns whether the future is to be pending so that other tasks run. They have run while it was in the queue.
+    #[inline]
+    pub(super) fn should_yield(&mut self) -> bool {
+        self.ticket.is_none() && self.yields.is_due()
+    }
+}
+
+impl<'a> WaitSlot<'a> {
+    #[inline]
+    pub(super) fn new(engine: &'a Arc<Engine>, queue: WaitQueue) -> Self {
+        Self { engine, queue, waiting: Waiting::default(), timer: None }
+    }
+
+    /// Polls `done`, for a slot among watchers. In a process that was forked, it sees a closed socket.
+    pub(super) fn poll_watch<T>(
+        &mut self,
+        cx: &Context<'_>,
+        done: impl FnOnce(&mut Outbound) -> Option<T>,
+    ) -> Poll<T> {
+        if self.engine.is_foreign() {
+            let closed = Engine::closed(self.engine.pattern);
+            let result = done(&mut closed.out.lock());
+            return result.map_or(Poll::Pending, Poll::Ready);
+        }
+        if self.waiting.should_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut out = self.engine.out.lock();
+        match done(&mut out) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                out.lifecycle.watchers.wait(&mut self.waiting.ticket, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Returns whether the task has waited for `limit`. If not, it is woken when it has.
+    pub(super) fn timed_out(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> bool {
+        limit.is_some_and(|limit| self.engine.timers.is_over(&mut self.timer, limit, cx.waker()))
+    }
+
+    /// Fails once the task has waited for `limit`.
+    #[inline]
+    pub(super) fn poll_timeout<T>(
+        &mut self,
+        limit: Option<Duration>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<T, MonocoqueError>> {
+        if self.timed_out(limit, cx) { Poll::Ready(Err(MonocoqueError::TimedOut)) } else { Poll::Pending }
+    }
+
+    /// Starts the time of the task anew.
+    pub(super) fn reset_timer(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            self.engine.timers.remove(timer);
+        }
+    }
+}
+
+impl Drop for WaitSlot<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let is_free = self.timer.is_none() && self.waiting.ticket.is_none();
+        if is_free || self.engine.is_foreign() {
+            return;
+        }
+        self.reset_timer();
+        if self.waiting.ticket.is_some() {
+            let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.waiting.ticket.take());
+            home::outside_panic(move || engine.leave(queue, &mut ticket));
+        }
+    }
+}
+
+impl Engine {
+    /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
+    pub(crate) async fn watch<T>(self: &Arc<Self>, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
+        let mut slot = WaitSlot::new(self, WaitQueue::Watchers);
+        poll_fn(|cx| slot.poll_watch(cx, &mut done)).await
+    }
+
+    /// Leaves a queue of waiting tasks.
+    fn leave(&self, queue: WaitQueue, ticket: &mut Option<Ticket>) {
+        match queue {
+            WaitQueue::Receivers => self.inbox.leave(ticket),
+            WaitQueue::Senders => self.with_wakes(|out, wakes| wakes.add(out.queue.senders.leave(ticket))),
+            WaitQueue::Watchers => drop(self.out.lock().lifecycle.watchers.leave(ticket)),
+        }
+    }
+}
+
+/// A [`WaitSlot`] between two polls; left when it is dropped.
+#[derive(Debug)]
+pub(super) struct OwnedSlot {
+    pub(super) engine: Arc<Engine>,
+    queue: WaitQueue,
+    pub(super) waiting: Waiting,
+    timer: Option<Timer>,
+}
+
+impl OwnedSlot {
+    pub(super) fn new(engine: &Arc<Engine>, queue: WaitQueue) -> Self {
+        Self { engine: engine.clone(), queue, waiting: Waiting::default(), timer: None }
+    }
+
+    /// Polls once as a future does; the slot is kept for as long as that has to wait.
+    pub(super) fn poll<T>(&mut self, poll: impl FnOnce(&mut WaitSlot<'_>) -> Poll<T>) -> Poll<T> {
+        let mut slot = self.borrow();
+        let result = poll(&mut slot);
+        let kept = result.is_pending().then(|| (std::mem::take(&mut slot.waiting), slot.timer.take()));
+        drop(slot);
+        if let Some(kept) = kept {
+            (self.waiting, self.timer) = kept;
+        }
+        result
+    }
+
+    /// Moves the slot to another socket. Nothing of the one before is touched.
+    pub(super) fn move_to(&mut self, engine: &Arc<Engine>) {
+        std::mem::forget(std::mem::replace(&mut self.engine, engine.clone()));
+        self.waiting = Waiting::default();
+        self.timer = None;
+    }
+
+    pub(super) fn leave(&mut self) {
+        drop(self.borrow());
+    }
+
+    fn borrow(&mut self) -> WaitSlot<'_> {
+        let Self { engine, queue, waiting, timer } = self;
+        WaitSlot { engine, queue: *queue, waiting: std::mem::take(waiting), timer: timer.take() }
+    }
+}
+
+impl Drop for OwnedSlot {
+    fn drop(&mut self) {
+        if self.engine.is_foreign() {
+            // Nothing of the parent's is touched.
+            return std::mem::forget(self.engine.clone());
+        }
+        self.leave();
+    }
+}
