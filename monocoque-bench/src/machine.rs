@@ -1,11 +1,11 @@
-//! What the machine tells: where figures were taken, and of what. Shared with `memory`.
+//! The machine that figures were taken on, and the versions that were measured.
 
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use serde_json::{Value, json};
 
 /// Processor, memory and kernel.
-pub(crate) fn machine() -> Value {
+pub fn machine() -> Value {
     json!({
         "processor": field("/proc/cpuinfo", "model name"),
         "cores": thread::available_parallelism().map_or(0, usize::from),
@@ -15,7 +15,8 @@ pub(crate) fn machine() -> Value {
 }
 
 /// Of both libraries, and of what they are used through.
-pub(crate) fn versions() -> Value {
+#[cfg(feature = "zmq")]
+pub fn versions() -> Value {
     let (major, minor, patch) = zmq::version();
     let lock = include_str!("../../Cargo.lock");
     let locked = |name: &str| {
@@ -31,7 +32,7 @@ pub(crate) fn versions() -> Value {
 }
 
 /// Memory of this process that is in use.
-pub(crate) fn resident_kib() -> Option<u64> {
+pub fn resident_kib() -> Option<u64> {
     field("/proc/self/status", "VmRSS")?.strip_suffix(" kB")?.parse().ok()
 }
 

@@ -1,13 +1,19 @@
-//! What the benches share: a [`Load`] that one of the libraries puts on a pair of ends, and Criterion, who asks how long it
-//! takes.
+//! The parts that benches share: a [`Load`] that one of the libraries puts on a pair of sockets, measured by Criterion.
 //!
 //! The ends are two threads of this process, each with a runtime or context of its own; what is received is counted, and the
 //! time of a message is the time until so many had arrived. `compare` gives each end a process, and is the one to quote:
 //! these are for finding out what a change has done.
-#![allow(dead_code, reason = "each bench uses a part")]
+//!
+//! The feature `zmq` puts libzmq, by the crate of that name, beside Monocoque.
+#![expect(missing_docs, reason = "read beside the benches, which are all that uses it")]
+#![expect(missing_debug_implementations, reason = "benches print figures, not their parts")]
 
+pub mod end;
+pub mod fixtures;
+pub mod machine;
 mod ours;
 mod pair;
+#[cfg(feature = "zmq")]
 mod zmq;
 
 use std::fmt;
@@ -23,8 +29,9 @@ use pair::{Pair, Side};
 
 /// Who does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Library {
+pub enum Library {
     /// libzmq, by the `zmq` crate.
+    #[cfg(feature = "zmq")]
     Zmq,
     /// Monocoque, connections and program in one compio runtime.
     Ours,
@@ -34,35 +41,35 @@ pub(crate) enum Library {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
-    pub(crate) pattern: Pattern,
-    pub(crate) transport: Transport,
+pub struct Load {
+    pub pattern: Pattern,
+    pub transport: Transport,
     /// Bytes in a message.
-    pub(crate) size: usize,
+    pub size: usize,
     /// How many sockets send, or ask.
-    pub(crate) from: usize,
+    pub from: usize,
     /// How many sockets receive, or answer.
-    pub(crate) to: usize,
+    pub to: usize,
     /// How many topics each SUB has subscribed to; as many others are published in between. 0: one subscription to everything.
-    pub(crate) topics: usize,
+    pub topics: usize,
     /// Of each end.
-    pub(crate) io_threads: usize,
+    pub io_threads: usize,
     /// How a PUSH of Monocoque sends, if not one by one.
-    pub(crate) batches: Option<Batches>,
+    pub batches: Option<Batches>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Batches {
-    pub(crate) size: usize,
-    pub(crate) send: SendBatches,
+pub struct Batches {
+    pub size: usize,
+    pub send: SendBatches,
 }
 
 /// Sends a body so many times, in batches of a size.
-pub(crate) type SendBatches =
+pub type SendBatches =
     for<'s> fn(&'s PushSocket, &'s [u8], usize, usize) -> LocalBoxFuture<'s, Result<(), MonocoqueError>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pattern {
+pub enum Pattern {
     PushPull,
     /// One way.
     DealerRouter,
@@ -73,30 +80,25 @@ pub(crate) enum Pattern {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Transport {
+pub enum Transport {
     Tcp,
     Ipc,
 }
 
 /// A group of benchmarks, named `BENCH, WORK by PARAMETER`, which is how `scripts/analyze_benchmarks.py` reads it.
-pub(crate) fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
+pub fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat);
     group
 }
 
 /// One benchmark, whose name is that of the library. The pair of ends lasts as long as it does.
-pub(crate) fn measure(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    library: Library,
-    parameter: usize,
-    load: Load,
-) {
+pub fn measure(group: &mut BenchmarkGroup<'_, WallTime>, library: Library, parameter: usize, load: Load) {
     measure_as(group, &library.to_string(), library, parameter, load);
 }
 
 /// As [`measure`], by another name.
-pub(crate) fn measure_as(
+pub fn measure_as(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     library: Library,
@@ -116,7 +118,7 @@ pub(crate) fn measure_as(
 }
 
 /// Short: there are many benchmarks, and what one of them does in a second is plenty.
-pub(crate) fn config() -> Criterion {
+pub fn config() -> Criterion {
     Criterion::default()
         .sample_size(SAMPLES)
         .warm_up_time(Duration::from_millis(300))
@@ -126,12 +128,18 @@ pub(crate) fn config() -> Criterion {
 }
 
 impl Library {
-    pub(crate) const ALL: [Self; 3] = [Self::Zmq, Self::Ours, Self::OursIo];
+    pub const ALL: &[Self] = &[
+        #[cfg(feature = "zmq")]
+        Self::Zmq,
+        Self::Ours,
+        Self::OursIo,
+    ];
 }
 
 impl fmt::Display for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            #[cfg(feature = "zmq")]
             Self::Zmq => "zmq",
             Self::Ours => "ours",
             Self::OursIo => "ours-io",
@@ -141,7 +149,7 @@ impl fmt::Display for Library {
 
 impl Load {
     /// 64 bytes over tcp, one socket at each end.
-    pub(crate) const fn of(pattern: Pattern) -> Self {
+    pub const fn of(pattern: Pattern) -> Self {
         Self {
             pattern,
             transport: Transport::Tcp,
@@ -205,6 +213,6 @@ fn shares(n: usize, sockets: usize) -> impl Iterator<Item = usize> {
     (0..sockets).map(move |i| n / sockets + usize::from(i < n % sockets))
 }
 
-pub(crate) const KIB: usize = 1024;
+pub const KIB: usize = 1024;
 
 const SAMPLES: usize = 10;

@@ -7,12 +7,12 @@ use monocoque_core::{
     Weigh,
 };
 
-pub(crate) fn message(len: usize) -> Message {
+pub fn message(len: usize) -> Message {
     Message::from(&vec![b'm'; len][..])
 }
 
 /// An inbox whose messages, once taken, are pushed again.
-pub(crate) struct Lanes {
+pub struct Lanes {
     inbox: Inbox<Message>,
     lanes: Vec<(LaneKey, VecDeque<Message>)>,
     /// What a batch weighs.
@@ -21,9 +21,9 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// How many messages are pushed at once.
-    pub(crate) const BATCH: usize = 10;
+    pub const BATCH: usize = 10;
 
-    pub(crate) fn new(n: u32) -> Self {
+    pub fn new(n: u32) -> Self {
         let inbox = Inbox::new();
         let batch: VecDeque<_> = (0..Self::BATCH).map(|_| message(64)).collect();
         let bytes = batch.iter().map(Weigh::weight).sum();
@@ -33,7 +33,7 @@ impl Lanes {
     }
 
     /// A batch on each lane, and each of its messages taken. Says how many that were.
-    pub(crate) fn push_and_take(&mut self) -> usize {
+    pub fn push_and_take(&mut self) -> usize {
         let Self { inbox, lanes, bytes } = self;
         for (lane, batch) in &mut *lanes {
             inbox.push(*lane, batch, *bytes);
@@ -49,7 +49,7 @@ impl Lanes {
 }
 
 /// A hub with so many peers, and their ids.
-pub(crate) fn router(behavior: RouterBehavior, peers: u32) -> (RouterHub, Vec<RoutingId>) {
+pub fn router(behavior: RouterBehavior, peers: u32) -> (RouterHub, Vec<RoutingId>) {
     let mut hub = RouterHub::new(behavior);
     let mut ids = Vec::new();
     for slot in 0..peers {
@@ -62,7 +62,7 @@ pub(crate) fn router(behavior: RouterBehavior, peers: u32) -> (RouterHub, Vec<Ro
 }
 
 /// A hub with one peer that has subscribed to these topics.
-pub(crate) fn publisher(topics: impl IntoIterator<Item = impl AsRef<[u8]>>) -> PubSubHub {
+pub fn publisher(topics: impl IntoIterator<Item = impl AsRef<[u8]>>) -> PubSubHub {
     let mut hub = PubSubHub::default();
     let key = PeerKey::new(0, 1);
     hub.on_event(PeerEvent::Up { key, id: () });
@@ -72,11 +72,11 @@ pub(crate) fn publisher(topics: impl IntoIterator<Item = impl AsRef<[u8]>>) -> P
     hub
 }
 
-pub(crate) fn topic(n: usize) -> String {
+pub fn topic(n: usize) -> String {
     format!("instrument.{n:06}.")
 }
 
 /// What one of `topics` topics matches: not in order, but all over the place.
-pub(crate) fn subjects(topics: usize) -> Vec<String> {
+pub fn subjects(topics: usize) -> Vec<String> {
     (0..1000).map(|n| format!("{}price", topic(n * 7919 % topics))).collect()
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use tempfile::TempDir;
 
-use super::{Library, Load, Pattern, SAMPLES, Transport, ours, zmq};
+#[cfg(feature = "zmq")]
+use super::zmq;
+use super::{Library, Load, Pattern, SAMPLES, Transport, ours};
 
 /// Both ends at work. They end when it is dropped.
 pub(crate) struct Pair {
@@ -98,6 +100,7 @@ impl Pair {
         self.threads.push(thread::spawn(move || {
             let meter = end.meter.clone();
             let done = match library {
+                #[cfg(feature = "zmq")]
                 Library::Zmq => zmq::run(end).map_err(|error| error.to_string()),
                 Library::Ours => ours::run(end, ours::Home::Runtime).map_err(|error| error.to_string()),
                 Library::OursIo => ours::run(end, ours::Home::Threads).map_err(|error| error.to_string()),

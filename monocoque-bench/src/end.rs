@@ -1,4 +1,4 @@
-//! A process at one end, and how to talk to it: a line each way. Shared with `memory`.
+//! A process at one end, and how to talk to it: a line each way.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 /// A process that plays one role. It is killed when this is dropped.
-pub(crate) struct End {
+pub struct End {
     name: String,
     process: Child,
     input: ChildStdin,
@@ -18,7 +18,7 @@ pub(crate) struct End {
 
 impl End {
     /// Starts `command`, a program and its arguments.
-    pub(crate) fn start(name: String, command: &[OsString]) -> Result<Self, String> {
+    pub fn start(name: String, command: &[OsString]) -> Result<Self, String> {
         Self::spawn(name, command).map_err(|error| format!("cannot start an end: {error}"))
     }
 
@@ -37,7 +37,7 @@ impl End {
     }
 
     /// What follows `word`, which is what the process is to say next.
-    pub(crate) fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
+    pub fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
         let line = self.lines.recv_timeout(limit);
         let line = line.map_err(|error| format!("{self}: waiting for '{word}': {error}"))?;
         match line.strip_prefix(word) {
@@ -47,7 +47,7 @@ impl End {
     }
 
     /// What follows `word` in the answer to `question`.
-    pub(crate) fn ask(&mut self, question: &str, word: &str) -> Result<String, String> {
+    pub fn ask(&mut self, question: &str, word: &str) -> Result<String, String> {
         writeln!(self.input, "{question}").map_err(|error| format!("{self}: {error}"))?;
         self.hear(word, ANSWER_LIMIT)
     }
