@@ -3,8 +3,6 @@
 //! On one thread, a burst is sent and then received; between two threads one of them sends without end; a REQ asks a REP on
 //! another thread. Both libraries are used by calls that block.
 
-mod common;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use monocoque::Context;
 use monocoque::zmq::{PullSocket, PushSocket, RepSocket, ReqSocket};
 
-use common::{KIB, group};
+use monocoque_bench::{KIB, config, group};
 
 /// What two sockets do with a body, so many times.
 type Work = fn(n: u64, body: &[u8]) -> Duration;
@@ -137,7 +135,7 @@ fn questions_of_theirs(n: u64, body: &[u8]) -> Duration {
     })
 }
 
-criterion_group!(name = benches; config = common::config(); targets = inproc);
+criterion_group!(name = benches; config = config(); targets = inproc);
 criterion_main!(benches);
 
 const NAME: &str = "inproc://bench";

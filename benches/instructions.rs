@@ -4,8 +4,6 @@
 //! each benchmark to do [`TIMES`] operations.
 #![expect(missing_docs, reason = "the macros make public items and cannot document them")]
 
-mod fixtures;
-
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Instant;
@@ -21,7 +19,7 @@ use monocoque_core::{
 };
 use monocoque_zmtp::{Decoder, SessionConfig, SocketType, ZmtpSession, encode_message};
 
-use fixtures::{Lanes, message, publisher, router, subjects, topic};
+use monocoque_bench::fixtures::{Lanes, message, publisher, router, subjects, topic};
 
 /// How many operations a benchmark does.
 const TIMES: usize = 1000;

@@ -1,12 +1,10 @@
 //! There and back, one message of 64 bytes at a time.
 
-mod common;
-
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use common::{Library, Load, Pattern, group, measure};
+use monocoque_bench::{Library, Load, Pattern, config, group, measure};
 
 fn round_trip(criterion: &mut Criterion) {
     for (name, pattern) in
@@ -15,11 +13,11 @@ fn round_trip(criterion: &mut Criterion) {
         let mut group = group(criterion, &format!("latency, {name} by size"));
         // For the last of a thousand to mean something.
         group.measurement_time(Duration::from_secs(4));
-        for library in Library::ALL {
+        for &library in Library::ALL {
             measure(&mut group, library, 64, Load::of(pattern));
         }
     }
 }
 
-criterion_group!(name = benches; config = common::config(); targets = round_trip);
+criterion_group!(name = benches; config = config(); targets = round_trip);
 criterion_main!(benches);

@@ -1,17 +1,15 @@
 //! More threads, and more peers than threads.
 
-mod common;
-
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use common::{Library, Load, Pattern, group, measure};
+use monocoque_bench::{Library, Load, Pattern, config, group, measure};
 
 /// As many for each end; the four that send are spread over those of theirs.
 fn io_threads(criterion: &mut Criterion) {
     let mut group = group(criterion, "multithreaded, 4 pushes to pull by I/O threads");
     for io_threads in [1, 2] {
         let load = Load { from: 4, io_threads, ..Load::of(Pattern::PushPull) };
-        for library in [Library::Zmq, Library::OursIo] {
+        for &library in WITH_IO_THREADS {
             measure(&mut group, library, io_threads, load);
         }
     }
@@ -21,11 +19,18 @@ fn io_threads(criterion: &mut Criterion) {
 fn dealers(criterion: &mut Criterion) {
     let mut group = group(criterion, "multithreaded, dealers and router by dealers");
     for from in [1, 10, 100] {
-        for library in Library::ALL {
+        for &library in Library::ALL {
             measure(&mut group, library, from, Load { from, ..Load::of(Pattern::DealerRouterEcho) });
         }
     }
 }
 
-criterion_group!(name = benches; config = common::config(); targets = io_threads, dealers);
+criterion_group!(name = benches; config = config(); targets = io_threads, dealers);
 criterion_main!(benches);
+
+/// The libraries whose I/O threads can be counted.
+const WITH_IO_THREADS: &[Library] = &[
+    #[cfg(feature = "zmq")]
+    Library::Zmq,
+    Library::OursIo,
+];

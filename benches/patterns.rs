@@ -1,15 +1,13 @@
 //! One to many and many to one, 64 bytes. A message to many has arrived when all have it.
 
-mod common;
-
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use common::{Library, Load, Pattern, group, measure};
+use monocoque_bench::{Library, Load, Pattern, config, group, measure};
 
 fn publish(criterion: &mut Criterion) {
     let mut group = group(criterion, "patterns, pub to subs by subs");
     for subs in [1, 8, 32] {
-        for library in Library::ALL {
+        for &library in Library::ALL {
             measure(&mut group, library, subs, Load { to: subs, ..Load::of(Pattern::PubSub) });
         }
     }
@@ -19,7 +17,7 @@ fn publish(criterion: &mut Criterion) {
 fn filter(criterion: &mut Criterion) {
     let mut group = group(criterion, "patterns, pub to sub by subscriptions");
     for topics in [1, 100, 10_000] {
-        for library in Library::ALL {
+        for &library in Library::ALL {
             measure(&mut group, library, topics, Load { topics, ..Load::of(Pattern::PubSub) });
         }
     }
@@ -27,17 +25,17 @@ fn filter(criterion: &mut Criterion) {
 
 fn fan_out(criterion: &mut Criterion) {
     let mut group = group(criterion, "patterns, push to pulls by pulls");
-    for library in Library::ALL {
+    for &library in Library::ALL {
         measure(&mut group, library, 4, Load { to: 4, ..Load::of(Pattern::PushPull) });
     }
 }
 
 fn fan_in(criterion: &mut Criterion) {
     let mut group = group(criterion, "patterns, pushes to pull by pushes");
-    for library in Library::ALL {
+    for &library in Library::ALL {
         measure(&mut group, library, 4, Load { from: 4, ..Load::of(Pattern::PushPull) });
     }
 }
 
-criterion_group!(name = benches; config = common::config(); targets = publish, filter, fan_out, fan_in);
+criterion_group!(name = benches; config = config(); targets = publish, filter, fan_out, fan_in);
 criterion_main!(benches);

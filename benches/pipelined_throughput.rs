@@ -1,14 +1,12 @@
 //! `send_buffered` and `flush`, in batches. libzmq has nothing like it, so there is nothing to compare with: what plain
 //! `send` does is in `throughput`.
 
-mod common;
-
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures::future::{FutureExt, LocalBoxFuture};
 use monocoque::MonocoqueError;
 use monocoque::zmq::PushSocket;
 
-use common::{Batches, KIB, Library, Load, Pattern, group, measure};
+use monocoque_bench::{Batches, KIB, Library, Load, Pattern, config, group, measure};
 
 fn batches(criterion: &mut Criterion) {
     for (name, message) in [("64 B", 64), ("1 KiB", KIB)] {
@@ -41,5 +39,5 @@ fn send_batches<'s>(
     .boxed_local()
 }
 
-criterion_group!(name = benches; config = common::config(); targets = batches);
+criterion_group!(name = benches; config = config(); targets = batches);
 criterion_main!(benches);

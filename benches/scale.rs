@@ -3,9 +3,6 @@
 //!
 //! Message sizes are the business of `throughput`, idle peers that of `compare`.
 
-mod common;
-mod fixtures;
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -13,8 +10,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use monocoque_core::{Inbox, LaneConfig, Message, PeerKey, Room, RouterBehavior, RouterCmd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use common::{Library, Load, Pattern, group, measure};
-use fixtures::{Lanes, publisher, router, subjects, topic};
+use monocoque_bench::fixtures::{Lanes, publisher, router, subjects, topic};
+use monocoque_bench::{Library, Load, Pattern, config, group, measure};
 
 fn route_in_turn(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, route in turn by peers");
@@ -110,7 +107,7 @@ fn dealers(criterion: &mut Criterion) {
     setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("nobody minds");
     let mut group = group(criterion, "scale, dealers and router by dealers");
     for from in [1, 10, 100, 1000] {
-        for library in LIBRARIES {
+        for &library in LIBRARIES {
             measure(&mut group, library, from, Load { from, ..Load::of(Pattern::DealerRouterEcho) });
         }
     }
@@ -120,7 +117,7 @@ fn dealers(criterion: &mut Criterion) {
 fn subscriptions(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, pub to sub by subscriptions");
     for topics in SUBSCRIPTIONS {
-        for library in LIBRARIES {
+        for &library in LIBRARIES {
             measure(&mut group, library, topics, Load { topics, ..Load::of(Pattern::PubSub) });
         }
     }
@@ -128,12 +125,16 @@ fn subscriptions(criterion: &mut Criterion) {
 
 const PEERS: [u32; 5] = [1, 10, 100, 1000, 10_000];
 const SUBSCRIPTIONS: [usize; 6] = [1, 10, 100, 1000, 10_000, 100_000];
-const LIBRARIES: [Library; 2] = [Library::Zmq, Library::Ours];
+const LIBRARIES: &[Library] = &[
+    #[cfg(feature = "zmq")]
+    Library::Zmq,
+    Library::Ours,
+];
 
 criterion_group!(
     name = hubs;
-    config = common::config().warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(300));
+    config = config().warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(300));
     targets = route_in_turn, route_by_id, push_and_take, attach, match_topics, match_lengths
 );
-criterion_group!(name = sockets; config = common::config(); targets = dealers, subscriptions);
+criterion_group!(name = sockets; config = config(); targets = dealers, subscriptions);
 criterion_main!(hubs, sockets);

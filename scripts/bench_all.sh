@@ -7,6 +7,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The libzmq to compare with is built from source.
 command -v c++ >/dev/null || scripts/apt_install.sh g++
-cargo bench -p monocoque --features zmq --no-fail-fast
+cargo bench -p monocoque-bench --features zmq --no-fail-fast
 echo "The figures are in target/compare.json, target/memory.json and ${CARGO_TARGET_DIR:-target}/criterion."
 echo "scripts/analyze_benchmarks.py makes tables and plots of them."

@@ -14,4 +14,4 @@ shift || true
 command -v c++ >/dev/null || scripts/apt_install.sh g++
 # Few arenas: what the allocator keeps is about what was in use at one time, and what grows is a leak.
 MALLOC_ARENA_MAX=2 CHAOS_SECONDS="$seconds" CHAOS_TOPICS="${CHAOS_TOPICS:-1000000}" \
-    exec cargo test "$@" --package monocoque --all-features --test chaos -- --nocapture
+    exec cargo test "$@" --package monocoque-interop --test chaos -- --nocapture

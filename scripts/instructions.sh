@@ -8,13 +8,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 command -v valgrind >/dev/null || scripts/apt_install.sh valgrind
-# The libzmq that other benchmarks link is built from source.
-command -v c++ >/dev/null || scripts/apt_install.sh g++
 
 # The runner has to be of the version of the library; where it is there already, this does nothing.
 tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
 version=$(awk '$3 == "\"gungraun\"" { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock)
 cargo install --quiet --locked --root "$tools" "gungraun-runner@$version"
 
-GUNGRAUN_RUNNER="$tools/bin/gungraun-runner" cargo bench -p monocoque --bench instructions --features zmq -- --output-format=json |
+GUNGRAUN_RUNNER="$tools/bin/gungraun-runner" cargo bench -p monocoque-bench --bench instructions -- --output-format=json |
     scripts/compare_instructions.py "$@"

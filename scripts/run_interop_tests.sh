@@ -17,8 +17,8 @@ export MONOCOQUE_PYTHON
 for example in examples/interop_*.rs; do
     name="$(basename "$example" .rs)"
     echo "== $name"
-    cargo build --quiet --package monocoque --example "$name" --features zmq
-    timeout 60 cargo run --quiet --package monocoque --example "$name" --features zmq
+    cargo build --quiet --package monocoque-interop --example "$name"
+    timeout 60 cargo run --quiet --package monocoque-interop --example "$name"
 done
 
-cargo test --package monocoque --features zmq --test 'interop*' -- "$@"
+cargo test --package monocoque-interop --test interop -- --include-ignored "$@"

@@ -9,4 +9,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # libzmq is built from source.
 command -v c++ >/dev/null || scripts/apt_install.sh g++
-SOAK_MINUTES="${1:-10}" exec cargo test --profile checked --package monocoque --all-features --test soak -- --ignored --nocapture
+SOAK_MINUTES="${1:-10}" exec cargo test --profile checked --package monocoque-interop --test soak -- --ignored --nocapture

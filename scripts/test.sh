@@ -10,6 +10,11 @@ command -v c++ >/dev/null || scripts/apt_install.sh g++
 MONOCOQUE_PYTHON="$(scripts/pyzmq_env.sh)"
 export MONOCOQUE_PYTHON
 
-cargo test --workspace --all-features
+# Always the whole workspace, so that each crate is built once.
+tests() { cargo test --workspace --all-features "$@"; }
+
+tests
+# Those with pyzmq.
+tests --test interop --test cli -- --ignored
 # With an /etc/hosts of its own.
-unshare --map-root-user --mount cargo test --package monocoque --all-features --test names -- --ignored
+unshare --map-root-user --mount cargo test --workspace --all-features --test names -- --ignored

@@ -12,9 +12,6 @@ if ! sysroot=$(rustc +nightly --print sysroot 2>/dev/null) || [[ ! -d $sysroot/l
     echo "tsan: install what is missing with: rustup toolchain install nightly --component rust-src" >&2
     exit 1
 fi
-# The libzmq of the development dependencies is built from source, though no test here calls it.
-command -v c++ >/dev/null || scripts/apt_install.sh g++
-
 # A target of its own keeps build scripts and macros free of the sanitizer, a directory of its own the usual artefacts.
 export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=thread"
 # All of it is some ten times as slow: the deadlines of the tests are to be longer.
@@ -22,12 +19,5 @@ export MONOCOQUE_SLOW=1
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
 tsan() { cargo +nightly test -Zbuild-std --target "$target" --target-dir target/tsan "$@"; }
 
-# All files, so that none is forgotten; those in folders talk to libzmq, which is not built for the sanitizer.
-shopt -s nullglob
-tests=()
-for file in monocoque/tests/*.rs; do
-    tests+=(--test "$(basename "$file" .rs)")
-done
-
 tsan -p monocoque-core --lib --tests -- "$@"
-tsan -p monocoque --all-features --lib "${tests[@]}" -- "$@"
+tsan -p monocoque --all-features --lib --tests -- "$@"

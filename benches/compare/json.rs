@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
 
+use monocoque_bench::machine;
 use serde_json::{Value, json};
 
 use crate::job::Role;
-use crate::machine;
 use crate::outcome::{Outcome, pairing};
 use crate::pair::Measured;
 

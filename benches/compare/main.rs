@@ -10,11 +10,9 @@
 //!
 //! The two ends are this program again, started as `compare --end ...`; see [`job`].
 
-mod end;
 mod ends;
 mod job;
 mod json;
-mod machine;
 mod measure;
 mod outcome;
 mod pair;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-use crate::machine::resident_kib;
+use monocoque_bench::machine::resident_kib;
 
 /// Counts the messages that one socket has received. Only its owner writes; the control thread reads now and then.
 #[derive(Debug)]

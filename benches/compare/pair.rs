@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::thread;
 use std::time::Duration;
 
-use crate::end::End;
 use crate::job::{Attach, Job, Role};
 use crate::measure::{ASK, BOUND, SAMPLE, STARTED, Sample, warm_up};
 use crate::rows::{Cell, Figure, Placement, Row, Shape, Transport};
+use monocoque_bench::end::End;
 
 /// What was measured in one round. Fields that do not belong to the row are zero.
 #[derive(Clone, Copy, Debug, Default)]

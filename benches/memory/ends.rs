@@ -16,7 +16,7 @@ use monocoque::zmq::{PullSocket, PushSocket, Socket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::job::{ASK, BOUND, GO, GOES, Job, Library, Role, SAMPLE, STARTED, Sample};
-use crate::machine::resident_kib;
+use monocoque_bench::machine::resident_kib;
 
 type Never<E> = Result<Infallible, E>;
 

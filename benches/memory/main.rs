@@ -11,12 +11,8 @@
 //! The figures go to `target/memory.json`. A bar that is missed is a result; only a figure that could not be taken is a
 //! failure.
 
-#[path = "../compare/end.rs"]
-mod end;
 mod ends;
 mod job;
-#[path = "../compare/machine.rs"]
-mod machine;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -27,8 +23,9 @@ use std::{env, fs, thread};
 
 use serde_json::{Value, json};
 
-use end::End;
 use job::{ASK, BOUND, GO, GOES, Job, Library, Role, SAMPLE, STARTED, Sample};
+use monocoque_bench::end::End;
+use monocoque_bench::machine;
 
 /// Counts where a [`dhat::Profiler`] runs, and passes everything on to the system.
 #[global_allocator]

@@ -5,13 +5,10 @@
 
 #![no_main]
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each target uses a part")]
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{End, Inbound, Script, counterpart, frame, greeting};
 use libfuzzer_sys::fuzz_target;
+use monocoque_fuzz::{End, Inbound, Script, counterpart, frame, greeting};
 use monocoque_zmtp::{CommandKind, Malformed, Misbehaved, PeerInfo, SessionConfig, SocketType, ZmtpError};
 
 fuzz_target!(|input: &[u8]| {

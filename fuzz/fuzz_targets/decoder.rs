@@ -5,12 +5,9 @@
 
 #![no_main]
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each target uses a part")]
-mod common;
-
-use common::{End, Inbound, Script, counterpart, pieces};
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
+use monocoque_fuzz::{End, Inbound, Script, counterpart, pieces};
 use monocoque_zmtp::{
     Limits, Misbehaved, SessionConfig, SocketType, Subscription, ZmtpError, encode_message,
 };

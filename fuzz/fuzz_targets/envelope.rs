@@ -5,12 +5,8 @@
 
 #![no_main]
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each target uses a part")]
-mod common;
-
 use std::collections::VecDeque;
 
-use common::Script;
 use compio::runtime::Runtime;
 use libfuzzer_sys::fuzz_target;
 use monocoque::fuzzing::Peer;
@@ -19,6 +15,7 @@ use monocoque::zmq::kind::{Receives, Rep, Req, Router, Sends};
 use monocoque::{Message, MonocoqueError, SendError};
 use monocoque_core::Outbox;
 use monocoque_core::actor::Accepted;
+use monocoque_fuzz::Script;
 use monocoque_zmtp::{SocketType, encode_message};
 
 thread_local! {

@@ -5,14 +5,11 @@
 
 #![no_main]
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each target uses a part")]
-mod common;
-
 use std::time::Instant;
 
 use bytes::Bytes;
-use common::{End, Inbound};
 use libfuzzer_sys::fuzz_target;
+use monocoque_fuzz::{End, Inbound};
 use monocoque_zmtp::{Properties, Revision, SessionConfig, SocketType, ZmtpError};
 
 fuzz_target!(|bytes: &[u8]| {

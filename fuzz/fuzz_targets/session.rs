@@ -6,15 +6,12 @@
 
 #![no_main]
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each target uses a part")]
-mod common;
-
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::{End, Inbound, Script};
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
+use monocoque_fuzz::{End, Inbound, Script};
 use monocoque_zmtp::{Incompatible, SessionConfig, SocketType, Subscription, ZmtpError};
 
 fuzz_target!(|input: &[u8]| {

@@ -1,15 +1,13 @@
 //! Messages of every size at which something changes, bytes glued together or cut apart anywhere.
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
-mod common;
-
 use std::time::Instant;
 
 use bytes::Bytes;
-use common::{End, Inbound, Pair, at_every_chopping, frame, greeting, ready};
 use monocoque_core::Message;
 use monocoque_zmtp::{Limits, SessionConfig, SocketType};
 use proptest::prelude::*;
+use testing::session::{End, Inbound, Pair, greeting, ready};
+use testing::{at_every_chopping, frame};
 
 const SIZES: [usize; 19] = [
     0,

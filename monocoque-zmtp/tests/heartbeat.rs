@@ -1,12 +1,9 @@
 //! The heartbeat, in virtual time.
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{End, Inbound, Pair};
 use monocoque_zmtp::{ConfigError, SessionConfig, SocketType, ZmtpError, ZmtpSession};
+use testing::session::{End, Inbound, Pair};
 
 const PING: &[u8] = b"\x04\x07\x04PING\0\0";
 const PONG: &[u8] = b"\x04\x05\x04PONG";

@@ -1,14 +1,12 @@
 //! What a peer must not do, and that it is told apart to the exact violation, however the bytes arrive.
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
-mod common;
-
 use std::time::Instant;
 
-use common::{End, Inbound, Pair, at_every_chopping, frame, greeting, ready};
 use monocoque_zmtp::{
     CommandKind, Incompatible, Limits, Malformed, Misbehaved, SessionConfig, SocketType, ZmtpError,
 };
+use testing::session::{End, Inbound, Pair, greeting, ready};
+use testing::{at_every_chopping, frame};
 
 /// Why our socket refuses these first bytes.
 fn stranger(bytes: &[u8], chop: usize) -> ZmtpError {

@@ -1,13 +1,11 @@
 //! Golden transcripts: the bytes that libzmq and this crate put on the wire, both directions.
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
-mod common;
-
 use std::time::Instant;
 
-use common::{End, Inbound, Pair, at_every_chopping, greeting, ready};
 use monocoque_core::{Message, Outbox};
 use monocoque_zmtp::{Revision, SessionConfig, SocketType, Subscription, ZmtpError, encode_message};
+use testing::at_every_chopping;
+use testing::session::{End, Inbound, Pair, greeting, ready};
 
 const OUR_GREETING: &[u8; 64] = b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
     \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";

@@ -1,15 +1,12 @@
 //! Two ends on a wire that chops, delays, is cut and is reset.
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "each test file uses a part")]
-mod common;
-
 use std::time::Duration;
 
-use common::wire::{Link, Weather, seeds};
-use common::{End, Inbound};
 use fastrand::Rng;
 use monocoque_core::Message;
 use monocoque_zmtp::{SessionConfig, SocketType, ZmtpError};
+use testing::session::wire::{Link, Weather, seeds};
+use testing::session::{End, Inbound};
 
 /// How many wires each property is tried on.
 const SEEDS: u64 = 1000;

@@ -26,5 +26,3 @@ mod readme {}
 mod request_reply {}
 #[doc = include_str!("../../docs/guide/router-dealer.md")]
 mod router_dealer {}
-#[doc = include_str!("../../docs/guide/tls.md")]
-mod tls {}

@@ -28,64 +28,42 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod connection;
+mod context;
+mod endpoint;
 mod error;
 mod exit;
-
-#[cfg(feature = "zmq")]
-mod connection;
-#[cfg(feature = "zmq")]
-mod context;
-#[cfg(feature = "zmq")]
-mod endpoint;
-#[cfg(all(doctest, feature = "zmq"))]
+#[cfg(doctest)]
 mod guide;
-#[cfg(feature = "zmq")]
 mod inproc;
-#[cfg(feature = "zmq")]
 mod monitor;
-#[cfg(feature = "zmq")]
 mod options;
-#[cfg(feature = "zmq")]
 mod pattern;
-#[cfg(feature = "zmq")]
 mod peer;
-#[cfg(feature = "zmq")]
 mod proxy;
-#[cfg(feature = "zmq")]
 mod raw;
-#[cfg(feature = "zmq")]
 mod socket;
-#[cfg(feature = "zmq")]
 mod stats;
-#[cfg(feature = "zmq")]
 mod trace;
-#[cfg(feature = "zmq")]
 pub mod transport {
     //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
 
     pub use monocoque_core::transport::{AnyStream, Halves, InterfaceNameError, Socket, WriteNow};
 }
-#[cfg(feature = "zmq")]
 pub mod zmq;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use connection::fuzzing;
 
-#[cfg(feature = "zmq")]
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
-#[cfg(feature = "zmq")]
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
     AttachedStream, Driver, Endpoint, EndpointError, Frame, Host, HostName, InprocName, IpcAddress, Message,
     Part, Parts, RoutingId, RoutingIdError, Source,
 };
-#[cfg(feature = "zmq")]
 pub use options::{ReconnectStop, RouterNotify};
-#[cfg(feature = "zmq")]
 pub use peer::Peer;
-#[cfg(feature = "zmq")]
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, blocking_proxy, proxy};
-#[cfg(feature = "zmq")]
 pub use stats::SocketStats;

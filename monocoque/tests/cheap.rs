@@ -2,22 +2,16 @@
 //!
 //! One test at a time: they measure the process.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-#[allow(dead_code, reason = "each test file uses a part")]
-#[path = "common/process.rs"]
-mod process;
-
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{At, AtOnce, Home, Transport, WireListener, numbered};
 use futures::StreamExt;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Monitor, SocketEvent};
 use nix::sys::resource::{UsageWho, getrusage};
-use process::Held;
+use testing::process::Held;
+use testing::{At, AtOnce, Home, Transport, WireListener, numbered};
 
 /// Runs a body in all places, with nothing beside it.
 fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
@@ -25,7 +19,7 @@ fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static)
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for transport in [Transport::Tcp, Transport::Ipc] {
         for home in [Home::Current, Home::Thread] {
-            common::run_within(common::DEADLINE * 2, transport, home, body);
+            testing::run_within(testing::DEADLINE * 2, transport, home, body);
         }
     }
 }
@@ -40,7 +34,7 @@ fn used() -> Duration {
 
 /// How much of the processors is used in a second in which the caller does nothing.
 async fn used_in_a_second() -> Duration {
-    common::aside(|| {
+    testing::aside(|| {
         let before = used();
         thread::sleep(Duration::from_secs(1));
         used() - before

@@ -1,8 +1,5 @@
 //! What is said of I/O threads holds: how many there are, where they run, and by which driver.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::pin::pin;
@@ -80,7 +77,7 @@ fn a_socket_lives_on_a_thread_that_it_may_live_on() {
         push.blocking_connect(endpoint).expect("connected");
         push.blocking_send("x").expect("sent");
         let on = || woken.0.lock().expect("no panic").clone();
-        block_on(common::eventually("it is woken", || on().is_some()));
+        block_on(testing::eventually("it is woken", || on().is_some()));
         assert_eq!(on(), Some(format!("monocoque-io-{wanted}")));
         assert_eq!(block_on(receive).expect("received"), "x".into());
     }

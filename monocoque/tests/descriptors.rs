@@ -1,15 +1,5 @@
 //! A socket leaves no descriptor behind, however it ends.
 
-#[allow(dead_code, reason = "each test file uses a part")]
-#[path = "common/process.rs"]
-mod process;
-#[allow(dead_code, reason = "each test file uses a part")]
-#[path = "common/tls.rs"]
-mod tls;
-#[allow(dead_code, reason = "each test file uses a part")]
-#[path = "common/waiting.rs"]
-mod waiting;
-
 use std::any::Any;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -18,11 +8,9 @@ use std::time::Duration;
 
 use compio::runtime::Runtime;
 use monocoque::Endpoint;
-use monocoque::transport::AnyStream;
-use monocoque::zmq::{PullSocket, PushSocket};
-use process::Held;
-use tls::{tcp_pair, tls_pair};
-use waiting::yield_now;
+use monocoque::zmq::PullSocket;
+use testing::process::Held;
+use testing::yield_now;
 
 /// Descriptors are those of the process: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -61,41 +49,6 @@ fn lives_in_runtimes(end: impl AsyncFn(&PullSocket)) {
         }
         let left = Held::now().fds.saturating_sub(before.fds);
         assert_eq!(left, 0, "{endpoint}: {:#?}", Held::descriptors());
-    }
-}
-
-/// Those that were attached, at whatever point of their lives: also such as have operations of their own with the kernel.
-#[test]
-fn attached_streams_leave_nothing_behind() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let live = |turns: usize, close: bool| {
-        Runtime::new().expect("a runtime").block_on(async {
-            // Nobody is to wait for what the other one does not take any more.
-            let push = PushSocket::builder().linger(Some(Duration::ZERO)).build().expect("a socket");
-            let pull = PullSocket::new().expect("a socket");
-            let (ours, theirs) = tls_pair().await;
-            push.attach(AnyStream::new(ours, "tls")).expect("attached");
-            pull.attach(AnyStream::new(theirs, "tls")).expect("attached");
-            let (ours, theirs) = tcp_pair().await;
-            push.attach(AnyStream::from_halves(ours.clone(), ours, "halves")).expect("attached");
-            pull.attach(theirs).expect("attached");
-            for _ in 0..turns {
-                let _queued = push.try_send(vec![0; 100_000]);
-                yield_now().await;
-            }
-            if close {
-                futures::join!(push.close(), pull.close());
-            }
-        });
-    };
-    for close in [true, false] {
-        live(0, close);
-        let before = Held::now();
-        for turns in 0..30 {
-            live(turns, close);
-            let left = Held::now().fds.saturating_sub(before.fds);
-            assert_eq!(left, 0, "{turns} turns of the runtime: {:#?}", Held::descriptors());
-        }
     }
 }
 

@@ -2,20 +2,17 @@
 //!
 //! Each test runs once more in a process of its own, which forbids itself the system calls: that cannot be taken back.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::env;
 use std::io::ErrorKind;
 use std::process::Command;
 
-use common::{Home, Transport};
 use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
 use monocoque::{Context, Driver, MonocoqueError};
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use testing::{Home, Transport};
 
 #[test]
 fn contexts_choose_to_poll() {
@@ -67,18 +64,18 @@ fn messages_go_within_the_process() {
 /// On the caller's runtime, and beside a context with an I/O thread.
 fn messages_go(transport: Transport) {
     for home in [Home::Current, Home::Thread] {
-        common::run(transport, home, async |at| {
+        testing::run(transport, home, async |at| {
             assert_eq!(at.context.driver(), Driver::Polling);
 
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
             let push = at.connected(PushSocket::builder(), &endpoint).await;
             let large = vec![7; 1_000_000];
             for n in 0..100 {
-                push.send(common::numbered(n)).await.expect("sent");
+                push.send(testing::numbered(n)).await.expect("sent");
             }
             push.send(large.clone()).await.expect("sent");
             for n in 0..100 {
-                assert_eq!(pull.recv().await.expect("received"), common::numbered(n));
+                assert_eq!(pull.recv().await.expect("received"), testing::numbered(n));
             }
             assert_eq!(pull.recv().await.expect("received"), large.into());
 
@@ -86,7 +83,7 @@ fn messages_go(transport: Transport) {
             let req = at.connected(ReqSocket::builder(), &endpoint).await;
             let asking = async {
                 for n in 0..10 {
-                    assert_eq!(req.request(common::numbered(n)).await.expect("answered")[1], *b"answer");
+                    assert_eq!(req.request(testing::numbered(n)).await.expect("answered")[1], *b"answer");
                 }
             };
             let answering = async {

@@ -1,17 +1,16 @@
 //! Peers whose handshake is good and who then say too much, too often, or nothing: what they cost is bounded, and a good
 //! peer notices nothing. Each of them dials and is dialled.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-use common::{Strangers, Wire, command, frame, greeting, meanwhile, numbered, over_streams, ready, resident};
 use compio::runtime::Runtime;
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+};
+use testing::{
+    Strangers, Wire, command, frame, greeting, meanwhile, numbered, over_streams, ready, resident,
 };
 
 /// How long nobody waits before it dials again.
@@ -47,7 +46,7 @@ over_streams! {
             let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
             let before = resident();
             let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
-            let cut_off = common::aside(move || {
+            let cut_off = testing::aside(move || {
                 for name in ["PING", "PONG", "ERROR", "FOO", "SUBSCRIBE", "CANCEL", "READY"] {
                     let mut wire = strangers.meet("PUSH");
                     let long = (1_u64 << 40).to_be_bytes();
@@ -59,7 +58,7 @@ over_streams! {
             });
             meanwhile(cut_off, async || {
                 match limit {
-                    Some(0) => common::yield_now().await,
+                    Some(0) => testing::yield_now().await,
                     _ => pass(&push, &pull).await,
                 }
             })
@@ -73,7 +72,7 @@ over_streams! {
         let (publisher, endpoint) =
             at.bound(PubSocket::builder().max_message_size(Some(1)).reconnect_interval(AT_ONCE)).await;
         let sizes = [300, 100_000, 2_000_000];
-        let subscribed = common::aside(move || {
+        let subscribed = testing::aside(move || {
             let mut wires = Vec::new();
             for size in sizes {
                 let topic = vec![b'x'; size];
@@ -95,7 +94,7 @@ over_streams! {
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let before = resident();
         let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
-        let cut_off = common::aside(move || {
+        let cut_off = testing::aside(move || {
             let mut wire = strangers.meet("PUSH");
             let frames = frame(1, b"").repeat(10_000);
             let mut sent = 0;
@@ -117,7 +116,7 @@ over_streams! {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
-        let said = common::aside(move || {
+        let said = testing::aside(move || {
             let mut wire = strangers.meet("PUSH");
             wire.put(&[frame(1, b"").repeat(FRAMES - 1), frame(0, b"last")].concat());
             wire
@@ -144,7 +143,7 @@ over_streams! {
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(1).reconnect_interval(AT_ONCE)).await;
         for (turn, strangers) in (1..).zip(Strangers::of(&at, &push, &endpoint).await) {
             let (go, gone) = std::sync::mpsc::channel();
-            let flood = common::aside(move || {
+            let flood = testing::aside(move || {
                 let mut wire = strangers.meet("PULL");
                 gone.recv().expect("the way to us is full");
                 wire.put(&command("PING", b"\0\x000123456789abcdef").repeat(PINGS));
@@ -154,22 +153,22 @@ over_streams! {
             });
             push.wait_for_peers(1).await.expect("open");
             let large = vec![7; 100_000];
-            common::fill(&push, |_| large.clone().into()).await;
+            testing::fill(&push, |_| large.clone().into()).await;
             go.send(()).expect("it waits");
             let pull = at.connected(PullSocket::builder(), &endpoint).await;
             // The system may still take one for the other, so that not each of them comes here.
             let talk = async || {
-                common::eventually("the good one hears", || push.try_send("still there?").is_ok() | pull.try_recv().is_ok()).await;
+                testing::eventually("the good one hears", || push.try_send("still there?").is_ok() | pull.try_recv().is_ok()).await;
             };
             let mut wire = meanwhile(flood, talk).await;
             // What it says behind them is discarded, so that we know when they have been read.
-            meanwhile(common::eventually("all is read", || push.stats().discarded == turn), talk).await;
-            common::eventually("the good one hears", || {
+            meanwhile(testing::eventually("all is read", || push.stats().discarded == turn), talk).await;
+            testing::eventually("the good one hears", || {
                 let _full = push.try_send("still there?");
                 pull.try_recv().is_ok()
             })
             .await;
-            let read = common::aside(move || {
+            let read = testing::aside(move || {
                 let mut pongs = 0_usize;
                 loop {
                     match wire.frame() {
@@ -188,14 +187,14 @@ over_streams! {
             // One for each time that the system took something, and not one for each PING.
             assert!((1..PINGS / 50).contains(&pongs), "{pongs} answers have waited");
             drop(pull);
-            common::eventually("both are gone", || push.peer_count() == 0).await;
+            testing::eventually("both are gone", || push.peer_count() == 0).await;
         }
     }
 
     async fn who_breaks_a_promise_to_be_heard_is_given_up_and_who_gives_none_is_not(at) {
         async fn check(strangers: &std::sync::Arc<Strangers>, theirs: &'static str) {
             let strangers = strangers.clone();
-            common::aside(move || {
+            testing::aside(move || {
                 let mut silent = strangers.meet(theirs);
                 // No promise at all, and one of almost two hours. The last one is of a tenth of a second.
                 for ttl in [b"\0\0", b"\xff\xff"] {
@@ -244,7 +243,7 @@ over_streams! {
         let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
         let request = at.connected(ReqSocket::builder(), &endpoint).await;
         for strangers in Strangers::of(&at, &reply, &endpoint).await {
-            let mut wire = common::aside(move || {
+            let mut wire = testing::aside(move || {
                 let mut wire = strangers.meet("DEALER");
                 for _ in 0..100 {
                     wire.put(&frame(0, b"no delimiter"));
@@ -256,7 +255,7 @@ over_streams! {
             })
             .await;
             ask(&request, &reply).await;
-            let answer = common::aside(move || {
+            let answer = testing::aside(move || {
                 wire.put(&[frame(1, b""), frame(0, b"good")].concat());
                 [wire.frame(), wire.frame()]
             });
@@ -276,7 +275,7 @@ over_streams! {
         let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
         let request = at.connected(ReqSocket::builder(), &endpoint).await;
         for strangers in Strangers::of(&at, &reply, &endpoint).await {
-            let answer = common::aside(move || {
+            let answer = testing::aside(move || {
                 let mut wire = strangers.meet("DEALER");
                 wire.put(&[frame(1, b"hop").repeat(HOPS), frame(1, b""), frame(0, b"question")].concat());
                 for _ in 0..HOPS {
@@ -295,7 +294,7 @@ over_streams! {
         }
         let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
         for strangers in Strangers::of(&at, &router, &endpoint).await {
-            let wire = common::aside(move || {
+            let wire = testing::aside(move || {
                 let mut wire = strangers.meet("DEALER");
                 wire.put(&[frame(1, b"hop").repeat(HOPS), frame(0, b"question")].concat());
                 wire
@@ -311,7 +310,7 @@ over_streams! {
         good.subscribe("").expect("open");
         publisher.wait_for_subscriptions(1).await.expect("open");
         for strangers in Strangers::of(&at, &publisher, &endpoint).await {
-            let come_and_go = common::aside(move || {
+            let come_and_go = testing::aside(move || {
                 let mut wire = strangers.meet("SUB");
                 let topic = vec![b's'; LARGE];
                 wire.put(&command("SUBSCRIBE", &topic));
@@ -323,7 +322,7 @@ over_streams! {
                 assert_eq!(wire.frame(), (0, b"still there?".to_vec()));
             });
             meanwhile(come_and_go, async || publish(&publisher, &good).await).await;
-            common::eventually("it is forgotten", || publisher.subscription_count() == 1).await;
+            testing::eventually("it is forgotten", || publisher.subscription_count() == 1).await;
         }
     }
 
@@ -334,7 +333,7 @@ over_streams! {
         publisher.wait_for_subscriptions(1).await.expect("open");
         let before = resident();
         for strangers in Strangers::of(&at, &publisher, &endpoint).await {
-            let too_much = common::aside(move || {
+            let too_much = testing::aside(move || {
                 let mut wire = strangers.meet("SUB");
                 for n in 0..5 {
                     // The fifth is one too many.
@@ -343,7 +342,7 @@ over_streams! {
                 wire.end()
             });
             meanwhile(too_much, async || publish(&publisher, &good).await).await;
-            common::eventually("they are forgotten", || publisher.subscription_count() == 1).await;
+            testing::eventually("they are forgotten", || publisher.subscription_count() == 1).await;
         }
         let grown = resident().saturating_sub(before);
         assert!(grown < 256 << 20, "{grown} bytes are kept of topics that are gone");
@@ -353,7 +352,7 @@ over_streams! {
         const SILENT: usize = 20;
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
-        let mut silent = common::aside(move || {
+        let mut silent = testing::aside(move || {
             let silent = (0..SILENT).map(|_| Wire::connect(&there));
             let mut silent: Vec<_> = silent.collect();
             // Some stop behind the greeting, some in the middle of READY.
@@ -366,9 +365,9 @@ over_streams! {
         })
         .await;
         for n in 0..SILENT {
-            let (listener, there) = common::WireListener::bind(&at, &format!("silent-{n}"));
+            let (listener, there) = testing::WireListener::bind(&at, &format!("silent-{n}"));
             push.connect(there).await.expect("connected");
-            silent.push(common::aside(move || listener.accept()).await);
+            silent.push(testing::aside(move || listener.accept()).await);
         }
         let pull = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -378,7 +377,7 @@ over_streams! {
         }
         assert_eq!(push.peer_count(), 1);
         push.close().await;
-        common::aside(move || {
+        testing::aside(move || {
             for mut wire in silent {
                 let heard = wire.end();
                 assert!(!heard.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {heard:x?}");
@@ -392,7 +391,7 @@ over_streams! {
         let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         for strangers in Strangers::of(&at, &router, &endpoint).await {
-            let noise = common::aside(move || {
+            let noise = testing::aside(move || {
                 let mut wire = strangers.meet("DEALER");
                 for _ in 0..1000 {
                     wire.put(&[frame(0, b""), frame(1, b""), frame(0, b""), command("XYZ", b"unknown")].concat());

@@ -2,15 +2,12 @@
 //!
 //! All allocations of the process are counted: one test at a time.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use common::{At, Home, Transport};
 use dhat::{HeapStats, Profiler};
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket, XpubSocket};
+use testing::{At, Home, Transport};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -22,7 +19,7 @@ fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static)
     let _profiler = Profiler::builder().testing().build();
     for transport in [Transport::Tcp, Transport::Ipc] {
         for home in [Home::Current, Home::Thread] {
-            common::run_within(common::DEADLINE * 2, transport, home, body);
+            testing::run_within(testing::DEADLINE * 2, transport, home, body);
         }
     }
 }
@@ -40,8 +37,11 @@ async fn falls_to(what: &str, before: usize, bound: usize) {
         if kept <= bound {
             return;
         }
-        assert!(start.elapsed() < common::DEADLINE / 2, "{what}: {kept} bytes are kept, {bound} are allowed");
-        common::yield_now().await;
+        assert!(
+            start.elapsed() < testing::DEADLINE / 2,
+            "{what}: {kept} bytes are kept, {bound} are allowed"
+        );
+        testing::yield_now().await;
     }
 }
 
@@ -53,7 +53,7 @@ async fn stays_below(what: &str, before: usize, bound: usize) {
             falls_to(what, before, bound).await;
             fallen = std::time::Instant::now();
         }
-        common::yield_now().await;
+        testing::yield_now().await;
     }
 }
 
@@ -73,14 +73,14 @@ fn what_a_burst_took_is_given_back_by_both_sides() {
         }
         assert!(held() - before > MESSAGES * BODY, "nobody is there: they wait");
         let pull = at.build(PullSocket::builder().recv_hwm(0));
-        common::rebind(&pull, &endpoint).await;
-        common::eventually("all has arrived", || pull.stats().recv_queue == MESSAGES).await;
+        testing::rebind(&pull, &endpoint).await;
+        testing::eventually("all has arrived", || pull.stats().recv_queue == MESSAGES).await;
         assert!(held() - before > MESSAGES * BODY, "nobody receives: they wait");
 
         for _ in 0..MESSAGES {
             assert_eq!(pull.recv().await.expect("received").byte_len(), BODY);
         }
-        common::eventually("it is given back", || held() < before + SLACK).await;
+        testing::eventually("it is given back", || held() < before + SLACK).await;
         drop((push, pull));
     });
 }
@@ -91,9 +91,9 @@ fn what_waited_for_a_subscriber_that_leaves_is_given_back() {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
         let before = held();
         let there = endpoint.clone();
-        let wire = common::aside(move || {
-            let mut wire = common::Wire::meet(&there, "SUB");
-            std::io::Write::write_all(&mut wire, &common::command("SUBSCRIBE", b"")).expect("written");
+        let wire = testing::aside(move || {
+            let mut wire = testing::Wire::meet(&there, "SUB");
+            std::io::Write::write_all(&mut wire, &testing::command("SUBSCRIBE", b"")).expect("written");
             wire
         })
         .await;
@@ -104,8 +104,8 @@ fn what_waited_for_a_subscriber_that_leaves_is_given_back() {
         }
         assert!(held() - before > MESSAGES * BODY / 2, "{}", held() - before);
         drop(wire);
-        common::eventually("it is gone", || publisher.peer_count() == 0).await;
-        common::eventually("it is given back", || held() < before + SLACK).await;
+        testing::eventually("it is gone", || publisher.peer_count() == 0).await;
+        testing::eventually("it is given back", || held() < before + SLACK).await;
     });
 }
 
@@ -126,13 +126,13 @@ fn a_small_message_that_is_kept_does_not_keep_its_page() {
             assert_eq!(sub.recv().await.expect("received").byte_len(), 7_000);
             kept.push(sub.recv().await.expect("received"));
         }
-        common::eventually("only these are kept", || held() < before + KEPT * 512).await;
+        testing::eventually("only these are kept", || held() < before + KEPT * 512).await;
         assert!(kept.iter().enumerate().all(|(n, message)| message[0] == [n as u8; 200]));
     });
 }
 
 /// Bytes of a peer, written in pieces of that size.
-fn trickle(wire: &mut common::Wire, bytes: &[u8], piece: usize) {
+fn trickle(wire: &mut testing::Wire, bytes: &[u8], piece: usize) {
     for piece in bytes.chunks(piece) {
         wire.write_all(piece).expect("it is read");
         // So that it is read by itself.
@@ -142,14 +142,14 @@ fn trickle(wire: &mut common::Wire, bytes: &[u8], piece: usize) {
 
 /// Commands that mean nothing, of about that many bytes in all.
 fn junk(len: usize) -> Vec<u8> {
-    common::command("PONG", &[0; 16]).repeat(len / 23)
+    testing::command("PONG", &[0; 16]).repeat(len / 23)
 }
 
 /// What a peer does, and how many bytes of it are to be kept.
 struct Hostile {
     what: &'static str,
     shakes_hands: bool,
-    act: fn(&mut common::Wire) -> usize,
+    act: fn(&mut testing::Wire) -> usize,
 }
 
 const HOSTILE: [Hostile; 8] = [
@@ -157,7 +157,7 @@ const HOSTILE: [Hostile; 8] = [
         what: "a greeting byte by byte",
         shakes_hands: false,
         act: |wire| {
-            trickle(wire, &common::greeting()[..63], 1);
+            trickle(wire, &testing::greeting()[..63], 1);
             63
         },
     },
@@ -165,7 +165,7 @@ const HOSTILE: [Hostile; 8] = [
         what: "a handshake command byte by byte",
         shakes_hands: false,
         act: |wire| {
-            wire.write_all(&common::greeting()).expect("it is read");
+            wire.write_all(&testing::greeting()).expect("it is read");
             wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("it is read");
             trickle(wire, &[7; 7_000], 1);
             7_000
@@ -213,7 +213,7 @@ const HOSTILE: [Hostile; 8] = [
         shakes_hands: true,
         act: |wire| {
             for _ in 0..200 {
-                wire.write_all(&common::frame(1, &[7; 513])).expect("it is read");
+                wire.write_all(&testing::frame(1, &[7; 513])).expect("it is read");
                 wire.write_all(&junk(30_000)).expect("it is read");
             }
             200 * (513 + FRAME)
@@ -224,7 +224,7 @@ const HOSTILE: [Hostile; 8] = [
         shakes_hands: true,
         act: |wire| {
             for _ in 0..200 {
-                wire.write_all(&common::frame(0, &[7; 513])).expect("it is read");
+                wire.write_all(&testing::frame(0, &[7; 513])).expect("it is read");
                 wire.write_all(&junk(30_000)).expect("it is read");
             }
             200 * (513 + FRAME)
@@ -244,13 +244,13 @@ fn hostile_peer_keeps_twice_what_it_has_sent() {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
             let before = held();
             let there = endpoint.clone();
-            let (wires, counted) = common::aside(move || {
+            let (wires, counted) = testing::aside(move || {
                 let mut counted = 0;
                 let wires: Vec<_> = (0..4)
                     .map(|_| {
                         let mut wire = match shakes_hands {
-                            true => common::Wire::meet(&there, "PUSH"),
-                            false => common::Wire::connect(&there),
+                            true => testing::Wire::meet(&there, "PUSH"),
+                            false => testing::Wire::connect(&there),
                         };
                         counted += act(&mut wire);
                         wire
@@ -260,7 +260,7 @@ fn hostile_peer_keeps_twice_what_it_has_sent() {
             })
             .await;
             let kept = || held().saturating_sub(before);
-            common::eventually(what, || kept() >= counted || counted < CONNECTION).await;
+            testing::eventually(what, || kept() >= counted || counted < CONNECTION).await;
             // And a task that waits for its time.
             let bound = 2 * counted + wires.len() * CONNECTION + 1024;
             stays_below(what, before, bound).await;
@@ -271,7 +271,7 @@ fn hostile_peer_keeps_twice_what_it_has_sent() {
 }
 
 /// What a peer says next, at random, and how many bytes of it are to be kept. `open`: within a message.
-fn something(wire: &mut common::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
+fn something(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
     let len = *chance.choice(&[0, 1, 100, 513, 2_000, 8_000, 30_000, 70_000]).expect("not empty");
     let piece = *chance.choice(&[1, 7, 64, 1_448, 20_000, usize::MAX]).expect("not empty");
     // A byte at a time takes long.
@@ -282,12 +282,12 @@ fn something(wire: &mut common::Wire, chance: &mut fastrand::Rng, open: &mut boo
             0
         }
         1 => {
-            trickle(wire, &common::frame(1, &vec![7; len]), piece);
+            trickle(wire, &testing::frame(1, &vec![7; len]), piece);
             *open = true;
             len + FRAME
         }
         _ => {
-            trickle(wire, &common::frame(0, &vec![7; len]), piece);
+            trickle(wire, &testing::frame(0, &vec![7; len]), piece);
             *open = false;
             len + FRAME
         }
@@ -295,8 +295,8 @@ fn something(wire: &mut common::Wire, chance: &mut fastrand::Rng, open: &mut boo
 }
 
 /// Says something at random, and stops at random: in the greeting, in the handshake, in a frame, in a command or between them.
-fn stop_anywhere(wire: &mut common::Wire, chance: &mut fastrand::Rng) -> usize {
-    let handshake = [&common::greeting()[..], &common::ready("PUSH", b"anyone")].concat();
+fn stop_anywhere(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize {
+    let handshake = [&testing::greeting()[..], &testing::ready("PUSH", b"anyone")].concat();
     if chance.u8(0..4) == 0 {
         let end = chance.usize(1..handshake.len());
         trickle(wire, &handshake[..end], chance.usize(1..end + 1));
@@ -325,10 +325,10 @@ fn peer_that_is_held_back_keeps_no_page() {
     alone(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let before = held();
-        let busy = common::aside(move || {
+        let busy = testing::aside(move || {
             [(); PEERS].map(|()| {
-                let mut wire = common::Wire::meet(&endpoint, "PUSH");
-                wire.write_all(&common::frame(0, &[7; 100]).repeat(SENT)).expect("it is read");
+                let mut wire = testing::Wire::meet(&endpoint, "PUSH");
+                wire.write_all(&testing::frame(0, &[7; 100]).repeat(SENT)).expect("it is read");
                 wire
             })
         });
@@ -350,18 +350,18 @@ fn peer_that_is_held_back_keeps_no_page() {
 #[test]
 fn raw_peers_at_random_keep_twice_what_they_have_sent() {
     const PEERS: usize = 8;
-    let mut chance = common::chance();
+    let mut chance = testing::chance();
     let seeds = [(); 4].map(|()| chance.u64(..));
     alone(move |at: At| async move {
         for seed in seeds {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
             let before = held();
             let there = endpoint.clone();
-            let (wires, counted) = common::aside(move || {
+            let (wires, counted) = testing::aside(move || {
                 let mut chance = fastrand::Rng::with_seed(seed);
                 let mut counted = 0;
                 let wires = [(); PEERS].map(|()| {
-                    let mut wire = common::Wire::connect(&there);
+                    let mut wire = testing::Wire::connect(&there);
                     counted += stop_anywhere(&mut wire, &mut chance);
                     wire
                 });
@@ -415,9 +415,9 @@ fn forwarded_message_keeps_no_page() {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
-        let wire = common::aside(move || {
-            let mut wire = common::Wire::meet(&endpoint, "SUB");
-            wire.write_all(&common::command("SUBSCRIBE", b"")).expect("written");
+        let wire = testing::aside(move || {
+            let mut wire = testing::Wire::meet(&endpoint, "SUB");
+            wire.write_all(&testing::command("SUBSCRIBE", b"")).expect("written");
             wire
         })
         .await;
@@ -488,13 +488,13 @@ fn small_unread_messages_count_what_they_keep() {
         for len in [0, 1, 20, 100] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
             let before = held();
-            let wire = common::aside(move || {
-                let mut wire = common::Wire::meet(&endpoint, "PUSH");
-                wire.write_all(&common::frame(0, &vec![7; len]).repeat(20_000)).expect("it is read");
+            let wire = testing::aside(move || {
+                let mut wire = testing::Wire::meet(&endpoint, "PUSH");
+                wire.write_all(&testing::frame(0, &vec![7; len]).repeat(20_000)).expect("it is read");
                 wire
             })
             .await;
-            common::eventually("all wait", || pull.stats().recv_queue == 20_000).await;
+            testing::eventually("all wait", || pull.stats().recv_queue == 20_000).await;
             let message = size_of::<monocoque::Message>() + if len > 72 { len + FRAME } else { 0 };
             stays_below("small messages", before, 2 * 20_000 * message + CONNECTION).await;
             drop(wire);
@@ -511,15 +511,15 @@ fn xpub_that_nobody_reads_keeps_no_lane_of_departed_peers() {
         for round in 0..2 {
             for _ in 0..PEERS {
                 let there = endpoint.clone();
-                let wire = common::aside(move || {
-                    let mut wire = common::Wire::meet(&there, "SUB");
-                    (0..30_u8).for_each(|n| wire.put(&common::command("SUBSCRIBE", &[n])));
+                let wire = testing::aside(move || {
+                    let mut wire = testing::Wire::meet(&there, "SUB");
+                    (0..30_u8).for_each(|n| wire.put(&testing::command("SUBSCRIBE", &[n])));
                     wire
                 })
                 .await;
-                common::eventually("it is heard", || xpub.subscription_count() == 30).await;
+                testing::eventually("it is heard", || xpub.subscription_count() == 30).await;
                 drop(wire);
-                common::eventually("it is gone", || xpub.peer_count() == 0).await;
+                testing::eventually("it is gone", || xpub.peer_count() == 0).await;
             }
             if round == 0 {
                 before = held();
@@ -539,22 +539,22 @@ fn xpub_that_nobody_reads_keeps_nothing_of_departed_peers() {
         let before = held();
         for _ in 0..2 {
             let there = endpoint.clone();
-            let peers = common::aside(move || {
+            let peers = testing::aside(move || {
                 [0, 1, 2].map(|peer| {
-                    let mut wire = common::Wire::meet(&there, "SUB");
+                    let mut wire = testing::Wire::meet(&there, "SUB");
                     for n in 0..TOPICS {
                         let topic = [format!("{peer} {n} ").into_bytes(), vec![7; LEN]].concat();
-                        wire.write_all(&common::command("SUBSCRIBE", &topic)).expect("it is read");
+                        wire.write_all(&testing::command("SUBSCRIBE", &topic)).expect("it is read");
                     }
                     wire
                 })
             })
             .await;
-            common::eventually("all are heard", || xpub.subscription_count() == 3 * TOPICS).await;
+            testing::eventually("all are heard", || xpub.subscription_count() == 3 * TOPICS).await;
             let counted = 3 * TOPICS * LEN;
             falls_to("topics and what tells of them", before, 2 * 2 * counted + 3 * CONNECTION).await;
             drop(peers);
-            common::eventually("they are gone", || xpub.peer_count() == 0).await;
+            testing::eventually("they are gone", || xpub.peer_count() == 0).await;
             falls_to("departed peers", before, SLACK).await;
         }
     });

@@ -2,9 +2,6 @@
 //!
 //! Each test runs once more in a process of its own, which plays the program.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::cell::RefCell;
 use std::env;
 use std::process::{Child, Command, Stdio};
@@ -13,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::AtOnce;
 use fork::Fork;
 use futures::executor::block_on;
 use futures::stream::FusedStream;
 use futures::{SinkExt, StreamExt};
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
 use monocoque::{Context, MonocoqueError, Proxy, SocketEvent};
+use testing::AtOnce;
 
 /// Where the program sends to.
 const TO: &str = "MONOCOQUE_TEST_TO";
@@ -44,7 +41,7 @@ fn five_are_delivered(name: &str, program: impl FnOnce(&str)) {
         let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
         let mut child = start(name, &endpoint.to_string());
         for n in 0..5_u8 {
-            let message = pull.blocking_recv_timeout(common::DEADLINE).expect("it is delivered");
+            let message = pull.blocking_recv_timeout(testing::DEADLINE).expect("it is delivered");
             assert_eq!(message[0], [n]);
         }
         assert!(child.wait().expect("it ends").success());
@@ -135,7 +132,7 @@ fn destructor_of_a_thread_local_can_send() {
         });
     });
     ends.join().expect("no panic");
-    assert_eq!(pull.blocking_recv_timeout(common::DEADLINE).expect("received"), "last words".into());
+    assert_eq!(pull.blocking_recv_timeout(testing::DEADLINE).expect("received"), "last words".into());
 }
 
 /// What each call of a child says to a handle of its parent's.
@@ -181,7 +178,7 @@ fn forked_child_finds_its_handles_closed() {
     let name = "forked_child_finds_its_handles_closed";
     if env::var(TO).is_err() {
         let mut child = start(name, "itself");
-        common::within(common::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
+        testing::within(testing::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
         return;
     }
     let context = Context::new().expect("a context");
@@ -227,7 +224,7 @@ fn forked_child_finds_what_was_begun_closed() {
     let name = "forked_child_finds_what_was_begun_closed";
     if env::var(TO).is_err() {
         let mut child = start(name, "itself");
-        common::within(common::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
+        testing::within(testing::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
         return;
     }
     let context = Context::new().expect("a context");
@@ -257,12 +254,12 @@ fn forked_child_finds_what_was_begun_closed() {
     let mut sink = lonely.sink();
     assert!(stream.next().at_once().is_none());
     let mut recv = Box::pin(dealer.recv());
-    let mut recv_timeout = Box::pin(dealer.recv_timeout(common::DEADLINE));
+    let mut recv_timeout = Box::pin(dealer.recv_timeout(testing::DEADLINE));
     let mut recv_with_peer = Box::pin(dealer.recv_with_peer());
     let mut messages = Vec::new();
     let mut recv_batch = Box::pin(dealer.recv_batch(&mut messages, 9));
     let mut send = Box::pin(lonely.send("second"));
-    let mut send_timeout = Box::pin(lonely.send_timeout("third", common::DEADLINE));
+    let mut send_timeout = Box::pin(lonely.send_timeout("third", testing::DEADLINE));
     let mut wait = Box::pin(dealer.wait_for_peers(9));
     let mut bind = Box::pin(dealer.bind("tcp://localhost:0"));
     let mut run = Box::pin(proxy.run());

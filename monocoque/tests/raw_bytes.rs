@@ -1,15 +1,12 @@
 //! STREAM: peers that speak no ZeroMQ.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
-use common::{AtOnce, Wire, WireListener, numbered, over_streams, resident};
 use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{DealerSocket, SocketType, StreamSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RoutingId, SocketEvent, proxy};
+use testing::{AtOnce, Wire, WireListener, numbered, over_streams, resident};
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -53,7 +50,7 @@ over_streams! {
         let (server, endpoint) = at.bound(StreamSocket::builder()).await;
         for _ in 0..10 {
             let there = endpoint.clone();
-            let client = common::aside(move || {
+            let client = testing::aside(move || {
                 let mut wire = Wire::connect(&there);
                 wire.put(REQUEST);
                 wire.end()
@@ -67,13 +64,13 @@ over_streams! {
             gone(&server, &peer).await;
             assert!(is_unreachable(server.send_to(&peer, "more").await));
         }
-        common::eventually("nobody is left", || server.peer_count() == 0).await;
+        testing::eventually("nobody is left", || server.peer_count() == 0).await;
     }
 
     async fn it_fetches_a_page(at) {
         let (listener, endpoint) = WireListener::bind(&at, "http");
         let client = at.connected(StreamSocket::builder(), &endpoint).await;
-        let server = common::aside(move || {
+        let server = testing::aside(move || {
             let mut wire = listener.accept();
             assert_eq!(wire.take(REQUEST.len()), REQUEST);
             wire.put(ANSWER.as_bytes());
@@ -109,7 +106,7 @@ over_streams! {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(3)).await;
         let bytes = some_bytes(500_000);
         let sent = bytes.clone();
-        let wire = common::aside(move || {
+        let wire = testing::aside(move || {
             let mut wire = Wire::connect(&endpoint);
             wire.put(&sent);
             wire.close();
@@ -126,7 +123,7 @@ over_streams! {
         const FLOOD: usize = 64 << 20;
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(10)).await;
         let before = resident();
-        let wire = common::aside(move || {
+        let wire = testing::aside(move || {
             let mut wire = Wire::connect(&endpoint);
             wire.write_timeout(Duration::from_millis(250));
             let chunk = vec![7; 8192];
@@ -147,7 +144,7 @@ over_streams! {
         assert!(stream.stats().recv_queue <= 10);
         assert!(resident().saturating_sub(before) < FLOOD / 2);
         let peer = welcome(&stream).await;
-        let (rest, ended) = futures::join!(take(&stream, &peer, wire.1), common::aside(move || {
+        let (rest, ended) = futures::join!(take(&stream, &peer, wire.1), testing::aside(move || {
             wire.0.close();
             wire.0
         }));
@@ -159,9 +156,9 @@ over_streams! {
     async fn a_peer_without_room_is_waited_for_and_the_others_are_not_held_up(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(2)).await;
         let there = endpoint.clone();
-        let mut slow = common::aside(move || Wire::connect(&there)).await;
+        let mut slow = testing::aside(move || Wire::connect(&there)).await;
         let slow_id = welcome(&stream).await;
-        let mut quick = common::aside(move || Wire::connect(&endpoint)).await;
+        let mut quick = testing::aside(move || Wire::connect(&endpoint)).await;
         let quick_id = welcome(&stream).await;
         let piece = some_bytes(100_000);
         let mut sent = 0;
@@ -172,7 +169,7 @@ over_streams! {
                 Err(error) => {
                     assert!(error.reason().is_would_block(), "{error}");
                     patience += 1;
-                    common::pass_time(&at).await;
+                    testing::pass_time(&at).await;
                 }
             }
         }
@@ -181,14 +178,14 @@ over_streams! {
         assert!(blocked.as_mut().at_once().is_none());
         for _ in 0..100 {
             stream.send_to(&quick_id, "quick").await.expect("sent");
-            quick = common::aside(move || {
+            quick = testing::aside(move || {
                 assert_eq!(quick.take(5), b"quick");
                 quick
             })
             .await;
         }
         let expected = piece.clone();
-        let (result, ()) = futures::join!(blocked, common::aside(move || {
+        let (result, ()) = futures::join!(blocked, testing::aside(move || {
             for _ in 0..=sent {
                 assert!(slow.take(expected.len()) == expected);
             }
@@ -199,14 +196,14 @@ over_streams! {
 
     async fn one_that_waits_learns_that_its_peer_has_gone(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(1)).await;
-        let wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
         let flood = async {
             while let Ok(()) = stream.send_to(&peer, vec![0; 100_000]).await {}
             stream.send_to(&peer, "more").await
         };
         let (result, ()) = futures::join!(flood, async {
-            common::eventually("it is full", || stream.stats().send_queue == 1).await;
+            testing::eventually("it is full", || stream.stats().send_queue == 1).await;
             wire.close();
         });
         assert!(is_unreachable(result));
@@ -218,7 +215,7 @@ over_streams! {
 
     async fn what_is_queued_is_sent_before_a_connection_is_closed(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
-        let mut wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
         let piece = some_bytes(100_000);
         for _ in 0..100 {
@@ -227,7 +224,7 @@ over_streams! {
         stream.try_send([&peer[..], b""]).expect("closed");
         assert!(is_unreachable(stream.send_to(&peer, "more").await));
         assert!(is_unreachable(stream.send_to(&peer, "").await), "it is closed already");
-        let heard = common::aside(move || wire.end()).await;
+        let heard = testing::aside(move || wire.end()).await;
         assert!(heard == piece.repeat(100));
         gone(&stream, &peer).await;
         assert_eq!((stream.stats().dropped, stream.stats().sent), (0, 100));
@@ -242,13 +239,13 @@ over_streams! {
                 Some(name) => stream.connect_as(endpoint.clone(), name).await.expect("connected"),
                 None => stream.connect(endpoint.clone()).await.expect("connected"),
             };
-            let mut wire = common::aside(move || listener.accept()).await;
+            let mut wire = testing::aside(move || listener.accept()).await;
             let peer = welcome(&stream).await;
             assert!(name.is_none_or(|name| *name.as_bytes() == *peer));
             stream.send_to(&peer, "the last word").await.expect("sent");
             stream.send_to(&peer, "").await.expect("closed");
             assert!(is_unreachable(stream.send_to(&peer, "more").await));
-            assert_eq!(common::aside(move || wire.end()).await, b"the last word");
+            assert_eq!(testing::aside(move || wire.end()).await, b"the last word");
             gone(&stream, &peer).await;
             loop {
                 match monitor.next().await.expect("open") {
@@ -276,7 +273,7 @@ over_streams! {
             let bytes = format!("round {round}");
             stream.send_to(&server, bytes.clone()).await.expect("queued or sent");
             let accepts = listener.take().expect("it came back");
-            listener = Some(common::aside(move || {
+            listener = Some(testing::aside(move || {
                 let mut wire = accepts.accept();
                 assert_eq!(wire.take(bytes.len()), bytes.as_bytes());
                 wire.put(b"heard");
@@ -304,7 +301,7 @@ over_streams! {
 
     async fn frames_are_written_one_after_the_other(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
-        let mut wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
         let large = vec![b'x'; 100_000];
         stream.send_to(&peer, [&b"a"[..], b"", &large, b"b"]).await.expect("sent");
@@ -313,7 +310,7 @@ over_streams! {
         expected.extend_from_slice(&large);
         expected.extend_from_slice(b"bc");
         let len = expected.len();
-        let wire = common::aside(move || {
+        let wire = testing::aside(move || {
             assert!(wire.take(len) == expected);
             wire
         }).await;
@@ -324,7 +321,7 @@ over_streams! {
 
     async fn nobody_is_told_who_does_not_want_to_be(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
-        let wire = common::aside(move || {
+        let wire = testing::aside(move || {
             let mut wire = Wire::connect(&endpoint);
             wire.put(b"here");
             wire
@@ -332,7 +329,7 @@ over_streams! {
         let (peer, chunk) = stream.recv_from().await.expect("received");
         assert_eq!(chunk, "here".into());
         wire.close();
-        common::eventually("it is gone", || stream.peer_count() == 0).await;
+        testing::eventually("it is gone", || stream.peer_count() == 0).await;
         assert!(stream.try_recv().is_err());
         assert!(is_unreachable(stream.send_to(&peer, "lost").await));
     }
@@ -341,7 +338,7 @@ over_streams! {
         let stream = at.build(StreamSocket::builder());
         let mut monitor = stream.monitor();
         let endpoint = stream.bind(at.anywhere()).await.expect("bound");
-        let wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
         wire.close();
         gone(&stream, &peer).await;
@@ -367,13 +364,13 @@ over_streams! {
 
     async fn closing_the_socket_sends_what_is_queued(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
-        let mut wire = common::aside(move || Wire::connect(&endpoint)).await;
+        let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
         let piece = some_bytes(100_000);
         for _ in 0..50 {
             stream.send_to(&peer, &piece[..]).await.expect("queued");
         }
-        let (heard, ()) = futures::join!(common::aside(move || wire.end()), stream.close());
+        let (heard, ()) = futures::join!(testing::aside(move || wire.end()), stream.close());
         assert!(heard == piece.repeat(50));
     }
 
@@ -381,7 +378,7 @@ over_streams! {
         let (front, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
         let (back, behind) = at.bound(DealerSocket::builder()).await;
         let worker = at.connected(DealerSocket::builder(), &behind).await;
-        let client = common::aside(move || {
+        let client = testing::aside(move || {
             let mut wire = Wire::connect(&endpoint);
             for n in 0..100 {
                 let number = format!("{n:04}");
@@ -406,18 +403,18 @@ over_streams! {
     async fn nothing_that_arrives_can_break_it(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(20)).await;
         let good = endpoint.clone();
-        let good = common::aside(move || Wire::connect(&good)).await;
+        let good = testing::aside(move || Wire::connect(&good)).await;
         let mut good = Some(good);
         let good_id = welcome(&stream).await;
-        let mut chance = common::chance();
-        let strangers = common::aside(move || {
+        let mut chance = testing::chance();
+        let strangers = testing::aside(move || {
             for n in 0..60 {
                 let mut wire = Wire::connect(&endpoint);
                 let bytes: Vec<u8> = match n % 5 {
                     0 => Vec::new(),
-                    1 => [&common::greeting()[..], &common::ready("STREAM", b"")].concat(),
+                    1 => [&testing::greeting()[..], &testing::ready("STREAM", b"")].concat(),
                     2 => vec![0; chance.usize(0..100_000)],
-                    3 => common::frame(4, &[0xff; 300]),
+                    3 => testing::frame(4, &[0xff; 300]),
                     _ => (0..chance.usize(0..50_000)).map(|_| chance.u8(..)).collect(),
                 };
                 // Some are cut off while they write.
@@ -435,7 +432,7 @@ over_streams! {
             stream.send_to(&good_id, "?").await.expect("sent");
             asked += 1;
             let mut wire = good.take().expect("it came back");
-            let answered = common::aside(move || {
+            let answered = testing::aside(move || {
                 assert_eq!(wire.take(1), b"?");
                 wire.put(b"!");
                 wire
@@ -457,7 +454,7 @@ over_streams! {
             if let Ok(message) = stream.try_recv() {
                 assert_ne!(&message[0], &*good_id);
             } else {
-                common::yield_now().await;
+                testing::yield_now().await;
             }
         }
     }
@@ -465,12 +462,12 @@ over_streams! {
 
 #[test]
 fn numbers_of_peers_do_not_repeat() {
-    common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
+    testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut seen = std::collections::HashSet::new();
         for n in 0..50 {
             let there = endpoint.clone();
-            let wire = common::aside(move || Wire::connect(&there)).await;
+            let wire = testing::aside(move || Wire::connect(&there)).await;
             let peer = welcome(&stream).await;
             assert!(seen.insert(peer.clone()), "of connection {n}");
             stream.send_to(&peer, numbered(n)).await.expect("sent");
@@ -482,7 +479,7 @@ fn numbers_of_peers_do_not_repeat() {
 
 #[test]
 fn there_are_no_bytes_within_the_process() {
-    common::run(common::Transport::Tcp, common::Home::Current, async |at: common::At| {
+    testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
         let stream = at.build(StreamSocket::builder());
         let bound = stream.bind("inproc://bytes").await;
         assert!(matches!(bound, Err(MonocoqueError::RawInproc)), "{bound:?}");

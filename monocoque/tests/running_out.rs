@@ -3,9 +3,6 @@
 //! One test at a time: they count the descriptors of the process, and limit them. `CYCLES` says how often peers come and go in
 //! each of four places (default: 500). Threads are limited in a process of its own.
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "each test file uses a part")]
-mod common;
-
 use std::env;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -13,13 +10,13 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::{At, AtOnce, Home, Transport, Wire, numbered};
 use futures::StreamExt;
 use futures::executor::block_on;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Context, Monitor, MonocoqueError, SocketEvent};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
+use testing::{At, AtOnce, Home, Transport, Wire, numbered};
 
 fn alone() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
@@ -35,8 +32,8 @@ fn none_is_left_by_peers_that_come_and_go() {
     let _alone = alone();
     for transport in [Transport::Tcp, Transport::Ipc] {
         for home in [Home::Current, Home::Thread] {
-            let limit = common::DEADLINE * 2 + Duration::from_millis(20) * cycles() as u32;
-            common::run_within(limit, transport, home, come_and_go);
+            let limit = testing::DEADLINE * 2 + Duration::from_millis(20) * cycles() as u32;
+            testing::run_within(limit, transport, home, come_and_go);
         }
     }
 }
@@ -60,19 +57,19 @@ async fn come_and_go(at: At) {
         router.send_to(&peer, message).await.expect("sent");
         assert_eq!(dealer.recv().await.expect("received"), numbered(n));
         dealer.close().await;
-        common::eventually("it is gone", || router.peer_count() == 0).await;
+        testing::eventually("it is gone", || router.peer_count() == 0).await;
         let there = endpoint.clone();
-        common::aside(move || drop(Wire::connect(&there))).await;
+        testing::aside(move || drop(Wire::connect(&there))).await;
     };
     for n in 0..100 {
         cycle(n).await;
     }
-    let before = (open(), common::resident());
+    let before = (open(), testing::resident());
     for n in 0..cycles() {
         cycle(n).await;
     }
-    common::eventually("no more than before", || open() <= before.0 + 2).await;
-    let grown = common::resident().saturating_sub(before.1);
+    testing::eventually("no more than before", || open() <= before.0 + 2).await;
+    let grown = testing::resident().saturating_sub(before.1);
     assert!(grown < 8 << 20, "{grown} bytes more after {} peers", 2 * cycles());
     router.close().await;
 }
@@ -80,7 +77,7 @@ async fn come_and_go(at: At) {
 #[test]
 fn running_out_of_them_is_got_over() {
     let _alone = alone();
-    common::run(Transport::Tcp, Home::Thread, async |at| {
+    testing::run(Transport::Tcp, Home::Thread, async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let good = at.connected(PushSocket::builder(), &endpoint).await;
         good.send("good").await.expect("sent");
@@ -143,7 +140,7 @@ fn running_out_of_threads_is_got_over() {
         assert!(child.status.success() && out.contains("1 passed"), "{}\n{out}\n{err}", child.status);
         return;
     }
-    common::within(common::DEADLINE, || {
+    testing::within(testing::DEADLINE, || {
         // Root may have any number.
         if Uid::effective().is_root() {
             setuid(Uid::from_raw(NOBODY)).expect("somebody else");

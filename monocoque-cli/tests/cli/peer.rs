@@ -1,12 +1,11 @@
 //! The other end: a socket of libzmq in this process, or of pyzmq in one of its own.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 
+use testing::python;
 use zmq::{Context, Socket, SocketType};
 
 use crate::running::LIMIT;
@@ -166,19 +165,4 @@ fn pyzmq(kind: SocketType, role: Role, way: &str, endpoint: &str) -> (Peer, Stri
     let stdout = child.stdout.take().expect("piped");
     let endpoint = BufReader::new(stdout).lines().map_while(Result::ok).next().expect("the endpoint");
     (Peer::Pyzmq(child), endpoint)
-}
-
-/// A Python with pyzmq.
-fn python() -> &'static OsString {
-    static PYTHON: OnceLock<OsString> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let python = std::env::var_os("MONOCOQUE_PYTHON").unwrap_or_else(|| "python3".into());
-        let import = Command::new(&python).args(["-c", "import zmq"]).stderr(Stdio::null()).status();
-        assert!(
-            import.is_ok_and(|status| status.success()),
-            "{} cannot import zmq: set MONOCOQUE_PYTHON to what scripts/pyzmq_env.sh prints",
-            python.display()
-        );
-        python
-    })
 }

@@ -1,0 +1,71 @@
+//! A process at one end, and how to talk to it: a line each way.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+/// A process that plays one role. It is killed when this is dropped.
+pub struct End {
+    name: String,
+    process: Child,
+    input: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl End {
+    /// Starts `command`, a program and its arguments.
+    pub fn start(name: String, command: &[OsString]) -> Result<Self, String> {
+        Self::spawn(name, command).map_err(|error| format!("cannot start an end: {error}"))
+    }
+
+    fn spawn(name: String, command: &[OsString]) -> io::Result<Self> {
+        let mut process = Command::new(&command[0])
+            .args(&command[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = process.stdin.take().expect("it is piped");
+        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        let (line, lines) = mpsc::channel();
+        // Ends with the process.
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|text| line.send(text)));
+        Ok(Self { name, process, input, lines })
+    }
+
+    /// What follows `word`, which is what the process is to say next.
+    pub fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
+        let line = self.lines.recv_timeout(limit);
+        let line = line.map_err(|error| format!("{self}: waiting for '{word}': {error}"))?;
+        match line.strip_prefix(word) {
+            Some(rest) => Ok(rest.trim_start().to_owned()),
+            None => Err(format!("{self}: '{line}' instead of '{word}'")),
+        }
+    }
+
+    /// What follows `word` in the answer to `question`.
+    pub fn ask(&mut self, question: &str, word: &str) -> Result<String, String> {
+        writeln!(self.input, "{question}").map_err(|error| format!("{self}: {error}"))?;
+        self.hear(word, ANSWER_LIMIT)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // An error means that it has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Generous: for a busy machine.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,142 @@
+//! The two ends of a link: what a program of its own protocol holds on to.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::common::{Wire, run, settle, until};
+use futures_util::FutureExt;
+use monocoque_core::actor::{Link, LinkClosed, SocketActor};
+use monocoque_core::{Decode, Established, Message, Outbox, PlainEncoder, Protocol, SegmentedBuffer, Step};
+
+/// Every byte is a message; a zero byte instead of a handshake is an error.
+#[derive(Debug)]
+struct Letters;
+
+#[derive(Debug, thiserror::Error)]
+#[error("zero")]
+struct Zero;
+
+impl Protocol for Letters {
+    type Peer = ();
+    type Decoder = Self;
+    type Encoder = PlainEncoder<Zero>;
+    type Error = Zero;
+
+    fn advance(
+        self,
+        input: &mut SegmentedBuffer,
+        _output: &mut Outbox,
+        _now: std::time::Instant,
+    ) -> Result<Step<Self>, Zero> {
+        match input.peek::<1>() {
+            None => Ok(Step::NeedInput(self)),
+            Some([0]) => Err(Zero),
+            Some(_) => {
+                Ok(Step::Established(Established { peer: (), decoder: Self, encoder: PlainEncoder::new() }))
+            }
+        }
+    }
+}
+
+impl Decode for Letters {
+    type Item = Message;
+    type Kind = ();
+    type Error = Zero;
+
+    fn next(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        _replies: &mut Outbox,
+        items: &mut VecDeque<Message>,
+    ) -> Result<Option<()>, Zero> {
+        Ok(input.take(1).map(|letter| items.push_back(letter.into())))
+    }
+}
+
+fn letter(letter: u8) -> impl Fn(&mut Outbox) {
+    move |out| out.put(&[letter])
+}
+
+#[test]
+fn a_sender_that_gives_up_does_not_stand_in_the_way_of_the_next() {
+    run(async {
+        let wire = Wire::new();
+        let link = Link::<Message>::new();
+        while link.send(letter(b'a')).now_or_never().is_some() {}
+        {
+            let mut given_up = pin!(link.send(letter(b'b')));
+            assert!(given_up.as_mut().now_or_never().is_none(), "full");
+        }
+        wire.give(b"x");
+        let actor = compio::runtime::spawn(SocketActor::new(wire.clone(), Letters).run(link.clone()));
+        link.send(letter(b'c')).await.expect("there is room again");
+        until("all is written", || wire.taken().ends_with(b"ac")).await;
+        drop(actor);
+    });
+}
+
+#[test]
+fn a_receiver_that_gives_up_passes_its_turn_on() {
+    run(async {
+        let wire = Wire::new();
+        let link = Link::<Message>::new();
+        wire.give(b"x");
+        let _actor = compio::runtime::spawn(SocketActor::new(wire.clone(), Letters).run(link.clone()));
+        assert_eq!(link.recv().await, Ok("x".into()));
+        assert!(link.recv().now_or_never().is_none());
+        let other = link.clone();
+        let waiting = compio::runtime::spawn(async move { other.recv().await });
+        settle(3).await;
+        wire.give(b"y");
+        assert_eq!(waiting.await.expect("no panic"), Ok("y".into()));
+    });
+}
+
+#[test]
+fn all_that_has_arrived_is_received_before_the_end_is_told() {
+    run(async {
+        let wire = Wire::new();
+        wire.give(b"abc");
+        wire.end();
+        let link = Link::new();
+        SocketActor::new(wire, Letters).run(link.clone()).await;
+        for expected in ["a", "b", "c"] {
+            assert_eq!(link.recv().await, Ok(expected.into()));
+        }
+        assert_eq!(link.recv().await, Err(LinkClosed));
+        assert_eq!(link.send(letter(b'd')).await, Err(LinkClosed));
+    });
+}
+
+#[test]
+fn a_handshake_that_fails_is_told_to_both_ends() {
+    run(async {
+        let wire = Wire::new();
+        wire.give(b"\0");
+        let link = Link::<Message>::new();
+        SocketActor::new(wire, Letters).run(link.clone()).await;
+        assert_eq!(link.recv().now_or_never(), Some(Err(LinkClosed)));
+        assert_eq!(link.send(letter(b'a')).now_or_never(), Some(Err(LinkClosed)));
+    });
+}
+
+#[test]
+fn closing_ends_it_once_all_is_written() {
+    run(async {
+        let wire = Wire::new();
+        wire.give(b"x");
+        let link = Link::<Message>::new();
+        for byte in b"abc" {
+            link.send(letter(*byte)).await.expect("room");
+        }
+        link.close();
+        let _closed = SocketActor::new(wire.clone(), Letters).run(link.clone()).await;
+        assert_eq!(wire.taken(), b"abc");
+        let mut sending = pin!(link.send(letter(b'd')));
+        assert_eq!(
+            sending.as_mut().poll(&mut Context::from_waker(Waker::noop())),
+            Poll::Ready(Err(LinkClosed))
+        );
+    });
+}

@@ -1,0 +1,309 @@
+//! The parts as played by Monocoque in the process of the test.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use futures::future::{Either, join, select};
+use monocoque::zmq::kind::{Kind, Sends};
+use monocoque::zmq::{
+    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket,
+};
+use monocoque::{Context, Message};
+
+use crate::actor::{End, Manner, Name, Part, Role};
+use crate::reconnects::Reconnects;
+use crate::world::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
+use testing::hostile::is_hostile;
+use testing::ledger::{CHAOS, Class, Frames, Stream};
+use testing::yield_now;
+
+/// Where the connections of a life live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// A context that others use as well, and that stays.
+    Shared,
+    /// A context that is dropped with the socket.
+    Context,
+    /// The runtime of the actor, which ends with it: what is left of the socket is dropped by that.
+    Runtime,
+}
+
+/// One life.
+struct Life<'a> {
+    part: &'a Part,
+    shared: &'a Arc<Shared>,
+    context: Context,
+    home: Home,
+    /// Where the one before it lived.
+    before: Option<Home>,
+    seed: u64,
+}
+
+/// Lives once, and says where.
+pub(crate) fn live(
+    part: &Part,
+    shared: &Arc<Shared>,
+    end: End,
+    chance: &mut Rng,
+    before: Option<Home>,
+) -> Home {
+    let home =
+        *chance.choice(&[Home::Shared, Home::Shared, Home::Context, Home::Runtime]).expect("not empty");
+    let seed = chance.u64(..);
+    let life = |context| Life { part, shared, context, home, before, seed };
+    match home {
+        Home::Shared => futures::executor::block_on(life(shared.context.clone()).play(end)),
+        Home::Context => futures::executor::block_on(life(Context::new().expect("an I/O thread")).play(end)),
+        Home::Runtime => compio::runtime::Runtime::new()
+            .expect("a runtime")
+            .block_on(async { life(Context::current().expect("inside a runtime")).play(end).await }),
+    }
+    home
+}
+
+impl Life<'_> {
+    async fn play(&self, end: End) {
+        match self.part.role {
+            Role::Push => self.push(end).await,
+            Role::Pull => self.pull(end).await,
+            Role::Router => self.router(end).await,
+            Role::Dealer(name) => self.dealer(name, end).await,
+            Role::Pub => self.publish(end).await,
+            Role::Sub(manner) => self.subscribe(manner, end).await,
+        }
+    }
+
+    async fn push(&self, end: End) {
+        let push = self.open(PushSocket::builder().send_hwm(100)).await;
+        let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::Work, true);
+        let reconnects = Reconnects::start(&push, self.part, self.shared, &stream, self.seed);
+        self.until(end, self.send(&push, &stream)).await;
+        drop(reconnects);
+        self.close(&push, Some(&stream)).await;
+    }
+
+    async fn pull(&self, end: End) {
+        let pull = self.open(PullSocket::builder().recv_hwm(100)).await;
+        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::Work);
+        let work = async {
+            loop {
+                let message = pull.recv().await.expect("open");
+                if !self.is_hostile(&message) {
+                    reader.take(&message);
+                }
+            }
+        };
+        self.until(end, work).await;
+        self.close(&pull, None).await;
+    }
+
+    /// Sends back what comes, its number in front.
+    async fn router(&self, end: End) {
+        let router = self.open(RouterSocket::builder()).await;
+        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::Request);
+        let work = async {
+            loop {
+                let (peer, mut message) = router.recv_from().await.expect("open");
+                if self.is_hostile(&message) {
+                    router.send_to(&peer, message).await.expect("open");
+                } else if reader.take(&message).is_some() {
+                    message.push_front(&[self.part.index][..]);
+                    router.send_to(&peer, message).await.expect("open");
+                    self.shared.replies.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        self.until(end, work).await;
+        self.shared.replies_dropped.fetch_add(router.stats().dropped, Ordering::Relaxed);
+        self.close(&router, None).await;
+    }
+
+    async fn dealer(&self, name: Name, end: End) {
+        let builder = match name {
+            Name::Own => DealerSocket::builder().routing_id(format!("dealer {}", self.part.index)),
+            Name::None => DealerSocket::builder(),
+        };
+        let dealer = self.open(builder).await;
+        let ledger = &self.shared.ledger;
+        let stream = ledger.stream(self.part.index, &self.part.name(), Class::Request, true);
+        let mut reader = ledger.reader(self.part.index, &self.part.name(), Class::Reply);
+        let reconnects = Reconnects::start(&dealer, self.part, self.shared, &stream, self.seed);
+        let receive = async {
+            loop {
+                let message = dealer.recv().await.expect("open");
+                if self.is_hostile(&message) {
+                    continue;
+                }
+                let Some(router) = message.frame(0).and_then(|frame| frame.first()) else {
+                    ledger.wrong(format!("{}: an empty reply", stream.name));
+                    continue;
+                };
+                match reader.take(message.iter().skip(1)) {
+                    Some(tag) if tag.stream != stream.id => {
+                        // Of an earlier life of the same name.
+                        self.shared.stale_replies.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Some(tag) => reader.heard_through(*router, tag),
+                    None => {}
+                }
+            }
+        };
+        self.until(end, join(self.send(&dealer, &stream), receive)).await;
+        drop(reconnects);
+        self.close(&dealer, Some(&stream)).await;
+    }
+
+    async fn publish(&self, end: End) {
+        let publisher = self.open(PubSocket::builder()).await;
+        let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::News, true);
+        self.until(end, self.send(&publisher, &stream)).await;
+        self.shared.news_dropped.fetch_add(publisher.stats().dropped, Ordering::Relaxed);
+        self.close(&publisher, None).await;
+    }
+
+    async fn subscribe(&self, manner: Manner, end: End) {
+        let hwm = if manner == Manner::Good { 1000 } else { 10 };
+        let subscriber = self.make(SubSocket::builder().recv_hwm(hwm));
+        for n in 0..TOPICS {
+            subscriber.subscribe(format!("other {n}")).expect("open");
+        }
+        subscriber.subscribe([TOPIC]).expect("open");
+        self.attach(&subscriber).await;
+        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::News);
+        let work = async {
+            for n in 0.. {
+                while manner == Manner::Stopped && self.shared.phase() == CHAOS {
+                    self.pause(Duration::from_millis(10)).await;
+                }
+                let message = subscriber.recv().await.expect("open");
+                if !self.is_hostile(&message) {
+                    reader.take(&message);
+                }
+                // What it wants changes all the time, but for the topic that it is sent.
+                if n % 16 == 0 {
+                    let topic = format!("more {}", n % TOPICS);
+                    if (n / TOPICS).is_multiple_of(2) {
+                        subscriber.subscribe(topic)
+                    } else {
+                        subscriber.unsubscribe(topic)
+                    }
+                    .expect("open");
+                }
+                if manner == Manner::Slow && self.shared.phase() == CHAOS {
+                    self.pause(Duration::from_millis(5)).await;
+                }
+            }
+        };
+        self.until(end, work).await;
+        self.close(&subscriber, None).await;
+    }
+
+    /// Sends in bursts; once that is settled, a number of messages and no more.
+    async fn send<K: Sends>(&self, socket: &Socket<K>, stream: &Arc<Stream>) {
+        let mut quota = Quota::default();
+        loop {
+            for _ in 0..self.shared.burst(self.part.role) {
+                let phase = self.shared.phase();
+                if quota.left(phase) == 0 {
+                    break;
+                }
+                let message = message(stream.next(TOPIC, phase));
+                socket.send(message).await.expect("open");
+                stream.count();
+                quota.count(phase);
+            }
+            stream.note_losses(socket.stats().lost_connections);
+            self.pause(PAUSE).await;
+        }
+    }
+
+    /// Works until the life ends.
+    async fn until<T>(&self, end: End, work: impl Future<Output = T>) {
+        match select(pin!(work), end).await {
+            Either::Left(_) => unreachable!("the work has no end"),
+            Either::Right(_) => {}
+        }
+    }
+
+    async fn open<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+        let socket = self.make(builder);
+        self.attach(&socket).await;
+        socket
+    }
+
+    /// A socket with the options that all of them have.
+    fn make<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+        with_options(builder).build_in(&self.context).expect("a socket")
+    }
+
+    /// Whether a message is one of a hostile peer, which has to be whole.
+    fn is_hostile(&self, message: &Message) -> bool {
+        let hostile = is_hostile(message).unwrap_or_else(|wrong| {
+            self.shared.ledger.wrong(format!("{}: {wrong}", self.part.name()));
+            true
+        });
+        self.shared.hostile_messages.fetch_add(u64::from(hostile), Ordering::Relaxed);
+        hostile
+    }
+
+    async fn attach<K: Kind>(&self, socket: &Socket<K>) {
+        for endpoint in &self.part.binds {
+            let start = Instant::now();
+            while let Err(error) = socket.bind(endpoint).await {
+                let waited = start.elapsed();
+                assert!(waited < DEADLINE, "still not free, after {:?}: {error}", self.before);
+                self.pause(Duration::from_millis(5)).await;
+            }
+            let waited = start.elapsed().as_millis() as u64;
+            self.shared.longest_bind.fetch_max(waited, Ordering::Relaxed);
+        }
+        for endpoint in self.part.connects.iter().chain(&self.part.beside) {
+            socket.connect(endpoint).await.expect("an endpoint");
+        }
+    }
+
+    /// The end of a life: at the end of all in order, else without a word.
+    ///
+    /// Who is bound in a runtime of its own is closed before that one ends. Otherwise the descriptor of a peer that comes just
+    /// then would be left behind: see the test in `descriptors.rs` that is ignored.
+    async fn close<K: Kind>(&self, socket: &Socket<K>, stream: Option<&Arc<Stream>>) {
+        if let Some(stream) = stream {
+            stream.note_losses(socket.stats().lost_connections);
+        }
+        let leaves_a_listener = self.home == Home::Runtime && !self.part.binds.is_empty();
+        if self.shared.ended.load(Ordering::SeqCst) || leaves_a_listener {
+            socket.close().await;
+        } else if let Some(stream) = stream {
+            stream.kill();
+        }
+    }
+
+    async fn pause(&self, time: Duration) {
+        match self.home {
+            Home::Runtime => compio::time::sleep(time).await,
+            Home::Shared | Home::Context => {
+                thread::sleep(time);
+                // What else the actor does has its turn.
+                yield_now().await;
+            }
+        }
+    }
+}
+
+pub(crate) fn with_options<K: Kind>(builder: Builder<K>) -> Builder<K> {
+    builder
+        .linger(Some(Duration::ZERO))
+        .reconnect_interval(Duration::from_millis(10))
+        .handshake_timeout(Some(Duration::from_secs(1)))
+}
+
+fn message(frames: Frames) -> Message {
+    Message::from(frames)
+}
+
+/// Topics that nobody sends.
+const TOPICS: usize = 500;

@@ -1,0 +1,134 @@
+//! Two threads that connect and disconnect the endpoints of one socket all the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use fastrand::Rng;
+use monocoque::MonocoqueError;
+use monocoque::zmq::Socket;
+use monocoque::zmq::kind::Kind;
+
+use crate::actor::Part;
+use crate::world::Shared;
+use testing::ledger::Stream;
+
+/// The threads of one life. They end with the chaos or when this is dropped. When the chaos ends,
+/// the endpoints of the part are connected, each once, and no others are.
+#[derive(Debug)]
+pub(crate) struct Reconnects {
+    dropped: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Reconnects {
+    /// `None` for a part that does not reconnect, and once the chaos is over.
+    pub(crate) fn start<K: Kind>(
+        socket: &Socket<K>,
+        part: &Part,
+        shared: &Arc<Shared>,
+        stream: &Arc<Stream>,
+        seed: u64,
+    ) -> Option<Self> {
+        if !part.reconnects {
+            return None;
+        }
+        // Counted first, so that whoever ends the chaos waits for it or is seen.
+        shared.reconnecting.fetch_add(1, Ordering::SeqCst);
+        if shared.reconnected.load(Ordering::SeqCst) {
+            shared.reconnecting.fetch_sub(1, Ordering::SeqCst);
+            return None;
+        }
+        let dropped = Arc::<AtomicBool>::default();
+        let worker = Arc::new(Worker {
+            socket: socket.clone(),
+            part: part.clone(),
+            shared: shared.clone(),
+            stream: stream.clone(),
+            dropped: dropped.clone(),
+        });
+        let threads = [seed, !seed].map(|seed| {
+            let worker = worker.clone();
+            let work = move || worker.reconnect(&mut Rng::with_seed(seed));
+            thread::Builder::new().name(part.name()).spawn(work).expect("a thread")
+        });
+        Some(Self { dropped, shared: shared.clone(), threads: threads.into() })
+    }
+}
+
+impl Drop for Reconnects {
+    fn drop(&mut self) {
+        self.dropped.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                self.shared.ledger.wrong("a thread that connects and disconnects panicked".into());
+            }
+        }
+    }
+}
+
+/// What both threads share. The last of them restores the endpoints as it drops this.
+struct Worker<K: Kind> {
+    socket: Socket<K>,
+    part: Part,
+    shared: Arc<Shared>,
+    stream: Arc<Stream>,
+    dropped: Arc<AtomicBool>,
+}
+
+impl<K: Kind> Worker<K> {
+    fn reconnect(&self, chance: &mut Rng) {
+        let Part { connects, beside, .. } = &self.part;
+        let endpoints: Vec<_> = connects.iter().chain(beside).collect();
+        while !self.dropped.load(Ordering::SeqCst) && !self.shared.reconnected.load(Ordering::SeqCst) {
+            let endpoint = chance.choice(&endpoints).expect("not empty");
+            // Somewhat more of these than of those: the connections do not become ever more.
+            if chance.u8(0..100) < 45 {
+                self.connect(endpoint);
+            } else {
+                self.disconnect(endpoint);
+            }
+            self.shared.reconnects.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(Duration::from_micros(chance.u64(0..8_000)));
+        }
+    }
+
+    fn restore(&self) {
+        if !self.dropped.load(Ordering::SeqCst) {
+            let Part { connects, beside, .. } = &self.part;
+            for endpoint in connects.iter().chain(beside) {
+                while self.disconnect(endpoint) {}
+            }
+            connects.iter().for_each(|endpoint| self.connect(endpoint));
+        }
+        self.shared.reconnecting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn connect(&self, endpoint: &str) {
+        self.stream.note_connection();
+        if let Err(error) = self.socket.blocking_connect(endpoint) {
+            self.shared.ledger.wrong(format!("{}: connect {endpoint}: {error}", self.part.name()));
+        }
+    }
+
+    /// `false` if it was not connected.
+    fn disconnect(&self, endpoint: &str) -> bool {
+        match self.socket.blocking_disconnect(endpoint) {
+            Ok(()) => true,
+            Err(MonocoqueError::UnknownEndpoint(_)) => false,
+            Err(error) => {
+                let wrong = format!("{}: disconnect {endpoint}: {error}", self.part.name());
+                self.shared.ledger.wrong(wrong);
+                false
+            }
+        }
+    }
+}
+
+impl<K: Kind> Drop for Worker<K> {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}

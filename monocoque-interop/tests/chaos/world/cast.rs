@@ -1,0 +1,199 @@
+//! Who takes part, and who talks to whom and through what.
+
+use std::path::Path;
+
+use fastrand::Rng;
+
+use super::faults;
+use crate::actor::Make::{Ours, Process, Theirs};
+use crate::actor::{Make, Manner, Name, Part, Role};
+use testing::hostile::Place;
+use testing::proxy::{Proxy, own_loopback};
+
+pub(super) struct Cast<'a> {
+    directory: &'a Path,
+    chance: &'a mut Rng,
+    pub(super) parts: Vec<Part>,
+    /// Who must hear whom.
+    pub(super) pairs: Vec<(u8, u8)>,
+    pub(super) proxies: Vec<Proxy>,
+    /// Where hostile peers dial.
+    pub(super) dialled: Vec<Place>,
+    /// Where hostile peers listen.
+    pub(super) listening: Vec<Place>,
+}
+
+impl<'a> Cast<'a> {
+    /// Its endpoints of ipc are in the directory.
+    pub(super) fn new(directory: &'a Path, chance: &'a mut Rng) -> Self {
+        let mut cast = Self {
+            directory,
+            chance,
+            parts: Vec::new(),
+            pairs: Vec::new(),
+            proxies: Vec::new(),
+            dialled: Vec::new(),
+            listening: Vec::new(),
+        };
+        let pushes = cast.work();
+        let dealers = cast.requests();
+        let subscribers = cast.news();
+        cast.spare();
+        cast.dial_beside(&pushes, &dealers, &subscribers);
+        for index in [pushes[4], dealers[11]] {
+            cast.parts[usize::from(index)].reconnects = true;
+        }
+        cast
+    }
+
+    /// The PUSHes, and PULLs for them.
+    fn work(&mut self) -> [u8; 5] {
+        let (a, b, c, o) = (port(), self.place("pull"), port(), port());
+        let (a2, b2, c2) = (self.through(&a), self.through(&b), self.through(&c));
+        let pushes = [
+            self.add(Role::Push, Ours, &[], &[&a2, &b, &c2]),
+            self.add(Role::Push, Ours, &[], &[&a, &b2, &c]),
+            self.add(Role::Push, Theirs, &[], &[&a2, &b2, &c]),
+            self.add(Role::Push, Process, &[], &[&a2, &b, &c]),
+            self.add(Role::Push, Ours, &[], &[&a, &b, &c]),
+        ];
+        let pulls = [
+            self.add(Role::Pull, Ours, &[&a], &[]),
+            self.add(Role::Pull, Ours, &[&b], &[]),
+            self.add(Role::Pull, Theirs, &[&c], &[]),
+        ];
+        self.pairs.extend(pushes.iter().flat_map(|push| pulls.map(|pull| (*push, pull))));
+        let pull = self.add(Role::Pull, Process, &[&o], &[]);
+        for push in [pushes[0], pushes[2]] {
+            self.parts[usize::from(push)].connects.push(o.clone());
+            self.pairs.push((push, pull));
+        }
+        self.dialled.extend([a, b, o].map(|endpoint| Place { endpoint, plays: "PUSH" }));
+        pushes
+    }
+
+    /// The DEALERs, and ROUTERs for them.
+    fn requests(&mut self) -> [u8; 12] {
+        let (d, e, f) = (port(), self.place("router"), port());
+        let (d2, e2, f2) = (self.through(&d), self.through(&e), self.through(&f));
+        let router = self.add(Role::Router, Ours, &[&d, &e], &[]);
+        let other = self.add(Role::Router, Theirs, &[&f], &[]);
+        let dealers: [(Make, Name, &[&str], &[u8]); 12] = [
+            (Ours, Name::Own, &[&d2], &[router]),
+            (Ours, Name::Own, &[&e2], &[router]),
+            (Ours, Name::Own, &[&d], &[router]),
+            (Ours, Name::None, &[&d2, &f2], &[router, other]),
+            (Ours, Name::None, &[&e2, &f], &[router, other]),
+            (Ours, Name::None, &[&e], &[router]),
+            (Ours, Name::None, &[&d, &f2], &[router, other]),
+            (Theirs, Name::Own, &[&d2], &[router]),
+            (Theirs, Name::None, &[&e2], &[router]),
+            (Theirs, Name::None, &[&d], &[router]),
+            (Process, Name::None, &[&d2, &f], &[router, other]),
+            (Ours, Name::None, &[&d, &f], &[router, other]),
+        ];
+        let dealers = dealers.map(|(make, name, connects, routers)| {
+            let dealer = self.add(Role::Dealer(name), make, &[], connects);
+            self.pairs.extend(routers.iter().flat_map(|router| [(dealer, *router), (*router, dealer)]));
+            dealer
+        });
+        self.dialled.extend([d, e].map(|endpoint| Place { endpoint, plays: "DEALER" }));
+        dealers
+    }
+
+    /// The SUBs, and a PUB for them.
+    fn news(&mut self) -> [u8; 5] {
+        let (g, h) = (port(), self.place("pub"));
+        let (g2, h2) = (self.through(&g), self.through(&h));
+        let publisher = self.add(Role::Pub, Ours, &[&g, &h], &[]);
+        let subscribers = [
+            (Ours, Manner::Good, &g2),
+            (Ours, Manner::Good, &h),
+            (Ours, Manner::Slow, &h2),
+            (Ours, Manner::Stopped, &g),
+            (Theirs, Manner::Good, &g2),
+        ];
+        let subscribers = subscribers.map(|(make, manner, connect)| {
+            let subscriber = self.add(Role::Sub(manner), make, &[], &[connect]);
+            self.pairs.push((publisher, subscriber));
+            subscriber
+        });
+        self.dialled.extend([g, h].map(|endpoint| Place { endpoint, plays: "SUB" }));
+        subscribers
+    }
+
+    /// Pairs that nothing happens to.
+    fn spare(&mut self) {
+        let first = self.parts.len();
+        for endpoint in [port(), self.place("spared")] {
+            let push = self.add(Role::Push, Ours, &[], &[&endpoint]);
+            let pull = self.add(Role::Pull, Ours, &[&endpoint], &[]);
+            self.pairs.push((push, pull));
+        }
+        let endpoint = port();
+        let publisher = self.add(Role::Pub, Ours, &[&endpoint], &[]);
+        let subscriber = self.add(Role::Sub(Manner::Good), Ours, &[], &[&endpoint]);
+        self.pairs.push((publisher, subscriber));
+        self.dialled.push(Place { endpoint, plays: "SUB" });
+        self.parts[first..].iter_mut().for_each(|part| part.mortal = false);
+    }
+
+    /// Lets some dial other endpoints beside their own: hostile ones, and one where nobody listens.
+    fn dial_beside(&mut self, pushes: &[u8], dealers: &[u8], subscribers: &[u8]) {
+        let nobody = port();
+        let (p, q, r, s) = (port(), self.place("no pull"), port(), self.place("no pub"));
+        let all: [(u8, &[&str]); 7] = [
+            (pushes[0], &[&p]),
+            (pushes[1], &[&q]),
+            (pushes[4], &[&p, &q, &nobody]),
+            (dealers[2], &[&r]),
+            (dealers[3], &[&r]),
+            (dealers[11], &[&r, &nobody]),
+            (subscribers[1], &[&s]),
+        ];
+        for (index, beside) in all {
+            self.parts[usize::from(index)].beside = owned(beside);
+        }
+        let listening = [(p, "PULL"), (q, "PULL"), (r, "ROUTER"), (s, "PUB")];
+        self.listening.extend(listening.map(|(endpoint, plays)| Place { endpoint, plays }));
+    }
+
+    fn add(&mut self, role: Role, make: Make, binds: &[&str], connects: &[&str]) -> u8 {
+        let index = self.parts.len() as u8;
+        self.parts.push(Part {
+            index,
+            role,
+            make,
+            mortal: true,
+            binds: owned(binds),
+            connects: owned(connects),
+            beside: Vec::new(),
+            reconnects: false,
+        });
+        index
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("ipc://{}", self.directory.join(name).display())
+    }
+
+    /// The endpoint of a new proxy for the target.
+    fn through(&mut self, target: &str) -> String {
+        let front = match target.starts_with("tcp") {
+            true => format!("tcp://{}:0", own_loopback()),
+            false => self.place(&format!("proxy {}", self.proxies.len())),
+        };
+        let proxy = Proxy::start(&front, target, faults(self.chance), self.chance.u64(..));
+        let endpoint = proxy.endpoint().to_owned();
+        self.proxies.push(proxy);
+        endpoint
+    }
+}
+
+fn port() -> String {
+    format!("tcp://{}:5555", own_loopback())
+}
+
+fn owned(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).to_owned()).collect()
+}

@@ -1,0 +1,44 @@
+//! Attached streams leave no descriptor behind. It is alone in its process, whose descriptors it counts.
+
+use std::time::Duration;
+
+use compio::runtime::Runtime;
+use monocoque::transport::AnyStream;
+use monocoque::zmq::{PullSocket, PushSocket};
+use monocoque_interop::tls::{tcp_pair, tls_pair};
+use testing::process::Held;
+use testing::yield_now;
+
+/// Those that were attached, at whatever point of their lives: also such as have operations of their own with the kernel.
+#[test]
+fn attached_streams_leave_nothing_behind() {
+    let live = |turns: usize, close: bool| {
+        Runtime::new().expect("a runtime").block_on(async {
+            // Nobody is to wait for what the other one does not take any more.
+            let push = PushSocket::builder().linger(Some(Duration::ZERO)).build().expect("a socket");
+            let pull = PullSocket::new().expect("a socket");
+            let (ours, theirs) = tls_pair().await;
+            push.attach(AnyStream::new(ours, "tls")).expect("attached");
+            pull.attach(AnyStream::new(theirs, "tls")).expect("attached");
+            let (ours, theirs) = tcp_pair().await;
+            push.attach(AnyStream::from_halves(ours.clone(), ours, "halves")).expect("attached");
+            pull.attach(theirs).expect("attached");
+            for _ in 0..turns {
+                let _queued = push.try_send(vec![0; 100_000]);
+                yield_now().await;
+            }
+            if close {
+                futures::join!(push.close(), pull.close());
+            }
+        });
+    };
+    for close in [true, false] {
+        live(0, close);
+        let before = Held::now();
+        for turns in 0..30 {
+            live(turns, close);
+            let left = Held::now().fds.saturating_sub(before.fds);
+            assert_eq!(left, 0, "{turns} turns of the runtime: {:#?}", Held::descriptors());
+        }
+    }
+}

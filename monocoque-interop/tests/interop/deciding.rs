@@ -1,0 +1,186 @@
+//! Options that change what a subscription does, each at our end and at theirs, which is pyzmq's where the `zmq` crate cannot
+//! set them.
+
+use monocoque::Message;
+use monocoque::zmq::kind::Receives;
+use monocoque::zmq::{PubSocket, Socket, SubSocket, XpubSocket, XsubSocket};
+
+use crate::pyzmq::Peer;
+use crate::support::{Case, Frames, LIMIT, close, libzmq, on_thread, recv, send, their_recv, within};
+
+everywhere! {
+    two_of_their_subs_get_the_last_value,
+}
+
+with_pyzmq! {
+    everywhere:
+    an_inverted_pub_with_their_sub,
+    an_inverted_sub_with_their_xpub,
+    a_manual_xpub_with_their_xsub,
+    a_manual_xpub_of_theirs_with_an_xsub,
+    a_manual_xpub_hears_that_their_xsub_leaves,
+    an_xpub_with_lists_of_their_xsub,
+    lists_of_an_xsub_with_their_xpub,
+}
+
+// A connection of theirs that they have made themselves does not end for them when it is lost.
+with_pyzmq! {
+    where_they_bind:
+    a_manual_xpub_of_theirs_hears_that_an_xsub_leaves,
+    two_subs_get_the_last_value_of_theirs,
+}
+
+/// What is sent to one who has subscribed to "a" to get everything else.
+const SUBJECTS: [&str; 5] = ["a", "b", "ab", "", "end"];
+const OTHERS: [&str; 3] = ["b", "", "end"];
+
+async fn an_inverted_pub_with_their_sub(case: &Case) {
+    let publisher = PubSocket::builder().invert_matching(true).build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &publisher, "SUB", "inverted").await;
+    within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
+    for subject in SUBJECTS {
+        send(&publisher, subject).await;
+    }
+    peer.done().await;
+    close(publisher).await;
+}
+
+async fn an_inverted_sub_with_their_xpub(case: &Case) {
+    let sub = SubSocket::builder().invert_matching(true).build_in(&case.context).unwrap();
+    sub.subscribe("a").unwrap();
+    let peer = Peer::meet(case, &sub, "XPUB", "inverted").await;
+    hears(&sub, &OTHERS).await;
+    peer.done().await;
+    close(sub).await;
+}
+
+async fn a_manual_xpub_with_their_xsub(case: &Case) {
+    let xpub = XpubSocket::builder().xpub_manual(true).build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &xpub, "XSUB", "manual").await;
+    hears(&xpub, &["\x01A"]).await;
+    xpub.subscribe("B").unwrap();
+    xpub.subscribe("end").unwrap();
+    send(&xpub, "A").await;
+    send(&xpub, "B1").await;
+    hears(&xpub, &["\0A"]).await;
+    xpub.unsubscribe("B").unwrap();
+    send(&xpub, "B2").await;
+    send(&xpub, "end").await;
+    peer.done().await;
+    close(xpub).await;
+}
+
+async fn a_manual_xpub_of_theirs_with_an_xsub(case: &Case) {
+    let xsub = XsubSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &xsub, "XPUB", "manual").await;
+    xsub.subscribe("A").unwrap();
+    hears(&xsub, &["B1"]).await;
+    xsub.unsubscribe("A").unwrap();
+    hears(&xsub, &["end"]).await;
+    peer.done().await;
+    close(xsub).await;
+}
+
+/// Of two topics that it asks for, and one that it is given.
+async fn a_manual_xpub_hears_that_their_xsub_leaves(case: &Case) {
+    let xpub = XpubSocket::builder().xpub_manual(true).build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &xpub, "XSUB", "leaving").await;
+    hears(&xpub, &["\x01x", "\x01y"]).await;
+    xpub.subscribe("end").unwrap();
+    send(&xpub, "end").await;
+    peer.done().await;
+    hears(&xpub, &["\0x", "\0y"]).await;
+    assert_eq!(xpub.subscription_count(), 0);
+    close(xpub).await;
+}
+
+async fn a_manual_xpub_of_theirs_hears_that_an_xsub_leaves(case: &Case) {
+    let xsub = XsubSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &xsub, "XPUB", "leaving").await;
+    for topic in ["x", "y"] {
+        xsub.subscribe(topic).unwrap();
+    }
+    hears(&xsub, &["end"]).await;
+    close(xsub).await;
+    peer.done().await;
+}
+
+async fn two_of_their_subs_get_the_last_value(case: &Case) {
+    let xpub = XpubSocket::builder().xpub_manual_last_value(true).build_in(&case.context).unwrap();
+    let subs = [(); 2].map(|()| libzmq(zmq::SUB));
+    case.meet(&xpub, subs.each_ref()).await;
+    let mut given = Vec::new();
+    for (sub, value) in subs.into_iter().zip(["1", "2"]) {
+        let theirs = on_thread(move || {
+            sub.set_subscribe(b"a").unwrap();
+            (their_recv(&sub), sub)
+        });
+        hears(&xpub, &["\x01a"]).await;
+        xpub.subscribe("a").unwrap();
+        send(&xpub, ["a", value]).await;
+        let (heard, sub) = theirs.await;
+        assert_eq!(heard, frames(&["a", value]));
+        given.push(sub);
+    }
+    send(&xpub, ["a", "3"]).await;
+    for sub in given {
+        assert_eq!(on_thread(move || their_recv(&sub)).await, frames(&["a", "3"]));
+    }
+    close(xpub).await;
+}
+
+async fn two_subs_get_the_last_value_of_theirs(case: &Case) {
+    let (peer, endpoint) = Peer::bound(case, "XPUB", "last_value").await;
+    let subs = [(); 2].map(|()| SubSocket::new_in(&case.context).unwrap());
+    for (sub, value) in subs.iter().zip(["1", "2"]) {
+        sub.subscribe("a").unwrap();
+        sub.connect(&*endpoint).await.unwrap();
+        assert_eq!(recv(sub).await, frames(&["a", value]));
+    }
+    for sub in subs {
+        assert_eq!(recv(&sub).await, frames(&["a", "3"]));
+        close(sub).await;
+    }
+    peer.done().await;
+}
+
+/// Messages that may begin with a subscription; and what they are told as.
+const LISTS: [&[&str]; 4] = [&["\x01a", "data"], &["\x01b", "\0a"], &["data", "\x01c"], &["end"]];
+const TOLD: [&[&str]; 6] = [&["\x01a"], &["data"], &["\x01b"], &["\0a"], &["data", "\x01c"], &["end"]];
+
+async fn an_xpub_with_lists_of_their_xsub(case: &Case) {
+    let xpub = XpubSocket::builder().only_first_subscribe(true).build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &xpub, "XSUB", "lists").await;
+    hears(&xpub, &["\x01"]).await;
+    send(&xpub, "go").await;
+    for expected in TOLD {
+        assert_eq!(recv(&xpub).await, frames(expected));
+    }
+    assert_eq!(xpub.subscription_count(), 2);
+    send(&xpub, "end").await;
+    peer.done().await;
+    close(xpub).await;
+}
+
+async fn lists_of_an_xsub_with_their_xpub(case: &Case) {
+    let xsub = XsubSocket::builder().only_first_subscribe(true).build_in(&case.context).unwrap();
+    xsub.subscribe("").unwrap();
+    let peer = Peer::meet(case, &xsub, "XPUB", "lists").await;
+    hears(&xsub, &["go"]).await;
+    for list in LISTS {
+        send(&xsub, list.iter().copied().collect::<Message>()).await;
+    }
+    hears(&xsub, &["end"]).await;
+    peer.done().await;
+    close(xsub).await;
+}
+
+async fn hears<K: Receives>(socket: &Socket<K>, bodies: &[&str]) {
+    for body in bodies {
+        assert_eq!(recv(socket).await, frames(&[body]));
+    }
+}
+
+fn frames(frames: &[&str]) -> Frames {
+    frames.iter().map(|frame| frame.as_bytes().to_vec()).collect()
+}

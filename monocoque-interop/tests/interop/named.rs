@@ -1,0 +1,179 @@
+//! Sockets that name their peers, and hear who comes and goes. What libzmq calls `ZMQ_ROUTER_NOTIFY` is in no libzmq that is
+//! released with its draft interface: what it is held against here is how their peers come and go.
+
+use monocoque::RouterNotify;
+use monocoque::zmq::{DealerSocket, RouterSocket};
+
+use crate::pyzmq::Peer;
+use crate::support::{
+    Case, Frames, LIMIT, close, echo, eventually, libzmq, libzmq_named, on_thread, recv, send, shapes,
+    their_recv, their_send, within,
+};
+
+everywhere! {
+    their_peers_are_told_when_they_come_and_go,
+    a_router_of_theirs_is_told_as_well,
+}
+
+with_pyzmq! {
+    everywhere:
+    a_peer_of_a_newer_libzmq_is_told,
+}
+
+where_they_bind! {
+    their_peers_have_the_name_that_we_give_them,
+    a_named_peer_is_met_again,
+    a_peer_of_theirs_that_is_lost_is_told_of,
+}
+
+where_we_bind! {
+    a_hello_to_them_comes_first_and_a_goodbye_last,
+}
+
+with_pyzmq! {
+    where_we_bind:
+    we_have_the_name_that_they_give_us,
+}
+
+fn told(case: &Case) -> RouterSocket {
+    let events = [RouterNotify::Connect, RouterNotify::Disconnect];
+    RouterSocket::builder().router_notify(events).build_in(&case.context).unwrap()
+}
+
+async fn their_peers_are_told_when_they_come_and_go(case: &Case) {
+    let (router, dealer) = (told(case), libzmq_named(zmq::DEALER, "theirs"));
+    case.meet(&router, [&dealer]).await;
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b""]);
+    send(&router, ["theirs", "welcome"]).await;
+    let theirs = on_thread(move || {
+        assert_eq!(their_recv(&dealer), [b"welcome"]);
+        for n in 0..100 {
+            their_send(&dealer, &[n.to_string()]);
+        }
+    });
+    for n in 0..100 {
+        assert_eq!(recv(&router).await, [b"theirs".to_vec(), n.to_string().into_bytes()]);
+    }
+    theirs.await;
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b""]);
+    close(router).await;
+}
+
+async fn a_router_of_theirs_is_told_as_well(case: &Case) {
+    let router = RouterSocket::builder()
+        .routing_id("ours")
+        .router_notify([RouterNotify::Connect])
+        .build_in(&case.context)
+        .unwrap();
+    let theirs = libzmq(zmq::ROUTER);
+    theirs.set_identity(b"theirs").unwrap();
+    case.meet(&router, [&theirs]).await;
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b""]);
+    send(&router, ["theirs", "hello"]).await;
+    let answer = on_thread(move || {
+        assert_eq!(their_recv(&theirs), [&b"ours"[..], b"hello"]);
+        their_send(&theirs, &["ours", "hello"]);
+        theirs
+    });
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b"hello"]);
+    answer.await;
+    close(router).await;
+}
+
+async fn a_peer_of_a_newer_libzmq_is_told(case: &Case) {
+    let router = told(case);
+    let peer = Peer::meet(case, &router, "DEALER", "ask").await;
+    let notice = recv(&router).await;
+    assert_eq!((notice.len(), notice[0].len(), notice[1].len()), (2, 5, 0));
+    for _ in shapes() {
+        let question: Frames = recv(&router).await;
+        assert_eq!(question[0], notice[0]);
+        send(&router, question).await;
+    }
+    within(LIMIT, "the end of the peer", peer.done()).await;
+    assert_eq!(recv(&router).await, notice);
+    close(router).await;
+}
+
+async fn their_peers_have_the_name_that_we_give_them(case: &Case) {
+    let (dealer, other) = (libzmq_named(zmq::DEALER, "their own"), libzmq_named(zmq::ROUTER, "their own"));
+    let router = RouterSocket::builder().routing_id("we").build_in(&case.context).unwrap();
+    for (theirs, name) in [(&dealer, "dealer"), (&other, "router")] {
+        theirs.bind(&case.wildcard()).unwrap();
+        let endpoint = theirs.get_last_endpoint().unwrap().unwrap();
+        router.connect_as(endpoint, name).await.unwrap();
+        send(&router, [name, "before the handshake"]).await;
+    }
+    let theirs = on_thread(move || {
+        assert_eq!(their_recv(&dealer), [b"before the handshake"]);
+        assert_eq!(their_recv(&other), [&b"we"[..], b"before the handshake"]);
+        their_send(&dealer, &["up"]);
+        their_send(&other, &["we", "up"]);
+        (dealer, other)
+    });
+    let mut heard = [recv(&router).await, recv(&router).await];
+    heard.sort();
+    assert_eq!(heard, [[&b"dealer"[..], b"up"], [b"router", b"up"]]);
+    theirs.await;
+    close(router).await;
+}
+
+async fn a_named_peer_is_met_again(case: &Case) {
+    let router = RouterSocket::builder().router_mandatory(true).build_in(&case.context).unwrap();
+    let first = libzmq(zmq::DEALER);
+    first.bind(&case.wildcard()).unwrap();
+    let endpoint = first.get_last_endpoint().unwrap().unwrap();
+    router.connect_as(&*endpoint, "name").await.unwrap();
+    send(&router, ["name", "first"]).await;
+    on_thread(move || assert_eq!(their_recv(&first), [b"first"])).await;
+    eventually("it is lost", || router.peer_count() == 0).await;
+    send(&router, ["name", "second"]).await;
+    let second = on_thread(move || {
+        let second = libzmq(zmq::DEALER);
+        // The address is free as soon as the one before has gone.
+        while second.bind(&endpoint).is_err() {}
+        assert_eq!(their_recv(&second), [b"second"]);
+        second
+    });
+    drop(second.await);
+    close(router).await;
+}
+
+async fn we_have_the_name_that_they_give_us(case: &Case) {
+    let dealer = DealerSocket::builder().routing_id("our own").build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &dealer, "ROUTER", "name").await;
+    echo(&dealer, shapes().len()).await;
+    peer.done().await;
+    close(dealer).await;
+}
+
+async fn a_hello_to_them_comes_first_and_a_goodbye_last(case: &Case) {
+    let router = RouterSocket::builder().hello_msg("hello").disconnect_msg("gone");
+    let router = router.build_in(&case.context).unwrap();
+    let dealer = libzmq_named(zmq::DEALER, "theirs");
+    case.meet(&router, [&dealer]).await;
+    on_thread(move || {
+        assert_eq!(their_recv(&dealer), [b"hello"]);
+        their_send(&dealer, &["more"]);
+    })
+    .await;
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b"more"]);
+    assert_eq!(recv(&router).await, [&b"theirs"[..], b"gone"]);
+    close(router).await;
+}
+
+async fn a_peer_of_theirs_that_is_lost_is_told_of(case: &Case) {
+    let dealer = DealerSocket::builder().hello_msg("hello").hiccup_msg("lost");
+    let dealer = dealer.build_in(&case.context).unwrap();
+    let router = libzmq(zmq::ROUTER);
+    case.meet(&dealer, [&router]).await;
+    on_thread(move || {
+        let hello = their_recv(&router);
+        assert_eq!(hello[1], b"hello");
+        router.send_multipart([&hello[0][..], b"more"], 0).unwrap();
+    })
+    .await;
+    assert_eq!(recv(&dealer).await, [b"more"]);
+    assert_eq!(recv(&dealer).await, [b"lost"]);
+    close(dealer).await;
+}

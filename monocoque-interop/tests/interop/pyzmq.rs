@@ -1,0 +1,192 @@
+//! The same exchanges with pyzmq, which brings a newer libzmq than the `zmq` crate, in a process of its own.
+//!
+//! `scripts/pyzmq_env.sh` makes the Python environment; `MONOCOQUE_PYTHON` names its interpreter. Without it, the
+//! `python3` of the system has to have pyzmq; a test never passes for want of it.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use monocoque::zmq::kind::Kind;
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use testing::python;
+
+use crate::support::{
+    Binds, Case, LIMIT, assert_same, close, echo, on_thread, receive_all, recv, send, send_all, shapes,
+    within,
+};
+
+with_pyzmq! {
+    everywhere:
+    dealer_with_router,
+    router_with_dealer,
+    router_with_req,
+    req_with_rep,
+    rep_with_req,
+    pub_with_sub,
+    sub_with_xpub,
+    push_with_pull,
+    pull_with_push,
+}
+
+async fn dealer_with_router(case: &Case) {
+    let dealer = DealerSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &dealer, "ROUTER", "echo").await;
+    send_all(&dealer).await;
+    receive_all(&dealer).await;
+    peer.done().await;
+    close(dealer).await;
+}
+
+async fn router_with_dealer(case: &Case) {
+    let router = RouterSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &router, "DEALER", "ask").await;
+    echo(&router, shapes().len()).await;
+    peer.done().await;
+    close(router).await;
+}
+
+async fn router_with_req(case: &Case) {
+    let router = RouterSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &router, "REQ", "ask").await;
+    echo(&router, shapes().len()).await;
+    peer.done().await;
+    close(router).await;
+}
+
+async fn req_with_rep(case: &Case) {
+    let req = ReqSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &req, "REP", "echo").await;
+    for (n, shape) in shapes().iter().enumerate() {
+        send(&req, shape.clone()).await;
+        assert_same(n, &recv(&req).await, shape);
+    }
+    peer.done().await;
+    close(req).await;
+}
+
+async fn rep_with_req(case: &Case) {
+    let rep = RepSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &rep, "REQ", "ask").await;
+    echo(&rep, shapes().len()).await;
+    peer.done().await;
+    close(rep).await;
+}
+
+async fn pub_with_sub(case: &Case) {
+    let publisher = PubSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &publisher, "SUB", "sink").await;
+    within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
+    send_all(&publisher).await;
+    peer.done().await;
+    close(publisher).await;
+}
+
+async fn sub_with_xpub(case: &Case) {
+    let sub = SubSocket::new_in(&case.context).unwrap();
+    sub.subscribe("").unwrap();
+    let peer = Peer::meet(case, &sub, "XPUB", "source").await;
+    receive_all(&sub).await;
+    peer.done().await;
+    close(sub).await;
+}
+
+async fn push_with_pull(case: &Case) {
+    let push = PushSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &push, "PULL", "sink").await;
+    send_all(&push).await;
+    peer.done().await;
+    close(push).await;
+}
+
+async fn pull_with_push(case: &Case) {
+    let pull = PullSocket::new_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &pull, "PUSH", "source").await;
+    receive_all(&pull).await;
+    peer.done().await;
+    close(pull).await;
+}
+
+#[test]
+#[ignore = "needs pyzmq: scripts/test.sh"]
+fn its_libzmq_is_newer_than_that_of_the_zmq_crate() {
+    let output =
+        Command::new(python()).args(["-c", "import zmq; print(zmq.zmq_version())"]).output().unwrap();
+    let theirs: Vec<i32> =
+        String::from_utf8_lossy(&output.stdout).trim().split('.').map(|part| part.parse().unwrap()).collect();
+    let (major, minor, patch) = zmq::version();
+    assert!(theirs > vec![major, minor, patch], "libzmq {theirs:?}: install a newer pyzmq");
+}
+
+/// A Python process with a socket.
+#[derive(Debug)]
+pub(crate) struct Peer(Child);
+
+impl Peer {
+    pub(crate) async fn meet<K: Kind>(case: &Case, ours: &Socket<K>, kind: &str, role: &str) -> Self {
+        match case.binds() {
+            Binds::Us => {
+                let endpoint = case.bind(ours).await;
+                Self::start(kind, role, "connect", endpoint).await.0
+            }
+            Binds::Them => {
+                let (peer, endpoint) = Self::start(kind, role, "bind", case.wildcard()).await;
+                ours.connect(endpoint).await.unwrap();
+                peer
+            }
+        }
+    }
+
+    /// One that is bound, for several of ours.
+    pub(crate) async fn bound(case: &Case, kind: &str, role: &str) -> (Self, String) {
+        Self::start(kind, role, "bind", case.wildcard()).await
+    }
+
+    async fn start(kind: &str, role: &str, way: &'static str, endpoint: String) -> (Self, String) {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peer.py");
+        let (kind, role) = (kind.to_owned(), role.to_owned());
+        on_thread(move || {
+            let mut child = Command::new(python())
+                .arg(script)
+                .args([&kind, &role, way, &endpoint])
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("python starts");
+            let stdout = child.stdout.take().expect("piped");
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let version = lines.next().expect("the version of libzmq");
+            let endpoint = lines.next().expect("the endpoint");
+            assert!(version.starts_with("4."), "libzmq {version}");
+            (Self(child), endpoint)
+        })
+        .await
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("it is there");
+    }
+
+    /// Waits until it has ended, content with all it got.
+    pub(crate) async fn done(mut self) {
+        on_thread(move || {
+            let status = self.0.wait().expect("its status");
+            assert!(status.success(), "the pyzmq side ended with {status}: see its last line");
+        })
+        .await;
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

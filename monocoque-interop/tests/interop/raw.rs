@@ -1,0 +1,224 @@
+//! Our STREAM against theirs, and against sockets of the standard library.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use monocoque::zmq::StreamSocket;
+
+use crate::pyzmq::Peer;
+use crate::support::{
+    Case, Frames, LIMIT, close, eventually, libzmq, on_thread, recv, send, shapes, their_recv, their_send,
+    within,
+};
+
+everywhere! {
+    bytes_go_both_ways,
+    each_sees_the_other_close,
+}
+
+with_pyzmq! {
+    everywhere:
+    bytes_go_both_ways_with_a_newer_libzmq,
+}
+
+where_they_bind! {
+    a_peer_with_a_name_hears_what_was_sent_before_it_was_there,
+}
+
+with_pyzmq! {
+    where_we_bind:
+    a_server_of_ours_serves_a_client_of_theirs_that_has_named_it,
+}
+
+ways! {
+    [] a_page_is_fetched_as_in_the_guide:
+    we_serve_in_a_runtime = Tcp, Us, Runtime;
+    we_serve_on_a_thread = Tcp, Us, Thread;
+    they_serve_in_a_runtime = Tcp, Them, Runtime;
+    they_serve_on_a_thread = Tcp, Them, Thread;
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+const ANSWER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello, World!";
+
+/// All bytes of all messages.
+fn everything() -> Vec<u8> {
+    shapes().iter().flatten().flatten().copied().collect()
+}
+
+/// A peer that has connected, and what it is called.
+async fn welcome(stream: &StreamSocket) -> Vec<u8> {
+    let mut notice = recv(stream).await;
+    assert_eq!((notice.len(), notice[1].len()), (2, 0));
+    notice.remove(0)
+}
+
+async fn take(stream: &StreamSocket, from: &[u8], len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let chunk = recv(stream).await;
+        assert_eq!((&*chunk[0], chunk.len()), (from, 2));
+        assert!((1..=8192).contains(&chunk[1].len()));
+        bytes.extend_from_slice(&chunk[1]);
+    }
+    bytes
+}
+
+fn their_welcome(stream: &zmq::Socket) -> Vec<u8> {
+    let mut notice = their_recv(stream);
+    assert_eq!((notice.len(), notice[1].len()), (2, 0));
+    notice.remove(0)
+}
+
+fn their_take(stream: &zmq::Socket, from: &[u8], len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let chunk: Frames = their_recv(stream);
+        assert_eq!(chunk[0], from);
+        bytes.extend_from_slice(&chunk[1]);
+    }
+    bytes
+}
+
+async fn bytes_go_both_ways(case: &Case) {
+    let (stream, theirs) = (StreamSocket::new_in(&case.context).unwrap(), libzmq(zmq::STREAM));
+    case.meet(&stream, [&theirs]).await;
+    let peer = welcome(&stream).await;
+    let echo = on_thread(move || {
+        let peer = their_welcome(&theirs);
+        let heard = their_take(&theirs, &peer, everything().len());
+        for piece in heard.chunks(50_000) {
+            their_send(&theirs, &[&peer, piece]);
+        }
+        theirs
+    });
+    for message in shapes() {
+        // One without any bytes would close the connection.
+        if message.iter().any(|frame| !frame.is_empty()) {
+            let mut message = message.clone();
+            message.insert(0, peer.clone());
+            send(&stream, message).await;
+        }
+    }
+    assert!(take(&stream, &peer, everything().len()).await == everything());
+    drop(echo.await);
+    assert_eq!(recv(&stream).await, [&peer[..], b""]);
+    close(stream).await;
+}
+
+async fn each_sees_the_other_close(case: &Case) {
+    let stream = StreamSocket::new_in(&case.context).unwrap();
+    for we_close in [true, false] {
+        let theirs = libzmq(zmq::STREAM);
+        case.meet(&stream, [&theirs]).await;
+        let peer = welcome(&stream).await;
+        let their_side = on_thread(move || {
+            let peer = their_welcome(&theirs);
+            if !we_close {
+                their_send(&theirs, &[&peer[..], b"goodbye"]);
+                their_send(&theirs, &[&peer[..], b""]);
+                // What it has to do for that it does when it is called.
+                theirs.set_rcvtimeo(200).unwrap();
+                let _nothing = theirs.recv_multipart(0);
+            } else {
+                assert_eq!(their_take(&theirs, &peer, 7), b"goodbye");
+                assert_eq!(their_recv(&theirs), [&peer[..], b""]);
+            }
+            theirs
+        });
+        if we_close {
+            send(&stream, [&peer[..], b"goodbye"]).await;
+            send(&stream, [&peer[..], b""]).await;
+        } else {
+            assert_eq!(take(&stream, &peer, 7).await, b"goodbye");
+        }
+        assert_eq!(recv(&stream).await, [&peer[..], b""]);
+        drop(their_side.await);
+        eventually("it is gone", || stream.peer_count() == 0).await;
+    }
+    drop(stream);
+}
+
+async fn bytes_go_both_ways_with_a_newer_libzmq(case: &Case) {
+    let stream = StreamSocket::new_in(&case.context).unwrap();
+    let other = Peer::meet(case, &stream, "STREAM", "bytes").await;
+    let peer = welcome(&stream).await;
+    send(&stream, [peer.clone(), everything()]).await;
+    assert!(take(&stream, &peer, everything().len()).await == everything());
+    send(&stream, [&peer[..], b""]).await;
+    within(LIMIT, "the end of the peer", other.done()).await;
+    assert_eq!(recv(&stream).await, [&peer[..], b""]);
+    close(stream).await;
+}
+
+async fn a_peer_with_a_name_hears_what_was_sent_before_it_was_there(case: &Case) {
+    let (stream, theirs) = (StreamSocket::new_in(&case.context).unwrap(), libzmq(zmq::STREAM));
+    theirs.bind(&case.wildcard()).unwrap();
+    let endpoint = theirs.get_last_endpoint().unwrap().unwrap();
+    stream.connect_as(endpoint, "server").await.unwrap();
+    send(&stream, ["server", "early"]).await;
+    let heard = on_thread(move || {
+        let peer = their_welcome(&theirs);
+        assert_eq!(their_take(&theirs, &peer, 5), b"early");
+        their_send(&theirs, &[&peer[..], b"heard"]);
+        theirs
+    });
+    assert_eq!(welcome(&stream).await, b"server");
+    assert_eq!(take(&stream, b"server", 5).await, b"heard");
+    drop(heard.await);
+    close(stream).await;
+}
+
+async fn a_server_of_ours_serves_a_client_of_theirs_that_has_named_it(case: &Case) {
+    let stream = StreamSocket::new_in(&case.context).unwrap();
+    let other = Peer::meet(case, &stream, "STREAM", "early").await;
+    let peer = welcome(&stream).await;
+    assert_eq!(take(&stream, &peer, 5).await, b"early");
+    send(&stream, [&peer[..], b"heard"]).await;
+    other.done().await;
+    assert_eq!(recv(&stream).await, [&peer[..], b""]);
+    close(stream).await;
+}
+
+/// The program of the ZeroMQ guide, on one side or the other.
+async fn a_page_is_fetched_as_in_the_guide(case: &Case) {
+    let stream = StreamSocket::new_in(&case.context).unwrap();
+    match case.binds() {
+        crate::support::Binds::Us => {
+            let address = case.bind(&stream).await.replace("tcp://", "");
+            let page = on_thread(move || {
+                let mut client = TcpStream::connect(address).unwrap();
+                client.set_read_timeout(Some(LIMIT)).unwrap();
+                client.write_all(REQUEST).unwrap();
+                let mut page = Vec::new();
+                client.read_to_end(&mut page).unwrap();
+                page
+            });
+            let peer = welcome(&stream).await;
+            assert_eq!(take(&stream, &peer, REQUEST.len()).await, REQUEST);
+            send(&stream, [&peer[..], ANSWER]).await;
+            send(&stream, [&peer[..], b""]).await;
+            assert_eq!(page.await, ANSWER);
+            assert_eq!(recv(&stream).await, [&peer[..], b""]);
+        }
+        crate::support::Binds::Them => {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            stream.connect(format!("tcp://{}", listener.local_addr().unwrap())).await.unwrap();
+            let served = on_thread(move || {
+                let (mut client, _) = listener.accept().unwrap();
+                client.set_read_timeout(Some(LIMIT)).unwrap();
+                let mut request = vec![0; REQUEST.len()];
+                client.read_exact(&mut request).unwrap();
+                assert_eq!(request, REQUEST);
+                client.write_all(ANSWER).unwrap();
+                listener
+            });
+            let peer = welcome(&stream).await;
+            send(&stream, [&peer[..], REQUEST]).await;
+            assert_eq!(take(&stream, &peer, ANSWER.len()).await, ANSWER);
+            assert_eq!(recv(&stream).await, [&peer[..], b""]);
+            drop(served.await);
+        }
+    }
+    close(stream).await;
+}

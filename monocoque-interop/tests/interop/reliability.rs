@@ -1,0 +1,340 @@
+//! Options that two libraries have to understand in the same way: heartbeats, numbered requests, refusals, stopped peers.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, StreamExt};
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, RepSocket, ReqSocket, RouterSocket, SubSocket};
+use monocoque::{DisconnectReason, Monitor, MonocoqueError, SocketEvent};
+
+use nix::sys::signal::Signal;
+
+use crate::pyzmq::Peer;
+use crate::support::{
+    Case, LIMIT, close, eventually, libzmq, libzmq_named, meanwhile, moment, number, on_thread, peers, recv,
+    send, their_echo, their_recv, their_send, within,
+};
+
+everywhere! {
+    each_end_answers_the_heartbeat_of_the_other,
+    numbered_requests_are_answered_by_their_rep_and_router,
+    their_numbered_requests_are_answered,
+    a_router_that_has_to_deliver_knows_who_is_there,
+    probes_are_understood,
+    a_publisher_that_does_not_drop_waits_for_a_slow_sub,
+    a_peer_of_another_type_is_told_and_left_alone,
+    a_peer_that_sends_too_much_is_cut_off,
+}
+
+with_pyzmq! {
+    everywhere:
+    a_peer_that_is_stopped_is_given_up_and_met_again,
+    a_subscriber_that_is_stopped_holds_up_nobody,
+}
+
+where_we_bind! {
+    a_newcomer_takes_over_the_name,
+}
+
+const BEAT: Duration = Duration::from_millis(50);
+
+/// Both beat, and nothing else is said for many times the timeout: nobody is given up.
+async fn each_end_answers_the_heartbeat_of_the_other(case: &Case) {
+    let pull = PullSocket::builder()
+        .heartbeat_interval(Some(BEAT))
+        .heartbeat_timeout(BEAT * 40)
+        .heartbeat_ttl(BEAT * 40)
+        .build_in(&case.context)
+        .unwrap();
+    let push = libzmq(zmq::PUSH);
+    push.set_heartbeat_ivl(50).unwrap();
+    push.set_heartbeat_timeout(2_000).unwrap();
+    push.set_heartbeat_ttl(2_000).unwrap();
+    case.meet(&pull, [&push]).await;
+    peers(&pull, 1).await;
+    let mut monitor = pull.monitor();
+    let start = Instant::now();
+    while start.elapsed() < BEAT * 60 {
+        moment().await;
+    }
+    their_send(&push, &["still there"]);
+    assert_eq!(recv(&pull).await, ["still there".as_bytes()]);
+    while let Some(Some(event)) = now(&mut monitor) {
+        assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
+    }
+    close(pull).await;
+}
+
+/// Their process is stopped, not killed: TCP says nothing. When it goes on it is met again, and all goes on.
+async fn a_peer_that_is_stopped_is_given_up_and_met_again(case: &Case) {
+    let dealer = DealerSocket::builder()
+        .heartbeat_interval(Some(BEAT))
+        .heartbeat_timeout(BEAT * 6)
+        .reconnect_interval(Duration::from_millis(10))
+        .build_in(&case.context)
+        .unwrap();
+    let mut monitor = dealer.monitor();
+    let peer = Peer::meet(case, &dealer, "DEALER", "repeat").await;
+    send(&dealer, "before").await;
+    assert_eq!(recv(&dealer).await, ["before".as_bytes()]);
+    peer.signal(Signal::SIGSTOP);
+    let reason = within(LIMIT, "it is noticed", async {
+        loop {
+            if let Some(SocketEvent::Disconnected { reason, .. }) = monitor.next().await {
+                break reason;
+            }
+        }
+    });
+    assert!(matches!(reason.await, DisconnectReason::HeartbeatTimeout));
+    eventually("it is gone", || dealer.peer_count() == 0).await;
+    peer.signal(Signal::SIGCONT);
+    peers(&dealer, 1).await;
+    send(&dealer, "after").await;
+    assert_eq!(recv(&dealer).await, ["after".as_bytes()]);
+    peer.signal(Signal::SIGKILL);
+    eventually("it is gone", || dealer.peer_count() == 0).await;
+    close(dealer).await;
+}
+
+/// Its process is stopped: it has what it had room for, the other one gets everything, and it goes on when it can.
+async fn a_subscriber_that_is_stopped_holds_up_nobody(case: &Case) {
+    const MESSAGES: usize = 5_000;
+    let publisher = PubSocket::builder().send_hwm(100).build_in(&case.context).unwrap();
+    let peer = Peer::meet(case, &publisher, "SUB", "ascending").await;
+    let good = SubSocket::builder().build_in(&case.context).unwrap();
+    good.subscribe("").unwrap();
+    good.connect(case.bind(&publisher).await.as_str()).await.unwrap();
+    within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(2)).await.unwrap();
+    peer.signal(Signal::SIGSTOP);
+    let body = vec![7; 4_000];
+    for n in 0..MESSAGES {
+        let sent = publisher.send([n.to_string().into_bytes(), body.clone()]);
+        within(LIMIT, "it never waits", sent).await.unwrap();
+        if n % 50 == 49 {
+            for n in n - 49..=n {
+                assert_eq!(number(&recv(&good).await[0]), n);
+            }
+        }
+        assert!(publisher.stats().send_queue <= 200, "a mark for each");
+    }
+    let dropped = publisher.stats().dropped;
+    assert!(dropped > 0 && dropped < MESSAGES as u64, "{dropped}");
+    peer.signal(Signal::SIGCONT);
+    // The last word is for a subscriber that has room again.
+    eventually("it goes on", || publisher.stats().send_queue == 0).await;
+    send(&publisher, "end").await;
+    peer.done().await;
+    assert_eq!(publisher.stats().dropped, dropped);
+    close(good).await;
+    close(publisher).await;
+}
+
+async fn numbered_requests_are_answered_by_their_rep_and_router(case: &Case) {
+    for kind in [zmq::REP, zmq::ROUTER] {
+        let req = ReqSocket::builder().req_relaxed(true).req_correlate(true).build_in(&case.context).unwrap();
+        let theirs = libzmq(kind);
+        case.meet(&req, [&theirs]).await;
+        // A request that is given up before anybody has taken it is not sent.
+        peers(&req, 1).await;
+        let served = on_thread(move || their_echo(&theirs, 200));
+        for n in 0..100 {
+            // The first one is given up, and its reply comes all the same.
+            send(&req, format!("given up {n}")).await;
+            send(&req, format!("asked {n}")).await;
+            assert_eq!(recv(&req).await, [format!("asked {n}").as_bytes()]);
+        }
+        served.await;
+        close(req).await;
+    }
+}
+
+async fn their_numbered_requests_are_answered(case: &Case) {
+    let ask = |socket: zmq::Socket| {
+        on_thread(move || {
+            // Each time it gives its connection up.
+            for n in 0..10 {
+                their_send(&socket, &[format!("given up {n}")]);
+                their_send(&socket, &[format!("asked {n}")]);
+                assert_eq!(their_recv(&socket), [format!("asked {n}").as_bytes()]);
+            }
+        })
+    };
+    let req = || {
+        let req = libzmq(zmq::REQ);
+        req.set_req_relaxed(true).unwrap();
+        req.set_req_correlate(true).unwrap();
+        req
+    };
+    let rep = RepSocket::new_in(&case.context).unwrap();
+    let theirs = req();
+    case.meet(&rep, [&theirs]).await;
+    let answer = async {
+        loop {
+            let request = rep.recv().await.expect("received");
+            rep.send(request).await.expect("sent");
+        }
+    };
+    meanwhile(answer, ask(theirs)).await;
+    close(rep).await;
+
+    let router = RouterSocket::new_in(&case.context).unwrap();
+    let theirs = req();
+    case.meet(&router, [&theirs]).await;
+    let answer = async {
+        loop {
+            let request = router.recv().await.expect("received");
+            router.send(request).await.expect("sent");
+        }
+    };
+    meanwhile(answer, ask(theirs)).await;
+    close(router).await;
+}
+
+async fn a_router_that_has_to_deliver_knows_who_is_there(case: &Case) {
+    let router = RouterSocket::builder().router_mandatory(true).build_in(&case.context).unwrap();
+    let dealer = libzmq_named(zmq::DEALER, "here");
+    case.meet(&router, [&dealer]).await;
+    peers(&router, 1).await;
+    send(&router, ["here", "hello"]).await;
+    assert_eq!(on_thread(move || their_recv(&dealer)).await, ["hello".as_bytes()]);
+    eventually("it is gone", || router.peer_count() == 0).await;
+    for name in ["here", "nowhere"] {
+        let error = within(LIMIT, "send", router.send([name, "lost"])).await.expect_err("nobody is there");
+        assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
+    }
+    close(router).await;
+}
+
+async fn a_newcomer_takes_over_the_name(case: &Case) {
+    let router = RouterSocket::builder().router_handover(true).build_in(&case.context).unwrap();
+    let old = libzmq_named(zmq::DEALER, "name");
+    // It would come back and take the name over again.
+    old.set_reconnect_ivl(-1).unwrap();
+    case.meet(&router, [&old]).await;
+    peers(&router, 1).await;
+    send(&router, ["name", "for the old one"]).await;
+    let old = on_thread(move || {
+        assert_eq!(their_recv(&old), ["for the old one".as_bytes()]);
+        old
+    })
+    .await;
+    let new = libzmq_named(zmq::DEALER, "name");
+    case.meet(&router, [&new]).await;
+    their_send(&new, &["here I am"]);
+    assert_eq!(recv(&router).await, ["name".as_bytes(), "here I am".as_bytes()]);
+    send(&router, ["name", "for the new one"]).await;
+    assert_eq!(on_thread(move || their_recv(&new)).await, ["for the new one".as_bytes()]);
+    drop(old);
+    close(router).await;
+}
+
+async fn a_publisher_that_does_not_drop_waits_for_a_slow_sub(case: &Case) {
+    const MESSAGES: usize = 5_000;
+    let publisher = PubSocket::builder().nodrop(true).send_hwm(5).build_in(&case.context).unwrap();
+    let sub = libzmq(zmq::SUB);
+    sub.set_rcvhwm(5).unwrap();
+    sub.set_subscribe(b"").unwrap();
+    case.meet(&publisher, [&sub]).await;
+    // A libzmq that is bound takes notice of a peer when it is called.
+    let heard = on_thread(move || {
+        for n in 0..MESSAGES {
+            assert_eq!(number(&their_recv(&sub)[0]), n);
+        }
+    });
+    within(LIMIT, "subscribed", publisher.wait_for_subscriptions(1)).await.unwrap();
+    for n in 0..MESSAGES {
+        let message = [n.to_string().into_bytes(), vec![0; 2000]];
+        within(LIMIT, "send", publisher.send(message)).await.expect("sent");
+    }
+    heard.await;
+    assert_eq!(publisher.stats().dropped, 0);
+    close(publisher).await;
+}
+
+async fn a_peer_of_another_type_is_told_and_left_alone(case: &Case) {
+    let sub =
+        SubSocket::builder().reconnect_interval(Duration::from_millis(1)).build_in(&case.context).unwrap();
+    let mut monitor = sub.monitor();
+    let theirs = libzmq(zmq::PUSH);
+    case.meet(&sub, [&theirs]).await;
+    let reason = within(LIMIT, "it is told", async {
+        loop {
+            if let Some(SocketEvent::HandshakeFailed { reason, .. }) = monitor.next().await {
+                break reason;
+            }
+        }
+    });
+    let reason = reason.await;
+    // Whoever looks first closes: either we know why, or they have gone.
+    assert!(
+        matches!(reason, DisconnectReason::Protocol(_) | DisconnectReason::ByPeer | DisconnectReason::Io(_)),
+        "{reason}"
+    );
+    assert_eq!(sub.peer_count(), 0);
+    close(sub).await;
+}
+
+async fn a_peer_that_sends_too_much_is_cut_off(case: &Case) {
+    let pull = PullSocket::builder().max_message_size(Some(1000)).build_in(&case.context).unwrap();
+    let mut monitor = pull.monitor();
+    let push = libzmq(zmq::PUSH);
+    case.meet(&pull, [&push]).await;
+    let push = on_thread(move || {
+        their_send(&push, &[vec![0; 1000]]);
+        their_send(&push, &[vec![0; 1001]]);
+        push
+    })
+    .await;
+    assert_eq!(recv(&pull).await, [vec![0; 1000]]);
+    within(LIMIT, "it is cut off", async {
+        loop {
+            if let Some(SocketEvent::Disconnected { reason, .. }) = monitor.next().await {
+                assert!(matches!(reason, DisconnectReason::Protocol(_)), "{reason}");
+                break;
+            }
+        }
+    })
+    .await;
+    let sent = on_thread(move || {
+        // What is sent before they have noticed goes with the connection.
+        for _ in 0..20 {
+            their_send(&push, &[b"good again"]);
+            thread::park_timeout(BEAT);
+        }
+        push
+    });
+    assert_eq!(recv(&pull).await, ["good again".as_bytes()]);
+    sent.await;
+    close(pull).await;
+}
+
+async fn probes_are_understood(case: &Case) {
+    let dealer =
+        DealerSocket::builder().routing_id("ours").probe_router(true).build_in(&case.context).unwrap();
+    let router = libzmq(zmq::ROUTER);
+    case.meet(&dealer, [&router]).await;
+    let router = on_thread(move || {
+        assert_eq!(their_recv(&router), ["ours".as_bytes(), b""]);
+        their_send(&router, &["ours", "welcome"]);
+        router
+    })
+    .await;
+    assert_eq!(recv(&dealer).await, ["welcome".as_bytes()]);
+    drop(router);
+    close(dealer).await;
+
+    let router = RouterSocket::new_in(&case.context).unwrap();
+    let theirs = libzmq_named(zmq::DEALER, "theirs");
+    theirs.set_probe_router(true).unwrap();
+    case.meet(&router, [&theirs]).await;
+    let theirs = on_thread(move || (their_recv(&theirs), theirs));
+    assert_eq!(recv(&router).await, ["theirs".as_bytes(), b""]);
+    send(&router, ["theirs", "welcome"]).await;
+    assert_eq!(theirs.await.0, ["welcome".as_bytes()]);
+    close(router).await;
+}
+
+/// The next event, if there is one; it may yield before.
+fn now(monitor: &mut Monitor) -> Option<Option<SocketEvent>> {
+    monitor.next().now_or_never().or_else(|| monitor.next().now_or_never())
+}

@@ -1,0 +1,372 @@
+//! What goes on while the figures are taken.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use compio::runtime::Runtime;
+use fastrand::Rng;
+use futures::executor::block_on;
+use monocoque::zmq::kind::Kind;
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
+use monocoque::{Context, Message};
+
+use testing::hostile::{Hostile, Place};
+use testing::proxy::{End, Faults, Proxy, own_loopback};
+
+/// A load, which goes on until its [end](Self::end).
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    /// Each with a socket that stays.
+    threads: Vec<JoinHandle<()>>,
+    /// Those that come and go, or look after themselves.
+    guests: Vec<JoinHandle<()>>,
+    /// Closes the sockets that others wait on.
+    close: Vec<Box<dyn FnOnce()>>,
+    proxies: Arc<[Proxy]>,
+    hostile: Hostile,
+    /// Goes last.
+    _directory: tempfile::TempDir,
+}
+
+/// Of the round trips since the last time: microseconds, and how often as long as those of a plain stream at the same time,
+/// which the load of the machine makes longer as well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) times_p50: f64,
+    pub(crate) times_p99: f64,
+}
+
+struct Shared {
+    context: Context,
+    stop: AtomicBool,
+    messages: AtomicU64,
+    lives: AtomicU64,
+    trips: Mutex<Vec<u32>>,
+    /// The same over a stream with nothing but threads at its ends.
+    plain_trips: Mutex<Vec<u32>>,
+    /// Where to find a PULL, a ROUTER and a PUB: each over tcp and ipc.
+    places: [[String; 2]; 3],
+}
+
+impl Load {
+    pub(crate) fn start(seed: u64) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let context = Context::builder().io_threads(2).build().expect("I/O threads");
+        let pull = PullSocket::new_in(&context).expect("a socket");
+        let router = RouterSocket::new_in(&context).expect("a socket");
+        let publisher = PubSocket::new_in(&context).expect("a socket");
+        let place = |name: &str| format!("ipc://{}", directory.path().join(name).display());
+        let places = [
+            bind(&pull, place("pull")),
+            bind(&router, place("router")),
+            bind(&publisher, place("publisher")),
+        ];
+        let through = |target: &String, seed| {
+            let faults = Faults { fragment: 4_000, ..Faults::default() };
+            Proxy::start(&format!("tcp://{}:0", own_loopback()), target, faults, seed)
+        };
+        let proxies: Arc<[Proxy]> =
+            places.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
+        let [to_pull, to_router, to_publisher] = [0, 1, 2].map(|n: usize| proxies[n].endpoint().to_owned());
+        let refusing = format!("tcp://{}:5555", own_loopback());
+        let meet = |endpoint: &String, plays| Place { endpoint: endpoint.clone(), plays };
+        let plays = ["PUSH", "DEALER", "SUB"];
+        let dialled =
+            places.iter().zip(plays).flat_map(|(each, plays)| each.each_ref().map(|it| meet(it, plays)));
+        let hostile = Hostile::start(dialled.collect(), vec![meet(&refusing, "PULL")], TOPICS, seed);
+        let shared = Arc::new(Shared {
+            context: context.clone(),
+            stop: AtomicBool::new(false),
+            messages: AtomicU64::new(0),
+            lives: AtomicU64::new(0),
+            trips: Mutex::default(),
+            plain_trips: Mutex::default(),
+            places,
+        });
+
+        let mut load = Self {
+            shared: shared.clone(),
+            threads: Vec::new(),
+            guests: Vec::new(),
+            close: Vec::new(),
+            proxies: proxies.clone(),
+            hostile,
+            _directory: directory,
+        };
+        load.serve(&pull, |shared, pull| {
+            while block_on(pull.recv()).is_ok() {
+                shared.count();
+            }
+        });
+        load.serve(&router, |shared, router| {
+            while let Ok((peer, message)) = block_on(router.recv_from()) {
+                shared.count();
+                if block_on(router.send_to(&peer, message)).is_err() {
+                    return;
+                }
+            }
+        });
+        load.serve(&publisher, |shared, publisher| {
+            // Those that come and go wait for news to the end.
+            while block_on(publisher.send(["news", "of the day"])).is_ok() {
+                shared.count();
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        for endpoint in [to_pull, shared.places[0][1].clone()] {
+            let builder = PushSocket::builder()
+                .linger(Some(Duration::ZERO))
+                .reconnect_interval(Duration::from_millis(10));
+            let push = builder.build_in(&context).expect("a socket");
+            block_on(push.connect(endpoint)).expect("an endpoint");
+            block_on(push.connect(&refusing)).expect("an endpoint");
+            load.serve(&push, |shared, push| {
+                let body = vec![7; 300];
+                while !shared.stopped() {
+                    for _ in 0..20 {
+                        if block_on(push.send(Message::from([&body[..], &body[..]]))).is_err() {
+                            return;
+                        }
+                    }
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+        }
+        let subscriber = SubSocket::new_in(&context).expect("a socket");
+        subscriber.subscribe("news").expect("open");
+        block_on(subscriber.connect(&to_publisher)).expect("an endpoint");
+        load.serve(&subscriber, |shared, subscriber| {
+            while block_on(subscriber.recv()).is_ok() {
+                shared.count();
+            }
+        });
+        let dealer = DealerSocket::new_in(&context).expect("a socket");
+        block_on(dealer.connect(&shared.places[1][0])).expect("an endpoint");
+        load.serve(&dealer, |shared, dealer| {
+            while !shared.stopped() {
+                let start = Instant::now();
+                if block_on(dealer.send("there and back")).is_err() || block_on(dealer.recv()).is_err() {
+                    return;
+                }
+                note(&shared.trips, start);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+
+        load.spawn(plain);
+        load.spawn(move |shared| theirs(shared, &[&to_router, &to_publisher]));
+        for n in 0..2 {
+            load.spawn(move |shared| churn(shared, &mut Rng::with_seed(seed ^ n)));
+        }
+        load.spawn(move |shared| {
+            let mut chance = Rng::with_seed(!seed);
+            while !shared.stopped() {
+                thread::sleep(Duration::from_millis(chance.u64(50..400)));
+                let proxy = chance.choice(&proxies[..]).expect("not empty");
+                proxy.hit(*chance.choice(&[End::Reset, End::Close, End::CutToClient]).expect("not empty"));
+            }
+        });
+        load
+    }
+
+    pub(crate) fn messages(&self) -> u64 {
+        self.shared.messages.load(Ordering::Relaxed)
+    }
+
+    /// How many sockets have come and gone.
+    pub(crate) fn lives(&self) -> u64 {
+        self.shared.lives.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn faults(&self) -> u64 {
+        self.proxies.iter().map(|proxy| proxy.counts().faults()).sum()
+    }
+
+    pub(crate) fn take_latency(&self) -> Latency {
+        let take = |trips: &Mutex<Vec<u32>>| {
+            let mut trips = std::mem::take(&mut *trips.lock().expect("not poisoned"));
+            assert!(!trips.is_empty(), "no round trip for a long time");
+            trips.sort_unstable();
+            [50, 99].map(|part| f64::from(trips[trips.len() * part / 100].max(1)))
+        };
+        let ([p50, p99], plain) = (take(&self.shared.trips), take(&self.shared.plain_trips));
+        Latency { p50, p99, times_p50: p50 / plain[0], times_p99: p99 / plain[1] }
+    }
+
+    /// How often a hostile peer was connected.
+    pub(crate) fn hostile(&self) -> u64 {
+        let counts = self.hostile.counts();
+        let all = [&counts.trickles, &counts.floods, &counts.refusals, &counts.subscribers];
+        all.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn end(mut self) {
+        assert!(self.hostile.end().is_empty(), "a hostile peer panicked");
+        self.shared.stop.store(true, Ordering::SeqCst);
+        // Those that ask first, while they are answered.
+        self.guests.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        self.close.into_iter().rev().for_each(|close| close());
+        self.threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    }
+
+    /// Runs `work` with a socket on a thread of its own, until the socket is closed.
+    fn serve<K: Kind>(&mut self, socket: &Socket<K>, work: fn(&Shared, &Socket<K>)) {
+        let (shared, handle) = (self.shared.clone(), socket.clone());
+        self.threads.push(thread::spawn(move || work(&shared, &handle)));
+        let handle = socket.clone();
+        self.close.push(Box::new(move || block_on(handle.close())));
+    }
+
+    fn spawn(&mut self, work: impl FnOnce(&Shared) + Send + 'static) {
+        let shared = self.shared.clone();
+        self.guests.push(thread::spawn(move || work(&shared)));
+    }
+}
+
+/// How many topics one hostile peer subscribes to: what that takes is within the tolerance.
+const TOPICS: usize = 20_000;
+
+impl Shared {
+    fn count(&self) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn note(trips: &Mutex<Vec<u32>>, start: Instant) {
+    let trip = start.elapsed().as_micros();
+    trips.lock().expect("not poisoned").push(u32::try_from(trip).unwrap_or(u32::MAX));
+}
+
+/// Round trips over a plain stream.
+fn plain(shared: &Shared) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut here = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+    let (mut there, _) = listener.accept().expect("it connects");
+    for stream in [&here, &there] {
+        stream.set_nodelay(true).expect("an option");
+    }
+    let mut body = [0; 16];
+    let echo = thread::spawn(move || {
+        let mut body = [0; 16];
+        while there.read_exact(&mut body).is_ok() && there.write_all(&body).is_ok() {}
+    });
+    while !shared.stopped() {
+        let start = Instant::now();
+        here.write_all(&body).expect("written");
+        here.read_exact(&mut body).expect("an answer");
+        note(&shared.plain_trips, start);
+        thread::sleep(Duration::from_millis(1));
+    }
+    drop(here);
+    echo.join().expect("no panic");
+}
+
+fn bind<K: Kind>(socket: &Socket<K>, ipc: String) -> [String; 2] {
+    let bind = |endpoint: String| block_on(socket.bind(endpoint)).expect("bound").to_string();
+    [bind(format!("tcp://{}:0", own_loopback())), bind(ipc)]
+}
+
+/// Makes, uses and drops sockets.
+fn churn(shared: &Shared, chance: &mut Rng) {
+    while !shared.stopped() {
+        match chance.u8(0..4) {
+            0 => block_on(one_life(&shared.context, shared, chance)),
+            1 => block_on(one_life(&Context::new().expect("an I/O thread"), shared, chance)),
+            2 => Runtime::new().expect("a runtime").block_on(async {
+                one_life(&Context::current().expect("inside a runtime"), shared, chance).await;
+            }),
+            _ => one_life_of_theirs(shared, chance),
+        }
+        shared.lives.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_micros(chance.u64(0..6_000)));
+    }
+}
+
+async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
+    let [pull, router, publisher] = &shared.places;
+    let transport = chance.usize(0..2);
+    let in_order = chance.bool();
+    match chance.u8(0..3) {
+        0 => {
+            let push = PushSocket::new_in(context).expect("a socket");
+            push.connect(&pull[transport]).await.expect("an endpoint");
+            for n in 0..chance.usize(1..100) {
+                push.send(vec![n as u8; n * 10]).await.expect("open");
+            }
+            if in_order {
+                push.close().await;
+            }
+        }
+        1 => {
+            let builder = DealerSocket::builder().linger(Some(Duration::ZERO));
+            let builder = if in_order { builder.routing_id(format!("{}", chance.u64(..))) } else { builder };
+            let dealer = builder.build_in(context).expect("a socket");
+            dealer.connect(&router[transport]).await.expect("an endpoint");
+            for _ in 0..chance.usize(1..30) {
+                dealer.send("there and back").await.expect("open");
+                dealer.recv().await.expect("open");
+            }
+            if in_order {
+                dealer.close().await;
+            }
+        }
+        _ => {
+            let subscriber = SubSocket::new_in(context).expect("a socket");
+            for n in 0..50 {
+                subscriber.subscribe(format!("other {n}")).expect("open");
+            }
+            subscriber.subscribe("news").expect("open");
+            subscriber.connect(&publisher[transport]).await.expect("an endpoint");
+            subscriber.recv().await.expect("open");
+            if in_order {
+                subscriber.close().await;
+            }
+        }
+    }
+}
+
+fn one_life_of_theirs(shared: &Shared, chance: &mut Rng) {
+    let context = zmq::Context::new();
+    let dealer = context.socket(zmq::DEALER).expect("a libzmq socket");
+    dealer.set_linger(0).expect("an option");
+    dealer.set_rcvtimeo(10_000).expect("an option");
+    dealer.connect(&shared.places[1][chance.usize(0..2)]).expect("an endpoint");
+    for _ in 0..chance.usize(1..30) {
+        dealer.send("there and back", 0).expect("sent");
+        dealer.recv_bytes(0).expect("an answer");
+    }
+}
+
+/// A DEALER and a SUB of libzmq that stay, behind proxies.
+fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
+    let context = zmq::Context::new();
+    let make = |kind, endpoint: &str| {
+        let socket = context.socket(kind).expect("a libzmq socket");
+        socket.set_linger(0).expect("an option");
+        socket.set_reconnect_ivl(10).expect("an option");
+        socket.connect(endpoint).expect("an endpoint");
+        socket
+    };
+    let (dealer, subscriber) = (make(zmq::DEALER, router), make(zmq::SUB, publisher));
+    subscriber.set_subscribe(b"news").expect("a topic");
+    while !shared.stopped() {
+        // There may be no room while it is not connected.
+        let _full = dealer.send("from the other one", zmq::DONTWAIT);
+        for socket in [&dealer, &subscriber] {
+            while socket.recv_multipart(zmq::DONTWAIT).is_ok() {
+                shared.count();
+            }
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}

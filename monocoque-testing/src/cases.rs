@@ -1,0 +1,262 @@
+//! The ways to run the body of a test.
+//!
+//! A body runs six times: over tcp, ipc and inproc, on the caller's compio runtime and beside a context with an I/O thread;
+//! that of a chosen file four times more, on the polling driver.
+//! It must not block its thread: what blocks, such as a [`Wire`](crate::Wire), lives on a thread of its own.
+
+use std::net::TcpListener;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use compio::driver::{DriverType, ProactorBuilder};
+use compio::runtime::{Runtime, RuntimeBuilder};
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use monocoque::zmq::kind::Kind;
+use monocoque::zmq::{Builder, Socket};
+use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
+
+use crate::waiting::{DEADLINE, within, yield_now};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Ipc,
+    Inproc,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// The compio runtime that the body runs on.
+    Current,
+    /// A context with an I/O thread; the body runs on an executor that knows nothing of compio.
+    Thread,
+}
+
+/// Where a body runs.
+#[derive(Debug)]
+pub struct At {
+    pub context: Context,
+    pub transport: Transport,
+    pub home: Home,
+    directory: tempfile::TempDir,
+}
+
+/// Runs a body to its end, which must come in time.
+pub fn run<F: Future<Output = ()>>(
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    run_within(DEADLINE, transport, home, body);
+}
+
+/// Runs a body to its end, which must come in time, on the polling driver.
+pub fn run_polling<F: Future<Output = ()>>(
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    run_on(Some(Driver::Polling), DEADLINE, transport, home, body);
+}
+
+/// Runs a body that has more to do.
+pub fn run_within<F: Future<Output = ()>>(
+    limit: Duration,
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    run_on(None, limit, transport, home, body);
+}
+
+fn run_on<F: Future<Output = ()>>(
+    driver: Option<Driver>,
+    limit: Duration,
+    transport: Transport,
+    home: Home,
+    body: impl FnOnce(At) -> F + Send + 'static,
+) {
+    within(limit, move || {
+        let directory = tempfile::tempdir().expect("a directory");
+        match home {
+            Home::Current => runtime_on(driver).block_on(async {
+                let context = context_on(driver, Context::current());
+                body(At { context, transport, home, directory }).await;
+            }),
+            Home::Thread => {
+                let mut builder = Context::builder();
+                if let Some(driver) = driver {
+                    builder = builder.driver(driver);
+                }
+                let context = context_on(driver, builder.build());
+                futures::executor::block_on(body(At { context, transport, home, directory }));
+            }
+        }
+    });
+}
+
+fn runtime_on(driver: Option<Driver>) -> Runtime {
+    let mut proactor = ProactorBuilder::new();
+    let driver = match driver {
+        Some(Driver::Polling) => Some(DriverType::Poll),
+        Some(Driver::IoUring) => Some(DriverType::IoUring),
+        None => None,
+    };
+    if let Some(driver) = driver {
+        proactor.driver_type(driver);
+    }
+    RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime")
+}
+
+/// The context, which has the driver that was asked for.
+fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> Context {
+    let context = made.expect("a context");
+    if let Some(driver) = driver {
+        assert_eq!(context.driver(), driver);
+    }
+    context
+}
+
+impl At {
+    pub fn socket<K: Kind>(&self) -> Socket<K> {
+        Socket::new_in(&self.context).expect("a socket")
+    }
+
+    pub fn build<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+        builder.build_in(&self.context).expect("a socket")
+    }
+
+    /// An endpoint to bind to, of which nobody has heard yet.
+    pub fn anywhere(&self) -> Endpoint {
+        match self.transport {
+            Transport::Tcp => "tcp://127.0.0.1:0".parse(),
+            Transport::Ipc => "ipc://*".parse(),
+            Transport::Inproc => new_name().parse(),
+        }
+        .expect("an endpoint")
+    }
+
+    /// An endpoint on which nobody listens, and where one can listen later.
+    pub fn nowhere(&self, name: &str) -> Endpoint {
+        match self.transport {
+            Transport::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+                Endpoint::from(listener.local_addr().expect("an address"))
+            }
+            Transport::Ipc => {
+                let path = self.directory.path().join(name);
+                format!("ipc://{}", path.display()).parse().expect("an endpoint")
+            }
+            Transport::Inproc => new_name().parse().expect("an endpoint"),
+        }
+    }
+
+    /// A socket that is bound, and where.
+    pub async fn bound<K: Kind>(&self, builder: Builder<K>) -> (Socket<K>, Endpoint) {
+        let socket = self.build(builder);
+        let endpoint = socket.bind(self.anywhere()).await.expect("bound");
+        (socket, endpoint)
+    }
+
+    /// A socket that is connected, as soon as its peer listens.
+    pub async fn connected<K: Kind>(&self, builder: Builder<K>, endpoint: &Endpoint) -> Socket<K> {
+        let socket = self.build(builder);
+        socket.connect(endpoint.clone()).await.expect("connected");
+        socket
+    }
+}
+
+/// A name that nobody else in the process has bound.
+fn new_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("inproc://test-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Binds again where somebody has just ceased to listen.
+pub async fn rebind<K: Kind>(socket: &Socket<K>, endpoint: &Endpoint) {
+    let bound = socket.bind(endpoint.clone()).await;
+    assert_eq!(&bound.expect("the endpoint is free again"), endpoint);
+}
+
+/// Does blocking work on a thread of its own.
+pub fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> + Send {
+    let (done, result) = oneshot::channel();
+    let thread = thread::spawn(move || {
+        let outcome = work();
+        let _gone = done.send(outcome);
+    });
+    async move {
+        match result.await {
+            Ok(outcome) => outcome,
+            Err(_) => match thread.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => unreachable!("it has sent its outcome"),
+            },
+        }
+    }
+}
+
+/// Sends until nothing has moved for a while; returns how many messages were taken.
+pub async fn fill<K: monocoque::zmq::kind::Sends>(
+    socket: &Socket<K>,
+    mut message: impl FnMut(usize) -> Message,
+) -> usize {
+    let mut sent = 0;
+    let mut progress = Instant::now();
+    while progress.elapsed() < Duration::from_millis(250) {
+        match socket.try_send(message(sent)) {
+            Ok(()) => {
+                sent += 1;
+                progress = Instant::now();
+            }
+            Err(error) => {
+                assert!(error.reason().is_would_block(), "{error}");
+                assert_eq!(error.into_message(), message(sent), "the message comes back");
+                yield_now().await;
+            }
+        }
+    }
+    sent
+}
+
+/// A message that can be told from all others.
+pub fn numbered(n: usize) -> Message {
+    Message::from(n.to_string())
+}
+
+/// Chance, of which a failure says how to have the same again.
+pub fn chance() -> fastrand::Rng {
+    let seed =
+        std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a number"));
+    eprintln!("SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+/// Lets so much time pass that whatever is on its way arrives: others talk meanwhile, in the same place.
+pub async fn pass_time(at: &At) {
+    let (one, endpoint) = at.bound(monocoque::zmq::DealerSocket::builder()).await;
+    let other = at.connected(monocoque::zmq::DealerSocket::builder(), &endpoint).await;
+    for n in 0..20 {
+        one.send(numbered(n)).await.expect("sent");
+        let message = other.recv().await.expect("received");
+        other.send(message).await.expect("sent");
+        assert_eq!(one.recv().await.expect("received"), numbered(n));
+    }
+}
+
+/// Talks, again and again, until some work is done and what was begun then is said.
+pub async fn meanwhile<T>(work: impl Future<Output = T>, mut talk: impl AsyncFnMut()) -> T {
+    let mut work = pin!(work);
+    loop {
+        match select(work.as_mut(), pin!(talk())).await {
+            Either::Left((done, talking)) => {
+                talking.await;
+                return done;
+            }
+            Either::Right(_) => {}
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Macros that make several tests of a body, one for each way to run it.
+
+/// Makes six tests of each body.
+#[macro_export]
+macro_rules! everywhere {
+    ($($bodies:tt)+) => {
+        $crate::bodies! {
+            {
+                over_tcp_on_the_current_runtime = Tcp, Current;
+                over_tcp_on_an_io_thread = Tcp, Thread;
+                over_ipc_on_the_current_runtime = Ipc, Current;
+                over_ipc_on_an_io_thread = Ipc, Thread;
+                within_the_process_on_the_current_runtime = Inproc, Current;
+                within_the_process_beside_an_io_thread = Inproc, Thread;
+            }
+            $($bodies)+
+        }
+    };
+}
+
+/// As [`everywhere`], for bodies that have to do with streams: there are none within the process.
+#[macro_export]
+macro_rules! over_streams {
+    ($($bodies:tt)+) => {
+        $crate::bodies! {
+            {
+                over_tcp_on_the_current_runtime = Tcp, Current;
+                over_tcp_on_an_io_thread = Tcp, Thread;
+                over_ipc_on_the_current_runtime = Ipc, Current;
+                over_ipc_on_an_io_thread = Ipc, Thread;
+            }
+            $($bodies)+
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! bodies {
+    ($ways:tt $($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            pub(super) async fn body($at: $crate::At) $body
+
+            $crate::ways! $ways
+        }
+    )+};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! ways {
+    ($($way:ident = $transport:ident, $home:ident;)+) => {$(
+        #[test]
+        fn $way() {
+            $crate::run($crate::Transport::$transport, $crate::Home::$home, body);
+        }
+    )+};
+}
+
+/// As [`everywhere`], and four more that insist on the polling driver.
+#[macro_export]
+macro_rules! on_every_driver {
+    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
+        $crate::everywhere! { $($(#[$attribute])* async fn $name($at) $body)+ }
+        $crate::polling! { polling: $($(#[$attribute])* $name)+ }
+    };
+}
+
+/// As [`over_streams`], and four more that insist on the polling driver.
+#[macro_export]
+macro_rules! on_every_driver_over_streams {
+    ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
+        $crate::over_streams! { $($(#[$attribute])* async fn $name($at) $body)+ }
+        $crate::polling! { polling_over_streams: $($(#[$attribute])* $name)+ }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! polling {
+    ($polling:ident: $($(#[$attribute:meta])* $name:ident)+) => {
+        mod $polling {
+            use $crate::{Home, Transport};
+
+            $($(#[$attribute])*
+            mod $name {
+                use super::*;
+                use super::super::$name::body;
+
+                #[test]
+                fn over_tcp_on_the_current_runtime() {
+                    $crate::run_polling(Transport::Tcp, Home::Current, body);
+                }
+
+                #[test]
+                fn over_tcp_on_an_io_thread() {
+                    $crate::run_polling(Transport::Tcp, Home::Thread, body);
+                }
+
+                #[test]
+                fn over_ipc_on_the_current_runtime() {
+                    $crate::run_polling(Transport::Ipc, Home::Current, body);
+                }
+
+                #[test]
+                fn over_ipc_on_an_io_thread() {
+                    $crate::run_polling(Transport::Ipc, Home::Thread, body);
+                }
+            })+
+        }
+    };
+}

@@ -1,0 +1,297 @@
+//! Two ends and the wire between them, in virtual time.
+//!
+//! An [`End`] does what the engine does: it feeds what arrives, keeps what is to be written, and serves the deadline.
+//! A [`Pair`] carries the bytes of one to the other, chopped.
+#![expect(missing_debug_implementations, reason = "half of their parts have none")]
+
+pub mod wire;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, QueuedPlace, SegmentedBuffer, Step};
+use monocoque_zmtp::{
+    Decoder, Encoder, PeerInfo, SessionConfig, SocketType, Subscription, ZmtpError, ZmtpSession,
+    encode_message, encode_subscription,
+};
+
+/// Makes a test of each function for input that arrives 1, 2 or 7 bytes at a time, and all at once.
+#[macro_export]
+macro_rules! at_every_chopping {
+    ($(fn $name:ident($chop:ident) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            fn check($chop: usize) $body
+
+            #[test]
+            fn byte_by_byte() {
+                check(1);
+            }
+
+            #[test]
+            fn two_by_two() {
+                check(2);
+            }
+
+            #[test]
+            fn seven_by_seven() {
+                check(7);
+            }
+
+            #[test]
+            fn all_at_once() {
+                check(usize::MAX);
+            }
+        }
+    )*};
+}
+
+/// What an end has received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    Message(Message),
+    Subscribe(Message),
+    Cancel(Message),
+}
+
+/// One end of a connection.
+pub struct End {
+    phase: Phase,
+    pub input: SegmentedBuffer,
+    pub output: Outbox,
+    pub peer: Option<PeerInfo>,
+    pub received: Vec<Inbound>,
+    pub now: Instant,
+    pub last_heard: Instant,
+}
+
+enum Phase {
+    Handshake(Option<ZmtpSession>),
+    Active(Box<(Decoder, Encoder)>),
+    Closed(ZmtpError),
+}
+
+impl End {
+    /// An end that has put out its greeting.
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
+        let session = ZmtpSession::new(config).expect("a valid configuration");
+        let mut end = Self {
+            phase: Phase::Handshake(Some(session)),
+            input: SegmentedBuffer::new(),
+            output: Outbox::new(),
+            peer: None,
+            received: Vec::new(),
+            now,
+            last_heard: now,
+        };
+        end.run();
+        end
+    }
+
+    /// An end whose handshake with a ZMTP 3.1 peer of that type is done, and whose part of it was written.
+    pub fn established(config: SessionConfig, peer: SocketType) -> Self {
+        Self::established_over(1, config, peer)
+    }
+
+    /// The same with a peer of ZMTP 3.`minor`.
+    pub fn established_over(minor: u8, config: SessionConfig, peer: SocketType) -> Self {
+        let mut end = Self::new(config, Instant::now());
+        end.feed(&greeting(minor), usize::MAX);
+        end.feed(&ready(peer), usize::MAX);
+        assert!(end.is_ready(), "{:?}", end.error());
+        end.written();
+        end
+    }
+
+    /// Takes bytes in, in pieces of `chop`.
+    pub fn feed(&mut self, bytes: &[u8], chop: usize) {
+        for piece in bytes.chunks(chop) {
+            self.input.push(Bytes::copy_from_slice(piece));
+            self.last_heard = self.now;
+            self.run();
+        }
+    }
+
+    /// Takes out what was put out.
+    pub fn written(&mut self) -> Vec<u8> {
+        let output = std::mem::take(&mut self.output);
+        let mut wire = Outbox::new();
+        match &mut self.phase {
+            Phase::Active(halves) if !halves.1.is_identity() => {
+                halves.1.encode(&mut output.read_from(&mut QueuedPlace::default()), &mut wire, usize::MAX);
+            }
+            _ => wire.append(&output),
+        }
+        wire.slices().collect::<Vec<_>>().concat()
+    }
+
+    pub fn send(&mut self, message: impl Into<Message>) {
+        encode_message(&message.into(), &mut self.output);
+    }
+
+    pub fn subscribe(&mut self, kind: Subscription, topic: &[u8]) {
+        encode_subscription(kind, topic, &mut self.output);
+    }
+
+    /// The items that have arrived since the last call.
+    pub fn recv(&mut self) -> Vec<Inbound> {
+        std::mem::take(&mut self.received)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Active(_))
+    }
+
+    pub fn error(&self) -> Option<&ZmtpError> {
+        match &self.phase {
+            Phase::Closed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Active(halves) => halves.1.deadline(),
+            _ => None,
+        }
+    }
+
+    pub fn need(&self) -> usize {
+        match &self.phase {
+            Phase::Active(halves) => halves.0.need(),
+            _ => 1,
+        }
+    }
+
+    /// Serves the deadline if it is reached.
+    pub fn tick(&mut self) {
+        if self.deadline().is_some_and(|at| at <= self.now) {
+            self.serve_deadline();
+        }
+    }
+
+    /// Serves the deadline, whether it is reached or not.
+    pub fn serve_deadline(&mut self) {
+        if let Phase::Active(halves) = &mut self.phase
+            && let Err(error) = halves.1.on_deadline(self.now, self.last_heard, &mut self.output)
+        {
+            self.phase = Phase::Closed(error);
+        }
+    }
+
+    fn run(&mut self) {
+        if let Err(error) = self.try_run() {
+            self.phase = Phase::Closed(error);
+        }
+    }
+
+    fn try_run(&mut self) -> Result<(), ZmtpError> {
+        if let Phase::Handshake(session) = &mut self.phase {
+            let session = session.take().expect("a session between two steps");
+            match session.advance(&mut self.input, &mut self.output, self.now)? {
+                Step::NeedInput(session) => self.phase = Phase::Handshake(Some(session)),
+                Step::Established(established) => {
+                    self.peer = Some(established.peer);
+                    self.phase = Phase::Active(Box::new((established.decoder, established.encoder)));
+                }
+            }
+        }
+        if let Phase::Active(halves) = &mut self.phase {
+            let mut messages = VecDeque::new();
+            while let Some(what) = halves.0.next(&mut self.input, &mut self.output, &mut messages)? {
+                let [message] =
+                    std::mem::take(&mut messages).into_iter().collect::<Vec<_>>().try_into().expect("one");
+                self.received.push(match what {
+                    monocoque_zmtp::Inbound::Message => Inbound::Message(message),
+                    monocoque_zmtp::Inbound::Subscribe => Inbound::Subscribe(message),
+                    monocoque_zmtp::Inbound::Cancel => Inbound::Cancel(message),
+                });
+            }
+            assert!(messages.is_empty(), "it was put out and not told");
+            assert!(self.input.is_empty() || halves.0.need() > self.input.len(), "wants what it has");
+        }
+        Ok(())
+    }
+}
+
+/// Two ends and a wire.
+pub struct Pair {
+    pub client: End,
+    pub server: End,
+    pub now: Instant,
+    /// How many bytes arrive at a time.
+    pub chop: usize,
+}
+
+impl Pair {
+    pub fn new(client: SessionConfig, server: SessionConfig, chop: usize) -> Self {
+        let now = Instant::now();
+        Self { client: End::new(client, now), server: End::new(server, now), now, chop }
+    }
+
+    /// Two ends whose handshake is done.
+    pub fn connected(client: SocketType, server: SocketType, chop: usize) -> Self {
+        let mut pair = Self::new(SessionConfig::new(client), SessionConfig::new(server), chop);
+        pair.handshake();
+        pair
+    }
+
+    pub fn handshake(&mut self) {
+        self.drive();
+        assert!(self.client.is_ready(), "{:?}", self.client.error());
+        assert!(self.server.is_ready(), "{:?}", self.server.error());
+    }
+
+    /// Carries bytes until neither end has anything to write.
+    pub fn drive(&mut self) {
+        loop {
+            let (up, down) = (self.client.written(), self.server.written());
+            if up.is_empty() && down.is_empty() {
+                return;
+            }
+            self.server.feed(&up, self.chop);
+            self.client.feed(&down, self.chop);
+        }
+    }
+
+    /// Lets time pass, a millisecond at a time, at both ends and on the wire.
+    pub fn advance(&mut self, time: Duration) {
+        for _ in 0..time.as_millis() {
+            self.now += Duration::from_millis(1);
+            for end in [&mut self.client, &mut self.server] {
+                end.now = self.now;
+                end.tick();
+            }
+            self.drive();
+        }
+    }
+
+    pub fn send(&mut self, message: impl Into<Message>) {
+        self.client.send(message);
+    }
+
+    pub fn recv(&mut self) -> Vec<Inbound> {
+        self.drive();
+        self.server.recv()
+    }
+}
+
+/// The greeting of a NULL peer of ZMTP 3.`minor`, as libzmq sends it.
+pub fn greeting(minor: u8) -> Vec<u8> {
+    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x00NULL".to_vec();
+    bytes[11] = minor;
+    bytes.resize(64, 0);
+    bytes
+}
+
+/// The READY of an anonymous peer, as libzmq sends it.
+pub fn ready(socket_type: SocketType) -> Vec<u8> {
+    let name = socket_type.name().as_bytes();
+    let mut body = [&b"\x05READY\x0bSocket-Type\0\0\0"[..], &[name.len() as u8], name].concat();
+    if socket_type.announces_routing_id() {
+        body.extend_from_slice(b"\x08Identity\0\0\0\0");
+    }
+    [&[4, body.len() as u8][..], &body].concat()
+}

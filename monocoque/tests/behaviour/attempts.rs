@@ -1,0 +1,196 @@
+//! What a `send` changes: nothing when it fails, is given up or waits; and no memory of the program's is kept after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use monocoque::zmq::{PubSocket, PushSocket, RepSocket, ReqSocket, SubSocket, XpubSocket};
+use monocoque::{Frame, Message, MonocoqueError};
+use testing::{Wire, WireListener, everywhere, over_streams};
+
+/// A way to send that fails.
+#[derive(Clone, Copy, Debug)]
+enum Failing {
+    Try,
+    Timeout,
+    Dropped,
+}
+
+const FAILING: [Failing; 3] = [Failing::Try, Failing::Timeout, Failing::Dropped];
+
+async fn fail(request: &ReqSocket, how: Failing) {
+    match how {
+        Failing::Try => {
+            let error = request.try_send("another").expect_err("there is no room");
+            assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
+        }
+        Failing::Timeout => {
+            request.send("another").await.expect_err("there is no room");
+        }
+        Failing::Dropped => {
+            let mut sending = std::pin::pin!(request.send("another"));
+            assert!(futures::poll!(&mut sending).is_pending());
+        }
+    }
+}
+
+everywhere! {
+    async fn failed_send_of_a_relaxed_req_keeps_the_reply(at) {
+        for how in FAILING {
+            for correlate in [true, false] {
+                let options = ReqSocket::builder()
+                    .req_relaxed(true)
+                    .req_correlate(correlate)
+                    .send_timeout(Some(Duration::from_millis(20)));
+                let (request, endpoint) = at.bound(options).await;
+                let reply = at.connected(RepSocket::builder(), &endpoint).await;
+                request.send("question").await.expect("queued");
+                let question = reply.recv().await.expect("received");
+                reply.send(question).await.expect("queued");
+                testing::eventually("the reply is there", || request.stats().recv_queue == 1).await;
+                if correlate {
+                    // Else there would be room.
+                    reply.close().await;
+                    testing::eventually("the peer is gone", || request.peer_count() == 0).await;
+                }
+                fail(&request, how).await;
+                let peers = request.peer_count();
+                assert_eq!(peers, usize::from(!correlate), "the connection is kept");
+                assert_eq!(request.recv().await.expect("received"), "question".into(), "{how:?}");
+            }
+        }
+    }
+
+    async fn send_of_a_relaxed_req_gives_the_earlier_request_up(at) {
+        let (reply, endpoint) = at.bound(RepSocket::builder()).await;
+        let options = ReqSocket::builder().req_relaxed(true).reconnect_interval(Duration::from_millis(1));
+        let request = at.connected(options, &endpoint).await;
+        request.send("first").await.expect("queued");
+        assert_eq!(reply.recv().await.expect("received"), "first".into());
+        request.send("second").await.expect("queued");
+        reply.send("late").await.expect("dropped or not");
+        assert_eq!(reply.recv().await.expect("received"), "second".into());
+        reply.send("answer").await.expect("queued");
+        assert_eq!(request.recv().await.expect("received"), "answer".into());
+    }
+
+    async fn published_body_is_let_go_when_all_have_it(at) {
+        for size in [100, 4_096, 100_000] {
+            let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+            let mut subscribers = Vec::new();
+            for _ in 0..3 {
+                let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+                subscriber.subscribe("").expect("open");
+                subscribers.push(subscriber);
+            }
+            publisher.wait_for_subscriptions(3).await.expect("open");
+            let owner = Arc::new(vec![7; size]);
+            publisher.send(Message::from(owned(&owner))).await.expect("sent");
+            for subscriber in &subscribers {
+                assert_eq!(subscriber.recv().await.expect("received").byte_len(), size);
+            }
+            testing::eventually("nobody has it any more", || Arc::strong_count(&owner) == 1).await;
+        }
+    }
+}
+
+/// A frame that borrows the owner's memory.
+fn owned(owner: &Arc<Vec<u8>>) -> Frame {
+    struct Owner(Arc<Vec<u8>>);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Frame::from(Bytes::from_owner(Owner(owner.clone())))
+}
+
+over_streams! {
+    async fn waiting_send_is_not_the_answer_to_a_later_subscription(at) {
+        let options =
+            XpubSocket::builder().xpub_manual(true).xpub_manual_last_value(true).nodrop(true).send_hwm(1);
+        let (publisher, endpoint) = at.bound(options).await;
+        let there = endpoint.clone();
+        let lazy = testing::aside(move || {
+            let mut wire = Wire::meet(&there, "SUB");
+            wire.put(&testing::command("SUBSCRIBE", b""));
+            wire
+        })
+        .await;
+        assert_eq!(publisher.recv().await.expect("received"), "\x01".into());
+        publisher.subscribe("").expect("open");
+        publisher.try_send(vec![1; 8 << 20]).expect("the answer to the first");
+        // Its pump has that, and cannot write it.
+        testing::eventually("the pump has it", || publisher.try_send("fills").is_ok()).await;
+        let mut waiting = std::pin::pin!(publisher.send("for the first"));
+        assert!(futures::poll!(&mut waiting).is_pending());
+
+        let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+        subscriber.subscribe("").expect("open");
+        assert_eq!(publisher.recv().await.expect("received"), "\x01".into());
+        publisher.subscribe("").expect("open");
+        assert!(futures::poll!(&mut waiting).is_pending(), "it is for the first, which is full");
+        publisher.send("last value").await.expect("it is for the second only");
+        assert_eq!(subscriber.recv().await.expect("received"), "last value".into());
+        drop(lazy);
+    }
+
+    async fn conflated_message_takes_the_place_of_one_of_any_size(at) {
+        const LARGE: usize = 40 << 20;
+        let (listener, endpoint) = WireListener::bind(&at, "conflate");
+        let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
+        let wire = testing::aside(move || {
+            let mut wire = listener.accept();
+            wire.shake_hands("PULL", b"");
+            // The first is under way.
+            wire.take(9);
+            wire
+        });
+        push.send(vec![1; LARGE]).await.expect("queued");
+        let mut wire = wire.await;
+        for byte in [2, 3, 4] {
+            push.try_send(vec![byte; LARGE]).expect("there is always room");
+        }
+        assert_eq!(push.stats().dropped, 2);
+        let last = testing::aside(move || {
+            std::io::copy(&mut std::io::Read::take(&mut wire, LARGE as u64), &mut std::io::sink()).expect("read");
+            wire.frame().1
+        });
+        assert_eq!(last.await, vec![4; LARGE]);
+    }
+
+    async fn conflated_publication_takes_the_place_of_one_of_any_size(at) {
+        const LARGE: usize = 40 << 20;
+        for peers in [1, 2] {
+            let (publisher, endpoint) = at.bound(PubSocket::builder().conflate(true)).await;
+            let met = testing::aside(move || {
+                let meet = || {
+                    let mut wire = Wire::meet(&endpoint, "SUB");
+                    wire.put(&testing::command("SUBSCRIBE", b""));
+                    wire
+                };
+                (0..peers).map(|_| meet()).collect::<Vec<_>>()
+            });
+            let wires = met.await;
+            publisher.wait_for_subscriptions(peers).await.expect("open");
+            publisher.send(vec![1; LARGE]).await.expect("sent");
+            let begun = testing::aside(move || {
+                let mut wires = wires;
+                wires.iter_mut().for_each(|wire| drop(wire.take(9)));
+                wires
+            });
+            let wires = begun.await;
+            publisher.send(vec![2; LARGE]).await.expect("sent");
+            publisher.send(vec![3; LARGE]).await.expect("sent");
+            let last = testing::aside(move || {
+                let read = |mut wire: Wire| {
+                    let mut first = std::io::Read::take(&mut wire, LARGE as u64);
+                    std::io::copy(&mut first, &mut std::io::sink()).expect("read");
+                    wire.frame().1[0]
+                };
+                wires.into_iter().map(read).collect::<Vec<_>>()
+            });
+            assert_eq!(last.await, vec![3; peers]);
+        }
+    }
+}

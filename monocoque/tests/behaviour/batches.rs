@@ -1,0 +1,562 @@
+//! Batches that the caller makes: messages that are held until they are flushed, and many that are received at once.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{Either, join_all, select};
+use futures::stream::FuturesUnordered;
+use monocoque::zmq::kind::{Receives, Sends};
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, Socket, SubSocket,
+};
+use monocoque::{Message, MonocoqueError};
+use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
+
+/// After this the connection has nothing to write, and waits for what is sent next.
+async fn settle<S: Sends, R: Receives>(sender: &Socket<S>, receiver: &Socket<R>) {
+    sender.send("settle").await.expect("sent");
+    sender.flush().await.expect("open");
+    assert_eq!(receiver.recv().await.expect("received"), "settle".into());
+}
+
+/// Waits until so many messages can be received at once.
+async fn arrived<R: Receives>(socket: &Socket<R>, n: usize) {
+    testing::eventually("all has arrived", || socket.stats().recv_queue == n).await;
+}
+
+async fn expect<R: Receives>(socket: &Socket<R>, numbers: std::ops::Range<usize>) {
+    for n in numbers {
+        assert_eq!(socket.recv().await.expect("received"), numbered(n));
+    }
+}
+
+/// Large enough for the buffers of the system to be full soon.
+fn large(n: usize) -> Message {
+    Message::from([n.to_string().into_bytes(), vec![n as u8; 1 << 20]])
+}
+
+/// As many as no system takes from one who talks to a peer that does not read.
+const TOO_MUCH: usize = 40;
+
+/// A socket with more to write than the system takes, and its peer, which does not read.
+async fn stuck(at: &testing::At) -> (PushSocket, Wire) {
+    let (push, endpoint) = at.bound(PushSocket::builder().linger(Some(Duration::ZERO))).await;
+    let wire = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;
+    push.wait_for_peers(1).await.expect("open");
+    for n in 0..TOO_MUCH {
+        push.send_buffered(large(n)).await.expect("room");
+    }
+    (push, wire)
+}
+
+/// Reads what [`stuck`] has sent, to the end of the stream.
+fn read_all(mut wire: Wire) {
+    for n in 0..TOO_MUCH {
+        let frames = [wire.frame(), wire.frame()];
+        assert_eq!(frames.map(|(_, body)| body), large(n).iter().map(<[u8]>::to_vec).collect::<Vec<_>>()[..]);
+    }
+    assert_eq!(wire.end(), b"");
+}
+
+on_every_driver! {
+    async fn what_is_held_goes_with_what_is_sent_behind_it(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for n in 0..9 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        push.send(numbered(9)).await.expect("room");
+        expect(&pull, 0..10).await;
+    }
+
+    async fn what_is_held_goes_in_front_of_an_answer_that_goes_at_once(at) {
+        let (one, endpoint) = at.bound(DealerSocket::builder()).await;
+        let other = at.connected(DealerSocket::builder(), &endpoint).await;
+        for round in 0..20 {
+            settle(&one, &other).await;
+            other.send("question").await.expect("room");
+            assert_eq!(one.recv().await.expect("received"), "question".into());
+            for n in 0..round {
+                one.send_buffered(numbered(n)).await.expect("room");
+            }
+            one.send(numbered(round)).await.expect("room");
+            expect(&other, 0..round + 1).await;
+        }
+    }
+
+    async fn what_is_held_for_one_peer_goes_with_what_is_sent_to_another(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let pulls = [
+            at.connected(PullSocket::builder(), &endpoint).await,
+            at.connected(PullSocket::builder(), &endpoint).await,
+        ];
+        push.wait_for_peers(2).await.expect("open");
+        for _ in 0..2 {
+            push.send("settle").await.expect("room");
+        }
+        push.flush().await.expect("open");
+        push.send_buffered("held").await.expect("room");
+        push.send("sent").await.expect("room");
+        let mut received = Vec::new();
+        for pull in &pulls {
+            assert_eq!(pull.recv().await.expect("received"), "settle".into());
+            received.push(pull.recv().await.expect("one each"));
+        }
+        assert!(received.contains(&"held".into()) && received.contains(&"sent".into()));
+    }
+
+    async fn a_full_queue_of_what_is_held_goes(at) {
+        const MESSAGES: usize = 500;
+        for hwm in [1, 2, 7] {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(hwm)).await;
+            let push = at.connected(PushSocket::builder().send_hwm(hwm), &endpoint).await;
+            settle(&push, &pull).await;
+            let sender = async {
+                for n in 0..MESSAGES {
+                    push.send_buffered(numbered(n)).await.expect("room");
+                }
+                push.flush().await.expect("open");
+            };
+            futures::join!(sender, expect(&pull, 0..MESSAGES));
+        }
+    }
+
+    async fn a_full_queue_of_what_is_held_makes_room_for_whoever_sends(at) {
+        for hwm in [1, 2, 7] {
+            let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+            let push = at.connected(PushSocket::builder().send_hwm(hwm), &endpoint).await;
+            settle(&push, &pull).await;
+            for n in 0..hwm {
+                push.send_buffered(numbered(n)).at_once().expect("at once").expect("room");
+            }
+            push.send(numbered(hwm)).await.expect("there is room soon");
+            expect(&pull, 0..hwm + 1).await;
+            settle(&push, &pull).await;
+            for n in 0..hwm {
+                push.send_buffered(numbered(n)).at_once().expect("at once").expect("room");
+            }
+            testing::eventually("there is room", || push.try_send(numbered(hwm)).is_ok()).await;
+            expect(&pull, 0..hwm + 1).await;
+        }
+    }
+
+    async fn what_is_held_when_the_socket_closes_is_sent(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for n in 0..10 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        push.close().await;
+        expect(&pull, 0..10).await;
+    }
+
+    async fn a_flush_with_nothing_to_do_returns_at_once(at) {
+        let endpoint = at.nowhere("later");
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        push.flush().at_once().expect("nobody is there").expect("open");
+        push.send_buffered(numbered(0)).await.expect("room");
+        push.flush().at_once().expect("it waits for a first peer").expect("open");
+        let pull = at.build(PullSocket::builder());
+        pull.bind(endpoint).await.expect("bound");
+        expect(&pull, 0..1).await;
+        settle(&push, &pull).await;
+        push.flush().at_once().expect("nothing is queued").expect("open");
+
+        let publisher = at.build(PubSocket::builder());
+        publisher.bind(at.anywhere()).await.expect("bound");
+        publisher.send_buffered("to nobody").await.expect("sent");
+        publisher.flush().at_once().expect("nobody is there").expect("open");
+    }
+
+    async fn a_batch_is_at_most_as_large_as_said_and_is_appended(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let mut messages = vec!["before".into()];
+        let none = pull.recv_batch(&mut messages, 0).at_once();
+        assert_eq!(none.expect("nothing is waited for").expect("open"), 0);
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        for n in 0..10 {
+            push.send(numbered(n)).await.expect("sent");
+        }
+        arrived(&pull, 10).await;
+        assert_eq!(pull.recv_batch(&mut messages, 0).await.expect("open"), 0);
+        for (max, expected) in [(1, 1), (3, 3), (100, 6)] {
+            let before = messages.len();
+            let got = pull.recv_batch(&mut messages, max).at_once().expect("it is there").expect("open");
+            assert_eq!((got, messages.len()), (expected, before + expected));
+        }
+        assert_eq!(messages[0], "before".into());
+        assert!(messages[1..].iter().enumerate().all(|(n, message)| *message == numbered(n)));
+        assert!(pull.recv_batch(&mut messages, 100).at_once().is_none());
+        assert_eq!((messages.len(), pull.stats().received), (11, 10));
+    }
+
+    async fn batches_keep_the_order_under_load(at) {
+        const MESSAGES: usize = 5_000;
+        let mut chance = testing::chance();
+        for (send_hwm, recv_hwm) in [(1, 1), (2, 7), (1000, 10), (1000, 1000), (0, 0)] {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(recv_hwm)).await;
+            let push = at.connected(PushSocket::builder().send_hwm(send_hwm), &endpoint).await;
+            let mut also = chance.clone();
+            let sender = async {
+                for n in 0..MESSAGES {
+                    match also.u8(..8) {
+                        0 => push.send(numbered(n)).await.expect("sent"),
+                        _ => push.send_buffered(numbered(n)).await.expect("sent"),
+                    }
+                    if also.u8(..64) == 0 {
+                        push.flush().await.expect("open");
+                    }
+                }
+                push.flush().await.expect("open");
+            };
+            let receiver = async {
+                let mut messages = Vec::new();
+                let mut next = 0;
+                while next < MESSAGES {
+                    let max = chance.usize(1..200);
+                    let got = pull.recv_batch(&mut messages, max).await.expect("open");
+                    assert!((1..=max).contains(&got) && got == messages.len());
+                    for message in messages.drain(..) {
+                        assert_eq!(message, numbered(next));
+                        next += 1;
+                    }
+                }
+            };
+            futures::join!(sender, receiver);
+            assert!(pull.try_recv().is_err());
+        }
+    }
+
+    async fn a_batch_takes_turns_between_peers(at) {
+        const EACH: usize = 50;
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let mut pushes = Vec::new();
+        for who in 0..2 {
+            let push = at.connected(PushSocket::builder(), &endpoint).await;
+            for n in 0..EACH {
+                push.send([who.to_string(), n.to_string()]).await.expect("sent");
+            }
+            pushes.push(push);
+        }
+        arrived(&pull, 2 * EACH).await;
+        let mut messages = Vec::new();
+        while messages.len() < 2 * EACH {
+            pull.recv_batch(&mut messages, 30).await.expect("open");
+        }
+        for who in ["0", "1"] {
+            let of_one: Vec<_> = messages.iter().filter(|message| message[0] == *who.as_bytes()).collect();
+            assert!(of_one.iter().enumerate().all(|(n, message)| message[1] == *n.to_string().as_bytes()));
+        }
+        assert!(messages.windows(2).all(|pair| pair[0][0] != pair[1][0]), "strictly in turn");
+    }
+
+    async fn requests_and_replies_come_one_at_a_time(at) {
+        let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+        let mut reqs = Vec::new();
+        for n in 0..3 {
+            let req = at.connected(ReqSocket::builder(), &endpoint).await;
+            req.send(numbered(n)).await.expect("its turn");
+            reqs.push(req);
+        }
+        arrived(&rep, 3).await;
+        for answered in 0..3 {
+            let mut requests = Vec::new();
+            assert_eq!(rep.recv_batch(&mut requests, 10).await.expect("its turn"), 1);
+            let early = rep.recv_batch(&mut requests, 10).await;
+            assert!(matches!(early, Err(MonocoqueError::OutOfTurn(_))));
+            assert_eq!((requests.len(), rep.stats().recv_queue), (1, 2 - answered));
+            rep.send(requests.remove(0)).await.expect("its turn");
+        }
+        for (n, req) in reqs.iter().enumerate() {
+            let mut replies = Vec::new();
+            assert_eq!(req.recv_batch(&mut replies, 10).await.expect("its turn"), 1);
+            assert_eq!(replies, [numbered(n)]);
+            assert!(matches!(req.recv_batch(&mut replies, 10).await, Err(MonocoqueError::OutOfTurn(_))));
+        }
+    }
+
+    async fn a_batch_has_only_what_is_subscribed_to(at) {
+        const MESSAGES: usize = 100;
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+        subscriber.subscribe("wanted").expect("open");
+        subscriber.subscribe("not").expect("open");
+        publisher.wait_for_subscriptions(2).await.expect("open");
+        let wanted = |n: usize| n % 7 > 3;
+        for n in 0..MESSAGES {
+            let topic = if wanted(n) { "wanted" } else { "not" };
+            publisher.send([topic.to_owned(), n.to_string()]).await.expect("sent");
+        }
+        arrived(&subscriber, MESSAGES).await;
+        subscriber.unsubscribe("not").expect("open");
+        let expected: Vec<_> = (0..MESSAGES).filter(|n| wanted(*n)).collect();
+        let mut messages = Vec::new();
+        while messages.len() < expected.len() {
+            let before = messages.len();
+            let got = subscriber.recv_batch(&mut messages, 10).await.expect("open");
+            assert!((1..=10).contains(&got) && messages.len() == before + got);
+        }
+        for (message, n) in messages.iter().zip(&expected) {
+            assert_eq!(*message, ["wanted".to_owned(), n.to_string()].into());
+        }
+        assert!(subscriber.recv_batch(&mut messages, 10).at_once().is_none());
+        assert_eq!(messages.len(), expected.len());
+        assert_eq!(subscriber.stats().discarded, (MESSAGES - expected.len()) as u64);
+    }
+
+    async fn a_batch_that_is_given_up_loses_nothing(at) {
+        const EACH: usize = 5_000;
+        for peers in [1, 4] {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(100)).await;
+            let mut pushes = Vec::new();
+            for _ in 0..peers {
+                pushes.push(at.connected(PushSocket::builder(), &endpoint).await);
+            }
+            let senders = pushes.iter().enumerate().map(|(who, push)| async move {
+                for n in 0..EACH {
+                    push.send([who.to_string(), n.to_string()]).await.expect("sent");
+                }
+            });
+            let receiver = async {
+                let mut messages = Vec::new();
+                let mut given_up = 0;
+                while messages.len() < EACH * peers || given_up < 1_000 {
+                    let batch = Box::pin(pull.recv_batch(&mut messages, 10));
+                    if given_up % 2 == 0 {
+                        given_up += usize::from(batch.at_once().is_none());
+                        testing::yield_now().await;
+                    } else if let Either::Right(_) = select(batch, Box::pin(testing::yield_now())).await {
+                        given_up += 1;
+                    }
+                }
+                let mut next = vec![0; peers];
+                for message in messages {
+                    let text = |frame| std::str::from_utf8(&message[frame]).expect("text");
+                    let who: usize = text(0).parse().expect("a number");
+                    assert_eq!(text(1), next[who].to_string(), "lost, doubled or out of order");
+                    next[who] += 1;
+                }
+                assert_eq!(next, vec![EACH; peers]);
+            };
+            futures::join!(join_all(senders), receiver);
+        }
+    }
+
+    async fn what_a_batch_leaves_wakes_the_next_receiver(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for round in 0..100 {
+            let mut given_up = Box::pin(pull.recv());
+            assert!(given_up.as_mut().at_once().is_none());
+            // Each of them is polled when it is woken, and only then.
+            let mut waiting: FuturesUnordered<_> = (0..3)
+                .map(|_| async {
+                    let mut messages = Vec::new();
+                    let got = pull.recv_batch(&mut messages, 2).await.expect("open");
+                    assert!(got == messages.len() && (1..=2).contains(&got));
+                    messages
+                })
+                .collect();
+            assert!(waiting.next().at_once().is_none());
+            if round % 2 == 0 {
+                drop(given_up);
+                given_up = Box::pin(pull.recv());
+            }
+            // In one batch, which is announced once.
+            for n in 0..6 {
+                push.send_buffered(numbered(n)).await.expect("room");
+            }
+            push.flush().await.expect("open");
+            if round % 4 == 1 {
+                testing::yield_now().await;
+            }
+            drop(given_up);
+            let mut messages = Vec::new();
+            while let Some(batch) = waiting.next().await {
+                messages.extend(batch);
+            }
+            // It may have come in pieces.
+            while messages.len() < 6 {
+                pull.recv_batch(&mut messages, 6).await.expect("open");
+            }
+            messages.sort_by_key(|message| message[0].to_vec());
+            assert!(messages.iter().enumerate().all(|(n, message)| *message == numbered(n)));
+        }
+    }
+
+    async fn a_batch_that_is_waited_for_ends_when_the_socket_closes(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        let mut messages = vec!["before".into()];
+        let mut batch = Box::pin(pull.recv_batch(&mut messages, 10));
+        assert!(batch.as_mut().at_once().is_none());
+        let (batch, ()) = futures::join!(batch, pull.close());
+        assert!(matches!(batch, Err(MonocoqueError::Closed)));
+        assert_eq!(messages, ["before".into()]);
+    }
+}
+
+on_every_driver_over_streams! {
+    async fn what_is_held_goes_when_it_is_flushed(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for round in 0..3 {
+            for n in 0..10 {
+                push.send_buffered(numbered(n)).await.expect("room");
+            }
+            testing::pass_time(&at).await;
+            assert_eq!(push.stats().send_queue, 10, "round {round}");
+            assert!(pull.try_recv().expect_err("held").is_would_block());
+            push.flush().await.expect("open");
+            assert_eq!(push.stats().send_queue, 0);
+            expect(&pull, 0..10).await;
+        }
+    }
+
+    async fn what_is_published_is_held_as_well(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        let mut subscribers = Vec::new();
+        for _ in 0..2 {
+            let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+            subscriber.subscribe("").expect("open");
+            subscribers.push(subscriber);
+        }
+        publisher.wait_for_subscriptions(2).await.expect("open");
+        settle(&publisher, &subscribers[0]).await;
+        assert_eq!(subscribers[1].recv().await.expect("received"), "settle".into());
+        for n in 0..10 {
+            publisher.send_buffered(numbered(n)).await.expect("sent");
+        }
+        testing::pass_time(&at).await;
+        assert_eq!(publisher.stats().send_queue, 20);
+        assert!(subscribers.iter().all(|subscriber| subscriber.try_recv().is_err()));
+        publisher.flush().await.expect("open");
+        assert_eq!(publisher.stats().send_queue, 0);
+        for subscriber in &subscribers {
+            expect(subscriber, 0..10).await;
+        }
+    }
+
+    async fn what_is_held_for_a_peer_that_leaves_goes_to_the_next(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let leaving = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        settle(&push, &leaving).await;
+        for n in 0..10 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        let staying = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(2).await.expect("open");
+        // The turns of the two are not known; with one message for each, both connections come to rest.
+        for _ in 0..2 {
+            push.send_buffered("rest").await.expect("room");
+        }
+        push.flush().await.expect("open");
+        expect(&leaving, 0..10).await;
+        assert_eq!(leaving.recv().await.expect("received"), "rest".into());
+        assert_eq!(staying.recv().await.expect("received"), "rest".into());
+        for n in 0..2 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        leaving.close().await;
+        testing::eventually("it is gone", || push.peer_count() == 1).await;
+        push.flush().await.expect("open");
+        let mut received = [
+            staying.recv().await.expect("its own"),
+            staying.recv().await.expect("that of the other one"),
+        ];
+        received.sort_by_key(|message| message[0].to_vec());
+        assert_eq!(received, [numbered(0), numbered(1)]);
+    }
+
+    async fn what_was_flushed_goes_on_when_its_peer_leaves(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder()).await;
+        let there = endpoint.clone();
+        // It does not read, so that what is for it stays.
+        let wire = testing::aside(move || Wire::meet(&there, "PULL")).await;
+        push.wait_for_peers(1).await.expect("open");
+        for n in 0..TOO_MUCH {
+            push.send(large(n)).await.expect("room");
+        }
+        let pull = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(2).await.expect("open");
+        for _ in 0..2 {
+            push.send("one each").await.expect("room");
+        }
+        assert_eq!(pull.recv().await.expect("received"), "one each".into());
+        testing::pass_time(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().at_once().is_none());
+        for _ in 0..2 {
+            push.send_buffered("held").await.expect("room");
+        }
+        wire.close();
+        flush.await.expect("open");
+        testing::eventually("all of it goes to the other one", || {
+            while pull.try_recv().is_ok() {}
+            push.stats().send_queue == 0 && push.peer_count() == 1
+        })
+        .await;
+    }
+
+    async fn a_flush_waits_until_the_system_has_taken_all(at) {
+        let (push, wire) = stuck(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().at_once().is_none());
+        match select(flush, Box::pin(testing::pass_time(&at))).await {
+            Either::Left(_) => panic!("nobody has read it"),
+            Either::Right(((), flush)) => {
+                let reading = testing::aside(move || read_all(wire));
+                flush.await.expect("open");
+                assert_eq!(push.stats().send_queue, 0);
+                // It does not linger: what the system does not have now is lost.
+                push.close().await;
+                reading.await;
+            }
+        }
+    }
+
+    async fn a_flush_ends_when_the_socket_closes(at) {
+        let (push, wire) = stuck(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().at_once().is_none());
+        let (flushed, ()) = futures::join!(flush, push.close());
+        assert!(matches!(flushed, Err(MonocoqueError::Closed)), "{flushed:?}");
+        drop(wire);
+    }
+
+    async fn flush_waits_for_what_a_lost_connection_gives_back(at) {
+        let (push, wire) = stuck(&at).await;
+        let mut flush = Box::pin(push.flush());
+        assert!(flush.as_mut().at_once().is_none());
+        wire.close();
+        testing::eventually("it has gone back", || push.stats().send_queue > 0 && push.peer_count() == 0).await;
+        assert!(flush.as_mut().at_once().is_none(), "it waits for another peer");
+    }
+
+    async fn a_flush_that_is_given_up_loses_nothing(at) {
+        let (push, wire) = stuck(&at).await;
+        for _ in 0..100 {
+            assert!(push.flush().at_once().is_none());
+        }
+        let reading = testing::aside(move || read_all(wire));
+        // Whoever waits next is told none the less.
+        push.flush().await.expect("open");
+        push.close().await;
+        reading.await;
+
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        settle(&push, &pull).await;
+        for n in 0..100 {
+            push.send_buffered(numbered(n)).await.expect("room");
+        }
+        push.flush().at_once();
+        expect(&pull, 0..100).await;
+    }
+}

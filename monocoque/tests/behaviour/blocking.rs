@@ -1,0 +1,259 @@
+//! Calls that park their thread: as the others, without an executor.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+};
+use monocoque::{Context, Driver, Message, MonocoqueError};
+use rustix::time::{ClockId, clock_gettime};
+use testing::{DEADLINE, within};
+
+#[test]
+fn four_threads_push_to_two_that_pull() {
+    const EACH: usize = 20_000;
+    within(DEADLINE, || {
+        for driver in [Driver::IoUring, Driver::Polling] {
+            let context = Context::builder().driver(driver).build().expect("an I/O thread");
+            let pull = PullSocket::builder().recv_hwm(100).build_in(&context).expect("a socket");
+            let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+            let pushes: Vec<_> = (0..4)
+                .map(|who| {
+                    let (context, endpoint) = (context.clone(), endpoint.clone());
+                    thread::spawn(move || {
+                        let push = PushSocket::builder().send_hwm(100).build_in(&context).expect("a socket");
+                        push.blocking_connect(endpoint).expect("connected");
+                        push.blocking_wait_for_peers(1).expect("open");
+                        for n in 0..EACH {
+                            push.blocking_send([who.to_string(), n.to_string()]).expect("sent");
+                        }
+                        push.blocking_flush().expect("written");
+                        assert_eq!(push.stats().send_queue, 0);
+                        push.blocking_close().expect("closed");
+                    })
+                })
+                .collect();
+            let pulls = [false, true].map(|batches| {
+                let pull = pull.clone();
+                thread::spawn(move || {
+                    let mut got = Vec::new();
+                    loop {
+                        let outcome = match batches {
+                            true => pull.blocking_recv_batch(&mut got, 50).map(drop),
+                            false => pull.blocking_recv().map(|message| got.push(message)),
+                        };
+                        match outcome {
+                            Ok(()) => {}
+                            Err(MonocoqueError::Closed) => return got,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                })
+            });
+            pushes.into_iter().for_each(|push| push.join().expect("sent"));
+            while pull.stats().received < 4 * EACH as u64 {
+                thread::yield_now();
+            }
+            pull.blocking_close().expect("closed");
+            let mut next = [[0; 4]; 2];
+            let mut seen = vec![[false; EACH]; 4];
+            for (by, pull) in pulls.into_iter().enumerate() {
+                for message in pull.join().expect("received") {
+                    let [who, n] = [number(&message, 0), number(&message, 1)];
+                    assert!(n >= next[by][who], "out of order");
+                    next[by][who] = n + 1;
+                    assert!(!std::mem::replace(&mut seen[who][n], true), "twice");
+                }
+            }
+            assert!(seen.concat().into_iter().all(|seen| seen), "each of them");
+            context.blocking_shutdown().expect("elsewhere");
+        }
+    });
+}
+
+#[test]
+fn the_other_types_of_sockets() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("an I/O thread");
+        let rep = RepSocket::new_in(&context).expect("a socket");
+        let endpoint = rep.blocking_bind("ipc://*").expect("bound");
+        let server = thread::spawn(move || {
+            while let Ok(request) = rep.blocking_recv() {
+                rep.blocking_send(request).expect("answered");
+            }
+        });
+        let req = ReqSocket::new_in(&context).expect("a socket");
+        req.blocking_connect(endpoint.clone()).expect("connected");
+        for n in 0..100 {
+            let reply = req.blocking_request(n.to_string()).expect("answered");
+            assert_eq!(number(&reply, 0), n);
+        }
+        req.blocking_disconnect(endpoint).expect("it was connected");
+
+        let router = RouterSocket::new_in(&context).expect("a socket");
+        let endpoint = router.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let dealer = DealerSocket::builder().routing_id("me").build_in(&context).expect("a socket");
+        dealer.blocking_connect(endpoint.clone()).expect("connected");
+        dealer.blocking_send("hello").expect("sent");
+        let (peer, message) = router.blocking_recv_from().expect("received");
+        router.blocking_send_to(&peer, message).expect("sent");
+        assert_eq!(dealer.blocking_recv().expect("received"), "hello".into());
+        router.blocking_unbind(endpoint.clone()).expect("it was bound");
+        router.blocking_bind(endpoint).expect("it is free again");
+
+        let publisher = PubSocket::new_in(&context).expect("a socket");
+        let endpoint = publisher.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let subscriber = SubSocket::new_in(&context).expect("a socket");
+        subscriber.subscribe("news").expect("open");
+        subscriber.blocking_connect(endpoint).expect("connected");
+        publisher.blocking_wait_for_subscriptions(1).expect("open");
+        publisher.blocking_send("news").expect("sent");
+        assert_eq!(subscriber.blocking_recv().expect("received"), "news".into());
+
+        context.blocking_shutdown().expect("elsewhere");
+        server.join().expect("it was told of the end");
+    });
+}
+
+#[test]
+fn a_thread_that_waits_uses_no_processor_and_no_longer_than_it_may() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    within(DEADLINE, || {
+        let context = Context::new().expect("an I/O thread");
+        let limited = DealerSocket::builder().send_timeout(Some(LIMIT)).recv_timeout(Some(LIMIT));
+        let dealer = limited.build_in(&context).expect("a socket");
+        let (start, busy) = (Instant::now(), processor_time());
+        assert!(dealer.blocking_recv().expect_err("nobody is there").is_timeout());
+        assert!(dealer.blocking_recv_batch(&mut Vec::new(), 10).expect_err("nobody is there").is_timeout());
+        let error = dealer.blocking_send("one").expect_err("nobody is there");
+        assert!(error.reason().is_timeout());
+        assert_eq!(error.into_message(), "one".into());
+        assert!(start.elapsed() >= 3 * LIMIT);
+        let busy = processor_time() - busy;
+        assert!(busy < LIMIT / 10, "it was busy for {busy:?}");
+    });
+}
+
+#[test]
+fn threads_that_wait_are_told_of_the_end() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("an I/O thread");
+        let dealer = DealerSocket::new_in(&context).expect("a socket");
+        let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+        let receiver = spawn("waits-to-recv").spawn({
+            let dealer = dealer.clone();
+            move || dealer.blocking_recv()
+        });
+        let sender = spawn("waits-to-send").spawn({
+            let dealer = dealer.clone();
+            move || dealer.blocking_send("never")
+        });
+        let (receiver, sender) = (receiver.expect("a thread"), sender.expect("a thread"));
+        while !is_asleep("waits-to-recv") || !is_asleep("waits-to-send") {
+            thread::yield_now();
+        }
+        dealer.blocking_close().expect("elsewhere");
+        assert!(receiver.join().expect("no panic").expect_err("closed").is_closed());
+        let error = sender.join().expect("no panic").expect_err("closed");
+        assert!(error.reason().is_closed());
+        assert_eq!(error.into_message(), "never".into());
+    });
+}
+
+/// The calls that would hold up what they wait for say so instead; from another thread they work.
+#[test]
+fn on_the_thread_of_the_connections_they_fail() {
+    within(DEADLINE, || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let context = Context::current().expect("inside a runtime");
+            let router = RouterSocket::new_in(&context).expect("a socket");
+            assert_deadlock(router.blocking_bind("tcp://127.0.0.1:0"));
+            let endpoint = router.bind("tcp://127.0.0.1:0").await.expect("bound");
+            assert_deadlock(router.blocking_unbind(endpoint.clone()));
+            assert_deadlock(router.blocking_recv());
+            assert_deadlock(router.blocking_recv_timeout(DEADLINE));
+            assert_deadlock(monocoque::blocking_proxy(&router, &router));
+            assert_deadlock(router.blocking_recv_from());
+            assert_deadlock(router.blocking_recv_batch(&mut Vec::new(), 1));
+            assert_deadlock(router.blocking_wait_for_peers(1));
+            assert_deadlock(router.blocking_flush());
+            assert_deadlock(router.blocking_close());
+            assert_deadlock(context.blocking_shutdown());
+            let peer = "peer".try_into().expect("a name");
+            let error = router.blocking_send_to(&peer, "body").expect_err("at home");
+            assert!(matches!(error.reason(), MonocoqueError::WouldDeadlock));
+            assert_eq!(error.into_message(), "body".into());
+            let error = router.blocking_send(["peer", "body"]).expect_err("at home");
+            assert_eq!(error.into_message(), ["peer", "body"].into());
+            let req = ReqSocket::new_in(&context).expect("a socket");
+            assert_deadlock(req.blocking_request("question"));
+            let publisher = PubSocket::new_in(&context).expect("a socket");
+            assert_deadlock(publisher.blocking_wait_for_subscriptions(1));
+
+            // A thread aside can wait for what this one does.
+            let aside = thread::spawn(move || {
+                let dealer = DealerSocket::new_in(&Context::new()?)?;
+                dealer.blocking_connect(endpoint)?;
+                dealer.blocking_send("hello")?;
+                let answer = dealer.blocking_recv()?;
+                dealer.blocking_close()?;
+                Ok::<_, MonocoqueError>(answer)
+            });
+            let (peer, message) = router.recv_from().await.expect("received");
+            let clone = router.clone();
+            let (sent, sends) = futures::channel::oneshot::channel();
+            thread::spawn(move || sent.send(clone.blocking_send_to(&peer, message)));
+            sends.await.expect("no panic").expect("sent from aside");
+            router.close().await;
+            assert_eq!(aside.join().expect("no panic").expect("answered"), "hello".into());
+        });
+    });
+}
+
+fn assert_deadlock<T: std::fmt::Debug>(outcome: Result<T, MonocoqueError>) {
+    assert!(matches!(outcome, Err(MonocoqueError::WouldDeadlock)), "{outcome:?}");
+}
+
+/// Whether the thread of this name waits for something.
+fn is_asleep(name: &str) -> bool {
+    let is = |path: &Path| {
+        let read = |file: &str| fs::read_to_string(path.join(file)).unwrap_or_default();
+        read("comm").trim_end() == name && read("stat").contains(") S ")
+    };
+    fs::read_dir("/proc/self/task").expect("a directory").flatten().any(|thread| is(&thread.path()))
+}
+
+/// That this thread has used.
+fn processor_time() -> Duration {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
+}
+
+fn number(message: &Message, frame: usize) -> usize {
+    std::str::from_utf8(&message[frame]).expect("text").parse().expect("a number")
+}
+
+#[test]
+fn a_call_waits_as_long_as_it_says_whatever_the_socket_would() {
+    let context = Context::new().expect("a context");
+    let long = Some(Duration::from_secs(3600));
+    let pull = PullSocket::builder().recv_timeout(long).build_in(&context).expect("a socket");
+    let push = PushSocket::builder().send_timeout(long).build_in(&context).expect("a socket");
+    let started = Instant::now();
+    let short = Duration::from_millis(30);
+    assert!(pull.blocking_recv_timeout(short).expect_err("nothing was sent").is_timeout());
+    let error = push.blocking_send_timeout("x", short).expect_err("nobody is there");
+    assert!(error.reason().is_timeout());
+    assert_eq!(error.into_message(), "x".into());
+    assert!(started.elapsed() >= 2 * short && started.elapsed() < DEADLINE);
+    let endpoint = pull.blocking_bind("inproc://bounded").expect("bound");
+    push.blocking_connect(endpoint).expect("connected");
+    push.blocking_send_timeout("y", Duration::ZERO).expect("there is room");
+    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("it is there"), "y".into());
+    let receiver = std::thread::spawn(move || pull.blocking_recv_timeout(DEADLINE).expect("in time"));
+    push.blocking_send_timeout("z", DEADLINE).expect("sent");
+    assert_eq!(receiver.join().expect("received"), "z".into());
+}

@@ -1,0 +1,239 @@
+//! Sockets that drop: what a peer that reads does not lose, and what one that does not read costs.
+
+use std::time::{Duration, Instant};
+
+use futures::SinkExt;
+use monocoque::zmq::kind::Receives;
+use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, Socket, SubSocket, XpubSocket, XsubSocket};
+use monocoque::{Message, MonocoqueError};
+use testing::{Home, Transport, Wire, everywhere, over_streams};
+
+const BURST: usize = 2_500;
+/// Where each message waits for a thread to take the one before it.
+const SHORT: usize = 500;
+const SIZES: [usize; 6] = [1, 4, 64, 1_000, 10_000, 100_000];
+
+/// What waits at most: so that a body of 100 kB is sent often enough, and the test ends.
+fn count(size: usize) -> usize {
+    if size == 100_000 { 1_000 } else { BURST }
+}
+
+/// Receives so many messages, or until one is dropped.
+async fn receive_all<K: Receives>(socket: &Socket<K>, count: usize, dropped: impl Fn() -> u64) {
+    let mut received = 0;
+    while received < count {
+        match socket.recv_timeout(Duration::from_millis(100)).await {
+            Ok(_) => received += 1,
+            Err(_) if dropped() > 0 => return,
+            Err(error) => assert!(error.is_timeout(), "{error}"),
+        }
+    }
+}
+
+/// Makes attempts until one loses nothing. A peer that gets no processor for as long as a sender waits cannot be told from
+/// one that does not read: that may happen once, and not each time.
+async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
+    for _ in 0..10 {
+        if attempt().await == 0 {
+            return;
+        }
+    }
+    panic!("messages are lost each time: {what}");
+}
+
+everywhere! {
+    async fn burst_to_a_subscriber_that_reads_loses_nothing(at) {
+        for (size, peers) in SIZES.into_iter().flat_map(|size| [(size, 1), (size, 2)]) {
+            loses_nothing(format_args!("{size} bytes to {peers}"), async || {
+                let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+                let mut subscribers = Vec::new();
+                for _ in 0..peers {
+                    let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+                    subscriber.subscribe("").expect("open");
+                    subscribers.push(subscriber);
+                }
+                publisher.wait_for_subscriptions(peers).await.expect("open");
+                let sending = async {
+                    for _ in 0..count(size) {
+                        publisher.send(vec![7; size]).await.expect("sent");
+                    }
+                };
+                let dropped = || publisher.stats().dropped;
+                let receiving = subscribers.iter().map(|to| receive_all(to, count(size), dropped));
+                futures::join!(sending, futures::future::join_all(receiving));
+                dropped()
+            })
+            .await;
+        }
+    }
+
+    async fn burst_at_a_small_mark_loses_nothing(at) {
+        for hwm in [1, 10, 100] {
+            loses_nothing(format_args!("a mark of {hwm}"), async || {
+                let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(hwm)).await;
+                let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+                subscriber.subscribe("").expect("open");
+                publisher.wait_for_subscriptions(1).await.expect("open");
+                let sending = async {
+                    for _ in 0..SHORT {
+                        publisher.send("x").await.expect("sent");
+                    }
+                };
+                let dropped = || publisher.stats().dropped;
+                futures::join!(sending, receive_all(&subscriber, SHORT, dropped));
+                dropped()
+            })
+            .await;
+        }
+    }
+
+    async fn burst_by_a_sink_loses_nothing(at) {
+        loses_nothing("a sink", async || {
+            let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
+            let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+            subscriber.subscribe("").expect("open");
+            publisher.wait_for_subscriptions(1).await.expect("open");
+            let sending = async {
+                let mut sink = publisher.sink();
+                for _ in 0..SHORT {
+                    sink.send(Message::from("x")).await.expect("sent");
+                }
+            };
+            let dropped = || publisher.stats().dropped;
+            futures::join!(sending, receive_all(&subscriber, SHORT, dropped));
+            dropped()
+        })
+        .await;
+    }
+
+    async fn burst_of_a_router_loses_nothing(at) {
+        loses_nothing("a router", async || {
+            let (router, endpoint) = at.bound(RouterSocket::builder().send_hwm(10)).await;
+            let dealer = at.connected(DealerSocket::builder().routing_id("peer"), &endpoint).await;
+            dealer.send("there").await.expect("sent");
+            router.recv().await.expect("received");
+            let sending = async {
+                for _ in 0..SHORT {
+                    router.send(["peer", "x"]).await.expect("sent");
+                }
+            };
+            let dropped = || router.stats().dropped;
+            futures::join!(sending, receive_all(&dealer, SHORT, dropped));
+            dropped()
+        })
+        .await;
+    }
+
+    async fn burst_of_an_xsub_loses_nothing(at) {
+        loses_nothing("an XSUB", async || {
+            let (publisher, endpoint) = at.bound(XpubSocket::builder()).await;
+            let subscriber = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
+            subscriber.wait_for_peers(1).await.expect("open");
+            let sending = async {
+                for _ in 0..SHORT {
+                    subscriber.send("x").await.expect("sent");
+                }
+            };
+            let dropped = || subscriber.stats().dropped;
+            futures::join!(sending, receive_all(&publisher, SHORT, dropped));
+            dropped()
+        })
+        .await;
+    }
+
+    async fn try_send_drops_at_once(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(1)).await;
+        let subscriber = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
+        subscriber.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        while publisher.stats().dropped == 0 {
+            publisher.try_send(vec![7; 100_000]).expect("it never waits");
+        }
+    }
+}
+
+over_streams! {
+    async fn subscriber_that_stops_costs_one_pause(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
+        let wire = testing::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "SUB");
+            wire.put(&testing::command("SUBSCRIBE", b""));
+            wire
+        })
+        .await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        while publisher.stats().dropped == 0 {
+            publisher.send(vec![7; 100_000]).await.expect("sent");
+        }
+        let start = Instant::now();
+        for _ in 0..10_000 {
+            publisher.send(vec![7; 1_000]).await.expect("sent");
+        }
+        // At 10 ms for each it would be 100 s.
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        drop(wire);
+    }
+}
+
+/// Polls `send` once, which has to wait.
+async fn waits(sending: &mut (impl Future<Output = Result<(), monocoque::SendError>> + Unpin)) {
+    let waited = futures::poll!(sending);
+    assert!(waited.is_pending(), "{waited:?}");
+}
+
+/// Fills a publisher that does not drop: its subscriber takes nothing.
+async fn fill(publisher: &PubSocket) {
+    while publisher.try_send(vec![7; 200_000]).is_ok() {
+        testing::yield_now().await;
+    }
+    // What the system takes in the end.
+    let mut quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_millis(50) {
+        match publisher.try_send(vec![7; 200_000]) {
+            Ok(()) => quiet = Instant::now(),
+            Err(error) => assert!(matches!(error.reason(), MonocoqueError::WouldBlock)),
+        }
+        testing::yield_now().await;
+    }
+}
+
+everywhere! {
+    async fn waiting_send_goes_on_when_its_subscriber_cancels(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(1)).await;
+        let subscriber = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
+        subscriber.subscribe("").expect("open");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        fill(&publisher).await;
+        let mut sending = std::pin::pin!(publisher.send("waits"));
+        waits(&mut sending).await;
+        subscriber.unsubscribe("").expect("open");
+        sending.await.expect("it goes to nobody");
+    }
+
+    async fn waiting_send_goes_on_when_the_first_endpoint_is_connected(at) {
+        let endpoint = at.nowhere("first");
+        let push = at.socket::<monocoque::zmq::kind::Push>();
+        let mut sending = std::pin::pin!(push.send("waits"));
+        waits(&mut sending).await;
+        push.connect(endpoint).await.expect("connected");
+        sending.await.expect("it waits for the peer to come");
+        push.try_send("another").expect("so does this");
+    }
+}
+
+/// The same for all that connect and wait for a first peer.
+#[test]
+fn waiting_call_of_each_type_goes_on_when_an_endpoint_is_connected() {
+    testing::run(Transport::Inproc, Home::Thread, async |at| {
+        macro_rules! check {
+            ($($socket:ident)+) => {$(
+                let socket = monocoque::zmq::$socket::new_in(&at.context).expect("a socket");
+                let mut sending = std::pin::pin!(socket.send("waits"));
+                waits(&mut sending).await;
+                socket.connect(at.nowhere("first")).await.expect("connected");
+                sending.await.expect("it waits for the peer to come");
+            )+};
+        }
+        check!(PushSocket DealerSocket ReqSocket PairSocket);
+    });
+}

@@ -1,0 +1,88 @@
+//! Sockets that wait for each other, on one thread and with hardly any room: whoever waits lets the others go on.
+
+use monocoque::Message;
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
+use testing::{everywhere, numbered};
+
+/// Larger than what a connection takes by the way.
+fn large(n: usize) -> Message {
+    Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]])
+}
+
+everywhere! {
+    async fn a_router_and_a_dealer_flood_each_other(at) {
+        const EACH: usize = 300;
+        let router = RouterSocket::builder().router_mandatory(true).send_hwm(1).recv_hwm(1);
+        let (router, endpoint) = at.bound(router).await;
+        let dealer = DealerSocket::builder().routing_id("dealer").send_hwm(1).recv_hwm(1);
+        let dealer = at.connected(dealer, &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        let name = "dealer".try_into().expect("an id");
+        let flood_back = async {
+            for n in 0..EACH {
+                router.send_to(&name, large(n)).await.expect("sent");
+            }
+        };
+        let flood = async {
+            for n in 0..EACH {
+                dealer.send(large(n)).await.expect("sent");
+            }
+        };
+        let drain_back = async {
+            for n in 0..EACH {
+                assert!(dealer.recv().await.expect("received") == large(n), "{n}");
+            }
+        };
+        let drain = async {
+            for n in 0..EACH {
+                assert!(router.recv_from().await.expect("received").1 == large(n), "{n}");
+            }
+        };
+        futures::join!(flood, flood_back, drain, drain_back);
+        assert_eq!((router.stats().dropped, dealer.stats().dropped), (0, 0));
+    }
+
+    async fn what_goes_round_in_a_circle_keeps_going(at) {
+        const ROUNDS: usize = 300;
+        const SOCKETS: usize = 4;
+        const ON_THE_WAY: usize = 8;
+        let mut pulls = Vec::new();
+        let mut pushes = Vec::new();
+        for _ in 0..SOCKETS {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+            pulls.push(pull);
+            pushes.push(at.connected(PushSocket::builder().send_hwm(1), &endpoint).await);
+        }
+        // Each place passes on to the next one what it gets.
+        let places = (0..SOCKETS).map(|place| {
+            let (pull, push) = (&pulls[place], &pushes[(place + 1) % SOCKETS]);
+            async move {
+                let first = if place == 0 { ON_THE_WAY } else { 0 };
+                for n in 0..first {
+                    push.send(numbered(n)).await.expect("sent");
+                }
+                for n in 0..ROUNDS * ON_THE_WAY {
+                    let message = pull.recv().await.expect("received");
+                    assert_eq!(message, numbered(n % ON_THE_WAY), "lost, doubled or overtaken");
+                    let last_round = place == 0 && n >= (ROUNDS - 1) * ON_THE_WAY;
+                    if !last_round {
+                        push.send(message).await.expect("sent");
+                    }
+                }
+            }
+        });
+        futures::future::join_all(places).await;
+    }
+
+    async fn all_is_sent_before_anything_is_received(at) {
+        const MESSAGES: usize = 10_000;
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
+        let push = at.connected(PushSocket::builder().send_hwm(10), &endpoint).await;
+        for n in 0..MESSAGES {
+            push.send(numbered(n)).await.expect("sent");
+        }
+        for n in 0..MESSAGES {
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! How a socket ends: what was queued is delivered, or given up when that takes too long, and nobody waits for ever.
+
+use std::time::{Duration, Instant};
+
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
+use monocoque::{Message, MonocoqueError};
+use testing::{Wire, WireListener, fill, numbered, on_every_driver, on_every_driver_over_streams};
+
+on_every_driver! {
+    async fn one_message_is_delivered_before_the_end(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        for n in 0..20 {
+            let push = at.connected(PushSocket::builder(), &endpoint).await;
+            push.send(numbered(n)).await.expect("sent");
+            push.close().await;
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        }
+    }
+
+    async fn ten_thousand_messages_are_delivered_before_the_end(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
+        for n in 0..10_000 {
+            push.send(numbered(n)).await.expect("sent");
+        }
+        futures::join!(push.close(), async {
+            for n in 0..10_000 {
+                assert_eq!(pull.recv().await.expect("received"), numbered(n));
+            }
+        });
+        assert!(pull.try_recv().is_err());
+    }
+
+    async fn a_peer_that_comes_up_after_the_end_gets_them_too(at) {
+        let endpoint = at.nowhere("late");
+        let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
+        for n in 0..10_000 {
+            push.send(numbered(n)).await.expect("sent");
+        }
+        let mut closing = Box::pin(push.close());
+        assert!(testing::at_once(closing.as_mut()).is_none());
+        let pull = at.build(PullSocket::builder());
+        pull.bind(endpoint).await.expect("bound");
+        futures::join!(closing, async {
+            for n in 0..10_000 {
+                assert_eq!(pull.recv().await.expect("received"), numbered(n));
+            }
+        });
+    }
+
+    async fn dropping_the_last_handle_delivers_too(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
+        let clone = push.clone();
+        drop(push);
+        for n in 0..1000 {
+            clone.send(numbered(n)).await.expect("still open");
+        }
+        drop(clone);
+        for n in 0..1000 {
+            assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        }
+    }
+
+    async fn a_linger_that_is_over_ends_it(at) {
+        let push = at.build(PushSocket::builder().linger(Some(Duration::from_millis(50))));
+        push.connect(at.nowhere("nobody")).await.expect("connected");
+        push.send("lost").await.expect("queued");
+        let start = Instant::now();
+        push.close().await;
+        assert!(start.elapsed() >= Duration::from_millis(50), "it did not linger");
+    }
+
+    async fn all_who_wait_are_told(at) {
+        let dealer = at.build(DealerSocket::builder().send_hwm(1).linger(Some(Duration::ZERO)));
+        dealer.connect(at.nowhere("nobody")).await.expect("connected");
+        dealer.send("queued").await.expect("queued");
+        let waiting = (0..50).map(|n| {
+            let dealer = dealer.clone();
+            async move {
+                if n % 2 == 0 {
+                    let error = dealer.send(numbered(n)).await.expect_err("closed");
+                    assert!(error.reason().is_closed());
+                    assert_eq!(error.into_message(), numbered(n));
+                } else {
+                    assert!(matches!(dealer.recv().await, Err(MonocoqueError::Closed)));
+                }
+            }
+        });
+        let peers = dealer.clone();
+        let watching = async {
+            assert!(matches!(peers.wait_for_peers(1).await, Err(MonocoqueError::Closed)));
+        };
+        let closing = async {
+            testing::yield_now().await;
+            dealer.close().await;
+        };
+        futures::join!(futures::future::join_all(waiting), watching, closing);
+        assert!(matches!(dealer.recv().await, Err(MonocoqueError::Closed)));
+        assert!(matches!(dealer.try_recv(), Err(MonocoqueError::Closed)));
+        assert!(dealer.try_send("x").expect_err("closed").reason().is_closed());
+        assert!(matches!(dealer.connect("tcp://127.0.0.1:1").await, Err(MonocoqueError::Closed)));
+        assert!(matches!(dealer.bind("tcp://127.0.0.1:0").await, Err(MonocoqueError::Closed)));
+        dealer.close().await;
+    }
+}
+
+on_every_driver_over_streams! {
+    async fn a_connection_that_is_lost_while_closing_is_made_again(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "lost");
+        let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
+        for n in 0..100 {
+            push.send(Message::from([n.to_string().into_bytes(), vec![0; 100_000]])).await.expect("sent");
+        }
+        let received = testing::aside(move || {
+            let mut wire = listener.accept();
+            wire.shake_hands("PULL", b"");
+            wire.frame();
+            drop(wire);
+            let mut wire = listener.accept();
+            wire.shake_hands("PULL", b"");
+            let mut numbers = Vec::new();
+            while numbers.last() != Some(&99) {
+                let number = wire.frame().1;
+                wire.frame();
+                numbers.push(std::str::from_utf8(&number).expect("text").parse().expect("a number"));
+            }
+            numbers
+        });
+        let (numbers, ()): (Vec<usize>, ()) = futures::join!(received, push.close());
+        assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
+    }
+
+    async fn without_linger_nobody_is_waited_for(at) {
+        let soon = || PushSocket::builder().linger(Some(Duration::ZERO));
+        let (nobody, _endpoint) = at.bound(soon()).await;
+        let dialling = at.connected(soon(), &at.nowhere("nobody")).await;
+        dialling.send("lost").await.expect("queued");
+        let (listener, endpoint) = WireListener::bind(&at, "silent");
+        let silent = at.connected(soon(), &endpoint).await;
+        silent.send("lost").await.expect("queued");
+        let (listener, wire) = testing::aside(move || {
+            let wire = listener.accept();
+            (listener, wire)
+        })
+        .await;
+        let (full_listener, full_at) = WireListener::bind(&at, "full");
+        let full = at.connected(soon(), &full_at).await;
+        let stopped = testing::aside(move || {
+            let mut wire = full_listener.accept();
+            wire.shake_hands("PULL", b"");
+            wire
+        })
+        .await;
+        full.wait_for_peers(1).await.expect("open");
+        fill(&full, |_| vec![0; 200_000].into()).await;
+        let start = Instant::now();
+        futures::join!(nobody.close(), dialling.close(), silent.close(), full.close());
+        assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+        drop((listener, wire, stopped));
+    }
+
+    async fn the_other_end_is_told(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let there = endpoint.clone();
+        let wire = testing::aside(move || Wire::meet(&there, "DEALER")).await;
+        router.wait_for_peers(1).await.expect("open");
+        let gone = testing::aside(move || {
+            let mut wire = wire;
+            wire.end()
+        });
+        let (rest, ()) = futures::join!(gone, router.close());
+        assert_eq!(rest, b"");
+    }
+}

@@ -1,0 +1,235 @@
+//! Endpoints whose peers are given a name.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use monocoque::zmq::kind::Router;
+use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
+use monocoque::{DisconnectReason, MonocoqueError, RouterNotify, RoutingId, SocketEvent};
+use testing::{AtOnce, Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
+
+fn id(name: &str) -> RoutingId {
+    RoutingId::try_from(name).expect("an id")
+}
+
+fn router() -> Builder<Router> {
+    RouterSocket::builder()
+}
+
+fn is_duplicate<T: std::fmt::Debug>(result: Result<T, MonocoqueError>) -> bool {
+    matches!(result, Err(MonocoqueError::DuplicateRoutingId))
+}
+
+everywhere! {
+    async fn what_is_sent_before_the_peer_is_there_waits_for_it(at) {
+        let endpoint = at.nowhere("later");
+        let router = at.build(router().send_hwm(10));
+        router.connect_as(endpoint.clone(), "later").await.expect("connected");
+        for n in 0..15 {
+            router.send(["later".to_owned(), n.to_string()]).await.expect("queued or dropped");
+        }
+        assert_eq!((router.stats().send_queue, router.stats().dropped, router.stats().sent), (10, 5, 10));
+        let dealer = at.build(DealerSocket::builder());
+        testing::rebind(&dealer, &endpoint).await;
+        for n in 0..10 {
+            assert_eq!(dealer.recv().await.expect("received"), numbered(n));
+        }
+        router.send(["later", "now"]).await.expect("sent");
+        assert_eq!(dealer.recv().await.expect("received"), "now".into());
+    }
+
+    async fn one_that_must_deliver_waits_for_room(at) {
+        let endpoint = at.nowhere("later");
+        let router = at.build(router().send_hwm(2).router_mandatory(true));
+        router.connect_as(endpoint.clone(), "later").await.expect("connected");
+        for n in 0..2 {
+            router.send_to(&id("later"), numbered(n)).await.expect("queued");
+        }
+        assert!(router.try_send(["later", "2"]).expect_err("full").reason().is_would_block());
+        let later = id("later");
+        let mut blocked = Box::pin(router.send_to(&later, numbered(2)));
+        assert!(blocked.as_mut().at_once().is_none());
+        let dealer = at.build(DealerSocket::builder());
+        testing::rebind(&dealer, &endpoint).await;
+        blocked.await.expect("sent");
+        for n in 0..3 {
+            assert_eq!(dealer.recv().await.expect("received"), numbered(n));
+        }
+    }
+
+    async fn one_that_waits_learns_that_the_endpoint_is_given_up(at) {
+        let endpoint = at.nowhere("never");
+        let router = at.build(router().send_hwm(1).router_mandatory(true));
+        router.connect_as(endpoint.clone(), "never").await.expect("connected");
+        let never = id("never");
+        router.send_to(&never, "lost").await.expect("queued");
+        let mut blocked = Box::pin(router.send_to(&never, "lost"));
+        assert!(blocked.as_mut().at_once().is_none());
+        router.disconnect(endpoint).await.expect("connected");
+        let error = blocked.await.expect_err("nobody");
+        assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
+        assert_eq!((router.stats().send_queue, router.stats().dropped), (0, 1));
+    }
+
+    async fn immediate_waits_for_nobody(at) {
+        let endpoint = at.nowhere("later");
+        let router = at.build(router().router_mandatory(true).immediate(true));
+        router.connect_as(endpoint.clone(), "later").await.expect("connected");
+        let error = router.send_to(&id("later"), "now").await.expect_err("nobody");
+        assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
+        let dealer = at.build(DealerSocket::builder());
+        testing::rebind(&dealer, &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        router.send_to(&id("later"), "now").await.expect("sent");
+        assert_eq!(dealer.recv().await.expect("received"), "now".into());
+    }
+
+    async fn a_name_that_is_in_use_is_an_error(at) {
+        let (router, endpoint) = at.bound(router()).await;
+        let dealer = at.connected(DealerSocket::builder().routing_id("accepted"), &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        let elsewhere = at.nowhere("elsewhere");
+        assert!(is_duplicate(router.connect_as(elsewhere.clone(), "accepted").await));
+        router.connect_as(elsewhere.clone(), "given").await.expect("connected");
+        assert!(is_duplicate(router.connect_as(elsewhere.clone(), "given").await));
+        assert!(is_duplicate(router.connect_as(at.nowhere("third"), "given").await));
+        // What was refused has left nothing behind.
+        router.disconnect(elsewhere.clone()).await.expect("connected once");
+        let again = router.disconnect(elsewhere.clone()).await;
+        assert!(matches!(again, Err(MonocoqueError::UnknownEndpoint(_))), "{again:?}");
+        router.connect_as(elsewhere, "given").await.expect("it is free again");
+        dealer.close().await;
+        testing::eventually("it is gone", || router.peer_count() == 0).await;
+        router.connect_as(at.nowhere("fourth"), "accepted").await.expect("it is free");
+    }
+
+    async fn what_waits_is_sent_when_the_socket_is_closed(at) {
+        let endpoint = at.nowhere("later");
+        let router = at.build(router());
+        router.connect_as(endpoint.clone(), "later").await.expect("connected");
+        router.send(["later", "the last word"]).await.expect("queued");
+        let dealer = at.build(DealerSocket::builder());
+        let (message, ()) = futures::join!(async {
+            testing::rebind(&dealer, &endpoint).await;
+            dealer.recv().await.expect("received")
+        }, router.close());
+        assert_eq!(message, "the last word".into());
+    }
+
+    async fn what_cannot_be_a_name_is_refused(at) {
+        let router = at.build(router());
+        let endpoint = at.nowhere("nowhere");
+        let empty = router.connect_as(endpoint.clone(), "").await;
+        assert!(matches!(empty, Err(MonocoqueError::RoutingId(_))), "{empty:?}");
+        let long = router.connect_as(endpoint.clone(), vec![1; 256]).await;
+        assert!(matches!(long, Err(MonocoqueError::RoutingId(_))), "{long:?}");
+        let reserved = router.connect_as(endpoint.clone(), b"\0name").await;
+        assert!(matches!(reserved, Err(MonocoqueError::ReservedRoutingId)), "{reserved:?}");
+        assert!(router.disconnect(endpoint).await.is_err(), "nothing was connected");
+        router.connect_as("tcp://127.0.0.1:0", "name").await.expect_err("no port");
+        router.close().await;
+        let closed = router.connect_as("tcp://127.0.0.1:1", "name").await;
+        assert!(matches!(closed, Err(MonocoqueError::Closed)), "{closed:?}");
+    }
+}
+
+over_streams! {
+    async fn the_name_is_ours_whatever_the_peer_announces(at) {
+        for announced in [DealerSocket::builder().routing_id("its own"), DealerSocket::builder()] {
+            let (dealer, endpoint) = at.bound(announced).await;
+            let router = at.build(router().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]));
+            let mut monitor = router.monitor();
+            router.connect_as(endpoint.clone(), "ours").await.expect("connected");
+            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
+            let told = loop {
+                if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
+                    break routing_id;
+                }
+            };
+            assert_eq!(told, id("ours"));
+            dealer.send("up").await.expect("sent");
+            assert_eq!(router.recv_from().await.expect("received"), (id("ours"), "up".into()));
+            router.send_to(&id("ours"), "down").await.expect("sent");
+            router.send_to(&id("its own"), "lost").await.expect("dropped");
+            assert_eq!(dealer.recv().await.expect("received"), "down".into());
+            assert_eq!(router.stats().dropped, 1);
+            router.disconnect(endpoint).await.expect("connected");
+            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
+        }
+    }
+
+    async fn the_name_outlives_its_connections(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let quick = router().reconnect_interval(Duration::from_millis(1));
+        let router = at.build(quick.router_mandatory(true));
+        router.connect_as(endpoint, "name").await.expect("connected");
+        let name = id("name");
+        let mut listener = Some(listener);
+        for round in 0..10 {
+            router.send_to(&name, numbered(round)).await.expect("sent");
+            let accepts = listener.take().expect("it came back");
+            listener = Some(testing::aside(move || {
+                let mut wire = accepts.accept();
+                wire.shake_hands("DEALER", format!("another {round}").as_bytes());
+                assert_eq!(wire.frame(), (0, round.to_string().into_bytes()));
+                wire.put(&frame(0, b"said"));
+                wire.close();
+                accepts
+            }).await);
+            assert_eq!(router.recv().await.expect("received"), ["name", "said"].into());
+            testing::eventually("it is lost", || router.peer_count() == 0).await;
+        }
+    }
+
+    async fn who_announces_the_name_is_refused(at) {
+        for handover in [false, true] {
+            let (router, endpoint) = at.bound(router().router_handover(handover)).await;
+            let mut monitor = router.monitor();
+            let later = at.nowhere(&format!("later {handover}"));
+            router.connect_as(later.clone(), "ours").await.expect("connected");
+            router.send(["ours", "for the right one"]).await.expect("queued");
+            let impostor = async |there: monocoque::Endpoint| {
+                testing::aside(move || {
+                    let mut wire = Wire::connect(&there);
+                    wire.put(&[&greeting()[..], &ready("DEALER", b"ours"), &frame(0, b"it is me")].concat());
+                    wire.end();
+                }).await;
+            };
+            impostor(endpoint.clone()).await;
+            loop {
+                if let Some(SocketEvent::HandshakeFailed { reason, .. }) = monitor.next().await {
+                    assert!(matches!(reason, DisconnectReason::DuplicateRoutingId), "{reason}");
+                    break;
+                }
+            }
+            let dealer = at.build(DealerSocket::builder());
+            testing::rebind(&dealer, &later).await;
+            assert_eq!(dealer.recv().await.expect("received"), "for the right one".into());
+            impostor(endpoint).await;
+            router.send(["ours", "still"]).await.expect("sent");
+            assert_eq!(dealer.recv().await.expect("received"), "still".into());
+            dealer.send("here").await.expect("sent");
+            assert_eq!(router.recv().await.expect("received"), ["ours", "here"].into());
+        }
+    }
+}
+
+#[test]
+fn a_peer_within_the_process_has_the_name_as_well() {
+    testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
+        let router = at.build(router().send_hwm(2));
+        router.connect_as("inproc://named", "ours").await.expect("connected");
+        assert!(is_duplicate(router.connect_as("inproc://other", "ours").await));
+        for n in 0..3 {
+            router.send(["ours".to_owned(), n.to_string()]).await.expect("queued or dropped");
+        }
+        assert_eq!((router.stats().send_queue, router.stats().dropped), (2, 1));
+        let dealer = at.build(DealerSocket::builder().routing_id("its own"));
+        dealer.bind("inproc://named").await.expect("bound");
+        for n in 0..2 {
+            assert_eq!(dealer.recv().await.expect("received"), numbered(n));
+        }
+        dealer.send("up").await.expect("sent");
+        assert_eq!(router.recv().await.expect("received"), ["ours", "up"].into());
+    });
+}

@@ -1,0 +1,148 @@
+//! Calls that may not take longer than said.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket};
+use monocoque::{Message, MonocoqueError, SocketEvent};
+use testing::{everywhere, numbered};
+
+const SHORT: Duration = Duration::from_millis(30);
+
+everywhere! {
+    async fn a_receiver_waits_no_longer_than_said(at) {
+        let pull = at.build(PullSocket::builder().recv_timeout(Some(SHORT)));
+        for _ in 0..3 {
+            let start = Instant::now();
+            let error = pull.recv().await.expect_err("nobody sends");
+            assert!(error.is_timeout() && !error.is_closed(), "{error}");
+            assert!(start.elapsed() >= SHORT);
+        }
+        let mut messages = Vec::new();
+        assert!(pull.recv_batch(&mut messages, 10).await.expect_err("nobody sends").is_timeout());
+        let at_once = at.build(PullSocket::builder().recv_timeout(Some(Duration::ZERO)));
+        assert!(at_once.recv().await.expect_err("nothing is there").is_timeout());
+    }
+
+    async fn a_sender_waits_no_longer_than_said_and_has_the_message_back(at) {
+        let push = at.build(PushSocket::builder().send_timeout(Some(SHORT)));
+        let start = Instant::now();
+        let error = push.send("nobody is there").await.expect_err("no peer");
+        assert!(start.elapsed() >= SHORT);
+        assert!(error.reason().is_timeout(), "{error}");
+        assert_eq!(error.into_message(), "nobody is there".into());
+    }
+
+    async fn many_that_wait_each_have_their_own_time(at) {
+        let pull = at.build(PullSocket::builder().recv_timeout(Some(SHORT)));
+        let start = Instant::now();
+        let results = futures::future::join_all((0..50).map(|_| pull.recv())).await;
+        assert!(results.into_iter().all(|result| result.is_err_and(|error| error.is_timeout())));
+        assert!(start.elapsed() >= SHORT);
+    }
+
+    async fn one_that_gives_up_loses_nothing_and_lets_the_next_one_in(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_timeout(Some(SHORT))).await;
+        let push = at.connected(PushSocket::builder().send_timeout(Some(SHORT)), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![0; 100_000]]);
+        let mut sent = 0;
+        let error = loop {
+            match push.send(large(sent)).await {
+                Ok(()) => sent += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(error.reason().is_timeout());
+        assert_eq!(error.into_message(), large(sent));
+        let mut received = 0;
+        while received < sent {
+            match pull.recv().await {
+                Ok(message) => {
+                    assert_eq!(message, large(received));
+                    received += 1;
+                }
+                Err(error) => assert!(error.is_timeout(), "{error}"),
+            }
+        }
+        assert!(pull.recv().await.expect_err("that was all").is_timeout());
+        push.send(large(sent)).await.expect("there is room");
+        sent += 1;
+        assert_eq!(pull.recv().await.expect("received"), large(sent - 1));
+    }
+
+    async fn what_comes_in_time_is_received(at) {
+        let (one, endpoint) = at.bound(DealerSocket::builder().recv_timeout(Some(Duration::from_secs(10)))).await;
+        let other = at.connected(DealerSocket::builder().recv_timeout(Some(Duration::from_secs(5))), &endpoint).await;
+        for n in 0..500 {
+            one.send(numbered(n)).await.expect("sent");
+            assert_eq!(other.recv().await.expect("in time"), numbered(n));
+            other.send(numbered(n)).await.expect("sent");
+            assert_eq!(one.recv().await.expect("in time"), numbered(n));
+        }
+    }
+
+    async fn a_dropped_call_leaves_no_deadline_behind(at) {
+        let pull = at.build(PullSocket::builder().recv_timeout(Some(Duration::from_millis(5))));
+        for _ in 0..1000 {
+            let call = pull.recv();
+            assert!(futures::FutureExt::now_or_never(call).is_none());
+        }
+        assert!(pull.recv().await.expect_err("nobody sends").is_timeout());
+    }
+
+    async fn a_request_times_out_and_ten_thousand_good_ones_follow(at) {
+        let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+        let req = ReqSocket::builder().req_relaxed(true).req_correlate(true);
+        let req = at.connected(req.recv_timeout(Some(Duration::from_secs(5))), &endpoint).await;
+        let impatient = at.connected(ReqSocket::builder().recv_timeout(Some(SHORT)), &endpoint).await;
+        assert!(impatient.request("never answered").await.expect_err("no reply").is_timeout());
+        rep.recv().await.expect("received");
+        assert!(matches!(
+            impatient.send("another").await.expect_err("strict").reason(),
+            MonocoqueError::OutOfTurn(_)
+        ));
+        rep.send("late").await.expect("sent");
+        let serve = async {
+            for _ in 0..10_000 {
+                let request = rep.recv().await.expect("received");
+                rep.send(request).await.expect("sent");
+            }
+        };
+        let ask = async {
+            for n in 0..10_000 {
+                assert_eq!(req.request(numbered(n)).await.expect("answered"), numbered(n));
+            }
+        };
+        futures::join!(serve, ask);
+    }
+}
+
+#[test]
+fn an_attempt_to_connect_takes_no_longer_than_said() {
+    // A listener that does not accept and whose backlog is full does not answer.
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
+    listener.listen(0).expect("listening");
+    let address = listener.local_addr().expect("an address").as_socket().expect("of the internet");
+    let mut held = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50)) {
+        held.push(stream);
+        assert!(held.len() < 100, "the backlog never fills up");
+    }
+    compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let push = PushSocket::builder().connect_timeout(Some(SHORT)).build().expect("a socket");
+        let mut monitor = push.monitor();
+        let start = Instant::now();
+        push.connect(monocoque::Endpoint::from(address)).await.expect("connected");
+        let failed = loop {
+            match monitor.next().await.expect("open") {
+                SocketEvent::ConnectFailed { error, .. } => break error,
+                _ => continue,
+            }
+        };
+        assert_eq!(failed.kind(), std::io::ErrorKind::TimedOut);
+        assert!(start.elapsed() >= SHORT && start.elapsed() < Duration::from_secs(1));
+    });
+}

@@ -1,0 +1,359 @@
+//! What connections leave that are gone, and in which order it is received.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::{Either, select};
+use monocoque::zmq::kind::Publishes;
+use monocoque::zmq::{Builder, PubSocket, PullSocket, ReqSocket, RouterSocket, Socket, XpubSocket};
+use monocoque::{Endpoint, SocketEvent};
+use testing::{At, Wire, WireListener, over_streams};
+
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+over_streams! {
+    async fn newcomers_wait_while_departed_peers_have_left_too_much(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().departed_budget(100_000)).await;
+        let there = endpoint.clone();
+        testing::aside(move || {
+            let mut wire = Wire::meet(&there, "PUSH");
+            (0..4).for_each(|_| wire.put(&testing::frame(0, &[7; 50_000])));
+        })
+        .await;
+        testing::eventually("it is gone", || pull.peer_count() == 0 && pull.stats().recv_queue == 4).await;
+        let there = endpoint.clone();
+        let newcomer = testing::aside(move || {
+            let mut wire = Wire::meet(&there, "PUSH");
+            wire.put(&testing::frame(0, b"newcomer"));
+            wire
+        })
+        .await;
+        pull.wait_for_peers(1).await.expect("open");
+        for _ in 0..1000 {
+            testing::yield_now().await;
+            assert_eq!(pull.stats().recv_queue, 4, "it is not read");
+        }
+        for _ in 0..4 {
+            assert_eq!(pull.recv().await.expect("received").byte_len(), 50_000);
+        }
+        assert_eq!(pull.recv().await.expect("received"), "newcomer".into());
+        drop(newcomer);
+    }
+
+    async fn router_that_hands_a_name_over_receives_the_old_connection_to_its_end(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true).recv_hwm(2)).await;
+        let mut monitor = router.monitor();
+        // More than is read before anything is received, and no more than the system takes.
+        let olds = if matches!(endpoint, Endpoint::Tcp { .. }) { 100 } else { 15 };
+        let newcomer = testing::aside(move || {
+            let mut old = Wire::connect(&endpoint);
+            old.shake_hands("DEALER", b"named");
+            (0..olds).for_each(|n| old.put(&testing::frame(0, &[n; 10_000])));
+            drop(old);
+            let mut newcomer = Wire::connect(&endpoint);
+            newcomer.shake_hands("DEALER", b"named");
+            newcomer.put(&testing::frame(0, b"newcomer"));
+            newcomer
+        })
+        .await;
+        // Longer than is waited for one that sends without end.
+        let idle = at.build(PullSocket::builder());
+        assert!(idle.recv_timeout(Duration::from_millis(1300)).await.is_err());
+        for n in 0..olds {
+            let message = router.recv().await.expect("open");
+            assert!(message.frame(1) == Some(&[n; 10_000]), "message {n} is missing");
+        }
+        assert_eq!(router.recv().await.expect("open"), ["named", "newcomer"].into());
+        while !matches!(monitor.next().await, Some(SocketEvent::Disconnected { .. })) {}
+        drop(newcomer);
+    }
+
+    async fn router_receives_a_named_peer_in_order_over_its_connections(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let mut last = None;
+        for connection in 0..3_u8 {
+            if let Some(wire) = last.take() {
+                drop::<Wire>(wire);
+                testing::eventually("its name is free", || router.stats().peers == 0).await;
+            }
+            let endpoint = endpoint.clone();
+            let met = testing::aside(move || {
+                let mut wire = Wire::connect(&endpoint);
+                wire.shake_hands("DEALER", b"named");
+                (0..50).for_each(|n| wire.put(&testing::frame(0, &[connection, n])));
+                wire
+            });
+            last = Some(met.await);
+            let received = 50 * (1 + usize::from(connection));
+            testing::eventually("all is there", || router.stats().recv_queue == received).await;
+        }
+        for connection in 0..3_u8 {
+            for n in 0..50 {
+                assert_eq!(&router.recv().await.expect("received")[1], [connection, n]);
+            }
+        }
+        drop(last);
+    }
+
+    async fn req_discards_replies_that_it_does_not_wait_for(at) {
+        for (hwm, surplus) in [(1, 2), (1000, 1_099)] {
+            let (listener, endpoint) = WireListener::bind(&at, &format!("router-{hwm}"));
+            let request = at.connected(ReqSocket::builder().recv_hwm(hwm), &endpoint).await;
+            request.send("one").await.expect("queued");
+            let answered = testing::aside(move || {
+                let mut wire = listener.accept();
+                wire.shake_hands("ROUTER", b"");
+                wire.take(2 + 2 + 3);
+                wire.put(b"\x01\x00\x00\x05first");
+                wire.put(&b"\x01\x00\x00\x05stale".repeat(surplus));
+                wire
+            });
+            let mut wire = answered.await;
+            assert_eq!(request.recv().await.expect("received"), "first".into());
+            testing::eventually("they are discarded", || request.stats().discarded == surplus as u64).await;
+            request.send("two").await.expect("its turn");
+            let answered = testing::aside(move || {
+                wire.put(b"\x01\x00\x00\x06second");
+                wire
+            });
+            assert_eq!(request.recv().await.expect("received"), "second".into());
+            drop(answered.await);
+        }
+    }
+
+    async fn xpub_that_dials_hears_of_a_second_connection_unread(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "subscriber");
+        let publisher = at.connected(XpubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
+        let subscribe = |listener: WireListener| {
+            testing::aside(move || {
+                let mut wire = listener.accept();
+                wire.shake_hands("SUB", b"");
+                wire.write_all(&testing::command("SUBSCRIBE", b"")).expect("it is read");
+                (listener, wire)
+            })
+        };
+        let (listener, first) = subscribe(listener).await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        drop(first);
+        testing::eventually("it is gone", || publisher.subscription_count() == 0).await;
+        let (listener, mut second) = subscribe(listener).await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        publisher.send("news").await.expect("sent");
+        let read = testing::aside(move || (second.frame().1, second)).await;
+        assert_eq!(read.0, b"news");
+        drop(read);
+        testing::eventually("its end is noticed", || publisher.peer_count() == 0).await;
+        drop(listener);
+    }
+}
+
+/// A peer that subscribes to that many topics.
+fn subscriber(endpoint: &Endpoint, topics: usize) -> Wire {
+    let mut wire = Wire::meet(endpoint, "SUB");
+    let commands =
+        (0..topics).flat_map(|n| testing::command("SUBSCRIBE", format!("topic {n:06}").as_bytes()));
+    wire.put(&commands.collect::<Vec<_>>());
+    wire
+}
+
+/// How long each of many PINGs waits for its answer.
+fn ping(wire: &mut Wire) -> Vec<Duration> {
+    let mut waits = Vec::new();
+    for _ in 0..2000 {
+        let start = Instant::now();
+        wire.put(&testing::command("PING", b"\0\0"));
+        while wire.frame().1.get(..5) != Some(b"\x04PONG") {}
+        waits.push(start.elapsed());
+    }
+    waits
+}
+
+/// Three peers leave with many topics, while others ask for answers and are published to.
+async fn hold_up_nobody<K: Publishes>(at: &At, builder: Builder<K>, receive: impl AsyncFn(&Socket<K>)) {
+    const TOPICS: usize = 100_000;
+    let (publisher, endpoint) = at.bound(builder).await;
+    let there = endpoint.clone();
+    let subscribing = testing::aside(move || [(); 3].map(|()| subscriber(&there, TOPICS)));
+    let peers = testing::meanwhile(subscribing, async || receive(&publisher).await).await;
+    while publisher.subscription_count() < 3 * TOPICS {
+        receive(&publisher).await;
+    }
+    let there = endpoint.clone();
+    let mut waits = Vec::new();
+    let asking = testing::aside(move || {
+        let mut wire = Wire::meet(&there, "SUB");
+        drop(peers);
+        ping(&mut wire)
+    });
+    let answers = testing::meanwhile(asking, async || {
+        let start = Instant::now();
+        publisher.send("news").await.expect("open");
+        waits.push(start.elapsed());
+        receive(&publisher).await;
+    });
+    let answers = answers.await;
+    for (what, mut waits) in [("an answer", answers), ("a message", waits)] {
+        waits.sort_unstable();
+        let (most, longest) = (waits[waits.len() * 99 / 100], waits[waits.len() - 1]);
+        assert!(
+            longest < Duration::from_millis(200),
+            "{what} waits for {most:?} in 99 of 100 cases, {longest:?} at most"
+        );
+    }
+}
+
+over_streams! {
+    async fn pub_peers_that_leave_with_many_topics_hold_up_nobody(at) {
+        hold_up_nobody(&at, PubSocket::builder(), async |_| testing::yield_now().await).await;
+    }
+
+    async fn xpub_peers_that_leave_with_many_topics_hold_up_nobody(at) {
+        hold_up_nobody(&at, XpubSocket::builder(), async |xpub| {
+            while xpub.try_recv().is_ok() {}
+            testing::yield_now().await;
+        })
+        .await;
+    }
+
+    async fn xpub_is_told_every_end_of_a_peer_that_leaves(at) {
+        const TOPICS: usize = 5_000;
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let peer = testing::aside(move || subscriber(&endpoint, TOPICS));
+        let peer = peer.await;
+        for n in 0..TOPICS {
+            assert_eq!(xpub.recv().await.expect("open"), format!("\x01topic {n:06}").into());
+        }
+        drop(peer);
+        for n in 0..TOPICS {
+            assert_eq!(xpub.recv().await.expect("open"), format!("\0topic {n:06}").into());
+        }
+        assert!(xpub.try_recv().is_err());
+    }
+
+    async fn xpub_is_not_told_of_peers_that_have_come_and_gone(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        for topics in [1, 30, 900] {
+            let there = endpoint.clone();
+            let peer = testing::aside(move || subscriber(&there, topics)).await;
+            testing::eventually("it is heard", || xpub.stats().recv_queue == topics).await;
+            drop(peer);
+            testing::eventually("it is forgotten", || xpub.stats().recv_queue == 0).await;
+        }
+    }
+
+    async fn xpub_is_told_what_changes_what_it_was_told(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let mut peer = testing::aside(move || subscriber(&endpoint, 1)).await;
+        assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
+        for command in ["CANCEL", "SUBSCRIBE"] {
+            peer.put(&testing::command(command, b"topic 000000"));
+        }
+        testing::eventually("it is heard", || xpub.stats().recv_queue == 2).await;
+        drop(peer);
+        testing::eventually("its last word is forgotten", || xpub.stats().recv_queue == 1).await;
+        assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
+        assert!(xpub.try_recv().is_err());
+    }
+
+    async fn verbose_xpub_is_told_the_end_of_what_it_was_told_twice(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verbose(true)).await;
+        let there = endpoint.clone();
+        let mut peer = testing::aside(move || subscriber(&there, 1)).await;
+        peer.put(&testing::command("SUBSCRIBE", b"topic 000000"));
+        testing::eventually("it is heard", || xpub.stats().recv_queue == 2).await;
+        drop(peer);
+        for kind in [1, 1, 0] {
+            let told = xpub.recv().await.expect("open");
+            assert_eq!(told, [&[kind][..], b"topic 000000"].concat().into());
+        }
+        assert!(xpub.try_recv().is_err());
+    }
+
+    async fn verboser_xpub_is_told_the_end_of_each_peer(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verboser(true)).await;
+        for round in 0..2 {
+            let mut peers = Vec::new();
+            for _ in 0..2 {
+                let there = endpoint.clone();
+                peers.push(testing::aside(move || subscriber(&there, 1)).await);
+                assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
+            }
+            for peer in peers {
+                drop(peer);
+                assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
+            }
+            assert!(xpub.try_recv().is_err(), "round {round}");
+        }
+    }
+
+    async fn xpub_is_told_ends_while_other_peers_come_and_go(at) {
+        const TOPICS: usize = 2_000;
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let there = endpoint.clone();
+        let victim = testing::aside(move || {
+            let mut wire = Wire::meet(&there, "SUB");
+            wire.put(&testing::command("SUBSCRIBE", b"victim"));
+            wire
+        })
+        .await;
+        assert_eq!(xpub.recv().await.expect("open"), "\x01victim".into());
+        let waves = testing::aside(move || {
+            for wave in 0..30 {
+                let mut wire = subscriber(&endpoint, TOPICS);
+                wire.put(&testing::command("PING", b"\0\0"));
+                while wire.frame().1.get(..5) != Some(b"\x04PONG") {}
+                if wave == 3 {
+                    victim.close();
+                }
+            }
+        });
+        let mut told_after = None;
+        let mut seen = 0;
+        let mut waves = std::pin::pin!(waves);
+        loop {
+            match select(waves.as_mut(), std::pin::pin!(xpub.recv())).await {
+                Either::Left(_) => break,
+                Either::Right((message, _)) => {
+                    seen += 1;
+                    if message.expect("open") == "\0victim".into() {
+                        told_after = Some(seen);
+                    }
+                }
+            }
+        }
+        assert!(told_after.is_some(), "not while others come and go, in {seen} messages");
+    }
+
+    async fn router_that_hands_a_name_over_is_not_held_up_by_a_flood(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
+        let mut monitor = router.monitor();
+        let there = endpoint.clone();
+        let flooded = testing::aside(move || {
+            let mut old = Wire::connect(&there);
+            old.shake_hands("DEALER", b"named");
+            let many = testing::frame(0, &[7; 1_000]).repeat(1_000);
+            while old.write_all(&many).is_ok() {}
+        });
+        let there = endpoint.clone();
+        assert_eq!(router.recv().await.expect("open").len(), 2, "it has begun");
+        let newcomer = testing::aside(move || {
+            let mut newcomer = Wire::connect(&there);
+            newcomer.shake_hands("DEALER", b"named");
+            newcomer.put(&testing::frame(0, b"newcomer"));
+            newcomer
+        });
+        let (mut newcomer, mut old) = (std::pin::pin!(newcomer), 0);
+        let mut wire = None;
+        while router.recv().await.expect("open") != ["named", "newcomer"].into() {
+            old += 1;
+            if wire.is_none() {
+                wire = testing::at_once(newcomer.as_mut());
+            }
+        }
+        assert!(old < 1_000_000, "{old} messages of the old connection came first");
+        while !matches!(monitor.next().await, Some(SocketEvent::Disconnected { .. })) {}
+        // Its write may be with the system for longer.
+        drop((flooded, wire));
+    }
+}

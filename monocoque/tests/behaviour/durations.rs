@@ -1,0 +1,174 @@
+//! `Duration::MAX` means for ever, in every option and call; zero means not at all.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use monocoque::zmq::kind::{Dealer, Kind};
+use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket};
+use monocoque::{Context, MonocoqueError, SocketEvent};
+use testing::{At, AtOnce, everywhere, over_streams};
+
+/// For ever, said in several ways: the last is within the clock.
+const FOR_EVER: [Duration; 3] =
+    [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(u64::MAX / 4)];
+
+/// Two sockets with an option talk, the connection is lost, and they talk again.
+async fn talk(at: &At, option: impl Fn(Builder<Dealer>) -> Builder<Dealer>) {
+    let (one, endpoint) = at.bound(option(DealerSocket::builder())).await;
+    let other = at.connected(option(DealerSocket::builder()), &endpoint).await;
+    for message in ["there", "and back"] {
+        other.send(message).await.expect("sent");
+        assert_eq!(one.recv().await.expect("received"), message.into());
+        one.send(message).await.expect("sent");
+        assert_eq!(other.recv().await.expect("received"), message.into());
+    }
+    other.disconnect(endpoint).await.expect("disconnected");
+    testing::eventually("the connection has ended", || one.peer_count() == 0).await;
+    futures::join!(one.close(), other.close());
+}
+
+/// The first event that there is something to say about.
+async fn first<T, K: Kind>(
+    socket: &monocoque::zmq::Socket<K>,
+    endpoint: monocoque::Endpoint,
+    of: impl Fn(SocketEvent) -> Option<T>,
+) -> T {
+    let mut monitor = socket.monitor();
+    socket.connect(endpoint).await.expect("connected");
+    loop {
+        if let Some(found) = of(monitor.next().await.expect("open")) {
+            return found;
+        }
+    }
+}
+
+everywhere! {
+    async fn options_that_say_for_ever_talk(at) {
+        for limit in FOR_EVER {
+            talk(&at, |builder| builder.handshake_timeout(Some(limit))).await;
+            talk(&at, |builder| builder.connect_timeout(Some(limit))).await;
+            talk(&at, |builder| builder.linger(Some(limit))).await;
+            talk(&at, |builder| builder.send_timeout(Some(limit)).recv_timeout(Some(limit))).await;
+            talk(&at, |builder| builder.reconnect_interval(limit)).await;
+            talk(&at, |builder| builder.reconnect_interval_max(limit)).await;
+            talk(&at, |builder| builder.heartbeat_interval(Some(limit))).await;
+            let often = Duration::from_millis(50);
+            talk(&at, |builder| builder.heartbeat_interval(Some(often)).heartbeat_timeout(limit)).await;
+        }
+    }
+
+    async fn calls_that_wait_for_ever_wait(at) {
+        for limit in FOR_EVER {
+            let (pull, endpoint) = at.bound(PullSocket::builder().recv_timeout(Some(limit))).await;
+            let push = at.build(PushSocket::builder().send_timeout(Some(limit)));
+            let mut receiving = Box::pin(pull.recv());
+            let mut sending = Box::pin(push.send("after a while"));
+            assert!(receiving.as_mut().at_once().is_none() && sending.as_mut().at_once().is_none());
+            push.connect(endpoint).await.expect("connected");
+            let (received, sent) = futures::join!(receiving, sending);
+            sent.expect("sent");
+            assert_eq!(received.expect("received"), "after a while".into());
+        }
+    }
+
+    async fn linger_for_ever_waits_for_a_peer(at) {
+        for (n, limit) in FOR_EVER.into_iter().enumerate() {
+            let endpoint = at.nowhere(&format!("later-{n}"));
+            let push = at.connected(PushSocket::builder().linger(Some(limit)), &endpoint).await;
+            push.send("last").await.expect("queued");
+            let mut closing = Box::pin(push.close());
+            assert!(closing.as_mut().at_once().is_none());
+            let pull = at.build(PullSocket::builder());
+            pull.bind(endpoint).await.expect("bound");
+            let ((), received) = futures::join!(closing, pull.recv());
+            assert_eq!(received.expect("received"), "last".into());
+        }
+        let push = at.connected(PushSocket::builder().linger(Some(Duration::ZERO)), &at.nowhere("never")).await;
+        push.send("last").await.expect("queued");
+        push.close().await;
+        assert_eq!(push.stats().dropped, 1);
+    }
+
+    async fn receiving_without_time_receives_in_the_end(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        for n in 0..100 {
+            push.send(testing::numbered(n)).await.expect("queued");
+        }
+        let (start, mut received) = (std::time::Instant::now(), 0);
+        while received < 100 {
+            match pull.recv_timeout(Duration::ZERO).await {
+                Ok(message) => {
+                    assert_eq!(message, testing::numbered(received));
+                    received += 1;
+                }
+                Err(error) => assert!(error.is_timeout(), "{error}"),
+            }
+            assert!(start.elapsed() < testing::DEADLINE / 2, "{received} of 100");
+        }
+    }
+
+    async fn calls_without_time_do_not_wait(at) {
+        let pull = at.build(PullSocket::builder().recv_timeout(Some(Duration::ZERO)));
+        assert!(pull.recv().await.expect_err("nothing is there").is_timeout());
+        let push = at.build(PushSocket::builder().send_timeout(Some(Duration::ZERO)));
+        assert!(push.send("nobody is there").await.expect_err("no room").reason().is_timeout());
+        let silent = |builder: Builder<_>| {
+            let builder = builder.heartbeat_interval(Some(Duration::ZERO)).heartbeat_timeout(Duration::ZERO);
+            builder.reconnect_interval(Duration::ZERO).reconnect_interval_max(Duration::ZERO)
+        };
+        talk(&at, silent).await;
+    }
+}
+
+over_streams! {
+    async fn interval_for_ever_tries_once(at) {
+        for limit in FOR_EVER {
+            let builder = PushSocket::builder().reconnect_interval(limit).reconnect_interval_max(limit);
+            let push = at.build(builder.linger(Some(Duration::ZERO)));
+            let retrying = |event| match event {
+                SocketEvent::Retrying { delay, .. } => Some(delay),
+                _ => None,
+            };
+            let delay = first(&push, at.nowhere("nobody"), retrying).await;
+            assert!(delay >= limit / 3, "{delay:?}");
+            push.close().await;
+        }
+    }
+
+    async fn handshake_and_connect_without_time_fail(at) {
+        let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let hasty = at.build(PushSocket::builder().handshake_timeout(Some(Duration::ZERO)));
+        let failed = |event| matches!(event, SocketEvent::HandshakeFailed { .. }).then_some(());
+        first(&hasty, endpoint, failed).await;
+        hasty.close().await;
+    }
+}
+
+#[test]
+fn blocking_calls_for_ever_wait() {
+    let context = Context::new().expect("a context");
+    for limit in FOR_EVER {
+        let pull = PullSocket::new_in(&context).expect("a socket");
+        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let push = PushSocket::new_in(&context).expect("a socket");
+        let sending = std::thread::spawn(move || {
+            push.blocking_connect(endpoint).expect("connected");
+            push.blocking_send_timeout("after a while", limit).expect("sent");
+            push.blocking_close().expect("closed");
+        });
+        assert_eq!(pull.blocking_recv_timeout(limit).expect("received"), "after a while".into());
+        sending.join().expect("sent");
+        assert!(pull.blocking_recv_timeout(Duration::ZERO).expect_err("that was all").is_timeout());
+    }
+}
+
+#[test]
+fn promise_for_ever_is_refused() {
+    let context = Context::new().expect("a context");
+    for ttl in FOR_EVER {
+        let made = DealerSocket::builder().heartbeat_ttl(ttl).build_in(&context);
+        assert!(matches!(made, Err(MonocoqueError::HeartbeatTtl)));
+    }
+    assert!(DealerSocket::builder().heartbeat_ttl(Duration::ZERO).build_in(&context).is_ok());
+}

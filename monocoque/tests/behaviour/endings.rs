@@ -1,0 +1,187 @@
+//! Endpoints and connections that end, and what a socket that is closed waits for.
+
+use std::thread;
+use std::time::Duration;
+
+use futures::StreamExt;
+use monocoque::zmq::{
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SubSocket,
+    XpubSocket, XsubSocket,
+};
+use monocoque::{Context, DisconnectReason, MonocoqueError, SocketEvent};
+use testing::{everywhere, over_streams};
+
+/// Beyond all patience.
+const FOR_EVER: Option<Duration> = None;
+
+everywhere! {
+    async fn close_without_an_endpoint_ends_at_once(at) {
+        let endpoint = at.nowhere("gone");
+        let push = at.connected(PushSocket::builder().linger(FOR_EVER), &endpoint).await;
+        for _ in 0..3 {
+            push.send("waits").await.expect("queued");
+        }
+        push.disconnect(endpoint).await.expect("connected");
+        push.close().await;
+        assert_eq!((push.stats().dropped, push.stats().send_queue), (3, 0));
+    }
+
+    async fn disconnect_ends_a_close_that_lingers(at) {
+        let endpoint = at.nowhere("gone");
+        let push = at.connected(PushSocket::builder().linger(FOR_EVER), &endpoint).await;
+        push.send("waits").await.expect("queued");
+        let mut closing = std::pin::pin!(push.close());
+        assert!(futures::poll!(&mut closing).is_pending());
+        push.disconnect(endpoint).await.expect("connected");
+        closing.await;
+        assert_eq!(push.stats().dropped, 1);
+    }
+
+    async fn try_send_after_the_last_disconnect_would_block(at) {
+        let endpoint = at.nowhere("gone");
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        push.disconnect(endpoint.clone()).await.expect("connected");
+        let error = push.try_send("to nobody").expect_err("nobody can come");
+        assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
+        push.connect(endpoint).await.expect("connected");
+        push.try_send("to whoever comes").expect("queued");
+        drop(push);
+    }
+
+    async fn close_with_a_request_that_nobody_took_ends_at_once(at) {
+        let endpoint = at.nowhere("gone");
+        let request = at.connected(ReqSocket::builder().linger(FOR_EVER), &endpoint).await;
+        request.send("question").await.expect("queued");
+        request.close().await;
+        assert_eq!(request.stats().dropped, 1);
+    }
+
+    async fn second_connect_opens_a_second_connection(at) {
+        let (xpub, xpub_at) = at.bound(XpubSocket::builder()).await;
+        let xsub = at.connected(XsubSocket::builder(), &xpub_at).await;
+        xsub.connect(xpub_at).await.expect("connected");
+        xpub.wait_for_peers(2).await.expect("open");
+        let (xsub, xsub_at) = at.bound(XsubSocket::builder()).await;
+        let xpub = at.connected(XpubSocket::builder(), &xsub_at).await;
+        xpub.connect(xsub_at).await.expect("connected");
+        xsub.wait_for_peers(2).await.expect("open");
+        // Those of which libzmq makes one connection.
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
+        subscriber.connect(endpoint).await.expect("connected");
+        publisher.wait_for_peers(1).await.expect("open");
+        assert_eq!(publisher.peer_count(), 1);
+    }
+
+    async fn pair_is_connected_anew_by_a_second_connect(at) {
+        let endpoint = at.nowhere("pair");
+        let one = at.socket::<monocoque::zmq::kind::Pair>();
+        testing::rebind(&one, &endpoint).await;
+        let other = at.connected(PairSocket::builder().reconnect_interval(Duration::from_secs(3600)), &endpoint).await;
+        other.wait_for_peers(1).await.expect("open");
+        one.unbind(endpoint.clone()).await.expect("bound");
+        testing::eventually("it is gone", || other.peer_count() == 0).await;
+        testing::rebind(&one, &endpoint).await;
+        other.connect(endpoint).await.expect("connected");
+        other.send("here again").await.expect("queued");
+        assert_eq!(one.recv().await.expect("received"), "here again".into());
+    }
+
+    async fn disconnect_peer_ends_one_connection(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let options = || PushSocket::builder().reconnect_interval(Duration::from_secs(3600));
+        let rude = at.connected(options(), &endpoint).await;
+        let good = at.connected(options(), &endpoint).await;
+        pull.wait_for_peers(2).await.expect("open");
+        rude.send("rude").await.expect("queued");
+        let (_, peer) = pull.recv_with_peer().await.expect("received");
+        let number = peer.connection().id;
+        let mut monitor = pull.monitor();
+        pull.disconnect_peer(number).expect("it is there");
+        testing::eventually("it is gone", || pull.peer_count() == 1 && rude.peer_count() == 0).await;
+        loop {
+            if let SocketEvent::Disconnected { connection, reason } = monitor.next().await.expect("open") {
+                assert_eq!((connection.id, reason.to_string()), (number, DisconnectReason::ByUs.to_string()));
+                break;
+            }
+        }
+        good.send("good").await.expect("queued");
+        assert_eq!(pull.recv().await.expect("received"), "good".into());
+        let unknown = pull.disconnect_peer(number).expect_err("it is gone");
+        assert!(matches!(unknown, MonocoqueError::UnknownPeer(n) if n == number));
+    }
+
+    async fn disconnect_peer_of_a_dialled_endpoint_connects_again(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let dealer = at.connected(DealerSocket::builder().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
+        let mut monitor = dealer.monitor();
+        router.wait_for_peers(1).await.expect("open");
+        dealer.send("question").await.expect("queued");
+        let question = router.recv().await.expect("received");
+        router.send(question).await.expect("queued");
+        let (_, peer) = dealer.recv_with_peer().await.expect("received");
+        dealer.disconnect_peer(peer.connection().id).expect("it is there");
+        loop {
+            if let SocketEvent::HandshakeSucceeded { .. } = monitor.next().await.expect("open") {
+                break;
+            }
+        }
+        dealer.send("again").await.expect("queued");
+        assert_eq!(&router.recv().await.expect("received")[1], b"again");
+    }
+}
+
+over_streams! {
+    async fn disconnect_peer_gives_what_waits_to_another(at) {
+        let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(0)).await;
+        let there = endpoint.clone();
+        let lazy = testing::aside(move || testing::Wire::meet(&there, "PULL")).await;
+        push.wait_for_peers(1).await.expect("open");
+        for n in 0..30_u32 {
+            push.send(vec![n as u8; 1 << 20]).await.expect("queued");
+        }
+        let pull = at.connected(PullSocket::builder(), &endpoint).await;
+        push.wait_for_peers(2).await.expect("open");
+        // The first connection of the socket.
+        push.disconnect_peer(0).expect("it is there");
+        // What the system had not taken.
+        assert_eq!(pull.recv().await.expect("received").byte_len(), 1 << 20);
+        drop(lazy);
+    }
+
+    async fn probe_is_told_as_one(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let mut monitor = pull.monitor();
+        drop(testing::aside(move || testing::Wire::connect(&endpoint)).await);
+        loop {
+            if let SocketEvent::HandshakeFailed { reason, .. } = monitor.next().await.expect("open") {
+                assert!(matches!(reason, DisconnectReason::Probe), "{reason}");
+                break;
+            }
+        }
+    }
+}
+
+/// With overflow checks, which tests have, a count that goes below zero panics.
+#[test]
+fn connect_and_disconnect_from_two_threads_keep_the_count() {
+    let context = Context::new().expect("a context");
+    for endpoint in ["inproc://race", "tcp://127.0.0.1:9", "ipc://@monocoque-race"] {
+        let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&context).expect("a socket");
+        let run = |work: fn(&PushSocket, &str)| {
+            let push = push.clone();
+            thread::spawn(move || (0..300).for_each(|_| work(&push, endpoint)))
+        };
+        let threads = [
+            run(|push, endpoint| drop(push.blocking_connect(endpoint))),
+            run(|push, endpoint| drop(push.blocking_disconnect(endpoint))),
+            run(|push, _| drop(push.try_send("x"))),
+            run(|push, _| drop(push.try_send("x"))),
+        ];
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        while push.blocking_disconnect(endpoint).is_ok() {}
+        let error = push.try_send("to nobody").expect_err("no endpoint is left");
+        assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
+        push.blocking_close().expect("elsewhere");
+    }
+}

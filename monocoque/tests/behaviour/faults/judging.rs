@@ -1,0 +1,113 @@
+//! What checks the messages of others finds what is wrong.
+
+use testing::ledger::{Account, Bits, Class, Ledger, Piles, Reader, Stream};
+
+fn sent(stream: &Stream, n: usize) -> Vec<Vec<Vec<u8>>> {
+    let next = |_| {
+        let frames = stream.next(b'x', 0);
+        stream.count();
+        frames
+    };
+    (0..n).map(next).collect()
+}
+
+fn take(reader: &mut Reader, frames: &[Vec<u8>]) -> bool {
+    reader.take(frames.iter().map(Vec::as_slice)).is_some()
+}
+
+#[test]
+fn a_message_that_was_changed_is_found_out() {
+    let ledger = Ledger::new(1);
+    let stream = ledger.stream(0, "sender", Class::Work, true);
+    let mut reader = ledger.reader(1, "receiver", Class::Work);
+    for (n, frames) in sent(&stream, 50).into_iter().enumerate() {
+        let mut wrong = frames.clone();
+        match n % 4 {
+            0 => drop(wrong.pop()),
+            1 => wrong.push(Vec::new()),
+            2 => wrong[0][13] ^= 1,
+            _ => wrong.swap(0, 1),
+        }
+        assert!(!take(&mut reader, &wrong));
+        assert!(take(&mut reader, &frames));
+        assert!(!take(&mut reader, &frames), "twice");
+        if let Some(byte) = wrong.last_mut().and_then(|last| last.last_mut()) {
+            *byte ^= 1;
+            assert!(!take(&mut reader, &wrong));
+        }
+    }
+    assert!(ledger.wrongs().len() >= 50);
+}
+
+#[test]
+fn nothing_may_be_lost_in_the_last_calm() {
+    let lost_in = |lost: u8, calms: u8| -> Vec<String> {
+        let ledger = Ledger::new(3);
+        let stream = ledger.stream(0, "sender", Class::Work, true);
+        let mut reader = ledger.reader(1, "receiver", Class::Work);
+        for phase in 0..=2 * calms {
+            let frames = stream.next(b'x', phase);
+            stream.count();
+            assert!(phase == lost || take(&mut reader, &frames));
+        }
+        stream.note_losses(1);
+        drop(reader);
+        ledger.judge(Class::Work, 0, 1, u64::MAX);
+        ledger.wrongs()
+    };
+    assert!((0..2).all(|phase| lost_in(phase, 1).is_empty()));
+    assert_eq!(1, lost_in(2, 1).len());
+    assert!(
+        (0..4).all(|phase| lost_in(phase, 2).is_empty()),
+        "a connection was lost, and another calm followed"
+    );
+    assert_eq!(1, lost_in(4, 2).len());
+}
+
+#[test]
+fn what_is_lost_is_put_down_to_a_connection_or_the_sender_or_is_wrong() {
+    let ledger = Ledger::new(2);
+    let judge = |killed: bool| -> (Account, usize) {
+        let ledger = Ledger::new(2);
+        let stream = ledger.stream(0, "sender", Class::Work, true);
+        let mut reader = ledger.reader(1, "receiver", Class::Work);
+        let before = sent(&stream, 10);
+        stream.note_losses(1);
+        let after = sent(&stream, 10);
+        if killed {
+            stream.kill();
+        }
+        for frames in before[..7].iter().chain(&after[..5]) {
+            assert!(take(&mut reader, frames));
+        }
+        drop(reader);
+        let account = ledger.judge(Class::Work, 0, 1, u64::MAX);
+        (account, ledger.wrongs().len())
+    };
+    let (account, wrongs) = judge(false);
+    assert_eq!((account.sent, account.received, account.lost_with_a_connection, wrongs), (20, 12, 3, 5));
+    let (account, wrongs) = judge(true);
+    assert_eq!((account.lost_with_a_connection, account.lost_with_the_sender, wrongs), (3, 5, 0));
+    assert!(ledger.wrongs().is_empty());
+}
+
+#[test]
+fn a_sequence_is_taken_apart_into_as_few_runs_as_there_can_be() {
+    let runs = |numbers: &[u64]| {
+        let mut piles = Piles::default();
+        numbers.iter().for_each(|number| piles.put(*number));
+        piles.0.len()
+    };
+    assert_eq!(runs(&[1, 2, 3, 9]), 1);
+    assert_eq!(runs(&[1, 2, 7, 3, 4, 8]), 2);
+    assert_eq!(runs(&[10, 20, 11, 21, 12, 22]), 2);
+    assert_eq!(runs(&[3, 2, 1]), 3);
+}
+
+#[test]
+fn a_set_of_numbers_is_one() {
+    let mut bits = Bits::default();
+    assert!(bits.set(3) && bits.set(200) && !bits.set(3));
+    assert!(bits.has(200) && !bits.has(199) && !bits.has(10_000));
+    assert_eq!(bits.count, 2);
+}

@@ -1,0 +1,242 @@
+//! What is lost with a connection, and what is not.
+
+use std::cell::Cell;
+use std::fs;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{join_all, select};
+use monocoque::Message;
+use monocoque::zmq::kind::{Receives, Sends};
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket};
+
+use super::{SOON, number, through};
+use testing::ledger::{Bits, Piles};
+use testing::proxy::{End, Faults, Proxy};
+use testing::{Transport, over_streams};
+
+/// A message of three frames, which are told from each other by their lengths.
+fn multipart(n: u64) -> Message {
+    Message::from([n.to_string().into_bytes(), vec![n as u8; 300], vec![!(n as u8); 5]])
+}
+
+fn large(n: u64) -> Message {
+    Message::from([n.to_string().into_bytes(), vec![n as u8; LARGE]])
+}
+
+const ENDS: [End; 5] =
+    [End::Reset, End::Close, End::CutToClient, End::CutToTarget, End::Stall(Duration::from_millis(5))];
+
+/// Sends and receives while the proxy ends one connection after the other, then until all is well again. What was received,
+/// and how many were sent.
+async fn exchange<S: Sends, R: Receives>(
+    (sender, receiver): (&Socket<S>, &Socket<R>),
+    proxy: &Proxy,
+    connections: u64,
+    message: fn(u64) -> Message,
+) -> (Vec<u64>, u64) {
+    let sent = Cell::new(0);
+    let send = async {
+        loop {
+            sender.send(message(sent.get())).await.expect("open");
+            sent.set(sent.get() + 1);
+        }
+    };
+    let receive = async {
+        let mut numbers = Vec::<u64>::new();
+        let mut healed = false;
+        let mut good = 0;
+        while good < 100 {
+            let mut received = receiver.recv().await.expect("open");
+            if received.frame(0).is_some_and(|frame| frame.first() == Some(&0)) {
+                // The name that a ROUTER puts in front.
+                received.pop_front();
+            }
+            let n = number(&received);
+            assert!(received == message(n), "not what was sent: {received:?}");
+            good = if healed && numbers.last().is_some_and(|last| last + 1 == n) { good + 1 } else { 0 };
+            numbers.push(n);
+            if !healed && proxy.counts().accepted >= connections {
+                healed = true;
+                proxy.heal();
+            }
+        }
+        numbers
+    };
+    // One that a dead connection holds back sends nothing that could be received.
+    let end = async {
+        while proxy.counts().accepted < connections {
+            testing::yield_now().await;
+        }
+        proxy.heal();
+        std::future::pending::<()>().await;
+    };
+    let receive = async {
+        match select(pin!(receive), pin!(end)).await {
+            futures::future::Either::Left((numbers, _)) => numbers,
+            futures::future::Either::Right(_) => unreachable!("it is pending"),
+        }
+    };
+    match select(pin!(send), pin!(receive)).await {
+        futures::future::Either::Left(((), _)) => unreachable!("it has no end"),
+        futures::future::Either::Right((numbers, _)) => (numbers, sent.get()),
+    }
+}
+
+fn assert_once(numbers: &[u64]) {
+    let mut seen = Bits::default();
+    for n in numbers {
+        assert!(seen.set(*n), "{n} came twice");
+    }
+}
+
+fn runs(numbers: &[u64]) -> usize {
+    let mut piles = Piles::default();
+    numbers.iter().for_each(|n| piles.put(*n));
+    piles.0.len()
+}
+
+over_streams! {
+    /// Each connection is cut after a number of bytes, many of them within a handshake or a frame.
+    async fn a_part_of_a_message_is_never_seen(at) {
+        let mut chance = testing::chance();
+        let faults = Faults { ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let proxy = through(&at, &endpoint, faults, chance.u64(..));
+        let push = at.build(PushSocket::builder().send_hwm(20).reconnect_interval(SOON).linger(Some(Duration::ZERO)));
+        push.connect(proxy.endpoint()).await.expect("connected");
+        let (numbers, _) = exchange((&push, &pull), &proxy, 60, multipart).await;
+        assert_once(&numbers);
+        assert!(runs(&numbers) <= 60, "{} runs", runs(&numbers));
+    }
+
+    async fn a_router_never_sees_a_part_of_a_message(at) {
+        let mut chance = testing::chance();
+        let faults = Faults { fragment: 100, ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let proxy = through(&at, &endpoint, faults, chance.u64(..));
+        let dealer = at.build(DealerSocket::builder().send_hwm(20).reconnect_interval(SOON).linger(Some(Duration::ZERO)));
+        dealer.connect(proxy.endpoint()).await.expect("connected");
+        let (numbers, _) = exchange((&dealer, &router), &proxy, 40, multipart).await;
+        assert_once(&numbers);
+    }
+
+    /// One who connects receives the connections of an endpoint one after the other: all is in order.
+    async fn resets_at_random_lose_only_what_the_system_had_taken(at) {
+        const CONNECTIONS: u64 = 25;
+        let mut chance = testing::chance();
+        let faults = Faults { ends: vec![End::Reset], after: 0..400_000, ..Faults::default() };
+        let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(20).linger(Some(Duration::ZERO))).await;
+        let proxy = through(&at, &endpoint, faults, chance.u64(..));
+        let pull = at.build(PullSocket::builder().reconnect_interval(SOON));
+        pull.connect(proxy.endpoint()).await.expect("connected");
+        let (numbers, sent) = exchange((&push, &pull), &proxy, CONNECTIONS, large).await;
+        assert_eq!(runs(&numbers), 1, "in order over all connections");
+        let gaps: Vec<_> = numbers.windows(2).map(|pair| pair[1] - pair[0] - 1).filter(|gap| *gap > 0).collect();
+        let (lost, most) = (gaps.iter().sum::<u64>(), gaps.iter().max().copied().unwrap_or(0));
+        println!("{CONNECTIONS} connections: {sent} sent, {lost} lost in {} gaps, at most {most} at once", gaps.len());
+        assert!(gaps.len() as u64 <= CONNECTIONS, "more gaps than lost connections");
+        // A gap may be that of several connections, of which nothing arrived.
+        let limit = taken_at_most(at.transport) / LARGE as u64 + 1;
+        assert!(lost <= limit * CONNECTIONS, "{lost} lost, {limit} a connection allowed");
+        assert_eq!(push.stats().dropped, 0, "nothing was thrown away");
+    }
+
+    /// One who is bound has the connections side by side: each of them is in order.
+    async fn resets_at_random_keep_the_order_of_each_connection(at) {
+        const CONNECTIONS: u64 = 25;
+        let mut chance = testing::chance();
+        let faults = Faults { ends: ENDS.to_vec(), after: 0..400_000, ..Faults::default() };
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let proxy = through(&at, &endpoint, faults, chance.u64(..));
+        let push = at.build(PushSocket::builder().send_hwm(20).reconnect_interval(SOON).linger(Some(Duration::ZERO)));
+        push.connect(proxy.endpoint()).await.expect("connected");
+        let (numbers, sent) = exchange((&push, &pull), &proxy, CONNECTIONS, large).await;
+        assert_once(&numbers);
+        assert!(runs(&numbers) as u64 <= CONNECTIONS, "{} runs", runs(&numbers));
+        let last = numbers.iter().max().expect("some") + 1;
+        let lost = last - numbers.len() as u64;
+        println!("{CONNECTIONS} connections: {sent} sent, {lost} lost");
+        let limit = taken_at_most(at.transport) / LARGE as u64 + 1;
+        assert!(lost <= limit * CONNECTIONS, "{lost} lost, {limit} a connection allowed");
+        assert_eq!(push.stats().dropped, 0, "nothing was thrown away");
+    }
+
+    async fn one_of_three_pulls_is_lost_again_and_again(at) {
+        const MESSAGES: u64 = 3_000;
+        let mut chance = testing::chance();
+        let faults = Faults { ends: ENDS.to_vec(), after: 0..300_000, ..Faults::default() };
+        let mut pulls = Vec::new();
+        let push = at.build(PushSocket::builder().send_hwm(20).reconnect_interval(SOON));
+        let mut proxy = None;
+        for n in 0..3 {
+            let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+            pulls.push(pull);
+            if n == 0 {
+                let lossy = through(&at, &endpoint, faults.clone(), chance.u64(..));
+                push.connect(lossy.endpoint()).await.expect("connected");
+                proxy = Some(lossy);
+            } else {
+                push.connect(endpoint).await.expect("connected");
+            }
+        }
+        let proxy = proxy.expect("made");
+        push.wait_for_peers(2).await.expect("open");
+        let closed = Cell::new(false);
+        let lost_connections = Cell::new(0);
+        let send = async {
+            for n in 0..MESSAGES {
+                push.send(Message::from([n.to_string().into_bytes(), vec![n as u8; 2_000]])).await.expect("no error");
+            }
+            proxy.heal();
+            push.close().await;
+            // With those that have ended in order, which is some more than it takes.
+            lost_connections.set(push.stats().lost_connections);
+            closed.set(true);
+        };
+        let receive = pulls.iter().map(async |pull| {
+            let mut numbers = Vec::new();
+            let receive = async {
+                loop {
+                    let message = pull.recv().await.expect("open");
+                    let n = number(&message);
+                    assert!(message[1] == vec![n as u8; 2_000], "whole");
+                    numbers.push(n);
+                }
+            };
+            let gone = testing::eventually("the end", || closed.get() && pull.peer_count() == 0);
+            select(pin!(receive), pin!(gone)).await;
+            numbers.extend(std::iter::from_fn(|| pull.try_recv().ok()).map(|message| number(&message)));
+            numbers
+        });
+        let (heard, ()) = futures::join!(join_all(receive), send);
+        let lost_connections = lost_connections.get() as usize;
+        for numbers in &heard[1..] {
+            let runs = runs(numbers);
+            assert!(runs <= 1 + lost_connections, "{runs} runs, {lost_connections} lost connections");
+        }
+        let all = heard.concat();
+        assert_once(&all);
+        let lost = MESSAGES - all.len() as u64;
+        println!("{lost} of {MESSAGES} lost with {lost_connections} connections");
+        assert!(lost <= lost_connections as u64 * (taken_at_most(at.transport) / 2_000));
+        assert!(heard[1..].iter().all(|numbers| numbers.len() > 500), "the others were served");
+    }
+}
+
+/// How many bytes the system, the proxy and the system of the receiver take at most before somebody has received them.
+fn taken_at_most(transport: Transport) -> u64 {
+    let limit = |path: &str| -> u64 {
+        let text = fs::read_to_string(path).expect("a limit");
+        text.split_whitespace().last().and_then(|text| text.parse().ok()).expect("a number")
+    };
+    let buffers = match transport {
+        Transport::Tcp => limit("/proc/sys/net/ipv4/tcp_wmem") + limit("/proc/sys/net/ipv4/tcp_rmem"),
+        Transport::Ipc => 2 * limit("/proc/sys/net/core/wmem_default"),
+        Transport::Inproc => 0,
+    };
+    // The proxy, and what the receiver has read of a connection that is lost before it is that one's turn.
+    buffers + (256 << 10)
+}
+
+const LARGE: usize = 20_000;

@@ -1,0 +1,122 @@
+//! The proxy does what it says, and counts it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testing::DEADLINE;
+use testing::proxy::{Counts, End, Faults, Proxy, own_loopback};
+
+/// A proxy, and both ends of a connection through it.
+fn connected(faults: Faults) -> (Proxy, TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = format!("tcp://{}", listener.local_addr().expect("an address"));
+    let proxy = Proxy::start(&format!("tcp://{}:0", own_loopback()), &target, faults, 7);
+    let client = TcpStream::connect(&proxy.endpoint()["tcp://".len()..]).expect("it listens");
+    let (server, _) = listener.accept().expect("it connects");
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(DEADLINE / 2)).expect("an option");
+    }
+    (proxy, client, server)
+}
+
+/// Reads to the end, however it comes.
+fn rest(mut stream: &TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).err().map(|error| error.kind());
+    (bytes, error)
+}
+
+/// What it does by itself is counted a moment later.
+fn counted(proxy: &Proxy, holds: impl Fn(Counts) -> bool) {
+    let start = Instant::now();
+    while !holds(proxy.counts()) {
+        assert!(start.elapsed() < DEADLINE, "{:?}", proxy.counts());
+        thread::yield_now();
+    }
+}
+
+fn pattern() -> Vec<u8> {
+    (0..100_000u32).flat_map(u32::to_be_bytes).collect()
+}
+
+#[test]
+fn pieces_that_are_late_are_still_all_there() {
+    let (proxy, client, server) =
+        connected(Faults { fragment: 3_000, delay: Duration::from_micros(50), ..Faults::default() });
+    let reader = thread::spawn(move || rest(&server));
+    (&client).write_all(&pattern()).expect("written");
+    drop(client);
+    assert!(reader.join().expect("no panic") == (pattern(), None));
+    counted(&proxy, |counts| counts.bytes == pattern().len() as u64);
+    let counts = proxy.counts();
+    assert!(counts.fragments > 100 && counts.delays >= counts.fragments, "{counts:?}");
+    assert_eq!((counts.bytes_lost, counts.faults()), (0, 0));
+}
+
+#[test]
+fn it_ends_after_exactly_so_many_bytes() {
+    for n in [0, 1, 1_000, 70_000] {
+        let faults = Faults { ends: vec![End::CutToTarget], after: n..n + 1, ..Faults::default() };
+        let (proxy, client, server) = connected(faults);
+        let writer = thread::spawn(move || {
+            // Not all of it is taken.
+            let _cut = (&client).write_all(&pattern());
+            client
+        });
+        let (bytes, error) = rest(&server);
+        assert!(bytes == pattern()[..n as usize], "{} instead of {n}", bytes.len());
+        assert_eq!(error, None);
+        counted(&proxy, |counts| counts.cuts == 1);
+        drop(proxy);
+        drop(writer.join().expect("no panic"));
+    }
+}
+
+#[test]
+fn a_reset_is_one() {
+    let (proxy, client, server) = connected(Faults::default());
+    (&client).write_all(b"before").expect("written");
+    (&server).read_exact(&mut [0; 6]).expect("forwarded");
+    proxy.hit_all(End::Reset);
+    assert_eq!(rest(&client).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(rest(&server).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(proxy.counts().resets, 1);
+}
+
+#[test]
+fn one_that_is_half_open_says_nothing_until_it_is_reset() {
+    let (proxy, client, server) = connected(Faults::default());
+    proxy.hit_all(End::Stall(Duration::from_millis(100)));
+    (&client).write_all(b"lost").expect("taken by the system");
+    let start = Instant::now();
+    assert_eq!(rest(&server), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert!(start.elapsed() > Duration::from_millis(50));
+    assert_eq!(rest(&client).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(proxy.counts().stalls, 1);
+}
+
+#[test]
+fn one_that_pauses_goes_on() {
+    let (proxy, client, server) = connected(Faults::default());
+    proxy.hit_all(End::Pause(Duration::from_millis(50)));
+    (&client).write_all(b"late").expect("taken by the system");
+    drop(client);
+    assert_eq!(rest(&server), (b"late".to_vec(), None));
+}
+
+#[test]
+fn it_refuses_for_a_while() {
+    let (proxy, _client, _server) = connected(Faults::default());
+    proxy.refuse(Duration::from_millis(100));
+    let connect = || TcpStream::connect(&proxy.endpoint()["tcp://".len()..]);
+    let start = Instant::now();
+    while connect().is_ok() {
+        assert!(start.elapsed() < DEADLINE, "it never refused");
+    }
+    while connect().is_err() {
+        assert!(start.elapsed() < DEADLINE, "it has not come back");
+    }
+    assert_eq!(proxy.counts().refusals, 1);
+}

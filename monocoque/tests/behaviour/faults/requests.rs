@@ -1,0 +1,135 @@
+//! Requests and replies that are late, mixed up with those of others, or lost.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use monocoque::MonocoqueError;
+use monocoque::zmq::{RepSocket, ReqSocket};
+
+use super::{SOON, through};
+use testing::proxy::{End, Faults};
+use testing::{At, AtOnce, Home, Transport, numbered, over_streams};
+
+/// Serves for ever.
+async fn echo(rep: &RepSocket) {
+    loop {
+        let request = rep.recv().await.expect("open");
+        rep.send(request).await.expect("its turn");
+    }
+}
+
+async fn meanwhile<T>(load: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+    match select(pin!(load), pin!(work)).await {
+        Either::Left(((), _)) => unreachable!("it has no end"),
+        Either::Right((done, _)) => done,
+    }
+}
+
+async fn a_late_reply_and_ten_thousand_more(at: At) {
+    let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+    let proxy = through(&at, &endpoint, Faults::default(), 0);
+    let req = at.build(ReqSocket::builder());
+    req.connect(proxy.endpoint()).await.expect("connected");
+    let ask = async {
+        assert_eq!(req.request("first").await.expect("answered"), "first".into());
+        proxy.hit_all(End::Pause(Duration::from_millis(200)));
+        testing::eventually("nothing gets through", || proxy.counts().pauses == 1).await;
+        req.send("late").await.expect("its turn");
+        for _ in 0..1000 {
+            assert!(req.recv().at_once().is_none(), "given up");
+        }
+        let early = req.send("too early").await.expect_err("the reply is not there");
+        assert!(matches!(early.reason(), MonocoqueError::OutOfTurn(_)));
+        assert_eq!(req.recv().await.expect("late, but there"), "late".into());
+        for n in 0..10_000 {
+            req.send(numbered(n)).await.expect("its turn");
+            if n % 3 == 0 && req.recv().at_once().is_some_and(|reply| reply.expect("open") == numbered(n)) {
+                continue;
+            }
+            assert_eq!(req.recv().await.expect("answered"), numbered(n), "and no other");
+        }
+    };
+    meanwhile(echo(&rep), ask).await;
+}
+
+#[test]
+fn a_late_reply_is_followed_by_ten_thousand_good_ones_over_tcp_on_an_io_thread() {
+    testing::run_within(LIMIT, Transport::Tcp, Home::Thread, a_late_reply_and_ten_thousand_more);
+}
+
+#[test]
+fn a_late_reply_is_followed_by_ten_thousand_good_ones_over_ipc_on_the_current_runtime() {
+    testing::run_within(LIMIT, Transport::Ipc, Home::Current, a_late_reply_and_ten_thousand_more);
+}
+
+over_streams! {
+    async fn envelopes_of_requests_in_pieces_never_mix(at) {
+        let mut chance = testing::chance();
+        let faults = Faults { fragment: 7, delay: Duration::from_micros(100), ..Faults::default() };
+        let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+        let proxy = through(&at, &endpoint, faults, chance.u64(..));
+        let mut reqs = Vec::new();
+        for _ in 0..4 {
+            let req = at.build(ReqSocket::builder());
+            req.connect(proxy.endpoint()).await.expect("connected");
+            reqs.push(req);
+        }
+        let ask = reqs.iter().enumerate().map(|(who, req)| async move {
+            for n in 0..100 {
+                let request = numbered(who * 1_000 + n);
+                assert_eq!(req.request(request.clone()).await.expect("answered"), request);
+            }
+        });
+        meanwhile(echo(&rep), futures::future::join_all(ask)).await;
+    }
+
+    /// One that was taken by the system is not sent again: its socket waits, and is replaced.
+    async fn a_request_that_is_lost_is_a_matter_of_its_socket(at) {
+        let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let build = || at.build(ReqSocket::builder().reconnect_interval(SOON).linger(Some(Duration::ZERO)));
+        let ask = async {
+            for n in 0..10 {
+                let req = build();
+                req.connect(proxy.endpoint()).await.expect("connected");
+                assert_eq!(req.request("good").await.expect("answered"), "good".into());
+                proxy.hit_all(End::Stall(Duration::from_secs(3600)));
+                testing::eventually("it is half open", || proxy.counts().stalls == n + 1).await;
+                req.send("lost").await.expect("its turn");
+                req.flush().await.expect("taken by the system");
+                proxy.heal();
+                testing::eventually("it is noticed", || req.stats().lost_connections == 1).await;
+                req.wait_for_peers(1).await.expect("open");
+                assert!(req.recv().at_once().is_none(), "nobody has the request");
+                let next = build();
+                next.connect(proxy.endpoint()).await.expect("connected");
+                assert_eq!(next.request("next").await.expect("answered"), "next".into());
+                req.close().await;
+                next.close().await;
+            }
+        };
+        meanwhile(echo(&rep), ask).await;
+    }
+
+    /// One that was not goes out over the next connection, and its reply is taken.
+    async fn a_request_that_nobody_took_is_sent_again(at) {
+        let (rep, endpoint) = at.bound(RepSocket::builder()).await;
+        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let req = at.build(ReqSocket::builder().reconnect_interval(SOON));
+        req.connect(proxy.endpoint()).await.expect("connected");
+        let ask = async {
+            for n in 0..30usize {
+                req.wait_for_peers(1).await.expect("open");
+                let lost = req.stats().lost_connections;
+                proxy.hit_all(End::Reset);
+                testing::eventually("it is noticed", || req.stats().lost_connections > lost).await;
+                let reply = req.request(numbered(n)).await.expect("answered");
+                assert_eq!(reply, numbered(n));
+            }
+        };
+        meanwhile(echo(&rep), ask).await;
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(60);

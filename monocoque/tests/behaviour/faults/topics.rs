@@ -1,0 +1,152 @@
+//! Whoever publishes is told everything again, whatever happens to the connection meanwhile.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use monocoque::zmq::{PubSocket, SubSocket};
+
+use super::{SOON, number, through};
+use testing::proxy::{End, Faults};
+use testing::{At, Home, Transport, Wire, over_streams};
+
+/// A publisher moves, and the connection is reset in the middle of each replay.
+async fn a_hundred_thousand_topics(at: At) {
+    const TOPICS: usize = 100_000;
+    let mut chance = testing::chance();
+    let topic = |n: usize| format!("topic {n};");
+    let subscriber = at.build(SubSocket::builder().reconnect_interval(SOON));
+    for n in 0..TOPICS {
+        subscriber.subscribe(topic(n)).expect("open");
+    }
+    subscriber.subscribe("taken back").expect("open");
+    subscriber.unsubscribe("taken back").expect("open");
+
+    let (first, endpoint) = at.bound(PubSocket::builder()).await;
+    let cut = Faults { ends: vec![End::Reset], after: 100_000..1_500_000, ..Faults::default() };
+    let proxy = through(&at, &endpoint, cut.clone(), chance.u64(..));
+    subscriber.connect(proxy.endpoint()).await.expect("connected");
+    let mut before = first;
+    for round in 0..3 {
+        let cuts = proxy.counts().resets + 3;
+        slowly("it is cut in the middle", || proxy.counts().resets >= cuts).await;
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        proxy.retarget(&endpoint.to_string());
+        proxy.heal();
+        proxy.hit_all(End::Reset);
+        publisher.wait_for_subscriptions(TOPICS).await.expect("open");
+        assert_eq!(publisher.subscription_count(), TOPICS, "round {round}");
+        slowly("nothing is left with the one before", || before.subscription_count() == 0).await;
+        publisher.send("taken back").await.expect("sent");
+        for _ in 0..100 {
+            let n = chance.usize(..TOPICS);
+            publisher.send([topic(n), round.to_string()]).await.expect("sent");
+            assert_eq!(subscriber.recv().await.expect("received"), [topic(n), round.to_string()].into());
+        }
+        before = publisher;
+        proxy.set(cut.clone());
+        proxy.hit_all(End::Reset);
+    }
+}
+
+async fn slowly(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < LIMIT / 2, "not in time: {what}");
+        testing::yield_now().await;
+    }
+}
+
+#[test]
+fn a_hundred_thousand_topics_are_replayed_over_tcp_on_an_io_thread() {
+    testing::run_within(LIMIT, Transport::Tcp, Home::Thread, a_hundred_thousand_topics);
+}
+
+#[test]
+fn a_hundred_thousand_topics_are_replayed_over_ipc_on_the_current_runtime() {
+    testing::run_within(LIMIT, Transport::Ipc, Home::Current, a_hundred_thousand_topics);
+}
+
+over_streams! {
+    async fn what_a_subscriber_gets_is_in_order_over_all_its_connections(at) {
+        const CONNECTIONS: u64 = 30;
+        let mut chance = testing::chance();
+        let ends = vec![End::Reset, End::Close, End::CutToClient, End::CutToTarget];
+        let faults = Faults { fragment: 500, ends, after: 0..20_000, ..Faults::default() };
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        let proxy = through(&at, &endpoint, faults, chance.u64(..));
+        let subscriber = at.build(SubSocket::builder().reconnect_interval(SOON));
+        for n in 0..50 {
+            subscriber.subscribe(format!("other {n}")).expect("open");
+        }
+        for digit in 1..10 {
+            subscriber.subscribe(digit.to_string()).expect("open");
+        }
+        subscriber.connect(proxy.endpoint()).await.expect("connected");
+        let sent = Cell::new(1u64);
+        let publish = async {
+            loop {
+                publisher.send([sent.get().to_string().into_bytes(), vec![0; 500]]).await.expect("open");
+                sent.set(sent.get() + 1);
+                testing::yield_now().await;
+            }
+        };
+        let receive = async {
+            let (mut last, mut good, mut healed) = (0, 0, false);
+            while good < 100 {
+                let n = number(&subscriber.recv().await.expect("open"));
+                assert!(n > last, "{n} after {last}");
+                good = if healed && n == last + 1 { good + 1 } else { 0 };
+                last = n;
+                if !healed && proxy.counts().accepted >= CONNECTIONS {
+                    healed = true;
+                    proxy.heal();
+                }
+            }
+        };
+        match select(pin!(publish), pin!(receive)).await {
+            Either::Left(((), _)) => unreachable!("it has no end"),
+            Either::Right(((), _)) => {}
+        }
+        assert_eq!(publisher.subscription_count(), 59);
+    }
+
+    async fn who_takes_the_place_of_another_gets_none_of_its_topics(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        for round in 0..5 {
+            let there = endpoint.clone();
+            let first = testing::aside(move || {
+                let mut wire = Wire::meet(&there, "SUB");
+                wire.put(&testing::command("SUBSCRIBE", b"a"));
+                wire
+            })
+            .await;
+            publisher.wait_for_subscriptions(1).await.expect("open");
+            first.close();
+            drop(first);
+            testing::eventually("it is gone", || publisher.peer_count() == 0).await;
+            let there = endpoint.clone();
+            let second = testing::aside(move || {
+                let mut wire = Wire::meet(&there, "SUB");
+                wire.put(&testing::command("SUBSCRIBE", b"b"));
+                wire
+            })
+            .await;
+            publisher.wait_for_subscriptions(1).await.expect("open");
+            publisher.send("a").await.expect("sent");
+            publisher.send(format!("b{round}")).await.expect("sent");
+            let got = testing::aside(move || {
+                let mut wire = second;
+                let frame = wire.frame();
+                wire.close();
+                frame
+            })
+            .await;
+            assert_eq!(got, (0, format!("b{round}").into_bytes()));
+            testing::eventually("it is gone too", || publisher.peer_count() == 0).await;
+        }
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(90);

@@ -1,0 +1,98 @@
+//! `only_first_subscribe`: what a message of several frames is, is said by the first of them.
+
+use monocoque::Message;
+use monocoque::zmq::{XpubSocket, XsubSocket};
+use testing::{Wire, everywhere, frame, over_streams};
+
+/// With a subscription in front, and elsewhere.
+const LISTS: [&[&[u8]]; 3] = [&[b"\x01a", b"data", b"\0more"], &[b"\x01b", b"\0a"], &[b"data", b"\x01c"]];
+/// What becomes of them, and of a last word.
+const TAKEN_APART: [&[&[u8]]; 6] =
+    [&[b"\x01a"], &[b"data"], &[b"\x01b"], &[b"\0a"], &[b"data", b"\x01c"], &[b"end"]];
+
+fn message(frames: &[&[u8]]) -> Message {
+    frames.iter().copied().collect()
+}
+
+everywhere! {
+    async fn lists_are_taken_apart_by_the_one_who_sends(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let xsub = at.connected(XsubSocket::builder().only_first_subscribe(true), &endpoint).await;
+        xsub.wait_for_peers(1).await.expect("open");
+        for list in LISTS {
+            xsub.send(message(list)).await.expect("sent");
+        }
+        xsub.send("end").await.expect("sent");
+        // Subscriptions overtake messages, and the one to "more" was never made.
+        let mut told = Vec::new();
+        for _ in TAKEN_APART {
+            told.push(xpub.recv().await.expect("received"));
+        }
+        for expected in TAKEN_APART {
+            assert!(told.contains(&message(expected)), "{expected:?}");
+        }
+        assert_eq!(xpub.subscription_count(), 1);
+        xpub.send("b").await.expect("sent");
+        assert_eq!(xsub.recv().await.expect("received"), "b".into());
+    }
+
+    async fn lists_are_taken_apart_by_the_one_who_receives(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().only_first_subscribe(true)).await;
+        let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
+        xsub.wait_for_peers(1).await.expect("open");
+        for list in LISTS {
+            xsub.send(message(list)).await.expect("sent");
+        }
+        xsub.send("end").await.expect("sent");
+        for expected in TAKEN_APART {
+            assert_eq!(xpub.recv().await.expect("received"), message(expected));
+        }
+        assert_eq!(xpub.subscription_count(), 1);
+        xpub.send("b").await.expect("sent");
+        assert_eq!(xsub.recv().await.expect("received"), "b".into());
+    }
+
+    async fn whoever_sends_them_without_end_lets_others_run(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let xsub = at.connected(XsubSocket::builder().only_first_subscribe(true).send_hwm(0), &endpoint).await;
+        xsub.wait_for_peers(1).await.expect("open");
+        // On a runtime of one thread nothing is received unless the sender lets that happen.
+        while xpub.stats().recv_queue == 0 {
+            xsub.send([&b"\x01a"[..], b"data"]).await.expect("sent");
+        }
+        assert_eq!(xpub.recv().await.expect("received"), b"\x01a".into());
+    }
+
+    async fn they_are_not_unless_that_is_asked_for(at) {
+        let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
+        let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
+        xsub.wait_for_peers(1).await.expect("open");
+        for list in LISTS {
+            xsub.send(message(list)).await.expect("sent");
+            assert_eq!(xpub.recv().await.expect("received"), message(list));
+        }
+        assert_eq!(xpub.subscription_count(), 0);
+    }
+}
+
+over_streams! {
+    async fn a_list_longer_than_the_queue_comes_whole(at) {
+        const TOPICS: u16 = 1000;
+        let (xpub, endpoint) = at.bound(XpubSocket::builder().only_first_subscribe(true).recv_hwm(1)).await;
+        let wire = testing::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "XSUB");
+            for n in 0..TOPICS {
+                let [high, low] = n.to_be_bytes();
+                wire.put(&frame(u8::from(n + 1 < TOPICS), &[1, high, low]));
+            }
+            wire
+        })
+        .await;
+        for n in 0..TOPICS {
+            let [high, low] = n.to_be_bytes();
+            assert_eq!(xpub.recv().await.expect("received"), (&[1, high, low]).into());
+        }
+        assert_eq!(xpub.subscription_count(), usize::from(TOPICS));
+        drop(wire);
+    }
+}

@@ -1,0 +1,212 @@
+//! A peer that says nothing is found out, on every type of socket; one that we hold back is not.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use monocoque::zmq::kind::Kind;
+use monocoque::zmq::{
+    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+};
+use monocoque::{DisconnectReason, MonocoqueError, SocketEvent};
+use testing::{Wire, everywhere, frame, over_streams};
+
+const BEAT: Duration = Duration::from_millis(40);
+
+/// A peer that completes the handshake and never says anything again is given up within its time, and not before.
+async fn gives_up<K: Kind>(at: &testing::At, builder: Builder<K>, peer_type: &'static str) {
+    let socket = at.build(builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT));
+    let mut monitor = socket.monitor();
+    let endpoint = socket.bind(at.anywhere()).await.expect("bound");
+    let start = Instant::now();
+    let silent = testing::aside(move || Wire::meet(&endpoint, peer_type)).await;
+    loop {
+        match monitor.next().await.expect("open") {
+            SocketEvent::Disconnected { reason, .. } => {
+                assert!(matches!(reason, DisconnectReason::HeartbeatTimeout), "{peer_type}: {reason}");
+                break;
+            }
+            _ => continue,
+        }
+    }
+    assert!(start.elapsed() >= BEAT * 2, "{peer_type}: too early");
+    testing::aside(move || {
+        let mut silent = silent;
+        let (flags, body) = silent.frame();
+        assert_eq!((flags, &body[..7]), (4, &b"\x04PING\0\0"[..]));
+        silent.end();
+    })
+    .await;
+    assert_eq!(socket.peer_count(), 0);
+}
+
+everywhere! {
+    async fn one_way_sockets_answer_each_other(at) {
+        let beating = |builder: Builder<_>| builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT * 4);
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(beating(PushSocket::builder()), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        let mut monitor = push.monitor();
+        let quiet = at.build(PullSocket::builder().recv_timeout(Some(BEAT * 12)));
+        assert!(quiet.recv().await.expect_err("nobody sends").is_timeout());
+        while let Some(Some(event)) = testing::at_once(monitor.next()) {
+            assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
+        }
+        push.send("still there").await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), "still there".into());
+    }
+}
+
+over_streams! {
+    async fn a_silent_peer_is_given_up(at) {
+        gives_up(&at, DealerSocket::builder(), "ROUTER").await;
+        gives_up(&at, RouterSocket::builder(), "DEALER").await;
+        gives_up(&at, ReqSocket::builder(), "REP").await;
+        gives_up(&at, RepSocket::builder(), "REQ").await;
+        gives_up(&at, PubSocket::builder(), "SUB").await;
+        gives_up(&at, SubSocket::builder(), "PUB").await;
+        gives_up(&at, PushSocket::builder(), "PULL").await;
+        gives_up(&at, PullSocket::builder(), "PUSH").await;
+    }
+
+    async fn a_promise_that_is_broken_ends_the_connection(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let dealer = at.build(
+            DealerSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_ttl(Duration::from_millis(200)),
+        );
+        let there = dealer.bind(at.anywhere()).await.expect("bound");
+        testing::aside(move || {
+            let mut wire = Wire::meet(&there, "DEALER");
+            let (flags, body) = wire.frame();
+            assert_eq!((flags, &body[..]), (4, &b"\x04PING\0\x02"[..]), "the TTL is announced in tenths of a second");
+        })
+        .await;
+        // Promises to be heard again within a tenth of a second, and is not.
+        testing::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "PUSH");
+            wire.put(&testing::command("PING", b"\0\x01"));
+            wire.frame();
+            wire.end();
+        })
+        .await;
+        testing::eventually("it is given up", || pull.peer_count() == 0).await;
+    }
+
+    async fn a_peer_that_we_hold_back_is_kept(at) {
+        let builder = PullSocket::builder().recv_hwm(1).heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
+        let (pull, endpoint) = at.bound(builder).await;
+        let mut monitor = pull.monitor();
+        let wire = testing::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "PUSH");
+            wire.put(&frame(0, b"1"));
+            wire.put(&frame(0, b"2"));
+            wire.put(&frame(0, b"3"));
+            wire
+        })
+        .await;
+        testing::eventually("the first is there", || pull.stats().recv_queue == 1).await;
+        let quiet = at.build(PullSocket::builder().recv_timeout(Some(BEAT * 8)));
+        assert!(quiet.recv().await.expect_err("nobody sends").is_timeout());
+        while let Some(Some(event)) = testing::at_once(monitor.next()) {
+            assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
+        }
+        for n in ["1", "2", "3"] {
+            assert_eq!(pull.recv().await.expect("received"), n.into());
+        }
+        drop(wire);
+    }
+
+    async fn a_peer_that_sends_a_large_message_slowly_is_kept(at) {
+        let builder = PullSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
+        let (pull, endpoint) = at.bound(builder).await;
+        let body: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
+        let said = frame(0, &body);
+        let wire = testing::aside(move || {
+            let mut wire = Wire::meet(&endpoint, "PUSH");
+            // It cannot answer before it is done.
+            for piece in said.chunks(20_000) {
+                wire.put(piece);
+                std::thread::park_timeout(BEAT / 4);
+            }
+            wire
+        });
+        let (message, _wire) = futures::join!(pull.recv(), wire);
+        assert_eq!(message.expect("received"), body.into());
+    }
+
+    async fn a_peer_that_takes_a_large_message_slowly_is_kept_and_one_that_takes_nothing_is_not(at) {
+        let builder = PushSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT * 4);
+        let (push, endpoint) = at.bound(builder).await;
+        // More than all buffers of the system.
+        const LARGE: usize = 40 << 20;
+        let there = endpoint.clone();
+        let slow = testing::aside(move || {
+            let mut wire = Wire::meet(&there, "PULL");
+            // There may have been time for a PING before it.
+            while wire.take(1) == [4] {
+                let len = wire.take(1)[0];
+                wire.take(len.into());
+            }
+            wire.take(8);
+            let mut left = LARGE;
+            while left > 0 {
+                let piece = left.min(1 << 20);
+                wire.take(piece);
+                left -= piece;
+                std::thread::park_timeout(BEAT / 2);
+            }
+            // Only now it can see the question, and answer it.
+            let (flags, body) = wire.frame();
+            assert_eq!((flags, &body[..5]), (4, &b"\x04PING"[..]));
+            wire.put(&testing::command("PONG", b""));
+            wire
+        });
+        let (sent, slow) = futures::join!(push.send(vec![1; LARGE]), slow);
+        sent.expect("sent");
+        slow.close();
+        testing::eventually("it is gone", || push.peer_count() == 0).await;
+
+        let mut monitor = push.monitor();
+        let _stopped = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;
+        push.wait_for_peers(1).await.expect("open");
+        push.send(vec![1; LARGE]).await.expect("queued");
+        loop {
+            match monitor.next().await.expect("open") {
+                SocketEvent::Disconnected { reason: DisconnectReason::HeartbeatTimeout, .. } => break,
+                _ => continue,
+            }
+        }
+    }
+
+    async fn a_connection_that_is_given_up_is_made_again(at) {
+        let (listener, endpoint) = testing::WireListener::bind(&at, "silent");
+        let dealer = at.build(
+            DealerSocket::builder()
+                .heartbeat_interval(Some(BEAT))
+                .reconnect_interval(Duration::from_millis(1)),
+        );
+        dealer.connect(endpoint).await.expect("connected");
+        testing::aside(move || {
+            for _ in 0..2 {
+                let mut silent = listener.accept();
+                silent.shake_hands("DEALER", b"");
+                silent.end();
+            }
+            let mut good = listener.accept();
+            good.shake_hands("DEALER", b"");
+            good.put(&frame(0, b"here"));
+            good
+        })
+        .await;
+        assert_eq!(dealer.recv().await.expect("received"), "here".into());
+    }
+}
+
+#[test]
+fn a_ttl_has_sixteen_bits_of_tenths() {
+    let build = |ttl| {
+        let context = monocoque::Context::new().expect("a context");
+        DealerSocket::builder().heartbeat_ttl(ttl).build_in(&context)
+    };
+    assert!(build(Duration::from_millis(6_553_500)).is_ok());
+    assert!(matches!(build(Duration::from_secs(6554)), Err(MonocoqueError::HeartbeatTtl)));
+}

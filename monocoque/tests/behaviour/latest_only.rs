@@ -1,0 +1,77 @@
+//! Sockets that keep only the last message, and sockets that queue nothing for peers that are not there.
+
+use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket};
+use testing::{AtOnce, everywhere, numbered};
+
+everywhere! {
+    async fn a_receiver_that_is_late_gets_the_last_one(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().conflate(true)).await;
+        let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
+        for round in 0..5 {
+            for n in 0..2000 {
+                push.send(numbered(round * 2000 + n)).await.expect("sent");
+            }
+            let last = numbered(round * 2000 + 1999);
+            let mut previous = None;
+            loop {
+                let message = pull.recv().await.expect("received");
+                let n: usize = std::str::from_utf8(&message[0]).expect("text").parse().expect("a number");
+                assert!(previous.is_none_or(|previous| previous < n), "{n} after {previous:?}");
+                previous = Some(n);
+                assert!(pull.stats().recv_queue <= 1);
+                if message == last {
+                    break;
+                }
+            }
+            assert!(pull.recv().at_once().is_none());
+        }
+        testing::eventually("all are counted", || {
+            let stats = pull.stats();
+            stats.received + stats.discarded == 10_000
+        })
+        .await;
+    }
+
+    async fn of_what_waits_to_be_sent_only_the_last_is(at) {
+        let endpoint = at.nowhere("late");
+        let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
+        for n in 0..2000 {
+            push.send(numbered(n)).await.expect("it never waits");
+        }
+        assert_eq!((push.stats().send_queue, push.stats().dropped), (1, 1999));
+        let pull = at.build(PullSocket::builder());
+        testing::rebind(&pull, &endpoint).await;
+        assert_eq!(pull.recv().await.expect("received"), numbered(1999));
+        assert!(pull.recv().at_once().is_none());
+    }
+
+    async fn subscribers_see_the_last_state_of_things(at) {
+        let (publisher, endpoint) = at.bound(PubSocket::builder().conflate(true)).await;
+        let mut subs = Vec::new();
+        for _ in 0..3 {
+            let sub = at.connected(SubSocket::builder().conflate(true), &endpoint).await;
+            sub.subscribe("").expect("open");
+            subs.push(sub);
+        }
+        publisher.wait_for_subscriptions(3).await.expect("open");
+        for n in 0..1000 {
+            publisher.send(numbered(n)).await.expect("sent");
+        }
+        for sub in &subs {
+            while sub.recv().await.expect("received") != numbered(999) {}
+        }
+    }
+
+    async fn nothing_is_queued_for_nobody(at) {
+        let endpoint = at.nowhere("nobody");
+        let push = at.connected(PushSocket::builder().immediate(true), &endpoint).await;
+        assert!(push.try_send("x").expect_err("nobody is there").reason().is_would_block());
+        let mut blocked = Box::pin(push.send("waits"));
+        assert!(blocked.as_mut().at_once().is_none());
+        assert_eq!(push.stats().send_queue, 0);
+        let pull = at.build(PullSocket::builder());
+        testing::rebind(&pull, &endpoint).await;
+        blocked.await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), "waits".into());
+    }
+}

@@ -1,0 +1,59 @@
+//! The behaviour of sockets, a module for each subject.
+//!
+//! All are one program, which is linked once. Tests that count what their process holds, limit it or end it are programs of
+//! their own, beside this folder.
+
+mod attempts;
+mod batches;
+mod blocking;
+mod bursts;
+mod busy_publisher;
+mod cancellation;
+mod circles;
+mod closing;
+mod connect_as;
+mod crowd;
+mod deadlines;
+mod departed;
+mod disconnect_while_full;
+mod durations;
+mod endings;
+mod endpoints;
+mod fan_out;
+mod faults;
+mod first_frame;
+mod handles;
+mod heartbeat;
+mod high_water_mark;
+mod hostile_peers;
+mod inproc;
+mod inverted;
+mod large_messages;
+mod latest_only;
+mod limits;
+mod lost_connection;
+mod mandatory;
+mod manual_subscriptions;
+mod monitor;
+mod notices;
+mod pair;
+mod panicking;
+mod peers;
+mod proxy;
+mod publish_subscribe;
+mod redelivery;
+mod relaxed_requests;
+mod request_reply;
+mod resubscription;
+mod routing_id;
+mod runtimes;
+mod shutdown;
+mod socket_options;
+mod stalls;
+mod stopped_subscriber;
+mod storm;
+mod streams;
+mod turns;
+mod two_ways;
+mod xpub_xsub;
+mod yielding;

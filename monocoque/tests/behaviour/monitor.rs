@@ -1,0 +1,303 @@
+//! What a monitor tells: all that happens to connections, in order, each beginning with its end.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::StreamExt;
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
+    ZmtpError,
+};
+use monocoque::{DisconnectReason, Monitor, ReconnectStop, SocketEvent};
+use testing::{AtOnce, Wire, everywhere, numbered, over_streams, rebind};
+
+/// The next event that `pick` makes something of.
+async fn event<T>(monitor: &mut Monitor, mut pick: impl FnMut(SocketEvent) -> Option<T>) -> T {
+    while let Some(event) = monitor.next().await {
+        if let Some(picked) = pick(event) {
+            return picked;
+        }
+    }
+    panic!("the socket has ended")
+}
+
+async fn reason(monitor: &mut Monitor) -> DisconnectReason {
+    event(monitor, |event| match event {
+        SocketEvent::Disconnected { reason, .. } => Some(reason),
+        _ => None,
+    })
+    .await
+}
+
+async fn retry(monitor: &mut Monitor) -> Duration {
+    event(monitor, |event| match event {
+        SocketEvent::Retrying { delay, .. } => Some(delay),
+        _ => None,
+    })
+    .await
+}
+
+/// The names of events, for comparison.
+fn name(event: &SocketEvent) -> &'static str {
+    match event {
+        SocketEvent::Listening { .. } => "listening",
+        SocketEvent::Unbound { .. } => "unbound",
+        SocketEvent::Accepted { .. } => "accepted",
+        SocketEvent::Connected { .. } => "connected",
+        SocketEvent::ConnectFailed { .. } => "connect failed",
+        SocketEvent::HandshakeSucceeded { .. } => "handshake succeeded",
+        SocketEvent::HandshakeFailed { .. } => "handshake failed",
+        SocketEvent::Disconnected { .. } => "disconnected",
+        SocketEvent::Retrying { .. } => "retrying",
+        SocketEvent::Closed => "closed",
+        _ => "another",
+    }
+}
+
+everywhere! {
+    async fn the_life_of_a_connection_at_both_ends(at) {
+        let pull = at.build(PullSocket::builder());
+        let bound = pull.monitor();
+        let endpoint = pull.bind(at.anywhere()).await.expect("bound");
+        let push = at.build(PushSocket::builder());
+        let connected = push.monitor();
+        push.connect(endpoint.clone()).await.expect("connected");
+        push.send("x").await.expect("sent");
+        pull.recv().await.expect("received");
+        push.close().await;
+        testing::eventually("it is noticed", || pull.peer_count() == 0).await;
+        pull.close().await;
+        let (bound, connected): (Vec<_>, Vec<_>) = (bound.collect().await, connected.collect().await);
+        let names = |events: &[SocketEvent]| events.iter().map(name).collect::<Vec<_>>();
+        assert_eq!(
+            names(&bound),
+            ["listening", "accepted", "handshake succeeded", "disconnected", "unbound", "closed"]
+        );
+        assert_eq!(names(&connected), ["connected", "handshake succeeded", "disconnected", "closed"]);
+        for (events, peer_type) in [(&bound, SocketType::Push), (&connected, SocketType::Pull)] {
+            let mut ids = HashSet::new();
+            for event in events {
+                match event {
+                    SocketEvent::Accepted { connection } | SocketEvent::Connected { connection } => {
+                        assert_eq!(connection.endpoint, endpoint);
+                        assert!(ids.insert(connection.id));
+                    }
+                    SocketEvent::HandshakeSucceeded { connection, socket_type, .. } => {
+                        assert!(ids.contains(&connection.id));
+                        assert_eq!(*socket_type, peer_type);
+                    }
+                    SocketEvent::Disconnected { connection, .. } => assert!(ids.remove(&connection.id)),
+                    _ => {}
+                }
+            }
+            assert!(ids.is_empty());
+        }
+        let last_words = bound.iter().find_map(|event| match event {
+            SocketEvent::Disconnected { reason, .. } => Some(reason),
+            _ => None,
+        });
+        assert!(matches!(last_words, Some(DisconnectReason::ByPeer)), "{last_words:?}");
+    }
+
+    async fn connection_that_we_end_is_ended_by_us(at) {
+        let ours = async |what: &str, monitor: &mut Monitor| {
+            let reason = reason(monitor).await;
+            assert!(matches!(reason, DisconnectReason::ByUs), "{what}: {reason:?}");
+        };
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        pull.wait_for_peers(1).await.expect("open");
+        let mut monitor = push.monitor();
+        push.disconnect(&endpoint).await.expect("connected");
+        ours("disconnect", &mut monitor).await;
+        push.connect(endpoint.clone()).await.expect("connected");
+        push.wait_for_peers(1).await.expect("open");
+        let mut monitor = pull.monitor();
+        pull.unbind(&endpoint).await.expect("bound");
+        ours("unbind", &mut monitor).await;
+
+        let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
+        let mut monitor = router.monitor();
+        let named = || DealerSocket::builder().routing_id(b"name").reconnect_interval(Duration::MAX);
+        let old = at.connected(named(), &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        let new = at.connected(named(), &endpoint).await;
+        ours("handover", &mut monitor).await;
+        drop((old, new));
+    }
+
+    async fn endpoint_of_a_request_that_is_given_up_stays(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let request = ReqSocket::builder()
+            .req_relaxed(true)
+            .reconnect_interval(Duration::from_millis(1))
+            .reconnect_stop([ReconnectStop::ConnectionLost]);
+        let request = at.connected(request, &endpoint).await;
+        let mut monitor = request.monitor();
+        for n in 0..3 {
+            request.send(numbered(n)).await.expect("sent");
+            assert_eq!(router.recv().await.expect("received")[2], numbered(n)[0]);
+            if n > 0 {
+                let reason = reason(&mut monitor).await;
+                assert!(matches!(reason, DisconnectReason::ByUs), "{reason:?}");
+            }
+        }
+    }
+
+    async fn an_endpoint_that_cannot_be_bound(at) {
+        let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let other = at.build(PullSocket::builder());
+        let mut monitor = other.monitor();
+        other.bind(endpoint.clone()).await.expect_err("in use");
+        let failed = event(&mut monitor, |event| match event {
+            SocketEvent::BindFailed { endpoint, error } => Some((endpoint, error.kind())),
+            _ => None,
+        });
+        assert_eq!(failed.await, (endpoint, std::io::ErrorKind::AddrInUse));
+    }
+}
+
+over_streams! {
+    async fn each_beginning_has_its_end_in_the_worst_of_times(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let mut monitor = router.monitor();
+        for round in 0..30 {
+            let there = endpoint.clone();
+            match round % 3 {
+                0 => drop(at.connected(DealerSocket::builder(), &there).await),
+                1 => testing::aside(move || drop(Wire::connect(&there))).await,
+                _ => testing::aside(move || Wire::meet(&there, "DEALER").close()).await,
+            }
+        }
+        let _open = at.connected(DealerSocket::builder(), &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        router.close().await;
+        let mut open = HashSet::new();
+        let (mut begun, mut ended) = (0, 0);
+        while let Some(event) = monitor.next().await {
+            match event {
+                SocketEvent::Accepted { connection } => {
+                    begun += 1;
+                    assert!(open.insert(connection.id), "twice");
+                }
+                SocketEvent::HandshakeSucceeded { connection, .. } | SocketEvent::HandshakeFailed { connection, .. } => {
+                    assert!(open.contains(&connection.id));
+                }
+                SocketEvent::Disconnected { connection, .. } => {
+                    ended += 1;
+                    assert!(open.remove(&connection.id), "never begun, or ended twice");
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((begun, open.len()), (ended, 0));
+        assert!(begun > 10, "{begun}");
+    }
+
+    async fn why_a_handshake_has_failed(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder().handshake_timeout(Some(Duration::from_millis(50)))).await;
+        let mut monitor = pull.monitor();
+        let failure = async |monitor: &mut Monitor| {
+            let reason = event(monitor, |event| match event {
+                SocketEvent::HandshakeFailed { reason, .. } => Some(reason),
+                _ => None,
+            });
+            let (first, second) = (reason.await, self::reason(monitor).await);
+            assert_eq!(first.to_string(), second.to_string());
+            second
+        };
+        let there = endpoint.clone();
+        let wire = testing::aside(move || {
+            let mut wire = Wire::connect(&there);
+            wire.put(b"GET / HTTP/1.1\r\n\r\n");
+            wire
+        })
+        .await;
+        let told = failure(&mut monitor).await;
+        assert!(matches!(told, DisconnectReason::Protocol(ZmtpError::Malformed(_))), "{told:?}");
+        drop(wire);
+        let there = endpoint.clone();
+        let _silent = testing::aside(move || Wire::connect(&there)).await;
+        assert!(matches!(failure(&mut monitor).await, DisconnectReason::HandshakeTimeout));
+        let publisher = at.connected(PubSocket::builder(), &endpoint).await;
+        let told = failure(&mut monitor).await;
+        assert!(matches!(told, DisconnectReason::Protocol(ZmtpError::Incompatible(_))), "{told:?}");
+        drop(publisher);
+    }
+
+    async fn a_peer_that_will_not_have_us_is_left_alone_for_longer(at) {
+        let (_publisher, endpoint) = at.bound(PubSocket::builder()).await;
+        let ms = Duration::from_millis;
+        let push = at.build(PushSocket::builder().reconnect_interval(ms(1)).reconnect_interval_max(ms(200)));
+        let mut monitor = push.monitor();
+        push.connect(endpoint).await.expect("connected");
+        for _ in 0..2 {
+            assert!(matches!(reason(&mut monitor).await, DisconnectReason::Protocol(_)));
+            assert!(retry(&mut monitor).await >= ms(100));
+        }
+        let nowhere = at.build(PushSocket::builder().reconnect_interval(ms(1)).reconnect_interval_max(ms(200)));
+        let mut monitor = nowhere.monitor();
+        nowhere.connect(at.nowhere("nobody")).await.expect("connected");
+        assert!(retry(&mut monitor).await <= ms(1), "it may come up any time");
+    }
+
+    async fn attempts_are_told_and_grow_until_a_handshake_is_done(at) {
+        let endpoint = at.nowhere("later");
+        let ms = Duration::from_millis;
+        let push = at.build(PushSocket::builder().reconnect_interval(ms(2)).reconnect_interval_max(ms(64)));
+        let mut monitor = push.monitor();
+        push.connect(endpoint.clone()).await.expect("connected");
+        for step in [2, 4, 8, 16, 32, 64, 64] {
+            let failed = event(&mut monitor, |event| Some(matches!(event, SocketEvent::ConnectFailed { .. })));
+            assert!(failed.await);
+            let delay = retry(&mut monitor).await;
+            assert!(delay >= ms(step) / 2 && delay <= ms(step), "{delay:?} at {step}");
+        }
+        let pull = at.build(PullSocket::builder());
+        rebind(&pull, &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        pull.close().await;
+        assert!(matches!(reason(&mut monitor).await, DisconnectReason::ByPeer));
+        assert!(retry(&mut monitor).await <= ms(2));
+    }
+
+    async fn one_that_is_not_read_holds_up_nobody_and_learns_what_it_missed(at) {
+        let (sub, endpoint) = at.bound(SubSocket::builder()).await;
+        let mut monitor = sub.monitor();
+        let there = endpoint.clone();
+        testing::aside(move || {
+            for _ in 0..600 {
+                drop(Wire::connect(&there));
+            }
+        })
+        .await;
+        let publisher = at.connected(PubSocket::builder(), &endpoint).await;
+        publisher.wait_for_peers(1).await.expect("open");
+        publisher.close().await;
+        testing::eventually("it is noticed", || sub.peer_count() == 0).await;
+        sub.close().await;
+        let events: Vec<_> = monitor.by_ref().collect().await;
+        let [SocketEvent::Lagged(lost), .., SocketEvent::Closed] = &events[..] else {
+            panic!("{:?}", events.first())
+        };
+        assert_eq!(events.len(), 1 + 1024);
+        assert!(*lost > 600, "{lost}");
+        assert!(monitor.next().at_once().flatten().is_none());
+    }
+
+    async fn who_has_the_name(at) {
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let mut monitor = router.monitor();
+        let first = at.connected(DealerSocket::builder().routing_id("name"), &endpoint).await;
+        router.wait_for_peers(1).await.expect("open");
+        let second = at.connected(DealerSocket::builder().routing_id("name"), &endpoint).await;
+        let known = event(&mut monitor, |event| match event {
+            SocketEvent::HandshakeSucceeded { routing_id, .. } => Some(routing_id),
+            _ => None,
+        });
+        assert_eq!(&*known.await, b"name");
+        let refused = reason(&mut monitor).await;
+        assert!(matches!(refused, DisconnectReason::DuplicateRoutingId), "{refused:?}");
+        drop((first, second));
+    }
+}

@@ -1,0 +1,256 @@
+//! Sockets that hear of the comings and goings of their peers.
+
+use std::time::Duration;
+
+use monocoque::zmq::kind::Router;
+use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
+use monocoque::{Message, RouterNotify, RoutingId};
+use testing::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
+
+/// A ROUTER that hears of everything.
+fn told() -> Builder<Router> {
+    RouterSocket::builder().router_notify([RouterNotify::Connect, RouterNotify::Disconnect])
+}
+
+fn named(name: &str) -> Builder<monocoque::zmq::kind::Dealer> {
+    DealerSocket::builder().routing_id(name)
+}
+
+async fn hears(router: &RouterSocket, expected: &[[&str; 2]]) {
+    for expected in expected {
+        assert_eq!(router.recv().await.expect("received"), (*expected).into());
+    }
+}
+
+/// A peer called `name` that has said the numbers from zero on.
+fn talker(mut wire: Wire, name: &str, messages: usize) -> Wire {
+    wire.shake_hands("DEALER", name.as_bytes());
+    for n in 0..messages {
+        wire.put(&frame(0, n.to_string().as_bytes()));
+    }
+    wire
+}
+
+over_streams! {
+    async fn a_peer_comes_before_its_messages_and_is_gone_after_them(at) {
+        let (router, endpoint) = at.bound(told()).await;
+        for n in 0..20 {
+            let dealer = at.connected(named("peer"), &endpoint).await;
+            dealer.send(numbered(n)).await.expect("sent");
+            dealer.send("last").await.expect("sent");
+            dealer.close().await;
+            hears(&router, &[["peer", ""], ["peer", &n.to_string()], ["peer", "last"], ["peer", ""]]).await;
+        }
+        assert!(router.try_recv().is_err());
+    }
+
+    async fn a_peer_can_be_answered_once_it_is_told(at) {
+        let (router, endpoint) = at.bound(told().router_mandatory(true)).await;
+        let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
+        let (id, notice) = router.recv_from().await.expect("received");
+        assert_eq!((id.len(), id[0], notice), (5, 0, "".into()));
+        router.send_to(&id, "welcome").await.expect("sent");
+        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        dealer.close().await;
+        assert_eq!(router.recv_from().await.expect("received"), (id, "".into()));
+    }
+
+    async fn only_what_was_asked_for_is_told(at) {
+        for (wanted, expected) in [
+            (RouterNotify::Connect, &[["peer", ""], ["peer", "said"]]),
+            (RouterNotify::Disconnect, &[["peer", "said"], ["peer", ""]]),
+        ] {
+            let (router, endpoint) = at.bound(RouterSocket::builder().router_notify([wanted])).await;
+            let dealer = at.connected(named("peer"), &endpoint).await;
+            dealer.send("said").await.expect("sent");
+            dealer.close().await;
+            hears(&router, expected).await;
+            testing::eventually("it is gone", || router.peer_count() == 0).await;
+            assert!(router.try_recv().is_err());
+        }
+        let (router, endpoint) = at.bound(RouterSocket::builder()).await;
+        let dealer = at.connected(named("peer"), &endpoint).await;
+        dealer.send("said").await.expect("sent");
+        dealer.close().await;
+        hears(&router, &[["peer", "said"]]).await;
+        testing::eventually("it is gone", || router.peer_count() == 0).await;
+        assert!(router.try_recv().is_err());
+    }
+
+    async fn a_receiver_that_is_full_loses_no_notice(at) {
+        let (router, endpoint) = at.bound(told().recv_hwm(1)).await;
+        let wire = testing::aside(move || talker(Wire::connect(&endpoint), "peer", 50)).await;
+        wire.close();
+        hears(&router, &[["peer", ""]]).await;
+        for n in 0..50 {
+            assert_eq!(router.recv().await.expect("received"), ["peer", &n.to_string()].into());
+        }
+        hears(&router, &[["peer", ""]]).await;
+    }
+
+    async fn it_is_the_last_also_when_a_write_meets_the_end(at) {
+        let (router, endpoint) = at.bound(told().recv_hwm(2)).await;
+        let wire = testing::aside(move || talker(Wire::connect(&endpoint), "peer", 100)).await;
+        testing::eventually("two wait", || router.stats().recv_queue == 2).await;
+        drop(wire);
+        // Nobody receives: that the peer is gone shows when something is written.
+        let lost = async || {
+            router.send(["peer", "anybody there?"]).await.expect("sent or dropped");
+            router.peer_count() == 0
+        };
+        testing::eventually_async("the write side has ended", lost).await;
+        hears(&router, &[["peer", ""]]).await;
+        let mut n = 0;
+        loop {
+            let (_, message) = router.recv_from().await.expect("received");
+            if message == "".into() {
+                break;
+            }
+            assert_eq!(message, numbered(n));
+            n += 1;
+        }
+        // Over tcp the system drops what we have not read when it learns that the peer has reset the connection.
+        assert!(n > 0);
+        assert!(router.try_recv().is_err());
+    }
+
+    async fn a_peer_that_is_refused_is_not_told(at) {
+        let (router, endpoint) = at.bound(told()).await;
+        let first = at.connected(named("twin"), &endpoint).await;
+        hears(&router, &[["twin", ""]]).await;
+        let there = endpoint.clone();
+        testing::aside(move || {
+            let mut twin = Wire::connect(&there);
+            twin.put(&[&greeting()[..], &ready("DEALER", b"twin"), &frame(0, b"from an impostor")].concat());
+            twin.end();
+            let mut stranger = Wire::connect(&there);
+            stranger.put(b"not a greeting, and long enough to be seen as such by whoever reads it, I hope");
+            stranger.end();
+        })
+        .await;
+        first.send("still the first").await.expect("sent");
+        first.close().await;
+        hears(&router, &[["twin", "still the first"], ["twin", ""]]).await;
+        assert!(router.try_recv().is_err());
+    }
+
+    async fn a_name_that_is_taken_over_is_not_gone(at) {
+        let (router, endpoint) = at.bound(told().router_handover(true)).await;
+        let there = endpoint.clone();
+        let old = testing::aside(move || talker(Wire::connect(&there), "name", 0)).await;
+        hears(&router, &[["name", ""]]).await;
+        let new = at.connected(named("name"), &endpoint).await;
+        hears(&router, &[["name", ""]]).await;
+        testing::eventually("the old one is gone", || router.peer_count() == 1).await;
+        testing::aside(move || drop({ let mut old = old; old.end() })).await;
+        new.send("here").await.expect("sent");
+        hears(&router, &[["name", "here"]]).await;
+        new.close().await;
+        hears(&router, &[["name", ""]]).await;
+        assert!(router.try_recv().is_err());
+    }
+
+    async fn connections_to_one_endpoint_are_told_one_after_the_other(at) {
+        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let router = at.connected(told().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
+        let peers = testing::aside(move || {
+            for _ in 0..10 {
+                talker(listener.accept(), "peer", 5).close();
+            }
+            listener
+        });
+        for _ in 0..10 {
+            hears(&router, &[["peer", ""]]).await;
+            // What has not arrived when the next connection is there is lost, and what has is not out of order.
+            let mut last = None;
+            loop {
+                let (_, message) = router.recv_from().await.expect("received");
+                if message == "".into() {
+                    break;
+                }
+                let n: usize = std::str::from_utf8(&message[0]).expect("text").parse().expect("a number");
+                assert!(last.replace(n) < Some(n));
+            }
+            assert_eq!(last, Some(4));
+        }
+        drop(peers.await);
+    }
+
+    async fn a_connection_that_we_end_is_told_as_well(at) {
+        let (router, endpoint) = at.bound(told()).await;
+        let dealer = at.connected(named("accepted"), &endpoint).await;
+        hears(&router, &[["accepted", ""]]).await;
+        router.unbind(endpoint).await.expect("bound");
+        hears(&router, &[["accepted", ""]]).await;
+        drop(dealer);
+        let (listening, endpoint) = at.bound(named("dialled")).await;
+        router.connect(endpoint.clone()).await.expect("connected");
+        hears(&router, &[["dialled", ""]]).await;
+        router.disconnect(endpoint).await.expect("connected");
+        hears(&router, &[["dialled", ""]]).await;
+        drop(listening);
+    }
+
+    async fn each_of_many_comes_once_and_goes_once(at) {
+        let (router, endpoint) = at.bound(told()).await;
+        let crowd = testing::aside(move || {
+            let mut wires: Vec<_> = (0..30).map(|n| talker(Wire::connect(&endpoint), &format!("p{n}"), n)).collect();
+            while let Some(wire) = wires.pop() {
+                drop(wire);
+            }
+        });
+        let mut heard = std::collections::HashMap::<RoutingId, Vec<Message>>::new();
+        let mut gone = 0;
+        while gone < 30 {
+            let (id, message) = router.recv_from().await.expect("received");
+            let of = heard.entry(id).or_default();
+            gone += usize::from(message == "".into() && !of.is_empty());
+            of.push(message);
+        }
+        crowd.await;
+        for (id, messages) in heard {
+            let n: usize = std::str::from_utf8(&id[1..]).expect("text").parse().expect("a number");
+            let expected = (0..n).map(numbered);
+            let expected: Vec<Message> =
+                std::iter::once("".into()).chain(expected).chain(std::iter::once("".into())).collect();
+            assert_eq!(messages, expected);
+        }
+    }
+}
+
+everywhere! {
+    async fn a_hello_comes_first_and_a_goodbye_last(at) {
+        let builder = RouterSocket::builder().disconnect_msg(["over", "and out"]);
+        let (router, endpoint) = at.bound(builder).await;
+        for _ in 0..3 {
+            let dealer = at.connected(named("peer").hello_msg("hello"), &endpoint).await;
+            dealer.send("more").await.expect("sent");
+            dealer.close().await;
+            hears(&router, &[["peer", "hello"], ["peer", "more"]]).await;
+            assert_eq!(router.recv().await.expect("received"), ["peer", "over", "and out"].into());
+        }
+        let dealer = at.connected(named("peer"), &endpoint).await;
+        dealer.wait_for_peers(1).await.expect("open");
+        router.wait_for_peers(1).await.expect("open");
+        router.unbind(&endpoint).await.expect("bound");
+        testing::eventually("it was sent away", || router.peer_count() == 0).await;
+        assert!(router.try_recv().is_err(), "nobody needs to be told of what was done here");
+    }
+
+    async fn one_that_was_lost_is_told_of_and_comes_back(at) {
+        let endpoint = at.nowhere("lost");
+        let router = at.build(RouterSocket::builder().hello_msg("welcome"));
+        testing::rebind(&router, &endpoint).await;
+        let dealer = at.connected(named("peer").hiccup_msg("lost"), &endpoint).await;
+        for _ in 0..3 {
+            assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+            router.unbind(&endpoint).await.expect("bound");
+            assert_eq!(dealer.recv().await.expect("received"), "lost".into());
+            testing::rebind(&router, &endpoint).await;
+        }
+        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        dealer.disconnect(&endpoint).await.expect("connected");
+        testing::eventually("it has left", || dealer.peer_count() == 0).await;
+        assert!(dealer.try_recv().is_err());
+    }
+}

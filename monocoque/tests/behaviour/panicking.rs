@@ -1,0 +1,35 @@
+//! A panic in a thread that owns sockets unwinds: it does not take the process with it.
+
+use std::thread;
+
+use monocoque::Context;
+use monocoque::zmq::PullSocket;
+
+#[test]
+fn a_socket_that_is_dropped_by_a_panic_is_closed() {
+    let context = Context::new().expect("an I/O thread");
+    let pull = PullSocket::new_in(&context).expect("a socket");
+    futures::executor::block_on(pull.bind("tcp://127.0.0.1:0")).expect("bound");
+    let endpoint = pull.last_endpoint().expect("bound");
+    let panicked = thread::spawn(move || {
+        let _pull = pull;
+        panic!("as it is meant to");
+    });
+    assert!(panicked.join().is_err());
+    futures::executor::block_on(async {
+        let again = PullSocket::new_in(&context).expect("a socket");
+        testing::eventually_async("the endpoint is free", async || {
+            again.bind(endpoint.clone()).await.is_ok()
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_context_that_is_dropped_by_a_panic_ends() {
+    let panicked = thread::spawn(|| {
+        let _context = Context::new().expect("an I/O thread");
+        panic!("as it is meant to");
+    });
+    assert!(panicked.join().is_err());
+}

@@ -1,0 +1,54 @@
+//! A publisher that comes back is told everything again, however many topics there are.
+
+use std::time::Duration;
+
+use monocoque::zmq::{PubSocket, SubSocket};
+use testing::{everywhere, rebind};
+
+const TOPICS: usize = 3_000;
+
+everywhere! {
+    async fn all_topics_survive_a_restart_of_the_publisher(at) {
+        let endpoint = at.nowhere("publisher");
+        let subscriber = at.build(SubSocket::builder().send_hwm(10).reconnect_interval(Duration::from_millis(5)));
+        subscriber.connect(endpoint.clone()).await.expect("connected");
+        for n in 0..TOPICS {
+            subscriber.subscribe(format!("topic {n};")).expect("open");
+        }
+        subscriber.subscribe("taken back").expect("open");
+        subscriber.unsubscribe("taken back").expect("open");
+        for round in 0..3 {
+            let publisher = at.build(PubSocket::builder());
+            rebind(&publisher, &endpoint).await;
+            publisher.wait_for_subscriptions(TOPICS).await.expect("open");
+            assert_eq!(publisher.subscription_count(), TOPICS);
+            publisher.send("taken back").await.expect("sent");
+            for n in [0, TOPICS / 2, TOPICS - 1] {
+                publisher.send([format!("topic {n};"), round.to_string()]).await.expect("sent");
+                let expected = [format!("topic {n};"), round.to_string()].into();
+                assert_eq!(subscriber.recv().await.expect("received"), expected);
+            }
+            publisher.close().await;
+        }
+    }
+
+    async fn what_is_subscribed_to_while_nobody_is_there_is_told_later(at) {
+        let endpoint = at.nowhere("publisher");
+        let publisher = at.build(PubSocket::builder());
+        rebind(&publisher, &endpoint).await;
+        let subscriber = at.build(SubSocket::builder().reconnect_interval(Duration::from_millis(5)));
+        subscriber.subscribe("before").expect("open");
+        subscriber.connect(endpoint.clone()).await.expect("connected");
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        publisher.close().await;
+        testing::eventually("it is noticed", || subscriber.peer_count() == 0).await;
+        subscriber.subscribe("meanwhile").expect("open");
+        subscriber.unsubscribe("before").expect("open");
+        let publisher = at.build(PubSocket::builder());
+        rebind(&publisher, &endpoint).await;
+        publisher.wait_for_subscriptions(1).await.expect("open");
+        publisher.send("before").await.expect("sent");
+        publisher.send("meanwhile").await.expect("sent");
+        assert_eq!(subscriber.recv().await.expect("received"), "meanwhile".into());
+    }
+}

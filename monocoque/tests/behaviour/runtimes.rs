@@ -1,0 +1,190 @@
+//! The same calls under every executor: tokio with several threads, smol, compio, and none.
+
+use std::thread;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
+use monocoque::{Context, MonocoqueError};
+use testing::{DEADLINE, numbered, within};
+
+const MESSAGES: usize = 5_000;
+#[test]
+fn tokio_with_several_threads() {
+    within(DEADLINE, || {
+        let builder = || tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build();
+        builder().expect("a runtime").block_on(async {
+            let context = Context::new().expect("an I/O thread");
+            let other = Context::new().expect("an I/O thread");
+            // As tasks, which may go on on another thread after each wait.
+            tokio::spawn(echo(context.clone(), other.clone())).await.expect("no panic");
+            tokio::spawn(collect(context.clone(), other.clone())).await.expect("no panic");
+            tokio::spawn(listen(context.clone(), other.clone())).await.expect("no panic");
+            give_up(&context, async || tokio::time::sleep(Duration::from_micros(50)).await).await;
+            futures::join!(context.shutdown(), other.shutdown());
+        });
+    });
+}
+
+#[test]
+fn smol() {
+    within(DEADLINE, || {
+        smol::block_on(async {
+            let context = Context::new().expect("an I/O thread");
+            let other = Context::new().expect("an I/O thread");
+            smol::spawn(echo(context.clone(), other.clone())).await;
+            smol::spawn(collect(context.clone(), other.clone())).await;
+            smol::spawn(listen(context.clone(), other.clone())).await;
+            give_up(&context, async || {
+                smol::Timer::after(Duration::from_micros(50)).await;
+            })
+            .await;
+            futures::join!(context.shutdown(), other.shutdown());
+        });
+    });
+}
+
+#[test]
+fn compio_on_its_own_thread_and_beside_a_context() {
+    within(DEADLINE, || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let here = Context::current().expect("inside a runtime");
+            let aside = Context::new().expect("an I/O thread");
+            for (one, other) in [(&here, &here), (&here, &aside), (&aside, &here), (&aside, &aside)] {
+                let task = compio::runtime::spawn(echo(one.clone(), other.clone()));
+                task.await.expect("no panic");
+                collect(one.clone(), other.clone()).await;
+                listen(one.clone(), other.clone()).await;
+            }
+            for context in [&here, &aside] {
+                give_up(context, async || compio::time::sleep(Duration::from_micros(50)).await).await;
+            }
+            futures::join!(here.shutdown(), aside.shutdown());
+        });
+    });
+}
+
+#[test]
+fn plain_threads() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("an I/O thread");
+        let pull = PullSocket::new_in(&context).expect("a socket");
+        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let sender = thread::spawn(move || {
+            let push = PushSocket::new_in(&Context::new()?)?;
+            push.blocking_connect(endpoint)?;
+            for n in 0..MESSAGES {
+                push.blocking_send(numbered(n))?;
+            }
+            push.blocking_close()
+        });
+        for n in 0..MESSAGES {
+            assert_eq!(pull.blocking_recv().expect("received"), numbered(n));
+        }
+        sender.join().expect("no panic").expect("sent");
+        // Any executor will do, one that knows of nothing but wakers too.
+        futures::executor::block_on(echo(context.clone(), context.clone()));
+        context.blocking_shutdown().expect("elsewhere");
+    });
+}
+
+/// Requests to a ROUTER and its answers.
+async fn echo(context: Context, other: Context) {
+    let router = RouterSocket::new_in(&context).expect("a socket");
+    let dealer = DealerSocket::new_in(&other).expect("a socket");
+    let endpoint = router.bind("tcp://127.0.0.1:0").await.expect("bound");
+    dealer.connect(endpoint).await.expect("connected");
+    for n in 0..MESSAGES / 10 {
+        dealer.send(numbered(n)).await.expect("sent");
+        let (peer, message) = router.recv_from().await.expect("received");
+        router.send_to(&peer, message).await.expect("sent");
+        assert_eq!(dealer.recv().await.expect("received"), numbered(n));
+    }
+    dealer.close().await;
+    router.close().await;
+}
+
+/// More than fits, through a sink and in batches.
+async fn collect(context: Context, other: Context) {
+    let pull = PullSocket::builder().recv_hwm(10).build_in(&context).expect("a socket");
+    let push = PushSocket::builder().send_hwm(10).build_in(&other).expect("a socket");
+    push.connect(pull.bind("ipc://*").await.expect("bound")).await.expect("connected");
+    let sending = async {
+        let mut sink = push.sink();
+        for n in 0..MESSAGES {
+            sink.feed(numbered(n)).await.expect("sent");
+        }
+        sink.close().await.expect("closed");
+    };
+    let receiving = async {
+        let mut messages = Vec::new();
+        while messages.len() < MESSAGES {
+            pull.recv_batch(&mut messages, 100).await.expect("received");
+        }
+        assert!(messages.into_iter().eq((0..MESSAGES).map(numbered)));
+        pull.close().await;
+    };
+    futures::join!(sending, receiving);
+}
+
+/// Topics, through a stream.
+async fn listen(context: Context, other: Context) {
+    let publisher = PubSocket::builder().nodrop(true).build_in(&context).expect("a socket");
+    let subscriber = SubSocket::new_in(&other).expect("a socket");
+    subscriber.subscribe("even").expect("open");
+    let endpoint = publisher.bind("tcp://127.0.0.1:0").await.expect("bound");
+    subscriber.connect(endpoint).await.expect("connected");
+    publisher.wait_for_subscriptions(1).await.expect("open");
+    let telling = async {
+        for n in 0..MESSAGES {
+            let topic = if n % 2 == 0 { "even" } else { "odd" };
+            publisher.send([topic.to_owned(), n.to_string()]).await.expect("sent");
+        }
+    };
+    let mut events = subscriber.stream();
+    let hearing = async {
+        for n in (0..MESSAGES).step_by(2) {
+            let event = events.next().await.expect("open").expect("received");
+            assert_eq!(event, ["even".to_owned(), n.to_string()].into());
+        }
+    };
+    futures::join!(telling, hearing);
+    publisher.close().await;
+}
+
+/// Timers of the executor that end some of the waits.
+async fn give_up(context: &Context, mut pause: impl AsyncFnMut()) {
+    let pull = PullSocket::new_in(context).expect("a socket");
+    let push = PushSocket::new_in(context).expect("a socket");
+    push.connect(pull.bind("tcp://127.0.0.1:0").await.expect("bound")).await.expect("connected");
+    let mut given_up = 0;
+    let mut next = 0;
+    for n in 0..MESSAGES / 10 {
+        loop {
+            let received = {
+                let waited = std::pin::pin!(pause());
+                match futures::future::select(std::pin::pin!(pull.recv()), waited).await {
+                    futures::future::Either::Left((received, _)) => received,
+                    futures::future::Either::Right(_) => Err(MonocoqueError::TimedOut),
+                }
+            };
+            match received {
+                Ok(message) => {
+                    assert_eq!(message, numbered(next), "lost, doubled or out of order");
+                    next += 1;
+                }
+                Err(error) => {
+                    assert!(error.is_timeout());
+                    given_up += 1;
+                    break;
+                }
+            }
+        }
+        push.send(numbered(n)).await.expect("sent");
+    }
+    while next < MESSAGES / 10 {
+        assert_eq!(pull.recv().await.expect("received"), numbered(next));
+        next += 1;
+    }
+    assert!(given_up > 0);
+}

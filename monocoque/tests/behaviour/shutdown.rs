@@ -1,0 +1,158 @@
+//! The end of a context, and all orders in which sockets, contexts and runtimes can go.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
+use monocoque::{Context, MonocoqueError};
+use testing::{numbered, over_streams};
+
+over_streams! {
+    async fn all_sockets_are_closed_and_what_is_queued_is_sent(at) {
+        let context = match at.home {
+            testing::Home::Current => Context::current().expect("inside a runtime"),
+            testing::Home::Thread => Context::builder().io_threads(2).build().expect("threads"),
+        };
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let mut pushes = Vec::new();
+        for _ in 0..4 {
+            let push = PushSocket::builder().send_hwm(0).build_in(&context).expect("a socket");
+            push.connect(endpoint.clone()).await.expect("connected");
+            for n in 0..1000 {
+                push.send(numbered(n)).await.expect("sent");
+            }
+            pushes.push(push);
+        }
+        let idle = PullSocket::new_in(&context).expect("a socket");
+        let waiting = idle.recv();
+        let receive = async {
+            for _ in 0..4000 {
+                pull.recv().await.expect("received");
+            }
+        };
+        let (ended, (), ()) = futures::join!(waiting, context.shutdown(), receive);
+        assert!(ended.expect_err("closed").is_closed());
+        for push in &pushes {
+            assert!(push.send("late").await.expect_err("closed").reason().is_closed());
+            assert_eq!(push.stats().dropped, 0);
+        }
+        assert!(matches!(PullSocket::new_in(&context), Err(MonocoqueError::Closed)));
+        context.shutdown().await;
+    }
+}
+
+/// The names of the threads of this process.
+fn threads_named(name: &str) -> usize {
+    std::fs::read_dir("/proc/self/task")
+        .expect("threads")
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .filter(|comm| comm.trim_end() == name)
+        .count()
+}
+
+#[test]
+fn a_context_that_is_shut_down_has_no_threads_left() {
+    // Names are cut to 15 bytes; the other tests of this process have at most two threads a context.
+    let context = Context::builder().io_threads(5).build().expect("threads");
+    let socket = DealerSocket::new_in(&context).expect("a socket");
+    assert_eq!(threads_named("monocoque-io-4"), 1);
+    block_on(context.shutdown());
+    // The system lists a thread for a little longer than it is waited for.
+    block_on(testing::eventually("it is gone", || threads_named("monocoque-io-4") == 0));
+    assert!(block_on(socket.recv()).expect_err("closed").is_closed());
+    assert!(block_on(socket.bind("tcp://127.0.0.1:0")).expect_err("closed").is_closed());
+}
+
+#[test]
+fn a_hundred_tasks_inside_send_and_recv_all_return() {
+    let context = Context::new().expect("a context");
+    let push = PushSocket::new_in(&context).expect("a socket");
+    let pull = PullSocket::new_in(&context).expect("a socket");
+    let ready = Arc::new(Barrier::new(101));
+    let calls: Vec<_> = (0..100)
+        .map(|n| {
+            let (push, pull, ready) = (push.clone(), pull.clone(), ready.clone());
+            thread::spawn(move || {
+                ready.wait();
+                match n % 2 {
+                    0 => block_on(push.send("x")).map_err(MonocoqueError::from),
+                    _ => block_on(pull.recv()).map(drop),
+                }
+            })
+        })
+        .collect();
+    ready.wait();
+    block_on(context.shutdown());
+    for call in calls {
+        assert!(call.join().expect("no panic").expect_err("closed").is_closed());
+    }
+}
+
+#[test]
+fn threads_that_connect_and_close_at_the_same_time() {
+    let context = Context::new().expect("a context");
+    let pull = PullSocket::new_in(&context).expect("a socket");
+    let endpoint = block_on(pull.bind("tcp://127.0.0.1:0")).expect("bound");
+    let threads: Vec<_> = (0..100)
+        .map(|n| {
+            let (context, endpoint) = (context.clone(), endpoint.clone());
+            thread::spawn(move || {
+                let push = PushSocket::new_in(&context).expect("a socket");
+                block_on(async {
+                    push.connect(endpoint).await.expect("connected");
+                    push.send(numbered(n)).await.expect("sent");
+                    push.close().await;
+                });
+            })
+        })
+        .collect();
+    let mut numbers: Vec<_> = (0..100).map(|_| block_on(pull.recv()).expect("received")).collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    let number =
+        |message: &monocoque::Message| std::str::from_utf8(&message[0]).expect("text").parse::<usize>();
+    numbers.sort_by_key(|message| number(message).expect("a number"));
+    assert!(numbers.iter().enumerate().all(|(n, message)| *message == numbered(n)));
+    block_on(context.shutdown());
+}
+
+#[test]
+fn any_order_of_ends_is_safe() {
+    for order in 0..6 {
+        let runtime = compio::runtime::Runtime::new().expect("a runtime");
+        let (context, current, push, pull) = runtime.block_on(async {
+            let context = Context::new().expect("a context");
+            let current = Context::current().expect("inside a runtime");
+            let pull = PullSocket::new_in(&context).expect("a socket");
+            let endpoint = pull.bind("tcp://127.0.0.1:0").await.expect("bound");
+            let push = PushSocket::builder()
+                .linger(Some(Duration::from_secs(1)))
+                .build_in(&current)
+                .expect("a socket");
+            push.connect(endpoint).await.expect("connected");
+            push.send("x").await.expect("sent");
+            pull.recv().await.expect("received");
+            (context, current, push, pull)
+        });
+        let start = Instant::now();
+        match order {
+            0 => drop((context, current, push, pull, runtime)),
+            1 => drop((runtime, pull, push, current, context)),
+            2 => drop((push, runtime, context, pull, current)),
+            3 => drop((current, context, runtime, push, pull)),
+            4 => {
+                block_on(context.shutdown());
+                drop((runtime, push, pull));
+            }
+            _ => {
+                drop(runtime);
+                // Its sockets have ended with it.
+                block_on(current.shutdown());
+                block_on(context.shutdown());
+                assert!(block_on(push.send("x")).expect_err("closed").reason().is_closed());
+            }
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "order {order}");
+    }
+}
