@@ -12,29 +12,12 @@ use futures_util::FutureExt;
 use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, home};
 use monocoque_zmtp::Subscription;
 
+use super::departures::Departure;
 use crate::pattern::Incoming;
 use crate::pattern::outbound::ClosedLink;
 use crate::pattern::publisher::{AT_ONCE, PeerCancels, Publisher};
 use crate::pattern::subscription_frame::{as_subscription, report};
 use crate::socket::Engine;
-
-/// The cleanup that is still to be done.
-#[derive(Debug, Default)]
-pub(crate) struct Cleanup {
-    departures: VecDeque<Departure>,
-    /// A task does it.
-    is_served: bool,
-}
-
-/// A connection whose receiving side has ended.
-#[derive(Debug)]
-pub(crate) struct Departure {
-    pub(crate) key: PeerKey,
-    pub(crate) lane: LaneKey,
-    /// The messages that the program receives last, and their weight.
-    pub(crate) last: VecDeque<Message>,
-    pub(crate) bytes: usize,
-}
 
 /// Removes a peer whose sending side has ended, and gives back what it had not written.
 pub(crate) fn remove_peer(engine: &Arc<Engine>, key: PeerKey, unsent: Outbox) -> ClosedLink {
@@ -56,7 +39,7 @@ pub(crate) fn remove_receiver(engine: &Arc<Engine>, mut departure: Departure) {
     let is_much =
         engine.with_wakes(|out, _| out.remove_subscriptions(key)) || engine.inbox.unread(lane) > AT_ONCE;
     if is_much {
-        engine.cleanup.lock().departures.push_back(departure);
+        engine.departures.lock().queue.push_back(departure);
         serve(engine);
     } else {
         let _done = report_cancels(engine, departure, &mut Pace::Unbroken).now_or_never();
@@ -70,12 +53,12 @@ fn close_lane(engine: &Engine, departure: &mut Departure) {
 
 /// Starts the task that cleans up, unless there is one.
 fn serve(engine: &Arc<Engine>) {
-    if std::mem::replace(&mut engine.cleanup.lock().is_served, true) {
+    if std::mem::replace(&mut engine.departures.lock().is_served, true) {
         return;
     }
     let service = Service(Some(engine.clone()));
     if engine.home.spawn(|| async move { service.run(&mut Pace::new()).await }).is_err()
-        && !std::mem::replace(&mut engine.cleanup.lock().is_served, true)
+        && !std::mem::replace(&mut engine.departures.lock().is_served, true)
     {
         let _done = Service(Some(engine.clone())).run(&mut Pace::Unbroken).now_or_never();
     }
@@ -90,19 +73,19 @@ fn sweep(engine: &Engine) {
 
 /// Returns the next work. If there is none, the task has ended.
 fn next_work(engine: &Engine) -> Option<Work> {
-    let mut cleanup = engine.cleanup.lock();
+    let mut departures = engine.departures.lock();
     let mut out = engine.out.lock();
     let mut publisher = out.publisher();
     // A peer with few topics does not wait for one with many.
     let is_swept = |departure: &Departure| {
         publisher.as_ref().is_none_or(|publisher| !publisher.is_departed(departure.key))
     };
-    let swept = cleanup.departures.iter().take(AT_ONCE).position(is_swept);
-    if let Some(departure) = swept.and_then(|at| cleanup.departures.remove(at)) {
+    let swept = departures.queue.iter().take(AT_ONCE).position(is_swept);
+    if let Some(departure) = swept.and_then(|at| departures.queue.remove(at)) {
         return Some(Work::Report(departure));
     }
-    cleanup.is_served = publisher.as_mut().is_some_and(|publisher| publisher.has_departed());
-    cleanup.is_served.then_some(Work::Sweep)
+    departures.is_served = publisher.as_mut().is_some_and(|publisher| publisher.has_departed());
+    departures.is_served.then_some(Work::Sweep)
 }
 
 /// Reports the topics that no peer wants any more, and closes the lane.
@@ -161,7 +144,7 @@ impl Drop for Service {
     /// The runtime may end before all is done.
     fn drop(&mut self) {
         if let Some(engine) = &self.0 {
-            engine.cleanup.lock().is_served = false;
+            engine.departures.lock().is_served = false;
         }
     }
 }

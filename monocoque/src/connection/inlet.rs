@@ -11,7 +11,8 @@ use monocoque_core::{Decode, LaneKey, Message, PeerKey, RoutingId, Weigh};
 use monocoque_zmtp::{Inbound, Subscription, TopicAllowance};
 
 use super::Course;
-use super::cleanup::{Departure, remove_receiver};
+use super::cleanup::remove_receiver;
+use super::departures::Departure;
 use super::subscriptions::{disconnect_message, on_subscription, prepend_id};
 use crate::endpoint::EndpointRef;
 use crate::pattern::Envelope;

@@ -6,6 +6,7 @@
 //! streams and within the process.
 
 pub(crate) mod cleanup;
+pub(crate) mod departures;
 pub(crate) mod events;
 mod handler;
 mod inlet;

@@ -3,27 +3,45 @@
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
-use monocoque_core::{
-    Endpoint, Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, home,
-};
+use monocoque_core::{Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, home};
 use monocoque_zmtp::{Properties, Subscription};
 
-use super::registry::Participant;
 use crate::connection::Ended;
-use crate::connection::cleanup::{Departure, remove_peer, remove_receiver};
+use crate::connection::cleanup::{remove_peer, remove_receiver};
+use crate::connection::departures::Departure;
 use crate::connection::events::begun;
 use crate::connection::subscriptions::{disconnect_message, on_subscription, prepend_id};
 use crate::endpoint::EndpointRef;
-use crate::endpoint::reconnect::{Next, after_connection};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::pattern::incoming::{Disposition, classify, restore};
 use crate::pattern::link::InprocPeer;
 use crate::pattern::publisher::SubscriptionOutcome;
 use crate::pattern::subscription_frame::{SubscriptionList, report};
 use crate::pattern::wakes::Wakes;
+use crate::pattern::{Incoming, Routing};
 use crate::peer::Peer;
-use crate::socket::Engine;
+use crate::socket::{Engine, Refusal};
 use crate::trace::Span;
+
+/// One of two sockets that are being connected.
+pub(super) struct Participant {
+    pub(super) engine: Arc<Engine>,
+    pub(super) endpoint: EndpointRef,
+}
+
+impl Participant {
+    pub(super) fn subscribes(&self) -> bool {
+        let pattern = self.engine.pattern;
+        pattern.incoming == Incoming::Filtered || pattern.routing == Routing::ToAll
+    }
+
+    pub(super) fn refusal(&self) -> DisconnectReason {
+        match self.engine.refusal() {
+            Refusal::PairInUse => DisconnectReason::PairInUse,
+            _ => DisconnectReason::DuplicateRoutingId,
+        }
+    }
+}
 
 /// The receiving end of a pipe, as the link of the sender holds it.
 #[derive(Debug)]
@@ -122,7 +140,7 @@ impl PipeEnd {
     }
 
     /// Ends the connection at the receiver: the sender has dropped its link.
-    fn disconnect(self) {
+    fn disconnect(self, on_disconnected: OnDisconnected) {
         let Self { engine, key, lane, id, endpoint, connection, span, .. } = self;
         let by_us = !engine.out.lock().has_link(key);
         let mut last = disconnect_message(&engine, &endpoint).filter(|_| !by_us);
@@ -136,40 +154,30 @@ impl PipeEnd {
         span.within(|| engine.emit(|| disconnected));
         let closed = remove_peer(&engine, key, Outbox::new());
         let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason };
-        let Endpoint::Inproc(name) = &endpoint.address else { return };
-        let follow = || match after_connection(&engine, &endpoint, &ended) {
-            Next::Reconnect => engine.registry.wait(name, &engine, &endpoint),
-            Next::GiveUp => {
-                engine.remove_endpoint(&endpoint);
-                engine.emit(|| SocketEvent::GivenUp { endpoint: endpoint.address.clone() });
-            }
-            Next::Nothing => {}
-        };
-        // A displaced peer waits for the next occasion, or two would evict each other for ever.
-        if by_us {
-            follow();
-            engine.registry.settle(name);
-        } else {
-            engine.registry.settle(name);
-            follow();
-        }
+        on_disconnected(&engine, &endpoint, &ended);
     }
 }
 
 /// Disconnects a pipe when it is dropped.
 #[derive(Debug)]
-pub(super) struct DisconnectOnDrop(Option<PipeEnd>);
+pub(super) struct DisconnectOnDrop {
+    end: Option<PipeEnd>,
+    on_disconnected: OnDisconnected,
+}
+
+/// Decides about the endpoint of a connection that has ended.
+type OnDisconnected = fn(&Arc<Engine>, &EndpointRef, &Ended);
 
 impl DisconnectOnDrop {
-    pub(super) fn new(end: PipeEnd) -> Self {
-        Self(Some(end))
+    pub(super) fn new(end: PipeEnd, on_disconnected: OnDisconnected) -> Self {
+        Self { end: Some(end), on_disconnected }
     }
 }
 
 impl InprocPeer for DisconnectOnDrop {
     #[inline]
     fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
-        let end = self.0.as_ref()?;
+        let end = self.end.as_ref()?;
         let Engine { pattern, options, .. } = &*end.engine;
         match classify(pattern, options, &end.id, message) {
             Disposition::Queue => end.push(message, wakes).or_else(|| {
@@ -185,18 +193,19 @@ impl InprocPeer for DisconnectOnDrop {
     }
 
     fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
-        self.0.as_ref().is_some_and(|end| end.on_subscription(kind, topic, wakes))
+        self.end.as_ref().is_some_and(|end| end.on_subscription(kind, topic, wakes))
     }
 
     fn room(&mut self, hwm: Hwm) -> Room {
-        self.0.as_ref().map_or(Room::Full, |end| end.engine.inbox.set_beyond(end.lane, hwm, &end.sender))
+        self.end.as_ref().map_or(Room::Full, |end| end.engine.inbox.set_beyond(end.lane, hwm, &end.sender))
     }
 }
 
 impl Drop for DisconnectOnDrop {
     fn drop(&mut self) {
-        if let Some(end) = self.0.take() {
-            home::outside_panic(move || end.disconnect());
+        let on_disconnected = self.on_disconnected;
+        if let Some(end) = self.end.take() {
+            home::outside_panic(move || end.disconnect(on_disconnected));
         }
     }
 }

@@ -8,13 +8,14 @@ use monocoque_core::sync::Mutex;
 use monocoque_core::{Endpoint, InprocName, Outbox};
 use monocoque_zmtp::{Incompatible, Subscription};
 
-use super::pipe::{DisconnectOnDrop, PipeEnd};
+use super::pipe::{DisconnectOnDrop, Participant, PipeEnd};
+use crate::connection::Ended;
 use crate::connection::events::begun;
 use crate::endpoint::EndpointRef;
+use crate::endpoint::reconnect::{Next, after_connection};
 use crate::monitor::{DisconnectReason, SocketEvent};
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Incoming, Routing};
-use crate::socket::{Engine, Refusal};
+use crate::socket::Engine;
 use crate::trace::{self, Span};
 
 /// The inproc names of a context.
@@ -34,12 +35,6 @@ struct NameEntry {
 struct Registration {
     engine: Weak<Engine>,
     endpoint: EndpointRef,
-}
-
-/// One of two sockets that are being connected.
-pub(super) struct Participant {
-    pub(super) engine: Arc<Engine>,
-    pub(super) endpoint: EndpointRef,
 }
 
 /// The effects of new connections that come once no lock is held.
@@ -97,7 +92,7 @@ impl InprocRegistry {
     }
 
     /// Lets a socket wait at a name, unless its endpoint is cancelled: it would not be removed again.
-    pub(super) fn wait(&self, name: &InprocName, engine: &Arc<Engine>, endpoint: &EndpointRef) {
+    fn wait(&self, name: &InprocName, engine: &Arc<Engine>, endpoint: &EndpointRef) {
         let registration = Registration::new(engine, endpoint);
         let mut entries = self.0.lock();
         if registration.is_live() {
@@ -112,7 +107,7 @@ impl InprocRegistry {
 
     /// Connects the sockets that wait at a name with the one that is bound to it. One that is refused waits for the next
     /// occasion.
-    pub(super) fn settle(&self, name: &InprocName) {
+    fn settle(&self, name: &InprocName) {
         let mut deferred = Deferred::default();
         let mut entries = self.0.lock();
         if let Some(entry) = entries.get_mut(name)
@@ -168,8 +163,8 @@ fn connect(
     first_out.set_connection(first_key, to_first.connection.id);
     second_out.set_connection(second_key, to_second.connection.id);
     let events = [to_first.events(second), to_second.events(first)];
-    second_out.connect_peer(second_key, Box::new(DisconnectOnDrop::new(to_first)), wakes);
-    first_out.connect_peer(first_key, Box::new(DisconnectOnDrop::new(to_second)), wakes);
+    second_out.connect_peer(second_key, Box::new(DisconnectOnDrop::new(to_first, on_disconnected)), wakes);
+    first_out.connect_peer(first_key, Box::new(DisconnectOnDrop::new(to_second, on_disconnected)), wakes);
     drop(second_out);
     for (topic, _) in topics.iter() {
         first_out.subscribe_one(first_key, Subscription::Subscribe, topic, wakes);
@@ -181,6 +176,27 @@ fn connect(
         }
     }
     Ok(())
+}
+
+/// Connects an endpoint again whose connection has ended, or another one that waits for its name.
+fn on_disconnected(engine: &Arc<Engine>, endpoint: &EndpointRef, ended: &Ended) {
+    let Endpoint::Inproc(name) = &endpoint.address else { return };
+    // A displaced peer waits for the next occasion, or two would evict each other for ever.
+    let is_displaced = matches!(ended.reason, DisconnectReason::ByUs);
+    if !is_displaced {
+        engine.registry.settle(name);
+    }
+    match after_connection(engine, endpoint, ended) {
+        Next::Reconnect => engine.registry.wait(name, engine, endpoint),
+        Next::GiveUp => {
+            engine.remove_endpoint(endpoint);
+            engine.emit(|| SocketEvent::GivenUp { endpoint: endpoint.address.clone() });
+        }
+        Next::Nothing => {}
+    }
+    if is_displaced {
+        engine.registry.settle(name);
+    }
 }
 
 fn check_types(connected: &Participant, bound: &Participant) -> Result<(), DisconnectReason> {
@@ -208,20 +224,6 @@ impl Registration {
             return None;
         }
         Some(Participant { engine: self.engine.upgrade()?, endpoint: self.endpoint.clone() })
-    }
-}
-
-impl Participant {
-    fn subscribes(&self) -> bool {
-        let pattern = self.engine.pattern;
-        pattern.incoming == Incoming::Filtered || pattern.routing == Routing::ToAll
-    }
-
-    fn refusal(&self) -> DisconnectReason {
-        match self.engine.refusal() {
-            Refusal::PairInUse => DisconnectReason::PairInUse,
-            _ => DisconnectReason::DuplicateRoutingId,
-        }
     }
 }
 

@@ -32,7 +32,7 @@ use monocoque_zmtp::{PeerInfo, Subscription};
 use self::close::{Supervisor, Task};
 use self::subscribe::Filter;
 use self::timers::Timers;
-use crate::connection::cleanup::Cleanup;
+use crate::connection::departures::Departures;
 use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;
@@ -59,7 +59,7 @@ pub(crate) struct Engine {
     pub(crate) endpoints: Endpoints,
     pub(crate) filter: Filter,
     pub(crate) monitors: Monitors<SocketEvent>,
-    pub(crate) cleanup: Mutex<Cleanup>,
+    pub(crate) departures: Mutex<Departures>,
     timers: Timers,
     /// The current mark; held while lanes are made or changed.
     recv_hwm: Mutex<Hwm>,
@@ -128,7 +128,7 @@ impl Engine {
             endpoints: Endpoints::default(),
             monitors: Monitors::default(),
             timers: Timers::default(),
-            cleanup: Mutex::default(),
+            departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
             next_request: AtomicU32::new(fastrand::u32(..)),
             next_connection: AtomicU64::new(0),
