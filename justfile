@@ -7,6 +7,10 @@ _:
 check:
     scripts/check.sh
 
+# The figures of the source code, beside those of well-kept codebases (5 seconds)
+style *args:
+    scripts/style.sh {{args}}
+
 # All tests, with libzmq and pyzmq at the other end (12 minutes)
 test:
     scripts/test.sh

@@ -139,6 +139,13 @@ while IFS= read -r name; do
 done < <(grep -hE '^[|]' docs/RELIABILITY.md docs/blueprints/06-safety-audit.md | grep -oE '`[a-z0-9]+(_[a-z0-9]+){2,}`' | tr -d '`' | sort -u)
 [[ $missing -eq 0 ]] || fail "the documents name tests that are not there"
 
+heading "scripts/style.sh measures what it says"
+scripts/style.sh --self-test
+
+heading "lines of comments have at most 100 columns"
+long=$(scripts/style.sh --list comments)
+[[ -z "$long" ]] || fail "these comments are longer:"$'\n'"$long"
+
 heading "cargo fmt"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
