@@ -134,16 +134,20 @@ everywhere! {
 over_streams! {
     async fn disconnect_peer_gives_what_waits_to_another(at) {
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(0)).await;
+        let mut monitor = push.monitor();
         let there = endpoint.clone();
         let lazy = testing::aside(move || testing::Wire::meet(&there, "PULL")).await;
-        push.wait_for_peers(1).await.expect("open");
+        let first = loop {
+            if let SocketEvent::HandshakeSucceeded { connection, .. } = monitor.next().await.expect("open") {
+                break connection.id;
+            }
+        };
         for n in 0..30_u32 {
             push.send(vec![n as u8; 1 << 20]).await.expect("queued");
         }
         let pull = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(2).await.expect("open");
-        // The first connection of the socket.
-        push.disconnect_peer(0).expect("it is there");
+        push.disconnect_peer(first).expect("it is there");
         // What the system had not taken.
         assert_eq!(pull.recv().await.expect("received").byte_len(), 1 << 20);
         drop(lazy);

@@ -7,7 +7,7 @@ use monocoque::zmq::kind::{self, Kind, Pull, Sends};
 use monocoque::zmq::{
     Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket,
 };
-use monocoque::{Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
+use monocoque::{ConnectionId, Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
 use testing::{WireListener, everywhere, over_streams};
 
 /// What the peer takes.
@@ -269,7 +269,7 @@ fn stopping() -> Builder<Pull> {
 }
 
 /// The number of the next connection whose handshake is done.
-async fn established(monitor: &mut Monitor) -> u64 {
+async fn established(monitor: &mut Monitor) -> ConnectionId {
     loop {
         match monitor.next().await.expect("open") {
             SocketEvent::HandshakeSucceeded { connection, .. } => return connection.id,
