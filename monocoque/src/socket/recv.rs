@@ -277,16 +277,16 @@ impl WaitSlot<'_> {
             yields = next.is_ok() && std::mem::replace(&mut may_yield, true) && waiting.yields.is_due();
             if yields { Poll::Pending } else { Poll::Ready(next) }
         };
-        let received = engine.receive(next, take);
+        let received = match engine.receive(next, take) {
+            Poll::Pending if !yields => self.poll_timeout(limit, cx),
+            received => received,
+        };
         // A call that fails at once may be made without end as well.
         yields |= matches!(received, Poll::Ready(Err(_))) && !has_waited && self.waiting.yields.is_due();
         if yields {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match received {
-            Poll::Ready(received) => Poll::Ready(received),
-            Poll::Pending => self.poll_timeout(limit, cx),
-        }
+        received
     }
 }
