@@ -1,5 +1,6 @@
-// The pages are files of docs/guide and docs/reference in the repository. The folder docs of this crate has symbolic
-// links to them, which `cargo package` follows. Tests need no links, and name the page that they are from without them.
+// The pages are files of docs/guide and docs/reference in the repository. The folder docs of this
+// crate has symbolic links to them, which `cargo package` follows. Tests need no links, and name
+// their page without them.
 #![cfg_attr(not(doctest), doc = links!())]
 #![doc = include_str!("../docs/guide/README.md")]
 

@@ -1,8 +1,8 @@
 //! ZeroMQ sockets on io_uring.
 //!
-//! ZeroMQ is a messaging library: sockets that queue, route and distribute messages between threads, processes and
-//! machines. This crate implements its protocol without C and exchanges messages with libzmq and all programs that use
-//! it.
+//! ZeroMQ is a messaging library: sockets that queue, route and distribute messages between
+//! threads, processes and machines. This crate implements its protocol without C and exchanges
+//! messages with libzmq and all programs that use it.
 //!
 //! ```
 //! use monocoque::zmq::{RepSocket, ReqSocket};
@@ -44,20 +44,24 @@
 //!
 //! The futures of this crate run on any executor. The connections of a socket run on one thread:
 //!
-//! * **tokio, smol, others**: [`Context::new`] starts an I/O thread, and `new_in(&context)` creates sockets there.
-//! * **compio**: `new()` inside a compio runtime uses its thread. No thread is crossed, which is the fastest
-//!   configuration. The program must depend on the same version of compio as this crate.
-//! * **no runtime**: blocking calls such as [`blocking_recv`](zmq::Socket::blocking_recv) park the calling thread.
+//! * **tokio, smol, others**: [`Context::new`] starts an I/O thread, and `new_in(&context)` creates
+//!   sockets there.
+//! * **compio**: `new()` inside a compio runtime uses its thread. No thread is crossed, which is
+//!   the fastest configuration. The program must depend on the same version of compio as this
+//!   crate.
+//! * **no runtime**: blocking calls such as [`blocking_recv`](zmq::PullSocket::blocking_recv) park
+//!   the calling thread.
 //!
 //! # Cancellation
 //!
-//! Futures can be dropped at any time, by a timeout or `select!`. A dropped `send` has queued nothing, and a dropped
-//! `recv` has taken nothing. A failed `send` returns its message: [`SendError::into_message`].
+//! Futures can be dropped at any time, by a timeout or `select!`. A dropped `send` has queued
+//! nothing, and a dropped `recv` has taken nothing. A failed `send` returns its message:
+//! [`SendError::into_message`].
 //!
 //! # Security
 //!
-//! Connections are neither encrypted nor authenticated: CURVE and PLAIN are not implemented. A TLS stream can be
-//! [attached](zmq::Socket::attach): [`guide::tls`].
+//! Connections are neither encrypted nor authenticated: CURVE and PLAIN are not implemented. A TLS
+//! stream can be [attached](zmq::PullSocket::attach): [`guide::tls`].
 //!
 //! # Features
 //!

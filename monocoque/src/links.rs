@@ -1,7 +1,7 @@
 //! The links of the guide, as rustdoc needs them.
 //!
-//! Each page of the guide defines its links at its end, as paths within the repository. In rustdoc the definitions of
-//! `links!` stand in front of the page, and the first definition of a link holds.
+//! Each page of the guide defines its links at its end, as paths within the repository. In rustdoc
+//! the definitions of `links!` stand in front of the page; the first definition of a link holds.
 
 /// The address of a file of the repository, behind the label of a link.
 macro_rules! repository {
