@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The chaos test in its full form: optimised, with overflow checks, and with peers that leave a million topics behind.
-# See docs/TESTING.md.
+# See docs/contributing/testing.md.
 #   scripts/chaos.sh [SECONDS, default 60] [ARGUMENTS OF CARGO, default --profile checked]
 # SEED repeats what is decided by chance; CHAOS_TOPICS is how many topics one hostile peer subscribes to.
 set -euo pipefail

@@ -73,11 +73,12 @@ if grep -rniE 'zmtp|zeromq|zmq|0mq' monocoque-core/src; then
 fi
 
 heading "the example in the README is examples/hello_dealer.rs"
-diff <(awk '/^```rust$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md) \
+diff <(awk '/^### On compio$/ { section = 1 } section && /^```rust$/ { inside = 1; next }
+            /^```$/ { if (inside) exit } inside' README.md) \
     <(awk '!/^\/\/!/ && (NF || started) { started = 1; print }' examples/hello_dealer.rs) \
     || fail "README.md and examples/hello_dealer.rs differ"
 
-heading "docs/OPTIONS.md lists the options of builders"
+heading "docs/reference/options.md lists the options of builders"
 # Each method that sets one, with the first name of libzmq's in its documentation, or a dash.
 options_in_code() {
     awk '
@@ -92,18 +93,18 @@ options_in_code() {
 # The rows of the first table: its first two columns.
 options_in_table() {
     awk -F ' *[|] *' '
-        /^## / { inside = $0 == "## What a builder takes" }
+        /^## / { inside = $0 == "## Builder options" }
         inside && $2 ~ /^`/ { gsub(/`/, ""); print $2, $3 }
-    ' docs/OPTIONS.md | sort
+    ' docs/reference/options.md | sort
 }
 [[ $(options_in_code | wc -l) -gt 20 ]] || fail "found few options: have builders moved?"
-diff <(options_in_code) <(options_in_table) || fail "options of builders (<) are not those of docs/OPTIONS.md (>)"
-twice=$(grep -oE '^\| .*' docs/OPTIONS.md | grep -v ' of an open socket ' | grep -oE 'ZMQ_[A-Z0-9_]+' | sort | uniq -d)
-[[ -z "$twice" ]] || fail "docs/OPTIONS.md lists twice:"$'\n'"$twice"
-mapfile -t methods < <(grep -oE '`[A-Z][A-Za-z]+::[a-z_]+`' docs/OPTIONS.md | tr -d '`')
-[[ ${#methods[@]} -gt 5 ]] || fail "found only ${#methods[@]} methods in docs/OPTIONS.md"
+diff <(options_in_code) <(options_in_table) || fail "options of builders (<) are not those of docs/reference/options.md (>)"
+twice=$(grep -oE '^\| .*' docs/reference/options.md | grep -v ' of an open socket ' | grep -oE 'ZMQ_[A-Z0-9_]+' | sort | uniq -d)
+[[ -z "$twice" ]] || fail "docs/reference/options.md lists twice:"$'\n'"$twice"
+mapfile -t methods < <(grep -oE '`[A-Z][A-Za-z]+::[a-z_]+`' docs/reference/options.md | tr -d '`')
+[[ ${#methods[@]} -gt 5 ]] || fail "found only ${#methods[@]} methods in docs/reference/options.md"
 for method in "${methods[@]}"; do
-    grep -rqE "pub (async )?fn ${method#*::}\b" monocoque/src || fail "docs/OPTIONS.md names $method, which there is not"
+    grep -rqE "pub (async )?fn ${method#*::}\b" monocoque/src || fail "docs/reference/options.md names $method, which there is not"
 done
 
 heading "the examples in examples/README.md are those that there are, with a line each"
@@ -115,29 +116,96 @@ diff <(grep -oE '^\| `[^`]+` \| [^|]+ \|$' examples/README.md | cut -d'`' -f2 | 
     <(printf '%s\n' "${examples[@]}" | sed -E 's/^examples\///; s/(\/main)?\.rs$//' | LC_ALL=C sort) \
     || fail "examples/README.md and examples/ differ"
 
-heading "the chapters of docs/guide are in its contents, and their programs are run"
+heading "the chapters of docs/guide are in its contents and in rustdoc, and their programs are run"
 chapters=$(find docs/guide -name '*.md' -printf '%f\n' | LC_ALL=C sort)
 diff <(grep -oE 'docs/guide/[A-Za-z0-9-]+\.md' monocoque/src/guide.rs | sed 's/.*\///' | LC_ALL=C sort -u) \
     <(printf '%s\n' "$chapters") || fail "the pages of monocoque/src/guide.rs (<) are not those of docs/guide (>)"
-diff <(awk -F '[()]' '/^\| \[/ { print $2 }' docs/guide/README.md | LC_ALL=C sort) \
+diff <(grep -oE '^\| \[[^]]*\]\[[a-z-]+\]' docs/guide/README.md | sed -E 's/.*\[([a-z-]+)\]$/\1.md/' | LC_ALL=C sort) \
     <(grep -vxF README.md <<<"$chapters") || fail "the contents in docs/guide/README.md (<) are not the chapters of docs/guide (>)"
 
+heading "the pages of the guide have links that rustdoc can replace"
+# The label and the target of each link that the given pages define, the target as rustdoc names it.
+links_in_pages() {
+    local page label target
+    for page in "$@"; do
+        while IFS=' ' read -r label target; do
+            target=$(realpath -m --relative-to=. "$(dirname "$page")/$target")
+            case $target in
+                docs/guide/README.md*) target=crate::guide${target#docs/guide/README.md} ;;
+                docs/guide/* | docs/reference/options.md | docs/reference/differences.md*)
+                    name=${target##*/}
+                    anchor=${name#*.md}
+                    name=${name%%.md*}
+                    target=crate::guide::${name//-/_}$anchor ;;
+            esac
+            echo "$label $target"
+        done < <(sed -nE 's/^\[([a-z-]+)\]: ([^ ]+)$/\1 \2/p' "$page")
+    done | LC_ALL=C sort -u
+}
+mapfile -t pages < <(grep -oE 'docs/(guide|reference)/[A-Za-z0-9-]+\.md' monocoque/src/guide.rs)
+[[ ${#pages[@]} -gt 10 ]] || fail "found only ${#pages[@]} pages in monocoque/src/guide.rs"
+if grep -nE '\]\([^#h]' "${pages[@]}"; then
+    fail "these links are not defined at the end of their page, so rustdoc cannot replace them"
+fi
+diff <(sed -nE 's/^ *"\[([a-z-]+)\]: ([^"\\]+).*/\1 \2/p; s/^ *repository!\("([^"]+)", "([^"]+)"\).*/\1 \2/p' monocoque/src/links.rs | LC_ALL=C sort) \
+    <(links_in_pages "${pages[@]}") || fail "the links of monocoque/src/links.rs (<) are not those of the pages (>)"
+
+mapfile -t documents < <(find . \( -name target -o -name .git -o -name .venv \) -prune -o -name '*.md' -type f -print)
+[[ ${#documents[@]} -gt 30 ]] || fail "found only ${#documents[@]} documents"
+
 heading "links in the documentation"
+# The anchors of a page: its headings in lower case, without punctuation, with hyphens for spaces.
+anchors_of() {
+    awk '/^```/ { code = !code } !code && /^#+ / { sub(/^#+ /, ""); print tolower($0) }' "$1" |
+        sed -E 's/\[([^]]*)\](\([^)]*\)|\[[^]]*\])/\1/g; s/[^[:alnum:] _-]//g; s/ /-/g'
+}
 broken=0
-while IFS= read -r file; do
+for document in "${documents[@]}"; do
+    # Those in the text, those defined apart, and labels without a definition.
     while IFS= read -r link; do
-        target=$(dirname "$file")/${link%%#*}
-        [[ -e "$target" ]] || { echo "$file: $link"; broken=1; }
-    done < <(grep -oE '\]\([^)[:space:]]+\)' "$file" | sed -E 's/^\]\((.*)\)$/\1/' | grep -vE '^(https?:|mailto:|#)' || true)
-done < <(find . \( -name target -o -name .git -o -name .venv \) -prune -o -name '*.md' -print)
+        page=${link%%#*}
+        target=$document
+        [[ -z $page ]] || target=$(dirname "$document")/$page
+        if [[ ! -e $target ]]; then
+            echo "$document: $link"
+            broken=1
+        elif [[ $link == *'#'* ]] && ! grep -qxF -- "${link#*#}" <<<"$(anchors_of "$target")"; then
+            echo "$document: $link: there is no such heading"
+            broken=1
+        fi
+    done < <(grep -oE '\]\([^)[:space:]]+\)|^\[[^]]+\]: [^[:space:]]+$' "$document" |
+        sed -E 's/^\]\((.*)\)$/\1/; s/^\[[^]]+\]: //' | grep -vE '^(https?:|mailto:)' || true)
+    while IFS= read -r label; do
+        grep -qF "[$label]: " "$document" || { echo "$document: [$label] is not defined"; broken=1; }
+    done < <(grep -oE '\]\[[a-z-]+\]' "$document" | sed -E 's/^\]\[(.*)\]$/\1/' | sort -u || true)
+done
 [[ $broken -eq 0 ]] || fail "these links lead nowhere"
 
-heading "tests that docs/RELIABILITY.md and the safety audit name in their tables"
+heading "lines of documents have at most 120 columns"
+# Rows of tables, pictures and single words cannot be broken.
+long=$(LC_ALL=C.UTF-8 grep -nE '^.{121,}$' "${documents[@]}" |
+    grep -vE '^[^:]+:[0-9]+:(\||!\[|[[:space:]]*([*-] )?[^[:space:]]+$|\[[^]]+\]: )' || true)
+[[ -z "$long" ]] || fail "these are longer:"$'\n'"$long"
+
+heading "tests and files that documents name"
 missing=0
+# One of the names is that of a lint.
+named=(docs/reference/reliability.md docs/design/safety-audit.md docs/contributing/testing.md)
 while IFS= read -r name; do
     grep -rqE "(fn|mod) $name\b" --include='*.rs' monocoque*/src monocoque*/tests || { echo "there is no test $name"; missing=1; }
-done < <(grep -hE '^[|]' docs/RELIABILITY.md docs/blueprints/06-safety-audit.md | grep -oE '`[a-z0-9]+(_[a-z0-9]+){2,}`' | tr -d '`' | sort -u)
-[[ $missing -eq 0 ]] || fail "the documents name tests that are not there"
+done < <(grep -ohE '`[a-z0-9]+(_[a-z0-9]+){2,}`' "${named[@]}" | tr -d '`' | grep -vx cast_possible_truncation | sort -u)
+sources=$(find . \( -name target -o -name .git \) -prune -o -name '*.rs' -print)
+while IFS= read -r name; do
+    grep -qE "/${name//./\\.}$" <<<"$sources" || { echo "there is no file $name"; missing=1; }
+done < <(find docs -name '*.md' -exec grep -ohE '`[a-z][a-z0-9_/-]*\.rs`' {} + | tr -d '`' | sort -u)
+[[ $missing -eq 0 ]] || fail "the documents name what is not there"
+
+heading "figures that documents quote are those of docs/reference/benchmarks"
+missing=0
+while IFS= read -r figure; do
+    grep -qF "| $figure" docs/reference/benchmarks/README.md || { echo "not measured: $figure"; missing=1; }
+done < <(grep -ohE '[0-9.]+ [Mk] msg/s' README.md docs/reference/performance.md | sed 's, msg/s,,' | sort -u)
+[[ $missing -eq 0 ]] || fail "README.md or docs/reference/performance.md quote figures that are not in the tables"
 
 heading "scripts/style.sh measures what it says"
 scripts/style.sh --self-test

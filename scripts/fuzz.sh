@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the parsers and state machines: each target of fuzz/ for so many seconds, as many at a time as there are
 # processors. Fails on a crash, on an input that takes too long or too much memory, and if a target hardly ran.
-# Needs the nightly toolchain. What each target promises is said in docs/TESTING.md.
+# Needs the nightly toolchain. What each target promises is said in docs/contributing/testing.md.
 #   scripts/fuzz.sh [--keep] [SECONDS] [TARGET...]     default: 20 seconds, all targets
 #   --keep    adds to fuzz/corpus what was found to reach new code
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the models: the real queues, outboxes and wake-ups in all orders in which their threads may run, with loom. What each of
-# them promises is said in docs/TESTING.md. Takes about two minutes once everything is built.
+# them promises is said in docs/contributing/testing.md. Takes about two minutes once everything is built.
 #   scripts/loom.sh                             all of them
 #   scripts/loom.sh queue::                     those whose names hold that
 #   LOOM_MAX_PREEMPTIONS=4 scripts/loom.sh      with more interruptions than each asks for

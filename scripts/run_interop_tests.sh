@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the interop examples, then the interop tests, against libzmq (built by the `zmq` crate) and pyzmq. Nothing is
-# skipped: what is missing is installed, or this fails. See docs/INTEROP_TESTING.md.
+# skipped: what is missing is installed, or this fails. See docs/contributing/interop.md.
 # Further arguments go to the tests: scripts/run_interop_tests.sh many::
 set -euo pipefail
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A mixed load with continuous churn, optimised and with overflow checks: fails if memory, descriptors, threads or latencies
-# grow. See docs/TESTING.md.
+# grow. See docs/contributing/testing.md.
 #   scripts/soak.sh [MINUTES, default 10]
 # SEED repeats what is decided by chance; SOAK_LEAK=memory|fds|threads|latency leaks on purpose, which must fail.
 set -euo pipefail

@@ -1,28 +1,72 @@
-//! Compiles and runs the programs of docs/guide, docs/MIGRATION.md and the README, as tests of the documentation.
-//!
-//! Only there: the pages of docs are not part of a package of this crate, and whatever else builds it never asks for them.
+// The pages are files of docs/guide and docs/reference in the repository. The folder docs of this
+// crate has symbolic links to them, which `cargo package` follows. Tests need no links, and name
+// their page without them.
+#![cfg_attr(not(doctest), doc = links!())]
+#![doc = include_str!("../docs/guide/README.md")]
 
-#[doc = include_str!("../../docs/guide/README.md")]
-mod contents {}
-#[doc = include_str!("../../docs/guide/heartbeats.md")]
-mod heartbeats {}
-#[doc = include_str!("../../docs/guide/inproc.md")]
-mod inproc {}
-#[doc = include_str!("../../docs/MIGRATION.md")]
-mod migration {}
-#[doc = include_str!("../../docs/guide/pair.md")]
-mod pair {}
-#[doc = include_str!("../../docs/guide/pipeline.md")]
-mod pipeline {}
-#[doc = include_str!("../../docs/guide/proxies.md")]
-mod proxies {}
-#[doc = include_str!("../../docs/guide/publish-subscribe.md")]
-mod publish_subscribe {}
-#[doc = include_str!("../../docs/guide/raw-tcp.md")]
-mod raw_tcp {}
-#[doc = include_str!("../README.md")]
-mod readme {}
-#[doc = include_str!("../../docs/guide/request-reply.md")]
-mod request_reply {}
-#[doc = include_str!("../../docs/guide/router-dealer.md")]
-mod router_dealer {}
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/getting-started.md")]
+pub mod getting_started {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/request-reply.md")]
+pub mod request_reply {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/publish-subscribe.md")]
+pub mod publish_subscribe {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/pipeline.md")]
+pub mod pipeline {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/router-dealer.md")]
+pub mod router_dealer {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/pair.md")]
+pub mod pair {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/inproc.md")]
+pub mod inproc {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/proxies.md")]
+pub mod proxies {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/raw-tcp.md")]
+pub mod raw_tcp {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/heartbeats.md")]
+pub mod heartbeats {}
+
+// Its program needs TLS, which monocoque-interop has: it is a test of that crate.
+#[cfg(not(doctest))]
+#[doc = links!()]
+#[doc = include_str!("../docs/guide/tls.md")]
+pub mod tls {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/migration.md")]
+pub mod migration {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/reference/options.md")]
+pub mod options {}
+
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/reference/differences.md")]
+pub mod differences {}
+
+/// The programs of READMEs, as tests.
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../README.md")]
+    mod of_the_crate {}
+    #[doc = include_str!("../docs/repository.md")]
+    mod of_the_repository {}
+}

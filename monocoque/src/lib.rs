@@ -1,40 +1,92 @@
-//! ZeroMQ in Rust, from the wire up, on io_uring.
+//! ZeroMQ sockets on io_uring.
+//!
+//! ZeroMQ is a messaging library: sockets that queue, route and distribute messages between
+//! threads, processes and machines. This crate implements its protocol without C and exchanges
+//! messages with libzmq and all programs that use it.
 //!
 //! ```
-//! use monocoque::zmq::{DealerSocket, RouterSocket};
+//! use monocoque::zmq::{RepSocket, ReqSocket};
+//! use monocoque::{Context, MonocoqueError};
 //!
-//! # fn main() -> Result<(), monocoque::MonocoqueError> {
-//! # compio::runtime::Runtime::new().unwrap().block_on(async {
-//! let router = RouterSocket::new()?;
-//! let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+//! #[tokio::main]
+//! async fn main() -> Result<(), MonocoqueError> {
+//!     let context = Context::new()?; // an I/O thread for the connections
+//!     let rep = RepSocket::new_in(&context)?;
+//!     let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
+//!     let server = tokio::spawn(async move {
+//!         let request = rep.recv().await?;
+//!         rep.send(request).await?;
+//!         rep.close().await;
+//!         Ok::<_, MonocoqueError>(())
+//!     });
 //!
-//! let dealer = DealerSocket::new()?;
-//! dealer.connect(endpoint).await?;
-//! dealer.send("hello").await?;
-//!
-//! let (peer, message) = router.recv_from().await?;
-//! router.send_to(&peer, message).await?;
-//! assert_eq!(&dealer.recv().await?[0], b"hello");
-//! # Ok(())
-//! # })
-//! # }
+//!     let req = ReqSocket::new_in(&context)?;
+//!     req.connect(endpoint).await?;
+//!     assert_eq!(&req.request("hello").await?[0], b"hello");
+//!     server.await.expect("the server does not panic")?;
+//!     context.shutdown().await;
+//!     Ok(())
+//! }
 //! ```
 //!
-//! Sockets are in [`zmq`]; where their connections live is said by a [`Context`]; what they carry is a [`Message`].
-//! The wire format is in the crate `monocoque-zmtp`, the engine below it in `monocoque-core`.
+//! # Where to start
+//!
+//! | topic | see |
+//! |---|---|
+//! | a first program, and what `send` and `recv` guarantee | [`guide::getting_started`] |
+//! | a chapter for each messaging pattern | [`guide`] |
+//! | the socket types | [`zmq`] |
+//! | options of sockets | [`Builder`](zmq::Builder), [`guide::options`] |
+//! | calls of the `zmq` crate, `zeromq`, `tmq` and pyzmq | [`guide::migration`] |
+//! | behaviour that differs from libzmq | [`guide::differences`] |
+//!
+//! # Runtimes
+//!
+//! The futures of this crate run on any executor. The connections of a socket run on one thread:
+//!
+//! * **tokio, smol, others**: [`Context::new`] starts an I/O thread, and `new_in(&context)` creates
+//!   sockets there.
+//! * **compio**: `new()` inside a compio runtime uses its thread. No thread is crossed, which is
+//!   the fastest configuration. The program must depend on the same version of compio as this
+//!   crate.
+//! * **no runtime**: blocking calls such as [`blocking_recv`](zmq::PullSocket::blocking_recv) park
+//!   the calling thread.
+//!
+//! # Cancellation
+//!
+//! Futures can be dropped at any time, by a timeout or `select!`. A dropped `send` has queued
+//! nothing, and a dropped `recv` has taken nothing. A failed `send` returns its message:
+//! [`SendError::into_message`].
+//!
+//! # Security
+//!
+//! Connections are neither encrypted nor authenticated: CURVE and PLAIN are not implemented. A TLS
+//! stream can be [attached](zmq::PullSocket::attach): [`guide::tls`].
+//!
+//! # Features
+//!
+//! * `tracing`: reports connection events to the crate `tracing`, with a span for each connection.
+//!
+//! # Related crates
+//!
+//! The wire format is in the crate `monocoque-zmtp`, the engine in `monocoque-core`.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(all(doc, not(doctest)))]
+#[macro_use]
+mod links;
+
 mod connection;
 mod context;
 mod endpoint;
 mod error;
 mod exit;
-#[cfg(doctest)]
-mod guide;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod inproc;
 mod monitor;
 mod options;

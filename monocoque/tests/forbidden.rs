@@ -23,7 +23,7 @@ fn contexts_choose_to_poll() {
         Runtime::new().expect("a runtime").block_on(async {
             assert_eq!(Context::current().expect("a context").driver(), Driver::Polling);
         });
-        // One that was asked for its completions, as docs/GETTING_STARTED.md advises.
+        // One that was asked for its completions, as docs/guide/getting-started.md advises.
         let mut proactor = ProactorBuilder::new();
         proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
         let runtime = RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime");

@@ -5,7 +5,7 @@
 //! theirs and with plain sockets. [`churn`]: peers that come and go. [`bursts`]: many messages at once. [`redelivery`]: a message that they refuse. [`deciding`]: options that change what a subscription
 //! does. [`proxied`]: our proxy between theirs. [`reliability`]: options that both have to understand, and stopped peers.
 //! [`pyzmq`]: a newer libzmq, in a Python process. What they share is in [`support`]. How to run them, and what they need, is
-//! said in `docs/INTEROP_TESTING.md`.
+//! said in `docs/contributing/interop.md`.
 
 #[macro_use]
 mod support;

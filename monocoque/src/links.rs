@@ -1,0 +1,55 @@
+//! The links of the guide, as rustdoc needs them.
+//!
+//! Each page of the guide defines its links at its end, as paths within the repository. In rustdoc
+//! the definitions of `links!` stand in front of the page; the first definition of a link holds.
+
+/// The address of a file of the repository, behind the label of a link.
+macro_rules! repository {
+    ($label:literal, $path:literal) => {
+        concat!("[", $label, "]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/main/", $path, "\n")
+    };
+}
+
+/// The definitions of all links of the pages.
+macro_rules! links {
+    () => {
+        concat!(
+            "[guide]: crate::guide\n",
+            "[getting-started]: crate::guide::getting_started\n",
+            "[getting-started-contexts]: crate::guide::getting_started#contexts-and-io-threads\n",
+            "[request-reply]: crate::guide::request_reply\n",
+            "[request-reply-timeout]: crate::guide::request_reply#when-no-reply-arrives\n",
+            "[publish-subscribe]: crate::guide::publish_subscribe\n",
+            "[pipeline]: crate::guide::pipeline\n",
+            "[router-dealer]: crate::guide::router_dealer\n",
+            "[router-dealer-many]: crate::guide::router_dealer#many-requests-in-flight\n",
+            "[router-dealer-free]: crate::guide::router_dealer#load-balancing\n",
+            "[pair]: crate::guide::pair\n",
+            "[inproc]: crate::guide::inproc\n",
+            "[inproc-signals]: crate::guide::inproc#signals-between-threads\n",
+            "[proxies]: crate::guide::proxies\n",
+            "[proxies-chain]: crate::guide::proxies#a-chain-of-forwarders\n",
+            "[raw-tcp]: crate::guide::raw_tcp\n",
+            "[heartbeats]: crate::guide::heartbeats\n",
+            "[heartbeats-stalled]: crate::guide::heartbeats#when-our-own-thread-stalls\n",
+            "[heartbeats-peers]: crate::guide::heartbeats#list-of-connected-peers\n",
+            "[tls]: crate::guide::tls\n",
+            "[migration]: crate::guide::migration\n",
+            "[options]: crate::guide::options\n",
+            "[differences]: crate::guide::differences\n",
+            "[differences-unsupported]: crate::guide::differences#not-supported\n",
+            repository!("design-memory", "docs/design/memory-and-io.md"),
+            repository!("mq", "monocoque-cli/README.md"),
+            repository!("examples", "examples/README.md"),
+            repository!("example-blocking", "examples/blocking_push_pull.rs"),
+            repository!("example-broker", "examples/proxy_broker.rs"),
+            repository!("example-compio", "examples/compio_pipeline.rs"),
+            repository!("example-pirate", "examples/paranoid_pirate.rs"),
+            repository!("example-pubsub", "examples/pubsub_events.rs"),
+            repository!("example-smol", "examples/smol_pubsub.rs"),
+            repository!("example-tls", "examples/tls.rs"),
+            repository!("example-tokio", "examples/tokio_worker.rs"),
+            repository!("example-worker-pool", "examples/router_worker_pool.rs"),
+        )
+    };
+}
