@@ -31,12 +31,12 @@ macro_rules! here {
             async fn body($at: At) $body
 
             #[test]
-            fn on_the_driver_of_the_system() {
+            fn on_default_driver() {
                 testing::run(testing::Transport::Tcp, testing::Home::Current, body);
             }
 
             #[test]
-            fn on_the_polling_driver() {
+            fn on_polling_driver() {
                 testing::run_polling(testing::Transport::Tcp, testing::Home::Current, body);
             }
         }
@@ -125,22 +125,22 @@ async fn end_of(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
 }
 
 here! {
-    async fn a_tcp_stream_talks_to_a_dealer(at) {
+    async fn attached_tcp_carries_both_directions(at) {
         let (one, other) = joined(&at, tcp_pair().await).await;
         saturate(&one, &other, 1_000).await;
     }
 
-    async fn a_unix_stream_talks_to_a_dealer(at) {
+    async fn attached_unix_carries_both_directions(at) {
         let (one, other) = joined(&at, unix_pair()).await;
         saturate(&one, &other, 1_000).await;
     }
 
-    async fn tls_carries_both_directions_at_the_same_time(at) {
+    async fn attached_tls_carries_both_directions(at) {
         let (one, other) = joined(&at, over_tls().await).await;
         saturate(&one, &other, 500).await;
     }
 
-    async fn halves_carry_both_directions_at_the_same_time(at) {
+    async fn attached_halves_carry_both_directions(at) {
         let (ours, theirs) = tcp_pair().await;
         let ours = AnyStream::from_halves(ours.clone(), ours, "one");
         let theirs = AnyStream::from_halves(theirs.clone(), theirs, "other");
@@ -148,7 +148,7 @@ here! {
         saturate(&one, &other, 500).await;
     }
 
-    async fn large_messages_cross_over_tls(at) {
+    async fn tls_transfers_large_messages(at) {
         let (one, other) = joined::<Dealer, Dealer>(&at, over_tls().await).await;
         let body = |byte: u8| vec![byte; 24 * 1024 * 1024];
         let (first, second, to_other, to_one) =
@@ -159,7 +159,7 @@ here! {
     }
 
     /// Nobody receives at one end, whose peer waits for room; what that end sends gets through.
-    async fn a_direction_that_stands_still_does_not_stop_the_other(at) {
+    async fn blocked_direction_leaves_other_flowing(at) {
         let one = at.socket::<Dealer>();
         let other = at.build(DealerSocket::builder().recv_hwm(1));
         join(&one, &other, over_tls().await).await;
@@ -171,7 +171,7 @@ here! {
         }
     }
 
-    async fn questions_and_answers_take_turns_over_tls(at) {
+    async fn tls_ping_pong_alternates(at) {
         let (one, other) = joined::<Dealer, Dealer>(&at, over_tls().await).await;
         for n in 0..500 {
             one.send(testing::numbered(n)).await.expect("sent");
@@ -181,7 +181,7 @@ here! {
     }
 
     /// Many on one thread, where streams that have a descriptor are read in another way.
-    async fn a_crowd_of_streams_is_served(at) {
+    async fn router_serves_many_attached_streams(at) {
         let router: RouterSocket = at.socket();
         let mut dealers = Vec::new();
         for n in 0..24 {
@@ -210,7 +210,7 @@ here! {
         futures::join!(futures::future::join_all(asking), serving);
     }
 
-    async fn a_tls_stream_that_is_cut_off_has_not_ended_in_order(at) {
+    async fn truncated_tls_reports_unexpected_eof(at) {
         let (client, server, wires) = tls_pair_and_wires().await;
         let streams = (AnyStream::new(client, "tls://the.server"), AnyStream::new(server, "tls://a.client"));
         let (push, pull) = joined::<Push, Pull>(&at, streams).await;
@@ -224,7 +224,7 @@ here! {
     }
 
     /// The peer of an accepted stream is libzmq.
-    async fn a_peer_of_libzmq_is_accepted(at) {
+    async fn accepted_libzmq_stream_exchanges_messages(at) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let endpoint = format!("tcp://{}", listener.local_addr().expect("an address"));
         let theirs = testing::aside(move || {
@@ -255,7 +255,7 @@ here! {
         assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
     }
 
-    async fn other_types_of_sockets_take_streams(at) {
+    async fn other_socket_types_attach_streams(at) {
         let (req, rep) = joined::<Req, Rep>(&at, over_tls().await).await;
         let serve = async {
             let request = rep.recv().await.expect("received");
@@ -288,7 +288,7 @@ here! {
         assert!(matches!(reason, DisconnectReason::PairInUse), "{reason}");
     }
 
-    async fn the_monitor_tells_of_its_whole_life(at) {
+    async fn monitor_reports_attached_stream_lifecycle(at) {
         for tls_too in [false, true] {
             let pull: PullSocket = at.socket();
             let push: PushSocket = at.socket();
@@ -316,7 +316,7 @@ here! {
         }
     }
 
-    async fn disconnecting_sends_what_is_queued_first(at) {
+    async fn disconnect_flushes_queued_messages(at) {
         let (push, pull) = (at.socket::<Push>(), at.socket::<Pull>());
         let (ours, theirs) = over_tls().await;
         let mut monitor = push.monitor();
@@ -336,7 +336,7 @@ here! {
         testing::eventually("both ends are gone", || push.peer_count() + pull.peer_count() == 0).await;
     }
 
-    async fn closing_sends_what_is_queued_first(at) {
+    async fn close_flushes_queued_messages(at) {
         for n in 1..20 {
             let (push, pull) = joined::<Push, Pull>(&at, over_tls().await).await;
             let mut monitor = pull.monitor();
@@ -354,7 +354,7 @@ here! {
         }
     }
 
-    async fn closing_gives_up_a_peer_that_does_not_read(at) {
+    async fn linger_expiry_abandons_stalled_peer(at) {
         let push = at.build(PushSocket::builder().linger(Some(Duration::from_millis(50))));
         let pull = at.build(PullSocket::builder().recv_hwm(1));
         join(&push, &pull, over_tls().await).await;
@@ -364,7 +364,7 @@ here! {
         assert_eq!(push.peer_count(), 0);
     }
 
-    async fn heartbeats_go_over_tls_while_nothing_is_said(at) {
+    async fn heartbeats_keep_idle_tls_open(at) {
         let beat = Duration::from_millis(20);
         let beating = || DealerSocket::builder().heartbeat_interval(Some(beat)).heartbeat_timeout(beat * 10);
         let (one, other) = (at.build(beating()), at.build(beating()));
@@ -376,7 +376,7 @@ here! {
         assert_eq!(&other.recv().await.expect("received")[0], b"still there");
     }
 
-    async fn a_peer_that_falls_silent_is_given_up(at) {
+    async fn silent_peer_hits_heartbeat_timeout(at) {
         let beat = Duration::from_millis(40);
         let builder = DealerSocket::builder().heartbeat_interval(Some(beat)).heartbeat_timeout(beat);
         let dealer = at.build(builder);
@@ -393,7 +393,7 @@ here! {
         assert!(matches!(reason, DisconnectReason::HeartbeatTimeout), "{reason}");
     }
 
-    async fn panic_of_a_stream_ends_its_connection_and_is_told(at) {
+    async fn stream_panic_emits_event(at) {
         let dealer: DealerSocket = at.socket();
         let mut monitor = dealer.monitor();
         let (ours, theirs) = tcp_pair().await;
@@ -417,7 +417,7 @@ here! {
         dealer.close().await;
     }
 
-    async fn a_handshake_that_never_comes_is_given_up(at) {
+    async fn missing_handshake_times_out(at) {
         let dealer = at.build(DealerSocket::builder().handshake_timeout(Some(Duration::from_millis(50))));
         let mut monitor = dealer.monitor();
         let (ours, theirs) = over_tls().await;
@@ -427,7 +427,7 @@ here! {
         drop(theirs);
     }
 
-    async fn a_stream_that_takes_a_byte_at_a_time_is_slow_and_nothing_else(at) {
+    async fn partial_io_loses_nothing(at) {
         let (ours, theirs) = tcp_pair().await;
         let (one, other) = joined::<Dealer, Dealer>(&at, (trickle(ours), trickle(theirs))).await;
         for n in 0..20 {
@@ -441,7 +441,7 @@ here! {
         }
     }
 
-    async fn a_failing_stream_says_why(at) {
+    async fn stream_error_is_disconnect_reason(at) {
         let (ours, theirs) = tcp_pair().await;
         let broken = Rc::new(RefCell::new(None));
         let writer = Breaking { stream: ours.clone(), error: broken.clone() };
@@ -462,7 +462,7 @@ here! {
         assert_eq!(&pull.recv().await.expect("received")[0], b"two");
     }
 
-    async fn a_stream_of_another_runtime_is_refused(at) {
+    async fn foreign_runtime_stream_is_rejected(at) {
         let context = Context::new().expect("a context");
         let elsewhere = PullSocket::new_in(&context).expect("a socket");
         let (ours, theirs) = tcp_pair().await;
@@ -475,14 +475,14 @@ here! {
         assert_eq!(&pull.recv().await.expect("received")[0], b"after all");
     }
 
-    async fn a_closed_socket_takes_no_stream(at) {
+    async fn closed_socket_rejects_attach(at) {
         let pull: PullSocket = at.socket();
         pull.close().await;
         let refused = pull.attach(tcp_pair().await.0);
         assert!(refused.is_err_and(|error| error.is_closed()));
     }
 
-    async fn an_attached_endpoint_is_no_address(at) {
+    async fn attached_endpoint_cannot_be_dialled(at) {
         let (pull, push) = (at.socket::<Pull>(), at.socket::<Push>());
         let endpoint = pull.attach(tcp_pair().await.0).expect("attached");
         assert!(matches!(push.connect(&endpoint).await, Err(MonocoqueError::Endpoint(_))));
@@ -499,7 +499,7 @@ here! {
 }
 
 #[test]
-fn outside_its_runtime_a_socket_takes_no_stream() {
+fn attach_outside_runtime_is_rejected() {
     let runtime = Runtime::new().expect("a runtime");
     let (pull, stream) =
         runtime.block_on(async { (PullSocket::new().expect("a socket"), tcp_pair().await.0) });
@@ -512,7 +512,7 @@ fn outside_its_runtime_a_socket_takes_no_stream() {
 
 /// Over and over, at whatever point of a connection's life.
 #[test]
-fn a_runtime_may_end_under_attached_streams() {
+fn runtime_end_drops_attached_streams() {
     for turns in 0..40 {
         Runtime::new().expect("a runtime").block_on(async {
             let (one, other) =

@@ -11,7 +11,7 @@ use testing::yield_now;
 
 /// Those that were attached, at whatever point of their lives: also such as have operations of their own with the kernel.
 #[test]
-fn attached_streams_leave_nothing_behind() {
+fn attached_streams_leak_no_descriptors() {
     let live = |turns: usize, close: bool| {
         Runtime::new().expect("a runtime").block_on(async {
             // Nobody is to wait for what the other one does not take any more.

@@ -6,12 +6,12 @@ macro_rules! everywhere {
     ($($bodies:tt)+) => {
         $crate::bodies! {
             {
-                over_tcp_on_the_current_runtime = Tcp, Current;
-                over_tcp_on_an_io_thread = Tcp, Thread;
-                over_ipc_on_the_current_runtime = Ipc, Current;
-                over_ipc_on_an_io_thread = Ipc, Thread;
-                within_the_process_on_the_current_runtime = Inproc, Current;
-                within_the_process_beside_an_io_thread = Inproc, Thread;
+                tcp_current_runtime = Tcp, Current;
+                tcp_io_thread = Tcp, Thread;
+                ipc_current_runtime = Ipc, Current;
+                ipc_io_thread = Ipc, Thread;
+                inproc_current_runtime = Inproc, Current;
+                inproc_io_thread = Inproc, Thread;
             }
             $($bodies)+
         }
@@ -24,10 +24,10 @@ macro_rules! over_streams {
     ($($bodies:tt)+) => {
         $crate::bodies! {
             {
-                over_tcp_on_the_current_runtime = Tcp, Current;
-                over_tcp_on_an_io_thread = Tcp, Thread;
-                over_ipc_on_the_current_runtime = Ipc, Current;
-                over_ipc_on_an_io_thread = Ipc, Thread;
+                tcp_current_runtime = Tcp, Current;
+                tcp_io_thread = Tcp, Thread;
+                ipc_current_runtime = Ipc, Current;
+                ipc_io_thread = Ipc, Thread;
             }
             $($bodies)+
         }
@@ -91,22 +91,22 @@ macro_rules! polling {
                 use super::super::$name::body;
 
                 #[test]
-                fn over_tcp_on_the_current_runtime() {
+                fn tcp_current_runtime() {
                     $crate::run_polling(Transport::Tcp, Home::Current, body);
                 }
 
                 #[test]
-                fn over_tcp_on_an_io_thread() {
+                fn tcp_io_thread() {
                     $crate::run_polling(Transport::Tcp, Home::Thread, body);
                 }
 
                 #[test]
-                fn over_ipc_on_the_current_runtime() {
+                fn ipc_current_runtime() {
                     $crate::run_polling(Transport::Ipc, Home::Current, body);
                 }
 
                 #[test]
-                fn over_ipc_on_an_io_thread() {
+                fn ipc_io_thread() {
                     $crate::run_polling(Transport::Ipc, Home::Thread, body);
                 }
             })+

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_arrives_once_and_in_order_however_it_is_read() {
+    fn raw_bytes_arrive_in_order() {
         let bytes: Vec<u8> = (0..40_000_u32).map(|n| (n % 251) as u8).collect();
         for read in [1, 2, 511, 512, 513, 8191, 8192, 8193, 20_000, 40_000] {
             let mut decoder = established();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_written_one_after_the_other() {
+    fn raw_frames_are_concatenated() {
         let large = vec![b'l'; 100_000];
         let mut queued = Outbox::new();
         encode_message(&Message::from([&b"a"[..], b"", &large, b"z"]), &mut queued);

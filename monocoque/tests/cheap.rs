@@ -68,7 +68,7 @@ fn failed(monitor: &mut Monitor) -> usize {
 }
 
 #[test]
-fn connections_on_which_nothing_is_said_use_no_processor() {
+fn idle_connections_use_no_cpu() {
     alone(async |at: At| {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut dealers = Vec::new();
@@ -93,7 +93,7 @@ fn connections_on_which_nothing_is_said_use_no_processor() {
 
 /// They wait for their next attempt, each in its own time.
 #[test]
-fn a_thousand_dead_endpoints_cost_next_to_nothing() {
+fn thousand_dead_endpoints_stay_cheap() {
     alone(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let nowhere: Vec<_> = (0..10).map(|n| at.nowhere(&n.to_string())).collect();
@@ -122,7 +122,7 @@ fn a_thousand_dead_endpoints_cost_next_to_nothing() {
 
 /// An interval of zero, and somebody who refuses at once: attempts are a millisecond apart, at least half of that.
 #[test]
-fn attempts_without_an_interval_do_not_spin() {
+fn zero_interval_does_not_spin() {
     alone(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.build(PushSocket::builder().reconnect_interval(Duration::ZERO));

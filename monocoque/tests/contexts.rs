@@ -41,7 +41,7 @@ fn they_talk(context: &Context) {
 
 /// The other tests of this process have fewer threads a context.
 #[test]
-fn threads_are_as_many_as_said_and_run_where_said() {
+fn io_threads_match_configuration() {
     let allowed = threads("", "Cpus_allowed_list:").into_values().next().expect("this thread");
     let last = allowed.rsplit([',', '-']).next().expect("a processor").to_owned();
     let context = Context::builder().io_threads(3).thread_affinity([last.parse().expect("a number")]);
@@ -64,7 +64,7 @@ impl Wake for WokenOn {
 }
 
 #[test]
-fn a_socket_lives_on_a_thread_that_it_may_live_on() {
+fn socket_affinity_selects_io_thread() {
     let context = Context::builder().io_threads(2).build().expect("threads");
     for wanted in [1, 0, 0, 1, 1] {
         let pull = PullSocket::builder().affinity([wanted, 7]).build_in(&context).expect("there is one");
@@ -86,7 +86,7 @@ fn a_socket_lives_on_a_thread_that_it_may_live_on() {
 }
 
 #[test]
-fn the_driver_is_the_one_that_was_asked_for() {
+fn requested_driver_is_used() {
     for driver in [Driver::Polling, Driver::IoUring] {
         match Context::builder().driver(driver).build() {
             Ok(context) => {

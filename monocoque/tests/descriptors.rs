@@ -16,13 +16,13 @@ use testing::yield_now;
 static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
-fn a_socket_that_is_closed_leaves_nothing_behind() {
+fn closed_socket_leaks_no_descriptors() {
     lives_in_runtimes(async |pull| pull.close().await);
 }
 
 /// Peers have come of which the runtime does not take note any more.
 #[test]
-fn a_runtime_that_ends_leaves_nothing_behind() {
+fn ended_runtime_leaks_no_descriptors() {
     lives_in_runtimes(async |_| ());
 }
 
@@ -62,7 +62,7 @@ fn connect(endpoint: &Endpoint) -> Box<dyn Any> {
 
 /// Whatever the socket is doing at that moment.
 #[test]
-fn a_runtime_that_ends_while_a_socket_closes_leaves_nothing_behind() {
+fn runtime_end_during_close_leaks_nothing() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let live = |endpoint: &str, turns: usize| {
         Runtime::new().expect("a runtime").block_on(async {

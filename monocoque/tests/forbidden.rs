@@ -15,8 +15,8 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use testing::{Home, Transport};
 
 #[test]
-fn contexts_choose_to_poll() {
-    where_it_is_forbidden("contexts_choose_to_poll", || {
+fn contexts_fall_back_to_polling() {
+    where_it_is_forbidden("contexts_fall_back_to_polling", || {
         assert_eq!(Context::new().expect("a context").driver(), Driver::Polling);
         let context = Context::builder().io_threads(2).driver(Driver::Polling).build().expect("a context");
         assert_eq!(context.driver(), Driver::Polling);
@@ -34,8 +34,8 @@ fn contexts_choose_to_poll() {
 }
 
 #[test]
-fn insisting_on_io_uring_is_an_error() {
-    where_it_is_forbidden("insisting_on_io_uring_is_an_error", || {
+fn requested_io_uring_is_rejected() {
+    where_it_is_forbidden("requested_io_uring_is_rejected", || {
         let error = Context::builder().driver(Driver::IoUring).build().expect_err("forbidden");
         assert_eq!(
             error.to_string(),
@@ -47,18 +47,18 @@ fn insisting_on_io_uring_is_an_error() {
 }
 
 #[test]
-fn messages_go_over_tcp() {
-    where_it_is_forbidden("messages_go_over_tcp", || messages_go(Transport::Tcp));
+fn polling_over_tcp_delivers() {
+    where_it_is_forbidden("polling_over_tcp_delivers", || messages_go(Transport::Tcp));
 }
 
 #[test]
-fn messages_go_over_ipc() {
-    where_it_is_forbidden("messages_go_over_ipc", || messages_go(Transport::Ipc));
+fn polling_over_ipc_delivers() {
+    where_it_is_forbidden("polling_over_ipc_delivers", || messages_go(Transport::Ipc));
 }
 
 #[test]
-fn messages_go_within_the_process() {
-    where_it_is_forbidden("messages_go_within_the_process", || messages_go(Transport::Inproc));
+fn polling_over_inproc_delivers() {
+    where_it_is_forbidden("polling_over_inproc_delivers", || messages_go(Transport::Inproc));
 }
 
 /// On the caller's runtime, and beside a context with an I/O thread.

@@ -38,7 +38,7 @@ async fn publish(publisher: &PubSocket, subscriber: &SubSocket) {
 }
 
 over_streams! {
-    async fn command_beyond_its_limit_is_cut_off_at_its_header(at) {
+    async fn oversized_command_header_disconnects(at) {
         for limit in [None, Some(0), Some(1000)] {
             let (pull, endpoint) = at
                 .bound(PullSocket::builder().max_message_size(limit).reconnect_interval(AT_ONCE))
@@ -68,7 +68,7 @@ over_streams! {
         }
     }
 
-    async fn subscription_passes_whatever_the_message_limit(at) {
+    async fn subscription_ignores_max_message_size(at) {
         let (publisher, endpoint) =
             at.bound(PubSocket::builder().max_message_size(Some(1)).reconnect_interval(AT_ONCE)).await;
         let sizes = [300, 100_000, 2_000_000];
@@ -89,7 +89,7 @@ over_streams! {
         publisher.wait_for_subscriptions(wires.len()).await.expect("all are there");
     }
 
-    async fn frames_without_end_are_ended(at) {
+    async fn endless_multipart_message_disconnects(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let before = resident();
@@ -111,7 +111,7 @@ over_streams! {
         assert!(pull.try_recv().is_err(), "nothing is seen of it");
     }
 
-    async fn a_quarter_of_a_million_frames_are_a_message(at) {
+    async fn quarter_million_frames_arrive(at) {
         const FRAMES: usize = 250_000;
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -138,7 +138,7 @@ over_streams! {
         assert_eq!((message.len(), message.frame(FRAMES - 1)), (FRAMES, Some(&b"last"[..])));
     }
 
-    async fn a_flood_of_pings_that_nobody_reads_the_answers_to_is_answered_once(at) {
+    async fn ping_flood_coalesces_unread_pongs(at) {
         const PINGS: usize = 50_000;
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(1).reconnect_interval(AT_ONCE)).await;
         for (turn, strangers) in (1..).zip(Strangers::of(&at, &push, &endpoint).await) {
@@ -191,7 +191,7 @@ over_streams! {
         }
     }
 
-    async fn who_breaks_a_promise_to_be_heard_is_given_up_and_who_gives_none_is_not(at) {
+    async fn only_expired_ping_ttl_disconnects(at) {
         async fn check(strangers: &std::sync::Arc<Strangers>, theirs: &'static str) {
             let strangers = strangers.clone();
             testing::aside(move || {
@@ -239,7 +239,7 @@ over_streams! {
         }
     }
 
-    async fn a_request_without_a_delimiter_or_a_body_is_dropped(at) {
+    async fn malformed_request_envelope_is_dropped(at) {
         let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
         let request = at.connected(ReqSocket::builder(), &endpoint).await;
         for strangers in Strangers::of(&at, &reply, &endpoint).await {
@@ -270,7 +270,7 @@ over_streams! {
         }
     }
 
-    async fn an_envelope_of_ten_thousand_frames_comes_back(at) {
+    async fn ten_thousand_frame_envelope_returns(at) {
         const HOPS: usize = 10_000;
         let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
         let request = at.connected(ReqSocket::builder(), &endpoint).await;
@@ -304,7 +304,7 @@ over_streams! {
         }
     }
 
-    async fn topics_of_16_mib_come_and_go(at) {
+    async fn huge_topics_subscribe_and_cancel(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().reconnect_interval(AT_ONCE)).await;
         let good = at.connected(SubSocket::builder(), &endpoint).await;
         good.subscribe("").expect("open");
@@ -326,7 +326,7 @@ over_streams! {
         }
     }
 
-    async fn who_asks_for_more_than_64_mib_of_topics_is_cut_off(at) {
+    async fn excessive_topic_bytes_disconnect_peer(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().reconnect_interval(AT_ONCE)).await;
         let good = at.connected(SubSocket::builder(), &endpoint).await;
         good.subscribe("").expect("open");
@@ -348,7 +348,7 @@ over_streams! {
         assert!(grown < 256 << 20, "{grown} bytes are kept of topics that are gone");
     }
 
-    async fn who_says_nothing_gets_no_turn(at) {
+    async fn peer_without_handshake_gets_nothing(at) {
         const SILENT: usize = 20;
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
@@ -387,7 +387,7 @@ over_streams! {
         .await;
     }
 
-    async fn a_dealer_that_answers_nonsense_does_not_hold_a_request_up(at) {
+    async fn noisy_dealer_leaves_others_served(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         for strangers in Strangers::of(&at, &router, &endpoint).await {
@@ -423,7 +423,7 @@ over_streams! {
 
 /// Reads are with the kernel at that moment, in the middle of a handshake too.
 #[test]
-fn runtime_that_ends_under_peers_that_send_leaves_memory_alone() {
+fn runtime_end_keeps_read_buffers() {
     for _ in 0..20 {
         let mut peers = Vec::new();
         let kept: Vec<_> = Runtime::new().expect("a runtime").block_on(async {

@@ -63,7 +63,7 @@ const BODY: usize = 1_000;
 const SLACK: usize = 2 << 20;
 
 #[test]
-fn what_a_burst_took_is_given_back_by_both_sides() {
+fn burst_memory_is_released() {
     alone(async |at: At| {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
@@ -86,7 +86,7 @@ fn what_a_burst_took_is_given_back_by_both_sides() {
 }
 
 #[test]
-fn what_waited_for_a_subscriber_that_leaves_is_given_back() {
+fn departed_subscriber_queue_is_released() {
     alone(async |at: At| {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
         let before = held();
@@ -111,7 +111,7 @@ fn what_waited_for_a_subscriber_that_leaves_is_given_back() {
 
 /// They come with others that fill the page they are read into.
 #[test]
-fn a_small_message_that_is_kept_does_not_keep_its_page() {
+fn kept_small_message_releases_page() {
     const KEPT: usize = 1_000;
     alone(async |at: At| {
         let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true)).await;
@@ -238,7 +238,7 @@ const FRAME: usize = 32;
 const CONNECTION: usize = 16 * 1024;
 
 #[test]
-fn hostile_peer_keeps_twice_what_it_has_sent() {
+fn hostile_peer_memory_is_bounded() {
     alone(async |at: At| {
         for Hostile { what, shakes_hands, act } in HOSTILE {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
@@ -318,7 +318,7 @@ fn stop_anywhere(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize 
 
 /// A page that a busy peer had filled does not stay for the little that there is no room for.
 #[test]
-fn peer_that_is_held_back_keeps_no_page() {
+fn backpressured_peer_releases_page() {
     const PEERS: usize = 8;
     const SENT: usize = 4_000;
     const LEFT: usize = 50;
@@ -348,7 +348,7 @@ fn peer_that_is_held_back_keeps_no_page() {
 }
 
 #[test]
-fn raw_peers_at_random_keep_twice_what_they_have_sent() {
+fn random_peer_memory_is_bounded() {
     const PEERS: usize = 8;
     let mut chance = testing::chance();
     let seeds = [(); 4].map(|()| chance.u64(..));
@@ -377,7 +377,7 @@ fn raw_peers_at_random_keep_twice_what_they_have_sent() {
 }
 
 #[test]
-fn kept_message_keeps_no_page() {
+fn kept_message_releases_page() {
     alone(async |at: At| {
         for size in [513, 2_000, 16 * 1024, 100_000] {
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -409,7 +409,7 @@ fn kept_message_keeps_no_page() {
 }
 
 #[test]
-fn forwarded_message_keeps_no_page() {
+fn forwarded_message_releases_page() {
     alone(async |at: At| {
         const SIZE: usize = 4_096;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -449,7 +449,7 @@ fn forwarded_message_keeps_no_page() {
 }
 
 #[test]
-fn idle_connection_is_small_again_after_a_burst() {
+fn idle_connection_shrinks_after_burst() {
     alone(async |at: At| {
         const PEERS: usize = 20;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -483,7 +483,7 @@ fn idle_connection_is_small_again_after_a_burst() {
 }
 
 #[test]
-fn small_unread_messages_count_what_they_keep() {
+fn small_unread_messages_are_accounted() {
     alone(async |at: At| {
         for len in [0, 1, 20, 100] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
@@ -503,7 +503,7 @@ fn small_unread_messages_count_what_they_keep() {
 }
 
 #[test]
-fn xpub_that_nobody_reads_keeps_no_lane_of_departed_peers() {
+fn unread_xpub_drops_departed_lanes() {
     const PEERS: usize = 200;
     alone(async |at: At| {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
@@ -531,7 +531,7 @@ fn xpub_that_nobody_reads_keeps_no_lane_of_departed_peers() {
 }
 
 #[test]
-fn xpub_that_nobody_reads_keeps_nothing_of_departed_peers() {
+fn unread_xpub_drops_departed_topics() {
     const TOPICS: usize = 990;
     const LEN: usize = 20_000;
     alone(async |at: At| {

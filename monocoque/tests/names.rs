@@ -12,7 +12,7 @@ use monocoque::zmq::{PullSocket, PushSocket};
 
 #[test]
 #[ignore = "changes /etc/hosts, so only by scripts/test.sh, in a mount namespace"]
-fn a_name_that_moves_is_followed() {
+fn changed_dns_address_is_followed() {
     let hosts = tempfile::NamedTempFile::new().expect("a file");
     let say = |address: &str| {
         fs::write(hosts.path(), format!("127.0.0.1 localhost\n{address} moves.test\n")).expect("written");

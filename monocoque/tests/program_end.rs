@@ -62,21 +62,21 @@ fn send_five_blocking(to: &str) -> PushSocket {
 }
 
 #[test]
-fn return_from_main_delivers() {
-    five_are_delivered("return_from_main_delivers", |to| drop(send_five_blocking(to)));
+fn main_return_delivers_queued_messages() {
+    five_are_delivered("main_return_delivers_queued_messages", |to| drop(send_five_blocking(to)));
 }
 
 #[test]
-fn exit_with_an_open_socket_delivers() {
-    five_are_delivered("exit_with_an_open_socket_delivers", |to| {
+fn process_exit_delivers_queued_messages() {
+    five_are_delivered("process_exit_delivers_queued_messages", |to| {
         let _open = send_five_blocking(to);
         std::process::exit(0);
     });
 }
 
 #[test]
-fn end_of_a_multi_thread_tokio_program_delivers() {
-    five_are_delivered("end_of_a_multi_thread_tokio_program_delivers", |to| {
+fn tokio_multi_thread_exit_delivers() {
+    five_are_delivered("tokio_multi_thread_exit_delivers", |to| {
         let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("a runtime");
         let to = to.to_owned();
         let sent = runtime.block_on(async { tokio::spawn(async move { send_five(&to).await }).await });
@@ -85,16 +85,16 @@ fn end_of_a_multi_thread_tokio_program_delivers() {
 }
 
 #[test]
-fn end_of_a_current_thread_tokio_program_delivers() {
-    five_are_delivered("end_of_a_current_thread_tokio_program_delivers", |to| {
+fn tokio_current_thread_exit_delivers() {
+    five_are_delivered("tokio_current_thread_exit_delivers", |to| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         drop(runtime.block_on(send_five(to)));
     });
 }
 
 #[test]
-fn end_of_a_program_waits_no_longer_than_linger() {
-    let name = "end_of_a_program_waits_no_longer_than_linger";
+fn program_exit_respects_linger() {
+    let name = "program_exit_respects_linger";
     if let Ok(to) = env::var(TO) {
         let push = PushSocket::builder().linger(Some(Duration::from_millis(50))).build().expect("a socket");
         push.blocking_connect(&*to).expect("connected");
@@ -108,7 +108,7 @@ fn end_of_a_program_waits_no_longer_than_linger() {
 }
 
 #[test]
-fn destructor_of_a_thread_local_can_send() {
+fn thread_local_destructor_can_send() {
     struct Logger(RefCell<Option<PushSocket>>);
     impl Drop for Logger {
         fn drop(&mut self) {
@@ -174,8 +174,8 @@ fn all_are_closed(dealer: &DealerSocket, publisher: &PubSocket, subscriber: &Sub
 }
 
 #[test]
-fn forked_child_finds_its_handles_closed() {
-    let name = "forked_child_finds_its_handles_closed";
+fn forked_child_handles_are_closed() {
+    let name = "forked_child_handles_are_closed";
     if env::var(TO).is_err() {
         let mut child = start(name, "itself");
         testing::within(testing::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
@@ -220,8 +220,8 @@ fn is_closed<T>(result: Result<T, MonocoqueError>) -> bool {
 }
 
 #[test]
-fn forked_child_finds_what_was_begun_closed() {
-    let name = "forked_child_finds_what_was_begun_closed";
+fn forked_child_futures_are_closed() {
+    let name = "forked_child_futures_are_closed";
     if env::var(TO).is_err() {
         let mut child = start(name, "itself");
         testing::within(testing::DEADLINE, move || assert!(child.wait().expect("it ends").success()));

@@ -46,7 +46,7 @@ const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 const ANSWER: &str = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello, World!";
 
 over_streams! {
-    async fn it_serves_a_page(at) {
+    async fn stream_serves_http_page(at) {
         let (server, endpoint) = at.bound(StreamSocket::builder()).await;
         for _ in 0..10 {
             let there = endpoint.clone();
@@ -67,7 +67,7 @@ over_streams! {
         testing::eventually("nobody is left", || server.peer_count() == 0).await;
     }
 
-    async fn it_fetches_a_page(at) {
+    async fn stream_fetches_http_page(at) {
         let (listener, endpoint) = WireListener::bind(&at, "http");
         let client = at.connected(StreamSocket::builder(), &endpoint).await;
         let server = testing::aside(move || {
@@ -84,7 +84,7 @@ over_streams! {
         drop(server.await);
     }
 
-    async fn two_of_them_exchange_bytes(at) {
+    async fn two_streams_exchange_bytes(at) {
         let (one, endpoint) = at.bound(StreamSocket::builder()).await;
         let other = at.connected(StreamSocket::builder(), &endpoint).await;
         let (to_other, to_one) = (welcome(&one).await, welcome(&other).await);
@@ -102,7 +102,7 @@ over_streams! {
         gone(&other, &to_one).await;
     }
 
-    async fn a_peer_is_gone_after_all_its_bytes(at) {
+    async fn disconnect_notice_follows_all_bytes(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(3)).await;
         let bytes = some_bytes(500_000);
         let sent = bytes.clone();
@@ -119,7 +119,7 @@ over_streams! {
         assert!(stream.try_recv().is_err());
     }
 
-    async fn what_nobody_receives_is_left_to_the_peer(at) {
+    async fn unread_bytes_apply_backpressure(at) {
         const FLOOD: usize = 64 << 20;
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(10)).await;
         let before = resident();
@@ -153,7 +153,7 @@ over_streams! {
         drop(ended);
     }
 
-    async fn a_peer_without_room_is_waited_for_and_the_others_are_not_held_up(at) {
+    async fn full_peer_blocks_only_itself(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(2)).await;
         let there = endpoint.clone();
         let mut slow = testing::aside(move || Wire::connect(&there)).await;
@@ -194,7 +194,7 @@ over_streams! {
         assert_eq!(stream.stats().dropped, 0);
     }
 
-    async fn one_that_waits_learns_that_its_peer_has_gone(at) {
+    async fn lost_peer_fails_waiting_send(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(1)).await;
         let wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
@@ -213,7 +213,7 @@ over_streams! {
         assert!(matches!(unnamed.reason(), MonocoqueError::EmptyMessage), "{unnamed}");
     }
 
-    async fn what_is_queued_is_sent_before_a_connection_is_closed(at) {
+    async fn empty_message_closes_after_queue(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
@@ -230,7 +230,7 @@ over_streams! {
         assert_eq!((stream.stats().dropped, stream.stats().sent), (0, 100));
     }
 
-    async fn a_connection_of_ours_that_we_close_is_not_made_again(at) {
+    async fn closed_dialled_stream_stays_closed(at) {
         for name in [None, Some("server")] {
             let (listener, endpoint) = WireListener::bind(&at, &format!("listens {}", name.is_some()));
             let stream = at.build(StreamSocket::builder().reconnect_interval(AT_ONCE));
@@ -263,7 +263,7 @@ over_streams! {
         }
     }
 
-    async fn a_connection_that_is_lost_is_made_again(at) {
+    async fn lost_stream_connection_reconnects(at) {
         let (listener, endpoint) = WireListener::bind(&at, "listens");
         let stream = at.build(StreamSocket::builder().reconnect_interval(AT_ONCE));
         stream.connect_as(endpoint, "server").await.expect("connected");
@@ -287,7 +287,7 @@ over_streams! {
         drop(listener);
     }
 
-    async fn who_is_not_there_cannot_be_sent_away(at) {
+    async fn absent_stream_peer_is_unreachable(at) {
         let stream = at.build(StreamSocket::builder());
         let endpoint = at.nowhere("nowhere");
         stream.connect_as(endpoint.clone(), "absent").await.expect("connected");
@@ -299,7 +299,7 @@ over_streams! {
         assert_eq!(stream.stats().dropped, 1);
     }
 
-    async fn frames_are_written_one_after_the_other(at) {
+    async fn stream_frames_are_concatenated(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
@@ -319,7 +319,7 @@ over_streams! {
         drop(wire);
     }
 
-    async fn nobody_is_told_who_does_not_want_to_be(at) {
+    async fn notify_off_sends_no_notice(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
         let wire = testing::aside(move || {
             let mut wire = Wire::connect(&endpoint);
@@ -334,7 +334,7 @@ over_streams! {
         assert!(is_unreachable(stream.send_to(&peer, "lost").await));
     }
 
-    async fn a_monitor_tells_of_its_connections(at) {
+    async fn monitor_reports_stream_events(at) {
         let stream = at.build(StreamSocket::builder());
         let mut monitor = stream.monitor();
         let endpoint = stream.bind(at.anywhere()).await.expect("bound");
@@ -362,7 +362,7 @@ over_streams! {
         assert!(format!("{stream:?}").contains("Stream"));
     }
 
-    async fn closing_the_socket_sends_what_is_queued(at) {
+    async fn close_sends_queued_bytes(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
         let peer = welcome(&stream).await;
@@ -374,7 +374,7 @@ over_streams! {
         assert!(heard == piece.repeat(50));
     }
 
-    async fn a_proxy_stands_between_bytes_and_messages(at) {
+    async fn proxy_connects_stream_and_dealer(at) {
         let (front, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
         let (back, behind) = at.bound(DealerSocket::builder()).await;
         let worker = at.connected(DealerSocket::builder(), &behind).await;
@@ -400,7 +400,7 @@ over_streams! {
         }
     }
 
-    async fn nothing_that_arrives_can_break_it(at) {
+    async fn hostile_bytes_break_nothing(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(20)).await;
         let good = endpoint.clone();
         let good = testing::aside(move || Wire::connect(&good)).await;
@@ -461,7 +461,7 @@ over_streams! {
 }
 
 #[test]
-fn numbers_of_peers_do_not_repeat() {
+fn stream_peer_ids_never_repeat() {
     testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut seen = std::collections::HashSet::new();
@@ -478,7 +478,7 @@ fn numbers_of_peers_do_not_repeat() {
 }
 
 #[test]
-fn there_are_no_bytes_within_the_process() {
+fn stream_over_inproc_is_rejected() {
     testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
         let stream = at.build(StreamSocket::builder());
         let bound = stream.bind("inproc://bytes").await;

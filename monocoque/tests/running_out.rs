@@ -28,7 +28,7 @@ fn open() -> usize {
 }
 
 #[test]
-fn none_is_left_by_peers_that_come_and_go() {
+fn peer_churn_leaks_no_descriptors() {
     let _alone = alone();
     for transport in [Transport::Tcp, Transport::Ipc] {
         for home in [Home::Current, Home::Thread] {
@@ -75,7 +75,7 @@ async fn come_and_go(at: At) {
 }
 
 #[test]
-fn running_out_of_them_is_got_over() {
+fn descriptor_exhaustion_is_survived() {
     let _alone = alone();
     testing::run(Transport::Tcp, Home::Thread, async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -128,11 +128,11 @@ fn connect_failed(monitor: &mut Monitor) -> ErrorKind {
 }
 
 #[test]
-fn running_out_of_threads_is_got_over() {
+fn thread_exhaustion_is_survived() {
     let _alone = alone();
     if env::var_os(CHILD).is_none() {
         let child = Command::new(env::current_exe().expect("a path"))
-            .args(["running_out_of_threads_is_got_over", "--exact", "--nocapture"])
+            .args(["thread_exhaustion_is_survived", "--exact", "--nocapture"])
             .env(CHILD, "1")
             .output()
             .expect("a process");

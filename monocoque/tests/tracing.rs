@@ -30,7 +30,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 #[test]
-fn connections_are_told_and_messages_are_not() {
+fn tracing_omits_message_contents() {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)

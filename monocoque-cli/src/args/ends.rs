@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_binds_unless_it_says_otherwise() {
+    fn end_binds_by_default() {
         let end: End = "xsub@tcp://*:5555,connect:ipc:///tmp/a,bind:tcp://127.0.0.1:0".parse().unwrap();
         assert_eq!(end.kind, SocketType::Xsub);
         let texts =
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_end_is_refused() {
+    fn malformed_end_is_rejected() {
         for wrong in
             ["", "router", "router@", "socket@tcp://*:1", "router@tcp://*:1,", "router@connect:tcp://*:1"]
         {

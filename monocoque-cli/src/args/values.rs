@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_units_or_are_in_seconds() {
+    fn duration_unit_defaults_to_seconds() {
         let milliseconds = |text| duration(text).map(|duration| duration.as_millis());
         assert_eq!(milliseconds("100ms"), Ok(100));
         assert_eq!(milliseconds("1m 30s"), Ok(90_000));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters_have_escapes() {
+    fn delimiter_escapes_are_decoded() {
         let bytes = |text| delimiter(text).map(|delimiter| delimiter.0);
         assert_eq!(bytes("\\t\\n\\r\\0\\\\\\x7F|"), Ok(b"\t\n\r\0\\\x7f|".to_vec()));
         for wrong in ["", "\\", "\\q", "\\x1", "\\xzz"] {

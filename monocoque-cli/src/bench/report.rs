@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_times_that_were_measured() {
+    fn percentiles_are_measured_values() {
         let times = (1..=200).rev().map(Duration::from_micros).collect();
         let latency = Latency::of(times, 1).unwrap();
         assert_eq!((latency.p50, latency.p99), (Duration::from_micros(100), Duration::from_micros(198)));

@@ -88,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown_instead() {
+    fn control_characters_are_escaped() {
         assert_eq!(harmless("a\tb \u{1b}[2J\r\n\u{e9}".as_bytes()), "a\tb \\u{1b}[2J\\r\\n\u{e9}");
         assert_eq!(harmless(b"\xff\x00x"), "\\xff\\u{0}x");
     }
 
     #[test]
-    fn an_id_in_hex_is_read_as_it_was_written() {
+    fn hex_id_parses_to_bytes() {
         assert_eq!(from_hex(b"0x00a1B2"), Some(Frame::from(vec![0, 0xa1, 0xb2])));
         for other in [&b"worker"[..], b"0x", b"0x123", b"0xzz", b"0x+1", b"0x\xff\xff"] {
             assert_eq!(from_hex(other), None, "{other:?}");

@@ -34,7 +34,7 @@ fn read(decoder: &Decoder, bytes: &[u8]) -> Result<Vec<Message>, FormatError> {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn written_messages_read_back() {
     for (output, input) in
         [(OutputFormat::Frames, InputFormat::Frames), (OutputFormat::Json, InputFormat::Json)]
     {
@@ -46,7 +46,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn lines_bear_routing_ids() {
+fn lines_carry_routing_ids() {
     let sent =
         vec![Message::from([&b"\x00\x01\xab"[..], b"", b"hello"]), Message::from(["worker-1", "hello"])];
     let bytes = written(&encoder(OutputFormat::Lines, FirstFrame::RoutingId), &sent);
@@ -55,7 +55,7 @@ fn lines_bear_routing_ids() {
 }
 
 #[test]
-fn the_last_line_needs_no_end() {
+fn last_line_needs_no_newline() {
     let lines = Decoder { delimiter: None, ..decoder(InputFormat::Lines, FirstFrame::Plain) };
     let expected: Vec<Message> = ["one\t1", "", "two"].map(Message::from).into();
     assert_eq!(read(&lines, b"one\t1\n\ntwo").unwrap(), expected);
@@ -64,7 +64,7 @@ fn the_last_line_needs_no_end() {
 }
 
 #[test]
-fn frames_that_are_cut_short_are_no_message() {
+fn truncated_frames_are_rejected() {
     let frames = decoder(InputFormat::Frames, FirstFrame::Plain);
     let bytes = written(&encoder(OutputFormat::Frames, FirstFrame::Plain), &["ab".into()]);
     assert_eq!(bytes, b"\0\0\0\0\x02ab");
@@ -77,7 +77,7 @@ fn frames_that_are_cut_short_are_no_message() {
 }
 
 #[test]
-fn json_of_another_shape_is_no_message() {
+fn malformed_json_is_rejected() {
     let json = decoder(InputFormat::Json, FirstFrame::Plain);
     for text in [
         "",

@@ -32,7 +32,7 @@ fn check_latency(line: &str, round_trips: f64) {
 }
 
 #[test]
-fn both_ends_are_here_unless_it_is_said_otherwise() {
+fn bench_defaults_to_both_ends() {
     let text = run(&["bench", "-n", "500", "-s", "100", "-O", "json"], "").text();
     let lines: Vec<_> = text.lines().collect();
     check_throughput(lines[0], 500.0, 100.0);
@@ -41,7 +41,7 @@ fn both_ends_are_here_unless_it_is_said_otherwise() {
 }
 
 #[test]
-fn figures_are_for_people_too() {
+fn bench_prints_readable_figures() {
     let place = Place::new();
     let text = run(&["bench", "throughput", "-n", "100", "-b", &place.endpoint("bench")], "").text();
     assert!(
@@ -56,7 +56,7 @@ fn figures_are_for_people_too() {
 }
 
 #[test]
-fn an_end_measures_with_another_mq() {
+fn bench_end_measures_remote_mq() {
     let place = Place::new();
     let endpoint = place.endpoint("ends");
     let pull = start(&["bench", "pull", "-b", &endpoint, "-n", "1000", "-O", "json"]);
@@ -68,7 +68,7 @@ fn an_end_measures_with_another_mq() {
 }
 
 #[test]
-fn an_end_measures_with_libzmq() {
+fn bench_end_measures_libzmq() {
     let place = Place::new();
     let endpoint = place.endpoint("theirs");
     let push = bound(SocketType::PUSH, &endpoint);
@@ -87,7 +87,7 @@ fn an_end_measures_with_libzmq() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_refused() {
+fn invalid_bench_arguments_are_rejected() {
     run(&["bench", "pull"], "").failed(2, "one end needs --bind or --connect");
     run(&["bench", "-c", "tcp://127.0.0.1:1"], "").failed(2, "with both ends here, give --bind");
     run(&["bench", "-n", "0"], "").failed(2, "0 is not in 1");

@@ -22,7 +22,7 @@ fn interrupt_of_endless_work_succeeds() {
 }
 
 #[test]
-fn interrupt_of_unfinished_work_fails_with_its_signal() {
+fn interrupt_of_unfinished_work_fails() {
     let commands: [&[&str]; 12] = [
         &["pull", "-n", "5"],
         &["sub", "-n", "5"],
@@ -48,7 +48,7 @@ fn interrupt_of_unfinished_work_fails_with_its_signal() {
 }
 
 #[test]
-fn interrupt_with_a_message_undelivered_fails() {
+fn interrupt_with_undelivered_message_fails() {
     for command in ["push", "req", "dealer", "pair"] {
         for (signal, _) in SIGNALS {
             let mut mq = start(&[command, "-b", "tcp://127.0.0.1:*"]);
@@ -62,7 +62,7 @@ fn interrupt_with_a_message_undelivered_fails() {
 }
 
 #[test]
-fn interrupt_before_the_reply_fails_with_its_signal() {
+fn interrupt_before_reply_fails() {
     let place = Place::new();
     for (signal, code) in SIGNALS {
         let endpoint = place.endpoint(signal.as_str());
@@ -74,7 +74,7 @@ fn interrupt_before_the_reply_fails_with_its_signal() {
 }
 
 #[test]
-fn what_was_read_before_an_interrupt_is_sent() {
+fn interrupt_sends_lines_already_read() {
     let place = Place::new();
     let endpoint = place.endpoint("flush");
     let pull = bound(SocketType::PULL, &endpoint);
@@ -92,7 +92,7 @@ fn what_was_read_before_an_interrupt_is_sent() {
 }
 
 #[test]
-fn what_was_received_before_an_interrupt_is_printed() {
+fn interrupt_prints_received_messages() {
     let place = Place::new();
     let endpoint = place.endpoint("print");
     let push = connected(SocketType::PUSH, &endpoint);
@@ -114,7 +114,7 @@ fn lazy(endpoint: &str) -> zmq::Socket {
 }
 
 #[test]
-fn messages_that_nobody_takes_are_a_failure() {
+fn undelivered_messages_fail() {
     let place = Place::new();
     let endpoint = place.endpoint("lazy");
     let pull = lazy(&endpoint);
@@ -130,7 +130,7 @@ fn messages_that_nobody_takes_are_a_failure() {
 }
 
 #[test]
-fn a_second_interrupt_does_not_wait() {
+fn second_interrupt_ends_immediately() {
     let place = Place::new();
     let endpoint = place.endpoint("lazy");
     let pull = lazy(&endpoint);
@@ -146,7 +146,7 @@ fn a_second_interrupt_does_not_wait() {
 }
 
 #[test]
-fn it_ends_quietly_when_nobody_reads() {
+fn closed_stdout_ends_receivers_quietly() {
     let place = Place::new();
     for format in ["lines", "frames", "json", "raw"] {
         let endpoint = place.endpoint(format);
@@ -165,7 +165,7 @@ fn it_ends_quietly_when_nobody_reads() {
 }
 
 #[test]
-fn events_and_figures_end_quietly_too() {
+fn closed_stdout_ends_monitor_quietly() {
     let place = Place::new();
     let mut mq = start_unread(&["monitor", "req", "-c", &place.endpoint("nowhere")]);
     mq.close_stdout();

@@ -6,7 +6,7 @@ use crate::peer::{bound, connected, socket, text};
 use crate::running::{Place, run, start};
 
 #[test]
-fn a_router_names_its_peers_and_answers_them() {
+fn router_addresses_peers_by_id() {
     let place = Place::new();
     let endpoint = place.endpoint("named");
     let mut router = start(&["router", "-b", &endpoint, "-O", "json", "-I", "json", "-n", "1"]);
@@ -23,7 +23,7 @@ fn a_router_names_its_peers_and_answers_them() {
 }
 
 #[test]
-fn a_router_answers_with_the_lines_it_prints() {
+fn router_accepts_its_printed_lines() {
     let place = Place::new();
     let endpoint = place.endpoint("lines");
     let mut router = start(&["router", "-b", &endpoint, "-n", "2"]);
@@ -39,7 +39,7 @@ fn a_router_answers_with_the_lines_it_prints() {
 }
 
 #[test]
-fn a_router_tells_whom_it_does_not_know() {
+fn router_reports_unknown_id() {
     let place = Place::new();
     let endpoint = place.endpoint("unknown");
     let ended = run(&["router", "-b", &endpoint, "--delimiter", ":", "-d", "nobody:hello", "-n", "0"], "");
@@ -48,7 +48,7 @@ fn a_router_tells_whom_it_does_not_know() {
 }
 
 #[test]
-fn a_router_waits_for_its_peers() {
+fn router_waits_for_peer_count() {
     let place = Place::new();
     let endpoint = place.endpoint("wait");
     let router =
@@ -58,7 +58,7 @@ fn a_router_waits_for_its_peers() {
 }
 
 #[test]
-fn a_dealer_asks_a_rep() {
+fn dealer_exchanges_with_rep() {
     let place = Place::new();
     let endpoint = place.endpoint("rep");
     let rep = start(&["rep", "-b", &endpoint, "--echo", "-n", "2"]);
@@ -68,7 +68,7 @@ fn a_dealer_asks_a_rep() {
 }
 
 #[test]
-fn a_dealer_ends_with_its_input_if_it_expects_nothing() {
+fn dealer_ends_with_input() {
     let place = Place::new();
     let endpoint = place.endpoint("nothing");
     let router = bound(SocketType::ROUTER, &endpoint);
@@ -78,7 +78,7 @@ fn a_dealer_ends_with_its_input_if_it_expects_nothing() {
 }
 
 #[test]
-fn a_pair_receives_while_it_waits_for_input() {
+fn pair_receives_while_awaiting_input() {
     let place = Place::new();
     let endpoint = place.endpoint("pair");
     let mut one = start(&["pair", "-b", &endpoint]);

@@ -17,13 +17,13 @@ fn passed(push: &[&str], input: impl AsRef<[u8]>, pull: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn frames_survive() {
+fn frames_format_round_trips() {
     let bytes = framed(&messages());
     assert!(passed(&["-I", "frames"], &bytes, &["-O", "frames", "-n", "6"]) == bytes);
 }
 
 #[test]
-fn json_survives() {
+fn json_format_round_trips() {
     let bytes = framed(&messages());
     let json = passed(&["-I", "frames"], &bytes, &["-O", "json", "-n", "6"]);
     let lines: Vec<_> = std::str::from_utf8(&json).unwrap().lines().collect();
@@ -36,7 +36,7 @@ fn json_survives() {
 }
 
 #[test]
-fn lines_are_frames_or_are_split() {
+fn delimiter_splits_lines_into_frames() {
     let lines = "one\ttwo three\n\nlast";
     assert_eq!(passed(&[], lines, &["-n", "3"]), b"one\ttwo three\n\nlast\n");
     let json = passed(&["--delimiter", "\\t"], lines, &["-n", "3", "-O", "json"]);
@@ -52,7 +52,7 @@ fn lines_are_frames_or_are_split() {
 }
 
 #[test]
-fn raw_is_bytes_and_quiet_is_nothing() {
+fn raw_and_quiet_output() {
     let input = framed(&messages());
     let raw: Vec<u8> = messages().concat().concat();
     assert!(passed(&["-I", "frames"], &input, &["-O", "raw", "-n", "6"]) == raw);
@@ -60,7 +60,7 @@ fn raw_is_bytes_and_quiet_is_nothing() {
 }
 
 #[test]
-fn all_of_the_input_is_one_message() {
+fn whole_input_is_one_message() {
     assert_eq!(
         passed(&["-I", "whole"], "a\nb\n\0", &["-O", "json", "-n", "1"]),
         b"{\"frames\":[\"a\\nb\\n\\u0000\"]}\n"
@@ -68,7 +68,7 @@ fn all_of_the_input_is_one_message() {
 }
 
 #[test]
-fn data_come_before_files() {
+fn data_options_precede_files() {
     let place = Place::new();
     fs::write(place.path("a"), "a\nfile\0").unwrap();
     let sent = ["-f", &place.path("a"), "-f", "-", "-d", "x y", "-d", "z", "--delimiter", " "];
@@ -79,13 +79,13 @@ fn data_come_before_files() {
 }
 
 #[test]
-fn data_may_be_json() {
+fn data_option_accepts_json() {
     let sent = ["-I", "json", "-d", r#"{"frames":["a",{"base64":"/w=="}]}"#];
     assert_eq!(passed(&sent, "", &["-n", "1", "-O", "raw"]), b"a\xff");
 }
 
 #[test]
-fn what_is_no_message_ends_it_and_is_located() {
+fn malformed_input_is_located() {
     let place = Place::new();
     let endpoint = place.endpoint("wrong");
     let pull = bound(SocketType::PULL, &endpoint);
@@ -100,7 +100,7 @@ fn what_is_no_message_ends_it_and_is_located() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_known_at_once() {
+fn missing_file_fails_immediately() {
     let place = Place::new();
     let endpoint = place.endpoint("nowhere");
     let missing = place.path("missing");

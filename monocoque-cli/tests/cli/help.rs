@@ -6,7 +6,7 @@ const COMMANDS: [&str; 12] =
     ["push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "proxy", "monitor", "bench"];
 
 #[test]
-fn every_command_has_a_page() {
+fn every_command_has_help() {
     for command in COMMANDS {
         let page = run(&[command, "--help"], "").text();
         for section in
@@ -28,7 +28,7 @@ fn every_command_has_a_page() {
 }
 
 #[test]
-fn the_formats_are_defined_where_they_are_used() {
+fn help_defines_formats_in_use() {
     for command in COMMANDS {
         let page = run(&[command, "--help"], "").text();
         assert_eq!(page.contains("--input <FORMAT>"), page.contains("Input formats:\n"), "{command}");
@@ -37,7 +37,7 @@ fn the_formats_are_defined_where_they_are_used() {
 }
 
 #[test]
-fn command_lines_that_are_wrong_start_nothing() {
+fn invalid_command_lines_are_rejected() {
     let at = "tcp://127.0.0.1:0";
     let wrong: &[(&[&str], &str)] = &[
         (&[], "Usage: mq"),
@@ -66,7 +66,7 @@ fn command_lines_that_are_wrong_start_nothing() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_one_line() {
+fn runtime_errors_print_one_line() {
     let place = Place::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", taken.local_addr().unwrap());

@@ -8,7 +8,7 @@ use crate::peer::{bound, text};
 use crate::running::{Place, run, start, until};
 
 #[test]
-fn data_are_sent_until_there_were_enough() {
+fn count_limits_sent_messages() {
     let place = Place::new();
     let endpoint = place.endpoint("count");
     let pull = bound(SocketType::PULL, &endpoint);
@@ -22,7 +22,7 @@ fn data_are_sent_until_there_were_enough() {
 }
 
 #[test]
-fn data_are_repeated_until_it_is_interrupted() {
+fn repeat_sends_until_interrupt() {
     let place = Place::new();
     let endpoint = place.endpoint("repeat");
     let pull = bound(SocketType::PULL, &endpoint);
@@ -34,7 +34,7 @@ fn data_are_repeated_until_it_is_interrupted() {
 }
 
 #[test]
-fn no_more_are_received_than_asked_for() {
+fn count_limits_received_messages() {
     let place = Place::new();
     let endpoint = place.endpoint("count");
     let push = bound(SocketType::PUSH, &endpoint);
@@ -45,7 +45,7 @@ fn no_more_are_received_than_asked_for() {
 }
 
 #[test]
-fn messages_are_apart_by_the_interval() {
+fn interval_spaces_messages_apart() {
     let place = Place::new();
     let endpoint = place.endpoint("interval");
     let pull = bound(SocketType::PULL, &endpoint);
@@ -56,7 +56,7 @@ fn messages_are_apart_by_the_interval() {
 }
 
 #[test]
-fn silence_is_a_timeout() {
+fn silence_before_first_message_fails() {
     let place = Place::new();
     let at = |name| place.endpoint(name);
     for command in ["pull", "sub"] {
@@ -70,7 +70,7 @@ fn silence_is_a_timeout() {
 }
 
 #[test]
-fn a_peer_that_does_not_come_is_a_timeout() {
+fn missing_peer_times_out() {
     let place = Place::new();
     let nowhere = place.endpoint("nowhere");
     for command in ["push", "req", "dealer", "pair"] {
@@ -86,7 +86,7 @@ fn a_peer_that_does_not_come_is_a_timeout() {
 }
 
 #[test]
-fn a_reply_that_does_not_come_is_a_timeout() {
+fn missing_reply_times_out() {
     let place = Place::new();
     let endpoint = place.endpoint("mute");
     let rep = bound(SocketType::REP, &endpoint);
@@ -96,7 +96,7 @@ fn a_reply_that_does_not_come_is_a_timeout() {
 }
 
 #[test]
-fn silence_after_some_messages_is_an_end() {
+fn silence_after_messages_ends() {
     let place = Place::new();
     let sent_one = |name, more: &[&str]| {
         let endpoint = place.endpoint(name);
@@ -111,7 +111,7 @@ fn silence_after_some_messages_is_an_end() {
 }
 
 #[test]
-fn a_wait_for_input_is_not_silence() {
+fn input_wait_suspends_timeout() {
     let place = Place::new();
     let endpoint = place.endpoint("input");
     let pair = bound(SocketType::PAIR, &endpoint);

@@ -6,7 +6,7 @@ use crate::peer::connected;
 use crate::running::{Place, run, start};
 
 #[test]
-fn a_connection_is_told_from_its_beginning_to_its_end() {
+fn monitor_reports_connection_lifecycle() {
     let mq = start(&["monitor", "pull", "-b", "tcp://127.0.0.1:*", "-O", "json", "-n", "4"]);
     let listening = mq.line();
     assert!(listening.contains(r#""event":"listening""#), "{listening}");
@@ -27,7 +27,7 @@ fn a_connection_is_told_from_its_beginning_to_its_end() {
 }
 
 #[test]
-fn attempts_to_connect_are_told() {
+fn monitor_reports_connect_attempts() {
     let place = Place::new();
     let nowhere = place.endpoint("nowhere");
     let text = run(&["monitor", "req", "-c", &nowhere, "-n", "2"], "").text();
@@ -37,7 +37,7 @@ fn attempts_to_connect_are_told() {
 }
 
 #[test]
-fn a_peer_of_another_type_is_told() {
+fn monitor_reports_incompatible_peer() {
     let place = Place::new();
     let endpoint = place.endpoint("other");
     let pull = start(&["pull", "-b", &endpoint]);
@@ -48,7 +48,7 @@ fn a_peer_of_another_type_is_told() {
 }
 
 #[test]
-fn verbose_tells_it_beside_the_messages() {
+fn verbose_reports_events_and_messages() {
     let place = Place::new();
     let endpoint = place.endpoint("verbose");
     let mut pull = start(&["pull", "-b", &endpoint, "-v", "-n", "1"]);
@@ -60,7 +60,7 @@ fn verbose_tells_it_beside_the_messages() {
 }
 
 #[test]
-fn colour_is_for_terminals_unless_it_is_asked_for() {
+fn colour_defaults_to_terminals_only() {
     let place = Place::new();
     let endpoint = place.endpoint("colour");
     let args = ["monitor", "pull", "-b", &endpoint, "-n", "1", "--color"];

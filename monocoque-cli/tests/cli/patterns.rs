@@ -30,48 +30,59 @@ macro_rules! with_everybody {
     };
 }
 
-with_everybody! { push, pull, publish, subscribe, request, reply, dealer, router, pair, proxy }
+with_everybody! {
+    push_sends_messages,
+    pull_prints_messages,
+    pub_sends_messages,
+    sub_prints_messages,
+    req_prints_replies,
+    rep_echoes_requests,
+    dealer_exchanges_messages,
+    router_echoes_messages,
+    pair_exchanges_messages,
+    proxy_forwards_requests
+}
 
-fn push(case: &Case) {
+fn push_sends_messages(case: &Case) {
     let (mut mq, peer) = case.meet(SocketType::PULL, Role::Sink, &["push", "-I", "frames"]);
     mq.feed(framed(&messages()));
     mq.end().ok();
     peer.done();
 }
 
-fn pull(case: &Case) {
+fn pull_prints_messages(case: &Case) {
     let (mq, peer) = case.meet(SocketType::PUSH, Role::Source, &["pull", "-O", "frames", "-n", "6"]);
     assert!(mq.end().ok() == framed(&messages()));
     peer.done();
 }
 
-fn publish(case: &Case) {
+fn pub_sends_messages(case: &Case) {
     let (mut mq, peer) = case.meet(SocketType::SUB, Role::Sink, &["pub", "-I", "frames", "-w", "1"]);
     mq.feed(framed(&messages()));
     mq.end().ok();
     peer.done();
 }
 
-fn subscribe(case: &Case) {
+fn sub_prints_messages(case: &Case) {
     let (mq, peer) = case.meet(SocketType::XPUB, Role::Source, &["sub", "-O", "frames", "-n", "6"]);
     assert!(mq.end().ok() == framed(&messages()));
     peer.done();
 }
 
-fn request(case: &Case) {
+fn req_prints_replies(case: &Case) {
     let (mut mq, peer) = case.meet(SocketType::REP, Role::Echo, &["req", "-I", "frames", "-O", "frames"]);
     mq.feed(framed(&messages()));
     assert!(mq.end().ok() == framed(&messages()));
     peer.done();
 }
 
-fn reply(case: &Case) {
+fn rep_echoes_requests(case: &Case) {
     let (mq, peer) = case.meet(SocketType::REQ, Role::Ask, &["rep", "--echo", "-O", "frames", "-n", "6"]);
     assert!(mq.end().ok() == framed(&messages()));
     peer.done();
 }
 
-fn dealer(case: &Case) {
+fn dealer_exchanges_messages(case: &Case) {
     let args = ["dealer", "-I", "frames", "-O", "frames", "-n", "6"];
     let (mut mq, peer) = case.meet(SocketType::ROUTER, Role::Echo, &args);
     mq.feed(framed(&messages()));
@@ -79,14 +90,14 @@ fn dealer(case: &Case) {
     peer.done();
 }
 
-fn router(case: &Case) {
+fn router_echoes_messages(case: &Case) {
     let (mq, peer) =
         case.meet(SocketType::DEALER, Role::Ask, &["router", "--echo", "-O", "quiet", "-n", "6"]);
     assert!(mq.end().ok().is_empty());
     peer.done();
 }
 
-fn pair(case: &Case) {
+fn pair_exchanges_messages(case: &Case) {
     let (mut mq, peer) =
         case.meet(SocketType::PAIR, Role::Echo, &["pair", "-I", "frames", "-O", "frames", "-n", "6"]);
     mq.feed(framed(&messages()));
@@ -95,7 +106,7 @@ fn pair(case: &Case) {
 }
 
 /// Between a REQ and a REP of theirs.
-fn proxy(case: &Case) {
+fn proxy_forwards_requests(case: &Case) {
     let (front, back) = (case.endpoint("front"), case.endpoint("back"));
     if !case.we_bind {
         let (req, front) = Peer::start(case.implementation, SocketType::REQ, Role::Ask, "bind", &front);
@@ -116,7 +127,7 @@ fn proxy(case: &Case) {
 }
 
 #[test]
-fn one_mq_talks_to_several_peers() {
+fn one_mq_serves_several_peers() {
     let place = Place::new();
     let (one, two) = (place.endpoint("one"), place.endpoint("two"));
     let pull = start(&["pull", "-b", &one, "-b", &two, "-n", "4"]);

@@ -7,7 +7,7 @@ use crate::peer::{bound, connected, text};
 use crate::running::{Place, run, start};
 
 #[test]
-fn publishers_are_forwarded() {
+fn proxy_forwards_publications() {
     let place = Place::new();
     let (front, back) = (place.endpoint("front"), place.endpoint("back"));
     let mq = start(&["proxy", &format!("xpub@{back}"), &format!("xsub@{front}")]);
@@ -23,7 +23,7 @@ fn publishers_are_forwarded() {
 }
 
 #[test]
-fn a_pipeline_is_copied_and_counted() {
+fn pipeline_is_captured_and_counted() {
     let place = Place::new();
     let [front, back, copy] = ["front", "back", "copy"].map(|name| place.endpoint(name));
     let captured = bound(SocketType::PULL, &copy);
@@ -43,7 +43,7 @@ fn a_pipeline_is_copied_and_counted() {
 }
 
 #[test]
-fn copies_are_what_was_passed_on() {
+fn capture_matches_forwarded_messages() {
     let place = Place::new();
     let [front, back, copy] = ["front", "back", "copy"].map(|name| place.endpoint(name));
     let ends = [format!("router@{front}"), format!("dealer@{back}"), format!("pub@{copy}")];
@@ -65,7 +65,7 @@ fn copies_are_what_was_passed_on() {
 }
 
 #[test]
-fn figures_come_regularly() {
+fn stats_interval_prints_figures() {
     let place = Place::new();
     let ends = [format!("pull@{}", place.endpoint("front")), format!("push@{}", place.endpoint("back"))];
     let mq = start(&["proxy", &ends[0], &ends[1], "--stats", "10ms"]);
@@ -76,7 +76,7 @@ fn figures_come_regularly() {
 }
 
 #[test]
-fn ends_that_do_not_fit_are_refused() {
+fn incompatible_ends_are_rejected() {
     run(&["proxy", "router@tcp://127.0.0.1:0", "push@tcp://127.0.0.1:0"], "")
         .failed(2, "nothing can be passed between ROUTER and PUSH: take router and dealer");
     run(&["proxy", "router", "dealer@tcp://127.0.0.1:0"], "").failed(2, "an end is TYPE@ENDPOINT");

@@ -6,7 +6,7 @@ use crate::peer::{bound, connected, socket};
 use crate::running::{Place, run, start};
 
 #[test]
-fn a_topic_is_a_frame_in_front() {
+fn topic_becomes_first_frame() {
     let place = Place::new();
     let endpoint = place.endpoint("topic");
     let sub = connected(SocketType::SUB, &endpoint);
@@ -16,7 +16,7 @@ fn a_topic_is_a_frame_in_front() {
 }
 
 #[test]
-fn topics_choose() {
+fn topics_select_messages() {
     let place = Place::new();
     let endpoint = place.endpoint("topics");
     let publisher = bound(SocketType::XPUB, &endpoint);
@@ -31,7 +31,7 @@ fn topics_choose() {
 }
 
 #[test]
-fn a_publisher_waits_for_several_subscriptions() {
+fn pub_waits_for_subscription_count() {
     let place = Place::new();
     let endpoint = place.endpoint("several");
     let one = start(&["sub", "-c", &endpoint, "-n", "1"]);
@@ -43,7 +43,7 @@ fn a_publisher_waits_for_several_subscriptions() {
 }
 
 #[test]
-fn whoever_publishes_to_nobody_is_told() {
+fn pub_without_subscribers_warns() {
     let place = Place::new();
     let ended = run(&["pub", "-b", &place.endpoint("nobody"), "-d", "x"], "");
     assert!(ended.stderr.contains("nobody is subscribed"), "{}", ended.stderr);
@@ -60,7 +60,7 @@ fn slow_subscriber(place: &Place) -> (String, zmq::Socket, String) {
 }
 
 #[test]
-fn a_slow_subscriber_is_waited_for_if_that_is_asked() {
+fn nodrop_waits_for_slow_subscriber() {
     let place = Place::new();
     let (endpoint, sub, data) = slow_subscriber(&place);
     let publisher =
@@ -72,7 +72,7 @@ fn a_slow_subscriber_is_waited_for_if_that_is_asked() {
 }
 
 #[test]
-fn what_is_dropped_for_a_slow_subscriber_is_reported() {
+fn dropped_messages_are_reported() {
     let place = Place::new();
     let (endpoint, _sub, data) = slow_subscriber(&place);
     let args = ["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--linger", "0s", "-d", &data, "-n", "1000"];

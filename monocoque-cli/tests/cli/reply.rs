@@ -6,7 +6,7 @@ use crate::peer::{connected, text};
 use crate::running::{Place, run, start};
 
 #[test]
-fn requests_and_replies_take_turns() {
+fn requests_and_replies_alternate() {
     let place = Place::new();
     let endpoint = place.endpoint("turns");
     let rep = start(&["rep", "-b", &endpoint, "--reply", "pong", "-n", "3"]);
@@ -15,7 +15,7 @@ fn requests_and_replies_take_turns() {
 }
 
 #[test]
-fn a_request_can_be_repeated() {
+fn request_data_repeats_cyclically() {
     let place = Place::new();
     let endpoint = place.endpoint("repeat");
     let rep = start(&["rep", "-b", &endpoint, "--echo", "-n", "4", "-O", "quiet"]);
@@ -25,7 +25,7 @@ fn a_request_can_be_repeated() {
 }
 
 #[test]
-fn a_command_answers() {
+fn exec_command_answers_requests() {
     let place = Place::new();
     let endpoint = place.endpoint("exec");
     let rep = start(&["rep", "-b", &endpoint, "--exec", "tr a-z A-Z", "-n", "2", "-O", "quiet"]);
@@ -38,7 +38,7 @@ fn a_command_answers() {
 }
 
 #[test]
-fn a_command_need_not_read_and_may_fail() {
+fn failing_exec_command_still_replies() {
     let place = Place::new();
     let endpoint = place.endpoint("exec");
     let mut rep = start(&["rep", "-b", &endpoint, "--exec", "echo no; exit 3", "-n", "1"]);
@@ -50,7 +50,7 @@ fn a_command_need_not_read_and_may_fail() {
 }
 
 #[test]
-fn rep_exec_failure_is_kept_until_the_end() {
+fn exec_failures_set_exit_code() {
     let place = Place::new();
     let endpoint = place.endpoint("exec");
     let rep = start(&["rep", "-b", &endpoint, "--exec", "read line && echo $line", "-O", "quiet"]);

@@ -37,7 +37,7 @@ fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
 }
 
 #[test]
-fn messages_cannot_command_it() {
+fn terminal_escapes_are_neutralized() {
     let place = Place::new();
     let endpoint = place.endpoint("escapes");
     let dealer = crate::peer::socket(SocketType::DEALER);
@@ -50,7 +50,7 @@ fn messages_cannot_command_it() {
 }
 
 #[test]
-fn progress_is_shown() {
+fn progress_appears_on_terminal() {
     let place = Place::new();
     let endpoint = place.endpoint("progress");
     let pull = bound(SocketType::PULL, &endpoint);

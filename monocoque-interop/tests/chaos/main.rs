@@ -29,7 +29,7 @@ use testing::process::Held;
 use world::World;
 
 #[test]
-fn nothing_is_wrong_after_chaos() {
+fn chaos_run_keeps_all_invariants() {
     if player::play() {
         return;
     }

@@ -23,7 +23,7 @@ async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> 
 
 /// A subscriber of libzmq on a thread of its own.
 #[test]
-fn burst_to_a_libzmq_subscriber_loses_nothing() {
+fn burst_to_libzmq_loses_nothing() {
     for home in [Home::Current, Home::Thread] {
         for transport in [Transport::Tcp, Transport::Ipc] {
             testing::run_within(testing::DEADLINE * 2, transport, home, async |at: At| {

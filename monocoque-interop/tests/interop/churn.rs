@@ -10,28 +10,28 @@ use crate::support::{
 };
 
 everywhere! {
-    push_to_a_pull_that_dies_under_load,
-    push_while_the_pull_is_away,
-    push_to_two_pulls_of_which_one_dies,
-    pull_from_a_push_that_comes_and_goes,
-    pull_from_pushes_that_leave_at_once,
-    req_asks_a_rep_that_came_back,
-    sub_tells_a_publisher_that_came_back,
-    pub_forgets_a_subscriber_that_left,
+    dying_pull_receives_without_gaps,
+    push_queues_for_absent_pull,
+    push_survives_one_dying_pull,
+    restarting_push_loses_nothing,
+    pull_receives_from_departed_pushes,
+    req_reaches_restarted_rep,
+    sub_resubscribes_at_restarted_xpub,
+    pub_drops_departed_subscriptions,
 }
 
 over_ipc! {
-    router_hears_all_that_a_leaving_dealer_said,
-    dealer_that_is_full_gets_over_a_lost_router,
+    leaving_dealer_loses_nothing,
+    full_dealer_survives_lost_router,
 }
 
 where_they_bind! {
-    push_that_is_closed_still_finds_a_pull_that_came_back,
+    closing_push_reaches_returned_pull,
 }
 
 /// A PULL dies again and again while our PUSH sends without a pause. What each one receives has no gap, and nothing
 /// that an earlier one had: lost is only what the kernel and the dead had already taken.
-async fn push_to_a_pull_that_dies_under_load(case: &Case) {
+async fn dying_pull_receives_without_gaps(case: &Case) {
     const LIVES: usize = 5;
     const A_LIFE: usize = 300;
     let push = PushSocket::builder()
@@ -66,7 +66,7 @@ async fn push_to_a_pull_that_dies_under_load(case: &Case) {
 }
 
 /// What is sent while nobody is there arrives whole and in order, once somebody is.
-async fn push_while_the_pull_is_away(case: &Case) {
+async fn push_queues_for_absent_pull(case: &Case) {
     const ROUNDS: usize = 4;
     const A_ROUND: usize = 100;
     let push =
@@ -103,7 +103,7 @@ async fn push_while_the_pull_is_away(case: &Case) {
 }
 
 /// The PULL dies after our PUSH was closed with much to send: within its linger the next one gets the rest.
-async fn push_that_is_closed_still_finds_a_pull_that_came_back(case: &Case) {
+async fn closing_push_reaches_returned_pull(case: &Case) {
     const MESSAGES: usize = 300;
     let push =
         PushSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
@@ -136,7 +136,7 @@ async fn push_that_is_closed_still_finds_a_pull_that_came_back(case: &Case) {
 }
 
 /// One of two PULLs dies under load: the sender never fails, the other receives on in order, nothing twice.
-async fn push_to_two_pulls_of_which_one_dies(case: &Case) {
+async fn push_survives_one_dying_pull(case: &Case) {
     const ENOUGH: usize = 2000;
     let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&case.context).unwrap();
     let (dies, lives) = (libzmq(zmq::PULL), libzmq(zmq::PULL));
@@ -160,7 +160,7 @@ async fn push_to_two_pulls_of_which_one_dies(case: &Case) {
 }
 
 /// A PUSH closes with linger and leaves: everything it sent is received, each time.
-async fn pull_from_a_push_that_comes_and_goes(case: &Case) {
+async fn restarting_push_loses_nothing(case: &Case) {
     const LIVES: usize = 8;
     const A_LIFE: usize = 1500;
     let pull = PullSocket::builder()
@@ -191,7 +191,7 @@ async fn pull_from_a_push_that_comes_and_goes(case: &Case) {
 }
 
 /// Connected, sent, gone, before anybody looked.
-async fn pull_from_pushes_that_leave_at_once(case: &Case) {
+async fn pull_receives_from_departed_pushes(case: &Case) {
     const PUSHES: usize = 10;
     let pull =
         PullSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
@@ -216,7 +216,7 @@ async fn pull_from_pushes_that_leave_at_once(case: &Case) {
 }
 
 /// A DEALER says a lot and leaves. The replies cannot be written any more; what it said is still heard to the end.
-async fn router_hears_all_that_a_leaving_dealer_said(case: &Case) {
+async fn leaving_dealer_loses_nothing(case: &Case) {
     const MESSAGES: usize = 100;
     let router = RouterSocket::builder().recv_hwm(2).build_in(&case.context).unwrap();
     let dealer = libzmq(zmq::DEALER);
@@ -237,7 +237,7 @@ async fn router_hears_all_that_a_leaving_dealer_said(case: &Case) {
 }
 
 /// The peer dies while our inbox is full and we write: that ends, and the next one is met.
-async fn dealer_that_is_full_gets_over_a_lost_router(case: &Case) {
+async fn full_dealer_survives_lost_router(case: &Case) {
     const MESSAGES: usize = 100;
     let dealer = DealerSocket::builder()
         .routing_id("full")
@@ -282,7 +282,7 @@ async fn dealer_that_is_full_gets_over_a_lost_router(case: &Case) {
 }
 
 /// Between two requests the REP is replaced.
-async fn req_asks_a_rep_that_came_back(case: &Case) {
+async fn req_reaches_restarted_rep(case: &Case) {
     let req =
         ReqSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let rep = libzmq(zmq::REP);
@@ -307,7 +307,7 @@ async fn req_asks_a_rep_that_came_back(case: &Case) {
 }
 
 /// A publisher that comes back is told what we want, and what we want no longer is not among it.
-async fn sub_tells_a_publisher_that_came_back(case: &Case) {
+async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
     const TOPICS: usize = 2000;
     let sub =
         SubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
@@ -343,7 +343,7 @@ async fn sub_tells_a_publisher_that_came_back(case: &Case) {
 }
 
 /// A subscriber that comes back wants what it says now, not what the one before it wanted.
-async fn pub_forgets_a_subscriber_that_left(case: &Case) {
+async fn pub_drops_departed_subscriptions(case: &Case) {
     let publisher =
         PubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let sub = libzmq(zmq::SUB);

@@ -9,32 +9,32 @@ use crate::pyzmq::Peer;
 use crate::support::{Case, Frames, LIMIT, close, libzmq, on_thread, recv, send, their_recv, within};
 
 everywhere! {
-    two_of_their_subs_get_the_last_value,
+    libzmq_subs_receive_last_value,
 }
 
 with_pyzmq! {
     everywhere:
-    an_inverted_pub_with_their_sub,
-    an_inverted_sub_with_their_xpub,
-    a_manual_xpub_with_their_xsub,
-    a_manual_xpub_of_theirs_with_an_xsub,
-    a_manual_xpub_hears_that_their_xsub_leaves,
-    an_xpub_with_lists_of_their_xsub,
-    lists_of_an_xsub_with_their_xpub,
+    inverted_pub_with_libzmq_sub,
+    inverted_sub_with_libzmq_xpub,
+    manual_xpub_with_libzmq_xsub,
+    xsub_with_manual_libzmq_xpub,
+    manual_xpub_reports_libzmq_departure,
+    xpub_splits_libzmq_subscription_lists,
+    libzmq_xpub_splits_subscription_lists,
 }
 
 // A connection of theirs that they have made themselves does not end for them when it is lost.
 with_pyzmq! {
     where_they_bind:
-    a_manual_xpub_of_theirs_hears_that_an_xsub_leaves,
-    two_subs_get_the_last_value_of_theirs,
+    libzmq_xpub_reports_xsub_departure,
+    subs_receive_libzmq_last_value,
 }
 
 /// What is sent to one who has subscribed to "a" to get everything else.
 const SUBJECTS: [&str; 5] = ["a", "b", "ab", "", "end"];
 const OTHERS: [&str; 3] = ["b", "", "end"];
 
-async fn an_inverted_pub_with_their_sub(case: &Case) {
+async fn inverted_pub_with_libzmq_sub(case: &Case) {
     let publisher = PubSocket::builder().invert_matching(true).build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &publisher, "SUB", "inverted").await;
     within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
@@ -45,7 +45,7 @@ async fn an_inverted_pub_with_their_sub(case: &Case) {
     close(publisher).await;
 }
 
-async fn an_inverted_sub_with_their_xpub(case: &Case) {
+async fn inverted_sub_with_libzmq_xpub(case: &Case) {
     let sub = SubSocket::builder().invert_matching(true).build_in(&case.context).unwrap();
     sub.subscribe("a").unwrap();
     let peer = Peer::meet(case, &sub, "XPUB", "inverted").await;
@@ -54,7 +54,7 @@ async fn an_inverted_sub_with_their_xpub(case: &Case) {
     close(sub).await;
 }
 
-async fn a_manual_xpub_with_their_xsub(case: &Case) {
+async fn manual_xpub_with_libzmq_xsub(case: &Case) {
     let xpub = XpubSocket::builder().xpub_manual(true).build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &xpub, "XSUB", "manual").await;
     hears(&xpub, &["\x01A"]).await;
@@ -70,7 +70,7 @@ async fn a_manual_xpub_with_their_xsub(case: &Case) {
     close(xpub).await;
 }
 
-async fn a_manual_xpub_of_theirs_with_an_xsub(case: &Case) {
+async fn xsub_with_manual_libzmq_xpub(case: &Case) {
     let xsub = XsubSocket::new_in(&case.context).unwrap();
     let peer = Peer::meet(case, &xsub, "XPUB", "manual").await;
     xsub.subscribe("A").unwrap();
@@ -82,7 +82,7 @@ async fn a_manual_xpub_of_theirs_with_an_xsub(case: &Case) {
 }
 
 /// Of two topics that it asks for, and one that it is given.
-async fn a_manual_xpub_hears_that_their_xsub_leaves(case: &Case) {
+async fn manual_xpub_reports_libzmq_departure(case: &Case) {
     let xpub = XpubSocket::builder().xpub_manual(true).build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &xpub, "XSUB", "leaving").await;
     hears(&xpub, &["\x01x", "\x01y"]).await;
@@ -94,7 +94,7 @@ async fn a_manual_xpub_hears_that_their_xsub_leaves(case: &Case) {
     close(xpub).await;
 }
 
-async fn a_manual_xpub_of_theirs_hears_that_an_xsub_leaves(case: &Case) {
+async fn libzmq_xpub_reports_xsub_departure(case: &Case) {
     let xsub = XsubSocket::new_in(&case.context).unwrap();
     let peer = Peer::meet(case, &xsub, "XPUB", "leaving").await;
     for topic in ["x", "y"] {
@@ -105,7 +105,7 @@ async fn a_manual_xpub_of_theirs_hears_that_an_xsub_leaves(case: &Case) {
     peer.done().await;
 }
 
-async fn two_of_their_subs_get_the_last_value(case: &Case) {
+async fn libzmq_subs_receive_last_value(case: &Case) {
     let xpub = XpubSocket::builder().xpub_manual_last_value(true).build_in(&case.context).unwrap();
     let subs = [(); 2].map(|()| libzmq(zmq::SUB));
     case.meet(&xpub, subs.each_ref()).await;
@@ -129,7 +129,7 @@ async fn two_of_their_subs_get_the_last_value(case: &Case) {
     close(xpub).await;
 }
 
-async fn two_subs_get_the_last_value_of_theirs(case: &Case) {
+async fn subs_receive_libzmq_last_value(case: &Case) {
     let (peer, endpoint) = Peer::bound(case, "XPUB", "last_value").await;
     let subs = [(); 2].map(|()| SubSocket::new_in(&case.context).unwrap());
     for (sub, value) in subs.iter().zip(["1", "2"]) {
@@ -148,7 +148,7 @@ async fn two_subs_get_the_last_value_of_theirs(case: &Case) {
 const LISTS: [&[&str]; 4] = [&["\x01a", "data"], &["\x01b", "\0a"], &["data", "\x01c"], &["end"]];
 const TOLD: [&[&str]; 6] = [&["\x01a"], &["data"], &["\x01b"], &["\0a"], &["data", "\x01c"], &["end"]];
 
-async fn an_xpub_with_lists_of_their_xsub(case: &Case) {
+async fn xpub_splits_libzmq_subscription_lists(case: &Case) {
     let xpub = XpubSocket::builder().only_first_subscribe(true).build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &xpub, "XSUB", "lists").await;
     hears(&xpub, &["\x01"]).await;
@@ -162,7 +162,7 @@ async fn an_xpub_with_lists_of_their_xsub(case: &Case) {
     close(xpub).await;
 }
 
-async fn lists_of_an_xsub_with_their_xpub(case: &Case) {
+async fn libzmq_xpub_splits_subscription_lists(case: &Case) {
     let xsub = XsubSocket::builder().only_first_subscribe(true).build_in(&case.context).unwrap();
     xsub.subscribe("").unwrap();
     let peer = Peer::meet(case, &xsub, "XPUB", "lists").await;

@@ -12,17 +12,17 @@ use crate::support::{
 };
 
 everywhere! {
-    router_replies_to_the_one_who_asked,
-    push_deals_to_four_in_strict_turns,
-    pub_sends_each_subscriber_what_it_wants_once,
-    pub_stops_when_a_subscription_is_taken_back,
-    sub_hears_two_publishers,
-    five_reqs_ask_one_rep,
-    five_libzmq_reqs_ask_one_rep,
+    router_replies_to_each_requester,
+    push_alternates_between_four_pulls,
+    pub_sends_overlapping_topics_once,
+    pub_stops_after_unsubscribe,
+    sub_receives_from_two_xpubs,
+    five_reqs_share_libzmq_rep,
+    five_libzmq_reqs_share_rep,
 }
 
 /// Three DEALERs and three REQs; one of the DEALERs leaves and comes back, under its own name and under another.
-async fn router_replies_to_the_one_who_asked(case: &Case) {
+async fn router_replies_to_each_requester(case: &Case) {
     const ROUNDS: usize = 50;
     let router =
         RouterSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
@@ -61,7 +61,7 @@ async fn router_replies_to_the_one_who_asked(case: &Case) {
 }
 
 /// Each of four gets every fourth message.
-async fn push_deals_to_four_in_strict_turns(case: &Case) {
+async fn push_alternates_between_four_pulls(case: &Case) {
     const TURNS: usize = 500;
     let push = PushSocket::new_in(&case.context).unwrap();
     let pulls = [(); 4].map(|()| libzmq(zmq::PULL));
@@ -82,7 +82,7 @@ async fn push_deals_to_four_in_strict_turns(case: &Case) {
 }
 
 /// Prefixes of each other: those that overlap in one subscriber do not double anything.
-async fn pub_sends_each_subscriber_what_it_wants_once(case: &Case) {
+async fn pub_sends_overlapping_topics_once(case: &Case) {
     let publisher = PubSocket::new_in(&case.context).unwrap();
     let wants = [&["A"][..], &["AB"], &["ABC"], &["A", "AB", "ABC", "B"]];
     let subs = wants.map(|topics| subscriber(&[topics, &["END"]].concat()));
@@ -102,7 +102,7 @@ async fn pub_sends_each_subscriber_what_it_wants_once(case: &Case) {
 }
 
 /// One of two overlapping subscriptions is taken back: what the other asks for still comes.
-async fn pub_stops_when_a_subscription_is_taken_back(case: &Case) {
+async fn pub_stops_after_unsubscribe(case: &Case) {
     let publisher = PubSocket::new_in(&case.context).unwrap();
     let (changes, stays) = (subscriber(&["A", "AB", "AB", "END"]), subscriber(&["A", "END"]));
     case.meet(&publisher, [&changes, &stays]).await;
@@ -146,7 +146,7 @@ async fn pub_stops_when_a_subscription_is_taken_back(case: &Case) {
 }
 
 /// Both are heard, each in its order; what is taken back stops at both.
-async fn sub_hears_two_publishers(case: &Case) {
+async fn sub_receives_from_two_xpubs(case: &Case) {
     const MESSAGES: usize = 300;
     let sub = SubSocket::new_in(&case.context).unwrap();
     sub.subscribe("news").unwrap();
@@ -186,7 +186,7 @@ async fn sub_hears_two_publishers(case: &Case) {
 }
 
 /// Five of ours at a time, each gets its own replies.
-async fn five_reqs_ask_one_rep(case: &Case) {
+async fn five_reqs_share_libzmq_rep(case: &Case) {
     const ROUNDS: usize = 100;
     let reqs: Vec<_> = (0..5).map(|_| ReqSocket::new_in(&case.context).unwrap()).collect();
     let rep = libzmq(zmq::REP);
@@ -208,7 +208,7 @@ async fn five_reqs_ask_one_rep(case: &Case) {
 }
 
 /// Five of theirs at a time, each gets its own replies.
-async fn five_libzmq_reqs_ask_one_rep(case: &Case) {
+async fn five_libzmq_reqs_share_rep(case: &Case) {
     const ROUNDS: usize = 100;
     let rep = RepSocket::new_in(&case.context).unwrap();
     let reqs = ["0", "1", "2", "3", "4"].map(|id| libzmq_named(zmq::REQ, id));

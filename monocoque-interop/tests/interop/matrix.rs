@@ -8,7 +8,7 @@ use monocoque::zmq::{Socket, SocketType};
 use crate::support::{Case, LIMIT, close, libzmq, within};
 
 everywhere! {
-    each_type_with_each,
+    type_matrix_matches_specification,
 }
 
 /// For each type of ours those of theirs that it talks to.
@@ -40,7 +40,7 @@ const THEIRS: [zmq::SocketType; 11] = [
     zmq::PAIR,
 ];
 
-async fn each_type_with_each(case: &Case) {
+async fn type_matrix_matches_specification(case: &Case) {
     one_with_each::<Req>(case, SocketType::Req).await;
     one_with_each::<Rep>(case, SocketType::Rep).await;
     one_with_each::<Dealer>(case, SocketType::Dealer).await;

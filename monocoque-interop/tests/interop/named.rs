@@ -11,28 +11,28 @@ use crate::support::{
 };
 
 everywhere! {
-    their_peers_are_told_when_they_come_and_go,
-    a_router_of_theirs_is_told_as_well,
+    router_notify_reports_libzmq_dealer,
+    router_notify_reports_libzmq_router,
 }
 
 with_pyzmq! {
     everywhere:
-    a_peer_of_a_newer_libzmq_is_told,
+    router_notify_reports_pyzmq_dealer,
 }
 
 where_they_bind! {
-    their_peers_have_the_name_that_we_give_them,
-    a_named_peer_is_met_again,
-    a_peer_of_theirs_that_is_lost_is_told_of,
+    libzmq_peers_get_assigned_names,
+    restarted_libzmq_keeps_assigned_name,
+    lost_libzmq_router_triggers_hiccup,
 }
 
 where_we_bind! {
-    a_hello_to_them_comes_first_and_a_goodbye_last,
+    hello_and_disconnect_enclose_messages,
 }
 
 with_pyzmq! {
     where_we_bind:
-    we_have_the_name_that_they_give_us,
+    libzmq_router_assigns_our_name,
 }
 
 fn told(case: &Case) -> RouterSocket {
@@ -40,7 +40,7 @@ fn told(case: &Case) -> RouterSocket {
     RouterSocket::builder().router_notify(events).build_in(&case.context).unwrap()
 }
 
-async fn their_peers_are_told_when_they_come_and_go(case: &Case) {
+async fn router_notify_reports_libzmq_dealer(case: &Case) {
     let (router, dealer) = (told(case), libzmq_named(zmq::DEALER, "theirs"));
     case.meet(&router, [&dealer]).await;
     assert_eq!(recv(&router).await, [&b"theirs"[..], b""]);
@@ -59,7 +59,7 @@ async fn their_peers_are_told_when_they_come_and_go(case: &Case) {
     close(router).await;
 }
 
-async fn a_router_of_theirs_is_told_as_well(case: &Case) {
+async fn router_notify_reports_libzmq_router(case: &Case) {
     let router = RouterSocket::builder()
         .routing_id("ours")
         .router_notify([RouterNotify::Connect])
@@ -80,7 +80,7 @@ async fn a_router_of_theirs_is_told_as_well(case: &Case) {
     close(router).await;
 }
 
-async fn a_peer_of_a_newer_libzmq_is_told(case: &Case) {
+async fn router_notify_reports_pyzmq_dealer(case: &Case) {
     let router = told(case);
     let peer = Peer::meet(case, &router, "DEALER", "ask").await;
     let notice = recv(&router).await;
@@ -95,7 +95,7 @@ async fn a_peer_of_a_newer_libzmq_is_told(case: &Case) {
     close(router).await;
 }
 
-async fn their_peers_have_the_name_that_we_give_them(case: &Case) {
+async fn libzmq_peers_get_assigned_names(case: &Case) {
     let (dealer, other) = (libzmq_named(zmq::DEALER, "their own"), libzmq_named(zmq::ROUTER, "their own"));
     let router = RouterSocket::builder().routing_id("we").build_in(&case.context).unwrap();
     for (theirs, name) in [(&dealer, "dealer"), (&other, "router")] {
@@ -118,7 +118,7 @@ async fn their_peers_have_the_name_that_we_give_them(case: &Case) {
     close(router).await;
 }
 
-async fn a_named_peer_is_met_again(case: &Case) {
+async fn restarted_libzmq_keeps_assigned_name(case: &Case) {
     let router = RouterSocket::builder().router_mandatory(true).build_in(&case.context).unwrap();
     let first = libzmq(zmq::DEALER);
     first.bind(&case.wildcard()).unwrap();
@@ -139,7 +139,7 @@ async fn a_named_peer_is_met_again(case: &Case) {
     close(router).await;
 }
 
-async fn we_have_the_name_that_they_give_us(case: &Case) {
+async fn libzmq_router_assigns_our_name(case: &Case) {
     let dealer = DealerSocket::builder().routing_id("our own").build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &dealer, "ROUTER", "name").await;
     echo(&dealer, shapes().len()).await;
@@ -147,7 +147,7 @@ async fn we_have_the_name_that_they_give_us(case: &Case) {
     close(dealer).await;
 }
 
-async fn a_hello_to_them_comes_first_and_a_goodbye_last(case: &Case) {
+async fn hello_and_disconnect_enclose_messages(case: &Case) {
     let router = RouterSocket::builder().hello_msg("hello").disconnect_msg("gone");
     let router = router.build_in(&case.context).unwrap();
     let dealer = libzmq_named(zmq::DEALER, "theirs");
@@ -162,7 +162,7 @@ async fn a_hello_to_them_comes_first_and_a_goodbye_last(case: &Case) {
     close(router).await;
 }
 
-async fn a_peer_of_theirs_that_is_lost_is_told_of(case: &Case) {
+async fn lost_libzmq_router_triggers_hiccup(case: &Case) {
     let dealer = DealerSocket::builder().hello_msg("hello").hiccup_msg("lost");
     let dealer = dealer.build_in(&case.context).unwrap();
     let router = libzmq(zmq::ROUTER);

@@ -10,12 +10,12 @@ use crate::support::{
 };
 
 everywhere! {
-    their_clients_and_workers_meet_at_our_broker,
-    their_publisher_is_heard_through_our_forwarder,
-    their_pipeline_goes_through_ours,
+    broker_serves_libzmq_peers,
+    forwarder_serves_libzmq_peers,
+    restarting_proxy_forwards_libzmq_pipeline,
 }
 
-async fn their_clients_and_workers_meet_at_our_broker(case: &Case) {
+async fn broker_serves_libzmq_peers(case: &Case) {
     const EACH: usize = 100;
     let front = RouterSocket::new_in(&case.context).unwrap();
     let back = DealerSocket::new_in(&case.context).unwrap();
@@ -39,7 +39,7 @@ async fn their_clients_and_workers_meet_at_our_broker(case: &Case) {
     close(back).await;
 }
 
-async fn their_publisher_is_heard_through_our_forwarder(case: &Case) {
+async fn forwarder_serves_libzmq_peers(case: &Case) {
     let front = XsubSocket::new_in(&case.context).unwrap();
     let back = XpubSocket::new_in(&case.context).unwrap();
     let (publisher, sub) = (libzmq(zmq::XPUB), libzmq(zmq::SUB));
@@ -69,7 +69,7 @@ async fn their_publisher_is_heard_through_our_forwarder(case: &Case) {
 }
 
 /// The proxy is given up and begun again all the time.
-async fn their_pipeline_goes_through_ours(case: &Case) {
+async fn restarting_proxy_forwards_libzmq_pipeline(case: &Case) {
     const MESSAGES: usize = 5_000;
     let front = PullSocket::new_in(&case.context).unwrap();
     let back = PushSocket::new_in(&case.context).unwrap();

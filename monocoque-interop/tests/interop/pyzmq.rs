@@ -115,7 +115,7 @@ async fn pull_with_push(case: &Case) {
 
 #[test]
 #[ignore = "needs pyzmq: scripts/test.sh"]
-fn its_libzmq_is_newer_than_that_of_the_zmq_crate() {
+fn pyzmq_brings_newer_libzmq() {
     let output =
         Command::new(python()).args(["-c", "import zmq; print(zmq.zmq_version())"]).output().unwrap();
     let theirs: Vec<i32> =

@@ -12,30 +12,30 @@ use crate::support::{
 };
 
 everywhere! {
-    bytes_go_both_ways,
-    each_sees_the_other_close,
+    stream_bytes_flow_both_ways,
+    stream_close_reaches_peer,
 }
 
 with_pyzmq! {
     everywhere:
-    bytes_go_both_ways_with_a_newer_libzmq,
+    stream_bytes_flow_with_pyzmq,
 }
 
 where_they_bind! {
-    a_peer_with_a_name_hears_what_was_sent_before_it_was_there,
+    early_bytes_reach_named_peer,
 }
 
 with_pyzmq! {
     where_we_bind:
-    a_server_of_ours_serves_a_client_of_theirs_that_has_named_it,
+    stream_serves_named_client,
 }
 
 ways! {
-    [] a_page_is_fetched_as_in_the_guide:
-    we_serve_in_a_runtime = Tcp, Us, Runtime;
-    we_serve_on_a_thread = Tcp, Us, Thread;
-    they_serve_in_a_runtime = Tcp, Them, Runtime;
-    they_serve_on_a_thread = Tcp, Them, Thread;
+    [] guide_http_page_is_fetched:
+    serve_in_runtime = Tcp, Us, Runtime;
+    serve_on_thread = Tcp, Us, Thread;
+    fetch_in_runtime = Tcp, Them, Runtime;
+    fetch_on_thread = Tcp, Them, Thread;
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
@@ -80,7 +80,7 @@ fn their_take(stream: &zmq::Socket, from: &[u8], len: usize) -> Vec<u8> {
     bytes
 }
 
-async fn bytes_go_both_ways(case: &Case) {
+async fn stream_bytes_flow_both_ways(case: &Case) {
     let (stream, theirs) = (StreamSocket::new_in(&case.context).unwrap(), libzmq(zmq::STREAM));
     case.meet(&stream, [&theirs]).await;
     let peer = welcome(&stream).await;
@@ -106,7 +106,7 @@ async fn bytes_go_both_ways(case: &Case) {
     close(stream).await;
 }
 
-async fn each_sees_the_other_close(case: &Case) {
+async fn stream_close_reaches_peer(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     for we_close in [true, false] {
         let theirs = libzmq(zmq::STREAM);
@@ -139,7 +139,7 @@ async fn each_sees_the_other_close(case: &Case) {
     drop(stream);
 }
 
-async fn bytes_go_both_ways_with_a_newer_libzmq(case: &Case) {
+async fn stream_bytes_flow_with_pyzmq(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     let other = Peer::meet(case, &stream, "STREAM", "bytes").await;
     let peer = welcome(&stream).await;
@@ -151,7 +151,7 @@ async fn bytes_go_both_ways_with_a_newer_libzmq(case: &Case) {
     close(stream).await;
 }
 
-async fn a_peer_with_a_name_hears_what_was_sent_before_it_was_there(case: &Case) {
+async fn early_bytes_reach_named_peer(case: &Case) {
     let (stream, theirs) = (StreamSocket::new_in(&case.context).unwrap(), libzmq(zmq::STREAM));
     theirs.bind(&case.wildcard()).unwrap();
     let endpoint = theirs.get_last_endpoint().unwrap().unwrap();
@@ -169,7 +169,7 @@ async fn a_peer_with_a_name_hears_what_was_sent_before_it_was_there(case: &Case)
     close(stream).await;
 }
 
-async fn a_server_of_ours_serves_a_client_of_theirs_that_has_named_it(case: &Case) {
+async fn stream_serves_named_client(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     let other = Peer::meet(case, &stream, "STREAM", "early").await;
     let peer = welcome(&stream).await;
@@ -181,7 +181,7 @@ async fn a_server_of_ours_serves_a_client_of_theirs_that_has_named_it(case: &Cas
 }
 
 /// The program of the ZeroMQ guide, on one side or the other.
-async fn a_page_is_fetched_as_in_the_guide(case: &Case) {
+async fn guide_http_page_is_fetched(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     match case.binds() {
         crate::support::Binds::Us => {

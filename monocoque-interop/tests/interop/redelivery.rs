@@ -13,7 +13,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// libzmq's own limit, and its way to end a connection.
 #[test]
-fn libzmq_that_refuses_a_message_gets_what_is_behind_it() {
+fn libzmq_refusal_drops_only_message() {
     testing::run(testing::Transport::Tcp, testing::Home::Thread, async |at| {
         let context = zmq::Context::new();
         let theirs = context.socket(zmq::PULL).expect("a socket");

@@ -16,30 +16,30 @@ use crate::support::{
 };
 
 everywhere! {
-    each_end_answers_the_heartbeat_of_the_other,
-    numbered_requests_are_answered_by_their_rep_and_router,
-    their_numbered_requests_are_answered,
-    a_router_that_has_to_deliver_knows_who_is_there,
-    probes_are_understood,
-    a_publisher_that_does_not_drop_waits_for_a_slow_sub,
-    a_peer_of_another_type_is_told_and_left_alone,
-    a_peer_that_sends_too_much_is_cut_off,
+    mutual_heartbeats_keep_connection,
+    correlated_requests_match_libzmq_replies,
+    libzmq_correlated_requests_get_replies,
+    mandatory_router_rejects_departed_peer,
+    probe_router_works_both_ways,
+    nodrop_pub_awaits_slow_sub,
+    incompatible_libzmq_type_fails_handshake,
+    oversized_message_disconnects_libzmq,
 }
 
 with_pyzmq! {
     everywhere:
-    a_peer_that_is_stopped_is_given_up_and_met_again,
-    a_subscriber_that_is_stopped_holds_up_nobody,
+    stopped_peer_reconnects_after_timeout,
+    stopped_subscriber_leaves_others_served,
 }
 
 where_we_bind! {
-    a_newcomer_takes_over_the_name,
+    handover_gives_name_to_newcomer,
 }
 
 const BEAT: Duration = Duration::from_millis(50);
 
 /// Both beat, and nothing else is said for many times the timeout: nobody is given up.
-async fn each_end_answers_the_heartbeat_of_the_other(case: &Case) {
+async fn mutual_heartbeats_keep_connection(case: &Case) {
     let pull = PullSocket::builder()
         .heartbeat_interval(Some(BEAT))
         .heartbeat_timeout(BEAT * 40)
@@ -66,7 +66,7 @@ async fn each_end_answers_the_heartbeat_of_the_other(case: &Case) {
 }
 
 /// Their process is stopped, not killed: TCP says nothing. When it goes on it is met again, and all goes on.
-async fn a_peer_that_is_stopped_is_given_up_and_met_again(case: &Case) {
+async fn stopped_peer_reconnects_after_timeout(case: &Case) {
     let dealer = DealerSocket::builder()
         .heartbeat_interval(Some(BEAT))
         .heartbeat_timeout(BEAT * 6)
@@ -97,7 +97,7 @@ async fn a_peer_that_is_stopped_is_given_up_and_met_again(case: &Case) {
 }
 
 /// Its process is stopped: it has what it had room for, the other one gets everything, and it goes on when it can.
-async fn a_subscriber_that_is_stopped_holds_up_nobody(case: &Case) {
+async fn stopped_subscriber_leaves_others_served(case: &Case) {
     const MESSAGES: usize = 5_000;
     let publisher = PubSocket::builder().send_hwm(100).build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &publisher, "SUB", "ascending").await;
@@ -129,7 +129,7 @@ async fn a_subscriber_that_is_stopped_holds_up_nobody(case: &Case) {
     close(publisher).await;
 }
 
-async fn numbered_requests_are_answered_by_their_rep_and_router(case: &Case) {
+async fn correlated_requests_match_libzmq_replies(case: &Case) {
     for kind in [zmq::REP, zmq::ROUTER] {
         let req = ReqSocket::builder().req_relaxed(true).req_correlate(true).build_in(&case.context).unwrap();
         let theirs = libzmq(kind);
@@ -148,7 +148,7 @@ async fn numbered_requests_are_answered_by_their_rep_and_router(case: &Case) {
     }
 }
 
-async fn their_numbered_requests_are_answered(case: &Case) {
+async fn libzmq_correlated_requests_get_replies(case: &Case) {
     let ask = |socket: zmq::Socket| {
         on_thread(move || {
             // Each time it gives its connection up.
@@ -190,7 +190,7 @@ async fn their_numbered_requests_are_answered(case: &Case) {
     close(router).await;
 }
 
-async fn a_router_that_has_to_deliver_knows_who_is_there(case: &Case) {
+async fn mandatory_router_rejects_departed_peer(case: &Case) {
     let router = RouterSocket::builder().router_mandatory(true).build_in(&case.context).unwrap();
     let dealer = libzmq_named(zmq::DEALER, "here");
     case.meet(&router, [&dealer]).await;
@@ -205,7 +205,7 @@ async fn a_router_that_has_to_deliver_knows_who_is_there(case: &Case) {
     close(router).await;
 }
 
-async fn a_newcomer_takes_over_the_name(case: &Case) {
+async fn handover_gives_name_to_newcomer(case: &Case) {
     let router = RouterSocket::builder().router_handover(true).build_in(&case.context).unwrap();
     let old = libzmq_named(zmq::DEALER, "name");
     // It would come back and take the name over again.
@@ -228,7 +228,7 @@ async fn a_newcomer_takes_over_the_name(case: &Case) {
     close(router).await;
 }
 
-async fn a_publisher_that_does_not_drop_waits_for_a_slow_sub(case: &Case) {
+async fn nodrop_pub_awaits_slow_sub(case: &Case) {
     const MESSAGES: usize = 5_000;
     let publisher = PubSocket::builder().nodrop(true).send_hwm(5).build_in(&case.context).unwrap();
     let sub = libzmq(zmq::SUB);
@@ -251,7 +251,7 @@ async fn a_publisher_that_does_not_drop_waits_for_a_slow_sub(case: &Case) {
     close(publisher).await;
 }
 
-async fn a_peer_of_another_type_is_told_and_left_alone(case: &Case) {
+async fn incompatible_libzmq_type_fails_handshake(case: &Case) {
     let sub =
         SubSocket::builder().reconnect_interval(Duration::from_millis(1)).build_in(&case.context).unwrap();
     let mut monitor = sub.monitor();
@@ -274,7 +274,7 @@ async fn a_peer_of_another_type_is_told_and_left_alone(case: &Case) {
     close(sub).await;
 }
 
-async fn a_peer_that_sends_too_much_is_cut_off(case: &Case) {
+async fn oversized_message_disconnects_libzmq(case: &Case) {
     let pull = PullSocket::builder().max_message_size(Some(1000)).build_in(&case.context).unwrap();
     let mut monitor = pull.monitor();
     let push = libzmq(zmq::PUSH);
@@ -308,7 +308,7 @@ async fn a_peer_that_sends_too_much_is_cut_off(case: &Case) {
     close(pull).await;
 }
 
-async fn probes_are_understood(case: &Case) {
+async fn probe_router_works_both_ways(case: &Case) {
     let dealer =
         DealerSocket::builder().routing_id("ours").probe_router(true).build_in(&case.context).unwrap();
     let router = libzmq(zmq::ROUTER);

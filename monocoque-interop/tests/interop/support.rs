@@ -70,14 +70,14 @@ pub(crate) fn run(transport: Transport, binds: Binds, home: Home, body: impl Asy
 macro_rules! everywhere {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
-        tcp_we_bind_in_a_runtime = Tcp, Us, Runtime;
-        tcp_we_bind_on_a_thread = Tcp, Us, Thread;
-        tcp_they_bind_in_a_runtime = Tcp, Them, Runtime;
-        tcp_they_bind_on_a_thread = Tcp, Them, Thread;
-        ipc_we_bind_in_a_runtime = Ipc, Us, Runtime;
-        ipc_we_bind_on_a_thread = Ipc, Us, Thread;
-        ipc_they_bind_in_a_runtime = Ipc, Them, Runtime;
-        ipc_they_bind_on_a_thread = Ipc, Them, Thread;
+        tcp_bind_in_runtime = Tcp, Us, Runtime;
+        tcp_bind_on_thread = Tcp, Us, Thread;
+        tcp_connect_in_runtime = Tcp, Them, Runtime;
+        tcp_connect_on_thread = Tcp, Them, Thread;
+        ipc_bind_in_runtime = Ipc, Us, Runtime;
+        ipc_bind_on_thread = Ipc, Us, Thread;
+        ipc_connect_in_runtime = Ipc, Them, Runtime;
+        ipc_connect_on_thread = Ipc, Them, Thread;
     })+};
 }
 
@@ -85,10 +85,10 @@ macro_rules! everywhere {
 macro_rules! where_we_bind {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
-        tcp_in_a_runtime = Tcp, Us, Runtime;
-        tcp_on_a_thread = Tcp, Us, Thread;
-        ipc_in_a_runtime = Ipc, Us, Runtime;
-        ipc_on_a_thread = Ipc, Us, Thread;
+        tcp_in_runtime = Tcp, Us, Runtime;
+        tcp_on_thread = Tcp, Us, Thread;
+        ipc_in_runtime = Ipc, Us, Runtime;
+        ipc_on_thread = Ipc, Us, Thread;
     })+};
 }
 
@@ -96,10 +96,10 @@ macro_rules! where_we_bind {
 macro_rules! where_they_bind {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
-        tcp_in_a_runtime = Tcp, Them, Runtime;
-        tcp_on_a_thread = Tcp, Them, Thread;
-        ipc_in_a_runtime = Ipc, Them, Runtime;
-        ipc_on_a_thread = Ipc, Them, Thread;
+        tcp_in_runtime = Tcp, Them, Runtime;
+        tcp_on_thread = Tcp, Them, Thread;
+        ipc_in_runtime = Ipc, Them, Runtime;
+        ipc_on_thread = Ipc, Them, Thread;
     })+};
 }
 
@@ -108,10 +108,10 @@ macro_rules! where_they_bind {
 macro_rules! over_ipc {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
-        we_bind_in_a_runtime = Ipc, Us, Runtime;
-        we_bind_on_a_thread = Ipc, Us, Thread;
-        they_bind_in_a_runtime = Ipc, Them, Runtime;
-        they_bind_on_a_thread = Ipc, Them, Thread;
+        bind_in_runtime = Ipc, Us, Runtime;
+        bind_on_thread = Ipc, Us, Thread;
+        connect_in_runtime = Ipc, Them, Runtime;
+        connect_on_thread = Ipc, Them, Thread;
     })+};
 }
 

@@ -18,7 +18,7 @@ use trend::{Column, Tolerance};
 
 #[test]
 #[ignore = "takes minutes: scripts/soak.sh"]
-fn nothing_grows() {
+fn soak_figures_stay_bounded() {
     let seed =
         std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a number"));
     let minutes: f64 = std::env::var("SOAK_MINUTES").map_or(10.0, |text| text.parse().expect("a number"));

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_steady_with_noise_and_outliers() {
+    fn noisy_constant_series_is_steady() {
         assert!(!judge(|_| 1_000.0).grows);
         assert!(!judge(|at| 1_000.0 + noise(at)).grows);
         assert!(
@@ -107,12 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_at_first_and_then_stays_is_steady() {
+    fn early_growth_is_steady() {
         assert!(!judge(|at| 1_000.0 + at.min(70.0) * 50.0).grows);
     }
 
     #[test]
-    fn what_grows_is_found_in_noise_and_with_outliers() {
+    fn noisy_growth_is_detected() {
         assert!(judge(|at| 1_000.0 + at).grows);
         assert!(judge(|at| 1_000.0 + at * 2.0 + noise(at)).grows);
         assert!(
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn within_the_tolerance_is_steady() {
+    fn growth_within_tolerance_is_steady() {
         assert!(!judge(|at| 1_000.0 + at * 0.2).grows);
     }
 }

@@ -191,7 +191,7 @@ fn send(engine: &Arc<Engine>, message: &str) {
 }
 
 #[test]
-fn a_sender_and_a_pump_wake_each_other() {
+fn sender_and_pump_wake_mutually() {
     check(3, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (mut outlet, _inlet) = peer(&engine, 0);
@@ -208,7 +208,7 @@ fn a_sender_and_a_pump_wake_each_other() {
 }
 
 #[test]
-fn two_senders_share_what_room_there_is() {
+fn two_senders_share_one_slot() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (mut outlet, _inlet) = peer(&engine, 0);
@@ -225,7 +225,7 @@ fn two_senders_share_what_room_there_is() {
 }
 
 #[test]
-fn room_for_two_lets_two_senders_go() {
+fn two_slots_release_two_senders() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 2, 1);
         let (mut outlet, _inlet) = peer(&engine, 0);
@@ -242,7 +242,7 @@ fn room_for_two_lets_two_senders_go() {
 }
 
 #[test]
-fn a_sender_that_gives_up_passes_its_turn_on() {
+fn cancelled_sender_passes_ticket_on() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (mut outlet, _inlet) = peer(&engine, 0);
@@ -267,7 +267,7 @@ fn a_sender_that_gives_up_passes_its_turn_on() {
 }
 
 #[test]
-fn a_receiver_that_gives_up_passes_its_wake_up_on() {
+fn cancelled_receiver_passes_wake_on() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (_outlet, mut inlet) = peer(&engine, 0);
@@ -288,7 +288,7 @@ fn a_receiver_that_gives_up_passes_its_wake_up_on() {
 }
 
 #[test]
-fn the_end_of_the_runtime_wakes_senders_and_watchers() {
+fn runtime_end_wakes_senders_and_watchers() {
     check(2, || {
         let (engine, runtime) = socket(&DEALER, 1, 1);
         let (_outlet, _inlet) = peer(&engine, 0);
@@ -307,7 +307,7 @@ fn the_end_of_the_runtime_wakes_senders_and_watchers() {
 }
 
 #[test]
-fn closing_wakes_senders_and_watchers() {
+fn close_wakes_senders_and_watchers() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (_outlet, _inlet) = peer(&engine, 0);
@@ -326,7 +326,7 @@ fn closing_wakes_senders_and_watchers() {
 }
 
 #[test]
-fn the_end_of_the_runtime_wakes_pumps_and_receivers() {
+fn runtime_end_wakes_pumps_and_receivers() {
     check(2, || {
         let (engine, runtime) = socket(&DEALER, 1, 2);
         let [(mut waits, _), (mut writes, _)] = [0, 1].map(|n| peer(&engine, n));
@@ -344,7 +344,7 @@ fn the_end_of_the_runtime_wakes_pumps_and_receivers() {
 }
 
 #[test]
-fn what_was_accepted_before_the_close_is_written() {
+fn accepted_messages_survive_close() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (mut outlet, _inlet) = peer(&engine, 0);
@@ -369,7 +369,7 @@ fn what_was_accepted_before_the_close_is_written() {
 }
 
 #[test]
-fn the_short_way_and_the_pump_do_not_overtake_each_other() {
+fn direct_write_keeps_pump_order() {
     for takes in [0, 2, 64] {
         check(2, move || {
             let (engine, _runtime, mut outlet, mut inlet, wire) = connected(0, takes);
@@ -394,7 +394,7 @@ fn the_short_way_and_the_pump_do_not_overtake_each_other() {
 }
 
 #[test]
-fn what_the_short_way_leaves_is_written_by_the_pump() {
+fn partial_direct_write_is_completed() {
     for takes in [0, 2] {
         check(3, move || {
             let (engine, runtime, mut outlet, _inlet, wire) = connected(0, takes);
@@ -410,7 +410,7 @@ fn what_the_short_way_leaves_is_written_by_the_pump() {
 }
 
 #[test]
-fn two_senders_take_the_short_way() {
+fn concurrent_direct_writes_stay_whole() {
     for takes in [2, 64] {
         check(2, move || {
             let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, takes);
@@ -432,7 +432,7 @@ fn two_senders_take_the_short_way() {
 }
 
 #[test]
-fn replies_do_not_meet_the_short_way() {
+fn pump_replies_exclude_direct_writes() {
     for takes in [2, 64] {
         check(3, move || {
             let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, takes);
@@ -471,7 +471,7 @@ fn replies_do_not_meet_the_short_way() {
 }
 
 #[test]
-fn what_is_held_goes_before_what_follows_it() {
+fn deferred_message_precedes_next_send() {
     check(3, || {
         let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, 64);
         let pump = spawn({
@@ -488,7 +488,7 @@ fn what_is_held_goes_before_what_follows_it() {
 }
 
 #[test]
-fn what_is_held_for_one_peer_goes_with_what_is_sent_to_another() {
+fn send_flushes_deferred_other_peer() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 0, 2);
         let pumps = [0, 1].map(|n| {
@@ -505,7 +505,7 @@ fn what_is_held_for_one_peer_goes_with_what_is_sent_to_another() {
 }
 
 #[test]
-fn a_flush_returns_when_all_is_written() {
+fn flush_returns_after_last_write() {
     check(3, || {
         let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, 64);
         let pump = spawn({
@@ -523,7 +523,7 @@ fn a_flush_returns_when_all_is_written() {
 }
 
 #[test]
-fn a_flush_hears_of_the_short_way() {
+fn flush_notices_direct_write() {
     check(3, || {
         let (engine, _runtime, mut outlet, _inlet, wire) = connected(0, 2);
         let pump = spawn({
@@ -539,7 +539,7 @@ fn a_flush_hears_of_the_short_way() {
 }
 
 #[test]
-fn what_a_lost_peer_leaves_goes_to_another() {
+fn lost_peer_messages_move_on() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 2);
         let [(mut lost, _), (mut stays, _)] = [0, 1].map(|n| peer(&engine, n));
@@ -564,7 +564,7 @@ fn what_a_lost_peer_leaves_goes_to_another() {
 }
 
 #[test]
-fn whoever_waits_for_peers_sees_them_come() {
+fn wait_for_peers_sees_arrivals() {
     check(3, || {
         let (engine, _runtime) = socket(&DEALER, 1, 2);
         let watcher = spawn({
@@ -577,7 +577,7 @@ fn whoever_waits_for_peers_sees_them_come() {
 }
 
 #[test]
-fn a_request_and_its_reply_find_each_other() {
+fn request_matches_its_reply() {
     check(2, || {
         let (engine, _runtime) = socket(&REQ, 1, 1);
         let (mut outlet, mut inlet) = peer(&engine, 0);
@@ -599,7 +599,7 @@ fn a_request_and_its_reply_find_each_other() {
 }
 
 #[test]
-fn a_topic_is_announced_once_to_a_peer_that_comes_meanwhile() {
+fn subscribe_during_attach_announces_once() {
     check(3, || {
         let (engine, _runtime) = socket(&SUB, 1, 1);
         let subscriber = spawn({
@@ -617,7 +617,7 @@ fn a_topic_is_announced_once_to_a_peer_that_comes_meanwhile() {
 }
 
 #[test]
-fn an_endpoint_that_is_given_up_keeps_no_peer() {
+fn disconnect_during_attach_leaves_none() {
     check(3, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let via = endpoint_ref(&engine, 0);
@@ -635,7 +635,7 @@ fn an_endpoint_that_is_given_up_keeps_no_peer() {
 }
 
 #[test]
-fn a_lost_batch_goes_to_the_next_peer_as_it_was_queued() {
+fn lost_masked_batch_requeues_plain() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 0, 2);
         let (mut lost, _inlet) = peer(&engine, 0);

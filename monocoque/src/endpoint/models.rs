@@ -45,7 +45,7 @@ const OVER_STREAMS: &str = "tcp://127.0.0.1:1";
 const IN_PROCESS: &str = "inproc://model";
 
 #[test]
-fn an_endpoint_that_is_disconnected_while_it_is_connected_is_not_dialled() {
+fn disconnect_during_connect_stops_dial() {
     for text in [OVER_STREAMS, IN_PROCESS] {
         check(3, move || {
             let (engine, registry, _runtime) = socket();
@@ -63,7 +63,7 @@ fn an_endpoint_that_is_disconnected_while_it_is_connected_is_not_dialled() {
 }
 
 #[test]
-fn an_endpoint_that_several_give_up_is_dialled_by_the_other_connection_only() {
+fn racing_disconnects_keep_dial_count() {
     check(3, || {
         let (engine, _registry, _runtime) = socket();
         for _ in 0..2 {
@@ -89,7 +89,7 @@ fn an_endpoint_that_several_give_up_is_dialled_by_the_other_connection_only() {
 }
 
 #[test]
-fn an_endpoint_that_is_connected_while_the_socket_ends_is_given_up() {
+fn connect_during_close_is_cancelled() {
     for text in [OVER_STREAMS, IN_PROCESS] {
         check(3, move || {
             let (engine, registry, runtime) = socket();

@@ -44,7 +44,7 @@ fn received(engine: &Arc<Engine>) -> Message {
 }
 
 #[test]
-fn a_sender_and_a_receiver_wake_each_other() {
+fn inproc_sender_and_receiver_wake() {
     check(2, || {
         let [(push, _one), (pull, _other)] = sockets([&PUSH, &PULL]);
         bind(&pull);
@@ -59,7 +59,7 @@ fn a_sender_and_a_receiver_wake_each_other() {
 }
 
 #[test]
-fn two_meet_whoever_comes_first() {
+fn bind_connect_race_joins_peers() {
     check(2, || {
         let [(push, _one), (pull, _other)] = sockets([&PUSH, &PULL]);
         let sender = spawn(move || {
@@ -75,7 +75,7 @@ fn two_meet_whoever_comes_first() {
 }
 
 #[test]
-fn two_talk_both_ways_at_the_same_time() {
+fn concurrent_inproc_sends_both_arrive() {
     check(2, || {
         let [(one, _one), (other, _other)] = sockets([&DEALER, &DEALER]);
         bind(&one);
@@ -91,7 +91,7 @@ fn two_talk_both_ways_at_the_same_time() {
 }
 
 #[test]
-fn two_that_leave_each_other_are_apart() {
+fn concurrent_inproc_leave_detaches_both() {
     check(2, || {
         let [(one, _one), (other, _other)] = sockets([&DEALER, &DEALER]);
         bind(&one);
@@ -107,7 +107,7 @@ fn two_that_leave_each_other_are_apart() {
 }
 
 #[test]
-fn what_is_sent_while_the_other_end_leaves_is_there_or_comes_back() {
+fn send_during_unbind_loses_nothing() {
     check(2, || {
         let [(push, _one), (pull, _other)] = sockets([&PUSH, &PULL]);
         bind(&pull);
@@ -124,7 +124,7 @@ fn what_is_sent_while_the_other_end_leaves_is_there_or_comes_back() {
 }
 
 #[test]
-fn a_topic_is_known_whether_it_or_the_publisher_comes_first() {
+fn subscribe_bind_race_announces_topic() {
     check(2, || {
         let [(publisher, _one), (sub, _other)] = sockets([&PUB, &SUB]);
         let subscriber = spawn({
@@ -146,7 +146,7 @@ fn a_topic_is_known_whether_it_or_the_publisher_comes_first() {
 }
 
 #[test]
-fn who_publishes_and_who_subscribes_do_not_wait_for_each_other() {
+fn publish_subscribe_race_avoids_deadlock() {
     check(2, || {
         let [(publisher, _one), (sub, _other)] = sockets([&PUB, &SUB]);
         bind(&publisher);

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_what_was_recorded_for_the_link() {
+    fn copied_span_matches_recorded_messages() {
         let (mut log, mut early, mut late) = (BroadcastLog::default(), User::new(0), User::new(1));
         record(&mut log, 10, &mut [&mut early]);
         record(&mut log, 20, &mut [&mut early, &mut late]);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_between_two_messages_of_a_link_is_left_out() {
+    fn span_skips_unmatched_messages() {
         let (mut log, mut all, mut some) = (BroadcastLog::default(), User::new(0), User::new(1));
         for n in 0..100 {
             let mut both = [&mut all, &mut some];
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn all_links_share_what_was_cut() {
+    fn links_share_one_segment() {
         let mut log = BroadcastLog::default();
         let mut users: Vec<_> = (0..3).map(User::new).collect();
         let lens: Vec<_> = (0..20).map(|n| 500 + n).collect();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_stretch_does_not_keep_a_long_tape() {
+    fn short_span_is_copied() {
         let (mut log, mut all, mut some) = (BroadcastLog::default(), User::new(0), User::new(1));
         (0..32).for_each(|_| record(&mut log, 1024, &mut [&mut all]));
         (0..8).for_each(|_| record(&mut log, 1024, &mut [&mut all, &mut some]));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn little_is_copied_be_it_all_there_is() {
+    fn small_segment_is_always_copied() {
         let (mut log, mut user) = (BroadcastLog::default(), User::new(0));
         record(&mut log, SHARE_MIN - 1, &mut [&mut user]);
         assert!(!user.segment.is_long());
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tape_starts_anew_where_it_was_cut() {
+    fn log_restarts_after_segment() {
         let (mut log, mut user) = (BroadcastLog::default(), User::new(0));
         for _ in 0..3 {
             while !log.is_long() {

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_taken_from_the_peer_that_was_asked_and_only_once() {
+    fn only_asked_peer_may_reply() {
         let mut dialogue = Dialogue::Asked { of: Some(PEER), number: None, answered: false };
         assert_eq!(recv(&mut dialogue, Envelope::Request, OTHER, "late".into()), None);
         assert!(dialogue.check_send(Envelope::Request).is_err());
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_reply_to_the_open_request_is_taken() {
+    fn only_first_matching_reply_taken() {
         let mut idle = Dialogue::Idle;
         assert!(!idle.takes_reply(PEER, &"nobody asked".into()));
         let mut asked = Dialogue::Asked { of: Some(PEER), number: None, answered: false };
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_with_another_number_is_none() {
+    fn reply_with_wrong_number_ignored() {
         let asked =
             || Dialogue::Asked { of: Some(PEER), number: Some(Frame::from(b"0002")), answered: false };
         let replies: [(&[&str], Option<Message>); 6] = [
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_keeps_its_envelope_for_the_reply() {
+    fn request_envelope_kept_for_reply() {
         let mut dialogue = Dialogue::Idle;
         let request = Message::from(["hop", "", "question", ""]);
         assert_eq!(recv(&mut dialogue, Envelope::Reply, PEER, request), Some(["question", ""].into()));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_delimiter_or_a_body_opens_nothing() {
+    fn malformed_request_is_ignored() {
         let mut dialogue = Dialogue::Idle;
         assert_eq!(recv(&mut dialogue, Envelope::Reply, PEER, ["no", "delimiter"].into()), None);
         assert_eq!(recv(&mut dialogue, Envelope::Reply, PEER, ["no body", ""].into()), None);

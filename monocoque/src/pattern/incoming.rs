@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn each_type_takes_its_envelope_off() {
+    fn incoming_envelope_removal_is_reversible() {
         let classify = |pattern, frames: &[&str]| {
             let mut message = frames.iter().copied().collect();
             let disposition = classify(pattern, &Options::default(), &id(), &mut message);

@@ -314,7 +314,7 @@ mod tests {
     use crate::pattern::XPUB;
 
     #[test]
-    fn topics_of_departed_peers_do_not_pile_up() {
+    fn departed_topics_are_swept() {
         const TOPICS: usize = 1_000;
         let mut publisher = Publisher::new(&XPUB, &Options::default());
         for peer in 0..10 {

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_keeps_a_set_is_right_in_the_end() {
+    fn random_reports_yield_correct_set() {
         let mut rng = Rng::with_seed(0x5e7);
         for round in 0..20_000 {
             let mut scene = Scene::new(round % 2 == 0);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn all_reports_of_one_lane_are_received() {
+    fn single_lane_reports_all_admitted() {
         let mut rng = Rng::with_seed(7);
         for _ in 0..1_000 {
             let mut scene = Scene::new(false);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_swap_leaves_the_set_right() {
+    fn swapped_reports_keep_topic_subscribed() {
         let mut scene = Scene::new(false);
         scene.turn(0);
         scene.receive(0);

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_frame_decides_for_all() {
+    fn first_frame_decides_list() {
         assert!(is_list(&[&b"\x01a"[..], b"data"].into()));
         assert!(!is_list(&[&b"data"[..], b"\x01a"].into()));
         assert!(!is_list(&b"\x01a".into()), "it is one by itself");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reported_is_what_was_asked_for() {
+    fn subscription_report_round_trips() {
         for (kind, topic) in [(Subscription::Subscribe, &b"a"[..]), (Subscription::Cancel, b"")] {
             assert_eq!(as_subscription(&report(kind, topic)), Some((kind, topic)));
         }

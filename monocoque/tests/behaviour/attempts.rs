@@ -35,7 +35,7 @@ async fn fail(request: &ReqSocket, how: Failing) {
 }
 
 everywhere! {
-    async fn failed_send_of_a_relaxed_req_keeps_the_reply(at) {
+    async fn failed_relaxed_send_keeps_reply(at) {
         for how in FAILING {
             for correlate in [true, false] {
                 let options = ReqSocket::builder()
@@ -61,7 +61,7 @@ everywhere! {
         }
     }
 
-    async fn send_of_a_relaxed_req_gives_the_earlier_request_up(at) {
+    async fn relaxed_send_abandons_earlier_request(at) {
         let (reply, endpoint) = at.bound(RepSocket::builder()).await;
         let options = ReqSocket::builder().req_relaxed(true).reconnect_interval(Duration::from_millis(1));
         let request = at.connected(options, &endpoint).await;
@@ -74,7 +74,7 @@ everywhere! {
         assert_eq!(request.recv().await.expect("received"), "answer".into());
     }
 
-    async fn published_body_is_let_go_when_all_have_it(at) {
+    async fn published_body_freed_after_delivery(at) {
         for size in [100, 4_096, 100_000] {
             let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
             let mut subscribers = Vec::new();
@@ -106,7 +106,7 @@ fn owned(owner: &Arc<Vec<u8>>) -> Frame {
 }
 
 over_streams! {
-    async fn waiting_send_is_not_the_answer_to_a_later_subscription(at) {
+    async fn waiting_last_value_keeps_target(at) {
         let options =
             XpubSocket::builder().xpub_manual(true).xpub_manual_last_value(true).nodrop(true).send_hwm(1);
         let (publisher, endpoint) = at.bound(options).await;
@@ -135,7 +135,7 @@ over_streams! {
         drop(lazy);
     }
 
-    async fn conflated_message_takes_the_place_of_one_of_any_size(at) {
+    async fn conflate_replaces_queued_large_message(at) {
         const LARGE: usize = 40 << 20;
         let (listener, endpoint) = WireListener::bind(&at, "conflate");
         let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
@@ -159,7 +159,7 @@ over_streams! {
         assert_eq!(last.await, vec![4; LARGE]);
     }
 
-    async fn conflated_publication_takes_the_place_of_one_of_any_size(at) {
+    async fn conflate_replaces_queued_large_publication(at) {
         const LARGE: usize = 40 << 20;
         for peers in [1, 2] {
             let (publisher, endpoint) = at.bound(PubSocket::builder().conflate(true)).await;

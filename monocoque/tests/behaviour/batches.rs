@@ -59,7 +59,7 @@ fn read_all(mut wire: Wire) {
 }
 
 on_every_driver! {
-    async fn what_is_held_goes_with_what_is_sent_behind_it(at) {
+    async fn buffered_messages_precede_next_send(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         settle(&push, &pull).await;
@@ -70,7 +70,7 @@ on_every_driver! {
         expect(&pull, 0..10).await;
     }
 
-    async fn what_is_held_goes_in_front_of_an_answer_that_goes_at_once(at) {
+    async fn buffered_messages_precede_direct_reply(at) {
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
         for round in 0..20 {
@@ -85,7 +85,7 @@ on_every_driver! {
         }
     }
 
-    async fn what_is_held_for_one_peer_goes_with_what_is_sent_to_another(at) {
+    async fn send_flushes_other_peers(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let pulls = [
             at.connected(PullSocket::builder(), &endpoint).await,
@@ -106,7 +106,7 @@ on_every_driver! {
         assert!(received.contains(&"held".into()) && received.contains(&"sent".into()));
     }
 
-    async fn a_full_queue_of_what_is_held_goes(at) {
+    async fn full_buffered_queue_flushes_itself(at) {
         const MESSAGES: usize = 500;
         for hwm in [1, 2, 7] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(hwm)).await;
@@ -122,7 +122,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_full_queue_of_what_is_held_makes_room_for_whoever_sends(at) {
+    async fn full_buffered_queue_accepts_send(at) {
         for hwm in [1, 2, 7] {
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
             let push = at.connected(PushSocket::builder().send_hwm(hwm), &endpoint).await;
@@ -141,7 +141,7 @@ on_every_driver! {
         }
     }
 
-    async fn what_is_held_when_the_socket_closes_is_sent(at) {
+    async fn close_sends_buffered_messages(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         settle(&push, &pull).await;
@@ -152,7 +152,7 @@ on_every_driver! {
         expect(&pull, 0..10).await;
     }
 
-    async fn a_flush_with_nothing_to_do_returns_at_once(at) {
+    async fn idle_flush_returns_immediately(at) {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.flush().at_once().expect("nobody is there").expect("open");
@@ -170,7 +170,7 @@ on_every_driver! {
         publisher.flush().at_once().expect("nobody is there").expect("open");
     }
 
-    async fn a_batch_is_at_most_as_large_as_said_and_is_appended(at) {
+    async fn recv_batch_respects_maximum(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut messages = vec!["before".into()];
         let none = pull.recv_batch(&mut messages, 0).at_once();
@@ -192,7 +192,7 @@ on_every_driver! {
         assert_eq!((messages.len(), pull.stats().received), (11, 10));
     }
 
-    async fn batches_keep_the_order_under_load(at) {
+    async fn batches_under_load_keep_order(at) {
         const MESSAGES: usize = 5_000;
         let mut chance = testing::chance();
         for (send_hwm, recv_hwm) in [(1, 1), (2, 7), (1000, 10), (1000, 1000), (0, 0)] {
@@ -229,7 +229,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_batch_takes_turns_between_peers(at) {
+    async fn recv_batch_alternates_between_peers(at) {
         const EACH: usize = 50;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut pushes = Vec::new();
@@ -252,7 +252,7 @@ on_every_driver! {
         assert!(messages.windows(2).all(|pair| pair[0][0] != pair[1][0]), "strictly in turn");
     }
 
-    async fn requests_and_replies_come_one_at_a_time(at) {
+    async fn req_rep_batches_hold_one(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let mut reqs = Vec::new();
         for n in 0..3 {
@@ -277,7 +277,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_batch_has_only_what_is_subscribed_to(at) {
+    async fn recv_batch_filters_by_subscription(at) {
         const MESSAGES: usize = 100;
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
@@ -306,7 +306,7 @@ on_every_driver! {
         assert_eq!(subscriber.stats().discarded, (MESSAGES - expected.len()) as u64);
     }
 
-    async fn a_batch_that_is_given_up_loses_nothing(at) {
+    async fn cancelled_recv_batch_loses_nothing(at) {
         const EACH: usize = 5_000;
         for peers in [1, 4] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(100)).await;
@@ -344,7 +344,7 @@ on_every_driver! {
         }
     }
 
-    async fn what_a_batch_leaves_wakes_the_next_receiver(at) {
+    async fn leftover_messages_wake_next_receiver(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         settle(&push, &pull).await;
@@ -387,7 +387,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_batch_that_is_waited_for_ends_when_the_socket_closes(at) {
+    async fn close_ends_waiting_recv_batch(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         settle(&push, &pull).await;
@@ -401,7 +401,7 @@ on_every_driver! {
 }
 
 on_every_driver_over_streams! {
-    async fn what_is_held_goes_when_it_is_flushed(at) {
+    async fn flush_sends_buffered_messages(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         settle(&push, &pull).await;
@@ -418,7 +418,7 @@ on_every_driver_over_streams! {
         }
     }
 
-    async fn what_is_published_is_held_as_well(at) {
+    async fn buffered_publications_wait_for_flush(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let mut subscribers = Vec::new();
         for _ in 0..2 {
@@ -442,7 +442,7 @@ on_every_driver_over_streams! {
         }
     }
 
-    async fn what_is_held_for_a_peer_that_leaves_goes_to_the_next(at) {
+    async fn lost_peer_returns_buffered_messages(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let leaving = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -474,7 +474,7 @@ on_every_driver_over_streams! {
         assert_eq!(received, [numbered(0), numbered(1)]);
     }
 
-    async fn what_was_flushed_goes_on_when_its_peer_leaves(at) {
+    async fn lost_peer_returns_flushed_messages(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
         // It does not read, so that what is for it stays.
@@ -504,7 +504,7 @@ on_every_driver_over_streams! {
         .await;
     }
 
-    async fn a_flush_waits_until_the_system_has_taken_all(at) {
+    async fn flush_waits_for_complete_write(at) {
         let (push, wire) = stuck(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());
@@ -521,7 +521,7 @@ on_every_driver_over_streams! {
         }
     }
 
-    async fn a_flush_ends_when_the_socket_closes(at) {
+    async fn close_ends_waiting_flush(at) {
         let (push, wire) = stuck(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());
@@ -530,7 +530,7 @@ on_every_driver_over_streams! {
         drop(wire);
     }
 
-    async fn flush_waits_for_what_a_lost_connection_gives_back(at) {
+    async fn flush_waits_for_returned_messages(at) {
         let (push, wire) = stuck(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());
@@ -539,7 +539,7 @@ on_every_driver_over_streams! {
         assert!(flush.as_mut().at_once().is_none(), "it waits for another peer");
     }
 
-    async fn a_flush_that_is_given_up_loses_nothing(at) {
+    async fn cancelled_flush_loses_nothing(at) {
         let (push, wire) = stuck(&at).await;
         for _ in 0..100 {
             assert!(push.flush().at_once().is_none());

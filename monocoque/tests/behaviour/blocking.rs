@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use testing::{DEADLINE, within};
 
 #[test]
-fn four_threads_push_to_two_that_pull() {
+fn blocking_threads_share_one_pull() {
     const EACH: usize = 20_000;
     within(DEADLINE, || {
         for driver in [Driver::IoUring, Driver::Polling] {
@@ -75,7 +75,7 @@ fn four_threads_push_to_two_that_pull() {
 }
 
 #[test]
-fn the_other_types_of_sockets() {
+fn blocking_calls_cover_other_types() {
     within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let rep = RepSocket::new_in(&context).expect("a socket");
@@ -119,7 +119,7 @@ fn the_other_types_of_sockets() {
 }
 
 #[test]
-fn a_thread_that_waits_uses_no_processor_and_no_longer_than_it_may() {
+fn blocking_timeout_uses_no_cpu() {
     const LIMIT: Duration = Duration::from_millis(300);
     within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
@@ -138,7 +138,7 @@ fn a_thread_that_waits_uses_no_processor_and_no_longer_than_it_may() {
 }
 
 #[test]
-fn threads_that_wait_are_told_of_the_end() {
+fn close_wakes_blocked_threads() {
     within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let dealer = DealerSocket::new_in(&context).expect("a socket");
@@ -165,7 +165,7 @@ fn threads_that_wait_are_told_of_the_end() {
 
 /// The calls that would hold up what they wait for say so instead; from another thread they work.
 #[test]
-fn on_the_thread_of_the_connections_they_fail() {
+fn blocking_in_runtime_would_deadlock() {
     within(DEADLINE, || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let context = Context::current().expect("inside a runtime");
@@ -237,7 +237,7 @@ fn number(message: &Message, frame: usize) -> usize {
 }
 
 #[test]
-fn a_call_waits_as_long_as_it_says_whatever_the_socket_would() {
+fn blocking_call_timeout_overrides_option() {
     let context = Context::new().expect("a context");
     let long = Some(Duration::from_secs(3600));
     let pull = PullSocket::builder().recv_timeout(long).build_in(&context).expect("a socket");

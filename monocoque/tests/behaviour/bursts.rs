@@ -42,7 +42,7 @@ async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> 
 }
 
 everywhere! {
-    async fn burst_to_a_subscriber_that_reads_loses_nothing(at) {
+    async fn pub_burst_loses_nothing(at) {
         for (size, peers) in SIZES.into_iter().flat_map(|size| [(size, 1), (size, 2)]) {
             loses_nothing(format_args!("{size} bytes to {peers}"), async || {
                 let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
@@ -67,7 +67,7 @@ everywhere! {
         }
     }
 
-    async fn burst_at_a_small_mark_loses_nothing(at) {
+    async fn small_hwm_burst_loses_nothing(at) {
         for hwm in [1, 10, 100] {
             loses_nothing(format_args!("a mark of {hwm}"), async || {
                 let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(hwm)).await;
@@ -87,7 +87,7 @@ everywhere! {
         }
     }
 
-    async fn burst_by_a_sink_loses_nothing(at) {
+    async fn sink_burst_loses_nothing(at) {
         loses_nothing("a sink", async || {
             let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
             let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
@@ -106,7 +106,7 @@ everywhere! {
         .await;
     }
 
-    async fn burst_of_a_router_loses_nothing(at) {
+    async fn router_burst_loses_nothing(at) {
         loses_nothing("a router", async || {
             let (router, endpoint) = at.bound(RouterSocket::builder().send_hwm(10)).await;
             let dealer = at.connected(DealerSocket::builder().routing_id("peer"), &endpoint).await;
@@ -124,7 +124,7 @@ everywhere! {
         .await;
     }
 
-    async fn burst_of_an_xsub_loses_nothing(at) {
+    async fn xsub_burst_loses_nothing(at) {
         loses_nothing("an XSUB", async || {
             let (publisher, endpoint) = at.bound(XpubSocket::builder()).await;
             let subscriber = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
@@ -141,7 +141,7 @@ everywhere! {
         .await;
     }
 
-    async fn try_send_drops_at_once(at) {
+    async fn try_send_drops_immediately(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(1)).await;
         let subscriber = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
         subscriber.subscribe("").expect("open");
@@ -153,7 +153,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn subscriber_that_stops_costs_one_pause(at) {
+    async fn stopped_subscriber_delays_sender_once(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "SUB");
@@ -198,7 +198,7 @@ async fn fill(publisher: &PubSocket) {
 }
 
 everywhere! {
-    async fn waiting_send_goes_on_when_its_subscriber_cancels(at) {
+    async fn unsubscribe_releases_waiting_send(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(1)).await;
         let subscriber = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
         subscriber.subscribe("").expect("open");
@@ -210,7 +210,7 @@ everywhere! {
         sending.await.expect("it goes to nobody");
     }
 
-    async fn waiting_send_goes_on_when_the_first_endpoint_is_connected(at) {
+    async fn first_connect_releases_waiting_send(at) {
         let endpoint = at.nowhere("first");
         let push = at.socket::<monocoque::zmq::kind::Push>();
         let mut sending = std::pin::pin!(push.send("waits"));
@@ -223,7 +223,7 @@ everywhere! {
 
 /// The same for all that connect and wait for a first peer.
 #[test]
-fn waiting_call_of_each_type_goes_on_when_an_endpoint_is_connected() {
+fn connect_releases_each_waiting_type() {
     testing::run(Transport::Inproc, Home::Thread, async |at| {
         macro_rules! check {
             ($($socket:ident)+) => {$(

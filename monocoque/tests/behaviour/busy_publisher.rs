@@ -13,7 +13,7 @@ fn on_this_thread(test: impl AsyncFnOnce()) {
 }
 
 #[test]
-fn a_publisher_that_nobody_hears_still_accepts() {
+fn pub_without_peers_still_accepts() {
     on_this_thread(async || {
         let publisher = PubSocket::new().expect("a socket");
         let endpoint = publisher.bind("tcp://127.0.0.1:0").await.expect("bound");
@@ -30,7 +30,7 @@ fn a_publisher_that_nobody_hears_still_accepts() {
 }
 
 #[test]
-fn a_router_that_drops_everything_still_accepts() {
+fn router_dropping_all_still_accepts() {
     on_this_thread(async || {
         let router = RouterSocket::new().expect("a socket");
         router.bind("tcp://127.0.0.1:0").await.expect("bound");

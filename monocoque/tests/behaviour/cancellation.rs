@@ -9,7 +9,7 @@ use monocoque::zmq::{PullSocket, PushSocket};
 use testing::{fill, numbered, on_every_driver};
 
 on_every_driver! {
-    async fn a_wait_for_messages_is_given_up_a_hundred_thousand_times(at) {
+    async fn cancelled_recv_loses_nothing(at) {
         const MESSAGES: usize = 20_000;
         for peers in [1, 8] {
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -57,7 +57,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_receiver_that_gives_up_passes_its_turn_on(at) {
+    async fn dropped_receiver_passes_wake_on(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -77,7 +77,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_sender_that_gives_up_has_sent_nothing(at) {
+    async fn cancelled_send_sends_nothing(at) {
         let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]]);
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
@@ -111,7 +111,7 @@ on_every_driver! {
 
 /// A timeout of the caller's runtime around each wait, which almost never ends it.
 #[test]
-fn timeouts_around_each_wait_lose_nothing() {
+fn caller_timeouts_lose_nothing() {
     const EACH: usize = 50_000;
     for peers in [1, 8] {
         testing::run(testing::Transport::Tcp, testing::Home::Current, async move |at: testing::At| {
@@ -144,7 +144,7 @@ fn timeouts_around_each_wait_lose_nothing() {
 
 /// A timeout of the socket's own around each wait, which never ends it; many of them wait.
 #[test]
-fn a_million_timeouts_that_do_not_fire_lose_nothing() {
+fn million_unfired_timeouts_lose_nothing() {
     const MESSAGES: usize = 1_000_000;
     let limit = Duration::from_secs(120);
     for peers in [1, 8] {

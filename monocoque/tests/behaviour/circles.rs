@@ -10,7 +10,7 @@ fn large(n: usize) -> Message {
 }
 
 everywhere! {
-    async fn a_router_and_a_dealer_flood_each_other(at) {
+    async fn router_dealer_mutual_flood_completes(at) {
         const EACH: usize = 300;
         let router = RouterSocket::builder().router_mandatory(true).send_hwm(1).recv_hwm(1);
         let (router, endpoint) = at.bound(router).await;
@@ -42,7 +42,7 @@ everywhere! {
         assert_eq!((router.stats().dropped, dealer.stats().dropped), (0, 0));
     }
 
-    async fn what_goes_round_in_a_circle_keeps_going(at) {
+    async fn message_ring_keeps_moving(at) {
         const ROUNDS: usize = 300;
         const SOCKETS: usize = 4;
         const ON_THE_WAY: usize = 8;
@@ -74,7 +74,7 @@ everywhere! {
         futures::future::join_all(places).await;
     }
 
-    async fn all_is_sent_before_anything_is_received(at) {
+    async fn unbounded_queue_never_blocks_sender(at) {
         const MESSAGES: usize = 10_000;
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
         let push = at.connected(PushSocket::builder().send_hwm(10), &endpoint).await;

@@ -7,7 +7,7 @@ use monocoque::{Message, MonocoqueError};
 use testing::{Wire, WireListener, fill, numbered, on_every_driver, on_every_driver_over_streams};
 
 on_every_driver! {
-    async fn one_message_is_delivered_before_the_end(at) {
+    async fn close_delivers_one_message(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         for n in 0..20 {
             let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -17,7 +17,7 @@ on_every_driver! {
         }
     }
 
-    async fn ten_thousand_messages_are_delivered_before_the_end(at) {
+    async fn close_delivers_ten_thousand_messages(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for n in 0..10_000 {
@@ -31,7 +31,7 @@ on_every_driver! {
         assert!(pull.try_recv().is_err());
     }
 
-    async fn a_peer_that_comes_up_after_the_end_gets_them_too(at) {
+    async fn close_waits_for_late_peer(at) {
         let endpoint = at.nowhere("late");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for n in 0..10_000 {
@@ -48,7 +48,7 @@ on_every_driver! {
         });
     }
 
-    async fn dropping_the_last_handle_delivers_too(at) {
+    async fn last_handle_drop_delivers_messages(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         let clone = push.clone();
@@ -62,7 +62,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_linger_that_is_over_ends_it(at) {
+    async fn expired_linger_ends_close(at) {
         let push = at.build(PushSocket::builder().linger(Some(Duration::from_millis(50))));
         push.connect(at.nowhere("nobody")).await.expect("connected");
         push.send("lost").await.expect("queued");
@@ -71,7 +71,7 @@ on_every_driver! {
         assert!(start.elapsed() >= Duration::from_millis(50), "it did not linger");
     }
 
-    async fn all_who_wait_are_told(at) {
+    async fn close_fails_all_waiting_calls(at) {
         let dealer = at.build(DealerSocket::builder().send_hwm(1).linger(Some(Duration::ZERO)));
         dealer.connect(at.nowhere("nobody")).await.expect("connected");
         dealer.send("queued").await.expect("queued");
@@ -106,7 +106,7 @@ on_every_driver! {
 }
 
 on_every_driver_over_streams! {
-    async fn a_connection_that_is_lost_while_closing_is_made_again(at) {
+    async fn closing_socket_reconnects_lost_connection(at) {
         let (listener, endpoint) = WireListener::bind(&at, "lost");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for n in 0..100 {
@@ -131,7 +131,7 @@ on_every_driver_over_streams! {
         assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
     }
 
-    async fn without_linger_nobody_is_waited_for(at) {
+    async fn zero_linger_closes_immediately(at) {
         let soon = || PushSocket::builder().linger(Some(Duration::ZERO));
         let (nobody, _endpoint) = at.bound(soon()).await;
         let dialling = at.connected(soon(), &at.nowhere("nobody")).await;
@@ -160,7 +160,7 @@ on_every_driver_over_streams! {
         drop((listener, wire, stopped));
     }
 
-    async fn the_other_end_is_told(at) {
+    async fn close_ends_peer_stream(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let there = endpoint.clone();
         let wire = testing::aside(move || Wire::meet(&there, "DEALER")).await;

@@ -21,7 +21,7 @@ fn is_duplicate<T: std::fmt::Debug>(result: Result<T, MonocoqueError>) -> bool {
 }
 
 everywhere! {
-    async fn what_is_sent_before_the_peer_is_there_waits_for_it(at) {
+    async fn messages_queue_until_peer_connects(at) {
         let endpoint = at.nowhere("later");
         let router = at.build(router().send_hwm(10));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
@@ -38,7 +38,7 @@ everywhere! {
         assert_eq!(dealer.recv().await.expect("received"), "now".into());
     }
 
-    async fn one_that_must_deliver_waits_for_room(at) {
+    async fn mandatory_send_waits_when_full(at) {
         let endpoint = at.nowhere("later");
         let router = at.build(router().send_hwm(2).router_mandatory(true));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
@@ -57,7 +57,7 @@ everywhere! {
         }
     }
 
-    async fn one_that_waits_learns_that_the_endpoint_is_given_up(at) {
+    async fn disconnect_makes_waiting_send_unreachable(at) {
         let endpoint = at.nowhere("never");
         let router = at.build(router().send_hwm(1).router_mandatory(true));
         router.connect_as(endpoint.clone(), "never").await.expect("connected");
@@ -71,7 +71,7 @@ everywhere! {
         assert_eq!((router.stats().send_queue, router.stats().dropped), (0, 1));
     }
 
-    async fn immediate_waits_for_nobody(at) {
+    async fn immediate_send_without_peer_fails(at) {
         let endpoint = at.nowhere("later");
         let router = at.build(router().router_mandatory(true).immediate(true));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
@@ -84,7 +84,7 @@ everywhere! {
         assert_eq!(dealer.recv().await.expect("received"), "now".into());
     }
 
-    async fn a_name_that_is_in_use_is_an_error(at) {
+    async fn duplicate_name_is_rejected(at) {
         let (router, endpoint) = at.bound(router()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("accepted"), &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
@@ -103,7 +103,7 @@ everywhere! {
         router.connect_as(at.nowhere("fourth"), "accepted").await.expect("it is free");
     }
 
-    async fn what_waits_is_sent_when_the_socket_is_closed(at) {
+    async fn close_sends_queued_messages(at) {
         let endpoint = at.nowhere("later");
         let router = at.build(router());
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
@@ -116,7 +116,7 @@ everywhere! {
         assert_eq!(message, "the last word".into());
     }
 
-    async fn what_cannot_be_a_name_is_refused(at) {
+    async fn invalid_name_is_rejected(at) {
         let router = at.build(router());
         let endpoint = at.nowhere("nowhere");
         let empty = router.connect_as(endpoint.clone(), "").await;
@@ -134,7 +134,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn the_name_is_ours_whatever_the_peer_announces(at) {
+    async fn assigned_name_overrides_announced_id(at) {
         for announced in [DealerSocket::builder().routing_id("its own"), DealerSocket::builder()] {
             let (dealer, endpoint) = at.bound(announced).await;
             let router = at.build(router().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]));
@@ -158,7 +158,7 @@ over_streams! {
         }
     }
 
-    async fn the_name_outlives_its_connections(at) {
+    async fn assigned_name_survives_reconnects(at) {
         let (listener, endpoint) = WireListener::bind(&at, "listens");
         let quick = router().reconnect_interval(Duration::from_millis(1));
         let router = at.build(quick.router_mandatory(true));
@@ -181,7 +181,7 @@ over_streams! {
         }
     }
 
-    async fn who_announces_the_name_is_refused(at) {
+    async fn assigned_name_rejects_impostor(at) {
         for handover in [false, true] {
             let (router, endpoint) = at.bound(router().router_handover(handover)).await;
             let mut monitor = router.monitor();
@@ -215,7 +215,7 @@ over_streams! {
 }
 
 #[test]
-fn a_peer_within_the_process_has_the_name_as_well() {
+fn inproc_peer_gets_assigned_name() {
     testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
         let router = at.build(router().send_hwm(2));
         router.connect_as("inproc://named", "ours").await.expect("connected");

@@ -76,7 +76,7 @@ async fn dealers(at: &At, endpoint: &Endpoint, n: usize) -> Vec<DealerSocket> {
 }
 
 everywhere! {
-    async fn each_gets_its_answers_whole_and_in_order(at) {
+    async fn many_dealers_get_ordered_replies(at) {
         const PEERS: usize = 20;
         let seed = testing::chance().u64(..);
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
@@ -89,7 +89,7 @@ everywhere! {
         assert_eq!(router.stats().received, 60 * PEERS as u64);
     }
 
-    async fn peers_come_and_go_until_it_is_a_crowd_and_none_again(at) {
+    async fn peer_churn_crosses_threshold(at) {
         let mut chance = testing::chance();
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let lasting = dealers(&at, &endpoint, 1).await;
@@ -112,7 +112,7 @@ everywhere! {
         beside(&router, talk).await;
     }
 
-    async fn one_way_in_bursts(at) {
+    async fn push_bursts_arrive_in_order(at) {
         const PEERS: usize = 20;
         const EACH: usize = 60;
         let seed = testing::chance().u64(..);
@@ -145,7 +145,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn one_of_a_crowd_that_says_something_and_leaves_is_gone(at) {
+    async fn departing_peer_message_is_received(at) {
         const PEERS: usize = 10;
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealers = dealers(&at, &endpoint, PEERS).await;
@@ -167,7 +167,7 @@ over_streams! {
         assert_eq!(message, last);
     }
 
-    async fn what_comes_byte_by_byte_comes_whole(at) {
+    async fn fragmented_frames_arrive_whole(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let _crowd = dealers(&at, &endpoint, 10).await;
         router.wait_for_peers(10).await.expect("open");

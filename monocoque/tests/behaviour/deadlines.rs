@@ -10,7 +10,7 @@ use testing::{everywhere, numbered};
 const SHORT: Duration = Duration::from_millis(30);
 
 everywhere! {
-    async fn a_receiver_waits_no_longer_than_said(at) {
+    async fn recv_timeout_expires(at) {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(SHORT)));
         for _ in 0..3 {
             let start = Instant::now();
@@ -24,7 +24,7 @@ everywhere! {
         assert!(at_once.recv().await.expect_err("nothing is there").is_timeout());
     }
 
-    async fn a_sender_waits_no_longer_than_said_and_has_the_message_back(at) {
+    async fn send_timeout_returns_message(at) {
         let push = at.build(PushSocket::builder().send_timeout(Some(SHORT)));
         let start = Instant::now();
         let error = push.send("nobody is there").await.expect_err("no peer");
@@ -33,7 +33,7 @@ everywhere! {
         assert_eq!(error.into_message(), "nobody is there".into());
     }
 
-    async fn many_that_wait_each_have_their_own_time(at) {
+    async fn concurrent_receivers_time_out_separately(at) {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(SHORT)));
         let start = Instant::now();
         let results = futures::future::join_all((0..50).map(|_| pull.recv())).await;
@@ -41,7 +41,7 @@ everywhere! {
         assert!(start.elapsed() >= SHORT);
     }
 
-    async fn one_that_gives_up_loses_nothing_and_lets_the_next_one_in(at) {
+    async fn timed_out_calls_lose_nothing(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_timeout(Some(SHORT))).await;
         let push = at.connected(PushSocket::builder().send_timeout(Some(SHORT)), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -71,7 +71,7 @@ everywhere! {
         assert_eq!(pull.recv().await.expect("received"), large(sent - 1));
     }
 
-    async fn what_comes_in_time_is_received(at) {
+    async fn message_before_deadline_is_received(at) {
         let (one, endpoint) = at.bound(DealerSocket::builder().recv_timeout(Some(Duration::from_secs(10)))).await;
         let other = at.connected(DealerSocket::builder().recv_timeout(Some(Duration::from_secs(5))), &endpoint).await;
         for n in 0..500 {
@@ -82,7 +82,7 @@ everywhere! {
         }
     }
 
-    async fn a_dropped_call_leaves_no_deadline_behind(at) {
+    async fn dropped_recv_leaves_no_deadline(at) {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(Duration::from_millis(5))));
         for _ in 0..1000 {
             let call = pull.recv();
@@ -91,7 +91,7 @@ everywhere! {
         assert!(pull.recv().await.expect_err("nobody sends").is_timeout());
     }
 
-    async fn a_request_times_out_and_ten_thousand_good_ones_follow(at) {
+    async fn request_timeout_leaves_socket_usable(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = ReqSocket::builder().req_relaxed(true).req_correlate(true);
         let req = at.connected(req.recv_timeout(Some(Duration::from_secs(5))), &endpoint).await;
@@ -119,7 +119,7 @@ everywhere! {
 }
 
 #[test]
-fn an_attempt_to_connect_takes_no_longer_than_said() {
+fn connect_timeout_ends_attempt() {
     // A listener that does not accept and whose backlog is full does not answer.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");

@@ -13,7 +13,7 @@ use testing::{At, Wire, WireListener, over_streams};
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 over_streams! {
-    async fn newcomers_wait_while_departed_peers_have_left_too_much(at) {
+    async fn departed_budget_delays_new_peer(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().departed_budget(100_000)).await;
         let there = endpoint.clone();
         testing::aside(move || {
@@ -41,7 +41,7 @@ over_streams! {
         drop(newcomer);
     }
 
-    async fn router_that_hands_a_name_over_receives_the_old_connection_to_its_end(at) {
+    async fn handover_receives_old_messages_first(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true).recv_hwm(2)).await;
         let mut monitor = router.monitor();
         // More than is read before anything is received, and no more than the system takes.
@@ -69,7 +69,7 @@ over_streams! {
         drop(newcomer);
     }
 
-    async fn router_receives_a_named_peer_in_order_over_its_connections(at) {
+    async fn router_orders_messages_across_reconnects(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut last = None;
         for connection in 0..3_u8 {
@@ -96,7 +96,7 @@ over_streams! {
         drop(last);
     }
 
-    async fn req_discards_replies_that_it_does_not_wait_for(at) {
+    async fn req_discards_surplus_replies(at) {
         for (hwm, surplus) in [(1, 2), (1000, 1_099)] {
             let (listener, endpoint) = WireListener::bind(&at, &format!("router-{hwm}"));
             let request = at.connected(ReqSocket::builder().recv_hwm(hwm), &endpoint).await;
@@ -122,7 +122,7 @@ over_streams! {
         }
     }
 
-    async fn xpub_that_dials_hears_of_a_second_connection_unread(at) {
+    async fn connected_xpub_handles_second_connection(at) {
         let (listener, endpoint) = WireListener::bind(&at, "subscriber");
         let publisher = at.connected(XpubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let subscribe = |listener: WireListener| {
@@ -204,11 +204,11 @@ async fn hold_up_nobody<K: Publishes>(at: &At, builder: Builder<K>, receive: imp
 }
 
 over_streams! {
-    async fn pub_peers_that_leave_with_many_topics_hold_up_nobody(at) {
+    async fn pub_mass_unsubscribe_stays_responsive(at) {
         hold_up_nobody(&at, PubSocket::builder(), async |_| testing::yield_now().await).await;
     }
 
-    async fn xpub_peers_that_leave_with_many_topics_hold_up_nobody(at) {
+    async fn xpub_mass_unsubscribe_stays_responsive(at) {
         hold_up_nobody(&at, XpubSocket::builder(), async |xpub| {
             while xpub.try_recv().is_ok() {}
             testing::yield_now().await;
@@ -216,7 +216,7 @@ over_streams! {
         .await;
     }
 
-    async fn xpub_is_told_every_end_of_a_peer_that_leaves(at) {
+    async fn xpub_receives_all_final_unsubscriptions(at) {
         const TOPICS: usize = 5_000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let peer = testing::aside(move || subscriber(&endpoint, TOPICS));
@@ -231,7 +231,7 @@ over_streams! {
         assert!(xpub.try_recv().is_err());
     }
 
-    async fn xpub_is_not_told_of_peers_that_have_come_and_gone(at) {
+    async fn xpub_drops_unread_departed_subscriptions(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         for topics in [1, 30, 900] {
             let there = endpoint.clone();
@@ -242,7 +242,7 @@ over_streams! {
         }
     }
 
-    async fn xpub_is_told_what_changes_what_it_was_told(at) {
+    async fn xpub_receives_cancel_of_read_subscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let mut peer = testing::aside(move || subscriber(&endpoint, 1)).await;
         assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
@@ -256,7 +256,7 @@ over_streams! {
         assert!(xpub.try_recv().is_err());
     }
 
-    async fn verbose_xpub_is_told_the_end_of_what_it_was_told_twice(at) {
+    async fn verbose_xpub_receives_single_unsubscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verbose(true)).await;
         let there = endpoint.clone();
         let mut peer = testing::aside(move || subscriber(&there, 1)).await;
@@ -270,7 +270,7 @@ over_streams! {
         assert!(xpub.try_recv().is_err());
     }
 
-    async fn verboser_xpub_is_told_the_end_of_each_peer(at) {
+    async fn verboser_xpub_receives_each_unsubscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verboser(true)).await;
         for round in 0..2 {
             let mut peers = Vec::new();
@@ -287,7 +287,7 @@ over_streams! {
         }
     }
 
-    async fn xpub_is_told_ends_while_other_peers_come_and_go(at) {
+    async fn peer_churn_keeps_final_unsubscriptions(at) {
         const TOPICS: usize = 2_000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let there = endpoint.clone();
@@ -325,7 +325,7 @@ over_streams! {
         assert!(told_after.is_some(), "not while others come and go, in {seen} messages");
     }
 
-    async fn router_that_hands_a_name_over_is_not_held_up_by_a_flood(at) {
+    async fn handover_completes_despite_flood(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
         let mut monitor = router.monitor();
         let there = endpoint.clone();

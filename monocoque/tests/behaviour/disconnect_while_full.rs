@@ -7,7 +7,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use testing::{everywhere, over_streams};
 
 everywhere! {
-    async fn a_full_pull_disconnects_and_closes(at) {
+    async fn full_pull_disconnects_and_closes(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let pull = at.connected(PullSocket::builder().recv_hwm(1), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -22,7 +22,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn a_full_dealer_whose_peer_dies_closes(at) {
+    async fn full_dealer_with_dead_peer_closes(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().recv_hwm(1).linger(Some(Duration::ZERO))).await;
         let there = endpoint.clone();
         let wire = testing::aside(move || {
@@ -46,7 +46,7 @@ over_streams! {
         }
         dealer.close().await;
     }
-    async fn a_full_dealer_connects_again_although_nobody_receives(at) {
+    async fn full_dealer_reconnects_without_receiver(at) {
         let (listener, endpoint) = testing::WireListener::bind(&at, "again");
         let dealer = at.build(
             DealerSocket::builder()

@@ -43,7 +43,7 @@ async fn first<T, K: Kind>(
 }
 
 everywhere! {
-    async fn options_that_say_for_ever_talk(at) {
+    async fn infinite_options_keep_sockets_working(at) {
         for limit in FOR_EVER {
             talk(&at, |builder| builder.handshake_timeout(Some(limit))).await;
             talk(&at, |builder| builder.connect_timeout(Some(limit))).await;
@@ -57,7 +57,7 @@ everywhere! {
         }
     }
 
-    async fn calls_that_wait_for_ever_wait(at) {
+    async fn infinite_timeouts_keep_waiting(at) {
         for limit in FOR_EVER {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_timeout(Some(limit))).await;
             let push = at.build(PushSocket::builder().send_timeout(Some(limit)));
@@ -71,7 +71,7 @@ everywhere! {
         }
     }
 
-    async fn linger_for_ever_waits_for_a_peer(at) {
+    async fn infinite_linger_waits_for_peer(at) {
         for (n, limit) in FOR_EVER.into_iter().enumerate() {
             let endpoint = at.nowhere(&format!("later-{n}"));
             let push = at.connected(PushSocket::builder().linger(Some(limit)), &endpoint).await;
@@ -89,7 +89,7 @@ everywhere! {
         assert_eq!(push.stats().dropped, 1);
     }
 
-    async fn receiving_without_time_receives_in_the_end(at) {
+    async fn zero_recv_timeout_eventually_receives(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..100 {
@@ -108,7 +108,7 @@ everywhere! {
         }
     }
 
-    async fn calls_without_time_do_not_wait(at) {
+    async fn zero_timeouts_return_immediately(at) {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(Duration::ZERO)));
         assert!(pull.recv().await.expect_err("nothing is there").is_timeout());
         let push = at.build(PushSocket::builder().send_timeout(Some(Duration::ZERO)));
@@ -122,7 +122,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn interval_for_ever_tries_once(at) {
+    async fn infinite_reconnect_interval_tries_once(at) {
         for limit in FOR_EVER {
             let builder = PushSocket::builder().reconnect_interval(limit).reconnect_interval_max(limit);
             let push = at.build(builder.linger(Some(Duration::ZERO)));
@@ -136,7 +136,7 @@ over_streams! {
         }
     }
 
-    async fn handshake_and_connect_without_time_fail(at) {
+    async fn zero_handshake_timeout_fails(at) {
         let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
         let hasty = at.build(PushSocket::builder().handshake_timeout(Some(Duration::ZERO)));
         let failed = |event| matches!(event, SocketEvent::HandshakeFailed { .. }).then_some(());
@@ -146,7 +146,7 @@ over_streams! {
 }
 
 #[test]
-fn blocking_calls_for_ever_wait() {
+fn infinite_blocking_timeouts_keep_waiting() {
     let context = Context::new().expect("a context");
     for limit in FOR_EVER {
         let pull = PullSocket::new_in(&context).expect("a socket");
@@ -164,7 +164,7 @@ fn blocking_calls_for_ever_wait() {
 }
 
 #[test]
-fn promise_for_ever_is_refused() {
+fn infinite_heartbeat_ttl_is_rejected() {
     let context = Context::new().expect("a context");
     for ttl in FOR_EVER {
         let made = DealerSocket::builder().heartbeat_ttl(ttl).build_in(&context);

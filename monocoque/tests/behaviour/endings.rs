@@ -15,7 +15,7 @@ use testing::{everywhere, over_streams};
 const FOR_EVER: Option<Duration> = None;
 
 everywhere! {
-    async fn close_without_an_endpoint_ends_at_once(at) {
+    async fn close_without_endpoint_drops_messages(at) {
         let endpoint = at.nowhere("gone");
         let push = at.connected(PushSocket::builder().linger(FOR_EVER), &endpoint).await;
         for _ in 0..3 {
@@ -26,7 +26,7 @@ everywhere! {
         assert_eq!((push.stats().dropped, push.stats().send_queue), (3, 0));
     }
 
-    async fn disconnect_ends_a_close_that_lingers(at) {
+    async fn disconnect_ends_lingering_close(at) {
         let endpoint = at.nowhere("gone");
         let push = at.connected(PushSocket::builder().linger(FOR_EVER), &endpoint).await;
         push.send("waits").await.expect("queued");
@@ -37,7 +37,7 @@ everywhere! {
         assert_eq!(push.stats().dropped, 1);
     }
 
-    async fn try_send_after_the_last_disconnect_would_block(at) {
+    async fn try_send_after_disconnect_would_block(at) {
         let endpoint = at.nowhere("gone");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.disconnect(endpoint.clone()).await.expect("connected");
@@ -48,7 +48,7 @@ everywhere! {
         drop(push);
     }
 
-    async fn close_with_a_request_that_nobody_took_ends_at_once(at) {
+    async fn close_drops_unsent_request(at) {
         let endpoint = at.nowhere("gone");
         let request = at.connected(ReqSocket::builder().linger(FOR_EVER), &endpoint).await;
         request.send("question").await.expect("queued");
@@ -56,7 +56,7 @@ everywhere! {
         assert_eq!(request.stats().dropped, 1);
     }
 
-    async fn second_connect_opens_a_second_connection(at) {
+    async fn second_connect_opens_second_connection(at) {
         let (xpub, xpub_at) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder(), &xpub_at).await;
         xsub.connect(xpub_at).await.expect("connected");
@@ -73,7 +73,7 @@ everywhere! {
         assert_eq!(publisher.peer_count(), 1);
     }
 
-    async fn pair_is_connected_anew_by_a_second_connect(at) {
+    async fn second_pair_connect_reconnects(at) {
         let endpoint = at.nowhere("pair");
         let one = at.socket::<monocoque::zmq::kind::Pair>();
         testing::rebind(&one, &endpoint).await;
@@ -111,7 +111,7 @@ everywhere! {
         assert!(matches!(unknown, MonocoqueError::UnknownPeer(n) if n == number));
     }
 
-    async fn disconnect_peer_of_a_dialled_endpoint_connects_again(at) {
+    async fn disconnected_dialled_peer_reconnects(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
         let mut monitor = dealer.monitor();
@@ -132,7 +132,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn disconnect_peer_gives_what_waits_to_another(at) {
+    async fn disconnect_peer_requeues_waiting_messages(at) {
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(0)).await;
         let mut monitor = push.monitor();
         let there = endpoint.clone();
@@ -153,7 +153,7 @@ over_streams! {
         drop(lazy);
     }
 
-    async fn probe_is_told_as_one(at) {
+    async fn tcp_probe_emits_probe_reason(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut monitor = pull.monitor();
         drop(testing::aside(move || testing::Wire::connect(&endpoint)).await);
@@ -168,7 +168,7 @@ over_streams! {
 
 /// With overflow checks, which tests have, a count that goes below zero panics.
 #[test]
-fn connect_and_disconnect_from_two_threads_keep_the_count() {
+fn racing_connect_disconnect_keeps_count() {
     let context = Context::new().expect("a context");
     for endpoint in ["inproc://race", "tcp://127.0.0.1:9", "ipc://@monocoque-race"] {
         let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&context).expect("a socket");

@@ -7,7 +7,7 @@ use monocoque::{Endpoint, MonocoqueError};
 use testing::{Transport, everywhere, numbered, over_streams, rebind};
 
 everywhere! {
-    async fn connecting_comes_before_binding(at) {
+    async fn connect_before_bind_delivers(at) {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..10 {
@@ -20,7 +20,7 @@ everywhere! {
         }
     }
 
-    async fn one_socket_binds_and_connects_many(at) {
+    async fn one_socket_binds_and_connects(at) {
         let middle = at.socket::<monocoque::zmq::kind::Dealer>();
         let mut around = Vec::new();
         for n in 0..8 {
@@ -49,7 +49,7 @@ everywhere! {
         assert_eq!(heard.len(), 8);
     }
 
-    async fn a_second_connect_of_a_dealer_is_none(at) {
+    async fn second_dealer_connect_is_ignored(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder()).await;
         let twice = at.connected(DealerSocket::builder(), &endpoint).await;
         twice.connect(endpoint.clone()).await.expect("ignored");
@@ -63,7 +63,7 @@ everywhere! {
         assert_eq!(dealer.peer_count(), 1);
     }
 
-    async fn an_endpoint_is_free_once_its_socket_is_closed(at) {
+    async fn close_frees_endpoint(at) {
         let endpoint = at.nowhere("again");
         for n in 0..20 {
             let pull = at.build(PullSocket::builder());
@@ -76,7 +76,7 @@ everywhere! {
         }
     }
 
-    async fn an_endpoint_is_free_soon_after_unbind(at) {
+    async fn unbind_frees_endpoint(at) {
         let endpoint = at.nowhere("unbound");
         let pull = at.build(PullSocket::builder());
         rebind(&pull, &endpoint).await;
@@ -91,7 +91,7 @@ everywhere! {
         assert_eq!(&other.recv().await.expect("received")[0], b"moved");
     }
 
-    async fn a_peer_that_is_disconnected_gets_nothing_more(at) {
+    async fn disconnected_peer_receives_nothing(at) {
         let (left, left_at) = at.bound(PullSocket::builder()).await;
         let (kept, kept_at) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &left_at).await;
@@ -111,7 +111,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn bind_says_what_it_resolved(at) {
+    async fn bind_returns_resolved_endpoint(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         assert_ne!(endpoint, at.anywhere());
         assert_eq!(pull.last_endpoint(), Some(endpoint.clone()));
@@ -130,7 +130,7 @@ over_streams! {
 
 /// What an endpoint and an error are made of can be taken apart by a program.
 #[test]
-fn parts_of_endpoints_and_errors_have_names() {
+fn public_parts_are_nameable() {
     use monocoque::transport::InterfaceNameError;
     use monocoque::zmq::{Malformed, Misbehaved, ZmtpError};
     use monocoque::{Host, HostName, InprocName, IpcAddress, Source};

@@ -72,7 +72,7 @@ fn message(chance: &mut fastrand::Rng, n: usize) -> Message {
 }
 
 everywhere! {
-    async fn each_gets_exactly_what_it_has_asked_for(at) {
+    async fn subscribers_receive_exactly_matching_topics(at) {
         const ROUNDS: usize = 12;
         let mut chance = testing::chance();
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
@@ -137,7 +137,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn one_that_has_stopped_has_its_mark_and_the_others_get_everything(at) {
+    async fn stopped_subscriber_queues_only_hwm(at) {
         const HWM: usize = 50;
         const BODY: usize = 3 * KIB;
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(HWM)).await;
@@ -195,7 +195,7 @@ over_streams! {
 
 /// Where nothing else can run while it publishes, what each subscriber gets is known.
 #[test]
-fn nothing_is_dropped_below_the_mark_and_everything_above_it() {
+fn pub_drops_only_above_hwm() {
     const HWM: usize = 100;
     for transport in [Transport::Tcp, Transport::Ipc] {
         testing::run(transport, Home::Current, async |at: At| {

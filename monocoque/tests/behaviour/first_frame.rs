@@ -15,7 +15,7 @@ fn message(frames: &[&[u8]]) -> Message {
 }
 
 everywhere! {
-    async fn lists_are_taken_apart_by_the_one_who_sends(at) {
+    async fn xsub_splits_multipart_subscriptions(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder().only_first_subscribe(true), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
@@ -36,7 +36,7 @@ everywhere! {
         assert_eq!(xsub.recv().await.expect("received"), "b".into());
     }
 
-    async fn lists_are_taken_apart_by_the_one_who_receives(at) {
+    async fn xpub_splits_multipart_subscriptions(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().only_first_subscribe(true)).await;
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
@@ -52,7 +52,7 @@ everywhere! {
         assert_eq!(xsub.recv().await.expect("received"), "b".into());
     }
 
-    async fn whoever_sends_them_without_end_lets_others_run(at) {
+    async fn endless_subscription_sends_yield(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder().only_first_subscribe(true).send_hwm(0), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
@@ -63,7 +63,7 @@ everywhere! {
         assert_eq!(xpub.recv().await.expect("received"), b"\x01a".into());
     }
 
-    async fn they_are_not_unless_that_is_asked_for(at) {
+    async fn subscription_lists_default_to_whole(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
@@ -76,7 +76,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn a_list_longer_than_the_queue_comes_whole(at) {
+    async fn long_subscription_list_exceeds_hwm(at) {
         const TOPICS: u16 = 1000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder().only_first_subscribe(true).recv_hwm(1)).await;
         let wire = testing::aside(move || {

@@ -53,7 +53,7 @@ fn handles_and_futures_are_send() {
 }
 
 everywhere! {
-    async fn clones_on_other_threads_share_the_socket(at) {
+    async fn cloned_handles_share_one_socket(at) {
         const EACH: usize = 500;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;

@@ -40,7 +40,7 @@ async fn gives_up<K: Kind>(at: &testing::At, builder: Builder<K>, peer_type: &'s
 }
 
 everywhere! {
-    async fn one_way_sockets_answer_each_other(at) {
+    async fn heartbeats_keep_push_pull_connected(at) {
         let beating = |builder: Builder<_>| builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT * 4);
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(beating(PushSocket::builder()), &endpoint).await;
@@ -57,7 +57,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn a_silent_peer_is_given_up(at) {
+    async fn silent_peer_is_disconnected(at) {
         gives_up(&at, DealerSocket::builder(), "ROUTER").await;
         gives_up(&at, RouterSocket::builder(), "DEALER").await;
         gives_up(&at, ReqSocket::builder(), "REP").await;
@@ -68,7 +68,7 @@ over_streams! {
         gives_up(&at, PullSocket::builder(), "PUSH").await;
     }
 
-    async fn a_promise_that_is_broken_ends_the_connection(at) {
+    async fn expired_ttl_disconnects_peer(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let dealer = at.build(
             DealerSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_ttl(Duration::from_millis(200)),
@@ -91,7 +91,7 @@ over_streams! {
         testing::eventually("it is given up", || pull.peer_count() == 0).await;
     }
 
-    async fn a_peer_that_we_hold_back_is_kept(at) {
+    async fn backpressured_peer_stays_connected(at) {
         let builder = PullSocket::builder().recv_hwm(1).heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
         let (pull, endpoint) = at.bound(builder).await;
         let mut monitor = pull.monitor();
@@ -115,7 +115,7 @@ over_streams! {
         drop(wire);
     }
 
-    async fn a_peer_that_sends_a_large_message_slowly_is_kept(at) {
+    async fn slow_sender_stays_connected(at) {
         let builder = PullSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
         let (pull, endpoint) = at.bound(builder).await;
         let body: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
@@ -133,7 +133,7 @@ over_streams! {
         assert_eq!(message.expect("received"), body.into());
     }
 
-    async fn a_peer_that_takes_a_large_message_slowly_is_kept_and_one_that_takes_nothing_is_not(at) {
+    async fn only_stalled_reader_disconnects(at) {
         let builder = PushSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT * 4);
         let (push, endpoint) = at.bound(builder).await;
         // More than all buffers of the system.
@@ -177,7 +177,7 @@ over_streams! {
         }
     }
 
-    async fn a_connection_that_is_given_up_is_made_again(at) {
+    async fn heartbeat_timeout_reconnects_dealer(at) {
         let (listener, endpoint) = testing::WireListener::bind(&at, "silent");
         let dealer = at.build(
             DealerSocket::builder()
@@ -202,7 +202,7 @@ over_streams! {
 }
 
 #[test]
-fn a_ttl_has_sixteen_bits_of_tenths() {
+fn excessive_heartbeat_ttl_is_rejected() {
     let build = |ttl| {
         let context = monocoque::Context::new().expect("a context");
         DealerSocket::builder().heartbeat_ttl(ttl).build_in(&context)

@@ -13,7 +13,7 @@ fn large(n: usize) -> Message {
 }
 
 on_every_driver! {
-    async fn exactly_as_many_as_said_wait_for_a_peer_to_come(at) {
+    async fn send_hwm_limits_pending_messages(at) {
         for hwm in [1, 2, 1000] {
             let endpoint = at.nowhere(&hwm.to_string());
             let push = at.connected(PushSocket::builder().send_hwm(hwm), &endpoint).await;
@@ -38,7 +38,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_writer_wakes_when_the_reader_goes_on(at) {
+    async fn recv_wakes_blocked_sender(at) {
         for (send_hwm, recv_hwm) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(recv_hwm)).await;
             let push = at.connected(PushSocket::builder().send_hwm(send_hwm), &endpoint).await;
@@ -60,7 +60,7 @@ on_every_driver! {
         }
     }
 
-    async fn many_writers_are_served_in_their_order(at) {
+    async fn waiting_senders_are_served_fifo(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -81,7 +81,7 @@ on_every_driver! {
         assert!(pull.try_recv().is_err());
     }
 
-    async fn a_full_socket_closes(at) {
+    async fn close_fails_blocked_send(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at
             .connected(PushSocket::builder().send_hwm(1).linger(Some(Duration::ZERO)), &endpoint)
@@ -106,7 +106,7 @@ on_every_driver! {
         pull.close().await;
     }
 
-    async fn a_full_reader_closes(at) {
+    async fn full_reader_closes_cleanly(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(2)).await;
         let push = at
             .connected(PushSocket::builder().send_hwm(2).linger(Some(Duration::ZERO)), &endpoint)
@@ -118,7 +118,7 @@ on_every_driver! {
         push.close().await;
     }
 
-    async fn flooding_each_other_both_ways_ends(at) {
+    async fn mutual_dealer_flood_completes(at) {
         const EACH: usize = 300;
         let (one, endpoint) = at.bound(DealerSocket::builder().send_hwm(2).recv_hwm(2)).await;
         let other = at.connected(DealerSocket::builder().send_hwm(2).recv_hwm(2), &endpoint).await;
@@ -137,7 +137,7 @@ on_every_driver! {
 }
 
 on_every_driver_over_streams! {
-    async fn a_reader_that_stands_still_holds_its_peer_back(at) {
+    async fn stalled_reader_applies_backpressure(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let (taken, wire) = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
@@ -163,7 +163,7 @@ on_every_driver_over_streams! {
         assert!(pull.try_recv().is_err(), "a part is never seen");
     }
 
-    async fn marks_can_be_changed_while_the_socket_is_open(at) {
+    async fn hwm_changes_while_open(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");

@@ -84,7 +84,7 @@ async fn talk(router: &RouterSocket, dealer: &DealerSocket) {
 }
 
 over_streams! {
-    async fn a_listener_cuts_them_off(at) {
+    async fn bound_socket_disconnects_bad_peers(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         talk(&router, &dealer).await;
@@ -104,7 +104,7 @@ over_streams! {
         }
     }
 
-    async fn a_connecter_cuts_them_off_and_tries_again(at) {
+    async fn connecting_socket_retries_bad_handshakes(at) {
         let (router, good) = at.bound(RouterSocket::builder()).await;
         let dealer = at.build(DealerSocket::builder().reconnect_interval(Duration::from_millis(1)));
         dealer.connect(good).await.expect("connected");
@@ -125,7 +125,7 @@ over_streams! {
         testing::meanwhile(cut_off, async || talk(&router, &dealer).await).await;
     }
 
-    async fn a_connecter_cuts_off_who_lies_after_the_handshake(at) {
+    async fn connecting_socket_disconnects_bad_traffic(at) {
         let (router, good) = at.bound(RouterSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
         let dealer = at.connected(DealerSocket::builder(), &good).await;
         talk(&router, &dealer).await;
@@ -145,7 +145,7 @@ over_streams! {
         testing::eventually("the last one is gone", || router.peer_count() == 1).await;
     }
 
-    async fn noise_and_echoes_are_cut_off(at) {
+    async fn noise_and_echoes_are_disconnected(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let talk = async || {
@@ -175,7 +175,7 @@ over_streams! {
         }
     }
 
-    async fn the_largest_length_there_is_is_refused_at_once(at) {
+    async fn maximum_frame_length_is_refused(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         testing::aside(move || {
@@ -187,7 +187,7 @@ over_streams! {
         talk(&router, &dealer).await;
     }
 
-    async fn a_pull_that_is_subscribed_to_goes_on(at) {
+    async fn subscribe_to_pull_disconnects_sender(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.send("before").await.expect("sent");
@@ -202,7 +202,7 @@ over_streams! {
         assert_eq!(pull.recv().await.expect("received"), "after".into());
     }
 
-    async fn data_for_a_publisher_is_ignored(at) {
+    async fn pub_ignores_data_messages(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let good = at.connected(SubSocket::builder(), &endpoint).await;
         good.subscribe("").expect("open");
@@ -225,7 +225,7 @@ over_streams! {
         assert_eq!(heard, (0, b"odd".to_vec()));
     }
 
-    async fn a_ping_is_answered_on_every_type_of_socket(at) {
+    async fn every_socket_type_answers_ping(at) {
         async fn check(endpoint: Endpoint, theirs: &'static str) {
             let pong = testing::aside(move || {
                 let mut wire = Wire::meet(&endpoint, theirs);
@@ -249,7 +249,7 @@ over_streams! {
         check(endpoint, "SUB").await;
     }
 
-    async fn half_a_message_is_never_seen(at) {
+    async fn partial_message_is_never_received(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         let halves = [
@@ -277,7 +277,7 @@ over_streams! {
         assert!(router.try_recv().is_err());
     }
 
-    async fn a_greeting_in_stages_is_waited_for(at) {
+    async fn staged_greeting_completes_handshake(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let stages = |mut wire: Wire| {
             // As libzmq does it: each stage only after the one of the other end.
@@ -306,7 +306,7 @@ over_streams! {
         assert_eq!(pull.recv().await.expect("received"), "at last".into());
     }
 
-    async fn all_in_one_piece_and_cut_at_every_byte(at) {
+    async fn handshake_survives_any_split(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let all = [&greeting()[..], &ready("PUSH", b""), &frame(1, b"a"), &frame(0, b"b")].concat();
         for cut in (0..all.len()).step_by(3) {
@@ -325,7 +325,7 @@ over_streams! {
         }
     }
 
-    async fn a_handshake_that_never_ends_is_ended(at) {
+    async fn endless_handshake_times_out(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().handshake_timeout(Some(Duration::from_millis(200)))).await;
         testing::aside(move || {
             let mut silent = Wire::connect(&endpoint);

@@ -26,7 +26,7 @@ fn taken(push: &PushSocket) -> usize {
 }
 
 #[test]
-fn the_two_marks_are_one() {
+fn inproc_limit_is_both_hwms() {
     in_both_homes(async |at| {
         for (send, recv, expected) in
             [(1000, 1000, 2000), (1, 1, 2), (3, 4, 7), (0, 1, 10_000), (1, 0, 10_000)]
@@ -50,7 +50,7 @@ fn the_two_marks_are_one() {
 }
 
 #[test]
-fn before_anybody_is_bound_only_the_own_mark_counts() {
+fn unbound_inproc_limit_is_send_hwm() {
     in_both_homes(async |at| {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder().send_hwm(2), &endpoint).await;
@@ -67,7 +67,7 @@ fn before_anybody_is_bound_only_the_own_mark_counts() {
 }
 
 #[test]
-fn one_thread_sends_all_and_then_receives_all() {
+fn one_thread_sends_then_receives() {
     const MESSAGES: usize = 2000;
     let context = Context::new().expect("a context");
     let pull = PullSocket::new_in(&context).expect("a socket");
@@ -93,7 +93,7 @@ fn one_thread_sends_all_and_then_receives_all() {
 }
 
 #[test]
-fn nothing_runs_in_between() {
+fn inproc_try_calls_complete_immediately() {
     let runtime = compio::runtime::Runtime::new().expect("a runtime");
     let (rep, req) = runtime.block_on(async {
         let rep = RepSocket::new().expect("a socket");
@@ -111,7 +111,7 @@ fn nothing_runs_in_between() {
 }
 
 #[test]
-fn what_is_large_is_not_copied() {
+fn large_body_is_not_copied() {
     in_both_homes(async |at| {
         let body = Bytes::from(vec![1; 100_000]);
         let is_body = |message: Message| message[1].as_ptr() == body.as_ptr();
@@ -138,7 +138,7 @@ fn what_is_large_is_not_copied() {
 }
 
 #[test]
-fn a_name_is_bound_once_and_free_again_afterwards() {
+fn inproc_name_binds_once() {
     in_both_homes(async |at| {
         let (one, endpoint) = at.bound(PullSocket::builder()).await;
         let other: PullSocket = at.socket();
@@ -167,7 +167,7 @@ fn a_name_is_bound_once_and_free_again_afterwards() {
 }
 
 #[test]
-fn a_context_has_names_of_its_own() {
+fn contexts_have_separate_inproc_names() {
     let contexts = [Context::new().expect("a context"), Context::new().expect("a context")];
     let pulls = contexts.each_ref().map(|context| {
         let pull = PullSocket::new_in(context).expect("a socket");
@@ -184,7 +184,7 @@ fn a_context_has_names_of_its_own() {
 }
 
 #[test]
-fn runtimes_on_several_threads_share_theirs() {
+fn runtimes_share_default_inproc_names() {
     const EACH: usize = 5_000;
     const SENDERS: usize = 3;
     let collector = thread::spawn(|| {
@@ -227,7 +227,7 @@ fn runtimes_on_several_threads_share_theirs() {
 }
 
 #[test]
-fn what_was_handed_over_outlives_the_sender() {
+fn delivered_messages_outlive_sender() {
     in_both_homes(async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -243,7 +243,7 @@ fn what_was_handed_over_outlives_the_sender() {
 }
 
 #[test]
-fn what_waits_for_somebody_to_bind_is_lingered_for() {
+fn close_lingers_for_inproc_bind() {
     in_both_homes(async |at| {
         let endpoint = at.nowhere("late");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -260,7 +260,7 @@ fn what_waits_for_somebody_to_bind_is_lingered_for() {
 }
 
 #[test]
-fn those_who_do_not_fit_are_told_and_stay_apart() {
+fn incompatible_inproc_types_fail_handshake() {
     in_both_homes(async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let sub: SubSocket = at.socket();
@@ -284,7 +284,7 @@ fn those_who_do_not_fit_are_told_and_stay_apart() {
 }
 
 #[test]
-fn who_is_pushed_out_waits_for_its_turn() {
+fn displaced_inproc_peer_reconnects_later() {
     in_both_homes(async |at| {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
         let named = || DealerSocket::builder().routing_id("one");
@@ -330,7 +330,7 @@ fn handover_from_stream_passes_queue_on() {
 }
 
 #[test]
-fn topics_without_number_are_taken() {
+fn inproc_topics_exceed_hwm() {
     in_both_homes(async |at| {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(1)).await;
         let sub = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
@@ -353,7 +353,7 @@ fn topics_without_number_are_taken() {
 }
 
 #[test]
-fn a_runtime_that_ends_takes_its_sockets_with_it() {
+fn ended_runtime_frees_inproc_name() {
     let pull = thread::spawn(|| {
         let runtime = compio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
@@ -374,7 +374,7 @@ fn a_runtime_that_ends_takes_its_sockets_with_it() {
 }
 
 #[test]
-fn a_surplus_reply_is_not_taken_for_the_next_one() {
+fn surplus_inproc_reply_is_discarded() {
     in_both_homes(async |at| {
         for (hwm, surplus) in [(1, 2), (1_000, 1_099)] {
             let router = RouterSocket::builder().send_hwm(hwm).router_mandatory(true);

@@ -4,7 +4,7 @@ use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
 use testing::everywhere;
 
 everywhere! {
-    async fn messages_go_to_those_who_have_not_subscribed(at) {
+    async fn inverted_pub_skips_matching_subscribers(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().invert_matching(true)).await;
         let wants = [&[][..], &["a"], &["a", "ab", "abc"], &["b", "a"]];
         let mut subscribers = Vec::new();
@@ -35,7 +35,7 @@ everywhere! {
         assert!(subscribers[1].0.try_recv().is_err());
     }
 
-    async fn who_wants_nothing_has_subscribed_to_everything(at) {
+    async fn inverted_empty_topic_blocks_everything(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().invert_matching(true)).await;
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
         xsub.subscribe("").expect("open");
@@ -49,7 +49,7 @@ everywhere! {
         assert_eq!(xsub.recv().await.expect("received"), "now".into());
     }
 
-    async fn a_subscriber_sorts_by_itself(at) {
+    async fn inverted_sub_filters_locally(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let subscriber = at.connected(SubSocket::builder().invert_matching(true), &endpoint).await;
         subscriber.subscribe("a").expect("open");

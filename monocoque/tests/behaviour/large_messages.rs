@@ -17,7 +17,7 @@ fn bytes(len: usize) -> Vec<u8> {
 }
 
 on_every_driver! {
-    async fn they_go_there_and_back(at) {
+    async fn large_messages_round_trip(at) {
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
         for len in [0, 1, 255, 256, 8_191, 8_192, 8_193, 65_535, 65_536, 300 << 10, 1 << 20] {
@@ -31,7 +31,7 @@ on_every_driver! {
 }
 
 on_every_driver_over_streams! {
-    async fn they_pass_a_reader_of_small_pieces(at) {
+    async fn large_messages_reach_slow_reader(at) {
         let (listener, endpoint) = WireListener::bind(&at, "small");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for len in [300 << 10, 1 << 20] {
@@ -52,7 +52,7 @@ on_every_driver_over_streams! {
         .await;
     }
 
-    async fn they_are_put_together_from_small_pieces(at) {
+    async fn large_messages_reassemble_from_fragments(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
@@ -73,7 +73,7 @@ on_every_driver_over_streams! {
 }
 
 #[test]
-fn one_of_64_mib_arrives_whole() {
+fn message_of_64_mib_arrives() {
     testing::run(testing::Transport::Tcp, testing::Home::Thread, async |at: testing::At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -84,7 +84,7 @@ fn one_of_64_mib_arrives_whole() {
 }
 
 testing::over_streams! {
-    async fn frame_beyond_two_gib_is_written_whole(at) {
+    async fn frame_beyond_two_gib_arrives(at) {
         const LEN: usize = (1 << 31) + (8 << 20);
         let (listener, endpoint) = WireListener::bind(&at, "huge");
         let push = at.connected(PushSocket::builder(), &endpoint).await;

@@ -4,7 +4,7 @@ use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket};
 use testing::{AtOnce, everywhere, numbered};
 
 everywhere! {
-    async fn a_receiver_that_is_late_gets_the_last_one(at) {
+    async fn conflated_pull_receives_newest_message(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().conflate(true)).await;
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for round in 0..5 {
@@ -32,7 +32,7 @@ everywhere! {
         .await;
     }
 
-    async fn of_what_waits_to_be_sent_only_the_last_is(at) {
+    async fn conflated_push_keeps_newest_message(at) {
         let endpoint = at.nowhere("late");
         let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
         for n in 0..2000 {
@@ -45,7 +45,7 @@ everywhere! {
         assert!(pull.recv().at_once().is_none());
     }
 
-    async fn subscribers_see_the_last_state_of_things(at) {
+    async fn conflated_subs_receive_last_value(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().conflate(true)).await;
         let mut subs = Vec::new();
         for _ in 0..3 {
@@ -62,7 +62,7 @@ everywhere! {
         }
     }
 
-    async fn nothing_is_queued_for_nobody(at) {
+    async fn immediate_push_queues_nothing(at) {
         let endpoint = at.nowhere("nobody");
         let push = at.connected(PushSocket::builder().immediate(true), &endpoint).await;
         assert!(push.try_send("x").expect_err("nobody is there").reason().is_would_block());

@@ -6,7 +6,7 @@ use monocoque::{DisconnectReason, SocketEvent};
 use testing::{Wire, frame, over_streams};
 
 over_streams! {
-    async fn a_message_at_the_limit_passes_and_one_beyond_it_ends_the_connection(at) {
+    async fn message_beyond_limit_disconnects(at) {
         let builder = PullSocket::builder().max_message_size(Some(1000)).max_frames(3);
         let (pull, endpoint) = at.bound(builder).await;
         let mut monitor = pull.monitor();
@@ -54,7 +54,7 @@ over_streams! {
         assert_eq!(pull.recv().await.expect("received"), "still here".into());
     }
 
-    async fn without_a_word_a_message_has_at_most_a_gibibyte(at) {
+    async fn default_limit_is_one_gib(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let (unlimited, elsewhere) = at.bound(PullSocket::builder().max_message_size(None)).await;
         let beyond = [&[2][..], &((1_u64 << 30) + 1).to_be_bytes()].concat();

@@ -11,7 +11,7 @@ fn large(n: usize) -> Message {
 }
 
 on_every_driver! {
-    async fn a_pull_that_is_bound_again_gets_the_rest(at) {
+    async fn rebound_pull_receives_queued_messages(at) {
         let endpoint = at.nowhere("rebound");
         let pull = at.build(PullSocket::builder());
         rebind(&pull, &endpoint).await;
@@ -32,7 +32,7 @@ on_every_driver! {
 }
 
 on_every_driver_over_streams! {
-    async fn messages_survive_on_the_connecting_side(at) {
+    async fn connecting_push_resends_after_cuts(at) {
         const MESSAGES: usize = 1000;
         let (listener, endpoint) = WireListener::bind(&at, "cut");
         let push = at.build(PushSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
@@ -68,7 +68,7 @@ on_every_driver_over_streams! {
         push.close().await;
     }
 
-    async fn messages_of_a_lost_peer_go_to_the_others(at) {
+    async fn lost_peer_messages_move_on(at) {
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(0)).await;
         let there = endpoint.clone();
         let stopped = testing::aside(move || Wire::meet(&there, "PULL")).await;
@@ -97,7 +97,7 @@ on_every_driver_over_streams! {
         }
     }
 
-    async fn what_has_arrived_is_received_although_the_peer_has_gone(at) {
+    async fn departed_peer_messages_are_received(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder()).await;
         testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "DEALER");
@@ -114,7 +114,7 @@ on_every_driver_over_streams! {
         assert!(dealer.try_recv().is_err(), "a part is never seen");
     }
 
-    async fn what_only_one_peer_can_have_waits_for_it(at) {
+    async fn router_messages_await_same_peer(at) {
         for hand_shaken in ["same", "other"] {
             let (listener, endpoint) = WireListener::bind(&at, hand_shaken);
             let router = at.build(RouterSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
@@ -157,7 +157,7 @@ on_every_driver_over_streams! {
         }
     }
 
-    async fn what_waits_for_a_lost_peer_is_sent_before_the_end(at) {
+    async fn close_resends_to_reconnected_subscriber(at) {
         let (listener, endpoint) = WireListener::bind(&at, "subscriber");
         let publisher = at.build(PubSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
         publisher.connect(endpoint).await.expect("connected");

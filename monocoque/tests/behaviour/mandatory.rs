@@ -15,7 +15,7 @@ fn large(n: usize) -> Message {
 }
 
 everywhere! {
-    async fn a_peer_that_is_not_there_is_an_error(at) {
+    async fn mandatory_send_rejects_absent_peer(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_mandatory(true)).await;
         let refused = router.send_to(&id("nobody"), "lost").await.expect_err("nobody");
         assert!(matches!(refused.reason(), MonocoqueError::Unreachable), "{refused}");
@@ -30,7 +30,7 @@ everywhere! {
         assert_eq!(dealer.recv().await.expect("received"), "found".into());
     }
 
-    async fn a_peer_without_room_is_waited_for_and_the_others_are_not_held_up(at) {
+    async fn mandatory_send_awaits_full_peer(at) {
         let builder = RouterSocket::builder().router_mandatory(true).send_hwm(2);
         let (router, endpoint) = at.bound(builder).await;
         let slow = at.connected(DealerSocket::builder().routing_id("slow").recv_hwm(1), &endpoint).await;
@@ -66,7 +66,7 @@ everywhere! {
         assert_eq!(router.stats().dropped, 0);
     }
 
-    async fn a_publisher_that_does_not_drop_waits(at) {
+    async fn nodrop_pub_awaits_slow_subscriber(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(2)).await;
         let slow = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
         let quick = at.connected(SubSocket::builder(), &endpoint).await;
@@ -91,7 +91,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn one_that_waits_learns_that_its_peer_has_gone(at) {
+    async fn lost_peer_fails_waiting_send(at) {
         let builder = RouterSocket::builder().router_mandatory(true).send_hwm(1);
         let (router, endpoint) = at.bound(builder).await;
         let wire = testing::aside(move || {
@@ -117,7 +117,7 @@ over_streams! {
         assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
     }
 
-    async fn a_newcomer_takes_over(at) {
+    async fn handover_moves_queued_messages(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
         let there = endpoint.clone();
         let old = testing::aside(move || {
@@ -149,7 +149,7 @@ over_streams! {
         assert_eq!(new.recv().await.expect("received"), "still there".into());
     }
 
-    async fn a_publisher_that_waits_does_so_for_those_who_want_it_only(at) {
+    async fn nodrop_ignores_unmatched_full_peers(at) {
         let builder = PubSocket::builder().nodrop(true).send_hwm(1).send_timeout(Some(Duration::from_millis(50)));
         let (publisher, endpoint) = at.bound(builder).await;
         let there = endpoint.clone();

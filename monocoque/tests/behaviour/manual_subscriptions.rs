@@ -16,7 +16,7 @@ async fn hears(xpub: &XpubSocket, expected: &[&[u8]]) {
 }
 
 everywhere! {
-    async fn a_peer_gets_what_it_is_given(at) {
+    async fn manual_peer_receives_granted_topics(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let one = at.connected(XsubSocket::builder(), &endpoint).await;
         one.subscribe("A").expect("open");
@@ -52,7 +52,7 @@ everywhere! {
         assert!(matches!(xpub.subscribe("D"), Err(MonocoqueError::Closed)));
     }
 
-    async fn a_message_does_not_change_whose_turn_it_is(at) {
+    async fn message_keeps_last_subscriber(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let one = at.connected(XsubSocket::builder(), &endpoint).await;
         let other = at.connected(XsubSocket::builder(), &endpoint).await;
@@ -67,7 +67,7 @@ everywhere! {
         assert!(other.try_recv().is_err());
     }
 
-    async fn what_a_peer_has_asked_for_ends_with_it(at) {
+    async fn departed_peer_emits_cancels(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let stays = at.connected(SubSocket::builder(), &endpoint).await;
         stays.subscribe("b").expect("open");
@@ -87,7 +87,7 @@ everywhere! {
         assert!(xpub.try_recv().is_err());
     }
 
-    async fn a_peer_that_has_left_is_given_nothing(at) {
+    async fn departed_peer_gets_no_grant(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual_last_value(true)).await;
         let stays = at.connected(SubSocket::builder(), &endpoint).await;
         stays.subscribe("a").expect("open");
@@ -109,13 +109,13 @@ everywhere! {
         hears(&xpub, &[b"\0a"]).await;
     }
 
-    async fn it_is_decided_by_those_who_said_so(at) {
+    async fn subscribe_without_manual_is_rejected(at) {
         let xpub = at.build(XpubSocket::builder());
         assert!(matches!(xpub.subscribe("a"), Err(MonocoqueError::ManualModeRequired)));
         assert!(matches!(xpub.unsubscribe("a"), Err(MonocoqueError::ManualModeRequired)));
     }
 
-    async fn however_a_subscription_is_received(at) {
+    async fn every_receive_call_selects_subscriber(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let mut subs = Vec::new();
         for n in 0..4 {
@@ -147,7 +147,7 @@ everywhere! {
         }
     }
 
-    async fn a_batch_ends_where_there_is_something_to_decide(at) {
+    async fn recv_batch_ends_after_subscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let one = at.connected(SubSocket::builder(), &endpoint).await;
         let other = at.connected(SubSocket::builder(), &endpoint).await;
@@ -165,7 +165,7 @@ everywhere! {
         assert_eq!(other.recv().await.expect("received"), "2".into());
     }
 
-    async fn a_newcomer_gets_the_last_value_and_nobody_else_does(at) {
+    async fn last_value_reaches_newcomer_only(at) {
         const NEWCOMERS: usize = 10;
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual_last_value(true)).await;
         let mut last = HashMap::new();
@@ -199,7 +199,7 @@ everywhere! {
         }
     }
 
-    async fn only_the_next_message_is_for_the_newcomer(at) {
+    async fn last_value_targets_one_message(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual_last_value(true)).await;
         let one = at.connected(SubSocket::builder(), &endpoint).await;
         one.subscribe("").expect("open");
@@ -226,7 +226,7 @@ everywhere! {
         assert!(other.try_recv().is_err());
     }
 
-    async fn a_proxy_passes_on_what_peers_ask_for(at) {
+    async fn proxy_forwards_manual_subscriptions(at) {
         let publisher = at.build(PubSocket::builder());
         let front = at.build(XsubSocket::builder());
         front.connect(publisher.bind(at.anywhere()).await.expect("bound")).await.expect("connected");
@@ -254,7 +254,7 @@ everywhere! {
         }
     }
 
-    async fn a_crowd_is_given_what_it_asks_for(at) {
+    async fn many_peers_receive_granted_topics(at) {
         const PEERS: usize = 30;
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let mut subs = Vec::new();

@@ -55,7 +55,7 @@ fn name(event: &SocketEvent) -> &'static str {
 }
 
 everywhere! {
-    async fn the_life_of_a_connection_at_both_ends(at) {
+    async fn connection_lifecycle_events_are_ordered(at) {
         let pull = at.build(PullSocket::builder());
         let bound = pull.monitor();
         let endpoint = pull.bind(at.anywhere()).await.expect("bound");
@@ -99,7 +99,7 @@ everywhere! {
         assert!(matches!(last_words, Some(DisconnectReason::ByPeer)), "{last_words:?}");
     }
 
-    async fn connection_that_we_end_is_ended_by_us(at) {
+    async fn local_disconnect_reports_by_us(at) {
         let ours = async |what: &str, monitor: &mut Monitor| {
             let reason = reason(monitor).await;
             assert!(matches!(reason, DisconnectReason::ByUs), "{what}: {reason:?}");
@@ -126,7 +126,7 @@ everywhere! {
         drop((old, new));
     }
 
-    async fn endpoint_of_a_request_that_is_given_up_stays(at) {
+    async fn abandoned_request_keeps_endpoint(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let request = ReqSocket::builder()
             .req_relaxed(true)
@@ -144,7 +144,7 @@ everywhere! {
         }
     }
 
-    async fn an_endpoint_that_cannot_be_bound(at) {
+    async fn failed_bind_emits_event(at) {
         let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
         let other = at.build(PullSocket::builder());
         let mut monitor = other.monitor();
@@ -158,7 +158,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn each_beginning_has_its_end_in_the_worst_of_times(at) {
+    async fn each_accepted_event_is_paired(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut monitor = router.monitor();
         for round in 0..30 {
@@ -194,7 +194,7 @@ over_streams! {
         assert!(begun > 10, "{begun}");
     }
 
-    async fn why_a_handshake_has_failed(at) {
+    async fn handshake_failure_event_has_reason(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().handshake_timeout(Some(Duration::from_millis(50)))).await;
         let mut monitor = pull.monitor();
         let failure = async |monitor: &mut Monitor| {
@@ -225,7 +225,7 @@ over_streams! {
         drop(publisher);
     }
 
-    async fn a_peer_that_will_not_have_us_is_left_alone_for_longer(at) {
+    async fn incompatible_peer_gets_longest_delay(at) {
         let (_publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let ms = Duration::from_millis;
         let push = at.build(PushSocket::builder().reconnect_interval(ms(1)).reconnect_interval_max(ms(200)));
@@ -241,7 +241,7 @@ over_streams! {
         assert!(retry(&mut monitor).await <= ms(1), "it may come up any time");
     }
 
-    async fn attempts_are_told_and_grow_until_a_handshake_is_done(at) {
+    async fn retry_delay_doubles_until_handshake(at) {
         let endpoint = at.nowhere("later");
         let ms = Duration::from_millis;
         let push = at.build(PushSocket::builder().reconnect_interval(ms(2)).reconnect_interval_max(ms(64)));
@@ -261,7 +261,7 @@ over_streams! {
         assert!(retry(&mut monitor).await <= ms(2));
     }
 
-    async fn one_that_is_not_read_holds_up_nobody_and_learns_what_it_missed(at) {
+    async fn unread_monitor_reports_lagged_events(at) {
         let (sub, endpoint) = at.bound(SubSocket::builder()).await;
         let mut monitor = sub.monitor();
         let there = endpoint.clone();
@@ -285,7 +285,7 @@ over_streams! {
         assert!(monitor.next().at_once().flatten().is_none());
     }
 
-    async fn who_has_the_name(at) {
+    async fn handshake_event_carries_routing_id(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut monitor = router.monitor();
         let first = at.connected(DealerSocket::builder().routing_id("name"), &endpoint).await;

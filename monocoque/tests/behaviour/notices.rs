@@ -32,7 +32,7 @@ fn talker(mut wire: Wire, name: &str, messages: usize) -> Wire {
 }
 
 over_streams! {
-    async fn a_peer_comes_before_its_messages_and_is_gone_after_them(at) {
+    async fn notices_enclose_peer_messages(at) {
         let (router, endpoint) = at.bound(told()).await;
         for n in 0..20 {
             let dealer = at.connected(named("peer"), &endpoint).await;
@@ -44,7 +44,7 @@ over_streams! {
         assert!(router.try_recv().is_err());
     }
 
-    async fn a_peer_can_be_answered_once_it_is_told(at) {
+    async fn connect_notice_precedes_usable_peer(at) {
         let (router, endpoint) = at.bound(told().router_mandatory(true)).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         let (id, notice) = router.recv_from().await.expect("received");
@@ -55,7 +55,7 @@ over_streams! {
         assert_eq!(router.recv_from().await.expect("received"), (id, "".into()));
     }
 
-    async fn only_what_was_asked_for_is_told(at) {
+    async fn unrequested_notices_are_not_sent(at) {
         for (wanted, expected) in [
             (RouterNotify::Connect, &[["peer", ""], ["peer", "said"]]),
             (RouterNotify::Disconnect, &[["peer", "said"], ["peer", ""]]),
@@ -77,7 +77,7 @@ over_streams! {
         assert!(router.try_recv().is_err());
     }
 
-    async fn a_receiver_that_is_full_loses_no_notice(at) {
+    async fn full_receiver_keeps_notices(at) {
         let (router, endpoint) = at.bound(told().recv_hwm(1)).await;
         let wire = testing::aside(move || talker(Wire::connect(&endpoint), "peer", 50)).await;
         wire.close();
@@ -88,7 +88,7 @@ over_streams! {
         hears(&router, &[["peer", ""]]).await;
     }
 
-    async fn it_is_the_last_also_when_a_write_meets_the_end(at) {
+    async fn disconnect_notice_follows_failed_write(at) {
         let (router, endpoint) = at.bound(told().recv_hwm(2)).await;
         let wire = testing::aside(move || talker(Wire::connect(&endpoint), "peer", 100)).await;
         testing::eventually("two wait", || router.stats().recv_queue == 2).await;
@@ -114,7 +114,7 @@ over_streams! {
         assert!(router.try_recv().is_err());
     }
 
-    async fn a_peer_that_is_refused_is_not_told(at) {
+    async fn refused_peer_sends_no_notice(at) {
         let (router, endpoint) = at.bound(told()).await;
         let first = at.connected(named("twin"), &endpoint).await;
         hears(&router, &[["twin", ""]]).await;
@@ -134,7 +134,7 @@ over_streams! {
         assert!(router.try_recv().is_err());
     }
 
-    async fn a_name_that_is_taken_over_is_not_gone(at) {
+    async fn handover_sends_no_disconnect_notice(at) {
         let (router, endpoint) = at.bound(told().router_handover(true)).await;
         let there = endpoint.clone();
         let old = testing::aside(move || talker(Wire::connect(&there), "name", 0)).await;
@@ -150,7 +150,7 @@ over_streams! {
         assert!(router.try_recv().is_err());
     }
 
-    async fn connections_to_one_endpoint_are_told_one_after_the_other(at) {
+    async fn reconnect_notices_stay_in_order(at) {
         let (listener, endpoint) = WireListener::bind(&at, "listens");
         let router = at.connected(told().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
         let peers = testing::aside(move || {
@@ -176,7 +176,7 @@ over_streams! {
         drop(peers.await);
     }
 
-    async fn a_connection_that_we_end_is_told_as_well(at) {
+    async fn local_disconnect_sends_notice(at) {
         let (router, endpoint) = at.bound(told()).await;
         let dealer = at.connected(named("accepted"), &endpoint).await;
         hears(&router, &[["accepted", ""]]).await;
@@ -191,7 +191,7 @@ over_streams! {
         drop(listening);
     }
 
-    async fn each_of_many_comes_once_and_goes_once(at) {
+    async fn many_peers_notify_once_each(at) {
         let (router, endpoint) = at.bound(told()).await;
         let crowd = testing::aside(move || {
             let mut wires: Vec<_> = (0..30).map(|n| talker(Wire::connect(&endpoint), &format!("p{n}"), n)).collect();
@@ -219,7 +219,7 @@ over_streams! {
 }
 
 everywhere! {
-    async fn a_hello_comes_first_and_a_goodbye_last(at) {
+    async fn hello_and_disconnect_enclose_messages(at) {
         let builder = RouterSocket::builder().disconnect_msg(["over", "and out"]);
         let (router, endpoint) = at.bound(builder).await;
         for _ in 0..3 {
@@ -237,7 +237,7 @@ everywhere! {
         assert!(router.try_recv().is_err(), "nobody needs to be told of what was done here");
     }
 
-    async fn one_that_was_lost_is_told_of_and_comes_back(at) {
+    async fn lost_connection_delivers_hiccup_message(at) {
         let endpoint = at.nowhere("lost");
         let router = at.build(RouterSocket::builder().hello_msg("welcome"));
         testing::rebind(&router, &endpoint).await;

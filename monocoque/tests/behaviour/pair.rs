@@ -8,7 +8,7 @@ use monocoque::{DisconnectReason, SocketEvent};
 use testing::{everywhere, numbered};
 
 everywhere! {
-    async fn two_exchange_messages_both_ways(at) {
+    async fn pair_exchanges_both_ways(at) {
         let (one, endpoint) = at.bound(PairSocket::builder()).await;
         let other = at.connected(PairSocket::builder(), &endpoint).await;
         let send = async |from: &PairSocket| {
@@ -24,7 +24,7 @@ everywhere! {
         futures::join!(send(&one), send(&other), receive(&one), receive(&other));
     }
 
-    async fn a_third_has_to_wait_until_one_is_gone(at) {
+    async fn third_pair_waits_for_departure(at) {
         let (one, endpoint) = at.bound(PairSocket::builder()).await;
         let other = at.connected(PairSocket::builder(), &endpoint).await;
         one.wait_for_peers(1).await.expect("open");
@@ -60,7 +60,7 @@ everywhere! {
         }
     }
 
-    async fn what_is_sent_before_there_is_a_peer_waits(at) {
+    async fn pair_queues_until_peer_connects(at) {
         let endpoint = at.nowhere("later");
         let one = at.connected(PairSocket::builder(), &endpoint).await;
         for n in 0..100 {

@@ -6,7 +6,7 @@ use monocoque::Context;
 use monocoque::zmq::PullSocket;
 
 #[test]
-fn a_socket_that_is_dropped_by_a_panic_is_closed() {
+fn panic_closes_dropped_socket() {
     let context = Context::new().expect("an I/O thread");
     let pull = PullSocket::new_in(&context).expect("a socket");
     futures::executor::block_on(pull.bind("tcp://127.0.0.1:0")).expect("bound");
@@ -26,7 +26,7 @@ fn a_socket_that_is_dropped_by_a_panic_is_closed() {
 }
 
 #[test]
-fn a_context_that_is_dropped_by_a_panic_ends() {
+fn panic_ends_dropped_context() {
     let panicked = thread::spawn(|| {
         let _context = Context::new().expect("an I/O thread");
         panic!("as it is meant to");

@@ -9,7 +9,7 @@ use monocoque::zmq::{
 use testing::{Transport, everywhere, numbered};
 
 everywhere! {
-    async fn each_message_is_of_the_peer_that_sent_it(at) {
+    async fn recv_with_peer_names_sender(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut dealers = Vec::new();
         for name in ["one", "two", "three"] {
@@ -36,7 +36,7 @@ everywhere! {
         assert!(router.try_recv_with_peer().expect_err("that was all").is_would_block());
     }
 
-    async fn a_peer_that_is_gone_is_still_known_by_what_it_sent(at) {
+    async fn departed_peer_info_stays_available(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut monitor = pull.monitor();
         for round in 0..3 {
@@ -58,7 +58,7 @@ everywhere! {
         }
     }
 
-    async fn what_is_not_for_the_application_is_passed_over(at) {
+    async fn recv_with_peer_skips_filtered_messages(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let sub = at.connected(SubSocket::builder().recv_timeout(Some(std::time::Duration::ZERO)), &endpoint).await;
         sub.subscribe("a").expect("open");

@@ -20,7 +20,7 @@ async fn beside<T>(proxies: impl Future, body: impl Future<Output = T>) -> T {
 }
 
 everywhere! {
-    async fn requests_of_many_are_answered_by_many(at) {
+    async fn broker_connects_clients_and_workers(at) {
         const EACH: usize = 200;
         let (front, clients_at) = at.bound(RouterSocket::builder()).await;
         let (back, workers_at) = at.bound(DealerSocket::builder()).await;
@@ -48,7 +48,7 @@ everywhere! {
         assert!(workers.iter().all(|rep| rep.stats().received == EACH as u64), "in turn");
     }
 
-    async fn a_router_between_itself_gives_each_peer_its_own(at) {
+    async fn router_proxied_to_itself_echoes(at) {
         const EACH: usize = 300;
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let one = at.connected(DealerSocket::builder(), &endpoint).await;
@@ -64,7 +64,7 @@ everywhere! {
         beside(proxy(&router, &router), async { join!(talk(one), talk(other)) }).await;
     }
 
-    async fn subscriptions_go_through_two_of_them(at) {
+    async fn subscriptions_pass_two_proxies(at) {
         let publisher = at.build(PubSocket::builder());
         let (first_back, first_at) = at.bound(XpubSocket::builder()).await;
         let (second_back, second_at) = at.bound(XpubSocket::builder()).await;
@@ -96,7 +96,7 @@ everywhere! {
         beside(proxies, body).await;
     }
 
-    async fn one_that_is_given_up_at_any_time_loses_nothing(at) {
+    async fn cancelled_proxy_loses_nothing(at) {
         const MESSAGES: usize = 3000;
         let (front, push, back, pull) = pipeline(&at).await;
         let mut chance = testing::chance();
@@ -123,7 +123,7 @@ everywhere! {
         assert!(pull.try_recv().is_err());
     }
 
-    async fn it_is_paused_resumed_watched_and_ended(at) {
+    async fn control_pauses_resumes_and_terminates(at) {
         let (front, push, back, pull) = pipeline(&at).await;
         let (observers, observer_at) = at.bound(PushSocket::builder()).await;
         let observer = at.connected(PullSocket::builder(), &observer_at).await;
@@ -156,7 +156,7 @@ everywhere! {
         .await;
     }
 
-    async fn it_waits_for_room_and_ends_with_its_sockets(at) {
+    async fn full_proxy_ends_with_sockets(at) {
         let (front, there) = at.bound(PairSocket::builder().recv_hwm(1)).await;
         let (back, _nobody) = at.bound(PairSocket::builder()).await;
         let pair = at.connected(PairSocket::builder().send_hwm(1), &there).await;
@@ -172,7 +172,7 @@ everywhere! {
         assert_eq!(front.recv().await.expect("still there"), "waits".into());
     }
 
-    async fn what_cannot_be_delivered_does_not_hold_it_up(at) {
+    async fn proxy_discards_undeliverable_messages(at) {
         let (front, clients_at) = at.bound(RouterSocket::builder().router_mandatory(true)).await;
         let (back, workers_at) = at.bound(DealerSocket::builder()).await;
         let worker = at.connected(DealerSocket::builder(), &workers_at).await;

@@ -4,7 +4,7 @@ use monocoque::zmq::{PubSocket, SubSocket};
 use testing::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
 
 on_every_driver! {
-    async fn a_topic_is_a_prefix_of_the_first_frame(at) {
+    async fn topic_is_first_frame_prefix(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let some = at.connected(SubSocket::builder(), &endpoint).await;
         some.subscribe("a.b").expect("open");
@@ -26,7 +26,7 @@ on_every_driver! {
         assert!(some.try_recv().is_err() && none.try_recv().is_err());
     }
 
-    async fn overlapping_subscriptions_give_one_message(at) {
+    async fn overlapping_subscriptions_deliver_once(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
         for topic in ["", "x", "xy", "xyz"] {
@@ -64,7 +64,7 @@ on_every_driver! {
         assert_eq!(subscriber.recv().await.expect("received"), "mark".into());
     }
 
-    async fn unsubscribing_takes_effect_at_once(at) {
+    async fn unsubscribe_takes_effect_immediately(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
         subscriber.subscribe("old").expect("open");
@@ -79,7 +79,7 @@ on_every_driver! {
         assert_eq!(subscriber.recv().await.expect("what is on its way is not received"), "new".into());
     }
 
-    async fn a_subscriber_hears_many_publishers(at) {
+    async fn sub_receives_from_many_publishers(at) {
         let subscriber = at.socket::<monocoque::zmq::kind::Sub>();
         subscriber.subscribe("").expect("open");
         let endpoint = subscriber.bind(at.anywhere()).await.expect("bound");

@@ -35,7 +35,7 @@ fn small<K: Kind>() -> Builder<K> {
 }
 
 over_streams! {
-    async fn push_drops_refused_message_and_goes_on(at) {
+    async fn push_drops_refused_message(at) {
         let (pull, endpoint) = at.bound(small::<kind::Pull>()).await;
         let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = push.monitor();
@@ -53,7 +53,7 @@ over_streams! {
         assert_eq!(push.stats().dropped, 1);
     }
 
-    async fn bound_push_drops_refused_message_and_goes_on(at) {
+    async fn bound_push_drops_refused_message(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let mut monitor = push.monitor();
         let pull = at.connected(small::<kind::Pull>(), &endpoint).await;
@@ -63,7 +63,7 @@ over_streams! {
         assert_eq!(pull.recv().await.expect("received"), "behind".into());
     }
 
-    async fn refused_message_goes_to_the_peer_that_takes_it(at) {
+    async fn refused_message_finds_other_peer(at) {
         let push = at.build(PushSocket::builder().reconnect_interval(AT_ONCE));
         let (limited, endpoint) = at.bound(small::<kind::Pull>()).await;
         push.connect(endpoint).await.expect("connected");
@@ -77,7 +77,7 @@ over_streams! {
         drop(limited);
     }
 
-    async fn router_drops_refused_message_and_goes_on(at) {
+    async fn router_drops_refused_message(at) {
         let (dealer, endpoint) = at.bound(small::<kind::Dealer>()).await;
         let router = at.build(RouterSocket::builder().reconnect_interval(AT_ONCE));
         router.connect_as(endpoint, "dealer").await.expect("connected");
@@ -88,7 +88,7 @@ over_streams! {
         assert_eq!(dealer.recv().await.expect("received"), "behind".into());
     }
 
-    async fn publisher_that_connects_drops_refused_message_and_goes_on(at) {
+    async fn connecting_pub_drops_refused_message(at) {
         let (subscriber, endpoint) = at.bound(small::<kind::Sub>()).await;
         subscriber.subscribe("").expect("open");
         let publisher = at.connected(PubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
@@ -101,7 +101,7 @@ over_streams! {
         assert_eq!(subscriber.recv().await.expect("received"), "behind".into());
     }
 
-    async fn refused_request_is_dropped_and_told(at) {
+    async fn refused_request_emits_message_dropped(at) {
         let (reply, endpoint) = at.bound(small::<kind::Rep>()).await;
         let options = ReqSocket::builder().reconnect_interval(AT_ONCE).req_relaxed(true).req_correlate(true);
         let request = at.connected(options, &endpoint).await;
@@ -112,7 +112,7 @@ over_streams! {
         assert_eq!(reply.recv().await.expect("received"), "another".into());
     }
 
-    async fn pair_drops_refused_message_and_goes_on(at) {
+    async fn pair_drops_refused_message(at) {
         let (one, endpoint) = at.bound(small::<kind::Pair>()).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = other.monitor();
@@ -122,7 +122,7 @@ over_streams! {
         assert_eq!(one.recv().await.expect("received"), "behind".into());
     }
 
-    async fn attempts_are_as_many_as_the_option_says(at) {
+    async fn delivery_attempts_option_limits_retries(at) {
         let options = DealerSocket::builder().reconnect_interval(AT_ONCE).delivery_attempts(1);
         let (router, endpoint) = at.bound(small::<kind::Router>()).await;
         let dealer = at.connected(options, &endpoint).await;
@@ -133,7 +133,7 @@ over_streams! {
         assert_eq!(&router.recv().await.expect("received")[1], b"behind");
     }
 
-    async fn flush_waits_for_what_a_lost_connection_gave_back(at) {
+    async fn flush_waits_for_redelivered_message(at) {
         let (listener, endpoint) = WireListener::bind(&at, "flush");
         let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let listener = testing::aside(move || {
@@ -157,7 +157,7 @@ over_streams! {
         assert_eq!((read.0, push.stats().send_queue), (TOO_LARGE, 0));
     }
 
-    async fn peer_that_hangs_up_after_the_handshake_is_met_ever_more_rarely(at) {
+    async fn repeated_hangups_double_retry_delay(at) {
         let (listener, endpoint) = WireListener::bind(&at, "hangs-up");
         let pull = at.connected(PullSocket::builder().reconnect_interval(AT_ONCE * 5), &endpoint).await;
         let mut monitor = pull.monitor();
@@ -178,7 +178,7 @@ over_streams! {
         assert!(delays[5] >= AT_ONCE * 80, "{delays:?}");
     }
 
-    async fn nonsense_after_the_handshake_is_met_at_the_longest_interval(at) {
+    async fn protocol_error_gets_longest_delay(at) {
         for nonsense in [&b"\xff"[..], b"\x04\x00", b"\x04\x06\x05READY", b"\x04\x07\x05ERROR\x00"] {
             let (listener, endpoint) = WireListener::bind(&at, &nonsense.escape_ascii().to_string().replace('\\', "_"));
             let pull = at.connected(PullSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
@@ -200,7 +200,7 @@ over_streams! {
         }
     }
 
-    async fn lost_connection_gives_the_endpoint_up_when_asked(at) {
+    async fn reconnect_stop_gives_endpoint_up(at) {
         let (listener, endpoint) = WireListener::bind(&at, "lost");
         let options = PullSocket::builder()
             .reconnect_interval(AT_ONCE)
@@ -224,7 +224,7 @@ over_streams! {
 }
 
 everywhere! {
-    async fn connection_that_we_end_is_made_again_whatever_is_asked(at) {
+    async fn disconnected_peer_reconnects_despite_stop(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let pull = at.build(stopping());
         let mut monitor = pull.monitor();
@@ -238,7 +238,7 @@ everywhere! {
         assert_eq!(pull.recv().await.expect("received"), "still here".into());
     }
 
-    async fn peer_that_unbinds_is_given_up_when_asked(at) {
+    async fn reconnect_stop_honours_remote_unbind(at) {
         let (push, endpoint) = (at.build(PushSocket::builder()), at.nowhere("unbound"));
         push.bind(endpoint.clone()).await.expect("bound");
         let pull = at.build(stopping());

@@ -6,7 +6,7 @@ use monocoque::zmq::{RepSocket, ReqSocket, RouterSocket};
 use testing::{AtOnce, everywhere, numbered};
 
 everywhere! {
-    async fn a_numbered_request_gets_its_own_reply_and_no_other(at) {
+    async fn correlated_request_ignores_late_reply(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let req = at.connected(ReqSocket::builder().req_relaxed(true).req_correlate(true), &endpoint).await;
         req.send("first").await.expect("sent");
@@ -26,7 +26,7 @@ everywhere! {
         assert!(req.recv().await.is_err(), "answered");
     }
 
-    async fn without_numbers_the_connection_is_made_anew(at) {
+    async fn uncorrelated_resend_opens_new_connection(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let builder = ReqSocket::builder().req_relaxed(true).reconnect_interval(Duration::from_millis(1));
         let req = at.connected(builder, &endpoint).await;
@@ -41,7 +41,7 @@ everywhere! {
         assert_eq!(req.recv().await.expect("received"), "second".into());
     }
 
-    async fn only_the_last_of_those_that_nobody_took_is_sent(at) {
+    async fn newest_unsent_request_is_sent(at) {
         for correlate in [false, true] {
             let endpoint = at.nowhere(&format!("later {correlate}"));
             let req = at.connected(ReqSocket::builder().req_relaxed(true).req_correlate(correlate), &endpoint).await;
@@ -59,7 +59,7 @@ everywhere! {
         }
     }
 
-    async fn numbered_requests_of_many_are_answered(at) {
+    async fn many_correlated_requests_get_replies(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let mut reqs = Vec::new();
         for _ in 0..5 {

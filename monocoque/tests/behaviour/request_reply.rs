@@ -5,7 +5,7 @@ use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
 
 on_every_driver! {
-    async fn they_alternate(at) {
+    async fn req_and_rep_must_alternate(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;
         assert!(matches!(req.recv().await, Err(MonocoqueError::OutOfTurn(_))));
@@ -24,7 +24,7 @@ on_every_driver! {
         }
     }
 
-    async fn request_asks_and_waits(at) {
+    async fn request_call_returns_reply(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;
         let serve = async {
@@ -41,7 +41,7 @@ on_every_driver! {
         futures::join!(serve, ask);
     }
 
-    async fn a_rep_keeps_the_envelope(at) {
+    async fn rep_keeps_request_envelope(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         dealer.send(["hop 1", "hop 2", "", "question", "", "more"]).await.expect("sent");
@@ -50,7 +50,7 @@ on_every_driver! {
         assert_eq!(dealer.recv().await.expect("received"), ["hop 1", "hop 2", "", "answer", ""].into());
     }
 
-    async fn a_rep_drops_what_has_no_delimiter(at) {
+    async fn rep_drops_requests_without_delimiter(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         dealer.send("no delimiter").await.expect("sent");
@@ -62,7 +62,7 @@ on_every_driver! {
         assert_eq!(dealer.recv().await.expect("received"), ["", "answer"].into());
     }
 
-    async fn each_reply_goes_to_who_asked(at) {
+    async fn reply_reaches_its_requester(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let mut reqs = Vec::new();
         for _ in 0..5 {
@@ -83,7 +83,7 @@ on_every_driver! {
         futures::join!(futures::future::join_all(ask), serve);
     }
 
-    async fn two_receivers_of_one_rep_never_mix_their_envelopes(at) {
+    async fn concurrent_rep_receivers_keep_envelopes(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let first = at.connected(ReqSocket::builder(), &endpoint).await;
         let second = at.connected(ReqSocket::builder(), &endpoint).await;
@@ -113,7 +113,7 @@ on_every_driver! {
         assert_eq!(asked.recv().await.expect("its own"), request);
     }
 
-    async fn a_cancelled_wait_does_not_lose_the_reply(at) {
+    async fn cancelled_recv_keeps_reply(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;
         let serve = async {
@@ -135,7 +135,7 @@ on_every_driver! {
         };
         futures::future::select(std::pin::pin!(serve), std::pin::pin!(ask)).await;
     }
-    async fn clones_of_a_rep_on_many_threads_never_mix_their_envelopes(at) {
+    async fn threaded_rep_clones_keep_envelopes(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let serving: Vec<_> = (0..3)
             .map(|_| {
@@ -171,7 +171,7 @@ on_every_driver! {
 }
 
 on_every_driver_over_streams! {
-    async fn a_reply_is_taken_only_from_the_peer_that_was_asked(at) {
+    async fn foreign_reply_is_discarded(at) {
         let (req, endpoint) = at.bound(ReqSocket::builder()).await;
         let asked = at.connected(RouterSocket::builder(), &endpoint).await;
         req.wait_for_peers(1).await.expect("open");
@@ -199,7 +199,7 @@ on_every_driver_over_streams! {
         drop(other);
     }
 
-    async fn a_reply_with_a_broken_envelope_ends_the_connection_and_is_not_received(at) {
+    async fn malformed_reply_envelope_disconnects(at) {
         let no_delimiter = [testing::frame(1, b"no"), testing::frame(0, b"delimiter")].concat();
         for reply in [testing::frame(0, b""), testing::frame(0, b"bare"), no_delimiter] {
             let (req, endpoint) = at.bound(ReqSocket::builder()).await;

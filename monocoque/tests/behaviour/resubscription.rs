@@ -8,7 +8,7 @@ use testing::{everywhere, rebind};
 const TOPICS: usize = 3_000;
 
 everywhere! {
-    async fn all_topics_survive_a_restart_of_the_publisher(at) {
+    async fn topics_survive_publisher_restart(at) {
         let endpoint = at.nowhere("publisher");
         let subscriber = at.build(SubSocket::builder().send_hwm(10).reconnect_interval(Duration::from_millis(5)));
         subscriber.connect(endpoint.clone()).await.expect("connected");
@@ -32,7 +32,7 @@ everywhere! {
         }
     }
 
-    async fn what_is_subscribed_to_while_nobody_is_there_is_told_later(at) {
+    async fn offline_subscription_changes_are_replayed(at) {
         let endpoint = at.nowhere("publisher");
         let publisher = at.build(PubSocket::builder());
         rebind(&publisher, &endpoint).await;

@@ -7,7 +7,7 @@ use monocoque::{MonocoqueError, RoutingId};
 use testing::{Wire, everywhere, over_streams};
 
 everywhere! {
-    async fn it_is_the_one_that_the_peer_announces(at) {
+    async fn announced_routing_id_is_used(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let longest = vec![b'x'; 255];
         let dealer = at.connected(DealerSocket::builder().routing_id(longest.clone()), &endpoint).await;
@@ -20,7 +20,7 @@ everywhere! {
         assert_eq!(dealer.recv().await.expect("received"), "framed".into());
     }
 
-    async fn it_is_made_up_for_those_that_announce_none(at) {
+    async fn anonymous_peers_get_generated_ids(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let one = at.connected(DealerSocket::builder(), &endpoint).await;
         let other = at.connected(ReqSocket::builder(), &endpoint).await;
@@ -39,7 +39,7 @@ everywhere! {
         assert_eq!(other.recv().await.expect("received"), "for the other".into());
     }
 
-    async fn a_peer_that_probes_is_known_before_it_says_anything(at) {
+    async fn probe_router_introduces_peer(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("dealer").probe_router(true), &endpoint).await;
         assert_eq!(router.recv().await.expect("received"), ["dealer", ""].into());
@@ -54,7 +54,7 @@ everywhere! {
         drop(other);
     }
 
-    async fn a_message_for_nobody_is_dropped(at) {
+    async fn unknown_id_message_is_dropped(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("here"), &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
@@ -70,7 +70,7 @@ everywhere! {
         assert_eq!(dealer.recv().await.expect("received"), "found".into());
     }
 
-    async fn a_peer_that_comes_back_has_its_old_name(at) {
+    async fn returning_peer_keeps_routing_id(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         for n in 0..10 {
             let dealer = at.connected(DealerSocket::builder().routing_id("regular"), &endpoint).await;
@@ -86,7 +86,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn a_second_peer_of_the_same_name_waits_until_the_first_has_left(at) {
+    async fn duplicate_id_waits_for_departure(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let named = || DealerSocket::builder().routing_id("twin").reconnect_interval(Duration::from_millis(1));
         let first = at.connected(named(), &endpoint).await;
@@ -120,7 +120,7 @@ over_streams! {
 }
 
 #[test]
-fn what_cannot_be_an_id_is_refused_when_it_is_set() {
+fn invalid_routing_id_fails_build() {
     assert!(matches!(DealerSocket::builder().routing_id("").build(), Err(MonocoqueError::RoutingId(_))));
     assert!(matches!(
         DealerSocket::builder().routing_id(vec![1; 256]).build(),

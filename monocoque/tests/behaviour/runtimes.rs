@@ -10,7 +10,7 @@ use testing::{DEADLINE, numbered, within};
 
 const MESSAGES: usize = 5_000;
 #[test]
-fn tokio_with_several_threads() {
+fn tokio_multi_thread_runs_sockets() {
     within(DEADLINE, || {
         let builder = || tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build();
         builder().expect("a runtime").block_on(async {
@@ -27,7 +27,7 @@ fn tokio_with_several_threads() {
 }
 
 #[test]
-fn smol() {
+fn smol_executor_runs_sockets() {
     within(DEADLINE, || {
         smol::block_on(async {
             let context = Context::new().expect("an I/O thread");
@@ -45,7 +45,7 @@ fn smol() {
 }
 
 #[test]
-fn compio_on_its_own_thread_and_beside_a_context() {
+fn compio_and_io_threads_mix() {
     within(DEADLINE, || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let here = Context::current().expect("inside a runtime");
@@ -65,7 +65,7 @@ fn compio_on_its_own_thread_and_beside_a_context() {
 }
 
 #[test]
-fn plain_threads() {
+fn plain_threads_run_blocking_calls() {
     within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let pull = PullSocket::new_in(&context).expect("a socket");

@@ -10,7 +10,7 @@ use monocoque::{Context, MonocoqueError};
 use testing::{numbered, over_streams};
 
 over_streams! {
-    async fn all_sockets_are_closed_and_what_is_queued_is_sent(at) {
+    async fn shutdown_closes_sockets_and_flushes(at) {
         let context = match at.home {
             testing::Home::Current => Context::current().expect("inside a runtime"),
             testing::Home::Thread => Context::builder().io_threads(2).build().expect("threads"),
@@ -53,7 +53,7 @@ fn threads_named(name: &str) -> usize {
 }
 
 #[test]
-fn a_context_that_is_shut_down_has_no_threads_left() {
+fn shutdown_ends_io_threads() {
     // Names are cut to 15 bytes; the other tests of this process have at most two threads a context.
     let context = Context::builder().io_threads(5).build().expect("threads");
     let socket = DealerSocket::new_in(&context).expect("a socket");
@@ -66,7 +66,7 @@ fn a_context_that_is_shut_down_has_no_threads_left() {
 }
 
 #[test]
-fn a_hundred_tasks_inside_send_and_recv_all_return() {
+fn shutdown_wakes_hundred_blocked_calls() {
     let context = Context::new().expect("a context");
     let push = PushSocket::new_in(&context).expect("a socket");
     let pull = PullSocket::new_in(&context).expect("a socket");
@@ -91,7 +91,7 @@ fn a_hundred_tasks_inside_send_and_recv_all_return() {
 }
 
 #[test]
-fn threads_that_connect_and_close_at_the_same_time() {
+fn concurrent_connect_and_close_deliver() {
     let context = Context::new().expect("a context");
     let pull = PullSocket::new_in(&context).expect("a socket");
     let endpoint = block_on(pull.bind("tcp://127.0.0.1:0")).expect("bound");
@@ -118,7 +118,7 @@ fn threads_that_connect_and_close_at_the_same_time() {
 }
 
 #[test]
-fn any_order_of_ends_is_safe() {
+fn any_drop_order_is_safe() {
     for order in 0..6 {
         let runtime = compio::runtime::Runtime::new().expect("a runtime");
         let (context, current, push, pull) = runtime.block_on(async {

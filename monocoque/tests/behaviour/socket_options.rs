@@ -46,7 +46,7 @@ async fn given<T>(
 }
 
 #[test]
-fn each_option_reaches_a_socket() {
+fn os_options_reach_listener() {
     on_tcp(async |at| {
         let pull = PullSocket::builder;
         let plain = given(&at, pull(), |socket| socket.keepalive().expect("an option")).await;
@@ -89,7 +89,7 @@ fn probing(port: u16) -> usize {
 }
 
 #[test]
-fn those_who_connect_and_those_who_accept_have_options() {
+fn keepalive_applies_to_both_sides() {
     on_tcp(async |at| {
         for (ours, theirs) in [(false, false), (true, false), (false, true)] {
             let pull = at.build(PullSocket::builder().tcp_keepalive(ours));
@@ -125,14 +125,14 @@ fn accepted_ahead(builder: Builder<monocoque::zmq::kind::Pull>) -> usize {
 }
 
 #[test]
-fn a_backlog_is_as_long_as_was_asked_for() {
+fn backlog_option_limits_pending_connections() {
     assert_eq!(accepted_ahead(PullSocket::builder()), 12);
     let few = accepted_ahead(PullSocket::builder().backlog(2));
     assert!((2..=5).contains(&few), "{few}");
 }
 
 #[test]
-fn the_peer_sees_the_source_address() {
+fn peer_sees_source_address() {
     on_tcp(async |at| {
         let pull = at.build(PullSocket::builder());
         let mut monitor = pull.monitor();
@@ -156,7 +156,7 @@ fn the_peer_sees_the_source_address() {
 }
 
 #[test]
-fn an_interface_can_be_bound() {
+fn interface_name_binds_its_address() {
     on_tcp(async |at| {
         let pull = at.build(PullSocket::builder());
         let bound = pull.bind("tcp://lo:*").await.expect("bound");
@@ -169,7 +169,7 @@ fn an_interface_can_be_bound() {
 }
 
 #[test]
-fn a_device_is_bound_to() {
+fn bind_to_device_restricts_socket() {
     on_tcp(async |at| {
         let pull = at.build(PullSocket::builder().bind_to_device("lo"));
         let bound = pull.bind("tcp://127.0.0.1:*").await.expect("bound");
@@ -188,7 +188,7 @@ fn a_device_is_bound_to() {
 }
 
 #[test]
-fn a_port_is_shared_by_those_who_say_so() {
+fn reuse_port_shares_endpoint() {
     on_tcp(async |at| {
         let sharing = || PullSocket::builder().reuse_port(true);
         let (_one, endpoint) = at.bound(sharing()).await;
@@ -204,7 +204,7 @@ fn a_port_is_shared_by_those_who_say_so() {
 }
 
 #[test]
-fn without_ipv6_there_is_none() {
+fn ipv6_off_rejects_ipv6_endpoints() {
     on_tcp(async |at| {
         let with = at.build(DealerSocket::builder());
         with.bind("tcp://[::1]:*").await.expect("bound");
@@ -244,7 +244,7 @@ fn proxy(listener: TcpListener) -> thread::JoinHandle<Vec<u8>> {
 }
 
 #[test]
-fn connections_go_through_a_proxy() {
+fn connection_uses_socks_proxy() {
     on_tcp(async |at| {
         let pull = at.build(PullSocket::builder());
         let bound = pull.bind("tcp://127.0.0.1:*").await.expect("bound");
@@ -262,7 +262,7 @@ fn connections_go_through_a_proxy() {
 }
 
 over_streams! {
-    async fn a_listening_descriptor_is_accepted_on(at) {
+    async fn bind_fd_accepts_on_listener(at) {
         let pull = at.build(PullSocket::builder());
         let path = tempfile::tempdir().expect("a directory");
         let path = path.path().join("socket");
@@ -288,7 +288,7 @@ over_streams! {
 }
 
 over_streams! {
-    async fn an_endpoint_where_nobody_listens_is_given_up_if_asked_for(at) {
+    async fn reconnect_stop_on_refused_connection(at) {
         let nowhere = at.nowhere("nobody");
         let push = at.build(PushSocket::builder().reconnect_stop([ReconnectStop::ConnectionRefused]));
         let mut monitor = push.monitor();
@@ -308,7 +308,7 @@ over_streams! {
         pull.recv().await.expect("received");
     }
 
-    async fn an_endpoint_is_not_given_up_for_another_reason(at) {
+    async fn unrelated_failure_keeps_retrying(at) {
         let nowhere = at.nowhere("nobody");
         let failed = [ReconnectStop::HandshakeFailed];
         let push = at.build(PushSocket::builder().reconnect_stop(failed));
@@ -334,7 +334,7 @@ over_streams! {
         pull.recv().await.expect("received");
     }
 
-    async fn a_peer_of_another_type_is_given_up_if_asked_for(at) {
+    async fn reconnect_stop_on_failed_handshake(at) {
         let (_router, bound) = at.bound(RouterSocket::builder()).await;
         let failed = [ReconnectStop::HandshakeFailed];
         let push = at.build(PushSocket::builder().reconnect_stop(failed));
@@ -351,7 +351,7 @@ over_streams! {
 }
 
 #[test]
-fn what_the_system_would_not_take_is_refused_at_once() {
+fn invalid_options_fail_build() {
     let second = Duration::from_secs(1);
     let pull = PullSocket::builder;
     for silence in [Duration::ZERO, second / 2, second * 32_767 + second / 2, Duration::MAX] {

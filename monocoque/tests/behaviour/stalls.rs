@@ -72,7 +72,7 @@ async fn timeout_of(monitor: &mut Monitor) {
 }
 
 over_streams! {
-    async fn stalled_publisher_keeps_subscribers_that_answer(at) {
+    async fn stalled_pub_keeps_answering_subscribers(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().heartbeat_interval(Some(BEAT))).await;
         let answers = testing::aside(move || Answers::of(&endpoint, "SUB", 5)).await;
         publisher.wait_for_peers(5).await.expect("open");
@@ -92,7 +92,7 @@ over_streams! {
         nobody_was_late(&mut monitor);
     }
 
-    async fn stall_before_the_ping_is_written_is_not_held_against_the_peer(at) {
+    async fn stall_before_ping_keeps_peers(at) {
         let builder = DealerSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT / 3);
         let (dealer, endpoint) = at.bound(builder).await;
         let answers = testing::aside(move || Answers::of(&endpoint, "DEALER", 3)).await;
@@ -108,7 +108,7 @@ over_streams! {
         nobody_was_late(&mut monitor);
     }
 
-    async fn stalled_receiver_keeps_peers_that_keep_their_promise(at) {
+    async fn stalled_receiver_keeps_ttl_peers(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let (start, promising) = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
@@ -135,7 +135,7 @@ over_streams! {
         drop(promising.join());
     }
 
-    async fn stalled_peer_is_still_given_up_when_it_is_dead(at) {
+    async fn dead_peer_after_stall_times_out(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().heartbeat_interval(Some(BEAT))).await;
         let mut monitor = dealer.monitor();
         let silent = testing::aside(move || Wire::meet(&endpoint, "DEALER")).await;
@@ -145,7 +145,7 @@ over_streams! {
         drop(silent);
     }
 
-    async fn peer_that_is_dead_is_given_up_by_a_thread_that_stalls_again_and_again(at) {
+    async fn dead_peer_during_stalls_times_out(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().heartbeat_interval(Some(BEAT / 3))).await;
         let silent = testing::aside(move || Wire::meet(&endpoint, "DEALER")).await;
         dealer.wait_for_peers(1).await.expect("open");
@@ -161,7 +161,7 @@ over_streams! {
         drop(silent);
     }
 
-    async fn stall_after_an_accept_does_not_end_handshakes(at) {
+    async fn stall_after_accept_keeps_handshakes(at) {
         let builder = PullSocket::builder().handshake_timeout(Some(Duration::from_millis(300)));
         let (pull, endpoint) = at.bound(builder).await;
         let mut monitor = pull.monitor();
@@ -242,12 +242,12 @@ fn stopped_process(name: &str, home: Home, transport: Transport) {
 
 macro_rules! stopped {
     ($($name:ident = $home:ident, $transport:ident;)+) => {
-        mod stopped_process_keeps_peers_that_answer {
+        mod stopped_process_keeps_answering_peers {
             use super::*;
             $(
                 #[test]
                 fn $name() {
-                    let name = concat!("stalls::stopped_process_keeps_peers_that_answer::", stringify!($name));
+                    let name = concat!("stalls::stopped_process_keeps_answering_peers::", stringify!($name));
                     stopped_process(name, Home::$home, Transport::$transport);
                 }
             )+
@@ -256,8 +256,8 @@ macro_rules! stopped {
 }
 
 stopped! {
-    over_tcp_on_the_current_runtime = Current, Tcp;
-    over_tcp_on_an_io_thread = Thread, Tcp;
-    over_ipc_on_the_current_runtime = Current, Ipc;
-    over_ipc_on_an_io_thread = Thread, Ipc;
+    tcp_current_runtime = Current, Tcp;
+    tcp_io_thread = Thread, Tcp;
+    ipc_current_runtime = Current, Ipc;
+    ipc_io_thread = Thread, Ipc;
 }

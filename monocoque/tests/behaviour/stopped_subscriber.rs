@@ -8,7 +8,7 @@ use testing::{Wire, over_streams};
 const MESSAGES: usize = 5_000;
 
 over_streams! {
-    async fn the_others_get_everything(at) {
+    async fn stopped_subscriber_leaves_others_complete(at) {
         let publisher = at.build(PubSocket::builder().send_hwm(100).linger(Some(Duration::ZERO)));
         let endpoint = publisher.bind(at.anywhere()).await.expect("bound");
         let there = endpoint.clone();

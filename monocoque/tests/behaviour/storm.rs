@@ -150,7 +150,7 @@ fn message(n: usize) -> Message {
 }
 
 everywhere! {
-    async fn one_way(at) {
+    async fn cancelled_push_pull_loses_nothing(at) {
         let storm = Storm::new();
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(3)).await;
         let push = at.connected(PushSocket::builder().send_hwm(2), &endpoint).await;
@@ -175,7 +175,7 @@ everywhere! {
         storm.close(&pull).await;
     }
 
-    async fn there_and_back_by_name(at) {
+    async fn cancelled_router_dealer_loses_nothing(at) {
         let storm = Storm::new();
         let (router, endpoint) = at.bound(RouterSocket::builder().router_mandatory(true).send_hwm(2)).await;
         let dealer = at.connected(DealerSocket::builder().send_hwm(2), &endpoint).await;
@@ -205,7 +205,7 @@ everywhere! {
         futures::join!(storm.close(&router), storm.close(&dealer));
     }
 
-    async fn requests(at) {
+    async fn cancelled_requests_keep_replies_matched(at) {
         let storm = Storm::new();
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder().req_relaxed(true).req_correlate(true), &endpoint).await;
@@ -240,7 +240,7 @@ everywhere! {
         futures::join!(storm.close(&req), storm.close(&rep));
     }
 
-    async fn news(at) {
+    async fn cancelled_publishing_loses_nothing(at) {
         let storm = Storm::new();
         let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true).send_hwm(3)).await;
         let sub = at.connected(SubSocket::builder(), &endpoint).await;
@@ -270,7 +270,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn the_end_of_a_context(at) {
+    async fn cancelled_shutdown_still_delivers(at) {
         let storm = Storm::new();
         for life in 0..20 {
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -293,7 +293,7 @@ over_streams! {
         }
     }
 
-    async fn timeouts_of_their_own(at) {
+    async fn microsecond_timeouts_lose_nothing(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_timeout(Some(Duration::from_micros(1)))).await;
         let timeout = Some(Duration::from_micros(1));
         let push = at.connected(PushSocket::builder().send_hwm(1).send_timeout(timeout), &endpoint).await;

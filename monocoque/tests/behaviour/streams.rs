@@ -14,7 +14,7 @@ use monocoque::{Message, MonocoqueError};
 use testing::{AtOnce, eventually, fill, numbered, on_every_driver, yield_now};
 
 on_every_driver! {
-    async fn a_stream_ends_when_its_socket_is_closed(at) {
+    async fn close_ends_message_stream(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let mut messages = pull.stream();
@@ -32,7 +32,7 @@ on_every_driver! {
         assert!(messages.next().await.is_none());
     }
 
-    async fn a_stream_keeps_its_socket_open(at) {
+    async fn stream_keeps_socket_open(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut messages = pull.stream();
         drop(pull);
@@ -43,7 +43,7 @@ on_every_driver! {
         assert_eq!(messages.next().await.expect("open").expect("received"), "still there".into());
     }
 
-    async fn a_device_forwards_all_in_order(at) {
+    async fn forwarded_stream_keeps_order(at) {
         const MESSAGES: usize = 20_000;
         let (entry, from) = at.bound(PullSocket::builder().recv_hwm(10)).await;
         let (exit, to) = at.bound(PullSocket::builder().recv_hwm(10)).await;
@@ -61,7 +61,7 @@ on_every_driver! {
         assert_eq!((source.stats().sent, through.stats().sent), (MESSAGES as u64, MESSAGES as u64));
     }
 
-    async fn send_all_waits_for_room_and_flushes(at) {
+    async fn send_all_waits_and_flushes(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
         let mut sink = push.sink();
@@ -79,7 +79,7 @@ on_every_driver! {
         assert!(push.try_send("late").is_err());
     }
 
-    async fn loops_that_give_up_waits_lose_nothing(at) {
+    async fn select_loops_lose_nothing(at) {
         const MESSAGES: usize = 3_000;
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(5)).await;
         let push = at.connected(PushSocket::builder().send_hwm(5), &endpoint).await;
@@ -135,7 +135,7 @@ on_every_driver! {
         assert!(pull.try_recv().is_err());
     }
 
-    async fn streams_and_receivers_share_what_arrives(at) {
+    async fn streams_and_receivers_share_messages(at) {
         const MESSAGES: usize = 3_000;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -167,7 +167,7 @@ on_every_driver! {
         assert!(all.into_iter().eq(0..MESSAGES), "each of them once");
     }
 
-    async fn a_stream_that_is_dropped_passes_its_turn_on(at) {
+    async fn dropped_stream_passes_wake_on(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -186,7 +186,7 @@ on_every_driver! {
         }
     }
 
-    async fn a_sink_keeps_one_message_and_gives_it_back(at) {
+    async fn full_sink_returns_unsent_message(at) {
         let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
@@ -208,7 +208,7 @@ on_every_driver! {
         flushed.expect("flushed");
     }
 
-    async fn a_sink_that_is_dropped_lets_others_send(at) {
+    async fn dropped_sink_releases_other_senders(at) {
         let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed("dropped".into()).await.expect("kept");
@@ -224,7 +224,7 @@ on_every_driver! {
         sent.expect("sent");
     }
 
-    async fn closing_a_sink_sends_the_message_that_it_keeps(at) {
+    async fn sink_close_sends_kept_message(at) {
         let (push, pull, filled) = filled(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
@@ -236,7 +236,7 @@ on_every_driver! {
         assert_eq!(sink.take_unsent(), None);
     }
 
-    async fn a_flush_is_also_for_what_came_after_one_that_was_given_up(at) {
+    async fn flush_covers_messages_after_cancellation(at) {
         let large = |n: usize| Message::from([n.to_string().into_bytes(), vec![n as u8; 10_000_000]]);
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -262,7 +262,7 @@ on_every_driver! {
         }
     }
 
-    async fn errors_are_those_of_send_and_recv(at) {
+    async fn stream_and_sink_return_errors(at) {
         let limit = Some(Duration::from_millis(20));
         let dealer = at.build(DealerSocket::builder().send_timeout(limit).recv_timeout(limit));
         let (mut sink, mut messages) = (dealer.sink(), dealer.stream());
@@ -285,7 +285,7 @@ on_every_driver! {
         assert!(matches!(rep.sink().feed("unasked".into()).await, Err(MonocoqueError::OutOfTurn(_))));
     }
 
-    async fn a_service_is_a_stream_forwarded_to_its_own_sink(at) {
+    async fn rep_stream_forwards_to_sink(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let service = rep.stream().map_ok(|mut message| {
             message.push_back("answered");
@@ -304,7 +304,7 @@ on_every_driver! {
         served.expect("until it was closed");
     }
 
-    async fn a_publisher_that_never_waits_lets_others_have_turns(at) {
+    async fn pub_sink_feed_yields(at) {
         const MESSAGES: usize = 50_000;
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
@@ -332,7 +332,7 @@ on_every_driver! {
 
 /// A sink without room refuses what is handed over against its contract, and keeps what it has.
 #[test]
-fn what_is_handed_over_unasked_is_refused() {
+fn start_send_when_full_fails() {
     let context = monocoque::Context::new().expect("an I/O thread");
     let push = PushSocket::new_in(&context).expect("a socket");
     let mut sink = push.sink();
@@ -345,7 +345,7 @@ fn what_is_handed_over_unasked_is_refused() {
 }
 
 #[test]
-fn streams_and_sinks_can_be_sent_and_moved() {
+fn streams_and_sinks_are_send() {
     fn check<T: Send + Sync + Unpin + 'static>() {}
     check::<MessageStream<kind::Pull>>();
     check::<MessageSink<kind::Push>>();

@@ -4,7 +4,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use testing::{Wire, everywhere, numbered, over_streams};
 
 everywhere! {
-    async fn a_push_serves_its_pulls_strictly_in_turn(at) {
+    async fn push_alternates_between_pulls(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let mut pulls = Vec::new();
         for _ in 0..3 {
@@ -30,7 +30,7 @@ everywhere! {
         }
     }
 
-    async fn a_busy_peer_does_not_starve_a_quiet_one(at) {
+    async fn busy_peer_starves_no_other(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let busy = at.connected(PushSocket::builder(), &endpoint).await;
         let quiet = at.connected(PushSocket::builder(), &endpoint).await;
@@ -56,7 +56,7 @@ everywhere! {
         futures::future::select(std::pin::pin!(flood), std::pin::pin!(talk)).await;
     }
 
-    async fn what_waits_is_received_one_peer_after_the_other(at) {
+    async fn waiting_peers_are_received_fairly(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let busy = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..1000 {
@@ -77,7 +77,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn a_peer_that_never_shakes_hands_gets_no_turn(at) {
+    async fn peer_without_handshake_gets_nothing(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder()).await;
         let there = endpoint.clone();
         let silent = testing::aside(move || {

@@ -65,7 +65,7 @@ async fn talk<K: Sends + Receives>(socket: &Socket<K>, seed: u64, who: usize) {
 }
 
 everywhere! {
-    async fn between_two_dealers(at) {
+    async fn two_dealers_keep_order(at) {
         let seed = testing::chance().u64(..);
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
@@ -73,7 +73,7 @@ everywhere! {
         assert!(one.try_recv().is_err() && other.try_recv().is_err());
     }
 
-    async fn between_dealers_and_a_router_that_answers_in_bursts(at) {
+    async fn bursting_router_keeps_order(at) {
         let mut chance = testing::chance();
         let seed = chance.u64(..);
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
@@ -112,7 +112,7 @@ everywhere! {
         assert!(dealers.iter().all(|dealer| dealer.try_recv().is_err()));
     }
 
-    async fn between_those_who_ask_and_one_who_answers(at) {
+    async fn rep_and_reqs_keep_order(at) {
         let mut chance = testing::chance();
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let mut reqs = Vec::new();

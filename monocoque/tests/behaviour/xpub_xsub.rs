@@ -48,7 +48,7 @@ async fn handed_over(at: &At, builder: Builder<Xpub>) -> (XpubSocket, [SubSocket
 }
 
 everywhere! {
-    async fn the_first_and_the_last_of_each_topic_are_told(at) {
+    async fn xpub_reports_first_and_last_subscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let one = at.connected(SubSocket::builder(), &endpoint).await;
         one.subscribe("a").expect("open");
@@ -70,7 +70,7 @@ everywhere! {
         assert_eq!(xpub.subscription_count(), 0);
     }
 
-    async fn all_of_them_are_told_to_one_that_wants_to_know(at) {
+    async fn verbose_xpub_reports_every_subscription(at) {
         for verboser in [false, true] {
             let builder = XpubSocket::builder();
             let builder = if verboser { builder.xpub_verboser(true) } else { builder.xpub_verbose(true) };
@@ -90,7 +90,7 @@ everywhere! {
         }
     }
 
-    async fn a_topic_that_changes_hands_stays_in_the_set(at) {
+    async fn moved_topic_stays_subscribed(at) {
         for in_batches in [false, true] {
             let (xpub, [one, other]) = handed_over(&at, XpubSocket::builder()).await;
             let mut reports = vec![Message::from(b"\x01t")];
@@ -111,7 +111,7 @@ everywhere! {
         }
     }
 
-    async fn the_last_word_about_a_topic_is_right_when_each_beginning_is_told(at) {
+    async fn verbose_last_report_is_correct(at) {
         let (xpub, [one, other]) = handed_over(&at, XpubSocket::builder().xpub_verbose(true)).await;
         let mut last = 1;
         while xpub.stats().recv_queue > 0 {
@@ -125,7 +125,7 @@ everywhere! {
         drop((one, other));
     }
 
-    async fn a_topic_that_changes_hands_is_passed_on(at) {
+    async fn proxy_forwards_moved_topic(at) {
         let (front, [one, other]) = handed_over(&at, XpubSocket::builder()).await;
         let (publisher, there) = at.bound(PubSocket::builder()).await;
         let back = at.connected(XsubSocket::builder(), &there).await;
@@ -142,7 +142,7 @@ everywhere! {
         futures::future::select(std::pin::pin!(proxy(&front, &back)), std::pin::pin!(work)).await;
     }
 
-    async fn the_set_of_topics_is_right_whoever_wants_them(at) {
+    async fn random_subscriptions_yield_correct_set(at) {
         let mut rng = testing::chance();
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let mut topics = Topics::default();
@@ -185,7 +185,7 @@ everywhere! {
         .await;
     }
 
-    async fn messages_go_up_and_subscriptions_are_kept(at) {
+    async fn xsub_sends_messages_and_subscriptions(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
         xsub.send(b"\x01news").await.expect("sent");
@@ -215,7 +215,7 @@ everywhere! {
         assert_eq!(xsub.recv().await.expect("received"), "later".into());
     }
 
-    async fn one_that_goes_up_goes_to_all(at) {
+    async fn xsub_message_reaches_all_xpubs(at) {
         let mut xpubs = Vec::new();
         let xsub = at.build(XsubSocket::builder());
         for _ in 0..3 {
@@ -236,7 +236,7 @@ everywhere! {
         assert_eq!(xsub.stats().dropped, 0);
     }
 
-    async fn a_publisher_that_does_not_read_is_not_written_to_without_end(at) {
+    async fn full_xsub_queue_drops_and_counts(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(1)).await;
         let xsub = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
@@ -248,7 +248,7 @@ everywhere! {
         drop(xpub);
     }
 
-    async fn each_peer_is_welcomed(at) {
+    async fn welcome_message_reaches_each_peer(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_welcome_msg(["hello", "from here"])).await;
         for _ in 0..3 {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
@@ -262,7 +262,7 @@ everywhere! {
 }
 
 over_streams! {
-    async fn a_peer_that_is_lost_takes_its_topics_with_it(at) {
+    async fn lost_peer_cancels_its_topics(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(2)).await;
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "SUB");

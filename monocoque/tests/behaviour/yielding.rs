@@ -169,7 +169,7 @@ over_streams! {
         .await;
     }
 
-    async fn recv_with_peer_with_slow_work_yields(at) {
+    async fn recv_with_peer_yields(at) {
         stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
             pull.recv_with_peer().await.expect("open");
         })
@@ -194,7 +194,7 @@ over_streams! {
         .await;
     }
 
-    async fn chunks_of_a_stream_with_slow_work_yield(at) {
+    async fn stream_chunks_yield(at) {
         let mut stream = None;
         stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), QUICK, async |pull| {
             let stream = stream.get_or_insert_with(|| pull.stream());
@@ -204,7 +204,7 @@ over_streams! {
         .await;
     }
 
-    async fn receiving_nothing_with_slow_work_yields(at) {
+    async fn empty_receives_yield(at) {
         let idle = || PullSocket::builder();
         stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
             assert!(pull.recv_timeout(Duration::ZERO).await.is_err());
@@ -220,7 +220,7 @@ over_streams! {
         .await;
     }
 
-    async fn calls_that_fail_at_once_with_slow_work_yield(at) {
+    async fn immediately_failing_calls_yield(at) {
         let request = at.build(ReqSocket::builder());
         stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
             assert!(request.recv().await.is_err());
@@ -254,7 +254,7 @@ over_streams! {
         .await;
     }
 
-    async fn receivers_in_a_select_with_slow_work_yield(at) {
+    async fn selected_receivers_yield(at) {
         let idle = at.build(PullSocket::builder());
         let mut never = idle.stream();
         stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
@@ -279,7 +279,7 @@ over_streams! {
         .await;
     }
 
-    async fn subscribing_by_message_with_slow_work_yields(at) {
+    async fn subscription_messages_yield(at) {
         let mut n = 0_u64;
         stays_responsive(&at, XsubSocket::builder(), ("XPUB", 0), SLOW, async |xsub| {
             n += 1;
@@ -288,7 +288,7 @@ over_streams! {
         .await;
     }
 
-    async fn calls_that_find_nothing_to_do_with_slow_work_yield(at) {
+    async fn calls_without_work_yield(at) {
         let nowhere = at.nowhere("nobody");
         stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
             push.flush().await.expect("open");
@@ -305,7 +305,7 @@ over_streams! {
         .await;
     }
 
-    async fn a_receiver_of_nothing_that_passes_yields(at) {
+    async fn recv_of_filtered_messages_yields(at) {
         let (sub, endpoint) = at.bound(SubSocket::builder()).await;
         sub.subscribe("wanted").expect("open");
         let load = Arc::new(Load::default());
@@ -320,7 +320,7 @@ over_streams! {
         load.over.store(true, Ordering::Relaxed);
     }
 
-    async fn a_proxy_of_nothing_that_can_be_delivered_yields(at) {
+    async fn proxy_of_undeliverable_messages_yields(at) {
         let (clients, endpoint) = at.bound(DealerSocket::builder()).await;
         let servers = at.build(RouterSocket::builder().router_mandatory(true));
         let load = Arc::new(Load::default());
@@ -336,7 +336,7 @@ over_streams! {
         load.over.store(true, Ordering::Relaxed);
     }
 
-    async fn a_receiver_beside_a_sender_with_slow_work_goes_on(at) {
+    async fn receiver_beside_slow_sender_progresses(at) {
         let (pull, load) = flooded(&at).await;
         let publisher = at.build(PubSocket::builder());
         let mut received = 0;
@@ -360,7 +360,7 @@ over_streams! {
         assert!(received >= 100, "{received} received beside 100 sent");
     }
 
-    async fn slow_work_beside_a_quick_receiver_yields(at) {
+    async fn slow_work_beside_receiver_yields(at) {
         let (pull, load) = flooded(&at).await;
         let publisher = at.build(PubSocket::builder());
         let sending = async {
@@ -387,7 +387,7 @@ over_streams! {
         assert!(most <= 10, "{most} messages are handled at a time");
     }
 
-    async fn the_first_of_a_select_with_slow_work_comes_first(at) {
+    async fn select_prefers_first_receiver(at) {
         let (control, load) = flooded(&at).await;
         let (data, flooding) = flooded(&at).await;
         let mut controls = 0;

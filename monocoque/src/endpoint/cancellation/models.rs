@@ -8,7 +8,7 @@ use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
 use super::*;
 
 #[test]
-fn all_who_listen_hear_it() {
+fn cancel_wakes_all_waiters() {
     check(3, || {
         let stop = CancellationToken::default();
         let listeners = [(); 2].map(|()| {
@@ -22,7 +22,7 @@ fn all_who_listen_hear_it() {
 }
 
 #[test]
-fn one_who_listens_no_longer_is_in_nobodys_way() {
+fn dropped_waiter_blocks_no_other() {
     check(3, || {
         let stop = CancellationToken::default();
         let fickle = spawn({
@@ -40,7 +40,7 @@ fn one_who_listens_no_longer_is_in_nobodys_way() {
 }
 
 #[test]
-fn work_is_given_up_for_it() {
+fn cancel_interrupts_running_work() {
     check(3, || {
         let stop = CancellationToken::default();
         let worker = spawn({

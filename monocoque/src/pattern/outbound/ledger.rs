@@ -665,7 +665,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn each_message_is_in_one_place(
+    fn random_steps_account_every_message(
         by_name: bool,
         options: [bool; 3],
         hwm in 0..6_usize,

@@ -75,7 +75,7 @@ fn send_in(out: &mut Outbound, flush: Flush, body: &str) -> SendOutcome {
 }
 
 #[test]
-fn what_the_system_takes_at_once_is_not_left_for_the_pump() {
+fn direct_write_leaves_pump_idle() {
     let (mut out, key) = parked(&DEALER, 1, Some(usize::MAX));
     assert_eq!(send(&mut out, "answer"), SendOutcome::Queued(Some(key)));
     assert_eq!(take(&mut out, key), None);
@@ -84,7 +84,7 @@ fn what_the_system_takes_at_once_is_not_left_for_the_pump() {
 }
 
 #[test]
-fn what_others_have_to_wait_for_does_not_go_at_once() {
+fn queued_messages_prevent_direct_write() {
     for flush in [Flush::Batched, Flush::Deferred] {
         let (mut out, key) = parked(&DEALER, 10, Some(usize::MAX));
         send_in(&mut out, flush, "one");
@@ -98,7 +98,7 @@ fn what_others_have_to_wait_for_does_not_go_at_once() {
 }
 
 #[test]
-fn what_is_held_wakes_nobody_until_it_is_let_go() {
+fn deferred_message_waits_for_flush() {
     let (dealer, key) = parked(&DEALER, 10, None);
     for (mut out, keys) in [(dealer, vec![key]), publisher(2, 10)] {
         let asleep = |out: &Outbound| out.peers.links.iter().filter(|(_, link)| is_parked(link)).count();
@@ -118,7 +118,7 @@ fn what_is_held_wakes_nobody_until_it_is_let_go() {
 }
 
 #[test]
-fn what_a_lost_connection_gives_back_is_not_held() {
+fn returned_messages_are_not_deferred() {
     let (mut out, key) = parked(&DEALER, 10, None);
     let other = join(&mut out, None);
     // One for each; who is first is up to the hub.
@@ -136,7 +136,7 @@ fn what_a_lost_connection_gives_back_is_not_held() {
 }
 
 #[test]
-fn what_was_begun_is_ended_by_the_pump() {
+fn pump_completes_partial_direct_write() {
     let (mut out, key) = parked(&DEALER, 10, Some(3));
     send(&mut out, "first");
     send(&mut out, "second");
@@ -144,7 +144,7 @@ fn what_was_begun_is_ended_by_the_pump() {
 }
 
 #[test]
-fn what_was_begun_goes_whole_to_the_next_peer() {
+fn partly_written_message_is_requeued() {
     let (mut out, key) = parked(&DEALER, 10, Some(3));
     send(&mut out, "first");
     send(&mut out, "second");
@@ -154,7 +154,7 @@ fn what_was_begun_goes_whole_to_the_next_peer() {
 }
 
 #[test]
-fn a_request_that_came_back_is_given_up_with_the_next_one() {
+fn returned_request_yields_to_next() {
     let mut out = Outbound::new(&REQ, &Options { relaxed: true, ..Options::default() });
     out.begin_dial(EndpointId::new(1), &mut Wakes::default());
     let key = join(&mut out, None);
@@ -170,7 +170,7 @@ fn a_request_that_came_back_is_given_up_with_the_next_one() {
 }
 
 #[test]
-fn what_is_cut_off_is_counted() {
+fn aborted_messages_count_as_dropped() {
     let (mut out, key) = parked(&DEALER, 10, None);
     send(&mut out, "one");
     send(&mut out, "two");
@@ -190,7 +190,7 @@ fn publisher(links: usize, hwm: usize) -> (Outbound, Vec<PeerKey>) {
 }
 
 #[test]
-fn what_is_for_one_waits_until_that_one_has_room() {
+fn last_value_waits_for_peer() {
     let options = Options {
         manual: true,
         last_value: true,
@@ -219,7 +219,7 @@ fn what_is_for_one_waits_until_that_one_has_room() {
 }
 
 #[test]
-fn links_that_share_a_tape_have_each_its_own_mark() {
+fn links_share_log_not_hwm() {
     let (mut out, keys) = publisher(3, 2);
     send(&mut out, "1");
     assert_eq!(take(&mut out, keys[0]).expect("one"), b"\0\x011");
@@ -237,7 +237,7 @@ fn links_that_share_a_tape_have_each_its_own_mark() {
 }
 
 #[test]
-fn what_waits_on_the_tape_is_not_overtaken() {
+fn broadcast_log_keeps_message_order() {
     let (mut out, keys) = publisher(2, 0);
     let hub = out.subscriptions().expect("a publisher has them");
     hub.cancel(keys[1], b"");
@@ -259,7 +259,7 @@ fn what_waits_on_the_tape_is_not_overtaken() {
 }
 
 #[test]
-fn what_waits_on_the_tape_for_a_link_that_is_gone_is_counted() {
+fn lost_link_counts_dropped_messages() {
     let (mut out, keys) = publisher(2, 0);
     send(&mut out, "one");
     send(&mut out, &"x".repeat(70));
@@ -270,7 +270,7 @@ fn what_waits_on_the_tape_for_a_link_that_is_gone_is_counted() {
 }
 
 #[test]
-fn a_publisher_that_nobody_hears_is_to_pause() {
+fn unheard_publisher_must_yield() {
     let (mut out, _) = parked(&PUB, 10, None);
     let mut sent = 0;
     while !out.queue.yield_budget.is_spent() {

@@ -35,12 +35,12 @@ async fn a_million_messages(at: At) {
 }
 
 #[test]
-fn a_million_messages_are_delivered_before_the_end() {
+fn close_delivers_million_messages() {
     testing::run_within(Duration::from_secs(90), Transport::Tcp, Home::Thread, a_million_messages);
 }
 
 over_streams! {
-    async fn one_message_is_delivered_although_its_connection_is_refused_at_first(at) {
+    async fn refused_connection_still_delivers_message(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
         for n in 0..5 {
@@ -59,7 +59,7 @@ over_streams! {
         }
     }
 
-    async fn without_linger_the_last_message_is_whole_or_not_there(at) {
+    async fn zero_linger_never_splits_message(at) {
         let mut chance = testing::chance();
         let faults = Faults { fragment: 4_000, delay: Duration::from_micros(20), ..Faults::default() };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -86,7 +86,7 @@ over_streams! {
     }
 
     /// A connection that is half open is ended by the network while the socket is closing: the rest goes over the next one.
-    async fn a_closing_socket_gets_over_a_half_open_connection(at) {
+    async fn close_survives_half_open_connection(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
         let push = at.build(PushSocket::builder().send_hwm(0).reconnect_interval(SOON));

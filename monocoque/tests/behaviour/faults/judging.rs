@@ -16,7 +16,7 @@ fn take(reader: &mut Reader, frames: &[Vec<u8>]) -> bool {
 }
 
 #[test]
-fn a_message_that_was_changed_is_found_out() {
+fn ledger_detects_altered_message() {
     let ledger = Ledger::new(1);
     let stream = ledger.stream(0, "sender", Class::Work, true);
     let mut reader = ledger.reader(1, "receiver", Class::Work);
@@ -40,7 +40,7 @@ fn a_message_that_was_changed_is_found_out() {
 }
 
 #[test]
-fn nothing_may_be_lost_in_the_last_calm() {
+fn last_calm_forbids_loss() {
     let lost_in = |lost: u8, calms: u8| -> Vec<String> {
         let ledger = Ledger::new(3);
         let stream = ledger.stream(0, "sender", Class::Work, true);
@@ -65,7 +65,7 @@ fn nothing_may_be_lost_in_the_last_calm() {
 }
 
 #[test]
-fn what_is_lost_is_put_down_to_a_connection_or_the_sender_or_is_wrong() {
+fn ledger_attributes_each_loss() {
     let ledger = Ledger::new(2);
     let judge = |killed: bool| -> (Account, usize) {
         let ledger = Ledger::new(2);
@@ -92,7 +92,7 @@ fn what_is_lost_is_put_down_to_a_connection_or_the_sender_or_is_wrong() {
 }
 
 #[test]
-fn a_sequence_is_taken_apart_into_as_few_runs_as_there_can_be() {
+fn sequence_splits_into_fewest_runs() {
     let runs = |numbers: &[u64]| {
         let mut piles = Piles::default();
         numbers.iter().for_each(|number| piles.put(*number));
@@ -105,7 +105,7 @@ fn a_sequence_is_taken_apart_into_as_few_runs_as_there_can_be() {
 }
 
 #[test]
-fn a_set_of_numbers_is_one() {
+fn bit_set_counts_distinct_numbers() {
     let mut bits = Bits::default();
     assert!(bits.set(3) && bits.set(200) && !bits.set(3));
     assert!(bits.has(200) && !bits.has(199) && !bits.has(10_000));

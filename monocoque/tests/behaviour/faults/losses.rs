@@ -98,7 +98,7 @@ fn runs(numbers: &[u64]) -> usize {
 
 over_streams! {
     /// Each connection is cut after a number of bytes, many of them within a handshake or a frame.
-    async fn a_part_of_a_message_is_never_seen(at) {
+    async fn pull_never_receives_partial_message(at) {
         let mut chance = testing::chance();
         let faults = Faults { ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -110,7 +110,7 @@ over_streams! {
         assert!(runs(&numbers) <= 60, "{} runs", runs(&numbers));
     }
 
-    async fn a_router_never_sees_a_part_of_a_message(at) {
+    async fn router_never_receives_partial_message(at) {
         let mut chance = testing::chance();
         let faults = Faults { fragment: 100, ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
@@ -122,7 +122,7 @@ over_streams! {
     }
 
     /// One who connects receives the connections of an endpoint one after the other: all is in order.
-    async fn resets_at_random_lose_only_what_the_system_had_taken(at) {
+    async fn resets_lose_only_kernel_data(at) {
         const CONNECTIONS: u64 = 25;
         let mut chance = testing::chance();
         let faults = Faults { ends: vec![End::Reset], after: 0..400_000, ..Faults::default() };
@@ -143,7 +143,7 @@ over_streams! {
     }
 
     /// One who is bound has the connections side by side: each of them is in order.
-    async fn resets_at_random_keep_the_order_of_each_connection(at) {
+    async fn resets_keep_connection_order(at) {
         const CONNECTIONS: u64 = 25;
         let mut chance = testing::chance();
         let faults = Faults { ends: ENDS.to_vec(), after: 0..400_000, ..Faults::default() };
@@ -162,7 +162,7 @@ over_streams! {
         assert_eq!(push.stats().dropped, 0, "nothing was thrown away");
     }
 
-    async fn one_of_three_pulls_is_lost_again_and_again(at) {
+    async fn flapping_pull_leaves_others_served(at) {
         const MESSAGES: u64 = 3_000;
         let mut chance = testing::chance();
         let faults = Faults { ends: ENDS.to_vec(), after: 0..300_000, ..Faults::default() };

@@ -11,7 +11,7 @@ use testing::{numbered, over_streams};
 over_streams! {
     /// The network keeps a connection whose peer is dead: the successor waits outside, nobody else notices, and the end of the
     /// old one takes nothing from the new one.
-    async fn the_end_of_a_stale_connection_leaves_its_successor_alone(at) {
+    async fn stale_connection_end_keeps_successor(at) {
         let named = |name: &str| {
             DealerSocket::builder().routing_id(name).reconnect_interval(SOON).linger(Some(Duration::ZERO))
         };
@@ -59,7 +59,7 @@ over_streams! {
     }
 
     /// The same peer, over and over: each time it comes back by its name, whoever else is there.
-    async fn a_peer_whose_connection_is_reset_keeps_its_name(at) {
+    async fn reset_peer_keeps_routing_id(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
         let build = |name: &str| at.build(DealerSocket::builder().routing_id(name).reconnect_interval(SOON));

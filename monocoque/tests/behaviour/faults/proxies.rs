@@ -42,7 +42,7 @@ fn pattern() -> Vec<u8> {
 }
 
 #[test]
-fn pieces_that_are_late_are_still_all_there() {
+fn delayed_fragments_arrive_complete() {
     let (proxy, client, server) =
         connected(Faults { fragment: 3_000, delay: Duration::from_micros(50), ..Faults::default() });
     let reader = thread::spawn(move || rest(&server));
@@ -56,7 +56,7 @@ fn pieces_that_are_late_are_still_all_there() {
 }
 
 #[test]
-fn it_ends_after_exactly_so_many_bytes() {
+fn cut_happens_at_exact_byte() {
     for n in [0, 1, 1_000, 70_000] {
         let faults = Faults { ends: vec![End::CutToTarget], after: n..n + 1, ..Faults::default() };
         let (proxy, client, server) = connected(faults);
@@ -75,7 +75,7 @@ fn it_ends_after_exactly_so_many_bytes() {
 }
 
 #[test]
-fn a_reset_is_one() {
+fn reset_reaches_both_ends() {
     let (proxy, client, server) = connected(Faults::default());
     (&client).write_all(b"before").expect("written");
     (&server).read_exact(&mut [0; 6]).expect("forwarded");
@@ -86,7 +86,7 @@ fn a_reset_is_one() {
 }
 
 #[test]
-fn one_that_is_half_open_says_nothing_until_it_is_reset() {
+fn stalled_connection_ends_by_reset() {
     let (proxy, client, server) = connected(Faults::default());
     proxy.hit_all(End::Stall(Duration::from_millis(100)));
     (&client).write_all(b"lost").expect("taken by the system");
@@ -98,7 +98,7 @@ fn one_that_is_half_open_says_nothing_until_it_is_reset() {
 }
 
 #[test]
-fn one_that_pauses_goes_on() {
+fn paused_connection_resumes_later() {
     let (proxy, client, server) = connected(Faults::default());
     proxy.hit_all(End::Pause(Duration::from_millis(50)));
     (&client).write_all(b"late").expect("taken by the system");
@@ -107,7 +107,7 @@ fn one_that_pauses_goes_on() {
 }
 
 #[test]
-fn it_refuses_for_a_while() {
+fn refused_proxy_accepts_again() {
     let (proxy, _client, _server) = connected(Faults::default());
     proxy.refuse(Duration::from_millis(100));
     let connect = || TcpStream::connect(&proxy.endpoint()["tcp://".len()..]);

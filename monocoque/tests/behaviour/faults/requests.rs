@@ -54,17 +54,17 @@ async fn a_late_reply_and_ten_thousand_more(at: At) {
 }
 
 #[test]
-fn a_late_reply_is_followed_by_ten_thousand_good_ones_over_tcp_on_an_io_thread() {
+fn late_reply_over_tcp_stays_matched() {
     testing::run_within(LIMIT, Transport::Tcp, Home::Thread, a_late_reply_and_ten_thousand_more);
 }
 
 #[test]
-fn a_late_reply_is_followed_by_ten_thousand_good_ones_over_ipc_on_the_current_runtime() {
+fn late_reply_over_ipc_stays_matched() {
     testing::run_within(LIMIT, Transport::Ipc, Home::Current, a_late_reply_and_ten_thousand_more);
 }
 
 over_streams! {
-    async fn envelopes_of_requests_in_pieces_never_mix(at) {
+    async fn fragmented_request_envelopes_never_mix(at) {
         let mut chance = testing::chance();
         let faults = Faults { fragment: 7, delay: Duration::from_micros(100), ..Faults::default() };
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
@@ -85,7 +85,7 @@ over_streams! {
     }
 
     /// One that was taken by the system is not sent again: its socket waits, and is replaced.
-    async fn a_request_that_is_lost_is_a_matter_of_its_socket(at) {
+    async fn lost_request_is_not_resent(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
         let build = || at.build(ReqSocket::builder().reconnect_interval(SOON).linger(Some(Duration::ZERO)));
@@ -113,7 +113,7 @@ over_streams! {
     }
 
     /// One that was not goes out over the next connection, and its reply is taken.
-    async fn a_request_that_nobody_took_is_sent_again(at) {
+    async fn unsent_request_is_resent(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
         let req = at.build(ReqSocket::builder().reconnect_interval(SOON));

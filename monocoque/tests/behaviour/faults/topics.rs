@@ -59,17 +59,17 @@ async fn slowly(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_hundred_thousand_topics_are_replayed_over_tcp_on_an_io_thread() {
+fn resets_over_tcp_replay_all_topics() {
     testing::run_within(LIMIT, Transport::Tcp, Home::Thread, a_hundred_thousand_topics);
 }
 
 #[test]
-fn a_hundred_thousand_topics_are_replayed_over_ipc_on_the_current_runtime() {
+fn resets_over_ipc_replay_all_topics() {
     testing::run_within(LIMIT, Transport::Ipc, Home::Current, a_hundred_thousand_topics);
 }
 
 over_streams! {
-    async fn what_a_subscriber_gets_is_in_order_over_all_its_connections(at) {
+    async fn subscriber_order_survives_reconnects(at) {
         const CONNECTIONS: u64 = 30;
         let mut chance = testing::chance();
         let ends = vec![End::Reset, End::Close, End::CutToClient, End::CutToTarget];
@@ -112,7 +112,7 @@ over_streams! {
         testing::eventually("all topics are back", || publisher.subscription_count() == 59).await;
     }
 
-    async fn who_takes_the_place_of_another_gets_none_of_its_topics(at) {
+    async fn new_peer_inherits_no_topics(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         for round in 0..5 {
             let there = endpoint.clone();
