@@ -16,7 +16,7 @@ pub(crate) enum Error {
     Usage(String),
     #[error("{0}")]
     TimedOut(String),
-    #[error("cannot bind {0}")]
+    #[error("cannot {}", bind_failure(.0))]
     Bind(#[source] MonocoqueError),
     #[error("cannot connect to {0}: {1}")]
     Connect(Box<Endpoint>, #[source] MonocoqueError),
@@ -66,6 +66,14 @@ impl From<MonocoqueError> for Error {
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self::Socket(error.into())
+    }
+}
+
+/// Returns the cause as what follows "cannot": an I/O error already starts with "bind" and the endpoint.
+fn bind_failure(error: &MonocoqueError) -> String {
+    match error {
+        MonocoqueError::Io { .. } => error.to_string(),
+        _ => format!("bind {error}"),
     }
 }
 

@@ -61,7 +61,7 @@ mod stats;
 mod trace;
 #[cfg(feature = "zmq")]
 pub mod transport {
-    //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
+    //! Streams created outside the library, for [`attach`](crate::zmq::Socket::attach).
 
     pub use monocoque_core::transport::{AnyStream, Halves, InterfaceNameError, Socket, WriteNow};
 }
