@@ -1,5 +1,5 @@
-//! Models of a socket: whoever uses it on one side, the pumps of its connections on the other. Both are the real ones up
-//! to the stream, and so is what the pumps are tied to; what is written there is kept and looked at.
+//! Models of a socket: application threads on one side, the pumps of its connections on the other.
+//! All code up to the stream is the real one; the models record and check what is written.
 
 use std::future::poll_fn;
 use std::io;
@@ -27,14 +27,14 @@ use crate::pattern::{DEALER, Pattern, REQ, SUB};
 #[derive(Debug)]
 struct Wire {
     written: Mutex<Written>,
-    /// How many bytes it takes at once, beside the pump.
+    /// The number of bytes that the stream accepts at once, outside the pump.
     takes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Written {
     bytes: Vec<u8>,
-    /// The pump writes.
+    /// The pump is writing.
     busy: bool,
 }
 
@@ -43,7 +43,7 @@ impl Wire {
         Arc::new(Self { written: Mutex::default(), takes })
     }
 
-    /// A write of the pump; others may try to come between.
+    /// Writes as the pump; other writers may try to interfere.
     fn write(&self, bytes: &[u8]) {
         self.written.lock().busy = true;
         let mut written = self.written.lock();
@@ -51,7 +51,7 @@ impl Wire {
         written.busy = false;
     }
 
-    /// What was written: messages of one frame of one byte, without their headers.
+    /// Returns the bodies of the written messages, of one byte each.
     fn messages(&self) -> String {
         let whole = |message: &[u8]| match *message {
             [0, 1, body] => char::from(body),
@@ -71,7 +71,7 @@ impl WriteNow for Wire {
     }
 }
 
-/// A socket that connects to so many endpoints, without a connection yet.
+/// Creates a socket that connects to this number of endpoints, without a connection yet.
 fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engine>, IdleRuntime) {
     let (home, runtime) = Home::idle();
     let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
@@ -86,7 +86,7 @@ fn endpoint(n: usize) -> Endpoint {
     format!("tcp://127.0.0.1:{}", n + 1).parse().expect("an endpoint")
 }
 
-/// Makes the connection of an endpoint whose handshake is done.
+/// Creates a connection of an endpoint, after its handshake.
 fn established(
     engine: &Arc<Engine>,
     endpoint: EndpointRef,
@@ -120,7 +120,8 @@ fn peer(engine: &Arc<Engine>, n: usize) -> (SessionOutlet, SessionInlet) {
     established(engine, endpoint_ref(engine, n), None).expect("accepted")
 }
 
-/// A socket with one connection, over a stream that takes so many bytes at once beside the pump.
+/// Creates a socket with one connection, whose stream accepts `takes` bytes at once outside the
+/// pump.
 fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutlet, SessionInlet, Arc<Wire>) {
     let (engine, runtime) = socket(&DEALER, hwm, 1);
     let wire = Wire::new(takes);
@@ -129,7 +130,7 @@ fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutl
     (engine, runtime, outlet, inlet, wire)
 }
 
-/// What a write pump does, until nothing is left and nothing will follow.
+/// Writes as the write pump, until nothing is left and nothing will follow.
 fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
     let mut encoder = PlainEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
@@ -138,7 +139,7 @@ fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
     }
 }
 
-/// What a write pump does, until so many messages are written.
+/// Writes as the write pump, until this number of messages is written.
 fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
     let mut encoder = PlainEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
@@ -157,7 +158,7 @@ fn write_batch<E: Encode>(batch: &mut InFlight, encoder: &mut E, wire: &Wire) {
     }
 }
 
-/// Writes nothing that was queued as it was queued.
+/// An encoder that changes every byte.
 #[derive(Debug)]
 struct Masking;
 
@@ -178,7 +179,7 @@ impl Encode for Masking {
     }
 }
 
-/// What a read pump does with a message.
+/// Delivers a message as the read pump.
 fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
     assert!(block_on(poll_fn(|cx| inlet.poll_room(cx))));
     inlet.items().push_back(message.into());
@@ -548,7 +549,7 @@ fn what_a_lost_peer_leaves_goes_to_another() {
             assert!(block_on(poll_fn(|cx| lost.poll_take(cx, &mut batch))));
             Outlet::close(&mut lost, batch);
         });
-        // The third waits until one has gone.
+        // The third one waits until one of the others has ended.
         let sender = spawn({
             let engine = engine.clone();
             move || ["a", "b", "c"].iter().for_each(|message| send(&engine, message))
@@ -647,7 +648,7 @@ fn a_lost_batch_goes_to_the_next_peer_as_it_was_queued() {
             move || send(&engine, "c")
         });
         batch.encode(&mut Masking);
-        // All of the first message, and a part of the second.
+        // The whole first message, and a part of the second.
         batch.consume(2 * MESSAGE + 1);
         lost.close(batch.into_unsent());
         drop(lost);
@@ -659,5 +660,5 @@ fn a_lost_batch_goes_to_the_next_peer_as_it_was_queued() {
     });
 }
 
-/// How long a message of one byte is on the wire.
+/// The encoded length of a message of one byte.
 const MESSAGE: usize = 3;

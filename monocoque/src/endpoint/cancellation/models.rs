@@ -1,4 +1,4 @@
-//! Models of the word: whoever listens hears it.
+//! Models of the token: every waiter is woken.
 
 use std::future::pending;
 use std::pin::pin;
