@@ -1,4 +1,5 @@
-//! The peers of a publisher: their subscriptions, the reports of these to the program, and who gets a message.
+//! The peers of a publisher: their subscriptions, the reports of these, and the targets of
+//! messages.
 //!
 //! Part of [`Outbound`](super::outbound::Outbound), under its lock. Ordinarily a peer gets what it subscribes to. In
 //! manual mode the program decides instead, and the requests of peers are kept beside its decisions: they are
