@@ -122,7 +122,8 @@ impl Context {
         Ok(Self::of(vec![home], Vec::new(), InprocRegistry::of_process()))
     }
 
-    /// Returns the driver of the connections: io_uring, or epoll where that is missing or forbidden.
+    /// Returns the driver of the connections: io_uring, or epoll where that is missing or
+    /// forbidden.
     #[expect(clippy::indexing_slicing, reason = "a context has at least one home")]
     pub fn driver(&self) -> Driver {
         self.shared.homes[0].driver()

@@ -20,8 +20,9 @@
 //! # }
 //! ```
 //!
-//! Sockets are in [`zmq`]; where their connections live is said by a [`Context`]; what they carry is a [`Message`].
-//! The wire format is in the crate `monocoque-zmtp`, the engine below it in `monocoque-core`.
+//! Sockets are in [`zmq`]; where their connections live is said by a [`Context`]; what they carry
+//! is a [`Message`]. The wire format is in the crate `monocoque-zmtp`, the engine below it in
+//! `monocoque-core`.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

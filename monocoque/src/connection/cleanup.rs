@@ -31,7 +31,7 @@ pub(crate) struct Cleanup {
 pub(crate) struct Departure {
     pub(crate) key: PeerKey,
     pub(crate) lane: LaneKey,
-    /// The last messages that the program receives; `bytes` is their total length.
+    /// The last messages that the application receives; `bytes` is their total length.
     pub(crate) last: VecDeque<Message>,
     pub(crate) bytes: usize,
 }
@@ -46,8 +46,8 @@ pub(crate) fn remove_peer(engine: &Arc<Engine>, key: PeerKey, unsent: Outbox) ->
     closed
 }
 
-/// Ends the receiving side of a connection: the program receives the cancellations of its peer's
-/// subscriptions, and the last messages.
+/// Ends the receiving side of a connection: the application receives the cancellations of its
+/// peer's subscriptions, and the last messages.
 pub(crate) fn remove_receiver(engine: &Arc<Engine>, mut departure: Departure) {
     let Departure { key, lane, .. } = departure;
     if engine.pattern.incoming != Incoming::Subscriptions {

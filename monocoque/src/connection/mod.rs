@@ -57,7 +57,7 @@ impl Ended {
 #[derive(Debug)]
 struct Course {
     has_progress: Cell<bool>,
-    /// The program has disconnected the peer.
+    /// The application has disconnected the peer.
     is_disconnected: Cell<bool>,
     comes_back: Cell<bool>,
 }

@@ -83,7 +83,8 @@ pub(crate) fn disconnect(engine: &Engine, address: &Endpoint) -> Result<(), Mono
     engine.detach_endpoint(origin, address).map(drop)
 }
 
-/// Ends one connection at once; see [`Socket::disconnect_peer`](crate::zmq::Socket::disconnect_peer).
+/// Ends one connection at once; see
+/// [`Socket::disconnect_peer`](crate::zmq::Socket::disconnect_peer).
 pub(crate) fn disconnect_peer(engine: &Engine, connection: ConnectionId) -> Result<(), MonocoqueError> {
     engine.check_open()?;
     let is_there = engine.with_wakes(|out, wakes| out.disconnect_peer(connection, wakes));

@@ -193,7 +193,8 @@ impl Engine {
         key.map(|key| (key, id))
     }
 
-    /// Returns the routing id of a new peer: assigned to its endpoint, announced by the peer, or generated.
+    /// Returns the routing id of a new peer: assigned to its endpoint, announced by the peer, or
+    /// generated.
     pub(crate) fn peer_id(&self, endpoint: &EndpointRef, announced: &[u8]) -> RoutingId {
         let id = match (self.pattern.routing, &endpoint.name) {
             (Routing::ById, Some(name)) => name,

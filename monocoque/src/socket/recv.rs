@@ -1,4 +1,4 @@
-//! Receiving: one loop that takes messages from the inbox until one is for the program.
+//! Receiving: one loop that takes messages from the inbox until one is for the application.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -109,7 +109,7 @@ impl Engine {
         }
     }
 
-    /// Takes the next message. Returns `None` if it is not for the program.
+    /// Takes the next message. Returns `None` if it is not for the application.
     #[inline]
     fn take(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
         if self.passes(&next) { Ok(Some(next.pop())) } else { self.open(next) }
@@ -145,7 +145,7 @@ impl Engine {
         Ok(Some(messages.len() - before).filter(|&taken| taken > 0))
     }
 
-    /// Returns whether the next message is for the program, without changes.
+    /// Returns whether the next message is for the application, without changes.
     #[inline]
     fn passes(&self, next: &NextMessage<'_>) -> bool {
         match (self.pattern.incoming, self.pattern.envelope) {
@@ -156,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// Returns whether the next message is for the program, possibly after changes.
+    /// Returns whether the next message is for the application, possibly after changes.
     pub(super) fn is_wanted(&self, next: &NextMessage<'_>) -> bool {
         match self.pattern.incoming {
             Incoming::Filtered => self.filter.admits(next.item()),
@@ -167,8 +167,8 @@ impl Engine {
         }
     }
 
-    /// Takes a message that needs changes, and removes the frames that the program does not see.
-    /// Returns `None` if it is not for the program.
+    /// Takes a message that needs changes, and removes the frames that the application does not
+    /// see. Returns `None` if it is not for the application.
     fn open(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.incoming {
             Incoming::Filtered => {
@@ -190,7 +190,7 @@ impl Engine {
         Ok(opened)
     }
 
-    /// Takes a message that the program does not receive.
+    /// Takes a message that the application does not receive.
     pub(super) fn discard(&self, mut next: NextMessage<'_>, wakes: &mut Wakes) {
         if self.pattern.incoming == Incoming::Subscriptions {
             self.on_report(&next, false, wakes);
@@ -200,7 +200,7 @@ impl Engine {
         next.pop();
     }
 
-    /// Takes a subscription report, if the program is to receive it.
+    /// Takes a subscription report, if the application is to receive it.
     fn take_report(&self, next: &mut NextMessage<'_>, wakes: &mut Wakes) -> Option<Message> {
         let is_wanted = self.is_wanted(next);
         self.on_report(next, is_wanted, wakes);
@@ -257,7 +257,7 @@ impl WaitSlot<'_> {
         self.poll_recv_with(limit, cx, |next| engine.take(next))
     }
 
-    /// Passes messages to `take` until it returns something for the program. Yields before the
+    /// Passes messages to `take` until it returns something for the application. Yields before the
     /// first if other tasks are to run: no message is taken then, and the place in the queue is
     /// kept.
     #[inline]

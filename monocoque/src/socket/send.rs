@@ -51,7 +51,8 @@ pub(super) enum Attempt {
     Full,
 }
 
-/// The payload. It is converted to a [`Message`] lazily, in the frame that queues it, which avoids a move.
+/// The payload. It is converted to a [`Message`] lazily, in the frame that queues it, which avoids
+/// a move.
 #[derive(Debug)]
 enum Body<M> {
     Given(M),

@@ -1,7 +1,8 @@
 //! The outgoing side of one connection: its state, its counters, and its path to the peer.
 //!
-//! A link is in exactly one [`Life`] and has exactly one [`Way`]: a queue that the write pump of a stream empties, or
-//! an inproc peer that takes each message at once. It knows neither the protocol nor the socket type.
+//! A link is in exactly one [`Life`] and has exactly one [`Way`]: a queue that the write pump of a
+//! stream empties, or an inproc peer that takes each message at once. It knows neither the protocol
+//! nor the socket type.
 
 mod inproc;
 mod stream;
@@ -246,7 +247,8 @@ impl Link {
         }
     }
 
-    /// Returns whether the byte budget admits a message of `len` bytes; the hub knows about the high-water mark.
+    /// Returns whether the byte budget admits a message of `len` bytes; the hub knows about the
+    /// high-water mark.
     #[inline]
     pub(super) fn admits_bytes(&self, len: usize) -> bool {
         match &self.way {

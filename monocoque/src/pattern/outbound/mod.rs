@@ -4,7 +4,8 @@
 //! [`SendQueue`]. It lives under one lock, which `send` takes once a message and a write pump once
 //! a batch. No task is woken under it: wakers are collected in [`Wakes`].
 //!
-//! [`send`] finds the peers of a message, [`connections`] adds and removes peers, [`pump`] serves the write pumps.
+//! [`send`] finds the peers of a message, [`connections`] adds and removes peers, [`pump`] serves
+//! the write pumps.
 
 mod connections;
 mod lifecycle;

@@ -19,7 +19,8 @@ use crate::pattern::{Pattern, Routing};
 pub(super) struct Peers {
     pub(super) links: PeerTable<Link>,
     pub(super) hub: Hub,
-    /// The first message of each connection (`ZMQ_HELLO_MSG`, `ZMQ_PROBE_ROUTER`, `ZMQ_XPUB_WELCOME_MSG`).
+    /// The first message of each connection (`ZMQ_HELLO_MSG`, `ZMQ_PROBE_ROUTER`,
+    /// `ZMQ_XPUB_WELCOME_MSG`).
     pub(super) first_message: Option<Message>,
     /// Routing ids that are assigned to the peers of endpoints: no other peer may take them.
     names: HashMap<RoutingId, EndpointId>,
