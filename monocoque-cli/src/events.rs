@@ -110,7 +110,7 @@ fn connected(
 ) -> Described {
     let Connection { id, endpoint, peer, .. } = connection;
     let mut described = told(name, style, format!("{peer} (connection {id} of {endpoint}){rest}"), more);
-    described.fields.insert("connection".into(), (*id).into());
+    described.fields.insert("connection".into(), u64::from(*id).into());
     described.fields.insert("endpoint".into(), endpoint.to_string().into());
     described.fields.insert("peer".into(), peer.clone().into());
     described

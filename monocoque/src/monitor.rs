@@ -165,6 +165,12 @@ impl ConnectionId {
     }
 }
 
+impl From<ConnectionId> for u64 {
+    fn from(ConnectionId(number): ConnectionId) -> Self {
+        number
+    }
+}
+
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
