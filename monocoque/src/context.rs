@@ -106,7 +106,7 @@ impl Context {
     /// use monocoque::Context;
     ///
     /// let mut proactor = ProactorBuilder::new();
-    /// // Linux 6.1, or `coop_taskrun(true).taskrun_flag(true)` from 5.19 on. Before that, compio falls back to polling.
+    /// // Linux 6.1; on 5.19 `coop_taskrun(true).taskrun_flag(true)`. Older ones fall back to polling.
     /// proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
     /// let runtime = RuntimeBuilder::new().with_proactor(proactor).build()?;
     /// let context = runtime.block_on(async { Context::current() })?;

@@ -29,7 +29,8 @@ use crate::zmq::kind::{Proxied, Sends};
 /// use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 ///
 /// let (clients, workers) = (RouterSocket::new()?, DealerSocket::new()?);
-/// let (front, back) = (clients.bind("tcp://127.0.0.1:0").await?, workers.bind("tcp://127.0.0.1:0").await?);
+/// let front = clients.bind("tcp://127.0.0.1:0").await?;
+/// let back = workers.bind("tcp://127.0.0.1:0").await?;
 /// let broker = compio::runtime::spawn(async move { proxy(&clients, &workers).await });
 ///
 /// let (client, worker) = (ReqSocket::new()?, RepSocket::new()?);

@@ -1,7 +1,7 @@
 //! Frames with their lengths in front: a format for any bytes.
 //!
 //! ```text
-//! flag (1 byte: 1 if more frames of the message follow, else 0) | length (4 bytes, big-endian) | body
+//! flag (1 byte: 1 if more frames follow, else 0) | length (4 bytes, big-endian) | body
 //! ```
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};

@@ -169,9 +169,9 @@ impl Drop for Service {
 /// The rule by which the cleanup task yields.
 #[derive(Debug)]
 enum Pace {
-    /// It never yields.
+    /// Never yields.
     Unbroken,
-    /// It yields once a slice has passed since this time.
+    /// Yields once a slice has passed since this time.
     Since(Instant),
 }
 

@@ -203,7 +203,7 @@ fn a_sender_and_a_pump_wake_each_other() {
         });
         ["a", "b", "c"].iter().for_each(|message| send(&engine, message));
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
         assert_eq!(wire.messages(), "abc");
     });
 }
@@ -262,7 +262,7 @@ fn a_sender_that_gives_up_passes_its_turn_on() {
         });
         write_all(&mut outlet, &wire);
         patient.join().expect("sent");
-        let expected: &[&str] = if fickle.join().expect("gone") { &["abc", "acb"] } else { &["ac"] };
+        let expected: &[&str] = if fickle.join().expect("dropped") { &["abc", "acb"] } else { &["ac"] };
         assert!(expected.contains(&&*wire.messages()), "{}", wire.messages());
     });
 }
@@ -283,7 +283,7 @@ fn a_receiver_that_gives_up_passes_its_wake_up_on() {
         deliver(&mut inlet, "a");
         deliver(&mut inlet, "b");
         patient.join().expect("received");
-        let left = if fickle.join().expect("gone") { 0 } else { 1 };
+        let left = if fickle.join().expect("dropped") { 0 } else { 1 };
         assert_eq!(engine.inbox.len(), left);
     });
 }
@@ -303,7 +303,7 @@ fn the_end_of_the_runtime_wakes_senders_and_watchers() {
             move || block_on(engine.wait_for_peers(2)).is_err()
         });
         drop(runtime);
-        assert!(sender.join().expect("told") && watcher.join().expect("told"));
+        assert!(sender.join().expect("done") && watcher.join().expect("done"));
     });
 }
 
@@ -322,7 +322,7 @@ fn closing_wakes_senders_and_watchers() {
             move || block_on(engine.wait_for_peers(2)).is_err()
         });
         engine.close();
-        assert!(sender.join().expect("told") && watcher.join().expect("told"));
+        assert!(sender.join().expect("done") && watcher.join().expect("done"));
     });
 }
 
@@ -338,9 +338,9 @@ fn the_end_of_the_runtime_wakes_pumps_and_receivers() {
             move || block_on(engine.recv()).is_err()
         });
         drop(runtime);
-        waiting.join().expect("told");
-        writing.join().expect("told");
-        assert!(receiver.join().expect("told"));
+        waiting.join().expect("done");
+        writing.join().expect("done");
+        assert!(receiver.join().expect("done"));
     });
 }
 
@@ -364,8 +364,8 @@ fn what_was_accepted_before_the_close_is_written() {
             move || write_all(&mut outlet, &wire)
         });
         engine.close();
-        pump.join().expect("told");
-        assert_eq!(wire.messages(), "ab"[..sender.join().expect("told")]);
+        pump.join().expect("done");
+        assert_eq!(wire.messages(), "ab"[..sender.join().expect("done")]);
     });
 }
 
@@ -387,7 +387,7 @@ fn the_short_way_and_the_pump_do_not_overtake_each_other() {
             send(&engine, "b");
             send(&engine, "c");
             engine.close();
-            pump.join().expect("told");
+            pump.join().expect("done");
             drop(reader.join());
             assert_eq!(wire.messages(), "abc");
         });
@@ -426,7 +426,7 @@ fn two_senders_take_the_short_way() {
             send(&engine, "b");
             sender.join().expect("sent");
             engine.close();
-            pump.join().expect("told");
+            pump.join().expect("done");
             assert!(["ab", "ba"].contains(&&*wire.messages()), "{}", wire.messages());
         });
     }
@@ -465,7 +465,7 @@ fn replies_do_not_meet_the_short_way() {
             send(&engine, "a");
             send(&engine, "b");
             engine.close();
-            pump.join().expect("told");
+            pump.join().expect("done");
             assert!(["-ab", "a-b", "ab-"].contains(&&*wire.messages()), "{}", wire.messages());
         });
     }
@@ -483,7 +483,7 @@ fn what_is_held_goes_before_what_follows_it() {
         send(&engine, "b");
         send(&engine, "c");
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
         assert_eq!(wire.messages(), "abc");
     });
 }
@@ -518,7 +518,7 @@ fn a_flush_returns_when_all_is_written() {
         block_on(engine.flush()).expect("open");
         assert_eq!(wire.messages(), "ab");
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
         assert_eq!(wire.messages(), "ab");
     });
 }
@@ -535,7 +535,7 @@ fn a_flush_hears_of_the_short_way() {
         block_on(engine.flush()).expect("open");
         assert_eq!(wire.messages(), "a");
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
     });
 }
 
@@ -573,7 +573,7 @@ fn whoever_waits_for_peers_sees_them_come() {
             move || block_on(engine.wait_for_peers(2)).is_ok()
         });
         let _peers = [0, 1].map(|n| peer(&engine, n));
-        assert!(watcher.join().expect("told"));
+        assert!(watcher.join().expect("done"));
     });
 }
 
@@ -630,7 +630,7 @@ fn an_endpoint_that_is_given_up_keeps_no_peer() {
             write_all(&mut outlet, &Wire::new(0));
             Outlet::close(&mut outlet, Outbox::new());
         }
-        giving_up.join().expect("given up");
+        giving_up.join().expect("ended");
         assert_eq!(engine.peer_count(), 0);
     });
 }

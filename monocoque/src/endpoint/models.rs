@@ -80,7 +80,7 @@ fn an_endpoint_that_several_give_up_is_dialled_by_the_other_connection_only() {
         });
         // Either this one or the dialer removes the endpoint.
         assert!(disconnect(&engine, &endpoint(OVER_STREAMS)));
-        dial.join().expect("given up");
+        dial.join().expect("ended");
         let left = engine.endpoints.all().len();
         assert_eq!(engine.out.lock().lifecycle.is_dialling(), left > 0);
         assert_eq!(disconnect(&engine, &endpoint(OVER_STREAMS)), left > 0);

@@ -34,7 +34,7 @@ pub(crate) fn after_connection(engine: &Engine, endpoint: &EndpointRef, ended: &
     if is_stopped || !ended.comes_back { Next::GiveUp } else { Next::Reconnect }
 }
 
-/// Returns whether the application wants the endpoint to be connected.
+/// Returns whether the endpoint is still attached, and the socket still needs peers.
 pub(crate) fn is_wanted(engine: &Engine, endpoint: &EndpointRef) -> bool {
     engine.wants_peers() && !endpoint.token.is_cancelled()
 }

@@ -8,13 +8,13 @@ use crate::options::Options;
 /// The handling of a message that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// It is queued for the application.
+    /// Queued for the application.
     Queue,
-    /// It is dropped and counted.
+    /// Dropped and counted.
     Drop,
-    /// It is a list of subscriptions, possibly followed by other frames.
+    /// Split: a list of subscriptions, possibly followed by other frames.
     SplitSubscriptions,
-    /// The peer must not send such a message: the connection is closed.
+    /// Not allowed: the connection is closed.
     Violation,
 }
 

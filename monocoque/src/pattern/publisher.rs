@@ -71,11 +71,11 @@ struct Rules {
 /// The outcome of a peer's subscription or cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SubscriptionOutcome {
-    /// The application receives a report of it.
+    /// Reported to the application.
     Report,
-    /// It is not reported.
+    /// Not reported.
     Silent,
-    /// It exceeds what a peer may subscribe to.
+    /// Refused: the peer has reached its limit.
     Refused,
 }
 
@@ -208,7 +208,7 @@ impl Publisher {
         self.sweep(2);
         let hub = self.requested.as_deref_mut().unwrap_or(&mut self.hub);
         let Rules { verbose, verboser, .. } = self.rules;
-        // Whether it is reported, and whether some peer was subscribed to the topic before.
+        // Is it reported, and did some peer subscribe to the topic before?
         let (is_reported, was_wanted) = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
                 Subscribed::Refused(_) => return SubscriptionOutcome::Refused,

@@ -16,7 +16,7 @@ fn all_who_listen_hear_it() {
             spawn(move || block_on(stop.cancelled()))
         });
         stop.cancel();
-        listeners.into_iter().for_each(|listener| listener.join().expect("heard"));
+        listeners.into_iter().for_each(|listener| listener.join().expect("woken"));
         assert!(stop.is_cancelled());
     });
 }
@@ -34,8 +34,8 @@ fn one_who_listens_no_longer_is_in_nobodys_way() {
             move || block_on(stop.cancelled())
         });
         drop(CancelOnDrop(stop));
-        patient.join().expect("heard");
-        fickle.join().expect("gone");
+        patient.join().expect("woken");
+        fickle.join().expect("dropped");
     });
 }
 
@@ -48,6 +48,6 @@ fn work_is_given_up_for_it() {
             move || block_on(stop.run_until_cancelled(pending::<()>()))
         });
         stop.cancel();
-        assert_eq!(worker.join().expect("heard"), None);
+        assert_eq!(worker.join().expect("woken"), None);
     });
 }

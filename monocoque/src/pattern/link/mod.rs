@@ -49,7 +49,7 @@ pub(super) enum Life {
     Disconnected {
         /// The routing id of the peer, if messages were addressed by it.
         id: Option<RoutingId>,
-        /// Whether the endpoint is connected again.
+        /// The endpoint is connected again.
         comes_back: bool,
     },
     /// Aborted: the connection stops, and its messages are dropped.

@@ -73,11 +73,11 @@ struct Wire {
 
 impl Wire {
     fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().expect("nobody has panicked").clone()
+        self.bytes.lock().expect("not poisoned").clone()
     }
 
     fn extend(&self, bytes: &[u8]) {
-        self.bytes.lock().expect("nobody has panicked").extend(bytes);
+        self.bytes.lock().expect("not poisoned").extend(bytes);
     }
 }
 
@@ -256,9 +256,9 @@ struct Ledger {
     numbers: u32,
     accepted: u64,
     refused: u64,
-    /// Of the accepted messages.
+    /// The number of accepted messages that were dropped.
     dropped: u64,
-    /// Over connections that have ended.
+    /// The number of messages delivered by connections that have ended.
     delivered: u64,
 }
 
@@ -486,7 +486,7 @@ impl Ledger {
                 assert!(self.by_name && !self.options.mandatory && room.is_empty());
                 self.refused += 1;
             }
-            SendOutcome::Closed => panic!("nobody has asked for that"),
+            SendOutcome::Closed => panic!("no message requests the end"),
             SendOutcome::Unreachable => assert!(self.by_name && self.options.mandatory && !is_known),
         }
     }

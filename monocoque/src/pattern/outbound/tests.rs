@@ -80,7 +80,7 @@ fn what_the_system_takes_at_once_is_not_left_for_the_pump() {
     assert_eq!(send(&mut out, "answer"), SendOutcome::Queued(Some(key)));
     assert_eq!(take(&mut out, key), None);
     assert_eq!(send(&mut out, "not asked for"), SendOutcome::Queued(Some(key)), "there is room again");
-    assert_eq!(take(&mut out, key).expect("the long way"), b"\0\x0dnot asked for");
+    assert_eq!(take(&mut out, key).expect("queued"), b"\0\x0dnot asked for");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn what_is_held_wakes_nobody_until_it_is_let_go() {
         for goal in goals {
             let mut goals = vec![goal];
             assert!(!out.has_written(&mut goals));
-            assert_eq!(take(&mut out, goal.0).expect("let go"), b"\0\x04held");
+            assert_eq!(take(&mut out, goal.0).expect("flushed"), b"\0\x04held");
             assert!(!out.has_written(&mut goals), "it was taken, and is not written");
             assert_eq!(take(&mut out, goal.0), None);
             assert!(out.has_written(&mut goals));

@@ -26,9 +26,9 @@ pub(crate) struct SinkState {
 #[derive(Debug)]
 enum Kept {
     Nothing,
-    /// It waits for room.
+    /// Waiting for room.
     Waiting(Message),
-    /// It failed with an error.
+    /// Refused with an error.
     Refused(Message),
 }
 
