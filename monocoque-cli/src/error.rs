@@ -1,4 +1,4 @@
-//! What can go wrong, and the exit code of each.
+//! The errors of `mq`, with their exit codes.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use thiserror::Error;
 
 use crate::format::FormatError;
 
-/// Each is one line that says what to do, if there is something that can be done.
+/// An error, displayed as one line that says what to do, if there is a remedy.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
     TimedOut(String),
-    #[error("cannot bind {0}")]
+    #[error("cannot {}", bind_failure(.0))]
     Bind(#[source] MonocoqueError),
     #[error("cannot connect to {0}: {1}")]
     Connect(Box<Endpoint>, #[source] MonocoqueError),
@@ -45,12 +45,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// As `--help` lists them.
+    /// Returns the exit code, as listed by `--help`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
             Self::TimedOut(_) => 124,
-            // As a shell reports a process that the signal has killed.
+            // The exit code of a shell for a process killed by the signal.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             _ => 1,
         })
@@ -66,6 +66,15 @@ impl From<MonocoqueError> for Error {
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self::Socket(error.into())
+    }
+}
+
+/// Returns the text after "cannot": that of an I/O error starts with "bind" and the endpoint
+/// already.
+fn bind_failure(error: &MonocoqueError) -> String {
+    match error {
+        MonocoqueError::Io { .. } => error.to_string(),
+        _ => format!("bind {error}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens to connections, for people and for programs.
+//! The events of connections, as text and as JSON.
 
 use anstyle::Style;
 use monocoque::{Connection, SocketEvent};
@@ -6,24 +6,24 @@ use serde_json::{Map, Value, json};
 
 use crate::terminal::{BAD, FAINT, GOOD};
 
-/// An event, told.
+/// The description of an event.
 #[derive(Debug)]
 pub(crate) struct Described {
     name: &'static str,
     style: Style,
-    /// What follows the name.
+    /// The text after the name.
     rest: String,
     fields: Map<String, Value>,
 }
 
 impl Described {
-    /// A line for people.
+    /// Returns the event as a line of text.
     pub(crate) fn coloured(&self) -> String {
         let Self { name, style, rest, .. } = self;
         format!("{style}{}{style:#} {rest}", name.replace('_', " ")).trim_end().to_owned()
     }
 
-    /// A line for programs.
+    /// Returns the event as a line of JSON.
     pub(crate) fn json(mut self) -> String {
         self.fields.insert("event".into(), self.name.into());
         Value::Object(self.fields).to_string()
@@ -110,7 +110,7 @@ fn connected(
 ) -> Described {
     let Connection { id, endpoint, peer, .. } = connection;
     let mut described = told(name, style, format!("{peer} (connection {id} of {endpoint}){rest}"), more);
-    described.fields.insert("connection".into(), (*id).into());
+    described.fields.insert("connection".into(), u64::from(*id).into());
     described.fields.insert("endpoint".into(), endpoint.to_string().into());
     described.fields.insert("peer".into(), peer.clone().into());
     described

@@ -1,4 +1,5 @@
-//! Messages to send, read by a thread of its own, so that waiting for them holds up no socket.
+//! Messages to send, read by a separate thread, so that waiting for input does not hold up the
+//! socket.
 
 use std::fs;
 use std::io::{self, Read};
@@ -14,28 +15,28 @@ use crate::error::Error;
 use crate::format::{Decoder, FirstFrame, InputFormat};
 use crate::progress::Beside;
 
-/// What is to be sent, one message after the other.
+/// The messages to send, one after the other.
 #[derive(Debug)]
 pub(crate) struct Input {
     messages: flume::Receiver<Result<Message, Error>>,
     interval: Duration,
-    /// Before then nothing more is given out.
+    /// The earliest time of the next message.
     due: Option<Instant>,
-    /// Whether people may be typing it.
+    /// The stream that may be a terminal beside the progress bar.
     pub(crate) beside: Beside,
 }
 
-/// How much of it.
+/// The amount of input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extent {
-    /// No more than so many messages.
+    /// The maximum number of messages.
     pub(crate) limit: Option<u64>,
-    /// Whether what was given on the command line is to fill that.
+    /// Messages of the command line are repeated up to the limit.
     pub(crate) fill: bool,
 }
 
 impl Input {
-    /// Starts to read. What can be found wrong before that is.
+    /// Starts to read. Errors that can be found before that are returned at once.
     pub(crate) fn open(
         args: &InputArgs,
         format: &FormatArgs,
@@ -63,7 +64,7 @@ impl Input {
         Ok(Self { messages: on_thread(messages, extent.limit), interval, due: None, beside })
     }
 
-    /// The next message once it is time for it, or `None` at the end.
+    /// Waits until the next message is due, and returns it; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>, Error> {
         let Ok(message) = self.messages.recv_async().await else { return Ok(None) };
         let message = message?;
@@ -77,7 +78,7 @@ impl Input {
     }
 }
 
-/// Something given on the command line.
+/// A message given on the command line.
 #[derive(Clone, Debug)]
 enum Given {
     Message(Message),
@@ -107,7 +108,7 @@ fn given(args: &InputArgs, decoder: &Decoder) -> Result<Vec<Given>, Error> {
         parsed.map(Given::Message).map_err(|error| Error::Usage(format!("--data number {}: {error}", n + 1)))
     };
     let file = |path: &PathBuf| {
-        // So that a file that is not there is known before anything is sent.
+        // A missing file is reported before anything is sent.
         if path != Path::new("-") {
             fs::File::open(path).map_err(|error| Error::File(path.clone(), error))?;
         }
@@ -143,7 +144,7 @@ fn on_thread(
     limit: Option<u64>,
 ) -> flume::Receiver<Result<Message, Error>> {
     let (sender, receiver) = flume::bounded(READ_AHEAD);
-    // Nobody waits for it: it may be reading what never ends.
+    // The thread is not joined: its input may never end.
     thread::spawn(move || {
         let mut left = limit;
         for message in messages {
@@ -159,6 +160,6 @@ fn on_thread(
     receiver
 }
 
-/// How many messages are read ahead: enough that the reader does not wait for each to be sent, few enough that they fit
+/// The number of messages that are read ahead: enough to keep the sender busy, few enough to fit
 /// into memory if they are large.
 const READ_AHEAD: usize = 64;

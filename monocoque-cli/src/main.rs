@@ -1,7 +1,8 @@
 //! `mq`: ZeroMQ sockets on the command line.
 //!
-//! [`args`] says what can be asked for, [`commands`] does it. In between, [`session`] is a socket that is opened and closed
-//! as was asked, [`input`] and [`output`] are threads that read and write, and [`mod@format`] is what messages look like there.
+//! [`args`] is the command line, [`commands`] its execution. In between, [`session`] opens and
+//! closes a socket, [`input`] and [`output`] are threads that read and write messages, and
+//! [`mod@format`] has the formats of messages there.
 #![forbid(unsafe_code)]
 
 mod args;

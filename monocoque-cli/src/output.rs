@@ -1,4 +1,5 @@
-//! Messages that were received, written by a thread of its own, so that a slow reader holds up no socket.
+//! Received messages, written by a separate thread, so that a slow reader does not hold up the
+//! socket.
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write, stdout};
 use std::thread;
@@ -11,16 +12,16 @@ use crate::error::Error;
 use crate::format::{Encoder, FirstFrame, OutputFormat};
 use crate::progress::Beside;
 
-/// Where messages go.
+/// The destination of received messages.
 #[derive(Debug)]
 pub(crate) struct Output {
     batches: flume::Sender<Vec<Message>>,
     ended: flume::Receiver<io::Result<()>>,
-    /// Whether people may be reading it.
+    /// The stream that may be a terminal beside the progress bar.
     pub(crate) beside: Beside,
 }
 
-/// Whether anybody reads what is written.
+/// The state of the reader of standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     There,
@@ -43,7 +44,7 @@ impl Output {
         Self { batches, ended, beside }
     }
 
-    /// Hands messages over.
+    /// Passes messages to the writing thread.
     pub(crate) async fn write(&self, messages: Vec<Message>) -> Reader {
         match self.batches.send_async(messages).await {
             Ok(()) => Reader::There,
@@ -51,7 +52,7 @@ impl Output {
         }
     }
 
-    /// Waits until all is written.
+    /// Waits until all messages are written.
     pub(crate) async fn finish(self) -> Result<(), Error> {
         drop(self.batches);
         match self.ended.recv_async().await {
@@ -61,12 +62,12 @@ impl Output {
     }
 }
 
-/// What separates frames in a line that is written.
+/// Returns the separator of frames in the format `lines`.
 pub(crate) fn separator(format: &FormatArgs) -> Vec<u8> {
     format.delimiter.as_ref().map_or_else(|| b"\t".to_vec(), |delimiter| delimiter.0.clone())
 }
 
-/// Writes a line at once.
+/// Writes a line and flushes it.
 pub(crate) fn print_line(line: &str) -> Result<Reader, Error> {
     let mut out = anstream::stdout().lock();
     match writeln!(out, "{line}").and_then(|()| out.flush()) {
@@ -77,7 +78,7 @@ pub(crate) fn print_line(line: &str) -> Result<Reader, Error> {
 }
 
 fn write(encoder: &Encoder, batches: &flume::Receiver<Vec<Message>>) -> io::Result<()> {
-    // Standard output has a buffer that is flushed at each line break; this one is flushed when nothing more is waiting.
+    // Standard output is flushed at each line break; this buffer once no message is waiting.
     let mut out = BufWriter::with_capacity(BUFFER, stdout().lock());
     while let Ok(batch) = batches.recv() {
         batch.iter().try_for_each(|message| encoder.write(message, &mut out))?;
@@ -88,6 +89,6 @@ fn write(encoder: &Encoder, batches: &flume::Receiver<Vec<Message>>) -> io::Resu
     out.flush()
 }
 
-/// How many batches wait to be written; beyond that, peers are held back.
+/// The number of batches that wait to be written; at this limit, back-pressure reaches the peers.
 const WAITING: usize = 4;
 const BUFFER: usize = 64 << 10;

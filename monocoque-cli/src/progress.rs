@@ -1,4 +1,4 @@
-//! How far it has come, for whoever watches.
+//! The progress bar.
 
 use std::fmt::Write;
 use std::io::{IsTerminal, stderr, stdin, stdout};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 
-/// A line on standard error, or nothing where nobody would see it or it would be in the way.
+/// A line on standard error, unless that is no terminal or messages are on the terminal too.
 #[derive(Debug)]
 pub(crate) struct Progress(Option<Shown>);
 
@@ -19,7 +19,7 @@ struct Shown {
     bytes: Arc<AtomicU64>,
 }
 
-/// Where messages come from or go to.
+/// The stream of messages beside the progress bar.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Beside {
     /// Standard input, unless messages were given on the command line.
@@ -35,7 +35,8 @@ impl Progress {
         Self(None)
     }
 
-    /// Up to so many messages, if that is known. Where people type or read messages there is none.
+    /// Starts a progress bar, up to `count` messages if that is known. There is none if messages
+    /// are typed or printed on a terminal.
     pub(crate) fn new(count: Option<u64>, beside: Beside) -> Self {
         let in_the_way = match beside {
             Beside::Stdin => stdin().is_terminal(),
@@ -75,7 +76,7 @@ impl Drop for Progress {
 
 fn amount(bytes: Arc<AtomicU64>) -> impl Fn(&ProgressState, &mut dyn Write) + Clone {
     move |_, out| {
-        // What cannot be drawn is not missed.
+        // A failure to draw has no consequence.
         let _ = write!(out, "{}", HumanBytes(bytes.load(Ordering::Relaxed)));
     }
 }

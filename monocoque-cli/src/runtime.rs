@@ -1,4 +1,4 @@
-//! The runtime that a thread with sockets runs.
+//! The runtime of a thread with sockets.
 
 use std::io;
 
@@ -13,8 +13,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
     Ok(runtime.block_on(future))
 }
 
-/// With a ring that does not interrupt the thread. Asked for by name, so that an older kernel refuses it instead of
-/// polling.
+/// Creates a runtime whose ring does not interrupt the thread. The driver is set explicitly, so
+/// that an older kernel fails instead of falling back to polling.
 fn best() -> io::Result<Runtime> {
     let mut proactor = ProactorBuilder::new();
     proactor.driver_type(DriverType::IoUring).single_issuer(true).defer_taskrun(true).taskrun_flag(true);

@@ -1,4 +1,4 @@
-//! A socket from its opening to its end, as the command line says.
+//! A socket from opening to closing, according to the command line.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::events;
 use crate::signals::Interrupt;
 use crate::terminal::{complain, note};
 
-/// What holds for all of the process.
+/// The settings of the whole process.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) interrupt: Interrupt,
     pub(crate) verbose: bool,
-    /// Whether to say where a socket listens, if that was left open.
+    /// Resolved wildcard endpoints are printed on standard error.
     pub(crate) announce: bool,
 }
 
-/// What a socket is opened with.
+/// The arguments that a socket is opened with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening<'a> {
     pub(crate) endpoints: &'a EndpointArgs,
@@ -48,13 +48,13 @@ pub(crate) struct Session<K: Kind> {
     pub(crate) socket: Socket<K>,
     pub(crate) timeout: Option<Duration>,
     setting: Setting,
-    /// Tells of its connections.
+    /// The task that prints events.
     telling: Option<JoinHandle<()>>,
-    /// Messages for peers that were not there.
+    /// The number of messages for peers that were not connected.
     unreachable: Cell<u64>,
-    /// The message that `send` waits with, as a count.
+    /// The number of messages that `send` is waiting with.
     waiting: Cell<u64>,
-    /// Messages that the socket had dropped when they began to matter.
+    /// The number of messages dropped before losses counted.
     forgiven: Cell<u64>,
 }
 
@@ -70,7 +70,7 @@ impl<K: Kind> Session<K> {
         Ok(session)
     }
 
-    /// A socket that is neither bound nor connected yet.
+    /// Creates a socket without endpoints.
     pub(crate) fn make(
         opening: Opening<'_>,
         setting: &Setting,
@@ -84,7 +84,8 @@ impl<K: Kind> Session<K> {
             .recv_timeout(timeout)
             .linger(Some(options.linger.or(timeout).unwrap_or(LINGER)))
             .heartbeat_interval(options.heartbeat)
-            // What was sent is with a peer then, and what is not is still here to be counted.
+            // A message that `send` accepted is queued for a peer; any other is still here to be
+            // counted.
             .immediate(true);
         if let Some(identity) = identity {
             builder = builder.routing_id(identity);
@@ -108,7 +109,7 @@ impl<K: Kind> Session<K> {
 
     async fn bind(&self, endpoint: &Endpoint) -> Result<(), Error> {
         let bound = self.socket.bind(endpoint).await.map_err(Error::Bind)?;
-        // With --verbose its monitor says so.
+        // With --verbose, the events include it.
         if bound != *endpoint && self.setting.announce && !self.setting.verbose {
             note(format_args!("listening on {bound}"));
         }
@@ -128,7 +129,8 @@ impl<K: Kind> Session<K> {
         }
     }
 
-    /// Does the work until it ends, or until there is an interrupt: a failure unless `is_done` by then.
+    /// Runs the work until it ends, or until a signal arrives, which is a failure unless `is_done`
+    /// by then.
     pub(crate) async fn until_interrupted(
         &self,
         work: impl Future<Output = Result<(), Error>>,
@@ -146,13 +148,13 @@ impl<K: Kind> Session<K> {
         Error::TimedOut(format!("timed out: {what} within {limit}"))
     }
 
-    /// What was dropped up to now is no failure.
+    /// Excludes the messages dropped so far from the losses.
     pub(crate) fn forgive(&self) {
         self.forgiven.set(self.socket.stats().dropped);
     }
 
-    /// Sends what is queued and closes the socket. Fails if the work has, or if messages were not delivered: that counts
-    /// more than an interrupt.
+    /// Sends queued messages and closes the socket. Fails if the work has failed or messages were
+    /// not delivered; undelivered messages take precedence over a signal.
     pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
         let waiting = self.socket.stats().send_queue;
         if waiting > 0 && self.setting.interrupt.is_here() {
@@ -188,7 +190,7 @@ impl<K: Kind> Session<K> {
 
 impl<K: Sends> Session<K> {
     pub(crate) async fn send(&self, message: Message) -> Result<(), Error> {
-        // An interrupt drops this where it waits.
+        // A signal drops this future while it waits.
         self.waiting.set(1);
         let sent = self.socket.send(message).await;
         self.waiting.set(0);

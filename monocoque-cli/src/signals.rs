@@ -1,4 +1,4 @@
-//! Signals, as something that can be awaited.
+//! Signals as futures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -9,7 +9,7 @@ use signal_hook::iterator::Signals;
 
 use crate::error::Error;
 
-/// Ctrl-C, or a polite `kill`. Any number of clones hear of it.
+/// The first SIGINT or SIGTERM, for any number of clones.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     /// Disconnected by the first signal; nothing is ever sent.
@@ -24,14 +24,14 @@ impl Interrupt {
         self.signal.load(Ordering::Acquire)
     }
 
-    /// Whether it has come.
+    /// Returns whether the signal has been received.
     pub(crate) fn is_here(&self) -> bool {
         self.come.is_disconnected()
     }
 }
 
-/// Catches interrupts from now on. The second one ends the process at once: whoever asks twice does not want to wait for
-/// what is still to be sent.
+/// Catches SIGINT and SIGTERM from now on. The second signal ends the process at once, without
+/// waiting for messages that are still to be sent.
 pub(crate) fn interrupt() -> Result<Interrupt, Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(Error::Signals)?;
     let (sender, come) = flume::bounded(0);
@@ -50,13 +50,13 @@ pub(crate) fn interrupt() -> Result<Interrupt, Error> {
     Ok(Interrupt { come, signal })
 }
 
-/// Each SIGUSR1 from now on.
+/// Returns a receiver of each SIGUSR1 from now on.
 pub(crate) fn reports() -> Result<flume::Receiver<()>, Error> {
     let mut signals = Signals::new([SIGUSR1]).map_err(Error::Signals)?;
     let (sender, receiver) = flume::bounded(1);
     thread::spawn(move || {
         for _ in signals.forever() {
-            // One that waits stands for all that came meanwhile.
+            // A pending one stands for all that arrive meanwhile.
             let _ = sender.try_send(());
         }
     });

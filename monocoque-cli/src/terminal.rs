@@ -1,4 +1,4 @@
-//! What is said on standard error, and how it is coloured.
+//! Messages on standard error, and their colours.
 
 use std::fmt::Display;
 use std::io::{Write, stderr};
@@ -7,22 +7,22 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-/// What went wrong.
+/// Prints an error.
 pub(crate) fn complain(error: &dyn Display) {
     say(format!("{BAD}mq:{BAD:#} {error}\n"));
 }
 
-/// What is worth knowing.
+/// Prints a note.
 pub(crate) fn note(text: impl Display) {
     say(format!("{FAINT}mq:{FAINT:#} {text}\n"));
 }
 
-/// In one write, so that lines of several processes stay apart.
+/// Prints a line in one write, so that lines of several processes do not mix.
 fn say(mut line: String) {
     if AutoStream::choice(&stderr()) == ColorChoice::Never {
         line = strip_str(&line).to_string();
     }
-    // Where nobody can be told, nobody can be told of that either.
+    // A failure to write to standard error cannot be reported.
     let _ = stderr().write_all(line.as_bytes());
 }
 

@@ -1,4 +1,4 @@
-//! Where the connections of sockets live.
+//! Contexts: the threads that run the connections of sockets.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
@@ -12,16 +12,19 @@ use crate::exit;
 use crate::inproc::InprocRegistry;
 use crate::socket::Engine;
 
-/// The thread, or threads, on which the connections of sockets live. Cheap to clone.
+/// The thread, or threads, that run the connections of sockets. Cheap to clone.
 ///
-/// [`Context::current`] uses the compio runtime of the calling thread: no thread is crossed between a socket and its
-/// connections, the fastest way. [`Context::new`] starts I/O threads, so that sockets can be used from anywhere: tokio,
-/// smol, or no runtime at all. Sockets made by `new()` choose by themselves.
+/// [`Context::current`] uses the compio runtime of the calling thread. It is the fastest way:
+/// messages do not cross threads between a socket and its connections. [`Context::new`] starts I/O
+/// threads, so that sockets can be used from anywhere: tokio, smol, or no runtime at all. Sockets
+/// created by `new()` use the runtime of the calling thread if it is compio's, else
+/// [`Context::shared`].
 ///
-/// Names that sockets bind within the process (`inproc://name`) are known in their context only. All sockets that were made
-/// without a context, or in a [`current`](Context::current) one, know the same names, on whatever thread they are.
+/// An inproc name (`inproc://name`) is visible within its context only. All sockets created without
+/// a context, or in a [`current`](Context::current) one, share one set of names, on any thread.
 ///
-/// The I/O threads of a context end once it and its sockets are dropped and what was queued is sent.
+/// The I/O threads of a context end once it and its sockets are dropped and queued messages are
+/// sent.
 ///
 /// ```
 /// use monocoque::{Context, zmq::PullSocket};
@@ -36,18 +39,18 @@ pub struct Context {
     shared: Arc<Shared>,
 }
 
-/// What the clones of a context share.
+/// The state that the clones of a context share.
 #[derive(Debug)]
 struct Shared {
     homes: Vec<Home>,
     next: AtomicUsize,
-    /// Threads of our own.
+    /// Own I/O threads.
     threads: Mutex<Vec<ThreadEnd>>,
     names: Arc<InprocRegistry>,
     sockets: Mutex<Sockets>,
-    /// Its connections live on the runtime of a caller's.
+    /// Connections run on a runtime of the caller.
     of_caller: bool,
-    /// The process that it belongs to: to one that was forked from it, it is shut down.
+    /// The process that created the context. In a process forked from it the context is shut down.
     process: u32,
 }
 
@@ -60,7 +63,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if self.is_foreign() {
-            // Nothing of the parent's is touched.
+            // State of the parent process is left alone: it may be locked.
             std::mem::forget(std::mem::take(&mut self.homes));
         }
     }
@@ -70,13 +73,13 @@ impl Drop for Shared {
 #[derive(Debug, Default)]
 struct Sockets {
     engines: Vec<Weak<Engine>>,
-    /// Looked through when there are so many.
+    /// The length of `engines` at which dropped sockets are removed from it.
     full: usize,
     shut_down: bool,
 }
 
 impl Context {
-    /// A context with one I/O thread.
+    /// Creates a context with one I/O thread.
     ///
     /// # Errors
     ///
@@ -85,24 +88,25 @@ impl Context {
         Self::builder().build()
     }
 
-    /// For a context with other settings.
+    /// Returns a builder for a context with other settings.
     pub fn builder() -> ContextBuilder {
         ContextBuilder { io_threads: 1, affinity: Vec::new(), driver: None }
     }
 
-    /// The compio runtime of the calling thread.
+    /// Returns a context that uses the compio runtime of the calling thread.
     ///
-    /// Its sockets can be used from any thread, but they live as long as the runtime runs: close them before it ends, or
-    /// what is queued is lost.
+    /// Its sockets can be used from any thread, but their connections end with the runtime: close
+    /// the sockets before it ends, or queued messages are lost.
     ///
-    /// With many peers a runtime is up to three times as fast if its ring does not interrupt the thread:
+    /// With many peers a runtime is up to three times as fast if its ring does not interrupt the
+    /// thread:
     ///
     /// ```
     /// use compio::{driver::ProactorBuilder, runtime::RuntimeBuilder};
     /// use monocoque::Context;
     ///
     /// let mut proactor = ProactorBuilder::new();
-    /// // Linux 6.1, or `coop_taskrun(true).taskrun_flag(true)` from 5.19 on. Before that, compio falls back to polling.
+    /// // Linux 6.1; on 5.19 `coop_taskrun(true).taskrun_flag(true)`. Older ones fall back to polling.
     /// proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
     /// let runtime = RuntimeBuilder::new().with_proactor(proactor).build()?;
     /// let context = runtime.block_on(async { Context::current() })?;
@@ -118,18 +122,22 @@ impl Context {
         Ok(Self::of(vec![home], Vec::new(), InprocRegistry::of_process()))
     }
 
-    /// How the connections talk to the kernel: io_uring, or readiness where that is forbidden.
+    /// Returns the driver of the connections: io_uring, or epoll where that is missing or
+    /// forbidden.
     #[expect(clippy::indexing_slicing, reason = "a context has at least one home")]
     pub fn driver(&self) -> Driver {
         self.shared.homes[0].driver()
     }
 
-    /// Closes all sockets of this context, as [`close`](crate::zmq::Socket::close) does and all at the same time, waits until
-    /// they have ended, and then ends the I/O threads (`zmq_ctx_term`).
+    /// Closes all sockets of this context at the same time, as [`close`](crate::zmq::Socket::close)
+    /// does, waits for their end, and then ends the I/O threads (`zmq_ctx_term`).
     ///
-    /// Calls that wait on any of the sockets return [`MonocoqueError::Closed`], and no more sockets can be made. Each
-    /// socket goes on sending what is queued for at most its `linger`. Cancel safe: the closing goes on, but the threads end
-    /// only once the last socket is dropped, or when another call has returned. Any number of calls wait for the same end.
+    /// Waiting calls on the sockets return [`MonocoqueError::Closed`], and creating a socket fails.
+    /// Each socket sends its queued messages for at most its `linger`. Any number of calls may wait
+    /// at once.
+    ///
+    /// Cancel safe: closing continues after a cancelled call, but the threads then end only once
+    /// the last socket is dropped, or another call has returned.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -154,7 +162,8 @@ impl Context {
         let engines: Vec<_> = {
             let mut sockets = self.shared.sockets.lock();
             sockets.shut_down = true;
-            // They stay: another call, or one after this was given up, waits for them too.
+            // They stay in the list: other calls, and those after a cancelled one, wait for them
+            // too.
             sockets.engines.iter().filter_map(Weak::upgrade).collect()
         };
         engines.iter().for_each(Engine::close);
@@ -172,7 +181,7 @@ impl Context {
         }
     }
 
-    /// [`shutdown`](Self::shutdown), for threads without an executor.
+    /// Waits for [`shutdown`](Self::shutdown), on a thread without an executor.
     ///
     /// ```
     /// use monocoque::{Context, zmq::PullSocket};
@@ -186,7 +195,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed then.
+    /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed
+    /// then.
     pub fn blocking_shutdown(&self) -> Result<(), MonocoqueError> {
         if !self.shared.is_foreign() && self.shared.homes.iter().any(Home::is_here) {
             return Err(MonocoqueError::WouldDeadlock);
@@ -195,12 +205,12 @@ impl Context {
         Ok(())
     }
 
-    /// The context that all of the process share: one I/O thread, which is started by the first call. Sockets that are made
-    /// with [`new()`](crate::zmq::Socket::new) outside a compio runtime live there.
+    /// Returns the context of the whole process. Its one I/O thread is started by the first call.
+    /// Sockets created with [`new()`](crate::zmq::Socket::new) outside a compio runtime use it.
     ///
-    /// When the process ends, by a return from `main` or by [`exit`](std::process::exit), the sockets of this and of all
-    /// other contexts with I/O threads send what is queued, each for at most its `linger`. A process that was forked has
-    /// one of its own.
+    /// When the process ends, by a return from `main` or by [`exit`](std::process::exit), the
+    /// sockets of this and all other contexts with I/O threads send their queued messages, each for
+    /// at most its `linger`. A forked process has a shared context of its own.
     ///
     /// ```
     /// use monocoque::{Context, zmq::PushSocket};
@@ -222,13 +232,13 @@ impl Context {
         static OF_A_CHILD: std::sync::Mutex<Option<Context>> = std::sync::Mutex::new(None);
         match SHARED.get() {
             Some(shared) if shared.shared.is_foreign() => {
-                // Its names are its own: those of the parent may be locked for ever.
+                // It has its own inproc registry: that of the parent may be locked forever.
                 let mut of_this = OF_A_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(context) = of_this.as_ref().filter(|context| !context.shared.is_foreign()) {
                     return Ok(context.clone());
                 }
                 let made = Self::builder().build()?;
-                // Another one may be there, of a process that this one was forked from.
+                // A previous value belongs to an ancestor of this process.
                 std::mem::forget(of_this.replace(made.clone()));
                 Ok(made)
             }
@@ -240,17 +250,18 @@ impl Context {
         }
     }
 
-    /// The runtime of the calling thread, else the shared context.
+    /// Returns the context of the calling thread's runtime, else the shared context.
     pub(crate) fn ambient() -> Result<Self, MonocoqueError> {
         Self::current().or_else(|_| Self::shared())
     }
 
-    /// The names that its sockets bind and connect to within the process.
+    /// Returns the inproc registry of its sockets.
     pub(crate) fn names(&self) -> Arc<InprocRegistry> {
         self.shared.names.clone()
     }
 
-    /// The home of the next socket, which is one of those with these numbers, if there are some.
+    /// Chooses the thread of the next socket, out of those with the given numbers, or all if there
+    /// are none.
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
     pub(crate) fn home(&self, affinity: &[usize]) -> Result<Home, MonocoqueError> {
         if self.shared.is_foreign() {
@@ -267,7 +278,7 @@ impl Context {
         Ok(homes[next.fetch_add(1, Ordering::Relaxed) % homes.len()].clone())
     }
 
-    /// Takes note of a new socket. One that comes too late is closed.
+    /// Registers a new socket, or closes it if the context is shut down.
     pub(crate) fn admit(&self, engine: &Arc<Engine>) -> Result<(), MonocoqueError> {
         let mut sockets = self.shared.sockets.lock();
         if sockets.shut_down {
@@ -301,7 +312,7 @@ impl Context {
     }
 }
 
-/// Makes a [`Context`] with I/O threads.
+/// Builds a [`Context`] with I/O threads.
 #[derive(Clone, Debug)]
 pub struct ContextBuilder {
     io_threads: usize,
@@ -310,19 +321,20 @@ pub struct ContextBuilder {
 }
 
 impl ContextBuilder {
-    /// How many I/O threads (`ZMQ_IO_THREADS`), at least one; sockets are spread over them in turn. Default: 1.
+    /// Sets the number of I/O threads (`ZMQ_IO_THREADS`), at least one. Sockets are assigned to
+    /// them in turn. Default: 1.
     pub fn io_threads(mut self, n: usize) -> Self {
         self.io_threads = n.max(1);
         self
     }
 
-    /// The processors on which the I/O threads may run (`ZMQ_THREAD_AFFINITY_CPU_ADD`). Default: any.
+    /// Sets the CPUs that the I/O threads may run on (`ZMQ_THREAD_AFFINITY_CPU_ADD`). Default: any.
     pub fn thread_affinity(mut self, processors: impl IntoIterator<Item = usize>) -> Self {
         self.affinity = processors.into_iter().collect();
         self
     }
 
-    /// The driver to insist on. Default: io_uring where it is to be had.
+    /// Requires a driver. Default: io_uring if it is available, else epoll.
     pub fn driver(mut self, driver: Driver) -> Self {
         self.driver = Some(driver);
         self
@@ -332,7 +344,7 @@ impl ContextBuilder {
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::Thread`] if one cannot be started, or cannot have the driver.
+    /// [`MonocoqueError::Thread`] if a thread cannot be started, or the driver is not available.
     pub fn build(self) -> Result<Context, MonocoqueError> {
         self.build_with(Arc::default())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong, by who is to blame.
+//! The errors of sockets and contexts, sorted by cause.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::monitor::ConnectionId;
 
-/// What a call on a socket or a context can fail with.
+/// The error of a call on a socket or a context.
 ///
 /// ```
 /// # fn main() -> Result<(), monocoque::MonocoqueError> {
@@ -24,108 +24,110 @@ use crate::monitor::ConnectionId;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MonocoqueError {
-    /// The endpoint cannot be understood, or not be used in this way (`EINVAL`, `EPROTONOSUPPORT`).
+    /// The endpoint is malformed, or does not support the call (`EINVAL`, `EPROTONOSUPPORT`).
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The operating system refused; the source says what (`EADDRINUSE`, `EADDRNOTAVAIL`, `EMFILE`...).
-    #[error("{endpoint}: {source}")]
+    /// The operating system refused to bind; the source is its error (`EADDRINUSE`,
+    /// `EADDRNOTAVAIL`, `EMFILE`...).
+    #[error("bind {endpoint}: {source}")]
     Io {
-        /// What was to be bound.
+        /// The endpoint that was to be bound.
         endpoint: Box<Endpoint>,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The descriptor cannot be listened on; the source says why.
+    /// The file descriptor is not a listening socket; the source is the cause.
     #[error("the descriptor cannot be listened on: {0}")]
     Descriptor(#[source] io::Error),
     /// An I/O thread could not be started.
     #[error("an I/O thread could not be started: {0}")]
     Thread(#[source] io::Error),
-    /// `Context::current` was called outside a compio runtime.
+    /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
     #[error("there is no compio runtime on this thread")]
     NoRuntime,
-    /// The socket was closed, or the runtime it lived on has ended (`ETERM`, `ENOTSOCK`).
+    /// The socket was closed, or the runtime of its connections has ended (`ETERM`, `ENOTSOCK`).
     #[error("the socket is closed")]
     Closed,
-    /// Nothing to receive, or no room to send, at this moment (`EAGAIN`).
+    /// The call would have to wait: there is no message to receive, or the queues are full
+    /// (`EAGAIN`).
     #[error("the operation would have to wait")]
     WouldBlock,
-    /// The [`send_timeout`](crate::zmq::Builder::send_timeout) or [`recv_timeout`](crate::zmq::Builder::recv_timeout) is over
-    /// (`EAGAIN`).
-    #[error("the operation took too long")]
+    /// The [`send_timeout`](crate::zmq::Builder::send_timeout) or
+    /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) has expired (`EAGAIN`).
+    #[error("the operation timed out")]
     TimedOut,
-    /// A blocking call on the thread that runs the connections of the socket, which it would wait for and hold up
-    /// (`EDEADLK`). Await the call, or make the socket in a [`Context`](crate::Context) with I/O threads.
+    /// A blocking call on the thread that runs the connections of the socket: the call would block
+    /// the thread that it waits for (`EDEADLK`). Await the call instead, or create the socket in a
+    /// [`Context`](crate::Context) with I/O threads.
     #[error("this thread runs the connections of the socket: a blocking call on it would wait for ever")]
     WouldDeadlock,
-    /// A stream was to be [attached](crate::zmq::Socket::attach) to a socket whose connections run elsewhere, and it cannot leave
-    /// its thread. Make the socket in [`Context::current`](crate::Context::current), in the runtime of the stream.
-    #[error(
-        "the connections of the socket do not run on the compio runtime of this thread: nothing can be attached here"
-    )]
+    /// A stream cannot be [attached](crate::zmq::Socket::attach): it cannot leave its thread, and
+    /// the connections of the socket run on another one. Create the socket in
+    /// [`Context::current`](crate::Context::current), in the runtime of the stream.
+    #[error("the connections of the socket do not run on the compio runtime of this thread: cannot attach")]
     WrongThread,
-    /// No peer with this routing id is connected, and the socket is one that says so (`EHOSTUNREACH`); see
-    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory) and [`StreamSocket`](crate::zmq::StreamSocket).
+    /// No peer with this routing id is connected, and the socket reports that (`EHOSTUNREACH`); see
+    /// [`router_mandatory`](crate::zmq::Builder::router_mandatory) and
+    /// [`StreamSocket`](crate::zmq::StreamSocket).
     #[error("no peer with this routing id is connected")]
     Unreachable,
-    /// Requests and replies alternate, and it is not the turn of this one (`EFSM`).
+    /// Requests and replies alternate, and the call is out of turn (`EFSM`).
     #[error("{0}")]
     OutOfTurn(&'static str),
-    /// An XPUB socket decides about subscriptions only if it was made to (`EINVAL`); see
-    /// [`xpub_manual`](crate::zmq::Builder::xpub_manual).
-    #[error(
-        "subscriptions are not for the program to decide about: the socket was made without `xpub_manual`"
-    )]
+    /// Manual subscription requires [`xpub_manual`](crate::zmq::Builder::xpub_manual) (`EINVAL`).
+    #[error("manual subscription requires `Builder::xpub_manual(true)`")]
     ManualModeRequired,
-    /// The message has no frame, or none behind its routing id.
-    #[error("a message needs at least one frame, and for a ROUTER one behind the routing id")]
+    /// The message has no frame, or none after the routing id.
+    #[error("a message needs at least one frame, for a ROUTER one after the routing id")]
     EmptyMessage,
-    /// No such endpoint is bound or connected (`ENOENT`).
-    #[error("{0} is neither bound nor connected")]
+    /// The endpoint is neither bound nor connected (`ENOENT`).
+    #[error("{0}: neither bound nor connected")]
     UnknownEndpoint(Box<Endpoint>),
-    /// No connection of the socket has this number (`ENOENT`).
-    #[error("no connection has the number {0}")]
+    /// The socket has no connection with this number (`ENOENT`).
+    #[error("the socket has no connection with the number {0}")]
     UnknownPeer(ConnectionId),
-    /// A routing id of 0 or more than 255 bytes, or one that starts with a zero byte (`EINVAL`).
+    /// A routing id that is empty, longer than 255 bytes, or starts with a zero byte (`EINVAL`).
     #[error("invalid routing id: {0}")]
     RoutingId(#[from] RoutingIdError),
-    /// A routing id that starts with a zero byte: those are given to peers that have none.
-    #[error("a routing id must not start with a zero byte")]
+    /// A routing id that starts with a zero byte, which is reserved for generated ones.
+    #[error("a routing id must not start with a zero byte: those are generated")]
     ReservedRoutingId,
-    /// A STREAM socket has bytes for its peers, and there are none within the process (`ENOCOMPATPROTO`).
-    #[error("a STREAM socket needs tcp or ipc")]
+    /// A STREAM socket was bound or connected to an inproc endpoint, which carries no bytes
+    /// (`ENOCOMPATPROTO`).
+    #[error("a STREAM socket requires tcp or ipc")]
     RawInproc,
-    /// Another peer, or another endpoint, has the routing id that the peer of an endpoint was to be given; libzmq aborts.
+    /// The routing id to assign belongs to another peer, or is assigned to another endpoint; libzmq
+    /// aborts.
     #[error("another peer has this routing id")]
     DuplicateRoutingId,
-    /// A heartbeat TTL of more than 6553.5 seconds (`EINVAL`).
-    #[error("a heartbeat TTL has at most 6553.5 seconds")]
+    /// A heartbeat TTL above the maximum of 6553.5 seconds (`EINVAL`).
+    #[error("a heartbeat TTL is at most 6553.5 seconds")]
     HeartbeatTtl,
-    /// An option of the operating system's sockets that this one does not take (`EINVAL`).
-    #[error("{option} takes {range}")]
+    /// A value out of the range of an option (`EINVAL`).
+    #[error("{option}: expected {range}")]
     OutOfRange {
-        /// Which one.
+        /// The name of the option.
         option: &'static str,
-        /// What it takes.
+        /// The values that it accepts.
         range: &'static str,
     },
-    /// No interface has such a name (`EINVAL`).
+    /// The name of a network interface is invalid (`EINVAL`).
     #[error(transparent)]
     InterfaceName(#[from] InterfaceNameError),
 }
 
 impl MonocoqueError {
-    /// Whether the call would have had to wait.
+    /// Returns whether the call would have had to wait.
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::WouldBlock)
     }
 
-    /// Whether the call has waited for as long as it may.
+    /// Returns whether the timeout of the call has expired.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::TimedOut)
     }
 
-    /// Whether the socket is closed: no later call will succeed.
+    /// Returns whether the socket is closed: no later call will succeed.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
     }
@@ -149,7 +151,7 @@ impl From<InboxClosed> for MonocoqueError {
     }
 }
 
-/// A message that was not sent, and why.
+/// A message that was not sent, with the reason.
 ///
 /// ```
 /// # fn main() -> Result<(), monocoque::MonocoqueError> {
@@ -175,12 +177,12 @@ impl SendError {
         Self { reason: reason.into(), message }
     }
 
-    /// Why it was not sent.
+    /// Returns the reason.
     pub fn reason(&self) -> &MonocoqueError {
         &self.reason
     }
 
-    /// The message, to be sent again or elsewhere.
+    /// Returns the message, to send it again or elsewhere.
     pub fn into_message(self) -> Message {
         self.message
     }

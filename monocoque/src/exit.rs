@@ -1,9 +1,10 @@
-//! The end of the process: what was sent by sockets that nobody has closed is still delivered.
+//! The exit handler: messages queued on sockets that are still open are sent before the process
+//! ends.
 //!
-//! An exit handler closes the sockets of I/O threads and waits for them, each for at most its `linger`, as the contexts of
-//! a C library do. It runs whichever thread ends the process, by a return from `main` or by
-//! [`exit`](std::process::exit); not after an abort or a signal, nor for sockets on a runtime of the caller's, whose thread
-//! is gone by then.
+//! The handler closes the sockets of I/O threads and waits for each of them, for at most its
+//! `linger`, like `zmq_ctx_term`. It runs on the thread that ends the process, by a return from
+//! `main` or by [`exit`](std::process::exit). It does not run after an abort or a signal, and does
+//! not cover sockets on a runtime of the caller, whose thread has ended by then.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
@@ -12,20 +13,21 @@ use monocoque_core::block_on;
 
 use crate::socket::Engine;
 
-/// The sockets that live on I/O threads.
+/// The sockets whose connections run on I/O threads.
 #[derive(Debug, Default)]
 struct Sockets {
     engines: Vec<Weak<Engine>>,
-    /// Looked through when there are so many.
+    /// The length of `engines` at which dropped sockets are removed from it.
     full: usize,
 }
 
 static SOCKETS: Mutex<Sockets> = Mutex::new(Sockets { engines: Vec::new(), full: 0 });
 
-/// Takes note of a socket that lives on an I/O thread.
+/// Registers a socket whose connections run on an I/O thread.
 pub(crate) fn register(engine: &Arc<Engine>) {
     static HANDLER: Once = Once::new();
-    // The system has room for at least 32 of them; without it the end of the process waits for nobody, as after an abort.
+    // POSIX allows at least 32 handlers. If this one cannot be added, the process ends without
+    // waiting, as after an abort.
     HANDLER.call_once(|| {
         let _added = shutdown_hooks::add_shutdown_hook(deliver);
     });
@@ -37,15 +39,16 @@ pub(crate) fn register(engine: &Arc<Engine>) {
     sockets.engines.push(Arc::downgrade(engine));
 }
 
-/// The exit handler. What cannot be delivered is told by each socket when its `linger` is over.
+/// The exit handler. Each socket records the messages that its `linger` was too short for.
 extern "C" fn deliver() {
-    // A panic must not leave it; what has caused one was told already.
+    // A panic must not leave a C function. The panic hook has reported it already.
     let _caught = catch_unwind(AssertUnwindSafe(|| {
         let engines: Vec<_> = {
             let sockets = SOCKETS.lock().unwrap_or_else(PoisonError::into_inner);
             sockets.engines.iter().filter_map(Weak::upgrade).collect()
         };
-        // Not those of the process that this one was forked from, nor those that this thread would have to serve.
+        // Without the sockets of the parent of a forked process, and without those whose
+        // connections run on this thread: waiting for them would never end.
         let engines: Vec<_> =
             engines.into_iter().filter(|engine| !engine.is_foreign() && !engine.is_at_home()).collect();
         engines.iter().for_each(Engine::close);

@@ -98,7 +98,7 @@ mod socket;
 mod stats;
 mod trace;
 pub mod transport {
-    //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
+    //! Streams created outside the library, for [`attach`](crate::zmq::Socket::attach).
 
     pub use monocoque_core::transport::{AnyStream, Halves, InterfaceNameError, Socket, WriteNow};
 }

@@ -1,4 +1,4 @@
-//! What happens to a socket's connections, as a stream.
+//! The events of a socket's connections, as a stream.
 
 use std::fmt;
 use std::io;
@@ -10,13 +10,15 @@ use monocoque_core::{Endpoint, Lagged, RoutingId};
 use monocoque_zmtp::{SocketType, ZmtpError};
 use thiserror::Error;
 
-/// A stream of what happens to a socket from the moment it was made; see [`Socket::monitor`](crate::zmq::Socket::monitor).
+/// A stream of the events of a socket, from the moment the stream was created; see
+/// [`Socket::monitor`](crate::zmq::Socket::monitor).
 pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 
-/// Something that has happened to a socket (`ZMQ_EVENT_...`).
+/// An event of a socket or of one of its connections (`ZMQ_EVENT_...`).
 ///
-/// A connection begins with [`Accepted`](Self::Accepted) or [`Connected`](Self::Connected) and ends with exactly one
-/// [`Disconnected`](Self::Disconnected); between them comes the outcome of its handshake, if that came to one.
+/// The events of a connection begin with [`Accepted`](Self::Accepted) or
+/// [`Connected`](Self::Connected) and end with exactly one [`Disconnected`](Self::Disconnected);
+/// between them is the outcome of the handshake, unless the connection ended before it had one.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -44,116 +46,134 @@ pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 pub enum SocketEvent {
     /// The socket listens on an endpoint (`LISTENING`).
     Listening {
-        /// As it was resolved.
+        /// The endpoint after resolution, with its actual port.
         endpoint: Endpoint,
     },
-    /// It could not be bound (`BIND_FAILED`); `bind` has returned the same.
+    /// An endpoint could not be bound (`BIND_FAILED`); `bind` returned the same error.
     BindFailed {
-        /// As it was asked for.
+        /// The endpoint as it was passed to `bind`.
         endpoint: Endpoint,
-        /// Why.
+        /// The cause.
         error: Arc<io::Error>,
     },
-    /// Nothing listens on the endpoint any more (`CLOSED`).
+    /// The socket no longer listens on an endpoint (`CLOSED`).
     Unbound {
-        /// As it was resolved.
+        /// The endpoint after resolution.
         endpoint: Endpoint,
     },
-    /// A peer has connected to us (`ACCEPTED`), or its stream was [attached](crate::zmq::Socket::attach); the handshake follows.
+    /// A peer has connected (`ACCEPTED`), or its stream was [attached](crate::zmq::Socket::attach);
+    /// the handshake follows.
     Accepted {
         /// The new connection.
         connection: Arc<Connection>,
     },
-    /// A connection could not be accepted (`ACCEPT_FAILED`), as when descriptors have run out; it is tried again.
+    /// A connection could not be accepted (`ACCEPT_FAILED`), for example because the process is out
+    /// of file descriptors. The listener tries again.
     AcceptFailed {
-        /// Where we listen.
+        /// The bound endpoint.
         endpoint: Endpoint,
-        /// Why.
+        /// The cause.
         error: Arc<io::Error>,
     },
-    /// We have connected to a peer (`CONNECTED`); the handshake follows.
+    /// The socket has connected to a peer (`CONNECTED`); the handshake follows.
     Connected {
         /// The new connection.
         connection: Arc<Connection>,
     },
-    /// A peer could not be connected to.
+    /// An attempt to connect failed.
     ConnectFailed {
-        /// Where it should be.
+        /// The endpoint of the peer.
         endpoint: Endpoint,
-        /// Why.
+        /// The cause.
         error: Arc<io::Error>,
     },
-    /// The peer takes part from now on (`HANDSHAKE_SUCCEEDED`). It has not subscribed to anything yet.
+    /// The handshake is done (`HANDSHAKE_SUCCEEDED`). Subscriptions of the peer have not arrived
+    /// yet.
     HandshakeSucceeded {
-        /// Which connection.
+        /// The connection.
         connection: Arc<Connection>,
-        /// What the peer is.
+        /// The socket type of the peer.
         socket_type: SocketType,
-        /// What it is called: by us, if it was [given a name](crate::zmq::RouterSocket::connect_as), by its own word, or
-        /// because it has said none.
+        /// The peer's routing id: assigned by [`connect_as`](crate::zmq::RouterSocket::connect_as),
+        /// announced by the peer, or generated.
         routing_id: RoutingId,
     },
-    /// The two have not come together (`HANDSHAKE_FAILED_...`); the end of the connection follows.
+    /// The handshake failed (`HANDSHAKE_FAILED_...`); `Disconnected` follows.
     HandshakeFailed {
-        /// Which connection.
+        /// The connection.
         connection: Arc<Connection>,
-        /// Why.
+        /// The cause.
         reason: DisconnectReason,
     },
     /// A connection has ended (`DISCONNECTED`, `CLOSED`).
     Disconnected {
-        /// Which one.
+        /// The connection.
         connection: Arc<Connection>,
-        /// Why.
+        /// The cause.
         reason: DisconnectReason,
     },
-    /// The peer of an endpoint will be connected to again (`CONNECT_RETRIED`).
+    /// Another attempt to connect follows (`CONNECT_RETRIED`).
     Retrying {
-        /// Which one.
+        /// The endpoint of the peer.
         endpoint: Endpoint,
-        /// After so long.
+        /// The time until the attempt.
         delay: Duration,
     },
-    /// The endpoint will not be connected to again, as was asked for with
-    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop), or by a STREAM socket that has ended the connection.
+    /// No further attempt to connect follows, because of
+    /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop) or because a STREAM socket ended the
+    /// connection.
     GivenUp {
-        /// Which one.
+        /// The endpoint of the peer.
         endpoint: Endpoint,
     },
-    /// A task of the socket has panicked, which is a bug, of the library or of a stream that was attached. The connection
-    /// that it served has ended; an endpoint goes on to be dialled or listened on.
+    /// A task of the socket has panicked: a bug of the library or of an attached stream. The
+    /// connection that the task served has ended. An endpoint stays bound, or is connected to
+    /// again.
     TaskPanicked {
-        /// The endpoint that it was for.
+        /// The endpoint that the task served.
         endpoint: Endpoint,
-        /// What the panic said.
+        /// The message of the panic.
         message: Arc<str>,
     },
-    /// A message was dropped: it was begun on as many connections as
-    /// [`delivery_attempts`](crate::zmq::Builder::delivery_attempts) allows, and lost with each. It is counted in
-    /// [`dropped`](crate::SocketStats::dropped); what was behind it goes on.
+    /// A message was dropped: it was lost with each of the
+    /// [`delivery_attempts`](crate::zmq::Builder::delivery_attempts) connections on which its
+    /// transmission began. It is counted in [`dropped`](crate::SocketStats::dropped); the messages
+    /// behind it are sent.
     MessageDropped {
         /// The last of these connections.
         connection: Arc<Connection>,
-        /// Its length as it is written, in bytes.
+        /// The encoded length, in bytes.
         bytes: usize,
-        /// On how many connections it was begun.
+        /// The number of these connections.
         attempts: u32,
     },
     /// The socket is closed and all its connections have ended (`MONITOR_STOPPED`). The last event.
     Closed,
-    /// So many events were not taken in time and are lost, the oldest ones.
+    /// The monitor was read too slowly: this many events, the oldest ones, are lost.
     Lagged(u64),
 }
 
-/// The number of a connection, which no other connection of its socket has.
+/// The number of a connection, unique within its socket.
 ///
-/// Numbers are given in the order in which connections begin.
+/// Connections are numbered in the order in which they begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
+    }
+}
+
+impl From<u64> for ConnectionId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<ConnectionId> for u64 {
+    fn from(ConnectionId(number): ConnectionId) -> Self {
+        number
     }
 }
 
@@ -169,52 +189,56 @@ impl fmt::Display for ConnectionId {
 pub struct Connection {
     /// The number of the connection.
     pub id: ConnectionId,
-    /// The endpoint of ours that it came about through: bound, connected or attached.
+    /// The local endpoint of the connection: bound, connected or attached.
     pub endpoint: Endpoint,
-    /// The other end, for people to read: `tcp://127.0.0.1:40000`.
+    /// The address of the peer, for display: `tcp://127.0.0.1:40000`.
     pub peer: String,
 }
 
-/// Why a connection has ended, or did not come about.
+/// The reason why a connection ended, or was not established.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The peer has closed it.
+    /// The peer has closed the connection.
     #[error("the peer has closed the connection")]
     ByPeer,
-    /// The peer has closed it before it sent anything, as a probe does that looks whether somebody listens.
+    /// The peer has closed the connection before it sent anything, like a probe of an open port.
     #[error("the peer has closed the connection before it sent anything")]
     Probe,
-    /// We have closed it: the endpoint or the peer is no longer wanted, the socket is closed, a newcomer has taken its name, or
-    /// a relaxed REQ has given up the request that it had.
+    /// This socket has closed the connection: the endpoint or the peer was disconnected, the socket
+    /// was closed, another peer took over the routing id, or a relaxed REQ gave up its request.
     #[error("this socket has closed the connection")]
     ByUs,
-    /// The system has.
+    /// An I/O error of the operating system.
     #[error(transparent)]
     Io(Arc<io::Error>),
-    /// The peer speaks another language, is of a type that does not fit, has refused us, or has broken a rule.
+    /// A protocol error: the peer does not speak ZMTP, has an incompatible socket type, sent an
+    /// ERROR command, or violated the protocol.
     #[error(transparent)]
     Protocol(ZmtpError),
-    /// The peer has sent something that its counterpart cannot take, such as a reply without a delimiter or more
-    /// subscriptions than it may have.
-    #[error("the peer has sent what this socket cannot take")]
+    /// A message that this socket type does not accept, such as a reply without a delimiter, or
+    /// more subscriptions than a peer may have.
+    #[error("the peer sent a message that this socket does not accept")]
     Violation,
-    /// The handshake took longer than the [`handshake_timeout`](crate::zmq::Builder::handshake_timeout).
+    /// The handshake took longer than
+    /// [`handshake_timeout`](crate::zmq::Builder::handshake_timeout).
     #[error("the handshake took too long")]
     HandshakeTimeout,
-    /// Nothing was heard for longer than the heartbeat allows.
-    #[error("nothing was heard of the peer for too long")]
+    /// Nothing was received for longer than the heartbeat timeout, or than the TTL that the peer
+    /// announced.
+    #[error("nothing was received from the peer within the heartbeat timeout")]
     HeartbeatTimeout,
-    /// A peer with its routing id is connected already.
+    /// Another peer has the same routing id.
     #[error("another peer has this routing id")]
     DuplicateRoutingId,
-    /// A PAIR socket has its one peer already.
-    #[error("the socket has its one peer already")]
+    /// A PAIR socket already has its one peer.
+    #[error("the socket already has its one peer")]
     PairInUse,
 }
 
 impl DisconnectReason {
-    /// Whether another attempt is not likely to end better: the peer is there and is not one for us.
+    /// Returns whether another attempt is likely to fail in the same way: the peer is reachable but
+    /// incompatible.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::Protocol(_) | Self::Violation)
     }

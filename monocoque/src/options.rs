@@ -1,4 +1,4 @@
-//! What a socket is made with. Every value is checked when it is set.
+//! The options of a socket. Every value is checked when it is set.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use monocoque_core::transport::SocketOptions;
 use monocoque_core::{BytePermits, Hwm, Message, RoutingId};
 use monocoque_zmtp::{HeartbeatConfig, Limits};
 
-/// The options of one socket, as they stand when it is made.
+/// The options of one socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) routing_id: Option<RoutingId>,
     pub(crate) send_hwm: Hwm,
     pub(crate) recv_hwm: Hwm,
-    /// `None` waits for ever, as with all that follow.
+    /// `None` for no limit, here and in the options below.
     pub(crate) send_timeout: Option<Duration>,
     pub(crate) recv_timeout: Option<Duration>,
     pub(crate) linger: Option<Duration>,
@@ -22,66 +22,73 @@ pub(crate) struct Options {
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) reconnect_interval: Duration,
     pub(crate) reconnect_interval_max: Duration,
-    /// How many bytes connections that have ended may leave unread before newcomers have to wait.
+    /// The number of received bytes that ended connections may leave unread before reading from new
+    /// connections pauses.
     pub(crate) departed_budget: usize,
-    /// On how many connections a message may be begun that is lost with each of them; `None` for any number.
+    /// The number of connections on which transmission of a message may begin before it is dropped;
+    /// `None` for no limit.
     pub(crate) delivery_attempts: Option<NonZero<u32>>,
     pub(crate) heartbeat: HeartbeatConfig,
     pub(crate) limits: Limits,
-    /// Nothing is queued for peers that are not there.
+    /// Messages are queued for connected peers only.
     pub(crate) immediate: bool,
-    /// Numbers of I/O threads that connections may live on; none for any.
+    /// Numbers of the I/O threads that connections may run on; empty for any.
     pub(crate) affinity: Vec<usize>,
-    /// Of what waits only the last message counts.
+    /// Each queue keeps only its last message.
     pub(crate) conflate: bool,
-    /// A sender learns what would else be dropped: that a peer is not there (ROUTER), or has no room (ROUTER, PUB).
+    /// `send` fails or waits instead of dropping: for an unknown peer (ROUTER), or a full queue
+    /// (ROUTER, PUB).
     pub(crate) mandatory: bool,
-    /// A newcomer takes the routing id of a peer that has it (ROUTER).
+    /// A new peer takes over a routing id that is in use (ROUTER).
     pub(crate) handover: bool,
     /// A new request may be sent before the reply (REQ).
     pub(crate) relaxed: bool,
-    /// Requests and replies bear a number (REQ).
+    /// Requests and replies carry a request id (REQ).
     pub(crate) correlate: bool,
-    /// What each peer gets first (DEALER, REQ and ROUTER that probe or say hello, XPUB that welcomes).
+    /// The first message to each peer (`probe_router`: DEALER, REQ and ROUTER; `hello_msg`;
+    /// `welcome_msg`: XPUB).
     pub(crate) first_message: Option<Message>,
-    /// Every subscription is received, whoever had it before (XPUB).
+    /// Every subscription is received, not only the first of a topic (XPUB).
     pub(crate) verbose: bool,
-    /// The end of every subscription is received, whoever still has it (XPUB).
+    /// Every cancellation is received, not only the last of a topic (XPUB).
     pub(crate) verboser: bool,
-    /// Messages go to those who have not subscribed to them (PUB, XPUB), or are received by those (SUB).
+    /// Messages match the peers (PUB, XPUB) or subscriptions (SUB) that do not have their prefix.
     pub(crate) inverted: bool,
-    /// Whether a message of several frames holds subscriptions is decided by the first (XPUB, XSUB); else it holds none.
+    /// The first frame of a multi-frame message decides if it holds subscriptions (XPUB, XSUB);
+    /// else it holds none.
     pub(crate) only_first: bool,
-    /// Subscriptions are received, and the program decides what comes of them (XPUB).
+    /// Subscriptions are received, and the application decides which take effect (XPUB).
     pub(crate) manual: bool,
-    /// What is sent next after one goes to that peer only (XPUB).
+    /// The message sent after a subscription goes to its peer only (XPUB).
     pub(crate) last_value: bool,
     pub(crate) reconnect_stop: ReconnectStops,
-    /// Which of its peers' comings and goings are received, if not what the pattern says (ROUTER, STREAM).
+    /// The peer notifications that are received; `None` for the default of the pattern (ROUTER,
+    /// STREAM).
     pub(crate) notices: Option<Notices>,
-    /// What is received in the name of an accepted peer that is gone (ROUTER).
+    /// The message received on behalf of an accepted peer when it is gone (ROUTER).
     pub(crate) disconnect_msg: Option<Message>,
-    /// What is received in the name of a connected peer that is lost (DEALER).
+    /// The message received on behalf of a connected peer when its connection is lost (DEALER).
     pub(crate) hiccup_msg: Option<Message>,
-    /// Of the operating system's sockets.
+    /// Options of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
 }
 
-/// When an endpoint is not connected to again; see [`reconnect_stop`](crate::zmq::Builder::reconnect_stop).
+/// A reason to stop connecting to an endpoint; see
+/// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReconnectStop {
-    /// Nobody listens there, or the file of an `ipc://` endpoint is missing (`ZMQ_RECONNECT_STOP_CONN_REFUSED`). An attempt
-    /// that takes too long, or a name that is not known, is none of these.
+    /// The connection is refused, or the file of an `ipc://` endpoint is missing
+    /// (`ZMQ_RECONNECT_STOP_CONN_REFUSED`). Timeouts and unknown host names do not count.
     ConnectionRefused,
-    /// A connection has ended before its handshake was completed (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
+    /// A connection ended before its handshake was done (`ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`).
     HandshakeFailed,
-    /// A connection whose handshake was completed has ended, and not [by us](crate::DisconnectReason::ByUs)
-    /// (`ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`).
+    /// A connection ended after its handshake, and not [by this
+    /// socket](crate::DisconnectReason::ByUs) (`ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`).
     ConnectionLost,
 }
 
-/// Which of [`ReconnectStop`] were asked for.
+/// The set of [`ReconnectStop`] reasons of a socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ReconnectStops {
     pub(crate) connection_refused: bool,
@@ -103,17 +110,17 @@ impl FromIterator<ReconnectStop> for ReconnectStops {
     }
 }
 
-/// What a ROUTER is to hear of its peers; see [`router_notify`](crate::zmq::Builder::router_notify).
+/// A peer notification of a ROUTER; see [`router_notify`](crate::zmq::Builder::router_notify).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RouterNotify {
-    /// That one has connected (`ZMQ_NOTIFY_CONNECT`).
+    /// A peer has connected (`ZMQ_NOTIFY_CONNECT`).
     Connect,
-    /// That one is gone (`ZMQ_NOTIFY_DISCONNECT`).
+    /// A peer has disconnected (`ZMQ_NOTIFY_DISCONNECT`).
     Disconnect,
 }
 
-/// Which of the comings and goings of its peers an application receives, as messages without content.
+/// The peer notifications that an application receives, as messages without content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notices {
     pub(crate) connect: bool,
@@ -174,11 +181,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What the handshake announces; empty for none.
+    /// Returns the routing id that the handshake announces, empty for none.
     pub(crate) fn announced_id(&self) -> Bytes {
         self.routing_id.as_ref().map(|id| Bytes::copy_from_slice(id)).unwrap_or_default()
     }
 }
 
-/// A peer decides about that memory.
+/// The default limit, in bytes: a peer must not choose how much memory its messages take.
 const MAX_MESSAGE_SIZE: u64 = 1 << 30;

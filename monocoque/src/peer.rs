@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The peer of a connection, as its handshake describes it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,9 +8,10 @@ use monocoque_zmtp::{Properties, SocketType};
 
 use crate::monitor::Connection;
 
-/// Who has sent a message, as far as its handshake tells (`zmq_msg_gets`).
+/// The sender of a message, as described by its handshake (`zmq_msg_gets`).
 ///
-/// It belongs to a connection: all messages that came over one share it, also when that has ended before they are received.
+/// A `Peer` belongs to one connection: all messages received over it share the same one, also those
+/// that are received after the connection has ended.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -38,12 +39,13 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The connection to it; a [monitor](crate::zmq::Socket::monitor) tells of the same one.
+    /// Returns the connection to the peer, the same one that [monitor](crate::zmq::Socket::monitor)
+    /// events carry.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Its IP address (`Peer-Address`); `None` if it is not connected over TCP.
+    /// Returns the IP address of the peer (`Peer-Address`), `None` unless it is connected over TCP.
     pub fn address(&self) -> Option<IpAddr> {
         match self.connection.peer.parse() {
             Ok(Endpoint::Tcp { host: Host::Ip(ip), .. }) => Some(ip),
@@ -52,23 +54,26 @@ impl Peer {
         }
     }
 
-    /// The type of its socket (`Socket-Type`).
+    /// Returns the socket type of the peer (`Socket-Type`).
     pub fn socket_type(&self) -> SocketType {
         self.socket_type
     }
 
-    /// What it is called (`Identity`, `Routing-Id`): by its own word, or because it has said none.
+    /// Returns the peer's routing id (`Identity`, `Routing-Id`): assigned by
+    /// [`connect_as`](crate::zmq::RouterSocket::connect_as), announced by the peer, or generated.
     pub fn routing_id(&self) -> &RoutingId {
         &self.routing_id
     }
 
-    /// As whom it has proved itself (`User-Id`). With the NULL mechanism, the only one so far, nobody does: `None`.
+    /// Returns the authenticated user id (`User-Id`). Always `None` with the NULL mechanism, the
+    /// only one so far.
     pub fn user_id(&self) -> Option<&str> {
         None
     }
 
-    /// A property of its handshake by its name, in letters of any case; those of applications begin with `X-`. Nobody has
-    /// checked what it says. Peers within the process have none.
+    /// Returns a property of the peer's handshake by its name, without regard to case. Names of
+    /// application properties begin with `X-`. The value is what the peer sent and is not verified.
+    /// Inproc peers have no properties.
     pub fn property(&self, name: &str) -> Option<&[u8]> {
         self.properties.get(name)
     }

@@ -1,4 +1,4 @@
-//! Between two sockets: what one receives the other sends.
+//! Proxies: messages received by one socket are sent by another.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -13,13 +13,15 @@ use crate::socket::adapters::forward::{Forwarded, Forwarding};
 use crate::zmq::Socket;
 use crate::zmq::kind::{Proxied, Sends};
 
-/// Passes messages between two sockets, both ways, until one of them is closed (`zmq_proxy`).
+/// Forwards messages between two sockets, in both directions, until one of them is closed
+/// (`zmq_proxy`).
 ///
-/// ROUTER and DEALER make a queue of requests, XSUB and XPUB a forwarder of what is published, PULL and PUSH a
-/// pipeline. See [`Proxy`] for one that is watched or steered.
+/// ROUTER and DEALER form a request queue, XSUB and XPUB a forwarder, PULL and PUSH a streamer. See
+/// [`Proxy`] for statistics, a capture socket and control.
 ///
-/// Given one socket twice it sends back what that receives: a ROUTER gives each peer its own messages, as libzmq does. It
-/// does not pass them from one peer to another: that needs somebody who puts the other's name first.
+/// With the same socket on both sides, received messages are sent back: a ROUTER returns its own
+/// messages to each peer, as in libzmq. Forwarding them from one peer to another requires an
+/// application that puts the routing id of the other peer in front.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -27,7 +29,8 @@ use crate::zmq::kind::{Proxied, Sends};
 /// use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 ///
 /// let (clients, workers) = (RouterSocket::new()?, DealerSocket::new()?);
-/// let (front, back) = (clients.bind("tcp://127.0.0.1:0").await?, workers.bind("tcp://127.0.0.1:0").await?);
+/// let front = clients.bind("tcp://127.0.0.1:0").await?;
+/// let back = workers.bind("tcp://127.0.0.1:0").await?;
 /// let broker = compio::runtime::spawn(async move { proxy(&clients, &workers).await });
 ///
 /// let (client, worker) = (ReqSocket::new()?, RepSocket::new()?);
@@ -42,7 +45,7 @@ use crate::zmq::kind::{Proxied, Sends};
 /// # }).unwrap();
 /// ```
 ///
-/// Cancel safe: a message is taken from one socket when the other has it, and not before.
+/// Cancel safe: a message leaves one socket only once the other has accepted it.
 ///
 /// # Errors
 ///
@@ -54,7 +57,7 @@ pub async fn proxy<F: Proxied, B: Proxied>(
     Proxy::new(frontend, backend).run().await
 }
 
-/// [`proxy`], for threads without an executor (`zmq_proxy`).
+/// Runs [`proxy`] on a thread without an executor (`zmq_proxy`).
 ///
 /// ```
 /// use std::thread;
@@ -79,8 +82,8 @@ pub async fn proxy<F: Proxied, B: Proxied>(
 ///
 /// # Errors
 ///
-/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::WouldDeadlock`] on a thread that runs the
-/// connections of one of them.
+/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::WouldDeadlock`]
+/// on a thread that runs the connections of one of them.
 pub fn blocking_proxy<F: Proxied, B: Proxied>(
     frontend: &Socket<F>,
     backend: &Socket<B>,
@@ -90,7 +93,7 @@ pub fn blocking_proxy<F: Proxied, B: Proxied>(
     block_on(proxy(frontend, backend))
 }
 
-/// What [`proxy`] does, with a third socket that sees it all, and a [`ProxyControl`] (`zmq_proxy_steerable`).
+/// A [`proxy`] with a capture socket and a [`ProxyControl`] (`zmq_proxy_steerable`).
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -114,29 +117,29 @@ pub struct Proxy<'a> {
     control: ProxyControl,
 }
 
-/// Steers a [`Proxy`], from any thread. Cheap to clone.
+/// Controls a [`Proxy`], from any thread. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyControl(Arc<Mutex<State>>);
 
-/// What a [`Proxy`] has passed on.
+/// The statistics of a [`Proxy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyStats {
-    /// From the frontend to the backend.
+    /// Traffic from the frontend to the backend.
     pub forward: Traffic,
-    /// From the backend to the frontend.
+    /// Traffic from the backend to the frontend.
     pub backward: Traffic,
-    /// Messages that the capturing socket had no room for.
+    /// Messages that the capture socket had no room for.
     pub not_captured: u64,
 }
 
-/// Messages that went one way.
+/// The messages forwarded in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// How many.
+    /// Their number.
     pub messages: u64,
-    /// Their bodies, in bytes.
+    /// The sum of their lengths, in bytes, without framing.
     pub bytes: u64,
 }
 
@@ -149,7 +152,7 @@ struct State {
 }
 
 impl<'a> Proxy<'a> {
-    /// Between two sockets. Nothing is passed on before it [runs](Self::run).
+    /// Creates a proxy between two sockets. Messages are forwarded while it [runs](Self::run).
     pub fn new<F: Proxied, B: Proxied>(frontend: &'a Socket<F>, backend: &'a Socket<B>) -> Self {
         Self {
             frontend: frontend.engine(),
@@ -159,27 +162,29 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// Sends a copy of all that is passed on to a third socket too. Where that has no room it is left out, and counted.
+    /// Sends a copy of all forwarded messages to a third socket. Copies that it has no room for are
+    /// dropped and counted.
     pub fn capture<C: Sends>(mut self, capture: &'a Socket<C>) -> Self {
         self.capture = Some(capture.engine());
         self
     }
 
-    /// For steering it while it runs.
+    /// Returns the control of this proxy.
     pub fn control(&self) -> ProxyControl {
         self.control.clone()
     }
 
-    /// Passes messages on until it is [terminated](ProxyControl::terminate).
+    /// Forwards messages until the proxy is [terminated](ProxyControl::terminate).
     ///
-    /// Cancel safe, and it can be run again: a message is taken from one socket when the other has it, and not before.
+    /// Cancel safe, and can be run again: a message leaves one socket only once the other has
+    /// accepted it.
     ///
     /// # Errors
     ///
     /// [`MonocoqueError::Closed`] when one of the two sockets is closed.
     pub async fn run(&self) -> Result<(), MonocoqueError> {
         yielding::now_if_due().await;
-        // To a process that was forked they are closed, and the state may be locked for ever.
+        // In a forked process both sockets are closed, and the state may be locked forever.
         let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
         let mut seat = Seat::new(|ticket| {
             if !is_foreign() {
@@ -226,12 +231,12 @@ impl<'a> Proxy<'a> {
 }
 
 impl ProxyControl {
-    /// Stops passing messages on; they wait where they are.
+    /// Pauses forwarding; messages wait in the queues of the sockets.
     pub fn pause(&self) {
         self.change(|state| state.paused = true);
     }
 
-    /// Goes on after [`pause`](Self::pause).
+    /// Resumes forwarding after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.change(|state| state.paused = false);
     }
@@ -241,7 +246,7 @@ impl ProxyControl {
         self.change(|state| state.terminated = true);
     }
 
-    /// What was passed on so far.
+    /// Returns the statistics so far.
     pub fn stats(&self) -> ProxyStats {
         self.0.lock().stats
     }

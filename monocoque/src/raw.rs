@@ -1,7 +1,7 @@
-//! The other wire: bytes as they are, with no greeting and no frames.
+//! The raw protocol of STREAM sockets: bytes without greeting, handshake or frames.
 //!
-//! Owns how the bytes of a connection are cut into messages, and how messages that wait are written as bytes. Beside ZMTP
-//! in `monocoque-zmtp` it is what a socket can speak; a connection is run by the same engine.
+//! Splits received bytes into messages, and writes queued messages as bytes. It stands beside ZMTP,
+//! which is in `monocoque-zmtp`; the same engine runs connections of both.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -12,15 +12,15 @@ use monocoque_zmtp::{
     Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType, TopicAllowance, ZmtpError,
 };
 
-/// A connection without a handshake: it is established before the first byte.
+/// A raw connection. It is established before the first byte.
 #[derive(Debug)]
 pub(crate) struct RawSession;
 
-/// Its receiving half. Nothing that arrives can be wrong.
+/// The receiving half of a raw connection. No input is invalid.
 #[derive(Debug)]
 pub(crate) struct RawDecoder;
 
-/// Its sending half: the bodies of the frames, one after the other.
+/// The sending half of a raw connection. Writes the bodies of the frames one after the other.
 #[derive(Debug)]
 pub(crate) struct RawEncoder;
 
@@ -47,7 +47,7 @@ impl Decode for RawDecoder {
     type Kind = Inbound;
     type Error = ZmtpError;
 
-    /// What has arrived, as it was read, in chunks.
+    /// Returns the received bytes in chunks, as they were read.
     fn next(
         &mut self,
         input: &mut SegmentedBuffer,
@@ -86,9 +86,10 @@ impl Encode for RawEncoder {
     }
 }
 
-/// The longest chunk, as in libzmq.
+/// The maximum length of a chunk, as in libzmq.
 pub(crate) const CHUNK_MAX: usize = 8192;
-/// Chunks up to this length are copied, so that one that is kept does not keep the memory it was read into.
+/// The maximum length of a chunk that is copied, so that it does not keep a whole read buffer
+/// alive.
 const COPY_MAX: usize = 512;
 
 #[cfg(test)]
@@ -115,7 +116,7 @@ mod tests {
             let mut chunks = VecDeque::new();
             for (n, segment) in bytes.chunks(read).enumerate() {
                 input.push(Bytes::copy_from_slice(segment));
-                // Now and then nobody asks before more has arrived.
+                // Now and then more arrives before the next call.
                 while n % 3 != 1
                     && decoder.next(&mut input, &mut replies, &mut chunks).expect("no error").is_some()
                 {

@@ -1,6 +1,6 @@
-//! What a socket has counted.
+//! The counters of a socket.
 
-/// Counters of one socket, as they stand at one moment; see [`Socket::stats`](crate::zmq::Socket::stats).
+/// A snapshot of the counters of one socket; see [`Socket::stats`](crate::zmq::Socket::stats).
 ///
 /// ```
 /// use monocoque::zmq::PubSocket;
@@ -12,24 +12,25 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStats {
-    /// Messages that `send` has taken, and for a ROUTER or REP not dropped at once. A PUB counts each message once, whether
-    /// it goes to many, to one or to nobody.
+    /// Messages that `send` has accepted; for ROUTER and REP only those not dropped at once. A PUB
+    /// counts each message once, whatever the number of its receivers, also if there are none.
     pub sent: u64,
-    /// Messages that have come out of the queue of received messages. Those that turn out to match no subscription, and
-    /// late or malformed replies and requests, are among them and in `discarded` as well.
+    /// Messages taken out of the receive queue. Late or malformed replies and requests, and
+    /// messages that no longer match a subscription, count here and in `discarded` as well.
     pub received: u64,
-    /// Messages that were to be sent and were dropped, counted once for each peer: it had no room, or was not there, or its
-    /// connection ended before they were written and no other peer could have them.
+    /// Outgoing messages that were dropped, counted once for each peer: its queue was full, it was
+    /// not connected, or its connection ended before the message was written and no other peer
+    /// could take it.
     pub dropped: u64,
-    /// Messages that arrived and were dropped: the socket does not receive, they match no subscription, they are replies
-    /// that nobody waits for or requests without an envelope.
+    /// Incoming messages that were dropped: the socket does not receive, no subscription matches, a
+    /// reply without an open request, a request without an envelope.
     pub discarded: u64,
-    /// Messages that wait to be written, without the batches that are being written.
+    /// Messages waiting to be written, without the batches that are being written.
     pub send_queue: usize,
-    /// Messages that wait to be received.
+    /// Messages waiting to be received.
     pub recv_queue: usize,
-    /// Peers that are connected and have completed the handshake.
+    /// Connected peers whose handshake is done.
     pub peers: usize,
-    /// Connections made by `connect` that were established and have ended, for whatever reason.
+    /// Connections made by `connect` that were established and have ended, for any reason.
     pub lost_connections: u64,
 }

@@ -1,6 +1,7 @@
-//! What happens, for the `tracing` crate: an event for each [`SocketEvent`], in a span for each connection.
+//! Events for the `tracing` crate: one for each [`SocketEvent`], in a span for each connection.
 //!
-//! Without the feature nothing is left of it. Of what is sent and received nothing is ever told, nor what peers are called.
+//! Without the feature `tracing` all of it compiles to nothing. Contents of messages and routing
+//! ids are never recorded.
 
 #[cfg(feature = "tracing")]
 use crate::monitor::DisconnectReason;
@@ -35,12 +36,12 @@ impl Span {
         Self { inner: tracing::debug_span!("connection", %id, %endpoint, %peer) }
     }
 
-    /// Does `work` in the span.
+    /// Runs `work` in the span.
     pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         self.inner.in_scope(work)
     }
 
-    /// Does each step of `future` in the span.
+    /// Runs each poll of `future` in the span.
     pub(crate) fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         tracing::Instrument::instrument(future, self.inner.clone())
     }
@@ -55,11 +56,11 @@ pub(crate) const ON: bool = true;
 #[cfg(not(feature = "tracing"))]
 pub(crate) fn unsent(_messages: usize) {}
 
-/// Tells of messages that were queued when their socket came to its end.
+/// Records the number of messages that were still queued when their socket ended.
 #[cfg(feature = "tracing")]
 pub(crate) fn unsent(messages: usize) {
     if messages > 0 {
-        tracing::warn!(messages, "the socket has ended with messages unsent");
+        tracing::warn!(messages, "the socket ended with unsent messages");
     }
 }
 
@@ -72,21 +73,21 @@ pub(crate) fn event(event: &SocketEvent) {
 
     match event {
         SocketEvent::Listening { endpoint } => debug!(%endpoint, "listening"),
-        SocketEvent::BindFailed { endpoint, error } => warn!(%endpoint, %error, "not bound"),
+        SocketEvent::BindFailed { endpoint, error } => warn!(%endpoint, %error, "bind failed"),
         SocketEvent::Unbound { endpoint } => debug!(%endpoint, "no longer listening"),
         SocketEvent::Accepted { .. } => debug!("accepted"),
-        SocketEvent::AcceptFailed { endpoint, error } => warn!(%endpoint, %error, "not accepted"),
+        SocketEvent::AcceptFailed { endpoint, error } => warn!(%endpoint, %error, "accept failed"),
         SocketEvent::Connected { .. } => debug!("connected"),
-        SocketEvent::ConnectFailed { endpoint, error } => debug!(%endpoint, %error, "not connected"),
+        SocketEvent::ConnectFailed { endpoint, error } => debug!(%endpoint, %error, "connect failed"),
         SocketEvent::HandshakeSucceeded { socket_type, .. } => debug!(%socket_type, "handshake succeeded"),
         SocketEvent::HandshakeFailed { reason: DisconnectReason::Probe, .. } => debug!("probed"),
         SocketEvent::HandshakeFailed { reason, .. } => warn!(%reason, "handshake failed"),
         SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
-        SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "connecting again"),
-        SocketEvent::GivenUp { endpoint } => warn!(%endpoint, "given up"),
-        SocketEvent::TaskPanicked { endpoint, message } => error!(%endpoint, %message, "a task has panicked"),
+        SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "reconnecting"),
+        SocketEvent::GivenUp { endpoint } => warn!(%endpoint, "no more attempts to connect"),
+        SocketEvent::TaskPanicked { endpoint, message } => error!(%endpoint, %message, "a task panicked"),
         SocketEvent::MessageDropped { connection, bytes, attempts } => {
-            warn!(endpoint = %connection.endpoint, bytes, attempts, "message dropped: lost with each connection");
+            warn!(endpoint = %connection.endpoint, bytes, attempts, "message dropped: its connections were lost");
         }
         SocketEvent::Closed => debug!("closed"),
         SocketEvent::Lagged(_) => {}

@@ -1,4 +1,5 @@
-//! The ends of a proxy: `TYPE@ENDPOINT[,ENDPOINT...]`, where each endpoint is bound, or connected to behind `connect:`.
+//! The sockets of a proxy: `TYPE@ENDPOINT[,ENDPOINT...]`. Each endpoint is bound, or connected to
+//! with `connect:` in front.
 
 use std::str::FromStr;
 

@@ -19,8 +19,9 @@ pub(crate) use messages::{AnswerArgs, FormatArgs, InputArgs, OutputArgs};
 
 /// Talk to ZeroMQ sockets from the command line
 ///
-/// Opens one ZeroMQ socket, sends what it reads and prints what it receives. The other end may be any program that speaks ZMTP
-/// 3: libzmq and its bindings, such as pyzmq, Monocoque, or another mq. Each type of socket is a command.
+/// Opens one ZeroMQ socket, sends messages that it reads, and prints messages that it receives. The
+/// peer may be any program that speaks ZMTP 3: libzmq and its bindings, such as pyzmq, Monocoque,
+/// or another mq. Each socket type is a command.
 #[derive(Debug, Parser)]
 #[command(name = "mq", version, after_long_help = help::MQ, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
@@ -32,12 +33,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct TerminalArgs {
-    /// Tell on standard error what happens to connections, and in the end how much was sent and received
+    /// Print the events of connections on standard error, and in the end the number of messages
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// When to use colour
+    /// Use of colour
     ///
-    /// `auto` uses it where a terminal is, and not if NO_COLOR is set.
+    /// `auto` uses it on a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 }
@@ -50,7 +51,7 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// For all that is written from now on.
+    /// Sets the choice for the whole process.
     pub(crate) fn write_global(self) {
         match self {
             Self::Auto => ColorChoice::Auto,
@@ -72,7 +73,7 @@ pub(crate) enum Command {
     #[command(about = "Send and receive messages, both at once", long_about = help::DEALER_ABOUT, after_long_help = help::DEALER)]
     Dealer(ExchangeArgs),
     Router(RouterArgs),
-    #[command(about = "Talk to one peer, both ways at once", long_about = help::PAIR_ABOUT, after_long_help = help::PAIR)]
+    #[command(about = "Exchange messages with one peer, in both directions at once", long_about = help::PAIR_ABOUT, after_long_help = help::PAIR)]
     Pair(ExchangeArgs),
     Proxy(ProxyArgs),
     Monitor(MonitorArgs),
@@ -81,7 +82,8 @@ pub(crate) enum Command {
 
 /// Send messages, each to the next PULL peer in turn
 ///
-/// Sends each message to one of its peers, one peer after the other. While no peer is there or has room, it waits.
+/// Sends each message to one of its peers, one peer after the other. Waits while no peer is
+/// connected or has room.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::PUSH)]
 pub(crate) struct PushArgs {
@@ -93,13 +95,13 @@ pub(crate) struct PushArgs {
     pub(crate) format: FormatArgs,
     /// End after sending N messages
     ///
-    /// Messages of --data and --file are sent again and again until there were N.
+    /// Messages of --data and --file are repeated until N were sent.
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) count: Option<u64>,
 }
 
 impl PushArgs {
-    /// Whether only an interrupt ends it.
+    /// Returns whether only a signal ends the command.
     pub(crate) fn is_endless(&self) -> bool {
         self.input.repeat && self.count.is_none()
     }
@@ -122,11 +124,12 @@ pub(crate) struct PullArgs {
     pub(crate) count: Option<u64>,
 }
 
-/// Publish messages to all SUB peers that want them
+/// Publish messages to all subscribed SUB peers
 ///
-/// Sends each message to every peer that has subscribed to a prefix of its first frame, and to nobody if nobody has. A peer
-/// needs a moment to connect and to subscribe: what is published before that is lost to it, so wait with
-/// --wait-for-peers. A peer that has no room for a message does not get it, which mq reports in the end; see --nodrop.
+/// Sends each message to every peer that has subscribed to a prefix of its first frame. Without
+/// such a peer the message is dropped. Connecting and subscribing take a moment: a peer misses
+/// messages published before that, so wait with --wait-for-peers. Messages for a peer with a full
+/// queue are dropped, which mq reports in the end; see --nodrop.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::PUB)]
 pub(crate) struct PubArgs {
@@ -135,7 +138,7 @@ pub(crate) struct PubArgs {
     /// Put TOPIC in front of each message, as a frame of its own
     #[arg(long, value_name = "TOPIC")]
     pub(crate) topic: Option<String>,
-    /// Wait for a subscriber that has no room, instead of dropping messages for it
+    /// Wait for a subscriber with a full queue, instead of dropping messages for it
     #[arg(long)]
     pub(crate) nodrop: bool,
 }
@@ -148,14 +151,14 @@ pub(crate) struct PubArgs {
 pub(crate) struct SubArgs {
     #[command(flatten)]
     pub(crate) pull: PullArgs,
-    /// Receive what starts with TOPIC; can be given several times [default: everything]
+    /// Receive messages that start with TOPIC; can be given several times [default: everything]
     #[arg(short, long, value_name = "TOPIC")]
     pub(crate) subscribe: Vec<String>,
 }
 
 /// Send requests to REP peers and print the replies
 ///
-/// Sends a message, waits for its reply, prints that, and goes on with the next message.
+/// Sends a message, waits for its reply, prints the reply, and continues with the next message.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::REQ)]
 pub(crate) struct ReqArgs {
@@ -165,10 +168,10 @@ pub(crate) struct ReqArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Answer requests of REQ peers
+/// Reply to requests of REQ peers
 ///
-/// Prints each request and answers it: with the same message (--echo), always with the same text (--reply), or with what a
-/// command makes of it (--exec).
+/// Prints each request and replies to it: with the same message (--echo), always with the same text
+/// (--reply), or with the output of a command (--exec).
 #[derive(Debug, Args)]
 #[command(after_long_help = help::REP)]
 pub(crate) struct RepArgs {
@@ -190,31 +193,32 @@ pub(crate) struct ExchangeArgs {
     pub(crate) format: FormatArgs,
     /// End when N messages were received and the input has ended
     ///
-    /// With 0, mq ends when the input has ended and is sent.
+    /// With 0, mq ends when all of the input is sent.
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) count: Option<u64>,
 }
 
-/// Talk to many peers by name
+/// Exchange messages with many peers, addressed by routing id
 ///
-/// Prints what it receives with the routing id of its peer in front, and sends each message to the peer that its first frame
-/// names. Such a message is reported, and mq fails in the end, if no peer has that routing id. Both go on at once, as with
-/// mq dealer; with --echo, what is received is sent back instead, and no input is read.
+/// Prints each message with the routing id of its peer in front, and sends each message to the peer
+/// with the routing id in its first frame. If no peer has that routing id, mq reports the message,
+/// and fails in the end. Sending and receiving go on at once, as with mq dealer; with --echo, each
+/// message is sent back instead, and no input is read.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::ROUTER)]
 pub(crate) struct RouterArgs {
     #[command(flatten)]
     pub(crate) exchange: ExchangeArgs,
-    /// Send each message back to whoever sent it
+    /// Send each message back to its sender
     #[arg(long, conflicts_with_all = ["data", "file", "input", "repeat", "interval"])]
     pub(crate) echo: bool,
 }
 
-/// Pass messages between two sockets
+/// Forward messages between two sockets
 ///
-/// Puts itself between peers that do not know each other: `router` and `dealer` make a queue of requests, `xsub` and `xpub` a
-/// forwarder of what is published, `pull` and `push` a pipeline. Prints what was passed on when it is interrupted, on
-/// SIGUSR1, and as often as --stats says.
+/// Connects peers that do not know each other: `router` and `dealer` form a request queue, `xsub`
+/// and `xpub` a forwarder, `pull` and `push` a pipeline. Prints the number of forwarded messages
+/// when it is interrupted, on SIGUSR1, and at the interval of --stats.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::PROXY)]
 pub(crate) struct ProxyArgs {
@@ -226,32 +230,33 @@ pub(crate) struct ProxyArgs {
     pub(crate) backend: End,
     /// Send a copy of all messages here: TYPE is pub, push or pair
     ///
-    /// A copy that it has no room for is left out, and counted.
+    /// A copy that it has no room for is dropped and counted.
     #[arg(long, value_name = "TYPE@ENDPOINT")]
     pub(crate) capture: Option<End>,
-    /// Print what was passed on every DURATION
+    /// Print the number of forwarded messages every DURATION
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) stats: Option<std::time::Duration>,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
-    /// How to print it
+    /// Format of the statistics
     #[arg(short = 'O', long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: Report,
 }
 
-/// Print what happens to the connections of a socket
+/// Print the events of a socket's connections
 ///
-/// Opens a socket and prints an event a line: attempts to connect, handshakes, ends of connections with their reasons.
-/// It neither sends nor reads messages, but it is a peer like any other: what others send to it is lost.
+/// Opens a socket and prints an event a line: attempts to connect, handshakes, ends of connections
+/// with their reasons. It neither sends nor reads messages, but counts as a peer: messages sent to
+/// it are lost.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::MONITOR)]
 pub(crate) struct MonitorArgs {
-    /// Which type of socket: pair, pub, sub, req, rep, dealer, router, pull, push, xpub, xsub or stream
+    /// Socket type: pair, pub, sub, req, rep, dealer, router, pull, push, xpub, xsub or stream
     #[arg(value_name = "TYPE", value_parser = values::socket_type)]
     pub(crate) kind: SocketType,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
-    /// How to print them
+    /// Format of the events
     #[arg(short = 'O', long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: Report,
     /// End after N events
@@ -259,10 +264,10 @@ pub(crate) struct MonitorArgs {
     pub(crate) count: Option<u64>,
 }
 
-/// How figures and events are written.
+/// The format of results and events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Report {
-    /// For people
+    /// Lines of text
     Text,
     /// A JSON object on each line
     Json,

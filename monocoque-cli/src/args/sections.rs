@@ -1,4 +1,5 @@
-//! What pages of `--help` have in common. Macros, for only literals can be put together at compile time.
+//! Sections that pages of `--help` have in common. They are macros because `concat!` takes literals
+//! only.
 
 macro_rules! input_formats {
     () => {
@@ -6,14 +7,14 @@ macro_rules! input_formats {
 Input formats:
   lines   A message a line, without the line break. --delimiter separates the
           frames of a message; without it, a line is one frame. For router,
-          tabs separate them then.
+          tabs separate them instead.
   frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
           same message follow, else 0; the length of the body in four bytes,
-          big-endian; the body. Nothing is between frames, nor between messages.
+          big-endian; the body. There is nothing between frames or messages.
   json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
           A frame is a string, which stands for its UTF-8, or an object with its
-          bytes in base64. An \"id\", if there is one, is a frame too, and goes in
-          front of them.
+          bytes in base64. An optional \"id\" is a frame too, and goes in front
+          of the others.
   whole   All of standard input is one message of one frame.
 
 "
@@ -33,8 +34,8 @@ Output formats:
           A frame that is not UTF-8 is in base64. For router, the routing id is
           beside them: {\"id\":\"worker-1\",\"frames\":[\"text\"]}
           -I json reads the same.
-  raw     The bytes of all frames, and nothing between them.
-  quiet   Nothing.
+  raw     The bytes of all frames, with nothing between them.
+  quiet   No output.
 
 "
     };
@@ -60,14 +61,14 @@ macro_rules! exit_codes {
             "Exit codes:\n  0    ",
             $zero,
             "\n",
-            "  1    Failure, which standard error tells. Messages that could not be
+            "  1    Failure, described on standard error. Messages that could not be
        delivered are one, also when mq was interrupted.
   2    The command line is wrong; nothing was started.
-  124  --timeout has passed before all was done.
-  130  Ctrl-C came before the work was done, or came again while something was
-       still to be sent; 143 if it was SIGTERM.
+  124  --timeout expired before all was done.
+  130  Ctrl-C before the work was done, or again while messages were still being
+       sent; 143 for SIGTERM.
 
-Ctrl-C and SIGTERM end mq in order: what is queued is sent, for at most --linger.
+Ctrl-C and SIGTERM end mq in order: queued messages are sent, for at most --linger.
 "
         )
     };
@@ -76,16 +77,16 @@ Ctrl-C and SIGTERM end mq in order: what is queued is sent, for at most --linger
 macro_rules! receiver_exit_codes {
     () => {
         exit_codes!(
-            "Success: --count is reached, or nobody reads standard output any more.
-       Without --count also if it was interrupted with all its input sent, or
-       if --timeout has passed with something received."
+            "Success: --count is reached, or standard output was closed. Without
+       --count also if mq was interrupted with all its input sent, or if
+       --timeout expired after a message was received."
         )
     };
 }
 
 macro_rules! sender_exit_codes {
     () => {
-        exit_codes!("Success: all is sent. With --repeat and no --count also if it was interrupted.")
+        exit_codes!("Success: all is sent. With --repeat and no --count also if interrupted.")
     };
 }
 

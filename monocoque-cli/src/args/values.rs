@@ -1,11 +1,12 @@
-//! What values of arguments look like.
+//! Parsers of argument values.
 
 use std::time::Duration;
 
 use monocoque::zmq::SocketType;
 use monocoque::{Endpoint, EndpointError};
 
-/// `100ms`, `2s`, `1m 30s`; a bare number is in seconds. No more than a century, so that it can be added to any instant.
+/// Parses `100ms`, `2s`, `1m 30s`; a bare number is in seconds. The maximum is a century, so that
+/// the duration can be added to any instant.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
@@ -34,7 +35,7 @@ pub(super) fn socket_type(text: &str) -> Result<SocketType, String> {
         .ok_or_else(|| "there is no such type of socket".into())
 }
 
-/// Bytes between two frames, at least one.
+/// The bytes between two frames, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Delimiter(pub(crate) Vec<u8>);
 
@@ -49,7 +50,7 @@ pub(super) fn delimiter(text: &str) -> Result<Delimiter, String> {
     if bytes.is_empty() { Err("it needs at least one byte".into()) } else { Ok(Delimiter(bytes)) }
 }
 
-/// What follows a backslash, and the rest.
+/// Parses an escape sequence behind its backslash. Returns its byte, and the rest of the text.
 fn escaped(text: &[u8]) -> Result<(u8, &[u8]), String> {
     match text {
         [b't', rest @ ..] => Ok((b'\t', rest)),

@@ -1,4 +1,4 @@
-//! How long a reply takes.
+//! The latency benchmark.
 
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
 pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error> {
     let session = Session::<Rep>::open(plan.opening(), &plan.setting, |builder| builder).await?;
     if let Some(bound) = bound {
-        // Whoever does not listen has failed.
+        // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());
     }
     let work = async {

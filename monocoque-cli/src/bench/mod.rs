@@ -1,4 +1,5 @@
-//! `mq bench`: PUSH and PULL for throughput, REQ and REP for latency; one end, or both on two threads.
+//! `mq bench`: PUSH and PULL for throughput, REQ and REP for latency; one side, or both on two
+//! threads.
 
 mod latency;
 mod report;
@@ -15,7 +16,7 @@ use crate::runtime;
 use crate::session::{Opening, Setting};
 use report::Figures;
 
-/// One end of a measurement.
+/// The plan of one side of a measurement.
 #[derive(Clone, Debug)]
 struct Plan {
     endpoints: EndpointArgs,
@@ -24,7 +25,7 @@ struct Plan {
     setting: Setting,
 }
 
-/// Tells where an end has bound.
+/// Receives the endpoint that the binding side has bound.
 type Bound = flume::Sender<Option<Endpoint>>;
 
 pub(crate) async fn run(args: &BenchArgs, setting: &Setting) -> Result<(), Error> {
@@ -53,7 +54,7 @@ async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<O
             let pulling = on_thread(move || throughput::pull(pull, Some(tell)));
             let pushed = match bound.recv_async().await {
                 Ok(endpoint) => throughput::push(push.connected(endpoint)).await,
-                // It has not bound, and says why.
+                // It has failed to bind, and returns the reason.
                 Err(_) => Ok(()),
             };
             let figures = ended(&pulling).await?;
@@ -93,14 +94,14 @@ impl Plan {
         Ok(Self::new(endpoints, what, args, setting))
     }
 
-    /// The one that binds, and the one that is to connect.
+    /// Returns the plans of the binding side and the connecting side.
     fn of_both_ends(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<(Self, Self), Error> {
         if args.connect.is_some() {
             return Err(Error::Usage(
                 "with both ends here, give --bind; with --connect, say which end to be: push, pull, req or rep".into(),
             ));
         }
-        // It concerns nobody but the other end.
+        // Only the other side needs the endpoint.
         let setting = &Setting { announce: false, ..setting.clone() };
         let anywhere = ([127, 0, 0, 1], 0);
         let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
@@ -124,13 +125,13 @@ impl Plan {
     }
 }
 
-/// Runs an end on a thread with a runtime of its own.
+/// Runs one side on a thread with its own runtime.
 fn on_thread<T: Send + 'static, F: Future<Output = Result<T, Error>>>(
     end: impl FnOnce() -> F + Send + 'static,
 ) -> flume::Receiver<Result<T, Error>> {
     let (sender, receiver) = flume::bounded(1);
     thread::spawn(move || {
-        // The other one waits for it, unless it has failed itself.
+        // The other side receives the result, unless it has failed itself.
         let _ = sender.send(runtime::block_on(async { end().await }).flatten());
     });
     receiver

@@ -1,4 +1,4 @@
-//! What was measured, in words and as JSON.
+//! The results of a benchmark, as text and as JSON.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) enum Figures {
     Latency(Latency),
 }
 
-/// What came after the first message.
+/// The messages received after the first one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Throughput {
     pub(super) messages: u64,
@@ -20,7 +20,7 @@ pub(super) struct Throughput {
     pub(super) elapsed: Duration,
 }
 
-/// Times from a request to its reply.
+/// The times from a request to its reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Latency {
     round_trips: usize,
@@ -32,11 +32,11 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    /// `None` of no times.
+    /// Computes the statistics; `None` if there are no times.
     pub(super) fn of(mut times: Vec<Duration>, size: usize) -> Option<Self> {
         times.sort_unstable();
         let (&min, &max) = (times.first()?, times.last()?);
-        // The time that so many of a hundred do not exceed.
+        // The time that the given percentage of the round trips does not exceed.
         let percentile = |percent: usize| times[(times.len() * percent).div_ceil(100).max(1) - 1];
         Some(Self { round_trips: times.len(), size, min, p50: percentile(50), p99: percentile(99), max })
     }
@@ -74,7 +74,7 @@ impl Throughput {
         .to_string()
     }
 
-    /// So many a second; none if there was no time.
+    /// Returns an amount per second; zero if no time has passed.
     fn rate(&self, amount: u64) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         if seconds > 0.0 { amount as f64 / seconds } else { 0.0 }

@@ -1,4 +1,4 @@
-//! How many messages arrive.
+//! The throughput benchmark.
 
 use std::time::Instant;
 
@@ -25,11 +25,11 @@ pub(super) async fn push(plan: Plan) -> Result<(), Error> {
     session.close(done, "the receiver has ended, or took none within --linger").await
 }
 
-/// Counts what comes: from the first message on, which is the beginning and is not counted.
+/// Counts received messages and bytes. Time begins with the first message, which is not counted.
 pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figures>, Error> {
     let session = Session::<Pull>::open(plan.opening(), &plan.setting, |builder| builder).await?;
     if let Some(bound) = bound {
-        // Whoever does not listen has failed.
+        // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());
     }
     let mut figures = None;

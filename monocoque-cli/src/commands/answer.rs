@@ -30,7 +30,7 @@ pub(super) async fn reply(args: &RepArgs, setting: &Setting) -> Result<(), Error
     receiver.finish(done).await
 }
 
-/// Fails if a command has: whoever had asked has got what it printed all the same.
+/// Returns an error if a command has failed. Its output was sent as the reply all the same.
 fn all_succeeded(args: &RepArgs, failures: u64) -> Result<(), Error> {
     match &args.answer.exec {
         Some(command) if failures > 0 => Err(Error::ExecFailed { command: command.clone(), failures }),
@@ -38,7 +38,7 @@ fn all_succeeded(args: &RepArgs, failures: u64) -> Result<(), Error> {
     }
 }
 
-/// The reply to a request; a command that fails is counted.
+/// Returns the reply to a request, and counts failed commands.
 async fn answer(args: &RepArgs, request: &Message, failures: &Cell<u64>) -> Result<Message, Error> {
     if let Some(text) = &args.answer.reply {
         return Ok(text.clone().into());
@@ -61,13 +61,13 @@ async fn answer(args: &RepArgs, request: &Message, failures: &Cell<u64>) -> Resu
     }
 }
 
-/// Runs a command with `input` as its standard input.
+/// Runs a shell command with `input` as its standard input.
 fn run(command: &str, input: &[u8]) -> io::Result<Output> {
     let mut child =
         Command::new("sh").args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let stdin = child.stdin.take();
     thread::scope(|scope| {
-        // Beside reading: a command may print before it has read all. One that does not care for its input ends without it.
+        // In parallel: a command may print before it has read its input, or end without reading it.
         scope.spawn(move || stdin.and_then(|mut stdin| stdin.write_all(input).ok()));
         child.wait_with_output()
     })

@@ -64,7 +64,7 @@ async fn exchange<K: Sends + Receives>(
     let sending = async {
         send::wait_for_peers(&session, args.input.wait_for_peers).await?;
         let sent = send::send_all(&session, input, None, &Progress::none()).await;
-        // While there was something to send, silence was no reason to end.
+        // The timeout does not run while there is input to send.
         heard.set(Instant::now());
         all_sent.set(sent.is_ok());
         sent
@@ -89,7 +89,8 @@ async fn exchange<K: Sends + Receives>(
     receiver.finish(session.close(done, why_lost).await).await
 }
 
-/// Until all is sent, and then all is received or nothing comes any more; or until nobody reads what is received.
+/// Runs until everything is sent and then received, or silence follows, or standard output is
+/// closed.
 async fn both(
     sending: impl Future<Output = Result<(), Error>>,
     receiving: impl Future<Output = Result<Reader, Error>>,
@@ -111,7 +112,7 @@ async fn both(
     }
 }
 
-/// Returns when nothing was heard for so long.
+/// Waits until nothing was received for `limit`.
 async fn silence(heard: &Cell<Instant>, limit: Duration) {
     while heard.get().elapsed() < limit {
         sleep_until(heard.get() + limit).await;

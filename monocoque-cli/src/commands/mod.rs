@@ -1,5 +1,5 @@
-//! What each command does. Commands that send, that receive, or that do both share how they do it; they differ in their
-//! type of socket and in what goes in front.
+//! The commands. Those that send, receive or do both share that code; they differ in their socket
+//! type and in the frames in front.
 
 mod answer;
 mod exchange;
@@ -34,5 +34,5 @@ pub(crate) async fn run(command: Command, setting: Setting) -> Result<(), Error>
     }
 }
 
-/// Why messages may be lost.
+/// The reason for lost messages.
 const NOT_TAKEN: &str = "no peer took them in time; --linger says how long to go on";

@@ -30,7 +30,7 @@ pub(super) async fn run(args: &MonitorArgs, setting: &Setting) -> Result<(), Err
 }
 
 async fn watch<K: Kind>(args: &MonitorArgs, setting: &Setting) -> Result<(), Error> {
-    // It prints what --verbose would tell.
+    // The command itself prints the events of --verbose.
     let quiet = Setting { verbose: false, ..setting.clone() };
     let session = Session::<K>::make((&args.connection).into(), &quiet, |builder| builder)?;
     let monitor = session.socket.monitor();

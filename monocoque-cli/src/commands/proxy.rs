@@ -17,7 +17,7 @@ use crate::session::{Opening, Session, Setting};
 use crate::signals;
 
 pub(super) async fn run(args: &ProxyArgs, setting: &Setting) -> Result<(), Error> {
-    // It goes both ways: which of the two is called the frontend makes no difference.
+    // Both directions are forwarded: the order of the sockets makes no difference.
     let (front, back) = (&args.frontend, &args.backend);
     for (front, back) in [(front, back), (back, front)] {
         match (front.kind, back.kind) {
@@ -96,7 +96,7 @@ async fn open<K: Kind>(end: &End, args: &ProxyArgs, setting: &Setting) -> Result
     Session::open(opening, setting, |builder| builder).await
 }
 
-/// What is printed about it.
+/// The printed statistics.
 #[derive(Debug)]
 struct Figures<'a> {
     args: &'a ProxyArgs,
@@ -108,7 +108,7 @@ impl<'a> Figures<'a> {
         Self { args, control }
     }
 
-    /// Every so often, and whenever it is requested, until nobody reads it.
+    /// Prints at each interval and each request, until standard output is closed.
     async fn keep_printing(
         &self,
         every: Option<Duration>,

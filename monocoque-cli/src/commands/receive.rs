@@ -1,4 +1,4 @@
-//! `mq pull` and `mq sub`, and how all others receive.
+//! `mq pull` and `mq sub`, and the receiving part of other commands.
 
 use monocoque::Message;
 use monocoque::zmq::kind::{Pull, Receives, Sub};
@@ -35,7 +35,7 @@ async fn print_all<K: Receives>(
     receiver.finish(session.close(done, NOT_TAKEN).await).await
 }
 
-/// What is done with messages that come.
+/// The destination of received messages.
 #[derive(Debug)]
 pub(super) struct Receiver {
     output: Output,
@@ -55,9 +55,10 @@ impl Receiver {
         Self { output, progress, count, received: 0 }
     }
 
-    /// Receives until there were enough, or nobody reads them. Each is given to `each` before it is printed.
+    /// Receives until there are enough messages, or standard output is closed. Passes each message
+    /// to `each` before it is printed.
     ///
-    /// If it takes too long that is a failure, unless some have come and nobody has said how many there should be.
+    /// A timeout is a failure, unless messages were received and no number was requested.
     pub(super) async fn receive<K: Receives>(
         &mut self,
         session: &Session<K>,
@@ -81,19 +82,19 @@ impl Receiver {
         Ok(Reader::There)
     }
 
-    /// Whether it may end here.
+    /// Returns whether a timeout may end the command successfully.
     pub(super) fn is_content(&self) -> bool {
         self.count.is_none() && self.received > 0
     }
 
-    /// Waits until all is written; fails if something has before.
+    /// Waits until all messages are written. Fails if `done` has, or writing fails.
     pub(super) async fn finish(self, done: Result<(), Error>) -> Result<(), Error> {
         drop(self.progress);
         let written = self.output.finish().await;
         done.and(written)
     }
 
-    /// How many may come at once, if any.
+    /// Returns the maximum size of the next batch; `None` if no more messages are needed.
     fn wanted(&self) -> Option<usize> {
         let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.received));
         (left > 0).then(|| usize::try_from(left).unwrap_or(BATCH).min(BATCH))

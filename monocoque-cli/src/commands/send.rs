@@ -44,7 +44,7 @@ pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Err
         .await
 }
 
-/// What there is to send.
+/// Opens the input.
 pub(super) fn open(args: &PushArgs, setting: &Setting) -> Result<(Input, Progress), Error> {
     let extent = Extent { limit: args.count, fill: args.count.is_some() };
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, extent)?;
@@ -57,7 +57,7 @@ pub(super) async fn wait_for_peers<K: Sends>(session: &Session<K>, n: Option<usi
     session.in_time(session.socket.wait_for_peers(n), &format!("there were fewer than {n} peers")).await
 }
 
-/// Sends the input to its end, each message behind the topic.
+/// Sends all of the input, each message behind the topic.
 pub(super) async fn send_all<K: Sends>(
     session: &Session<K>,
     mut input: Input,

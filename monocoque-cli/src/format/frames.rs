@@ -1,7 +1,7 @@
-//! Frames behind their lengths: what any bytes survive.
+//! Frames with their lengths in front: a format for any bytes.
 //!
 //! ```text
-//! flag (1 byte: 1 if more frames of the message follow, else 0) | length (4 bytes, big-endian) | body
+//! flag (1 byte: 1 if more frames follow, else 0) | length (4 bytes, big-endian) | body
 //! ```
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -35,7 +35,7 @@ fn read_frame(input: &mut impl BufRead) -> Result<(Vec<u8>, bool), FormatError> 
     };
     let length = u64::from(u32::from_be_bytes(length));
     let mut body = Vec::new();
-    // Grows with what is there, whatever was announced.
+    // Allocates as data arrives, not as the header announces.
     input.take(length).read_to_end(&mut body).map_err(FormatError::Io)?;
     if (body.len() as u64) < length { Err(FormatError::CutShort) } else { Ok((body, more)) }
 }
@@ -44,7 +44,7 @@ pub(super) fn write(message: &Message, out: &mut impl Write) -> io::Result<()> {
     let last = message.len().saturating_sub(1);
     for (n, frame) in message.iter().enumerate() {
         let length = u32::try_from(frame.len()).map_err(|_| {
-            io::Error::new(ErrorKind::InvalidData, "a frame of 4 GiB or more has no length here")
+            io::Error::new(ErrorKind::InvalidData, "the format `frames` is limited to frames below 4 GiB")
         })?;
         out.write_all(&[if n == last { LAST } else { MORE }])?;
         out.write_all(&length.to_be_bytes())?;

@@ -1,4 +1,5 @@
-//! An object for each message: `{"frames":["text",{"base64":"AP8="}]}`, of a ROUTER with the peer's routing id as `"id"`.
+//! A JSON object for each message: `{"frames":["text",{"base64":"AP8="}]}`. With a ROUTER, `"id"`
+//! is the routing id of the peer.
 
 use std::io::{self, Write};
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{FirstFrame, FormatError};
 
-/// An `"id"` becomes the first frame.
+/// Parses a message. An `"id"` becomes the first frame.
 pub(super) fn parse(text: &[u8]) -> Result<Message, FormatError> {
     let Value::Object(mut object) = serde_json::from_slice(text).map_err(FormatError::Json)? else {
         return Err(FormatError::Shape("a message is an object"));

@@ -1,4 +1,4 @@
-//! Lines of text, for people and for other tools. What has line breaks in it does not survive it.
+//! Lines of text, for the terminal and other tools. Frames with line breaks cannot be read back.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use monocoque::{Frame, Message, RoutingId};
 use super::{Encoder, FirstFrame};
 use crate::terminal::NAME;
 
-/// One frame, or as many as the delimiter makes of it.
+/// Splits a line into frames at the delimiter, if there is one.
 pub(super) fn parse(line: Vec<u8>, delimiter: Option<&[u8]>, first: FirstFrame) -> Message {
     let mut message: Message = match delimiter {
         None => line.into(),
@@ -34,7 +34,7 @@ fn split(mut line: &[u8], delimiter: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
-/// `0x0012ab`, as routing ids that are not text are written.
+/// Parses a routing id in hex, `0x0012ab`: the form of those that are not text.
 fn from_hex(text: &[u8]) -> Option<Frame> {
     let digits = std::str::from_utf8(text).ok()?.strip_prefix("0x")?;
     if digits.is_empty()
@@ -64,7 +64,7 @@ pub(super) fn write(message: &Message, how: &Encoder, out: &mut impl Write) -> i
     out.write_all(b"\n")
 }
 
-/// With escapes for what a terminal would obey.
+/// Escapes control characters for a terminal.
 fn harmless(frame: &[u8]) -> String {
     let mut shown = String::with_capacity(frame.len());
     for chunk in frame.utf8_chunks() {
@@ -76,7 +76,7 @@ fn harmless(frame: &[u8]) -> String {
             }
         }
         for byte in chunk.invalid() {
-            // A String takes whatever is written.
+            // Writing to a String cannot fail.
             let _ = write!(shown, "\\x{byte:02x}");
         }
     }

@@ -1,4 +1,4 @@
-//! What messages look like outside: read from standard input, written to standard output.
+//! The formats of messages on standard input and standard output.
 
 mod frames;
 mod json;
@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use monocoque::Message;
 use thiserror::Error;
 
-/// How messages are read.
+/// The input formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputFormat {
     /// Each line is a message
@@ -23,7 +23,7 @@ pub(crate) enum InputFormat {
     Whole,
 }
 
-/// How messages are written.
+/// The output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     /// Each message is a line
@@ -32,20 +32,20 @@ pub(crate) enum OutputFormat {
     Frames,
     /// Each message is a JSON object on a line
     Json,
-    /// The bytes of all frames, and nothing else
+    /// The bodies of all frames, without separators
     Raw,
-    /// Nothing is written
+    /// No output
     Quiet,
 }
 
-/// Whether the first frame of a message is the routing id of a peer.
+/// The meaning of the first frame of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FirstFrame {
     Plain,
     RoutingId,
 }
 
-/// Why something is not a message.
+/// The reason why input is not a message.
 #[derive(Debug, Error)]
 pub(crate) enum FormatError {
     #[error("{0}")]
@@ -62,17 +62,17 @@ pub(crate) enum FormatError {
     Base64(#[source] base64::DecodeError),
 }
 
-/// Makes messages of what is read.
+/// Reads messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
     pub(crate) format: InputFormat,
-    /// What separates the frames of a line.
+    /// The separator of frames in a line.
     pub(crate) delimiter: Option<Vec<u8>>,
     pub(crate) first: FirstFrame,
 }
 
 impl Decoder {
-    /// The next message, or `None` at the end.
+    /// Reads the next message; `None` at the end of the input.
     pub(crate) fn next(&self, input: &mut impl BufRead) -> Result<Option<Message>, FormatError> {
         let io = FormatError::Io;
         match self.format {
@@ -95,7 +95,7 @@ impl Decoder {
         }
     }
 
-    /// A message that was given as a whole.
+    /// Parses one whole message.
     pub(crate) fn parse(&self, text: Vec<u8>) -> Result<Message, FormatError> {
         match self.format {
             InputFormat::Lines => Ok(lines::parse(text, self.delimiter.as_deref(), self.first)),
@@ -105,14 +105,14 @@ impl Decoder {
     }
 }
 
-/// Makes what is to be written of messages.
+/// Writes messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     pub(crate) format: OutputFormat,
-    /// What separates the frames of a line.
+    /// The separator of frames in a line.
     pub(crate) delimiter: Vec<u8>,
     pub(crate) first: FirstFrame,
-    /// Whether it is a terminal that shows it, which obeys some bytes instead of showing them.
+    /// Standard output is a terminal: control characters are escaped.
     pub(crate) terminal: bool,
     pub(crate) colour: bool,
 }

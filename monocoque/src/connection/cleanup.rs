@@ -1,7 +1,7 @@
-//! Work that a closed peer leaves behind: its topics, and the reports of their ends.
+//! Cleanup after a closed peer: its topics, and the reports of their cancellation.
 //!
-//! It may be a million topics. All but a few are removed a part at a time by a task of their own, so that neither
-//! senders nor the other connections of the thread wait for it.
+//! There may be a million topics. A separate task removes all but a few of them in slices, so that
+//! neither senders nor other connections of the thread are held up.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::pattern::publisher::{AT_ONCE, PeerCancels, Publisher};
 use crate::pattern::subscription_frame::{as_subscription, report};
 use crate::socket::Engine;
 
-/// Removes a peer whose sending side has ended, and gives back what it had not written.
+/// Removes a peer whose sending side has ended, and gives back its unsent messages.
 pub(crate) fn remove_peer(engine: &Arc<Engine>, key: PeerKey, unsent: Outbox) -> ClosedLink {
     let mut closed = engine.with_wakes(|out, wakes| out.remove_peer(key, unsent, wakes));
     drop(std::mem::take(&mut closed.garbage));
@@ -29,8 +29,8 @@ pub(crate) fn remove_peer(engine: &Arc<Engine>, key: PeerKey, unsent: Outbox) ->
     closed
 }
 
-/// Ends the receiving side of a connection: the program receives the ends of its peer's subscriptions, and the last
-/// messages.
+/// Ends the receiving side of a connection: the application receives the cancellations of its
+/// peer's subscriptions, and the last messages.
 pub(crate) fn remove_receiver(engine: &Arc<Engine>, mut departure: Departure) {
     let Departure { key, lane, .. } = departure;
     if engine.pattern.incoming != Incoming::Subscriptions {
@@ -51,7 +51,7 @@ fn close_lane(engine: &Engine, departure: &mut Departure) {
     engine.inbox.detach(departure.lane);
 }
 
-/// Starts the task that cleans up, unless there is one.
+/// Starts the cleanup task, unless it is running.
 fn serve(engine: &Arc<Engine>) {
     if std::mem::replace(&mut engine.departures.lock().is_served, true) {
         return;
@@ -71,12 +71,12 @@ fn sweep(engine: &Engine) {
     }
 }
 
-/// Returns the next work. If there is none, the task has ended.
+/// Returns the next piece of work. If there is none, the task has ended.
 fn next_work(engine: &Engine) -> Option<Work> {
     let mut departures = engine.departures.lock();
     let mut out = engine.out.lock();
     let mut publisher = out.publisher();
-    // A peer with few topics does not wait for one with many.
+    // A peer with few topics does not wait for a peer with many.
     let is_swept = |departure: &Departure| {
         publisher.as_ref().is_none_or(|publisher| !publisher.is_departed(departure.key))
     };
@@ -88,9 +88,9 @@ fn next_work(engine: &Engine) -> Option<Work> {
     departures.is_served.then_some(Work::Sweep)
 }
 
-/// Reports the topics that no peer wants any more, and closes the lane.
+/// Reports the topics that have no subscriber any more, and closes the lane.
 ///
-/// A subscription whose report is unread is not reported, and neither is its end.
+/// A subscription whose report is unread is not reported, and neither is its cancellation.
 async fn report_cancels(engine: &Engine, mut departure: Departure, pace: &mut Pace) {
     let Departure { key, lane, .. } = departure;
     let cancels = engine.out.lock().publisher().map(|publisher| publisher.take_cancels(key));
@@ -114,15 +114,15 @@ async fn report_cancels(engine: &Engine, mut departure: Departure, pace: &mut Pa
     close_lane(engine, &mut departure);
 }
 
-/// A piece of cleanup.
+/// A piece of cleanup work.
 enum Work {
-    /// Topics of closed peers are to be removed.
+    /// Removal of topics of closed peers.
     Sweep,
-    /// All topics of a peer are removed, and are to be reported.
+    /// Reports for a peer whose topics are all removed.
     Report(Departure),
 }
 
-/// The task that cleans up. `None` once all is done.
+/// The cleanup task. `None` once it is done.
 struct Service(Option<Arc<Engine>>);
 
 impl Service {
@@ -141,7 +141,7 @@ impl Service {
 }
 
 impl Drop for Service {
-    /// The runtime may end before all is done.
+    /// The runtime may end before the work is done.
     fn drop(&mut self) {
         if let Some(engine) = &self.0 {
             engine.departures.lock().is_served = false;
@@ -149,12 +149,12 @@ impl Drop for Service {
     }
 }
 
-/// The rule by which a task that works in parts lets others run.
+/// The rule by which the cleanup task yields.
 #[derive(Debug)]
 enum Pace {
-    /// Never.
+    /// Never yields.
     Unbroken,
-    /// Once this is long ago.
+    /// Yields once a slice has passed since this time.
     Since(Instant),
 }
 
@@ -173,7 +173,7 @@ impl Pace {
     }
 }
 
-/// The topics of a closed peer, and what becomes of their reports.
+/// The topics of a closed peer, and the outcome of their reports.
 #[derive(Debug)]
 struct Cancels {
     /// Sorted.
@@ -182,14 +182,14 @@ struct Cancels {
     repeated: bool,
 }
 
-/// The outcome for the report of one topic's end.
+/// The outcome for the report of one cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Not decided yet.
+    /// Undecided.
     Open,
-    /// Neither beginning nor end is received.
+    /// Neither the subscription nor the cancellation is received.
     Annulled,
-    /// The end is received.
+    /// The cancellation is received.
     Reported,
 }
 
@@ -199,12 +199,13 @@ impl Cancels {
         Self { fates: vec![Fate::Open; topics.len()], topics, repeated }
     }
 
-    /// Returns whether each unread beginning is the only one of its topic.
+    /// Returns whether each unread subscription is the only one of its topic.
     fn can_be_annulled(&self) -> bool {
         !self.topics.is_empty() && !self.repeated
     }
 
-    /// Returns whether an unread message need not be received. To be called for the last one first.
+    /// Returns whether an unread message can be skipped. To be called from the last message to the
+    /// first.
     fn annuls(&mut self, message: &Message, publisher: &mut Publisher) -> bool {
         let Some((kind, topic)) = as_subscription(message) else { return false };
         let Ok(at) = self.topics.binary_search_by(|other| other[..].cmp(topic)) else { return false };
@@ -216,14 +217,14 @@ impl Cancels {
         *fate == Fate::Annulled
     }
 
-    /// Returns the reports that are left.
+    /// Returns the remaining reports.
     fn reports(self) -> impl Iterator<Item = Message> {
         let told = self.topics.into_iter().zip(self.fates).filter(|(_, fate)| *fate != Fate::Annulled);
         told.map(|(topic, _)| report(Subscription::Cancel, &topic))
     }
 }
 
-/// The unread messages of a lane, taken out of it. They are put back when this is dropped.
+/// The unread messages of a lane, taken out of it and put back on drop.
 struct Unread<'a> {
     engine: &'a Engine,
     lane: LaneKey,
@@ -239,9 +240,9 @@ impl<'a> Unread<'a> {
         Self { engine, lane, messages, kept: VecDeque::new(), gone: 0, bytes: 0 }
     }
 
-    /// Leaves out what is annulled, of a few messages. Returns whether there are more.
+    /// Removes the annulled ones of a few messages. Returns whether there are more messages.
     fn step(&mut self, cancels: &mut Cancels) -> bool {
-        // No receiver is to get one of two reports that annul each other.
+        // Blocks receivers, so that none receives one of two reports that annul each other.
         let _hold = self.engine.inbox.hold();
         let mut out = self.engine.out.lock();
         let Some(publisher) = out.publisher() else { return false };
@@ -265,5 +266,5 @@ impl Drop for Unread<'_> {
     }
 }
 
-/// The longest that the task runs at a time.
+/// The longest slice of work between two yields.
 const SLICE: Duration = Duration::from_micros(500);

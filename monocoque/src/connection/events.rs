@@ -1,4 +1,4 @@
-//! The events of one connection: its beginning and, whatever happens, its end.
+//! The events of one connection: its beginning and, in any case, its end.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::socket::Engine;
 use crate::trace::Span;
 
-/// Reports a connection to monitors. Its end is reported at the latest when this is dropped.
+/// Reports a connection to monitors. Reports its end at the latest when dropped.
 pub(super) struct ConnectionEvents<'a> {
     engine: &'a Engine,
     pub(super) connection: Arc<Connection>,
@@ -37,7 +37,7 @@ impl<'a> ConnectionEvents<'a> {
 }
 
 impl Drop for ConnectionEvents<'_> {
-    /// Its task ends with the runtime.
+    /// The runtime may end before the connection.
     fn drop(&mut self) {
         if !self.is_ended {
             let (connection, reason) = (self.connection.clone(), DisconnectReason::ByUs);

@@ -1,6 +1,7 @@
-//! Connections without a stream, for fuzz targets, which play the two pumps.
+//! Connections without a stream, for fuzz targets, which take the part of the two pumps.
 //!
-//! Owns nothing of its own: it calls what the pumps call. It exists under `cfg(fuzzing)` only, which cargo-fuzz sets.
+//! A thin layer: it calls the functions that the pumps call. Compiled under `cfg(fuzzing)` only,
+//! which cargo-fuzz sets.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use crate::monitor::{Connection, ConnectionId};
 use crate::zmq::Socket;
 use crate::zmq::kind::Kind;
 
-/// A peer of a socket, whose handshake is done.
+/// A peer of a socket, after its handshake.
 #[derive(Debug)]
 pub struct Peer {
     outlet: SessionOutlet,
@@ -27,7 +28,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Joins a socket under a routing id; an empty one is none. `None` if the socket refuses it.
+    /// Connects a peer with a routing id, or none if it is empty. Returns `None` if the socket
+    /// refuses it.
     pub fn join<K: Kind>(socket: &Socket<K>, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
         let address: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
         let connection =
@@ -50,7 +52,7 @@ impl Peer {
         Some(Self { outlet, inlet })
     }
 
-    /// Returns the routing id that the socket knows it by.
+    /// Returns the routing id of the peer at the socket.
     pub fn id(&self) -> &RoutingId {
         self.inlet.id()
     }
@@ -66,7 +68,7 @@ impl Peer {
         Some(accepted)
     }
 
-    /// Takes the next batch, as the write pump does; empty if there is none.
+    /// Takes the next batch, as the write pump does. Empty if there is none.
     pub fn take(&mut self) -> Outbox {
         let mut batch = Outbox::new();
         let _ = self.outlet.poll_take(&mut Context::from_waker(Waker::noop()), &mut batch);

@@ -1,4 +1,5 @@
-//! The moment between handshake and messages: the peer is accepted, and the pumps are tied to the socket.
+//! The step from handshake to messages: the peer is accepted, and the pumps are attached to the
+//! socket.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -27,7 +28,7 @@ pub(super) enum HandshakeOutcome {
     Refused(Refusal),
 }
 
-/// Waits for the handshake, then ties the pumps to the socket.
+/// Waits for the handshake, then attaches the pumps to the socket.
 pub(super) struct SessionHandler {
     pub(super) engine: Arc<Engine>,
     pub(super) endpoint: EndpointRef,
@@ -54,7 +55,7 @@ where
 }
 
 impl SessionHandler {
-    /// Accepts the peer, whatever the protocol is. `None` if the socket refuses it.
+    /// Accepts the peer, for any protocol. `None` if the socket refuses it.
     pub(super) fn accept(
         self,
         peer: PeerInfo,

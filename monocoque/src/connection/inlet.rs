@@ -1,4 +1,4 @@
-//! The end of a socket that the read pump of a connection delivers to.
+//! The receiving side of a connection: delivers messages from the read pump to the socket.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -30,13 +30,13 @@ pub(crate) struct SessionInlet {
     lane: LaneKey,
     id: RoutingId,
     endpoint: EndpointRef,
-    /// Tells the sending side that the peer has sent something since.
+    /// Set when the peer has sent something, for the sending side.
     has_input: Arc<AtomicBool>,
-    /// Tells the decoder how many topics the peer may still subscribe to.
+    /// The number of topics that the peer may still add, for the decoder.
     topics: TopicAllowance,
-    /// A connect notice is to be received before the peer's messages.
+    /// A connect notification is still to be received before the peer's messages.
     owes_connect: bool,
-    /// A disconnect notice is to be received after the peer's messages.
+    /// A disconnect notification is to be received after the peer's messages.
     owes_disconnect: bool,
     room: usize,
     batch: VecDeque<Message>,
@@ -65,7 +65,7 @@ impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
     }
 }
 
-/// Delivery, whatever the protocol is.
+/// Delivery, for any protocol.
 impl SessionInlet {
     #[expect(clippy::too_many_arguments, reason = "all that the handshake has found out")]
     pub(super) fn new(
@@ -160,13 +160,13 @@ impl SessionInlet {
         }
     }
 
-    /// Lets the program know that the peer is connected, before all that comes from it.
+    /// Queues the connect notification, ahead of the peer's messages.
     fn push_connect_notice(&mut self) {
         self.owes_connect = false;
         self.push_notice("".into());
     }
 
-    /// Queues a message of this side, as if the peer had sent it.
+    /// Queues a message of this side as if the peer had sent it.
     fn push_notice(&mut self, mut notice: Message) {
         prepend_id(&self.engine, &self.id, &mut notice);
         self.push(notice);
@@ -185,7 +185,7 @@ impl SessionInlet {
         self.accepted()
     }
 
-    /// Takes several subscriptions in one message, and what else it holds.
+    /// Applies the subscriptions of one message, and queues its other frames.
     fn split_subscriptions(&mut self) -> Accepted {
         let list = SubscriptionList::of(self.batch.pop_back().unwrap_or_default());
         for (kind, topic) in list.subscriptions() {
@@ -199,7 +199,7 @@ impl SessionInlet {
         self.accepted()
     }
 
-    /// Queues a message that is not as it came.
+    /// Queues a message in a changed form.
     fn push(&mut self, message: Message) {
         self.bytes += message.weight();
         self.batch.push_back(message);
@@ -210,13 +210,13 @@ impl SessionInlet {
         if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
     }
 
-    /// Delivers the last messages of the connection: what has arrived, the disconnect message, and, for publishers, the
-    /// ends of its subscriptions.
+    /// Delivers the last messages of the connection: those that have arrived, the disconnect
+    /// message, and, for publishers, the cancellations of its subscriptions.
     fn on_closed(&mut self) {
         self.flush();
         let last = disconnect_message(&self.engine, &self.endpoint);
         let last = last.or_else(|| self.owes_disconnect.then(|| "".into()));
-        // A peer whose routing id a newer connection has taken over is not gone.
+        // A peer whose routing id a newer connection has taken over is still there.
         if let Some(last) = last
             && !self.engine.out.lock().is_held_by_other(self.key, &self.id)
         {
@@ -231,13 +231,14 @@ impl SessionInlet {
 }
 
 impl Drop for SessionInlet {
-    /// The read pump has delivered the last message of the connection, maybe long after the write pump ended.
+    /// The read pump has delivered its last message, maybe long after the write pump ended.
     fn drop(&mut self) {
         self.on_closed();
     }
 }
 
-/// Returns whether a message is a reply that no request waits for. A REQ reads on and discards it.
+/// Returns whether a message is a reply without an open request. A REQ keeps reading to discard
+/// those.
 #[inline]
 fn is_surplus(engine: &Engine, from: PeerKey, message: &Message) -> bool {
     engine.pattern.envelope == Envelope::Request

@@ -1,9 +1,9 @@
 //! One connection of a socket: a protocol session on an actor, attached to the socket's queues.
 //!
-//! [`run`] lives as long as the connection. The [`handler`] accepts the peer once its handshake is done and makes the
-//! two ends of the pumps: the [`outlet`], which the write pump takes from, and the [`inlet`], which the read pump
-//! delivers to. [`events`] reports the beginning and the end, [`subscriptions`] and [`cleanup`] serve publishers, over
-//! streams and within the process.
+//! [`run`] lives as long as the connection. The [`handler`] accepts the peer after its handshake
+//! and creates the ends of the pumps: the [`outlet`], from which the write pump takes, and the
+//! [`inlet`], to which the read pump delivers. [`events`] reports the beginning and the end;
+//! [`subscriptions`] and [`cleanup`] serve publishers, over streams and inproc.
 
 pub(crate) mod cleanup;
 pub(crate) mod departures;
@@ -35,30 +35,30 @@ use crate::socket::{Engine, Refusal};
 #[cfg(fuzzing)]
 pub mod fuzzing;
 
-/// The end of a connection.
+/// The outcome of a connection that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// Its handshake was completed.
+    /// The handshake was done.
     pub(crate) was_up: bool,
-    /// A message was written or received whole, or the connection has lived for a while.
+    /// A whole message was written or received, or the connection has lasted for a while.
     pub(crate) has_progress: bool,
-    /// The endpoint is to be connected again, as far as the connection knows.
+    /// The endpoint is to be connected again, as far as the connection can tell.
     pub(crate) comes_back: bool,
     pub(crate) reason: DisconnectReason,
 }
 
 impl Ended {
-    /// Describes a connection whose task has panicked: nothing is known of it.
+    /// Returns the outcome of a connection whose task has panicked, which is unknown.
     pub(crate) fn by_panic() -> Self {
         Self { was_up: true, has_progress: false, comes_back: true, reason: DisconnectReason::ByUs }
     }
 }
 
-/// What the pumps note about a connection, for when it has ended.
+/// Observations of the pumps, for the end of the connection.
 #[derive(Debug)]
 struct Course {
     has_progress: Cell<bool>,
-    /// The program has ended the connection.
+    /// The application has disconnected the peer.
     is_disconnected: Cell<bool>,
     comes_back: Cell<bool>,
 }
@@ -75,7 +75,8 @@ impl Default for Course {
 
 /// Runs a connection to its end.
 ///
-/// When its endpoint is cancelled, it ends: at once during the handshake, later once what is queued is sent.
+/// After its endpoint is cancelled, it ends: during the handshake at once, later when its queue is
+/// written.
 pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, endpoint: &EndpointRef) -> Ended {
     match stream {
         Stream::Tcp(stream) => run_on(engine, stream, endpoint).await,
@@ -132,7 +133,7 @@ where
         HandshakeOutcome::Refused(Refusal::PairInUse) => DisconnectReason::PairInUse,
         _ if course.is_disconnected.get() => DisconnectReason::ByUs,
         _ => match DisconnectReason::from(closed) {
-            // Only a peer that has connected may be probing.
+            // Only accepted peers can be probes.
             DisconnectReason::Probe if endpoint.key.origin == Origin::Connected => DisconnectReason::ByPeer,
             reason => reason,
         },

@@ -1,5 +1,5 @@
-//! Models of a socket: whoever uses it on one side, the pumps of its connections on the other. Both are the real ones up
-//! to the stream, and so is what the pumps are tied to; what is written there is kept and looked at.
+//! Models of a socket: application threads on one side, the pumps of its connections on the other.
+//! All code up to the stream is the real one; the models record and check what is written.
 
 use std::future::poll_fn;
 use std::io;
@@ -27,14 +27,14 @@ use crate::pattern::{DEALER, Pattern, REQ, SUB};
 #[derive(Debug)]
 struct Wire {
     written: Mutex<Written>,
-    /// How many bytes it takes at once, beside the pump.
+    /// The number of bytes that the stream accepts at once, outside the pump.
     takes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Written {
     bytes: Vec<u8>,
-    /// The pump writes.
+    /// The pump is writing.
     busy: bool,
 }
 
@@ -43,7 +43,7 @@ impl Wire {
         Arc::new(Self { written: Mutex::default(), takes })
     }
 
-    /// A write of the pump; others may try to come between.
+    /// Writes as the pump; other writers may try to interfere.
     fn write(&self, bytes: &[u8]) {
         self.written.lock().busy = true;
         let mut written = self.written.lock();
@@ -51,7 +51,7 @@ impl Wire {
         written.busy = false;
     }
 
-    /// What was written: messages of one frame of one byte, without their headers.
+    /// Returns the bodies of the written messages, of one byte each.
     fn messages(&self) -> String {
         let whole = |message: &[u8]| match *message {
             [0, 1, body] => char::from(body),
@@ -71,7 +71,7 @@ impl WriteNow for Wire {
     }
 }
 
-/// A socket that connects to so many endpoints, without a connection yet.
+/// Creates a socket that connects to this number of endpoints, without a connection yet.
 fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engine>, IdleRuntime) {
     let (home, runtime) = Home::idle();
     let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
@@ -86,7 +86,7 @@ fn endpoint(n: usize) -> Endpoint {
     format!("tcp://127.0.0.1:{}", n + 1).parse().expect("an endpoint")
 }
 
-/// Makes the connection of an endpoint whose handshake is done.
+/// Creates a connection of an endpoint, after its handshake.
 fn established(
     engine: &Arc<Engine>,
     endpoint: EndpointRef,
@@ -120,7 +120,8 @@ fn peer(engine: &Arc<Engine>, n: usize) -> (SessionOutlet, SessionInlet) {
     established(engine, endpoint_ref(engine, n), None).expect("accepted")
 }
 
-/// A socket with one connection, over a stream that takes so many bytes at once beside the pump.
+/// Creates a socket with one connection, whose stream accepts `takes` bytes at once outside the
+/// pump.
 fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutlet, SessionInlet, Arc<Wire>) {
     let (engine, runtime) = socket(&DEALER, hwm, 1);
     let wire = Wire::new(takes);
@@ -129,7 +130,7 @@ fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutl
     (engine, runtime, outlet, inlet, wire)
 }
 
-/// What a write pump does, until nothing is left and nothing will follow.
+/// Writes as the write pump, until nothing is left and nothing will follow.
 fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
     let mut encoder = PlainEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
@@ -138,7 +139,7 @@ fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
     }
 }
 
-/// What a write pump does, until so many messages are written.
+/// Writes as the write pump, until this number of messages is written.
 fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
     let mut encoder = PlainEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
@@ -157,7 +158,7 @@ fn write_batch<E: Encode>(batch: &mut InFlight, encoder: &mut E, wire: &Wire) {
     }
 }
 
-/// Writes nothing that was queued as it was queued.
+/// An encoder that changes every byte.
 #[derive(Debug)]
 struct Masking;
 
@@ -178,7 +179,7 @@ impl Encode for Masking {
     }
 }
 
-/// What a read pump does with a message.
+/// Delivers a message as the read pump.
 fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
     assert!(block_on(poll_fn(|cx| inlet.poll_room(cx))));
     inlet.items().push_back(message.into());
@@ -202,7 +203,7 @@ fn sender_and_pump_wake_mutually() {
         });
         ["a", "b", "c"].iter().for_each(|message| send(&engine, message));
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
         assert_eq!(wire.messages(), "abc");
     });
 }
@@ -261,7 +262,7 @@ fn cancelled_sender_passes_ticket_on() {
         });
         write_all(&mut outlet, &wire);
         patient.join().expect("sent");
-        let expected: &[&str] = if fickle.join().expect("gone") { &["abc", "acb"] } else { &["ac"] };
+        let expected: &[&str] = if fickle.join().expect("dropped") { &["abc", "acb"] } else { &["ac"] };
         assert!(expected.contains(&&*wire.messages()), "{}", wire.messages());
     });
 }
@@ -282,7 +283,7 @@ fn cancelled_receiver_passes_wake_on() {
         deliver(&mut inlet, "a");
         deliver(&mut inlet, "b");
         patient.join().expect("received");
-        let left = if fickle.join().expect("gone") { 0 } else { 1 };
+        let left = if fickle.join().expect("dropped") { 0 } else { 1 };
         assert_eq!(engine.inbox.len(), left);
     });
 }
@@ -302,7 +303,7 @@ fn runtime_end_wakes_senders_and_watchers() {
             move || block_on(engine.wait_for_peers(2)).is_err()
         });
         drop(runtime);
-        assert!(sender.join().expect("told") && watcher.join().expect("told"));
+        assert!(sender.join().expect("done") && watcher.join().expect("done"));
     });
 }
 
@@ -321,7 +322,7 @@ fn close_wakes_senders_and_watchers() {
             move || block_on(engine.wait_for_peers(2)).is_err()
         });
         engine.close();
-        assert!(sender.join().expect("told") && watcher.join().expect("told"));
+        assert!(sender.join().expect("done") && watcher.join().expect("done"));
     });
 }
 
@@ -337,9 +338,9 @@ fn runtime_end_wakes_pumps_and_receivers() {
             move || block_on(engine.recv()).is_err()
         });
         drop(runtime);
-        waiting.join().expect("told");
-        writing.join().expect("told");
-        assert!(receiver.join().expect("told"));
+        waiting.join().expect("done");
+        writing.join().expect("done");
+        assert!(receiver.join().expect("done"));
     });
 }
 
@@ -363,8 +364,8 @@ fn accepted_messages_survive_close() {
             move || write_all(&mut outlet, &wire)
         });
         engine.close();
-        pump.join().expect("told");
-        assert_eq!(wire.messages(), "ab"[..sender.join().expect("told")]);
+        pump.join().expect("done");
+        assert_eq!(wire.messages(), "ab"[..sender.join().expect("done")]);
     });
 }
 
@@ -386,7 +387,7 @@ fn direct_write_keeps_pump_order() {
             send(&engine, "b");
             send(&engine, "c");
             engine.close();
-            pump.join().expect("told");
+            pump.join().expect("done");
             drop(reader.join());
             assert_eq!(wire.messages(), "abc");
         });
@@ -425,7 +426,7 @@ fn concurrent_direct_writes_stay_whole() {
             send(&engine, "b");
             sender.join().expect("sent");
             engine.close();
-            pump.join().expect("told");
+            pump.join().expect("done");
             assert!(["ab", "ba"].contains(&&*wire.messages()), "{}", wire.messages());
         });
     }
@@ -464,7 +465,7 @@ fn pump_replies_exclude_direct_writes() {
             send(&engine, "a");
             send(&engine, "b");
             engine.close();
-            pump.join().expect("told");
+            pump.join().expect("done");
             assert!(["-ab", "a-b", "ab-"].contains(&&*wire.messages()), "{}", wire.messages());
         });
     }
@@ -482,7 +483,7 @@ fn deferred_message_precedes_next_send() {
         send(&engine, "b");
         send(&engine, "c");
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
         assert_eq!(wire.messages(), "abc");
     });
 }
@@ -517,7 +518,7 @@ fn flush_returns_after_last_write() {
         block_on(engine.flush()).expect("open");
         assert_eq!(wire.messages(), "ab");
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
         assert_eq!(wire.messages(), "ab");
     });
 }
@@ -534,7 +535,7 @@ fn flush_notices_direct_write() {
         block_on(engine.flush()).expect("open");
         assert_eq!(wire.messages(), "a");
         engine.close();
-        pump.join().expect("told");
+        pump.join().expect("done");
     });
 }
 
@@ -548,7 +549,7 @@ fn lost_peer_messages_move_on() {
             assert!(block_on(poll_fn(|cx| lost.poll_take(cx, &mut batch))));
             Outlet::close(&mut lost, batch);
         });
-        // The third waits until one has gone.
+        // The third one waits until one of the others has ended.
         let sender = spawn({
             let engine = engine.clone();
             move || ["a", "b", "c"].iter().for_each(|message| send(&engine, message))
@@ -572,7 +573,7 @@ fn wait_for_peers_sees_arrivals() {
             move || block_on(engine.wait_for_peers(2)).is_ok()
         });
         let _peers = [0, 1].map(|n| peer(&engine, n));
-        assert!(watcher.join().expect("told"));
+        assert!(watcher.join().expect("done"));
     });
 }
 
@@ -629,7 +630,7 @@ fn disconnect_during_attach_leaves_none() {
             write_all(&mut outlet, &Wire::new(0));
             Outlet::close(&mut outlet, Outbox::new());
         }
-        giving_up.join().expect("given up");
+        giving_up.join().expect("ended");
         assert_eq!(engine.peer_count(), 0);
     });
 }
@@ -647,7 +648,7 @@ fn lost_masked_batch_requeues_plain() {
             move || send(&engine, "c")
         });
         batch.encode(&mut Masking);
-        // All of the first message, and a part of the second.
+        // The whole first message, and a part of the second.
         batch.consume(2 * MESSAGE + 1);
         lost.close(batch.into_unsent());
         drop(lost);
@@ -659,5 +660,5 @@ fn lost_masked_batch_requeues_plain() {
     });
 }
 
-/// How long a message of one byte is on the wire.
+/// The encoded length of a message of one byte.
 const MESSAGE: usize = 3;

@@ -1,4 +1,4 @@
-//! The end of a socket that the write pump of a connection takes from.
+//! The sending side of a connection: the write pump takes batches from it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl SessionOutlet {
 }
 
 impl Drop for SessionOutlet {
-    /// Also when its pump has panicked, or ends with the runtime.
+    /// Also if the pump has panicked, or its runtime has ended.
     fn drop(&mut self) {
         if !self.is_closed {
             let closed = remove_peer(&self.engine, self.key, Outbox::new());

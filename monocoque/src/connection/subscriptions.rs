@@ -1,4 +1,4 @@
-//! Subscriptions and messages that a connection makes at the socket, over streams and within the process.
+//! Subscriptions and notifications of a connection, over streams and inproc.
 
 use monocoque_core::{Message, PeerKey, RoutingId};
 use monocoque_zmtp::{Subscription, TopicAllowance};
@@ -9,7 +9,7 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Incoming};
 use crate::socket::Engine;
 
-/// Subscribes a peer, or cancels a subscription of it. Notes in `allowance` what it may still add.
+/// Adds or cancels a subscription of a peer. Updates in `allowance` the number it may still add.
 pub(crate) fn on_subscription(
     engine: &Engine,
     key: PeerKey,
@@ -33,7 +33,7 @@ pub(crate) fn on_subscription(
     }
 }
 
-/// Returns the configured disconnect or hiccup message, unless the endpoint was closed by this side.
+/// Returns the configured disconnect or hiccup message, unless this side closed the endpoint.
 pub(crate) fn disconnect_message(engine: &Engine, endpoint: &EndpointRef) -> Option<Message> {
     let message = match endpoint.key.origin {
         Origin::Bound | Origin::Adopted => &engine.options.disconnect_msg,
@@ -42,7 +42,7 @@ pub(crate) fn disconnect_message(engine: &Engine, endpoint: &EndpointRef) -> Opt
     message.clone().filter(|_| !endpoint.token.is_cancelled())
 }
 
-/// Puts the routing id of a peer in front of a message, where received messages have one.
+/// Prepends the routing id of a peer, where received messages have one.
 pub(crate) fn prepend_id(engine: &Engine, id: &RoutingId, message: &mut Message) {
     if engine.pattern.envelope == Envelope::Identity {
         message.push_front(id.clone());

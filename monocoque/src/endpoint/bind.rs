@@ -1,4 +1,4 @@
-//! Endpoints that a socket is bound to.
+//! Bound endpoints.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use crate::pattern::Framing;
 use crate::socket::Engine;
 use crate::socket::close::Task;
 
-/// Binds a socket to an address, and returns the address as it was resolved.
+/// Binds a socket to an address. Returns the resolved address.
 pub(crate) async fn bind(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, MonocoqueError> {
     engine.check_open()?;
     address.check_bind()?;
@@ -29,7 +29,7 @@ pub(crate) async fn bind(engine: &Arc<Engine>, address: Endpoint) -> Result<Endp
     bound.map_err(|source| bind_failed(engine, address, source))
 }
 
-/// Accepts connections on a descriptor that listens already.
+/// Accepts connections on a listening file descriptor.
 pub(crate) async fn bind_fd(engine: &Arc<Engine>, listener: OwnedFd) -> Result<Endpoint, MonocoqueError> {
     engine.check_open()?;
     let bound = listen(engine, async move |options| Listener::adopt(listener, options)).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn unbind(engine: &Engine, address: &Endpoint) -> Result<(), Mo
     Ok(home::unless_forked(async move { released.cancelled().await }).await?)
 }
 
-/// Refuses raw bytes within the process, where messages are passed on as they are.
+/// Rejects inproc endpoints of STREAM sockets: inproc carries messages, not bytes.
 pub(super) fn check_framing(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
     match (engine.pattern.framing, address) {
         (Framing::Raw, Endpoint::Inproc(_)) => Err(MonocoqueError::RawInproc),
@@ -56,7 +56,7 @@ fn bind_failed(engine: &Engine, address: Endpoint, source: io::Error) -> Monocoq
     MonocoqueError::Io { endpoint: address.into(), source }
 }
 
-/// Binds a name within the process. No task listens: sockets that connect are connected at once.
+/// Binds an inproc name. There is no listener task: connecting sockets are connected at once.
 fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, MonocoqueError> {
     let endpoint = EndpointRef::new(engine.endpoints.next_id(), Origin::Bound, address.clone(), None);
     engine.attach_endpoint(&endpoint).cancel();
@@ -67,7 +67,7 @@ fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, Monoco
     Ok(address)
 }
 
-/// Makes a listener on the socket's runtime, and accepts connections from then on.
+/// Creates a listener on the socket's runtime, and starts to accept connections.
 async fn listen(
     engine: &Arc<Engine>,
     make: impl AsyncFnOnce(&SocketOptions) -> io::Result<(Listener, Endpoint)> + Send + 'static,

@@ -8,7 +8,8 @@ use futures_util::future::{Either, select};
 use monocoque_core::sync::Mutex;
 use monocoque_core::{Seat, Waiters};
 
-/// A signal from an endpoint to its tasks that it is no longer wanted, or from a task that it is done. Cheap to clone.
+/// A cancellation token: ends the tasks of an endpoint, or signals that a task is done. Cheap to
+/// clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CancellationToken(Arc<Mutex<Signal>>);
 
@@ -61,7 +62,7 @@ impl CancellationToken {
     }
 }
 
-/// Cancels its token when it is dropped: also when its task ends with the runtime.
+/// Cancels its token when dropped, also when its task ends with the runtime.
 #[derive(Debug)]
 pub(crate) struct CancelOnDrop(pub(crate) CancellationToken);
 

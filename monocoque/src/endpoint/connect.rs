@@ -1,4 +1,4 @@
-//! Endpoints that a socket is connected to, and streams that it was given.
+//! Connected endpoints, and attached streams.
 
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ use crate::monitor::ConnectionId;
 use crate::socket::Engine;
 use crate::socket::close::Task;
 
-/// Connects a socket to an address. The connection is made in the background, and again whenever it is lost.
+/// Connects a socket to an address. The connection is made in the background, and again when it is
+/// lost.
 ///
-/// `name` is the routing id that the peer gets.
+/// `name` is the routing id assigned to the peer.
 pub(crate) fn connect(
     engine: &Arc<Engine>,
     address: Endpoint,
@@ -35,7 +36,7 @@ pub(crate) fn connect(
     {
         return Err(MonocoqueError::DuplicateRoutingId);
     }
-    // Before others can see the endpoint and end it.
+    // Before other tasks can see the endpoint and end it.
     engine.with_wakes(|out, wakes| out.begin_dial(id, wakes));
     let endpoint = EndpointRef::new(id, Origin::Connected, address.clone(), name);
     engine.attach_endpoint(&endpoint);
@@ -53,7 +54,7 @@ pub(crate) fn connect(
     Ok(address)
 }
 
-/// Runs a connection on a stream that the program has made.
+/// Runs a connection on an attached stream.
 pub(crate) fn adopt<S: Socket>(engine: &Arc<Engine>, stream: S) -> Result<Endpoint, MonocoqueError> {
     engine.check_open()?;
     if !engine.home.is_current() {
@@ -73,7 +74,7 @@ pub(crate) fn adopt<S: Socket>(engine: &Arc<Engine>, stream: S) -> Result<Endpoi
     Ok(address)
 }
 
-/// Detaches an endpoint that was connected, or a stream. Its connection ends once what is queued is sent.
+/// Detaches a connected endpoint or a stream. Its connection ends once its queue is written.
 pub(crate) fn disconnect(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
     let origin = match address {
         Endpoint::Attached(_) => Origin::Adopted,
@@ -82,7 +83,8 @@ pub(crate) fn disconnect(engine: &Engine, address: &Endpoint) -> Result<(), Mono
     engine.detach_endpoint(origin, address).map(drop)
 }
 
-/// Ends one connection at once; see [`Socket::disconnect_peer`](crate::zmq::Socket::disconnect_peer).
+/// Ends one connection at once; see
+/// [`Socket::disconnect_peer`](crate::zmq::Socket::disconnect_peer).
 pub(crate) fn disconnect_peer(engine: &Engine, connection: ConnectionId) -> Result<(), MonocoqueError> {
     engine.check_open()?;
     let is_there = engine.with_wakes(|out, wakes| out.disconnect_peer(connection, wakes));

@@ -1,4 +1,4 @@
-//! The task of a connected endpoint: dials, runs the connection, and dials again.
+//! The task of a connected endpoint: dials, runs the connection, and reconnects.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 use crate::socket::close::Task;
 
-/// Keeps an endpoint connected until it is cancelled, or until the socket has nothing more to send.
+/// Keeps an endpoint connected until it is cancelled, or the closed socket has sent everything.
 pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) {
     let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
     let mut next = Next::Nothing;
@@ -46,7 +46,7 @@ pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) 
     drop(task);
 }
 
-/// Runs a connection to its end. Returns what follows, and after how long.
+/// Runs a connection to its end. Returns the next step, and its delay.
 async fn serve(
     engine: &Arc<Engine>,
     endpoint: &EndpointRef,
@@ -67,7 +67,7 @@ async fn serve(
     (after_connection(engine, endpoint, &ended), delay)
 }
 
-/// Decides what follows an attempt to connect that has failed.
+/// Decides the next step after a failed attempt to connect.
 fn after_failure(engine: &Engine, endpoint: &EndpointRef, error: io::Error) -> Next {
     let is_stopped =
         engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint.address, &error);
@@ -79,7 +79,8 @@ fn after_failure(engine: &Engine, endpoint: &EndpointRef, error: io::Error) -> N
     }
 }
 
-/// Returns whether the error says that nothing listens there. For a Unix domain socket its file may be missing, too.
+/// Returns whether nothing listens at the address. The file of a Unix domain socket may be missing,
+/// too.
 fn is_refusal(address: &Endpoint, error: &io::Error) -> bool {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => true,

@@ -15,7 +15,7 @@ use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 use crate::socket::close::Task;
 
-/// Accepts connections until the endpoint is cancelled, then reports that the address is free.
+/// Accepts connections until the endpoint is cancelled, then signals that the address is free.
 pub(super) async fn run(
     engine: Arc<Engine>,
     listener: Listener,
@@ -30,7 +30,8 @@ pub(super) async fn run(
                 serve(engine.clone(), stream, endpoint.clone(), task.clone());
                 home::yield_now().await;
             }
-            // Descriptors or memory have run out: connections that are there go on, the next one has to wait.
+            // File descriptors or memory have run out: existing connections continue, the next one
+            // has to wait.
             Err(error) => {
                 let address = || endpoint.address.clone();
                 engine.emit(|| SocketEvent::AcceptFailed { endpoint: address(), error: error.into() });
@@ -52,5 +53,5 @@ fn serve(engine: Arc<Engine>, stream: Stream, endpoint: EndpointRef, task: Task)
     });
 }
 
-/// The delay after an accept that failed.
+/// The delay after a failed accept.
 const RETRY: Duration = Duration::from_millis(50);

@@ -1,7 +1,7 @@
-//! The endpoints of a socket: what it is bound and connected to.
+//! The endpoints of a socket: bound, connected and attached.
 //!
-//! This file is their data. [`bind`] and [`connect`] are what handles ask for, [`listener`] and [`dialer`] the tasks
-//! that keep an endpoint at work, [`reconnect`] decides whether it is connected again.
+//! This file is their data. Handles call [`bind`] and [`connect`]; the tasks [`listener`] and
+//! [`dialer`] keep an endpoint at work; [`reconnect`] decides if it is connected again.
 
 pub(crate) mod bind;
 pub(crate) mod cancellation;
@@ -16,7 +16,7 @@ use monocoque_core::{Endpoint, RoutingId};
 
 use self::cancellation::CancellationToken;
 
-/// The number of an endpoint, which no other of the socket has.
+/// The id of an endpoint, unique within its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EndpointId(u64);
 
@@ -25,27 +25,27 @@ pub(crate) struct EndpointId(u64);
 pub(crate) enum Origin {
     /// The peer has connected to a bound endpoint.
     Bound,
-    /// This socket has connected, and will again.
+    /// This socket connects, and reconnects.
     Connected,
-    /// The program has made the stream.
+    /// The application has attached the stream.
     Adopted,
 }
 
-/// The endpoint of a connection, as its link and its peers know it.
+/// The identity of an endpoint, as links and peers keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndpointKey {
     pub(crate) id: EndpointId,
     pub(crate) origin: Origin,
 }
 
-/// An endpoint, as its tasks and connections refer to it.
+/// An endpoint, as its tasks and connections keep it.
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointRef {
     pub(crate) key: EndpointKey,
     pub(crate) address: Endpoint,
-    /// Cancelled once the endpoint is no longer wanted.
+    /// Cancelled once the endpoint is detached.
     pub(crate) token: CancellationToken,
-    /// The routing id of its peer, whatever that one announces.
+    /// The routing id assigned to its peer, instead of the announced one.
     pub(crate) name: Option<RoutingId>,
 }
 
@@ -56,11 +56,11 @@ pub(crate) struct Endpoints {
     next: AtomicU64,
 }
 
-/// An endpoint that the socket is bound or connected to, or a stream that it was given.
+/// A bound or connected endpoint, or an attached stream.
 #[derive(Debug)]
 pub(crate) struct EndpointEntry {
     pub(crate) endpoint: EndpointRef,
-    /// Cancelled by the listener's task: the address is free again.
+    /// Cancelled by the listener task once the address is free again.
     pub(crate) released: CancellationToken,
 }
 
@@ -90,8 +90,8 @@ impl EndpointRef {
         Self { key, address, token: CancellationToken::default(), name }
     }
 
-    /// Returns the ordering group of the endpoint's connections: it has one at a time, and they are received one after
-    /// the other.
+    /// Returns the ordering group of the endpoint's connections: there is one at a time, and their
+    /// messages are received in that order.
     pub(crate) fn ordering_group(&self) -> Option<u64> {
         self.key.is_connected().then_some(self.key.id.number())
     }
@@ -106,7 +106,7 @@ impl Endpoints {
         EndpointId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Adds an endpoint, and returns the token that tells when its address is free again.
+    /// Adds an endpoint. Returns the token that is cancelled when its address is free again.
     pub(crate) fn insert(&self, endpoint: EndpointRef) -> CancellationToken {
         let released = CancellationToken::default();
         self.entries.lock().push(EndpointEntry { endpoint, released: released.clone() });
@@ -128,7 +128,7 @@ impl Endpoints {
         self.entries.lock().iter().any(|entry| entry.endpoint.is(origin, address))
     }
 
-    /// Returns whether the socket is bound and connected nowhere, so that no other peer can come.
+    /// Returns whether there are no endpoints, so that no peer can connect.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.lock().is_empty()
     }

@@ -1,5 +1,5 @@
-//! Models of endpoints that are connected and given up at the same time, by whoever may do that: the program, the dial, and
-//! the end of the socket.
+//! Models of endpoints that are connected and ended at the same time: by the application, the
+//! dialer, and the end of the socket.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ fn endpoint(text: &str) -> Endpoint {
     text.parse().expect("an endpoint")
 }
 
-/// What a thread does that gives an endpoint up if it is there.
+/// Disconnects an endpoint, as a thread of the application; `false` if it is gone already.
 fn disconnect(engine: &Engine, endpoint: &Endpoint) -> bool {
     match connect::disconnect(engine, endpoint) {
         Ok(()) => true,
@@ -35,7 +35,7 @@ fn disconnect(engine: &Engine, endpoint: &Endpoint) -> bool {
     }
 }
 
-/// No endpoint is left, none is dialled, and so nothing is taken for a peer.
+/// Returns whether no endpoint is left or dialled, so that no message is accepted.
 fn is_alone(engine: &Engine) -> bool {
     let taken = engine.try_send(None, "for nobody".into()).is_ok();
     engine.endpoints.is_empty() && !engine.out.lock().lifecycle.is_dialling() && !taken
@@ -70,7 +70,7 @@ fn racing_disconnects_keep_dial_count() {
             connect::connect(&engine, endpoint(OVER_STREAMS), None).expect("open");
         }
         let dialled = engine.endpoints.all().remove(0);
-        // Its dial fails, and ends.
+        // The dial fails, and gives up.
         let dial = spawn({
             let engine = engine.clone();
             move || {
@@ -78,9 +78,9 @@ fn racing_disconnects_keep_dial_count() {
                 engine.with_wakes(|out, wakes| out.end_dial(dialled.key.id, wakes));
             }
         });
-        // This one or the other.
+        // Either this one or the dialer removes the endpoint.
         assert!(disconnect(&engine, &endpoint(OVER_STREAMS)));
-        dial.join().expect("given up");
+        dial.join().expect("ended");
         let left = engine.endpoints.all().len();
         assert_eq!(engine.out.lock().lifecycle.is_dialling(), left > 0);
         assert_eq!(disconnect(&engine, &endpoint(OVER_STREAMS)), left > 0);
@@ -98,7 +98,7 @@ fn connect_during_close_is_cancelled() {
                 move || connect::connect(&engine, endpoint(text), None).is_ok()
             });
             engine.close();
-            // The supervisor ends the socket, and with the runtime end the dials.
+            // The supervisor ends the socket, and the end of the runtime ends the dialers.
             drop(runtime);
             connecting.join().expect("connected or refused");
             let endpoints = engine.endpoints.all();

@@ -1,4 +1,4 @@
-//! Panics in the tasks of an endpoint: what the task served ends, and an event says so.
+//! Panics in the tasks of an endpoint: the connection of the task ends, and an event reports it.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -10,9 +10,9 @@ use monocoque_core::Endpoint;
 use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 
-/// Awaits the work of a task for an endpoint. A panic is reported as an event, and comes to `None`.
+/// Awaits the work of an endpoint's task. A panic is reported as an event, and returns `None`.
 ///
-/// Not an `async fn`, which would keep room for the work twice.
+/// Not an `async fn`, whose future would hold the work twice.
 pub(crate) fn catch_panic<T>(
     engine: &Engine,
     address: &Endpoint,

@@ -1,22 +1,22 @@
-//! The decision whether an endpoint is connected again.
+//! The decision to reconnect an endpoint.
 
 use super::EndpointRef;
 use crate::connection::Ended;
 use crate::monitor::DisconnectReason;
 use crate::socket::Engine;
 
-/// The future of an endpoint whose connection has ended.
+/// The next step of an endpoint whose connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// The endpoint is connected again.
     Reconnect,
-    /// The endpoint is removed, and an event says so.
+    /// The endpoint is removed, which an event reports.
     GiveUp,
-    /// Nothing follows: the endpoint is detached, or the socket has nothing to send any more.
+    /// No step: the endpoint is detached, or the closed socket has nothing more to send.
     Nothing,
 }
 
-/// Decides about an endpoint whose connection has ended, for streams and inproc peers alike. Counts the lost connection.
+/// Decides the next step after a connection, over streams and inproc. Counts the lost connection.
 pub(crate) fn after_connection(engine: &Engine, endpoint: &EndpointRef, ended: &Ended) -> Next {
     if !endpoint.key.is_connected() {
         return Next::Nothing;
@@ -34,7 +34,7 @@ pub(crate) fn after_connection(engine: &Engine, endpoint: &EndpointRef, ended: &
     if is_stopped || !ended.comes_back { Next::GiveUp } else { Next::Reconnect }
 }
 
-/// Returns whether an endpoint is to be connected, as far as the program has a say in it.
+/// Returns whether the endpoint is still attached, and the socket still needs peers.
 pub(crate) fn is_wanted(engine: &Engine, endpoint: &EndpointRef) -> bool {
     engine.wants_peers() && !endpoint.token.is_cancelled()
 }

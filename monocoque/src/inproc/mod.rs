@@ -1,13 +1,14 @@
 //! Connections between sockets of one process.
 //!
-//! There is no stream, no task and no thread between two inproc peers: a sender puts each message into the lane of the
-//! receiver. The [`registry`] connects sockets that are bound and connected to one name; a [`pipe`] is what each of the
-//! two has of the other. A connection ends when one of the two drops its pipe: the socket at the other end is notified,
-//! and drops its own.
+//! There is no stream, no task and no thread between two inproc peers: a sender puts each message
+//! into the receiver's lane. The [`registry`] connects sockets that are bound and connected to one
+//! name; a [`pipe`] is one direction of a connection. A connection ends when one of the sockets
+//! drops its pipe: the other one is notified, and drops its own.
 //!
-//! Locks, in this order: the registry; the topics of a subscriber; the sending side of a subscriber, or of any sender;
-//! the sending side of a publisher that is subscribed to; the inbox. Only [`InprocRegistry::settle`] holds two sending
-//! sides otherwise, and holds the registry meanwhile. All pipes are dropped with no lock held.
+//! Lock order: the registry; the topics of a subscriber; the sending side of a subscriber, or of
+//! any sender; the sending side of the publisher; the inbox. Only [`InprocRegistry::settle`] locks
+//! two sending sides in another order, under the registry's lock. Pipes are dropped with no lock
+//! held.
 
 mod pipe;
 mod registry;

@@ -1,4 +1,4 @@
-//! Models of sockets that meet within the process. All is real: there is nothing between them.
+//! Models of inproc peers. All of the code is the real one.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::pattern::{DEALER, PUB, PULL, PUSH, Pattern, SUB};
 use crate::socket::Engine;
 
-/// Two sockets that know the same registry, and may have one message each waiting.
+/// Creates two sockets with one registry, and room for one message each.
 fn sockets(patterns: [&'static Pattern; 2]) -> [(Arc<Engine>, IdleRuntime); 2] {
     let registry = Arc::<InprocRegistry>::default();
     patterns.map(|pattern| {

@@ -1,4 +1,4 @@
-//! One direction of a connection within the process.
+//! One direction of an inproc connection.
 
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
@@ -60,7 +60,7 @@ pub(super) struct PipeEnd {
 }
 
 impl PipeEnd {
-    /// Makes the end at which `receiver` gets the messages of its new peer, called `id`. `hwm` is the peer's for sending.
+    /// Creates the pipe to `receiver` for the messages of the peer `id`, whose send mark is `hwm`.
     pub(super) fn new(
         receiver: &Participant,
         key: PeerKey,
@@ -100,7 +100,7 @@ impl PipeEnd {
         (self.span.clone(), [begun(&self.endpoint, &self.connection), succeeded])
     }
 
-    /// Queues a message. Leaves it if nothing will receive it.
+    /// Queues a message. Leaves it in place if no socket will receive it.
     #[inline]
     fn push(&self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let mut receiver = None;
@@ -117,12 +117,12 @@ impl PipeEnd {
         }
     }
 
-    /// Takes a subscription of the sender. `false` if it exceeds what the sender may have.
+    /// Applies a subscription of the sender. `false` if it exceeds the sender's limit.
     fn on_subscription(&self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
         match on_subscription(&self.engine, self.key, kind, topic, None, wakes) {
             SubscriptionOutcome::Silent => true,
             SubscriptionOutcome::Report => {
-                // A closed receiver takes no report.
+                // A closed receiver receives no report.
                 let _room = self.push(&mut report(kind, topic), wakes);
                 true
             }
@@ -130,7 +130,8 @@ impl PipeEnd {
         }
     }
 
-    /// Takes several subscriptions in one message, and what else it holds. Within the process no number is too large.
+    /// Applies the subscriptions of one message, and queues its other frames. Inproc has no limit
+    /// for them.
     fn split_subscriptions(&self, message: Message, wakes: &mut Wakes) -> Option<Room> {
         let mut list = SubscriptionList::of(message);
         for (kind, topic) in list.subscriptions() {

@@ -1,4 +1,4 @@
-//! The names that sockets of a context are bound and connected to.
+//! The registry of inproc names.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,15 +18,15 @@ use crate::pattern::wakes::Wakes;
 use crate::socket::Engine;
 use crate::trace::{self, Span};
 
-/// The inproc names of a context.
+/// The inproc names of one context.
 #[derive(Debug, Default)]
 pub(crate) struct InprocRegistry(Mutex<HashMap<InprocName, NameEntry>>);
 
-/// The sockets at one name.
+/// The sockets registered under one name.
 #[derive(Debug, Default)]
 struct NameEntry {
     bound: Option<Registration>,
-    /// Sockets that have connected, and get a connection as soon as one is bound that takes them.
+    /// Connected sockets that wait for a compatible bound one.
     waiting: Vec<Registration>,
 }
 
@@ -37,17 +37,17 @@ struct Registration {
     endpoint: EndpointRef,
 }
 
-/// The effects of new connections that come once no lock is held.
+/// The effects of new connections that are applied once no lock is held.
 #[derive(Default)]
 struct Deferred {
     wakes: Wakes,
     traces: Vec<(Span, SocketEvent)>,
-    /// Not dropped under a lock.
+    /// Dropped after the locks are released.
     participants: Vec<Participant>,
 }
 
 impl InprocRegistry {
-    /// Returns the registry of all sockets that were made without a context of their own.
+    /// Returns the registry of all sockets created without a context of their own.
     pub(crate) fn of_process() -> Arc<Self> {
         static REGISTRY: OnceLock<Arc<InprocRegistry>> = OnceLock::new();
         REGISTRY.get_or_init(Arc::default).clone()
@@ -76,7 +76,7 @@ impl InprocRegistry {
         self.settle(name);
     }
 
-    /// Removes an endpoint, if it is registered. Returns whether its name can be bound now.
+    /// Removes an endpoint, if it is registered. Returns whether the name is free now.
     pub(crate) fn remove(&self, endpoint: &EndpointRef) -> bool {
         let Endpoint::Inproc(name) = &endpoint.address else { return false };
         let mut entries = self.0.lock();
@@ -91,7 +91,7 @@ impl InprocRegistry {
         was_bound
     }
 
-    /// Lets a socket wait at a name, unless its endpoint is cancelled: it would not be removed again.
+    /// Registers a socket as waiting, unless its endpoint is cancelled: it would stay registered.
     fn wait(&self, name: &InprocName, engine: &Arc<Engine>, endpoint: &EndpointRef) {
         let registration = Registration::new(engine, endpoint);
         let mut entries = self.0.lock();
@@ -105,8 +105,8 @@ impl InprocRegistry {
         self.0.lock().is_empty()
     }
 
-    /// Connects the sockets that wait at a name with the one that is bound to it. One that is refused waits for the next
-    /// occasion.
+    /// Connects the sockets that wait for a name with the one bound to it. A refused socket waits
+    /// for the next call.
     fn settle(&self, name: &InprocName) {
         let mut deferred = Deferred::default();
         let mut entries = self.0.lock();
@@ -141,7 +141,7 @@ fn connect(
     deferred: &mut Deferred,
 ) -> Result<(), DisconnectReason> {
     check_types(connected, bound)?;
-    // A subscriber comes first, as when it subscribes.
+    // The subscriber is locked first, as in `subscribe`.
     let (first, second) = if connected.subscribes() { (connected, bound) } else { (bound, connected) };
     let wakes = &mut deferred.wakes;
     let topics = first.engine.filter.topics.read();
@@ -169,7 +169,7 @@ fn connect(
     for (topic, _) in topics.iter() {
         first_out.subscribe_one(first_key, Subscription::Subscribe, topic, wakes);
     }
-    // Before the locks are released, so that the end of the connection is not reported first.
+    // Emitted under the locks, so that the end of the connection cannot be reported first.
     for (participant, (span, events)) in [first, second].into_iter().zip(events) {
         for event in events {
             deferred.emit(&participant.engine, &span, event);

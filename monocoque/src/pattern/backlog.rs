@@ -1,16 +1,16 @@
-//! Messages that wait for a peer, for whichever is ready first.
+//! The queue of messages that wait for any peer.
 
 use std::collections::VecDeque;
 
 use monocoque_core::{Message, Outbox};
 use monocoque_zmtp::decode_messages;
 
-/// A queue of whole messages: who will get them, and how they are written there, is not known yet.
+/// A queue of whole messages that are not assigned to a peer yet, and not encoded.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     messages: VecDeque<Waiting>,
     bytes: usize,
-    /// How many of the first were given back by connections that were lost.
+    /// The number of messages at the front that lost connections have given back.
     returned: usize,
 }
 
@@ -18,7 +18,7 @@ pub(super) struct Backlog {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) message: Message,
-    /// On how many connections it was begun.
+    /// The number of connections on which its transmission began.
     pub(super) attempts: u32,
     returned: bool,
 }
@@ -29,10 +29,10 @@ impl Backlog {
         self.messages.push_back(Waiting { message, attempts: 0, returned: false });
     }
 
-    /// Takes the first message.
+    /// Removes the first message.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let Some(waiting) = self.messages.pop_front() else {
-            // What a burst took is not kept.
+            // Frees the memory of a burst.
             self.messages = VecDeque::new();
             return None;
         };
@@ -41,14 +41,14 @@ impl Backlog {
         Some(waiting)
     }
 
-    /// Puts back what was taken.
+    /// Puts back a message that was popped.
     pub(super) fn put_back(&mut self, waiting: Waiting) {
         self.bytes += waiting.message.byte_len();
         self.returned += usize::from(waiting.returned);
         self.messages.push_front(waiting);
     }
 
-    /// Takes back what was encoded for a peer that is gone: it comes before all others.
+    /// Puts back the unsent messages of an ended connection, in front of all others.
     pub(super) fn take_back(&mut self, unsent: Outbox) {
         let attempts: Vec<_> = unsent.attempts().collect();
         let mut waiting: VecDeque<_> = decode_messages(unsent)
@@ -66,12 +66,12 @@ impl Backlog {
         self.messages = waiting;
     }
 
-    /// Whether something waits that a lost connection has given back.
+    /// Returns whether it holds messages that lost connections have given back.
     pub(super) fn has_returned(&self) -> bool {
         self.returned > 0
     }
 
-    /// Drops all, and says how many messages that were.
+    /// Drops all messages. Returns their number.
     pub(super) fn clear(&mut self) -> u64 {
         std::mem::take(self).messages.len() as u64
     }

@@ -1,51 +1,52 @@
-//! What goes to many: encoded once, and put into the outboxes in one piece when a pump comes for it.
+//! The broadcast log: messages to many links, encoded once and added to each outbox in one piece.
 //!
-//! A publisher records its messages on a log. Each link only notes from where to where it is to get them, so that a message
-//! costs a link next to nothing, however many links there are. When a pump takes a long segment, the log is cut: it
-//! becomes shared memory, of which each link gets its piece. Short stretches are copied.
+//! A publisher appends its messages to the log. Each link only records the range that it is to get,
+//! so that the cost of a message does not depend on its number of links. When a pump takes a long
+//! segment, the log is sealed: it becomes shared memory, and each link gets a slice of it. Short
+//! segments are copied.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use monocoque_core::{Outbox, PeerKey};
 
-/// Messages that wait for at least one link.
+/// Encoded messages that wait for at least one link.
 #[derive(Debug, Default)]
 pub(super) struct BroadcastLog {
     bytes: Vec<u8>,
-    /// Where each message ends.
+    /// The offset of the end of each message.
     ends: Vec<usize>,
-    /// Links that have, or had, a segment of it.
+    /// Links that have, or had, a segment of the log. A link may be listed twice.
     users: Vec<PeerKey>,
 }
 
-/// What a link gets of the log.
+/// The range of the log that one link gets.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
     messages: Range<usize>,
     pub(super) bytes: usize,
 }
 
-/// A log that was cut: nothing is added to it any more.
+/// A sealed log: no message is added any more.
 #[derive(Debug)]
 pub(super) struct SealedBatch {
     bytes: Bytes,
-    /// How much memory whoever has a piece keeps.
+    /// The number of bytes that a slice keeps allocated.
     memory: usize,
     ends: Vec<usize>,
     pub(super) users: Vec<PeerKey>,
 }
 
 impl BroadcastLog {
-    /// Adds an encoded message, and says which one it is.
+    /// Appends an encoded message. Returns its index.
     pub(super) fn append(&mut self, message: &[u8]) -> usize {
         self.bytes.extend_from_slice(message);
         self.ends.push(self.bytes.len());
         self.ends.len() - 1
     }
 
-    /// Gives a link one more message, and says how long that is. What it had before one that it did not get is copied to its
-    /// outbox.
+    /// Extends the segment of a link by a message. Returns the length of the message. If the link
+    /// did not get the message before it, the old segment is copied to the outbox first.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the message is the last one on the log")]
     pub(super) fn extend(
@@ -66,7 +67,7 @@ impl BroadcastLog {
         len
     }
 
-    /// Whether it is long enough to be cut before the next message.
+    /// Returns whether the log is to be sealed before the next message.
     pub(super) fn is_long(&self) -> bool {
         self.bytes.len() >= LENGTH_MAX
     }
@@ -79,7 +80,7 @@ impl BroadcastLog {
         outbox.copy_run(&self.bytes[from..from + bytes], self.ends[messages].iter().map(|end| end - from));
     }
 
-    /// Shares what is on it, and starts anew.
+    /// Seals the log, and starts an empty one.
     pub(super) fn seal(&mut self) -> SealedBatch {
         let (bytes, ends) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.ends.len()));
         let Self { bytes, ends, users } = std::mem::replace(self, Self { bytes, ends, users: Vec::new() });
@@ -88,7 +89,8 @@ impl BroadcastLog {
 }
 
 impl SealedBatch {
-    /// Moves a segment to an outbox: by reference if it is a good part of the log, all of which that keeps.
+    /// Moves a segment to an outbox: by reference if it is at least a quarter of the memory that it
+    /// keeps allocated, else by copy.
     #[expect(clippy::indexing_slicing, reason = "a segment lies on the log that was cut")]
     pub(super) fn share(&self, segment: &mut Segment, outbox: &mut Outbox) {
         let Segment { messages, bytes } = std::mem::take(segment);
@@ -117,7 +119,7 @@ impl Segment {
         self.messages.len()
     }
 
-    /// Whether a cut is worth its while.
+    /// Returns whether the segment is long enough to be shared.
     pub(super) fn is_long(&self) -> bool {
         self.bytes >= SHARE_MIN
     }
@@ -129,16 +131,16 @@ fn start(ends: &[usize], message: usize) -> usize {
     message.checked_sub(1).map_or(0, |before| ends[before])
 }
 
-/// From which length on a segment is shared instead of being copied.
+/// The minimum length of a segment that is shared instead of copied, in bytes.
 const SHARE_MIN: usize = 4096;
-/// How long a log gets that nobody comes for.
+/// The length at which a log is sealed although no pump has come for it, in bytes.
 const LENGTH_MAX: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A link of a log, and what it is to end up with.
+    /// A link of a log, and its expected output.
     #[derive(Debug)]
     struct User {
         key: PeerKey,
@@ -163,7 +165,8 @@ mod tests {
             assert_eq!(self.outbox.bytes() + self.segment.bytes, self.expected.len());
         }
 
-        /// All it has got is in the outbox: whole, in order, and each a message of its own.
+        /// Asserts that all messages of the link are in the outbox: whole, in order, each with its
+        /// own end.
         fn check(&mut self, lens: &[usize]) {
             assert!(self.segment.is_empty());
             assert_eq!(self.outbox.slices().collect::<Vec<_>>().concat(), self.expected);
@@ -177,7 +180,7 @@ mod tests {
         }
     }
 
-    /// Records a message of `len` bytes, for `users`.
+    /// Appends a message of `len` bytes for `users`.
     fn record(log: &mut BroadcastLog, len: usize, users: &mut [&mut User]) {
         let message: Vec<_> = (0..len).map(|n| (n + len) as u8).collect();
         let place = log.append(&message);
@@ -223,7 +226,7 @@ mod tests {
         let mut users: Vec<_> = (0..3).map(User::new).collect();
         let lens: Vec<_> = (0..20).map(|n| 500 + n).collect();
         for (n, len) in lens.iter().enumerate() {
-            // The last one comes late.
+            // The last link joins late.
             let there = if n < 5 { 2 } else { 3 };
             record(&mut log, *len, &mut users[..there].iter_mut().collect::<Vec<_>>());
         }
@@ -236,7 +239,7 @@ mod tests {
             let piece = user.outbox.chunk().as_ptr_range();
             assert!(user.outbox.is_one_slice() && !user.outbox.is_contiguous());
             assert_eq!((piece.end, whole.contains(&piece.start)), (whole.end, true));
-            // Some are listed twice.
+            // Some links are listed twice.
             sealed.share(&mut user.segment, &mut user.outbox);
             user.check(&lens[skipped..]);
         }

@@ -1,25 +1,25 @@
-//! The dialogue of REQ and REP: whose turn it is, and what surrounds a message on the wire.
+//! The request-reply dialogue of REQ and REP: alternation, and the envelope of messages.
 
 use monocoque_core::{Frame, Message, PeerKey};
 
 use super::Envelope;
 use crate::error::MonocoqueError;
 
-/// Where a socket stands between a request and its reply. Sockets without a dialogue stay idle.
+/// The state of the dialogue. Sockets without a dialogue stay idle.
 #[derive(Debug, Default)]
 pub(crate) enum Dialogue {
-    /// Nothing is open.
+    /// No request is open.
     #[default]
     Idle,
-    /// A request is out (REQ); `of` is the peer that has it, once one has. If it bears a number the reply bears it too.
-    /// `answered` once its reply waits to be received.
+    /// A request is sent or queued (REQ). `of` is the peer that took it, `number` the request id
+    /// that the reply must carry, and `answered` is set once the reply waits to be received.
     Asked { of: Option<PeerKey>, number: Option<Frame>, answered: bool },
-    /// A request has been received (REP) and waits for its reply.
+    /// A request was received (REP) and waits for its reply.
     Answering { origin: PeerKey, envelope: Message },
 }
 
 impl Dialogue {
-    /// Whether the application may send now.
+    /// Returns an error if the application may not send now.
     pub(crate) fn check_send(&self, envelope: Envelope) -> Result<(), MonocoqueError> {
         match (envelope, self) {
             (Envelope::Request, Self::Asked { .. }) => {
@@ -32,7 +32,7 @@ impl Dialogue {
         }
     }
 
-    /// Whether the application may receive now.
+    /// Returns an error if the application may not receive now.
     pub(crate) fn check_recv(&self, envelope: Envelope) -> Result<(), MonocoqueError> {
         match (envelope, self) {
             (Envelope::Request, Self::Idle) => {
@@ -45,7 +45,8 @@ impl Dialogue {
         }
     }
 
-    /// A reply has arrived from `from`: whether it is the one to the open request, and the first. Others are discarded.
+    /// Returns whether a message from `from` is the first reply to the open request. Others are
+    /// discarded.
     pub(crate) fn takes_reply(&mut self, from: PeerKey, message: &Message) -> bool {
         let Self::Asked { of: Some(asked), number, answered: answered @ false } = self else { return false };
         let bears = |number: &Frame| message.frame(0) == Some(&**number);
@@ -53,7 +54,8 @@ impl Dialogue {
         *answered
     }
 
-    /// A message from `from` has come to the application: its envelope is taken off. `false` if it belongs to nobody.
+    /// Strips the envelope of a message that the application receives. Returns `false` if the
+    /// message is no reply to the open request, or no valid request; it is discarded then.
     pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, message: &mut Message) -> bool {
         match (envelope, &self) {
             (Envelope::None | Envelope::Identity, _) => true,
@@ -78,7 +80,8 @@ impl Dialogue {
     }
 }
 
-/// Takes number and delimiter off a reply. `false` if it is not the reply to the request with this number.
+/// Strips request id and delimiter of a reply. Returns `false` if it does not reply to this
+/// request.
 fn strip_number(number: &Frame, message: &mut Message) -> bool {
     let answers = message.len() > 2
         && message.frame(0) == Some(&**number)

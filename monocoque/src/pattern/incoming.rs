@@ -1,26 +1,27 @@
-//! The incoming side of a socket: what a read pump does with a message before it is queued.
+//! The incoming side of a socket: how a read pump handles a message before it is queued.
 
 use monocoque_core::{Message, RoutingId};
 
 use super::{Envelope, Incoming, Pattern, subscription_frame};
 use crate::options::Options;
 
-/// What becomes of a message that has arrived.
+/// The handling of a message that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// The application gets it.
+    /// Queued for the application.
     Queue,
-    /// It is dropped, and counted.
+    /// Dropped and counted.
     Drop,
-    /// It is a list of subscriptions, with something behind them or not.
+    /// Split: a list of subscriptions, possibly followed by other frames.
     SplitSubscriptions,
-    /// The peer must not send such a thing: the connection is closed.
+    /// Not allowed: the connection is closed.
     Violation,
 }
 
-/// Judges a message from the peer called `id`, and changes its envelope to what the application sees.
+/// Classifies a message from the peer with the routing id `id`, and converts its envelope to the
+/// form that the application receives.
 ///
-/// A reply that bears a number keeps its envelope until it is received, and is judged then.
+/// A reply with a request id keeps its envelope until it is received, and is checked then.
 #[inline]
 pub(crate) fn classify(
     pattern: &Pattern,
@@ -33,7 +34,7 @@ pub(crate) fn classify(
         (Incoming::Subscriptions, _) if options.only_first && subscription_frame::is_list(message) => {
             Disposition::SplitSubscriptions
         }
-        // A request's envelope is taken off when it is received: it is needed for the reply.
+        // The envelope of a request is stripped when it is received: it is needed for the reply.
         (_, Envelope::None | Envelope::Reply) => Disposition::Queue,
         (_, Envelope::Identity) => {
             message.push_front(id.clone());
@@ -47,7 +48,7 @@ pub(crate) fn classify(
     }
 }
 
-/// Gives a message that was to be queued the envelope back that it came in.
+/// Restores the envelope of a message that [`classify`] has converted.
 pub(crate) fn restore(pattern: &Pattern, options: &Options, message: &mut Message) {
     match pattern.envelope {
         Envelope::Identity => drop(message.pop_front()),

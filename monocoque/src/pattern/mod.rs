@@ -1,6 +1,6 @@
-//! The socket types, as a table.
+//! The table of socket types.
 //!
-//! | type   | route (out)            | intake (in)            | envelope   | when full | linger |
+//! | type   | routing (out)          | incoming               | envelope   | when full | linger |
 //! |--------|------------------------|------------------------|------------|-----------|--------|
 //! | DEALER | round robin            | fair                   | none       | block     | yes    |
 //! | ROUTER | by routing id          | fair, id in front      | identity   | drop      | yes    |
@@ -15,8 +15,9 @@
 //! | PAIR   | the one peer           | the one peer           | none       | block     | yes    |
 //! | STREAM | by routing id          | fair, id in front      | identity   | block     | yes    |
 //!
-//! All but STREAM run_protocol ZMTP. A row says all that differs between the types; [`outbound`] and [`incoming`] carry it out,
-//! [`envelope`] knows the request-reply dialogue. Nothing else in the crate asks for a socket's type.
+//! All types except STREAM use ZMTP. A row holds every difference between the types: [`outbound`]
+//! and [`incoming`] implement it, [`envelope`] the request-reply dialogue. No other code of the
+//! crate depends on the type of a socket.
 
 mod backlog;
 mod broadcast_log;
@@ -43,75 +44,75 @@ pub struct Pattern {
     pub(crate) incoming: Incoming,
     pub(crate) envelope: Envelope,
     pub(crate) when_full: WhenFull,
-    /// Whether what is queued at the end is worth waiting for.
+    /// Queued messages are sent after `close`, for at most `linger`.
     pub(crate) lingers: bool,
-    /// Whether a second `connect` to the same endpoint opens a second connection.
+    /// A second `connect` to the same endpoint opens a second connection.
     pub(crate) repeats: bool,
-    /// Whether there is never more than one peer.
+    /// The socket has one peer at most.
     pub(crate) exclusive: bool,
-    /// What the application hears of its peers, unless an option says otherwise.
+    /// The peer notifications that the application receives by default.
     pub(crate) notices: Notices,
-    /// How its messages lie in streams.
+    /// The framing of messages in streams.
     pub(crate) framing: Framing,
 }
 
-/// How messages lie in a stream.
+/// The framing of messages in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     Zmtp,
-    /// Bytes as they are. A message without any ends the connection.
+    /// Bytes without framing. A message without bytes ends the connection.
     Raw,
 }
 
-/// How outgoing messages find their peers.
+/// The choice of peers for an outgoing message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Routing {
-    /// There are none.
+    /// No peer: the application sends no messages.
     Nowhere,
-    /// To one peer after the other.
+    /// One peer after the other.
     RoundRobin,
-    /// To the peer that is named.
+    /// The peer with the given routing id.
     ById,
-    /// To the peer that the request came from.
+    /// The peer that sent the request.
     ToOrigin,
-    /// To every peer with a matching subscription.
+    /// Every peer with a matching subscription.
     ByPrefix,
-    /// To every peer. What looks like a subscription is one.
+    /// Every peer. Messages in the form of subscriptions are sent as such.
     ToAll,
 }
 
-/// What becomes of incoming messages.
+/// The handling of incoming messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
-    /// They are dropped, and counted.
+    /// Dropped and counted.
     Discard,
-    /// They are received, one peer after the other.
+    /// Received, one peer after the other.
     Fair,
-    /// They are received if they match a subscription.
+    /// Received if a subscription matches.
     Filtered,
-    /// They are received, and so is what peers subscribe to.
+    /// Received, together with the subscriptions of peers.
     Subscriptions,
 }
 
-/// What surrounds a message on the wire that the application does not see.
+/// The frames around a message on the wire that the application does not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Envelope {
-    /// Nothing.
+    /// None.
     None,
-    /// The routing id, in front; the application does see it.
+    /// The routing id in front, which the application does see.
     Identity,
-    /// An empty delimiter; requests and replies alternate.
+    /// An empty delimiter frame. Requests and replies alternate.
     Request,
-    /// All frames up to an empty one, kept for the reply; requests and replies alternate.
+    /// All frames up to an empty one, kept for the reply. Requests and replies alternate.
     Reply,
 }
 
-/// What a sender meets whose peers have no room.
+/// The behaviour of `send` while the queues of the peers are full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenFull {
-    /// It waits.
+    /// Waits.
     Block,
-    /// The message is dropped for that peer, and counted.
+    /// Drops the message for that peer and counts it.
     Drop,
 }
 

@@ -1,8 +1,9 @@
-//! The peers of a publisher: their subscriptions, the reports of these to the program, and who gets a message.
+//! The peers of a publisher: their subscriptions, the reports of these, and the targets of
+//! messages.
 //!
-//! Part of [`Outbound`](super::outbound::Outbound), under its lock. Ordinarily a peer gets what it subscribes to. In
-//! manual mode the program decides instead, and the requests of peers are kept beside its decisions: they are
-//! cancelled when the peer leaves.
+//! Part of [`Outbound`](super::outbound::Outbound), under its lock. Ordinarily a peer gets what it
+//! subscribes to. In manual mode the application decides instead, and the requests of peers are
+//! kept beside its decisions: they are cancelled when the peer leaves.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,20 +22,22 @@ pub(crate) struct Publisher {
     hub: PubSubHub,
     /// The subscriptions that peers have asked for, in manual mode.
     requested: Option<Box<PubSubHub>>,
-    /// Cancellations of closed peers that are still to be reported, if the program receives reports.
+    /// Cancellations of closed peers that are still to be reported, if the application receives
+    /// reports.
     final_cancels: Option<Box<FinalCancels>>,
-    /// Reports not received yet, if the program receives the first and the last of each topic.
+    /// Reports not received yet, if the application receives the first and the last of each topic.
     reports: Option<Box<Reports>>,
     rules: Rules,
-    /// The peer whose subscription the program has received last.
+    /// The peer whose subscription the application has received last.
     last_subscriber: Option<PeerKey>,
-    /// The next message goes to the last subscriber only, unless its sender has waited since before this ticket.
+    /// The next message goes to the last subscriber only, unless its sender has waited since before
+    /// this ticket.
     last_value_since: Option<Ticket>,
     /// The message that is being sent goes to the last subscriber only.
     is_last_value: bool,
 }
 
-/// The cancellations of a closed peer that the program receives.
+/// The cancellations of a closed peer that the application receives.
 #[derive(Debug, Default)]
 pub(crate) struct PeerCancels {
     /// Sorted.
@@ -68,18 +71,18 @@ struct Rules {
 /// The outcome of a peer's subscription or cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SubscriptionOutcome {
-    /// The program receives a report of it.
+    /// Reported to the application.
     Report,
-    /// It is not reported.
+    /// Not reported.
     Silent,
-    /// It exceeds what a peer may subscribe to.
+    /// Refused: the peer has reached its limit.
     Refused,
 }
 
 impl Publisher {
     pub(super) fn new(pattern: &Pattern, options: &Options) -> Self {
         let (hub, requested) = if options.manual {
-            // What the program decides is not limited: it is not for peers to say how much that is.
+            // Peers have no influence on the number of manual subscriptions: it has no limit.
             let unlimited = SubscriptionLimits { topics: usize::MAX, bytes: usize::MAX };
             (PubSubHub::new(unlimited), Some(Box::default()))
         } else {
@@ -157,7 +160,8 @@ impl Publisher {
             || self.hub.is_departed(key)
     }
 
-    /// Takes the cancellations of a closed peer that are to be reported, once all its topics are removed.
+    /// Takes the cancellations of a closed peer that are to be reported, once all its topics are
+    /// removed.
     pub(crate) fn take_cancels(&mut self, key: PeerKey) -> PeerCancels {
         let Some(final_cancels) = &mut self.final_cancels else { return PeerCancels::default() };
         PeerCancels {
@@ -166,20 +170,21 @@ impl Publisher {
         }
     }
 
-    /// Takes back the reports of a subscription and of its [final cancellation](Self::take_cancels), if the program has
-    /// received neither and needs neither. To be called while no receiver runs.
+    /// Takes back the reports of a subscription and of its [final
+    /// cancellation](Self::take_cancels), if the application has received neither and needs
+    /// neither. To be called while no receiver runs.
     pub(crate) fn annul(&mut self, topic: &[u8]) -> bool {
         let is_wanted = self.hub.topic(topic).is_some();
         self.reports.as_mut().is_none_or(|reports| reports.annul(topic, is_wanted))
     }
 
-    /// Returns whether the program receives the next report.
+    /// Returns whether the application receives the next report.
     pub(crate) fn admits(&self, kind: Subscription, topic: &[u8]) -> bool {
         let is_wanted = || self.hub.topic(topic).is_some();
         self.reports.as_ref().is_none_or(|reports| reports.admits(kind, topic, is_wanted()))
     }
 
-    /// Notes that a report has left its lane.
+    /// Records that a report has left its lane.
     pub(super) fn on_report(&mut self, kind: Subscription, topic: &[u8], is_received: bool) {
         if let Some(reports) = &mut self.reports {
             reports.remove(kind, topic, is_received);
@@ -193,7 +198,7 @@ impl Publisher {
 
     /// Subscribes a peer to a topic, or cancels its subscription.
     ///
-    /// For each call two topics of closed peers are removed, so that there are never more than have been there at once.
+    /// Each call also removes two topics of closed peers, which bounds their number.
     pub(crate) fn on_subscription(
         &mut self,
         key: PeerKey,
@@ -203,7 +208,7 @@ impl Publisher {
         self.sweep(2);
         let hub = self.requested.as_deref_mut().unwrap_or(&mut self.hub);
         let Rules { verbose, verboser, .. } = self.rules;
-        // Whether it is reported, and whether some peer was subscribed to the topic before.
+        // Is it reported, and did some peer subscribe to the topic before?
         let (is_reported, was_wanted) = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {
                 Subscribed::Refused(_) => return SubscriptionOutcome::Refused,
@@ -239,21 +244,21 @@ impl Publisher {
         self.requested.as_deref().unwrap_or(&self.hub).topic_bytes(key)
     }
 
-    /// Returns whether the program decides what peers get.
+    /// Returns whether the application decides which subscriptions take effect.
     pub(super) const fn is_manual(&self) -> bool {
         self.requested.is_some()
     }
 
-    /// Notes that the program is about to receive the subscription of a peer.
+    /// Records that the application is about to receive the subscription of a peer.
     ///
-    /// Messages of senders whose tickets are smaller than `since` are no answer to it.
+    /// Messages of senders with tickets before `since` are not sent in response to it.
     pub(super) fn set_last_subscriber(&mut self, key: PeerKey, kind: Subscription, since: Ticket) {
         self.last_subscriber = Some(key);
         let is_answered = self.rules.last_value && kind == Subscription::Subscribe;
         self.last_value_since = is_answered.then_some(since);
     }
 
-    /// Decides whether the message that is about to be sent goes to the last subscriber only. Its sender may hold a
+    /// Decides whether the next message goes to the last subscriber only. Its sender may hold a
     /// ticket.
     #[inline]
     pub(crate) fn begin_send(&mut self, ticket: Option<Ticket>) {
@@ -261,7 +266,8 @@ impl Publisher {
         self.is_last_value = since.is_some_and(|since| ticket.is_none_or(|ticket| ticket >= since));
     }
 
-    /// Subscribes the last subscriber to a topic, or cancels that, for the program. Without effect if that peer is gone.
+    /// Subscribes the last subscriber to a topic, or cancels that, for the application. Has no
+    /// effect if that peer is gone.
     pub(crate) fn change_manually(&mut self, kind: Subscription, topic: &[u8]) {
         let Some(key) = self.last_subscriber else { return };
         match kind {
@@ -296,7 +302,7 @@ impl Publisher {
         }
     }
 
-    /// Notes that the message was sent.
+    /// Records that the message was sent.
     #[inline]
     pub(super) fn on_sent(&mut self) {
         if std::mem::take(&mut self.is_last_value) {

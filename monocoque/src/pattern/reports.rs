@@ -1,31 +1,34 @@
-//! The reports of an XPUB: which of them its program receives, so that it can keep a set of topics.
+//! The subscription reports of an XPUB: selects those that the application receives, so that it can
+//! keep a set of topics.
 //!
-//! A report lies in the lane of the peer that caused it, and lanes are received in turn: reports of several peers about
-//! one topic may change places. Each is judged when it is received: the beginning of a topic that the program knows to be
-//! wanted, or of one that nobody wants any more, is left out, and so is the end of one that it does not know to be wanted,
-//! or that somebody wants again. Once all reports are received, the program knows what is so.
+//! A report lies in the lane of the peer that caused it, and lanes are received in turn, so reports
+//! of several peers about one topic may be reordered. Each is judged when it is received. A
+//! subscription is skipped if the application knows the topic as subscribed, or no peer subscribes
+//! to it any more; a cancellation is skipped if the application does not know the topic, or a peer
+//! subscribes to it again. Once all reports are received, the set of the application is right.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use monocoque_zmtp::Subscription;
 
-/// The topics that the program has not received all reports of.
+/// The topics with reports that the application has not received yet.
 ///
-/// For each of them, whether somebody wants it is called `wanted`, and two things always hold: if a topic is wanted, the
-/// program knows it or a beginning is to be received; if it is not, the program does not think so or an end is.
+/// A topic is `wanted` while a peer subscribes to it. Invariant: for a wanted topic, the
+/// application knows it or a subscription is unread; for any other topic, the application does not
+/// know it or a cancellation is unread.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    // It may be a million of them: none waits for a table to grow.
+    // There may be a million topics: a map without long pauses to grow.
     topics: BTreeMap<Bytes, Unread>,
-    /// Each beginning is received, whether the program knows the topic or not.
+    /// Every subscription is received, also those of known topics.
     verbose: bool,
 }
 
-/// What is to be received of a topic.
+/// The unread reports of one topic.
 #[derive(Clone, Copy, Debug)]
 struct Unread {
-    /// What the program knows so far.
+    /// The application has last received a subscription of the topic.
     known: bool,
     begins: usize,
     ends: usize,
@@ -36,18 +39,20 @@ impl Reports {
         Self { topics: BTreeMap::new(), verbose }
     }
 
-    /// Notes a report that is to be received; `known` is whether the topic was wanted before.
+    /// Adds a report that is to be received; `known` tells if the topic was wanted before.
     pub(super) fn add(&mut self, kind: Subscription, topic: Bytes, known: bool) {
         let unread = self.topics.entry(topic).or_insert(Unread { known, begins: 0, ends: 0 });
         *unread.count(kind) += 1;
     }
 
-    /// Whether the program receives a report whose turn it is. One that was never noted is a message of the program's own.
+    /// Returns whether the application receives the next report. One that was never added is a
+    /// message that a peer sent.
     pub(super) fn admits(&self, kind: Subscription, topic: &[u8], wanted: bool) -> bool {
         self.topics.get(topic).is_none_or(|unread| unread.admits(kind, wanted, self.verbose))
     }
 
-    /// Notes that a report has left its lane, and whether the program has received it.
+    /// Removes a report that has left its lane; `received` tells if the application has received
+    /// it.
     pub(super) fn remove(&mut self, kind: Subscription, topic: &[u8], received: bool) {
         self.change(topic, |unread| {
             *unread.count(kind) = unread.count(kind).saturating_sub(1);
@@ -57,7 +62,8 @@ impl Reports {
         });
     }
 
-    /// Takes back a beginning and an end that are both to be received, if the program then still learns what is so.
+    /// Removes an unread subscription and an unread cancellation, if the application needs neither
+    /// of them to know the state of the topic. Returns whether it did.
     pub(super) fn annul(&mut self, topic: &[u8], wanted: bool) -> bool {
         let Some(unread) = self.topics.get(topic) else { return false };
         let learns =
@@ -107,7 +113,8 @@ mod tests {
 
     const PEERS: usize = 4;
 
-    /// Peers of which each wants one topic or not, the lanes of their reports, and what the program has received.
+    /// Peers that subscribe to one topic or not, the lanes of their reports, and the set of the
+    /// application.
     struct Scene {
         reports: Reports,
         verbose: bool,

@@ -1,4 +1,4 @@
-//! Subscriptions in the form of messages: a frame with a one or a zero in front of the topic.
+//! Subscriptions as messages: a frame that starts with a byte 1 or 0, followed by the topic.
 
 use monocoque_core::{Frame, Message};
 use monocoque_zmtp::Subscription;
@@ -19,7 +19,7 @@ pub(crate) fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])
     if message.len() == 1 { message.frame(0).and_then(as_subscription_frame) } else { None }
 }
 
-/// Makes the message that reports a subscription.
+/// Creates the message that reports a subscription.
 pub(crate) fn report(kind: Subscription, topic: &[u8]) -> Message {
     let prefix = match kind {
         Subscription::Subscribe => 1,
@@ -28,7 +28,7 @@ pub(crate) fn report(kind: Subscription, topic: &[u8]) -> Message {
     Message::from([&[prefix], topic].concat())
 }
 
-/// Returns whether the first frame of a message of several says that they are subscriptions. Other frames may follow.
+/// Returns whether a multi-frame message starts with a subscription. Other frames may follow.
 pub(crate) fn is_list(message: &Message) -> bool {
     message.len() > 1 && message.frame(0).is_some_and(|frame| as_subscription_frame(frame).is_some())
 }

@@ -1,4 +1,4 @@
-//! What is to happen once a lock is released: tasks are woken, connections to inproc peers are dropped.
+//! Work for after a lock is released: tasks to wake, connections to inproc peers to drop.
 
 use std::any::Any;
 use std::task::Waker;
@@ -7,7 +7,7 @@ use std::task::Waker;
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     first: Option<Waker>,
-    /// Rare, and in one place, so that there is little to look at when there are none.
+    /// Rarely needed, and in one place, so that the check for it is cheap.
     more: Option<Box<More>>,
 }
 
@@ -34,9 +34,9 @@ impl Wakes {
         self.more.get_or_insert_default().garbage.push(Box::new(value));
     }
 
-    /// Wakes the tasks, and drops what was kept.
+    /// Wakes the tasks, and drops the values.
     ///
-    /// By reference: most often there is nothing to do, and moving what was just made costs more than to look.
+    /// Takes a reference: mostly there is nothing to do, and a move costs more than the check.
     #[inline]
     pub(crate) fn wake(&mut self) {
         if let Some(first) = self.first.take() {

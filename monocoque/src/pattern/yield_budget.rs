@@ -1,6 +1,7 @@
-//! How much a socket queues before its senders let other tasks run.
+//! The amount of work after which senders let other tasks run.
 
-/// The work since a write pump last ran. A sender [yields](Self::is_spent) once it is a large write's worth.
+/// The work queued since a write pump last ran. A sender [yields](Self::is_spent) after about one
+/// large write.
 #[derive(Debug, Default)]
 pub(crate) struct YieldBudget {
     used: usize,
@@ -13,19 +14,19 @@ impl YieldBudget {
         self.used = self.used.max(bytes + messages * PER_MESSAGE);
     }
 
-    /// Adds a message that no queue holds: an inproc peer has it, or it was dropped.
+    /// Adds a message that is in no queue: it went to an inproc peer, or was dropped.
     #[inline]
     pub(super) fn add_message(&mut self, len: usize) {
         self.used += PER_MESSAGE + len;
     }
 
-    /// A write pump has taken a batch.
+    /// Resets the budget: a write pump has taken a batch.
     #[inline]
     pub(super) fn reset(&mut self) {
         self.used = 0;
     }
 
-    /// Returns whether a sender is to let the write pumps run. Starts anew if so.
+    /// Returns whether a sender is to let the write pumps run, and if so resets the budget.
     #[inline]
     pub(crate) fn is_spent(&mut self) -> bool {
         let is_spent = self.used >= YIELD_AFTER;
@@ -38,5 +39,5 @@ impl YieldBudget {
 
 /// The amount of work after which a sender yields: about one large write, in bytes.
 const YIELD_AFTER: usize = 256 * 1024;
-/// The bytes that a message counts for beside its own, so that 512 of the smallest are enough.
+/// The bytes charged for each message in addition to its length, so that 512 empty ones are enough.
 const PER_MESSAGE: usize = 256;

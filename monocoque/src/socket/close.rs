@@ -1,4 +1,4 @@
-//! The end of a socket: what is queued is sent, and every task has ended.
+//! The end of a socket: queued messages are sent, and all tasks end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,17 @@ use crate::trace;
 #[derive(Debug)]
 pub(crate) struct Task(Arc<Engine>);
 
-/// The task that lives as long as the socket. Ends it in order when it is closed, and at once when the runtime ends.
+/// The task that lives as long as the socket. It drains the socket after `close`, and aborts it if
+/// the runtime ends.
 #[derive(Debug)]
 pub(super) struct Supervisor(Task);
 
-/// The reason for which a closed socket has nothing more to wait for.
+/// The reason why a closed socket has nothing more to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drained {
-    /// All is sent.
+    /// All messages are sent.
     Sent,
-    /// What waits is for peers that cannot come.
+    /// The queued messages are for peers that cannot connect any more.
     Unreachable,
 }
 
@@ -34,7 +35,7 @@ impl Engine {
         if self.out.lock().lifecycle.phase == Phase::Open { Ok(()) } else { Err(MonocoqueError::Closed) }
     }
 
-    /// Takes no more messages and sends what is queued, for at most `linger`. Returns at once.
+    /// Stops accepting messages, and sends those queued for at most `linger`. Returns at once.
     pub(crate) fn close(self: &Arc<Self>) {
         self.with_wakes(|out, wakes| {
             if out.lifecycle.phase == Phase::Open {
@@ -49,18 +50,18 @@ impl Engine {
         self.watch(|out| (out.lifecycle.tasks == 0).then_some(())).await;
     }
 
-    /// Waits for what is queued to be sent; when `linger` is over, drops it.
+    /// Waits until queued messages are sent; drops them when `linger` is over.
     async fn drain(self: &Arc<Self>) {
         let linger = if self.pattern.lingers { self.options.linger } else { Some(Duration::ZERO) };
         let sent = async {
-            // A connection that is lost meanwhile gives back what it did not send: so its endpoint is kept until the last
-            // one has ended by itself, with nothing left.
+            // A lost connection gives back its unsent messages, so each endpoint is kept until its
+            // last connection has ended by itself, with nothing left.
             let drained = self.watch(|out| self.drained(out)).await;
             if drained == Drained::Unreachable {
                 self.with_wakes(Outbound::abort_waiting);
             }
             self.cancel_endpoints();
-            // But for the supervisor.
+            // All tasks except the supervisor.
             self.watch(|out| (out.lifecycle.tasks <= 1).then_some(())).await;
         };
         if home::within(linger, sent).await.is_none() {
@@ -69,7 +70,8 @@ impl Engine {
         }
     }
 
-    /// Returns why there is nothing more to wait for, if so. It changes whenever an endpoint or a peer goes.
+    /// Returns the reason why there is nothing more to wait for, if so. Changes only when an
+    /// endpoint or a peer is removed.
     fn drained(&self, out: &Outbound) -> Option<Drained> {
         match () {
             () if out.peer_count() > 0 => None,
@@ -79,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Drops what is queued.
+    /// Drops queued messages.
     fn abort(&self) {
         let unsent = self.with_wakes(|out, wakes| {
             let unsent = out.queued();
@@ -124,14 +126,14 @@ impl Task {
 }
 
 impl Clone for Task {
-    /// Makes another task of the same socket.
+    /// Registers another task of the same socket.
     fn clone(&self) -> Self {
         Self::new(&self.0)
     }
 }
 
 impl Drop for Task {
-    /// With the last one the socket has ended.
+    /// The end of the last task is the end of the socket.
     fn drop(&mut self) {
         let Self(engine) = self;
         let left = {

@@ -1,4 +1,4 @@
-//! A socket without its type: queues on one side, tasks that own connections on the other.
+//! A socket without its type: queues on one side, tasks that run connections on the other.
 //!
 //! ```text
 //!   handles (any thread)                    runtime (one thread)
@@ -7,9 +7,10 @@
 //!   recv <-- Inbox <---(lane a link)----- read pump ---/
 //! ```
 //!
-//! [`send`], [`recv`] and [`subscribe`] are what handles do, [`adapters`] does it for streams, sinks and proxies. Each
-//! future waits in a [`WaitSlot`]. [`timers`] wakes those that have waited for too long, [`close`] ends them all: when
-//! the socket is closed and what was queued is sent, or `linger` is over.
+//! The methods of handles are in [`send`], [`recv`] and [`subscribe`]; [`adapters`] builds streams,
+//! sinks and proxies on them. Each future waits in a [`WaitSlot`]. [`timers`] wakes futures whose
+//! timeout has expired. [`close`] ends everything once the socket is closed, and either its queued
+//! messages are sent or `linger` is over.
 
 pub(crate) mod adapters;
 pub(crate) mod close;
@@ -61,29 +62,29 @@ pub(crate) struct Engine {
     pub(crate) monitors: Monitors<SocketEvent>,
     pub(crate) departures: Mutex<Departures>,
     timers: Timers,
-    /// The current mark; held while lanes are made or changed.
+    /// The current high-water mark; locked while lanes are opened or changed.
     recv_hwm: Mutex<Hwm>,
-    /// Numbers for peers that announce no routing id.
+    /// Numbers of generated routing ids.
     next_id: AtomicU32,
-    /// Numbers for requests.
+    /// Request ids.
     next_request: AtomicU32,
-    /// Numbers for connections.
+    /// Connection ids.
     next_connection: AtomicU64,
     /// Hashes the routing ids of peers.
     id_hasher: RandomState,
-    /// Messages that arrived and that this type of socket does not receive.
+    /// Messages that arrived and were dropped.
     discarded: AtomicU64,
-    /// The process that the socket belongs to. In one that was forked from it, the socket is closed.
+    /// The process that created the socket. In a process forked from it, the socket is closed.
     process: u32,
 }
 
-/// The reason for which a peer is not accepted.
+/// The reason to refuse a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Its endpoint is detached, or the socket is closed.
+    /// The endpoint is detached, or the socket is closed.
     Unwanted,
     DuplicateId,
-    /// The socket has its one peer already.
+    /// The socket already has its one peer.
     PairInUse,
 }
 
@@ -100,7 +101,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Makes a closed socket: what a socket is to a process that was forked from its own.
+    /// Creates a closed socket: the state of every socket in a forked process.
     pub(crate) fn closed(pattern: &'static Pattern) -> Arc<Self> {
         let engine = Self::unsupervised(pattern, Options::default(), Home::gone(), Arc::default());
         engine.out.lock().lifecycle.phase = Phase::Aborted;
@@ -109,7 +110,7 @@ impl Engine {
         Arc::new(engine)
     }
 
-    /// Makes a socket without the task that sees to its end.
+    /// Creates a socket without its supervisor task.
     fn unsupervised(
         pattern: &'static Pattern,
         options: Options,
@@ -138,7 +139,8 @@ impl Engine {
         }
     }
 
-    /// Returns whether this process was forked from that of the socket: nothing of it is touched then.
+    /// Returns whether this process was forked from that of the socket: its state is left alone
+    /// then.
     #[inline]
     pub(crate) fn is_foreign(&self) -> bool {
         self.process != process_id()
@@ -149,7 +151,7 @@ impl Engine {
         self.home.is_here()
     }
 
-    /// Changes the sending side, then wakes the tasks that the change concerns.
+    /// Changes the sending side, then wakes the tasks affected by the change.
     pub(crate) fn with_wakes<T>(&self, change: impl FnOnce(&mut Outbound, &mut Wakes) -> T) -> T {
         let mut wakes = Wakes::default();
         let result = change(&mut self.out.lock(), &mut wakes);
@@ -157,7 +159,7 @@ impl Engine {
         result
     }
 
-    /// Returns whether a new connection still has something to do.
+    /// Returns whether a new connection would have something to do.
     pub(crate) fn wants_peers(&self) -> bool {
         self.out.lock().wants_peers()
     }
@@ -171,7 +173,7 @@ impl Engine {
     ) -> Result<(PeerKey, RoutingId), Refusal> {
         let id = self.peer_id(endpoint, &peer.routing_id);
         let mut wakes = Wakes::default();
-        // Held across both, so that a topic that is subscribed to meanwhile is sent once, by one or the other.
+        // Locked during both steps, so that a topic subscribed meanwhile is sent exactly once.
         let topics = self.filter.topics.read();
         let mut out = self.out.lock();
         let is_wanted = out.wants_peers() && !endpoint.token.is_cancelled();
@@ -191,7 +193,8 @@ impl Engine {
         key.map(|key| (key, id))
     }
 
-    /// Returns the routing id of a new peer: assigned to its endpoint, announced by the peer, or generated.
+    /// Returns the routing id of a new peer: assigned to its endpoint, announced by the peer, or
+    /// generated.
     pub(crate) fn peer_id(&self, endpoint: &EndpointRef, announced: &[u8]) -> RoutingId {
         let id = match (self.pattern.routing, &endpoint.name) {
             (Routing::ById, Some(name)) => name,
@@ -201,23 +204,23 @@ impl Engine {
         routing_id(id, self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns the reason for which a peer cannot be accepted that is wanted.
+    /// Returns the reason to refuse a peer.
     pub(crate) fn refusal(&self) -> Refusal {
         if self.pattern.exclusive { Refusal::PairInUse } else { Refusal::DuplicateId }
     }
 
-    /// Makes a connection that no event has told of yet.
+    /// Creates a connection that no event has reported yet.
     pub(crate) fn new_connection(&self, endpoint: &EndpointRef, peer: String) -> Arc<Connection> {
         let id = ConnectionId::new(self.next_connection.fetch_add(1, Ordering::Relaxed));
         Arc::new(Connection { id, endpoint: endpoint.address.clone(), peer })
     }
 
-    /// Returns a stream of the events from now on.
+    /// Returns a stream of the events that follow.
     pub(crate) fn monitor(&self) -> Monitor {
         self.monitors.watch()
     }
 
-    /// Gives an event to the monitors.
+    /// Emits an event to the monitors.
     pub(crate) fn emit(&self, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
@@ -239,16 +242,17 @@ impl Engine {
         let latest = config.latest || self.options.conflate;
         let series = endpoint.ordering_group().or_else(|| self.ordering_group(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
-        // A REQ queues one reply and reads on, so that what it does not wait for is discarded.
+        // A REQ queues one reply and keeps reading, so that replies to no request are discarded.
         let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
         self.inbox.attach(key, Arc::new(peer), LaneConfig { hwm: *hwm, series, latest, ..config })
     }
 
-    /// Returns the ordering group of a peer that is addressed by a routing id of its own: messages of a later connection
-    /// of it are received after those of an earlier one.
+    /// Returns the ordering group of a peer with an announced routing id: messages of a later
+    /// connection are received after those of an earlier one.
     fn ordering_group(&self, id: &RoutingId) -> Option<u64> {
         let is_named = self.pattern.routing == Routing::ById && !is_generated(id);
-        // Apart from the numbers of endpoints. Two ids with one hash wait for each other now and then, which is all.
+        // Disjoint from the numbers of endpoints. A hash collision only makes two peers wait for
+        // each other.
         is_named.then(|| self.id_hasher.hash_one(id) | 1 << 63)
     }
 
@@ -298,10 +302,10 @@ impl Engine {
         self.discarded.fetch_add(messages, Ordering::Relaxed);
     }
 
-    /// Adds an endpoint, and returns the token that tells when its address is free again.
+    /// Adds an endpoint. Returns the token that is cancelled when its address is free again.
     pub(crate) fn attach_endpoint(&self, endpoint: &EndpointRef) -> CancellationToken {
         let released = self.endpoints.insert(endpoint.clone());
-        // A socket that was closed meanwhile has cancelled its endpoints already.
+        // If the socket was closed meanwhile, this endpoint was not among those cancelled.
         if self.check_open().is_err() {
             endpoint.token.cancel();
         }
@@ -331,7 +335,7 @@ impl Engine {
         }
     }
 
-    /// Removes an endpoint that ends by itself.
+    /// Removes an endpoint that has ended by itself.
     pub(crate) fn remove_endpoint(&self, endpoint: &EndpointRef) {
         self.endpoints.remove(endpoint.key.id);
         endpoint.token.cancel();

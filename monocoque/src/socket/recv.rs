@@ -1,4 +1,4 @@
-//! Receiving: one loop that takes messages from the inbox until one is for the program.
+//! Receiving: one loop that takes messages from the inbox until one is for the application.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,49 +16,49 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Incoming};
 use crate::peer::Peer;
 
-/// A receiver that waits for a message.
+/// A receiver waiting for a message.
 #[derive(Debug)]
 pub(crate) struct Receiving<'a> {
     slot: WaitSlot<'a>,
-    /// The longest that it waits; `None` for ever.
+    /// The receive timeout; `None` for no limit.
     limit: Option<Duration>,
 }
 
-/// The next message of the inbox, which its receiver may take. Other receivers are kept out meanwhile.
+/// The next message of the inbox, exclusively for its receiver: others are blocked meanwhile.
 pub(super) type NextMessage<'a> = Next<'a, Message, Arc<Peer>>;
 
 impl Engine {
-    /// Receives the next message; waits for it.
+    /// Waits for the next message and receives it.
     #[inline]
     pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
         self.recv_within(self.options.recv_timeout)
     }
 
-    /// Receives the next message; waits for it, but no longer than `limit`.
+    /// Waits for the next message, for at most `limit`, and receives it.
     #[inline]
     pub(crate) fn recv_within(self: &Arc<Self>, limit: Option<Duration>) -> Receiving<'_> {
         Receiving { slot: WaitSlot::new(self, WaitQueue::Receivers), limit }
     }
 
-    /// Receives the next message, if it is there.
+    /// Receives the next message, if there is one.
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<Message, MonocoqueError> {
         self.try_recv_with(|next| self.take(next))
     }
 
-    /// Receives the next message with its sender; waits for it.
+    /// Waits for the next message and receives it with its sender.
     pub(crate) async fn recv_with_peer(self: &Arc<Self>) -> Result<(Message, Arc<Peer>), MonocoqueError> {
         let limit = self.options.recv_timeout;
         let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
         poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_with_peer(next))).await
     }
 
-    /// Receives the next message with its sender, if it is there.
+    /// Receives the next message with its sender, if there is one.
     pub(crate) fn try_recv_with_peer(&self) -> Result<(Message, Arc<Peer>), MonocoqueError> {
         self.try_recv_with(|next| self.take_with_peer(next))
     }
 
-    /// Receives up to `max` messages; waits for the first.
+    /// Waits for a message, and receives up to `max` of them.
     pub(crate) async fn recv_batch(
         self: &Arc<Self>,
         messages: &mut Vec<Message>,
@@ -85,7 +85,8 @@ impl Engine {
         }
     }
 
-    /// Gives the messages that `next` returns to `take`, until that has something for the program.
+    /// Passes the messages that `next` returns to `take`, until it returns something for the
+    /// program.
     #[inline]
     fn receive<'a, T>(
         &'a self,
@@ -108,7 +109,7 @@ impl Engine {
         }
     }
 
-    /// Takes the next message. `None` if it is not for the program.
+    /// Takes the next message. Returns `None` if it is not for the application.
     #[inline]
     fn take(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
         if self.passes(&next) { Ok(Some(next.pop())) } else { self.open(next) }
@@ -119,7 +120,8 @@ impl Engine {
         Ok(self.take(next)?.map(|message| (message, peer)))
     }
 
-    /// Takes up to `max` messages that are there, and returns how many; `None` if what was there is not for the program.
+    /// Takes up to `max` available messages. Returns their number, or `None` if none was for the
+    /// program.
     fn take_batch(
         &self,
         mut next: NextMessage<'_>,
@@ -143,7 +145,7 @@ impl Engine {
         Ok(Some(messages.len() - before).filter(|&taken| taken > 0))
     }
 
-    /// Returns whether the next message is for the program, as it is.
+    /// Returns whether the next message is for the application, without changes.
     #[inline]
     fn passes(&self, next: &NextMessage<'_>) -> bool {
         match (self.pattern.incoming, self.pattern.envelope) {
@@ -154,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// Returns whether the next message is for the program, be it after a change.
+    /// Returns whether the next message is for the application, possibly after changes.
     pub(super) fn is_wanted(&self, next: &NextMessage<'_>) -> bool {
         match self.pattern.incoming {
             Incoming::Filtered => self.filter.admits(next.item()),
@@ -165,8 +167,8 @@ impl Engine {
         }
     }
 
-    /// Takes a message that does not pass, and removes what the program does not see. `None` if it is not for the
-    /// program.
+    /// Takes a message that needs changes, and removes the frames that the application does not
+    /// see. Returns `None` if it is not for the application.
     fn open(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
         let opened = match self.pattern.incoming {
             Incoming::Filtered => {
@@ -188,7 +190,7 @@ impl Engine {
         Ok(opened)
     }
 
-    /// Takes a message that the program does not receive.
+    /// Takes a message that the application does not receive.
     pub(super) fn discard(&self, mut next: NextMessage<'_>, wakes: &mut Wakes) {
         if self.pattern.incoming == Incoming::Subscriptions {
             self.on_report(&next, false, wakes);
@@ -198,14 +200,14 @@ impl Engine {
         next.pop();
     }
 
-    /// Takes the report of a subscription, if an XPUB's program is to receive it.
+    /// Takes a subscription report, if the application is to receive it.
     fn take_report(&self, next: &mut NextMessage<'_>, wakes: &mut Wakes) -> Option<Message> {
         let is_wanted = self.is_wanted(next);
         self.on_report(next, is_wanted, wakes);
         Some(next.pop()).filter(|_| is_wanted)
     }
 
-    /// Notes that the report of a subscription leaves its lane, if the next message is one.
+    /// Records that a subscription report leaves its lane, if the next message is one.
     pub(super) fn on_report(&self, next: &NextMessage<'_>, is_received: bool, wakes: &mut Wakes) {
         if self.pattern.incoming == Incoming::Subscriptions
             && let Some((kind, topic)) = as_subscription(next.item())
@@ -214,7 +216,7 @@ impl Engine {
         }
     }
 
-    /// Takes a request or a reply. Other receivers are kept out until the dialogue has moved on.
+    /// Takes a request or a reply. Other receivers are blocked until the dialogue has advanced.
     fn take_in_dialogue(
         &self,
         envelope: Envelope,
@@ -255,8 +257,9 @@ impl WaitSlot<'_> {
         self.poll_recv_with(limit, cx, |next| engine.take(next))
     }
 
-    /// Gives messages to `take` until that has something for the program. Yields before a message if other tasks are to
-    /// run: nothing is taken then, and the place in the queue is kept.
+    /// Passes messages to `take` until it returns something for the application. Yields before the
+    /// first if other tasks are to run: no message is taken then, and the place in the queue is
+    /// kept.
     #[inline]
     pub(super) fn poll_recv_with<T>(
         &mut self,
@@ -268,7 +271,7 @@ impl WaitSlot<'_> {
         if engine.is_foreign() {
             return Poll::Ready(Err(MonocoqueError::Closed));
         }
-        // Other tasks have run while it was in the queue.
+        // Other tasks have run while this one was in the queue.
         let has_waited = self.waiting.ticket.is_some();
         let (mut may_yield, mut yields) = (!has_waited, false);
         let waiting = &mut self.waiting;
@@ -281,7 +284,7 @@ impl WaitSlot<'_> {
             Poll::Pending if !yields => self.poll_timeout(limit, cx),
             received => received,
         };
-        // A call that fails at once may be made without end as well.
+        // An application may also repeat a failing call in an endless loop.
         yields |= matches!(received, Poll::Ready(Err(_))) && !has_waited && self.waiting.yields.is_due();
         if yields {
             cx.waker().wake_by_ref();

@@ -1,4 +1,4 @@
-//! Sending: one attempt under the lock, and again when it is the sender's turn.
+//! Sending: one attempt under the lock, repeated when it is the sender's turn.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,39 +19,40 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Routing, WhenFull};
 use crate::peer::Peer;
 
-/// A message on its way into a queue.
+/// A message that is being sent.
 #[derive(Debug)]
 pub(crate) struct Sending<'a, M> {
     slot: WaitSlot<'a>,
     to: Option<&'a RoutingId>,
     mode: SendMode,
-    /// The longest that it waits; `None` for ever.
+    /// The send timeout; `None` for no limit.
     limit: Option<Duration>,
     body: Body<M>,
 }
 
-/// What happens to a message when there is no room, and when it is written.
+/// The handling of a message while the queues are full, and the time when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendMode {
-    /// It waits. Where it would else be dropped, it waits for as long as the connection may take something.
+    /// Waits. A message that would otherwise be dropped waits while its connection accepts bytes.
     Wait,
-    /// It is refused, or dropped by a socket that drops.
+    /// Fails while the queues are full, or drops the message on sockets that drop.
     Try,
-    /// As `Try`, and it is written with later ones.
+    /// Like `Try`, but the message is written with later ones.
     Deferred,
 }
 
-/// The outcome of an attempt to send.
+/// The outcome of one attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     Done,
-    /// Other tasks are to run first. The task is woken at once.
+    /// The sender yields to other tasks first. It is woken at once.
     Yield,
-    /// There is no room. The task, if there is one, is woken when there is.
+    /// The queues are full. The task, if there is one, is woken when there is room.
     Full,
 }
 
-/// The payload. It is converted to a [`Message`] lazily, in the frame that queues it, which avoids a move.
+/// The payload. It is converted to a [`Message`] lazily, in the frame that queues it, which avoids
+/// a move.
 #[derive(Debug)]
 enum Body<M> {
     Given(M),
@@ -72,7 +73,7 @@ impl Engine {
         Sending { slot, to, mode: SendMode::Wait, limit, body: Body::Given(message) }
     }
 
-    /// Queues a message, or waits for room, but no longer than `limit`.
+    /// Queues a message, or waits for room, for at most `limit`.
     #[inline]
     pub(crate) fn send_within<M: Into<Message>>(
         self: &Arc<Self>,
@@ -88,13 +89,14 @@ impl Engine {
         Sending { mode: SendMode::Deferred, ..self.send(None, message) }
     }
 
-    /// Writes what is deferred, and waits until the system has taken all that is queued for peers now.
+    /// Writes deferred messages, and waits until the system has accepted all messages queued so
+    /// far.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), MonocoqueError> {
         let mut goals = self.with_wakes(Outbound::flush);
         self.watch(|out| flushed(out, &mut goals)).await
     }
 
-    /// Queues a message, or fails if there is no room.
+    /// Queues a message, or fails if the queues are full.
     pub(crate) fn try_send(&self, to: Option<&RoutingId>, mut message: Message) -> Result<(), SendError> {
         let mut wakes = Wakes::default();
         let waiting = &mut Waiting::default();
@@ -107,7 +109,8 @@ impl Engine {
         }
     }
 
-    /// Tries once to queue `message`. The caller wakes what it concerns, and keeps `waker` for when it is to try again.
+    /// Tries once to queue `message`. The caller wakes `wakes`. `waker` is kept for the next
+    /// attempt.
     #[inline]
     pub(super) fn send_once(
         &self,
@@ -123,11 +126,12 @@ impl Engine {
         {
             return attempt;
         }
-        // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
+        // A second reply to an earlier request must not be taken for the reply to this one.
+        // Receivers take this lock first.
         let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
         let mut out = self.out.lock();
         if yields(&mut out, waiting, waker, wakes) {
-            // The send has begun: a subscription that is received meanwhile comes later.
+            // Sending has begun: a subscription received from now on counts as later.
             if let Some(waker) = waker.filter(|_| self.options.last_value) {
                 out.queue.senders.wait(&mut waiting.ticket, waker);
             }
@@ -166,7 +170,7 @@ impl Engine {
         Ok(Attempt::Done)
     }
 
-    /// Carries out the subscriptions of an XSUB that are sent as messages. `None` if the message holds none.
+    /// Applies the subscriptions that an XSUB sends as messages. `None` if the message holds none.
     fn send_subscriptions(
         &self,
         message: &Message,
@@ -194,7 +198,7 @@ impl Engine {
         if list.rest.is_empty() {
             return Some(Ok(Attempt::Done));
         }
-        // The rest does not wait, so that no subscription is made twice.
+        // The rest does not wait: a retry would repeat the subscriptions.
         let mode = if mode == SendMode::Wait { SendMode::Try } else { mode };
         Some(self.send_once(None, &mut list.rest, mode, waiting, None, wakes))
     }
@@ -229,13 +233,13 @@ impl Engine {
         outcome
     }
 
-    /// Returns whether a message that finds no room is dropped.
+    /// Returns whether the socket drops messages while queues are full.
     pub(super) fn drops_when_full(&self) -> bool {
         self.pattern.when_full == WhenFull::Drop && !self.options.mandatory
     }
 }
 
-/// Queues a message for the peer with a routing id, which its first frame may be.
+/// Queues a message for the peer with a routing id, by default the first frame.
 fn send_by_id(
     out: &mut Outbound,
     request: SendRequest<'_>,
@@ -275,8 +279,9 @@ fn send_reply(
     outcome
 }
 
-/// Returns whether a task yields before it queues more, after much data or much time: the write pumps may share its
-/// thread. It is woken at once. What is deferred is written only after much data.
+/// Returns whether a task yields before it queues more: after much data or much time, because the
+/// write pumps may share its thread. It is woken at once. Deferred messages are written only after
+/// much data.
 #[inline(always)]
 pub(super) fn yields(
     out: &mut Outbound,
@@ -296,7 +301,7 @@ pub(super) fn yields(
     yields
 }
 
-/// Returns the result of a flush that is to get each of these links so far, once there is one.
+/// Returns the result of a flush once each of these links has written its goal.
 pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option<Result<(), MonocoqueError>> {
     match (out.has_written(goals), out.lifecycle.phase) {
         (true, Phase::Open | Phase::Draining) => Some(Ok(())),
@@ -311,7 +316,7 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match std::mem::replace(&mut self.body, Body::Sent) {
-            // Two calls: a message that was just made is not to be moved.
+            // Two calls, so that a message just created is not moved.
             Body::Given(given) => {
                 let mut message = given.into();
                 self.poll_message(&mut message, cx)
@@ -340,7 +345,7 @@ impl<M> Sending<'_, M> {
 impl WaitSlot<'_> {
     /// Queues a message, for a slot among senders. Fails once it has waited for `limit`.
     ///
-    /// A socket that drops waits no longer than it must to find out that a connection takes nothing.
+    /// A socket that drops waits only until the connection turns out to be stalled.
     #[inline]
     pub(super) fn poll_send(
         &mut self,
@@ -369,8 +374,8 @@ impl WaitSlot<'_> {
         }
     }
 
-    /// Returns whether a sender of a socket that drops has waited for long enough to try again: a connection that takes
-    /// nothing is found out then. If not, it is woken when it has.
+    /// Returns whether the sender of a socket that drops has waited long enough to try again, which
+    /// detects a stalled connection. If not, it is woken then.
     pub(super) fn finds_stalled(&mut self, cx: &Context<'_>) -> bool {
         let is_over = self.engine.drops_when_full() && self.timed_out(Some(STALL_TIMEOUT), cx);
         if is_over {
@@ -380,5 +385,5 @@ impl WaitSlot<'_> {
     }
 }
 
-/// Nothing in it is ever pinned.
+/// No field is ever pinned.
 impl<M> Unpin for Sending<'_, M> {}

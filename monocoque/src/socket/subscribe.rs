@@ -1,4 +1,4 @@
-//! Subscriptions: those that a SUB or XSUB makes, and those that an XPUB decides about.
+//! Subscriptions: those of a SUB or XSUB, and the manual ones of an XPUB.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use crate::pattern::wakes::Wakes;
 /// The subscriptions of a SUB or XSUB, by which its messages are filtered.
 #[derive(Debug)]
 pub(crate) struct Filter {
-    /// The number of times that each topic is subscribed to.
+    /// The number of subscriptions to each topic.
     pub(crate) topics: RwLock<Topics>,
-    /// Messages that match no topic are received, instead of those that do.
+    /// Messages that match no topic are received, instead of those that match.
     inverted: bool,
-    /// All messages are received: no topic needs to be looked up.
+    /// All messages are received: no lookup is needed.
     admits_all: AtomicBool,
 }
 
@@ -65,7 +65,7 @@ impl Engine {
         changed
     }
 
-    /// Makes a subscription or cancels one. Cancelling a topic that is not subscribed to has no effect.
+    /// Adds or cancels a subscription. Cancelling an unknown topic has no effect.
     pub(super) fn change_topics(
         &self,
         kind: Subscription,
@@ -90,7 +90,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Announces a change of `topics` to all peers. The lock is held until that is done.
+    /// Announces a change of `topics` to all peers, under their lock.
     fn announce(
         &self,
         topics: RwLockWriteGuard<'_, Topics>,
@@ -102,7 +102,7 @@ impl Engine {
         self.out.lock().subscribe_all(kind, topic, wakes);
     }
 
-    /// Subscribes the peer whose subscription was received last to a topic, or cancels that.
+    /// Subscribes the last subscriber to a topic, or cancels that subscription.
     pub(crate) fn change_manually(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
         self.check_open()?;
         if !self.options.manual {

@@ -1,7 +1,7 @@
-//! Those who wait, and for how long: a task on the home wakes them when their time is over.
+//! The timeouts of waiting futures: a task of the socket's runtime wakes each at its deadline.
 //!
-//! That task is woken only for a deadline before the one that it sleeps for, so that a socket on which messages come and go
-//! pays a timer once a timeout, not once a message.
+//! The task is woken early only for a deadline before the one it sleeps for, so a busy socket pays
+//! for one timer a timeout, not one a message.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ pub(crate) struct Timers(Mutex<State>);
 struct State {
     due: BTreeMap<Timer, Waker>,
     next: u64,
-    /// When the supervisor will look again by itself.
+    /// The deadline that the supervisor sleeps for.
     armed: Option<Instant>,
     supervisor: Option<Waker>,
 }
@@ -33,7 +33,8 @@ pub(crate) struct Timer {
 }
 
 impl Timers {
-    /// Whether the time of a future is over, which began when it first asked. If not, `waker` is woken when it is.
+    /// Returns whether `limit` has passed since the first call for this timer. If not, `waker` is
+    /// woken then.
     pub(crate) fn is_over(&self, timer: &mut Option<Timer>, limit: Duration, waker: &Waker) -> bool {
         let now = Instant::now();
         if limit.is_zero() || timer.is_some_and(|timer| timer.at <= now) {
@@ -43,7 +44,7 @@ impl Timers {
         let timer = match *timer {
             Some(known) => known,
             None => {
-                // Beyond what the clock can say is never.
+                // A deadline that the clock cannot represent never comes.
                 let Some(at) = deadline::after(now, limit) else { return false };
                 let number = state.next;
                 state.next += 1;
@@ -60,12 +61,12 @@ impl Timers {
         false
     }
 
-    /// A future does not wait any more.
+    /// Removes the timer of a future that no longer waits.
     pub(crate) fn remove(&self, timer: Timer) {
         self.0.lock().due.remove(&timer);
     }
 
-    /// Wakes those whose time is over, until it is dropped. On the home.
+    /// Wakes futures at their deadlines, until dropped. Runs on the socket's runtime.
     pub(crate) async fn run(&self) {
         loop {
             let Some(at) = self.arm(None).await else { continue };
@@ -85,7 +86,7 @@ impl Timers {
         }
     }
 
-    /// The first deadline, once there is one before `armed`.
+    /// Waits for a deadline before `armed`, and returns the first one.
     async fn arm(&self, armed: Option<Instant>) -> Option<Instant> {
         poll_fn(|cx| {
             let mut state = self.0.lock();

@@ -21,7 +21,7 @@ pub(super) enum WaitQueue {
     Receivers,
 }
 
-/// The place of a future in a queue; left when the future is dropped.
+/// The place of a future in a queue. Dropping the future removes it.
 #[derive(Debug)]
 pub(super) struct WaitSlot<'a> {
     pub(super) engine: &'a Arc<Engine>,
@@ -30,7 +30,7 @@ pub(super) struct WaitSlot<'a> {
     timer: Option<Timer>,
 }
 
-/// The history of a future that waits.
+/// The waiting state of a future.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// Its ticket, while it is in the queue.
@@ -39,7 +39,8 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Returns whether the future is to be pending so that other tasks run. They have run while it was in the queue.
+    /// Returns whether the future is to yield to other tasks. They have run already if it was in
+    /// the queue.
     #[inline]
     pub(super) fn should_yield(&mut self) -> bool {
         self.ticket.is_none() && self.yields.is_due()
@@ -52,7 +53,7 @@ impl<'a> WaitSlot<'a> {
         Self { engine, queue, waiting: Waiting::default(), timer: None }
     }
 
-    /// Polls `done`, for a slot among watchers. In a process that was forked, it sees a closed socket.
+    /// Polls `done`, for a slot among watchers. In a forked process the socket is closed.
     pub(super) fn poll_watch<T>(
         &mut self,
         cx: &Context<'_>,
@@ -77,7 +78,7 @@ impl<'a> WaitSlot<'a> {
         }
     }
 
-    /// Returns whether the task has waited for `limit`. If not, it is woken when it has.
+    /// Returns whether the task has waited for `limit`. If not, it is woken then.
     pub(super) fn timed_out(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> bool {
         limit.is_some_and(|limit| self.engine.timers.is_over(&mut self.timer, limit, cx.waker()))
     }
@@ -92,7 +93,7 @@ impl<'a> WaitSlot<'a> {
         if self.timed_out(limit, cx) { Poll::Ready(Err(MonocoqueError::TimedOut)) } else { Poll::Pending }
     }
 
-    /// Starts the time of the task anew.
+    /// Restarts the timeout of the task.
     pub(super) fn reset_timer(&mut self) {
         if let Some(timer) = self.timer.take() {
             self.engine.timers.remove(timer);
@@ -116,13 +117,14 @@ impl Drop for WaitSlot<'_> {
 }
 
 impl Engine {
-    /// Waits until `done` gives a result; it is asked again whenever peers, subscriptions or tasks change.
+    /// Waits until `done` returns a result. It is called again whenever peers, subscriptions or
+    /// tasks change.
     pub(crate) async fn watch<T>(self: &Arc<Self>, mut done: impl FnMut(&mut Outbound) -> Option<T>) -> T {
         let mut slot = WaitSlot::new(self, WaitQueue::Watchers);
         poll_fn(|cx| slot.poll_watch(cx, &mut done)).await
     }
 
-    /// Leaves a queue of waiting tasks.
+    /// Removes a task from a queue.
     fn leave(&self, queue: WaitQueue, ticket: &mut Option<Ticket>) {
         match queue {
             WaitQueue::Receivers => self.inbox.leave(ticket),
@@ -132,7 +134,7 @@ impl Engine {
     }
 }
 
-/// A [`WaitSlot`] between two polls; left when it is dropped.
+/// A [`WaitSlot`] between two polls. Dropping it leaves the queue.
 #[derive(Debug)]
 pub(super) struct OwnedSlot {
     pub(super) engine: Arc<Engine>,
@@ -146,7 +148,7 @@ impl OwnedSlot {
         Self { engine: engine.clone(), queue, waiting: Waiting::default(), timer: None }
     }
 
-    /// Polls once as a future does; the slot is kept for as long as that has to wait.
+    /// Polls once, as a future does. The slot is kept while the result is pending.
     pub(super) fn poll<T>(&mut self, poll: impl FnOnce(&mut WaitSlot<'_>) -> Poll<T>) -> Poll<T> {
         let mut slot = self.borrow();
         let result = poll(&mut slot);
@@ -158,7 +160,7 @@ impl OwnedSlot {
         result
     }
 
-    /// Moves the slot to another socket. Nothing of the one before is touched.
+    /// Moves the slot to another socket. The previous socket is left alone.
     pub(super) fn move_to(&mut self, engine: &Arc<Engine>) {
         std::mem::forget(std::mem::replace(&mut self.engine, engine.clone()));
         self.waiting = Waiting::default();
@@ -178,7 +180,7 @@ impl OwnedSlot {
 impl Drop for OwnedSlot {
     fn drop(&mut self) {
         if self.engine.is_foreign() {
-            // Nothing of the parent's is touched.
+            // State of the parent process is left alone.
             return std::mem::forget(self.engine.clone());
         }
         self.leave();

@@ -247,8 +247,8 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     ///
     /// [`MonocoqueError::UnknownPeer`] if no peer has a connection of this number, or no longer.
-    pub fn disconnect_peer(&self, connection: ConnectionId) -> Result<(), MonocoqueError> {
-        connect::disconnect_peer(self.engine(), connection)
+    pub fn disconnect_peer(&self, connection: impl Into<ConnectionId>) -> Result<(), MonocoqueError> {
+        connect::disconnect_peer(self.engine(), connection.into())
     }
 
     /// The endpoint that was bound or connected last (`ZMQ_LAST_ENDPOINT`).

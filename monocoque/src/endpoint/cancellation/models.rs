@@ -1,4 +1,4 @@
-//! Models of the word: whoever listens hears it.
+//! Models of the token: every waiter is woken.
 
 use std::future::pending;
 use std::pin::pin;
@@ -16,7 +16,7 @@ fn cancel_wakes_all_waiters() {
             spawn(move || block_on(stop.cancelled()))
         });
         stop.cancel();
-        listeners.into_iter().for_each(|listener| listener.join().expect("heard"));
+        listeners.into_iter().for_each(|listener| listener.join().expect("woken"));
         assert!(stop.is_cancelled());
     });
 }
@@ -34,8 +34,8 @@ fn dropped_waiter_blocks_no_other() {
             move || block_on(stop.cancelled())
         });
         drop(CancelOnDrop(stop));
-        patient.join().expect("heard");
-        fickle.join().expect("gone");
+        patient.join().expect("woken");
+        fickle.join().expect("dropped");
     });
 }
 
@@ -48,6 +48,6 @@ fn cancel_interrupts_running_work() {
             move || block_on(stop.run_until_cancelled(pending::<()>()))
         });
         stop.cancel();
-        assert_eq!(worker.join().expect("heard"), None);
+        assert_eq!(worker.join().expect("woken"), None);
     });
 }

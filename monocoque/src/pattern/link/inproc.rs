@@ -1,4 +1,4 @@
-//! The way to a peer in the same process: each message is handed over at once.
+//! Links to inproc peers: each message is delivered at once.
 
 use std::fmt::Debug;
 
@@ -8,29 +8,30 @@ use monocoque_zmtp::Subscription;
 use super::SendContext;
 use crate::pattern::wakes::Wakes;
 
-/// The other end of a connection within the process. Takes messages under the lock of the sending socket.
+/// The receiving end of an inproc connection. Accepts messages under the lock of the sending
+/// socket.
 ///
-/// It is dropped, after the lock, when the connection ends.
+/// It is dropped after that lock is released, when the connection ends.
 pub(crate) trait InprocPeer: Debug + Send {
-    /// Takes a message, and returns whether there is room for another. Leaves it and returns `None` if nothing will
-    /// receive it.
+    /// Delivers a message. Returns whether there is room for another, or `None`, without taking the
+    /// message, if nothing will receive it.
     fn deliver(&mut self, message: &mut Message, wakes: &mut Wakes) -> Option<Room>;
 
-    /// Takes a subscription. `false` if it exceeds what the peer may have.
+    /// Delivers a subscription. Returns `false` if it exceeds the limit of the peer.
     fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool;
 
-    /// Returns whether there is room, when senders let so many messages wait.
+    /// Returns whether there is room under the high-water mark of the sender.
     fn room(&mut self, hwm: Hwm) -> Room;
 }
 
-/// The way to an inproc peer.
+/// The link to an inproc peer.
 #[derive(Debug)]
 pub(in crate::pattern) enum InprocLink {
-    /// The peer is known and not connected yet: messages that waited for it are kept.
+    /// The peer is known but not connected yet: messages for it are kept.
     Reserved(Outbox),
     Connected {
         peer: Box<dyn InprocPeer>,
-        /// The peer has no room, and wakes the sender when it has.
+        /// The peer has no room, and wakes the sender when it has some.
         is_full: bool,
     },
 }
@@ -69,7 +70,7 @@ impl InprocLink {
         }
     }
 
-    /// Takes the peer, to be dropped after the lock.
+    /// Takes the peer, to be dropped after the lock is released.
     pub(in crate::pattern) fn into_peer(self) -> Option<Box<dyn InprocPeer>> {
         match self {
             Self::Connected { peer, .. } => Some(peer),

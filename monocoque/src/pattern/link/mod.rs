@@ -1,7 +1,8 @@
-//! The outgoing side of one connection: its state, its counters, and its way out.
+//! The outgoing side of one connection: its state, its counters, and its path to the peer.
 //!
-//! A link is in exactly one [`Life`] and has exactly one [`Way`]: a queue that the write pump of a stream empties, or
-//! an inproc peer that takes each message at once. It knows neither the protocol nor the socket type.
+//! A link is in exactly one [`Life`] and has exactly one [`Way`]: a queue that the write pump of a
+//! stream empties, or an inproc peer that takes each message at once. It knows neither the protocol
+//! nor the socket type.
 
 mod inproc;
 mod stream;
@@ -28,31 +29,33 @@ pub(super) struct Link {
     pub(super) endpoint: EndpointKey,
     pub(super) life: Life,
     pub(super) way: Way,
-    /// The number by which the program knows the connection.
+    /// The number of the connection in events, by which the application may end it.
     pub(super) connection: Option<ConnectionId>,
     pub(super) counters: LinkCounters,
-    /// Whether the connection takes bytes, as far as senders that drop have found out.
+    /// The observed flow of the connection, for senders that drop.
     pub(super) flow: Flow,
 }
 
-/// The state of a connection, as the socket's sending side sees it.
+/// The state of a connection for the sending side.
 #[derive(Debug, Default)]
 pub(super) enum Life {
     /// A peer of the socket.
     #[default]
     Active,
-    /// No peer any more: the connection ends once its queue is written.
+    /// Not a peer any more: the connection ends once its queue is written.
     Leaving,
-    /// The program has ended the connection: its write pump stops, and its messages go to the next connection.
+    /// Disconnected by the application: the write pump stops, and the messages go to the next
+    /// connection.
     Disconnected {
-        /// The routing id that the peer had, if it was addressed by one.
+        /// The routing id of the peer, if messages were addressed by it.
         id: Option<RoutingId>,
-        /// Whether the endpoint is connected again.
+        /// The endpoint is connected again.
         comes_back: bool,
     },
-    /// The connection stops, and its messages are dropped.
+    /// Aborted: the connection stops, and its messages are dropped.
     Aborted {
-        /// A newer connection has the routing id, and its messages are received after those of this one.
+        /// A newer connection has taken over the routing id; its messages are received after those
+        /// of this one.
         is_replaced: bool,
     },
 }
@@ -64,44 +67,44 @@ pub(super) enum Way {
     Inproc(InprocLink),
 }
 
-/// Numbers of messages.
+/// Message counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LinkCounters {
     /// Queued since the connection began.
     pub(super) queued: u64,
     /// Of these, written to the stream or taken by the inproc peer.
     pub(super) written: u64,
-    /// Of these, not sent by the program: the first message of the connection.
+    /// Of these, the first message of the connection, which the application did not send.
     pub(super) first: u64,
 }
 
 /// A message for many connections, encoded once.
 #[derive(Debug)]
 pub(super) enum Encoded<'a> {
-    /// The message of this number on the log.
+    /// The index of the message on the broadcast log.
     OnLog(&'a mut BroadcastLog, usize),
-    /// A message that each outbox gets a copy of, or a reference to.
+    /// A message that is copied to each outbox, or shared by reference.
     Apart(&'a Outbox),
 }
 
-/// Whether a connection takes bytes while its queue is full.
+/// The flow of bytes while the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Flow {
-    /// It does, or there was room whenever something was to be queued.
+    /// Bytes are accepted, or the queue was never found full.
     #[default]
     Moving,
-    /// A sender has found the queue full at this time, and no byte was taken since.
+    /// The queue was found full at this time, and no byte was accepted since.
     Full(Instant),
-    /// No byte was taken for so long that senders do not wait any more.
+    /// No byte was accepted for so long that senders do not wait any more.
     Stalled,
 }
 
-/// When a queued message is written.
+/// The time when a queued message is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flush {
-    /// With those that the write pump takes next, as soon as it can.
+    /// With the next batch of the write pump, as soon as possible.
     Batched,
-    /// At once if the message is a lone reply: nothing else has been received that is to be answered first.
+    /// At once if the message is a lone reply: no other request has been received meanwhile.
     Immediate,
     /// With a later message, or when the queue is flushed.
     Deferred,
@@ -121,7 +124,7 @@ impl Link {
         Self::new(endpoint, Way::Stream(StreamLink::new(direct)))
     }
 
-    /// Makes the link of an inproc peer that is still to be connected.
+    /// Creates a link to an inproc peer that is not connected yet.
     pub(super) fn inproc(endpoint: EndpointKey) -> Self {
         Self::new(endpoint, Way::Inproc(InprocLink::default()))
     }
@@ -137,7 +140,7 @@ impl Link {
         }
     }
 
-    /// Returns the number of messages that wait to be written.
+    /// Returns the number of messages waiting to be written.
     #[inline]
     pub(super) fn messages(&self) -> usize {
         match &self.way {
@@ -146,7 +149,7 @@ impl Link {
         }
     }
 
-    /// Returns whether messages wait to be written, or are not known to be.
+    /// Returns whether messages are waiting to be written, or may be.
     pub(super) fn is_behind(&self) -> bool {
         self.messages() > 0 || self.counters.written < self.counters.queued
     }
@@ -160,7 +163,7 @@ impl Link {
         matches!(self.life, Life::Active)
     }
 
-    /// Returns whether the write pump is to stop, whatever is queued.
+    /// Returns whether the write pump is to stop, regardless of its queue.
     #[inline]
     pub(super) fn is_stopped(&self) -> bool {
         match self.life {
@@ -169,8 +172,8 @@ impl Link {
         }
     }
 
-    /// Returns whether the endpoint of this connection is connected again once the connection has ended: the one place
-    /// where that is decided. Reconnection policies may still [give the endpoint up](crate::endpoint).
+    /// Returns whether the endpoint is connected again after this connection: the only place where
+    /// that is decided. Reconnection policies may still [give the endpoint up](crate::endpoint).
     pub(super) fn comes_back(&self) -> bool {
         self.endpoint.is_connected()
             && match self.life {
@@ -192,7 +195,7 @@ impl Link {
         }
     }
 
-    /// Ends the connection at once. Its messages go where those of any lost connection go.
+    /// Ends the connection at once. Its messages are redelivered like those of any lost connection.
     pub(super) fn disconnect(&mut self, id: Option<RoutingId>, wakes: &mut Wakes) {
         let comes_back = self.comes_back();
         match self.life {
@@ -214,7 +217,8 @@ impl Link {
         }
     }
 
-    /// Notes that a newer connection has the routing id, and gives up the messages that are for it.
+    /// Marks the connection as replaced by a newer one. Returns the messages that go to the newer
+    /// one.
     pub(super) fn replace(&mut self) -> Outbox {
         self.life = Life::Aborted { is_replaced: true };
         match &mut self.way {
@@ -223,7 +227,7 @@ impl Link {
         }
     }
 
-    /// Drops what is queued, and returns how many messages that were.
+    /// Drops the queue. Returns its number of messages.
     #[inline]
     pub(super) fn drop_queued(&mut self) -> u64 {
         let dropped = match &mut self.way {
@@ -243,7 +247,8 @@ impl Link {
         }
     }
 
-    /// Returns whether the byte budget admits a message of `len` bytes; the hub knows about the high-water mark.
+    /// Returns whether the byte budget admits a message of `len` bytes; the hub knows about the
+    /// high-water mark.
     #[inline]
     pub(super) fn admits_bytes(&self, len: usize) -> bool {
         match &self.way {
@@ -252,7 +257,7 @@ impl Link {
         }
     }
 
-    /// Asks anew whether there is room for another message.
+    /// Checks again if there is room for another message.
     pub(super) fn check_room(&mut self, hwm: Hwm) -> bool {
         match &mut self.way {
             Way::Stream(stream) => hwm.admits(stream.messages()),
@@ -260,8 +265,8 @@ impl Link {
         }
     }
 
-    /// Returns whether a sender that would drop a message waits instead: the queue is full, and the connection is not
-    /// known to be stalled.
+    /// Returns whether a sender waits instead of dropping a message: the queue is full, but the
+    /// connection has not stalled.
     pub(super) fn is_waited_for(&mut self) -> bool {
         if !self.is_active() {
             return false;
@@ -280,8 +285,8 @@ impl Link {
         }
     }
 
-    /// Returns how long the connection may take nothing before it counts as stalled. A pump that only has not run yet
-    /// gets more time than one that writes.
+    /// Returns the time without progress after which the connection counts as stalled. It is longer
+    /// for a pump that has not run yet than for one that is writing.
     fn stall_timeout(&self) -> Duration {
         match &self.way {
             Way::Stream(StreamLink { pump: Pump::Writing { waker: Some(_), .. }, .. }) | Way::Inproc(_) => {
@@ -291,8 +296,8 @@ impl Link {
         }
     }
 
-    /// Queues a message, and returns whether there is room for another; `None` if the peer is gone. An inproc peer
-    /// takes the message itself.
+    /// Queues a message. Returns whether there is room for another, or `None` if the peer is gone.
+    /// An inproc peer receives the message itself.
     #[inline]
     pub(super) fn send(&mut self, cx: &mut SendContext<'_>, message: &mut Message) -> Option<Room> {
         match &mut self.way {
@@ -309,7 +314,7 @@ impl Link {
         }
     }
 
-    /// Queues a message that goes to many connections. `false` if the peer is gone.
+    /// Queues a message for many connections. Returns `false` if the peer is gone.
     #[inline]
     pub(super) fn send_broadcast(
         &mut self,
@@ -329,7 +334,7 @@ impl Link {
         true
     }
 
-    /// Queues a subscription. `false` if the peer does not take them.
+    /// Queues a subscription. Returns `false` if the peer does not accept it.
     pub(super) fn subscribe(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) -> bool {
         match &mut self.way {
             Way::Stream(stream) => stream.subscribe(kind, topic, wakes),
@@ -337,7 +342,7 @@ impl Link {
         }
     }
 
-    /// Queues messages that have waited for the peer.
+    /// Queues messages that waited for the peer.
     pub(super) fn transfer(&mut self, cx: &mut SendContext<'_>, waiting: Outbox) {
         match &mut self.way {
             Way::Stream(stream) => {
@@ -353,7 +358,7 @@ impl Link {
         }
     }
 
-    /// Connects the inproc peer of a link that was made for one. Gives it what has waited since.
+    /// Connects the inproc peer of a reserved link. Delivers the messages that waited for it.
     pub(super) fn connect(&mut self, peer: Box<dyn InprocPeer>, cx: &mut SendContext<'_>) {
         let connected = InprocLink::Connected { peer, is_full: false };
         if let Way::Inproc(InprocLink::Reserved(held)) =
@@ -364,7 +369,7 @@ impl Link {
     }
 }
 
-/// How long a sender that would drop a message waits for a connection to take something.
+/// The time that a sender which would drop a message waits for a connection to accept bytes.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_millis(10);
-/// How long such a sender waits for a write pump to run that was woken: its thread may have much to do.
+/// The same for a write pump that was woken and has not run: its thread may be busy.
 const PUMP_STALL_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The way to a peer over a stream: queues that its write pump empties, and the fast path beside them.
+//! Links over streams: queues that the write pump empties, and the fast path beside it.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -25,22 +25,22 @@ pub(in crate::pattern) struct StreamLink {
     direct: Option<DirectWrite>,
 }
 
-/// The write pump of a connection, as its queues know it.
+/// The state of the write pump.
 #[derive(Debug)]
 pub(in crate::pattern) enum Pump {
-    /// Runs, or was woken and will: it looks at the queues before it waits.
+    /// Running, or woken: it checks the queues before it waits.
     Running,
-    /// Waits for a batch.
+    /// Waiting for a batch.
     Parked(Waker),
-    /// Writes a batch.
+    /// Writing a batch.
     Writing {
         batch: Batch,
-        /// Ends the write early; `None` before the first part of the batch is waited for.
+        /// Interrupts the write; `None` before the pump first waits for it.
         waker: Option<Waker>,
     },
 }
 
-/// The queue that a batch was taken from.
+/// The queue that a batch came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pattern) enum Batch {
     Messages,
@@ -49,12 +49,12 @@ pub(in crate::pattern) enum Batch {
 
 /// The fast path: writes a lone reply directly to the stream instead of waking the write pump.
 ///
-/// A sender that is the first to send after the peer has sent something, with nothing else received that is to be
-/// answered first, writes to the stream itself if the pump is parked, which saves a turn of the runtime. All else goes
-/// in batches: a socket that only sends writes no more than the first message of a connection directly. The two paths
-/// cannot overtake each other: both take from the outbox, under the same lock, and the direct write is possible only
-/// while the pump is parked with nothing in flight. What the system does not take at once stays in the outbox, and is
-/// the first thing that the pump finds.
+/// The first send after the peer has sent something, with nothing else received meanwhile, writes
+/// to the stream itself if the pump is parked, which saves a turn of the runtime. All other
+/// messages go in batches: a socket that only sends writes at most the first message of a
+/// connection directly. The two paths cannot overtake each other: both take from the outbox, under
+/// the same lock, and the direct write requires a parked pump with nothing in flight. Bytes that
+/// the system does not accept at once stay in the outbox, in front of everything else.
 #[derive(Debug)]
 pub(crate) struct DirectWrite {
     stream: Arc<dyn WriteNow>,
@@ -98,19 +98,20 @@ impl StreamLink {
         messages
     }
 
-    /// Takes what is queued. Of a message that was begun the whole is taken.
+    /// Takes the queue, including the written part of a message that is not complete.
     pub(in crate::pattern) fn take_queue(&mut self) -> Outbox {
         self.outbox.rewind();
         std::mem::take(&mut self.outbox)
     }
 
-    /// Adds messages that are encoded already. Their pump is woken by what is queued next, or is about to look.
+    /// Appends encoded messages. The next message wakes the pump, or the pump is about to check the
+    /// queue.
     pub(super) fn append(&mut self, waiting: &Outbox) {
         self.budget.take(waiting.bytes());
         self.outbox.append(waiting);
     }
 
-    /// Lets `put` add a message to the outbox, and gets it going.
+    /// Calls `put` to add a message to the outbox, then wakes the pump or writes directly.
     #[inline]
     pub(in crate::pattern) fn send_encoded(
         &mut self,
@@ -131,7 +132,7 @@ impl StreamLink {
         if cx.hwm.admits(messages) { Room::Left } else { Room::Full }
     }
 
-    /// Adds a message that is on the broadcast log.
+    /// Adds a message of the broadcast log.
     #[inline]
     pub(in crate::pattern) fn send_shared(
         &mut self,
@@ -153,27 +154,27 @@ impl StreamLink {
         self.control.bytes() <= CONTROL_MAX
     }
 
-    /// Writes to the stream what is queued, if that is a lone reply. Returns whether nothing is left to write.
+    /// Writes the queue directly if it is a lone reply. Returns whether the queue is empty then.
     fn write_now(&mut self) -> bool {
         let Some(direct) = &self.direct else { return false };
         let is_lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
         if !direct.has_input.swap(false, Ordering::Relaxed) || !is_lone {
             return false;
         }
-        // The pump meets an error again, and knows how to end the connection.
+        // The pump will meet the same error, and end the connection.
         let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
         self.outbox.consume(written);
         self.budget.give(written);
         self.outbox.is_empty()
     }
 
-    /// Wakes the write pump if it waits for a batch.
+    /// Wakes the write pump if it is parked.
     #[inline]
     pub(in crate::pattern) fn wake_pump(&mut self, wakes: &mut Wakes) {
         wakes.add(self.pump.unpark());
     }
 
-    /// Wakes the write pump, be it in the middle of a write.
+    /// Wakes the write pump, also during a write.
     pub(in crate::pattern) fn interrupt_pump(&mut self, wakes: &mut Wakes) {
         match &mut self.pump {
             Pump::Running => {}
@@ -189,7 +190,7 @@ impl Pump {
         matches!(self, Self::Parked(_))
     }
 
-    /// Notes that a parked pump goes on.
+    /// Marks a parked pump as running.
     #[inline]
     pub(in crate::pattern) fn unpark(&mut self) -> Option<Waker> {
         if !self.is_parked() {
@@ -201,18 +202,18 @@ impl Pump {
         }
     }
 
-    /// Keeps the waker that ends a write early.
+    /// Stores the waker that interrupts a write.
     pub(in crate::pattern) fn watch(&mut self, aborts: Waker) {
         let batch = match self {
             Self::Writing { batch, .. } => *batch,
-            // It writes a reply of the protocol.
+            // The batch is a reply of the protocol.
             Self::Running | Self::Parked(_) => Batch::Messages,
         };
         *self = Self::Writing { batch, waker: Some(aborts) };
     }
 }
 
-/// The most that is written under the socket's lock, in bytes.
+/// The maximum length of a direct write, under the lock of the socket, in bytes.
 const DIRECT_MAX: usize = 16 * 1024;
-/// The most subscriptions that may wait for one connection, in bytes.
+/// The maximum length of the subscriptions queued for one connection, in bytes.
 const CONTROL_MAX: usize = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Peers that come and go, and what becomes of the messages that wait for them.
+//! Peers that are added and removed, and redelivery of the messages that waited for them.
 
 use monocoque_core::{Outbox, PeerEvent, PeerKey, Room, RoutingId};
 use monocoque_zmtp::{Subscription, encode_message};
@@ -13,7 +13,8 @@ use crate::pattern::publisher::Publisher;
 use crate::pattern::wakes::Wakes;
 
 impl Outbound {
-    /// Adds a peer whose handshake is done. `None` if its routing id is in use, or the socket has its one peer already.
+    /// Adds a peer after its handshake. Returns `None` if its routing id is in use, or the one peer
+    /// of the socket is connected already.
     pub(crate) fn add_peer(
         &mut self,
         id: RoutingId,
@@ -21,14 +22,14 @@ impl Outbound {
         direct: Option<DirectWrite>,
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
-        // What was written directly could not be replaced by what comes after it.
+        // A direct write could not be replaced by later messages.
         let direct = direct.filter(|_| !self.rules.conflate);
         let key = self.insert(id, Link::stream(endpoint, direct), wakes)?;
         self.begin(key, wakes);
         Some(key)
     }
 
-    /// Adds an inproc peer that is still to be [connected](Self::connect_peer). `None` as with
+    /// Adds an inproc peer that is [connected](Self::connect_peer) later. Returns `None` like
     /// [`add_peer`](Self::add_peer).
     pub(crate) fn reserve_peer(
         &mut self,
@@ -43,7 +44,8 @@ impl Outbound {
         Some(key)
     }
 
-    /// Connects a [reserved](Self::reserve_peer) inproc peer: it gets messages from now on.
+    /// Connects a [reserved](Self::reserve_peer) inproc peer: messages are delivered to it from now
+    /// on.
     pub(crate) fn connect_peer(&mut self, key: PeerKey, peer: Box<dyn InprocPeer>, wakes: &mut Wakes) {
         let hwm = self.rules.hwm;
         self.with_link(key, Flush::Batched, wakes, |link, cx| link.connect(peer, cx));
@@ -55,7 +57,7 @@ impl Outbound {
         self.close_drained(wakes);
     }
 
-    /// An inproc peer that had no room may have some.
+    /// Handles the notification that an inproc peer may have room again.
     pub(crate) fn on_inproc_room(&mut self, key: PeerKey, wakes: &mut Wakes) {
         let hwm = self.rules.hwm;
         if let Some(link) = self.peers.links.get_mut(key)
@@ -68,23 +70,25 @@ impl Outbound {
         }
     }
 
-    /// Keeps a routing id for the peer of an endpoint. `false` if another peer or endpoint has it.
+    /// Reserves a routing id for the peer of an endpoint. Returns `false` if another peer or
+    /// endpoint has it.
     pub(crate) fn reserve_name(&mut self, name: &RoutingId, endpoint: EndpointId) -> bool {
         self.peers.reserve(name, endpoint)
     }
 
-    /// Returns whether another connection than this one has the routing id.
+    /// Returns whether another connection has the routing id.
     pub(crate) fn is_held_by_other(&self, key: PeerKey, id: &[u8]) -> bool {
         matches!(&self.peers.hub, Hub::Router(hub) if hub.lookup(id).is_some_and(|holder| holder != key))
     }
 
-    /// Returns whether a newer connection has the routing id of this one, which has not ended yet.
+    /// Returns whether a newer connection has taken over the routing id of this one, which is still
+    /// ending.
     pub(crate) fn is_replaced(&self, key: PeerKey) -> bool {
         let link = self.peers.links.get(key);
         link.is_some_and(|link| matches!(link.life, Life::Aborted { is_replaced: true }))
     }
 
-    /// Inserts a link, if the hub takes it.
+    /// Inserts a link, if the hub accepts it.
     fn insert(&mut self, id: RoutingId, link: Link, wakes: &mut Wakes) -> Option<PeerKey> {
         let is_reserved = self.peers.endpoint_of(&id).is_some_and(|endpoint| endpoint != link.endpoint.id);
         if is_reserved || (self.rules.exclusive && !self.peers.links.is_empty()) {
@@ -109,7 +113,7 @@ impl Outbound {
         Some(key)
     }
 
-    /// Gives a new link what waits for it, ahead of all else.
+    /// Queues the messages that waited for a new link, ahead of all others.
     fn begin(&mut self, key: PeerKey, wakes: &mut Wakes) {
         let id = self.peers.hub.id_of(key);
         if let Some(first) = &self.peers.first_message {
@@ -132,9 +136,9 @@ impl Outbound {
         self.on_targets_changed(wakes);
     }
 
-    /// Removes a connection that has ended, and decides about what was not written: it goes back to the front of the
-    /// backlog if any peer will do, or is kept for the next connection to the same endpoint. A message that was begun on
-    /// too many connections is dropped.
+    /// Removes a connection that has ended, and redelivers its unsent messages: to the front of the
+    /// backlog if any peer will do, else to the next connection of the same endpoint. A message
+    /// that has used up its delivery attempts is dropped.
     pub(crate) fn remove_peer(&mut self, key: PeerKey, unsent: Outbox, wakes: &mut Wakes) -> ClosedLink {
         self.settle_segment(key);
         let Some(mut link) = self.peers.links.remove(key) else {
@@ -161,8 +165,8 @@ impl Outbound {
         closed
     }
 
-    /// Gives back what a connection has not written: to any peer, or to the next one of its endpoint. Returns what
-    /// neither will get.
+    /// Gives back the unsent messages of a connection: to any peer, or to the next connection of
+    /// its endpoint. Returns those that neither will get.
     fn give_back(
         &mut self,
         key: PeerKey,
@@ -176,14 +180,14 @@ impl Outbound {
                 && *of == Some(key)
                 && !unsent.is_empty()
             {
-                // No peer has the request now.
+                // The request is with no peer now.
                 *of = None;
             }
             self.queue.backlog.take_back(unsent);
             self.dispatch(wakes);
             return Outbox::new();
         }
-        // A generated routing id is not met again.
+        // A generated routing id never comes back.
         let endpoint = endpoint.filter(|_| id.as_ref().is_none_or(|id| !is_generated(id)));
         match endpoint {
             Some(endpoint) if !unsent.is_empty() => {
@@ -197,7 +201,7 @@ impl Outbound {
         }
     }
 
-    /// Drops the first message if it was begun on as many connections as it may be.
+    /// Drops the first message if it has used up its delivery attempts.
     fn drop_undeliverable(&mut self, unsent: &mut Outbox) -> Option<Undeliverable> {
         let attempts = unsent.first_attempts();
         (attempts >= self.rules.attempts).then(|| {
@@ -206,7 +210,8 @@ impl Outbound {
         })
     }
 
-    /// Aborts the connection whose routing id a newer one has taken over. The newer one gets what waits for the peer.
+    /// Aborts the connection whose routing id a newer one has taken over. The newer one gets its
+    /// messages.
     fn replace(&mut self, old: Option<PeerKey>, new: PeerKey, wakes: &mut Wakes) {
         let Some(old) = old else { return };
         if let Some(link) = self.peers.links.get_mut(old) {
@@ -216,13 +221,13 @@ impl Outbound {
         self.abort_peer(old, wakes);
     }
 
-    /// Gives a new link what waits for its peer.
+    /// Queues the messages that waited for the peer of a new link.
     fn transfer(&mut self, waiting: Outbox, key: PeerKey, wakes: &mut Wakes) {
         self.queue.may_be_full = true;
         self.with_link(key, Flush::Batched, wakes, |link, cx| link.transfer(cx, waiting));
     }
 
-    /// Changes a link under the conditions of the socket.
+    /// Changes a link, with the send context of the socket.
     fn with_link(
         &mut self,
         key: PeerKey,
@@ -236,7 +241,7 @@ impl Outbound {
         }
     }
 
-    /// Aborts a connection, with all that waits for it.
+    /// Aborts a connection and drops its messages.
     fn abort_peer(&mut self, key: PeerKey, wakes: &mut Wakes) {
         self.peers.hub.remove(key);
         match self.peers.links.get_mut(key) {
@@ -246,7 +251,7 @@ impl Outbound {
         }
     }
 
-    /// Returns whether a request of `len` bytes would be queued once the one that is out is aborted.
+    /// Returns whether a request of `len` bytes would be queued once the open request is aborted.
     pub(super) fn has_place_for_request(&self, len: usize) -> bool {
         let aborted = match &self.queue.dialogue {
             Dialogue::Asked { of: Some(key), number: None, .. } => Some(*key),
@@ -261,8 +266,8 @@ impl Outbound {
         }
     }
 
-    /// Aborts the request that is out. Its reply must not be taken for the reply to the next one: if no number tells
-    /// them apart the connection is aborted.
+    /// Aborts the open request. Its reply must not be taken for the reply to the next one: without
+    /// a request id to tell them apart, the connection is aborted.
     pub(super) fn abort_request(&mut self, wakes: &mut Wakes) {
         match std::mem::take(&mut self.queue.dialogue) {
             Dialogue::Asked { of: Some(key), number: None, .. } => self.abort_peer(key, wakes),
@@ -271,7 +276,7 @@ impl Outbound {
         }
     }
 
-    /// Ends a connection once what is queued is written, and for good if this socket had connected.
+    /// Ends a connection once its queue is written, and for good if this socket has connected it.
     pub(super) fn close_peer(&mut self, key: PeerKey, wakes: &mut Wakes) {
         self.peers.hub.remove(key);
         if let Some(link) = self.peers.links.get_mut(key) {
@@ -297,7 +302,8 @@ impl Outbound {
         }
     }
 
-    /// Queues a subscription for all connections. One that does not take it is aborted: the next one gets them all.
+    /// Queues a subscription for all connections. One that does not accept it is aborted: the next
+    /// connection announces all topics.
     pub(crate) fn subscribe_all(&mut self, kind: Subscription, topic: &[u8], wakes: &mut Wakes) {
         let mut stuck = Vec::new();
         for (key, link) in self.peers.links.iter_mut() {
@@ -310,8 +316,8 @@ impl Outbound {
         }
     }
 
-    /// Detaches an endpoint: it is not dialled any more, its peers get nothing more, and their connections end once what
-    /// is queued has been sent.
+    /// Detaches an endpoint: it is not dialled any more, its peers get no new messages, and their
+    /// connections end once their queues are written.
     pub(crate) fn detach_endpoint(&mut self, endpoint: EndpointId, wakes: &mut Wakes) {
         self.lifecycle.remove_dial(endpoint);
         let (links, hub) = (&mut self.peers.links, &mut self.peers.hub);
@@ -326,8 +332,8 @@ impl Outbound {
         self.on_targets_changed(wakes);
     }
 
-    /// Ends one connection at once, for the program. Its messages go where those of any lost connection go. `false` if
-    /// there is none.
+    /// Ends one connection at once, for the application. Its messages are redelivered like those of
+    /// any lost connection. Returns `false` if there is no such connection.
     pub(crate) fn disconnect_peer(&mut self, connection: ConnectionId, wakes: &mut Wakes) -> bool {
         let is_it = |link: &Link| {
             link.connection == Some(connection) && !matches!(link.life, Life::Disconnected { .. })
@@ -346,21 +352,21 @@ impl Outbound {
         true
     }
 
-    /// Notes the number of a connection, by which the program may end it.
+    /// Sets the number of a connection, by which the application may end it.
     pub(crate) fn set_connection(&mut self, key: PeerKey, connection: ConnectionId) {
         if let Some(link) = self.peers.links.get_mut(key) {
             link.connection = Some(connection);
         }
     }
 
-    /// Removes a peer's subscriptions: the receiving side of its connection has ended. Returns whether there are more
-    /// topics than could be removed at once.
+    /// Removes a peer's subscriptions, after the receiving side of its connection has ended.
+    /// Returns whether there are more topics than could be removed at once.
     pub(crate) fn remove_subscriptions(&mut self, key: PeerKey) -> bool {
         self.peers.hub.remove(key);
         self.publisher().is_some_and(|publisher: &mut Publisher| publisher.is_departed(key))
     }
 
-    /// Aborts what waits for a peer, since none can come any more.
+    /// Drops the messages that wait for a peer, since none can connect any more.
     pub(crate) fn abort_waiting(&mut self, wakes: &mut Wakes) {
         self.drop_waiting();
         self.close_drained(wakes);
@@ -379,7 +385,7 @@ impl Outbound {
         }
     }
 
-    /// Ends the connections to the inproc peers that `which` holds for. They have got all there was for them.
+    /// Ends the connections to the inproc peers for which `which` holds. Their queues are empty.
     fn close_inproc(&mut self, which: impl Fn(&Link) -> bool, wakes: &mut Wakes) {
         let links = self.peers.links.iter().filter(|(_, link)| link.is_inproc() && which(link));
         let keys: SmallVec<[PeerKey; 1]> = links.map(|(key, _)| key).collect();
@@ -395,7 +401,8 @@ impl Outbound {
     }
 }
 
-/// Takes what a link has not written, behind what its write pump gave back. An inproc peer is dropped after the lock.
+/// Takes the unsent messages of a link, behind those that its write pump gave back. An inproc peer
+/// is dropped after the lock is released.
 fn unsent_of(way: &mut Way, mut unsent: Outbox, wakes: &mut Wakes) -> Outbox {
     match way {
         Way::Stream(stream) => {

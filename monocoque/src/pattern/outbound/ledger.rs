@@ -1,7 +1,8 @@
-//! Where each message is, whatever happens: random steps of a socket's outgoing side, beside a ledger that is kept of them.
+//! A model test of message redelivery: random steps of a socket's outgoing side, compared with a
+//! ledger.
 //!
-//! The ledger says of each step what must come of it, but for one thing: which of the peers with room gets what waited for
-//! any of them.
+//! The ledger predicts the result of each step, except for one thing: which of the peers with room
+//! gets the messages that waited for any peer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,21 +27,21 @@ use crate::pattern::link::{DirectWrite, Link, Pump, Way};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A handshake is done, through one of the endpoints, by a peer of one of the names.
+    /// A handshake is done, through one of the endpoints, by a peer with one of the names.
     Up { endpoint: usize, name: u8 },
-    /// A connection is lost, when so much of what its pump has in hand is written, in 256ths.
+    /// A connection is lost, after `written` 256ths of its pump's batch are written.
     Down { who: usize, written: usize },
-    /// A message is sent, to whoever is next or to one of the names.
+    /// A message is sent, to the next peer in turn or to one of the names.
     Send { name: u8, len: usize, flush: Flush },
-    /// A pump has written what it had, and comes for more.
+    /// A pump has written its batch, and asks for more.
     Take { who: usize },
-    /// A peer says something, to which the next message may be the answer.
+    /// A peer sends something, to which the next message may be the reply.
     Hear { who: usize },
-    /// Nothing is held any more.
+    /// Deferred messages are flushed.
     LetGo,
-    /// An endpoint is given up, and connected or bound again; its peer may be given a name.
+    /// An endpoint is detached, and connected or bound again; its peer may be assigned a name.
     Leave { endpoint: usize, name: u8 },
-    /// The high water mark changes.
+    /// The high-water mark changes.
     Mark { hwm: usize },
 }
 
@@ -60,10 +61,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The last one is listened on.
+/// The last one is bound, the others are connected.
 const ENDPOINTS: usize = 3;
 
-/// A stream that is full after so many bytes at a time, and all that it took.
+/// A stream that is full after a number of bytes at a time, and records all that it accepted.
 #[derive(Debug)]
 struct Wire {
     takes: usize,
@@ -72,11 +73,11 @@ struct Wire {
 
 impl Wire {
     fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().expect("nobody has panicked").clone()
+        self.bytes.lock().expect("not poisoned").clone()
     }
 
     fn extend(&self, bytes: &[u8]) {
-        self.bytes.lock().expect("nobody has panicked").extend(bytes);
+        self.bytes.lock().expect("not poisoned").extend(bytes);
     }
 }
 
@@ -88,7 +89,7 @@ impl WriteNow for Wire {
     }
 }
 
-/// What a connection writes: what is queued, or something of which no byte is the same.
+/// The encoder of a connection: the identity, or one that changes every byte.
 #[derive(Clone, Copy, Debug)]
 struct Form {
     masks: bool,
@@ -163,18 +164,18 @@ struct Peer {
     wire: Arc<Wire>,
     heard: Arc<AtomicBool>,
     form: Form,
-    /// What its pump has in hand.
+    /// The batch of its pump.
     batch: InFlight,
-    /// All that is to go over it, from the beginning.
+    /// All messages that are to go over it, from the beginning.
     given: Vec<Sent>,
-    /// Its endpoint was given up.
+    /// Its endpoint was detached.
     leaving: bool,
-    /// Another one has its name.
+    /// Another peer has taken over its name.
     doomed: bool,
 }
 
 impl Peer {
-    /// How many of the messages it was given are on the wire, whole.
+    /// Returns the number of its messages that are on the wire, whole.
     fn written(&self) -> usize {
         let bytes = self.wire.bytes().len();
         let ends = self.given.iter().scan(0, |end, message| {
@@ -184,12 +185,13 @@ impl Peer {
         ends.take_while(|end| *end <= bytes).count()
     }
 
-    /// How many of them the socket has handed out, whole.
+    /// Returns the number of its messages that the socket has handed out, whole.
     fn taken(&self) -> usize {
         self.written() + self.batch.queued().messages()
     }
 
-    /// All that it was given, as it was queued, but for the beginning of a message that is still in the batch.
+    /// Returns all of its messages as queued, without the begun part of a message still in the
+    /// batch.
     fn bytes(&self, outbox: &Outbox) -> Vec<u8> {
         let mut on_wire = self.wire.bytes();
         if self.form.masks {
@@ -198,7 +200,7 @@ impl Peer {
         [on_wire, bytes(self.batch.queued()), bytes(outbox)].concat()
     }
 
-    /// The messages that are on the wire whole, without their masks.
+    /// Returns the messages that are on the wire whole, with their masks removed.
     fn unmasked(&self, mut wire: &[u8]) -> Vec<u8> {
         let whole = &self.given[..self.written()];
         for message in whole {
@@ -210,7 +212,7 @@ impl Peer {
         encoded(whole)
     }
 
-    /// Writes so much of what its pump has in hand, in 256ths.
+    /// Writes a part of the pump's batch, in 256ths.
     fn write(&mut self, part: usize) {
         let queued = self.batch.queued();
         let all = queued.bytes() + if self.form.masks { 2 * queued.messages() } else { 0 };
@@ -222,7 +224,7 @@ impl Peer {
             self.batch.consume(n);
             left -= n;
         }
-        // What is encoded and not written is lost with the connection.
+        // Encoded bytes that are not written are lost with the connection.
         self.batch.encode(&mut self.form);
     }
 
@@ -235,7 +237,7 @@ impl Peer {
     }
 }
 
-/// The socket, and what is known of it.
+/// The socket, and its expected state.
 struct Ledger {
     out: Outbound,
     by_name: bool,
@@ -243,20 +245,20 @@ struct Ledger {
     hwm: usize,
     peers: Vec<Peer>,
     endpoints: Vec<EndpointKey>,
-    /// What waits for any peer, in order.
+    /// The messages that wait for any peer, in order.
     backlog: VecDeque<Sent>,
-    /// What waits for the next connection through an endpoint.
+    /// The messages that wait for the next connection through an endpoint.
     pending: Vec<(EndpointId, RoutingId, Vec<Sent>)>,
-    /// Endpoints whose peers were given a name.
+    /// Endpoints whose peers were assigned a name.
     named: Vec<(EndpointId, RoutingId)>,
-    /// Something may be held.
+    /// Some messages may be deferred.
     holds: bool,
     numbers: u32,
     accepted: u64,
     refused: u64,
-    /// Of what was accepted.
+    /// The number of accepted messages that were dropped.
     dropped: u64,
-    /// Over connections that have ended.
+    /// The number of messages delivered by connections that have ended.
     delivered: u64,
 }
 
@@ -308,7 +310,7 @@ impl Ledger {
         self.numbers
     }
 
-    /// What a peer is called, who matters to a ROUTER only.
+    /// Returns a routing id for a name, which matters to a ROUTER only.
     fn name(&mut self, name: u8) -> RoutingId {
         let announced: &[u8] = if self.by_name && name > 0 { &[name] } else { b"" };
         let number = self.number();
@@ -484,17 +486,17 @@ impl Ledger {
                 assert!(self.by_name && !self.options.mandatory && room.is_empty());
                 self.refused += 1;
             }
-            SendOutcome::Closed => panic!("nobody has asked for that"),
+            SendOutcome::Closed => panic!("no message requests the end"),
             SendOutcome::Unreachable => assert!(self.by_name && self.options.mandatory && !is_known),
         }
     }
 
-    /// Whether a name is that of another endpoint's peer.
+    /// Returns whether a name is assigned to the peer of another endpoint.
     fn is_kept_from(&self, name: &RoutingId, of_endpoint: EndpointId) -> bool {
         self.named.iter().any(|(of, other)| *of != of_endpoint && other == name)
     }
 
-    /// A message goes to a peer with a name that is not there.
+    /// Sends a message to a named peer that is away.
     fn send_to_absent(&mut self, of_endpoint: EndpointId, id: RoutingId, sent: Sent) {
         let waiting = self.pending.iter().position(|(other, ..)| *other == of_endpoint);
         let has_room = self.hwm == 0 || waiting.map_or(0, |at| self.pending[at].2.len()) < self.hwm;
@@ -517,7 +519,7 @@ impl Ledger {
         }
     }
 
-    /// Lets a pump come for more; `false` if its connection has ended.
+    /// Lets a pump ask for more. Returns `false` if its connection has ended.
     fn fetch(&mut self, at: usize) -> bool {
         let peer = &mut self.peers[at];
         peer.write(256);
@@ -570,7 +572,7 @@ impl Ledger {
         }
     }
 
-    /// Finds out who got what had waited for anybody: it goes in order.
+    /// Finds out which peers got the messages that waited for any peer: they go in order.
     fn see_what_was_given(&mut self) {
         let mut given = 0;
         for peer in self.peers.iter_mut().filter(|peer| !peer.doomed) {
@@ -620,7 +622,7 @@ impl Ledger {
         assert_eq!(self.accepted, self.delivered + self.dropped + (waiting + taken) as u64, "it adds up");
     }
 
-    /// All that is there goes, or is dropped.
+    /// Checks that all remaining messages are written, or dropped.
     fn end(mut self, phase: Phase) {
         self.out.enter(phase, &mut Wakes::default());
         if phase == Phase::Aborted {
@@ -638,7 +640,7 @@ impl Ledger {
                     .iter()
                     .position(|(of_endpoint, name, _)| self.is_kept_from(name, *of_endpoint))
                 {
-                    // Its peer would not be let in.
+                    // Its peer would be refused.
                     let (of_endpoint, _, left) = self.pending.remove(at);
                     self.out.detach_endpoint(of_endpoint, &mut Wakes::default());
                     self.dropped += left.len() as u64;

@@ -1,4 +1,4 @@
-//! The lifecycle of a socket: its phase, its tasks, and those who wait for either to change.
+//! The lifecycle of a socket: its phase, its tasks, and the tasks that wait for either to change.
 
 use std::collections::HashSet;
 
@@ -14,9 +14,9 @@ pub(crate) struct Lifecycle {
     pub(crate) phase: Phase,
     /// The number of tasks that have not ended.
     pub(crate) tasks: usize,
-    /// Tasks that wait for peers, subscriptions or tasks to come or go.
+    /// Tasks that wait for a change of peers, subscriptions or tasks.
     pub(crate) watchers: Waiters,
-    /// Endpoints that are being connected, or are.
+    /// Endpoints that are connecting or connected.
     dials: HashSet<EndpointId>,
 }
 
@@ -25,14 +25,15 @@ pub(crate) struct Lifecycle {
 pub(crate) enum Phase {
     #[default]
     Open,
-    /// Closed by its user: what is queued is being sent.
+    /// Closed by its user: queued messages are being sent.
     Draining,
-    /// What is still queued is lost.
+    /// Aborted: messages still queued are lost.
     Aborted,
 }
 
 impl Lifecycle {
-    /// Returns whether some endpoint is dialled: a peer may come without another call of the program's.
+    /// Returns whether some endpoint is dialled: a peer may connect without a further call of the
+    /// application.
     #[inline]
     pub(crate) fn is_dialling(&self) -> bool {
         !self.dials.is_empty()
@@ -44,19 +45,21 @@ impl Lifecycle {
 }
 
 impl Outbound {
-    /// An endpoint is being dialled: messages may wait for its peer. Once for each endpoint, before others see it.
+    /// Marks an endpoint as dialled: messages may wait for its peer. Once for each endpoint, before
+    /// other tasks see it.
     pub(crate) fn begin_dial(&mut self, endpoint: EndpointId, wakes: &mut Wakes) {
         self.lifecycle.dials.insert(endpoint);
         self.on_targets_changed(wakes);
     }
 
-    /// An endpoint is not dialled any more. Nothing changes if it was [detached](Self::detach_endpoint) before.
+    /// Marks an endpoint as not dialled. Has no effect if it was [detached](Self::detach_endpoint)
+    /// before.
     pub(crate) fn end_dial(&mut self, endpoint: EndpointId, wakes: &mut Wakes) {
         self.lifecycle.remove_dial(endpoint);
         self.on_targets_changed(wakes);
     }
 
-    /// Enters a phase in which no more messages are taken; all who wait are woken.
+    /// Enters a phase in which no messages are accepted, and wakes all waiting tasks.
     pub(crate) fn enter(&mut self, phase: Phase, wakes: &mut Wakes) {
         self.lifecycle.phase = phase;
         wakes.add(self.queue.senders.dismiss());

@@ -1,10 +1,11 @@
-//! The sending side of a socket: which of its peers get a message, and what waits for them.
+//! The sending side of a socket: the peers of a message, and the messages that wait for a peer.
 //!
-//! [`Outbound`] owns three things: the socket's [`Lifecycle`], its [`Peers`], and its [`SendQueue`]. It lives under one
-//! lock, which `send` takes once a message and a write pump once a batch. Nothing is woken under it: what is to be
-//! woken is collected in [`Wakes`].
+//! [`Outbound`] owns three things: the socket's [`Lifecycle`], its [`Peers`], and its
+//! [`SendQueue`]. It lives under one lock, which `send` takes once a message and a write pump once
+//! a batch. No task is woken under it: wakers are collected in [`Wakes`].
 //!
-//! [`send`] finds the peers of a message, [`connections`] adds and removes peers, [`pump`] serves the write pumps.
+//! [`send`] finds the peers of a message, [`connections`] adds and removes peers, [`pump`] serves
+//! the write pumps.
 
 mod connections;
 mod lifecycle;
@@ -41,13 +42,13 @@ pub(crate) struct Outbound {
     rules: Rules,
 }
 
-/// Numbers of messages and connections since the socket was made.
+/// Counters of messages and connections since the socket was created.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counters {
-    /// Messages that were queued for a peer, or for whichever comes first, or published, be it to no peer.
+    /// Messages queued for a peer or the backlog, or published, also to no peer.
     pub(crate) sent: u64,
-    /// Messages, one a peer, that were dropped: no such peer, no room, or a connection that ended before they were
-    /// written.
+    /// Messages dropped, counted once a peer: it was not connected, its queue was full, or its
+    /// connection ended before they were written.
     pub(crate) dropped: u64,
     /// Connections made by this socket that were established and have ended.
     pub(crate) lost: u64,
@@ -57,7 +58,7 @@ pub(crate) struct Counters {
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     hwm: Hwm,
-    /// A sender waits, or gets an error, where else the message would be dropped.
+    /// `send` waits or fails where the message would otherwise be dropped.
     blocks: bool,
     immediate: bool,
     conflate: bool,
@@ -66,26 +67,26 @@ struct Rules {
     exclusive: bool,
     /// A message without bytes ends the connection.
     empty_ends: bool,
-    /// The number of connections on which a message may be begun that is lost with each of them.
+    /// The number of connections on which transmission of a message may begin.
     attempts: u32,
 }
 
 /// The outcome of a connection that has ended.
 #[derive(Debug, Default)]
 pub(crate) struct ClosedLink {
-    /// A message of the program was written whole.
+    /// A message of the application was written whole.
     pub(crate) has_progress: bool,
-    /// The program has ended the connection.
+    /// The application has ended the connection.
     pub(crate) is_disconnected: bool,
     /// The endpoint is to be connected again.
     pub(crate) comes_back: bool,
-    /// A message was dropped that was begun on too many connections.
+    /// A message was dropped after its last delivery attempt.
     pub(crate) undeliverable: Option<Undeliverable>,
-    /// Messages that no peer gets, to be dropped without the lock.
+    /// Messages that no peer gets, to be dropped after the lock is released.
     pub(crate) garbage: Outbox,
 }
 
-/// A message that was begun on so many connections, and lost with each of them.
+/// A message that was dropped after its last delivery attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undeliverable {
     /// Its encoded length.
@@ -119,17 +120,17 @@ impl Outbound {
         self.peers.links.len()
     }
 
-    /// Returns whether a connection has not ended.
+    /// Returns whether the link of a connection exists, until it has ended.
     pub(crate) fn has_link(&self, key: PeerKey) -> bool {
         self.peers.links.get(key).is_some()
     }
 
-    /// Returns the number of messages that may wait for each peer.
+    /// Returns the high-water mark of each peer, in messages.
     pub(crate) fn hwm(&self) -> Hwm {
         self.rules.hwm
     }
 
-    /// Returns the number of messages that wait to be written.
+    /// Returns the number of messages waiting to be written.
     pub(crate) fn queued(&self) -> usize {
         self.queue.backlog.len() + self.peers.queued()
     }
@@ -148,17 +149,18 @@ impl Outbound {
         !self.queue.backlog.is_empty() || self.peers.has_pending()
     }
 
-    /// Returns whether messages wait for a peer that a lost connection has given back.
+    /// Returns whether messages given back by a lost connection wait for a peer.
     fn has_returned(&self) -> bool {
         self.queue.backlog.has_returned() || self.peers.has_returned()
     }
 
-    /// Returns whether what waits is a request that no peer has taken: on a closed socket its reply is not received.
+    /// Returns whether the only waiting message is a request without a peer: on a closed socket its
+    /// reply would not be received.
     pub(crate) fn waits_for_no_reply(&self) -> bool {
         matches!(self.queue.dialogue, Dialogue::Asked { of: None, .. })
     }
 
-    /// Changes the number of messages that may wait for each peer.
+    /// Changes the high-water mark of each peer.
     pub(crate) fn set_hwm(&mut self, hwm: Hwm, wakes: &mut Wakes) {
         if self.rules.conflate {
             return;
@@ -183,15 +185,15 @@ impl Outbound {
         self.publisher().map(Publisher::hub)
     }
 
-    /// Lets senders and watchers look again: messages may have fewer targets, or a first peer to go to. For every change
-    /// of subscriptions, peers and endpoints.
+    /// Wakes senders and watchers after a change of subscriptions, peers or endpoints: a message
+    /// may have fewer targets, or a first peer to go to.
     pub(crate) fn on_targets_changed(&mut self, wakes: &mut Wakes) {
         self.wake_senders(wakes);
         wakes.add(self.lifecycle.watchers.dismiss());
     }
 
-    /// The report of a peer's subscription leaves its lane. In manual mode the peer becomes the one whose subscription
-    /// the program decides about, and what is sent from now on may be for it alone.
+    /// Handles a subscription report that leaves its lane. In manual mode its peer becomes the last
+    /// subscriber, and messages sent from now on may be for it alone.
     pub(crate) fn on_report(
         &mut self,
         key: PeerKey,
@@ -210,7 +212,7 @@ impl Outbound {
         }
     }
 
-    /// Wakes the sender whose turn it is; all, where each waits for a peer of its own.
+    /// Wakes the sender whose turn it is, or all if each waits for a peer of its own.
     fn wake_senders(&mut self, wakes: &mut Wakes) {
         if self.peers.any_will_do() {
             wakes.add(self.queue.senders.first());
@@ -219,7 +221,7 @@ impl Outbound {
         }
     }
 
-    /// Gives the backlog to peers with room.
+    /// Queues messages of the backlog for peers with room.
     fn dispatch(&mut self, wakes: &mut Wakes) {
         let mut backlog = std::mem::take(&mut self.queue.backlog);
         while let Some(mut waiting) = backlog.pop() {
@@ -236,14 +238,14 @@ impl Outbound {
         self.close_drained(wakes);
     }
 
-    /// Drops all that waits for peers that are not connected.
+    /// Drops the messages that wait for peers that are not connected.
     fn drop_waiting(&mut self) {
         self.counters.dropped += self.queue.backlog.clear() + self.peers.clear_pending();
     }
 }
 
 impl Rules {
-    /// Returns whether a message says that the connection is to end.
+    /// Returns whether a message is a request to end the connection.
     #[inline]
     fn is_end(&self, message: &Message) -> bool {
         self.empty_ends && message.byte_len() == 0

@@ -1,4 +1,5 @@
-//! The peers of a socket: their links, the hub that chooses among them, and what waits for those that are away.
+//! The peers of a socket: their links, the hub that chooses among them, and messages for absent
+//! ones.
 
 use std::collections::HashMap;
 
@@ -18,15 +19,16 @@ use crate::pattern::{Pattern, Routing};
 pub(super) struct Peers {
     pub(super) links: PeerTable<Link>,
     pub(super) hub: Hub,
-    /// The first message of each connection (`ZMQ_HELLO_MSG`, `ZMQ_PROBE_ROUTER`, `ZMQ_XPUB_WELCOME_MSG`).
+    /// The first message of each connection (`ZMQ_HELLO_MSG`, `ZMQ_PROBE_ROUTER`,
+    /// `ZMQ_XPUB_WELCOME_MSG`).
     pub(super) first_message: Option<Message>,
-    /// Endpoints whose peers were given a routing id, by that: no other peer gets it.
+    /// Routing ids that are assigned to the peers of endpoints: no other peer may take them.
     names: HashMap<RoutingId, EndpointId>,
-    /// Messages for the peers of endpoints that are being connected again.
+    /// Messages for the peers of endpoints that are reconnecting.
     pending: HashMap<EndpointId, Pending>,
 }
 
-/// The choice of peers for a message, by the kind of routing.
+/// The choice of peers for a message, by kind of routing.
 #[derive(Debug)]
 pub(super) enum Hub {
     Router(RouterHub),
@@ -36,14 +38,14 @@ pub(super) enum Hub {
     None,
 }
 
-/// The messages for the peer of an endpoint that no other peer can stand in for: what a lost connection has not sent,
-/// and what was sent since.
+/// The messages for the peer of an endpoint that no other peer can replace: unsent ones of a lost
+/// connection, and those sent since.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    /// The routing id of the peer, where messages are addressed by it.
+    /// The routing id of the peer, if messages are addressed by it.
     pub(super) id: Option<RoutingId>,
     pub(super) outbox: Outbox,
-    /// A lost connection has given back the first of them.
+    /// The first of them were given back by a lost connection.
     pub(super) is_returned: bool,
 }
 
@@ -65,40 +67,40 @@ impl Peers {
         }
     }
 
-    /// Returns whether a message that was meant for one peer may go to another.
+    /// Returns whether a message for one peer may go to another.
     #[inline]
     pub(super) fn any_will_do(&self) -> bool {
         matches!(&self.hub, Hub::Router(hub) if hub.behavior() == RouterBehavior::RoundRobin)
     }
 
-    /// Returns the number of messages that wait for a peer, be it connected or not.
+    /// Returns the number of messages waiting for a peer, connected or not.
     pub(super) fn queued(&self) -> usize {
         let pending = self.pending.values().map(|pending| pending.outbox.messages());
         pending.chain(self.links.iter().map(|(_, link)| link.messages())).sum()
     }
 
-    /// Notes that the first message of a link was begun on other connections.
+    /// Records the delivery attempts of the first message of a link.
     pub(super) fn note_attempts(&mut self, key: PeerKey, attempts: u32) {
         if let Some(Way::Stream(stream)) = self.links.get_mut(key).map(|link| &mut link.way) {
             stream.outbox.note_attempts(attempts);
         }
     }
 
-    /// Asks all links whether they have room under a new mark, and lets the hub know.
+    /// Checks the room of all links under a new high-water mark, and updates the hub.
     pub(super) fn check_room(&mut self, hwm: Hwm) {
         let Self { links, hub, .. } = self;
         for (key, link) in links.iter_mut() {
             let has_room = link.check_room(hwm);
             match hub {
                 Hub::Router(hub) if has_room => hub.on_room(key),
-                // It has no turn before it has room again.
+                // A full link has no turn until it has room again.
                 Hub::Router(hub) => hub.served(key, Room::Full),
                 Hub::PubSub(..) | Hub::All | Hub::None => {}
             }
         }
     }
 
-    /// A link that may have been full has room, if the mark says so.
+    /// Marks a link that may have been full as having room, if it is below the mark.
     pub(super) fn on_room(&mut self, key: PeerKey, hwm: Hwm) {
         if let Hub::Router(hub) = &mut self.hub
             && let Some(link) = self.links.get(key)
@@ -116,7 +118,7 @@ impl Peers {
         }
     }
 
-    /// Wakes the write pumps of the links that `which` holds for, if they wait.
+    /// Wakes the parked write pumps of the links for which `which` holds.
     pub(super) fn wake_pumps(&mut self, which: impl Fn(&Link) -> bool, wakes: &mut Wakes) {
         for (_, link) in self.links.iter_mut().filter(|(_, link)| which(link)) {
             if let Way::Stream(stream) = &mut link.way {
@@ -125,7 +127,8 @@ impl Peers {
         }
     }
 
-    /// Keeps a routing id for the peer of an endpoint. `false` if another peer or endpoint has it.
+    /// Reserves a routing id for the peer of an endpoint. Returns `false` if another peer or
+    /// endpoint has it.
     pub(super) fn reserve(&mut self, name: &RoutingId, endpoint: EndpointId) -> bool {
         let is_held = matches!(&self.hub, Hub::Router(hub) if hub.lookup(name).is_some());
         let is_free = !is_held && !self.names.contains_key(name);
@@ -135,7 +138,7 @@ impl Peers {
         is_free
     }
 
-    /// Returns the endpoint whose peer was given this routing id.
+    /// Returns the endpoint to whose peer this routing id is assigned.
     pub(super) fn endpoint_of(&self, name: &[u8]) -> Option<EndpointId> {
         self.names.get(name).copied()
     }
@@ -152,7 +155,7 @@ impl Peers {
         self.pending.values().any(|pending| pending.is_returned)
     }
 
-    /// Returns the messages for the peer of an endpoint that is away.
+    /// Returns the messages for the absent peer of an endpoint.
     pub(super) fn pending_mut(&mut self, endpoint: EndpointId) -> &mut Pending {
         self.pending.entry(endpoint).or_default()
     }
@@ -165,7 +168,7 @@ impl Peers {
         self.pending.remove(&endpoint)
     }
 
-    /// Drops what waits for peers that are away, and returns how many messages that were.
+    /// Drops the messages for absent peers. Returns their number.
     pub(super) fn clear_pending(&mut self) -> u64 {
         self.pending.drain().map(|(_, pending)| pending.outbox.messages() as u64).sum()
     }
@@ -177,7 +180,7 @@ impl Hub {
         match self {
             Self::Router(hub) => {
                 let id = hub.id_of(key).cloned();
-                // Only a new peer can be refused.
+                // Only new peers can be refused.
                 let _done = hub.on_event(PeerEvent::Down { key });
                 id
             }
@@ -197,14 +200,14 @@ impl Hub {
         }
     }
 
-    /// Returns whether no peer is there to take turns.
+    /// Returns whether there is no peer to take turns.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Router(hub) if hub.is_empty())
     }
 }
 
-/// Returns whether a routing id was generated, not announced by the peer.
+/// Returns whether a routing id was generated, not announced.
 pub(crate) fn is_generated(id: &RoutingId) -> bool {
     id.starts_with(&[0])
 }

@@ -1,4 +1,4 @@
-//! The requests of write pumps: the next batch, progress, rest, and the reasons to stop.
+//! The requests of write pumps: the next batch, progress, idleness, and reasons to stop.
 
 use std::task::{Context, Poll};
 
@@ -9,7 +9,8 @@ use crate::pattern::link::{Batch, Flow, Life, Pump, Way};
 use crate::pattern::wakes::Wakes;
 
 impl Outbound {
-    /// Fills the next batch of a write pump. `false`: nothing is left and nothing will follow.
+    /// Fills the next batch of a write pump. Returns `false` if nothing is left and nothing will
+    /// follow.
     pub(crate) fn poll_take(
         &mut self,
         key: PeerKey,
@@ -24,9 +25,9 @@ impl Outbound {
         if is_stopped {
             return Poll::Ready(false);
         }
-        // A pump comes back once it has written what it took.
+        // A pump asks for more only once it has written its batch.
         link.counters.written = link.counters.queued - stream.messages() as u64;
-        // What a sender has begun by itself is ended first.
+        // A message that a direct write has begun is completed first.
         if !stream.control.is_empty() && !stream.outbox.is_begun() {
             stream.pump = Pump::Writing { batch: Batch::Control, waker: None };
             std::mem::swap(&mut stream.control, batch);
@@ -54,7 +55,7 @@ impl Outbound {
         Poll::Ready(true)
     }
 
-    /// The system has taken a part of what a pump writes.
+    /// Records that the system has accepted a part of a batch.
     pub(crate) fn on_progress(&mut self, key: PeerKey, wakes: &mut Wakes) {
         if let Some(link) = self.peers.links.get_mut(key)
             && std::mem::take(&mut link.flow) != Flow::Moving
@@ -63,7 +64,8 @@ impl Outbound {
         }
     }
 
-    /// Lets the deferred messages go: something is sent after them, maybe to another peer, or a sender has to wait.
+    /// Flushes deferred messages: a message is sent after them, maybe to another peer, or a sender
+    /// has to wait.
     #[inline]
     pub(crate) fn flush_deferred(&mut self, wakes: &mut Wakes) {
         if std::mem::take(&mut self.queue.has_deferred) {
@@ -71,24 +73,25 @@ impl Outbound {
         }
     }
 
-    /// Wakes all pumps that wait although there is something to write. Returns for each link how many messages will
-    /// have been written once all that is queued now is.
+    /// Wakes all parked pumps that have something to write. Returns for each link the number of
+    /// messages that it will have written once its present queue is written.
     pub(crate) fn flush(&mut self, wakes: &mut Wakes) -> Vec<(PeerKey, u64)> {
         self.queue.has_deferred = false;
-        // A direct write is known to be done once the pump looks for more.
+        // A direct write is known to be complete once the pump looks for more.
         self.peers.wake_pumps(|link| link.is_behind(), wakes);
         self.goals()
     }
 
-    /// Returns for each link with something to write how many messages it will have written once all that is queued now
-    /// is.
+    /// Returns the goal of each link with something to write: its number of written messages once
+    /// its present queue is written.
     fn goals(&self) -> Vec<(PeerKey, u64)> {
         let queued = self.peers.links.iter().filter(|(_, link)| link.is_behind());
         queued.map(|(key, link)| (key, link.counters.queued)).collect()
     }
 
-    /// Returns whether all of `goals` are reached. What a lost connection has given back is still to be written: over the
-    /// next one, or by another peer, whose goals take the place of the lost one's.
+    /// Returns whether all `goals` are reached. Messages given back by a lost connection are still
+    /// to be written: by the next connection or another peer, whose goals replace those of the lost
+    /// one.
     pub(crate) fn has_written(&self, goals: &mut Vec<(PeerKey, u64)>) -> bool {
         let links = &self.peers.links;
         let is_lost = goals.iter().any(|(key, _)| links.get(*key).is_none());
@@ -102,7 +105,8 @@ impl Outbound {
         goals.is_empty()
     }
 
-    /// The pump is to write something else. `false` if a sender has begun a message meanwhile: then it is being woken.
+    /// Marks a pump as running for another purpose. Returns `false` if a direct write has begun a
+    /// message meanwhile: the pump is being woken then.
     pub(crate) fn unpark(&mut self, key: PeerKey) -> bool {
         let Some(link) = self.peers.links.get_mut(key) else { return true };
         let Way::Stream(stream) = &mut link.way else { return true };
@@ -110,7 +114,7 @@ impl Outbound {
         !stream.outbox.is_begun()
     }
 
-    /// Gives back the memory of queues that are empty: the connection has been quiet for a while.
+    /// Releases the memory of empty queues, after the connection has been idle for a while.
     pub(crate) fn release_memory(&mut self, key: PeerKey) {
         let Some(link) = self.peers.links.get_mut(key) else { return };
         let Way::Stream(stream) = &mut link.way else { return };
@@ -121,7 +125,7 @@ impl Outbound {
         }
     }
 
-    /// Becomes ready once a pump that is writing has to stop.
+    /// Waits until a pump that is writing has to stop.
     pub(crate) fn poll_abort(&mut self, key: PeerKey, cx: &Context<'_>) -> Poll<()> {
         match self.peers.links.get_mut(key) {
             Some(link) if self.lifecycle.phase != Phase::Aborted && !link.is_stopped() => {
@@ -134,7 +138,7 @@ impl Outbound {
         }
     }
 
-    /// Moves what waits on the broadcast log to the outboxes of those who are to get it.
+    /// Moves the messages of the broadcast log to the outboxes of their links.
     pub(super) fn seal_log(&mut self) {
         let sealed = self.queue.broadcast.log.seal();
         for key in &sealed.users {
@@ -144,7 +148,7 @@ impl Outbound {
         }
     }
 
-    /// Moves what waits on the broadcast log for one link to its outbox.
+    /// Moves the messages of one link from the broadcast log to its outbox.
     pub(super) fn settle_segment(&mut self, key: PeerKey) {
         let Some(Way::Stream(stream)) = self.peers.links.get_mut(key).map(|link| &mut link.way) else {
             return;

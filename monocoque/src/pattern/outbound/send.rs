@@ -1,4 +1,4 @@
-//! A message on its way to its peers, or to where it waits for one.
+//! Routing of a message: to the queues of its peers, or to a queue that waits for a peer.
 
 use monocoque_core::{BytePermits, Message, PeerCmd, PeerKey, Room, RouterCmd, Ticket};
 use monocoque_zmtp::encode_message;
@@ -12,38 +12,38 @@ use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::{Encoded, Flush, SendContext};
 use crate::pattern::wakes::Wakes;
 
-/// The way in which a message is sent.
+/// The mode in which a message is sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SendRequest<'a> {
     pub(crate) target: Target<'a>,
     pub(crate) flush: Flush,
-    /// The sender waits where the message would else be dropped, as long as the connection is not known to be stalled.
+    /// The sender waits instead of dropping the message, unless the connection has stalled.
     pub(crate) waits: bool,
 }
 
-/// The peers that a message is for.
+/// The target of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target<'a> {
-    /// Those that the pattern chooses.
+    /// The peers that the pattern chooses.
     Pattern,
     /// The peer with this routing id.
     Id(&'a [u8]),
-    /// The connection that a request came from.
+    /// The connection that a request came over.
     Origin(PeerKey),
 }
 
 /// The outcome of sending a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SendOutcome {
-    /// Queued for the peer, or for whichever comes first.
+    /// Queued for the peer, or for any peer.
     Queued(Option<PeerKey>),
-    /// Not queued: no peer has room.
+    /// Not queued: the queues of all peers are full.
     Full,
-    /// Not queued, and never will be: there is no such peer, or it has no room.
+    /// Dropped: there is no such peer, or its queue is full.
     Dropped,
-    /// Not queued: there is no such peer, and the sender is to know.
+    /// Not queued: there is no such peer, which the sender is to learn.
     Unreachable,
-    /// Not queued: it was the request to end the connection.
+    /// Not queued: it was a request to end the connection.
     Closed,
 }
 
@@ -71,7 +71,7 @@ impl Outbound {
         message: &mut Message,
         wakes: &mut Wakes,
     ) -> SendOutcome {
-        // Sockets that drop never wait: they are to yield even if no peer takes what they send.
+        // Sockets that drop never wait: they must yield even if no peer accepts a message.
         self.queue.yield_budget.add_message(0);
         let outcome = match (&self.peers.hub, request.target) {
             (_, Target::Origin(key)) => self.send_to_one(request, key, message, wakes),
@@ -92,7 +92,8 @@ impl Outbound {
         outcome
     }
 
-    /// Queues `message` for the peer with a routing id, or for the endpoint whose peer will have it.
+    /// Queues `message` for the peer with a routing id, or for the endpoint to whose peer it is
+    /// assigned.
     fn send_by_id(
         &mut self,
         request: SendRequest<'_>,
@@ -118,7 +119,7 @@ impl Outbound {
         SendOutcome::Dropped
     }
 
-    /// Returns whether `message` may be sent now, or has to wait for those before it.
+    /// Returns whether `message` may be sent now, or waits behind earlier ones.
     pub(crate) fn check_turn(
         &self,
         pattern: &Pattern,
@@ -137,8 +138,8 @@ impl Outbound {
         Ok(!self.peers.any_will_do() || self.queue.senders.is_next(ticket))
     }
 
-    /// Prepares for a request: an earlier one without a reply is aborted. `false`, and nothing has changed, if there is
-    /// no place for the request even then.
+    /// Prepares for a request: aborts an earlier one without a reply. Returns `false`, without any
+    /// change, if there is no room for the request even then.
     pub(crate) fn begin_request(&mut self, message: &Message, wakes: &mut Wakes) -> bool {
         if !self.rules.relaxed || matches!(self.queue.dialogue, Dialogue::Idle) {
             return true;
@@ -176,7 +177,7 @@ impl Outbound {
         SendOutcome::Full
     }
 
-    /// Queues a message for the next peer in turn that has room for it.
+    /// Queues a message for the next peer in turn with room for it.
     #[inline]
     pub(super) fn send_next(
         &mut self,
@@ -235,8 +236,8 @@ impl Outbound {
         self.drop_message()
     }
 
-    /// Returns whether a message of `len` bytes, which is to go to all of `keys`, has to wait for one of them that is full
-    /// and may have room soon.
+    /// Returns whether a message of `len` bytes for all of `keys` waits for one that is full and
+    /// may have room soon.
     #[cold]
     fn waits_for_any(&mut self, keys: &[PeerKey], len: usize) -> bool {
         let hwm = self.rules.hwm;
@@ -253,7 +254,7 @@ impl Outbound {
         waits
     }
 
-    /// Queues a message for the peer of an endpoint that is away at the moment.
+    /// Queues a message for the absent peer of an endpoint.
     fn send_to_absent(&mut self, endpoint: EndpointId, message: &Message) -> SendOutcome {
         let outbox = &mut self.peers.pending_mut(endpoint).outbox;
         let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
@@ -277,7 +278,7 @@ impl Outbound {
         match targets[..] {
             [] => return SendOutcome::Queued(None),
             [only] => {
-                // The message does not overtake what waits on the broadcast log.
+                // The message must not overtake those on the broadcast log.
                 self.settle_segment(only);
                 return match self.send_to_one(request, only, message, wakes) {
                     SendOutcome::Full => SendOutcome::Full,
@@ -286,7 +287,7 @@ impl Outbound {
             }
             _ => {}
         }
-        // Taken out for as long as they are walked.
+        // Taken out while it is iterated.
         let targets = std::mem::take(&mut self.queue.broadcast.targets);
         let is_full = self.has_full_target(request, &targets, message.byte_len());
         if !is_full {
@@ -296,7 +297,7 @@ impl Outbound {
         if is_full { SendOutcome::Full } else { SendOutcome::Queued(None) }
     }
 
-    /// Returns whether the sender of a message for many peers has to wait for one of them.
+    /// Returns whether the sender of a message for many peers waits for one of them.
     #[inline]
     fn has_full_target(&mut self, request: SendRequest<'_>, targets: &[PeerKey], len: usize) -> bool {
         let Rules { hwm, blocks, conflate, .. } = self.rules;
@@ -338,7 +339,7 @@ impl Outbound {
             self.counters.dropped += u64::from(!is_queued);
             self.queue.may_be_full |= !link.admits(hwm, len);
         }
-        // It may borrow memory of the program's.
+        // The encoded message may borrow memory of the application.
         scratch.clear();
     }
 
@@ -353,7 +354,7 @@ impl Outbound {
             return SendOutcome::Full;
         }
         for key in keys {
-            // An inproc peer takes the message that it is given.
+            // An inproc peer takes the message itself.
             if self.peers.links.get(key).is_some_and(|link| link.is_inproc()) {
                 self.send_to_one(request, key, &mut message.clone(), wakes);
             } else {

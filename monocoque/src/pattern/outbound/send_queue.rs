@@ -1,4 +1,4 @@
-//! What a socket has to send and no connection has yet.
+//! The messages of a socket that are not queued for a connection yet.
 
 use monocoque_core::{Outbox, PeerKey, Waiters};
 
@@ -11,24 +11,25 @@ use crate::pattern::yield_budget::YieldBudget;
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
     pub(crate) dialogue: Dialogue,
-    /// Tasks inside `send`, in turn.
+    /// The tasks waiting in `send`, in order.
     pub(crate) senders: Waiters,
     pub(crate) yield_budget: YieldBudget,
-    /// Some link has [deferred](crate::pattern::link::Flush::Deferred) messages, which go with what is sent next.
+    /// Some link has [deferred](crate::pattern::link::Flush::Deferred) messages, which are written
+    /// with the next one.
     pub(crate) has_deferred: bool,
-    /// Messages that wait for a peer, for whichever is ready first.
+    /// Messages that wait for any peer.
     pub(super) backlog: Backlog,
     pub(super) broadcast: Broadcast,
     /// Some link may be full.
     pub(super) may_be_full: bool,
 }
 
-/// What a message needs that goes to many peers.
+/// The state for messages to many peers.
 #[derive(Debug, Default)]
 pub(super) struct Broadcast {
-    /// Messages that no write pump has come for.
+    /// Messages that no write pump has taken yet.
     pub(super) log: BroadcastLog,
-    /// The message that is being sent, encoded.
+    /// The message being sent, encoded.
     pub(super) scratch: Outbox,
     /// The peers that it goes to.
     pub(super) targets: Vec<PeerKey>,

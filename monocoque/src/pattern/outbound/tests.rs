@@ -1,4 +1,4 @@
-//! The outgoing side of a socket, without the socket.
+//! Tests of the outgoing side without a socket.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::*;
 use crate::endpoint::{EndpointId, EndpointKey, Origin};
 use crate::pattern::link::DirectWrite;
 
-/// A stream of which the system takes so many bytes.
+/// A stream of which the system accepts a number of bytes.
 #[derive(Debug)]
 struct Takes(usize);
 
@@ -48,7 +48,7 @@ fn join(out: &mut Outbound, takes: Option<usize>) -> PeerKey {
     key
 }
 
-/// What the write pump of a link gets, if it does not have to wait.
+/// Returns the batch of a link's write pump, if there is one.
 fn take(out: &mut Outbound, key: PeerKey) -> Option<Vec<u8>> {
     let mut batch = Outbox::new();
     let cx = Context::from_waker(Waker::noop());
@@ -80,7 +80,7 @@ fn direct_write_leaves_pump_idle() {
     assert_eq!(send(&mut out, "answer"), SendOutcome::Queued(Some(key)));
     assert_eq!(take(&mut out, key), None);
     assert_eq!(send(&mut out, "not asked for"), SendOutcome::Queued(Some(key)), "there is room again");
-    assert_eq!(take(&mut out, key).expect("the long way"), b"\0\x0dnot asked for");
+    assert_eq!(take(&mut out, key).expect("queued"), b"\0\x0dnot asked for");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn queued_messages_prevent_direct_write() {
         send_in(&mut out, flush, "one");
         send_in(&mut out, Flush::Immediate, "two");
         match flush {
-            // Its pump was woken, and may be on its way.
+            // Its pump was woken, and may be running.
             Flush::Batched => assert_eq!(take(&mut out, key).expect("both"), b"\0\x03one\0\x03two"),
             _ => assert_eq!(take(&mut out, key), None, "both are gone"),
         }
@@ -109,7 +109,7 @@ fn deferred_message_waits_for_flush() {
         for goal in goals {
             let mut goals = vec![goal];
             assert!(!out.has_written(&mut goals));
-            assert_eq!(take(&mut out, goal.0).expect("let go"), b"\0\x04held");
+            assert_eq!(take(&mut out, goal.0).expect("flushed"), b"\0\x04held");
             assert!(!out.has_written(&mut goals), "it was taken, and is not written");
             assert_eq!(take(&mut out, goal.0), None);
             assert!(out.has_written(&mut goals));
@@ -121,7 +121,7 @@ fn deferred_message_waits_for_flush() {
 fn returned_messages_are_not_deferred() {
     let (mut out, key) = parked(&DEALER, 10, None);
     let other = join(&mut out, None);
-    // One for each; who is first is up to the hub.
+    // One message for each; the hub chooses the order.
     send_in(&mut out, Flush::Batched, "one");
     send_in(&mut out, Flush::Batched, "two");
     assert!(take(&mut out, other).is_some() && take(&mut out, other).is_none());
@@ -179,7 +179,7 @@ fn aborted_messages_count_as_dropped() {
     assert_eq!((out.counters.dropped, out.queued()), (2, 0));
 }
 
-/// A publisher with links that have all subscribed to everything.
+/// Creates a publisher with links that are subscribed to everything.
 fn publisher(links: usize, hwm: usize) -> (Outbound, Vec<PeerKey>) {
     let mut out = outbound(&PUB, hwm);
     let keys: Vec<_> = (0..links).map(|_| join(&mut out, None)).collect();

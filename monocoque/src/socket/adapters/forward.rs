@@ -1,4 +1,4 @@
-//! One direction between two sockets: a message is taken from the one only when the other has it.
+//! One direction of a proxy: a message leaves one socket only once the other has accepted it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,24 +13,24 @@ use crate::socket::recv::NextMessage;
 use crate::socket::send::{Attempt, SendMode};
 use crate::socket::wait_slot::{WaitQueue, WaitSlot};
 
-/// One direction between two sockets.
+/// One direction of a proxy.
 #[derive(Debug)]
 pub(crate) struct Forwarding<'a> {
     from: WaitSlot<'a>,
     to: WaitSlot<'a>,
 }
 
-/// The messages that were forwarded at a time.
+/// The messages forwarded in one turn.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Forwarded {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
-    /// There may be more: it is the turn of others.
+    /// There may be more messages: the turn is over.
     pub(crate) more: bool,
 }
 
 impl<'a> Forwarding<'a> {
-    /// `None` if the one does not receive or the other does not send.
+    /// Creates a direction. `None` if `from` does not receive or `to` does not send.
     pub(crate) fn new(from: &'a Arc<Engine>, to: &'a Arc<Engine>) -> Option<Self> {
         let receives = from.pattern.incoming != Incoming::Discard;
         let sends = to.pattern.routing != Routing::Nowhere;
@@ -40,11 +40,11 @@ impl<'a> Forwarding<'a> {
         })
     }
 
-    /// Forwards what is there, up to a turn's worth; `also` sees each message. Pending once nothing is left, or there is
-    /// no room: the task will be woken.
+    /// Forwards available messages, up to one turn; calls `also` with each of them. Pending once
+    /// there are no more, or no room: the task will be woken.
     ///
-    /// A message that cannot be delivered, such as one to a peer that is not connected, is dropped and counted by the
-    /// socket that it came from.
+    /// A message that cannot be delivered, such as one to a peer that is not connected, is dropped,
+    /// and counted by the socket it came from.
     pub(crate) fn poll(
         &mut self,
         cx: &Context<'_>,
@@ -71,7 +71,7 @@ impl<'a> Forwarding<'a> {
         Poll::Ready(Ok(forwarded))
     }
 
-    /// Forwards one message. No other receiver runs meanwhile, and no task is woken.
+    /// Forwards one message. Other receivers are blocked meanwhile, and no task is woken.
     fn step(&mut self, cx: &Context<'_>, wakes: &mut Wakes) -> Result<Step, MonocoqueError> {
         let Self { from, to } = self;
         let engine = from.engine;
@@ -118,11 +118,11 @@ fn forward(
 enum Step {
     Forwarded(Message),
     Dropped,
-    /// No peer has room.
+    /// The queues of all peers are full.
     Full,
-    /// Nothing to forward, or other tasks are to run.
+    /// There is nothing to forward, or the task is to yield.
     Idle,
 }
 
-/// The number of messages that are forwarded or dropped before it is the turn of the other direction.
+/// The number of messages forwarded or dropped in one turn, before that of the other direction.
 const TURN: usize = 256;

@@ -1,4 +1,4 @@
-//! A sink of messages: as `send` and `flush`, but their places in queues are kept from poll to poll.
+//! A sink of messages: `send` and `flush` with wait slots that are kept from poll to poll.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,17 +18,17 @@ pub(crate) struct SinkState {
     sender: OwnedSlot,
     kept: Kept,
     watcher: OwnedSlot,
-    /// The messages that each link is to have written, once a flush has begun.
+    /// The number of messages that each link is to have written, while a flush is pending.
     goals: Option<Vec<(PeerKey, u64)>>,
 }
 
-/// The one message that a sink may keep.
+/// The one message that a sink may hold.
 #[derive(Debug)]
 enum Kept {
     Nothing,
-    /// There is no room for it yet.
+    /// Waiting for room.
     Waiting(Message),
-    /// It was refused with an error.
+    /// Refused with an error.
     Refused(Message),
 }
 
@@ -42,7 +42,7 @@ impl SinkState {
         }
     }
 
-    /// Waits until no message is kept.
+    /// Waits until no message is held.
     pub(crate) fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
         self.notice_fork();
         match self.kept {
@@ -51,7 +51,7 @@ impl SinkState {
         }
     }
 
-    /// Queues a message, or keeps it.
+    /// Queues a message, or holds it.
     pub(crate) fn start_send(&mut self, mut message: Message) -> Result<(), MonocoqueError> {
         self.notice_fork();
         if matches!(self.kept, Kept::Waiting(_)) {
@@ -78,7 +78,7 @@ impl SinkState {
         }
     }
 
-    /// Waits until the system has taken all that is queued.
+    /// Waits until the system has accepted all queued messages.
     pub(crate) fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
         self.notice_fork();
         ready!(self.poll_kept(cx))?;
@@ -98,7 +98,7 @@ impl SinkState {
         self.watcher.poll(|slot| slot.poll_watch(cx, ended))
     }
 
-    /// Takes the message that waits, or that the last error was about. It is not sent any more.
+    /// Takes the message that is waiting or has failed. It will not be sent.
     pub(crate) fn take_unsent(&mut self) -> Option<Message> {
         self.sender.leave();
         match std::mem::replace(&mut self.kept, Kept::Nothing) {
@@ -107,7 +107,7 @@ impl SinkState {
         }
     }
 
-    /// Becomes the sink of a closed socket in a process that was forked.
+    /// Becomes the sink of a closed socket, in a forked process.
     fn notice_fork(&mut self) {
         if self.sender.engine.is_foreign() {
             let closed = Engine::closed(self.sender.engine.pattern);
@@ -117,7 +117,7 @@ impl SinkState {
         }
     }
 
-    /// Queues the message that is kept, if there is one that waits.
+    /// Queues the message that is waiting, if there is one.
     fn poll_kept(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
         let Kept::Waiting(message) = &mut self.kept else { return Poll::Ready(Ok(())) };
         let result = ready!(self.sender.poll(|slot| {
@@ -128,7 +128,7 @@ impl SinkState {
         Poll::Ready(result)
     }
 
-    /// Yields if it is time for that: a sink whose messages find room at once waits for nothing else.
+    /// Yields if it is due: a sink with room has no other point to wait at.
     fn poll_yield(&mut self, cx: &Context<'_>) -> Poll<()> {
         let mut wakes = Wakes::default();
         let OwnedSlot { engine, waiting, .. } = &mut self.sender;

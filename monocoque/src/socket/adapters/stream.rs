@@ -1,4 +1,4 @@
-//! A stream of received messages: as `recv`, but its place in the queue is kept from poll to poll.
+//! A stream of received messages: `recv` with a wait slot that is kept from poll to poll.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
