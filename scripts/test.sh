@@ -17,4 +17,4 @@ tests
 # Those with pyzmq.
 tests --test interop --test cli -- --ignored
 # With an /etc/hosts of its own.
-unshare --map-root-user --mount cargo test --workspace --all-features --test names -- --ignored
+unshare --map-root-user --mount cargo test --workspace --all-features --test dns -- --ignored

@@ -6,7 +6,7 @@ use compio::runtime::Runtime;
 use monocoque::transport::AnyStream;
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque_interop::tls::{tcp_pair, tls_pair};
-use testing::process::Held;
+use testing::process_stats::Held;
 use testing::yield_now;
 
 /// Those that were attached, at whatever point of their lives: also such as have operations of their own with the kernel.

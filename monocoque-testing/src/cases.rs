@@ -18,7 +18,7 @@ use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 
-use crate::waiting::{DEADLINE, within, yield_now};
+use crate::wait::{DEADLINE, within, yield_now};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

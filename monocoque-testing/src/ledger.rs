@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use fastrand::Rng;
 
-pub use crate::numbers::{Bits, Piles};
+pub use crate::number_sets::{Bits, Piles};
 
 pub type Frames = Vec<Vec<u8>>;
 

@@ -7,7 +7,7 @@
 
 pub mod bytes;
 pub mod session;
-mod waiting;
+mod wait;
 
 #[cfg(feature = "sockets")]
 mod cases;
@@ -18,11 +18,11 @@ pub mod ledger;
 #[cfg(feature = "sockets")]
 mod macros;
 #[cfg(feature = "sockets")]
-mod numbers;
+mod number_sets;
 #[cfg(feature = "sockets")]
 mod peers;
 #[cfg(feature = "sockets")]
-pub mod process;
+pub mod process_stats;
 #[cfg(feature = "sockets")]
 pub mod proxy;
 #[cfg(feature = "sockets")]
@@ -37,7 +37,7 @@ pub use cases::{
 #[cfg(feature = "sockets")]
 pub use peers::{Strangers, Wire, WireListener};
 #[cfg(feature = "sockets")]
-pub use process::resident;
+pub use process_stats::resident;
 #[cfg(feature = "sockets")]
 pub use python::python;
-pub use waiting::{AtOnce, DEADLINE, at_once, eventually, eventually_async, within, yield_now};
+pub use wait::{AtOnce, DEADLINE, at_once, eventually, eventually_async, within, yield_now};

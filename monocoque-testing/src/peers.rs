@@ -13,7 +13,7 @@ use monocoque::zmq::kind::Kind;
 
 use crate::bytes::{greeting, ready};
 use crate::cases::{At, Home, Transport};
-use crate::waiting::DEADLINE;
+use crate::wait::DEADLINE;
 
 /// Where strangers come from: they dial, or are dialled.
 #[derive(Debug)]

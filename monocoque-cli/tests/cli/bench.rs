@@ -2,8 +2,8 @@
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, connected};
-use crate::running::{Place, run, start};
 
 /// The number behind a name in a line of JSON.
 #[track_caller]

@@ -4,8 +4,8 @@ use std::fs;
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, framed, messages, text};
-use crate::running::{Place, run, start};
 
 /// What `pull` prints of what `push` is given.
 fn passed(push: &[&str], input: impl AsRef<[u8]>, pull: &[&str]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What `--help` says, and what is said about command lines that are wrong.
 
-use crate::running::{Place, run};
+use crate::mq_process::{Place, run};
 
 const COMMANDS: [&str; 12] =
     ["push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "proxy", "monitor", "bench"];

@@ -1,16 +1,16 @@
 //! The program `mq` as it is run: beside sockets of libzmq, beside scripts of pyzmq, and beside itself.
 
 mod bench;
-mod endings;
-mod exchange;
+mod counts_and_timeouts;
+mod dealer_router_pair;
+mod exit_status;
 mod formats;
 mod help;
-mod limits;
 mod monitor;
+mod mq_process;
 mod patterns;
 mod peer;
 mod proxy;
-mod publish;
-mod reply;
-mod running;
+mod pub_sub;
+mod req_rep;
 mod terminal;

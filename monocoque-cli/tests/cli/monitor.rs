@@ -2,8 +2,8 @@
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::connected;
-use crate::running::{Place, run, start};
 
 #[test]
 fn monitor_reports_connection_lifecycle() {

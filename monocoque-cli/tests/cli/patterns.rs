@@ -2,8 +2,8 @@
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, Running, run, start};
 use crate::peer::{Implementation, Peer, Role, framed, messages};
-use crate::running::{Place, Running, run, start};
 
 /// Each behaviour with each peer, over each transport, whoever binds.
 macro_rules! with_everybody {

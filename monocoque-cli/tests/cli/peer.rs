@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use testing::python;
 use zmq::{Context, Socket, SocketType};
 
-use crate::running::LIMIT;
+use crate::mq_process::LIMIT;
 
 /// What is exchanged; the same as in peer.py.
 pub(crate) fn messages() -> Vec<Vec<Vec<u8>>> {

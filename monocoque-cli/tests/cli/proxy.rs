@@ -3,8 +3,8 @@
 use nix::sys::signal::Signal;
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, connected, text};
-use crate::running::{Place, run, start};
 
 #[test]
 fn proxy_forwards_publications() {

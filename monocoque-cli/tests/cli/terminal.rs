@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use nix::pty::openpty;
 use zmq::SocketType;
 
+use crate::mq_process::{Place, until};
 use crate::peer::{bound, text};
-use crate::running::{Place, until};
 
 /// A terminal, and all that is written to it until its last writer is gone.
 fn terminal() -> (OwnedFd, JoinHandle<String>) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::channel::oneshot;
 
-use crate::world::Shared;
-use crate::{child, ours};
+use crate::scenario::Shared;
+use crate::{child, monocoque_peers};
 use testing::ledger::Class;
 
 /// A part.
@@ -113,7 +113,7 @@ impl Actor {
                     return;
                 }
                 match cast.make {
-                    Make::Ours => home = Some(ours::live(&cast, &shared, end, &mut chance, home)),
+                    Make::Ours => home = Some(monocoque_peers::live(&cast, &shared, end, &mut chance, home)),
                     Make::Process | Make::Theirs => child::live(&cast, &shared, end, &mut chance),
                 }
                 if !shared.ended.load(Ordering::SeqCst) {

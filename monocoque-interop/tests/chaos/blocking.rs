@@ -1,4 +1,4 @@
-//! Sockets of Monocoque as a [player](crate::player) uses them, by calls that wait.
+//! Sockets of Monocoque as a [player](crate::child_main) uses them, by calls that wait.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use monocoque::zmq::kind::{self, Kind};
 use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket};
 use monocoque::{Message, MonocoqueError};
 
-use crate::ours::with_options;
-use crate::player::{Attaches, Receives, Sends, WAIT};
+use crate::child_main::{Attaches, Receives, Sends, WAIT};
+use crate::monocoque_peers::with_options;
 use testing::ledger::Frames;
 
 pub(crate) fn push() -> PushSocket {

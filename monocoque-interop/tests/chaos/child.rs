@@ -1,6 +1,6 @@
 //! Parts that are played in a process of their own, by Monocoque or by libzmq.
 //!
-//! The test runs once more in that process, which [plays](crate::player) the one part. Orders reach
+//! The test runs once more in that process, which [plays](crate::child_main) the one part. Orders reach
 //! it by its standard input: the phase, or the end of it all. It [reports](Report) on its standard
 //! output what it sends and what it receives. Now and then it is stopped for a while.
 
@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::actor::{End, Make, Manner, Name, Part, Role};
-use crate::world::{PAUSE, Shared};
+use crate::scenario::{PAUSE, Shared};
 use testing::ledger::{CHAOS, Reader, Stream, Tag};
 
 /// Lives once: as long as the process, which is killed or told to end.

@@ -8,7 +8,7 @@
 //! part through [proxies](testing::proxy).
 //! [Hostile peers](testing::hostile) dial those that are bound, and are dialled. [Two threads](reconnects)
 //! connect and disconnect one PUSH and one DEALER all the time. [`ledger`](testing::ledger) and the
-//! [end](world::Calm::end) tell what must hold.
+//! [end](scenario::Calm::end) tell what must hold.
 //!
 //! `CHAOS_SECONDS` is how long it takes (default: 7), `CHAOS_TOPICS` how many topics one hostile
 //! peer subscribes to (default: 3,000); `SEED` repeats what was decided by chance.
@@ -17,20 +17,20 @@
 mod actor;
 mod blocking;
 mod child;
-mod ours;
-mod player;
+mod child_main;
+mod libzmq_peers;
+mod monocoque_peers;
 mod reconnects;
-mod theirs;
-mod world;
+mod scenario;
 
 use std::time::{Duration, Instant};
 
-use testing::process::Held;
-use world::World;
+use scenario::Scenario;
+use testing::process_stats::Held;
 
 #[test]
 fn chaos_run_keeps_all_invariants() {
-    if player::play() {
+    if child_main::play() {
         return;
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
@@ -53,8 +53,8 @@ fn chaos_run_keeps_all_invariants() {
 
 /// What was wrong in one round.
 fn run(seed: u64, topics: usize, time: Duration) -> Vec<String> {
-    let world = World::start(seed, topics);
-    world.disturb(time).end()
+    let scenario = Scenario::start(seed, topics);
+    scenario.disturb(time).end()
 }
 
 /// What is held once all that ends by itself has ended.

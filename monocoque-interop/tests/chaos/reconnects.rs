@@ -11,7 +11,7 @@ use monocoque::zmq::Socket;
 use monocoque::zmq::kind::Kind;
 
 use crate::actor::Part;
-use crate::world::Shared;
+use crate::scenario::Shared;
 use testing::ledger::Stream;
 
 /// The threads of one life. They end with the chaos or when this is dropped. When the chaos ends,

@@ -13,7 +13,7 @@ mod trend;
 use std::time::{Duration, Instant};
 
 use load::Load;
-use testing::process::Held;
+use testing::process_stats::Held;
 use trend::{Column, Tolerance};
 
 #[test]

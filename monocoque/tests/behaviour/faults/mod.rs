@@ -3,13 +3,13 @@
 //!
 //! What is decided by chance follows from a seed, which a failure prints and `SEED` repeats.
 
-mod endings;
-mod judging;
-mod losses;
-mod names;
-mod proxies;
+mod close;
+mod ledger_checks;
+mod message_loss;
+mod proxy_checks;
 mod requests;
-mod topics;
+mod resubscription;
+mod routing_ids;
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, connected, socket};
-use crate::running::{Place, run, start};
 
 #[test]
 fn topic_becomes_first_frame() {

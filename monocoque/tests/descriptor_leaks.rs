@@ -9,7 +9,7 @@ use std::time::Duration;
 use compio::runtime::Runtime;
 use monocoque::Endpoint;
 use monocoque::zmq::PullSocket;
-use testing::process::Held;
+use testing::process_stats::Held;
 use testing::yield_now;
 
 /// Descriptors are those of the process: one test at a time.

@@ -4,13 +4,13 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::World;
-use super::calm::Course;
+use super::Scenario;
+use super::quiescence::Course;
 use crate::actor::Actor;
 use testing::ledger::{Account, Class};
 use testing::proxy::Counts;
 
-impl World {
+impl Scenario {
     /// Judges all classes, tells what happened, and returns what was wrong.
     pub(super) fn sum_up(mut self, course: &Course) -> Vec<String> {
         let ledger = self.shared.ledger.clone();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::actor::{Make, Role};
 use crate::child::{Brief, Orders, Report};
-use crate::world::{DEADLINE, PAUSE, Quota, TOPIC, burst};
-use crate::{blocking, theirs};
+use crate::scenario::{DEADLINE, PAUSE, Quota, TOPIC, burst};
+use crate::{blocking, libzmq_peers};
 use testing::hostile::is_hostile;
 use testing::ledger::{Frames, Tag};
 
@@ -40,10 +40,10 @@ pub(crate) fn play() -> bool {
         (Make::Process, Role::Pull) => player.receive(blocking::pull()),
         (Make::Process, Role::Dealer(_)) => player.dealer(blocking::dealer()),
         (Make::Process, _) => unreachable!("not played by Monocoque in a process of its own"),
-        (Make::Theirs, Role::Push) => player.push(theirs::socket(role, index)),
-        (Make::Theirs, Role::Pull | Role::Sub(_)) => player.receive(theirs::socket(role, index)),
-        (Make::Theirs, Role::Router) => player.router(theirs::socket(role, index)),
-        (Make::Theirs, Role::Dealer(_)) => player.dealer(theirs::socket(role, index)),
+        (Make::Theirs, Role::Push) => player.push(libzmq_peers::socket(role, index)),
+        (Make::Theirs, Role::Pull | Role::Sub(_)) => player.receive(libzmq_peers::socket(role, index)),
+        (Make::Theirs, Role::Router) => player.router(libzmq_peers::socket(role, index)),
+        (Make::Theirs, Role::Dealer(_)) => player.dealer(libzmq_peers::socket(role, index)),
         (Make::Theirs, Role::Pub) => unreachable!("not played by libzmq"),
     }
     true

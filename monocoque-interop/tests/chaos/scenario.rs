@@ -1,7 +1,7 @@
 //! What happens to those who take part, and what they share.
 
-mod calm;
-mod cast;
+mod peers;
+mod quiescence;
 mod summary;
 
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use testing::hostile::{self, Hostile};
 use testing::ledger::{CHAOS, Ledger, settles};
 use testing::proxy::{self, Faults, Proxy};
 
-pub(crate) use calm::Calm;
-use cast::Cast;
+use peers::Cast;
+pub(crate) use quiescence::Calm;
 
 /// What the actors share.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
 }
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Scenario {
     seed: u64,
     chance: Rng,
     shared: Arc<Shared>,
@@ -133,7 +133,7 @@ impl Quota {
     }
 }
 
-impl World {
+impl Scenario {
     /// `topics` is how many one hostile peer subscribes to.
     pub(crate) fn start(seed: u64, topics: usize) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
@@ -160,8 +160,8 @@ impl World {
 
     /// Lets things happen for a while. Ends early if something is wrong already.
     pub(crate) fn disturb(mut self, time: Duration) -> Calm {
-        let is_over = |world: &Self| {
-            !world.shared.ledger.wrongs().is_empty() || world.actors.iter().any(Actor::is_finished)
+        let is_over = |scenario: &Self| {
+            !scenario.shared.ledger.wrongs().is_empty() || scenario.actors.iter().any(Actor::is_finished)
         };
         while self.since.elapsed() < time && !is_over(&self) {
             thread::sleep(Duration::from_millis(self.chance.u64(5..80)));

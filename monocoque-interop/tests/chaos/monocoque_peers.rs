@@ -16,7 +16,7 @@ use monocoque::{Context, Message};
 
 use crate::actor::{End, Manner, Name, Part, Role};
 use crate::reconnects::Reconnects;
-use crate::world::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
+use crate::scenario::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
 use testing::hostile::is_hostile;
 use testing::ledger::{CHAOS, Class, Frames, Stream};
 use testing::yield_now;

@@ -2,8 +2,8 @@
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::{connected, text};
-use crate::running::{Place, run, start};
 
 #[test]
 fn requests_and_replies_alternate() {

@@ -3,8 +3,8 @@
 use nix::sys::signal::Signal;
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start, start_unread, until};
 use crate::peer::{bound, connected, socket, text};
-use crate::running::{Place, run, start, start_unread, until};
 
 const SIGNALS: [(Signal, i32); 2] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)];
 

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Monitor, SocketEvent};
 use nix::sys::resource::{UsageWho, getrusage};
-use testing::process::Held;
+use testing::process_stats::Held;
 use testing::{At, AtOnce, Home, Transport, WireListener, numbered};
 
 /// Runs a body in all places, with nothing beside it.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start, until};
 use crate::peer::{bound, text};
-use crate::running::{Place, run, start, until};
 
 #[test]
 fn count_limits_sent_messages() {

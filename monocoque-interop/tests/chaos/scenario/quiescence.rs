@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, SETTLED_MESSAGES, World};
+use super::{DEADLINE, SETTLED_MESSAGES, Scenario};
 use crate::actor::{Actor, Role};
 use testing::ledger::Class;
 use testing::proxy::Proxy;
 
-/// A world in which nothing more happens.
+/// A scenario in which nothing more happens.
 #[derive(Debug)]
-pub(crate) struct Calm(pub(super) World);
+pub(crate) struct Calm(pub(super) Scenario);
 
 /// How a calm went.
 #[derive(Debug, Default)]
@@ -31,15 +31,15 @@ impl Calm {
     /// Lets all find each other again and proves that nothing is lost from then on; ends them, and
     /// says what was wrong.
     pub(crate) fn end(self) -> Vec<String> {
-        let mut world = self.0;
-        world.calm_down();
-        let course = world.prove();
-        world.end_all();
-        world.sum_up(&course)
+        let mut scenario = self.0;
+        scenario.calm_down();
+        let course = scenario.prove();
+        scenario.end_all();
+        scenario.sum_up(&course)
     }
 }
 
-impl World {
+impl Scenario {
     fn calm_down(&mut self) {
         let panicked = self.hostile.end();
         let Self { shared, actors, .. } = self;

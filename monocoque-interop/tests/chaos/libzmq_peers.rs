@@ -1,10 +1,10 @@
-//! Sockets of libzmq as a [player](crate::player) uses them.
+//! Sockets of libzmq as a [player](crate::child_main) uses them.
 
 use std::time::Duration;
 
 use crate::actor::{Manner, Name, Role};
-use crate::player::{Attaches, Receives, Sends, WAIT};
-use crate::world::TOPIC;
+use crate::child_main::{Attaches, Receives, Sends, WAIT};
+use crate::scenario::TOPIC;
 use testing::ledger::Frames;
 
 /// The socket of a role, in a context of its own.

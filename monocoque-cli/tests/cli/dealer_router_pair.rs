@@ -2,8 +2,8 @@
 
 use zmq::SocketType;
 
+use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, connected, socket, text};
-use crate::running::{Place, run, start};
 
 #[test]
 fn router_addresses_peers_by_id() {
