@@ -106,7 +106,7 @@ impl Context {
     /// use monocoque::Context;
     ///
     /// let mut proactor = ProactorBuilder::new();
-    /// // Linux 6.1; on 5.19 `coop_taskrun(true).taskrun_flag(true)`. Older ones fall back to polling.
+    /// // From Linux 6.1 on. 5.19: `coop_taskrun(true).taskrun_flag(true)`; before, compio polls.
     /// proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
     /// let runtime = RuntimeBuilder::new().with_proactor(proactor).build()?;
     /// let context = runtime.block_on(async { Context::current() })?;
