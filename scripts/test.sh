@@ -13,7 +13,9 @@ export MONOCOQUE_PYTHON
 # Always the whole workspace, so that each crate is built once.
 tests() { cargo test --workspace --all-features "$@"; }
 
-tests
+# All but the examples, which scripts/examples.sh builds and runs.
+tests --lib --bins --tests
+tests --doc
 # Those with pyzmq.
 tests --test interop --test cli -- --ignored
 # With an /etc/hosts of its own.

@@ -82,10 +82,11 @@ fn os_options_reach_listener() {
 
 /// How many ends of connections at this local port wait to send their next probe.
 fn probing(port: u16) -> usize {
-    let local = format!(":{port:04X} ");
+    let local = format!(":{port:04X}");
     let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
-    let own = table.lines().filter(|line| line[..20].contains(&local) && line.contains(" 01 "));
-    own.filter(|line| line.contains(" 02:")).count()
+    // The columns: number, local address, remote address, state, queues, timer. A row's number may be of any width.
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row[1].ends_with(&local) && row[3] == "01" && row[5].starts_with("02:")).count()
 }
 
 #[test]
