@@ -21,7 +21,7 @@ use crate::socket::Engine;
 /// [`Context::shared`].
 ///
 /// An inproc name (`inproc://name`) is visible within its context only. All sockets created without
-/// a context, or in a [`current`](Context::current) one, share one set of names, on any thread.
+/// a context, or in a [`current`](Context::current) one, share one set of registry, on any thread.
 ///
 /// The I/O threads of a context end once it and its sockets are dropped and queued messages are
 /// sent.
@@ -46,7 +46,7 @@ struct Shared {
     next: AtomicUsize,
     /// Own I/O threads.
     threads: Mutex<Vec<ThreadEnd>>,
-    names: Arc<InprocRegistry>,
+    registry: Arc<InprocRegistry<Engine>>,
     sockets: Mutex<Sockets>,
     /// Connections run on a runtime of the caller.
     of_caller: bool,
@@ -67,6 +67,12 @@ impl Drop for Shared {
             std::mem::forget(std::mem::take(&mut self.homes));
         }
     }
+}
+
+/// Returns the inproc registry of all sockets created without a context of their own.
+fn process_registry() -> Arc<InprocRegistry<Engine>> {
+    static REGISTRY: OnceLock<Arc<InprocRegistry<Engine>>> = OnceLock::new();
+    REGISTRY.get_or_init(Arc::default).clone()
 }
 
 /// The sockets of a context.
@@ -119,7 +125,7 @@ impl Context {
     /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
     pub fn current() -> Result<Self, MonocoqueError> {
         let home = Home::current().ok_or(MonocoqueError::NoRuntime)?;
-        Ok(Self::of(vec![home], Vec::new(), InprocRegistry::of_process()))
+        Ok(Self::of(vec![home], Vec::new(), process_registry()))
     }
 
     /// Returns the driver of the connections: io_uring, or epoll where that is missing or
@@ -244,7 +250,7 @@ impl Context {
             }
             Some(shared) => Ok(shared.clone()),
             None => {
-                let made = Self::builder().build_with(InprocRegistry::of_process())?;
+                let made = Self::builder().build_with(process_registry())?;
                 Ok(SHARED.get_or_init(|| made).clone())
             }
         }
@@ -256,8 +262,8 @@ impl Context {
     }
 
     /// Returns the inproc registry of its sockets.
-    pub(crate) fn names(&self) -> Arc<InprocRegistry> {
-        self.shared.names.clone()
+    pub(crate) fn registry(&self) -> Arc<InprocRegistry<Engine>> {
+        self.shared.registry.clone()
     }
 
     /// Chooses the thread of the next socket, out of those with the given numbers, or all if there
@@ -298,14 +304,14 @@ impl Context {
         Ok(())
     }
 
-    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, names: Arc<InprocRegistry>) -> Self {
+    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, registry: Arc<InprocRegistry<Engine>>) -> Self {
         let shared = Shared {
             of_caller: threads.is_empty(),
             process: process_id(),
             homes,
             next: AtomicUsize::new(0),
             threads: Mutex::new(threads),
-            names,
+            registry,
             sockets: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -349,7 +355,7 @@ impl ContextBuilder {
         self.build_with(Arc::default())
     }
 
-    fn build_with(self, names: Arc<InprocRegistry>) -> Result<Context, MonocoqueError> {
+    fn build_with(self, registry: Arc<InprocRegistry<Engine>>) -> Result<Context, MonocoqueError> {
         let start = |n| {
             let settings = ThreadSettings {
                 name: format!("monocoque-io-{n}"),
@@ -360,6 +366,6 @@ impl ContextBuilder {
         };
         let started = (0..self.io_threads).map(start).collect::<Result<Vec<_>, _>>()?;
         let (homes, threads) = started.into_iter().unzip();
-        Ok(Context::of(homes, threads, names))
+        Ok(Context::of(homes, threads, registry))
     }
 }

@@ -12,12 +12,12 @@ use futures_util::FutureExt;
 use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, home};
 use monocoque_zmtp::Subscription;
 
-use super::departures::Departure;
 use crate::pattern::Incoming;
 use crate::pattern::outbound::ClosedLink;
 use crate::pattern::publisher::{AT_ONCE, PeerCancels, Publisher};
 use crate::pattern::subscription_frame::{as_subscription, report};
 use crate::socket::Engine;
+use crate::socket::departures::Departure;
 
 /// Removes a peer whose sending side has ended, and gives back its unsent messages.
 pub(crate) fn remove_peer(engine: &Arc<Engine>, key: PeerKey, unsent: Outbox) -> ClosedLink {

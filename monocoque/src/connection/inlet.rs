@@ -12,7 +12,6 @@ use monocoque_zmtp::{Inbound, Subscription, TopicAllowance};
 
 use super::Course;
 use super::cleanup::remove_receiver;
-use super::departures::Departure;
 use super::subscriptions::{disconnect_message, on_subscription, prepend_id};
 use crate::endpoint::EndpointRef;
 use crate::pattern::Envelope;
@@ -21,6 +20,7 @@ use crate::pattern::publisher::SubscriptionOutcome;
 use crate::pattern::subscription_frame::{SubscriptionList, report};
 use crate::pattern::wakes::Wakes;
 use crate::socket::Engine;
+use crate::socket::departures::Departure;
 
 /// The destination of a read pump.
 #[derive(Debug)]

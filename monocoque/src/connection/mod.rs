@@ -6,7 +6,6 @@
 //! [`subscriptions`] and [`cleanup`] serve publishers, over streams and inproc.
 
 pub(crate) mod cleanup;
-pub(crate) mod departures;
 pub(crate) mod events;
 mod handler;
 mod inlet;

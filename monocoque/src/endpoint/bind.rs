@@ -10,6 +10,7 @@ use monocoque_core::{Endpoint, HomeGone, home};
 use super::cancellation::CancelOnDrop;
 use super::{EndpointRef, Origin, listener};
 use crate::error::MonocoqueError;
+use crate::inproc;
 use crate::monitor::SocketEvent;
 use crate::pattern::Framing;
 use crate::socket::Engine;
@@ -60,7 +61,7 @@ fn bind_failed(engine: &Engine, address: Endpoint, source: io::Error) -> Monocoq
 fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, MonocoqueError> {
     let endpoint = EndpointRef::new(engine.endpoints.next_id(), Origin::Bound, address.clone(), None);
     engine.attach_endpoint(&endpoint).cancel();
-    if !engine.registry.bind(engine, &endpoint) {
+    if !inproc::connect::bind(engine, &endpoint) {
         engine.endpoints.remove(endpoint.key.id);
         return Err(bind_failed(engine, address, io::ErrorKind::AddrInUse.into()));
     }

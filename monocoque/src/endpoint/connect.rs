@@ -10,6 +10,7 @@ use super::panic::catch_panic;
 use super::{EndpointRef, Origin, dialer};
 use crate::connection;
 use crate::error::MonocoqueError;
+use crate::inproc;
 use crate::monitor::ConnectionId;
 use crate::socket::Engine;
 use crate::socket::close::Task;
@@ -41,7 +42,7 @@ pub(crate) fn connect(
     let endpoint = EndpointRef::new(id, Origin::Connected, address.clone(), name);
     engine.attach_endpoint(&endpoint);
     if let Endpoint::Inproc(_) = address {
-        engine.registry.connect(engine, &endpoint);
+        inproc::connect::connect(engine, &endpoint);
         return Ok(address);
     }
     let task = Task::new(engine);

@@ -14,8 +14,8 @@ use crate::options::Options;
 use crate::pattern::PUSH;
 use crate::socket::Engine;
 
-fn socket() -> (Arc<Engine>, Arc<InprocRegistry>, IdleRuntime) {
-    let registry = Arc::<InprocRegistry>::default();
+fn socket() -> (Arc<Engine>, Arc<InprocRegistry<Engine>>, IdleRuntime) {
+    let registry = Arc::<InprocRegistry<Engine>>::default();
     let (home, runtime) = Home::idle();
     let options = Options { send_hwm: Hwm::new(1), ..Options::default() };
     let engine = Engine::new(&PUSH, options, home, registry.clone()).expect("a home");

@@ -14,7 +14,7 @@ use crate::socket::Engine;
 
 /// Creates two sockets with one registry, and room for one message each.
 fn sockets(patterns: [&'static Pattern; 2]) -> [(Arc<Engine>, IdleRuntime); 2] {
-    let registry = Arc::<InprocRegistry>::default();
+    let registry = Arc::<InprocRegistry<Engine>>::default();
     patterns.map(|pattern| {
         let (home, runtime) = Home::idle();
         let hwm = Hwm::new(1);

@@ -8,7 +8,6 @@ use monocoque_zmtp::{Properties, Subscription};
 
 use crate::connection::Ended;
 use crate::connection::cleanup::{remove_peer, remove_receiver};
-use crate::connection::departures::Departure;
 use crate::connection::events::begun;
 use crate::connection::subscriptions::{disconnect_message, on_subscription, prepend_id};
 use crate::endpoint::EndpointRef;
@@ -18,30 +17,12 @@ use crate::pattern::link::InprocPeer;
 use crate::pattern::publisher::SubscriptionOutcome;
 use crate::pattern::subscription_frame::{SubscriptionList, report};
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Incoming, Routing};
 use crate::peer::Peer;
-use crate::socket::{Engine, Refusal};
+use crate::socket::Engine;
+use crate::socket::departures::Departure;
 use crate::trace::Span;
 
-/// One of two sockets that are being connected.
-pub(super) struct Participant {
-    pub(super) engine: Arc<Engine>,
-    pub(super) endpoint: EndpointRef,
-}
-
-impl Participant {
-    pub(super) fn subscribes(&self) -> bool {
-        let pattern = self.engine.pattern;
-        pattern.incoming == Incoming::Filtered || pattern.routing == Routing::ToAll
-    }
-
-    pub(super) fn refusal(&self) -> DisconnectReason {
-        match self.engine.refusal() {
-            Refusal::PairInUse => DisconnectReason::PairInUse,
-            _ => DisconnectReason::DuplicateRoutingId,
-        }
-    }
-}
+type Participant = super::registry::Participant<Engine>;
 
 /// The receiving end of a pipe, as the link of the sender holds it.
 #[derive(Debug)]
@@ -68,15 +49,15 @@ impl PipeEnd {
         hwm: Hwm,
         (peer, peer_key): (&Participant, PeerKey),
     ) -> Self {
-        let Participant { engine, endpoint } = receiver;
+        let Participant { socket: engine, endpoint } = receiver;
         let config =
-            LaneConfig { beyond: Some(hwm), latest: peer.engine.options.conflate, ..LaneConfig::default() };
+            LaneConfig { beyond: Some(hwm), latest: peer.socket.options.conflate, ..LaneConfig::default() };
         let connection = engine.new_connection(endpoint, endpoint.address.to_string());
-        let sender = RoomWaker { engine: Arc::downgrade(&peer.engine), key: peer_key };
+        let sender = RoomWaker { engine: Arc::downgrade(&peer.socket), key: peer_key };
         let about_peer = Peer {
             connection: connection.clone(),
-            socket_type: peer.engine.pattern.socket_type,
-            routing_id: peer.engine.options.routing_id.clone().unwrap_or_else(|| id.clone()),
+            socket_type: peer.socket.pattern.socket_type,
+            routing_id: peer.socket.options.routing_id.clone().unwrap_or_else(|| id.clone()),
             properties: Properties::default(),
         };
         Self {
@@ -94,8 +75,8 @@ impl PipeEnd {
     /// Returns the events of the new connection for the receiver.
     pub(super) fn events(&self, peer: &Participant) -> (Span, [SocketEvent; 2]) {
         let connection = self.connection.clone();
-        let routing_id = peer.engine.options.routing_id.clone().unwrap_or_else(|| self.id.clone());
-        let socket_type = peer.engine.pattern.socket_type;
+        let routing_id = peer.socket.options.routing_id.clone().unwrap_or_else(|| self.id.clone());
+        let socket_type = peer.socket.pattern.socket_type;
         let succeeded = SocketEvent::HandshakeSucceeded { connection, socket_type, routing_id };
         (self.span.clone(), [begun(&self.endpoint, &self.connection), succeeded])
     }

@@ -14,6 +14,7 @@
 
 pub(crate) mod adapters;
 pub(crate) mod close;
+pub(crate) mod departures;
 mod recv;
 mod send;
 mod subscribe;
@@ -31,9 +32,9 @@ use monocoque_core::{
 use monocoque_zmtp::{PeerInfo, Subscription};
 
 use self::close::{Supervisor, Task};
+use self::departures::Departures;
 use self::subscribe::Filter;
 use self::timers::Timers;
-use crate::connection::departures::Departures;
 use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;
@@ -56,7 +57,7 @@ pub(crate) struct Engine {
     pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
     pub(crate) home: Home,
-    pub(crate) registry: Arc<InprocRegistry>,
+    pub(crate) registry: Arc<InprocRegistry<Self>>,
     pub(crate) endpoints: Endpoints,
     pub(crate) filter: Filter,
     pub(crate) monitors: Monitors<SocketEvent>,
@@ -93,7 +94,7 @@ impl Engine {
         pattern: &'static Pattern,
         options: Options,
         home: Home,
-        registry: Arc<InprocRegistry>,
+        registry: Arc<InprocRegistry<Self>>,
     ) -> Result<Arc<Self>, MonocoqueError> {
         let engine = Arc::new(Self::unsupervised(pattern, options, home, registry));
         let supervisor = Supervisor::new(Task::new(&engine));
@@ -115,7 +116,7 @@ impl Engine {
         pattern: &'static Pattern,
         options: Options,
         home: Home,
-        registry: Arc<InprocRegistry>,
+        registry: Arc<InprocRegistry<Self>>,
     ) -> Self {
         Self {
             pattern,

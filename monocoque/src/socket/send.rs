@@ -137,17 +137,7 @@ impl Engine {
             }
             return Ok(Attempt::Yield);
         }
-        let flush = match mode {
-            SendMode::Deferred => Flush::Deferred,
-            _ if self.inbox.is_quiet() => Flush::Immediate,
-            _ => Flush::Batched,
-        };
-        if self.options.last_value
-            && let Some(publisher) = out.publisher()
-        {
-            publisher.begin_send(waiting.ticket);
-        }
-        let request = SendRequest { target: Target::Pattern, flush, waits: mode == SendMode::Wait };
+        let request = self.prepare(&mut out, mode, waiting);
         let outcome = match self.pattern.envelope {
             _ if !out.check_turn(self.pattern, message, waiting.ticket)? => SendOutcome::Full,
             Envelope::None => out.send(request, message, wakes),
@@ -168,6 +158,22 @@ impl Engine {
         }
         wakes.add(out.queue.senders.leave(&mut waiting.ticket));
         Ok(Attempt::Done)
+    }
+
+    /// Chooses how a message is sent.
+    #[inline]
+    fn prepare(&self, out: &mut Outbound, mode: SendMode, waiting: &Waiting) -> SendRequest<'static> {
+        if self.options.last_value
+            && let Some(publisher) = out.publisher()
+        {
+            publisher.begin_send(waiting.ticket);
+        }
+        let flush = match mode {
+            SendMode::Deferred => Flush::Deferred,
+            _ if self.inbox.is_quiet() => Flush::Immediate,
+            _ => Flush::Batched,
+        };
+        SendRequest { target: Target::Pattern, flush, waits: mode == SendMode::Wait }
     }
 
     /// Applies the subscriptions that an XSUB sends as messages. `None` if the message holds none.

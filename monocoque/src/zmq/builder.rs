@@ -264,7 +264,7 @@ impl<K: Kind> Builder<K> {
             return Err(refused);
         }
         let home = context.home(&self.options.affinity)?;
-        let engine = Engine::new(K::pattern(), self.options, home, context.names())?;
+        let engine = Engine::new(K::pattern(), self.options, home, context.registry())?;
         context.admit(&engine)?;
         Ok(Socket::of(engine))
     }

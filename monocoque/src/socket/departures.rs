@@ -7,9 +7,9 @@ use monocoque_core::{LaneKey, Message, PeerKey};
 /// The closed connections whose cleanup is still to be done.
 #[derive(Debug, Default)]
 pub(crate) struct Departures {
-    pub(super) queue: VecDeque<Departure>,
+    pub(crate) queue: VecDeque<Departure>,
     /// A task does the cleanup.
-    pub(super) is_served: bool,
+    pub(crate) is_served: bool,
 }
 
 /// A connection whose receiving side has ended.
