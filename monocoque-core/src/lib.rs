@@ -49,31 +49,26 @@ pub mod deadline;
 mod endpoint;
 mod frame;
 #[cfg(feature = "runtime")]
-pub mod home;
+mod inbox;
 mod message;
 #[cfg(feature = "runtime")]
 mod monitor;
 mod outbox;
-mod park;
 mod peer;
 mod protocol;
 mod pubsub;
 #[cfg(feature = "runtime")]
-mod queue;
-#[cfg(feature = "runtime")]
-mod reactor;
-#[cfg(feature = "runtime")]
 mod reconnect;
 mod router;
 mod routing_id;
+#[cfg(feature = "runtime")]
+pub mod runtime;
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod transport;
 mod waiters;
-#[cfg(feature = "runtime")]
-pub mod yielding;
 
 #[cfg(feature = "runtime")]
 pub use alloc::process_id;
@@ -82,12 +77,11 @@ pub use buffer::SegmentedBuffer;
 pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]
-pub use home::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings};
+pub use inbox::{Hold, Inbox, InboxClosed, LaneConfig, LaneKey, Next, Weigh};
 pub use message::{IntoIter, Iter, Message, Part, Parts};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
 pub use outbox::{Outbox, Queued, QueuedMessage, QueuedPlace};
-pub use park::block_on;
 pub use peer::{PeerEvent, PeerKey, PeerTable};
 pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};
 pub use pubsub::{
@@ -95,11 +89,11 @@ pub use pubsub::{
     Topics,
 };
 #[cfg(feature = "runtime")]
-pub use queue::{Hold, Inbox, InboxClosed, LaneConfig, LaneKey, Next, Weigh};
-#[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};
 pub use routing_id::{RoutingId, RoutingIdError};
+#[cfg(feature = "runtime")]
+pub use runtime::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings, block_on};
 pub use waiters::{Seat, Ticket, Waiters};
 
 #[cfg(doctest)]

@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::home::outside_panic;
+use crate::runtime::outside_panic;
 use crate::process_id;
 use crate::sync::Mutex;
-use crate::yielding::Yield;
+use crate::runtime::yielding::Yield;
 use futures_util::Stream;
 
 /// Tells events to its [`Monitor`]s.
@@ -51,7 +51,7 @@ pub struct Lagged(pub u64);
 /// A stream of the events since it was made; it ends when there will be no more, and in a process that is forked at once.
 ///
 /// Holds up to 1024 events that were not taken. When there are more the oldest are lost, and the next item is a [`Lagged`].
-/// Dropping the future of its next item loses nothing. A task that takes event after event [yields](crate::yielding) at times.
+/// Dropping the future of its next item loses nothing. A task that takes event after event [yields](crate::runtime::yielding) at times.
 #[derive(Debug)]
 pub struct Monitor<T> {
     queue: Arc<Mutex<Queue<T>>>,

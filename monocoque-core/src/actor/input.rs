@@ -2,7 +2,7 @@
 //!
 //! Owns how much is read at a time, and in which of two ways: a stream that sends much at a time, or is one of a few, has a read
 //! waiting in the kernel; one of a crowd that sends little is watched, and read when there is something (see
-//! [`reactor`](crate::reactor)). Both end in the same memory, and neither is ever given up halfway.
+//! [`epoll`](crate::runtime::epoll)). Both end in the same memory, and neither is ever given up halfway.
 //!
 //! # Memory
 //!
@@ -25,7 +25,7 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::SegmentedBuffer;
 use crate::alloc::{IoArena, SlabMut};
-use crate::reactor::{Member, Readable};
+use crate::runtime::epoll::{Member, Readable};
 use crate::transport::{CALL_MAX, Socket};
 
 #[derive(Debug)]

@@ -17,9 +17,9 @@
 //! twice, and nothing that a user can cancel owns a read or a write. The read pump waits for one thing at a time; all
 //! deadlines are served by the write side.
 
+mod channel;
 mod in_flight;
 mod input;
-mod link;
 mod read_pump;
 mod write_pump;
 
@@ -35,11 +35,11 @@ use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
 
+pub use channel::{Link, LinkClosed, LinkInlet, LinkOutlet};
 pub use in_flight::InFlight;
-pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
 use crate::transport::{Socket, WriteNow};
-use crate::{Decode, Encode, Established, Outbox, Protocol, Step, home};
+use crate::{Decode, Encode, Established, Outbox, Protocol, Step, runtime};
 use input::{Input, SharedArena};
 use read_pump::ReadPump;
 use write_pump::{FAREWELL, WritePump};
@@ -272,14 +272,14 @@ fn ended<E>(error: io::Error, heard: bool) -> Closed<E> {
     }
 }
 
-/// Bounds `handshake` by one deadline, as [`home::within`]. It is not dropped but ended, by shutting the stream down.
+/// Bounds `handshake` by one deadline, as [`runtime::within`]. It is not dropped but ended, by shutting the stream down.
 async fn within<S: Socket, T, E>(
     timeout: Option<Duration>,
     stream: &S,
     handshake: impl Future<Output = Result<T, Closed<E>>>,
 ) -> Result<T, Closed<E>> {
     let mut handshake = std::pin::pin!(handshake);
-    if let Some(result) = home::within(timeout, handshake.as_mut()).await {
+    if let Some(result) = runtime::within(timeout, handshake.as_mut()).await {
         return result;
     }
     stream.shutdown(Shutdown::Both);

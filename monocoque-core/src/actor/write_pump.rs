@@ -18,7 +18,7 @@ use rustix::io::ioctl_fionread;
 use super::{BURST, Closed, InFlight, Outlet, Shared};
 use crate::deadline::{self, Excuses};
 use crate::transport::Socket;
-use crate::{Encode, Outbox, home};
+use crate::{Encode, Outbox, runtime};
 
 pub(super) struct WritePump<S, E: Encode, O> {
     stream: S,
@@ -273,7 +273,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         if self.judge(served).is_ok() {
             return Ok(());
         }
-        home::take_in().await;
+        runtime::take_in().await;
         self.note_unread();
         let now = Instant::now();
         let outcome = self.judge(now);

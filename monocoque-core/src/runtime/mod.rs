@@ -4,6 +4,10 @@
 //! thread and makes their futures into tasks over there. The mailbox is the only task that other threads wake to get
 //! work started, and it ends by itself once nobody holds a `Home` any more.
 
+mod block_on;
+pub(crate) mod epoll;
+pub mod yielding;
+
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -21,7 +25,9 @@ use rustix::thread::{Pid, gettid};
 use thiserror::Error;
 
 use crate::deadline::{self, Excuses};
-use crate::{process_id, reactor};
+use crate::process_id;
+
+pub use block_on::block_on;
 
 /// What a mailbox takes.
 enum Mail {
@@ -97,7 +103,7 @@ impl Home {
             let runtime = match build(&settings) {
                 Ok((runtime, interrupted)) => {
                     if !interrupted {
-                        reactor::is_not_interrupted();
+                        epoll::is_not_interrupted();
                     }
                     runtime
                 }

@@ -23,7 +23,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use crate::home::spawn_here;
+use crate::runtime::spawn_here;
 use crate::transport::Socket;
 use crate::{PeerKey, PeerTable};
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
-use crate::home::outside_panic;
+use crate::runtime::outside_panic;
 use crate::sync::Mutex;
 use crate::transport::WriteNow;
 use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};

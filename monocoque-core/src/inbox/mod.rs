@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::home::outside_panic;
+use crate::runtime::outside_panic;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Room, Ticket, Waiters};
 

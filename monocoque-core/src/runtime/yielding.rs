@@ -34,7 +34,7 @@ thread_local! {
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use monocoque_core::yielding::Yield;
+/// use monocoque_core::runtime::yielding::Yield;
 ///
 /// let start = Instant::now();
 /// let mut of_one = Yield::default();
