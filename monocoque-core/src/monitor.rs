@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::runtime::outside_panic;
 use crate::process_id;
-use crate::sync::Mutex;
+use crate::runtime::outside_panic;
 use crate::runtime::yielding::Yield;
+use crate::sync::Mutex;
 use futures_util::Stream;
 
 /// Tells events to its [`Monitor`]s.

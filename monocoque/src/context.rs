@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, home, process_id, yielding};
+use monocoque_core::{
+    Driver, Home, ThreadEnd, ThreadSettings, block_on, process_id, runtime, runtime::yielding,
+};
 use smallvec::SmallVec;
 
 use crate::engine::{Engine, Names};
@@ -145,7 +147,7 @@ impl Context {
     pub async fn shutdown(&self) {
         yielding::now_if_due().await;
         if !self.shared.is_foreign() {
-            let _forked = home::unless_forked(self.shut_down()).await;
+            let _forked = runtime::unless_forked(self.shut_down()).await;
         }
     }
 

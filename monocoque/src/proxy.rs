@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters, block_on, yielding};
+use monocoque_core::{Seat, Waiters, block_on, runtime::yielding};
 
 use crate::engine::Engine;
 use crate::engine::forwarding::{Forwarding, Passed};

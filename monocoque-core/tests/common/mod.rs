@@ -539,7 +539,7 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Lets the tasks run `n` times.
 pub(crate) async fn settle(n: usize) {
     for _ in 0..n {
-        monocoque_core::home::yield_now().await;
+        monocoque_core::runtime::yield_now().await;
     }
 }
 

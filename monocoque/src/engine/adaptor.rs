@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use monocoque_core::yielding::Yield;
+use monocoque_core::runtime::yielding::Yield;
 use monocoque_core::{Message, PeerKey};
 
 use super::sending::{Manner, Tried, flushed, is_to_pause};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select;
-use monocoque_core::home;
+use monocoque_core::runtime;
 
 use super::Engine;
 use crate::error::MonocoqueError;
@@ -63,7 +63,7 @@ impl Engine {
             // But for the keeper.
             self.watch(|out| (out.tasks <= 1).then_some(())).await;
         };
-        if home::within(linger, sent).await.is_none() {
+        if runtime::within(linger, sent).await.is_none() {
             self.abort();
             self.stop();
         }

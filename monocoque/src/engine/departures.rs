@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, home};
+use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, runtime};
 use monocoque_zmtp::Subscription;
 
 use super::Engine;
@@ -183,7 +183,7 @@ impl Pace {
         if let Self::Since(began) = self
             && began.elapsed() >= SLICE
         {
-            home::take_in().await;
+            runtime::take_in().await;
             *began = Instant::now();
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use monocoque_core::transport::Stream;
-use monocoque_core::{Backoff, Endpoint, home};
+use monocoque_core::{Backoff, Endpoint, runtime};
 
 use super::closing::Task;
 use super::endpoints::Via;
@@ -44,7 +44,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, via: Via, task:
             break;
         };
         engine.tell(|| SocketEvent::Retrying { endpoint: endpoint.clone(), delay });
-        if via.stop.unless(home::sleep(delay)).await.is_none() {
+        if via.stop.unless(runtime::sleep(delay)).await.is_none() {
             break;
         }
     }
@@ -93,6 +93,6 @@ fn is_refusal(endpoint: &Endpoint, error: &io::Error) -> bool {
 
 async fn connect(engine: &Engine, endpoint: &Endpoint) -> io::Result<Stream> {
     let connecting = Stream::connect(endpoint, &engine.options.sockets);
-    let connected = home::within(engine.options.connect_timeout, connecting).await;
+    let connected = runtime::within(engine.options.connect_timeout, connecting).await;
     connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }

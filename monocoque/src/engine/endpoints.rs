@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, Socket, SocketOptions};
-use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, home};
+use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, runtime};
 
 use super::closing::Task;
 use super::guard::guarded;
@@ -126,7 +126,7 @@ impl Engine {
             let (via, freed) = engine.attach(id, Attached::Bound, resolved.clone(), None);
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
-            home::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
+            runtime::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
             Ok(resolved)
         });
         listening.await
@@ -183,7 +183,7 @@ impl Engine {
         let endpoint = Endpoint::Attached(AttachedStream::new(id, label));
         let (via, _) = self.attach(id, Attached::Given, endpoint.clone(), None);
         let (engine, task) = (self.clone(), Task::new(self));
-        home::spawn_here(async move {
+        runtime::spawn_here(async move {
             let _ended = guarded(&engine, &via.endpoint, session::run_on(&engine, stream, &via)).await;
             engine.give_up(&via);
             drop(task);
@@ -194,7 +194,7 @@ impl Engine {
     /// Stops listening, and returns once the address can be bound again.
     pub(crate) async fn unbind(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {
         let freed = self.detach(Attached::Bound, endpoint)?.freed;
-        Ok(home::unless_forked(async move { freed.said().await }).await?)
+        Ok(runtime::unless_forked(async move { freed.said().await }).await?)
     }
 
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), MonocoqueError> {

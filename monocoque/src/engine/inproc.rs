@@ -15,7 +15,7 @@ use std::task::{Wake, Waker};
 
 use monocoque_core::sync::Mutex;
 use monocoque_core::{
-    Endpoint, Hwm, InprocName, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, home,
+    Endpoint, Hwm, InprocName, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, runtime,
 };
 use monocoque_zmtp::{Incompatible, Properties, Subscription};
 
@@ -409,7 +409,7 @@ impl Neighbour for Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if let Some(end) = self.0.take() {
-            home::outside_panic(move || end.leave());
+            runtime::outside_panic(move || end.leave());
         }
     }
 }

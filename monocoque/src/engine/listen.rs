@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monocoque_core::home;
+use monocoque_core::runtime;
 use monocoque_core::transport::{Listener, Stream};
 
 use super::closing::Task;
@@ -20,13 +20,13 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed
         match accepted.unwrap_or_else(|| Err(io::Error::other("the task has panicked"))) {
             Ok((stream, _peer)) => {
                 serve(engine.clone(), stream, via.clone(), task.another());
-                home::yield_now().await;
+                runtime::yield_now().await;
             }
             // Out of descriptors or memory: what is there goes on, the next one has to wait.
             Err(error) => {
                 let endpoint = || via.endpoint.clone();
                 engine.tell(|| SocketEvent::AcceptFailed { endpoint: endpoint(), error: error.into() });
-                let _stopped = via.stop.unless(home::sleep(RETRY)).await;
+                let _stopped = via.stop.unless(runtime::sleep(RETRY)).await;
             }
         }
     }
@@ -37,7 +37,7 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed
 }
 
 fn serve(engine: Arc<Engine>, stream: Stream, via: Via, task: Task) {
-    home::spawn_here(async move {
+    runtime::spawn_here(async move {
         let _ended = guarded(&engine, &via.endpoint, session::run(&engine, stream, &via)).await;
         drop(task);
     });

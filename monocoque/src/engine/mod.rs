@@ -36,10 +36,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use monocoque_core::runtime::yielding::Yield;
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
-use monocoque_core::yielding::Yield;
 use monocoque_core::{
-    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, home, process_id,
+    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, process_id, runtime,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
@@ -405,7 +405,7 @@ impl Drop for Place<'_> {
         }
         if self.waiting.ticket.is_some() {
             let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.waiting.ticket.take());
-            home::outside_panic(move || engine.leave(queue, &mut ticket));
+            runtime::outside_panic(move || engine.leave(queue, &mut ticket));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
-use monocoque_core::{Message, Next, SubscriptionIndex, yielding};
+use monocoque_core::{Message, Next, SubscriptionIndex, runtime::yielding};
 use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};

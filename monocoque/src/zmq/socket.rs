@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
-use monocoque_core::{Endpoint, home, transport, yielding};
+use monocoque_core::{Endpoint, runtime, runtime::yielding, transport};
 
 use super::Builder;
 use super::kind::Kind;
@@ -53,7 +53,7 @@ impl Drop for Handle {
             // Nothing of the parent's is touched.
             return std::mem::forget(engine);
         }
-        home::outside_panic(move || engine.close());
+        runtime::outside_panic(move || engine.close());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Models of endpoints that are connected and given up at the same time, by whoever may do that: the program, the dial, and
 //! the end of the socket.
 
-use monocoque_core::home::IdleRuntime;
+use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::model::{check, spawn};
 use monocoque_core::{Home, Hwm};
 

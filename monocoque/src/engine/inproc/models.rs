@@ -1,7 +1,7 @@
 //! Models of sockets that meet within the process. All is real: there is nothing between them.
 
 use monocoque_core::Home;
-use monocoque_core::home::IdleRuntime;
+use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::model::{block_on, check, spawn};
 
 use super::*;

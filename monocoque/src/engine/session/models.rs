@@ -8,7 +8,7 @@ use std::task::Poll::{Pending, Ready};
 
 use bytes::Bytes;
 use monocoque_core::actor::InFlight;
-use monocoque_core::home::IdleRuntime;
+use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
 use monocoque_core::{Encode, Endpoint, Home, Hwm, PlainEncoder, Queued};
