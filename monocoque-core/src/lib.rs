@@ -93,7 +93,7 @@ pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};
 pub use routing_id::{RoutingId, RoutingIdError};
 #[cfg(feature = "runtime")]
-pub use runtime::{Driver, Home, HomeGone, ThreadEnd, ThreadSettings, block_on};
+pub use runtime::{Driver, IoThread, IoThreadSettings, RuntimeGone, RuntimeHandle, block_on};
 pub use waiters::{Seat, Ticket, Waiters};
 
 #[cfg(doctest)]

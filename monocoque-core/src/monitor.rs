@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::process_id;
-use crate::runtime::outside_panic;
+use crate::runtime::run_outside_panic;
 use crate::runtime::yielding::Yield;
 use crate::sync::Mutex;
 use futures_util::Stream;
@@ -184,7 +184,7 @@ impl<T> Drop for Monitor<T> {
 
 fn wake(wakers: Vec<Waker>) {
     if !wakers.is_empty() {
-        outside_panic(move || wakers.into_iter().for_each(Waker::wake));
+        run_outside_panic(move || wakers.into_iter().for_each(Waker::wake));
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use thiserror::Error;
 
 use super::{Accepted, Attach, Inlet, Outlet};
-use crate::runtime::outside_panic;
+use crate::runtime::run_outside_panic;
 use crate::sync::Mutex;
 use crate::transport::WriteNow;
 use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
@@ -52,7 +52,7 @@ impl<T: Weigh> Link<T> {
     pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), LinkClosed> {
         let mut seat = Seat::new(|ticket| {
             let next = self.shared.outgoing.lock().senders.leave(ticket);
-            next.into_iter().for_each(|waker| outside_panic(move || waker.wake()));
+            next.into_iter().for_each(|waker| run_outside_panic(move || waker.wake()));
         });
         poll_fn(|cx| {
             let mut outgoing = self.shared.outgoing.lock();

@@ -25,13 +25,13 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::SegmentedBuffer;
 use crate::alloc::{IoArena, SlabMut};
-use crate::runtime::epoll::{Member, Readable};
+use crate::runtime::epoll::{CountedConnection, Readable};
 use crate::transport::{CALL_MAX, Socket};
 
 #[derive(Debug)]
 pub(super) struct Input<S: Socket> {
     stream: S,
-    member: Member,
+    counted: CountedConnection,
     /// There while the stream is watched.
     watched: Option<Readable<S>>,
     memory: SharedArena,
@@ -84,7 +84,7 @@ impl<S: Socket> Input<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            member: Member::new(),
+            counted: CountedConnection::new(),
             watched: None,
             memory: SharedArena::default(),
             buffer: SegmentedBuffer::new(),
@@ -193,7 +193,7 @@ impl<S: Socket> Input<S> {
     async fn fill(&mut self, mut slab: SlabMut) -> (io::Result<usize>, SlabMut) {
         // A read that fills its room is not told of what comes behind, and one that finds something needs no telling.
         let small = !self.busy && slab.filled() == 0 && self.want == READ_MIN;
-        if !small || !self.member.of_a_crowd() {
+        if !small || !self.counted.use_epoll() {
             self.watched = None;
         } else if self.watched.is_none() {
             // Where it cannot be watched, it can still be read.

@@ -16,7 +16,7 @@ use futures_util::future::{Either, join, select};
 use rustix::io::ioctl_fionread;
 
 use super::{BURST, Closed, InFlight, Outlet, Shared};
-use crate::deadline::{self, Excuses};
+use crate::deadline::{self, StallGrace};
 use crate::transport::Socket;
 use crate::{Encode, Outbox, runtime};
 
@@ -27,7 +27,7 @@ pub(super) struct WritePump<S, E: Encode, O> {
     shared: Rc<Shared<E::Error>>,
     /// Silence counts from here: the start, or the last time that this thread had stood still.
     started: Instant,
-    excuses: Excuses,
+    grace: StallGrace,
     /// What is being written are replies, not messages of the owner.
     replying: bool,
     /// A batch of the owner has just been written whole.
@@ -58,7 +58,7 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
             outlet,
             shared,
             started,
-            excuses: Excuses::new(),
+            grace: StallGrace::new(),
             replying: false,
             between: false,
             progress: started,
@@ -268,16 +268,16 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         let served = Instant::now();
         let Some(deadline) = self.encoder.deadline().filter(|&at| at <= served) else { return Ok(()) };
         if self.shared.heard.get().is_none_or(|heard| heard > self.started) {
-            self.excuses.renew();
+            self.grace.reset();
         }
         if self.judge(served).is_ok() {
             return Ok(());
         }
-        runtime::take_in().await;
+        runtime::process_completions().await;
         self.note_unread();
         let now = Instant::now();
         let outcome = self.judge(now);
-        if outcome.is_ok() || !self.excuses.excuse(deadline, served) {
+        if outcome.is_ok() || !self.grace.grant(deadline, served) {
             return outcome;
         }
         self.started = now;

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::runtime::outside_panic;
+use crate::runtime::run_outside_panic;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{BytePermits, Hwm, Message, PeerKey, PeerTable, Room, Ticket, Waiters};
 
@@ -781,7 +781,7 @@ fn as_one(mut wakers: Vec<Waker>) -> Option<Waker> {
 
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
-        outside_panic(move || waker.wake());
+        run_outside_panic(move || waker.wake());
     }
 }
 

@@ -1,160 +1,131 @@
-//! Where engines run: the compio runtime of the calling thread, or a thread of our own.
+//! Where connections live: the compio runtime of the calling thread, or an I/O thread.
 //!
-//! Whatever touches a stream lives on one thread. A [`Home`] is the door to it: a mailbox that takes closures from any
-//! thread and makes their futures into tasks over there. The mailbox is the only task that other threads wake to get
-//! work started, and it ends by itself once nobody holds a `Home` any more.
+//! All that touches a stream stays on one thread. A [`RuntimeHandle`] reaches it from any thread: it
+//! sends closures to a mailbox, whose task turns them into tasks of that runtime. The mailbox is the
+//! only task that other threads wake to start work. It ends when the last handle is dropped.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `io_thread` | threads with a runtime of their own, on the best driver that the kernel allows |
+//! | `epoll` | readiness of many streams behind one operation |
+//! | `yielding` | when a future that is always ready gives other tasks a turn |
+//! | `block_on` | waiting for a future without a runtime |
+//! | `fork` | futures that end in a forked process |
 
 mod block_on;
 pub(crate) mod epoll;
+mod fork;
+#[cfg(monocoque_loom)]
+mod idle;
+mod io_thread;
 pub mod yielding;
 
-use std::collections::HashSet;
-use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compio::driver::{DriverType, ProactorBuilder};
-use compio::runtime::{Runtime, RuntimeBuilder};
+use compio::runtime::Runtime;
 use futures_util::future::{Either, select};
 use rustix::thread::{Pid, gettid};
 use thiserror::Error;
 
-use crate::deadline::{self, Excuses};
-use crate::process_id;
+use crate::deadline::{self, StallGrace};
 
 pub use block_on::block_on;
+pub use fork::{UnlessForked, unless_forked};
+#[cfg(monocoque_loom)]
+pub use idle::IdleRuntime;
+pub use io_thread::{IoThread, IoThreadSettings};
 
-/// What a mailbox takes.
-enum Mail {
-    Job(Box<dyn FnOnce() + Send>),
-    End,
-}
-
-/// A thread with a runtime on which connections live.
+/// A handle to a runtime on which connections live.
+///
+/// Cheap to clone; usable from any thread.
 #[derive(Clone, Debug)]
-pub struct Home {
-    /// There until it is dropped.
-    jobs: Option<flume::Sender<Mail>>,
+pub struct RuntimeHandle {
+    /// `None` once the handle is being dropped, and in a handle to a runtime that has ended.
+    commands: Option<flume::Sender<Command>>,
     driver: Driver,
     thread: Pid,
-    /// The descriptor of its runtime.
+    /// The descriptor of the runtime.
     runtime: RawFd,
 }
 
-/// How a [`Home`] talks to the kernel.
+/// A message to the mailbox of a runtime.
+enum Command {
+    /// Calls a closure, which spawns a task.
+    Spawn(Box<dyn FnOnce() + Send>),
+    /// Ends the mailbox.
+    Shutdown,
+}
+
+/// The interface of a runtime to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// Through io_uring.
+    /// io_uring.
     IoUring,
-    /// Through readiness and system calls: where io_uring is missing or forbidden.
+    /// Readiness and system calls: where io_uring is missing or forbidden.
     Polling,
 }
 
-/// The runtime of a [`Home`] has ended.
+/// The runtime of a [`RuntimeHandle`] has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the runtime that the connections lived on has ended")]
-pub struct HomeGone;
+pub struct RuntimeGone;
 
-/// The end of a thread with a [`Home`], for those who wait for it.
-#[derive(Debug)]
-pub struct ThreadEnd {
-    thread: thread::JoinHandle<()>,
-    /// Closed when the runtime is gone, and nothing is left to do but to leave.
-    ended: flume::Receiver<Infallible>,
-}
-
-/// How an I/O thread of our own is made.
-#[derive(Clone, Debug, Default)]
-pub struct ThreadSettings {
-    /// The name of the thread, as tools show it.
-    pub name: String,
-    /// The processors that the thread may run on; empty for any.
-    pub affinity: HashSet<usize>,
-    /// The driver to insist on; `None` takes io_uring where it is to be had.
-    pub driver: Option<Driver>,
-}
-
-impl Home {
-    /// The compio runtime of the calling thread; `None` outside one.
+impl RuntimeHandle {
+    /// Returns a handle to the compio runtime of the calling thread; `None` outside one.
     pub fn current() -> Option<Self> {
         let (driver, runtime) = Runtime::try_with_current(traits).ok()?;
-        let (jobs, mailbox) = flume::unbounded();
+        let (commands, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
-        Some(Self { jobs: Some(jobs), driver, thread: gettid(), runtime })
+        Some(Self { commands: Some(commands), driver, thread: gettid(), runtime })
     }
 
-    /// A home whose runtime has ended, and that belongs to no thread.
-    pub fn gone() -> Self {
-        Self { jobs: None, driver: Driver::Polling, thread: Pid::INIT, runtime: -1 }
+    /// Returns a handle to a runtime that has ended, and that belongs to no thread.
+    pub fn ended() -> Self {
+        Self { commands: None, driver: Driver::Polling, thread: Pid::INIT, runtime: -1 }
     }
 
-    /// A new thread with a runtime of its own. It ends when the last `Home` that leads to it is gone, or it is
-    /// [ended](Self::end).
-    pub fn thread(settings: ThreadSettings) -> io::Result<(Self, ThreadEnd)> {
-        let (jobs, mailbox) = flume::unbounded();
-        let (ready, started) = flume::bounded(1);
-        let (ending, ended) = flume::bounded(0);
-        let thread = thread::Builder::new().name(settings.name.clone()).spawn(move || {
-            let runtime = match build(&settings) {
-                Ok((runtime, interrupted)) => {
-                    if !interrupted {
-                        epoll::is_not_interrupted();
-                    }
-                    runtime
-                }
-                Err(error) => return drop(ready.send(Err(error))),
-            };
-            if ready.send(Ok((traits(&runtime), gettid()))).is_ok() {
-                runtime.block_on(serve(mailbox));
-            }
-            drop(runtime);
-            drop(ending);
-        })?;
-        let ((driver, runtime), id) =
-            started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        let home = Self { jobs: Some(jobs), driver, thread: id, runtime };
-        Ok((home, ThreadEnd { thread, ended }))
+    /// Ends the mailbox: no more work is taken, from any handle.
+    ///
+    /// An I/O thread ends, with all tasks that still run there; the runtime of a caller goes on.
+    pub fn shutdown(&self) {
+        // A failure means that it has ended already.
+        let _sent = self.commands.as_ref().map(|commands| commands.send(Command::Shutdown));
     }
 
-    /// Takes no more work from anybody. A thread of our own ends, with all that still runs there; the runtime of a caller goes
-    /// on.
-    pub fn end(&self) {
-        // If it has ended already nobody hears it.
-        let _heard = self.jobs.as_ref().map(|jobs| jobs.send(Mail::End));
-    }
-
-    /// How this home talks to the kernel.
+    /// Returns how the runtime does its I/O.
     pub fn driver(&self) -> Driver {
         self.driver
     }
 
-    /// Whether the calling thread is the one over there: if it waits for what is done there, it waits for ever.
-    pub fn is_here(&self) -> bool {
-        // Not by thread-locals: it is asked in their destructors too.
+    /// Returns true on the thread of the runtime: blocking there for its work would never end.
+    pub fn is_current_thread(&self) -> bool {
+        // Not by thread-locals: it is called in their destructors too.
         self.thread == gettid()
     }
 
-    /// Whether the calling thread is inside the runtime over there, as long as that is not over.
+    /// Returns true inside the runtime, as long as that has not ended.
     pub fn is_current(&self) -> bool {
-        self.is_here() && Runtime::try_with_current(Runtime::as_raw_fd).is_ok_and(|fd| fd == self.runtime)
+        self.is_current_thread()
+            && Runtime::try_with_current(Runtime::as_raw_fd).is_ok_and(|fd| fd == self.runtime)
     }
 
-    /// Makes a future over there and lets it run to its end as a task.
-    pub fn spawn<F>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<(), HomeGone>
+    /// Calls `make` on the thread of the runtime, and runs the future to its end as a task there.
+    pub fn spawn<F>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<(), RuntimeGone>
     where
         F: Future<Output = ()> + 'static,
     {
         let job = move || compio::runtime::spawn(make()).detach();
-        self.jobs.as_ref().ok_or(HomeGone)?.send(Mail::Job(Box::new(job))).map_err(|_| HomeGone)
+        let commands = self.commands.as_ref().ok_or(RuntimeGone)?;
+        commands.send(Command::Spawn(Box::new(job))).map_err(|_| RuntimeGone)
     }
 
-    /// Makes a future over there and waits for what it comes to.
-    pub async fn run<F, T>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<T, HomeGone>
+    /// As [`spawn`](Self::spawn), and waits for the output of the future.
+    pub async fn run<F, T>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<T, RuntimeGone>
     where
         F: Future<Output = T> + 'static,
         T: Send + 'static,
@@ -163,134 +134,45 @@ impl Home {
         self.spawn(move || {
             let future = make();
             async move {
-                // Nobody waits for the result of a call that was cancelled.
+                // Fails if the call was cancelled.
                 let _ = done.send(future.await);
             }
         })?;
-        unless_forked(result.into_recv_async()).await?.map_err(|_| HomeGone)
+        unless_forked(result.into_recv_async()).await?.map_err(|_| RuntimeGone)
     }
 }
 
-impl ThreadEnd {
-    /// Waits until nothing is left for the thread to do but to leave.
-    pub fn wait(&self) -> impl Future<Output = ()> + use<> {
-        let ended = self.ended.clone();
-        async move {
-            let Err(flume::RecvError::Disconnected) = ended.recv_async().await;
-        }
-    }
-
-    /// Waits until the thread has ended.
-    ///
-    /// # Panics
-    ///
-    /// As the thread has.
-    pub async fn ended(self) {
-        let Err(flume::RecvError::Disconnected) = self.ended.recv_async().await;
-        if let Err(panic) = self.thread.join() {
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-impl Drop for Home {
+impl Drop for RuntimeHandle {
     fn drop(&mut self) {
         // The last one wakes the mailbox task.
-        let jobs = self.jobs.take();
-        outside_panic(move || drop(jobs));
+        let commands = self.commands.take();
+        run_outside_panic(move || drop(commands));
     }
 }
-
-#[cfg(monocoque_loom)]
-mod modelled {
-    use std::thread;
-
-    use rustix::thread::gettid;
-
-    use super::{Driver, Home, Mail};
-
-    /// The runtime of a [`Home`] that runs nothing. What it was given ends with it, as tasks do with theirs.
-    #[derive(Debug)]
-    pub struct IdleRuntime(flume::Receiver<Mail>);
-
-    impl Home {
-        /// For models, which run what they want to look at themselves.
-        pub fn idle() -> (Self, IdleRuntime) {
-            let (jobs, mailbox) = flume::unbounded();
-            let thread = gettid();
-            let home = Self { jobs: Some(jobs), driver: Driver::Polling, thread, runtime: -1 };
-            (home, IdleRuntime(mailbox))
-        }
-    }
-
-    impl Drop for IdleRuntime {
-        fn drop(&mut self) {
-            // A model that has failed has no lock for what they do at their end.
-            if !thread::panicking() {
-                self.0.try_iter().for_each(drop);
-            }
-        }
-    }
-}
-#[cfg(monocoque_loom)]
-pub use modelled::IdleRuntime;
 
 /// Runs `work` here, or on another thread while this one panics.
 ///
-/// For whatever is dropped by users and wakes tasks: a waker of the runtime that is woken by a panicking thread aborts the
-/// process, and the user never learns what the panic was about.
-pub fn outside_panic(work: impl FnOnce() + Send + 'static) {
+/// For destructors that wake tasks: a waker of the runtime that is woken by a panicking thread
+/// aborts the process, and the message of the panic is lost.
+pub fn run_outside_panic(work: impl FnOnce() + Send + 'static) {
     if thread::panicking() {
-        // If there is no thread to be had either, the work is left undone.
+        // If no thread can be started either, the work is left undone.
         let _thread = thread::Builder::new().spawn(work);
     } else {
         work();
     }
 }
 
-/// Awaits `work` in this process only. To one that is forked meanwhile its home is gone, and `work` is never touched there:
-/// what it waits with may be locked for ever, or be the parent's.
-pub fn unless_forked<F: Future>(work: F) -> UnlessForked<F> {
-    UnlessForked { work: Some(Box::pin(work)), process: process_id() }
-}
-
-/// See [`unless_forked`].
-#[derive(Debug)]
-pub struct UnlessForked<F> {
-    /// There until it is dropped.
-    work: Option<Pin<Box<F>>>,
-    process: u32,
-}
-
-impl<F: Future> Future for UnlessForked<F> {
-    type Output = Result<F::Output, HomeGone>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.process != process_id() {
-            return Poll::Ready(Err(HomeGone));
-        }
-        self.work.as_mut().map_or(Poll::Ready(Err(HomeGone)), |work| work.as_mut().poll(cx).map(Ok))
-    }
-}
-
-impl<F> Drop for UnlessForked<F> {
-    fn drop(&mut self) {
-        if self.process != process_id() {
-            std::mem::forget(self.work.take());
-        }
-    }
-}
-
-/// Makes a future a task of the runtime that this thread is in.
+/// Spawns a task on the runtime of this thread.
 ///
 /// # Panics
 ///
 /// Outside a compio runtime.
-pub fn spawn_here(future: impl Future<Output = ()> + 'static) {
+pub fn spawn_local(future: impl Future<Output = ()> + 'static) {
     compio::runtime::spawn(future).detach();
 }
 
-/// Lets the other tasks run that can.
+/// Gives the other tasks of the runtime that are ready a turn.
 pub async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
@@ -303,7 +185,7 @@ pub async fn yield_now() {
     .await;
 }
 
-/// Sleeps, on the runtime that this thread is in; for ever if the end is beyond the clock.
+/// Sleeps for `duration` on the runtime of this thread; for ever if that is beyond the clock.
 pub async fn sleep(duration: Duration) {
     match deadline::after(Instant::now(), duration) {
         Some(end) => sleep_until(end).await,
@@ -311,25 +193,26 @@ pub async fn sleep(duration: Duration) {
     }
 }
 
-/// Sleeps until `deadline`, on the runtime that this thread is in.
+/// Sleeps until `deadline` on the runtime of this thread.
 pub async fn sleep_until(deadline: Instant) {
     compio::time::sleep_until(deadline).await;
 }
 
-/// Lets what has completed by now be taken in: a turn of the driver, and one of the tasks that it wakes.
-pub async fn take_in() {
-    sleep(MOMENT).await;
+/// Processes the operations that have completed by now: one turn of the driver, and one of the tasks
+/// that it wakes.
+pub async fn process_completions() {
+    sleep(DRIVER_TURN).await;
     yield_now().await;
 }
 
-/// Awaits `future` for at most `limit`; then it is dropped. Without a limit, or with one beyond the clock, for as long as it
-/// takes.
+/// Awaits `future` for at most `limit`, then drops it and returns `None`.
 ///
-/// Time in which this thread stood still does not count: if the limit is over then, it begins [anew](Excuses). What has
-/// completed is looked at before the end.
+/// Without a limit, or with one beyond the clock, it waits without an end. Time in which this thread
+/// stood still does not count: a limit that ends then [begins anew](StallGrace). Completed operations
+/// are processed before the future is given up.
 pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
-    let mut excuses = Excuses::new();
+    let mut grace = StallGrace::new();
     loop {
         let Some(end) = limit.and_then(|limit| deadline::after(Instant::now(), limit)) else {
             return Some(future.await);
@@ -340,11 +223,11 @@ pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>)
         if limit == Some(Duration::ZERO) {
             return None;
         }
-        if !excuses.excuse(end, Instant::now()) {
+        if !grace.grant(end, Instant::now()) {
             break;
         }
     }
-    match select(future, pin!(take_in())).await {
+    match select(future, pin!(process_completions())).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(_) => None,
     }
@@ -356,98 +239,24 @@ impl Driver {
     }
 }
 
-/// What a home tells of its runtime.
+/// Returns the properties of a runtime that its handles keep.
 fn traits(runtime: &Runtime) -> (Driver, RawFd) {
     (Driver::of(runtime), runtime.as_raw_fd())
 }
 
-/// The mailbox task.
-async fn serve(mailbox: flume::Receiver<Mail>) {
-    while let Ok(Mail::Job(job)) = mailbox.recv_async().await {
+/// Runs the mailbox until it is shut down or the last handle is dropped.
+async fn serve(mailbox: flume::Receiver<Command>) {
+    while let Ok(Command::Spawn(job)) = mailbox.recv_async().await {
         job();
     }
 }
 
-/// The best runtime that this kernel allows, and whether completions interrupt its thread.
-///
-/// A ring is asked for with fewer and fewer flags, each time by name, so that a refusal shows instead of becoming a
-/// silent fallback.
-fn build(settings: &ThreadSettings) -> io::Result<(Runtime, bool)> {
-    let ladder: [fn(&mut ProactorBuilder) -> bool; 4] = [
-        |proactor| {
-            proactor
-                .driver_type(DriverType::IoUring)
-                .single_issuer(true)
-                .defer_taskrun(true)
-                .taskrun_flag(true);
-            false
-        },
-        |proactor| {
-            proactor.driver_type(DriverType::IoUring).coop_taskrun(true).taskrun_flag(true);
-            false
-        },
-        |proactor| {
-            proactor.driver_type(DriverType::IoUring);
-            true
-        },
-        |proactor| {
-            proactor.driver_type(DriverType::Poll);
-            true
-        },
-    ];
-    let steps = match settings.driver {
-        None => &ladder[..],
-        Some(Driver::IoUring) => &ladder[..3],
-        Some(Driver::Polling) => &ladder[3..],
-    };
-    let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
-    for step in steps {
-        let mut proactor = ProactorBuilder::new();
-        proactor.capacity(RING_ENTRIES);
-        let interrupted = step(&mut proactor);
-        let mut builder = RuntimeBuilder::new();
-        builder
-            .with_proactor(proactor)
-            .sync_queue_size(FOREIGN_WAKES)
-            .thread_affinity(settings.affinity.clone());
-        match builder.build() {
-            Ok(runtime) => return Ok((runtime, interrupted)),
-            Err(error) => refusal = error,
-        }
-    }
-    Err(refusal)
-}
-
-/// Long enough for a turn of the driver.
-const MOMENT: Duration = Duration::from_millis(1);
-/// Submissions between two turns of the loop: above it the ring is entered early.
-const RING_ENTRIES: u32 = 4096;
-/// Tasks that other threads can wake at the same time without waiting for this one: one a connection, and some.
-const FOREIGN_WAKES: usize = 16 * 1024;
+/// A sleep that is long enough for one turn of the driver.
+const DRIVER_TURN: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_thread_runs_what_it_is_given_and_ends_when_nobody_leads_to_it() {
-        for driver in [None, Some(Driver::IoUring), Some(Driver::Polling)] {
-            let settings = ThreadSettings { name: "io".into(), driver, ..ThreadSettings::default() };
-            let (home, thread) = Home::thread(settings).expect("a thread");
-            assert_eq!(home.driver(), driver.unwrap_or(Driver::IoUring));
-            let name = futures_util::FutureExt::now_or_never(async {});
-            assert!(name.is_some());
-            let runtime = Runtime::new().expect("a runtime");
-            let there = home.clone();
-            assert!(!home.is_here());
-            let name = runtime.block_on(async move {
-                there.run(async || thread::current().name().map(String::from)).await
-            });
-            assert_eq!(name, Ok(Some("io".into())));
-            drop(home);
-            runtime.block_on(thread.ended());
-        }
-    }
 
     #[test]
     fn limit_of_a_stalled_thread_begins_anew() {
@@ -488,18 +297,18 @@ mod tests {
 
     #[test]
     fn outside_a_runtime_there_is_no_current_home() {
-        assert!(Home::current().is_none());
+        assert!(RuntimeHandle::current().is_none());
     }
 
     #[test]
     fn a_home_notices_that_its_runtime_has_ended() {
         let runtime = Runtime::new().expect("a runtime");
-        let home = runtime.block_on(async { Home::current() }).expect("inside a runtime");
-        assert!(home.is_here() && !home.is_current());
-        assert!(runtime.block_on(async { home.is_current() }));
+        let handle = runtime.block_on(async { RuntimeHandle::current() }).expect("inside a runtime");
+        assert!(handle.is_current_thread() && !handle.is_current());
+        assert!(runtime.block_on(async { handle.is_current() }));
         let other = Runtime::new().expect("a runtime");
-        assert!(!other.block_on(async { home.is_current() }));
+        assert!(!other.block_on(async { handle.is_current() }));
         drop(runtime);
-        assert_eq!(home.spawn(async || {}), Err(HomeGone));
+        assert_eq!(handle.spawn(async || {}), Err(RuntimeGone));
     }
 }
