@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use monocoque_core::sync::Mutex;
 use monocoque_core::{
-    Driver, Home, ThreadEnd, ThreadSettings, block_on, process_id, runtime, runtime::yielding,
+    Driver, IoThread, IoThreadSettings, RuntimeHandle, block_on, process_id, runtime, runtime::yielding,
 };
 use smallvec::SmallVec;
 
@@ -40,10 +40,10 @@ pub struct Context {
 /// What the clones of a context share.
 #[derive(Debug)]
 struct Shared {
-    homes: Vec<Home>,
+    homes: Vec<RuntimeHandle>,
     next: AtomicUsize,
     /// Threads of our own.
-    threads: Mutex<Vec<ThreadEnd>>,
+    threads: Mutex<Vec<IoThread>>,
     names: Arc<Names>,
     sockets: Mutex<Sockets>,
     /// Its connections live on the runtime of a caller's.
@@ -115,7 +115,7 @@ impl Context {
     ///
     /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
     pub fn current() -> Result<Self, MonocoqueError> {
-        let home = Home::current().ok_or(MonocoqueError::NoRuntime)?;
+        let home = RuntimeHandle::current().ok_or(MonocoqueError::NoRuntime)?;
         Ok(Self::of(vec![home], Vec::new(), Names::of_process()))
     }
 
@@ -162,14 +162,14 @@ impl Context {
         for engine in engines {
             engine.ended().await;
         }
-        self.shared.homes.iter().for_each(Home::end);
-        let ends: Vec<_> = self.shared.threads.lock().iter().map(ThreadEnd::wait).collect();
+        self.shared.homes.iter().for_each(RuntimeHandle::shutdown);
+        let ends: Vec<_> = self.shared.threads.lock().iter().map(IoThread::wait).collect();
         for end in ends {
             end.await;
         }
         let threads = std::mem::take(&mut *self.shared.threads.lock());
         for thread in threads {
-            thread.ended().await;
+            thread.join().await;
         }
     }
 
@@ -189,7 +189,7 @@ impl Context {
     ///
     /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed then.
     pub fn blocking_shutdown(&self) -> Result<(), MonocoqueError> {
-        if !self.shared.is_foreign() && self.shared.homes.iter().any(Home::is_here) {
+        if !self.shared.is_foreign() && self.shared.homes.iter().any(RuntimeHandle::is_current_thread) {
             return Err(MonocoqueError::WouldDeadlock);
         }
         block_on(self.shutdown());
@@ -253,13 +253,13 @@ impl Context {
 
     /// The home of the next socket, which is one of those with these numbers, if there are some.
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
-    pub(crate) fn home(&self, affinity: &[usize]) -> Result<Home, MonocoqueError> {
+    pub(crate) fn home(&self, affinity: &[usize]) -> Result<RuntimeHandle, MonocoqueError> {
         if self.shared.is_foreign() {
             return Err(MonocoqueError::Closed);
         }
         let Shared { homes, next, .. } = &*self.shared;
         let wanted = |number: usize| affinity.is_empty() || affinity.contains(&number);
-        let homes: SmallVec<[&Home; 8]> =
+        let homes: SmallVec<[&RuntimeHandle; 8]> =
             homes.iter().enumerate().filter(|(number, _)| wanted(*number)).map(|(_, home)| home).collect();
         if homes.is_empty() {
             let range = "the number of an I/O thread of the context";
@@ -288,7 +288,7 @@ impl Context {
         Ok(())
     }
 
-    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, names: Arc<Names>) -> Self {
+    fn of(homes: Vec<RuntimeHandle>, threads: Vec<IoThread>, names: Arc<Names>) -> Self {
         let shared = Shared {
             of_caller: threads.is_empty(),
             process: process_id(),
@@ -340,12 +340,12 @@ impl ContextBuilder {
 
     fn build_with(self, names: Arc<Names>) -> Result<Context, MonocoqueError> {
         let start = |n| {
-            let settings = ThreadSettings {
+            let settings = IoThreadSettings {
                 name: format!("monocoque-io-{n}"),
                 affinity: self.affinity.iter().copied().collect(),
                 driver: self.driver,
             };
-            Home::thread(settings).map_err(MonocoqueError::Thread)
+            IoThread::spawn(settings).map_err(MonocoqueError::Thread)
         };
         let started = (0..self.io_threads).map(start).collect::<Result<Vec<_>, _>>()?;
         let (homes, threads) = started.into_iter().unzip();

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 
 use monocoque_core::transport::InterfaceNameError;
-use monocoque_core::{Endpoint, EndpointError, HomeGone, InboxClosed, Message, RoutingIdError};
+use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdError, RuntimeGone};
 use thiserror::Error;
 
 /// What a call on a socket or a context can fail with.
@@ -135,8 +135,8 @@ impl From<Infallible> for MonocoqueError {
     }
 }
 
-impl From<HomeGone> for MonocoqueError {
-    fn from(_: HomeGone) -> Self {
+impl From<RuntimeGone> for MonocoqueError {
+    fn from(_: RuntimeGone) -> Self {
         Self::Closed
     }
 }

@@ -183,7 +183,7 @@ impl Pace {
         if let Self::Since(began) = self
             && began.elapsed() >= SLICE
         {
-            runtime::take_in().await;
+            runtime::process_completions().await;
             *began = Instant::now();
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
 use monocoque_core::transport::{Listener, Socket, SocketOptions};
-use monocoque_core::{AttachedStream, Endpoint, HomeGone, RoutingId, runtime};
+use monocoque_core::{AttachedStream, Endpoint, RoutingId, RuntimeGone, runtime};
 
 use super::closing::Task;
 use super::guard::guarded;
@@ -118,7 +118,7 @@ impl Engine {
     async fn listen(
         self: &Arc<Self>,
         make: impl AsyncFnOnce(&SocketOptions) -> io::Result<(Listener, Endpoint)> + Send + 'static,
-    ) -> Result<io::Result<Endpoint>, HomeGone> {
+    ) -> Result<io::Result<Endpoint>, RuntimeGone> {
         let engine = self.clone();
         let listening = self.home.run(move || async move {
             let (listener, resolved) = make(&engine.options.sockets).await?;
@@ -126,7 +126,7 @@ impl Engine {
             let (via, freed) = engine.attach(id, Attached::Bound, resolved.clone(), None);
             let task = Task::new(&engine);
             engine.tell(|| SocketEvent::Listening { endpoint: resolved.clone() });
-            runtime::spawn_here(listen::run(engine, listener, via, SayAtEnd(freed), task));
+            runtime::spawn_local(listen::run(engine, listener, via, SayAtEnd(freed), task));
             Ok(resolved)
         });
         listening.await
@@ -183,7 +183,7 @@ impl Engine {
         let endpoint = Endpoint::Attached(AttachedStream::new(id, label));
         let (via, _) = self.attach(id, Attached::Given, endpoint.clone(), None);
         let (engine, task) = (self.clone(), Task::new(self));
-        runtime::spawn_here(async move {
+        runtime::spawn_local(async move {
             let _ended = guarded(&engine, &via.endpoint, session::run_on(&engine, stream, &via)).await;
             engine.give_up(&via);
             drop(task);

@@ -409,7 +409,7 @@ impl Neighbour for Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if let Some(end) = self.0.take() {
-            runtime::outside_panic(move || end.leave());
+            runtime::run_outside_panic(move || end.leave());
         }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(engine: Arc<Engine>, listener: Listener, via: Via, freed
 }
 
 fn serve(engine: Arc<Engine>, stream: Stream, via: Via, task: Task) {
-    runtime::spawn_here(async move {
+    runtime::spawn_local(async move {
         let _ended = guarded(&engine, &via.endpoint, session::run(&engine, stream, &via)).await;
         drop(task);
     });

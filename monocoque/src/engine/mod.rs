@@ -39,7 +39,8 @@ use std::time::Duration;
 use monocoque_core::runtime::yielding::Yield;
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
-    Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, Ticket, process_id, runtime,
+    Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, RuntimeHandle, Ticket,
+    process_id, runtime,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
@@ -70,7 +71,7 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
-    home: Home,
+    home: RuntimeHandle,
     names: Arc<Names>,
     endpoints: Mutex<Vec<Attachment>>,
     filter: Filter,
@@ -124,7 +125,7 @@ impl Engine {
     pub(crate) fn new(
         pattern: &'static Pattern,
         options: Options,
-        home: Home,
+        home: RuntimeHandle,
         names: Arc<Names>,
     ) -> Result<Arc<Self>, MonocoqueError> {
         let engine = Arc::new(Self::unattended(pattern, options, home, names));
@@ -135,7 +136,7 @@ impl Engine {
 
     /// A socket that is closed: what one is to a process that was forked from its own.
     pub(crate) fn closed(pattern: &'static Pattern) -> Arc<Self> {
-        let engine = Self::unattended(pattern, Options::default(), Home::gone(), Arc::default());
+        let engine = Self::unattended(pattern, Options::default(), RuntimeHandle::ended(), Arc::default());
         engine.out.lock().phase = Phase::Aborted;
         engine.inbox.close();
         engine.monitors.end();
@@ -143,7 +144,12 @@ impl Engine {
     }
 
     /// A socket whose end nobody waits for.
-    fn unattended(pattern: &'static Pattern, options: Options, home: Home, names: Arc<Names>) -> Self {
+    fn unattended(
+        pattern: &'static Pattern,
+        options: Options,
+        home: RuntimeHandle,
+        names: Arc<Names>,
+    ) -> Self {
         Self {
             pattern,
             inbox: Inbox::with_departed_budget(options.departed_budget),
@@ -175,7 +181,7 @@ impl Engine {
 
     /// Whether the calling thread is the home.
     pub(crate) fn is_at_home(&self) -> bool {
-        self.home.is_here()
+        self.home.is_current_thread()
     }
 
     /// Changes the outgoing side, then wakes whom that concerns.
@@ -405,7 +411,7 @@ impl Drop for Place<'_> {
         }
         if self.waiting.ticket.is_some() {
             let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.waiting.ticket.take());
-            runtime::outside_panic(move || engine.leave(queue, &mut ticket));
+            runtime::run_outside_panic(move || engine.leave(queue, &mut ticket));
         }
     }
 }

@@ -53,7 +53,7 @@ impl Drop for Handle {
             // Nothing of the parent's is touched.
             return std::mem::forget(engine);
         }
-        runtime::outside_panic(move || engine.close());
+        runtime::run_outside_panic(move || engine.close());
     }
 }
 

@@ -3,7 +3,7 @@
 
 use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::model::{check, spawn};
-use monocoque_core::{Home, Hwm};
+use monocoque_core::{Hwm, RuntimeHandle};
 
 use super::*;
 use crate::engine::Names;
@@ -12,7 +12,7 @@ use crate::pattern::PUSH;
 
 fn socket() -> (Arc<Engine>, Arc<Names>, IdleRuntime) {
     let names = Arc::<Names>::default();
-    let (home, runtime) = Home::idle();
+    let (home, runtime) = RuntimeHandle::idle();
     let options = Options { send_hwm: Hwm::new(1), ..Options::default() };
     let engine = Engine::new(&PUSH, options, home, names.clone()).expect("a home");
     (engine, names, runtime)

@@ -1,6 +1,6 @@
 //! Models of sockets that meet within the process. All is real: there is nothing between them.
 
-use monocoque_core::Home;
+use monocoque_core::RuntimeHandle;
 use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::model::{block_on, check, spawn};
 
@@ -12,7 +12,7 @@ use crate::pattern::{DEALER, PUB, PULL, PUSH, Pattern, SUB};
 fn sockets(patterns: [&'static Pattern; 2]) -> [(Arc<Engine>, IdleRuntime); 2] {
     let names = Arc::<Names>::default();
     patterns.map(|pattern| {
-        let (home, runtime) = Home::idle();
+        let (home, runtime) = RuntimeHandle::idle();
         let hwm = Hwm::new(1);
         let options = Options { send_hwm: hwm, recv_hwm: hwm, ..Options::default() };
         (Engine::new(pattern, options, home, names.clone()).expect("a home"), runtime)

@@ -11,7 +11,7 @@ use monocoque_core::actor::InFlight;
 use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
-use monocoque_core::{Encode, Endpoint, Home, Hwm, PlainEncoder, Queued};
+use monocoque_core::{Encode, Endpoint, Hwm, PlainEncoder, Queued, RuntimeHandle};
 use monocoque_zmtp::{Properties, Revision, TopicAllowance};
 
 use super::*;
@@ -68,7 +68,7 @@ impl WriteNow for Wire {
 
 /// A socket that connects to so many endpoints, without a connection yet.
 fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engine>, IdleRuntime) {
-    let (home, runtime) = Home::idle();
+    let (home, runtime) = RuntimeHandle::idle();
     let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
     let engine = Engine::new(pattern, options, home, Arc::default()).expect("a home");
     for n in 0..endpoints {
