@@ -77,7 +77,7 @@ pub use buffer::SegmentedBuffer;
 pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]
-pub use inbox::{Hold, Inbox, InboxClosed, LaneConfig, LaneKey, Next, Weigh};
+pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneKey, NextItem, RecvGuard, Weigh};
 pub use message::{IntoIter, Iter, Message, Part, Parts};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
@@ -94,7 +94,7 @@ pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd,
 pub use routing_id::{RoutingId, RoutingIdError};
 #[cfg(feature = "runtime")]
 pub use runtime::{Driver, IoThread, IoThreadSettings, RuntimeGone, RuntimeHandle, block_on};
-pub use waiters::{Seat, Ticket, Waiters};
+pub use waiters::{Ticket, WaitGuard, Waiters};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -24,7 +24,7 @@ use crate::{PeerEvent, PeerKey, RoutingId};
 /// }
 ///
 /// let first = hub.route(RouterCmd::Next("hello"))?;
-/// hub.served(first.key, Room::Left);
+/// hub.served(first.key, Room::Available);
 /// let second = hub.route(RouterCmd::Next("hello"))?;
 /// assert_ne!(first.key, second.key);
 ///
@@ -127,7 +127,7 @@ impl RouterHub {
     /// For the peer whose turn it was this costs next to nothing, for another a search of the ring.
     #[inline]
     pub fn served(&mut self, key: PeerKey, room: Room) {
-        if room == Room::Left && self.ring.len() == 1 && self.ring.front() == Some(&key) {
+        if room == Room::Available && self.ring.len() == 1 && self.ring.front() == Some(&key) {
             return;
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
@@ -140,7 +140,7 @@ impl RouterHub {
             self.ring.remove(at);
         }
         match room {
-            Room::Left => self.ring.push_back(key),
+            Room::Available => self.ring.push_back(key),
             Room::Full => peer.in_ring = false,
         }
     }
@@ -241,7 +241,7 @@ pub struct PeerCmd<M> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// It can.
-    Left,
+    Available,
     /// It cannot, until [`RouterHub::on_room`].
     Full,
 }
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn by_id_keeps_no_ring() {
         let (mut hub, keys) = hub_of(RouterBehavior::ById, 2);
-        hub.served(keys[0], Room::Left);
+        hub.served(keys[0], Room::Available);
         hub.on_room(keys[1]);
         assert!(hub.ring.is_empty());
         assert_eq!(hub.route(RouterCmd::Next(())).unwrap_err().reason, NoRoute::NoPeer);
@@ -455,7 +455,7 @@ mod tests {
         fn served(&mut self, key: PeerKey, room: Room) {
             let before = self.ring.len();
             self.ring.retain(|other| *other != key);
-            if self.ring.len() < before && room == Room::Left {
+            if self.ring.len() < before && room == Room::Available {
                 self.ring.push(key);
             }
         }
@@ -503,7 +503,7 @@ mod tests {
             let mut keys = vec![table.insert(())];
             let mut hub = RouterHub::new(RouterBehavior::RoundRobin);
             let mut naive = Naive::default();
-            let room = |full| if full { Room::Full } else { Room::Left };
+            let room = |full| if full { Room::Full } else { Room::Available };
             for op in ops {
                 let pick = |at: usize| keys[at % keys.len()];
                 match op {
@@ -580,7 +580,7 @@ mod tests {
     fn serve(hub: &mut RouterHub, times: usize) -> Vec<PeerKey> {
         let mut next = || {
             let key = hub.route(RouterCmd::Next(())).expect("someone has room").key;
-            hub.served(key, Room::Left);
+            hub.served(key, Room::Available);
             key
         };
         (0..times).map(|_| next()).collect()

@@ -12,7 +12,7 @@ use super::{Accepted, Attach, Inlet, Outlet};
 use crate::runtime::run_outside_panic;
 use crate::sync::Mutex;
 use crate::transport::WriteNow;
-use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, Seat, Waiters, Weigh};
+use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, WaitGuard, Waiters, Weigh};
 
 /// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
 ///
@@ -50,8 +50,8 @@ impl<T: Weigh> Link<T> {
     ///
     /// Cancel safe: a dropped future has queued nothing.
     pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), LinkClosed> {
-        let mut seat = Seat::new(|ticket| {
-            let next = self.shared.outgoing.lock().senders.leave(ticket);
+        let mut guard = WaitGuard::new(|ticket| {
+            let next = self.shared.outgoing.lock().senders.remove(ticket);
             next.into_iter().for_each(|waker| run_outside_panic(move || waker.wake()));
         });
         poll_fn(|cx| {
@@ -59,13 +59,13 @@ impl<T: Weigh> Link<T> {
             if outgoing.closing {
                 return Poll::Ready(Err(LinkClosed));
             }
-            if !outgoing.hwm.admits(outgoing.outbox.messages()) || !outgoing.senders.is_next(seat.ticket) {
-                outgoing.senders.wait(&mut seat.ticket, cx.waker());
+            if !outgoing.hwm.admits(outgoing.outbox.messages()) || !outgoing.senders.is_next(guard.ticket) {
+                outgoing.senders.wait(&mut guard.ticket, cx.waker());
                 return Poll::Pending;
             }
             encode(&mut outgoing.outbox);
             outgoing.outbox.end_message();
-            let wake = [outgoing.pump.take(), outgoing.senders.leave(&mut seat.ticket)];
+            let wake = [outgoing.pump.take(), outgoing.senders.remove(&mut guard.ticket)];
             drop(outgoing);
             wake.into_iter().flatten().for_each(Waker::wake);
             Poll::Ready(Ok(()))
@@ -75,8 +75,8 @@ impl<T: Weigh> Link<T> {
 
     /// The next message. Cancel safe.
     pub async fn recv(&self) -> Result<T, LinkClosed> {
-        let mut seat = Seat::new(|ticket| self.shared.inbox.leave(ticket));
-        poll_fn(|cx| self.shared.inbox.poll_next(&mut seat.ticket, cx).map_ok(|mut next| next.pop()))
+        let mut guard = WaitGuard::new(|ticket| self.shared.inbox.remove_waiter(ticket));
+        poll_fn(|cx| self.shared.inbox.poll_next(&mut guard.ticket, cx).map_ok(|mut next| next.pop()))
             .await
             .map_err(|_| LinkClosed)
     }
@@ -89,7 +89,7 @@ impl<T: Weigh> Link<T> {
     fn end(&self) {
         let mut outgoing = self.shared.outgoing.lock();
         outgoing.closing = true;
-        let mut wakers = outgoing.senders.dismiss();
+        let mut wakers = outgoing.senders.drain();
         wakers.extend(outgoing.pump.take());
         drop(outgoing);
         wakers.into_iter().for_each(Waker::wake);
@@ -128,14 +128,14 @@ where
         _peer: P::Peer,
         _direct: Option<Arc<dyn WriteNow>>,
     ) -> Option<(Self::Outlet, Self::Inlet)> {
-        let lane = self.shared.inbox.attach(PeerKey::new(0, 0), (), LaneConfig::default());
+        let lane = self.shared.inbox.open_lane(PeerKey::new(0, 0), (), LaneConfig::default());
         let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
         Some((LinkOutlet(self), inlet))
     }
 
     fn fail(self) {
         self.end();
-        self.shared.inbox.finish();
+        self.shared.inbox.drain();
     }
 }
 
@@ -178,7 +178,7 @@ impl<T: Weigh + 'static> Outlet for LinkOutlet<T> {
 impl<T: Weigh> Drop for LinkInlet<T> {
     /// The read pump has delivered the last message.
     fn drop(&mut self) {
-        self.link.shared.inbox.finish();
+        self.link.shared.inbox.drain();
     }
 }
 

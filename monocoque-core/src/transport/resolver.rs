@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::thread;
 
 use crate::sync::Mutex;
-use crate::{Seat, Waiters};
+use crate::{WaitGuard, Waiters};
 
 /// The threads that resolve names for one thread that owns connections.
 #[derive(Debug, Default)]
@@ -32,21 +32,21 @@ impl Permit {
     /// Waits while there are too many threads.
     async fn get() -> Self {
         let resolvers = RESOLVERS.with(Arc::clone);
-        let mut seat = Seat::new(|ticket| {
-            let next = resolvers.lock().waiters.leave(ticket);
+        let mut guard = WaitGuard::new(|ticket| {
+            let next = resolvers.lock().waiters.remove(ticket);
             next.into_iter().for_each(std::task::Waker::wake);
         });
         poll_fn(|cx| {
             let mut state = resolvers.lock();
-            if state.running < MOST && state.waiters.is_next(seat.ticket) {
+            if state.running < MOST && state.waiters.is_next(guard.ticket) {
                 state.running += 1;
                 return Poll::Ready(());
             }
-            state.waiters.wait(&mut seat.ticket, cx.waker());
+            state.waiters.wait(&mut guard.ticket, cx.waker());
             Poll::Pending
         })
         .await;
-        drop(seat);
+        drop(guard);
         Self(resolvers)
     }
 }
