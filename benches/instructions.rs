@@ -84,7 +84,7 @@ fn push_and_take(mut lanes: Lanes) -> Lanes {
 fn route_in_turn(mut hub: RouterHub) -> RouterHub {
     for _ in 0..TIMES {
         let to = hub.route(RouterCmd::Next(())).expect("all have room");
-        hub.served(to.key, Room::Left);
+        hub.served(to.key, Room::Available);
     }
     hub
 }

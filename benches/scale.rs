@@ -23,7 +23,7 @@ fn route_in_turn(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("ours", peers), |bencher| {
             bencher.iter(|| {
                 let to = hub.route(RouterCmd::Next(())).expect("all have room");
-                hub.served(to.key, Room::Left);
+                hub.served(to.key, Room::Available);
             });
         });
     }
@@ -65,13 +65,17 @@ fn attach(criterion: &mut Criterion) {
         let inbox = Inbox::<Message>::new();
         let attach = |slot| {
             let series = Some(u64::from(slot));
-            inbox.attach(PeerKey::new(slot, 1), (), LaneConfig { series, ..LaneConfig::default() })
+            inbox.open_lane(
+                PeerKey::new(slot, 1),
+                (),
+                LaneConfig { ordering_group: series, ..LaneConfig::default() },
+            )
         };
         for slot in 1..n {
             attach(slot);
         }
         group.bench_function(BenchmarkId::new("ours", n), |bencher| {
-            bencher.iter(|| inbox.detach(attach(0)));
+            bencher.iter(|| inbox.detach_lane(attach(0)));
         });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters, block_on, runtime::yielding};
+use monocoque_core::{WaitGuard, Waiters, block_on, runtime::yielding};
 
 use crate::engine::Engine;
 use crate::engine::forwarding::{Forwarding, Passed};
@@ -181,9 +181,9 @@ impl<'a> Proxy<'a> {
         yielding::now_if_due().await;
         // To a process that was forked they are closed, and the state may be locked for ever.
         let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
-        let mut seat = Seat::new(|ticket| {
+        let mut seat = WaitGuard::new(|ticket| {
             if !is_foreign() {
-                drop(self.control.0.lock().runner.leave(ticket));
+                drop(self.control.0.lock().runner.remove(ticket));
             }
         });
         let mut forward = Forwarding::new(self.frontend, self.backend);
@@ -249,7 +249,7 @@ impl ProxyControl {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.0.lock();
         change(&mut state);
-        let runner = state.runner.dismiss();
+        let runner = state.runner.drain();
         drop(state);
         runner.into_iter().for_each(std::task::Waker::wake);
     }

@@ -41,7 +41,7 @@ impl Engine {
                 out.enter(Phase::Draining, wakes);
             }
         });
-        self.inbox.close();
+        self.inbox.abort();
     }
 
     /// Waits until all tasks have ended.
@@ -114,7 +114,7 @@ impl Drop for Keeper {
         let Task(engine) = &self.0;
         engine.abort();
         engine.stop();
-        engine.inbox.finish();
+        engine.inbox.drain();
     }
 }
 
@@ -142,6 +142,6 @@ impl Drop for Task {
             engine.tell(|| SocketEvent::Closed);
             engine.monitors.end();
         }
-        engine.with_wakes(|out, wakes| wakes.add(out.watchers.dismiss()));
+        engine.with_wakes(|out, wakes| wakes.add(out.watchers.drain()));
     }
 }

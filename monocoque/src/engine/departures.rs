@@ -64,7 +64,7 @@ impl Engine {
 
     fn close_lane(&self, departure: &mut Departure) {
         self.inbox.push(departure.lane, &mut departure.last, departure.bytes);
-        self.inbox.detach(departure.lane);
+        self.inbox.detach_lane(departure.lane);
     }
 
     /// Makes the task that does what is to be done, unless there is one.
@@ -258,7 +258,7 @@ impl<'a> Unread<'a> {
     /// Leaves out what is annulled, of a few messages; whether there are more.
     fn step(&mut self, ends: &mut Ends) -> bool {
         // Nobody is to receive one of two reports that annul each other.
-        let _hold = self.engine.inbox.hold();
+        let _hold = self.engine.inbox.lock_receivers();
         let mut out = self.engine.out.lock();
         let Some(audience) = out.audience() else { return false };
         for _ in 0..AT_ONCE {

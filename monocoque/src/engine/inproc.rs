@@ -226,8 +226,11 @@ impl Side {
 
     /// What its new peer, called `id`, is to know of it. `hwm` is the peer's for what it sends.
     fn end(&self, key: PeerKey, id: RoutingId, hwm: Hwm, (peer, peer_key): (&Self, PeerKey)) -> End {
-        let config =
-            LaneConfig { beyond: Some(hwm), latest: peer.engine.options.conflate, ..LaneConfig::default() };
+        let config = LaneConfig {
+            sender_hwm: Some(hwm),
+            conflate: peer.engine.options.conflate,
+            ..LaneConfig::default()
+        };
         let connection = self.engine.new_connection(&self.via, self.via.endpoint.to_string());
         let sender = Reopen { engine: Arc::downgrade(&peer.engine), key: peer_key };
         let about_peer = Peer {
@@ -301,7 +304,7 @@ impl End {
     fn offer(&self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let mut receiver = None;
         let taken = std::mem::take(message);
-        match self.engine.inbox.offer(self.lane, taken, &self.sender, &mut receiver) {
+        match self.engine.inbox.push_one(self.lane, taken, &self.sender, &mut receiver) {
             Ok(room) => {
                 wakes.add(receiver);
                 Some(room)
@@ -333,7 +336,7 @@ impl End {
         for (kind, topic) in list.subscriptions() {
             self.hear(kind, topic, wakes);
         }
-        if list.rest.is_empty() { Some(Room::Left) } else { self.offer(&mut list.rest, wakes) }
+        if list.rest.is_empty() { Some(Room::Available) } else { self.offer(&mut list.rest, wakes) }
     }
 
     /// The other end has let go of it.
@@ -391,7 +394,7 @@ impl Neighbour for Guarded {
             Verdict::TakeApart => end.take_apart(std::mem::take(message), wakes),
             Verdict::Drop | Verdict::Violation => {
                 end.engine.note_discarded(1);
-                Some(Room::Left)
+                Some(Room::Available)
             }
         }
     }
@@ -402,7 +405,7 @@ impl Neighbour for Guarded {
     }
 
     fn room(&mut self, hwm: Hwm) -> Room {
-        self.0.as_ref().map_or(Room::Full, |end| end.engine.inbox.set_beyond(end.lane, hwm, &end.sender))
+        self.0.as_ref().map_or(Room::Full, |end| end.engine.inbox.set_sender_hwm(end.lane, hwm, &end.sender))
     }
 }
 

@@ -138,7 +138,7 @@ impl Engine {
     pub(crate) fn closed(pattern: &'static Pattern) -> Arc<Self> {
         let engine = Self::unattended(pattern, Options::default(), RuntimeHandle::ended(), Arc::default());
         engine.out.lock().phase = Phase::Aborted;
-        engine.inbox.close();
+        engine.inbox.abort();
         engine.monitors.end();
         Arc::new(engine)
     }
@@ -265,12 +265,16 @@ impl Engine {
 
     /// Opens the lane of a new peer in the inbox.
     fn open_lane(&self, key: PeerKey, via: &Via, peer: Peer, config: LaneConfig) -> LaneKey {
-        let latest = config.latest || self.options.conflate;
+        let latest = config.conflate || self.options.conflate;
         let series = via.series().or_else(|| self.series_of(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
         // A REQ queues one reply and reads on, so that what it does not wait for is discarded.
         let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
-        self.inbox.attach(key, Arc::new(peer), LaneConfig { hwm: *hwm, series, latest, ..config })
+        self.inbox.open_lane(
+            key,
+            Arc::new(peer),
+            LaneConfig { hwm: *hwm, ordering_group: series, conflate: latest, ..config },
+        )
     }
 
     /// The series of lanes of a peer that has a name, and is to be told apart by that: what comes over a later connection of
@@ -335,9 +339,9 @@ impl Engine {
 
     fn leave(&self, queue: Queue, ticket: &mut Option<Ticket>) {
         match queue {
-            Queue::Receivers => self.inbox.leave(ticket),
-            Queue::Senders => self.with_wakes(|out, wakes| wakes.add(out.senders.leave(ticket))),
-            Queue::Watchers => drop(self.out.lock().watchers.leave(ticket)),
+            Queue::Receivers => self.inbox.remove_waiter(ticket),
+            Queue::Senders => self.with_wakes(|out, wakes| wakes.add(out.senders.remove(ticket))),
+            Queue::Watchers => drop(self.out.lock().watchers.remove(ticket)),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
-use monocoque_core::{Message, Next, SubscriptionIndex, runtime::yielding};
+use monocoque_core::{Message, NextItem, SubscriptionIndex, runtime::yielding};
 use monocoque_zmtp::Subscription;
 
 use super::{Engine, Place, Queue};
@@ -42,7 +42,7 @@ pub(super) struct Filter {
 type Topics = SubscriptionIndex<usize>;
 
 /// What a receiver may take.
-pub(super) type Incoming<'a> = Next<'a, Message, Arc<Peer>>;
+pub(super) type Incoming<'a> = NextItem<'a, Message, Arc<Peer>>;
 
 impl Engine {
     /// The next message for the application; waits for it.

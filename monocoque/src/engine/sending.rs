@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId};
+use monocoque_core::{Frame, Message, PeerKey, RecvGuard, RoutingId};
 
 use super::{Engine, Place, Queue, Waiting};
 use crate::error::{MonocoqueError, SendError};
@@ -159,7 +159,7 @@ impl Engine {
             return self.attempt_quietly(to, &mut list.rest, manner, waiting, None, wakes);
         }
         // A second reply to an earlier request must not be taken for the reply to this one. Receivers hold this lock first.
-        let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
+        let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.lock_receivers());
         let mut out = self.out.lock();
         if is_to_pause(&mut out, waiting, waker, wakes) {
             // It was begun now: a subscription that is received meanwhile comes later.
@@ -185,7 +185,7 @@ impl Engine {
                 Manner::Held => out.holds = true,
                 _ => out.let_go_held(wakes),
             }
-            wakes.add(out.senders.leave(&mut waiting.ticket));
+            wakes.add(out.senders.remove(&mut waiting.ticket));
             return Ok(Tried::Done);
         }
         if let Some(waker) = waker {
@@ -202,7 +202,7 @@ impl Engine {
         out: &mut Outbound,
         to: Option<&RoutingId>,
         message: &mut Message,
-        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
+        stale: Option<&mut RecvGuard<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
     ) -> Result<Offer, MonocoqueError> {
         match self.pattern.envelope {
@@ -217,7 +217,7 @@ impl Engine {
         &self,
         out: &mut Outbound,
         message: &mut Message,
-        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
+        stale: Option<&mut RecvGuard<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
     ) -> Offer {
         if !out.begin_request(message, wakes) {

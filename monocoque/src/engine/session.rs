@@ -295,7 +295,7 @@ impl Outlet for SessionOutlet {
 
     fn rest(&mut self) {
         self.engine.out.lock().rest(self.key);
-        self.engine.inbox.rest(self.lane);
+        self.engine.inbox.release_memory(self.lane);
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -417,7 +417,7 @@ impl SessionInlet {
             self.heard.store(true, Ordering::Relaxed);
             self.course.progress.set(true);
         }
-        self.engine.inbox.push_whole(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+        self.engine.inbox.push_lent(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));
         }

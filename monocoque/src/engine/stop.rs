@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use futures_util::future::{Either, select};
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters};
+use monocoque_core::{WaitGuard, Waiters};
 
 /// Tells the tasks of one endpoint that it is no longer wanted, or the other way that they are done. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ impl Stop {
     pub(crate) fn say(&self) {
         let mut state = self.0.lock();
         state.said = true;
-        let listeners = state.listeners.dismiss();
+        let listeners = state.listeners.drain();
         drop(state);
         listeners.into_iter().for_each(std::task::Waker::wake);
     }
@@ -40,7 +40,7 @@ impl Stop {
 
     /// Waits for it.
     pub(crate) async fn said(&self) {
-        let mut seat = Seat::new(|ticket| drop(self.0.lock().listeners.leave(ticket)));
+        let mut seat = WaitGuard::new(|ticket| drop(self.0.lock().listeners.remove(ticket)));
         poll_fn(|cx| {
             let mut state = self.0.lock();
             if state.said {

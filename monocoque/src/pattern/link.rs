@@ -279,7 +279,7 @@ impl Link {
         }
         let messages = self.outbox.messages();
         *unpaced = (*unpaced).max(self.outbox.bytes() + messages * PACE_PER_MESSAGE);
-        if hwm.admits(messages) { Room::Left } else { Room::Full }
+        if hwm.admits(messages) { Room::Available } else { Room::Full }
     }
 
     /// Gives the neighbour a message.

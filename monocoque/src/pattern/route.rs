@@ -326,7 +326,7 @@ impl Outbound {
     /// change of subscriptions, peers and endpoints.
     pub(crate) fn on_targets_changed(&mut self, wakes: &mut Wakes) {
         self.wake_senders(wakes);
-        wakes.add(self.watchers.dismiss());
+        wakes.add(self.watchers.drain());
     }
 
     /// The report of what a peer has asked for leaves its lane. If the program decides about it, what is sent from now on may be
@@ -354,7 +354,7 @@ impl Outbound {
         if self.any_will_do() {
             wakes.add(self.senders.first());
         } else {
-            wakes.add(self.senders.dismiss());
+            wakes.add(self.senders.drain());
         }
     }
 
@@ -389,8 +389,8 @@ impl Outbound {
     /// Takes no more messages; all who wait are told.
     pub(crate) fn enter(&mut self, phase: Phase, wakes: &mut Wakes) {
         self.phase = phase;
-        wakes.add(self.senders.dismiss());
-        wakes.add(self.watchers.dismiss());
+        wakes.add(self.senders.drain());
+        wakes.add(self.watchers.drain());
         for (_, link) in self.links.iter_mut() {
             wakes.add(link.pump.take());
             wakes.add(link.writer.take());

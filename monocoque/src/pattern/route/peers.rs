@@ -107,7 +107,7 @@ impl Outbound {
         }
         self.dispatch(wakes);
         self.wake_senders(wakes);
-        wakes.add(self.watchers.dismiss());
+        wakes.add(self.watchers.drain());
     }
 
     /// A connection has ended. What the kernel did not take goes back to the front of the backlog, if any peer will do, or
@@ -145,7 +145,7 @@ impl Outbound {
             garbage = orphans;
         }
         self.wake_senders(wakes);
-        wakes.add(self.watchers.dismiss());
+        wakes.add(self.watchers.drain());
         Remains { progress, cut: link.cut, undeliverable, garbage }
     }
 
@@ -352,7 +352,7 @@ impl Outbound {
         }
         if !keys.is_empty() {
             self.wake_senders(wakes);
-            wakes.add(self.watchers.dismiss());
+            wakes.add(self.watchers.drain());
         }
     }
 }

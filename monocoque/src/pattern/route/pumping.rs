@@ -39,7 +39,7 @@ impl Outbound {
             }
             link.outbox.shrink();
             link.pump = Some(cx.waker().clone());
-            wakes.add(self.watchers.dismiss());
+            wakes.add(self.watchers.drain());
             return Poll::Pending;
         }
         std::mem::swap(&mut link.outbox, batch);
@@ -49,7 +49,7 @@ impl Outbound {
         self.on_room(key);
         self.dispatch(wakes);
         self.wake_senders(wakes);
-        wakes.add(self.watchers.dismiss());
+        wakes.add(self.watchers.drain());
         Poll::Ready(true)
     }
 
