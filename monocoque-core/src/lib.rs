@@ -90,7 +90,7 @@ pub use pubsub::{
 };
 #[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
-pub use router::{DuplicateId, NoRoute, PeerCmd, Room, RouterBehavior, RouterCmd, RouterHub, Unroutable};
+pub use router::{DuplicateId, NoRoute, Room, RouterBehavior, RouterHub};
 pub use routing_id::{RoutingId, RoutingIdError};
 #[cfg(feature = "runtime")]
 pub use runtime::{Driver, IoThread, IoThreadSettings, RuntimeGone, RuntimeHandle, block_on};

@@ -245,10 +245,10 @@ impl PubSubHub {
     }
 
     fn admit(&mut self, key: PeerKey) {
-        if self.peers.is_late(key) || self.peers.get(key).is_some() {
+        if self.peers.is_stale(key) || self.peers.get(key).is_some() {
             return;
         }
-        if let Some(old) = self.peers.occupant(key.slot()) {
+        if let Some(old) = self.peers.at_slot(key.slot()) {
             self.forget(old);
         }
         self.peers.insert(key, Peer::default());

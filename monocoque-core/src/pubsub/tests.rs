@@ -224,14 +224,14 @@ struct Naive {
 }
 
 impl Naive {
-    fn is_late(&self, key: PeerKey) -> bool {
+    fn is_stale(&self, key: PeerKey) -> bool {
         let same_place = |other: &&PeerKey| other.slot() == key.slot();
         self.ended.iter().filter(same_place).any(|other| other.epoch() >= key.epoch())
             || self.live.iter().filter(same_place).any(|other| other.epoch() > key.epoch())
     }
 
     fn up(&mut self, key: PeerKey) {
-        if self.is_late(key) || self.live.contains(&key) {
+        if self.is_stale(key) || self.live.contains(&key) {
             return;
         }
         let before = self.live.iter().copied().find(|other| other.slot() == key.slot());
