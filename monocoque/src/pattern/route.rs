@@ -274,7 +274,7 @@ impl Outbound {
             match &mut self.hub {
                 Hub::Router(hub) if has_room => hub.on_room(key),
                 // It has no turn before it has room again.
-                Hub::Router(hub) => hub.served(key, Room::Full),
+                Hub::Router(hub) => hub.pass_turn(key, Room::Full),
                 Hub::PubSub(..) | Hub::All | Hub::None => {}
             }
         }

@@ -1,6 +1,6 @@
 //! A message is offered: who gets it, or where it waits.
 
-use monocoque_core::{BytePermits, Message, Outbox, PeerCmd, PeerKey, Room, RouterCmd, Ticket};
+use monocoque_core::{BytePermits, Message, Outbox, PeerKey, Room, Ticket};
 use monocoque_zmtp::encode_message;
 use smallvec::SmallVec;
 
@@ -111,7 +111,7 @@ impl Outbound {
         let Hub::Router(hub) = &mut self.hub else { return None };
         let len = message.byte_len();
         loop {
-            let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
+            let key = hub.next_peer().ok()?;
             if let Some(link) = self.links.get_mut(key)
                 && (self.rules.conflate || link.budget.admits(len))
             {
@@ -119,12 +119,12 @@ impl Outbound {
                     self.dropped += link.forget();
                 }
                 let room = link.put(self.rules.hwm, self.going, &mut self.unpaced, wakes, message);
-                hub.served(key, room.unwrap_or(Room::Full));
+                hub.pass_turn(key, room.unwrap_or(Room::Full));
                 if room.is_some() {
                     return Some(key);
                 }
             } else {
-                hub.served(key, Room::Full);
+                hub.pass_turn(key, Room::Full);
             }
         }
     }

@@ -42,7 +42,7 @@ impl Outbound {
         if !link.has_room(hwm)
             && let Hub::Router(hub) = &mut self.hub
         {
-            hub.served(key, Room::Full);
+            hub.pass_turn(key, Room::Full);
         }
         self.begin(key, wakes);
         self.part(wakes);
