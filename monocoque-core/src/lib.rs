@@ -81,9 +81,9 @@ pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneKey, NextItem, RecvGuard, We
 pub use message::{IntoIter, Iter, Message, Part, Parts};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
-pub use outbox::{Outbox, Queued, QueuedMessage, QueuedPlace};
+pub use outbox::{Outbox, Queued, QueuedCursor, QueuedMessage};
 pub use peer::{PeerEvent, PeerKey, PeerTable};
-pub use protocol::{Decode, Encode, Established, PlainEncoder, Protocol, Step};
+pub use protocol::{Decode, Encode, Established, IdentityEncoder, Protocol, Step};
 pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
     Topics,

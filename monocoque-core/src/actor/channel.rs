@@ -1,4 +1,4 @@
-//! The smallest owner of a connection: one outbox and one inbox, for a program that speaks a protocol of its own.
+//! The minimal connection handler: one outbox and one inbox, for programs with a protocol of their own.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,183 +8,179 @@ use std::task::{Context, Poll, Waker};
 
 use thiserror::Error;
 
-use super::{Accepted, Attach, Inlet, Outlet};
+use super::{ConnectionHandler, Inlet, InletStatus, Outlet};
 use crate::runtime::run_outside_panic;
 use crate::sync::Mutex;
-use crate::transport::WriteNow;
+use crate::transport::DirectWriter;
 use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, WaitGuard, Waiters, Weigh};
 
-/// Both ends of one connection, shared by the program and a [`SocketActor`](super::SocketActor).
+/// Both directions of one connection, between the program and a [`SocketActor`](super::SocketActor).
 ///
 /// Each direction holds at most [`Hwm::default`] messages. Cheap to clone; usable from any thread.
-pub struct Link<T> {
-    shared: Arc<Shared<T>>,
+pub struct Channel<T> {
+    queues: Arc<Queues<T>>,
 }
 
 /// The connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the connection has ended")]
-pub struct LinkClosed;
+pub struct ChannelClosed;
 
-struct Shared<T> {
-    outgoing: Mutex<Outgoing>,
+struct Queues<T> {
+    sending: Mutex<SendQueue>,
     inbox: Inbox<T>,
 }
 
 #[derive(Debug, Default)]
-struct Outgoing {
+struct SendQueue {
     outbox: Outbox,
     hwm: Hwm,
     pump: Option<Waker>,
     senders: Waiters,
-    closing: bool,
+    is_closing: bool,
 }
 
-impl<T: Weigh> Link<T> {
-    /// A link that no actor runs yet.
+impl<T: Weigh> Channel<T> {
+    /// A channel that no actor runs yet.
     pub fn new() -> Self {
-        Self { shared: Arc::new(Shared { outgoing: Mutex::default(), inbox: Inbox::new() }) }
+        Self { queues: Arc::new(Queues { sending: Mutex::default(), inbox: Inbox::new() }) }
     }
 
-    /// Queues one message, which `encode` puts into the outbox. Waits while the outbox is full.
+    /// Queues one message, which `encode` puts into the outbox, and waits while the outbox is full.
     ///
     /// Cancel safe: a dropped future has queued nothing.
-    pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), LinkClosed> {
+    pub async fn send(&self, encode: impl Fn(&mut Outbox)) -> Result<(), ChannelClosed> {
         let mut guard = WaitGuard::new(|ticket| {
-            let next = self.shared.outgoing.lock().senders.remove(ticket);
+            let next = self.queues.sending.lock().senders.remove(ticket);
             next.into_iter().for_each(|waker| run_outside_panic(move || waker.wake()));
         });
         poll_fn(|cx| {
-            let mut outgoing = self.shared.outgoing.lock();
-            if outgoing.closing {
-                return Poll::Ready(Err(LinkClosed));
+            let mut sending = self.queues.sending.lock();
+            if sending.is_closing {
+                return Poll::Ready(Err(ChannelClosed));
             }
-            if !outgoing.hwm.admits(outgoing.outbox.messages()) || !outgoing.senders.is_next(guard.ticket) {
-                outgoing.senders.wait(&mut guard.ticket, cx.waker());
+            if !sending.hwm.admits(sending.outbox.messages()) || !sending.senders.is_next(guard.ticket) {
+                sending.senders.wait(&mut guard.ticket, cx.waker());
                 return Poll::Pending;
             }
-            encode(&mut outgoing.outbox);
-            outgoing.outbox.end_message();
-            let wake = [outgoing.pump.take(), outgoing.senders.remove(&mut guard.ticket)];
-            drop(outgoing);
+            encode(&mut sending.outbox);
+            sending.outbox.end_message();
+            let wake = [sending.pump.take(), sending.senders.remove(&mut guard.ticket)];
+            drop(sending);
             wake.into_iter().flatten().for_each(Waker::wake);
             Poll::Ready(Ok(()))
         })
         .await
     }
 
-    /// The next message. Cancel safe.
-    pub async fn recv(&self) -> Result<T, LinkClosed> {
-        let mut guard = WaitGuard::new(|ticket| self.shared.inbox.remove_waiter(ticket));
-        poll_fn(|cx| self.shared.inbox.poll_next(&mut guard.ticket, cx).map_ok(|mut next| next.pop()))
+    /// Receives the next message. Cancel safe.
+    pub async fn recv(&self) -> Result<T, ChannelClosed> {
+        let mut guard = WaitGuard::new(|ticket| self.queues.inbox.remove_waiter(ticket));
+        poll_fn(|cx| self.queues.inbox.poll_next(&mut guard.ticket, cx).map_ok(|mut next| next.pop()))
             .await
-            .map_err(|_| LinkClosed)
+            .map_err(|_| ChannelClosed)
     }
 
-    /// Ends the connection once what is queued has been sent.
+    /// Closes the connection once the queued messages have been sent.
     pub fn close(&self) {
-        self.end();
-    }
-
-    fn end(&self) {
-        let mut outgoing = self.shared.outgoing.lock();
-        outgoing.closing = true;
-        let mut wakers = outgoing.senders.drain();
-        wakers.extend(outgoing.pump.take());
-        drop(outgoing);
+        let mut sending = self.queues.sending.lock();
+        sending.is_closing = true;
+        let mut wakers = sending.senders.drain();
+        wakers.extend(sending.pump.take());
+        drop(sending);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-impl<T> Clone for Link<T> {
+impl<T> Clone for Channel<T> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self { queues: self.queues.clone() }
     }
 }
 
-impl<T: Weigh> Default for Link<T> {
+impl<T: Weigh> Default for Channel<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> fmt::Debug for Link<T> {
+impl<T> fmt::Debug for Channel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").finish_non_exhaustive()
+        f.debug_struct("Channel").finish_non_exhaustive()
     }
 }
 
-impl<T, P> Attach<P> for Link<T>
+impl<T, P> ConnectionHandler<P> for Channel<T>
 where
     T: Weigh + 'static,
     P: Protocol,
     P::Decoder: Decode<Item = T, Kind = ()>,
 {
-    type Outlet = LinkOutlet<T>;
-    type Inlet = LinkInlet<T>;
+    type Outlet = ChannelOutlet<T>;
+    type Inlet = ChannelInlet<T>;
 
-    fn attach(
+    fn on_established(
         self,
         _peer: P::Peer,
-        _direct: Option<Arc<dyn WriteNow>>,
+        _direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(Self::Outlet, Self::Inlet)> {
-        let lane = self.shared.inbox.open_lane(PeerKey::new(0, 0), (), LaneConfig::default());
-        let inlet = LinkInlet { link: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
-        Some((LinkOutlet(self), inlet))
+        let lane = self.queues.inbox.open_lane(PeerKey::new(0, 0), (), LaneConfig::default());
+        let inlet = ChannelInlet { channel: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };
+        Some((ChannelOutlet(self), inlet))
     }
 
-    fn fail(self) {
-        self.end();
-        self.shared.inbox.drain();
+    fn on_handshake_failed(self) {
+        self.close();
+        self.queues.inbox.drain();
     }
 }
 
-/// The end of a [`Link`] that a write pump takes from.
+/// The source of the write pump of a [`Channel`].
 #[derive(Debug)]
-pub struct LinkOutlet<T>(Link<T>);
+pub struct ChannelOutlet<T>(Channel<T>);
 
-/// The end of a [`Link`] that a read pump delivers to.
+/// The destination of the read pump of a [`Channel`].
 #[derive(Debug)]
-pub struct LinkInlet<T: Weigh> {
-    link: Link<T>,
+pub struct ChannelInlet<T: Weigh> {
+    channel: Channel<T>,
     lane: LaneKey,
     room: usize,
     batch: VecDeque<T>,
     bytes: usize,
 }
 
-impl<T: Weigh + 'static> Outlet for LinkOutlet<T> {
+impl<T: Weigh + 'static> Outlet for ChannelOutlet<T> {
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool> {
-        let mut outgoing = self.0.shared.outgoing.lock();
-        if outgoing.outbox.is_empty() {
-            if outgoing.closing {
+        let mut sending = self.0.queues.sending.lock();
+        if sending.outbox.is_empty() {
+            if sending.is_closing {
                 return Poll::Ready(false);
             }
-            outgoing.pump = Some(cx.waker().clone());
+            sending.pump = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        std::mem::swap(&mut outgoing.outbox, batch);
-        let sender = outgoing.senders.first();
-        drop(outgoing);
+        std::mem::swap(&mut sending.outbox, batch);
+        let sender = sending.senders.first();
+        drop(sending);
         sender.into_iter().for_each(Waker::wake);
         Poll::Ready(true)
     }
 
-    fn close(&mut self, _unsent: Outbox) {
-        self.0.end();
+    fn on_closed(&mut self, _unsent: Outbox) {
+        self.0.close();
     }
 }
 
-impl<T: Weigh> Drop for LinkInlet<T> {
-    /// The read pump has delivered the last message.
+impl<T: Weigh> Drop for ChannelInlet<T> {
+    /// Lets the receiver take what is left: the read pump has delivered the last message.
     fn drop(&mut self) {
-        self.link.shared.inbox.drain();
+        self.channel.queues.inbox.drain();
     }
 }
 
-impl<T: Weigh + 'static, D: Decode<Item = T, Kind = ()>> Inlet<D> for LinkInlet<T> {
+impl<T: Weigh + 'static, D: Decode<Item = T, Kind = ()>> Inlet<D> for ChannelInlet<T> {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        self.link.shared.inbox.poll_room(self.lane, cx).map(|room| match room {
+        self.channel.queues.inbox.poll_room(self.lane, cx).map(|room| match room {
             Ok(room) => {
                 self.room = room;
                 true
@@ -197,13 +193,13 @@ impl<T: Weigh + 'static, D: Decode<Item = T, Kind = ()>> Inlet<D> for LinkInlet<
         &mut self.batch
     }
 
-    fn accept(&mut self, (): ()) -> Accepted {
+    fn on_item(&mut self, (): ()) -> InletStatus {
         self.bytes += self.batch.back().map_or(0, T::weight);
-        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+        if self.batch.len() < self.room { InletStatus::Ready } else { InletStatus::Full }
     }
 
     fn flush(&mut self) {
-        self.link.shared.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+        self.channel.queues.inbox.push(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
     }
 }
 

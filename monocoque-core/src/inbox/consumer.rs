@@ -181,7 +181,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         };
         lane.held -= std::mem::take(&mut active.popped);
         let bytes = std::mem::take(&mut active.popped_bytes);
-        lane.budget.give(bytes);
+        lane.budget.release(bytes);
         if active.batch.is_empty() {
             std::mem::swap(&mut active.batch, &mut lane.queue);
         }

@@ -108,7 +108,7 @@ impl<T, L> Lane<T, L> {
     }
 
     pub(super) fn limit(&self) -> Hwm {
-        self.sender_hwm.map_or(self.hwm, |more| self.hwm.plus(more))
+        self.sender_hwm.map_or(self.hwm, |more| self.hwm.saturating_add(more))
     }
 
     /// Returns whether there is room. If not, the pump is woken once there is.
@@ -125,7 +125,7 @@ impl<T: Weigh, L> Lane<T, L> {
     /// Drops all items but the last, and returns how many.
     pub(super) fn keep_last(&mut self) -> u64 {
         let replaced = self.queue.len().saturating_sub(1);
-        self.queue.drain(..replaced).for_each(|item| self.budget.give(item.weight()));
+        self.queue.drain(..replaced).for_each(|item| self.budget.release(item.weight()));
         self.held -= replaced;
         replaced as u64
     }

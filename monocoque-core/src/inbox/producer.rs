@@ -81,7 +81,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let mut producer = self.producer.lock();
         let Some(lane) = producer.open_lane_mut(key) else { return batch.clear() };
         lane.held += batch.len();
-        lane.budget.take(bytes);
+        lane.budget.acquire(bytes);
         let is_empty = batch.is_empty();
         if lane.queue.is_empty() && !is_empty {
             std::mem::swap(&mut lane.queue, batch);
@@ -115,7 +115,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let mut producer = self.producer.lock();
         let Some(lane) = producer.open_lane_mut(key) else { return Err(item) };
         lane.held += 1;
-        lane.budget.take(item.weight());
+        lane.budget.acquire(item.weight());
         lane.queue.push_back(item);
         let room = lane.room_or_wake(sender);
         *receiver = self.list_lane(&mut producer, key);
@@ -156,7 +156,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let mut producer = self.producer.lock();
         let Some(lane) = producer.open_lane_mut(key) else { return };
         lane.held -= gone;
-        lane.budget.give(bytes);
+        lane.budget.release(bytes);
         std::mem::swap(&mut lane.queue, items);
         let receiver = if lane.queue.is_empty() {
             self.unlist_lane(&mut producer, key);

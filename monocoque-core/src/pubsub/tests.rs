@@ -113,7 +113,7 @@ fn a_topic_of_16_mib_comes_and_goes() {
         hub.matches(&topic[2..], &mut to);
         assert!(to.is_empty());
         assert_eq!(hub.cancel(key, &topic), Cancelled::Last);
-        assert_eq!(hub.cancel(key, &topic), Cancelled::Unknown);
+        assert_eq!(hub.cancel(key, &topic), Cancelled::NotSubscribed);
         assert_eq!(hub.cancel(key, &topic[1..]), Cancelled::Last);
     }
     hub.subscribe(key, &topic);
@@ -127,7 +127,7 @@ fn each_peer_is_named_once_and_duplicates_collapse() {
     for key in &keys {
         hub.subscribe(*key, "");
         hub.subscribe(*key, "a");
-        assert_eq!(hub.subscribe(*key, "a"), Subscribed::Already);
+        assert_eq!(hub.subscribe(*key, "a"), Subscribed::AlreadySubscribed);
     }
     hub.subscribe(keys[5], "ab");
     assert_eq!((hub.subscription_count(), hub.topic_count()), (65, 3));
@@ -138,8 +138,8 @@ fn each_peer_is_named_once_and_duplicates_collapse() {
         assert_eq!(to, keys);
     }
     assert_eq!(hub.cancel(keys[5], b"ab"), Cancelled::Last);
-    assert_eq!(hub.cancel(keys[5], b"a"), Cancelled::Left);
-    assert_eq!(hub.cancel(keys[5], b"never"), Cancelled::Unknown);
+    assert_eq!(hub.cancel(keys[5], b"a"), Cancelled::OthersRemain);
+    assert_eq!(hub.cancel(keys[5], b"never"), Cancelled::NotSubscribed);
 }
 
 #[test]
@@ -159,12 +159,16 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
     hub.on_event(PeerEvent::Up { key: new, id: () });
     hub.subscribe(new, "new");
     assert_eq!(hub.subscribe(old, "late"), Subscribed::NoPeer);
-    assert_eq!(hub.cancel(old, b"new"), Cancelled::Unknown);
+    assert_eq!(hub.cancel(old, b"new"), Cancelled::NotSubscribed);
     hub.on_event(PeerEvent::Down { key: old });
     hub.on_event(PeerEvent::Up { key: old, id: () });
     // Before and after its topics are taken down.
     for gone in [
-        &[(old, "again", Cancelled::Last), (old, "both", Cancelled::Left), (old, "mine", Cancelled::Last)][..],
+        &[
+            (old, "again", Cancelled::Last),
+            (old, "both", Cancelled::OthersRemain),
+            (old, "mine", Cancelled::Last),
+        ][..],
         &[],
     ] {
         assert_eq!(hub.subscription_count(), 2);
@@ -172,7 +176,7 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
         for (subject, wanted) in [("new", Some(new)), ("both", Some(other)), ("mine", None)] {
             hub.matches(subject.as_bytes(), &mut to);
             assert_eq!(to, Vec::from_iter(wanted));
-            hub.others(subject.as_bytes(), &mut to);
+            hub.non_matching(subject.as_bytes(), &mut to);
             assert_eq!(to.len(), 2 - wanted.iter().len());
         }
         let gone: Vec<_> = gone.iter().map(|(key, topic, left)| (*key, (*topic).to_owned(), *left)).collect();
@@ -195,7 +199,7 @@ fn a_peer_has_its_limits() {
     assert_eq!(hub.subscribe(keys[0], "1234567"), Subscribed::Refused(SubscriptionLimit::Bytes));
     assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::First);
     assert_eq!(hub.subscribe(keys[0], "1"), Subscribed::Refused(SubscriptionLimit::Bytes));
-    assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::Already);
+    assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::AlreadySubscribed);
     assert_eq!(hub.subscribe(keys[0], ""), Subscribed::First);
     assert_eq!(hub.subscribe(keys[0], "1"), Subscribed::Refused(SubscriptionLimit::Topics));
     assert_eq!(hub.subscribe(keys[1], "123456"), Subscribed::Joined);
@@ -254,7 +258,7 @@ impl Naive {
         let gone: Vec<_> = self.departed.drain(..max.min(self.departed.len())).collect();
         let told = gone.into_iter().map(|(key, topic)| {
             self.subscriptions.retain(|(other, wanted)| *other != key || *wanted != topic);
-            let left = if self.wanted(&topic) == 0 { Cancelled::Last } else { Cancelled::Left };
+            let left = if self.wanted(&topic) == 0 { Cancelled::Last } else { Cancelled::OthersRemain };
             (key, topic, left)
         });
         told.collect()
@@ -269,7 +273,7 @@ impl Naive {
         if !self.live.contains(&key) {
             Subscribed::NoPeer
         } else if mine.iter().any(|(_, other)| other == topic) {
-            Subscribed::Already
+            Subscribed::AlreadySubscribed
         } else if mine.len() == limits.topics {
             Subscribed::Refused(SubscriptionLimit::Topics)
         } else if mine.iter().map(|(_, other)| other.len()).sum::<usize>() + topic.len() > limits.bytes {
@@ -283,14 +287,14 @@ impl Naive {
 
     fn cancel(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
         if !self.live.contains(&key) {
-            return Cancelled::Unknown;
+            return Cancelled::NotSubscribed;
         }
         let before = self.subscriptions.len();
         self.subscriptions.retain(|(other, wanted)| *other != key || wanted != topic);
         match self.subscriptions.len() < before {
             true if self.wanted(topic) == 0 => Cancelled::Last,
-            true => Cancelled::Left,
-            false => Cancelled::Unknown,
+            true => Cancelled::OthersRemain,
+            false => Cancelled::NotSubscribed,
         }
     }
 
@@ -428,12 +432,12 @@ proptest! {
                     hub.matches(&subject, &mut to);
                     to.sort();
                     prop_assert_eq!(&to, &naive.matches(&subject));
-                    hub.others(&subject, &mut to);
+                    hub.non_matching(&subject, &mut to);
                     to.extend(naive.matches(&subject));
                     to.sort();
                     prop_assert_eq!(&to, &naive.all());
                     for key in &keys {
-                        prop_assert_eq!(hub.has(*key), to.contains(key));
+                        prop_assert_eq!(hub.contains(*key), to.contains(key));
                         let topics: Vec<_> = hub.topics(*key).map(|topic| topic.to_vec()).collect();
                         prop_assert_eq!(topics, naive.topics(*key));
                     }

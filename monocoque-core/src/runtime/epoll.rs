@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use super::spawn_local;
-use crate::transport::Socket;
+use crate::transport::ByteStream;
 use crate::{PeerKey, PeerTable};
 
 /// A connection that counts towards the [threshold](EPOLL_THRESHOLD) of this thread.
@@ -34,7 +34,7 @@ pub(crate) struct CountedConnection(());
 
 /// A stream that is watched until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Readable<S: Socket> {
+pub(crate) struct Readable<S: ByteStream> {
     set: Rc<EpollSet>,
     key: PeerKey,
     stream: S,
@@ -96,7 +96,7 @@ impl Drop for CountedConnection {
     }
 }
 
-impl<S: Socket> Readable<S> {
+impl<S: ByteStream> Readable<S> {
     /// Watches `stream` on the runtime of this thread. `None` if it has no descriptor.
     pub(crate) fn new(stream: S) -> io::Result<Option<Self>> {
         if stream.descriptor().is_none() {
@@ -137,7 +137,7 @@ impl<S: Socket> Readable<S> {
     }
 }
 
-impl<S: Socket> Drop for Readable<S> {
+impl<S: ByteStream> Drop for Readable<S> {
     fn drop(&mut self) {
         if let Some(descriptor) = self.stream.descriptor() {
             // Fails if it could not be added.
