@@ -57,7 +57,7 @@ mod trace;
 pub mod transport {
     //! Streams that are made elsewhere, for [`attach`](crate::zmq::Socket::attach).
 
-    pub use monocoque_core::transport::{AnyStream, Halves, InterfaceNameError, Socket, WriteNow};
+    pub use monocoque_core::transport::{AnyStream, ByteStream, DirectWriter, Halves, InterfaceNameError};
 }
 #[cfg(feature = "zmq")]
 pub mod zmq;

@@ -93,7 +93,7 @@ const COPY_MAX: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use monocoque_core::QueuedPlace;
+    use monocoque_core::QueuedCursor;
     use monocoque_zmtp::encode_message;
 
     use super::*;
@@ -138,7 +138,7 @@ mod tests {
         encode_message(&Message::from([&b"a"[..], b"", &large, b"z"]), &mut queued);
         encode_message(&"next".into(), &mut queued);
         let mut wire = Outbox::new();
-        RawEncoder.encode(&mut queued.read_from(&mut QueuedPlace::default()), &mut wire, usize::MAX);
+        RawEncoder.encode(&mut queued.read_from(&mut QueuedCursor::default()), &mut wire, usize::MAX);
         assert_eq!(wire.messages(), 2);
         let written: Vec<u8> = wire.slices().flatten().copied().collect();
         assert_eq!(written, [&b"a"[..], &large, b"znext"].concat());

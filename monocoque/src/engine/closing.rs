@@ -140,7 +140,7 @@ impl Drop for Task {
         };
         if left == 0 {
             engine.tell(|| SocketEvent::Closed);
-            engine.monitors.end();
+            engine.monitors.close();
         }
         engine.with_wakes(|out, wakes| wakes.add(out.watchers.drain()));
     }

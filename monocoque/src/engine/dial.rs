@@ -72,12 +72,12 @@ fn after_connection(engine: &Engine, via: &Via, ended: &Ended, backoff: &mut Bac
         return None;
     }
     Some(match ended {
-        Ended { reason, .. } if reason.is_lasting() => backoff.longest_delay(),
+        Ended { reason, .. } if reason.is_lasting() => backoff.rejected_delay(),
         Ended { progress: true, .. } => {
             backoff.reset();
             backoff.next_delay()
         }
-        Ended { was_up: true, .. } => backoff.early_delay(),
+        Ended { was_up: true, .. } => backoff.early_disconnect_delay(),
         Ended { .. } => backoff.next_delay(),
     })
 }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::sync::Ordering;
-use monocoque_core::transport::{Listener, Socket, SocketOptions};
+use monocoque_core::transport::{ByteStream, Listener, SocketOptions};
 use monocoque_core::{AttachedStream, Endpoint, RoutingId, RuntimeGone, runtime};
 
 use super::closing::Task;
@@ -173,7 +173,7 @@ impl Engine {
     }
 
     /// Runs a connection on a stream that somebody else has made.
-    pub(crate) fn adopt<S: Socket>(self: &Arc<Self>, stream: S) -> Result<Endpoint, MonocoqueError> {
+    pub(crate) fn adopt<S: ByteStream>(self: &Arc<Self>, stream: S) -> Result<Endpoint, MonocoqueError> {
         self.check_open()?;
         if !self.home.is_current() {
             return Err(MonocoqueError::WrongThread);

@@ -267,7 +267,7 @@ impl Afterwards {
     }
 
     fn tell(&mut self, engine: &Engine, span: &Span, event: SocketEvent) {
-        self.wakes.add(engine.monitors.tell_quietly(|| event.clone()));
+        self.wakes.add(engine.monitors.emit_deferred(|| event.clone()));
         if trace::ON {
             self.traces.push((span.clone(), event));
         }

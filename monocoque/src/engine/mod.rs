@@ -139,7 +139,7 @@ impl Engine {
         let engine = Self::unattended(pattern, Options::default(), RuntimeHandle::ended(), Arc::default());
         engine.out.lock().phase = Phase::Aborted;
         engine.inbox.abort();
-        engine.monitors.end();
+        engine.monitors.close();
         Arc::new(engine)
     }
 
@@ -257,9 +257,9 @@ impl Engine {
         if trace::ON {
             let event = event();
             trace::event(&event);
-            self.monitors.tell(|| event);
+            self.monitors.emit(|| event);
         } else {
-            self.monitors.tell(event);
+            self.monitors.emit(event);
         }
     }
 

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
-use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
+use monocoque_core::actor::{Closed, ConnectionHandler, Inlet, InletStatus, Outlet, SocketActor};
 use monocoque_core::sync::{AtomicBool, Ordering};
-use monocoque_core::transport::{Socket, Stream, WriteNow};
+use monocoque_core::transport::{ByteStream, DirectWriter, Stream};
 use monocoque_core::{Decode, LaneConfig, LaneKey, Message, Outbox, PeerKey, Protocol, RoutingId, Weigh};
 use monocoque_zmtp::{
     Inbound, PeerInfo, SessionConfig, Subscription, TopicAllowance, ZmtpError, ZmtpSession,
@@ -62,7 +62,7 @@ pub(super) async fn run(engine: &Arc<Engine>, stream: Stream, via: &Via) -> Ende
 }
 
 /// The same, on a stream of any kind.
-pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
+pub(super) async fn run_on<S: ByteStream>(engine: &Arc<Engine>, stream: S, via: &Via) -> Ended {
     match engine.pattern.framing {
         Framing::Raw => speak(engine, stream, RawSession, via).await,
         Framing::Zmtp => {
@@ -76,7 +76,7 @@ pub(super) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, via: &Via
 
 async fn speak<S, P>(engine: &Arc<Engine>, stream: S, session: P, via: &Via) -> Ended
 where
-    S: Socket,
+    S: ByteStream,
     P: Protocol<Peer = PeerInfo, Error = ZmtpError>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
 {
@@ -191,10 +191,10 @@ where
     type Outlet = SessionOutlet;
     type Inlet = SessionInlet;
 
-    fn attach(
+    fn on_established(
         self,
         peer: PeerInfo,
-        direct: Option<Arc<dyn WriteNow>>,
+        direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
         Self::attach(self, peer, direct)
     }
@@ -202,10 +202,10 @@ where
 
 impl Owner {
     /// Whatever the protocol is: what matters of the peer is the same.
-    fn attach(
+    fn on_established(
         self,
         peer: PeerInfo,
-        direct: Option<Arc<dyn WriteNow>>,
+        direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
         let Self { engine, via, connection, meeting, course } = self;
         let heard = Arc::new(AtomicBool::new(true));
@@ -293,7 +293,7 @@ impl Outlet for SessionOutlet {
         self.engine.with_wakes(|out, wakes| out.on_progress(self.key, wakes));
     }
 
-    fn rest(&mut self) {
+    fn on_idle(&mut self) {
         self.engine.out.lock().rest(self.key);
         self.engine.inbox.release_memory(self.lane);
     }
@@ -302,11 +302,11 @@ impl Outlet for SessionOutlet {
         self.engine.out.lock().poll_abort(self.key, cx)
     }
 
-    fn awaits_rest(&self) -> bool {
+    fn drains_input(&self) -> bool {
         self.engine.out.lock().has_heir(self.key)
     }
 
-    fn close(&mut self, unsent: Outbox) {
+    fn on_closed(&mut self, unsent: Outbox) {
         self.is_closed = true;
         let remains = self.engine.link_down(self.key, unsent);
         if remains.progress {
@@ -354,7 +354,7 @@ impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
     }
 
     #[inline]
-    fn accept(&mut self, inbound: Inbound) -> Accepted {
+    fn on_item(&mut self, inbound: Inbound) -> InletStatus {
         Self::accept(self, inbound)
     }
 
@@ -386,27 +386,27 @@ impl SessionInlet {
     }
 
     #[inline]
-    fn accept(&mut self, inbound: Inbound) -> Accepted {
+    fn on_item(&mut self, inbound: Inbound) -> InletStatus {
         let Some(message) = self.batch.back_mut() else { unreachable!("it was put there") };
         if inbound == Inbound::Message {
             match judge(self.engine.pattern, &self.engine.options, &self.id, message) {
                 Verdict::Queue if is_surplus(&self.engine, self.key, message) => self.dropped += 1,
                 Verdict::Queue => {
                     self.bytes += message.weight();
-                    return if self.batch.len() < self.room { Accepted::More } else { Accepted::Full };
+                    return if self.batch.len() < self.room { InletStatus::Ready } else { InletStatus::Full };
                 }
                 Verdict::Drop => self.dropped += 1,
                 Verdict::TakeApart => return self.take_apart(),
                 Verdict::Violation => {
                     self.batch.pop_back();
-                    return Accepted::Violation;
+                    return InletStatus::Violation;
                 }
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
         let topic = message.frame(0).unwrap_or_default();
         match inbound {
-            Inbound::Message => Accepted::More,
+            Inbound::Message => InletStatus::Ready,
             Inbound::Subscribe => self.hear(Subscription::Subscribe, topic),
             Inbound::Cancel => self.hear(Subscription::Cancel, topic),
         }
@@ -462,24 +462,24 @@ impl SessionInlet {
     }
 
     /// The peer asks for something.
-    fn hear(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+    fn hear(&mut self, kind: Subscription, topic: &[u8]) -> InletStatus {
         let mut wakes = Wakes::default();
         let heard = self.engine.hear(self.key, kind, topic, Some(&self.topics), &mut wakes);
         wakes.wake();
         match heard {
-            Heard::ToItself => return Accepted::More,
+            Heard::ToItself => return InletStatus::Ready,
             Heard::PassOn(message) => self.pass_on(message),
-            Heard::TooMuch => return Accepted::Violation,
+            Heard::TooMuch => return InletStatus::Violation,
         }
         self.accepted()
     }
 
     /// The peer asks for several things in one message, and may say something else in it.
-    fn take_apart(&mut self) -> Accepted {
+    fn take_apart(&mut self) -> InletStatus {
         let list = List::of(self.batch.pop_back().unwrap_or_default());
         for (kind, topic) in list.subscriptions() {
-            if self.hear(kind, topic) == Accepted::Violation {
-                return Accepted::Violation;
+            if self.hear(kind, topic) == InletStatus::Violation {
+                return InletStatus::Violation;
             }
         }
         if !list.rest.is_empty() {
@@ -494,8 +494,8 @@ impl SessionInlet {
         self.batch.push_back(message);
     }
 
-    fn accepted(&self) -> Accepted {
-        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+    fn accepted(&self) -> InletStatus {
+        if self.batch.len() < self.room { InletStatus::Ready } else { InletStatus::Full }
     }
 }
 

@@ -186,7 +186,7 @@ impl Audience {
 
     /// Lets a peer ask for as much as it wants.
     pub(super) fn lift_limits(&mut self, key: PeerKey) {
-        self.asked.as_deref_mut().unwrap_or(&mut self.hub).lift_limits(key);
+        self.asked.as_deref_mut().unwrap_or(&mut self.hub).set_unlimited(key);
     }
 
     /// A peer asks for something.
@@ -203,7 +203,7 @@ impl Audience {
                 Subscribed::Refused(_) => return Asked::TooMuch,
                 Subscribed::First => (true, false),
                 Subscribed::Joined => (verbose, true),
-                Subscribed::Already => {
+                Subscribed::AlreadySubscribed => {
                     if verbose && let Some(farewells) = &mut self.farewells {
                         farewells.repeated.insert(key);
                     }
@@ -213,8 +213,8 @@ impl Audience {
             },
             Subscription::Cancel => match hub.cancel(key, topic) {
                 Cancelled::Last => (true, true),
-                Cancelled::Left => (verboser, true),
-                Cancelled::Unknown => (false, false),
+                Cancelled::OthersRemain => (verboser, true),
+                Cancelled::NotSubscribed => (false, false),
             },
         };
         if !news {
@@ -273,14 +273,14 @@ impl Audience {
     #[cold]
     fn select(&mut self, subject: &[u8], targets: &mut Vec<PeerKey>) {
         if self.rules.inverted {
-            self.hub.others(subject, targets);
+            self.hub.non_matching(subject, targets);
         } else {
             self.hub.matches(subject, targets);
         }
         // Nobody needs an answer who is gone.
         if self.answering
             && let Some(last) = self.last
-            && self.hub.has(last)
+            && self.hub.contains(last)
         {
             targets.retain(|key| *key == last);
         }

@@ -7,7 +7,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use monocoque_core::sync::{AtomicBool, Ordering};
-use monocoque_core::transport::WriteNow;
+use monocoque_core::transport::DirectWriter;
 use monocoque_core::{BytePermits, Hwm, Message, Outbox, PeerKey, Room, RoutingId};
 use monocoque_zmtp::{Subscription, encode_message, encode_subscription};
 
@@ -111,7 +111,7 @@ pub(crate) enum Going {
 /// outbox, and is the first thing that the pump finds.
 #[derive(Debug)]
 pub(crate) struct Direct {
-    stream: Arc<dyn WriteNow>,
+    stream: Arc<dyn DirectWriter>,
     /// The peer has said something since the last time, or there was none yet.
     heard: Arc<AtomicBool>,
 }
@@ -231,7 +231,7 @@ impl Link {
         unpaced: &mut usize,
         wakes: &mut Wakes,
     ) {
-        self.budget.take(tape.extend(key, &mut self.stretch, message, &mut self.outbox));
+        self.budget.acquire(tape.extend(key, &mut self.stretch, message, &mut self.outbox));
         self.put += 1;
         if going != Going::Held {
             wakes.add(self.pump.take());
@@ -270,7 +270,7 @@ impl Link {
         debug_assert!(self.stretch.is_empty(), "it would be overtaken");
         let before = self.outbox.bytes();
         put(&mut self.outbox);
-        self.budget.take(self.outbox.bytes() - before);
+        self.budget.acquire(self.outbox.bytes() - before);
         self.put += 1;
         match going {
             Going::Held => {}
@@ -301,15 +301,15 @@ impl Link {
             return false;
         }
         // An error is met again by the pump, which knows what to do.
-        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
+        let written = direct.stream.try_write(self.outbox.chunk()).unwrap_or(0);
         self.outbox.consume(written);
-        self.budget.give(written);
+        self.budget.release(written);
         self.outbox.is_empty()
     }
 }
 
 impl Direct {
-    pub(crate) fn new(stream: Arc<dyn WriteNow>, heard: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(stream: Arc<dyn DirectWriter>, heard: Arc<AtomicBool>) -> Self {
         Self { stream, heard }
     }
 }

@@ -76,7 +76,10 @@ impl Tape {
     pub(super) fn copy(&self, stretch: &mut Stretch, outbox: &mut Outbox) {
         let Stretch { messages, bytes } = std::mem::take(stretch);
         let from = start(&self.ends, messages.start);
-        outbox.copy_run(&self.bytes[from..from + bytes], self.ends[messages].iter().map(|end| end - from));
+        outbox.put_copied_messages(
+            &self.bytes[from..from + bytes],
+            self.ends[messages].iter().map(|end| end - from),
+        );
     }
 
     /// Shares what is on it, and starts anew.
@@ -99,9 +102,9 @@ impl Cut {
         let piece = from..from + bytes;
         let ends = self.ends[messages].iter().map(|end| end - from);
         if bytes >= SHARE_MIN && bytes >= self.memory / 4 {
-            outbox.put_run(self.bytes.slice(piece), ends);
+            outbox.put_shared_messages(self.bytes.slice(piece), ends);
         } else {
-            outbox.copy_run(&self.bytes[piece], ends);
+            outbox.put_copied_messages(&self.bytes[piece], ends);
         }
     }
 }

@@ -162,7 +162,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// [`MonocoqueError::WrongThread`] if the connections of the socket do not run on the compio runtime that this is called
     /// in. To have the stream back then, give a clone.
-    pub fn attach(&self, stream: impl transport::Socket) -> Result<Endpoint, MonocoqueError> {
+    pub fn attach(&self, stream: impl transport::ByteStream) -> Result<Endpoint, MonocoqueError> {
         self.engine().adopt(stream)
     }
 

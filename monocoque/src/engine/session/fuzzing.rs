@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use monocoque_core::actor::{Accepted, Outlet};
+use monocoque_core::actor::{InletStatus, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
 use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance};
 
@@ -55,12 +55,12 @@ impl Peer {
     }
 
     /// Says something, as the read pump passes it on. `None` if there is no room.
-    pub fn say(&mut self, message: Message) -> Option<Accepted> {
+    pub fn say(&mut self, message: Message) -> Option<InletStatus> {
         let Poll::Ready(true) = self.inlet.poll_room(&mut Context::from_waker(Waker::noop())) else {
             return None;
         };
         self.inlet.items().push_back(message);
-        let accepted = self.inlet.accept(Inbound::Message);
+        let accepted = self.inlet.on_item(Inbound::Message);
         self.inlet.flush();
         Some(accepted)
     }

@@ -11,7 +11,7 @@ use monocoque_core::actor::InFlight;
 use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
-use monocoque_core::{Encode, Endpoint, Hwm, PlainEncoder, Queued, RuntimeHandle};
+use monocoque_core::{Encode, Endpoint, Hwm, IdentityEncoder, Queued, RuntimeHandle};
 use monocoque_zmtp::{Properties, Revision, TopicAllowance};
 
 use super::*;
@@ -56,8 +56,8 @@ impl Wire {
     }
 }
 
-impl WriteNow for Wire {
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+impl DirectWriter for Wire {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = self.written.lock();
         assert!(!written.busy, "two write at the same time");
         let taken = bytes.len().min(self.takes);
@@ -119,7 +119,7 @@ fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutl
 
 /// What a write pump does, until nothing is left and nothing will follow.
 fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
-    let mut encoder = PlainEncoder::<io::Error>::new();
+    let mut encoder = IdentityEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
     while block_on(poll_fn(|cx| outlet.poll_take(cx, batch.queued_mut()))) {
         write_batch(&mut batch, &mut encoder, wire);
@@ -128,7 +128,7 @@ fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
 
 /// What a write pump does, until so many messages are written.
 fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
-    let mut encoder = PlainEncoder::<io::Error>::new();
+    let mut encoder = IdentityEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
     while wire.written.lock().bytes.len() < messages * MESSAGE {
         assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, batch.queued_mut()))));
@@ -170,7 +170,7 @@ impl Encode for Masking {
 fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
     assert!(block_on(poll_fn(|cx| inlet.poll_room(cx))));
     inlet.items().push_back(message.into());
-    assert_ne!(inlet.accept(Inbound::Message), Accepted::Violation);
+    assert_ne!(inlet.on_item(Inbound::Message), InletStatus::Violation);
     inlet.flush();
 }
 

@@ -296,7 +296,7 @@ impl Outbound {
                 break;
             };
             if let Some(link) = self.links.get_mut(key) {
-                link.outbox.note_attempts(waiting.attempts);
+                link.outbox.set_last_attempts(waiting.attempts);
             }
             if let Dialogue::Asked { of, .. } = &mut self.dialogue {
                 *of = Some(key);

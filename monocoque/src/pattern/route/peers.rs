@@ -29,7 +29,7 @@ impl Outbound {
     pub(crate) fn approach(&mut self, id: RoutingId, through: Through, wakes: &mut Wakes) -> Option<PeerKey> {
         let key = self.admit(id, Link::new(through, None), wakes)?;
         if let Some(audience) = self.audience() {
-            audience.lift_limits(key);
+            audience.set_unlimited(key);
         }
         Some(key)
     }
@@ -180,7 +180,7 @@ impl Outbound {
             return;
         }
         self.tight = true;
-        link.budget.take(outbox.bytes());
+        link.budget.acquire(outbox.bytes());
         link.put += outbox.messages() as u64;
         link.outbox.append(&outbox);
     }

@@ -28,7 +28,7 @@ impl Outbound {
         // A pump comes back once it has written what it took.
         link.written = link.put - link.messages() as u64;
         // What a sender has begun by itself is ended first.
-        link.control_taken = !link.control.is_empty() && !link.outbox.is_begun();
+        link.control_taken = !link.control.is_empty() && !link.outbox.is_partly_written();
         if link.control_taken {
             std::mem::swap(&mut link.control, batch);
             return Poll::Ready(true);
@@ -115,7 +115,7 @@ impl Outbound {
     pub(crate) fn unpark(&mut self, key: PeerKey) -> bool {
         let Some(link) = self.links.get_mut(key) else { return true };
         link.pump = None;
-        !link.outbox.is_begun()
+        !link.outbox.is_partly_written()
     }
 
     /// A connection has been quiet for a while: lets go of the memory of queues that are empty.

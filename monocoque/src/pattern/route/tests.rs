@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use monocoque_core::sync::AtomicBool;
-use monocoque_core::transport::WriteNow;
+use monocoque_core::transport::DirectWriter;
 use monocoque_zmtp::Subscription;
 
 use super::super::{DEALER, PUB, REQ, XPUB};
@@ -16,8 +16,8 @@ use crate::pattern::link::{Direct, Through};
 #[derive(Debug)]
 struct Takes(usize);
 
-impl WriteNow for Takes {
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+impl DirectWriter for Takes {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len().min(self.0))
     }
 }
