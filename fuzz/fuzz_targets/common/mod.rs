@@ -65,5 +65,5 @@ pub(crate) fn pieces<'a>(mut bytes: &'a [u8], lengths: &'a [u8]) -> impl Iterato
 
 /// A type that may talk to this one.
 pub(crate) fn counterpart(ours: SocketType) -> SocketType {
-    SocketType::ALL.into_iter().find(|theirs| ours.accepts(*theirs)).expect("every type has one")
+    SocketType::ALL.into_iter().find(|theirs| ours.is_compatible_with(*theirs)).expect("every type has one")
 }

@@ -119,7 +119,7 @@ impl End {
         let mut wire = Outbox::new();
         match &mut self.phase {
             Phase::Active(halves) if !halves.1.is_identity() => {
-                halves.1.encode(&mut output.read_from(&mut QueuedCursor::default()), &mut wire, usize::MAX);
+                halves.1.encode(&mut output.read_queued(&mut QueuedCursor::default()), &mut wire, usize::MAX);
             }
             _ => wire.append(&output),
         }

@@ -1,7 +1,7 @@
 //! What a socket makes of what its peers want to hear, whichever way it has come.
 
 use monocoque_core::{Message, PeerKey, RoutingId};
-use monocoque_zmtp::{Subscription, TopicAllowance};
+use monocoque_zmtp::{Subscription, TopicBudget};
 
 use super::Engine;
 use super::endpoints::{Attached, Via};
@@ -28,7 +28,7 @@ impl Engine {
         key: PeerKey,
         kind: Subscription,
         topic: &[u8],
-        allowance: Option<&TopicAllowance>,
+        allowance: Option<&TopicBudget>,
         wakes: &mut Wakes,
     ) -> Heard {
         let mut out = self.out.lock();

@@ -158,7 +158,7 @@ fn meet(connected: &Side, bound: &Side, after: &mut Afterwards) -> Result<(), Di
         return Err(DisconnectReason::Io(Arc::new(io::Error::new(io::ErrorKind::Unsupported, OWN_PEER))));
     }
     let (ours, theirs) = (connected.engine.pattern.socket_type, bound.engine.pattern.socket_type);
-    if !ours.accepts(theirs) {
+    if !ours.is_compatible_with(theirs) {
         return Err(DisconnectReason::Protocol(Incompatible::SocketType { ours, theirs }.into()));
     }
     // As when it subscribes: who does that comes first.

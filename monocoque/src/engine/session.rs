@@ -12,9 +12,7 @@ use monocoque_core::actor::{Closed, ConnectionHandler, Inlet, InletStatus, Outle
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::{ByteStream, DirectWriter, Stream};
 use monocoque_core::{Decode, LaneConfig, LaneKey, Message, Outbox, PeerKey, Protocol, RoutingId, Weigh};
-use monocoque_zmtp::{
-    Inbound, PeerInfo, SessionConfig, Subscription, TopicAllowance, ZmtpError, ZmtpSession,
-};
+use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, Subscription, TopicBudget, ZmtpError, ZmtpSession};
 
 use super::departures::Departure;
 use super::endpoints::{Attached, Via};
@@ -183,7 +181,7 @@ struct Owner {
     course: Rc<Course>,
 }
 
-impl<P> Attach<P> for Owner
+impl<P> ConnectionHandler<P> for Owner
 where
     P: Protocol<Peer = PeerInfo>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
@@ -196,7 +194,7 @@ where
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        Self::attach(self, peer, direct)
+        Self::on_established(self, peer, direct)
     }
 }
 
@@ -218,7 +216,7 @@ impl Owner {
             }
         };
         meeting.set(Meeting::Welcome);
-        let PeerInfo { socket_type, routing_id, properties, topics, .. } = peer;
+        let PeerInfo { socket_type, routing_id, properties, topic_budget: topics, .. } = peer;
         let announced = || RoutingId::try_from(routing_id).ok();
         let routing_id = via.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
         engine.out.lock().set_connection(key, connection.id);
@@ -331,7 +329,7 @@ pub(crate) struct SessionInlet {
     /// Tells the sending side that the peer has said something since.
     heard: Arc<AtomicBool>,
     /// Tells the decoder what the peer may still subscribe to.
-    topics: TopicAllowance,
+    topics: TopicBudget,
     /// The application is to hear of the peer before it hears from it.
     opens: bool,
     /// The application is to hear that the peer is gone.
@@ -355,7 +353,7 @@ impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
 
     #[inline]
     fn on_item(&mut self, inbound: Inbound) -> InletStatus {
-        Self::accept(self, inbound)
+        Self::on_item(self, inbound)
     }
 
     fn flush(&mut self) {

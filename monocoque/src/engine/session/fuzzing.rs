@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use monocoque_core::actor::{InletStatus, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
-use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance};
+use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicBudget};
 
 use super::{Meeting, Owner, SessionInlet, SessionOutlet};
 use crate::engine::endpoints::{Attached, Via};
@@ -43,7 +43,7 @@ impl Peer {
             routing_id: Bytes::copy_from_slice(routing_id),
             revision: Revision::V3_1,
             properties: Properties::default(),
-            topics: TopicAllowance::default(),
+            topic_budget: TopicBudget::default(),
         };
         let (outlet, inlet) = owner.attach(info, None)?;
         Some(Self { outlet, inlet })

@@ -12,7 +12,7 @@ use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
 use monocoque_core::{Encode, Endpoint, Hwm, IdentityEncoder, Queued, RuntimeHandle};
-use monocoque_zmtp::{Properties, Revision, TopicAllowance};
+use monocoque_zmtp::{Properties, Revision, TopicBudget};
 
 use super::*;
 use crate::options::Options;
@@ -96,7 +96,7 @@ fn established(
         routing_id: Bytes::new(),
         revision: Revision::V3_1,
         properties: Properties::default(),
-        topics: TopicAllowance::default(),
+        topic_budget: TopicBudget::default(),
     };
     owner.attach(peer, direct.map(|wire| wire as _))
 }

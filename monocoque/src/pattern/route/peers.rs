@@ -29,7 +29,7 @@ impl Outbound {
     pub(crate) fn approach(&mut self, id: RoutingId, through: Through, wakes: &mut Wakes) -> Option<PeerKey> {
         let key = self.admit(id, Link::new(through, None), wakes)?;
         if let Some(audience) = self.audience() {
-            audience.set_unlimited(key);
+            audience.lift_limits(key);
         }
         Some(key)
     }
