@@ -1,34 +1,36 @@
 //! The memory that reads go into: the only unsafe code of the project.
 //!
-//! Each connection owns an [`IoArena`]. A read leases a [`SlabMut`] from it, which is moved into the
-//! kernel and back and then frozen: the bytes that the kernel wrote become [`Bytes`], the rest goes back
-//! to the arena. Memory is never zeroed, and used again while it is still in the cache. This file knows
-//! neither streams nor pumps nor protocols.
+//! Each connection owns an [`IoArena`]. A read leases a [`SlabMut`] from it, which is moved into
+//! the kernel and back and then frozen: the bytes that the kernel wrote become [`Bytes`], the rest
+//! goes back to the arena. Memory is never zeroed, and used again while it is still in the cache.
+//! This file knows neither streams nor pumps nor protocols.
 //!
 //! # Invariants
 //!
-//! - **A** Memory neither moves nor ends while the kernel or a `Bytes` may see it: every view holds a
-//!   reference to its page.
-//! - **B** At most one mutable view of a region exists, and it is moved, not shared: an arena leases only
-//!   the part of a page after all that it has leased before.
-//! - **C** Only written bytes become visible: a frozen piece covers the filled front of its slab, and no
-//!   more.
-//! - **D** Frozen bytes are never written: a page is started again only when nothing else refers to it.
+//! - **A** Memory neither moves nor ends while the kernel or a `Bytes` may see it: every view holds
+//!   a reference to its page.
+//! - **B** At most one mutable view of a region exists, and it is moved, not shared: an arena
+//!   leases only the part of a page after all that it has leased before.
+//! - **C** Only written bytes become visible: a frozen piece covers the filled front of its slab,
+//!   and no more.
+//! - **D** Frozen bytes are never written: a page is started again only when nothing else refers to
+//!   it.
 //!
 //! # Retention
 //!
-//! Pages are as large as reads ask for, in powers of two from 4 to 128 KiB, so that an idle connection
-//! holds one small page. Up to four pages that are in use elsewhere are kept, to be used again once they
-//! are free. They are released when the connection gets idle: one by each lease that finds the current
-//! page free (one page is enough then), and all when reads ask for pages of another size. A piece has
-//! memory of its own, which [grows](SlabMut::grow) in place. One such piece, of 64 KiB to 4 MiB, is kept
-//! when two in a row have ended with the same size, until another size follows, or eight ordinary leases
-//! do.
+//! Pages are as large as reads ask for, in powers of two from 4 to 128 KiB, so that an idle
+//! connection holds one small page. Up to four pages that are in use elsewhere are kept, to be used
+//! again once they are free. They are released when the connection gets idle: one by each lease
+//! that finds the current page free (one page is enough then), and all when reads ask for pages of
+//! another size. A piece has memory of its own, which [grows](SlabMut::grow) in place. One such
+//! piece, of 64 KiB to 4 MiB, is kept when two in a row have ended with the same size, until
+//! another size follows, or eight ordinary leases do.
 //!
 //! # The id of this process
 //!
-//! [`process_id`] keeps its answer in a page that the kernel wipes in a forked child, so that the child
-//! asks again. This detects the use of the parent's objects in a child at the price of a load.
+//! [`process_id`] keeps its answer in a page that the kernel wipes in a forked child, so that the
+//! child asks again. This detects the use of the parent's objects in a child at the price of a
+//! load.
 #![expect(unsafe_code, reason = "memory that the kernel fills while its pages are shared with frozen pieces")]
 
 use std::collections::VecDeque;
@@ -84,10 +86,11 @@ impl IoArena {
         self.page.is_none() && self.is_shrunk()
     }
 
-    /// Leases a region of at least `min` bytes (at least one) and at most `want` bytes (at least `min`).
+    /// Leases a region of at least `min` bytes (at least one) and at most `want` bytes (at least
+    /// `min`).
     ///
-    /// It is the rest of the current page if that has `min` bytes, else the front of another page. More
-    /// than 128 KiB is a [piece](Self::piece).
+    /// It is the rest of the current page if that has `min` bytes, else the front of another page.
+    /// More than 128 KiB is a [piece](Self::piece).
     pub(crate) fn lease(&mut self, min: usize, want: usize) -> SlabMut {
         let min = min.max(1);
         let want = want.max(min);
@@ -102,8 +105,8 @@ impl IoArena {
         SlabMut { page, start, capacity, filled: 0 }
     }
 
-    /// Allocates a region of exactly `size` bytes with memory of its own. The caller bounds sizes that come
-    /// from a peer.
+    /// Allocates a region of exactly `size` bytes with memory of its own. The caller bounds sizes
+    /// that come from a peer.
     pub(crate) fn piece(size: usize) -> SlabMut {
         SlabMut { page: Page::new(size), start: 0, capacity: size, filled: 0 }
     }
@@ -114,8 +117,8 @@ impl IoArena {
         Some(SlabMut { page, start: 0, capacity: size, filled: 0 })
     }
 
-    /// Makes the filled part of `slab` visible. The rest is leased again if the slab was the last one
-    /// leased.
+    /// Makes the filled part of `slab` visible. The rest is leased again if the slab was the last
+    /// one leased.
     pub(crate) fn freeze(&mut self, slab: SlabMut) -> Bytes {
         let SlabMut { page, start, capacity, filled } = slab;
         let current = self.page.as_ref().is_some_and(|current| Arc::ptr_eq(current, &page));
@@ -185,8 +188,8 @@ impl fmt::Debug for IoArena {
 
 /// Memory for one read: owned, moved into the kernel and back, then [frozen](IoArena::freeze).
 ///
-/// A read after the filled part takes `slab.slice(slab.filled()..)`. Dropping the slab gives its memory
-/// up with the page.
+/// A read after the filled part takes `slab.slice(slab.filled()..)`. Dropping the slab gives its
+/// memory up with the page.
 pub(crate) struct SlabMut {
     page: Arc<Page>,
     start: usize,
@@ -213,8 +216,8 @@ impl SlabMut {
         self.capacity - self.filled
     }
 
-    /// Makes room for `capacity` bytes in all, in memory of its own. Filled bytes stay; they are not copied
-    /// if the memory is its own already and the system can extend it.
+    /// Makes room for `capacity` bytes in all, in memory of its own. Filled bytes stay; they are
+    /// not copied if the memory is its own already and the system can extend it.
     pub(crate) fn grow(&mut self, capacity: usize) {
         let capacity = capacity.max(self.filled);
         if self.start == 0
@@ -231,7 +234,8 @@ impl SlabMut {
         self.capacity = capacity;
     }
 
-    /// Moves bytes out of `buffer` behind the filled part, as far as there is room, and returns how many.
+    /// Moves bytes out of `buffer` behind the filled part, as far as there is room, and returns how
+    /// many.
     ///
     /// So a large piece whose front has been read ends up in one place.
     #[expect(clippy::indexing_slicing, reason = "as much as there is room for, of a chunk that is as long")]
@@ -250,8 +254,8 @@ impl SlabMut {
 }
 
 impl SlabMut {
-    /// Fills more of it: `fill` gets the part that is not filled, and returns the front of it that it has
-    /// written.
+    /// Fills more of it: `fill` gets the part that is not filled, and returns the front of it that
+    /// it has written.
     #[expect(clippy::indexing_slicing, reason = "what is filled is within the region")]
     pub(crate) fn fill_with<E>(
         &mut self,
@@ -271,8 +275,8 @@ impl SlabMut {
 impl IoBuf for SlabMut {
     fn as_init(&self) -> &[u8] {
         let data = self.page.at(self.start, self.filled).cast().as_ptr();
-        // SAFETY: the region lies within the page, which `self` keeps alive (A); its first `filled` bytes
-        // were written (C); there is no other view of it (B).
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); its first `filled`
+        // bytes were written (C); there is no other view of it (B).
         unsafe { slice::from_raw_parts(data, self.filled) }
     }
 }
@@ -280,8 +284,8 @@ impl IoBuf for SlabMut {
 impl IoBufMut for SlabMut {
     fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
         let data = self.page.at(self.start, self.capacity).as_ptr();
-        // SAFETY: the region lies within the page, which `self` keeps alive (A); there is no other view of
-        // it, and `self` is borrowed mutably (B).
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); there is no other
+        // view of it, and `self` is borrowed mutably (B).
         unsafe { slice::from_raw_parts_mut(data, self.capacity) }
     }
 }
@@ -311,8 +315,9 @@ struct IoBytes {
 impl AsRef<[u8]> for IoBytes {
     fn as_ref(&self) -> &[u8] {
         let data = self.page.at(self.start, self.len).cast().as_ptr();
-        // SAFETY: the region lies within the page, which `self` keeps alive (A); all of it was written
-        // before it was frozen (C) and it is not written again while `self` refers to the page (D).
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); all of it was
+        // written before it was frozen (C) and it is not written again while `self` refers to the
+        // page (D).
         unsafe { slice::from_raw_parts(data, self.len) }
     }
 }
@@ -397,15 +402,16 @@ impl Page {
     /// Returns the start of the region of `len` bytes at `start`.
     fn at(&self, start: usize, len: usize) -> NonNull<MaybeUninit<u8>> {
         debug_assert!(start + len <= self.len(), "a region ends within its page");
-        // SAFETY: regions are cut from `0..self.len()` in `IoArena::lease` only, so `start` is within the
-        // allocation.
+        // SAFETY: regions are cut from `0..self.len()` in `IoArena::lease` only, so `start` is
+        // within the allocation.
         unsafe { self.memory.cast().add(start) }
     }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: the memory was a box in `new`, and no view is left, for each holds a reference to the page (A).
+        // SAFETY: the memory was a box in `new`, and no view is left, for each holds a reference to
+        // the page (A).
         drop(unsafe { Box::from_raw(self.memory.as_ptr()) });
     }
 }
@@ -413,18 +419,20 @@ impl Drop for Page {
 // SAFETY: a page owns its memory, which is plain bytes; any thread may free it.
 unsafe impl Send for Page {}
 
-// SAFETY: only the views reach the memory of a shared page: a view that writes is alone with its region
-// (B), a view that reads sees bytes that are not written any more (C, D).
+// SAFETY: only the views reach the memory of a shared page: a view that writes is alone with its
+// region (B), a view that reads sees bytes that are not written any more (C, D).
 unsafe impl Sync for Page {}
 
 trait PageExt {
-    /// Returns true if nothing else refers to the page, and all reads of others happened before (D).
+    /// Returns true if nothing else refers to the page, and all reads of others happened before
+    /// (D).
     fn is_free(&mut self) -> bool;
 }
 
 impl PageExt for Arc<Page> {
     fn is_free(&mut self) -> bool {
-        // Not `strong_count`, which orders nothing: our next write could overtake a read of another thread.
+        // Not `strong_count`, which orders nothing: our next write could overtake a read of another
+        // thread.
         Self::get_mut(self).is_some()
     }
 }
@@ -454,16 +462,16 @@ impl WipeOnForkWord {
         let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         // SAFETY: a new mapping at an address that the kernel chooses touches no existing memory.
         let page = unsafe { mmap_anonymous(std::ptr::null_mut(), SYSTEM_PAGE, access, flags) }.ok()?;
-        // SAFETY: the page was just mapped, and has no other reference. The advice concerns forked children
-        // only, which find zeros in it: a valid value of the one word that is used.
+        // SAFETY: the page was just mapped, and has no other reference. The advice concerns forked
+        // children only, which find zeros in it: a valid value of the one word that is used.
         let wiped = unsafe { madvise(page, SYSTEM_PAGE, Advice::LinuxWipeOnFork) };
         wiped.ok()?;
         Some(Self(NonNull::new(page.cast())?))
     }
 
     fn get(&self) -> &AtomicU32 {
-        // SAFETY: the page is mapped as long as the process lives, is aligned, and holds zeros or the value
-        // that was stored here.
+        // SAFETY: the page is mapped as long as the process lives, is aligned, and holds zeros or
+        // the value that was stored here.
         unsafe { self.0.as_ref() }
     }
 }
@@ -485,8 +493,8 @@ const RETIRED_MAX: usize = 4;
 /// The smallest and the largest piece that is kept. Beyond that, copying costs more than memory.
 const LARGE_MIN: usize = 64 * 1024;
 const LARGE_MAX: usize = 4 * 1024 * 1024;
-/// The number of ordinary leases that releases a kept piece: between two messages of a stream there are
-/// one or two.
+/// The number of ordinary leases that releases a kept piece: between two messages of a stream there
+/// are one or two.
 const LARGE_MAX_LEASES: u8 = 8;
 
 #[cfg(test)]
@@ -547,7 +555,8 @@ mod tests {
     fn a_slab_cannot_be_filled_beyond_its_end() {
         let mut slab = IoArena::new().lease(4, 4);
         slab.as_uninit().fill(MaybeUninit::new(0));
-        // SAFETY: that it breaks its promise of `len` is the test; it panics before it has an effect.
+        // SAFETY: that it breaks its promise of `len` is the test; it panics before it has an
+        // effect.
         unsafe { slab.set_len(5) };
     }
 
@@ -912,7 +921,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 5 } else { 256 }))]
-        /// Every slab and every piece has a value of its own, which no step on another one may change.
+        /// Every slab and every piece has a value of its own, which no step on another one may
+        /// change.
         #[test]
         fn no_region_is_seen_twice(steps in prop::collection::vec(step(), 1..80)) {
             let mut arena = IoArena::new();

@@ -1,8 +1,8 @@
 //! Limits of queues: message counts and byte budgets, for one connection and direction.
 //!
 //! Plain counting. Both types belong to the owner of a queue and live under its lock. The order of
-//! those that wait for room is up to the [`Waiters`](crate::Waiters) of the owner: nothing here blocks,
-//! wakes or knows tasks.
+//! those that wait for room is up to the [`Waiters`](crate::Waiters) of the owner: nothing here
+//! blocks, wakes or knows tasks.
 
 use std::fmt;
 
@@ -64,8 +64,8 @@ impl Hwm {
         Self { limit: self.limit.saturating_add(other.limit) }
     }
 
-    /// Returns how many messages leave a full queue before those that wait for room are woken: half the
-    /// limit, rounded up. Zero if there is no limit.
+    /// Returns how many messages leave a full queue before those that wait for room are woken: half
+    /// the limit, rounded up. Zero if there is no limit.
     ///
     /// Waking them for each message would cost one wake-up a message.
     #[inline]
@@ -109,8 +109,9 @@ impl fmt::Display for Hwm {
 /// A message larger than the whole budget is admitted when no other is held: it waits for an empty
 /// budget, not for ever. The default capacity is [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
 ///
-/// The budget only counts. The owner keeps the order of its waiters, and asks [`admits`](Self::admits)
-/// for the first one only, so that small requests do not starve a large one.
+/// The budget only counts. The owner keeps the order of its waiters, and asks
+/// [`admits`](Self::admits) for the first one only, so that small requests do not starve a large
+/// one.
 ///
 /// ```
 /// use monocoque_core::BytePermits;
@@ -129,8 +130,8 @@ pub struct BytePermits {
 }
 
 impl BytePermits {
-    /// 64 MiB: a thousand messages of 64 KiB, so that only large messages reach it before the default
-    /// high-water mark.
+    /// 64 MiB: a thousand messages of 64 KiB, so that only large messages reach it before the
+    /// default high-water mark.
     pub const DEFAULT_CAPACITY: usize = 64 * 1024 * 1024;
 
     /// A budget of `capacity` bytes, of which none is held.
@@ -146,8 +147,8 @@ impl BytePermits {
 
     /// Takes `n` bytes.
     ///
-    /// It does not check [`admits`](Self::admits): the caller may know better, as for a message that was
-    /// admitted before and is queued again.
+    /// It does not check [`admits`](Self::admits): the caller may know better, as for a message
+    /// that was admitted before and is queued again.
     #[inline]
     pub const fn acquire(&mut self, n: usize) {
         debug_assert!(self.held.checked_add(n).is_some(), "more held than there is memory");

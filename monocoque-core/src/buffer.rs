@@ -1,7 +1,7 @@
 //! Received bytes that wait to be decoded.
 //!
-//! A rope: reads push segments at the back, and a decoder takes bytes from the front. Bytes that lie
-//! within one segment are taken without a copy.
+//! A rope: reads push segments at the back, and a decoder takes bytes from the front. Bytes that
+//! lie within one segment are taken without a copy.
 
 use std::collections::VecDeque;
 
@@ -93,7 +93,8 @@ impl SegmentedBuffer {
         filled
     }
 
-    /// Copies the bytes into memory of their own. A segment keeps all of the memory that it was read into.
+    /// Copies the bytes into memory of their own. A segment keeps all of the memory that it was
+    /// read into.
     pub fn compact(&mut self) {
         let mut whole = BytesMut::zeroed(self.len);
         self.peek_into(&mut whole);

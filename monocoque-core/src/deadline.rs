@@ -1,8 +1,9 @@
 //! Deadlines, and the grace for those that fire late. Pure: instants are arguments.
 //!
-//! A deadline fires late when its thread has stood still: the process was stopped, or the code of the
-//! caller kept the runtime busy. What the peer sent meanwhile has not been read, and what we were to
-//! send has not been sent. So time in which the thread stood still does not count against the peer.
+//! A deadline fires late when its thread has stood still: the process was stopped, or the code of
+//! the caller kept the runtime busy. What the peer sent meanwhile has not been read, and what we
+//! were to send has not been sent. So time in which the thread stood still does not count against
+//! the peer.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,8 @@ pub fn after(now: Instant, duration: Duration) -> Option<Instant> {
 
 /// A count of the deadlines that may still fire late without a consequence.
 ///
-/// A deadline that is granted grace begins anew, with its whole time. The number is bounded: a dead
-/// peer is given up in the end, also by a thread that stands still again and again.
+/// A deadline that is granted grace starts again, with its whole time. The number is bounded: a
+/// dead peer is given up in the end, also by a thread that stands still again and again.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ impl StallGrace {
         granted
     }
 
-    /// Starts the count again, once the peer has been heard from.
+    /// Starts the count again, once bytes of the peer have arrived.
     pub const fn reset(&mut self) {
         *self = Self::new();
     }

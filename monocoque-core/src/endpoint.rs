@@ -1,4 +1,5 @@
-//! Endpoints: addresses to bind and to connect to, `tcp://host:port`, `ipc://path` and `inproc://name`.
+//! Endpoints: addresses to bind and to connect to, `tcp://host:port`, `ipc://path` and
+//! `inproc://name`.
 //!
 //! Endpoints are parsed strictly, once, where the user passes them; the rest of the code uses no
 //! strings. This file resolves no names and opens no sockets: the transports do.
@@ -25,13 +26,13 @@ use std::str::FromStr;
 /// |---|---|---|
 /// | `tcp://192.0.2.1:5555`, `tcp://[2001:db8::1]:5555`, `tcp://[fe80::1%eth0]:5555` | yes | yes |
 /// | `tcp://host.example:5555` | its first address that can be bound | its addresses in turn |
-/// | `tcp://eth0:5555` (the addresses of an interface, IPv4 first) | the first that can be bound | no |
-/// | `tcp://192.0.2.7:0;192.0.2.1:5555` (from a source address and port, 0 or `*` for any port) | no | yes |
+/// | `tcp://eth0:5555` (an interface, IPv4 first) | its first address that can be bound | no |
+/// | `tcp://192.0.2.7:0;192.0.2.1:5555` (a source, 0 or `*` for any port) | no | yes |
 /// | `tcp://[::]:5555` (all interfaces, IPv4 too) | yes | yes |
-/// | `tcp://*:5555` (all IPv4 interfaces), `tcp://127.0.0.1:*` or `:0` (a port the system chooses) | yes | no |
+/// | `tcp://*:5555` (all IPv4 interfaces), `tcp://127.0.0.1:*` or `:0` (any free port) | yes | no |
 /// | `ipc:///run/app.sock` (at most 107 bytes), `ipc://@name` (Linux abstract) | yes | yes |
 /// | `ipc://*` (a socket in a directory of its own) | yes | no |
-/// | `inproc://name` (within the process; any name, of at least one byte) | yes | yes, also before it is bound |
+/// | `inproc://name` (within the process; any name but the empty one) | yes | also before the bind |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -53,7 +54,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Checks that the endpoint can be connected to: it has a host and a port or a name, and no wildcard.
+    /// Checks that the endpoint can be connected to: it has a host and a port or a name, and no
+    /// wildcard.
     pub fn check_connect(&self) -> Result<(), EndpointError> {
         match self {
             Self::Tcp { host: Host::Any, .. } => Err(EndpointError::ConnectWildcard),
@@ -158,8 +160,8 @@ impl From<&Self> for Endpoint {
 pub struct Source {
     /// An address, an interface by its name, or `*`.
     pub host: Host,
-    /// The port; 0 lets the system choose. With another one, reconnecting may fail for a minute after a
-    /// connection was lost.
+    /// The port; 0 lets the system choose. With another one, reconnecting may fail for a minute
+    /// after a connection was lost.
     pub port: u16,
 }
 
@@ -254,8 +256,8 @@ impl fmt::Display for InprocName {
     }
 }
 
-/// The identity of a stream that the application has connected: a unique number, and the address of the
-/// peer.
+/// The identity of a stream that the application has connected: a unique number, and the address of
+/// the peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttachedStream {
     number: u64,
@@ -387,8 +389,8 @@ fn parse_ipv6(text: &str) -> Option<Host> {
     is_interface_name(zone).then_some(Host::Zoned(ip.parse().ok()?, HostName(zone.into())))
 }
 
-/// Returns true if the kernel takes the text as the name of an interface. The separators of endpoints
-/// cannot be in it.
+/// Returns true if the kernel takes the text as the name of an interface. The separators of
+/// endpoints cannot be in it.
 fn is_interface_name(text: &str) -> bool {
     let is_taken = |c: char| {
         !c.is_whitespace() && !c.is_control() && !matches!(c, '/' | ':' | ';' | '[' | ']' | '%' | '*')
@@ -396,13 +398,14 @@ fn is_interface_name(text: &str) -> bool {
     (1..=ZONE_MAX).contains(&text.len()) && !matches!(text, "." | "..") && text.chars().all(is_taken)
 }
 
-/// Returns true for a text like an address with a mistake: a resolver would read `10.1` as 10.0.0.1.
+/// Returns true for a text like an address with a mistake: a resolver would read `10.1` as
+/// 10.0.0.1.
 fn is_mistyped_address(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
-/// Returns true for a DNS name. A name whose last label is a number is none: it may be the name of an
-/// interface.
+/// Returns true for a DNS name. A name whose last label is a number is none: it may be the name of
+/// an interface.
 fn is_host_name(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,7 +1,7 @@
 //! Events for monitors.
 //!
-//! Emitting never waits: each monitor has a queue of its own. A monitor that does not keep up loses the
-//! oldest events, and gets their number.
+//! Emitting never waits: each monitor has a queue of its own. A monitor that does not keep up loses
+//! the oldest events, and gets their number.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -48,10 +48,11 @@ pub struct Monitors<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lagged(pub u64);
 
-/// A stream of the events since it was created. It ends with its source, and at once in a forked process.
+/// A stream of the events since it was created. It ends with its source, and at once in a forked
+/// process.
 ///
-/// It holds up to 1024 events. With more, the oldest are lost, and the next item is a [`Lagged`]. The
-/// future of its next item is cancel safe. A task that takes event after event
+/// It holds up to 1024 events. With more, the oldest are lost, and the next item is a [`Lagged`].
+/// The future of its next item is cancel safe. A task that takes event after event
 /// [yields](crate::runtime::yielding) at times.
 #[derive(Debug)]
 pub struct Monitor<T> {

@@ -1,9 +1,9 @@
 //! The outbox: encoded messages that wait to be written.
 //!
 //! Small bodies lie in one contiguous buffer, so that a thousand messages are one slice for the
-//! kernel; large ones are chained by reference. Message boundaries are kept: after a lost connection
-//! the messages of which the kernel did not take every byte are still here, whole and in order. It
-//! knows neither the encoding nor locks.
+//! kernel; large ones are chained by reference. Message boundaries are kept: after a lost
+//! connection the messages of which the kernel did not take every byte are still here, whole and in
+//! order. It knows neither the encoding nor locks.
 
 use std::collections::VecDeque;
 
@@ -101,8 +101,8 @@ impl Outbox {
         }
     }
 
-    /// Adds a part of another message to the one that is being put: by reference if it is shared and
-    /// large, else by copy.
+    /// Adds a part of another message to the one that is being put: by reference if it is shared
+    /// and large, else by copy.
     #[inline]
     pub fn put_part(&mut self, part: Part<'_>) {
         match part {
@@ -201,7 +201,8 @@ impl Outbox {
         }
     }
 
-    /// Returns to the start of the first message, if it was partly written, which counts as an attempt.
+    /// Returns to the start of the first message, if it was partly written, which counts as an
+    /// attempt.
     pub fn rewind(&mut self) {
         if self.is_partly_written() {
             self.count_attempt();
@@ -262,7 +263,8 @@ impl Outbox {
         len
     }
 
-    /// Reads messages from a cursor on, without consuming them. The default cursor is at the first one.
+    /// Reads messages from a cursor on, without consuming them. The default cursor is at the first
+    /// one.
     pub fn read_queued<'a>(&'a self, cursor: &'a mut QueuedCursor) -> Queued<'a> {
         if cursor.messages == 0 {
             *cursor = QueuedCursor { messages: 0, at: self.cursor, bytes: self.consumed };
@@ -309,8 +311,8 @@ impl Outbox {
         self.attempts.extend(attempts);
     }
 
-    /// Adds several messages at once, by reference. Each ends at one of `ends`, in bytes from the start
-    /// of `messages`.
+    /// Adds several messages at once, by reference. Each ends at one of `ends`, in bytes from the
+    /// start of `messages`.
     pub fn put_shared_messages(&mut self, messages: Bytes, ends: impl Iterator<Item = usize>) {
         let start = self.put;
         self.put += messages.len();
@@ -340,8 +342,8 @@ impl Outbox {
         }
     }
 
-    /// Returns at most `n` bytes from a cursor on, as far as they lie in one piece, and moves the cursor
-    /// past them.
+    /// Returns at most `n` bytes from a cursor on, as far as they lie in one piece, and moves the
+    /// cursor past them.
     #[expect(clippy::indexing_slicing, reason = "a cursor lies within what was put, and so does the chain")]
     fn part_at(&self, cursor: &mut Cursor, n: usize) -> Option<Part<'_>> {
         let Cursor { small, chained, body } = cursor;
@@ -383,7 +385,7 @@ pub struct Queued<'a> {
     cursor: &'a mut QueuedCursor,
 }
 
-/// How far an outbox was [read](Outbox::read_queued), counted from its first message.
+/// A position up to which an outbox was [read](Outbox::read_queued).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueuedCursor {
     /// How many of the messages that are still there were read.
@@ -436,8 +438,8 @@ impl<'a> Iterator for QueuedMessage<'a> {
 
 /// Bodies from this length on are chained by reference instead of being copied behind their header.
 const CHAIN_MIN: usize = 4096;
-/// How much memory an empty outbox keeps: enough for a thousand small messages, so that a connection
-/// whose queue is full now and again does not grow it each time.
+/// How much memory an empty outbox keeps: enough for a thousand small messages, so that a
+/// connection whose queue is full now and again does not grow it each time.
 const MAX_RETAINED: usize = 128 * 1024;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// The key of one connection of a socket: a slot in its tables and the generation of that slot.
 ///
-/// A slot is used again after its connection has ended, an epoch never is. All tables ignore keys of
-/// an older epoch.
+/// A slot is used again after its connection has ended, an epoch never is. All tables ignore keys
+/// of an older epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerKey {
     slot: u32,
@@ -211,7 +211,8 @@ impl<T> PeerRows<T> {
         self.len += 1;
     }
 
-    /// Removes the row of a live peer. Even without one, the connection counts as ended from now on.
+    /// Removes the row of a live peer. Even without one, the connection counts as ended from now
+    /// on.
     pub(crate) fn remove(&mut self, key: PeerKey) -> Option<T> {
         self.raise_epoch(key.slot(), key.epoch() + 1);
         self.get(key)?;

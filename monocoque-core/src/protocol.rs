@@ -1,9 +1,9 @@
 //! The contract between the engine and a protocol. Read this first.
 //!
-//! A protocol is a state machine without I/O and without a clock: bytes and instants go in, bytes and
-//! items come out. [`Protocol`] is the handshake: it is advanced, by value, until it is done. It then
-//! splits into a [`Decode`] half for the read pump and an [`Encode`] half for the write pump, which
-//! share no lock.
+//! A protocol is a state machine without I/O and without a clock: bytes and instants go in, bytes
+//! and items come out. [`Protocol`] is the handshake: it is advanced, by value, until it is done.
+//! It then splits into a [`Decode`] half for the read pump and an [`Encode`] half for the write
+//! pump, which share no lock.
 //!
 //! ```text
 //!                      +----------------+  Established   +--------+  items  +-----------+
@@ -14,10 +14,10 @@
 //!                                                        +--------+ deadline+------------+
 //! ```
 //!
-//! Messages are queued in one neutral form, in the [`Outbox`] of a connection. The [`Encode`] half turns
-//! a batch of them into the form of this peer, and keeps the connection alive. For most peers the two
-//! forms are the same, and encoding does nothing. A lost connection gives back the neutral form in any
-//! case.
+//! Messages are queued in one neutral form, in the [`Outbox`] of a connection. The [`Encode`] half
+//! turns a batch of them into the form of this peer, and keeps the connection alive. For most peers
+//! the two forms are the same, and encoding does nothing. A lost connection gives back the neutral
+//! form in any case.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -37,11 +37,11 @@ pub trait Protocol: Debug + Sized + 'static {
     /// The faults of the peer or its bytes.
     type Error: Error + Send + Sync + 'static;
 
-    /// Takes received bytes from `input` and puts bytes to be written into `output`. Called at the start
-    /// with an empty input, then after each read.
+    /// Takes received bytes from `input` and puts bytes to be written into `output`. Called at the
+    /// start with an empty input, then after each read.
     ///
-    /// Bytes after the handshake stay in `input`. After an error, `output` is still written before the
-    /// connection is closed.
+    /// Bytes after the handshake stay in `input`. After an error, `output` is still written before
+    /// the connection is closed.
     fn advance(
         self,
         input: &mut SegmentedBuffer,
@@ -86,13 +86,14 @@ pub trait Decode: Debug + 'static {
     /// The faults of the peer.
     type Error;
 
-    /// Puts the next item at the end of `items` and returns its kind, or `None` if more bytes are needed.
+    /// Puts the next item at the end of `items` and returns its kind, or `None` if more bytes are
+    /// needed.
     ///
     /// An item is made in its queue, because moving it afterwards costs more than making it.
     ///
-    /// `replies` is the control lane of the connection: replies are written after the batch in flight.
-    /// It is not empty while earlier replies wait, which lets a decoder bound the replies that a peer
-    /// can make it queue.
+    /// `replies` is the control lane of the connection: replies are written after the batch in
+    /// flight. It is not empty while earlier replies wait, which lets a decoder bound the replies
+    /// that a peer can make it queue.
     fn next(
         &mut self,
         input: &mut SegmentedBuffer,
@@ -102,8 +103,8 @@ pub trait Decode: Debug + 'static {
 
     /// Returns how many bytes [`next`](Self::next) needs at the front of the input to go on.
     ///
-    /// A hint, with which a reader reads a large body into one place. It comes from the peer and may be
-    /// a lie.
+    /// A hint, with which a reader reads a large body into one place. It comes from the peer and
+    /// may be a lie.
     fn need(&self) -> usize {
         1
     }
@@ -114,14 +115,14 @@ pub trait Encode: Debug + 'static {
     /// The faults of a peer that stays silent.
     type Error;
 
-    /// Returns true if messages go over the wire in their queued form. [`encode`](Self::encode) is not
-    /// called then. The answer never changes.
+    /// Returns true if messages go over the wire in their queued form. [`encode`](Self::encode) is
+    /// not called then. The answer never changes.
     fn is_identity(&self) -> bool {
         true
     }
 
-    /// Encodes messages from the front of `queued` and adds them to `wire`, one there for each one that
-    /// was taken. Stops when all are taken, or `wire` has `limit` bytes or more.
+    /// Encodes messages from the front of `queued` and adds them to `wire`, one there for each one
+    /// that was taken. Stops when all are taken, or `wire` has `limit` bytes or more.
     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
         while wire.bytes() < limit
             && let Some(message) = queued.next_message()
@@ -136,12 +137,12 @@ pub trait Encode: Debug + 'static {
         None
     }
 
-    /// Called at or after the [`deadline`](Self::deadline): puts a message that keeps the connection
-    /// alive into `output`, or gives the peer up.
+    /// Called at or after the [`deadline`](Self::deadline): puts a message that keeps the
+    /// connection alive into `output`, or gives the peer up.
     ///
-    /// `last_received` is when bytes last arrived; it is `now` while the receiver has no room for more.
-    /// As long as `output` holds earlier messages, it is also when the peer last took bytes of the batch
-    /// in front of them.
+    /// `last_received` is when bytes last arrived; it is `now` while the receiver has no room for
+    /// more. As long as `output` holds earlier messages, it is also when the peer last took bytes
+    /// of the batch in front of them.
     fn on_deadline(
         &mut self,
         _now: Instant,

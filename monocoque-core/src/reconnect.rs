@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// A sequence of delays that grows from an interval to a maximum, with jitter.
 ///
-/// Each delay is drawn from the upper half of its step, so that peers of one server do not all reconnect
-/// to it at the same time.
+/// Each delay is drawn from the upper half of its step, so that peers of one server do not all
+/// reconnect to it at the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,16 +42,16 @@ impl Backoff {
         jitter(step)
     }
 
-    /// Returns the delay after a connection that ended before a message was received. It grows up to the
-    /// longest step.
+    /// Returns the delay after a connection that ended before a message was received. It grows up
+    /// to the longest step.
     pub fn early_disconnect_delay(&mut self) -> Duration {
         let step = self.early_step;
         self.early_step = step.saturating_mul(2).min(self.longest());
         jitter(step)
     }
 
-    /// Returns the delay after a peer has rejected the handshake: of the longest step, which is at least
-    /// 32 times the first one. The sequence does not advance.
+    /// Returns the delay after a peer has rejected the handshake: of the longest step, which is at
+    /// least 32 times the first one. The sequence does not advance.
     pub fn rejected_delay(&self) -> Duration {
         jitter(self.longest())
     }

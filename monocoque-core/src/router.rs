@@ -1,8 +1,8 @@
 //! Routing of messages to peers: to the next one in turn, or to the one with a routing id.
 //!
 //! A state machine under the lock of its socket. Its inputs are events of peers and which of them
-//! have room; its answers are [`PeerKey`]s. It holds no messages, and does not know where in a message
-//! an id is.
+//! have room; its answers are [`PeerKey`]s. It holds no messages, and does not know where in a
+//! message an id is.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -59,8 +59,8 @@ impl RouterHub {
     ///
     /// # Errors
     ///
-    /// If another live peer has the id. Nothing has changed then: the caller refuses the new peer, or
-    /// lets it [`take_over`](Self::take_over), or gives it another id and tries again.
+    /// If another live peer has the id. Nothing has changed then: the caller refuses the new peer,
+    /// or lets it [`take_over`](Self::take_over), or gives it another id and tries again.
     pub fn on_event(&mut self, event: PeerEvent<RoutingId>) -> Result<(), DuplicateId> {
         match event {
             PeerEvent::Up { key, .. } if self.peers.is_stale(key) => {}
@@ -77,8 +77,8 @@ impl RouterHub {
 
     /// Adds a peer under an id that another one may have, or gives a live peer another id.
     ///
-    /// Returns the key of the peer that had the id. The hub has removed it; closing its connection is
-    /// up to the caller. To keep it, give it another id before.
+    /// Returns the key of the peer that had the id. The hub has removed it; closing its connection
+    /// is up to the caller. To keep it, give it another id before.
     pub fn take_over(&mut self, key: PeerKey, id: RoutingId) -> Option<PeerKey> {
         if self.peers.is_stale(key) {
             return None;
@@ -122,8 +122,8 @@ impl RouterHub {
         Err(if has_peers { NoRoute::AllFull } else { NoRoute::NoPeer })
     }
 
-    /// Ends the turn of a peer that a message was queued for, or that is full: it goes to the back of
-    /// the ring, or out of it.
+    /// Ends the turn of a peer that a message was queued for, or that is full: it goes to the back
+    /// of the ring, or out of it.
     ///
     /// For the peer whose turn it is this costs next to nothing, for another a search of the ring.
     #[inline]
@@ -199,7 +199,7 @@ impl RouterHub {
     }
 }
 
-/// How a hub picks peers.
+/// The way in which a hub picks peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouterBehavior {
     /// Peers with room take turns.
@@ -208,7 +208,7 @@ pub enum RouterBehavior {
     ById,
 }
 
-/// Whether a queue can take another message.
+/// The capacity of a queue for another message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// It can.

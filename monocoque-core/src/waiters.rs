@@ -1,8 +1,8 @@
 //! Tasks that wait, first come, first served.
 //!
-//! Lives under the lock of its owner and wakes no task: wakers are returned, to be woken once the lock
-//! is released. A task keeps its place until it has got what it waits for or gives up. So no task
-//! overtakes it, and a wake-up that reaches a cancelled task is passed on instead of lost.
+//! Lives under the lock of its owner and wakes no task: wakers are returned, to be woken once the
+//! lock is released. A task keeps its place until it has got what it waits for or gives up. So no
+//! task overtakes it, and a wake-up that reaches a cancelled task is passed on instead of lost.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -59,8 +59,8 @@ impl Waiters {
         Ticket(self.next)
     }
 
-    /// Removes the holder of `ticket`. If it was the first, returns the next one, which may be able to
-    /// go on.
+    /// Removes the holder of `ticket`. If it was the first, returns the next one, which may be able
+    /// to go on.
     #[must_use = "the next one is to be woken once the lock is released"]
     pub fn remove(&mut self, ticket: &mut Option<Ticket>) -> Option<Waker> {
         let place = ticket.take().and_then(|ticket| self.place(ticket))?;

@@ -1,7 +1,7 @@
 //! Commands: `name-len(1) name data`, the body of a frame with the COMMAND flag (RFC 23, 37).
 //!
-//! Owns the form of each command. It does not know when one is legal: the mechanisms and the decoder do.
-//! Called by those two for received commands, and by all code that sends one.
+//! Owns the form of each command. It does not know when one is legal: the mechanisms and the
+//! decoder do. Called by those two for received commands, and by all code that sends one.
 
 use std::fmt;
 
@@ -44,8 +44,8 @@ impl CommandKind {
         }
     }
 
-    /// Returns the kind of a command of `size` bytes of which `body` has arrived; until its name is whole,
-    /// how many bytes of it are needed.
+    /// Returns the kind of a command of `size` bytes of which `body` has arrived; until its name is
+    /// whole, how many bytes of it are needed.
     pub(crate) fn peek(body: &[u8], size: u64) -> Result<Result<Self, usize>, Malformed> {
         if size == 0 {
             return Err(Malformed::EmptyCommand);

@@ -1,7 +1,7 @@
 //! The configuration of a [`ZmtpSession`](crate::ZmtpSession).
 //!
-//! Owns the settings, their defaults and their check. It does not know their use. Filled in by the code
-//! that connects or listens.
+//! Owns the settings, their defaults and their check. It does not know their use. Filled in by the
+//! code that connects or listens.
 
 use bytes::Bytes;
 
@@ -24,8 +24,8 @@ use crate::{ConfigError, HeartbeatConfig, MechanismConfig, SocketType};
 pub struct SessionConfig {
     /// The type of our own socket.
     pub socket_type: SocketType,
-    /// Our routing id, at most 255 bytes, the first not zero; empty, the default, is anonymous. Only REQ,
-    /// DEALER and ROUTER announce it. libzmq: `ZMQ_ROUTING_ID`.
+    /// Our routing id, at most 255 bytes, the first not zero; empty, the default, is anonymous.
+    /// Only REQ, DEALER and ROUTER announce it. libzmq: `ZMQ_ROUTING_ID`.
     pub routing_id: Bytes,
     /// The limits on what a peer may send.
     pub limits: Limits,
@@ -61,13 +61,13 @@ impl SessionConfig {
     }
 }
 
-/// The limits on what a peer may send. A frame beyond a limit is refused at its header, before its body
-/// takes memory.
+/// The limits on what a peer may send. A frame beyond a limit is refused at its header, before its
+/// body takes memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest frame of a message, in bytes; default: 2^63-1, the limit of the protocol. Commands and
-    /// subscriptions have limits of their own: 64 KiB, and the [topic budget](crate::TopicBudget) of the
-    /// peer. libzmq: `ZMQ_MAXMSGSIZE`.
+    /// The largest frame of a message, in bytes; default: 2^63-1, the limit of the protocol.
+    /// Commands and subscriptions have limits of their own: 64 KiB, and the [topic
+    /// budget](crate::TopicBudget) of the peer. libzmq: `ZMQ_MAXMSGSIZE`.
     pub max_frame_size: u64,
     /// The largest message, in bytes: the sum of its frames; default: no limit. libzmq has none.
     pub max_message_size: u64,

@@ -1,11 +1,12 @@
 //! The receiving half: from bytes to messages and subscriptions.
 //!
-//! Owns the assembly of messages, the limits on them, and the answers to commands. It knows neither the
-//! source of the bytes nor the destination of messages. Pulled by the read pump, through
+//! Owns the assembly of messages, the limits on them, and the answers to commands. It knows neither
+//! the source of the bytes nor the destination of messages. Pulled by the read pump, through
 //! [`Decode`](monocoque_core::Decode).
 //!
-//! This is the hot path. A frame that lies whole in the first segment is parsed in place, and a small
-//! body is copied straight into the message; only frames across the end of a segment are joined.
+//! This is the hot path. A frame that lies whole in the first segment is parsed in place, and a
+//! small body is copied straight into the message; only frames across the end of a segment are
+//! joined.
 
 use std::collections::VecDeque;
 
@@ -28,7 +29,8 @@ pub enum Inbound {
     Cancel,
 }
 
-/// Decodes the messages of an outbox, which were [encoded](crate::encode_message) and not consumed since.
+/// Decodes the messages of an outbox, which were [encoded](crate::encode_message) and not consumed
+/// since.
 ///
 /// For messages that are to be sent to another peer: large bodies stay shared.
 ///
@@ -54,7 +56,8 @@ pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
 
 /// The receiving half of a connection. It is used through [`Decode`](monocoque_core::Decode).
 ///
-/// It accepts commands between the frames of a message. After an error it must not be used any more.
+/// It accepts commands between the frames of a message. After an error it must not be used any
+/// more.
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
@@ -65,7 +68,8 @@ pub struct Decoder {
     partial_len: u64,
     /// The size up to which the next frame of a message needs no closer check.
     next_frame_max: u64,
-    /// The length of the frame, or of the header, that was not whole. Nothing is parsed before it is.
+    /// The length of the frame, or of the header, that was not whole. Nothing is parsed before it
+    /// is.
     pub(crate) need: usize,
     announced_ttl: AnnouncedTtl,
     /// How many bytes of topics the peer may have.
@@ -79,7 +83,8 @@ impl Decoder {
         topic_budget: TopicBudget,
     ) -> Self {
         let mut limits = config.limits;
-        // Together with its header a frame must fit into memory: a length that cannot is refused when it is read.
+        // Together with its header a frame must fit into memory: a length that cannot is refused
+        // when it is read.
         limits.max_frame_size = limits.max_frame_size.min((isize::MAX as usize - MAX_HEADER_LEN) as u64);
         let mut decoder = Self {
             limits,
@@ -165,16 +170,16 @@ impl Decoder {
         Ok(header)
     }
 
-    /// Returns the size up to which the next frame of a message needs no closer check: what is left of the
-    /// limits on messages, and for a publisher no more than any subscription may have.
+    /// Returns the size up to which the next frame of a message needs no closer check: what is left
+    /// of the limits on messages, and for a publisher no more than any subscription may have.
     fn next_frame_limit(&self) -> u64 {
         let Limits { max_frame_size, max_message_size, .. } = self.limits;
         let limit = max_frame_size.min(max_message_size - self.partial_len);
         if self.takes_subscriptions { limit.min(MAX_COMMAND) } else { limit }
     }
 
-    /// Returns whether a command is whole. One that is not legal here, or too large, is refused as soon as
-    /// its header and its name have arrived.
+    /// Returns whether a command is whole. One that is not legal here, or too large, is refused as
+    /// soon as its header and its name have arrived.
     fn is_command_whole(&mut self, header: FrameHeader, input: &SegmentedBuffer) -> Result<bool, ZmtpError> {
         if header.size <= SHORT_COMMAND && input.len() >= header.frame_len() {
             return Ok(true);
@@ -192,8 +197,8 @@ impl Decoder {
         Ok(is_whole)
     }
 
-    /// Returns the kind of a command, once its name has arrived; until then, notes how many bytes of it are
-    /// needed.
+    /// Returns the kind of a command, once its name has arrived; until then, notes how many bytes
+    /// of it are needed.
     #[cold]
     fn peek_kind(
         &mut self,
@@ -232,8 +237,8 @@ impl Decoder {
         MAX_COMMAND.max(topic.saturating_add(1 + MAX_KNOWN_NAME as u64))
     }
 
-    /// Checks a frame above `next_frame_max`. Returns false if the check has to wait for its first byte: for
-    /// a publisher, that byte marks a subscription of ZMTP 3.0.
+    /// Checks a frame above `next_frame_max`. Returns false if the check has to wait for its first
+    /// byte: for a publisher, that byte marks a subscription of ZMTP 3.0.
     #[cold]
     fn check_large_frame(
         &mut self,
@@ -324,7 +329,8 @@ impl Decoder {
             }
             Command::Ping { ttl, context } => {
                 self.announced_ttl.announce(ttl);
-                // One answer at a time, so that a peer that sends PINGs and never reads cannot use up memory.
+                // One answer at a time, so that a peer that sends PINGs and never reads cannot use
+                // up memory.
                 if replies.is_empty() {
                     put_command(CommandKind::Pong, context, replies);
                 }
@@ -358,7 +364,8 @@ fn take_body(header: FrameHeader, input: &mut SegmentedBuffer) -> Bytes {
     input.take(header.body_len()).expect("the whole frame")
 }
 
-/// Returns the meaning of a message to a publisher: a peer of ZMTP 3.0 sends subscriptions as messages.
+/// Returns the meaning of a message to a publisher: a peer of ZMTP 3.0 sends subscriptions as
+/// messages.
 fn as_legacy_subscription(message: &mut Message) -> Inbound {
     let (inbound, topic) = match message.frame(0) {
         Some([1, topic @ ..]) => (Inbound::Subscribe, topic),
@@ -369,9 +376,9 @@ fn as_legacy_subscription(message: &mut Message) -> Inbound {
     inbound
 }
 
-/// Bodies up to this length are copied out of the page that they were read into, of up to 128 KiB: a body
-/// that keeps a page alive is at least half of it. Larger ones mostly have memory of their own, and are
-/// shared.
+/// Bodies up to this length are copied out of the page that they were read into, of up to 128 KiB:
+/// a body that keeps a page alive is at least half of it. Larger ones mostly have memory of their
+/// own, and are shared.
 const COPY_MAX: usize = 64 * 1024 - 16;
 /// Commands up to this length, those in a short frame, need no check before they are whole.
 const SHORT_COMMAND: u64 = 255;

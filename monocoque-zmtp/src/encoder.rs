@@ -1,8 +1,8 @@
 //! The sending half: from messages and subscriptions to bytes.
 //!
 //! Owns the form of traffic. It does not know the writer, nor the limits of queues. Senders call
-//! [`encode_message`], subscribers [`encode_subscription`], and the write pump the [`Encoder`] through
-//! [`Encode`](monocoque_core::Encode).
+//! [`encode_message`], subscribers [`encode_subscription`], and the write pump the [`Encoder`]
+//! through [`Encode`](monocoque_core::Encode).
 
 use std::time::Instant;
 
@@ -77,8 +77,8 @@ pub fn encode_subscription(kind: Subscription, topic: &[u8], out: &mut Outbox) {
 
 /// The sending half of a connection. It is used through [`Encode`](monocoque_core::Encode).
 ///
-/// It keeps the connection alive, and rewrites subscriptions for a peer of ZMTP 3.0. All other messages
-/// are sent in their queued form.
+/// It keeps the connection alive, and rewrites subscriptions for a peer of ZMTP 3.0. All other
+/// messages are sent in their queued form.
 #[derive(Debug)]
 pub struct Encoder {
     pub(crate) heartbeat: Heartbeat,

@@ -1,7 +1,7 @@
 //! Errors, sorted by who is to blame.
 //!
-//! Every violation has a name of its own, so that tests and logs can tell them apart; none is a string.
-//! Made by all parsers of this crate, and passed on by the engine.
+//! Every violation has a name of its own, so that tests and logs can tell them apart; none is a
+//! string. Made by all parsers of this crate, and passed on by the engine.
 
 use std::fmt;
 
@@ -77,7 +77,7 @@ pub enum Malformed {
     /// A PING too short to hold a TTL.
     #[error("PING without a TTL")]
     Ping,
-    /// An ERROR whose reason is not as long as it says.
+    /// An ERROR whose reason has another length than announced.
     #[error("ERROR with a reason of another length than announced")]
     ErrorReason,
 }
@@ -123,8 +123,8 @@ pub enum Misbehaved {
         /// The limit.
         limit: u64,
     },
-    /// A command after the handshake of more than 64 KiB, or a SUBSCRIBE or CANCEL beyond the topic budget of
-    /// the peer.
+    /// A command after the handshake of more than 64 KiB, or a SUBSCRIBE or CANCEL beyond the topic
+    /// budget of the peer.
     #[error("{kind} command of {size} bytes, {limit} are allowed")]
     CommandTooLarge {
         /// The kind of the command.

@@ -1,7 +1,7 @@
 //! Frame headers: `flags(1) size(1 or 8)` (RFC 23, section 'Framing').
 //!
-//! Owns the legal flags and sizes. It does not know the meaning of a frame, nor our own limits. Called by
-//! the session and the decoder for received frames, and by all encoders.
+//! Owns the legal flags and sizes. It does not know the meaning of a frame, nor our own limits.
+//! Called by the session and the decoder for received frames, and by all encoders.
 
 use monocoque_core::{Outbox, Part, QueuedMessage};
 
@@ -108,7 +108,8 @@ impl<'a> QueuedFrame<'a> {
 }
 
 impl<'a> QueuedFrames<'a> {
-    /// Returns the frames of a message that was encoded by [`encode_message`](crate::encode_message) or
+    /// Returns the frames of a message that was encoded by
+    /// [`encode_message`](crate::encode_message) or
     /// [`encode_subscription`](crate::encode_subscription).
     pub const fn new(message: QueuedMessage<'a>) -> Self {
         Self { parts: message, rest: &[] }

@@ -1,8 +1,8 @@
 //! The greeting: the first 64 bytes of either side (RFC 23, section 'Version Negotiation').
 //!
-//! Owns their layout and the supported versions. Of a mechanism it knows only the name. Called by the
-//! session, again and again with the bytes that have arrived so far: a bad greeting is refused at the
-//! first byte that shows it.
+//! Owns their layout and the supported versions. Of a mechanism it knows only the name. Called by
+//! the session, again and again with the bytes that have arrived so far: a bad greeting is refused
+//! at the first byte that shows it.
 
 use std::fmt;
 
@@ -39,7 +39,8 @@ impl fmt::Debug for MechanismName {
     }
 }
 
-/// Returns our greeting. It is sent whole at once, so that two peers never wait for each other for ever.
+/// Returns our greeting. It is sent whole at once, so that two peers never wait for each other for
+/// ever.
 pub(crate) fn greeting(mechanism: MechanismName, as_server: bool) -> [u8; GREETING_LEN] {
     let mut bytes = [0; GREETING_LEN];
     bytes[0] = SIGNATURE_FIRST;

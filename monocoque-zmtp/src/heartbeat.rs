@@ -1,8 +1,9 @@
 //! The heartbeat: detects peers that are gone (RFC 37, section 'Connection Heartbeating').
 //!
-//! Owns when a PING is due and when silence has lasted too long. It has no clock: instants are arguments.
-//! The engine passes when bytes were last received, so that a peer is never given up while we do not
-//! read. Called by the encoder; the decoder only notes the TTL that a peer announces.
+//! Owns when a PING is due and when silence has lasted too long. It has no clock: instants are
+//! arguments. The engine passes when bytes were last received, so that a peer is never given up
+//! while we do not read. Called by the encoder; the decoder only notes the TTL that a peer
+//! announces.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,19 +21,21 @@ use crate::{ConfigError, ZmtpError};
 ///
 /// use monocoque_zmtp::HeartbeatConfig;
 ///
-/// let heartbeat = HeartbeatConfig { interval: Some(Duration::from_secs(5)), ..HeartbeatConfig::default() };
+/// let interval = Some(Duration::from_secs(5));
+/// let heartbeat = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
 /// assert_eq!(heartbeat.timeout, None, "as long as the interval");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// The time between two PINGs; `None`, the default, or zero: no PINGs. libzmq: `ZMQ_HEARTBEAT_IVL`.
+    /// The time between two PINGs; `None`, the default, or zero: no PINGs. libzmq:
+    /// `ZMQ_HEARTBEAT_IVL`.
     pub interval: Option<Duration>,
-    /// How long the peer may be silent after a PING; `None`, the default: as long as the interval; zero: for
-    /// ever. libzmq: `ZMQ_HEARTBEAT_TIMEOUT`.
+    /// How long the peer may be silent after a PING; `None`, the default: as long as the interval;
+    /// zero: for ever. libzmq: `ZMQ_HEARTBEAT_TIMEOUT`.
     pub timeout: Option<Duration>,
-    /// The TTL that a PING announces: the peer gives us up if it receives nothing for this time after it.
-    /// 0, the default, announces none; at most 6553.5 seconds, in steps of a tenth of a second. libzmq up to
-    /// 4.3.5 misreads more than 65.5 seconds. libzmq: `ZMQ_HEARTBEAT_TTL`.
+    /// The TTL that a PING announces: the peer gives us up if it receives nothing for this time
+    /// after it. 0, the default, announces none; at most 6553.5 seconds, in steps of a tenth of a
+    /// second. libzmq up to 4.3.5 misreads more than 65.5 seconds. libzmq: `ZMQ_HEARTBEAT_TTL`.
     pub ttl: Duration,
 }
 
@@ -53,9 +56,9 @@ pub(crate) struct Heartbeat {
     timeout: Option<Duration>,
     ttl: [u8; 2],
     next_ping: Option<Instant>,
-    /// When the oldest PING without an answer was sent, as far as is known.
+    /// The time of the oldest PING without an answer, as far as is known.
     ping_sent_at: Option<Instant>,
-    /// When bytes were last received, as far as is known. It may be out of date: then
+    /// The last time that bytes were received, as far as is known. It may be out of date: then
     /// [`deadline`](Self::deadline) is too early, and `on_deadline` corrects it.
     last_received: Instant,
     announced_ttl: AnnouncedTtl,
@@ -92,8 +95,8 @@ impl Heartbeat {
         output: &mut Outbox,
     ) -> Result<(), ZmtpError> {
         self.last_received = last_received;
-        // Bytes received at the same instant as the PING answer it: one more PING is better than giving up
-        // a live peer.
+        // Bytes received at the same instant as the PING answer it: one more PING is better than
+        // giving up a live peer.
         self.ping_sent_at = self.ping_sent_at.filter(|&since| last_received < since);
         let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if reached(self.timeout_at()) {
@@ -176,7 +179,7 @@ mod tests {
         assert_eq!(heartbeat.on_deadline(later, later, &mut output), Ok(()));
         assert!(!output.is_empty(), "a PING");
         assert_eq!(heartbeat.deadline(), Some(later + second));
-        // What it said last before that is all it ever says.
+        // The peer sends nothing more after its last bytes before that.
         heartbeat.announced_ttl().cancel();
         let heard = later.checked_sub(second / 2).expect("an instant");
         let outcome = heartbeat.on_deadline(later + second, heard, &mut output);

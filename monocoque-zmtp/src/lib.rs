@@ -1,27 +1,27 @@
 //! ZMTP 3.1, the protocol of ZeroMQ, as a pure state machine: bytes in, items and bytes out.
 //!
-//! This crate has no I/O, no clock, no randomness and no threads: instants are arguments, bytes arrive in
-//! a [`SegmentedBuffer`](monocoque_core::SegmentedBuffer) and leave in an
-//! [`Outbox`](monocoque_core::Outbox). It builds for `wasm32-unknown-unknown` as well as for a server, and
-//! is tested in virtual time with its input cut at every place.
+//! This crate has no I/O, no clock, no randomness and no threads: instants are arguments, bytes
+//! arrive in a [`SegmentedBuffer`](monocoque_core::SegmentedBuffer) and leave in an
+//! [`Outbox`](monocoque_core::Outbox). It builds for `wasm32-unknown-unknown` as well as for a
+//! server, and is tested in virtual time with its input cut at every place.
 //!
 //! # How to use it
 //!
 //! A connection has two phases. In the first, a [`ZmtpSession`] is
-//! [advanced](monocoque_core::Protocol::advance) once with an empty input, which puts the greeting into the
-//! outbox, and then after every read, until it is `Established`. It then becomes two halves that share no
-//! lock:
+//! [advanced](monocoque_core::Protocol::advance) once with an empty input, which puts the greeting
+//! into the outbox, and then after every read, until it is `Established`. It then becomes two
+//! halves that share no lock:
 //!
-//! * The [`Decoder`], for the reader: [`next`](monocoque_core::Decode::next) puts messages at the end of a
-//!   queue, and returns the meaning of each ([`Inbound`]), until it needs more bytes. Not calling it is
-//!   back-pressure.
-//! * The [`Encoder`], for the writer: it owns the heartbeat, and rewrites messages for a peer that needs
-//!   [another form](monocoque_core::Encode::is_identity). At its
+//! * The [`Decoder`], for the reader: [`next`](monocoque_core::Decode::next) puts messages at the
+//!   end of a queue, and returns the meaning of each ([`Inbound`]), until it needs more bytes. Not
+//!   calling it is back-pressure.
+//! * The [`Encoder`], for the writer: it owns the heartbeat, and rewrites messages for a peer that
+//!   needs [another form](monocoque_core::Encode::is_identity). At its
 //!   [`deadline`](monocoque_core::Encode::deadline), call
 //!   [`on_deadline`](monocoque_core::Encode::on_deadline).
 //!
-//! Messages and subscriptions are encoded by [`encode_message`] and [`encode_subscription`], which need no
-//! state.
+//! Messages and subscriptions are encoded by [`encode_message`] and [`encode_subscription`], which
+//! need no state.
 //!
 //! After an error, write the rest of the outbox and close the connection.
 //!

@@ -1,7 +1,7 @@
 //! Metadata: the properties that two peers exchange in a handshake (RFC 23, section 'Metadata').
 //!
-//! Owns `name-len(1) name value-len(4) value`, repeated, and the limit on their number. It does not know
-//! the meaning of a property. Called by the mechanisms, and by applications through
+//! Owns `name-len(1) name value-len(4) value`, repeated, and the limit on their number. It does not
+//! know the meaning of a property. Called by the mechanisms, and by applications through
 //! [`PeerInfo`](crate::PeerInfo).
 
 use std::fmt;
@@ -12,7 +12,8 @@ use crate::{Malformed, Misbehaved, ZmtpError};
 
 /// The properties of a peer, in the order of its metadata.
 ///
-/// `Socket-Type` and, for some types, `Identity`; names that start with `X-` belong to applications.
+/// `Socket-Type` and, for some types, `Identity`; names that start with `X-` belong to
+/// applications.
 ///
 /// ```
 /// # use monocoque_zmtp::Properties;
@@ -28,7 +29,8 @@ pub struct Properties(
 );
 
 impl Properties {
-    /// Returns the value of a property. Names are compared without case, and the first one of a name counts.
+    /// Returns the value of a property. Names are compared without case, and the first one of a
+    /// name counts.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
@@ -43,8 +45,8 @@ impl Properties {
         })
     }
 
-    /// Checks metadata and copies it, so that the connection does not keep the memory that the handshake was
-    /// read into, and a property costs no more than its own bytes.
+    /// Checks metadata and copies it, so that the connection does not keep the memory that the
+    /// handshake was read into, and a property costs no more than its own bytes.
     pub(crate) fn parse(metadata: &[u8]) -> Result<Self, ZmtpError> {
         let (mut rest, mut properties) = (metadata, 0);
         while !rest.is_empty() {

@@ -1,7 +1,7 @@
 //! The contract of the engine, implemented by the state machines of this crate.
 //!
-//! Implements the traits of the engine for the types of this crate, so that the other files need not
-//! know them. Called by the pumps of the engine.
+//! Implements the traits of the engine for the types of this crate, so that the other files need
+//! not know them. Called by the pumps of the engine.
 
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -1,22 +1,23 @@
 //! The handshake of a connection.
 //!
-//! Owns the order of events from the first byte to the traffic, and the check that the two socket types
-//! are compatible. It knows neither the commands of a mechanism nor a deadline: the engine has one for the
-//! whole handshake. Called by the engine, through [`Protocol`](monocoque_core::Protocol).
+//! Owns the order of events from the first byte to the traffic, and the check that the two socket
+//! types are compatible. It knows neither the commands of a mechanism nor a deadline: the engine
+//! has one for the whole handshake. Called by the engine, through
+//! [`Protocol`](monocoque_core::Protocol).
 //!
 //! ```text
-//!          our 64 bytes                 peer's 64 bytes                    mechanism done,
-//!              out                    in; NULL: READY out                  types compatible
-//!  +-------+          +----------------+              +---------------+                  +-----------------+
-//!  | Start | -------> | ExpectGreeting | -----------> | ExpectCommand | ---------------> | Decoder,Encoder |
-//!  +-------+          +----------------+              +---------------+                  +-----------------+
-//!                             |                          |         |
-//!                        signature,                 malformed,   incompatible types:
-//!                    version, mechanism            unexpected,     ERROR out
-//!                             v                  ERROR in v         v
-//!                     +-----------------------------------------------------+
-//!                     |  ZmtpError: write the output, then close            |
-//!                     +-----------------------------------------------------+
+//!        our 64 bytes                peer's 64 bytes                  mechanism done,
+//!            out                   in; NULL: READY out                types compatible
+//!  +-------+        +----------------+            +---------------+                +------------------+
+//!  | Start | -----> | ExpectGreeting | ---------> | ExpectCommand | -------------> | Decoder, Encoder |
+//!  +-------+        +----------------+            +---------------+                +------------------+
+//!                           |                        |         |
+//!                      signature,               malformed,   incompatible types:
+//!                  version, mechanism          unexpected,   ERROR out
+//!                           v                  ERROR in v      v
+//!                   +------------------------------------------------+
+//!                   |  ZmtpError: write the output, then close       |
+//!                   +------------------------------------------------+
 //! ```
 
 use std::time::Instant;

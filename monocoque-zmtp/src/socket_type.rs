@@ -1,7 +1,7 @@
 //! Socket types: their names on the wire and their compatibility (RFC 28, 29, 30, 31).
 //!
-//! Owns the compatibility table. It does not know what the types do with messages. Called by the session,
-//! and by all code that names a socket.
+//! Owns the compatibility table. It does not know what the types do with messages. Called by the
+//! session, and by all code that names a socket.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The budget of a peer for the bytes of its topics.
 //!
-//! Shared by the decoder, which refuses a subscription beyond it at its header, and the owner of the
-//! subscriptions, which keeps it up to date.
+//! Shared by the decoder, which refuses a subscription beyond it at its header, and the owner of
+//! the subscriptions, which keeps it up to date.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

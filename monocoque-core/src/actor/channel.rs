@@ -1,4 +1,5 @@
-//! The minimal connection handler: one outbox and one inbox, for programs with a protocol of their own.
+//! The minimal connection handler: one outbox and one inbox, for programs with a protocol of their
+//! own.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +15,8 @@ use crate::sync::Mutex;
 use crate::transport::DirectWriter;
 use crate::{Decode, Hwm, Inbox, LaneConfig, LaneKey, Outbox, PeerKey, Protocol, WaitGuard, Waiters, Weigh};
 
-/// Both directions of one connection, between the program and a [`SocketActor`](super::SocketActor).
+/// Both directions of one connection, between the program and a
+/// [`SocketActor`](super::SocketActor).
 ///
 /// Each direction holds at most [`Hwm::default`] messages. Cheap to clone; usable from any thread.
 pub struct Channel<T> {

@@ -7,9 +7,9 @@ use crate::{Encode, Outbox, QueuedCursor};
 
 /// The messages that a write pump has taken and of which the kernel has not taken every byte.
 ///
-/// They are kept in their queued form until the kernel has taken their encoded form: a lost connection
-/// always gives back [whole, neutral messages](Self::into_unsent). If both forms are the same there is
-/// only one.
+/// They are kept in their queued form until the kernel has taken their encoded form: a lost
+/// connection always gives back [whole, neutral messages](Self::into_unsent). If both forms are the
+/// same there is only one.
 ///
 /// ```
 /// use monocoque_core::actor::InFlight;
@@ -59,7 +59,7 @@ pub struct InFlight {
 #[derive(Debug, Default)]
 struct Encoded {
     wire: Outbox,
-    /// How far `queued` was encoded.
+    /// The position in `queued` up to which it was encoded.
     cursor: QueuedCursor,
 }
 
@@ -143,8 +143,8 @@ impl InFlight {
         }
     }
 
-    /// Returns the messages of which the kernel has not taken every byte, in their queued form. This
-    /// counts as an attempt at the first one if it was partly written.
+    /// Returns the messages of which the kernel has not taken every byte, in their queued form.
+    /// This counts as an attempt at the first one if it was partly written.
     pub fn into_unsent(mut self) -> Outbox {
         if self.encoded.is_some_and(|encoded| encoded.wire.is_partly_written()) {
             self.queued.count_attempt();

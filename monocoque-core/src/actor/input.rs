@@ -1,19 +1,19 @@
 //! The reading end of a stream: leased memory in front of the rope that the decoder takes from.
 //!
-//! Owns how much is read at a time, and in which of two ways. A stream that sends much at a time, or
-//! is one of a few, has a read that waits in the kernel. One of many that sends little is watched, and
-//! read when bytes have arrived (see [`epoll`](crate::runtime::epoll)). Both ways end in the same
-//! memory, and neither is given up halfway.
+//! Owns how much is read at a time, and in which of two ways. A stream that sends much at a time,
+//! or is one of a few, has a read that waits in the kernel. One of many that sends little is
+//! watched, and read when bytes have arrived (see [`epoll`](crate::runtime::epoll)). Both ways end
+//! in the same memory, and neither is given up halfway.
 //!
 //! # Memory
 //!
-//! A read after a full one finds more, and has a large page. A read that may have to wait has little
-//! more than what has arrived of a partial frame: a peer that stops, or sends a byte at a time, keeps
-//! at most twice what it has sent and a small page. The bytes of a partial frame are moved to the
-//! front of the memory that the rest is read into, so that a whole frame lies in one place. Large
-//! pages are kept while the stream is busy. The write pump [releases](SharedArena::shrink) them once
-//! the connection is idle, and the read pump the one [that holds bytes](Input::shrink) for which there
-//! is no room.
+//! A read after a full one finds more, and has a large page. A read that may have to wait has
+//! little more than what has arrived of a partial frame: a peer that stops, or sends a byte at a
+//! time, keeps at most twice what it has sent and a small page. The bytes of a partial frame are
+//! moved to the front of the memory that the rest is read into, so that a whole frame lies in one
+//! place. Large pages are kept while the stream is busy. The write pump
+//! [releases](SharedArena::shrink) them once the connection is idle, and the read pump the one
+//! [that holds bytes](Input::shrink) for which there is no room.
 
 use std::cell::RefCell;
 use std::io;
@@ -102,8 +102,8 @@ impl<S: ByteStream> Input<S> {
         self.memory.clone()
     }
 
-    /// Moves what has arrived into memory that is not much larger, because nothing is read for a while.
-    /// `need` is as for [`read`](Self::read).
+    /// Moves what has arrived into memory that is not much larger, because nothing is read for a
+    /// while. `need` is as for [`read`](Self::read).
     pub(super) fn shrink(&mut self, need: usize) {
         self.is_busy = false;
         // A frame that is larger has memory of its own.
@@ -119,8 +119,8 @@ impl<S: ByteStream> Input<S> {
         !self.is_shrunk
     }
 
-    /// Reads once. A partial frame, of which `need` bytes are wanted in one place, is kept out of the
-    /// buffer until all of them have arrived.
+    /// Reads once. A partial frame, of which `need` bytes are wanted in one place, is kept out of
+    /// the buffer until all of them have arrived.
     pub(super) async fn read(&mut self, need: usize) -> io::Result<usize> {
         let slab = match self.partial_frame.take() {
             Some(slab) => self.extend_partial(slab, need),
@@ -171,8 +171,8 @@ impl<S: ByteStream> Input<S> {
         slab
     }
 
-    /// Returns how much memory a partial frame may have. Its length is a claim of the peer: memory is
-    /// in proportion to what has arrived.
+    /// Returns how much memory a partial frame may have. Its length is a claim of the peer: memory
+    /// is in proportion to what has arrived.
     fn allowed_capacity(&self, need: usize, arrived: usize) -> usize {
         let least = if self.is_busy { self.read_size } else { READ_MIN };
         need.min(least.max(2 * arrived)).max(arrived + 1)
@@ -210,8 +210,8 @@ impl<S: ByteStream> Input<S> {
 
 /// Waits for bytes to arrive, then reads.
 ///
-/// The event is for bytes that arrive after the last read that was not full. A full read is followed
-/// by a larger one, which does not wait in this way.
+/// The event is for bytes that arrive after the last read that was not full. A full read is
+/// followed by a larger one, which does not wait in this way.
 async fn read_ready<S: ByteStream>(
     stream: &S,
     readable: &Readable<S>,

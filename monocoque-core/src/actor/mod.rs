@@ -14,9 +14,9 @@
 //!
 //! The pumps are two tasks on one thread. Neither is dropped while the kernel works for it: a pump
 //! ends by shutting the stream down, which makes the operation of the other return. So bytes that
-//! were read are not lost, none is written twice, and nothing that a user can cancel owns a read or a
-//! write. The one exception is a handshake, which may be dropped: it has nothing to lose. The read
-//! pump waits for one thing at a time; the write side serves all deadlines.
+//! were read are not lost, none is written twice, and nothing that a user can cancel owns a read or
+//! a write. The one exception is a handshake, which may be dropped: it has nothing to lose. The
+//! read pump waits for one thing at a time; the write side serves all deadlines.
 
 mod channel;
 mod in_flight;
@@ -78,16 +78,17 @@ pub trait ConnectionHandler<P: Protocol>: Sized {
     /// Called when the handshake is done. `None` refuses the peer: the connection is closed.
     ///
     /// While the write pump waits in [`Outlet::poll_take`], and only then, whole messages may be
-    /// written through `direct` instead of being handed to the pump. The bytes of a message that the
-    /// kernel did not take must be the first that the pump takes. `direct` is `None` if messages
-    /// [change their form](crate::Encode::is_identity) on the way to the wire.
+    /// written through `direct` instead of being handed to the pump. The bytes of a message that
+    /// the kernel did not take must be the first that the pump takes. `direct` is `None` if
+    /// messages [change their form](crate::Encode::is_identity) on the way to the wire.
     fn on_established(
         self,
         peer: P::Peer,
         direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(Self::Outlet, Self::Inlet)>;
 
-    /// Called when the handshake has failed. [`on_established`](Self::on_established) is not called.
+    /// Called when the handshake has failed. [`on_established`](Self::on_established) is not
+    /// called.
     fn on_handshake_failed(self) {}
 }
 
@@ -98,10 +99,11 @@ pub trait Outlet: 'static {
     /// Ready with `false` when none is left and none will follow.
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool>;
 
-    /// Called when the pump stops waiting although there was nothing to take: it has replies to write.
+    /// Called when the pump stops waiting although there was nothing to take: it has replies to
+    /// write.
     ///
-    /// Returns `false` if a direct write has begun a message, which must be completed first. The pump
-    /// is woken to take it.
+    /// Returns `false` if a direct write has begun a message, which must be completed first. The
+    /// pump is woken to take it.
     fn unpark(&mut self) -> bool {
         true
     }
@@ -112,7 +114,8 @@ pub trait Outlet: 'static {
     /// Called when the connection has been idle for a while, to release memory.
     fn on_idle(&mut self) {}
 
-    /// Waits until the batch in flight, and with it the connection, is to be aborted. Default: never.
+    /// Waits until the batch in flight, and with it the connection, is to be aborted. Default:
+    /// never.
     fn poll_abort(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
@@ -125,14 +128,15 @@ pub trait Outlet: 'static {
         false
     }
 
-    /// Called when the connection has ended. `unsent` holds the taken messages of which the kernel did
-    /// not take every byte.
+    /// Called when the connection has ended. `unsent` holds the taken messages of which the kernel
+    /// did not take every byte.
     fn on_closed(&mut self, unsent: Outbox);
 }
 
 /// The destination of a read pump: decoded items.
 pub trait Inlet<D: Decode>: 'static {
-    /// Waits until there is room for at least one item. Ready with `false` when the receiver is gone.
+    /// Waits until there is room for at least one item. Ready with `false` when the receiver is
+    /// gone.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
 
     /// Returns the queue that the decoder puts items into.
@@ -276,8 +280,8 @@ async fn handshake<S: ByteStream, P: Protocol>(
     }
 }
 
-/// Returns the reason for a handshake whose stream has failed. A peer that closes it with our greeting
-/// unread resets it.
+/// Returns the reason for a handshake whose stream has failed. A peer that closes it with our
+/// greeting unread resets it.
 fn handshake_io_error<E>(error: io::Error, has_received: bool) -> Closed<E> {
     match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset if !has_received => Closed::Probe,
@@ -321,7 +325,8 @@ struct PumpState<E> {
     write_ended: Cell<bool>,
     /// The reason of the first pump that failed. The other one meets the consequences.
     reason: Cell<Option<Closed<E>>>,
-    /// When bytes last arrived; `None` while there is no room for more, and silence does not count.
+    /// The last time that bytes arrived; `None` while there is no room for more, and silence does
+    /// not count.
     last_received: Cell<Option<Instant>>,
     /// How many bytes have arrived.
     received_bytes: Cell<u64>,

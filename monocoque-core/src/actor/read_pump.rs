@@ -1,7 +1,7 @@
 //! The receiving half of a connection: lease, read, decode, deliver.
 //!
-//! Waits for one thing at a time: room at the owner, then bytes. A full owner stops the reading, and
-//! so the peer.
+//! Waits for one thing at a time: room at the owner, then bytes. A full owner stops the reading,
+//! and so the peer.
 
 use std::future::poll_fn;
 use std::net::Shutdown;
@@ -68,7 +68,8 @@ impl<S: ByteStream, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
         }
     }
 
-    /// Notes that bytes have arrived, and that there is memory to release when the connection is idle.
+    /// Notes that bytes have arrived, and that there is memory to release when the connection is
+    /// idle.
     fn note_read(&self, n: usize) {
         self.state.last_received.set(Some(Instant::now()));
         self.state.received_bytes.set(self.state.received_bytes.get() + n as u64);
@@ -129,9 +130,9 @@ impl<S: ByteStream, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
         outcome
     }
 
-    /// Reads to the end of the stream for a receiver that is gone, so that closing the stream does not
-    /// reset what the peer has yet to read. Requests for a reply get one: the peer may be taking what
-    /// we still send.
+    /// Reads to the end of the stream for a receiver that is gone, so that closing the stream does
+    /// not reset what the peer has yet to read. Requests for a reply get one: the peer may be
+    /// taking what we still send.
     async fn discard(&mut self) -> Option<Closed<D::Error>> {
         let mut is_intact = true;
         loop {

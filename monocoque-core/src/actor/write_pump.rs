@@ -29,9 +29,9 @@ pub(super) struct WritePump<S, E: Encode, O> {
     /// Silence counts from here: the start, or the last time that this thread had stood still.
     silence_start: Instant,
     grace: StallGrace,
-    /// When the kernel last took something.
+    /// The last time that the kernel took bytes.
     last_progress: Instant,
-    /// When to look whether the connection is idle, while memory is kept.
+    /// The next check for idleness, while memory is kept.
     idle_check_at: Option<Instant>,
 }
 
@@ -133,8 +133,8 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     /// Waits for something to do.
     ///
-    /// Replies go first after each batch of the owner, but never within a message: a direct write may
-    /// have begun one while the pump waited.
+    /// Replies go first after each batch of the owner, but never within a message: a direct write
+    /// may have begun one while the pump waited.
     async fn next_work(&mut self, batch: &mut InFlight) -> Work {
         let deadline = self.deadline();
         let Self { outlet, state, phase, idle_check_at, .. } = self;
@@ -289,8 +289,8 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     /// Serves the deadline of the protocol.
     ///
-    /// A peer is given up only after all that has arrived from it was looked at, and not for time in
-    /// which this thread stood still: then its silence counts anew.
+    /// A peer is given up only after all that has arrived from it was looked at, and not for time
+    /// in which this thread stood still: then its silence counts from now on.
     async fn on_deadline(&mut self) -> Result<(), E::Error> {
         let served = Instant::now();
         let Some(deadline) = self.encoder.deadline().filter(|&at| at <= served) else { return Ok(()) };
@@ -330,9 +330,9 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
 
     /// Closes the stream after the last message.
     ///
-    /// Shuts down the sending direction and gives the peer a moment to do the same, so that nothing in
-    /// flight is reset; longer if the owner [drains the input](Outlet::drains_input), and there was no
-    /// room for it, or it still comes.
+    /// Shuts down the sending direction and gives the peer a moment to do the same, so that nothing
+    /// in flight is reset; longer if the owner [drains the input](Outlet::drains_input), and there
+    /// was no room for it, or it still comes.
     async fn close_stream(&self) {
         self.stream.shutdown(Shutdown::Write);
         let mut left = if self.outlet.drains_input() { DRAIN_TIMEOUT } else { CLOSE_TIMEOUT };
@@ -366,7 +366,7 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
     }
 }
 
-/// How a write ended that was awaited with deadlines.
+/// The end of a write that was awaited with deadlines.
 enum WriteOutcome {
     /// By itself.
     Returned,

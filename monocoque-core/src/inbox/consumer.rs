@@ -32,8 +32,8 @@ pub(super) struct ActiveLane<T> {
 
 /// The items that a receiver may take, while other receivers wait.
 ///
-/// An item that is not [popped](Self::pop) stays in the inbox. Dropping this lets other receivers go
-/// on, and wakes a pump that waits for room.
+/// An item that is not [popped](Self::pop) stays in the inbox. Dropping this lets other receivers
+/// go on, and wakes a pump that waits for room.
 #[derive(Debug)]
 pub struct NextItem<'a, T, L = ()> {
     inbox: &'a Inbox<T, L>,
@@ -81,8 +81,8 @@ impl<T: Weigh, L> Inbox<T, L> {
 
     /// Waits for the next item, in the order in which receivers came.
     ///
-    /// A caller that has taken it, or gives up, calls [`remove_waiter`](Self::remove_waiter) with its
-    /// ticket.
+    /// A caller that has taken it, or gives up, calls [`remove_waiter`](Self::remove_waiter) with
+    /// its ticket.
     #[inline]
     pub fn poll_next(
         &self,
@@ -149,8 +149,8 @@ impl<T: Weigh, L> Inbox<T, L> {
         if lane.queue.is_empty() {
             return;
         }
-        // Given back in the report on the item that is popped instead, as are the bytes that the lane
-        // left when it was detached.
+        // Given back in the report on the item that is popped instead, as are the bytes that the
+        // lane left when it was detached.
         active.popped_bytes += active.batch.iter().map(Weigh::weight).sum::<usize>();
         let replaced = active.batch.drain(..).len();
         active.popped += replaced;

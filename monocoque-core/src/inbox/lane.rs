@@ -60,12 +60,12 @@ pub(super) struct Lane<T, L> {
     pub(super) pump: Option<Waker>,
     pub(super) ordering_group: Option<u64>,
     pub(super) conflate: bool,
-    /// The lane was opened while ended connections had left too much: it has no room before enough of
-    /// that is received.
+    /// The lane was opened while ended connections had left too much: it has no room before enough
+    /// of that is received.
     pub(super) is_newcomer: bool,
 }
 
-/// Whether and when receivers get the items of a lane.
+/// The place of a lane in the order of receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Schedule {
     /// An earlier lane of its ordering group is not used up.

@@ -157,7 +157,8 @@ impl<T: Weigh, L> Inbox<T, L> {
         self.consumer.lock().popped
     }
 
-    /// Returns how many items of [conflating](LaneConfig::conflate) lanes have been replaced so far.
+    /// Returns how many items of [conflating](LaneConfig::conflate) lanes have been replaced so
+    /// far.
     pub fn replaced(&self) -> u64 {
         self.producer.lock().replaced
     }

@@ -37,7 +37,7 @@ fn push<const N: usize>(inbox: &Inbox<Item>, lane: LaneKey, items: [Item; N]) {
     inbox.push(lane, &mut VecDeque::from(items), N);
 }
 
-/// What a future of a receiver does, as far as the inbox is concerned.
+/// Receives as the future of a receiver does.
 async fn receive(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
     let mut guard = WaitGuard::new(|ticket| inbox.remove_waiter(ticket));
     poll_fn(|cx| inbox.poll_next(&mut guard.ticket, cx).map_ok(|mut next| next.pop())).await
@@ -350,7 +350,7 @@ fn a_successor_and_a_newcomer_go_on_once_a_departed_lane_is_received() {
         });
         assert_eq!(take(&inbox, 2), [(0, 0), (0, 1)]);
         assert_eq!(departed(&inbox), 0);
-        // Of what the successor holds nothing is received before the newcomer has gone on.
+        // No item of the successor is received before the newcomer goes on.
         assert_eq!(other.join().expect("delivered"), 1);
         let mut got = take(&inbox, 4);
         got.sort();

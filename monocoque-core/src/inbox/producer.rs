@@ -96,10 +96,11 @@ impl<T: Weigh, L> Inbox<T, L> {
         wake(receiver);
     }
 
-    /// Appends one item to a lane that has room, and returns whether it has more. If not, `sender` is
-    /// woken once it has.
+    /// Appends one item to a lane that has room, and returns whether it has more. If not, `sender`
+    /// is woken once it has.
     ///
-    /// Wakes no task: the receiver that waits for this item, if there is one, is put into `receiver`.
+    /// Wakes no task: the receiver that waits for this item, if there is one, is put into
+    /// `receiver`.
     ///
     /// # Errors
     ///
@@ -140,8 +141,8 @@ impl<T: Weigh, L> Inbox<T, L> {
         self.producer.lock().lanes.get(key.0).map_or(0, |lane| lane.queue.len())
     }
 
-    /// Takes out the items of a lane that no receiver has fetched, to be [put back](Self::put_back).
-    /// They count as held meanwhile.
+    /// Takes out the items of a lane that no receiver has fetched, to be [put
+    /// back](Self::put_back). They count as held meanwhile.
     pub fn take_unread(&self, key: LaneKey) -> VecDeque<T> {
         self.producer
             .lock()
@@ -235,8 +236,8 @@ impl<T, L> Producer<T, L> {
         self.departed > self.departed_max
     }
 
-    /// Notes that `bytes` that detached lanes have left were received. Returns the pumps of newcomers
-    /// that have room now.
+    /// Notes that `bytes` that detached lanes have left were received. Returns the pumps of
+    /// newcomers that have room now.
     pub(super) fn release_departed(&mut self, bytes: usize) -> Vec<Waker> {
         let was_crowded = self.is_crowded();
         self.departed = self.departed.saturating_sub(bytes);

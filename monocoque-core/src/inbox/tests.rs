@@ -568,8 +568,8 @@ fn one_batch_wakes_as_many_receivers_as_it_takes() {
     assert!(poll(3, &mut tickets).is_pending());
 }
 
-/// Pumps and receivers on threads of their own, in random bursts, some of them giving up. Nobody may sleep past the
-/// deadline while there is something to do.
+/// Pumps and receivers on threads of their own, in random bursts, some of them giving up. Nobody
+/// may sleep past the deadline while there is something to do.
 #[test]
 fn nothing_is_lost_and_nobody_sleeps_on_under_stress() {
     const PUMPS: usize = 3;

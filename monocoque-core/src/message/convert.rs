@@ -1,4 +1,5 @@
-//! Conversions to messages: one frame from anything like bytes, or several from arrays and iterators.
+//! Conversions to messages: one frame from anything like bytes, or several from arrays and
+//! iterators.
 
 use bytes::Bytes;
 use smallvec::SmallVec;

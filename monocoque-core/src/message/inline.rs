@@ -14,13 +14,13 @@ pub(super) struct Inline {
 
 /// The number of frames, in the lowest byte, and their lengths, in the bytes above it.
 ///
-/// One word, so that a message that was just made is moved without waiting for the stores of its parts;
-/// and never zero, so that zero can mark a rope.
+/// One word, so that a message that was just made is moved without waiting for the stores of its
+/// parts; and never zero, so that zero can mark a rope.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lens(NonZeroU64);
 
-/// Aligned like the rope, so that either is moved by the same few wide copies: a message is moved half a
-/// dozen times between the wire and the user.
+/// Aligned like the rope, so that either is moved by the same few wide copies: a message is moved
+/// half a dozen times between the wire and the user.
 #[derive(Clone)]
 #[repr(align(8))]
 struct Bodies([[u8; WORD]; WORDS]);
@@ -56,8 +56,8 @@ impl Inline {
 
     /// Makes a message of a single frame, if it fits.
     ///
-    /// Word by word, which the compiler keeps in registers until it knows the place of the message: a
-    /// detour through memory costs more than all the rest.
+    /// Word by word, which the compiler keeps in registers until it knows the place of the message:
+    /// a detour through memory costs more than all the rest.
     #[inline]
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         if body.len() > CAPACITY {
@@ -193,8 +193,8 @@ impl Lens {
     }
 }
 
-/// Makes a [`Message`](super::Message) 80 bytes: a body of 64 bytes fits with a five-byte identity and a
-/// delimiter.
+/// Makes a [`Message`](super::Message) 80 bytes: a body of 64 bytes fits with a five-byte identity
+/// and a delimiter.
 pub(super) const CAPACITY: usize = WORDS * WORD;
 const WORDS: usize = 9;
 const WORD: usize = 8;

@@ -1,8 +1,8 @@
 //! Messages: one or more frames, sent and received as a whole.
 //!
-//! Owns the storage of frames. Small messages, of up to seven frames, live inside the value, without a
-//! heap. Larger ones are a rope of [`Bytes`], shared and never copied. It does not know the form of frames
-//! on a wire.
+//! Owns the storage of frames. Small messages, of up to seven frames, live inside the value,
+//! without a heap. Larger ones are a rope of [`Bytes`], shared and never copied. It does not know
+//! the form of frames on a wire.
 //!
 //! | file | owns |
 //! |---|---|
@@ -28,8 +28,8 @@ pub use iter::{IntoIter, Iter, Part, Parts};
 
 /// A message of one or more frames.
 ///
-/// A message of up to seven frames with at most 72 bytes in all is stored in the value itself: making,
-/// moving and dropping it never touches the heap.
+/// A message of up to seven frames with at most 72 bytes in all is stored in the value itself:
+/// making, moving and dropping it never touches the heap.
 ///
 /// ```
 /// use monocoque_core::Message;
@@ -190,7 +190,8 @@ impl Message {
 
     /// Adds a copy of the first `len` of `bytes` as the last frame.
     ///
-    /// For decoders: it copies the bytes after them as well where that is faster. They are not visible.
+    /// For decoders: it copies the bytes after them as well where that is faster. They are not
+    /// visible.
     ///
     /// # Panics
     ///

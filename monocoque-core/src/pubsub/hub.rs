@@ -16,11 +16,11 @@ use crate::{PeerEvent, PeerKey};
 /// The subscriptions of all peers of a socket.
 ///
 /// Each peer has a set of topics: subscribing twice counts once, cancelling a topic without a
-/// subscription does nothing. The set belongs to the connection and ends with it; a later one in the same
-/// slot starts with none.
+/// subscription does nothing. The set belongs to the connection and ends with it; a later one in
+/// the same slot starts with none.
 ///
-/// A departed peer does not match any more. It may have many topics, so [`sweep`](Self::sweep) removes a
-/// part of them at a time.
+/// A departed peer does not match any more. It may have many topics, so [`sweep`](Self::sweep)
+/// removes a part of them at a time.
 ///
 /// ```
 /// use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed};
@@ -81,8 +81,8 @@ impl PubSubHub {
         }
     }
 
-    /// Removes up to `max` topics of departed peers, in the order of departure, sorted for each peer.
-    /// Returns true if there are more.
+    /// Removes up to `max` topics of departed peers, in the order of departure, sorted for each
+    /// peer. Returns true if there are more.
     ///
     /// `each` gets the peer, the topic, and the outcome, as of [`cancel`](Self::cancel).
     pub fn sweep(&mut self, max: usize, mut each: impl FnMut(PeerKey, Bytes, Cancelled)) -> bool {
@@ -118,7 +118,8 @@ impl PubSubHub {
 
     /// Subscribes a peer to a topic; the empty one matches everything.
     ///
-    /// A topic that is new to the hub is copied, so that it does not keep the memory it was received in.
+    /// A topic that is new to the hub is copied, so that it does not keep the memory it was
+    /// received in.
     pub fn subscribe(&mut self, key: PeerKey, topic: impl AsRef<[u8]>) -> Subscribed {
         let topic = topic.as_ref();
         let Some(peer) = self.peers.get_mut(key) else { return Subscribed::NoPeer };
@@ -199,8 +200,8 @@ impl PubSubHub {
         }
     }
 
-    /// Fills `out`, which is cleared first, with the peers that a subject does not go to, in no particular
-    /// order.
+    /// Fills `out`, which is cleared first, with the peers that a subject does not go to, in no
+    /// particular order.
     ///
     /// Takes time in proportion to the number of peers.
     #[expect(

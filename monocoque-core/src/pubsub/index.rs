@@ -1,16 +1,16 @@
 //! The prefix table: maps topics to values, and a subject to all topics that it starts with.
 //!
-//! A crit-bit tree: a branch holds the first bit in which the topics on its two children differ, and a walk
-//! reads nothing else on the way down. For any set of topics, a walk passes at most nine branches for
-//! each byte of the subject, and compares the subject with one topic. There is no recursion, and no
-//! hashing.
+//! A crit-bit tree: a branch holds the first bit in which the topics on its two children differ,
+//! and a walk reads nothing else on the way down. For any set of topics, a walk passes at most nine
+//! branches for each byte of the subject, and compares the subject with one topic. There is no
+//! recursion, and no hashing.
 //!
 //! ```text
-//!   "weather" "weather.rome" "traffic"            branch: 't' and 'w' differ in the seventh bit of byte 0
-//!                                                  /                                        \
-//!                                            "traffic"         branch: one ends at byte 7, the other does not
-//!                                                                 /                            \
-//!                                                            "weather"                   "weather.rome"
+//!  "weather" "weather.rome" "traffic"      branch: 't' and 'w' differ in the seventh bit of byte 0
+//!                                            /                                  \
+//!                                       "traffic"      branch: one ends at byte 7, the other goes on
+//!                                                           /                           \
+//!                                                       "weather"                 "weather.rome"
 //! ```
 
 #![expect(
@@ -43,7 +43,8 @@ use bytes::Bytes;
 pub struct SubscriptionIndex<V> {
     /// The leaves, without gaps: the last one moves to the place of a removed one.
     leaves: Vec<Leaf<V>>,
-    /// As many branches, of which one is [`NO_BRANCH`]. The leaf at the index of a branch is below it.
+    /// As many branches, of which one is [`NO_BRANCH`]. The leaf at the index of a branch is below
+    /// it.
     branches: Vec<Branch>,
     /// Without a meaning while there are no leaves.
     root: Node,
@@ -183,8 +184,8 @@ impl<V> SubscriptionIndex<V> {
         if topic == found { Ok(near) } else { Err(Bit::first_difference(topic, found)) }
     }
 
-    /// Walks down by the bits of a subject. Returns the only leaf that can be a prefix of it; if the
-    /// subject ends first, any leaf below.
+    /// Walks down by the bits of a subject. Returns the only leaf that can be a prefix of it; if
+    /// the subject ends first, any leaf below.
     #[inline]
     fn walk(&self, subject: &[u8], mut past: impl FnMut(usize, &Branch, usize)) -> Option<usize> {
         if self.leaves.is_empty() {
@@ -243,8 +244,8 @@ impl<V> SubscriptionIndex<V> {
         self.relink(parent, Node::branch(gone), other);
         self.set_parent(other, parent);
         self.branches[gone] = NO_BRANCH;
-        // The branch at the index of the leaf was further up: below it is the leaf at the index of the
-        // removed branch.
+        // The branch at the index of the leaf was further up: below it is the leaf at the index of
+        // the removed branch.
         self.move_branch(at, gone);
     }
 
@@ -299,7 +300,8 @@ impl<V> SubscriptionIndex<V> {
         }
     }
 
-    /// Returns the next branch above at which a topic ends and longer ones go on. There must be one.
+    /// Returns the next branch above at which a topic ends and longer ones go on. There must be
+    /// one.
     fn fork_above(&self, at: usize) -> usize {
         let (mut below, mut parent) = (at, self.branches[at].parent);
         loop {
@@ -347,10 +349,12 @@ pub struct Matches<'a, V> {
     index: &'a SubscriptionIndex<V>,
     /// The leaf at the end of the walk, if it matches and was not yielded yet.
     longest: Option<&'a Leaf<V>>,
-    /// The lowest branch of the walk at which a shorter topic ends, and how many there are from it up.
+    /// The lowest branch of the walk at which a shorter topic ends, and how many there are from it
+    /// up.
     fork: usize,
     forks: usize,
-    /// The longest that a topic on the walk may be: so much the subject has in common with all of them.
+    /// The longest that a topic on the walk may be: so much the subject has in common with all of
+    /// them.
     common: usize,
 }
 
@@ -430,9 +434,9 @@ impl Node {
     }
 }
 
-/// A bit of a topic: for each byte first one bit that is set if there is a byte, then its eight bits, the
-/// highest first. Past the end all are 0, so that topics sort as their bits do and no two topics have the
-/// same bits. The value is the index of the byte times 16, plus 0 to 8.
+/// A bit of a topic: for each byte first one bit that is set if there is a byte, then its eight
+/// bits, the highest first. Past the end all are 0, so that topics sort as their bits do and no two
+/// topics have the same bits. The value is the index of the byte times 16, plus 0 to 8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Bit(usize);
 

@@ -22,7 +22,7 @@ fn topics_that_part_from_the_subject_are_walked_past() {
     assert!(!index.any_match(b"\xff") && !index.any_match(b"") && index.any_match(b"\xff\xff\0"));
 }
 
-/// What a walk may cost at most, whatever was subscribed to.
+/// The most branches that a walk may pass, for any set of topics.
 fn most_steps(subject: &[u8]) -> usize {
     9 * (subject.len() + 1)
 }
@@ -30,7 +30,8 @@ fn most_steps(subject: &[u8]) -> usize {
 #[test]
 fn no_topics_make_a_walk_longer_than_the_subject() {
     let chain = |len: usize, end: u8| [&*vec![b'a'; len], &[end]].concat();
-    // Of every length, and each of them parts from the subject only in its last byte; at every bit; and one in another.
+    // Of every length, and each of them parts from the subject only in its last byte; at every bit;
+    // and one in another.
     let last_byte: Vec<_> = (0..1000).map(|len| chain(len, 0)).collect();
     let every_bit: Vec<_> = (0..8000).map(|n| chain(n / 8, b'a' ^ 1 << (n % 8))).collect();
     let nested: Vec<_> = (0..1000).map(|len| vec![b'a'; len]).collect();
@@ -155,7 +156,7 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
     }
     hub.subscribe(other, "both");
 
-    // The place is used again before the hub has heard of the end.
+    // The slot is used again before the hub gets the end.
     hub.on_event(PeerEvent::Up { key: new, id: () });
     hub.subscribe(new, "new");
     assert_eq!(hub.subscribe(old, "late"), Subscribed::NoPeer);
@@ -217,13 +218,13 @@ fn a_topic_does_not_keep_the_memory_it_came_in() {
     assert!(page.is_unique());
 }
 
-/// What the hub is meant to do, by looking through lists.
+/// A naive model of the hub, which searches lists.
 #[derive(Debug, Default)]
 struct Naive {
     live: Vec<PeerKey>,
     ended: Vec<PeerKey>,
     subscriptions: Vec<(PeerKey, Vec<u8>)>,
-    /// Those of `subscriptions` whose peers have gone, in the order in which they are taken down.
+    /// The subscriptions of departed peers, in the order in which they are swept.
     departed: Vec<(PeerKey, Vec<u8>)>,
 }
 
@@ -328,11 +329,11 @@ impl Naive {
 enum Op {
     Open,
     Up(usize),
-    /// The hub hears of the end, or does not.
+    /// The connection ends, and the hub gets the event or does not.
     End(usize, bool),
     Subscribe(usize, Vec<u8>),
     Cancel(usize, Vec<u8>),
-    /// Takes down so many topics of those who have gone.
+    /// Sweeps so many topics of departed peers.
     Sweep(usize),
     Match(Vec<u8>),
 }
@@ -454,7 +455,7 @@ fn up(hub: &mut PubSubHub, peers: u32) -> Vec<PeerKey> {
     keys
 }
 
-/// Takes down the topics of those who have gone, three at a time.
+/// Sweeps the topics of departed peers, three at a time.
 fn swept(hub: &mut PubSubHub) -> Vec<(PeerKey, String, Cancelled)> {
     let mut gone = Vec::new();
     while hub.sweep(3, |key, topic, left| {

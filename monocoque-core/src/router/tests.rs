@@ -67,7 +67,7 @@ fn late_events_of_an_old_epoch_are_ignored() {
     let mut hub = RouterHub::new(RouterBehavior::RoundRobin);
     let (old, new) = (PeerKey::new(0, 1), PeerKey::new(0, 2));
     hub.on_event(PeerEvent::Up { key: old, id: id(0) }).unwrap();
-    // The place is used again, under the same id, before the hub has heard of the end.
+    // The slot is used again, under the same id, before the hub gets the end.
     hub.on_event(PeerEvent::Up { key: new, id: id(0) }).unwrap();
     hub.on_event(PeerEvent::Down { key: old }).unwrap();
     hub.pass_turn(old, Room::Full);
@@ -107,7 +107,7 @@ fn nothing_grows_with_the_number_of_connections() {
     assert_eq!(serve(&mut hub, 2), [stays, stays]);
 }
 
-/// What the hub is meant to do, by looking through lists.
+/// A naive model of the hub, which searches lists.
 #[derive(Debug, Default)]
 struct Naive {
     live: Vec<(PeerKey, RoutingId)>,
@@ -136,7 +136,7 @@ impl Naive {
         self.ended.push(key);
     }
 
-    /// Who is in the way of the id, if anyone is.
+    /// Returns the peer that has the id already, if there is one.
     fn up(&mut self, key: PeerKey, id: &RoutingId) -> Option<PeerKey> {
         if self.is_stale(key) {
             return None;
@@ -185,7 +185,7 @@ enum Op {
     Open(u8),
     Up(usize, u8),
     TakeOver(usize, u8),
-    /// The hub hears of the end, or does not.
+    /// The connection ends, and the hub gets the event or does not.
     End(usize, bool),
     Next(bool),
     To(u8, bool),

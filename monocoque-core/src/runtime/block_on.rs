@@ -1,6 +1,7 @@
 //! Blocking for a future on a thread without an executor.
 //!
-//! It uses no thread-locals: it works in their destructors and in exit handlers, where they are gone.
+//! It uses no thread-locals: it works in their destructors and in exit handlers, where they are
+//! gone.
 
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! Readiness of many streams behind one operation of the runtime.
 //!
 //! A read that waits in the kernel interrupts its thread when bytes arrive, at whatever point the
-//! thread is. With many peers that send little at a time, these interruptions cost more than all the
-//! rest. So a thread with many connections watches such streams with one epoll instance, and one
-//! operation waits for that: it interrupts the thread once a turn of the runtime, however many
-//! streams have become readable. Runtimes with `DEFER_TASKRUN` or `COOP_TASKRUN`, such as those of I/O
-//! threads, are not interrupted and do not use this.
+//! thread is. With many peers that send little at a time, these interruptions cost more than all
+//! the rest. So a thread with many connections watches such streams with one epoll instance, and
+//! one operation waits for that: it interrupts the thread once a turn of the runtime, however many
+//! streams have become readable. Runtimes with `DEFER_TASKRUN` or `COOP_TASKRUN`, such as those of
+//! I/O threads, are not interrupted and do not use this.
 //!
 //! Owns the epoll instance of a runtime, and the wakers of those that wait. It does not read.
 
@@ -54,14 +54,14 @@ struct Watched {
     waiter: Option<Waker>,
 }
 
-/// What is known of a stream since it was last ready.
+/// The events of a stream since it was last ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Readiness {
     #[default]
     NotReady,
     Readable,
-    /// The peer has ended the stream: it stays readable. The kernel may report the end together with
-    /// the last bytes, and does not report it again.
+    /// The peer has ended the stream: it stays readable. The kernel may report the end together
+    /// with the last bytes, and does not report it again.
     Ended,
 }
 
@@ -221,8 +221,8 @@ fn unpack(data: u64) -> PeerKey {
     PeerKey::new((data >> EPOCH_BITS) as u32, data & EPOCH_MASK)
 }
 
-/// The number of connections of a thread from which on streams are watched: with fewer, one operation
-/// less is worth more.
+/// The number of connections of a thread from which on streams are watched: with fewer, one
+/// operation less is worth more.
 const EPOLL_THRESHOLD: usize = 8;
 /// How many events are fetched at a time.
 const EVENTS: usize = 256;
@@ -272,7 +272,7 @@ mod tests {
             theirs.write_all("last").await.0.expect("written");
             drop(theirs);
             readable.wait().await.expect("the bytes");
-            // Of the two, the kernel has told once.
+            // The kernel has reported both at once.
             let end = compio::time::timeout(Duration::from_secs(5), readable.wait()).await;
             end.expect("in time").expect("the end");
         });

@@ -81,7 +81,7 @@ impl IoThread {
     }
 }
 
-/// How a runtime learns of completed operations.
+/// The way in which a runtime learns of completed operations.
 #[derive(Clone, Copy)]
 enum Completions {
     /// The kernel interrupts the thread for them.
@@ -157,8 +157,8 @@ const LADDER: [Rung; 4] = [
 /// How many operations are submitted between two turns of the loop; with more, the ring is entered
 /// early.
 const RING_ENTRIES: u32 = 4096;
-/// How many tasks other threads can wake at the same time without waiting for this one: one for each
-/// connection, and some more.
+/// How many tasks other threads can wake at the same time without waiting for this one: one for
+/// each connection, and some more.
 const FOREIGN_WAKES: usize = 16 * 1024;
 
 #[cfg(test)]

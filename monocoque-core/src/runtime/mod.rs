@@ -1,8 +1,8 @@
-//! Where connections live: the compio runtime of the calling thread, or an I/O thread.
+//! The runtimes that connections live on: that of the calling thread, or of an I/O thread.
 //!
-//! All that touches a stream stays on one thread. A [`RuntimeHandle`] reaches it from any thread: it
-//! sends closures to a mailbox, whose task turns them into tasks of that runtime. The mailbox is the
-//! only task that other threads wake to start work. It ends when the last handle is dropped.
+//! All that touches a stream stays on one thread. A [`RuntimeHandle`] reaches it from any thread:
+//! it sends closures to a mailbox, whose task turns them into tasks of that runtime. The mailbox is
+//! the only task that other threads wake to start work. It ends when the last handle is dropped.
 //!
 //! | file | owns |
 //! |---|---|
@@ -198,8 +198,8 @@ pub async fn sleep_until(deadline: Instant) {
     compio::time::sleep_until(deadline).await;
 }
 
-/// Processes the operations that have completed by now: one turn of the driver, and one of the tasks
-/// that it wakes.
+/// Processes the operations that have completed by now: one turn of the driver, and one of the
+/// tasks that it wakes.
 pub async fn process_completions() {
     sleep(DRIVER_TURN).await;
     yield_now().await;
@@ -207,9 +207,9 @@ pub async fn process_completions() {
 
 /// Awaits `future` for at most `limit`, then drops it and returns `None`.
 ///
-/// Without a limit, or with one beyond the clock, it waits without an end. Time in which this thread
-/// stood still does not count: a limit that ends then [begins anew](StallGrace). Completed operations
-/// are processed before the future is given up.
+/// Without a limit, or with one beyond the clock, it waits without an end. Time in which this
+/// thread stood still does not count: a limit that ends then [starts again](StallGrace). Completed
+/// operations are processed before the future is given up.
 pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut grace = StallGrace::new();

@@ -1,15 +1,15 @@
-//! When a future that is always ready gives the other tasks of its thread a turn.
+//! Yields: futures that are always ready give the other tasks of their thread a turn.
 //!
-//! A future that is ready at every poll never returns to its executor. Where connections live on the
-//! same thread, nothing is accepted, read, answered or timed out meanwhile. Every future of the
+//! A future that is ready at every poll never returns to its executor. Where connections live on
+//! the same thread, nothing is accepted, read, answered or timed out meanwhile. Every future of the
 //! library that can be ready many times in a row keeps a [`Yield`] and asks it before it takes
 //! something.
 //!
 //! Time counts, not calls, since what takes long is the work of the caller between two calls. The
-//! clock is read at each call while work is slow, and at one in eight while it is quick. The time is
-//! that of the thread, for all sockets: tasks of one thread wait for each other. Once a time slice is
-//! over, each future that has not yielded does so, until one of them is polled again: only that shows
-//! that the executor has run other tasks.
+//! clock is read at each call while work is slow, and at one in eight while it is quick. The time
+//! is that of the thread, for all sockets: tasks of one thread wait for each other. Once a time
+//! slice is over, each future that has not yielded does so, until one of them is polled again: only
+//! that shows that the executor has run other tasks.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -23,7 +23,7 @@ struct TimeSlice {
     left: Cell<u32>,
     /// Calls between two readings of the clock.
     step: Cell<u32>,
-    /// When the slice began and when the clock was last read; `None` before its first call.
+    /// The start of the slice and the last reading of the clock; `None` before its first call.
     times: Cell<Option<(Instant, Instant)>>,
 }
 
@@ -190,8 +190,8 @@ const MAX_STEP: u32 = 8;
 mod tests {
     use super::*;
 
-    /// Returns how many of `n` calls, each `apart` after the one before, say that a yield is due, and
-    /// how often the clock is read. The poll after a yield is not counted.
+    /// Returns how many of `n` calls, each `apart` after the one before, say that a yield is due,
+    /// and how often the clock is read. The poll after a yield is not counted.
     fn calls(slice: &TimeSlice, clock: &mut Instant, n: usize, apart: Duration) -> (usize, usize) {
         let (mut due, mut read) = (0, 0);
         for _ in 0..n {

@@ -1,5 +1,5 @@
-//! The locks of loom with the interface of parking_lot: without results. They count how many a thread
-//! holds.
+//! The locks of loom with the interface of parking_lot: without results. They count how many a
+//! thread holds.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};

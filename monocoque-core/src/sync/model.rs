@@ -1,6 +1,7 @@
 //! The parts of models: the search through the orders of their threads, and a waker that it sees.
 //!
-//! A model fails if one of its threads panics, or if all that are left wait: a wake-up was lost then.
+//! A model fails if one of its threads panics, or if all that are left wait: a wake-up was lost
+//! then.
 
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -16,8 +17,8 @@ pub use loom::thread::{JoinHandle, spawn};
 
 use super::locks_held;
 
-/// Runs `model` in all orders in which its threads are interrupted at most `preemptions` times in all
-/// where they could have gone on. `LOOM_MAX_PREEMPTIONS` overrides the number.
+/// Runs `model` in all orders in which its threads are interrupted at most `preemptions` times in
+/// all where they could have gone on. `LOOM_MAX_PREEMPTIONS` overrides the number.
 ///
 /// # Panics
 ///

@@ -1,10 +1,10 @@
-//! An adapter that makes a [`ByteStream`] of a stream that is one object: TLS, a stream in a stream, or
-//! two halves.
+//! An adapter that makes a [`ByteStream`] of a stream that is one object: TLS, a stream in a
+//! stream, or two halves.
 //!
-//! The two pumps of a connection read and write at the same time, but a polled stream takes one call
-//! after the other. So a pump borrows it for one poll only, and while one pump waits, the other one can
-//! go on. A wake-up of the stream wakes both pumps: reading a stream like TLS may write, and the stream
-//! keeps only the waker of its last caller.
+//! The two pumps of a connection read and write at the same time, but a polled stream takes one
+//! call after the other. So a pump borrows it for one poll only, and while one pump waits, the
+//! other one can go on. A wake-up of the stream wakes both pumps: reading a stream like TLS may
+//! write, and the stream keeps only the waker of its last caller.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -25,15 +25,15 @@ use super::{ByteStream, Halves};
 
 /// A stream of any kind, as a [`ByteStream`].
 ///
-/// [`new`](Self::new) takes a stream that implements the traits of `futures`, such as the `TlsStream` of
-/// `compio-tls` or of `futures-rustls`; [`from_halves`](Self::from_halves) takes the two halves of one
-/// that implements the traits of compio. It costs a copy of the bytes that are read, and of those that
-/// are written to halves.
+/// [`new`](Self::new) takes a stream that implements the traits of `futures`, such as the
+/// `TlsStream` of `compio-tls` or of `futures-rustls`; [`from_halves`](Self::from_halves) takes the
+/// two halves of one that implements the traits of compio. It costs a copy of the bytes that are
+/// read, and of those that are written to halves.
 ///
-/// Bytes that the stream has taken count as sent, even if it fails before it passes them on. A write is
-/// [flushed](futures_io::AsyncWrite::poll_flush) before the next one begins. At the end of the
-/// connection the stream is [closed](futures_io::AsyncWrite::poll_close), and dropped if that takes
-/// longer than 200 ms.
+/// Bytes that the stream has taken count as sent, even if it fails before it passes them on. A
+/// write is [flushed](futures_io::AsyncWrite::poll_flush) before the next one begins. At the end of
+/// the connection the stream is [closed](futures_io::AsyncWrite::poll_close), and dropped if that
+/// takes longer than 200 ms.
 pub struct AnyStream<T> {
     state: Rc<StreamState<T>>,
 }
@@ -98,8 +98,8 @@ impl<R: AsyncRead + 'static, W: AsyncWrite + 'static> AnyStream<Halves<R, W>> {
     /// Wraps the two halves of a connected stream of the traits of compio. `label` is as for
     /// [`new`](Self::new).
     ///
-    /// The halves must not wait for each other, as those of [`compio::io::util::split`] do: there, a
-    /// read holds the stream until it is done.
+    /// The halves must not wait for each other, as those of [`compio::io::util::split`] do: there,
+    /// a read holds the stream until it is done.
     pub fn from_halves(reader: R, writer: W, label: impl Into<String>) -> Self {
         Self::new(Halves::new(reader, writer), label)
     }

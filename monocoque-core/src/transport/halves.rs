@@ -1,8 +1,8 @@
 //! Two halves of the traits of compio as one polled stream.
 //!
-//! An operation of compio owns its half and its buffer until it is done, and cannot be dropped without
-//! losing the bytes that it has read. So it is kept here while it runs, even if no task waits for it,
-//! and has a buffer of its own.
+//! An operation of compio owns its half and its buffer until it is done, and cannot be dropped
+//! without losing the bytes that it has read. So it is kept here while it runs, even if no task
+//! waits for it, and has a buffer of its own.
 
 use std::fmt;
 use std::io::{self, IoSlice};

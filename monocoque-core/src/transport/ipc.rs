@@ -1,9 +1,9 @@
 //! Unix domain sockets: paths, abstract names, and the ownership of socket files.
 //!
 //! A socket file outlives a process that was killed, so binding replaces a file without a listener.
-//! Binding holds a lock on the directory: no other process that uses this library sees a file between
-//! its `bind` and its `listen`, when a live socket looks stale, or removes a file that has become
-//! another one.
+//! Binding holds a lock on the directory: no other process that uses this library sees a file
+//! between its `bind` and its `listen`, when a live socket looks stale, or removes a file that has
+//! become another one.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::future::poll_fn;
@@ -27,7 +27,8 @@ pub(super) fn connect(address: &IpcAddress, options: &SocketOptions) -> io::Resu
     let socket = socket(options)?;
     socket.set_nonblocking(true)?;
     socket.connect(&socket_address(address)?)?;
-    // io_uring would answer `WouldBlock` instead of waiting; compio sets it again for the driver that needs it.
+    // io_uring would answer `WouldBlock` instead of waiting; compio sets it again for the driver
+    // that needs it.
     socket.set_nonblocking(false)?;
     UnixStream::from_std(socket.into())
 }
@@ -242,7 +243,8 @@ fn socket_address(address: &IpcAddress) -> io::Result<SockAddr> {
     }
 }
 
-/// What a [peer label](super::Socket::peer_label) says: an accepted peer has no name but that of the listener.
+/// Returns the [label](super::ByteStream::peer_label) of a peer: an accepted one has the name of
+/// the listener.
 pub(super) fn label(stream: &UnixStream) -> String {
     let named = |address: SockAddr| {
         let path = address.as_pathname().map(|path| path.display().to_string());
@@ -255,7 +257,8 @@ pub(super) fn label(stream: &UnixStream) -> String {
     format!("ipc://{}", name.as_deref().unwrap_or("?"))
 }
 
-/// How often a directory that somebody else has locked is tried: a second in all, while binding takes microseconds.
+/// How often a directory that another process has locked is tried: a second in all, while binding
+/// takes microseconds.
 const LOCK_ATTEMPTS: usize = 1000;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -436,7 +439,7 @@ mod tests {
                         let runtime = compio::runtime::Runtime::new().expect("a runtime");
                         runtime.block_on(async {
                             let bound = bind(&text).await.ok()?;
-                            // While it is held, it is reachable: nobody has removed its file.
+                            // While it is bound, it is reachable: its file was not removed.
                             connect(&bound.1).await.expect("reachable");
                             Some(())
                         })

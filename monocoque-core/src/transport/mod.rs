@@ -1,9 +1,9 @@
 //! Streams between processes: the trait that the actor needs, and the transports that provide it.
 //!
-//! A transport is a file here with a `connect` and a `Listener`; the enums [`Stream`] and [`Listener`]
-//! name them all. A caller matches once and is generic from there on: nothing on the path of a message
-//! is dispatched at run time. No transport knows a protocol. All of them run on a compio runtime, with
-//! either driver.
+//! A transport is a file here with a `connect` and a `Listener`; the enums [`Stream`] and
+//! [`Listener`] name them all. A caller matches once and is generic from there on: nothing on the
+//! path of a message is dispatched at run time. No transport knows a protocol. All of them run on a
+//! compio runtime, with either driver.
 
 mod any;
 mod halves;
@@ -35,21 +35,23 @@ pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 
 /// A connected stream of bytes that an actor can run on.
 ///
-/// TCP and Unix domain streams implement it; [`AnyStream`] wraps most others. An implementation keeps
-/// these rules:
+/// TCP and Unix domain streams implement it; [`AnyStream`] wraps most others. An implementation
+/// keeps these rules:
 ///
-/// - A clone is the same stream: one clone reads while another one writes, both in operations that may
-///   take for ever.
-/// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be short.
-/// - [`shutdown`](Self::shutdown) makes operations in flight return, because pumps are never cancelled:
-///   after `Read` or `Both` a read returns 0 or an error, after `Write` or `Both` a write returns an
-///   error.
+/// - A clone is the same stream: one clone reads while another one writes, both in operations that
+///   may take for ever.
+/// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be
+///   short.
+/// - [`shutdown`](Self::shutdown) makes operations in flight return, because pumps are never
+///   cancelled: after `Read` or `Both` a read returns 0 or an error, after `Write` or `Both` a
+///   write returns an error.
 pub trait ByteStream: AsyncRead + AsyncWrite + Clone + Debug + 'static {
-    /// Ends one or both directions, at once and without waiting. It does nothing where that has ended.
+    /// Ends one or both directions, at once and without waiting. It does nothing where that has
+    /// ended.
     fn shutdown(&self, how: Shutdown);
 
-    /// Waits until a [`shutdown`](Self::shutdown) is complete, such as one that exchanges messages with
-    /// the peer. Default: it is complete at once.
+    /// Waits until a [`shutdown`](Self::shutdown) is complete, such as one that exchanges messages
+    /// with the peer. Default: it is complete at once.
     fn wait_shutdown(&self) -> impl Future<Output = ()> {
         ready(())
     }
@@ -62,8 +64,8 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Clone + Debug + 'static {
         None
     }
 
-    /// Returns a writer for [direct writes](crate::actor::ConnectionHandler::on_established), if there
-    /// is one. Default: none, the pump writes everything.
+    /// Returns a writer for [direct writes](crate::actor::ConnectionHandler::on_established), if
+    /// there is one. Default: none, the pump writes everything.
     fn direct_writer(&self) -> Option<Arc<dyn DirectWriter>> {
         None
     }
@@ -141,15 +143,16 @@ pub enum Stream {
 impl Stream {
     /// Connects to `endpoint`, once.
     ///
-    /// A name is resolved each time, on another thread, and its addresses are tried in turn. There is no
-    /// timeout but that of the system. Dropping the future gives the attempt up and closes its socket.
+    /// A name is resolved each time, on another thread, and its addresses are tried in turn. There
+    /// is no timeout but that of the system. Dropping the future gives the attempt up and closes
+    /// its socket.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is inproc, `WouldBlock` if the
-    /// backlog of an ipc peer is full, `ConnectionRefused` also if a TCP connection met itself,
-    /// `AddrNotAvailable` if no source address is of the peer's family; else the error of the system for
-    /// the last address that was tried.
+    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is inproc, `WouldBlock` if
+    /// the backlog of an ipc peer is full, `ConnectionRefused` also if a TCP connection met itself,
+    /// `AddrNotAvailable` if no source address is of the peer's family; else the error of the
+    /// system for the last address that was tried.
     pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
         endpoint.check_connect()?;
         options.check(endpoint)?;
@@ -183,8 +186,8 @@ impl Listener {
     /// # Errors
     ///
     /// `AddrInUse` if the endpoint has a listener; `AlreadyExists` if the path is not a socket;
-    /// `InvalidInput` if the endpoint has a source address, `Unsupported` if it is inproc; else the error
-    /// of the system.
+    /// `InvalidInput` if the endpoint has a source address, `Unsupported` if it is inproc; else the
+    /// error of the system.
     pub async fn bind(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         endpoint.check_bind()?;
         options.check(endpoint)?;
@@ -203,15 +206,15 @@ impl Listener {
         }
     }
 
-    /// Takes over a stream socket that listens already, such as one of a service manager, and returns its
-    /// endpoint.
+    /// Takes over a stream socket that listens already, such as one of a service manager, and
+    /// returns its endpoint.
     ///
     /// The file of a Unix domain socket belongs to its creator, and stays.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the descriptor is not a listening stream socket of IP or of the Unix domain, or
-    /// if its path is not UTF-8; else the error of the system.
+    /// `InvalidInput` if the descriptor is not a listening stream socket of IP or of the Unix
+    /// domain, or if its path is not UTF-8; else the error of the system.
     pub fn adopt(descriptor: OwnedFd, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         let socket = socket2::Socket::from(descriptor);
         socket.set_cloexec(true)?;
@@ -230,10 +233,12 @@ impl Listener {
         }
     }
 
-    /// Accepts the next stream, and returns it with the [address](ByteStream::peer_label) of its peer.
+    /// Accepts the next stream, and returns it with the [address](ByteStream::peer_label) of its
+    /// peer.
     ///
-    /// It waits for readiness and accepts then: no stream is lost with a future that is dropped, or with
-    /// a runtime that ends. It is ready at once as long as peers wait: a loop of it has to yield.
+    /// It waits for readiness and accepts then: no stream is lost with a future that is dropped, or
+    /// with a runtime that ends. It is ready at once as long as peers wait: a loop of it has to
+    /// yield.
     ///
     /// # Errors
     ///
@@ -252,8 +257,8 @@ impl Listener {
 
     /// Stops listening, and returns when the endpoint can be bound again.
     ///
-    /// Dropping the listener stops as well, but an `accept` that was dropped may hold it open until the
-    /// next turn of the runtime.
+    /// Dropping the listener stops as well, but an `accept` that was dropped may hold it open until
+    /// the next turn of the runtime.
     pub async fn close(self) -> io::Result<()> {
         match self.0 {
             ListenerKind::Tcp(listener) => listener.close().await,
@@ -268,8 +273,8 @@ fn inproc_has_no_stream() -> io::Error {
 
 /// Closes a socket as soon as the runtime has no operation on it.
 ///
-/// With a system call: an operation of the runtime would never start if the runtime ended meanwhile,
-/// and the socket would stay open.
+/// With a system call: an operation of the runtime would never start if the runtime ended
+/// meanwhile, and the socket would stay open.
 async fn close<T: AsFd + 'static>(socket: impl ToSharedFd<T>) {
     let shared = socket.to_shared_fd();
     drop(socket);
@@ -291,7 +296,8 @@ mod tests {
 
     use super::*;
 
-    /// Runs `body` on the driver that the system offers and on the fallback, each to its end within ten seconds.
+    /// Runs `body` on the driver that the system offers and on the fallback, each to its end within
+    /// ten seconds.
     pub(super) fn on_both_drivers(body: impl AsyncFn()) {
         let mut polling = ProactorBuilder::new();
         polling.driver_type(DriverType::Poll);
@@ -386,7 +392,7 @@ mod tests {
         });
     }
 
-    /// What a failing stream has taken counts as sent, and the next write says that it has failed.
+    /// Bytes that a failing stream has taken count as sent, and the next write fails.
     #[test]
     fn what_a_stream_has_taken_is_not_sent_again() {
         on_both_drivers(async || {

@@ -13,7 +13,8 @@ use crate::{Endpoint, EndpointError};
 pub struct SocketOptions {
     /// How many connections may wait to be accepted. Default: 100.
     pub backlog: u32,
-    /// Lets others listen on the same TCP address, if they set it as well (`SO_REUSEPORT`). Default: false.
+    /// Lets others listen on the same TCP address, if they set it as well (`SO_REUSEPORT`).
+    /// Default: false.
     pub reuse_port: bool,
     /// `SO_SNDBUF`, in bytes.
     pub send_buffer: Option<usize>,
@@ -51,7 +52,8 @@ impl SocketOptions {
         i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }
 
-    /// Sets the buffers. For TCP this comes before connecting and listening, which negotiate the window.
+    /// Sets the buffers. For TCP this comes before connecting and listening, which negotiate the
+    /// window.
     pub(super) fn set_buffers(&self, socket: SockRef<'_>) -> io::Result<()> {
         self.send_buffer.map_or(Ok(()), |size| socket.set_send_buffer_size(size))?;
         self.recv_buffer.map_or(Ok(()), |size| socket.set_recv_buffer_size(size))
@@ -183,7 +185,8 @@ mod tests {
     use super::super::{Listener, Stream};
     use super::*;
 
-    /// Looks at the connecting and the accepted end of a connection, and at both kinds of addresses.
+    /// Looks at the connecting and the accepted end of a connection, and at both kinds of
+    /// addresses.
     fn on_both_ends(options: &SocketOptions, look: impl Fn(SockRef<'_>)) {
         on_both_drivers(async || {
             for text in ["tcp://127.0.0.1:*", "tcp://[::1]:*"] {

@@ -1,7 +1,7 @@
 //! Name resolution: the resolver of the system blocks, so each lookup has a thread of its own.
 //!
-//! There is no thread pool: a thread that cannot be started is an error of one attempt, and a forked
-//! process lacks none.
+//! There is no thread pool: a thread that cannot be started is an error of one attempt, and a
+//! forked process lacks none.
 
 use std::future::poll_fn;
 use std::io;

@@ -123,7 +123,8 @@ mod tests {
     use super::super::{SocketOptions, Stream};
     use super::*;
 
-    /// Connects to `target` through a proxy that gives these answers; what came of it, and what the proxy was told.
+    /// Connects to `target` through a proxy that gives these answers; what came of it, and what the
+    /// proxy was told.
     async fn through(target: &str, answers: [&[u8]; 2]) -> (io::Result<[u8; 2]>, Vec<u8>) {
         let (listener, proxy) = bind("tcp://127.0.0.1:*").await.expect("bound");
         let options = SocketOptions { socks_proxy: Some(proxy), ..SocketOptions::default() };

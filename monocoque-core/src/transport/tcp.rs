@@ -56,8 +56,9 @@ async fn connect_to(
 ) -> io::Result<TcpStream> {
     let socket = socket(address, options)?;
     if let Some(source) = source {
-        // Several connections may start at one port, if they lead to different peers. But a port that
-        // the system chooses must not be shared: it could be that of another connection to this peer.
+        // Several connections may start at one port, if they lead to different peers. But a port
+        // that the system chooses must not be shared: it could be that of another connection to
+        // this peer.
         socket.set_reuse_address(source.port != 0)?;
         socket.bind(&source_for(source, address).await?.into())?;
     }
@@ -79,8 +80,8 @@ async fn source_for(source: &Source, destination: SocketAddr) -> io::Result<Sock
     })
 }
 
-/// Rejects a stream whose two ends are one socket. A connection to a local port without a listener can,
-/// by chance, start at that same port, and would keep a later listener from it.
+/// Rejects a stream whose two ends are one socket. A connection to a local port without a listener
+/// can, by chance, start at that same port, and would keep a later listener from it.
 fn reject_self_connection(stream: &TcpStream) -> io::Result<()> {
     if stream.local_addr()? != stream.peer_addr()? {
         return Ok(());
@@ -132,8 +133,8 @@ impl Listener {
         let accepted = poll_fn(|cx| self.listener.poll_accept_with(cx, TcpListener::accept)).await;
         let (stream, address) = accepted?;
         let stream = TcpStream::from_std(stream)?;
-        // Not every system inherits these from the listener. A failure means that the connection has
-        // ended already, which its first read reports; it is no failure of the listener.
+        // Not every system inherits these from the listener. A failure means that the connection
+        // has ended already, which its first read reports; it is no failure of the listener.
         let _set = self.options.set_tcp(SockRef::from(&stream));
         Ok((stream, label(Ok(address))))
     }

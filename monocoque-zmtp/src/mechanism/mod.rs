@@ -1,9 +1,9 @@
 //! Security mechanisms: the commands between the greeting and the traffic.
 //!
-//! Owns the choice of the mechanism and the steps that all of them have: a mechanism starts after the
-//! greetings, takes one command after the other, and ends with the properties of the peer. It does not
-//! know frames, nor the compatibility of socket types. Called by the session. A new mechanism is a file
-//! here and a variant of three enums.
+//! Owns the choice of the mechanism and the steps that all of them have: a mechanism starts after
+//! the greetings, takes one command after the other, and ends with the properties of the peer. It
+//! does not know frames, nor the compatibility of socket types. Called by the session. A new
+//! mechanism is a file here and a variant of three enums.
 
 mod null;
 
@@ -13,7 +13,8 @@ use crate::command::Command;
 use crate::properties::{IDENTITY, SOCKET_TYPE, push_property};
 use crate::{MechanismName, Properties, SessionConfig, ZmtpError};
 
-/// The security mechanism of a connection. Both peers must use the same one; there is no negotiation.
+/// The security mechanism of a connection. Both peers must use the same one; there is no
+/// negotiation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MechanismConfig {

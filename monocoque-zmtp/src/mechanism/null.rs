@@ -1,7 +1,7 @@
 //! NULL: no security (RFC 23, section 'The NULL Security Mechanism').
 //!
-//! Each side sends READY as soon as it has the other's greeting, as libzmq does; in RFC 37 the client
-//! sends first. Called by the enum of mechanisms only.
+//! Each side sends READY as soon as it has the other's greeting, as libzmq does; in RFC 37 the
+//! client sends first. Called by the enum of mechanisms only.
 
 use monocoque_core::Outbox;
 

@@ -1,4 +1,5 @@
-//! Models of a channel: senders and a receiver on one side, the two pumps of its connection on the other.
+//! Models of a channel: senders and a receiver on one side, the two pumps of its connection on the
+//! other.
 
 use std::convert::Infallible;
 use std::pin::pin;
