@@ -45,7 +45,7 @@ impl Peer {
             properties: Properties::default(),
             topic_budget: TopicBudget::default(),
         };
-        let (outlet, inlet) = owner.attach(info, None)?;
+        let (outlet, inlet) = owner.on_established(info, None)?;
         Some(Self { outlet, inlet })
     }
 
@@ -74,6 +74,6 @@ impl Peer {
 
     /// Ends the connection.
     pub fn leave(mut self) {
-        self.outlet.close(Outbox::new());
+        self.outlet.on_closed(Outbox::new());
     }
 }

@@ -98,7 +98,7 @@ fn established(
         properties: Properties::default(),
         topic_budget: TopicBudget::default(),
     };
-    owner.attach(peer, direct.map(|wire| wire as _))
+    owner.on_established(peer, direct.map(|wire| wire as _))
 }
 
 fn via(engine: &Engine, n: usize) -> Via {
@@ -534,7 +534,7 @@ fn what_a_lost_peer_leaves_goes_to_another() {
         let ends = spawn(move || {
             let mut batch = Outbox::new();
             assert!(block_on(poll_fn(|cx| lost.poll_take(cx, &mut batch))));
-            Outlet::close(&mut lost, batch);
+            Outlet::on_closed(&mut lost, batch);
         });
         // The third waits until one has gone.
         let sender = spawn({
@@ -615,7 +615,7 @@ fn an_endpoint_that_is_given_up_keeps_no_peer() {
         });
         if let Some((mut outlet, _inlet)) = established(&engine, via, None) {
             write_all(&mut outlet, &Wire::new(0));
-            Outlet::close(&mut outlet, Outbox::new());
+            Outlet::on_closed(&mut outlet, Outbox::new());
         }
         giving_up.join().expect("given up");
         assert_eq!(engine.peer_count(), 0);
