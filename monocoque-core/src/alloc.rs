@@ -617,7 +617,7 @@ mod tests {
         let start = first.as_ptr();
         let (end_it, ended) = std::sync::mpsc::channel::<()>();
         let holder = std::thread::spawn(move || {
-            ended.recv().expect("told to end");
+            ended.recv().expect("asked to end");
             assert_eq!(first, vec![1; 4 * KIB]);
         });
         let second = read(&mut arena, 4 * KIB, 4 * KIB, 2);

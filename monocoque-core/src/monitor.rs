@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn each_monitor_hears_what_was_told_since_it_was_made() {
         let monitors = Monitors::default();
-        monitors.emit(|| unreachable!("nobody listens"));
+        monitors.emit(|| unreachable!("no monitor"));
         let mut first = monitors.watch();
         monitors.emit(|| Event::Number(1));
         let mut second = monitors.watch();
@@ -255,13 +255,13 @@ mod tests {
         let monitors = Arc::new(Monitors::default());
         let (mut stays, goes) = (monitors.watch(), monitors.watch());
         drop(goes);
-        let teller = monitors.clone();
-        let told = std::thread::spawn(move || teller.emit(|| Event::Number(7)));
+        let source = monitors.clone();
+        let emitter = std::thread::spawn(move || source.emit(|| Event::Number(7)));
         assert_eq!(
             compio::runtime::Runtime::new().expect("a runtime").block_on(stays.next()),
             Some(Event::Number(7))
         );
-        told.join().expect("told");
+        emitter.join().expect("no panic");
         assert_eq!(monitors.queues.lock().queues.len(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use super::*;
 use crate::sync::model::{block_on, check, poll_once, spawn};
@@ -219,8 +219,8 @@ fn what_came_before_the_end_is_received_then_all_are_told() {
             move || receive_all(&inbox)
         });
         inbox.drain();
-        let delivered = pump.join().expect("told");
-        let got = receiver.join().expect("told");
+        let delivered = pump.join().expect("no panic");
+        let got = receiver.join().expect("no panic");
         assert!(got.len() <= delivered && [(0, 0), (0, 1)].starts_with(&got), "{got:?} of {delivered}");
         assert!(inbox.is_empty());
     });
@@ -237,7 +237,7 @@ fn the_end_meets_a_batch_that_was_delivered() {
         });
         push(&inbox, lane, [(0, 0)]);
         inbox.drain();
-        assert_eq!(receiver.join().expect("told"), [(0, 0)]);
+        assert_eq!(receiver.join().expect("no panic"), [(0, 0)]);
     });
 }
 
@@ -256,8 +256,8 @@ fn closing_wakes_pumps_and_receivers() {
             move || receive_all(&inbox)
         });
         inbox.abort();
-        let delivered = pump.join().expect("told");
-        let got = receiver.join().expect("told");
+        let delivered = pump.join().expect("no panic");
+        let got = receiver.join().expect("no panic");
         assert!([(0, 0), (0, 1), (0, 2)].starts_with(&got), "{got:?} of {delivered}");
         assert!(block_on(poll_fn(|cx| inbox.poll_room(empty, cx))).is_err());
         assert_eq!(inbox.len(), 0);

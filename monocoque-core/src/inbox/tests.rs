@@ -265,7 +265,7 @@ fn newcomer_waits_while_departed_lanes_have_left_too_much() {
     assert!((0..3).all(|n| ask(n).is_pending()));
     let rung = || alarms.each_ref().map(|alarm| alarm.rung());
     while rung() == [0, 0, 0] {
-        assert!(pop(&inbox).is_some(), "somebody is woken before all is received");
+        assert!(pop(&inbox).is_some(), "a newcomer is woken before all is received");
     }
     assert_eq!(rung(), [1, 1, 1]);
     assert!((0..3).all(|n| ask(n).is_ready()));
@@ -354,7 +354,7 @@ fn what_comes_just_before_the_finish_is_never_missed() {
                     Poll::Pending => std::hint::spin_loop(),
                 }
             };
-            assert!(outcome.is_ok(), "round {round}: the end was told before what was there");
+            assert!(outcome.is_ok(), "round {round}: the end came before the last items");
         });
     }
 }
@@ -403,7 +403,7 @@ fn it_is_quiet_while_nothing_waits() {
     let (one, other) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
     assert!(inbox.is_quiet());
     push(&inbox, one, [(0, 0), (0, 1)]);
-    assert!(!inbox.is_quiet(), "nobody has fetched it");
+    assert!(!inbox.is_quiet(), "it is not fetched");
     assert_eq!(pop(&inbox), Some((0, 0)));
     assert!(!inbox.is_quiet(), "one is left of what was fetched");
     push(&inbox, one, [(0, 2)]);

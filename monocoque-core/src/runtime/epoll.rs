@@ -258,7 +258,7 @@ mod tests {
             let cx = Context::from_waker(Waker::noop());
             assert!(readable.poll(&cx).is_pending());
             theirs.write_all("b").await.0.expect("written");
-            readable.wait().await.expect("more has arrived, although nobody has read");
+            readable.wait().await.expect("more has arrived, although nothing was read");
             drop(theirs);
             readable.wait().await.expect("the end");
         });

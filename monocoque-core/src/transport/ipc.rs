@@ -293,7 +293,7 @@ mod tests {
                 assert!(path.exists());
                 drop(bound);
                 assert!(!path.exists());
-                let refused = connect(&endpoint(&text)).await.expect_err("nobody listens");
+                let refused = connect(&endpoint(&text)).await.expect_err("no listener");
                 assert_eq!(refused.kind(), io::ErrorKind::NotFound);
             }
             let (listener, _) = bind(&text).await.expect("bound");
@@ -308,7 +308,7 @@ mod tests {
             let (_directory, path, text) = place();
             drop(StdListener::bind(&path).expect("bound"));
             assert!(path.exists(), "as a killed process leaves it");
-            let refused = connect(&endpoint(&text)).await.expect_err("nobody listens");
+            let refused = connect(&endpoint(&text)).await.expect_err("no listener");
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
             works(&bind(&text).await.expect("bound")).await;
         });
@@ -447,7 +447,7 @@ mod tests {
                 };
                 let results = futures_util::future::join_all((0..4).map(|_| bind_it())).await;
                 let bound = results.into_iter().filter(|result| matches!(result, Ok(Some(())))).count();
-                assert!(bound >= 1, "somebody binds");
+                assert!(bound >= 1, "one bind succeeds");
                 assert!(!path.exists(), "and takes the file away in the end");
             }
         });

@@ -331,7 +331,7 @@ mod tests {
             let accept = compio::time::timeout(Duration::ZERO, listener.accept());
             assert!(accept.await.is_err());
             listener.close().await.expect("closed");
-            let refused = connect(&endpoint).await.expect_err("nobody listens");
+            let refused = connect(&endpoint).await.expect_err("no listener");
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
             let (_listener, again) = bind(&text).await.expect("bound at once, with a connection still open");
             assert_eq!(again, endpoint);

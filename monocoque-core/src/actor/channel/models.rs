@@ -140,7 +140,7 @@ fn the_end_of_the_connection_wakes_senders() {
         block_on(send(&channel, 0)).expect("open");
         let sender = spawn(move || (block_on(send(&channel, 1)), block_on(send(&channel, 2))));
         Outlet::on_closed(&mut outlet, Outbox::new());
-        assert_eq!(sender.join().expect("told"), (Err(ChannelClosed), Err(ChannelClosed)));
+        assert_eq!(sender.join().expect("no panic"), (Err(ChannelClosed), Err(ChannelClosed)));
         assert_eq!(write_all(&mut outlet), [0], "what is queued is left");
     });
 }
@@ -154,10 +154,10 @@ fn what_was_delivered_is_received_before_the_end() {
         for number in [0, 1] {
             assert!(block_on(poll_fn(|cx| Inlet::<Numbers>::poll_room(&mut inlet, cx))));
             Inlet::<Numbers>::items(&mut inlet).push_back(Numbered(number));
-            Inlet::<Numbers>::accept(&mut inlet, ());
+            Inlet::<Numbers>::on_item(&mut inlet, ());
             Inlet::<Numbers>::flush(&mut inlet);
         }
         drop(inlet);
-        assert_eq!(receiver.join().expect("told"), [Numbered(0), Numbered(1)]);
+        assert_eq!(receiver.join().expect("no panic"), [Numbered(0), Numbered(1)]);
     });
 }
