@@ -14,7 +14,7 @@ use compio::runtime::{Runtime, RuntimeBuilder};
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque_core::{
-    Decode, Message, Outbox, Protocol, PubSubHub, Room, RouterBehavior, RouterCmd, RouterHub, RoutingId,
+    Decode, Message, Outbox, Protocol, PubSubHub, Room, RouterBehavior, RouterHub, RoutingId,
     SegmentedBuffer, Step,
 };
 use monocoque_zmtp::{Decoder, SessionConfig, SocketType, ZmtpSession, encode_message};
@@ -81,8 +81,8 @@ fn push_and_take(mut lanes: Lanes) -> Lanes {
 #[bench::peers_1000(1000)]
 fn route_in_turn(mut hub: RouterHub) -> RouterHub {
     for _ in 0..TIMES {
-        let to = hub.route(RouterCmd::Next(())).expect("all have room");
-        hub.served(to.key, Room::Left);
+        let to = hub.next_peer().expect("all have room");
+        hub.pass_turn(to, Room::Available);
     }
     hub
 }
@@ -91,9 +91,9 @@ fn route_in_turn(mut hub: RouterHub) -> RouterHub {
 #[bench::peers_1(1)]
 #[bench::peers_100(100)]
 #[bench::peers_1000(1000)]
-fn route_by_id((mut hub, ids): (RouterHub, Vec<RoutingId>)) -> (RouterHub, Vec<RoutingId>) {
+fn route_by_id((hub, ids): (RouterHub, Vec<RoutingId>)) -> (RouterHub, Vec<RoutingId>) {
     for id in ids.iter().cycle().take(TIMES) {
-        black_box(hub.route(RouterCmd::To(black_box(id), ())).expect("all are there"));
+        black_box(hub.lookup(black_box(id)).expect("all are there"));
     }
     (hub, ids)
 }

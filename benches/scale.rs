@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use monocoque_core::{Inbox, LaneConfig, Message, PeerKey, Room, RouterBehavior, RouterCmd};
+use monocoque_core::{Inbox, LaneConfig, Message, PeerKey, Room, RouterBehavior};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use monocoque_bench::fixtures::{Lanes, publisher, router, subjects, topic};
@@ -19,8 +19,8 @@ fn route_in_turn(criterion: &mut Criterion) {
         let (mut hub, _) = router(RouterBehavior::RoundRobin, peers);
         group.bench_function(BenchmarkId::new("ours", peers), |bencher| {
             bencher.iter(|| {
-                let to = hub.route(RouterCmd::Next(())).expect("all have room");
-                hub.served(to.key, Room::Left);
+                let to = hub.next_peer().expect("all have room");
+                hub.pass_turn(to, Room::Available);
             });
         });
     }
@@ -29,10 +29,10 @@ fn route_in_turn(criterion: &mut Criterion) {
 fn route_by_id(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, route by id by peers");
     for peers in PEERS {
-        let (mut hub, ids) = router(RouterBehavior::ById, peers);
+        let (hub, ids) = router(RouterBehavior::ById, peers);
         let mut ids = ids.iter().cycle();
         group.bench_function(BenchmarkId::new("ours", peers), |bencher| {
-            bencher.iter(|| hub.route(RouterCmd::To(ids.next().expect("without end"), ())));
+            bencher.iter(|| hub.lookup(ids.next().expect("without end")));
         });
     }
 }
@@ -62,13 +62,17 @@ fn attach(criterion: &mut Criterion) {
         let inbox = Inbox::<Message>::new();
         let attach = |slot| {
             let series = Some(u64::from(slot));
-            inbox.attach(PeerKey::new(slot, 1), (), LaneConfig { series, ..LaneConfig::default() })
+            inbox.open_lane(
+                PeerKey::new(slot, 1),
+                (),
+                LaneConfig { ordering_group: series, ..LaneConfig::default() },
+            )
         };
         for slot in 1..n {
             attach(slot);
         }
         group.bench_function(BenchmarkId::new("ours", n), |bencher| {
-            bencher.iter(|| inbox.detach(attach(0)));
+            bencher.iter(|| inbox.detach_lane(attach(0)));
         });
     }
 }

@@ -7,8 +7,10 @@ use std::error::Error;
 use std::time::Instant;
 
 use compio::net::{TcpListener, TcpStream};
-use monocoque_core::actor::{Link, SocketActor};
-use monocoque_core::{Decode, Established, Message, Outbox, PlainEncoder, Protocol, SegmentedBuffer, Step};
+use monocoque_core::actor::{Channel, SocketActor};
+use monocoque_core::{
+    Decode, Established, IdentityEncoder, Message, Outbox, Protocol, SegmentedBuffer, Step,
+};
 use thiserror::Error;
 
 /// The protocol. There is no handshake: it is established before the first byte.
@@ -26,11 +28,11 @@ struct TooLong;
 impl Protocol for Lines {
     type Peer = ();
     type Decoder = LineDecoder;
-    type Encoder = PlainEncoder<TooLong>;
+    type Encoder = IdentityEncoder<TooLong>;
     type Error = TooLong;
 
     fn advance(self, _: &mut SegmentedBuffer, _: &mut Outbox, _: Instant) -> Result<Step<Self>, TooLong> {
-        Ok(Step::Established(Established { peer: (), decoder: LineDecoder, encoder: PlainEncoder::new() }))
+        Ok(Step::Established(Established { peer: (), decoder: LineDecoder, encoder: IdentityEncoder::new() }))
     }
 }
 
@@ -64,7 +66,7 @@ fn put_line(line: &[u8]) -> impl Fn(&mut Outbox) {
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let stream = TcpStream::connect(listener.local_addr()?).await?;
-    let (ours, theirs) = (Link::new(), Link::new());
+    let (ours, theirs) = (Channel::new(), Channel::new());
     compio::runtime::spawn(SocketActor::new(stream, Lines).run(ours.clone())).detach();
     compio::runtime::spawn(SocketActor::new(listener.accept().await?.0, Lines).run(theirs.clone())).detach();
 

@@ -46,7 +46,7 @@ durations_without_bound() {
             if (code ~ /Instant::now\(\)[[:space:]]*[+]|[+][[:space:]]*Duration::|[+][[:space:]]*([a-z_.]*[._])?(timeout|interval|limit|linger|delay|ttl|duration|lateness)[^a-z_(]/ ||
                 code ~ /(timeout|interval|linger|delay|ttl|duration)[[:space:]]*[*][[:space:]]/ ||
                 code ~ /(now|at|since|started|heard|deadline|last|answered)(\(\))?[?]?\.checked_add\(/ ||
-                code ~ /time::(sleep|timeout|interval)\([^)]*(timeout|interval|limit|linger|delay|duration)/)
+                code ~ /(^|[^n])time::(sleep|timeout|interval)\([^)]*(timeout|interval|limit|linger|delay|duration)/)
                 print FILENAME ":" FNR ": " $0
         }' "$@"
 }
@@ -64,7 +64,7 @@ END
 mapfile -t sources < <(find monocoque monocoque-core monocoque-zmtp -path '*/src/*' -name '*.rs' ! -name tests.rs ! -path monocoque-core/src/deadline.rs -print)
 [[ ${#sources[@]} -gt 20 ]] || fail "found only ${#sources[@]} sources"
 found=$(durations_without_bound "${sources[@]}")
-[[ -z "$found" ]] || fail "these panic where a duration is for ever; use deadline::after, home::sleep or saturating_mul:"$'\n'"$found"
+[[ -z "$found" ]] || fail "these panic where a duration is for ever; use deadline::after, runtime::sleep or saturating_mul:"$'\n'"$found"
 
 heading "monocoque-core knows no protocol"
 [[ -d monocoque-core/src ]] || fail "there is no monocoque-core/src"

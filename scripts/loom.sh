@@ -2,7 +2,7 @@
 # Runs the models: the real queues, outboxes and wake-ups in all orders in which their threads may run, with loom. What each of
 # them promises is said in docs/contributing/testing.md. Takes about two minutes once everything is built.
 #   scripts/loom.sh                             all of them
-#   scripts/loom.sh queue::                     those whose names hold that
+#   scripts/loom.sh inbox::                     those whose names hold that
 #   LOOM_MAX_PREEMPTIONS=4 scripts/loom.sh      with more interruptions than each asks for
 set -euo pipefail
 

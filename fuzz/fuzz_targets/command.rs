@@ -47,7 +47,7 @@ fn check_peer(ours: SocketType, peer: &PeerInfo, body: &[u8]) {
         let first = properties.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         assert_eq!(properties.get(name), first.map(|(_, value)| value));
     }
-    assert!(ours.accepts(peer.socket_type));
+    assert!(ours.is_compatible_with(peer.socket_type));
     assert_eq!(properties.get("socket-type"), Some(peer.socket_type.name().as_bytes()));
     assert_eq!(properties.get("IDENTITY").unwrap_or_default(), peer.routing_id);
     assert!(peer.routing_id.len() <= 255 && !peer.routing_id.starts_with(&[0]));

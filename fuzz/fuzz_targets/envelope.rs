@@ -14,7 +14,7 @@ use monocoque::zmq::Socket;
 use monocoque::zmq::kind::{Receives, Rep, Req, Router, Sends};
 use monocoque::{Message, MonocoqueError, SendError};
 use monocoque_core::Outbox;
-use monocoque_core::actor::Accepted;
+use monocoque_core::actor::InletStatus;
 use monocoque_fuzz::Script;
 use monocoque_zmtp::{SocketType, encode_message};
 
@@ -120,13 +120,13 @@ impl<K: Sends + Receives> Table<'_, K> {
         let Some(accepted) = player.peer.as_mut().and_then(|peer| peer.send(message(&frames))) else { return };
         match open(self.ours, &player.id, &frames) {
             Some(opened) => {
-                assert_ne!(accepted, Accepted::Violation);
+                assert_ne!(accepted, InletStatus::Violation);
                 player.said.push_back(opened);
             }
             // A REP drops it when it gets there.
-            None if self.ours == SocketType::Rep => assert_ne!(accepted, Accepted::Violation),
+            None if self.ours == SocketType::Rep => assert_ne!(accepted, InletStatus::Violation),
             None => {
-                assert_eq!(accepted, Accepted::Violation);
+                assert_eq!(accepted, InletStatus::Violation);
                 player.leave();
             }
         }

@@ -35,7 +35,7 @@ fn hear(bytes: &[u8], chop: usize) -> Heard {
         assert!(end.output.bytes() <= ANSWER_MAX, "{} bytes put out", end.output.bytes());
     }
     let peer = end.peer.clone().map(|peer| {
-        assert!(SocketType::Dealer.accepts(peer.socket_type));
+        assert!(SocketType::Dealer.is_compatible_with(peer.socket_type));
         assert!(peer.routing_id.len() <= 255 && !peer.routing_id.starts_with(&[0]));
         (peer.socket_type, peer.routing_id, peer.revision, peer.properties)
     });

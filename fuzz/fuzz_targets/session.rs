@@ -169,7 +169,7 @@ impl Pair {
         let (end, other) = (&self.ends[at], 1 - at);
         let (ours, theirs) = (self.types[at], self.types[other]);
         if let Some(peer) = &end.peer {
-            assert!(ours.accepts(theirs));
+            assert!(ours.is_compatible_with(theirs));
             assert_eq!(peer.socket_type, theirs);
             let announced = if theirs.announces_routing_id() { &*configs[other].routing_id } else { &[] };
             assert_eq!(peer.routing_id, announced);
@@ -188,7 +188,7 @@ impl Pair {
             Some(error) => {
                 let expected: ZmtpError = Incompatible::SocketType { ours, theirs }.into();
                 assert_eq!(*error, expected);
-                assert!(!ours.accepts(theirs) && end.peer.is_none());
+                assert!(!ours.is_compatible_with(theirs) && end.peer.is_none());
             }
         }
     }

@@ -63,5 +63,5 @@ pub fn pieces<'a>(mut bytes: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item 
 
 /// A type that may talk to this one.
 pub fn counterpart(ours: SocketType) -> SocketType {
-    SocketType::ALL.into_iter().find(|theirs| ours.accepts(*theirs)).expect("every type has one")
+    SocketType::ALL.into_iter().find(|theirs| ours.is_compatible_with(*theirs)).expect("every type has one")
 }

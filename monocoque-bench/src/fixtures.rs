@@ -27,7 +27,7 @@ impl Lanes {
         let inbox = Inbox::new();
         let batch: VecDeque<_> = (0..Self::BATCH).map(|_| message(64)).collect();
         let bytes = batch.iter().map(Weigh::weight).sum();
-        let attach = |slot| inbox.attach(PeerKey::new(slot, 1), (), LaneConfig::default());
+        let attach = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), LaneConfig::default());
         let lanes = (0..n).map(|slot| (attach(slot), batch.clone())).collect();
         Self { inbox, lanes, bytes }
     }

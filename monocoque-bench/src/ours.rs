@@ -16,7 +16,7 @@ use super::{Batches, Pattern, shares};
 
 /// Where the connections live, and the program runs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Home {
+pub(crate) enum Placement {
     /// Both in one compio runtime.
     Runtime,
     /// The connections on I/O threads, the program on a thread without a runtime.
@@ -25,10 +25,10 @@ pub(crate) enum Home {
 
 type Done = Result<(), MonocoqueError>;
 
-pub(crate) fn run(mut end: End, home: Home) -> Done {
-    match home {
-        Home::Runtime => runtime().block_on(async { play(&mut end, &Context::current()?).await }),
-        Home::Threads => {
+pub(crate) fn run(mut end: End, placement: Placement) -> Done {
+    match placement {
+        Placement::Runtime => runtime().block_on(async { play(&mut end, &Context::current()?).await }),
+        Placement::Threads => {
             let context = Context::builder().io_threads(end.load.io_threads).build()?;
             block_on(play(&mut end, &context))
         }

@@ -102,8 +102,10 @@ impl Pair {
             let done = match library {
                 #[cfg(feature = "zmq")]
                 Library::Zmq => zmq::run(end).map_err(|error| error.to_string()),
-                Library::Ours => ours::run(end, ours::Home::Runtime).map_err(|error| error.to_string()),
-                Library::OursIo => ours::run(end, ours::Home::Threads).map_err(|error| error.to_string()),
+                Library::Ours => ours::run(end, ours::Placement::Runtime).map_err(|error| error.to_string()),
+                Library::OursIo => {
+                    ours::run(end, ours::Placement::Threads).map_err(|error| error.to_string())
+                }
             };
             if let Err(error) = done {
                 meter.tell(Event::Failed(format!("{side:?}: {error}")));

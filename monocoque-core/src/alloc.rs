@@ -1,30 +1,36 @@
 //! The memory that reads go into: the only unsafe code of the project.
 //!
-//! Each connection owns an [`IoArena`]. A read leases a [`SlabMut`] from it, which is moved into the kernel and back and
-//! then frozen: what the kernel wrote becomes [`Bytes`], the rest goes back to the arena. Memory is never zeroed, and
-//! used again while it is still in the cache. This file knows nothing of streams, pumps and protocols.
+//! Each connection owns an [`IoArena`]. A read leases a [`SlabMut`] from it, which is moved into
+//! the kernel and back and then frozen: the bytes that the kernel wrote become [`Bytes`], the rest
+//! goes back to the arena. Memory is never zeroed, and used again while it is still in the cache.
+//! This file knows neither streams nor pumps nor protocols.
 //!
 //! # Invariants
 //!
-//! - **A** Memory does not move or end while the kernel or a `Bytes` may see it: every view holds a reference to its page.
-//! - **B** At most one mutable view of a region exists, and it is moved, not shared: an arena leases only what lies behind
-//!   all that it has leased of the page before.
-//! - **C** Only what was written becomes visible: a frozen piece covers the filled front of its slab, and no more.
-//! - **D** Nothing is written after it was frozen: a page is started again only when nothing else refers to it.
+//! - **A** Memory neither moves nor ends while the kernel or a `Bytes` may see it: every view holds
+//!   a reference to its page.
+//! - **B** At most one mutable view of a region exists, and it is moved, not shared: an arena
+//!   leases only the part of a page after all that it has leased before.
+//! - **C** Only written bytes become visible: a frozen piece covers the filled front of its slab,
+//!   and no more.
+//! - **D** Frozen bytes are never written: a page is started again only when nothing else refers to
+//!   it.
 //!
-//! # What is kept
+//! # Retention
 //!
-//! Pages are as large as reads ask for, in powers of two from 4 to 128 KiB, so that an idle connection holds one small page.
-//! Up to four pages that are in use elsewhere are kept, to be used again once they are not. They are let go when it
-//! gets quiet: one by each lease that finds the current page free (one page is enough then), and all
-//! when reads ask for pages of another size. A piece has memory of its own, which [grows](SlabMut::grow) in place; one
-//! such piece, of 64 KiB to 4 MiB, is kept when two in a row have ended with the same size, until another size follows,
-//! or eight ordinary leases do.
+//! Pages are as large as reads ask for, in powers of two from 4 to 128 KiB, so that an idle
+//! connection holds one small page. Up to four pages that are in use elsewhere are kept, to be used
+//! again once they are free. They are released when the connection gets idle: one by each lease
+//! that finds the current page free (one page is enough then), and all when reads ask for pages of
+//! another size. A piece has memory of its own, which [grows](SlabMut::grow) in place. One such
+//! piece, of 64 KiB to 4 MiB, is kept when two in a row have ended with the same size, until
+//! another size follows, or eight ordinary leases do.
 //!
-//! # The mark of this process
+//! # The id of this process
 //!
-//! [`process_id`] keeps its answer in a page that the kernel wipes in a forked child: so the child asks anew, and who is
-//! called from there with what belongs to the parent finds out at the price of a load.
+//! [`process_id`] keeps its answer in a page that the kernel wipes in a forked child, so that the
+//! child asks again. This detects the use of the parent's objects in a child at the price of a
+//! load.
 #![expect(unsafe_code, reason = "memory that the kernel fills while its pages are shared with frozen pieces")]
 
 use std::collections::VecDeque;
@@ -47,7 +53,7 @@ pub(crate) struct IoArena {
     /// The page that is leased from, free from `next` on.
     page: Option<Arc<Page>>,
     next: usize,
-    /// What `retired` pages are all as large as.
+    /// The size of each of the `retired` pages.
     size: usize,
     retired: VecDeque<Arc<Page>>,
     large: Large,
@@ -59,38 +65,39 @@ impl IoArena {
         Self::default()
     }
 
-    /// Lets go of all pages but the current one.
-    pub(crate) fn rest(&mut self) {
+    /// Releases all pages but the current one.
+    pub(crate) fn shrink(&mut self) {
         self.retired = VecDeque::new();
         self.large = Large::default();
     }
 
-    /// Whether it keeps no more than the current page.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    /// Returns true if it keeps no more than the current page.
+    pub(crate) fn is_shrunk(&self) -> bool {
         self.retired.is_empty() && self.large.kept.is_none()
     }
 
-    /// Whether `slab` is of the current page.
+    /// Returns true if `slab` is of the current page.
     pub(crate) fn owns(&self, slab: &SlabMut) -> bool {
         self.page.as_ref().is_some_and(|page| Arc::ptr_eq(page, &slab.page))
     }
 
-    /// Whether it keeps no memory.
+    /// Returns true if it keeps no memory.
     pub(crate) fn is_empty(&self) -> bool {
-        self.page.is_none() && self.is_at_rest()
+        self.page.is_none() && self.is_shrunk()
     }
 
-    /// A region of at least `min` bytes (at least one) and at most `want` bytes (at least `min`).
+    /// Leases a region of at least `min` bytes (at least one) and at most `want` bytes (at least
+    /// `min`).
     ///
-    /// It is the rest of the current page if that has `min` bytes, else the front of another page. More than 128 KiB is
-    /// a [piece](Self::piece).
+    /// It is the rest of the current page if that has `min` bytes, else the front of another page.
+    /// More than 128 KiB is a [piece](Self::piece).
     pub(crate) fn lease(&mut self, min: usize, want: usize) -> SlabMut {
         let min = min.max(1);
         let want = want.max(min);
         if want > PAGE_MAX {
             return Self::piece(want);
         }
-        self.large.pass();
+        self.large.count_lease();
         let page = self.page_with(min, want.next_power_of_two().max(PAGE_MIN));
         let start = self.next;
         let capacity = want.min(page.len() - start);
@@ -98,23 +105,25 @@ impl IoArena {
         SlabMut { page, start, capacity, filled: 0 }
     }
 
-    /// A region of exactly `size` bytes with memory of its own: bound what a peer can make you ask for.
+    /// Allocates a region of exactly `size` bytes with memory of its own. The caller bounds sizes
+    /// that come from a peer.
     pub(crate) fn piece(size: usize) -> SlabMut {
         SlabMut { page: Page::new(size), start: 0, capacity: size, filled: 0 }
     }
 
-    /// A piece of `size` bytes that is kept since the last one of that size, if it is free again.
+    /// Returns the kept piece of `size` bytes, if there is one and it is free again.
     pub(crate) fn kept_piece(&mut self, size: usize) -> Option<SlabMut> {
         let page = self.large.take(size)?;
         Some(SlabMut { page, start: 0, capacity: size, filled: 0 })
     }
 
-    /// Makes the filled part of `slab` visible; the rest is leased again if the slab was the last one leased.
+    /// Makes the filled part of `slab` visible. The rest is leased again if the slab was the last
+    /// one leased.
     pub(crate) fn freeze(&mut self, slab: SlabMut) -> Bytes {
         let SlabMut { page, start, capacity, filled } = slab;
         let current = self.page.as_ref().is_some_and(|current| Arc::ptr_eq(current, &page));
         if !current && filled == page.len() {
-            self.large.ended(&page);
+            self.large.note_filled(&page);
         }
         // Invariant B: nothing was leased behind this slab, and the slab itself is gone.
         if current && start + capacity == self.next {
@@ -126,13 +135,13 @@ impl IoArena {
         Bytes::from_owner(IoBytes { page, start, len: filled })
     }
 
-    /// The current page if it has `min` bytes left, else the next one, of `size` bytes.
+    /// Returns the current page if it has `min` bytes left, else the next one, of `size` bytes.
     fn page_with(&mut self, min: usize, size: usize) -> Arc<Page> {
         if size != self.size {
             self.size = size;
             self.retired.clear();
         }
-        let free = self.page.as_mut().is_some_and(Shared::is_free);
+        let free = self.page.as_mut().is_some_and(PageExt::is_free);
         let usable = match self.page.take() {
             Some(page) if free => {
                 self.next = 0;
@@ -140,7 +149,7 @@ impl IoArena {
                 Some(page).filter(|page| page.len() == size)
             }
             Some(page) if page.len() - self.next >= min => Some(page),
-            Some(page) => self.exchange(page),
+            Some(page) => self.swap_retired(page),
             None => None,
         };
         let page = usable.unwrap_or_else(|| {
@@ -151,9 +160,9 @@ impl IoArena {
         page
     }
 
-    /// Retires `page`, which is in use elsewhere, for one that was retired before and is free again.
-    fn exchange(&mut self, page: Arc<Page>) -> Option<Arc<Page>> {
-        let free = self.retired.iter_mut().position(Shared::is_free);
+    /// Retires `page`, which is in use elsewhere, and returns a retired page that is free again.
+    fn swap_retired(&mut self, page: Arc<Page>) -> Option<Arc<Page>> {
+        let free = self.retired.iter_mut().position(PageExt::is_free);
         let free = free.and_then(|at| self.retired.remove(at));
         if page.len() == self.size {
             if self.retired.len() == RETIRED_MAX {
@@ -179,7 +188,8 @@ impl fmt::Debug for IoArena {
 
 /// Memory for one read: owned, moved into the kernel and back, then [frozen](IoArena::freeze).
 ///
-/// A read behind what is filled already takes `slab.slice(slab.filled()..)`. Dropping it gives its memory up with the page.
+/// A read after the filled part takes `slab.slice(slab.filled()..)`. Dropping the slab gives its
+/// memory up with the page.
 pub(crate) struct SlabMut {
     page: Arc<Page>,
     start: usize,
@@ -188,26 +198,26 @@ pub(crate) struct SlabMut {
 }
 
 impl SlabMut {
-    /// How many bytes it can hold.
+    /// Returns how many bytes it can hold.
     #[inline]
     pub(crate) const fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// How many bytes it holds.
+    /// Returns how many bytes it holds.
     #[inline]
     pub(crate) const fn filled(&self) -> usize {
         self.filled
     }
 
-    /// How many more bytes it can hold.
+    /// Returns how many more bytes it can hold.
     #[inline]
     pub(crate) const fn remaining(&self) -> usize {
         self.capacity - self.filled
     }
 
-    /// Makes room for `capacity` bytes in all, in memory of its own. What is filled stays; it is not copied if the
-    /// memory is its own already and the system can extend it.
+    /// Makes room for `capacity` bytes in all, in memory of its own. Filled bytes stay; they are
+    /// not copied if the memory is its own already and the system can extend it.
     pub(crate) fn grow(&mut self, capacity: usize) {
         let capacity = capacity.max(self.filled);
         if self.start == 0
@@ -224,9 +234,10 @@ impl SlabMut {
         self.capacity = capacity;
     }
 
-    /// Moves bytes that were read before out of `buffer` behind what is filled, as far as there is room, and says how many.
+    /// Moves bytes out of `buffer` behind the filled part, as far as there is room, and returns how
+    /// many.
     ///
-    /// So a large piece whose front has arrived ends up in one place.
+    /// So a large piece whose front has been read ends up in one place.
     #[expect(clippy::indexing_slicing, reason = "as much as there is room for, of a chunk that is as long")]
     pub(crate) fn fill_front(&mut self, buffer: &mut SegmentedBuffer) -> usize {
         let before = self.filled;
@@ -243,7 +254,8 @@ impl SlabMut {
 }
 
 impl SlabMut {
-    /// Fills more of it: `fill` is given what is not filled yet, and gives back the front of that which it has written.
+    /// Fills more of it: `fill` gets the part that is not filled, and returns the front of it that
+    /// it has written.
     #[expect(clippy::indexing_slicing, reason = "what is filled is within the region")]
     pub(crate) fn fill_with<E>(
         &mut self,
@@ -253,7 +265,7 @@ impl SlabMut {
         let rest = &mut self.as_uninit()[filled..];
         let (front, room) = (rest.as_ptr().cast(), rest.len());
         let written = fill(rest)?;
-        assert!(written.as_ptr() == front && written.len() <= room, "it was written elsewhere");
+        assert!(written.as_ptr() == front && written.len() <= room, "`fill` returned another slice");
         let n = written.len();
         self.filled += n;
         Ok(n)
@@ -263,8 +275,8 @@ impl SlabMut {
 impl IoBuf for SlabMut {
     fn as_init(&self) -> &[u8] {
         let data = self.page.at(self.start, self.filled).cast().as_ptr();
-        // SAFETY: the region lies within the page, which `self` keeps alive (A); its first `filled` bytes were written (C);
-        // nobody else has a view of it (B).
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); its first `filled`
+        // bytes were written (C); there is no other view of it (B).
         unsafe { slice::from_raw_parts(data, self.filled) }
     }
 }
@@ -272,14 +284,14 @@ impl IoBuf for SlabMut {
 impl IoBufMut for SlabMut {
     fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
         let data = self.page.at(self.start, self.capacity).as_ptr();
-        // SAFETY: the region lies within the page, which `self` keeps alive (A); nobody else has a view of it and
-        // `self` is borrowed mutably (B).
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); there is no other
+        // view of it, and `self` is borrowed mutably (B).
         unsafe { slice::from_raw_parts_mut(data, self.capacity) }
     }
 }
 
 impl SetLen for SlabMut {
-    // SAFETY: what the caller promises, that `len` bytes were written, is what invariant C asks for.
+    // SAFETY: the caller promises that `len` bytes were written, as invariant C requires.
     unsafe fn set_len(&mut self, len: usize) {
         assert!(len <= self.capacity, "a slab of {} bytes was filled with {len}", self.capacity);
         self.filled = len;
@@ -292,7 +304,8 @@ impl fmt::Debug for SlabMut {
     }
 }
 
-/// What was read, never written again: the owner behind the `Bytes` of [`IoArena::freeze`].
+/// Bytes that were read, and are never written again: the owner in the `Bytes` of
+/// [`IoArena::freeze`].
 struct IoBytes {
     page: Arc<Page>,
     start: usize,
@@ -302,8 +315,9 @@ struct IoBytes {
 impl AsRef<[u8]> for IoBytes {
     fn as_ref(&self) -> &[u8] {
         let data = self.page.at(self.start, self.len).cast().as_ptr();
-        // SAFETY: the region lies within the page, which `self` keeps alive (A); all of it was written before it was
-        // frozen (C) and it is not written again while `self` refers to the page (D).
+        // SAFETY: the region lies within the page, which `self` keeps alive (A); all of it was
+        // written before it was frozen (C) and it is not written again while `self` refers to the
+        // page (D).
         unsafe { slice::from_raw_parts(data, self.len) }
     }
 }
@@ -311,28 +325,28 @@ impl AsRef<[u8]> for IoBytes {
 /// The piece that is kept for a stream of large messages of one size.
 #[derive(Default)]
 struct Large {
-    /// The size of the last piece that was filled; 0 when that is forgotten.
+    /// The size of the last piece that was filled; 0 if there is none.
     size: usize,
     kept: Option<Arc<Page>>,
     /// How many ordinary leases followed.
-    passed: u8,
+    leases_since: u8,
 }
 
 impl Large {
-    /// The piece that is kept, if it has that size and is free.
+    /// Returns the kept piece, if it has that size and is free.
     fn take(&mut self, size: usize) -> Option<Arc<Page>> {
-        self.passed = 0;
+        self.leases_since = 0;
         let kept = self.kept.as_mut().filter(|page| page.len() == size)?;
         kept.is_free().then(|| kept.clone())
     }
 
-    /// A piece was filled to its end.
-    fn ended(&mut self, page: &Arc<Page>) {
+    /// Notes that a piece was filled to its end.
+    fn note_filled(&mut self, page: &Arc<Page>) {
         let size = page.len();
         if !(LARGE_MIN..=LARGE_MAX).contains(&size) {
             return;
         }
-        self.passed = 0;
+        self.leases_since = 0;
         if size != self.size {
             *self = Self { size, ..Self::default() };
         } else if self.kept.is_none() {
@@ -341,19 +355,19 @@ impl Large {
     }
 
     /// Counts an ordinary lease.
-    fn pass(&mut self) {
+    fn count_lease(&mut self) {
         if self.size > 0 {
-            self.passed += 1;
-            if self.passed == LARGE_PASSED {
+            self.leases_since += 1;
+            if self.leases_since == LARGE_MAX_LEASES {
                 *self = Self::default();
             }
         }
     }
 }
 
-/// Memory that is not initialised, of a fixed size.
+/// Uninitialised memory of a fixed size.
 ///
-/// It has no content of its own: only the views, [`SlabMut`] and [`IoBytes`], give access to their regions of it.
+/// Only the views, [`SlabMut`] and [`IoBytes`], give access to their regions of it.
 struct Page {
     memory: NonNull<[MaybeUninit<u8>]>,
 }
@@ -367,7 +381,7 @@ impl Page {
         self.memory.len()
     }
 
-    /// Makes it `size` bytes long; what was written within them stays.
+    /// Makes it `size` bytes long. Bytes within that stay.
     ///
     /// The caller has the only reference, and so the only view (A).
     fn resize(&mut self, size: usize) {
@@ -377,7 +391,7 @@ impl Page {
         let before = memory.len();
         if size > before {
             memory.reserve_exact(size - before);
-            // SAFETY: there is room for `size`, and what may be uninitialised needs no value.
+            // SAFETY: there is room for `size`, and `MaybeUninit` needs no value.
             unsafe { memory.set_len(size) };
         } else {
             memory.truncate(size);
@@ -385,97 +399,103 @@ impl Page {
         self.memory = NonNull::from(Box::leak(memory.into_boxed_slice()));
     }
 
-    /// Where the region of `len` bytes from `start` on begins.
+    /// Returns the start of the region of `len` bytes at `start`.
     fn at(&self, start: usize, len: usize) -> NonNull<MaybeUninit<u8>> {
         debug_assert!(start + len <= self.len(), "a region ends within its page");
-        // SAFETY: regions are cut from `0..self.len()` in `IoArena::lease` only, so `start` is within the allocation.
+        // SAFETY: regions are cut from `0..self.len()` in `IoArena::lease` only, so `start` is
+        // within the allocation.
         unsafe { self.memory.cast().add(start) }
     }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: the memory was a box in `new`, and no view is left, for each holds a reference to the page (A).
+        // SAFETY: the memory was a box in `new`, and no view is left, for each holds a reference to
+        // the page (A).
         drop(unsafe { Box::from_raw(self.memory.as_ptr()) });
     }
 }
 
-// SAFETY: a page owns its memory, which is plain bytes; it may be freed by whoever lets go of it last.
+// SAFETY: a page owns its memory, which is plain bytes; any thread may free it.
 unsafe impl Send for Page {}
 
-// SAFETY: through a shared page only the views reach its memory: those that write are alone with their region (B), those that
-// read see what is not written any more (C, D).
+// SAFETY: only the views reach the memory of a shared page: a view that writes is alone with its
+// region (B), a view that reads sees bytes that are not written any more (C, D).
 unsafe impl Sync for Page {}
 
-trait Shared {
-    /// Whether nothing else refers to it, with all that others did to it done before (D).
+trait PageExt {
+    /// Returns true if nothing else refers to the page, and all reads of others happened before
+    /// (D).
     fn is_free(&mut self) -> bool;
 }
 
-impl Shared for Arc<Page> {
+impl PageExt for Arc<Page> {
     fn is_free(&mut self) -> bool {
-        // Not `strong_count`, which orders nothing: reads of another thread could then come after our next write.
+        // Not `strong_count`, which orders nothing: our next write could overtake a read of another
+        // thread.
         Self::get_mut(self).is_some()
     }
 }
 
-/// The id of this process. In a forked child it is that of the child.
+/// Returns the id of this process; in a forked child, that of the child.
 #[inline]
 pub fn process_id() -> u32 {
-    static MARK: OnceLock<Option<Mark>> = OnceLock::new();
-    let Some(mark) = MARK.get_or_init(Mark::new) else { return std::process::id() };
-    match mark.word().load(Ordering::Relaxed) {
+    static WORD: OnceLock<Option<WipeOnForkWord>> = OnceLock::new();
+    let Some(word) = WORD.get_or_init(WipeOnForkWord::new) else { return std::process::id() };
+    match word.get().load(Ordering::Relaxed) {
         0 => {
             let id = std::process::id();
-            mark.word().store(id, Ordering::Relaxed);
+            word.get().store(id, Ordering::Relaxed);
             id
         }
         id => id,
     }
 }
 
-/// A word that is zero again in a forked child. It is never unmapped.
+/// A word that is zero in a forked child. It is never unmapped.
 #[derive(Debug)]
-struct Mark(NonNull<AtomicU32>);
+struct WipeOnForkWord(NonNull<AtomicU32>);
 
-impl Mark {
+impl WipeOnForkWord {
     /// `None` where the system has no such memory.
     fn new() -> Option<Self> {
         let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-        // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is there.
-        let page = unsafe { mmap_anonymous(std::ptr::null_mut(), MARK_LEN, access, flags) }.ok()?;
-        // SAFETY: the page was just mapped, and nobody else knows it. What is advised concerns children only, which find
-        // zeros in it: a valid value of the one word that is used.
-        let wiped = unsafe { madvise(page, MARK_LEN, Advice::LinuxWipeOnFork) };
+        // SAFETY: a new mapping at an address that the kernel chooses touches no existing memory.
+        let page = unsafe { mmap_anonymous(std::ptr::null_mut(), SYSTEM_PAGE, access, flags) }.ok()?;
+        // SAFETY: the page was just mapped, and has no other reference. The advice concerns forked
+        // children only, which find zeros in it: a valid value of the one word that is used.
+        let wiped = unsafe { madvise(page, SYSTEM_PAGE, Advice::LinuxWipeOnFork) };
         wiped.ok()?;
         Some(Self(NonNull::new(page.cast())?))
     }
 
-    fn word(&self) -> &AtomicU32 {
-        // SAFETY: the page is mapped as long as the process lives, is aligned, and holds zeros or what was stored here.
+    fn get(&self) -> &AtomicU32 {
+        // SAFETY: the page is mapped as long as the process lives, is aligned, and holds zeros or
+        // the value that was stored here.
         unsafe { self.0.as_ref() }
     }
 }
 
 // SAFETY: all access goes through an atomic.
-unsafe impl Send for Mark {}
+unsafe impl Send for WipeOnForkWord {}
 
 // SAFETY: as above.
-unsafe impl Sync for Mark {}
+unsafe impl Sync for WipeOnForkWord {}
 
-/// Mapped in whole pages.
-const MARK_LEN: usize = 4096;
-/// The smallest page: smaller ones would save nothing beside the rest of a connection.
+/// The mapped length, in bytes: mappings are whole pages.
+const SYSTEM_PAGE: usize = 4096;
+/// The smallest page: the rest of a connection takes more than smaller ones would save.
 const PAGE_MIN: usize = 4 * 1024;
 /// The largest page. Larger reads gave nothing for small messages, and cost cache.
 const PAGE_MAX: usize = 128 * 1024;
-/// How many pages that are in use elsewhere are kept: enough for a receiver that is a few reads behind.
+/// The most retired pages: enough for a receiver that is a few reads behind.
 const RETIRED_MAX: usize = 4;
-/// The smallest piece that is kept, and the largest. Beyond it the copying costs more than the memory does.
+/// The smallest and the largest piece that is kept. Beyond that, copying costs more than memory.
 const LARGE_MIN: usize = 64 * 1024;
 const LARGE_MAX: usize = 4 * 1024 * 1024;
-/// After how many ordinary leases a large piece is let go: between two messages of a stream there are one or two.
-const LARGE_PASSED: u8 = 8;
+/// The number of ordinary leases that releases a kept piece: between two messages of a stream there
+/// are one or two.
+const LARGE_MAX_LEASES: u8 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -535,7 +555,8 @@ mod tests {
     fn a_slab_cannot_be_filled_beyond_its_end() {
         let mut slab = IoArena::new().lease(4, 4);
         slab.as_uninit().fill(MaybeUninit::new(0));
-        // SAFETY: that it breaks its promise of `len` is the test; it panics before it has an effect.
+        // SAFETY: that it breaks its promise of `len` is the test; it panics before it has an
+        // effect.
         unsafe { slab.set_len(5) };
     }
 
@@ -596,7 +617,7 @@ mod tests {
         let start = first.as_ptr();
         let (end_it, ended) = std::sync::mpsc::channel::<()>();
         let holder = std::thread::spawn(move || {
-            ended.recv().expect("told to end");
+            ended.recv().expect("asked to end");
             assert_eq!(first, vec![1; 4 * KIB]);
         });
         let second = read(&mut arena, 4 * KIB, 4 * KIB, 2);
@@ -731,7 +752,7 @@ mod tests {
     fn a_large_piece_is_let_go_by_ordinary_leases_or_by_its_size() {
         let mut arena = IoArena::new();
         (0..2).for_each(|byte| drop(piece(&mut arena, 256 * KIB, byte)));
-        for _ in 0..LARGE_PASSED {
+        for _ in 0..LARGE_MAX_LEASES {
             assert!(arena.large.kept.is_some());
             drop(read(&mut arena, 4 * KIB, 10, 0));
         }
@@ -808,13 +829,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "it was written elsewhere")]
+    #[should_panic(expected = "`fill` returned another slice")]
     fn what_was_written_elsewhere_is_not_taken_for_filled() {
         let _refused = IoArena::new().lease(8, 8).fill_with(|_| Ok::<_, ()>(&mut []));
     }
 
     #[test]
-    #[should_panic(expected = "it was written elsewhere")]
+    #[should_panic(expected = "`fill` returned another slice")]
     fn what_was_written_behind_a_gap_is_not_taken_for_filled() {
         let mut slab = IoArena::new().lease(8, 8);
         let _refused = slab.fill_with(|room| Ok::<_, ()>(room[1..3].write_copy_of_slice(b"ab")));
@@ -900,7 +921,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 5 } else { 256 }))]
-        /// Every slab and every piece has a value of its own, which no step on another one may change.
+        /// Every slab and every piece has a value of its own, which no step on another one may
+        /// change.
         #[test]
         fn no_region_is_seen_twice(steps in prop::collection::vec(step(), 1..80)) {
             let mut arena = IoArena::new();

@@ -1,14 +1,14 @@
-//! How much may wait: message counts and byte budgets of one link and one direction.
+//! Limits of queues: message counts and byte budgets, for one connection and direction.
 //!
-//! Plain counting. Both types belong to whoever owns a queue and live under that owner's lock. Who waits for room, in which
-//! order they are served, and what becomes of one that gives up, is the business of the owner's queue of waiters:
-//! nothing here blocks, wakes or knows of tasks.
+//! Plain counting. Both types belong to the owner of a queue and live under its lock. The order of
+//! those that wait for room is up to the [`Waiters`](crate::Waiters) of the owner: nothing here
+//! blocks, wakes or knows tasks.
 
 use std::fmt;
 
-/// High-water mark: how many messages a queue takes before it is full.
+/// The high-water mark: how many messages a queue holds before it is full.
 ///
-/// Zero stands for no limit. The default is 1000.
+/// Zero is no limit. The default is 1000.
 ///
 /// ```
 /// use monocoque_core::Hwm;
@@ -22,7 +22,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hwm {
-    /// `usize::MAX` for no limit, so that no test needs a second case.
+    /// `usize::MAX` for no limit, so that no comparison needs a second case.
     limit: usize,
 }
 
@@ -30,44 +30,44 @@ impl Hwm {
     /// No limit.
     pub const UNLIMITED: Self = Self::new(0);
 
-    /// A limit of `messages`; zero for none.
+    /// A limit of `messages`; zero is no limit.
     pub const fn new(messages: usize) -> Self {
         Self { limit: if messages == 0 { usize::MAX } else { messages } }
     }
 
-    /// The limit in messages, `None` when there is none.
+    /// Returns the limit in messages; `None` if there is none.
     pub const fn limit(self) -> Option<usize> {
         if self.limit == usize::MAX { None } else { Some(self.limit) }
     }
 
-    /// Whether a queue that holds `queued` messages takes one more.
+    /// Returns true if a queue that holds `queued` messages takes one more.
     #[inline]
     pub const fn admits(self, queued: usize) -> bool {
         queued < self.limit
     }
 
-    /// How many more messages a queue takes that holds `queued`.
+    /// Returns how many more messages a queue that holds `queued` takes.
     #[inline]
     pub const fn room(self, queued: usize) -> usize {
         self.limit.saturating_sub(queued)
     }
 
-    /// The mark of a queue that stands for two, one behind the other.
+    /// Returns the mark of two queues in a row.
     ///
     /// ```
     /// use monocoque_core::Hwm;
     ///
-    /// assert_eq!(Hwm::new(3).plus(Hwm::new(4)), Hwm::new(7));
-    /// assert_eq!(Hwm::new(3).plus(Hwm::UNLIMITED), Hwm::UNLIMITED);
+    /// assert_eq!(Hwm::new(3).saturating_add(Hwm::new(4)), Hwm::new(7));
+    /// assert_eq!(Hwm::new(3).saturating_add(Hwm::UNLIMITED), Hwm::UNLIMITED);
     /// ```
-    pub const fn plus(self, other: Self) -> Self {
+    pub const fn saturating_add(self, other: Self) -> Self {
         Self { limit: self.limit.saturating_add(other.limit) }
     }
 
-    /// How many messages leave a full queue before those who wait for room are told: half the limit, rounded up.
-    /// Zero when there is no limit.
+    /// Returns how many messages leave a full queue before those that wait for room are woken: half
+    /// the limit, rounded up. Zero if there is no limit.
     ///
-    /// Telling them of each message would wake a task a message.
+    /// Waking them for each message would cost one wake-up a message.
     #[inline]
     pub const fn low_water(self) -> usize {
         match self.limit() {
@@ -104,23 +104,23 @@ impl fmt::Display for Hwm {
     }
 }
 
-/// The byte budget of one link and direction.
+/// The byte budget of one connection and direction.
 ///
-/// A message larger than the whole budget is admitted when nothing else is held: it waits for an empty budget, not for
-/// ever. The default capacity is [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
+/// A message larger than the whole budget is admitted when no other is held: it waits for an empty
+/// budget, not for ever. The default capacity is [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY).
 ///
-/// The budget only counts. First come, first served, and taking back the claim of a sender that was cancelled, are kept by
-/// the owner's queue of waiters, which asks [`admits`](Self::admits) for the waiter at its head only: so a large
-/// request is not starved by small ones that would fit past it.
+/// The budget only counts. The owner keeps the order of its waiters, and asks
+/// [`admits`](Self::admits) for the first one only, so that small requests do not starve a large
+/// one.
 ///
 /// ```
 /// use monocoque_core::BytePermits;
 ///
 /// let mut permits = BytePermits::new(100);
 /// assert!(permits.admits(500), "too large for the budget, but nothing is held");
-/// permits.take(80);
+/// permits.acquire(80);
 /// assert!(permits.admits(20) && !permits.admits(21) && !permits.admits(500));
-/// permits.give(80);
+/// permits.release(80);
 /// assert_eq!(permits.in_use(), 0);
 /// ```
 #[derive(Clone, Debug)]
@@ -130,45 +130,45 @@ pub struct BytePermits {
 }
 
 impl BytePermits {
-    /// 64 MiB: a thousand messages of 64 KiB, so that the default high-water mark is what fills up first for all but
-    /// large messages.
+    /// 64 MiB: a thousand messages of 64 KiB, so that only large messages reach it before the
+    /// default high-water mark.
     pub const DEFAULT_CAPACITY: usize = 64 * 1024 * 1024;
 
-    /// A budget of `capacity` bytes, nothing of it held.
+    /// A budget of `capacity` bytes, of which none is held.
     pub const fn new(capacity: usize) -> Self {
         Self { capacity, held: 0 }
     }
 
-    /// Whether `n` bytes fit, or nothing at all is held.
+    /// Returns true if `n` bytes fit, or none are held.
     #[inline]
     pub const fn admits(&self, n: usize) -> bool {
         self.held == 0 || n <= self.capacity.saturating_sub(self.held)
     }
 
-    /// Holds `n` bytes.
+    /// Takes `n` bytes.
     ///
-    /// Does not ask [`admits`](Self::admits): that is for the caller, who may know better, as for a message that was
-    /// admitted before and is queued anew.
+    /// It does not check [`admits`](Self::admits): the caller may know better, as for a message
+    /// that was admitted before and is queued again.
     #[inline]
-    pub const fn take(&mut self, n: usize) {
+    pub const fn acquire(&mut self, n: usize) {
         debug_assert!(self.held.checked_add(n).is_some(), "more held than there is memory");
         self.held = self.held.saturating_add(n);
     }
 
     /// Gives `n` bytes back.
     #[inline]
-    pub const fn give(&mut self, n: usize) {
+    pub const fn release(&mut self, n: usize) {
         debug_assert!(n <= self.held, "more given back than was taken");
         self.held = self.held.saturating_sub(n);
     }
 
-    /// How many bytes are held. More than the capacity while an oversize message is.
+    /// Returns how many bytes are held. With an oversize message, that is more than the capacity.
     #[inline]
     pub const fn in_use(&self) -> usize {
         self.held
     }
 
-    /// The size of the budget, in bytes.
+    /// Returns the size of the budget, in bytes.
     #[inline]
     pub const fn capacity(&self) -> usize {
         self.capacity
@@ -209,15 +209,15 @@ mod tests {
     #[test]
     fn an_oversize_request_waits_for_an_empty_budget() {
         let mut permits = BytePermits::new(10);
-        permits.take(1);
+        permits.acquire(1);
         assert!(!permits.admits(11));
-        permits.give(1);
+        permits.release(1);
         assert!(permits.admits(11));
-        permits.take(11);
+        permits.acquire(11);
         assert_eq!((permits.in_use(), permits.capacity()), (11, 10));
         assert!(!permits.admits(1));
         assert!(permits.admits(0), "nothing needs no room");
-        permits.give(11);
+        permits.release(11);
         assert!(permits.admits(usize::MAX));
     }
 
@@ -225,7 +225,7 @@ mod tests {
     fn a_budget_of_nothing_admits_one_at_a_time() {
         let mut permits = BytePermits::new(0);
         assert!(permits.admits(5));
-        permits.take(5);
+        permits.acquire(5);
         assert!(!permits.admits(1));
     }
 
@@ -233,6 +233,6 @@ mod tests {
     #[cfg(debug_assertions)]
     #[should_panic(expected = "more given back")]
     fn giving_back_too_much_is_noticed() {
-        BytePermits::new(10).give(1);
+        BytePermits::new(10).release(1);
     }
 }

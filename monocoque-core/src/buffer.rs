@@ -1,7 +1,7 @@
 //! Received bytes that wait to be decoded.
 //!
-//! A rope: segments are pushed at the back as they are read, and taken from the front by a decoder.
-//! A piece that lies within one segment is taken without a copy.
+//! A rope: reads push segments at the back, and a decoder takes bytes from the front. Bytes that
+//! lie within one segment are taken without a copy.
 
 use std::collections::VecDeque;
 
@@ -22,7 +22,7 @@ use bytes::{Bytes, BytesMut};
 /// ```
 #[derive(Debug, Default)]
 pub struct SegmentedBuffer {
-    /// The segment that is being read, from `pos` on.
+    /// The first segment, of which `pos` bytes were taken.
     front: Bytes,
     pos: usize,
     rest: VecDeque<Bytes>,
@@ -35,19 +35,19 @@ impl SegmentedBuffer {
         Self::default()
     }
 
-    /// How many bytes wait.
+    /// Returns how many bytes wait.
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether no byte waits.
+    /// Returns true if no byte waits.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Adds what was read.
+    /// Adds a segment at the back.
     pub fn push(&mut self, segment: Bytes) {
         if segment.is_empty() {
             return;
@@ -61,14 +61,14 @@ impl SegmentedBuffer {
         }
     }
 
-    /// The bytes up to the end of the first segment: not empty unless the buffer is.
+    /// Returns the bytes up to the end of the first segment. They are empty only if the buffer is.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "`advance` keeps the position within the first segment")]
     pub fn chunk(&self) -> &[u8] {
         &self.front[self.pos..]
     }
 
-    /// The first `N` bytes, if that many wait.
+    /// Returns the first `N` bytes, if that many wait.
     #[inline]
     pub fn peek<const N: usize>(&self) -> Option<[u8; N]> {
         if let Some(bytes) = self.chunk().first_chunk() {
@@ -78,7 +78,7 @@ impl SegmentedBuffer {
         (self.peek_into(&mut bytes) == N).then_some(bytes)
     }
 
-    /// Copies the first bytes into `target` and says how many there were.
+    /// Copies the first bytes into `target`, and returns how many there were.
     #[expect(clippy::indexing_slicing, reason = "at most the shorter of the two")]
     pub fn peek_into(&self, target: &mut [u8]) -> usize {
         let mut filled = 0;
@@ -93,7 +93,8 @@ impl SegmentedBuffer {
         filled
     }
 
-    /// Copies what waits into memory of its own: a segment keeps all of the memory that it was read into.
+    /// Copies the bytes into memory of their own. A segment keeps all of the memory that it was
+    /// read into.
     pub fn compact(&mut self) {
         let mut whole = BytesMut::zeroed(self.len);
         self.peek_into(&mut whole);
@@ -116,7 +117,7 @@ impl SegmentedBuffer {
         }
     }
 
-    /// Takes the first `n` bytes in one piece: shared when they lie within one segment, else copied together.
+    /// Takes the first `n` bytes in one piece: shared if they lie within one segment, else copied.
     ///
     /// `None` if fewer than `n` bytes wait.
     pub fn take(&mut self, n: usize) -> Option<Bytes> {

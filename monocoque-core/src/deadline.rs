@@ -1,12 +1,13 @@
-//! When deadlines are, and what one is worth that fires late. Pure: instants are arguments.
+//! Deadlines, and the grace for those that fire late. Pure: instants are arguments.
 //!
-//! A deadline fires late when the thread that waits for it has stood still: the process was stopped, or the caller's code kept
-//! a runtime busy. What the other end did meanwhile has not been looked at, and what we were to send has not been sent. So
-//! time in which we stood still is not held against the other end.
+//! A deadline fires late when its thread has stood still: the process was stopped, or the code of
+//! the caller kept the runtime busy. What the peer sent meanwhile has not been read, and what we
+//! were to send has not been sent. So time in which the thread stood still does not count against
+//! the peer.
 
 use std::time::{Duration, Instant};
 
-/// The deadline that is `duration` after `now`; `None`, never, if that is beyond the clock.
+/// Returns the deadline that is `duration` after `now`; `None`, never, if that is beyond the clock.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -20,54 +21,54 @@ pub fn after(now: Instant, duration: Duration) -> Option<Instant> {
     now.checked_add(duration)
 }
 
-/// How often deadlines may still fire late without a consequence.
+/// A count of the deadlines that may still fire late without a consequence.
 ///
-/// The one whom they are about then has its whole time again. Bounded: who is dead is given up in the end, also by a thread that
-/// stands still again and again.
+/// A deadline that is granted grace starts again, with its whole time. The number is bounded: a
+/// dead peer is given up in the end, also by a thread that stands still again and again.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use monocoque_core::deadline::Excuses;
+/// use monocoque_core::deadline::StallGrace;
 ///
-/// let (mut excuses, deadline) = (Excuses::new(), Instant::now());
-/// assert!(!excuses.excuse(deadline, deadline), "in time");
-/// assert!(excuses.excuse(deadline, deadline + Duration::from_secs(10)));
+/// let (mut grace, deadline) = (StallGrace::new(), Instant::now());
+/// assert!(!grace.grant(deadline, deadline), "in time");
+/// assert!(grace.grant(deadline, deadline + Duration::from_secs(10)));
 /// ```
 #[derive(Debug)]
-pub struct Excuses {
+pub struct StallGrace {
     left: u32,
 }
 
-impl Excuses {
-    /// As many as there are.
+impl StallGrace {
+    /// A count of three deadlines in a row.
     pub const fn new() -> Self {
-        Self { left: EXCUSES }
+        Self { left: MAX_GRANTS }
     }
 
-    /// Whether a deadline that is served at `now` is excused.
-    pub fn excuse(&mut self, deadline: Instant, now: Instant) -> bool {
-        let is_late = now.saturating_duration_since(deadline) >= LATE;
-        let excused = is_late && self.left > 0;
-        self.left -= u32::from(excused);
-        excused
+    /// Returns true if a deadline that is served at `now` fired late and has grace, and counts it.
+    pub fn grant(&mut self, deadline: Instant, now: Instant) -> bool {
+        let has_stalled = now.saturating_duration_since(deadline) >= STALL_MIN;
+        let granted = has_stalled && self.left > 0;
+        self.left -= u32::from(granted);
+        granted
     }
 
-    /// The other end has been heard: all excuses are there again.
-    pub const fn renew(&mut self) {
+    /// Starts the count again, once bytes of the peer have arrived.
+    pub const fn reset(&mut self) {
         *self = Self::new();
     }
 }
 
-impl Default for Excuses {
+impl Default for StallGrace {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// By how much a timer fires late at least if its thread has stood still.
-const LATE: Duration = Duration::from_millis(20);
-/// How many late deadlines in a row are excused.
-const EXCUSES: u32 = 3;
+/// The least lateness of a timer that shows that its thread has stood still.
+const STALL_MIN: Duration = Duration::from_millis(20);
+/// How many late deadlines in a row have grace.
+const MAX_GRANTS: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -75,14 +76,14 @@ mod tests {
 
     #[test]
     fn late_deadlines_are_excused_until_excuses_run_out() {
-        let (mut excuses, deadline) = (Excuses::new(), Instant::now());
+        let (mut grace, deadline) = (StallGrace::new(), Instant::now());
         let served =
-            |excuses: &mut Excuses, late| excuses.excuse(deadline, deadline + Duration::from_millis(late));
-        assert!(!served(&mut excuses, 0) && !served(&mut excuses, 19), "as timers are");
+            |grace: &mut StallGrace, late| grace.grant(deadline, deadline + Duration::from_millis(late));
+        assert!(!served(&mut grace, 0) && !served(&mut grace, 19), "as timers are");
         for _ in 0..2 {
-            assert!((0..EXCUSES).all(|_| served(&mut excuses, 20)));
-            assert!(!served(&mut excuses, 10_000), "all are used up");
-            excuses.renew();
+            assert!((0..MAX_GRANTS).all(|_| served(&mut grace, 20)));
+            assert!(!served(&mut grace, 10_000), "all are used up");
+            grace.reset();
         }
     }
 

@@ -1,11 +1,11 @@
-//! One part of a message, taken out of it or not yet in one.
+//! Frames: the parts of a message.
 
 use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
 
-/// One frame of a [`Message`](crate::Message): a string of bytes of any length, zero included.
+/// One frame of a [`Message`](crate::Message): bytes of any length, zero included.
 ///
 /// Short frames are stored in the value, longer ones by reference to shared memory.
 ///
@@ -37,7 +37,8 @@ impl Frame {
         }
     }
 
-    /// The frame as [`Bytes`]: free for a long frame, a copy of at most 38 bytes for a short one.
+    /// Returns the frame as [`Bytes`]: without a copy for a long frame, with a copy of at most 38
+    /// bytes for a short one.
     #[expect(clippy::indexing_slicing, reason = "what is inline is as long as was kept")]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
@@ -129,7 +130,7 @@ impl fmt::Debug for Preview<'_> {
     }
 }
 
-/// Makes a [`Frame`] 40 bytes: room for identities, UUIDs in text and most topics.
+/// Makes a [`Frame`] 40 bytes: enough for identities, UUIDs in text and most topics.
 const FRAME_INLINE: usize = 38;
-/// How much of a frame `Debug` shows.
+/// How many bytes of a frame `Debug` shows.
 const PREVIEW: usize = 32;

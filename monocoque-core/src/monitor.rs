@@ -1,20 +1,20 @@
-//! Events, told to all who listen.
+//! Events for monitors.
 //!
-//! Whoever tells them never waits: each listener has a queue of its own, and one that does not keep up loses the oldest
-//! events and learns how many.
+//! Emitting never waits: each monitor has a queue of its own. A monitor that does not keep up loses
+//! the oldest events, and gets their number.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::home::outside_panic;
 use crate::process_id;
+use crate::runtime::run_outside_panic;
+use crate::runtime::yielding::Yield;
 use crate::sync::Mutex;
-use crate::yielding::Yield;
 use futures_util::Stream;
 
-/// Tells events to its [`Monitor`]s.
+/// The source of events for any number of [`Monitor`]s.
 ///
 /// ```
 /// use futures_util::{FutureExt, StreamExt};
@@ -34,78 +34,81 @@ use futures_util::Stream;
 ///
 /// let monitors = Monitors::default();
 /// let mut monitor = monitors.watch();
-/// monitors.tell(|| Event::Up);
-/// monitors.end();
+/// monitors.emit(|| Event::Up);
+/// monitors.close();
 /// assert_eq!(monitor.next().now_or_never(), Some(Some(Event::Up)));
 /// assert_eq!(monitor.next().now_or_never(), Some(None));
 /// ```
 #[derive(Debug)]
 pub struct Monitors<T> {
-    listeners: Mutex<Listeners<T>>,
+    queues: Mutex<EventQueues<T>>,
 }
 
-/// How many events a [`Monitor`] has lost, the oldest ones of its queue.
+/// The number of events that a [`Monitor`] has lost, the oldest of its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lagged(pub u64);
 
-/// A stream of the events since it was made; it ends when there will be no more, and in a process that is forked at once.
+/// A stream of the events since it was created. It ends with its source, and at once in a forked
+/// process.
 ///
-/// Holds up to 1024 events that were not taken. When there are more the oldest are lost, and the next item is a [`Lagged`].
-/// Dropping the future of its next item loses nothing. A task that takes event after event [yields](crate::yielding) at times.
+/// It holds up to 1024 events. With more, the oldest are lost, and the next item is a [`Lagged`].
+/// The future of its next item is cancel safe. A task that takes event after event
+/// [yields](crate::runtime::yielding) at times.
 #[derive(Debug)]
 pub struct Monitor<T> {
-    queue: Arc<Mutex<Queue<T>>>,
+    queue: Arc<Mutex<EventQueue<T>>>,
     yields: Yield,
-    /// The process that it belongs to.
+    /// The process that created it.
     process: u32,
 }
 
 impl<T> Monitor<T> {
-    fn is_foreign(&self) -> bool {
+    fn is_forked(&self) -> bool {
         self.process != process_id()
     }
 }
 
 #[derive(Debug)]
-struct Listeners<T> {
-    queues: Vec<Weak<Mutex<Queue<T>>>>,
-    ended: bool,
+struct EventQueues<T> {
+    queues: Vec<Weak<Mutex<EventQueue<T>>>>,
+    is_closed: bool,
 }
 
 #[derive(Debug)]
-struct Queue<T> {
+struct EventQueue<T> {
     events: VecDeque<T>,
     lost: u64,
-    ended: bool,
+    is_closed: bool,
     reader: Option<Waker>,
 }
 
 impl<T: Clone> Monitors<T> {
-    /// A monitor of all that is told from now on.
+    /// Returns a monitor of all events from now on.
     pub fn watch(&self) -> Monitor<T> {
-        let mut listeners = self.listeners.lock();
-        let queue = Queue { events: VecDeque::new(), lost: 0, ended: listeners.ended, reader: None };
+        let mut source = self.queues.lock();
+        let queue =
+            EventQueue { events: VecDeque::new(), lost: 0, is_closed: source.is_closed, reader: None };
         let queue = Arc::new(Mutex::new(queue));
-        if !listeners.ended {
-            listeners.queues.push(Arc::downgrade(&queue));
+        if !source.is_closed {
+            source.queues.push(Arc::downgrade(&queue));
         }
         Monitor { queue, yields: Yield::default(), process: process_id() }
     }
 
-    /// Tells an event, which is not made if nobody listens.
-    pub fn tell(&self, event: impl FnOnce() -> T) {
-        wake(self.tell_quietly(event));
+    /// Emits an event, which is not created without a monitor.
+    pub fn emit(&self, event: impl FnOnce() -> T) {
+        wake(self.emit_deferred(event));
     }
 
-    /// As [`tell`](Self::tell), for whoever holds a lock: gives those who are to be woken.
+    /// As [`emit`](Self::emit), for a caller that holds a lock: returns the readers to be woken.
     #[must_use = "they are to be woken"]
-    pub fn tell_quietly(&self, event: impl FnOnce() -> T) -> Vec<Waker> {
-        let mut listeners = self.listeners.lock();
-        if listeners.queues.is_empty() {
+    pub fn emit_deferred(&self, event: impl FnOnce() -> T) -> Vec<Waker> {
+        let mut source = self.queues.lock();
+        if source.queues.is_empty() {
             return Vec::new();
         }
         let event = event();
-        listeners.each(|queue| {
+        source.update_all(|queue| {
             if queue.events.len() == CAPACITY {
                 queue.events.pop_front();
                 queue.lost += 1;
@@ -114,20 +117,20 @@ impl<T: Clone> Monitors<T> {
         })
     }
 
-    /// There will be no more: all monitors end with what they hold.
-    pub fn end(&self) {
-        let mut listeners = self.listeners.lock();
-        listeners.ended = true;
-        let wakers = listeners.each(|queue| queue.ended = true);
-        listeners.queues = Vec::new();
-        drop(listeners);
+    /// Ends all monitors, once their events are taken.
+    pub fn close(&self) {
+        let mut source = self.queues.lock();
+        source.is_closed = true;
+        let wakers = source.update_all(|queue| queue.is_closed = true);
+        source.queues = Vec::new();
+        drop(source);
         wake(wakers);
     }
 }
 
-impl<T> Listeners<T> {
-    /// Changes the queues of all who still listen, and gives those who are to be woken.
-    fn each(&mut self, mut change: impl FnMut(&mut Queue<T>)) -> Vec<Waker> {
+impl<T> EventQueues<T> {
+    /// Changes the queues of all monitors, and returns the readers to be woken.
+    fn update_all(&mut self, mut change: impl FnMut(&mut EventQueue<T>)) -> Vec<Waker> {
         let mut wakers = Vec::new();
         self.queues.retain(|queue| {
             let Some(queue) = queue.upgrade() else { return false };
@@ -142,7 +145,7 @@ impl<T> Listeners<T> {
 
 impl<T> Default for Monitors<T> {
     fn default() -> Self {
-        Self { listeners: Mutex::new(Listeners { queues: Vec::new(), ended: false }) }
+        Self { queues: Mutex::new(EventQueues { queues: Vec::new(), is_closed: false }) }
     }
 }
 
@@ -150,7 +153,7 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if self.is_foreign() {
+        if self.is_forked() {
             return Poll::Ready(None);
         }
         let Self { queue, yields, .. } = self.get_mut();
@@ -164,7 +167,7 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
             return Poll::Ready(Some(Lagged(std::mem::take(&mut queue.lost)).into()));
         }
         match queue.events.pop_front() {
-            None if !queue.ended => {
+            None if !queue.is_closed => {
                 queue.reader = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -175,8 +178,8 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
 
 impl<T> Drop for Monitor<T> {
     fn drop(&mut self) {
-        if self.is_foreign() {
-            // Nothing of the parent's is touched.
+        if self.is_forked() {
+            // Nothing of the parent is touched.
             std::mem::forget(self.queue.clone());
         }
     }
@@ -184,11 +187,11 @@ impl<T> Drop for Monitor<T> {
 
 fn wake(wakers: Vec<Waker>) {
     if !wakers.is_empty() {
-        outside_panic(move || wakers.into_iter().for_each(Waker::wake));
+        run_outside_panic(move || wakers.into_iter().for_each(Waker::wake));
     }
 }
 
-/// How many events wait for a listener.
+/// How many events a monitor holds.
 const CAPACITY: usize = 1024;
 
 #[cfg(test)]
@@ -217,17 +220,17 @@ mod tests {
     #[test]
     fn each_monitor_hears_what_was_told_since_it_was_made() {
         let monitors = Monitors::default();
-        monitors.tell(|| unreachable!("nobody listens"));
+        monitors.emit(|| unreachable!("no monitor"));
         let mut first = monitors.watch();
-        monitors.tell(|| Event::Number(1));
+        monitors.emit(|| Event::Number(1));
         let mut second = monitors.watch();
-        monitors.tell(|| Event::Number(2));
+        monitors.emit(|| Event::Number(2));
         assert_eq!(next(&mut first), Some(Some(Event::Number(1))));
         for monitor in [&mut first, &mut second] {
             assert_eq!(next(monitor), Some(Some(Event::Number(2))));
             assert_eq!(next(monitor), None);
         }
-        monitors.end();
+        monitors.close();
         assert_eq!((next(&mut first), next(&mut second)), (Some(None), Some(None)));
         assert_eq!(next(&mut monitors.watch()), Some(None), "too late");
     }
@@ -237,7 +240,7 @@ mod tests {
         let monitors = Monitors::default();
         let (mut lags, mut keeps_up) = (monitors.watch(), monitors.watch());
         for n in 0..CAPACITY + 3 {
-            monitors.tell(|| Event::Number(n));
+            monitors.emit(|| Event::Number(n));
             assert_eq!(next(&mut keeps_up), Some(Some(Event::Number(n))));
         }
         assert_eq!(next(&mut lags), Some(Some(Event::Lost(3))));
@@ -252,13 +255,13 @@ mod tests {
         let monitors = Arc::new(Monitors::default());
         let (mut stays, goes) = (monitors.watch(), monitors.watch());
         drop(goes);
-        let teller = monitors.clone();
-        let told = std::thread::spawn(move || teller.tell(|| Event::Number(7)));
+        let source = monitors.clone();
+        let emitter = std::thread::spawn(move || source.emit(|| Event::Number(7)));
         assert_eq!(
             compio::runtime::Runtime::new().expect("a runtime").block_on(stays.next()),
             Some(Event::Number(7))
         );
-        told.join().expect("told");
-        assert_eq!(monitors.listeners.lock().queues.len(), 1);
+        emitter.join().expect("no panic");
+        assert_eq!(monitors.queues.lock().queues.len(), 1);
     }
 }

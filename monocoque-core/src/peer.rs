@@ -1,14 +1,14 @@
-//! Who is at the other end of a connection, and what may happen to them.
+//! Peers: their keys, the events of their lives, and tables of them.
 //!
-//! A peer exists once its handshake is done. Its [`PeerKey`] names that one connection and no later one,
-//! so that an event that arrives late can be told from one that matters.
+//! A peer exists once its handshake is done. Its [`PeerKey`] names that one connection and no later
+//! one, so that late events of an ended connection can be recognized and ignored.
 
 use std::fmt;
 
-/// Names one connection of a socket: a place in its tables and the generation of that place.
+/// The key of one connection of a socket: a slot in its tables and the generation of that slot.
 ///
-/// A place is used again after its connection has ended, an epoch never is. Whoever holds a key of an older epoch holds
-/// nothing: all tables ignore it.
+/// A slot is used again after its connection has ended, an epoch never is. All tables ignore keys
+/// of an older epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerKey {
     slot: u32,
@@ -16,18 +16,18 @@ pub struct PeerKey {
 }
 
 impl PeerKey {
-    /// The key of generation `epoch` of place `slot`.
+    /// The key of generation `epoch` of slot `slot`.
     pub const fn new(slot: u32, epoch: u64) -> Self {
         Self { slot, epoch }
     }
 
-    /// The place in the socket's tables.
+    /// Returns the slot in the tables of the socket.
     #[inline]
     pub const fn slot(self) -> usize {
         self.slot as usize
     }
 
-    /// The generation; grows with each connection of the socket.
+    /// Returns the generation, which grows with each connection of the socket.
     #[inline]
     pub const fn epoch(self) -> u64 {
         self.epoch
@@ -40,14 +40,14 @@ impl fmt::Display for PeerKey {
     }
 }
 
-/// What a hub is told of a peer's life.
+/// An event of a peer, for a hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent<Id> {
-    /// The handshake is done; from now on the peer takes part in routing under `id`.
+    /// The handshake is done: from now on messages are routed to the peer, under `id`.
     Up {
         /// The connection.
         key: PeerKey,
-        /// What the peer is addressed by.
+        /// The address of the peer.
         id: Id,
     },
     /// The connection has ended.
@@ -57,9 +57,9 @@ pub enum PeerEvent<Id> {
     },
 }
 
-/// A table with a row per connection, addressed by [`PeerKey`].
+/// A table with a row for each connection, addressed by [`PeerKey`].
 ///
-/// The one place that hands out slots and epochs: rows of ended connections cannot be reached by an old key.
+/// It hands out slots and epochs: an old key does not reach the row of a later connection.
 #[derive(Debug)]
 pub struct PeerTable<T> {
     rows: Vec<Option<(u64, T)>>,
@@ -73,8 +73,8 @@ impl<T> PeerTable<T> {
         Self { rows: Vec::new(), free: Vec::new(), next_epoch: 1 }
     }
 
-    /// Adds a row under a new key.
-    #[expect(clippy::indexing_slicing, reason = "the place was free, or has just been added")]
+    /// Adds a row, and returns its new key.
+    #[expect(clippy::indexing_slicing, reason = "the slot was free, or has just been added")]
     pub fn insert(&mut self, row: T) -> PeerKey {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
@@ -86,7 +86,7 @@ impl<T> PeerTable<T> {
         key
     }
 
-    /// Takes a row out; `None` if the key is of an ended connection.
+    /// Removes a row; `None` if the connection has ended.
     pub fn remove(&mut self, key: PeerKey) -> Option<T> {
         self.get(key)?;
         let (_, row) = self.rows.get_mut(key.slot())?.take()?;
@@ -98,7 +98,7 @@ impl<T> PeerTable<T> {
         Some(row)
     }
 
-    /// The row of a connection that has not ended.
+    /// Returns the row of a connection; `None` if that has ended.
     #[inline]
     pub fn get(&self, key: PeerKey) -> Option<&T> {
         match self.rows.get(key.slot()) {
@@ -107,7 +107,7 @@ impl<T> PeerTable<T> {
         }
     }
 
-    /// The row of a connection that has not ended.
+    /// Returns the row of a connection, to change; `None` if that has ended.
     #[inline]
     pub fn get_mut(&mut self, key: PeerKey) -> Option<&mut T> {
         match self.rows.get_mut(key.slot()) {
@@ -116,26 +116,26 @@ impl<T> PeerTable<T> {
         }
     }
 
-    /// All rows with their keys.
+    /// Returns all rows with their keys.
     pub fn iter(&self) -> impl Iterator<Item = (PeerKey, &T)> {
         self.rows.iter().enumerate().filter_map(|(slot, row)| {
             row.as_ref().map(|(epoch, row)| (PeerKey::new(slot as u32, *epoch), row))
         })
     }
 
-    /// All rows with their keys, to change.
+    /// Returns all rows with their keys, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (PeerKey, &mut T)> {
         self.rows.iter_mut().enumerate().filter_map(|(slot, row)| {
             row.as_mut().map(|(epoch, row)| (PeerKey::new(slot as u32, *epoch), row))
         })
     }
 
-    /// How many connections there are.
+    /// Returns how many connections there are.
     pub fn len(&self) -> usize {
         self.rows.len() - self.free.len()
     }
 
-    /// Whether there is no connection.
+    /// Returns true if there is no connection.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -147,23 +147,25 @@ impl<T> Default for PeerTable<T> {
     }
 }
 
-/// A row for each live peer of a hub, under keys that somebody else hands out and in whatever order news of them comes.
+/// A table with a row for each live peer of a hub, under the keys of a [`PeerTable`].
+///
+/// Events of peers may come in any order, and late.
 #[derive(Debug)]
 pub(crate) struct PeerRows<T> {
     rows: Vec<Option<(u64, T)>>,
-    /// For each place, the first epoch that has not ended. Outlives the rows, at eight bytes a place.
-    from: Vec<u64>,
+    /// For each slot, the first epoch that has not ended. Outlives the rows, at eight bytes a slot.
+    first_live: Vec<u64>,
     len: usize,
 }
 
 impl<T> PeerRows<T> {
-    /// How many places it has rows for, live ones or not.
+    /// Returns how many slots it has rows for, live or not.
     #[cfg(test)]
-    pub(crate) fn places(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.rows.len()
     }
 
-    /// The row of a live peer.
+    /// Returns the row of a live peer.
     #[inline]
     pub(crate) fn get(&self, key: PeerKey) -> Option<&T> {
         match self.rows.get(key.slot()) {
@@ -172,7 +174,7 @@ impl<T> PeerRows<T> {
         }
     }
 
-    /// The row of a live peer.
+    /// Returns the row of a live peer, to change.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut T> {
         match self.rows.get_mut(key.slot()) {
@@ -181,37 +183,38 @@ impl<T> PeerRows<T> {
         }
     }
 
-    /// The live peer at a place.
-    pub(crate) fn occupant(&self, slot: usize) -> Option<PeerKey> {
+    /// Returns the live peer in a slot.
+    pub(crate) fn at_slot(&self, slot: usize) -> Option<PeerKey> {
         let (epoch, _) = self.rows.get(slot)?.as_ref()?;
         Some(PeerKey::new(slot as u32, *epoch))
     }
 
-    /// All live peers.
+    /// Returns the keys of all live peers.
     pub(crate) fn keys(&self) -> impl Iterator<Item = PeerKey> {
-        (0..self.rows.len()).filter_map(|slot| self.occupant(slot))
+        (0..self.rows.len()).filter_map(|slot| self.at_slot(slot))
     }
 
-    /// Whether the connection has ended, or a later one has its place.
-    pub(crate) fn is_late(&self, key: PeerKey) -> bool {
-        self.from.get(key.slot()).is_some_and(|from| key.epoch() < *from)
+    /// Returns true if the connection has ended, or a later one has its slot.
+    pub(crate) fn is_stale(&self, key: PeerKey) -> bool {
+        self.first_live.get(key.slot()).is_some_and(|first| key.epoch() < *first)
     }
 
-    /// Adds the row of a peer that is not late, at a place that is free.
-    #[expect(clippy::indexing_slicing, reason = "the place has just been made")]
+    /// Adds the row of a peer that is not stale, in a slot that is free.
+    #[expect(clippy::indexing_slicing, reason = "the slot has just been made")]
     pub(crate) fn insert(&mut self, key: PeerKey, row: T) {
-        debug_assert!(!self.is_late(key) && self.occupant(key.slot()).is_none());
+        debug_assert!(!self.is_stale(key) && self.at_slot(key.slot()).is_none());
         if self.rows.len() <= key.slot() {
             self.rows.resize_with(key.slot() + 1, || None);
         }
         self.rows[key.slot()] = Some((key.epoch(), row));
-        self.raise(key.slot(), key.epoch());
+        self.raise_epoch(key.slot(), key.epoch());
         self.len += 1;
     }
 
-    /// Takes the row of a live peer; whether or not there is one, the connection has ended from now on.
+    /// Removes the row of a live peer. Even without one, the connection counts as ended from now
+    /// on.
     pub(crate) fn remove(&mut self, key: PeerKey) -> Option<T> {
-        self.raise(key.slot(), key.epoch() + 1);
+        self.raise_epoch(key.slot(), key.epoch() + 1);
         self.get(key)?;
         let (_, row) = self.rows.get_mut(key.slot())?.take()?;
         self.len -= 1;
@@ -229,18 +232,18 @@ impl<T> PeerRows<T> {
         self.len == 0
     }
 
-    #[expect(clippy::indexing_slicing, reason = "the place has just been made")]
-    fn raise(&mut self, slot: usize, epoch: u64) {
-        if self.from.len() <= slot {
-            self.from.resize(slot + 1, 0);
+    #[expect(clippy::indexing_slicing, reason = "the slot has just been made")]
+    fn raise_epoch(&mut self, slot: usize, epoch: u64) {
+        if self.first_live.len() <= slot {
+            self.first_live.resize(slot + 1, 0);
         }
-        self.from[slot] = self.from[slot].max(epoch);
+        self.first_live[slot] = self.first_live[slot].max(epoch);
     }
 }
 
 impl<T> Default for PeerRows<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), from: Vec::new(), len: 0 }
+        Self { rows: Vec::new(), first_live: Vec::new(), len: 0 }
     }
 }
 

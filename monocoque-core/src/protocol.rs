@@ -1,8 +1,9 @@
-//! The contract between an engine and a protocol. Read this first.
+//! The contract between the engine and a protocol. Read this first.
 //!
-//! A protocol is a state machine without I/O and without a clock: bytes and instants go in, bytes and items come out.
-//! [`Protocol`] is the handshake: it is advanced, by value, until it is done. It then splits into a [`Decode`] half for
-//! the read pump and an [`Encode`] half for the write pump, which share no lock.
+//! A protocol is a state machine without I/O and without a clock: bytes and instants go in, bytes
+//! and items come out. [`Protocol`] is the handshake: it is advanced, by value, until it is done.
+//! It then splits into a [`Decode`] half for the read pump and an [`Encode`] half for the write
+//! pump, which share no lock.
 //!
 //! ```text
 //!                      +----------------+  Established   +--------+  items  +-----------+
@@ -13,9 +14,10 @@
 //!                                                        +--------+ deadline+------------+
 //! ```
 //!
-//! Messages are queued in one neutral form, in the [`Outbox`] of a connection. The [`Encode`] half turns a batch of them
-//! into what this peer gets, and keeps the connection alive. For most peers the two forms are the same, and nothing is
-//! done; a lost connection gives back the neutral form in any case.
+//! Messages are queued in one neutral form, in the [`Outbox`] of a connection. The [`Encode`] half
+//! turns a batch of them into the form of this peer, and keeps the connection alive. For most peers
+//! the two forms are the same, and encoding does nothing. A lost connection gives back the neutral
+//! form in any case.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -24,22 +26,22 @@ use std::time::Instant;
 
 use crate::{Outbox, Queued, SegmentedBuffer};
 
-/// A protocol's handshake, from the first byte to the split into two halves.
+/// The handshake of a protocol, from the first byte to the split into two halves.
 pub trait Protocol: Debug + Sized + 'static {
-    /// What the handshake learns about the peer.
+    /// The knowledge about the peer that the handshake yields.
     type Peer: Debug + 'static;
     /// The receiving half.
     type Decoder: Decode<Error = Self::Error>;
     /// The sending half.
     type Encoder: Encode<Error = Self::Error>;
-    /// What the peer, or its bytes, can do wrong.
+    /// The faults of the peer or its bytes.
     type Error: Error + Send + Sync + 'static;
 
-    /// Takes in what has arrived and puts out what is to be written; called once at the start with nothing arrived,
-    /// then after each read.
+    /// Takes received bytes from `input` and puts bytes to be written into `output`. Called at the
+    /// start with an empty input, then after each read.
     ///
-    /// Bytes after the handshake stay in `input`. On an error, what is in `output` is still written before the
-    /// connection is closed.
+    /// Bytes after the handshake stay in `input`. After an error, `output` is still written before
+    /// the connection is closed.
     fn advance(
         self,
         input: &mut SegmentedBuffer,
@@ -47,7 +49,7 @@ pub trait Protocol: Debug + Sized + 'static {
         now: Instant,
     ) -> Result<Step<Self>, Self::Error>;
 
-    /// How many bytes [`advance`](Self::advance) needs before it can go on, counted from the front of the input.
+    /// Returns how many bytes [`advance`](Self::advance) needs at the front of the input to go on.
     ///
     /// A hint, as [`Decode::need`] is.
     fn need(&self) -> usize {
@@ -55,7 +57,7 @@ pub trait Protocol: Debug + Sized + 'static {
     }
 }
 
-/// Where a handshake stands.
+/// The state of a handshake.
 #[derive(Debug)]
 pub enum Step<P: Protocol> {
     /// More bytes are needed.
@@ -67,29 +69,31 @@ pub enum Step<P: Protocol> {
 /// A finished handshake.
 #[derive(Debug)]
 pub struct Established<P: Protocol> {
-    /// What was learnt about the peer.
+    /// The knowledge about the peer.
     pub peer: P::Peer,
-    /// For the read pump.
+    /// The half for the read pump.
     pub decoder: P::Decoder,
-    /// For the write pump.
+    /// The half for the write pump.
     pub encoder: P::Encoder,
 }
 
-/// The receiving half of a connection. It is pulled: not calling it is back-pressure.
+/// The receiving half of a connection. The read pump pulls it: not calling it is back-pressure.
 pub trait Decode: Debug + 'static {
-    /// What is decoded.
+    /// A decoded item.
     type Item: 'static;
-    /// What sorts of items there are: `()` if there is one.
+    /// The kinds of items; `()` if there is only one.
     type Kind;
-    /// What the peer can do wrong.
+    /// The faults of the peer.
     type Error;
 
-    /// Puts the next item at the end of `items` and says of which kind it is, or `None` if more bytes are needed.
+    /// Puts the next item at the end of `items` and returns its kind, or `None` if more bytes are
+    /// needed.
     ///
-    /// An item is made where it will wait: to move one that was just made costs more than to make it.
+    /// An item is made in its queue, because moving it afterwards costs more than making it.
     ///
-    /// `replies` is the control lane of the connection: what is put there is written behind the batch that is being
-    /// written. It is not empty while earlier replies wait, by which a decoder bounds what a peer can make it queue.
+    /// `replies` is the control lane of the connection: replies are written after the batch in
+    /// flight. It is not empty while earlier replies wait, which lets a decoder bound the replies
+    /// that a peer can make it queue.
     fn next(
         &mut self,
         input: &mut SegmentedBuffer,
@@ -97,9 +101,10 @@ pub trait Decode: Debug + 'static {
         items: &mut VecDeque<Self::Item>,
     ) -> Result<Option<Self::Kind>, Self::Error>;
 
-    /// How many bytes [`next`](Self::next) wants to find before it can go on, counted from the front of the input.
+    /// Returns how many bytes [`next`](Self::next) needs at the front of the input to go on.
     ///
-    /// A hint: a reader uses it to read a large body into one place. It comes from the peer and may be a lie.
+    /// A hint, with which a reader reads a large body into one place. It comes from the peer and
+    /// may be a lie.
     fn need(&self) -> usize {
         1
     }
@@ -107,16 +112,17 @@ pub trait Decode: Debug + 'static {
 
 /// The sending half of a connection.
 pub trait Encode: Debug + 'static {
-    /// What the peer can do wrong by staying silent.
+    /// The faults of a peer that stays silent.
     type Error;
 
-    /// True if messages go over the wire as they are queued. [`encode`](Self::encode) is not called then. It does not change.
+    /// Returns true if messages go over the wire in their queued form. [`encode`](Self::encode) is
+    /// not called then. The answer never changes.
     fn is_identity(&self) -> bool {
         true
     }
 
-    /// Encodes messages from the front of `queued` and adds them to `wire`, one message there for each one that was taken.
-    /// Stops when all are taken, or `wire` has `limit` bytes or more.
+    /// Encodes messages from the front of `queued` and adds them to `wire`, one there for each one
+    /// that was taken. Stops when all are taken, or `wire` has `limit` bytes or more.
     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
         while wire.bytes() < limit
             && let Some(message) = queued.next_message()
@@ -126,36 +132,38 @@ pub trait Encode: Debug + 'static {
         }
     }
 
-    /// When [`on_deadline`](Self::on_deadline) wants to be called.
+    /// Returns when [`on_deadline`](Self::on_deadline) is to be called.
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// Called at or after the [`deadline`](Self::deadline): puts out what keeps the connection alive, or gives it up.
+    /// Called at or after the [`deadline`](Self::deadline): puts a message that keeps the
+    /// connection alive into `output`, or gives the peer up.
     ///
-    /// `last_heard` is when bytes last arrived; it is `now` while the receiver holds the peer back. As long as `output` holds
-    /// what was put there before, the peer is also heard by what it takes of the batch in front of that.
+    /// `last_received` is when bytes last arrived; it is `now` while the receiver has no room for
+    /// more. As long as `output` holds earlier messages, it is also when the peer last took bytes
+    /// of the batch in front of them.
     fn on_deadline(
         &mut self,
         _now: Instant,
-        _last_heard: Instant,
+        _last_received: Instant,
         _output: &mut Outbox,
     ) -> Result<(), Self::Error> {
         Ok(())
     }
 }
 
-/// The encoder of a protocol that sends what is queued as it is, and does not keep connections alive.
+/// The encoder that sends messages in their queued form, and does not keep connections alive.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PlainEncoder<E>(std::marker::PhantomData<fn() -> E>);
+pub struct IdentityEncoder<E>(std::marker::PhantomData<fn() -> E>);
 
-impl<E> PlainEncoder<E> {
-    /// The encoder; it has no state.
+impl<E> IdentityEncoder<E> {
+    /// The encoder, which has no state.
     pub const fn new() -> Self {
         Self(std::marker::PhantomData)
     }
 }
 
-impl<E: Debug + 'static> Encode for PlainEncoder<E> {
+impl<E: Debug + 'static> Encode for IdentityEncoder<E> {
     type Error = E;
 }

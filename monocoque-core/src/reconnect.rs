@@ -1,10 +1,11 @@
-//! How long to wait before the next attempt to connect. Pure: the caller sleeps.
+//! Reconnect back-off: the delay before the next attempt to connect. Pure: the caller sleeps.
 
 use std::time::Duration;
 
 /// A sequence of delays that grows from an interval to a maximum, with jitter.
 ///
-/// Each delay is drawn from the upper half of its step, so that peers which lost the same server do not come back in step.
+/// Each delay is drawn from the upper half of its step, so that peers of one server do not all
+/// reconnect to it at the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,47 +22,48 @@ pub struct Backoff {
     first: Duration,
     max: Duration,
     step: Duration,
-    /// The step after a connection that has come to nothing.
-    early: Duration,
+    /// The step after a connection that ended early.
+    early_step: Duration,
 }
 
 impl Backoff {
     /// Starts at `first` and doubles up to `max`; with a `max` below `first` it stays at `first`.
     ///
-    /// No delay is shorter than half a millisecond, so that an instant refusal does not become a spin.
+    /// No delay is shorter than half a millisecond, so that an instant refusal does not spin.
     pub fn new(first: Duration, max: Duration) -> Self {
-        let first = first.max(SHORTEST);
-        Self { first, max: max.max(first), step: first, early: first }
+        let first = first.max(MIN_STEP);
+        Self { first, max: max.max(first), step: first, early_step: first }
     }
 
-    /// The next delay.
+    /// Returns the next delay.
     pub fn next_delay(&mut self) -> Duration {
         let step = self.step;
         self.step = step.saturating_mul(2).min(self.max);
         jitter(step)
     }
 
-    /// A delay after a connection that has ended early, before anything has come of it: grows up to the longest.
-    pub fn early_delay(&mut self) -> Duration {
-        let step = self.early;
-        self.early = step.saturating_mul(2).min(self.longest());
+    /// Returns the delay after a connection that ended before a message was received. It grows up
+    /// to the longest step.
+    pub fn early_disconnect_delay(&mut self) -> Duration {
+        let step = self.early_step;
+        self.early_step = step.saturating_mul(2).min(self.longest());
         jitter(step)
     }
 
-    /// A delay for a peer that is there and will not have us: of the longest step, which is at least 32 times the first.
-    /// Where the sequence stands does not change.
-    pub fn longest_delay(&self) -> Duration {
+    /// Returns the delay after a peer has rejected the handshake: of the longest step, which is at
+    /// least 32 times the first one. The sequence does not advance.
+    pub fn rejected_delay(&self) -> Duration {
         jitter(self.longest())
     }
 
     fn longest(&self) -> Duration {
-        self.max.max(self.first.saturating_mul(PATIENCE))
+        self.max.max(self.first.saturating_mul(REJECTED_FACTOR))
     }
 
-    /// Back to the first step: the connection was good.
+    /// Returns to the first step, after a good connection.
     pub fn reset(&mut self) {
         self.step = self.first;
-        self.early = self.first;
+        self.early_step = self.first;
     }
 }
 
@@ -71,10 +73,10 @@ fn jitter(step: Duration) -> Duration {
     Duration::try_from_secs_f64(drawn).unwrap_or(step)
 }
 
-/// How many times the first step the longest is at least.
-const PATIENCE: u32 = 32;
+/// The least ratio of the longest step to the first.
+const REJECTED_FACTOR: u32 = 32;
 /// The shortest step.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MIN_STEP: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
@@ -99,7 +101,7 @@ mod tests {
     fn a_peer_that_will_not_have_us_is_left_alone_for_longer() {
         let ms = Duration::from_millis;
         for (max, longest) in [(0, 3200), (1000, 3200), (10_000, 10_000)] {
-            let delay = Backoff::new(ms(100), ms(max)).longest_delay();
+            let delay = Backoff::new(ms(100), ms(max)).rejected_delay();
             assert!(delay >= ms(longest / 2) && delay <= ms(longest), "{delay:?}");
         }
     }
@@ -109,27 +111,27 @@ mod tests {
         let ms = Duration::from_millis;
         let mut backoff = Backoff::new(ms(100), Duration::ZERO);
         for step in [100, 200, 400, 800, 1600, 3200, 3200] {
-            let delay = backoff.early_delay();
+            let delay = backoff.early_disconnect_delay();
             assert!(delay >= ms(step / 2) && delay <= ms(step), "{delay:?}");
         }
         backoff.reset();
-        assert!(backoff.early_delay() <= ms(100));
+        assert!(backoff.early_disconnect_delay() <= ms(100));
     }
 
     #[test]
     fn intervals_beyond_the_clock_saturate() {
         for (first, max) in [(Duration::MAX, Duration::MAX), (Duration::from_secs(1 << 62), Duration::MAX)] {
             let mut backoff = Backoff::new(first, max);
-            for delay in (0..4).flat_map(|_| [backoff.next_delay(), backoff.early_delay()]) {
+            for delay in (0..4).flat_map(|_| [backoff.next_delay(), backoff.early_disconnect_delay()]) {
                 assert!(delay >= first / 3, "{delay:?}");
             }
-            assert!(backoff.longest_delay() >= first / 3);
+            assert!(backoff.rejected_delay() >= first / 3);
         }
     }
 
     #[test]
     fn an_interval_of_zero_does_not_spin() {
         let mut backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
-        assert!((0..100).all(|_| backoff.next_delay() >= SHORTEST / 2));
+        assert!((0..100).all(|_| backoff.next_delay() >= MIN_STEP / 2));
     }
 }

@@ -1,4 +1,4 @@
-//! What a peer is addressed by.
+//! Routing ids: the addresses of peers.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::Frame;
 
-/// What a peer is addressed by: 1 to 255 bytes.
+/// The address of a peer: 1 to 255 bytes.
 ///
 /// Making one copies the bytes, so that an id does not keep the memory it was received in.
 ///
@@ -40,7 +40,7 @@ impl RoutingId {
     }
 }
 
-/// Why bytes are no [`RoutingId`].
+/// The reason why bytes are no [`RoutingId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RoutingIdError {
     /// There are none.
@@ -94,7 +94,7 @@ impl AsRef<[u8]> for RoutingId {
     }
 }
 
-/// A routing id compares and hashes like its bytes.
+/// Compares and hashes like the bytes.
 impl Borrow<[u8]> for RoutingId {
     #[inline]
     fn borrow(&self) -> &[u8] {
@@ -121,7 +121,7 @@ impl Ord for RoutingId {
     }
 }
 
-/// As text if it is printable ASCII, else in hex.
+/// Text if it is printable ASCII, else hex.
 impl fmt::Display for RoutingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(self) {

@@ -1,8 +1,8 @@
-//! Tasks that wait for their turn, first come first served.
+//! Tasks that wait, first come, first served.
 //!
-//! Lives under its owner's lock and wakes nobody itself: what is to be woken is handed out, to be woken once the lock
-//! is released. A task keeps its place until it has got what it waits for or gives up, so that nobody overtakes it and
-//! a wake-up that meets a cancelled task is passed on instead of lost.
+//! Lives under the lock of its owner and wakes no task: wakers are returned, to be woken once the
+//! lock is released. A task keeps its place until it has got what it waits for or gives up. So no
+//! task overtakes it, and a wake-up that reaches a cancelled task is passed on instead of lost.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -19,13 +19,13 @@ pub struct Waiters {
 pub struct Ticket(u64);
 
 impl Waiters {
-    /// Whether nobody waits.
+    /// Returns true if no task waits.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Whether it is the turn of the holder of `ticket`, or of somebody new.
+    /// Returns true if the holder of `ticket` is first, or the queue is empty.
     #[inline]
     pub fn is_next(&self, ticket: Option<Ticket>) -> bool {
         match self.queue.front() {
@@ -34,8 +34,8 @@ impl Waiters {
         }
     }
 
-    /// Takes a place at the end, or keeps the one that `ticket` stands for, also if it was [dismissed](Self::dismiss)
-    /// meanwhile.
+    /// Takes a place at the end, or keeps the place of `ticket`, also if the queue was
+    /// [drained](Self::drain) meanwhile.
     pub fn wait(&mut self, ticket: &mut Option<Ticket>, waker: &Waker) {
         if let Some(held) = *ticket {
             match self.queue.binary_search_by_key(&held, |(ticket, _)| *ticket) {
@@ -54,29 +54,30 @@ impl Waiters {
         *ticket = Some(new);
     }
 
-    /// The ticket that is handed out next: those that were before are smaller.
+    /// Returns the ticket that is handed out next: earlier ones are smaller.
     pub fn next_ticket(&self) -> Ticket {
         Ticket(self.next)
     }
 
-    /// Gives the place up. If it was the first, the one behind it is to be woken: it may be able to go on.
+    /// Removes the holder of `ticket`. If it was the first, returns the next one, which may be able
+    /// to go on.
     #[must_use = "the next one is to be woken once the lock is released"]
-    pub fn leave(&mut self, ticket: &mut Option<Ticket>) -> Option<Waker> {
+    pub fn remove(&mut self, ticket: &mut Option<Ticket>) -> Option<Waker> {
         let place = ticket.take().and_then(|ticket| self.place(ticket))?;
         self.queue.remove(place);
         if place == 0 { self.first() } else { None }
     }
 
-    /// The one whose turn it is, to be woken.
+    /// Returns the first task.
     #[must_use = "to be woken once the lock is released"]
     #[inline]
     pub fn first(&self) -> Option<Waker> {
         self.queue.front().map(|(_, waker)| waker.clone())
     }
 
-    /// All of them, to be woken: there is nothing to wait for any more.
+    /// Removes all tasks: what they wait for has come, or never will.
     #[must_use = "to be woken once the lock is released"]
-    pub fn dismiss(&mut self) -> Vec<Waker> {
+    pub fn drain(&mut self) -> Vec<Waker> {
         self.queue.drain(..).map(|(_, waker)| waker).collect()
     }
 
@@ -85,36 +86,37 @@ impl Waiters {
     }
 }
 
-/// A place in a queue of a future that may be dropped at any time: it is left then.
+/// A ticket that is removed from its queue when this is dropped, for futures that may be dropped at
+/// any time.
 ///
 /// ```
-/// use monocoque_core::{Seat, Waiters};
+/// use monocoque_core::{WaitGuard, Waiters};
 /// use std::{cell::RefCell, task::Waker};
 ///
 /// let waiters = RefCell::new(Waiters::default());
-/// let mut seat = Seat::new(|ticket| drop(waiters.borrow_mut().leave(ticket)));
-/// waiters.borrow_mut().wait(&mut seat.ticket, Waker::noop());
-/// drop(seat);
+/// let mut guard = WaitGuard::new(|ticket| drop(waiters.borrow_mut().remove(ticket)));
+/// waiters.borrow_mut().wait(&mut guard.ticket, Waker::noop());
+/// drop(guard);
 /// assert!(waiters.borrow().is_empty());
 /// ```
 #[derive(Debug)]
-pub struct Seat<F: FnMut(&mut Option<Ticket>)> {
-    /// For [`Waiters::wait`].
+pub struct WaitGuard<F: FnMut(&mut Option<Ticket>)> {
+    /// The ticket, for [`Waiters::wait`].
     pub ticket: Option<Ticket>,
-    leave: F,
+    remove: F,
 }
 
-impl<F: FnMut(&mut Option<Ticket>)> Seat<F> {
-    /// A seat that is not taken yet; `leave` is called if it was taken.
-    pub fn new(leave: F) -> Self {
-        Self { ticket: None, leave }
+impl<F: FnMut(&mut Option<Ticket>)> WaitGuard<F> {
+    /// A guard without a ticket. `remove` is called with the ticket that it has in the end, if any.
+    pub fn new(remove: F) -> Self {
+        Self { ticket: None, remove }
     }
 }
 
-impl<F: FnMut(&mut Option<Ticket>)> Drop for Seat<F> {
+impl<F: FnMut(&mut Option<Ticket>)> Drop for WaitGuard<F> {
     fn drop(&mut self) {
         if self.ticket.is_some() {
-            (self.leave)(&mut self.ticket);
+            (self.remove)(&mut self.ticket);
         }
     }
 }
@@ -134,19 +136,19 @@ mod tests {
         waiters.wait(&mut third, waker);
         waiters.wait(&mut first, waker);
         assert!(waiters.is_next(first) && !waiters.is_next(second) && !waiters.is_next(None));
-        assert!(waiters.leave(&mut second).is_none(), "the first still has its turn");
-        assert!(waiters.leave(&mut first).is_some(), "the third is to be woken");
+        assert!(waiters.remove(&mut second).is_none(), "the first still has its turn");
+        assert!(waiters.remove(&mut first).is_some(), "the third is to be woken");
         assert!(waiters.is_next(third));
         assert_eq!(first, None);
         let mark = waiters.next_ticket();
-        assert_eq!(waiters.dismiss().len(), 1);
+        assert_eq!(waiters.drain().len(), 1);
         let mut fourth = None;
         waiters.wait(&mut fourth, waker);
         waiters.wait(&mut third, waker);
-        assert!(waiters.is_next(third), "who was dismissed keeps its place");
+        assert!(waiters.is_next(third), "a drained ticket keeps its place");
         assert!(third < Some(mark) && fourth >= Some(mark));
-        assert!(waiters.leave(&mut third).is_some());
-        assert!(waiters.leave(&mut fourth).is_none());
+        assert!(waiters.remove(&mut third).is_some());
+        assert!(waiters.remove(&mut fourth).is_none());
         assert!(waiters.is_empty());
     }
 }

@@ -32,12 +32,12 @@ macro_rules! here {
 
             #[test]
             fn on_default_driver() {
-                testing::run(testing::Transport::Tcp, testing::Home::Current, body);
+                testing::run(testing::Transport::Tcp, testing::Placement::Current, body);
             }
 
             #[test]
             fn on_polling_driver() {
-                testing::run_polling(testing::Transport::Tcp, testing::Home::Current, body);
+                testing::run_polling(testing::Transport::Tcp, testing::Placement::Current, body);
             }
         }
     )+};
@@ -49,7 +49,7 @@ fn unix_pair() -> (UnixStream, UnixStream) {
 }
 
 /// The ends of a connection over TLS, as they are attached.
-async fn over_tls() -> (impl transport::Socket, impl transport::Socket) {
+async fn over_tls() -> (impl transport::ByteStream, impl transport::ByteStream) {
     let (client, server) = tls_pair().await;
     (AnyStream::new(client, "tls://the.server:443"), AnyStream::new(server, "tls://a.client:40000"))
 }
@@ -57,7 +57,7 @@ async fn over_tls() -> (impl transport::Socket, impl transport::Socket) {
 /// Two sockets with a connection between them.
 async fn joined<A: Kind, B: Kind>(
     at: &At,
-    streams: (impl transport::Socket, impl transport::Socket),
+    streams: (impl transport::ByteStream, impl transport::ByteStream),
 ) -> (Socket<A>, Socket<B>) {
     let (one, other) = (at.socket::<A>(), at.socket::<B>());
     join(&one, &other, streams).await;
@@ -67,7 +67,7 @@ async fn joined<A: Kind, B: Kind>(
 async fn join<A: Kind, B: Kind>(
     one: &Socket<A>,
     other: &Socket<B>,
-    streams: (impl transport::Socket, impl transport::Socket),
+    streams: (impl transport::ByteStream, impl transport::ByteStream),
 ) {
     let endpoint = one.attach(streams.0).expect("attached");
     assert!(matches!(endpoint, Endpoint::Attached(_)), "{endpoint:?}");
@@ -217,7 +217,7 @@ here! {
         let mut monitor = pull.monitor();
         push.send("all that was said").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"all that was said");
-        transport::Socket::shutdown(&wires.0, Shutdown::Both);
+        transport::ByteStream::shutdown(&wires.0, Shutdown::Both);
         let (_, reason) = end_of(&mut monitor).await;
         let DisconnectReason::Io(error) = reason else { panic!("{reason}") };
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);

@@ -28,7 +28,7 @@ pub enum Transport {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Home {
+pub enum Placement {
     /// The compio runtime that the body runs on.
     Current,
     /// A context with an I/O thread; the body runs on an executor that knows nothing of compio.
@@ -40,59 +40,59 @@ pub enum Home {
 pub struct At {
     pub context: Context,
     pub transport: Transport,
-    pub home: Home,
+    pub placement: Placement,
     directory: tempfile::TempDir,
 }
 
 /// Runs a body to its end, which must come in time.
 pub fn run<F: Future<Output = ()>>(
     transport: Transport,
-    home: Home,
+    placement: Placement,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
-    run_within(DEADLINE, transport, home, body);
+    run_within(DEADLINE, transport, placement, body);
 }
 
 /// Runs a body to its end, which must come in time, on the polling driver.
 pub fn run_polling<F: Future<Output = ()>>(
     transport: Transport,
-    home: Home,
+    placement: Placement,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
-    run_on(Some(Driver::Polling), DEADLINE, transport, home, body);
+    run_on(Some(Driver::Polling), DEADLINE, transport, placement, body);
 }
 
 /// Runs a body that has more to do.
 pub fn run_within<F: Future<Output = ()>>(
     limit: Duration,
     transport: Transport,
-    home: Home,
+    placement: Placement,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
-    run_on(None, limit, transport, home, body);
+    run_on(None, limit, transport, placement, body);
 }
 
 fn run_on<F: Future<Output = ()>>(
     driver: Option<Driver>,
     limit: Duration,
     transport: Transport,
-    home: Home,
+    placement: Placement,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
     within(limit, move || {
         let directory = tempfile::tempdir().expect("a directory");
-        match home {
-            Home::Current => runtime_on(driver).block_on(async {
+        match placement {
+            Placement::Current => runtime_on(driver).block_on(async {
                 let context = context_on(driver, Context::current());
-                body(At { context, transport, home, directory }).await;
+                body(At { context, transport, placement, directory }).await;
             }),
-            Home::Thread => {
+            Placement::Thread => {
                 let mut builder = Context::builder();
                 if let Some(driver) = driver {
                     builder = builder.driver(driver);
                 }
                 let context = context_on(driver, builder.build());
-                futures::executor::block_on(body(At { context, transport, home, directory }));
+                futures::executor::block_on(body(At { context, transport, placement, directory }));
             }
         }
     });

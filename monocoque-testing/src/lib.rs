@@ -31,7 +31,7 @@ mod python;
 pub use bytes::{command, frame, greeting, property, ready};
 #[cfg(feature = "sockets")]
 pub use cases::{
-    At, Home, Transport, aside, chance, fill, meanwhile, numbered, pass_time, rebind, run, run_polling,
+    At, Placement, Transport, aside, chance, fill, meanwhile, numbered, pass_time, rebind, run, run_polling,
     run_within,
 };
 #[cfg(feature = "sockets")]

@@ -52,10 +52,10 @@ macro_rules! bodies {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! ways {
-    ($($way:ident = $transport:ident, $home:ident;)+) => {$(
+    ($($way:ident = $transport:ident, $placement:ident;)+) => {$(
         #[test]
         fn $way() {
-            $crate::run($crate::Transport::$transport, $crate::Home::$home, body);
+            $crate::run($crate::Transport::$transport, $crate::Placement::$placement, body);
         }
     )+};
 }
@@ -83,7 +83,7 @@ macro_rules! on_every_driver_over_streams {
 macro_rules! polling {
     ($polling:ident: $($(#[$attribute:meta])* $name:ident)+) => {
         mod $polling {
-            use $crate::{Home, Transport};
+            use $crate::{Placement, Transport};
 
             $($(#[$attribute])*
             mod $name {
@@ -92,22 +92,22 @@ macro_rules! polling {
 
                 #[test]
                 fn tcp_current_runtime() {
-                    $crate::run_polling(Transport::Tcp, Home::Current, body);
+                    $crate::run_polling(Transport::Tcp, Placement::Current, body);
                 }
 
                 #[test]
                 fn tcp_io_thread() {
-                    $crate::run_polling(Transport::Tcp, Home::Thread, body);
+                    $crate::run_polling(Transport::Tcp, Placement::Thread, body);
                 }
 
                 #[test]
                 fn ipc_current_runtime() {
-                    $crate::run_polling(Transport::Ipc, Home::Current, body);
+                    $crate::run_polling(Transport::Ipc, Placement::Current, body);
                 }
 
                 #[test]
                 fn ipc_io_thread() {
-                    $crate::run_polling(Transport::Ipc, Home::Thread, body);
+                    $crate::run_polling(Transport::Ipc, Placement::Thread, body);
                 }
             })+
         }

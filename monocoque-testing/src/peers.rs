@@ -12,7 +12,7 @@ use monocoque::zmq::Socket;
 use monocoque::zmq::kind::Kind;
 
 use crate::bytes::{greeting, ready};
-use crate::cases::{At, Home, Transport};
+use crate::cases::{At, Placement, Transport};
 use crate::wait::DEADLINE;
 
 /// Where strangers come from: they dial, or are dialled.
@@ -32,12 +32,12 @@ impl Strangers {
         [Self::Dial(bound.clone()), Self::Listen(listener)].map(Arc::new)
     }
 
-    /// One sort in each home, for what takes long.
+    /// One sort in each placement, for what takes long.
     pub async fn of_one_sort<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> Arc<Self> {
         let [dial, listen] = Self::of(at, socket, bound).await;
-        match at.home {
-            Home::Current => dial,
-            Home::Thread => listen,
+        match at.placement {
+            Placement::Current => dial,
+            Placement::Thread => listen,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Commands: `name-len(1) name data`, the body of a frame with the COMMAND flag (RFC 23, 37).
 //!
-//! Owns how each command looks. It does not know when one is legal: the mechanisms and the decoder do. Called by those
-//! two for what comes in, and by all that puts a command out.
+//! Owns the form of each command. It does not know when one is legal: the mechanisms and the
+//! decoder do. Called by those two for received commands, and by all code that sends one.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use monocoque_core::Outbox;
 use crate::frame::{COMMAND, put_header};
 use crate::{Malformed, Reason};
 
-/// Which command.
+/// The kind of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandKind {
-    /// The end of a handshake.
+    /// The last command of a handshake.
     Ready,
     /// A refusal.
     Error,
@@ -22,16 +22,16 @@ pub enum CommandKind {
     Subscribe,
     /// The end of a subscription.
     Cancel,
-    /// A question whether we are there.
+    /// A heartbeat, which asks for a PONG.
     Ping,
-    /// The answer.
+    /// The answer to a PING.
     Pong,
-    /// One that this crate does not know.
+    /// A command that this crate does not know.
     Unknown,
 }
 
 impl CommandKind {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ready => "READY",
@@ -44,8 +44,8 @@ impl CommandKind {
         }
     }
 
-    /// The kind of a command of `size` bytes of which `body` has arrived; while that cannot be told, how many bytes of it
-    /// are needed.
+    /// Returns the kind of a command of `size` bytes of which `body` has arrived; until its name is
+    /// whole, how many bytes of it are needed.
     pub(crate) fn peek(body: &[u8], size: u64) -> Result<Result<Self, usize>, Malformed> {
         if size == 0 {
             return Err(Malformed::EmptyCommand);
@@ -81,14 +81,14 @@ impl fmt::Display for CommandKind {
 /// A command that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
-    /// With its metadata, not parsed yet.
+    /// READY with its metadata, not parsed yet.
     Ready(&'a [u8]),
     Error(Reason),
-    /// With its topic.
+    /// SUBSCRIBE with its topic.
     Subscribe(&'a [u8]),
-    /// With its topic.
+    /// CANCEL with its topic.
     Cancel(&'a [u8]),
-    /// With a time to live in tenths of a second, and what is to be echoed.
+    /// PING with a TTL in tenths of a second, and the context to echo.
     Ping {
         ttl: u16,
         context: &'a [u8],
@@ -120,7 +120,7 @@ impl<'a> Command<'a> {
         })
     }
 
-    /// Which one it is.
+    /// Returns the kind.
     pub(crate) const fn kind(&self) -> CommandKind {
         match self {
             Self::Ready(_) => CommandKind::Ready,
@@ -144,7 +144,7 @@ fn parse_reason(data: &[u8]) -> Result<Reason, Malformed> {
 /// Puts a command, as a message of its own.
 pub(crate) fn put_command(kind: CommandKind, data: &[u8], out: &mut Outbox) {
     let name = kind.name().as_bytes();
-    // Our own names: none comes near 255 bytes.
+    // Our own names are far shorter than 255 bytes.
     let name_len = u8::try_from(name.len()).unwrap_or(u8::MAX);
     put_header(COMMAND, 1 + name.len() + data.len(), out);
     out.put(&[name_len]);
@@ -162,7 +162,7 @@ pub(crate) fn put_error(reason: &'static str, out: &mut Outbox) {
 
 /// The length of the longest name, that of SUBSCRIBE.
 pub(crate) const MAX_KNOWN_NAME: usize = 9;
-/// How much of a PING's context is echoed.
+/// How many bytes of the context of a PING are echoed.
 const MAX_CONTEXT: usize = 16;
 
 #[cfg(test)]

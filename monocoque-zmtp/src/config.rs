@@ -1,7 +1,7 @@
-//! What a connection is to be: the configuration of a [`ZmtpSession`](crate::ZmtpSession).
+//! The configuration of a [`ZmtpSession`](crate::ZmtpSession).
 //!
-//! Owns the settings, their defaults and their check. It does not know how they are used. Filled in by whoever dials
-//! or listens.
+//! Owns the settings, their defaults and their check. It does not know their use. Filled in by the
+//! code that connects or listens.
 
 use bytes::Bytes;
 
@@ -22,21 +22,21 @@ use crate::{ConfigError, HeartbeatConfig, MechanismConfig, SocketType};
 /// ```
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// Our own type.
+    /// The type of our own socket.
     pub socket_type: SocketType,
-    /// How a router is to know us, at most 255 bytes, the first not zero; empty = anonymous, the default. Only REQ,
-    /// DEALER and ROUTER announce it. libzmq: `ZMQ_ROUTING_ID`.
+    /// Our routing id, at most 255 bytes, the first not zero; empty, the default, is anonymous.
+    /// Only REQ, DEALER and ROUTER announce it. libzmq: `ZMQ_ROUTING_ID`.
     pub routing_id: Bytes,
-    /// What a peer may send.
+    /// The limits on what a peer may send.
     pub limits: Limits,
-    /// Whether and how often to ask if the peer is there.
+    /// The heartbeat.
     pub heartbeat: HeartbeatConfig,
-    /// How the two ends prove who they are.
+    /// The security mechanism.
     pub mechanism: MechanismConfig,
 }
 
 impl SessionConfig {
-    /// An anonymous socket of that type: libzmq's defaults.
+    /// The configuration of an anonymous socket of a type, with the defaults of libzmq.
     pub fn new(socket_type: SocketType) -> Self {
         Self {
             socket_type,
@@ -61,11 +61,13 @@ impl SessionConfig {
     }
 }
 
-/// What a peer may send. A frame beyond a limit is refused when its header is read, before anything is kept of it.
+/// The limits on what a peer may send. A frame beyond a limit is refused at its header, before its
+/// body takes memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest frame of a message, in bytes; default: no limit but the protocol's 2^63-1. Commands and subscriptions
-    /// have limits of their own: 64 KiB, and what a peer may have of topics. libzmq: `ZMQ_MAXMSGSIZE`.
+    /// The largest frame of a message, in bytes; default: 2^63-1, the limit of the protocol.
+    /// Commands and subscriptions have limits of their own: 64 KiB, and the [topic
+    /// budget](crate::TopicBudget) of the peer. libzmq: `ZMQ_MAXMSGSIZE`.
     pub max_frame_size: u64,
     /// The largest message, in bytes: the sum of its frames; default: no limit. libzmq has none.
     pub max_message_size: u64,
@@ -80,7 +82,7 @@ impl Default for Limits {
     }
 }
 
-/// How long a routing id may be.
+/// The longest routing id, in bytes.
 pub(crate) const MAX_ROUTING_ID: usize = 255;
 
 #[cfg(test)]

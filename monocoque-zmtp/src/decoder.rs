@@ -1,10 +1,12 @@
 //! The receiving half: from bytes to messages and subscriptions.
 //!
-//! Owns the assembly of messages, the limits on them, and the answers to commands. It does not know who reads, nor where
-//! messages go. Pulled by the read pump, through [`Decode`](monocoque_core::Decode).
+//! Owns the assembly of messages, the limits on them, and the answers to commands. It knows neither
+//! the source of the bytes nor the destination of messages. Pulled by the read pump, through
+//! [`Decode`](monocoque_core::Decode).
 //!
-//! This is the hot path. A frame that lies whole in the first segment is parsed where it lies, and a small body goes
-//! straight into the message; only what is cut by the end of a segment is peeked and joined.
+//! This is the hot path. A frame that lies whole in the first segment is parsed in place, and a
+//! small body is copied straight into the message; only frames across the end of a segment are
+//! joined.
 
 use std::collections::VecDeque;
 
@@ -14,22 +16,23 @@ use monocoque_core::{Message, Outbox, SegmentedBuffer};
 use crate::command::{Command, CommandKind, MAX_KNOWN_NAME, put_command};
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::heartbeat::AnnouncedTtl;
-use crate::{Limits, Malformed, Misbehaved, SessionConfig, SocketType, TopicAllowance, ZmtpError};
+use crate::{Limits, Malformed, Misbehaved, SessionConfig, SocketType, TopicBudget, ZmtpError};
 
-/// What a peer meant by what it sent, which is the [`Message`] beside this.
+/// The meaning of a received [`Message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inbound {
     /// A message.
     Message,
-    /// A subscription to all messages that start with the one frame of this. Only a PUB or XPUB gets one.
+    /// A subscription to all messages that start with its only frame. Only a PUB or XPUB gets one.
     Subscribe,
     /// The end of such a subscription. Only a PUB or XPUB gets one.
     Cancel,
 }
 
-/// The messages that were [encoded](crate::encode_message) into an outbox, of which nothing was consumed since.
+/// Decodes the messages of an outbox, which were [encoded](crate::encode_message) and not consumed
+/// since.
 ///
-/// For those that are to go another way: large bodies stay shared.
+/// For messages that are to be sent to another peer: large bodies stay shared.
 ///
 /// ```
 /// use monocoque_core::{Message, Outbox};
@@ -43,7 +46,7 @@ pub enum Inbound {
 pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
     let mut config = SessionConfig::new(SocketType::Dealer);
     config.limits.max_frames = usize::MAX;
-    let mut decoder = Decoder::new(&config, AnnouncedTtl::default(), TopicAllowance::default());
+    let mut decoder = Decoder::new(&config, AnnouncedTtl::default(), TopicBudget::default());
     let mut messages = VecDeque::with_capacity(outbox.messages());
     let mut input = outbox.into_segments();
     while let Ok(Some(_)) = decoder.next_item(&mut input, &mut Outbox::new(), &mut messages) {}
@@ -53,7 +56,8 @@ pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
 
 /// The receiving half of a connection. It is used through [`Decode`](monocoque_core::Decode).
 ///
-/// It does not mind commands between the frames of a message. After an error it is of no more use.
+/// It accepts commands between the frames of a message. After an error it must not be used any
+/// more.
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
@@ -62,31 +66,37 @@ pub struct Decoder {
     partial: Message,
     /// Its length so far, in bytes.
     partial_len: u64,
-    /// How many bytes the next frame of a message may have without a closer look.
-    room: u64,
-    /// The length of the frame, or of its header, that was not whole; nothing is looked at again before it is.
+    /// The size up to which the next frame of a message needs no closer check.
+    next_frame_max: u64,
+    /// The length of the frame, or of the header, that was not whole. Nothing is parsed before it
+    /// is.
     pub(crate) need: usize,
     announced_ttl: AnnouncedTtl,
-    /// What the peer may still add to its topics.
-    topics: TopicAllowance,
+    /// How many bytes of topics the peer may have.
+    topic_budget: TopicBudget,
 }
 
 impl Decoder {
-    pub(crate) fn new(config: &SessionConfig, announced_ttl: AnnouncedTtl, topics: TopicAllowance) -> Self {
+    pub(crate) fn new(
+        config: &SessionConfig,
+        announced_ttl: AnnouncedTtl,
+        topic_budget: TopicBudget,
+    ) -> Self {
         let mut limits = config.limits;
-        // Together with its header a frame must fit into memory: a length that cannot is refused when it is read.
+        // Together with its header a frame must fit into memory: a length that cannot is refused
+        // when it is read.
         limits.max_frame_size = limits.max_frame_size.min((isize::MAX as usize - MAX_HEADER_LEN) as u64);
         let mut decoder = Self {
             limits,
             takes_subscriptions: config.socket_type.takes_subscriptions(),
             partial: Message::new(),
             partial_len: 0,
-            room: 0,
+            next_frame_max: 0,
             need: 1,
             announced_ttl,
-            topics,
+            topic_budget,
         };
-        decoder.room = decoder.room_of_next();
+        decoder.next_frame_max = decoder.next_frame_limit();
         decoder
     }
 
@@ -104,7 +114,7 @@ impl Decoder {
         loop {
             let Some(header) = self.header(input)? else { return Ok(None) };
             if header.is_command() {
-                if !self.admits_command(header, input)? {
+                if !self.is_command_whole(header, input)? {
                     return Ok(None);
                 }
                 self.announced_ttl.cancel();
@@ -113,7 +123,7 @@ impl Decoder {
                 }
                 continue;
             }
-            if header.size > self.room && !self.admits_frame(header, input)? {
+            if header.size > self.next_frame_max && !self.check_large_frame(header, input)? {
                 return Ok(None);
             }
             if input.len() < header.frame_len() {
@@ -123,7 +133,7 @@ impl Decoder {
             }
             self.announced_ttl.cancel();
             if header.has_more() || !self.partial.is_empty() {
-                if let Some(message) = self.on_part(header, input)? {
+                if let Some(message) = self.on_message_frame(header, input)? {
                     messages.push_back(message);
                     return Ok(Some(Inbound::Message));
                 }
@@ -131,7 +141,7 @@ impl Decoder {
                 let message = messages.push_back_mut(Message::new());
                 push_frame(message, header, input);
                 return Ok(Some(if self.takes_subscriptions {
-                    what_is_meant(message)
+                    as_legacy_subscription(message)
                 } else {
                     Inbound::Message
                 }));
@@ -139,39 +149,39 @@ impl Decoder {
         }
     }
 
-    /// The next frame's header, once it is whole.
+    /// Returns the header of the next frame, once it is whole.
     #[inline]
     fn header(&mut self, input: &SegmentedBuffer) -> Result<Option<FrameHeader>, ZmtpError> {
         match FrameHeader::parse(input.chunk())? {
             Some(header) => Ok(Some(header)),
-            None => self.cut_header(input),
+            None => self.split_header(input),
         }
     }
 
     #[cold]
-    fn cut_header(&mut self, input: &SegmentedBuffer) -> Result<Option<FrameHeader>, ZmtpError> {
+    fn split_header(&mut self, input: &SegmentedBuffer) -> Result<Option<FrameHeader>, ZmtpError> {
         let mut bytes = [0; MAX_HEADER_LEN];
         let arrived = input.peek_into(&mut bytes);
         let arrived = bytes.get(..arrived).unwrap_or(&bytes);
         let header = FrameHeader::parse(arrived)?;
         if header.is_none() {
-            self.need = FrameHeader::len_from(arrived);
+            self.need = FrameHeader::header_len(arrived);
         }
         Ok(header)
     }
 
-    /// How many bytes the next frame of a message may have without a closer look: what is left of the limits on
-    /// messages, and for a publisher no more than a subscription may have in any case.
-    fn room_of_next(&self) -> u64 {
+    /// Returns the size up to which the next frame of a message needs no closer check: what is left
+    /// of the limits on messages, and for a publisher no more than any subscription may have.
+    fn next_frame_limit(&self) -> u64 {
         let Limits { max_frame_size, max_message_size, .. } = self.limits;
-        let room = max_frame_size.min(max_message_size - self.partial_len);
-        if self.takes_subscriptions { room.min(MAX_COMMAND) } else { room }
+        let limit = max_frame_size.min(max_message_size - self.partial_len);
+        if self.takes_subscriptions { limit.min(MAX_COMMAND) } else { limit }
     }
 
-    /// Whether a command is whole. It is refused as soon as its header and its name say that it is not legal here, or
-    /// too large, without waiting for the rest of it.
-    fn admits_command(&mut self, header: FrameHeader, input: &SegmentedBuffer) -> Result<bool, ZmtpError> {
-        if header.size <= ALWAYS_TAKEN && input.len() >= header.frame_len() {
+    /// Returns whether a command is whole. One that is not legal here, or too large, is refused as
+    /// soon as its header and its name have arrived.
+    fn is_command_whole(&mut self, header: FrameHeader, input: &SegmentedBuffer) -> Result<bool, ZmtpError> {
+        if header.size <= SHORT_COMMAND && input.len() >= header.frame_len() {
             return Ok(true);
         }
         let Some(kind) = self.peek_kind(header, input)? else { return Ok(false) };
@@ -187,7 +197,8 @@ impl Decoder {
         Ok(is_whole)
     }
 
-    /// The kind of a command, once its name has arrived; until then, how much of it is needed for that is noted.
+    /// Returns the kind of a command, once its name has arrived; until then, notes how many bytes
+    /// of it are needed.
     #[cold]
     fn peek_kind(
         &mut self,
@@ -216,20 +227,24 @@ impl Decoder {
         }
     }
 
-    /// How large a command may be. No limit on messages has to do with it.
+    /// Returns how large a command may be. The limits on messages do not apply.
     fn command_limit(&self, kind: CommandKind) -> u64 {
         let topic = match kind {
-            CommandKind::Subscribe => self.topics.left(),
-            CommandKind::Cancel => self.topics.used(),
+            CommandKind::Subscribe => self.topic_budget.remaining(),
+            CommandKind::Cancel => self.topic_budget.used(),
             _ => 0,
         };
         MAX_COMMAND.max(topic.saturating_add(1 + MAX_KNOWN_NAME as u64))
     }
 
-    /// Whether a frame that is larger than `room` may be taken. Not yet, if that depends on its first byte: for a
-    /// publisher, which tells subscriptions of ZMTP 3.0 by that.
+    /// Checks a frame above `next_frame_max`. Returns false if the check has to wait for its first
+    /// byte: for a publisher, that byte marks a subscription of ZMTP 3.0.
     #[cold]
-    fn admits_frame(&mut self, header: FrameHeader, input: &SegmentedBuffer) -> Result<bool, Misbehaved> {
+    fn check_large_frame(
+        &mut self,
+        header: FrameHeader,
+        input: &SegmentedBuffer,
+    ) -> Result<bool, Misbehaved> {
         let may_subscribe = self.takes_subscriptions && !header.has_more() && self.partial.is_empty();
         if may_subscribe {
             let mut bytes = [0; MAX_HEADER_LEN + 1];
@@ -239,8 +254,8 @@ impl Decoder {
                     self.need = header.len() + 1;
                     return Ok(false);
                 }
-                Some(1) => Some(self.topics.left()),
-                Some(0) => Some(self.topics.used()),
+                Some(1) => Some(self.topic_budget.remaining()),
+                Some(0) => Some(self.topic_budget.used()),
                 Some(_) => None,
             };
             if let Some(limit) = limit {
@@ -256,7 +271,7 @@ impl Decoder {
         self.check_size(header).map(|()| true)
     }
 
-    /// Finds out which limit on messages a frame is beyond, if any.
+    /// Checks a frame against the limits on the size of frames and messages.
     fn check_size(&self, header: FrameHeader) -> Result<(), Misbehaved> {
         let Limits { max_frame_size, max_message_size, .. } = self.limits;
         let size = header.size;
@@ -270,7 +285,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the message may have this frame too.
+    /// Checks the limit on the number of frames.
     fn check_count(&self, header: FrameHeader) -> Result<(), Misbehaved> {
         let limit = self.limits.max_frames;
         if header.is_command() || self.partial.is_empty() || self.partial.len() < limit {
@@ -279,8 +294,8 @@ impl Decoder {
         Err(Misbehaved::TooManyFrames { limit })
     }
 
-    /// Takes a frame of a multipart message; the message, if that was the last one.
-    fn on_part(
+    /// Takes a frame of a multipart message, and returns the message after its last frame.
+    fn on_message_frame(
         &mut self,
         header: FrameHeader,
         input: &mut SegmentedBuffer,
@@ -288,7 +303,7 @@ impl Decoder {
         self.check_count(header)?;
         push_frame(&mut self.partial, header, input);
         self.partial_len = if header.has_more() { self.partial_len + header.size } else { 0 };
-        self.room = self.room_of_next();
+        self.next_frame_max = self.next_frame_limit();
         Ok((!header.has_more()).then(|| std::mem::take(&mut self.partial)))
     }
 
@@ -314,7 +329,8 @@ impl Decoder {
             }
             Command::Ping { ttl, context } => {
                 self.announced_ttl.announce(ttl);
-                // One answer at a time, so that a peer that asks and never reads gets no memory of ours.
+                // One answer at a time, so that a peer that sends PINGs and never reads cannot use
+                // up memory.
                 if replies.is_empty() {
                     put_command(CommandKind::Pong, context, replies);
                 }
@@ -326,7 +342,7 @@ impl Decoder {
     }
 }
 
-/// Moves a frame that is whole from the input to the end of a message.
+/// Moves a whole frame from the input to the end of a message.
 #[inline]
 fn push_frame(message: &mut Message, header: FrameHeader, input: &mut SegmentedBuffer) {
     if header.body_len() > COPY_MAX {
@@ -334,22 +350,23 @@ fn push_frame(message: &mut Message, header: FrameHeader, input: &mut SegmentedB
     } else if input.chunk().len() >= header.frame_len()
         && let Some(body) = input.chunk().get(header.len()..)
     {
-        message.push_start(body, header.body_len());
+        message.push_prefix(body, header.body_len());
         input.advance(header.frame_len());
     } else {
         message.push_copy(&take_body(header, input));
     }
 }
 
-/// Takes a frame that is whole out of the input, and gives its body.
+/// Takes a whole frame out of the input, and returns its body.
 #[expect(clippy::expect_used, reason = "both callers have found the whole frame in the input")]
 fn take_body(header: FrameHeader, input: &mut SegmentedBuffer) -> Bytes {
     input.advance(header.len());
     input.take(header.body_len()).expect("the whole frame")
 }
 
-/// What a publisher got: from a peer of ZMTP 3.0 a subscription has the form of a message.
-fn what_is_meant(message: &mut Message) -> Inbound {
+/// Returns the meaning of a message to a publisher: a peer of ZMTP 3.0 sends subscriptions as
+/// messages.
+fn as_legacy_subscription(message: &mut Message) -> Inbound {
     let (inbound, topic) = match message.frame(0) {
         Some([1, topic @ ..]) => (Inbound::Subscribe, topic),
         Some([0, topic @ ..]) => (Inbound::Cancel, topic),
@@ -359,10 +376,11 @@ fn what_is_meant(message: &mut Message) -> Inbound {
     inbound
 }
 
-/// Bodies up to this length are copied out of the memory they were read into, which is a page of up to 128 KiB: what is
-/// kept of a page is at least half of it. Larger ones lie in memory of their own most of the time, and are shared.
+/// Bodies up to this length are copied out of the page that they were read into, of up to 128 KiB:
+/// a body that keeps a page alive is at least half of it. Larger ones mostly have memory of their
+/// own, and are shared.
 const COPY_MAX: usize = 64 * 1024 - 16;
-/// Commands up to this length, those in a short frame, need no closer look before they are whole.
-const ALWAYS_TAKEN: u64 = 255;
-/// How large a command may be that has no topic: what is kept of it before it is whole.
+/// Commands up to this length, those in a short frame, need no check before they are whole.
+const SHORT_COMMAND: u64 = 255;
+/// The largest command without a topic: it is kept before it is whole.
 const MAX_COMMAND: u64 = 64 * 1024;

@@ -1,8 +1,8 @@
 //! The sending half: from messages and subscriptions to bytes.
 //!
-//! Owns how traffic looks. It does not know who writes, nor how much may wait. [`encode_message`] is called by whoever
-//! queues a message, [`encode_subscription`] by whoever keeps subscriptions, the [`Encoder`] by the write pump through
-//! [`Encode`](monocoque_core::Encode).
+//! Owns the form of traffic. It does not know the writer, nor the limits of queues. Senders call
+//! [`encode_message`], subscribers [`encode_subscription`], and the write pump the [`Encoder`]
+//! through [`Encode`](monocoque_core::Encode).
 
 use std::time::Instant;
 
@@ -13,9 +13,9 @@ use crate::frame::{MORE, QueuedFrame, put_header};
 use crate::heartbeat::{AnnouncedTtl, Heartbeat};
 use crate::{Revision, SessionConfig, SocketType};
 
-/// Puts a message, as one message of the outbox: small bodies by copy, large ones by reference.
+/// Adds a message to the outbox: small bodies by copy, large ones by reference.
 ///
-/// A message without frames puts nothing.
+/// A message without frames adds nothing.
 ///
 /// ```
 /// use monocoque_core::{Message, Outbox};
@@ -27,9 +27,9 @@ use crate::{Revision, SessionConfig, SocketType};
 /// ```
 #[inline]
 pub fn encode_message(message: &Message, out: &mut Outbox) {
-    if let Some((len, block)) = message.block() {
+    if let Some((len, block)) = message.inline_block() {
         put_header(0, len, out);
-        out.put_start(block, len);
+        out.put_prefix(block, len);
         return out.end_message();
     }
     let mut parts = message.parts();
@@ -46,18 +46,18 @@ pub fn encode_message(message: &Message, out: &mut Outbox) {
     out.end_message();
 }
 
-/// What a subscriber asks of a publisher.
+/// A request of a subscriber to a publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subscription {
-    /// All messages that start with the topic.
+    /// Subscribes to all messages that start with the topic.
     Subscribe,
-    /// Those no more.
+    /// Cancels a subscription.
     Cancel,
 }
 
-/// Puts a subscription, as one message of the outbox.
+/// Adds a subscription to the outbox, as one message.
 ///
-/// A peer of ZMTP 3.0 gets it as a message: that is up to the [`Encoder`] of its connection.
+/// The [`Encoder`] of a connection rewrites it for a peer of ZMTP 3.0.
 ///
 /// ```
 /// use monocoque_core::Outbox;
@@ -77,20 +77,20 @@ pub fn encode_subscription(kind: Subscription, topic: &[u8], out: &mut Outbox) {
 
 /// The sending half of a connection. It is used through [`Encode`](monocoque_core::Encode).
 ///
-/// It keeps the connection alive, and rewrites the subscriptions of a subscriber whose peer speaks ZMTP 3.0. All else goes
-/// out as it is queued.
+/// It keeps the connection alive, and rewrites subscriptions for a peer of ZMTP 3.0. All other
+/// messages are sent in their queued form.
 #[derive(Debug)]
 pub struct Encoder {
     pub(crate) heartbeat: Heartbeat,
-    /// Subscriptions go out as messages.
-    pub(crate) rewrites: bool,
+    /// Subscriptions are sent as messages.
+    pub(crate) has_legacy_subscriptions: bool,
 }
 
 impl Encoder {
     pub(crate) fn new(config: &SessionConfig, revision: Revision, now: Instant) -> Self {
         let subscribes = matches!(config.socket_type, SocketType::Sub | SocketType::Xsub);
-        let rewrites = subscribes && revision == Revision::V3_0;
-        Self { heartbeat: Heartbeat::new(&config.heartbeat, now), rewrites }
+        let has_legacy_subscriptions = subscribes && revision == Revision::V3_0;
+        Self { heartbeat: Heartbeat::new(&config.heartbeat, now), has_legacy_subscriptions }
     }
 
     pub(crate) fn announced_ttl(&self) -> AnnouncedTtl {
@@ -98,8 +98,8 @@ impl Encoder {
     }
 }
 
-/// Puts a frame as a peer of ZMTP 3.0 takes it.
-pub(crate) fn put_v3_0(frame: &QueuedFrame<'_>, out: &mut Outbox) {
+/// Adds a frame in the form of ZMTP 3.0.
+pub(crate) fn put_legacy_frame(frame: &QueuedFrame<'_>, out: &mut Outbox) {
     let command = if frame.is_command() { Command::parse(frame.body().body()).ok() } else { None };
     let (prefix, topic) = match command {
         Some(Command::Subscribe(topic)) => (1, topic),

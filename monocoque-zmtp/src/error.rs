@@ -1,7 +1,7 @@
-//! What can go wrong, sorted by who is to blame.
+//! Errors, sorted by who is to blame.
 //!
-//! Every violation has a name of its own, so that tests and logs can tell them apart; none is a string. Made by all
-//! parsers of this crate, and passed through by the engine.
+//! Every violation has a name of its own, so that tests and logs can tell them apart; none is a
+//! string. Made by all parsers of this crate, and passed on by the engine.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{CommandKind, MechanismName, SocketType};
 
-/// Why a connection has to be closed.
+/// The reason why a connection has to be closed.
 ///
 /// ```
 /// use monocoque_zmtp::{Malformed, ZmtpError};
@@ -23,20 +23,20 @@ pub enum ZmtpError {
     /// The bytes do not parse.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// The bytes parse, but the peer must not say this, or not now, or not so much of it.
+    /// The bytes parse, but the peer must not send this, or not now, or not as much.
     #[error(transparent)]
     Misbehaved(#[from] Misbehaved),
-    /// Nobody is to blame: the two ends are not made for each other.
+    /// No peer is to blame: the two are incompatible.
     #[error(transparent)]
     Incompatible(#[from] Incompatible),
     /// The peer refused us with an ERROR command.
     #[error("the peer gave up: {0}")]
     PeerError(Reason),
-    /// A PING was not followed by anything within the heartbeat timeout.
-    #[error("nothing was heard within the heartbeat timeout")]
+    /// Nothing was received within the heartbeat timeout after a PING.
+    #[error("nothing was received within the heartbeat timeout")]
     HeartbeatTimeout,
-    /// The peer announced that it would be heard from within a time that has passed.
-    #[error("nothing was heard within the time that the peer announced")]
+    /// Nothing was received within the TTL that the peer announced.
+    #[error("nothing was received within the TTL that the peer announced")]
     TtlExpired,
 }
 
@@ -77,12 +77,12 @@ pub enum Malformed {
     /// A PING too short to hold a TTL.
     #[error("PING without a TTL")]
     Ping,
-    /// An ERROR whose reason is not as long as it says.
+    /// An ERROR whose reason has another length than announced.
     #[error("ERROR with a reason of another length than announced")]
     ErrorReason,
 }
 
-/// What a peer must not do.
+/// A violation of the protocol by a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Misbehaved {
@@ -104,52 +104,53 @@ pub enum Misbehaved {
     /// A routing id that starts with a zero byte; those are kept for anonymous peers.
     #[error("routing id that starts with a zero byte")]
     RoutingIdReserved,
-    /// More properties than anyone needs.
+    /// More than 256 properties.
     #[error("too many properties in the metadata")]
     TooManyProperties,
     /// A frame above [`Limits::max_frame_size`](crate::Limits::max_frame_size).
     #[error("frame of {size} bytes, {limit} are allowed")]
     FrameTooLarge {
-        /// What the header announced.
+        /// The size in the header.
         size: u64,
-        /// What is allowed.
+        /// The limit.
         limit: u64,
     },
     /// A message above [`Limits::max_message_size`](crate::Limits::max_message_size).
     #[error("message of {size} bytes or more, {limit} are allowed")]
     MessageTooLarge {
-        /// The frames so far and the one whose header was read.
+        /// The size of the frames so far, with the one whose header was read.
         size: u64,
-        /// What is allowed.
+        /// The limit.
         limit: u64,
     },
-    /// A command after the handshake of more than 64 KiB, or a SUBSCRIBE or CANCEL beyond what the peer may have of topics.
+    /// A command after the handshake of more than 64 KiB, or a SUBSCRIBE or CANCEL beyond the topic
+    /// budget of the peer.
     #[error("{kind} command of {size} bytes, {limit} are allowed")]
     CommandTooLarge {
-        /// Which command.
+        /// The kind of the command.
         kind: CommandKind,
-        /// What the header announced.
+        /// The size in the header.
         size: u64,
-        /// What is allowed.
+        /// The limit.
         limit: u64,
     },
-    /// A subscription in the form of ZMTP 3.0 beyond what the peer may have of topics.
+    /// A subscription in the form of ZMTP 3.0 beyond the topic budget of the peer.
     #[error("subscription of {size} bytes, {limit} are allowed")]
     SubscriptionTooLarge {
-        /// What the header announced.
+        /// The size in the header.
         size: u64,
-        /// What is allowed.
+        /// The limit.
         limit: u64,
     },
     /// A message above [`Limits::max_frames`](crate::Limits::max_frames).
     #[error("message of more than {limit} frames")]
     TooManyFrames {
-        /// What is allowed.
+        /// The limit.
         limit: usize,
     },
 }
 
-/// What two well-behaved ends cannot agree on.
+/// A difference between two well-behaved peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Incompatible {
@@ -162,23 +163,23 @@ pub enum Incompatible {
     /// The peer is configured for another security mechanism.
     #[error("peer with mechanism {theirs}")]
     Mechanism {
-        /// What it announced.
+        /// The mechanism that it announced.
         theirs: MechanismName,
     },
     /// The peer is of a socket type that this crate does not know.
     #[error("peer of an unknown socket type")]
     UnknownSocketType,
-    /// The two socket types do not talk to each other.
+    /// The two socket types are incompatible.
     #[error("{theirs} peer at a {ours} socket")]
     SocketType {
         /// Our own type.
         ours: SocketType,
-        /// The peer's.
+        /// The peer's type.
         theirs: SocketType,
     },
 }
 
-/// A configuration that cannot work: our own caller's mistake.
+/// A configuration that cannot work: a mistake of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -188,26 +189,26 @@ pub enum ConfigError {
     /// A routing id that starts with a zero byte; those are kept for anonymous peers.
     #[error("routing id that starts with a zero byte")]
     RoutingIdReserved,
-    /// A STREAM, which does not speak ZMTP.
-    #[error("STREAM does not speak ZMTP")]
+    /// A STREAM socket, which does not use ZMTP.
+    #[error("a STREAM socket does not use ZMTP")]
     NotZmtp,
     /// A heartbeat TTL of more than 6553.5 seconds.
     #[error("heartbeat TTL of more than 6553.5 seconds")]
     HeartbeatTtl,
 }
 
-/// Why a peer gave up, in its own words: at most 255 printable ASCII characters.
+/// The reason in an ERROR command of a peer: at most 255 printable ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(Box<str>);
 
 impl Reason {
-    /// What the peer said, with anything unprintable replaced by `?`.
+    /// Makes a reason, with unprintable bytes replaced by `?`.
     pub(crate) fn new(text: &[u8]) -> Self {
         let printable = |&byte: &u8| if matches!(byte, b' '..=b'~') { byte.into() } else { '?' };
         Self(text.iter().map(printable).collect())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,13 +1,13 @@
 //! Frame headers: `flags(1) size(1 or 8)` (RFC 23, section 'Framing').
 //!
-//! Owns which flags and sizes are legal. It does not know what a frame is for, nor our own limits. Called by the session
-//! and the decoder for what comes in, and by all that encodes.
+//! Owns the legal flags and sizes. It does not know the meaning of a frame, nor our own limits.
+//! Called by the session and the decoder for received frames, and by all encoders.
 
 use monocoque_core::{Outbox, Part, QueuedMessage};
 
 use crate::Malformed;
 
-/// What precedes the body of a frame.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     flags: u8,
@@ -16,7 +16,7 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads the header at the start of `bytes`; `None` while it is not whole.
+    /// Parses the header at the start of `bytes`; `None` while it is not whole.
     #[inline]
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, Malformed> {
         let Some((&flags, rest)) = bytes.split_first() else { return Ok(None) };
@@ -34,8 +34,8 @@ impl FrameHeader {
         Ok(Some(Self { flags, size }))
     }
 
-    /// How many bytes a header has of which `bytes` have arrived.
-    pub(crate) fn len_from(bytes: &[u8]) -> usize {
+    /// Returns the length of a header that starts with `bytes`, as far as they tell.
+    pub(crate) fn header_len(bytes: &[u8]) -> usize {
         match bytes.first() {
             None => 1,
             Some(flags) if flags & LONG == 0 => SHORT_LEN,
@@ -43,45 +43,45 @@ impl FrameHeader {
         }
     }
 
-    /// The length of the header itself.
+    /// Returns the length of the header itself.
     #[inline]
     pub(crate) const fn len(self) -> usize {
         if self.flags & LONG == 0 { SHORT_LEN } else { MAX_HEADER_LEN }
     }
 
-    /// The length of the body as a length in memory; one that no memory can hold is as large as can be.
+    /// Returns the length of the body as a length in memory, at most `usize::MAX`.
     #[inline]
     pub(crate) fn body_len(self) -> usize {
         usize::try_from(self.size).unwrap_or(usize::MAX)
     }
 
-    /// The length of header and body.
+    /// Returns the length of header and body.
     #[inline]
     pub(crate) fn frame_len(self) -> usize {
         self.body_len().saturating_add(self.len())
     }
 
-    /// Whether further frames of the message follow.
+    /// Returns true if more frames of the message follow.
     #[inline]
     pub(crate) const fn has_more(self) -> bool {
         self.flags & MORE != 0
     }
 
-    /// Whether the body is a command.
+    /// Returns true if the body is a command.
     #[inline]
     pub(crate) const fn is_command(self) -> bool {
         self.flags & COMMAND != 0
     }
 }
 
-/// A frame of a message that waits in an outbox.
+/// A frame of a queued message.
 #[derive(Clone, Copy, Debug)]
 pub struct QueuedFrame<'a> {
     header: FrameHeader,
     body: Part<'a>,
 }
 
-/// The frames of a message that waits in an outbox.
+/// The frames of a queued message.
 #[derive(Debug)]
 pub struct QueuedFrames<'a> {
     parts: QueuedMessage<'a>,
@@ -90,17 +90,17 @@ pub struct QueuedFrames<'a> {
 }
 
 impl<'a> QueuedFrame<'a> {
-    /// Its body.
+    /// Returns the body.
     pub const fn body(&self) -> Part<'a> {
         self.body
     }
 
-    /// Whether the body is a command.
+    /// Returns true if the body is a command.
     pub(crate) const fn is_command(&self) -> bool {
         self.header.is_command()
     }
 
-    /// Puts the frame as it is.
+    /// Adds the frame in its queued form.
     pub(crate) fn put(&self, out: &mut Outbox) {
         put_header(self.header.flags & !LONG, self.body.body().len(), out);
         out.put_part(self.body);
@@ -108,9 +108,10 @@ impl<'a> QueuedFrame<'a> {
 }
 
 impl<'a> QueuedFrames<'a> {
-    /// The frames of a message that [`encode_message`](crate::encode_message) or
-    /// [`encode_subscription`](crate::encode_subscription) has put.
-    pub const fn of(message: QueuedMessage<'a>) -> Self {
+    /// Returns the frames of a message that was encoded by
+    /// [`encode_message`](crate::encode_message) or
+    /// [`encode_subscription`](crate::encode_subscription).
+    pub const fn new(message: QueuedMessage<'a>) -> Self {
         Self { parts: message, rest: &[] }
     }
 }
@@ -135,7 +136,7 @@ impl<'a> Iterator for QueuedFrames<'a> {
     }
 }
 
-/// Puts the header of a frame; `flags` are [`MORE`], [`COMMAND`] or none.
+/// Adds the header of a frame. `flags` are [`MORE`], [`COMMAND`] or none.
 #[inline]
 pub(crate) fn put_header(flags: u8, size: usize, out: &mut Outbox) {
     if let Ok(size) = u8::try_from(size) {
@@ -158,7 +159,7 @@ const LONG: u8 = 0x02;
 /// The body is a command.
 pub(crate) const COMMAND: u8 = 0x04;
 const RESERVED: u8 = 0xf8;
-/// The largest legal flags byte; of those up to it only `COMMAND | MORE` is not legal.
+/// The largest legal flags byte. Up to it only `COMMAND | MORE` is not legal.
 const LAST_FLAGS: u8 = COMMAND | LONG;
 const SHORT_LEN: usize = 2;
 /// The longest header.
@@ -192,7 +193,10 @@ mod tests {
                 assert_eq!(bytes.len(), if size < 256 { 2 } else { 9 });
                 for cut in 0..bytes.len() {
                     assert_eq!(FrameHeader::parse(&bytes[..cut]), Ok(None));
-                    assert_eq!(FrameHeader::len_from(&bytes[..cut]), if cut == 0 { 1 } else { bytes.len() });
+                    assert_eq!(
+                        FrameHeader::header_len(&bytes[..cut]),
+                        if cut == 0 { 1 } else { bytes.len() }
+                    );
                 }
                 let header = FrameHeader::parse(bytes).expect("legal").expect("whole");
                 assert_eq!((header.size, header.len()), (size as u64, bytes.len()));

@@ -1,14 +1,14 @@
 //! The greeting: the first 64 bytes of either side (RFC 23, section 'Version Negotiation').
 //!
-//! Owns their layout and the decision which versions are spoken. It does not know what is done with a mechanism, only
-//! its name. Called by the session, again and again with what has arrived so far: what can be refused is refused at
-//! the first byte that shows it.
+//! Owns their layout and the supported versions. Of a mechanism it knows only the name. Called by
+//! the session, again and again with the bytes that have arrived so far: a bad greeting is refused
+//! at the first byte that shows it.
 
 use std::fmt;
 
 use crate::{Incompatible, Malformed, ZmtpError};
 
-/// Which revision of the protocol is spoken with a peer. Later ones than ours count as ours.
+/// The revision of the protocol on a connection. Later revisions of a peer count as ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Revision {
     /// ZMTP 3.0: subscriptions are messages.
@@ -17,7 +17,7 @@ pub enum Revision {
     V3_1,
 }
 
-/// The name of a security mechanism as it is in a greeting: 20 bytes, padded with zeros.
+/// The name of a security mechanism in a greeting: 20 bytes, padded with zeros.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MechanismName([u8; 20]);
 
@@ -39,7 +39,8 @@ impl fmt::Debug for MechanismName {
     }
 }
 
-/// Our greeting. It goes out whole at once, so that two ends that wait for each other never wait for ever.
+/// Returns our greeting. It is sent whole at once, so that two peers never wait for each other for
+/// ever.
 pub(crate) fn greeting(mechanism: MechanismName, as_server: bool) -> [u8; GREETING_LEN] {
     let mut bytes = [0; GREETING_LEN];
     bytes[0] = SIGNATURE_FIRST;
@@ -51,7 +52,7 @@ pub(crate) fn greeting(mechanism: MechanismName, as_server: bool) -> [u8; GREETI
     bytes
 }
 
-/// Checks as much of the peer's greeting as has arrived; `None` while it is not whole.
+/// Checks the part of the peer's greeting that has arrived; `None` while it is not whole.
 pub(crate) fn check_greeting(bytes: &[u8], mechanism: MechanismName) -> Result<Option<Revision>, ZmtpError> {
     if bytes.first().is_some_and(|&byte| byte != SIGNATURE_FIRST)
         || bytes.get(SIGNATURE_END).is_some_and(|&byte| byte != SIGNATURE_LAST)
@@ -75,11 +76,11 @@ pub(crate) fn check_greeting(bytes: &[u8], mechanism: MechanismName) -> Result<O
     })
 }
 
-/// How long a greeting is.
+/// The length of a greeting.
 pub(crate) const GREETING_LEN: usize = 64;
 const SIGNATURE_FIRST: u8 = 0xff;
 const SIGNATURE_LAST: u8 = 0x7f;
-// Where the fields are.
+// The offsets of the fields.
 const SIGNATURE_END: usize = 9;
 const VERSION: usize = 10;
 const MECHANISM: usize = 12;

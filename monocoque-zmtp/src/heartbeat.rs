@@ -1,8 +1,9 @@
-//! The heartbeat: whether the peer is still there (RFC 37, section 'Connection Heartbeating').
+//! The heartbeat: detects peers that are gone (RFC 37, section 'Connection Heartbeating').
 //!
-//! Owns when a PING is due and when silence has lasted too long. It does not know the time: instants are arguments. The
-//! engine says when something was last heard, so that a peer that we ourselves hold back is never given up.
-//! Called by the encoder; the decoder only notes what a peer announces.
+//! Owns when a PING is due and when silence has lasted too long. It has no clock: instants are
+//! arguments. The engine passes when bytes were last received, so that a peer is never given up
+//! while we do not read. Called by the encoder; the decoder only notes the TTL that a peer
+//! announces.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,26 +14,28 @@ use monocoque_core::{Outbox, deadline};
 use crate::command::{CommandKind, put_command};
 use crate::{ConfigError, ZmtpError};
 
-/// Whether and how often to ask if the peer is there.
+/// The settings of the heartbeat.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// use monocoque_zmtp::HeartbeatConfig;
 ///
-/// let heartbeat = HeartbeatConfig { interval: Some(Duration::from_secs(5)), ..HeartbeatConfig::default() };
+/// let interval = Some(Duration::from_secs(5));
+/// let heartbeat = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
 /// assert_eq!(heartbeat.timeout, None, "as long as the interval");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// How often to send a PING; `None`, the default, or zero: never. libzmq: `ZMQ_HEARTBEAT_IVL`.
+    /// The time between two PINGs; `None`, the default, or zero: no PINGs. libzmq:
+    /// `ZMQ_HEARTBEAT_IVL`.
     pub interval: Option<Duration>,
-    /// How long to wait for anything after a PING; `None`, the default: as long as the interval; zero: for ever.
-    /// libzmq: `ZMQ_HEARTBEAT_TIMEOUT`.
+    /// How long the peer may be silent after a PING; `None`, the default: as long as the interval;
+    /// zero: for ever. libzmq: `ZMQ_HEARTBEAT_TIMEOUT`.
     pub timeout: Option<Duration>,
-    /// Within which time of a PING the peer may expect to hear from us, or give us up; from 0, the default: no promise,
-    /// to 6553.5 seconds, in steps of a tenth of a second. libzmq up to 4.3.5 takes more than 65.5 seconds for less.
-    /// libzmq: `ZMQ_HEARTBEAT_TTL`.
+    /// The TTL that a PING announces: the peer gives us up if it receives nothing for this time
+    /// after it. 0, the default, announces none; at most 6553.5 seconds, in steps of a tenth of a
+    /// second. libzmq up to 4.3.5 misreads more than 65.5 seconds. libzmq: `ZMQ_HEARTBEAT_TTL`.
     pub ttl: Duration,
 }
 
@@ -53,11 +56,11 @@ pub(crate) struct Heartbeat {
     timeout: Option<Duration>,
     ttl: [u8; 2],
     next_ping: Option<Instant>,
-    /// When the oldest PING was sent that nothing followed, as far as is known.
-    unanswered: Option<Instant>,
-    /// When something was last heard, as far as is known. It may be out of date, and then [`deadline`](Self::deadline)
-    /// is too early, and `on_deadline` learns better.
-    heard: Instant,
+    /// The time of the oldest PING without an answer, as far as is known.
+    ping_sent_at: Option<Instant>,
+    /// The last time that bytes were received, as far as is known. It may be out of date: then
+    /// [`deadline`](Self::deadline) is too early, and `on_deadline` corrects it.
+    last_received: Instant,
     announced_ttl: AnnouncedTtl,
 }
 
@@ -70,8 +73,8 @@ impl Heartbeat {
             timeout: config.timeout.or(interval).filter(|timeout| !timeout.is_zero()),
             ttl: config.ttl_tenths().unwrap_or(u16::MAX).to_be_bytes(),
             next_ping: interval.and_then(|interval| deadline::after(now, interval)),
-            unanswered: None,
-            heard: now,
+            ping_sent_at: None,
+            last_received: now,
             announced_ttl: AnnouncedTtl::default(),
         }
     }
@@ -80,57 +83,57 @@ impl Heartbeat {
         self.announced_ttl.clone()
     }
 
-    /// The earliest of the timers.
+    /// Returns the earliest of the timers.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.next_ping, self.timeout_at(), self.expiry()].into_iter().flatten().min()
+        [self.next_ping, self.timeout_at(), self.ttl_expires_at()].into_iter().flatten().min()
     }
 
     pub(crate) fn on_deadline(
         &mut self,
         now: Instant,
-        last_heard: Instant,
+        last_received: Instant,
         output: &mut Outbox,
     ) -> Result<(), ZmtpError> {
-        self.heard = last_heard;
-        // Something heard at the same instant as the PING counts for it: better to ask again than to give up a peer
-        // that is there.
-        self.unanswered = self.unanswered.filter(|&since| last_heard < since);
+        self.last_received = last_received;
+        // Bytes received at the same instant as the PING answer it: one more PING is better than
+        // giving up a live peer.
+        self.ping_sent_at = self.ping_sent_at.filter(|&since| last_received < since);
         let reached = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if reached(self.timeout_at()) {
             return Err(ZmtpError::HeartbeatTimeout);
         }
-        if reached(self.expiry()) {
+        if reached(self.ttl_expires_at()) {
             return Err(ZmtpError::TtlExpired);
         }
         if reached(self.next_ping) {
-            // One that waits behind a batch is enough.
+            // One PING that waits behind a batch is enough.
             if output.is_empty() {
                 put_command(CommandKind::Ping, &self.ttl, output);
             }
-            self.unanswered = self.unanswered.or(Some(now));
+            self.ping_sent_at = self.ping_sent_at.or(Some(now));
             self.next_ping = self.interval.and_then(|interval| deadline::after(now, interval));
         }
         Ok(())
     }
 
-    /// When to give up a peer that does not answer.
+    /// Returns when to give up a peer that does not answer.
     fn timeout_at(&self) -> Option<Instant> {
-        deadline::after(self.unanswered?, self.timeout?)
+        deadline::after(self.ping_sent_at?, self.timeout?)
     }
 
-    /// When to give up a peer that breaks its promise.
-    fn expiry(&self) -> Option<Instant> {
-        deadline::after(self.heard, self.announced_ttl.duration()?)
+    /// Returns when the TTL that the peer has announced expires.
+    fn ttl_expires_at(&self) -> Option<Instant> {
+        deadline::after(self.last_received, self.announced_ttl.duration()?)
     }
 }
 
-/// Within which time of its last frame the peer promised to be heard again, in tenths of a second: a PING promises, any
-/// other frame takes back. Shared by the two halves of a connection, which live on one thread.
+/// The TTL that the peer has announced, in tenths of a second: a PING announces it, any other frame
+/// cancels it. Shared by the two halves of a connection, which live on one thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnnouncedTtl(Rc<Cell<u16>>);
 
 impl AnnouncedTtl {
-    /// Notes a PING's TTL; zero promises nothing.
+    /// Notes the TTL of a PING; zero is none.
     pub(crate) fn announce(&self, tenths: u16) {
         self.0.set(tenths);
     }
@@ -142,7 +145,7 @@ impl AnnouncedTtl {
     }
 
     fn duration(&self) -> Option<Duration> {
-        // Multiplied in 64 bits: in 16, a TTL of 65.6 seconds would become one of nothing.
+        // Multiplied in 64 bits: in 16, a TTL of 65.6 seconds would overflow to zero.
         let millis = u64::from(self.0.get()) * TENTH_MILLIS;
         (millis > 0).then(|| Duration::from_millis(millis))
     }
@@ -176,7 +179,7 @@ mod tests {
         assert_eq!(heartbeat.on_deadline(later, later, &mut output), Ok(()));
         assert!(!output.is_empty(), "a PING");
         assert_eq!(heartbeat.deadline(), Some(later + second));
-        // What it said last before that is all it ever says.
+        // The peer sends nothing more after its last bytes before that.
         heartbeat.announced_ttl().cancel();
         let heard = later.checked_sub(second / 2).expect("an instant");
         let outcome = heartbeat.on_deadline(later + second, heard, &mut output);

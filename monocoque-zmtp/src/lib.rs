@@ -1,24 +1,29 @@
 //! ZMTP 3.1, the protocol of ZeroMQ, as a pure state machine: bytes in, items and bytes out.
 //!
-//! This crate has no I/O, no clock, no randomness and no threads: instants are arguments, bytes arrive in a
-//! [`SegmentedBuffer`](monocoque_core::SegmentedBuffer) and leave in an [`Outbox`](monocoque_core::Outbox). It builds for
-//! `wasm32-unknown-unknown` as it does for a server, and is tested in virtual time at every chopping of its input.
+//! This crate has no I/O, no clock, no randomness and no threads: instants are arguments, bytes
+//! arrive in a [`SegmentedBuffer`](monocoque_core::SegmentedBuffer) and leave in an
+//! [`Outbox`](monocoque_core::Outbox). It builds for `wasm32-unknown-unknown` as well as for a
+//! server, and is tested in virtual time with its input cut at every place.
 //!
 //! # How to use it
 //!
-//! A connection lives in two phases. In the first, a [`ZmtpSession`] is [advanced](monocoque_core::Protocol::advance)
-//! once with nothing, which puts out the greeting, and then after every read, until it is `Established`. It is then
-//! gone; what remains are two halves that share no lock:
+//! A connection has two phases. In the first, a [`ZmtpSession`] is
+//! [advanced](monocoque_core::Protocol::advance) once with an empty input, which puts the greeting
+//! into the outbox, and then after every read, until it is `Established`. It then becomes two
+//! halves that share no lock:
 //!
-//! * the [`Decoder`], for whoever reads: [`next`](monocoque_core::Decode::next) puts messages at the end of a queue, and
-//!   says of each what it is ([`Inbound`]), until it wants more bytes. Not calling it is back-pressure.
-//! * the [`Encoder`], for whoever writes: it owns the heartbeat, and the form in which this peer gets what was put out,
-//!   if that is [another one](monocoque_core::Encode::is_identity). Ask for its
-//!   [`deadline`](monocoque_core::Encode::deadline), call [`on_deadline`](monocoque_core::Encode::on_deadline) then.
+//! * The [`Decoder`], for the reader: [`next`](monocoque_core::Decode::next) puts messages at the
+//!   end of a queue, and returns the meaning of each ([`Inbound`]), until it needs more bytes. Not
+//!   calling it is back-pressure.
+//! * The [`Encoder`], for the writer: it owns the heartbeat, and rewrites messages for a peer that
+//!   needs [another form](monocoque_core::Encode::is_identity). At its
+//!   [`deadline`](monocoque_core::Encode::deadline), call
+//!   [`on_deadline`](monocoque_core::Encode::on_deadline).
 //!
-//! Messages and subscriptions are encoded by [`encode_message`] and [`encode_subscription`], which need no state.
+//! Messages and subscriptions are encoded by [`encode_message`] and [`encode_subscription`], which
+//! need no state.
 //!
-//! An error means that the connection is to be closed, once what is in the outbox was written.
+//! After an error, write the rest of the outbox and close the connection.
 //!
 //! ```
 //! use std::collections::VecDeque;
@@ -42,7 +47,7 @@
 //!         Step::NeedInput(next) => session = next,
 //!         Step::Established(established) => break established,
 //!     }
-//!     output.clear(); // here it would be written
+//!     output.clear(); // a program would write it
 //!     input.push(reads.next().expect("a read"));
 //! };
 //! assert_eq!(established.peer.socket_type, SocketType::Push);
@@ -59,16 +64,17 @@
 //! | module | owns |
 //! |---|---|
 //! | `session` | the handshake: greeting, mechanism, peer check |
-//! | `greeting`, `frame`, `command`, `properties` | what each looks like on the wire |
-//! | `mechanism` | what is said between the greeting and the traffic, one file a mechanism |
+//! | `greeting`, `frame`, `command`, `properties` | the form of each on the wire |
+//! | `mechanism` | the commands between the greeting and the traffic, one file a mechanism |
 //! | `decoder`, `encoder`, `heartbeat` | the traffic |
 //! | `protocol` | the contract of the engine, implemented by the above |
 //!
-//! # What it deliberately does not do
+//! # Deliberate omissions
 //!
-//! * Speak to peers older than ZMTP 3.0: their bytes are not told from noise, and they bypass every mechanism.
-//! * Require `as-server` of a peer: libzmq never sets it.
-//! * Check the padding of the greeting: libzmq does not leave it zero.
+//! * Peers older than ZMTP 3.0: their greetings cannot be told from noise, and they bypass every
+//!   mechanism.
+//! * The check of `as-server`: libzmq never sets it.
+//! * The check of the padding of the greeting: libzmq does not leave it zero.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -90,21 +96,21 @@ mod properties;
 mod protocol;
 mod session;
 mod socket_type;
-mod topics;
+mod topic_budget;
 
-pub use command::CommandKind; // which command an error is about
-pub use config::{Limits, SessionConfig}; // what a connection is to be
-pub use decoder::{Decoder, Inbound, decode_messages}; // the receiving half and what it yields
+pub use command::CommandKind; // the command in an error
+pub use config::{Limits, SessionConfig}; // the configuration of a connection
+pub use decoder::{Decoder, Inbound, decode_messages}; // the receiving half and its items
 pub use encoder::{Encoder, Subscription, encode_message, encode_subscription}; // the sending half
-pub use error::{ConfigError, Incompatible, Malformed, Misbehaved, Reason, ZmtpError}; // who is to blame
-pub use frame::{QueuedFrame, QueuedFrames}; // what a message that waits is made of
-pub use greeting::{MechanismName, Revision}; // what a greeting announces
+pub use error::{ConfigError, Incompatible, Malformed, Misbehaved, Reason, ZmtpError}; // errors, by who is to blame
+pub use frame::{QueuedFrame, QueuedFrames}; // the parts of a queued message
+pub use greeting::{MechanismName, Revision}; // the contents of a greeting
 pub use heartbeat::HeartbeatConfig; // part of the configuration
 pub use mechanism::MechanismConfig; // part of the configuration
-pub use properties::Properties; // what a peer says about itself
-pub use session::{PeerInfo, ZmtpSession}; // the handshake and what it learns
-pub use socket_type::SocketType; // who may talk to whom
-pub use topics::TopicAllowance; // what a peer may still subscribe to
+pub use properties::Properties; // the metadata of a peer
+pub use session::{PeerInfo, ZmtpSession}; // the handshake and its result
+pub use socket_type::SocketType; // which types are compatible
+pub use topic_budget::TopicBudget; // how much a peer may subscribe to
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

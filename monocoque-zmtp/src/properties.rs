@@ -1,7 +1,8 @@
-//! Metadata: what two ends tell each other about themselves in a handshake (RFC 23, section 'Metadata').
+//! Metadata: the properties that two peers exchange in a handshake (RFC 23, section 'Metadata').
 //!
-//! Owns `name-len(1) name value-len(4) value`, repeated, and how many of them are taken. It does not know what a property
-//! means. Called by the mechanisms, and through [`PeerInfo`](crate::PeerInfo) by whoever wants to know.
+//! Owns `name-len(1) name value-len(4) value`, repeated, and the limit on their number. It does not
+//! know the meaning of a property. Called by the mechanisms, and by applications through
+//! [`PeerInfo`](crate::PeerInfo).
 
 use std::fmt;
 
@@ -9,9 +10,10 @@ use bytes::Bytes;
 
 use crate::{Malformed, Misbehaved, ZmtpError};
 
-/// What a peer says about itself, in the order in which it does.
+/// The properties of a peer, in the order of its metadata.
 ///
-/// `Socket-Type` and, for some types, `Identity`; names that start with `X-` are the application's.
+/// `Socket-Type` and, for some types, `Identity`; names that start with `X-` belong to
+/// applications.
 ///
 /// ```
 /// # use monocoque_zmtp::Properties;
@@ -22,17 +24,18 @@ use crate::{Malformed, Misbehaved, ZmtpError};
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(
-    /// The metadata as it was sent, found well-formed.
+    /// The metadata as it was sent. It is well-formed.
     Bytes,
 );
 
 impl Properties {
-    /// The value of a property; the case of letters in its name does not matter, and the first of its name counts.
+    /// Returns the value of a property. Names are compared without case, and the first one of a
+    /// name counts.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// All of them: name and value.
+    /// Returns the name and the value of each property.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let mut rest = &*self.0;
         std::iter::from_fn(move || {
@@ -42,8 +45,8 @@ impl Properties {
         })
     }
 
-    /// Checks metadata and keeps a copy of it: the memory that a handshake was read into does not stay with the
-    /// connection, and no property costs more than its own bytes.
+    /// Checks metadata and copies it, so that the connection does not keep the memory that the
+    /// handshake was read into, and a property costs no more than its own bytes.
     pub(crate) fn parse(metadata: &[u8]) -> Result<Self, ZmtpError> {
         let (mut rest, mut properties) = (metadata, 0);
         while !rest.is_empty() {
@@ -64,7 +67,7 @@ impl fmt::Debug for Properties {
     }
 }
 
-/// The name and the value of the first property, and what follows it.
+/// Returns the name and the value of the first property, and the rest.
 fn split_property(metadata: &[u8]) -> Result<(&str, &[u8], &[u8]), Malformed> {
     let (&name_len, rest) = metadata.split_first().ok_or(Malformed::PropertyOverrun)?;
     if name_len == 0 {
@@ -81,7 +84,7 @@ fn split_property(metadata: &[u8]) -> Result<(&str, &[u8], &[u8]), Malformed> {
     Ok((name, value, rest))
 }
 
-/// Adds a property to metadata. For names and values of our own, which are short.
+/// Adds one of our own properties, whose names and values are short.
 pub(crate) fn push_property(name: &'static str, value: &[u8], metadata: &mut Vec<u8>) {
     metadata.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
     metadata.extend_from_slice(name.as_bytes());
@@ -89,11 +92,11 @@ pub(crate) fn push_property(name: &'static str, value: &[u8], metadata: &mut Vec
     metadata.extend_from_slice(value);
 }
 
-/// The property that every peer has.
+/// The property that every peer sends.
 pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
 /// The routing id.
 pub(crate) const IDENTITY: &str = "Identity";
-/// How many properties are taken: far more than any peer has, and few enough to search one by one.
+/// The most properties: far more than any peer sends, and few enough for a linear search.
 const MAX_PROPERTIES: usize = 256;
 
 #[cfg(test)]

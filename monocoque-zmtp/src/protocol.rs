@@ -1,14 +1,14 @@
 //! The contract of the engine, implemented by the state machines of this crate.
 //!
-//! Owns nothing: it says which type plays which part, so that the other files need not know the engine's traits.
-//! Called by the pumps of the engine.
+//! Implements the traits of the engine for the types of this crate, so that the other files need
+//! not know them. Called by the pumps of the engine.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 
-use crate::encoder::put_v3_0;
+use crate::encoder::put_legacy_frame;
 use crate::{Decoder, Encoder, Inbound, PeerInfo, QueuedFrames, ZmtpError, ZmtpSession};
 
 impl Protocol for ZmtpSession {
@@ -56,15 +56,15 @@ impl Encode for Encoder {
     type Error = ZmtpError;
 
     fn is_identity(&self) -> bool {
-        !self.rewrites
+        !self.has_legacy_subscriptions
     }
 
     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
         while wire.bytes() < limit
             && let Some(message) = queued.next_message()
         {
-            for frame in QueuedFrames::of(message) {
-                if self.rewrites { put_v3_0(&frame, wire) } else { frame.put(wire) }
+            for frame in QueuedFrames::new(message) {
+                if self.has_legacy_subscriptions { put_legacy_frame(&frame, wire) } else { frame.put(wire) }
             }
             wire.end_message();
         }
@@ -77,9 +77,9 @@ impl Encode for Encoder {
     fn on_deadline(
         &mut self,
         now: Instant,
-        last_heard: Instant,
+        last_received: Instant,
         output: &mut Outbox,
     ) -> Result<(), ZmtpError> {
-        self.heartbeat.on_deadline(now, last_heard, output)
+        self.heartbeat.on_deadline(now, last_received, output)
     }
 }

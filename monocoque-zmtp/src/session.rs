@@ -1,22 +1,23 @@
 //! The handshake of a connection.
 //!
-//! Owns the order of events from the first byte to the traffic, and the check whether the two ends fit. It does not know
-//! what a mechanism says, nor how long it may all take: the engine has one deadline for the whole handshake. Called
-//! by the engine, through [`Protocol`](monocoque_core::Protocol).
+//! Owns the order of events from the first byte to the traffic, and the check that the two socket
+//! types are compatible. It knows neither the commands of a mechanism nor a deadline: the engine
+//! has one for the whole handshake. Called by the engine, through
+//! [`Protocol`](monocoque_core::Protocol).
 //!
 //! ```text
-//!          our 64 bytes                 peer's 64 bytes                    mechanism done,
-//!              out                    in; NULL: READY out                  socket types fit
-//!  +-------+          +----------------+              +---------------+                  +-----------------+
-//!  | Start | -------> | ExpectGreeting | -----------> | ExpectCommand | ---------------> | Decoder,Encoder |
-//!  +-------+          +----------------+              +---------------+                  +-----------------+
-//!                             |                          |         |
-//!                        signature,                 malformed,   types do not fit:
-//!                    version, mechanism            unexpected,     ERROR out
-//!                             v                  ERROR in v         v
-//!                     +-----------------------------------------------------+
-//!                     |  ZmtpError: write what is put out, then close       |
-//!                     +-----------------------------------------------------+
+//!        our 64 bytes                peer's 64 bytes                  mechanism done,
+//!            out                   in; NULL: READY out                types compatible
+//!  +-------+        +----------------+            +---------------+                +------------------+
+//!  | Start | -----> | ExpectGreeting | ---------> | ExpectCommand | -------------> | Decoder, Encoder |
+//!  +-------+        +----------------+            +---------------+                +------------------+
+//!                           |                        |         |
+//!                      signature,               malformed,   incompatible types:
+//!                  version, mechanism          unexpected,   ERROR out
+//!                           v                  ERROR in v      v
+//!                   +------------------------------------------------+
+//!                   |  ZmtpError: write the output, then close       |
+//!                   +------------------------------------------------+
 //! ```
 
 use std::time::Instant;
@@ -32,7 +33,7 @@ use crate::mechanism::{Mechanism, Progress};
 use crate::properties::{IDENTITY, SOCKET_TYPE};
 use crate::{
     ConfigError, Decoder, Encoder, Incompatible, Misbehaved, Properties, Revision, SessionConfig, SocketType,
-    TopicAllowance, ZmtpError,
+    TopicBudget, ZmtpError,
 };
 
 /// One connection, from its first byte to the end of the handshake.
@@ -41,45 +42,45 @@ use crate::{
 #[derive(Debug)]
 pub struct ZmtpSession {
     config: SessionConfig,
-    state: State,
-    /// How many bytes are needed before there is something to do.
+    state: HandshakeState,
+    /// How many bytes are needed to go on.
     pub(crate) need: usize,
 }
 
 #[derive(Debug)]
-enum State {
-    /// Nothing was put out yet.
+enum HandshakeState {
+    /// Our greeting is not sent.
     Start,
-    /// Our greeting is out.
+    /// Our greeting is sent.
     ExpectGreeting,
     /// Both greetings are exchanged.
     ExpectCommand { revision: Revision, mechanism: Mechanism },
 }
 
-/// What the handshake learns about a peer.
+/// The result of a handshake: the properties of a peer.
 #[derive(Clone, Debug)]
 pub struct PeerInfo {
-    /// Its type, which fits ours.
+    /// The type of its socket, which is compatible with ours.
     pub socket_type: SocketType,
-    /// What it wants to be called by a router, at most 255 bytes; empty if it does not care.
+    /// The routing id that it announces, at most 255 bytes; empty if it announces none.
     pub routing_id: Bytes,
-    /// Which revision it speaks.
+    /// The revision of the protocol.
     pub revision: Revision,
-    /// All that it says about itself.
+    /// Its metadata.
     pub properties: Properties,
-    /// What it may still subscribe to: to be kept up to date by whoever keeps its subscriptions.
-    pub topics: TopicAllowance,
+    /// Its budget for topics. The owner of its subscriptions keeps it up to date.
+    pub topic_budget: TopicBudget,
 }
 
 impl ZmtpSession {
-    /// A session that has said nothing yet.
+    /// A session that has sent nothing yet.
     ///
     /// # Errors
     ///
     /// If the routing id or the heartbeat TTL is out of range.
     pub fn new(config: SessionConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, state: State::Start, need: 1 })
+        Ok(Self { config, state: HandshakeState::Start, need: 1 })
     }
 
     /// Goes as far as `input` allows.
@@ -91,32 +92,35 @@ impl ZmtpSession {
     ) -> Result<Step<Self>, ZmtpError> {
         loop {
             self.state = match self.state {
-                State::Start => {
+                HandshakeState::Start => {
                     let mechanism = &self.config.mechanism;
                     output.put(&greeting(mechanism.name(), mechanism.is_server()));
                     output.end_message();
-                    State::ExpectGreeting
+                    HandshakeState::ExpectGreeting
                 }
-                State::ExpectGreeting => match take_greeting(&self.config, input)? {
-                    Some(revision) => {
-                        State::ExpectCommand { revision, mechanism: Mechanism::start(&self.config, output) }
-                    }
+                HandshakeState::ExpectGreeting => match take_greeting(&self.config, input)? {
+                    Some(revision) => HandshakeState::ExpectCommand {
+                        revision,
+                        mechanism: Mechanism::start(&self.config, output),
+                    },
                     None => return Ok(Step::NeedInput(self)),
                 },
-                State::ExpectCommand { revision, mechanism } => match take_command(input, &mut self.need)? {
-                    Some(body) => match Command::parse(&body)? {
-                        Command::Error(reason) => return Err(ZmtpError::PeerError(reason)),
-                        command => {
-                            let Progress::Done(properties) = mechanism.on_command(&command)?;
-                            let peer = identify(&self.config, revision, properties, output)?;
-                            return Ok(Step::Established(establish(&self.config, peer, now)));
+                HandshakeState::ExpectCommand { revision, mechanism } => {
+                    match take_command(input, &mut self.need)? {
+                        Some(body) => match Command::parse(&body)? {
+                            Command::Error(reason) => return Err(ZmtpError::PeerError(reason)),
+                            command => {
+                                let Progress::Done(properties) = mechanism.on_command(&command)?;
+                                let peer = check_peer(&self.config, revision, properties, output)?;
+                                return Ok(Step::Established(establish(&self.config, peer, now)));
+                            }
+                        },
+                        None => {
+                            self.state = HandshakeState::ExpectCommand { revision, mechanism };
+                            return Ok(Step::NeedInput(self));
                         }
-                    },
-                    None => {
-                        self.state = State::ExpectCommand { revision, mechanism };
-                        return Ok(Step::NeedInput(self));
                     }
-                },
+                }
             };
         }
     }
@@ -124,11 +128,11 @@ impl ZmtpSession {
 
 fn establish(config: &SessionConfig, peer: PeerInfo, now: Instant) -> Established<ZmtpSession> {
     let encoder = Encoder::new(config, peer.revision, now);
-    let decoder = Decoder::new(config, encoder.announced_ttl(), peer.topics.clone());
+    let decoder = Decoder::new(config, encoder.announced_ttl(), peer.topic_budget.clone());
     Established { peer, decoder, encoder }
 }
 
-/// The peer's greeting, once it is whole.
+/// Takes the peer's greeting, once it is whole.
 fn take_greeting(config: &SessionConfig, input: &mut SegmentedBuffer) -> Result<Option<Revision>, ZmtpError> {
     let mut bytes = [0; GREETING_LEN];
     let arrived = input.peek_into(&mut bytes);
@@ -139,7 +143,7 @@ fn take_greeting(config: &SessionConfig, input: &mut SegmentedBuffer) -> Result<
     Ok(revision)
 }
 
-/// The body of the next command, once it is whole; until then, how many bytes are needed for it is noted.
+/// Takes the body of the next command, once it is whole; until then, notes how many bytes it needs.
 fn take_command(input: &mut SegmentedBuffer, need: &mut usize) -> Result<Option<Bytes>, ZmtpError> {
     let mut bytes = [0; MAX_HEADER_LEN];
     let arrived = input.peek_into(&mut bytes);
@@ -158,8 +162,8 @@ fn take_command(input: &mut SegmentedBuffer, need: &mut usize) -> Result<Option<
     Ok(input.take(header.body_len()))
 }
 
-/// Who the peer is; one that does not fit is told so.
-fn identify(
+/// Checks the properties of a peer. An incompatible peer gets an ERROR.
+fn check_peer(
     config: &SessionConfig,
     revision: Revision,
     properties: Properties,
@@ -176,13 +180,13 @@ fn identify(
         return Err(Misbehaved::RoutingIdReserved.into());
     }
     let routing_id = Bytes::copy_from_slice(routing_id);
-    Ok(PeerInfo { socket_type, routing_id, revision, properties, topics: TopicAllowance::default() })
+    Ok(PeerInfo { socket_type, routing_id, revision, properties, topic_budget: TopicBudget::default() })
 }
 
 fn check_type(ours: SocketType, name: &[u8]) -> Result<SocketType, Incompatible> {
     let theirs = SocketType::from_name(name).ok_or(Incompatible::UnknownSocketType)?;
-    if ours.accepts(theirs) { Ok(theirs) } else { Err(Incompatible::SocketType { ours, theirs }) }
+    if ours.is_compatible_with(theirs) { Ok(theirs) } else { Err(Incompatible::SocketType { ours, theirs }) }
 }
 
-/// How large a command of the handshake may be. It is what a stranger can make us keep.
+/// The largest command of the handshake: the memory that an unknown peer can make us use.
 const MAX_HANDSHAKE_COMMAND: u64 = 64 * 1024;

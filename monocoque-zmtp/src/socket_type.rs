@@ -1,17 +1,17 @@
-//! Socket types: their names on the wire and who may talk to whom (RFC 28, 29, 30, 31).
+//! Socket types: their names on the wire and their compatibility (RFC 28, 29, 30, 31).
 //!
-//! Owns the compatibility table. It does not know what the types do with messages. Called by the session, and by whoever
-//! names a socket.
+//! Owns the compatibility table. It does not know what the types do with messages. Called by the
+//! session, and by all code that names a socket.
 
 use std::fmt;
 
-/// The type of a socket, as it is announced to the peer.
+/// The type of a socket, as announced to the peer.
 ///
 /// ```
 /// use monocoque_zmtp::SocketType;
 ///
-/// assert!(SocketType::Dealer.accepts(SocketType::Router));
-/// assert!(!SocketType::Push.accepts(SocketType::Sub));
+/// assert!(SocketType::Dealer.is_compatible_with(SocketType::Router));
+/// assert!(!SocketType::Push.is_compatible_with(SocketType::Sub));
 /// assert_eq!(SocketType::from_name(b"XPUB"), Some(SocketType::Xpub));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,16 +34,16 @@ pub enum SocketType {
     Pull,
     /// Start of a pipeline.
     Push,
-    /// Publisher that sees subscriptions.
+    /// Publisher that receives subscriptions.
     Xpub,
     /// Subscriber that sends subscriptions as messages.
     Xsub,
-    /// Bytes without ZMTP. It is the type of a socket, and never announced to a peer nor taken for that of one.
+    /// Bytes without ZMTP. It is never announced to a peer, nor accepted from one.
     Stream,
 }
 
 impl SocketType {
-    /// All that ZMTP knows, in libzmq's numerical order.
+    /// All types of ZMTP, in the numerical order of libzmq.
     pub const ALL: [Self; 11] = [
         Self::Pair,
         Self::Pub,
@@ -58,7 +58,7 @@ impl SocketType {
         Self::Xsub,
     ];
 
-    /// The name; but for STREAM it is that on the wire.
+    /// Returns the name, which, except for STREAM, is that on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pair => "PAIR",
@@ -76,13 +76,13 @@ impl SocketType {
         }
     }
 
-    /// The type of that name, which is compared exactly.
+    /// Returns the type of a name, which is compared exactly.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name().as_bytes() == name)
     }
 
-    /// Whether the two may talk to each other. It is symmetric.
-    pub const fn accepts(self, peer: Self) -> bool {
+    /// Returns true if sockets of the two types may connect. It is symmetric.
+    pub const fn is_compatible_with(self, peer: Self) -> bool {
         match self {
             Self::Pair => matches!(peer, Self::Pair),
             Self::Pub | Self::Xpub => matches!(peer, Self::Sub | Self::Xsub),
@@ -97,12 +97,12 @@ impl SocketType {
         }
     }
 
-    /// Whether peers send it subscriptions.
+    /// Returns true if its peers send subscriptions.
     pub const fn takes_subscriptions(self) -> bool {
         matches!(self, Self::Pub | Self::Xpub)
     }
 
-    /// Whether it announces its routing id; a router at the other end has a use for it.
+    /// Returns true if it announces its routing id, for a ROUTER peer.
     pub const fn announces_routing_id(self) -> bool {
         matches!(self, Self::Req | Self::Dealer | Self::Router)
     }
@@ -141,7 +141,7 @@ mod tests {
             for b in SocketType::ALL {
                 let (x, y) = (a.name(), b.name());
                 let listed = COMPATIBLE.contains(&(x, y)) || COMPATIBLE.contains(&(y, x));
-                assert_eq!(a.accepts(b), listed, "{a} and {b}");
+                assert_eq!(a.is_compatible_with(b), listed, "{a} and {b}");
             }
         }
     }
@@ -151,7 +151,7 @@ mod tests {
         for ty in SocketType::ALL {
             assert_eq!(SocketType::from_name(ty.name().as_bytes()), Some(ty));
         }
-        assert!(!SocketType::ALL.into_iter().any(|ty| ty.accepts(SocketType::Stream)));
+        assert!(!SocketType::ALL.into_iter().any(|ty| ty.is_compatible_with(SocketType::Stream)));
         for name in [&b""[..], b"dealer", b"DEALER\0", b"STREAM", b"SUBS"] {
             assert_eq!(SocketType::from_name(name), None);
         }

@@ -26,7 +26,7 @@ fn active(ours: SocketType) -> End {
 }
 
 fn counterpart(ours: SocketType) -> SocketType {
-    SocketType::ALL.into_iter().find(|theirs| ours.accepts(*theirs)).expect("a peer")
+    SocketType::ALL.into_iter().find(|theirs| ours.is_compatible_with(*theirs)).expect("a peer")
 }
 
 /// Why our socket refuses these bytes in traffic.
@@ -296,7 +296,7 @@ at_every_chopping! {
 
     fn subscription_limit_is_what_is_left_of_the_topics(chop) {
         let mut end = active(SocketType::Pub);
-        let topics = end.peer.as_ref().expect("a peer").topics.clone();
+        let topics = end.peer.as_ref().expect("a peer").topic_budget.clone();
         topics.set_used(TOPICS_MAX - 100_000);
         let large = vec![b'x'; 100_000];
         end.feed(&frame(4, &[b"\x09SUBSCRIBE", &large[..]].concat()), chop.max(100));
@@ -314,7 +314,7 @@ at_every_chopping! {
         let large = vec![b'x'; 2_000_000];
         end.feed(&frame(0, &[&[1], &large[..]].concat()), chop.max(1000));
         assert_eq!(end.recv(), [Inbound::Subscribe(large.clone().into())]);
-        end.peer.as_ref().expect("a peer").topics.set_used(2_000_000);
+        end.peer.as_ref().expect("a peer").topic_budget.set_used(2_000_000);
         end.feed(&frame(0, &[&[0], &large[..]].concat()), chop.max(1000));
         assert_eq!(end.recv(), [Inbound::Cancel(large.into())]);
         let refused = |size: u64, first: u8| {
@@ -357,7 +357,7 @@ at_every_chopping! {
                 end.feed(&echo, chop);
             }
             let theirs = ours;
-            match ours.accepts(theirs) {
+            match ours.is_compatible_with(theirs) {
                 true => assert!(end.is_ready()),
                 false => assert_eq!(end.error(), Some(&Incompatible::SocketType { ours, theirs }.into())),
             }

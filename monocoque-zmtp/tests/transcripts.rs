@@ -180,8 +180,8 @@ at_every_chopping! {
                 let config = SessionConfig::new;
                 let mut pair = Pair::new(config(client), config(server), chop);
                 pair.drive();
-                assert_eq!(pair.client.is_ready(), client.accepts(server));
-                assert_eq!(pair.server.is_ready(), client.accepts(server));
+                assert_eq!(pair.client.is_ready(), client.is_compatible_with(server));
+                assert_eq!(pair.server.is_ready(), client.is_compatible_with(server));
             }
         }
     }

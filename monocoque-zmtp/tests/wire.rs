@@ -19,7 +19,7 @@ const fn ms(millis: u64) -> Duration {
 fn types(chance: &mut Rng) -> [SocketType; 2] {
     let all = SocketType::ALL;
     let pairs = all.into_iter().flat_map(|one| all.map(|other| [one, other]));
-    let fitting: Vec<_> = pairs.filter(|[one, other]| one.accepts(*other)).collect();
+    let fitting: Vec<_> = pairs.filter(|[one, other]| one.is_compatible_with(*other)).collect();
     *chance.choice(&fitting).expect("some fit")
 }
 

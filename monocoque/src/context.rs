@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Driver, Home, ThreadEnd, ThreadSettings, block_on, home, process_id, yielding};
+use monocoque_core::{
+    Driver, IoThread, IoThreadSettings, RuntimeHandle, block_on, process_id, runtime, runtime::yielding,
+};
 use smallvec::SmallVec;
 
 use crate::error::MonocoqueError;
@@ -42,10 +44,10 @@ pub struct Context {
 /// The state that the clones of a context share.
 #[derive(Debug)]
 struct Shared {
-    homes: Vec<Home>,
+    runtimes: Vec<RuntimeHandle>,
     next: AtomicUsize,
     /// Own I/O threads.
-    threads: Mutex<Vec<ThreadEnd>>,
+    threads: Mutex<Vec<IoThread>>,
     registry: Arc<InprocRegistry<Engine>>,
     sockets: Mutex<Sockets>,
     /// Connections run on a runtime of the caller.
@@ -64,7 +66,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         if self.is_foreign() {
             // State of the parent process is left alone: it may be locked.
-            std::mem::forget(std::mem::take(&mut self.homes));
+            std::mem::forget(std::mem::take(&mut self.runtimes));
         }
     }
 }
@@ -124,15 +126,15 @@ impl Context {
     ///
     /// [`MonocoqueError::NoRuntime`] outside a compio runtime.
     pub fn current() -> Result<Self, MonocoqueError> {
-        let home = Home::current().ok_or(MonocoqueError::NoRuntime)?;
-        Ok(Self::of(vec![home], Vec::new(), process_registry()))
+        let runtime = RuntimeHandle::current().ok_or(MonocoqueError::NoRuntime)?;
+        Ok(Self::of(vec![runtime], Vec::new(), process_registry()))
     }
 
     /// Returns the driver of the connections: io_uring, or epoll where that is missing or
     /// forbidden.
-    #[expect(clippy::indexing_slicing, reason = "a context has at least one home")]
+    #[expect(clippy::indexing_slicing, reason = "a context has at least one runtime")]
     pub fn driver(&self) -> Driver {
-        self.shared.homes[0].driver()
+        self.shared.runtimes[0].driver()
     }
 
     /// Closes all sockets of this context at the same time, as [`close`](crate::zmq::Socket::close)
@@ -160,7 +162,7 @@ impl Context {
     pub async fn shutdown(&self) {
         yielding::now_if_due().await;
         if !self.shared.is_foreign() {
-            let _forked = home::unless_forked(self.shut_down()).await;
+            let _forked = runtime::unless_forked(self.shut_down()).await;
         }
     }
 
@@ -176,14 +178,14 @@ impl Context {
         for engine in engines {
             engine.ended().await;
         }
-        self.shared.homes.iter().for_each(Home::end);
-        let ends: Vec<_> = self.shared.threads.lock().iter().map(ThreadEnd::wait).collect();
+        self.shared.runtimes.iter().for_each(RuntimeHandle::shutdown);
+        let ends: Vec<_> = self.shared.threads.lock().iter().map(IoThread::wait).collect();
         for end in ends {
             end.await;
         }
         let threads = std::mem::take(&mut *self.shared.threads.lock());
         for thread in threads {
-            thread.ended().await;
+            thread.join().await;
         }
     }
 
@@ -204,7 +206,7 @@ impl Context {
     /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed
     /// then.
     pub fn blocking_shutdown(&self) -> Result<(), MonocoqueError> {
-        if !self.shared.is_foreign() && self.shared.homes.iter().any(Home::is_here) {
+        if !self.shared.is_foreign() && self.shared.runtimes.iter().any(RuntimeHandle::is_current_thread) {
             return Err(MonocoqueError::WouldDeadlock);
         }
         block_on(self.shutdown());
@@ -269,19 +271,23 @@ impl Context {
     /// Chooses the thread of the next socket, out of those with the given numbers, or all if there
     /// are none.
     #[expect(clippy::indexing_slicing, reason = "the remainder is less than how many there are")]
-    pub(crate) fn home(&self, affinity: &[usize]) -> Result<Home, MonocoqueError> {
+    pub(crate) fn runtime(&self, affinity: &[usize]) -> Result<RuntimeHandle, MonocoqueError> {
         if self.shared.is_foreign() {
             return Err(MonocoqueError::Closed);
         }
-        let Shared { homes, next, .. } = &*self.shared;
+        let Shared { runtimes, next, .. } = &*self.shared;
         let wanted = |number: usize| affinity.is_empty() || affinity.contains(&number);
-        let homes: SmallVec<[&Home; 8]> =
-            homes.iter().enumerate().filter(|(number, _)| wanted(*number)).map(|(_, home)| home).collect();
-        if homes.is_empty() {
+        let runtimes: SmallVec<[&RuntimeHandle; 8]> = runtimes
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| wanted(*number))
+            .map(|(_, runtime)| runtime)
+            .collect();
+        if runtimes.is_empty() {
             let range = "the number of an I/O thread of the context";
             return Err(MonocoqueError::OutOfRange { option: "affinity", range });
         }
-        Ok(homes[next.fetch_add(1, Ordering::Relaxed) % homes.len()].clone())
+        Ok(runtimes[next.fetch_add(1, Ordering::Relaxed) % runtimes.len()].clone())
     }
 
     /// Registers a new socket, or closes it if the context is shut down.
@@ -304,11 +310,15 @@ impl Context {
         Ok(())
     }
 
-    fn of(homes: Vec<Home>, threads: Vec<ThreadEnd>, registry: Arc<InprocRegistry<Engine>>) -> Self {
+    fn of(
+        runtimes: Vec<RuntimeHandle>,
+        threads: Vec<IoThread>,
+        registry: Arc<InprocRegistry<Engine>>,
+    ) -> Self {
         let shared = Shared {
             of_caller: threads.is_empty(),
             process: process_id(),
-            homes,
+            runtimes,
             next: AtomicUsize::new(0),
             threads: Mutex::new(threads),
             registry,
@@ -357,15 +367,15 @@ impl ContextBuilder {
 
     fn build_with(self, registry: Arc<InprocRegistry<Engine>>) -> Result<Context, MonocoqueError> {
         let start = |n| {
-            let settings = ThreadSettings {
+            let settings = IoThreadSettings {
                 name: format!("monocoque-io-{n}"),
                 affinity: self.affinity.iter().copied().collect(),
                 driver: self.driver,
             };
-            Home::thread(settings).map_err(MonocoqueError::Thread)
+            IoThread::spawn(settings).map_err(MonocoqueError::Thread)
         };
         let started = (0..self.io_threads).map(start).collect::<Result<Vec<_>, _>>()?;
-        let (homes, threads) = started.into_iter().unzip();
-        Ok(Context::of(homes, threads, registry))
+        let (runtimes, threads) = started.into_iter().unzip();
+        Ok(Context::of(runtimes, threads, registry))
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 
 use monocoque_core::transport::InterfaceNameError;
-use monocoque_core::{Endpoint, EndpointError, HomeGone, InboxClosed, Message, RoutingIdError};
+use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdError, RuntimeGone};
 use thiserror::Error;
 
 use crate::monitor::ConnectionId;
@@ -139,8 +139,8 @@ impl From<Infallible> for MonocoqueError {
     }
 }
 
-impl From<HomeGone> for MonocoqueError {
-    fn from(_: HomeGone) -> Self {
+impl From<RuntimeGone> for MonocoqueError {
+    fn from(_: RuntimeGone) -> Self {
         Self::Closed
     }
 }

@@ -49,8 +49,10 @@ extern "C" fn deliver() {
         };
         // Without the sockets of the parent of a forked process, and without those whose
         // connections run on this thread: waiting for them would never end.
-        let engines: Vec<_> =
-            engines.into_iter().filter(|engine| !engine.is_foreign() && !engine.is_at_home()).collect();
+        let engines: Vec<_> = engines
+            .into_iter()
+            .filter(|engine| !engine.is_foreign() && !engine.runs_on_current_thread())
+            .collect();
         engines.iter().for_each(Engine::close);
         for engine in engines {
             block_on(engine.ended());

@@ -100,7 +100,7 @@ mod trace;
 pub mod transport {
     //! Streams created outside the library, for [`attach`](crate::zmq::Socket::attach).
 
-    pub use monocoque_core::transport::{AnyStream, Halves, InterfaceNameError, Socket, WriteNow};
+    pub use monocoque_core::transport::{AnyStream, ByteStream, DirectWriter, Halves, InterfaceNameError};
 }
 pub mod zmq;
 

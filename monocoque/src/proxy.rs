@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters, block_on, yielding};
+use monocoque_core::{WaitGuard, Waiters, block_on, runtime::yielding};
 
 use crate::error::MonocoqueError;
 use crate::socket::Engine;
@@ -186,9 +186,9 @@ impl<'a> Proxy<'a> {
         yielding::now_if_due().await;
         // In a forked process both sockets are closed, and the state may be locked forever.
         let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
-        let mut seat = Seat::new(|ticket| {
+        let mut seat = WaitGuard::new(|ticket| {
             if !is_foreign() {
-                drop(self.control.0.lock().runner.leave(ticket));
+                drop(self.control.0.lock().runner.remove(ticket));
             }
         });
         let mut forward = Forwarding::new(self.frontend, self.backend);
@@ -254,7 +254,7 @@ impl ProxyControl {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.0.lock();
         change(&mut state);
-        let runner = state.runner.dismiss();
+        let runner = state.runner.drain();
         drop(state);
         runner.into_iter().for_each(std::task::Waker::wake);
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use monocoque_core::{Decode, Encode, Established, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use monocoque_zmtp::{
-    Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType, TopicAllowance, ZmtpError,
+    Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType, TopicBudget, ZmtpError,
 };
 
 /// A raw connection. It is established before the first byte.
@@ -36,7 +36,7 @@ impl Protocol for RawSession {
             routing_id: Bytes::new(),
             revision: Revision::V3_1,
             properties: Properties::default(),
-            topics: TopicAllowance::default(),
+            topic_budget: TopicBudget::default(),
         };
         Ok(Step::Established(Established { peer, decoder: RawDecoder, encoder: RawEncoder }))
     }
@@ -80,7 +80,7 @@ impl Encode for RawEncoder {
         while wire.bytes() < limit
             && let Some(message) = queued.next_message()
         {
-            QueuedFrames::of(message).for_each(|frame| wire.put_part(frame.body()));
+            QueuedFrames::new(message).for_each(|frame| wire.put_part(frame.body()));
             wire.end_message();
         }
     }
@@ -94,7 +94,7 @@ const COPY_MAX: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use monocoque_core::QueuedPlace;
+    use monocoque_core::QueuedCursor;
     use monocoque_zmtp::encode_message;
 
     use super::*;
@@ -139,7 +139,7 @@ mod tests {
         encode_message(&Message::from([&b"a"[..], b"", &large, b"z"]), &mut queued);
         encode_message(&"next".into(), &mut queued);
         let mut wire = Outbox::new();
-        RawEncoder.encode(&mut queued.read_from(&mut QueuedPlace::default()), &mut wire, usize::MAX);
+        RawEncoder.encode(&mut queued.read_queued(&mut QueuedCursor::default()), &mut wire, usize::MAX);
         assert_eq!(wire.messages(), 2);
         let written: Vec<u8> = wire.slices().flatten().copied().collect();
         assert_eq!(written, [&b"a"[..], &large, b"znext"].concat());

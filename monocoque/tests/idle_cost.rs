@@ -11,15 +11,15 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Monitor, SocketEvent};
 use nix::sys::resource::{UsageWho, getrusage};
 use testing::process_stats::Held;
-use testing::{At, AtOnce, Home, Transport, WireListener, numbered};
+use testing::{At, AtOnce, Placement, Transport, WireListener, numbered};
 
 /// Runs a body in all places, with nothing beside it.
 fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for transport in [Transport::Tcp, Transport::Ipc] {
-        for home in [Home::Current, Home::Thread] {
-            testing::run_within(testing::DEADLINE * 2, transport, home, body);
+        for placement in [Placement::Current, Placement::Thread] {
+            testing::run_within(testing::DEADLINE * 2, transport, placement, body);
         }
     }
 }

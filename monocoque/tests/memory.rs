@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dhat::{HeapStats, Profiler};
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket, XpubSocket};
-use testing::{At, Home, Transport};
+use testing::{At, Placement, Transport};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -18,8 +18,8 @@ fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static)
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let _profiler = Profiler::builder().testing().build();
     for transport in [Transport::Tcp, Transport::Ipc] {
-        for home in [Home::Current, Home::Thread] {
-            testing::run_within(testing::DEADLINE * 2, transport, home, body);
+        for placement in [Placement::Current, Placement::Thread] {
+            testing::run_within(testing::DEADLINE * 2, transport, placement, body);
         }
     }
 }

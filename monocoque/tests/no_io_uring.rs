@@ -12,7 +12,7 @@ use monocoque::zmq::{PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, Su
 use monocoque::{Context, Driver, MonocoqueError};
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
-use testing::{Home, Transport};
+use testing::{Placement, Transport};
 
 #[test]
 fn contexts_fall_back_to_polling() {
@@ -63,8 +63,8 @@ fn polling_over_inproc_delivers() {
 
 /// On the caller's runtime, and beside a context with an I/O thread.
 fn messages_go(transport: Transport) {
-    for home in [Home::Current, Home::Thread] {
-        testing::run(transport, home, async |at| {
+    for placement in [Placement::Current, Placement::Thread] {
+        testing::run(transport, placement, async |at| {
             assert_eq!(at.context.driver(), Driver::Polling);
 
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;

@@ -16,7 +16,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Context, Monitor, MonocoqueError, SocketEvent};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
-use testing::{At, AtOnce, Home, Transport, Wire, numbered};
+use testing::{At, AtOnce, Placement, Transport, Wire, numbered};
 
 fn alone() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
@@ -31,9 +31,9 @@ fn open() -> usize {
 fn peer_churn_leaks_no_descriptors() {
     let _alone = alone();
     for transport in [Transport::Tcp, Transport::Ipc] {
-        for home in [Home::Current, Home::Thread] {
+        for placement in [Placement::Current, Placement::Thread] {
             let limit = testing::DEADLINE * 2 + Duration::from_millis(20) * cycles() as u32;
-            testing::run_within(limit, transport, home, come_and_go);
+            testing::run_within(limit, transport, placement, come_and_go);
         }
     }
 }
@@ -77,7 +77,7 @@ async fn come_and_go(at: At) {
 #[test]
 fn descriptor_exhaustion_is_survived() {
     let _alone = alone();
-    testing::run(Transport::Tcp, Home::Thread, async |at| {
+    testing::run(Transport::Tcp, Placement::Thread, async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let good = at.connected(PushSocket::builder(), &endpoint).await;
         good.send("good").await.expect("sent");

@@ -462,7 +462,7 @@ over_streams! {
 
 #[test]
 fn stream_peer_ids_never_repeat() {
-    testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
+    testing::run(testing::Transport::Tcp, testing::Placement::Current, async |at: testing::At| {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut seen = std::collections::HashSet::new();
         for n in 0..50 {
@@ -479,7 +479,7 @@ fn stream_peer_ids_never_repeat() {
 
 #[test]
 fn stream_over_inproc_is_rejected() {
-    testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
+    testing::run(testing::Transport::Tcp, testing::Placement::Current, async |at: testing::At| {
         let stream = at.build(StreamSocket::builder());
         let bound = stream.bind("inproc://bytes").await;
         assert!(matches!(bound, Err(MonocoqueError::RawInproc)), "{bound:?}");

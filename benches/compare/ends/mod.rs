@@ -35,8 +35,8 @@ fn play(job: &Job) -> Result<Infallible, Box<dyn Error>> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     match job.library {
-        Library::Ours => ours::run(job, ours::Home::Runtime),
-        Library::OursIo => ours::run(job, ours::Home::Thread),
+        Library::Ours => ours::run(job, ours::Placement::Runtime),
+        Library::OursIo => ours::run(job, ours::Placement::Thread),
         Library::Zmq => Ok(zmq::run(job)?),
         Library::Raw => Ok(raw::run(job)?),
     }

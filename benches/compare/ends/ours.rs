@@ -15,7 +15,7 @@ use crate::measure::{BOUND, Counter, STARTED, Stopwatch};
 
 /// Where the connections live, and the program runs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Home {
+pub(crate) enum Placement {
     /// Both in one compio runtime.
     Runtime,
     /// The connections on an I/O thread, the program on threads without a runtime.
@@ -24,30 +24,32 @@ pub(crate) enum Home {
 
 type Never = Result<Infallible, MonocoqueError>;
 
-pub(crate) fn run(job: &Job, home: Home) -> Result<Infallible, Box<dyn Error>> {
-    match home {
-        Home::Runtime => {
+pub(crate) fn run(job: &Job, placement: Placement) -> Result<Infallible, Box<dyn Error>> {
+    match placement {
+        Placement::Runtime => {
             let runtime = compio::runtime::Runtime::new()?;
-            Ok(runtime.block_on(async { play(job, home, &Context::current()?).await })?)
+            Ok(runtime.block_on(async { play(job, placement, &Context::current()?).await })?)
         }
-        Home::Thread => Ok(executor::block_on(play(job, home, &Context::new()?))?),
+        Placement::Thread => Ok(executor::block_on(play(job, placement, &Context::new()?))?),
     }
 }
 
-async fn play(job: &Job, home: Home, context: &Context) -> Never {
+async fn play(job: &Job, placement: Placement, context: &Context) -> Never {
     let _idle = idle(job, context).await?;
     let body = || job.body();
     match job.role {
-        Role::Push => home.each(sockets::<Push>(job, context).await?, |s, _| send(s, body())).await,
-        Role::Pull => home.each(sockets::<Pull>(job, context).await?, receive).await,
-        Role::Pub => home.each(sockets::<Pub>(job, context).await?, |s, _| publish(s, body())).await,
-        Role::Sub => home.each(subscribers(job, context).await?, receive).await,
-        Role::Req => home.each(sockets::<Req>(job, context).await?, |s, n| ask(s, n, body())).await,
-        Role::Rep => home.each(sockets::<Rep>(job, context).await?, |s, _| echo(s)).await,
+        Role::Push => placement.each(sockets::<Push>(job, context).await?, |s, _| send(s, body())).await,
+        Role::Pull => placement.each(sockets::<Pull>(job, context).await?, receive).await,
+        Role::Pub => placement.each(sockets::<Pub>(job, context).await?, |s, _| publish(s, body())).await,
+        Role::Sub => placement.each(subscribers(job, context).await?, receive).await,
+        Role::Req => placement.each(sockets::<Req>(job, context).await?, |s, n| ask(s, n, body())).await,
+        Role::Rep => placement.each(sockets::<Rep>(job, context).await?, |s, _| echo(s)).await,
         Role::Dealer => {
-            home.each(sockets::<Dealer>(job, context).await?, |s, n| deal(s, n, job.in_flight, body())).await
+            placement
+                .each(sockets::<Dealer>(job, context).await?, |s, n| deal(s, n, job.in_flight, body()))
+                .await
         }
-        Role::Router => home.each(sockets::<Router>(job, context).await?, |s, _| echo(s)).await,
+        Role::Router => placement.each(sockets::<Router>(job, context).await?, |s, _| echo(s)).await,
     }
 }
 
@@ -133,7 +135,7 @@ async fn idle(job: &Job, context: &Context) -> Result<Vec<PushSocket>, Monocoque
     Ok(sockets)
 }
 
-impl Home {
+impl Placement {
     /// Gives each socket something to do, all at the same time: the first one here, each other one as a task or thread of
     /// its own.
     async fn each<K, F>(self, sockets: Vec<Socket<K>>, work: impl Fn(Socket<K>, Counter) -> F) -> Never

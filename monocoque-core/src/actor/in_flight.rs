@@ -1,15 +1,15 @@
-//! A batch between the queue and the kernel.
+//! The batch in flight: between the queue and the kernel.
 
 use compio::buf::{IoBuf, IoVectoredBuf};
 
-use crate::outbox::QueuedPlace;
-use crate::transport::CALL_MAX;
-use crate::{Encode, Outbox};
+use crate::transport::MAX_IO_BYTES;
+use crate::{Encode, Outbox, QueuedCursor};
 
 /// The messages that a write pump has taken and of which the kernel has not taken every byte.
 ///
-/// They are kept as they were queued until the kernel has what was made of them: what a lost connection gives back is
-/// always [whole and neutral](Self::into_unsent). If both forms are the same there is only one.
+/// They are kept in their queued form until the kernel has taken their encoded form: a lost
+/// connection always gives back [whole, neutral messages](Self::into_unsent). If both forms are the
+/// same there is only one.
 ///
 /// ```
 /// use monocoque_core::actor::InFlight;
@@ -50,37 +50,37 @@ use crate::{Encode, Outbox};
 /// ```
 #[derive(Debug, Default)]
 pub struct InFlight {
-    /// As it was queued.
+    /// The messages in their queued form.
     queued: Outbox,
-    /// As it is written, where that is not the same.
+    /// Their encoded form, where that is not the same.
     encoded: Option<Box<Encoded>>,
 }
 
 #[derive(Debug, Default)]
 struct Encoded {
     wire: Outbox,
-    /// How far `queued` was encoded.
-    place: QueuedPlace,
+    /// The position in `queued` up to which it was encoded.
+    cursor: QueuedCursor,
 }
 
 impl InFlight {
-    /// An empty batch for what this encoder writes.
+    /// An empty batch for this encoder.
     pub fn new<E: Encode>(encoder: &E) -> Self {
         Self { queued: Outbox::new(), encoded: (!encoder.is_identity()).then(Box::default) }
     }
 
-    /// A batch that is written as it is.
-    pub fn as_it_is(queued: Outbox) -> Self {
+    /// A batch that is written in its queued form.
+    pub fn unencoded(queued: Outbox) -> Self {
         Self { queued, encoded: None }
     }
 
-    /// The messages, as they were queued.
+    /// Returns the messages in their queued form.
     #[inline]
     pub fn queued(&self) -> &Outbox {
         &self.queued
     }
 
-    /// The messages, to be added while nothing is in flight.
+    /// Returns the messages, to add more while nothing is in flight.
     #[inline]
     pub fn queued_mut(&mut self) -> &mut Outbox {
         &mut self.queued
@@ -92,21 +92,21 @@ impl InFlight {
         self.queued.is_empty()
     }
 
-    /// Encodes the next messages, unless what was encoded is still to be written.
+    /// Encodes the next messages, unless encoded bytes are still to be written.
     #[inline]
     pub fn encode<E: Encode<Error = X>, X>(&mut self, encoder: &mut E) {
         while let Some(encoded) = &mut self.encoded
             && encoded.wire.is_empty()
             && !self.queued.is_empty()
         {
-            encoder.encode(&mut self.queued.read_from(&mut encoded.place), &mut encoded.wire, STEP);
+            encoder.encode(&mut self.queued.read_queued(&mut encoded.cursor), &mut encoded.wire, ENCODE_STEP);
             if encoded.wire.is_empty() {
                 // Nothing is written for these messages.
                 let messages = encoded.wire.messages();
                 encoded.wire.clear();
-                self.forget(messages);
+                self.drop_written(messages);
                 if messages == 0 {
-                    // An encoder that takes nothing: the write of no bytes ends the connection.
+                    // The encoder takes nothing: the write of no bytes ends the connection.
                     return;
                 }
             }
@@ -130,30 +130,30 @@ impl InFlight {
         let before = encoded.wire.messages();
         encoded.wire.consume(n);
         let messages = before - encoded.wire.messages();
-        self.forget(messages);
+        self.drop_written(messages);
     }
 
-    /// Drops the first messages, of which all was written.
-    fn forget(&mut self, messages: usize) {
+    /// Drops the first messages, which were written whole.
+    fn drop_written(&mut self, messages: usize) {
         for _ in 0..messages {
             self.queued.drop_first();
         }
         if let Some(encoded) = &mut self.encoded {
-            encoded.place.on_dropped(messages);
+            encoded.cursor.on_dropped(messages);
         }
     }
 
-    /// The messages of which the kernel has not taken every byte, as they were queued. That counts as an attempt at the first
-    /// of them if it was begun.
+    /// Returns the messages of which the kernel has not taken every byte, in their queued form.
+    /// This counts as an attempt at the first one if it was partly written.
     pub fn into_unsent(mut self) -> Outbox {
-        if self.encoded.is_some_and(|encoded| encoded.wire.is_begun()) {
+        if self.encoded.is_some_and(|encoded| encoded.wire.is_partly_written()) {
             self.queued.count_attempt();
         }
         self.queued.rewind();
         self.queued
     }
 
-    /// Lets go of memory beyond what a quiet connection needs, if nothing is in flight.
+    /// Releases memory beyond what an idle connection needs, if nothing is in flight.
     pub(super) fn shrink(&mut self) {
         self.queued.shrink();
         if let Some(encoded) = &mut self.encoded {
@@ -165,14 +165,14 @@ impl InFlight {
 impl IoBuf for InFlight {
     fn as_init(&self) -> &[u8] {
         let chunk = self.wire().chunk();
-        chunk.get(..CALL_MAX).unwrap_or(chunk)
+        chunk.get(..MAX_IO_BYTES).unwrap_or(chunk)
     }
 }
 
 impl IoVectoredBuf for InFlight {
     fn iter_slice(&self) -> impl Iterator<Item = &[u8]> {
-        let mut left = CALL_MAX;
-        self.wire().slices().take(MAX_SLICES).map_while(move |slice| {
+        let mut left = MAX_IO_BYTES;
+        self.wire().slices().take(IOV_MAX).map_while(move |slice| {
             let part = slice.get(..left).unwrap_or(slice);
             left -= part.len();
             (!part.is_empty()).then_some(part)
@@ -180,7 +180,8 @@ impl IoVectoredBuf for InFlight {
     }
 }
 
-/// How much is encoded at a time, about: a large batch does not hold up the other connections of the thread.
-const STEP: usize = 128 * 1024;
-/// The kernel refuses more slices in one call.
-const MAX_SLICES: usize = 1024;
+/// How many bytes are encoded at a time, about, so that a large batch does not hold up the other
+/// connections of the thread.
+const ENCODE_STEP: usize = 128 * 1024;
+/// The most slices that the kernel takes in one call.
+const IOV_MAX: usize = 1024;

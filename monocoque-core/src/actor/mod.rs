@@ -4,22 +4,23 @@
 //!             +--------------------- SocketActor::run --------------------------+
 //!             |  handshake: write <- Protocol::advance <- read   (one deadline) |
 //!             |                 | Established                                   |
-//!             |        Attach::attach(peer) -> Outlet, Inlet                    |
+//!             |     ConnectionHandler::on_established(peer) -> Outlet, Inlet    |
 //!             |      /                                  \                       |
 //!             |  write pump                          read pump                  |
-//!   Outlet ---|-> poll_take -> encode -> write        read -> decode -> accept --|--> Inlet
+//!   Outlet ---|-> poll_take -> encode -> write        read -> decode -> on_item |--> Inlet
 //!             |      ^  replies (control lane) <----------- Decode::next        |
 //!             +-----------------------------------------------------------------+
 //! ```
 //!
-//! The pumps are two tasks on one thread. Neither is ever dropped while the kernel works for it: a pump ends by shutting
-//! the stream down, which makes the operation of the other return. So nothing that was read is lost, nothing is written
-//! twice, and nothing that a user can cancel owns a read or a write. The read pump waits for one thing at a time; all
-//! deadlines are served by the write side.
+//! The pumps are two tasks on one thread. Neither is dropped while the kernel works for it: a pump
+//! ends by shutting the stream down, which makes the operation of the other return. So bytes that
+//! were read are not lost, none is written twice, and nothing that a user can cancel owns a read or
+//! a write. The one exception is a handshake, which may be dropped: it has nothing to lose. The
+//! read pump waits for one thing at a time; the write side serves all deadlines.
 
+mod channel;
 mod in_flight;
 mod input;
-mod link;
 mod read_pump;
 mod write_pump;
 
@@ -35,27 +36,27 @@ use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
 
+pub use channel::{Channel, ChannelClosed, ChannelInlet, ChannelOutlet};
 pub use in_flight::InFlight;
-pub use link::{Link, LinkClosed, LinkInlet, LinkOutlet};
 
-use crate::transport::{Socket, WriteNow};
-use crate::{Decode, Encode, Established, Outbox, Protocol, Step, home};
+use crate::transport::{ByteStream, DirectWriter};
+use crate::{Decode, Encode, Established, Outbox, Protocol, Step, runtime};
 use input::{Input, SharedArena};
 use read_pump::ReadPump;
-use write_pump::{FAREWELL, WritePump};
+use write_pump::{CLOSE_TIMEOUT, WritePump};
 
 /// One connection, generic over its stream and its protocol.
 ///
 /// ```no_run
-/// # use monocoque_core::{actor::{Link, SocketActor}, Decode, Protocol, Message};
+/// # use monocoque_core::{actor::{Channel, SocketActor}, Decode, Protocol, Message};
 /// # async fn connect<P>(protocol: P) -> std::io::Result<()>
 /// # where
 /// #     P: Protocol<Peer = ()>,
 /// #     P::Decoder: Decode<Item = Message, Kind = ()>,
 /// # {
 /// let stream = compio::net::TcpStream::connect("127.0.0.1:5555").await?;
-/// let link = Link::new();
-/// let closed = SocketActor::new(stream, protocol).run(link).await;
+/// let channel = Channel::new();
+/// let closed = SocketActor::new(stream, protocol).run(channel).await;
 /// println!("connection ended: {closed:?}");
 /// # Ok(())
 /// # }
@@ -67,86 +68,99 @@ pub struct SocketActor<S, P> {
     handshake_timeout: Option<Duration>,
 }
 
-/// Who owns a connection: is told that the handshake is done, and says where messages come from and go to.
-pub trait Attach<P: Protocol>: Sized {
-    /// Where the write pump takes from.
+/// The owner of a connection: it learns the outcome of the handshake, and provides both ends.
+pub trait ConnectionHandler<P: Protocol>: Sized {
+    /// The source of the write pump.
     type Outlet: Outlet;
-    /// Where the read pump delivers to.
+    /// The destination of the read pump.
     type Inlet: Inlet<P::Decoder>;
 
-    /// The handshake is done. `None` refuses the peer: the connection is closed.
+    /// Called when the handshake is done. `None` refuses the peer: the connection is closed.
     ///
-    /// While the write pump waits in [`Outlet::poll_take`], and only then, whole messages may be written through `direct`
-    /// instead of being handed to it. What the system did not take of one is to be the first that the pump takes. There is
-    /// none if messages go over the wire in [another form](crate::Encode::is_identity) than they are queued in.
-    fn attach(self, peer: P::Peer, direct: Option<Arc<dyn WriteNow>>) -> Option<(Self::Outlet, Self::Inlet)>;
+    /// While the write pump waits in [`Outlet::poll_take`], and only then, whole messages may be
+    /// written through `direct` instead of being handed to the pump. The bytes of a message that
+    /// the kernel did not take must be the first that the pump takes. `direct` is `None` if
+    /// messages [change their form](crate::Encode::is_identity) on the way to the wire.
+    fn on_established(
+        self,
+        peer: P::Peer,
+        direct: Option<Arc<dyn DirectWriter>>,
+    ) -> Option<(Self::Outlet, Self::Inlet)>;
 
-    /// The handshake has failed: there will be nothing to attach.
-    fn fail(self) {}
+    /// Called when the handshake has failed. [`on_established`](Self::on_established) is not
+    /// called.
+    fn on_handshake_failed(self) {}
 }
 
-/// Where a write pump takes encoded messages from.
+/// The source of a write pump: encoded messages.
 pub trait Outlet: 'static {
-    /// Moves what waits into `batch`, which is empty.
+    /// Moves the messages that wait into `batch`, which is empty.
     ///
-    /// Ready with `false` when nothing is left and nothing will follow.
+    /// Ready with `false` when none is left and none will follow.
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool>;
 
-    /// The pump waits no longer, although there was nothing to take: it has replies to write.
+    /// Called when the pump stops waiting although there was nothing to take: it has replies to
+    /// write.
     ///
-    /// `false` if a message was begun meanwhile, which is to be ended first: then the pump will be woken to take it.
+    /// Returns `false` if a direct write has begun a message, which must be completed first. The
+    /// pump is woken to take it.
     fn unpark(&mut self) -> bool {
         true
     }
 
-    /// The system has taken a part of the batch.
+    /// Called when the kernel has taken a part of the batch.
     fn on_progress(&mut self) {}
 
-    /// The connection has been quiet for a while: memory that is kept for more to send is let go.
-    fn rest(&mut self) {}
+    /// Called when the connection has been idle for a while, to release memory.
+    fn on_idle(&mut self) {}
 
-    /// Waits until what is being written is to be given up, and with it the connection. Default: never.
+    /// Waits until the batch in flight, and with it the connection, is to be aborted. Default:
+    /// never.
     fn poll_abort(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
 
-    /// True if all that the peer has sent is to be read, although nothing more goes out to it. Default: false, only what
-    /// comes within 200 ms is. Reading ends after 16 MiB, or a second beside waiting for room.
-    fn awaits_rest(&self) -> bool {
+    /// Returns true if all that the peer has sent is to be read after the last message went out.
+    /// Default: false, only what comes within 200 ms is read.
+    ///
+    /// Reading ends after 16 MiB, or after a second without the time in which there is no room.
+    fn drains_input(&self) -> bool {
         false
     }
 
-    /// The connection has ended; `unsent` holds the messages, of those taken, of which the kernel did not take every byte.
-    fn close(&mut self, unsent: Outbox);
+    /// Called when the connection has ended. `unsent` holds the taken messages of which the kernel
+    /// did not take every byte.
+    fn on_closed(&mut self, unsent: Outbox);
 }
 
-/// Where a read pump delivers to.
+/// The destination of a read pump: decoded items.
 pub trait Inlet<D: Decode>: 'static {
-    /// Waits until at least one item can be [accepted](Self::accept). `false` when nobody will receive any more.
+    /// Waits until there is room for at least one item. Ready with `false` when the receiver is
+    /// gone.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
 
-    /// Where the decoder puts items.
+    /// Returns the queue that the decoder puts items into.
     fn items(&mut self) -> &mut VecDeque<D::Item>;
 
-    /// Takes the item that was put last. It may be held back until [`flush`](Self::flush).
-    fn accept(&mut self, kind: D::Kind) -> Accepted;
+    /// Called for the item that was put last. It may be kept back until [`flush`](Self::flush).
+    fn on_item(&mut self, kind: D::Kind) -> InletStatus;
 
-    /// All that was read so far has been decoded, or there is no more room.
+    /// Called when all that was read so far has been decoded, or there is no more room.
     fn flush(&mut self);
 }
 
-/// What an [`Inlet`] says to an item.
+/// The state of an [`Inlet`] after an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
+pub enum InletStatus {
     /// There is room for more.
-    More,
-    /// That was the last one for now.
+    Ready,
+    /// There is no more room.
     Full,
     /// The item breaks a rule: the connection is to be closed.
     Violation,
 }
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 #[derive(Debug)]
 pub enum Closed<E> {
     /// The peer closed it.
@@ -163,17 +177,17 @@ pub enum Closed<E> {
     Violation,
     /// The handshake did not end in time.
     HandshakeTimeout,
-    /// The owner refused the peer after the handshake.
+    /// The handler refused the peer after the handshake.
     Refused,
 }
 
-impl<S: Socket, P: Protocol> SocketActor<S, P> {
+impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
     /// An actor for a connected stream.
     pub fn new(stream: S, protocol: P) -> Self {
         Self { stream, protocol, handshake_timeout: None }
     }
 
-    /// Ends the connection if the whole handshake takes longer than `timeout`. Default: no limit.
+    /// Limits the time of the whole handshake. Default: no limit.
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -181,69 +195,71 @@ impl<S: Socket, P: Protocol> SocketActor<S, P> {
 
     /// Runs the connection to its end.
     ///
-    /// Dropping the future closes the connection at once and loses what is in flight; ask the [`Outlet`] to end instead.
-    pub async fn run<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
+    /// Dropping the future closes the connection at once and loses the messages in flight: let the
+    /// [`Outlet`] end it instead.
+    pub async fn run<H: ConnectionHandler<P>>(self, handler: H) -> Closed<P::Error> {
         let stream = self.stream.clone();
-        let down = ShutDown(stream.clone());
-        let closed = self.converse(owner).await;
-        drop(down);
-        let _in_time = compio::time::timeout(FAREWELL, stream.finish()).await;
+        let guard = ShutdownOnDrop(stream.clone());
+        let closed = self.run_inner(handler).await;
+        drop(guard);
+        let _in_time = compio::time::timeout(CLOSE_TIMEOUT, stream.wait_shutdown()).await;
         closed
     }
 
-    /// From the handshake until neither end says anything more.
-    async fn converse<A: Attach<P>>(self, owner: A) -> Closed<P::Error> {
+    /// Runs the handshake and the pumps.
+    async fn run_inner<H: ConnectionHandler<P>>(self, handler: H) -> Closed<P::Error> {
         let Self { stream, protocol, handshake_timeout } = self;
         let mut input = Input::new(stream.clone());
         let handshake = handshake(stream.clone(), protocol, &mut input);
-        let Established { peer, decoder, encoder } = match within(handshake_timeout, &stream, handshake).await
-        {
+        let established = with_handshake_timeout(handshake_timeout, &stream, handshake).await;
+        let Established { peer, decoder, encoder } = match established {
             Ok(established) => established,
             Err(closed) => {
-                owner.fail();
+                handler.on_handshake_failed();
                 return closed;
             }
         };
-        let direct = if encoder.is_identity() { stream.direct() } else { None };
-        let Some((outlet, inlet)) = owner.attach(peer, direct) else {
+        let direct = if encoder.is_identity() { stream.direct_writer() } else { None };
+        let Some((outlet, inlet)) = handler.on_established(peer, direct) else {
             return Closed::Refused;
         };
-        let shared = Rc::new(Shared::new(input.memory()));
-        let reader = ReadPump::new(stream.clone(), input, decoder, inlet, shared.clone());
+        let state = Rc::new(PumpState::new(input.memory()));
+        let reader = ReadPump::new(stream.clone(), input, decoder, inlet, state.clone());
         let reader = compio::runtime::spawn(reader.run());
-        WritePump::new(stream, encoder, outlet, shared.clone()).run().await;
+        WritePump::new(stream, encoder, outlet, state.clone()).run().await;
         reader.await.resume_unwind();
-        shared.reason.take().unwrap_or(Closed::ByUs)
+        state.reason.take().unwrap_or(Closed::ByUs)
     }
 }
 
-/// Shuts a stream down at the end, also if that is the end of the runtime: what the kernel does for it then returns while
-/// its memory is there.
-struct ShutDown<S: Socket>(S);
+/// Shuts a stream down in the end, also if that is the end of the runtime: operations of the kernel
+/// then return while their memory exists.
+struct ShutdownOnDrop<S: ByteStream>(S);
 
-impl<S: Socket> Drop for ShutDown<S> {
+impl<S: ByteStream> Drop for ShutdownOnDrop<S> {
     fn drop(&mut self) {
         self.0.shutdown(Shutdown::Both);
     }
 }
 
-/// Reads and writes in turn until the protocol says that it is established.
-async fn handshake<S: Socket, P: Protocol>(
+/// Reads and writes in turn until the protocol is established.
+async fn handshake<S: ByteStream, P: Protocol>(
     mut stream: S,
     mut protocol: P,
     input: &mut Input<S>,
 ) -> Result<Established<P>, Closed<P::Error>> {
     let mut output = Outbox::new();
-    let mut heard = false;
+    let mut has_received = false;
     loop {
         let step = protocol.advance(&mut input.buffer, &mut output, Instant::now());
-        let mut batch = InFlight::as_it_is(std::mem::take(&mut output));
+        let mut batch = InFlight::unencoded(std::mem::take(&mut output));
         while !batch.is_empty() {
             let write = stream.write(batch).await;
-            batch = match write_pump::settle(write) {
+            batch = match write_pump::apply_write_result(write) {
                 (Ok(()), batch) => batch,
                 (Err(error), _) => {
-                    return Err(step.err().map_or_else(|| ended(error, heard), Closed::Protocol));
+                    let closed = step.err().map(Closed::Protocol);
+                    return Err(closed.unwrap_or_else(|| handshake_io_error(error, has_received)));
                 }
             };
         }
@@ -256,30 +272,32 @@ async fn handshake<S: Socket, P: Protocol>(
             }
         }
         match input.read(protocol.need()).await {
-            Ok(0) if heard => return Err(Closed::ByPeer),
+            Ok(0) if has_received => return Err(Closed::ByPeer),
             Ok(0) => return Err(Closed::Probe),
-            Ok(_) => heard = true,
-            Err(error) => return Err(ended(error, heard)),
+            Ok(_) => has_received = true,
+            Err(error) => return Err(handshake_io_error(error, has_received)),
         }
     }
 }
 
-/// Why a handshake ends whose stream has failed. One that a peer closes with our greeting unread is reset.
-fn ended<E>(error: io::Error, heard: bool) -> Closed<E> {
+/// Returns the reason for a handshake whose stream has failed. A peer that closes it with our
+/// greeting unread resets it.
+fn handshake_io_error<E>(error: io::Error, has_received: bool) -> Closed<E> {
     match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset if !heard => Closed::Probe,
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset if !has_received => Closed::Probe,
         _ => Closed::Io(error),
     }
 }
 
-/// Bounds `handshake` by one deadline, as [`home::within`]. It is not dropped but ended, by shutting the stream down.
-async fn within<S: Socket, T, E>(
+/// Bounds `handshake` by one deadline, as [`runtime::within`]. It is not dropped but ended, by
+/// shutting the stream down.
+async fn with_handshake_timeout<S: ByteStream, T, E>(
     timeout: Option<Duration>,
     stream: &S,
     handshake: impl Future<Output = Result<T, Closed<E>>>,
 ) -> Result<T, Closed<E>> {
     let mut handshake = std::pin::pin!(handshake);
-    if let Some(result) = home::within(timeout, handshake.as_mut()).await {
+    if let Some(result) = runtime::within(timeout, handshake.as_mut()).await {
         return result;
     }
     stream.shutdown(Shutdown::Both);
@@ -287,15 +305,15 @@ async fn within<S: Socket, T, E>(
     Err(Closed::HandshakeTimeout)
 }
 
-/// What the two pumps of a connection say to each other.
-struct Shared<E> {
-    /// The memory that large reads go into.
+/// The state that the two pumps of a connection share.
+struct PumpState<E> {
+    /// The memory of reads.
     memory: SharedArena,
-    /// Memory is kept, and the write pump lets go of it when the connection has been quiet for a while.
-    tidies: Cell<bool>,
-    /// The read pump lets go of memory as well, if it waits for room.
-    rests: Cell<bool>,
-    /// The control lane: replies that the decoder has put out.
+    /// Memory is kept that an idle connection does not need: the write pump releases it later.
+    has_spare_memory: Cell<bool>,
+    /// The read pump is to release its memory as well, if it waits for room.
+    shrink_reads: Cell<bool>,
+    /// The control lane: replies of the decoder.
     replies: RefCell<Outbox>,
     /// The write pump, while it waits.
     writer: RefCell<Option<Waker>>,
@@ -303,41 +321,43 @@ struct Shared<E> {
     reader: RefCell<Option<Waker>>,
     /// The read pump has ended.
     read_ended: Cell<bool>,
-    /// The write pump has ended, and the stream with it: what has arrived is all there will be.
+    /// The write pump has ended, and the stream with it: no more bytes will arrive.
     write_ended: Cell<bool>,
-    /// Why the connection ends: what the first of the two to fail has met. The other one meets the consequences.
+    /// The reason of the first pump that failed. The other one meets the consequences.
     reason: Cell<Option<Closed<E>>>,
-    /// When bytes last arrived; `None` while the owner holds the peer back.
-    heard: Cell<Option<Instant>>,
+    /// The last time that bytes arrived; `None` while there is no room for more, and silence does
+    /// not count.
+    last_received: Cell<Option<Instant>>,
     /// How many bytes have arrived.
-    arrived: Cell<u64>,
+    received_bytes: Cell<u64>,
 }
 
-impl<E> Shared<E> {
+impl<E> PumpState<E> {
     fn new(memory: SharedArena) -> Self {
         Self {
             memory,
-            tidies: Cell::new(false),
-            rests: Cell::new(false),
+            has_spare_memory: Cell::new(false),
+            shrink_reads: Cell::new(false),
             replies: RefCell::default(),
             writer: RefCell::default(),
             reader: RefCell::default(),
             read_ended: Cell::new(false),
             write_ended: Cell::new(false),
             reason: Cell::new(None),
-            heard: Cell::new(None),
-            arrived: Cell::new(0),
+            last_received: Cell::new(None),
+            received_bytes: Cell::new(0),
         }
     }
 
-    fn end(&self, reason: Closed<E>) {
+    /// Sets the reason of the end, unless there is one.
+    fn set_reason(&self, reason: Closed<E>) {
         let first = self.reason.take().unwrap_or(reason);
         self.reason.set(Some(first));
     }
 
-    /// Memory is kept, of which the write pump lets go when the connection has been quiet for a while.
-    fn note_kept(&self) {
-        if !self.tidies.replace(true) {
+    /// Notes that memory is kept, which the write pump releases once the connection is idle.
+    fn note_spare_memory(&self) {
+        if !self.has_spare_memory.replace(true) {
             self.wake_writer();
         }
     }
@@ -357,5 +377,6 @@ impl<E> Shared<E> {
     }
 }
 
-/// How much a read or a batch has at least after which memory may be kept that a quiet connection does not need.
-const BURST: usize = 2 * 1024;
+/// The size of a read or a batch from which on memory may be kept that an idle connection does not
+/// need.
+const BURST_BYTES: usize = 2 * 1024;

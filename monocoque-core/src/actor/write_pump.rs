@@ -1,7 +1,7 @@
 //! The sending half of a connection: take a batch, encode it, write it.
 //!
-//! While one write is in flight, messages gather at the owner; the next write takes them all. Also serves the
-//! protocol's deadlines, for both directions.
+//! While one write is in flight, messages gather at the owner; the next write takes them all. Also
+//! serves the deadlines of the protocol, for both directions.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,54 +15,67 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, join, select};
 use rustix::io::ioctl_fionread;
 
-use super::{BURST, Closed, InFlight, Outlet, Shared};
-use crate::deadline::{self, Excuses};
-use crate::transport::Socket;
-use crate::{Encode, Outbox, home};
+use super::{BURST_BYTES, Closed, InFlight, Outlet, PumpState};
+use crate::deadline::{self, StallGrace};
+use crate::transport::ByteStream;
+use crate::{Encode, Outbox, runtime};
 
 pub(super) struct WritePump<S, E: Encode, O> {
     stream: S,
     encoder: E,
     outlet: O,
-    shared: Rc<Shared<E::Error>>,
+    state: Rc<PumpState<E::Error>>,
+    phase: Phase,
     /// Silence counts from here: the start, or the last time that this thread had stood still.
-    started: Instant,
-    excuses: Excuses,
-    /// What is being written are replies, not messages of the owner.
-    replying: bool,
-    /// A batch of the owner has just been written whole.
-    between: bool,
-    /// When the system last took something.
-    progress: Instant,
-    /// When to look whether the connection is quiet, while memory is kept.
-    tidy_at: Option<Instant>,
+    silence_start: Instant,
+    grace: StallGrace,
+    /// The last time that the kernel took bytes.
+    last_progress: Instant,
+    /// The next check for idleness, while memory is kept.
+    idle_check_at: Option<Instant>,
 }
 
-/// What the pump found when it looked for work.
+/// The use of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// There is no batch, and messages of the owner go first.
+    Idle,
+    /// The batch holds messages of the owner.
+    Messages,
+    /// Messages were written whole: replies go first, once.
+    MessagesWritten,
+    /// The batch holds replies.
+    Replies,
+}
+
+/// The next thing to do.
 enum Work {
+    /// Write the batch.
     Batch,
+    /// End: the owner has nothing more to send, or aborts.
     Drained,
+    /// End: the read pump has ended.
     ReadEnded,
+    /// Serve a deadline.
     Deadline,
-    /// Memory is kept that is to be let go when it gets quiet.
-    Tidy,
+    /// Schedule a check for idleness: memory is kept.
+    SpareMemory,
 }
 
-impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
-    pub(super) fn new(stream: S, encoder: E, outlet: O, shared: Rc<Shared<E::Error>>) -> Self {
-        let started = Instant::now();
-        shared.heard.set(Some(started));
+impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
+    pub(super) fn new(stream: S, encoder: E, outlet: O, state: Rc<PumpState<E::Error>>) -> Self {
+        let start = Instant::now();
+        state.last_received.set(Some(start));
         Self {
             stream,
             encoder,
             outlet,
-            shared,
-            started,
-            excuses: Excuses::new(),
-            replying: false,
-            between: false,
-            progress: started,
-            tidy_at: None,
+            state,
+            phase: Phase::Idle,
+            silence_start: start,
+            grace: StallGrace::new(),
+            last_progress: start,
+            idle_check_at: None,
         }
     }
 
@@ -71,74 +84,85 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         let mut batch = InFlight::new(&self.encoder);
         match self.pump(&mut batch).await {
             None => {
-                // Whatever the peer does in answer.
-                self.shared.end(Closed::ByUs);
-                self.finish().await;
+                // Whatever the peer sends after this.
+                self.state.set_reason(Closed::ByUs);
+                self.close_stream().await;
             }
             Some(reason) => {
-                self.shared.end(reason);
+                self.state.set_reason(reason);
                 self.stream.shutdown(Shutdown::Both);
             }
         }
-        self.shared.write_ended.set(true);
-        self.shared.wake_reader();
-        let unsent = if self.replying { Outbox::new() } else { batch.into_unsent() };
-        self.outlet.close(unsent);
+        self.state.write_ended.set(true);
+        self.state.wake_reader();
+        let unsent = match self.phase {
+            Phase::Replies => Outbox::new(),
+            Phase::Idle | Phase::Messages | Phase::MessagesWritten => batch.into_unsent(),
+        };
+        self.outlet.on_closed(unsent);
     }
 
-    /// `None` if all was sent.
+    /// Returns the reason of the end; `None` if all was sent.
     async fn pump(&mut self, batch: &mut InFlight) -> Option<Closed<E::Error>> {
         loop {
-            match self.work(batch).await {
+            match self.next_work(batch).await {
                 Work::Batch => {
-                    if batch.queued().bytes() >= BURST {
-                        self.shared.tidies.set(true);
+                    if batch.queued().bytes() >= BURST_BYTES {
+                        self.state.has_spare_memory.set(true);
                     }
                     if let Err(closed) = self.write(batch).await {
                         return Some(closed);
                     }
-                    self.between = !self.replying;
+                    self.phase = match self.phase {
+                        Phase::Messages => Phase::MessagesWritten,
+                        _ => Phase::Idle,
+                    };
                 }
                 Work::Deadline => {
-                    self.tidy(Some(batch));
+                    self.shrink_if_idle(Some(batch));
                     if let Err(error) = self.on_deadline().await {
                         return Some(Closed::Protocol(error));
                     }
                 }
-                Work::Tidy => self.expect_quiet(),
+                Work::SpareMemory => self.schedule_idle_check(),
                 Work::Drained => return None,
                 Work::ReadEnded => return Some(Closed::ByPeer),
             }
         }
     }
 
-    /// Waits for something to do. Replies have their turn behind each batch of the owner, and never within a message: the
-    /// owner may have begun one by itself while the pump waited.
-    async fn work(&mut self, batch: &mut InFlight) -> Work {
+    /// Waits for something to do.
+    ///
+    /// Replies go first after each batch of the owner, but never within a message: a direct write
+    /// may have begun one while the pump waited.
+    async fn next_work(&mut self, batch: &mut InFlight) -> Work {
         let deadline = self.deadline();
-        let Self { outlet, shared, replying, between, tidy_at, .. } = self;
-        *replying = false;
+        let Self { outlet, state, phase, idle_check_at, .. } = self;
         let work = poll_fn(|cx| {
-            if shared.read_ended.get() {
+            if state.read_ended.get() {
                 return Poll::Ready(Work::ReadEnded);
             }
-            if tidy_at.is_none() && shared.tidies.get() {
-                return Poll::Ready(Work::Tidy);
+            if idle_check_at.is_none() && state.has_spare_memory.get() {
+                return Poll::Ready(Work::SpareMemory);
             }
-            let replies = &mut *shared.replies.borrow_mut();
-            let replies_first = std::mem::take(between) && !replies.is_empty();
+            let replies = &mut *state.replies.borrow_mut();
+            let replies_first = *phase == Phase::MessagesWritten && !replies.is_empty();
+            *phase = Phase::Idle;
             let taken = if replies_first { Poll::Pending } else { outlet.poll_take(cx, batch.queued_mut()) };
             match taken {
-                Poll::Ready(true) => Poll::Ready(Work::Batch),
+                Poll::Ready(true) => {
+                    *phase = Phase::Messages;
+                    Poll::Ready(Work::Batch)
+                }
                 Poll::Ready(false) => Poll::Ready(Work::Drained),
                 Poll::Pending if !replies.is_empty() && outlet.unpark() => {
-                    *replying = true;
+                    *phase = Phase::Replies;
                     std::mem::swap(replies, batch.queued_mut());
                     Poll::Ready(Work::Batch)
                 }
                 Poll::Pending => {
                     batch.shrink();
-                    shared.writer.replace(Some(cx.waker().clone()));
+                    state.writer.replace(Some(cx.waker().clone()));
                     Poll::Pending
                 }
             }
@@ -165,62 +189,62 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
                     stream.write_vectored(taken).await
                 }
             };
-            let (written, given_up) = self.keep_deadlines(write).await;
-            let (result, rest) = settle(written);
+            let (written, outcome) = self.write_with_deadlines(write).await;
+            let (result, rest) = apply_write_result(written);
             *batch = rest;
-            self.progress = Instant::now();
+            self.last_progress = Instant::now();
             if !batch.is_empty() && result.is_ok() {
                 self.outlet.on_progress();
             }
-            if given_up {
-                // The reason is known already.
-                return Err(Closed::ByUs);
+            match outcome {
+                // The reason is set already.
+                WriteOutcome::GivenUp => return Err(Closed::ByUs),
+                WriteOutcome::Returned => result.map_err(Closed::Io)?,
             }
-            result.map_err(Closed::Io)?;
         }
         Ok(())
     }
 
-    /// Awaits a write, which is never dropped, and meanwhile serves the deadlines and the owner's wish to end.
+    /// Awaits a write, which is never dropped, and meanwhile serves deadlines and an abort.
     ///
-    /// When the peer is given up, which is told beside the result, the stream is shut down, so that the write returns. The
-    /// reason is noted before: the other pump may notice the end first, and would take it for the peer's.
-    async fn keep_deadlines<T>(&mut self, write: impl Future<Output = T>) -> (T, bool) {
+    /// To give the peer up, the stream is shut down, so that the write returns. The reason is set
+    /// before: the other pump may notice the end first, and would take it for the peer's.
+    async fn write_with_deadlines<T>(&mut self, write: impl Future<Output = T>) -> (T, WriteOutcome) {
         let mut write = std::pin::pin!(write);
         let reason = loop {
             let interruption = {
-                let interruption = std::pin::pin!(self.interruption());
+                let interruption = std::pin::pin!(self.next_interruption());
                 match select(write.as_mut(), interruption).await {
-                    Either::Left((written, _)) => return (written, false),
+                    Either::Left((written, _)) => return (written, WriteOutcome::Returned),
                     Either::Right((interruption, _)) => interruption,
                 }
             };
             match interruption {
                 Work::Deadline => {
-                    self.tidy(None);
+                    self.shrink_if_idle(None);
                     match self.on_deadline().await {
                         Ok(()) => {}
                         Err(error) => break Closed::Protocol(error),
                     }
                 }
-                Work::Tidy => self.expect_quiet(),
-                _ => break Closed::ByUs,
+                Work::SpareMemory => self.schedule_idle_check(),
+                Work::Batch | Work::Drained | Work::ReadEnded => break Closed::ByUs,
             }
         };
-        self.shared.end(reason);
+        self.state.set_reason(reason);
         self.stream.shutdown(Shutdown::Both);
-        (write.await, true)
+        (write.await, WriteOutcome::GivenUp)
     }
 
-    /// Waits for a deadline, for memory to be kept, or for the owner to give the connection up.
-    async fn interruption(&mut self) -> Work {
+    /// Waits for a deadline, for memory to be kept, or for the owner to abort the connection.
+    async fn next_interruption(&mut self) -> Work {
         let deadline = self.deadline();
-        let Self { outlet, shared, tidy_at, .. } = self;
+        let Self { outlet, state, idle_check_at, .. } = self;
         let abort = poll_fn(|cx| {
-            if tidy_at.is_none() && shared.tidies.get() {
-                return Poll::Ready(Work::Tidy);
+            if idle_check_at.is_none() && state.has_spare_memory.get() {
+                return Poll::Ready(Work::SpareMemory);
             }
-            shared.writer.replace(Some(cx.waker().clone()));
+            state.writer.replace(Some(cx.waker().clone()));
             outlet.poll_abort(cx).map(|()| Work::Drained)
         });
         let Some(deadline) = deadline else { return abort.await };
@@ -228,104 +252,112 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
         select(abort, std::pin::pin!(expiry)).await.factor_first().0
     }
 
-    /// Memory is kept: looks later whether it is still needed.
-    fn expect_quiet(&mut self) {
-        self.tidy_at = deadline::after(Instant::now(), QUIET);
+    /// Checks later whether memory that is kept is still needed.
+    fn schedule_idle_check(&mut self) {
+        self.idle_check_at = deadline::after(Instant::now(), IDLE_AFTER);
     }
 
-    /// The earlier of the protocol's deadline and our own.
+    /// Returns the earlier of the deadline of the protocol and that of the check for idleness.
     fn deadline(&self) -> Option<Instant> {
-        [self.encoder.deadline(), self.tidy_at].into_iter().flatten().min()
+        [self.encoder.deadline(), self.idle_check_at].into_iter().flatten().min()
     }
 
-    /// Lets go of memory if the connection has been quiet for a while, or looks again later.
-    fn tidy(&mut self, batch: Option<&mut InFlight>) {
+    /// Releases memory if the connection has been idle for a while, or checks again later.
+    fn shrink_if_idle(&mut self, batch: Option<&mut InFlight>) {
         let now = Instant::now();
-        if self.tidy_at.is_none_or(|at| now < at) {
+        if self.idle_check_at.is_none_or(|at| now < at) {
             return;
         }
-        let last = self.shared.heard.get().unwrap_or(self.started).max(self.progress);
-        if now.saturating_duration_since(last) < QUIET {
-            self.tidy_at = deadline::after(last, QUIET);
+        let received = self.state.last_received.get();
+        let last = received.unwrap_or(self.silence_start).max(self.last_progress);
+        if now.saturating_duration_since(last) < IDLE_AFTER {
+            self.idle_check_at = deadline::after(last, IDLE_AFTER);
             return;
         }
-        self.tidy_at = None;
-        self.shared.tidies.set(false);
-        self.shared.memory.rest();
-        if self.shared.heard.get().is_none() {
-            self.shared.rests.set(true);
-            self.shared.wake_reader();
+        self.idle_check_at = None;
+        self.state.has_spare_memory.set(false);
+        self.state.memory.shrink();
+        if received.is_none() {
+            self.state.shrink_reads.set(true);
+            self.state.wake_reader();
         }
         if let Some(batch) = batch.filter(|batch| batch.is_empty()) {
             *batch = InFlight::new(&self.encoder);
         }
-        self.outlet.rest();
+        self.outlet.on_idle();
     }
 
-    /// Serves the protocol's deadline. A peer is given up only when what has arrived of it has been looked at, and not for
-    /// time in which this thread stood still: then its silence counts anew.
+    /// Serves the deadline of the protocol.
+    ///
+    /// A peer is given up only after all that has arrived from it was looked at, and not for time
+    /// in which this thread stood still: then its silence counts from now on.
     async fn on_deadline(&mut self) -> Result<(), E::Error> {
         let served = Instant::now();
         let Some(deadline) = self.encoder.deadline().filter(|&at| at <= served) else { return Ok(()) };
-        if self.shared.heard.get().is_none_or(|heard| heard > self.started) {
-            self.excuses.renew();
+        if self.state.last_received.get().is_none_or(|received| received > self.silence_start) {
+            self.grace.reset();
         }
-        if self.judge(served).is_ok() {
+        if self.check_silence(served).is_ok() {
             return Ok(());
         }
-        home::take_in().await;
+        runtime::process_completions().await;
         self.note_unread();
         let now = Instant::now();
-        let outcome = self.judge(now);
-        if outcome.is_ok() || !self.excuses.excuse(deadline, served) {
+        let outcome = self.check_silence(now);
+        if outcome.is_ok() || !self.grace.grant(deadline, served) {
             return outcome;
         }
-        self.started = now;
-        self.judge(now)
+        self.silence_start = now;
+        self.check_silence(now)
     }
 
-    /// Notes that the peer was heard if something waits in the system to be read.
+    /// Counts bytes that wait in the kernel to be read as received.
     fn note_unread(&self) {
         let unread = self.stream.descriptor().map(ioctl_fionread);
-        if matches!(unread, Some(Ok(1..))) && self.shared.heard.get().is_some() {
-            self.shared.heard.set(Some(Instant::now()));
+        if matches!(unread, Some(Ok(1..))) && self.state.last_received.get().is_some() {
+            self.state.last_received.set(Some(Instant::now()));
         }
     }
 
-    fn judge(&mut self, now: Instant) -> Result<(), E::Error> {
-        let heard = self.shared.heard.get().unwrap_or(now).max(self.started);
-        let replies = &mut *self.shared.replies.borrow_mut();
-        // What is to be answered may still wait behind a batch, of which a slow peer takes one part after the other.
-        let heard = if replies.is_empty() { heard } else { heard.max(self.progress) };
-        self.encoder.on_deadline(now, heard, replies)
+    /// Lets the protocol decide about the silence of the peer.
+    fn check_silence(&mut self, now: Instant) -> Result<(), E::Error> {
+        let received = self.state.last_received.get().unwrap_or(now).max(self.silence_start);
+        let replies = &mut *self.state.replies.borrow_mut();
+        // A question to the peer may still wait behind a batch, which a slow peer takes bit by bit.
+        let received = if replies.is_empty() { received } else { received.max(self.last_progress) };
+        self.encoder.on_deadline(now, received, replies)
     }
 
-    /// All is sent: says so to the peer and gives it a moment to say the same, so that nothing in flight is reset; longer if
-    /// the owner awaits what the peer has sent, and there was no room for it, or it still comes.
-    async fn finish(&self) {
+    /// Closes the stream after the last message.
+    ///
+    /// Shuts down the sending direction and gives the peer a moment to do the same, so that nothing
+    /// in flight is reset; longer if the owner [drains the input](Outlet::drains_input), and there
+    /// was no room for it, or it still comes.
+    async fn close_stream(&self) {
         self.stream.shutdown(Shutdown::Write);
-        let mut left = if self.outlet.awaits_rest() { REST } else { FAREWELL };
-        let end = self.shared.arrived.get() + REST_BYTES;
+        let mut left = if self.outlet.drains_input() { DRAIN_TIMEOUT } else { CLOSE_TIMEOUT };
+        let end = self.state.received_bytes.get() + DRAIN_BYTES;
         let ended = poll_fn(|cx| {
-            if self.shared.read_ended.get() {
+            if self.state.read_ended.get() {
                 return Poll::Ready(());
             }
-            self.shared.writer.replace(Some(cx.waker().clone()));
+            self.state.writer.replace(Some(cx.waker().clone()));
             Poll::Pending
         });
-        let mut ended = std::pin::pin!(join(self.stream.finish(), ended));
+        let mut ended = std::pin::pin!(join(self.stream.wait_shutdown(), ended));
         loop {
-            let moment = std::pin::pin!(compio::time::sleep(FAREWELL));
+            let moment = std::pin::pin!(compio::time::sleep(CLOSE_TIMEOUT));
             if let Either::Left(_) = select(ended.as_mut(), moment).await {
                 break;
             }
-            let is_much = self.shared.arrived.get() >= end;
-            let waits_for_room = self.shared.heard.get().is_none();
-            if waits_for_room && !is_much && self.outlet.awaits_rest() {
+            let received = self.state.last_received.get();
+            let is_much = self.state.received_bytes.get() >= end;
+            let waits_for_room = received.is_none();
+            if waits_for_room && !is_much && self.outlet.drains_input() {
                 continue;
             }
-            let is_quiet = self.shared.heard.get().is_some_and(|heard| heard.elapsed() >= FAREWELL);
-            left = if is_quiet || is_much { Duration::ZERO } else { left.saturating_sub(FAREWELL) };
+            let is_silent = received.is_some_and(|received| received.elapsed() >= CLOSE_TIMEOUT);
+            left = if is_silent || is_much { Duration::ZERO } else { left.saturating_sub(CLOSE_TIMEOUT) };
             if left.is_zero() {
                 break;
             }
@@ -334,8 +366,18 @@ impl<S: Socket, E: Encode, O: Outlet> WritePump<S, E, O> {
     }
 }
 
+/// The end of a write that was awaited with deadlines.
+enum WriteOutcome {
+    /// By itself.
+    Returned,
+    /// By shutting the stream down.
+    GivenUp,
+}
+
 /// Takes the batch back from a write that was short, whole, interrupted or failed.
-pub(super) fn settle(BufResult(result, mut batch): BufResult<usize, InFlight>) -> (io::Result<()>, InFlight) {
+pub(super) fn apply_write_result(
+    BufResult(result, mut batch): BufResult<usize, InFlight>,
+) -> (io::Result<()>, InFlight) {
     let result = match result {
         Ok(0) if !batch.is_empty() => Err(io::ErrorKind::WriteZero.into()),
         Ok(n) => {
@@ -348,11 +390,12 @@ pub(super) fn settle(BufResult(result, mut batch): BufResult<usize, InFlight>) -
     (result, batch)
 }
 
-/// How long a connection is quiet before it lets go of memory.
-const QUIET: Duration = Duration::from_millis(500);
-/// How long a closing connection waits for the peer to close its side, or for its stream to take leave.
-pub(super) const FAREWELL: Duration = Duration::from_millis(200);
-/// How long it reads what the peer has sent, if the owner awaits that.
-const REST: Duration = Duration::from_secs(1);
-/// And how much of it: more than two systems buffer for a peer that has closed.
-const REST_BYTES: u64 = 16 * 1024 * 1024;
+/// The silence in both directions after which a connection is idle and releases memory.
+const IDLE_AFTER: Duration = Duration::from_millis(500);
+/// How long a connection that closes waits for the peer to close its side, or for the end of its
+/// stream.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long it reads what the peer has sent, if the owner drains the input.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// The most that it reads then: more than two systems buffer for a peer that has closed.
+const DRAIN_BYTES: u64 = 16 * 1024 * 1024;

@@ -1,7 +1,8 @@
-//! Who gets what is published: the subscriptions of a socket's peers.
+//! The hub of a publisher: the subscriptions of its peers.
 //!
-//! A state machine under its socket's lock. It is told of peers and of what they ask for, and answers whom a subject
-//! goes to. It holds no messages and does not know whether a peer has room.
+//! A state machine under the lock of its socket. Its inputs are events of peers and their
+//! subscriptions; it answers which peers a subject goes to. It holds no messages and does not know
+//! whether a peer has room.
 
 use std::collections::{BTreeSet, VecDeque, btree_set};
 
@@ -14,11 +15,12 @@ use crate::{PeerEvent, PeerKey};
 
 /// The subscriptions of all peers of a socket.
 ///
-/// Each peer has a set of topics: asking twice for one counts once, taking back what was not asked for does nothing. The set
-/// belongs to the connection and ends with it; a later one in the same place starts with none.
+/// Each peer has a set of topics: subscribing twice counts once, cancelling a topic without a
+/// subscription does nothing. The set belongs to the connection and ends with it; a later one in
+/// the same slot starts with none.
 ///
-/// A peer that has gone is matched no more from then on. Its topics may be many, and are taken down a part at a time, by
-/// [`sweep`](Self::sweep).
+/// A departed peer does not match any more. It may have many topics, so [`sweep`](Self::sweep)
+/// removes a part of them at a time.
 ///
 /// ```
 /// use monocoque_core::{Cancelled, PeerEvent, PeerKey, PubSubHub, Subscribed};
@@ -35,53 +37,54 @@ use crate::{PeerEvent, PeerKey};
 ///
 /// assert_eq!(hub.cancel(key, b"weather"), Cancelled::Last);
 /// hub.on_event(PeerEvent::Down { key });
-/// let mut gone = Vec::new();
-/// while hub.sweep(100, |key, topic, left| gone.push((key, topic, left))) {}
-/// assert_eq!(gone, [(key, "weather.rome".into(), Cancelled::Last)], "nobody else wanted this");
+/// let mut swept = Vec::new();
+/// while hub.sweep(100, |key, topic, outcome| swept.push((key, topic, outcome))) {}
+/// assert_eq!(swept, [(key, "weather.rome".into(), Cancelled::Last)], "no other subscriber");
 /// ```
 #[derive(Debug, Default)]
 pub struct PubSubHub {
     limits: SubscriptionLimits,
-    peers: PeerRows<Peer>,
+    peers: PeerRows<Subscriber>,
     index: SubscriptionIndex<Subscribers>,
-    /// Peers that have gone, in this order, and the topics that still list them.
+    /// Departed peers, in order, and the topics that still list them.
     departed: VecDeque<(PeerKey, btree_set::IntoIter<Bytes>)>,
     subscriptions: usize,
-    /// For each place, the last walk that came across the peer there.
-    seen: Vec<u64>,
-    walk: u64,
+    /// For each slot, the last query that matched the peer in it.
+    last_match: Vec<u64>,
+    /// The number of the last query.
+    query: u64,
 }
 
-/// Sorted. The peers of a topic are live, or [departed](PubSubHub::departed).
+/// The peers of a topic, sorted. They are live, or [departed](PubSubHub::departed).
 type Subscribers = SmallVec<[PeerKey; 1]>;
 
 #[derive(Debug, Default)]
-struct Peer {
-    /// Share the bytes of the topics in the index.
+struct Subscriber {
+    /// The topics share their bytes with those of the index.
     topics: BTreeSet<Bytes>,
     bytes: usize,
-    /// May have as much as it wants.
-    unlimited: bool,
+    /// The limits do not apply.
+    is_unlimited: bool,
 }
 
 impl PubSubHub {
-    /// A hub without peers that lets each of them have as much as `limits` says.
+    /// A hub without peers, with `limits` for each of them.
     pub fn new(limits: SubscriptionLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Takes note of a peer that has come or gone. Events of an ended connection change nothing.
+    /// Adds a new peer, or removes one that has gone. Events of an ended connection change nothing.
     pub fn on_event(&mut self, event: PeerEvent<()>) {
         match event {
-            PeerEvent::Up { key, id: () } => self.admit(key),
-            PeerEvent::Down { key } => self.forget(key),
+            PeerEvent::Up { key, id: () } => self.insert_peer(key),
+            PeerEvent::Down { key } => self.remove_peer(key),
         }
     }
 
-    /// Takes up to `max` topics of peers that have gone off the lists, first those of the one that went first, sorted.
-    /// Says whether there are more.
+    /// Removes up to `max` topics of departed peers, in the order of departure, sorted for each
+    /// peer. Returns true if there are more.
     ///
-    /// `each` is told the peer, the topic, and whether somebody else has it still, as [`cancel`](Self::cancel) says.
+    /// `each` gets the peer, the topic, and the outcome, as of [`cancel`](Self::cancel).
     pub fn sweep(&mut self, max: usize, mut each: impl FnMut(PeerKey, Bytes, Cancelled)) -> bool {
         for _ in 0..max {
             let Some((key, topics)) = self.departed.front_mut() else { break };
@@ -90,38 +93,39 @@ impl PubSubHub {
                 self.departed.pop_front();
             }
             if let Some(topic) = topic {
-                let left = self.leave(key, &topic);
-                each(key, topic, left);
+                let outcome = self.remove_subscriber(key, &topic);
+                each(key, topic, outcome);
             }
         }
         if self.peers.is_empty() && self.departed.is_empty() {
             self.index = SubscriptionIndex::new();
-            self.seen = Vec::new();
+            self.last_match = Vec::new();
         }
         !self.departed.is_empty()
     }
 
-    /// True for a peer that has gone and whose topics are not all [swept](Self::sweep).
+    /// Returns true for a departed peer with topics that are not [swept](Self::sweep).
     pub fn is_departed(&self, key: PeerKey) -> bool {
         self.departed.iter().any(|(departed, _)| *departed == key)
     }
 
-    /// Lets a peer have as much as it wants: one that does not decide about somebody else's memory.
-    pub fn lift_limits(&mut self, key: PeerKey) {
+    /// Lifts the limits for a peer, for one that uses its own memory.
+    pub fn set_unlimited(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.unlimited = true;
+            peer.is_unlimited = true;
         }
     }
 
-    /// Adds a topic to what a peer wants; the empty one stands for everything.
+    /// Subscribes a peer to a topic; the empty one matches everything.
     ///
-    /// The topic is copied when it is new to the hub, so that it does not keep the memory it was received in.
+    /// A topic that is new to the hub is copied, so that it does not keep the memory it was
+    /// received in.
     pub fn subscribe(&mut self, key: PeerKey, topic: impl AsRef<[u8]>) -> Subscribed {
         let topic = topic.as_ref();
         let Some(peer) = self.peers.get_mut(key) else { return Subscribed::NoPeer };
         let others = self.index.get_key_value_mut(topic);
         let at = match others.as_ref().map(|(_, subscribers)| subscribers.binary_search(&key)) {
-            Some(Ok(_)) => return Subscribed::Already,
+            Some(Ok(_)) => return Subscribed::AlreadySubscribed,
             Some(Err(at)) => at,
             None => 0,
         };
@@ -145,119 +149,123 @@ impl PubSubHub {
         outcome
     }
 
-    /// Takes a topic from what a peer wants. Exactly this topic: those it is a prefix of stay.
+    /// Cancels the subscription of a peer to exactly this topic: longer ones stay.
     pub fn cancel(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
-        let Some(peer) = self.peers.get_mut(key) else { return Cancelled::Unknown };
+        let Some(peer) = self.peers.get_mut(key) else { return Cancelled::NotSubscribed };
         if !peer.topics.remove(topic) {
-            return Cancelled::Unknown;
+            return Cancelled::NotSubscribed;
         }
         peer.bytes -= topic.len();
         self.subscriptions -= 1;
-        self.leave(key, topic)
+        self.remove_subscriber(key, topic)
     }
 
-    /// Fills `out`, which is emptied first, with the peers that a subject goes to: each once, in no set order.
+    /// Fills `out`, which is cleared first, with the peers that a subject goes to: each once, in no
+    /// particular order.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
-        reason = "`admit` makes a place for each peer, and subscribers are peers"
+        reason = "`insert_peer` makes a slot for each peer, and subscribers are peers"
     )]
     pub fn matches(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
         out.clear();
         if !self.departed.is_empty() {
-            return self.matches_alive(subject, out);
+            return self.matches_live(subject, out);
         }
         let mut found = self.index.matches(subject);
         let Some((_, first)) = found.next() else { return };
         out.extend_from_slice(first);
         let Some((_, second)) = found.next() else { return };
-        // Topics overlap, and a peer may have asked for several of them.
-        self.walk += 1;
-        first.iter().for_each(|key| self.seen[key.slot()] = self.walk);
+        // Topics overlap, and a peer may have subscribed to several of them.
+        self.query += 1;
+        first.iter().for_each(|key| self.last_match[key.slot()] = self.query);
         for &key in std::iter::once(second).chain(found.map(|(_, more)| more)).flatten() {
-            if std::mem::replace(&mut self.seen[key.slot()], self.walk) != self.walk {
+            if std::mem::replace(&mut self.last_match[key.slot()], self.query) != self.query {
                 out.push(key);
             }
         }
     }
 
-    /// Adds the peers to `out` that a subject goes to, where topics list others as well.
+    /// Adds the live peers that a subject goes to, while topics list departed ones as well.
     #[cold]
-    #[expect(clippy::indexing_slicing, reason = "`admit` makes a place for each peer")]
-    fn matches_alive(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
-        self.walk += 1;
+    #[expect(clippy::indexing_slicing, reason = "`insert_peer` makes a slot for each peer")]
+    fn matches_live(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
+        self.query += 1;
         for &key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
             if self.peers.get(key).is_some()
-                && std::mem::replace(&mut self.seen[key.slot()], self.walk) != self.walk
+                && std::mem::replace(&mut self.last_match[key.slot()], self.query) != self.query
             {
                 out.push(key);
             }
         }
     }
 
-    /// Fills `out`, which is emptied first, with the peers that a subject does not go to, in no set order.
+    /// Fills `out`, which is cleared first, with the peers that a subject does not go to, in no
+    /// particular order.
     ///
     /// Takes time in proportion to the number of peers.
     #[expect(
         clippy::indexing_slicing,
-        reason = "`admit` makes a place for each peer, and subscribers are peers"
+        reason = "`insert_peer` makes a slot for each peer, and subscribers are peers"
     )]
-    pub fn others(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
+    pub fn non_matching(&mut self, subject: &[u8], out: &mut Vec<PeerKey>) {
         out.clear();
-        self.walk += 1;
+        self.query += 1;
         for &key in self.index.matches(subject).flat_map(|(_, subscribers)| subscribers) {
-            // A later peer may have the place of one that has gone.
+            // A later peer may have the slot of a departed one.
             if self.peers.get(key).is_some() {
-                self.seen[key.slot()] = self.walk;
+                self.last_match[key.slot()] = self.query;
             }
         }
-        out.extend(self.peers.keys().filter(|key| self.seen[key.slot()] != self.walk));
+        out.extend(self.peers.keys().filter(|key| self.last_match[key.slot()] != self.query));
     }
 
-    /// Whether a peer has come and not gone.
-    pub fn has(&self, key: PeerKey) -> bool {
+    /// Returns true for a live peer.
+    pub fn contains(&self, key: PeerKey) -> bool {
         self.peers.get(key).is_some()
     }
 
-    /// A topic as the hub keeps it, if a peer has it, or has had it and is still to be [swept](Self::sweep).
+    /// Returns the shared bytes of a topic, if a live peer has it, or a departed one that is not
+    /// [swept](Self::sweep).
     pub fn topic(&self, topic: &[u8]) -> Option<&Bytes> {
         self.index.get_key_value(topic).map(|(topic, _)| topic)
     }
 
-    /// What a peer wants, sorted.
+    /// Returns the topics of a peer, sorted.
     pub fn topics(&self, key: PeerKey) -> impl Iterator<Item = &Bytes> {
         self.peers.get(key).into_iter().flat_map(|peer| &peer.topics)
     }
 
-    /// How many bytes the topics of a peer have, all together.
+    /// Returns how many bytes the topics of a peer have in all.
     pub fn topic_bytes(&self, key: PeerKey) -> usize {
         self.peers.get(key).map_or(0, |peer| peer.bytes)
     }
 
-    /// How many subscriptions there are, those of two peers to one topic being two.
+    /// Returns how many subscriptions there are. Those of two peers to one topic are two.
     pub fn subscription_count(&self) -> usize {
         self.subscriptions
     }
 
-    /// How many different topics are subscribed to, and were by peers whose topics are still to be [swept](Self::sweep).
+    /// Returns how many different topics there are, with those of departed peers that are not
+    /// [swept](Self::sweep).
     pub fn topic_count(&self) -> usize {
         self.index.len()
     }
 
-    fn admit(&mut self, key: PeerKey) {
-        if self.peers.is_late(key) || self.peers.get(key).is_some() {
+    fn insert_peer(&mut self, key: PeerKey) {
+        if self.peers.is_stale(key) || self.peers.get(key).is_some() {
             return;
         }
-        if let Some(old) = self.peers.occupant(key.slot()) {
-            self.forget(old);
+        if let Some(old) = self.peers.at_slot(key.slot()) {
+            self.remove_peer(old);
         }
-        self.peers.insert(key, Peer::default());
-        if self.seen.len() <= key.slot() {
-            self.seen.resize(key.slot() + 1, 0);
+        self.peers.insert(key, Subscriber::default());
+        if self.last_match.len() <= key.slot() {
+            self.last_match.resize(key.slot() + 1, 0);
         }
     }
 
-    fn forget(&mut self, key: PeerKey) {
+    fn remove_peer(&mut self, key: PeerKey) {
         let Some(peer) = self.peers.remove(key) else { return };
         self.subscriptions -= peer.topics.len();
         if !peer.topics.is_empty() {
@@ -265,9 +273,9 @@ impl PubSubHub {
         }
     }
 
-    /// Takes a peer off the list of a topic, and the topic out of the index when nobody is left.
-    fn leave(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
-        let Some(subscribers) = self.index.get_mut(topic) else { return Cancelled::Unknown };
+    /// Removes a peer from the list of a topic, and a topic without peers from the index.
+    fn remove_subscriber(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
+        let Some(subscribers) = self.index.get_mut(topic) else { return Cancelled::NotSubscribed };
         if let Ok(at) = subscribers.binary_search(&key) {
             subscribers.remove(at);
         }
@@ -278,37 +286,37 @@ impl PubSubHub {
         if subscribers.len() * 4 <= subscribers.capacity() {
             subscribers.shrink_to_fit();
         }
-        Cancelled::Left
+        Cancelled::OthersRemain
     }
 }
 
-/// What became of a subscription.
+/// The outcome of subscribing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subscribed {
-    /// Added; nobody had the topic before.
+    /// Added; no other peer has the topic.
     First,
     /// Added; other peers have the topic as well.
     Joined,
     /// The peer had it already.
-    Already,
-    /// The peer has as much as it may have.
+    AlreadySubscribed,
+    /// The peer is at a limit.
     Refused(SubscriptionLimit),
-    /// There is no such peer, or no longer.
+    /// The peer does not exist, or has departed.
     NoPeer,
 }
 
-/// What became of the cancelling of a subscription.
+/// The outcome of cancelling a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// Taken away; nobody has the topic now.
+    /// Removed; no other peer has the topic.
     Last,
-    /// Taken away; other peers still have the topic.
-    Left,
-    /// The peer did not have it, or there is no such peer.
-    Unknown,
+    /// Removed; other peers have the topic as well.
+    OthersRemain,
+    /// The peer did not have it, or does not exist.
+    NotSubscribed,
 }
 
-/// How much a peer may subscribe to, as all of it is memory that the peer decides about.
+/// The limits on the subscriptions of one peer, which bound the memory that a peer can make us use.
 ///
 /// ```
 /// use monocoque_core::{PubSubHub, SubscriptionLimits};
@@ -318,15 +326,15 @@ pub enum Cancelled {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionLimits {
-    /// How many topics. The default is 1,000,000; each costs about two hundred bytes beside its own.
+    /// How many topics. The default is 1,000,000; each costs about 200 bytes and its own length.
     pub topics: usize,
-    /// How many bytes, all topics together. The default is 64 MiB.
+    /// How many bytes in all topics. The default is 64 MiB.
     pub bytes: usize,
 }
 
 impl SubscriptionLimits {
-    fn exceeded_by(&self, peer: &Peer, topic: &[u8]) -> Option<SubscriptionLimit> {
-        if peer.unlimited {
+    fn exceeded_by(&self, peer: &Subscriber, topic: &[u8]) -> Option<SubscriptionLimit> {
+        if peer.is_unlimited {
             None
         } else if peer.topics.len() >= self.topics {
             Some(SubscriptionLimit::Topics)
@@ -344,7 +352,7 @@ impl Default for SubscriptionLimits {
     }
 }
 
-/// The limit at which a subscription was refused.
+/// The limit that refused a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionLimit {
     /// [`SubscriptionLimits::topics`].

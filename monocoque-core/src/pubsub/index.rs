@@ -1,15 +1,16 @@
-//! The prefix table: from topics to what is kept for them, and from a subject to all topics it starts with.
+//! The prefix table: maps topics to values, and a subject to all topics that it starts with.
 //!
-//! A crit-bit tree: a branch names the first bit in which the topics on its two sides differ, and nothing else is looked at
-//! on the way down. Whatever the topics are, a walk passes at most nine branches for each byte of the subject, and
-//! compares the subject with one topic. No recursion, however long they are; no hashing.
+//! A crit-bit tree: a branch holds the first bit in which the topics on its two children differ,
+//! and a walk reads nothing else on the way down. For any set of topics, a walk passes at most nine
+//! branches for each byte of the subject, and compares the subject with one topic. There is no
+//! recursion, and no hashing.
 //!
 //! ```text
-//!   "weather" "weather.rome" "traffic"            branch: 't' and 'w' differ in the seventh bit of byte 0
-//!                                                  /                                        \
-//!                                            "traffic"         branch: one ends at byte 7, the other does not
-//!                                                                 /                            \
-//!                                                            "weather"                   "weather.rome"
+//!  "weather" "weather.rome" "traffic"      branch: 't' and 'w' differ in the seventh bit of byte 0
+//!                                            /                                  \
+//!                                       "traffic"      branch: one ends at byte 7, the other goes on
+//!                                                           /                           \
+//!                                                       "weather"                 "weather.rome"
 //! ```
 
 #![expect(
@@ -22,9 +23,9 @@ use std::iter::FusedIterator;
 
 use bytes::Bytes;
 
-/// A sorted table from topics to values, searched for the topics that are a prefix of a subject.
+/// A sorted table of topics and values that finds the topics that are a prefix of a subject.
 ///
-/// The empty topic is a prefix of everything.
+/// The empty topic is a prefix of every subject.
 ///
 /// ```
 /// use monocoque_core::SubscriptionIndex;
@@ -40,11 +41,12 @@ use bytes::Bytes;
 /// ```
 #[derive(Clone)]
 pub struct SubscriptionIndex<V> {
-    /// Without gaps: the last one moves to the place of one that goes.
+    /// The leaves, without gaps: the last one moves to the place of a removed one.
     leaves: Vec<Leaf<V>>,
-    /// As many, of which one is [`NO_BRANCH`]. Below each branch there is the leaf of the same place.
+    /// As many branches, of which one is [`NO_BRANCH`]. The leaf at the index of a branch is below
+    /// it.
     branches: Vec<Branch>,
-    /// Of no meaning while there are no leaves.
+    /// Without a meaning while there are no leaves.
     root: Node,
 }
 
@@ -60,11 +62,11 @@ struct Branch {
     /// The topics below agree in all bits before this one.
     bit: Bit,
     /// The topics whose bit is 0, and those whose bit is 1.
-    sides: [Node; 2],
+    children: [Node; 2],
     parent: Parent,
 }
 
-/// The place of the branch above, `usize::MAX` at the root.
+/// The index of the branch above; `usize::MAX` at the root.
 type Parent = usize;
 
 impl<V> SubscriptionIndex<V> {
@@ -73,7 +75,7 @@ impl<V> SubscriptionIndex<V> {
         Self { leaves: Vec::new(), branches: Vec::new(), root: Node::leaf(0) }
     }
 
-    /// Sets the value of a topic and gives back the one it had.
+    /// Sets the value of a topic, and returns the previous one.
     pub fn insert(&mut self, topic: impl Into<Bytes>, value: V) -> Option<V> {
         let topic = topic.into();
         match self.locate(&topic) {
@@ -85,32 +87,32 @@ impl<V> SubscriptionIndex<V> {
         }
     }
 
-    /// The value of exactly this topic.
+    /// Returns the value of exactly this topic.
     pub fn get(&self, topic: &[u8]) -> Option<&V> {
         self.search(topic).ok().map(|at| &self.leaves[at].value)
     }
 
-    /// The value of exactly this topic, to change.
+    /// Returns the value of exactly this topic, to change.
     pub fn get_mut(&mut self, topic: &[u8]) -> Option<&mut V> {
         self.get_key_value_mut(topic).map(|(_, value)| value)
     }
 
-    /// The value of exactly this topic, with the topic as the table holds it, to share.
+    /// Returns the value of exactly this topic, and the shared bytes of the topic.
     pub fn get_key_value(&self, topic: &[u8]) -> Option<(&Bytes, &V)> {
         let Leaf { topic, value, .. } = &self.leaves[self.search(topic).ok()?];
         Some((topic, value))
     }
 
-    /// The value of exactly this topic, to change, with the topic as the table holds it, to share.
+    /// Returns the value of exactly this topic, to change, and the shared bytes of the topic.
     pub fn get_key_value_mut(&mut self, topic: &[u8]) -> Option<(&Bytes, &mut V)> {
         let Leaf { topic, value, .. } = self.locate(topic).ok()?;
         Some((topic, value))
     }
 
-    /// Takes a topic out of the table.
+    /// Removes a topic, and returns its value.
     pub fn remove(&mut self, topic: &[u8]) -> Option<V> {
         let at = self.search(topic).ok()?;
-        self.unhook(at);
+        self.unlink_leaf(at);
         let last = self.leaves.len() - 1;
         self.move_branch(last, at);
         self.branches.pop();
@@ -123,14 +125,14 @@ impl<V> SubscriptionIndex<V> {
         Some(leaf.value)
     }
 
-    /// All topics that are a prefix of `subject`, the longest first.
+    /// Returns all topics that are a prefix of `subject`, the longest first.
     ///
-    /// Takes time in proportion to the length of the subject at most, whatever the topics are.
+    /// The time is at most in proportion to the length of the subject, for any set of topics.
     #[inline]
     pub fn matches<'a>(&'a self, subject: &[u8]) -> Matches<'a, V> {
         let mut matches = Matches { index: self, longest: None, fork: ROOT, forks: 0, common: 0 };
         let walk = self.walk(subject, |at, branch, side| {
-            // Here a topic ends, and the subject goes on.
+            // A topic ends here, and the subject goes on.
             if side == 1 && branch.bit.is_length() {
                 matches.fork = at;
                 matches.forks += 1;
@@ -147,24 +149,24 @@ impl<V> SubscriptionIndex<V> {
         matches
     }
 
-    /// Whether any topic is a prefix of `subject`.
+    /// Returns true if any topic is a prefix of `subject`.
     #[inline]
     pub fn any_match(&self, subject: &[u8]) -> bool {
         self.matches(subject).next().is_some()
     }
 
-    /// All topics with their values, sorted.
+    /// Returns all topics with their values, sorted.
     pub fn iter(&self) -> Topics<'_, V> {
-        let next = (!self.leaves.is_empty()).then(|| self.first_below(self.root));
+        let next = (!self.leaves.is_empty()).then(|| self.leftmost_leaf(self.root));
         Topics { index: self, next, left: self.leaves.len() }
     }
 
-    /// How many topics there are.
+    /// Returns how many topics there are.
     pub fn len(&self) -> usize {
         self.leaves.len()
     }
 
-    /// Whether there is no topic.
+    /// Returns true if there is no topic.
     pub fn is_empty(&self) -> bool {
         self.leaves.is_empty()
     }
@@ -173,7 +175,7 @@ impl<V> SubscriptionIndex<V> {
         self.search(topic).map(|at| &mut self.leaves[at])
     }
 
-    /// The place of a topic, or the first bit in which it differs from the nearest one.
+    /// Returns the leaf of a topic, or the first bit in which it differs from the nearest one.
     fn search(&self, topic: &[u8]) -> Result<usize, Bit> {
         let Some(near) = self.walk(topic, |_, _, _| {}) else {
             return Err(Bit::length(0));
@@ -182,8 +184,8 @@ impl<V> SubscriptionIndex<V> {
         if topic == found { Ok(near) } else { Err(Bit::first_difference(topic, found)) }
     }
 
-    /// Goes down by the bits of a subject. Where it ends there is either the one leaf that can be the subject's, or, if it
-    /// is the subject that ends, any of those that are longer.
+    /// Walks down by the bits of a subject. Returns the only leaf that can be a prefix of it; if
+    /// the subject ends first, any leaf below.
     #[inline]
     fn walk(&self, subject: &[u8], mut past: impl FnMut(usize, &Branch, usize)) -> Option<usize> {
         if self.leaves.is_empty() {
@@ -192,9 +194,9 @@ impl<V> SubscriptionIndex<V> {
         let end = Bit::length(subject.len());
         let mut node = self.root;
         loop {
-            let at = match node.place() {
-                Place::Leaf(at) => return Some(at),
-                Place::Branch(at) => at,
+            let at = match node.unpack() {
+                NodeRef::Leaf(at) => return Some(at),
+                NodeRef::Branch(at) => at,
             };
             let branch = &self.branches[at];
             if branch.bit > end {
@@ -202,11 +204,11 @@ impl<V> SubscriptionIndex<V> {
             }
             let side = branch.bit.of(subject);
             past(at, branch, side);
-            node = branch.sides[side];
+            node = branch.children[side];
         }
     }
 
-    /// Adds a topic that is not there; says where it is.
+    /// Adds a new topic, and returns the index of its leaf.
     fn add(&mut self, bit: Bit, topic: Bytes, value: V) -> usize {
         let at = self.leaves.len();
         if at == 0 {
@@ -215,38 +217,39 @@ impl<V> SubscriptionIndex<V> {
             self.leaves.push(Leaf { topic, value, parent: ROOT });
             return at;
         }
-        // Below all branches that look at what the topic has in common with others.
+        // Below all branches on bits that the topic has in common with others.
         let (mut below, mut parent) = (self.root, ROOT);
-        while let Place::Branch(next) = below.place()
+        while let NodeRef::Branch(next) = below.unpack()
             && self.branches[next].bit < bit
         {
             let branch = &self.branches[next];
-            (below, parent) = (branch.sides[branch.bit.of(&topic)], next);
+            (below, parent) = (branch.children[branch.bit.of(&topic)], next);
         }
-        let sides = if bit.of(&topic) == 1 { [below, Node::leaf(at)] } else { [Node::leaf(at), below] };
+        let children = if bit.of(&topic) == 1 { [below, Node::leaf(at)] } else { [Node::leaf(at), below] };
         self.relink(parent, below, Node::branch(at));
         self.set_parent(below, at);
-        self.branches.push(Branch { bit, sides, parent });
+        self.branches.push(Branch { bit, children, parent });
         self.leaves.push(Leaf { topic, value, parent: at });
         at
     }
 
-    /// Takes a leaf and the branch above it out of the tree, and leaves no branch at the leaf's place.
-    fn unhook(&mut self, at: usize) {
+    /// Unlinks a leaf and the branch above it, and leaves no branch at the index of the leaf.
+    fn unlink_leaf(&mut self, at: usize) {
         let gone = self.leaves[at].parent;
         if gone == ROOT {
             return;
         }
-        let Branch { sides: [left, right], parent, .. } = self.branches[gone];
+        let Branch { children: [left, right], parent, .. } = self.branches[gone];
         let other = if left == Node::leaf(at) { right } else { left };
         self.relink(parent, Node::branch(gone), other);
         self.set_parent(other, parent);
         self.branches[gone] = NO_BRANCH;
-        // The branch of the leaf's place was further up: below it there is the leaf of the branch that is gone.
+        // The branch at the index of the leaf was further up: below it is the leaf at the index of
+        // the removed branch.
         self.move_branch(at, gone);
     }
 
-    /// Moves a branch, if there is one, to a place where there is none, and where there will be a leaf that is below it.
+    /// Moves a branch, if there is one, to a free index, whose leaf will be below it.
     fn move_branch(&mut self, from: usize, to: usize) {
         if from == to {
             return;
@@ -255,61 +258,62 @@ impl<V> SubscriptionIndex<V> {
         self.branches[to] = branch;
         if branch.bit != NO_BRANCH.bit {
             self.relink(branch.parent, Node::branch(from), Node::branch(to));
-            branch.sides.into_iter().for_each(|side| self.set_parent(side, to));
+            branch.children.into_iter().for_each(|side| self.set_parent(side, to));
         }
     }
 
-    /// Makes what is above `old` point to `new`.
+    /// Makes the parent of `old` point to `new`.
     fn relink(&mut self, parent: Parent, old: Node, new: Node) {
         match self.branches.get_mut(parent) {
             None => self.root = new,
-            Some(Branch { sides: [left, _], .. }) if *left == old => *left = new,
-            Some(Branch { sides: [_, right], .. }) => *right = new,
+            Some(Branch { children: [left, _], .. }) if *left == old => *left = new,
+            Some(Branch { children: [_, right], .. }) => *right = new,
         }
     }
 
     fn set_parent(&mut self, node: Node, parent: Parent) {
-        match node.place() {
-            Place::Branch(at) => self.branches[at].parent = parent,
-            Place::Leaf(at) => self.leaves[at].parent = parent,
+        match node.unpack() {
+            NodeRef::Branch(at) => self.branches[at].parent = parent,
+            NodeRef::Leaf(at) => self.leaves[at].parent = parent,
         }
     }
 
-    /// The leaf that sorts first of those below.
-    fn first_below(&self, mut node: Node) -> usize {
+    /// Returns the leaf below that sorts first.
+    fn leftmost_leaf(&self, mut node: Node) -> usize {
         loop {
-            match node.place() {
-                Place::Branch(at) => node = self.branches[at].sides[0],
-                Place::Leaf(at) => return at,
+            match node.unpack() {
+                NodeRef::Branch(at) => node = self.branches[at].children[0],
+                NodeRef::Leaf(at) => return at,
             }
         }
     }
 
-    /// The leaf that sorts next behind another.
-    fn first_behind(&self, at: usize) -> Option<usize> {
+    /// Returns the leaf that sorts next after another.
+    fn successor(&self, at: usize) -> Option<usize> {
         let (mut node, mut parent) = (Node::leaf(at), self.leaves[at].parent);
         loop {
-            let Branch { sides: [left, right], parent: above, .. } = *self.branches.get(parent)?;
+            let Branch { children: [left, right], parent: above, .. } = *self.branches.get(parent)?;
             if node == left {
-                return Some(self.first_below(right));
+                return Some(self.leftmost_leaf(right));
             }
             (node, parent) = (Node::branch(parent), above);
         }
     }
 
-    /// The next branch above at which a topic ends, and what is below goes on. There must be one.
+    /// Returns the next branch above at which a topic ends and longer ones go on. There must be
+    /// one.
     fn fork_above(&self, at: usize) -> usize {
         let (mut below, mut parent) = (at, self.branches[at].parent);
         loop {
             let branch = &self.branches[parent];
-            if branch.bit.is_length() && branch.sides[1] == Node::branch(below) {
+            if branch.bit.is_length() && branch.children[1] == Node::branch(below) {
                 return parent;
             }
             (below, parent) = (parent, branch.parent);
         }
     }
 
-    /// How many branches a walk with this subject passes.
+    /// Returns how many branches a walk with this subject passes.
     #[cfg(test)]
     pub(super) fn steps(&self, subject: &[u8]) -> usize {
         let mut steps = 0;
@@ -339,16 +343,18 @@ impl<'a, V> IntoIterator for &'a SubscriptionIndex<V> {
     }
 }
 
-/// The topics a subject starts with; see [`SubscriptionIndex::matches`].
+/// The topics that a subject starts with; see [`SubscriptionIndex::matches`].
 #[derive(Clone, Debug)]
 pub struct Matches<'a, V> {
     index: &'a SubscriptionIndex<V>,
-    /// What the walk has ended at, if it matches and is still to be told.
+    /// The leaf at the end of the walk, if it matches and was not yielded yet.
     longest: Option<&'a Leaf<V>>,
-    /// The lowest branch that was passed at which a shorter topic ends, and how many there are from there up.
+    /// The lowest branch of the walk at which a shorter topic ends, and how many there are from it
+    /// up.
     fork: usize,
     forks: usize,
-    /// How long a topic may be that was passed: so much the subject has in common with all of them.
+    /// The longest that a topic on the walk may be: so much the subject has in common with all of
+    /// them.
     common: usize,
 }
 
@@ -361,13 +367,13 @@ impl<'a, V> Iterator for Matches<'a, V> {
             return Some((&leaf.topic, &leaf.value));
         }
         while self.forks > 0 {
-            let Branch { bit, sides: [ended, _], .. } = self.index.branches[self.fork];
+            let Branch { bit, children: [ended, _], .. } = self.index.branches[self.fork];
             self.forks -= 1;
             if self.forks > 0 {
                 self.fork = self.index.fork_above(self.fork);
             }
             if bit.byte() <= self.common {
-                let leaf = &self.index.leaves[self.index.first_below(ended)];
+                let leaf = &self.index.leaves[self.index.leftmost_leaf(ended)];
                 return Some((&leaf.topic, &leaf.value));
             }
         }
@@ -390,7 +396,7 @@ impl<'a, V> Iterator for Topics<'a, V> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let at = self.next?;
-        self.next = self.index.first_behind(at);
+        self.next = self.index.successor(at);
         self.left -= 1;
         let leaf = &self.index.leaves[at];
         Some((&leaf.topic, &leaf.value))
@@ -404,11 +410,11 @@ impl<'a, V> Iterator for Topics<'a, V> {
 impl<V> ExactSizeIterator for Topics<'_, V> {}
 impl<V> FusedIterator for Topics<'_, V> {}
 
-/// A link down, to a leaf or to a branch: its place, times two, plus one for a leaf.
+/// A link down, to a leaf or to a branch: its index, times two, plus one for a leaf.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Node(usize);
 
-enum Place {
+enum NodeRef {
     Leaf(usize),
     Branch(usize),
 }
@@ -423,18 +429,19 @@ impl Node {
     }
 
     #[inline]
-    const fn place(self) -> Place {
-        if self.0 & 1 == 1 { Place::Leaf(self.0 >> 1) } else { Place::Branch(self.0 >> 1) }
+    const fn unpack(self) -> NodeRef {
+        if self.0 & 1 == 1 { NodeRef::Leaf(self.0 >> 1) } else { NodeRef::Branch(self.0 >> 1) }
     }
 }
 
-/// A bit of a topic: of each byte first whether there is one, then its eight, the highest first. Behind the end all are 0, so
-/// that topics sort as their bits do and no two have the same. The number of the byte times 16, plus 0 to 8.
+/// A bit of a topic: for each byte first one bit that is set if there is a byte, then its eight
+/// bits, the highest first. Past the end all are 0, so that topics sort as their bits do and no two
+/// topics have the same bits. The value is the index of the byte times 16, plus 0 to 8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Bit(usize);
 
 impl Bit {
-    /// Whether there is a byte at a place.
+    /// The bit that is set if there is a byte at this index.
     const fn length(byte: usize) -> Self {
         Self(byte << 4)
     }
@@ -457,7 +464,7 @@ impl Bit {
         }
     }
 
-    /// Of two topics that are not the same.
+    /// Returns the first bit that differs between two different topics.
     fn first_difference(one: &[u8], other: &[u8]) -> Self {
         let at = common_prefix(one, other);
         match (one.get(at), other.get(at)) {
@@ -467,7 +474,7 @@ impl Bit {
     }
 }
 
-/// How many bytes two slices start with in common.
+/// Returns the length of the common prefix of two slices.
 fn common_prefix(one: &[u8], other: &[u8]) -> usize {
     let (blocks, others) = (one.as_chunks::<64>().0, other.as_chunks::<64>().0);
     let whole = 64 * blocks.iter().zip(others).take_while(|(a, b)| a == b).count();
@@ -475,7 +482,7 @@ fn common_prefix(one: &[u8], other: &[u8]) -> usize {
     whole + rest.take_while(|(a, b)| a == b).count()
 }
 
-/// Gives memory back when most of it is not used any more.
+/// Releases memory when most of it is not used any more.
 fn shrink<T>(places: &mut Vec<T>) {
     if places.capacity() > 16 && places.len() * 4 <= places.capacity() {
         places.shrink_to(places.len() * 2);
@@ -484,5 +491,5 @@ fn shrink<T>(places: &mut Vec<T>) {
 
 /// The parent of the root.
 const ROOT: Parent = usize::MAX;
-/// Nothing links to it.
-const NO_BRANCH: Branch = Branch { bit: Bit(usize::MAX), sides: [Node(0); 2], parent: ROOT };
+/// An unused entry: nothing links to it.
+const NO_BRANCH: Branch = Branch { bit: Bit(usize::MAX), children: [Node(0); 2], parent: ROOT };

@@ -1,7 +1,7 @@
-//! Publishing: who wants which topics.
+//! Publishing: the subscriptions of peers.
 //!
-//! [`SubscriptionIndex`] is the sorted prefix table, and knows nothing of peers. [`PubSubHub`] puts it together with the
-//! peers of a socket: subscriptions belong to a connection and end with it.
+//! [`SubscriptionIndex`] is the sorted prefix table, and does not know peers. [`PubSubHub`]
+//! combines it with the peers of a socket: subscriptions belong to a connection and end with it.
 
 mod hub;
 mod index;

@@ -22,7 +22,7 @@ fn topics_that_part_from_the_subject_are_walked_past() {
     assert!(!index.any_match(b"\xff") && !index.any_match(b"") && index.any_match(b"\xff\xff\0"));
 }
 
-/// What a walk may cost at most, whatever was subscribed to.
+/// The most branches that a walk may pass, for any set of topics.
 fn most_steps(subject: &[u8]) -> usize {
     9 * (subject.len() + 1)
 }
@@ -30,7 +30,8 @@ fn most_steps(subject: &[u8]) -> usize {
 #[test]
 fn no_topics_make_a_walk_longer_than_the_subject() {
     let chain = |len: usize, end: u8| [&*vec![b'a'; len], &[end]].concat();
-    // Of every length, and each of them parts from the subject only in its last byte; at every bit; and one in another.
+    // Of every length, and each of them parts from the subject only in its last byte; at every bit;
+    // and one in another.
     let last_byte: Vec<_> = (0..1000).map(|len| chain(len, 0)).collect();
     let every_bit: Vec<_> = (0..8000).map(|n| chain(n / 8, b'a' ^ 1 << (n % 8))).collect();
     let nested: Vec<_> = (0..1000).map(|len| vec![b'a'; len]).collect();
@@ -113,7 +114,7 @@ fn a_topic_of_16_mib_comes_and_goes() {
         hub.matches(&topic[2..], &mut to);
         assert!(to.is_empty());
         assert_eq!(hub.cancel(key, &topic), Cancelled::Last);
-        assert_eq!(hub.cancel(key, &topic), Cancelled::Unknown);
+        assert_eq!(hub.cancel(key, &topic), Cancelled::NotSubscribed);
         assert_eq!(hub.cancel(key, &topic[1..]), Cancelled::Last);
     }
     hub.subscribe(key, &topic);
@@ -127,7 +128,7 @@ fn each_peer_is_named_once_and_duplicates_collapse() {
     for key in &keys {
         hub.subscribe(*key, "");
         hub.subscribe(*key, "a");
-        assert_eq!(hub.subscribe(*key, "a"), Subscribed::Already);
+        assert_eq!(hub.subscribe(*key, "a"), Subscribed::AlreadySubscribed);
     }
     hub.subscribe(keys[5], "ab");
     assert_eq!((hub.subscription_count(), hub.topic_count()), (65, 3));
@@ -138,8 +139,8 @@ fn each_peer_is_named_once_and_duplicates_collapse() {
         assert_eq!(to, keys);
     }
     assert_eq!(hub.cancel(keys[5], b"ab"), Cancelled::Last);
-    assert_eq!(hub.cancel(keys[5], b"a"), Cancelled::Left);
-    assert_eq!(hub.cancel(keys[5], b"never"), Cancelled::Unknown);
+    assert_eq!(hub.cancel(keys[5], b"a"), Cancelled::OthersRemain);
+    assert_eq!(hub.cancel(keys[5], b"never"), Cancelled::NotSubscribed);
 }
 
 #[test]
@@ -155,16 +156,20 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
     }
     hub.subscribe(other, "both");
 
-    // The place is used again before the hub has heard of the end.
+    // The slot is used again before the hub gets the end.
     hub.on_event(PeerEvent::Up { key: new, id: () });
     hub.subscribe(new, "new");
     assert_eq!(hub.subscribe(old, "late"), Subscribed::NoPeer);
-    assert_eq!(hub.cancel(old, b"new"), Cancelled::Unknown);
+    assert_eq!(hub.cancel(old, b"new"), Cancelled::NotSubscribed);
     hub.on_event(PeerEvent::Down { key: old });
     hub.on_event(PeerEvent::Up { key: old, id: () });
     // Before and after its topics are taken down.
     for gone in [
-        &[(old, "again", Cancelled::Last), (old, "both", Cancelled::Left), (old, "mine", Cancelled::Last)][..],
+        &[
+            (old, "again", Cancelled::Last),
+            (old, "both", Cancelled::OthersRemain),
+            (old, "mine", Cancelled::Last),
+        ][..],
         &[],
     ] {
         assert_eq!(hub.subscription_count(), 2);
@@ -172,7 +177,7 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
         for (subject, wanted) in [("new", Some(new)), ("both", Some(other)), ("mine", None)] {
             hub.matches(subject.as_bytes(), &mut to);
             assert_eq!(to, Vec::from_iter(wanted));
-            hub.others(subject.as_bytes(), &mut to);
+            hub.non_matching(subject.as_bytes(), &mut to);
             assert_eq!(to.len(), 2 - wanted.iter().len());
         }
         let gone: Vec<_> = gone.iter().map(|(key, topic, left)| (*key, (*topic).to_owned(), *left)).collect();
@@ -195,7 +200,7 @@ fn a_peer_has_its_limits() {
     assert_eq!(hub.subscribe(keys[0], "1234567"), Subscribed::Refused(SubscriptionLimit::Bytes));
     assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::First);
     assert_eq!(hub.subscribe(keys[0], "1"), Subscribed::Refused(SubscriptionLimit::Bytes));
-    assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::Already);
+    assert_eq!(hub.subscribe(keys[0], "123456"), Subscribed::AlreadySubscribed);
     assert_eq!(hub.subscribe(keys[0], ""), Subscribed::First);
     assert_eq!(hub.subscribe(keys[0], "1"), Subscribed::Refused(SubscriptionLimit::Topics));
     assert_eq!(hub.subscribe(keys[1], "123456"), Subscribed::Joined);
@@ -213,25 +218,25 @@ fn a_topic_does_not_keep_the_memory_it_came_in() {
     assert!(page.is_unique());
 }
 
-/// What the hub is meant to do, by looking through lists.
+/// A naive model of the hub, which searches lists.
 #[derive(Debug, Default)]
 struct Naive {
     live: Vec<PeerKey>,
     ended: Vec<PeerKey>,
     subscriptions: Vec<(PeerKey, Vec<u8>)>,
-    /// Those of `subscriptions` whose peers have gone, in the order in which they are taken down.
+    /// The subscriptions of departed peers, in the order in which they are swept.
     departed: Vec<(PeerKey, Vec<u8>)>,
 }
 
 impl Naive {
-    fn is_late(&self, key: PeerKey) -> bool {
+    fn is_stale(&self, key: PeerKey) -> bool {
         let same_place = |other: &&PeerKey| other.slot() == key.slot();
         self.ended.iter().filter(same_place).any(|other| other.epoch() >= key.epoch())
             || self.live.iter().filter(same_place).any(|other| other.epoch() > key.epoch())
     }
 
     fn up(&mut self, key: PeerKey) {
-        if self.is_late(key) || self.live.contains(&key) {
+        if self.is_stale(key) || self.live.contains(&key) {
             return;
         }
         let before = self.live.iter().copied().find(|other| other.slot() == key.slot());
@@ -254,7 +259,7 @@ impl Naive {
         let gone: Vec<_> = self.departed.drain(..max.min(self.departed.len())).collect();
         let told = gone.into_iter().map(|(key, topic)| {
             self.subscriptions.retain(|(other, wanted)| *other != key || *wanted != topic);
-            let left = if self.wanted(&topic) == 0 { Cancelled::Last } else { Cancelled::Left };
+            let left = if self.wanted(&topic) == 0 { Cancelled::Last } else { Cancelled::OthersRemain };
             (key, topic, left)
         });
         told.collect()
@@ -269,7 +274,7 @@ impl Naive {
         if !self.live.contains(&key) {
             Subscribed::NoPeer
         } else if mine.iter().any(|(_, other)| other == topic) {
-            Subscribed::Already
+            Subscribed::AlreadySubscribed
         } else if mine.len() == limits.topics {
             Subscribed::Refused(SubscriptionLimit::Topics)
         } else if mine.iter().map(|(_, other)| other.len()).sum::<usize>() + topic.len() > limits.bytes {
@@ -283,14 +288,14 @@ impl Naive {
 
     fn cancel(&mut self, key: PeerKey, topic: &[u8]) -> Cancelled {
         if !self.live.contains(&key) {
-            return Cancelled::Unknown;
+            return Cancelled::NotSubscribed;
         }
         let before = self.subscriptions.len();
         self.subscriptions.retain(|(other, wanted)| *other != key || wanted != topic);
         match self.subscriptions.len() < before {
             true if self.wanted(topic) == 0 => Cancelled::Last,
-            true => Cancelled::Left,
-            false => Cancelled::Unknown,
+            true => Cancelled::OthersRemain,
+            false => Cancelled::NotSubscribed,
         }
     }
 
@@ -324,11 +329,11 @@ impl Naive {
 enum Op {
     Open,
     Up(usize),
-    /// The hub hears of the end, or does not.
+    /// The connection ends, and the hub gets the event or does not.
     End(usize, bool),
     Subscribe(usize, Vec<u8>),
     Cancel(usize, Vec<u8>),
-    /// Takes down so many topics of those who have gone.
+    /// Sweeps so many topics of departed peers.
     Sweep(usize),
     Match(Vec<u8>),
 }
@@ -428,12 +433,12 @@ proptest! {
                     hub.matches(&subject, &mut to);
                     to.sort();
                     prop_assert_eq!(&to, &naive.matches(&subject));
-                    hub.others(&subject, &mut to);
+                    hub.non_matching(&subject, &mut to);
                     to.extend(naive.matches(&subject));
                     to.sort();
                     prop_assert_eq!(&to, &naive.all());
                     for key in &keys {
-                        prop_assert_eq!(hub.has(*key), to.contains(key));
+                        prop_assert_eq!(hub.contains(*key), to.contains(key));
                         let topics: Vec<_> = hub.topics(*key).map(|topic| topic.to_vec()).collect();
                         prop_assert_eq!(topics, naive.topics(*key));
                     }
@@ -450,7 +455,7 @@ fn up(hub: &mut PubSubHub, peers: u32) -> Vec<PeerKey> {
     keys
 }
 
-/// Takes down the topics of those who have gone, three at a time.
+/// Sweeps the topics of departed peers, three at a time.
 fn swept(hub: &mut PubSubHub) -> Vec<(PeerKey, String, Cancelled)> {
     let mut gone = Vec::new();
     while hub.sweep(3, |key, topic, left| {

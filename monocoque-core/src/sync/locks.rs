@@ -1,4 +1,5 @@
-//! Loom's locks in the shape of parking_lot's: without results. They count how many a thread holds.
+//! The locks of loom with the interface of parking_lot: without results. They count how many a
+//! thread holds.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -7,37 +8,37 @@ use std::thread;
 
 use loom::sync;
 
-/// A lock for one.
+/// A lock for one holder.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(sync::Mutex<T>);
 
-/// A lock for one that writes, or many that read.
+/// A lock for one writer, or many readers.
 #[derive(Debug, Default)]
 pub struct RwLock<T>(sync::RwLock<T>);
 
-/// What a [`Mutex`] guards.
+/// The guard of a [`Mutex`].
 #[derive(Debug)]
-pub struct MutexGuard<'a, T>(sync::MutexGuard<'a, T>, Held);
+pub struct MutexGuard<'a, T>(sync::MutexGuard<'a, T>, HeldLock);
 
-/// What a [`RwLock`] guards, to read.
+/// The guard of a [`RwLock`] for a reader.
 #[derive(Debug)]
-pub struct RwLockReadGuard<'a, T>(sync::RwLockReadGuard<'a, T>, Held);
+pub struct RwLockReadGuard<'a, T>(sync::RwLockReadGuard<'a, T>, HeldLock);
 
-/// What a [`RwLock`] guards, to change.
+/// The guard of a [`RwLock`] for a writer.
 #[derive(Debug)]
-pub struct RwLockWriteGuard<'a, T>(sync::RwLockWriteGuard<'a, T>, Held);
+pub struct RwLockWriteGuard<'a, T>(sync::RwLockWriteGuard<'a, T>, HeldLock);
 
 /// One of the locks that this thread holds.
 #[derive(Debug)]
-struct Held;
+struct HeldLock;
 
-/// How many locks this thread of a model holds.
+/// Returns how many locks this thread of a model holds.
 pub fn locks_held() -> usize {
     HELD.with(Cell::get)
 }
 
 impl<T> Mutex<T> {
-    /// A lock that nobody holds.
+    /// A lock that is free.
     pub fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
@@ -45,26 +46,26 @@ impl<T> Mutex<T> {
     /// Waits for the lock.
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner), Held::new())
+        MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner), HeldLock::new())
     }
 }
 
 impl<T> RwLock<T> {
-    /// A lock that nobody holds.
+    /// A lock that is free.
     pub fn new(value: T) -> Self {
         Self(sync::RwLock::new(value))
     }
 
-    /// Waits for those who write.
+    /// Waits for writers.
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        RwLockReadGuard(self.0.read().unwrap_or_else(PoisonError::into_inner), Held::new())
+        RwLockReadGuard(self.0.read().unwrap_or_else(PoisonError::into_inner), HeldLock::new())
     }
 
-    /// Waits for all others.
+    /// Waits for all other holders.
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        RwLockWriteGuard(self.0.write().unwrap_or_else(PoisonError::into_inner), Held::new())
+        RwLockWriteGuard(self.0.write().unwrap_or_else(PoisonError::into_inner), HeldLock::new())
     }
 }
 
@@ -104,14 +105,14 @@ impl<T> DerefMut for RwLockWriteGuard<'_, T> {
     }
 }
 
-impl Held {
+impl HeldLock {
     fn new() -> Self {
         HELD.with(|held| held.set(held.get() + 1));
         Self
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldLock {
     fn drop(&mut self) {
         // A model that has failed has no current thread any more.
         if !thread::panicking() {

@@ -1,10 +1,11 @@
-//! Where locks and atomics come from: parking_lot and the standard library.
+//! The source of locks and atomics: parking_lot and the standard library.
 //!
-//! In a build with `--cfg monocoque_loom` they are those of loom, and `model` runs the code that takes them through the
-//! orders in which its threads may run. Whatever is shared between threads and waits for something takes them from here.
+//! In a build with `--cfg monocoque_loom` they are those of loom, and `model` runs code that uses
+//! them in all orders in which its threads may run. All state that threads share and wait for uses
+//! them.
 //!
-//! `Arc` is that of the standard library in either build: nothing is decided by its count, and loom's can neither hold a
-//! trait object nor be what a method is called on.
+//! `Arc` is that of the standard library in either build: no decision depends on its count, and
+//! loom's can neither hold a trait object nor be the receiver of a method.
 
 #[cfg(not(monocoque_loom))]
 pub use parking_lot::{Mutex, MutexGuard, RwLock, RwLockWriteGuard};

@@ -1,6 +1,7 @@
-//! What models are made of: the search through the orders of their threads, and a waker that it knows of.
+//! The parts of models: the search through the orders of their threads, and a waker that it sees.
 //!
-//! A model fails if a thread of it panics, or if all that are left wait: a wake-up was lost then.
+//! A model fails if one of its threads panics, or if all that are left wait: a wake-up was lost
+//! then.
 
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -16,8 +17,8 @@ pub use loom::thread::{JoinHandle, spawn};
 
 use super::locks_held;
 
-/// Runs `model` in all orders in which its threads are interrupted at most so many times in all where they could have
-/// gone on. `LOOM_MAX_PREEMPTIONS` asks for another number.
+/// Runs `model` in all orders in which its threads are interrupted at most `preemptions` times in
+/// all where they could have gone on. `LOOM_MAX_PREEMPTIONS` overrides the number.
 ///
 /// # Panics
 ///
@@ -26,7 +27,7 @@ pub fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = MAX_BRANCHES;
-    // Either would end the search before its time, and call that a success.
+    // Either would end the search early, and report success.
     (builder.max_permutations, builder.max_duration) = (None, None);
     let (orders, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let counted = orders.clone();
@@ -39,11 +40,11 @@ pub fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     assert!(orders > 1, "nothing happens at the same time");
 }
 
-/// Waits for a future. It is also polled without having been woken, as executors may.
+/// Waits for a future. It is also polled without a wake-up, as executors may do.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let alarm = Arc::new(Alarm(Notify::new()));
+    let alarm = Arc::new(NotifyWaker(Notify::new()));
     let waker = Waker::from(alarm.clone());
-    // Kept if the model fails here: there would be no lock to be had for what it does when it is dropped.
+    // Not dropped if the model fails here: its destructor could get no locks.
     let mut future = ManuallyDrop::new(Box::pin(future));
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -54,25 +55,25 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Polls a future once, for one that is to be dropped then: nobody hears if it is woken.
+/// Polls a future once, before it is dropped. Its waker does nothing.
 pub fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(&Waker::from(Arc::new(Deaf))))
+    future.poll(&mut Context::from_waker(&Waker::from(Arc::new(SilentWaker))))
 }
 
 /// Wakes the thread that waits for it.
-struct Alarm(Notify);
+struct NotifyWaker(Notify);
 
-/// Wakes nobody.
-struct Deaf;
+/// Wakes no thread.
+struct SilentWaker;
 
-impl Wake for Alarm {
+impl Wake for NotifyWaker {
     fn wake(self: Arc<Self>) {
         check_unlocked();
         self.0.notify();
     }
 }
 
-impl Wake for Deaf {
+impl Wake for SilentWaker {
     fn wake(self: Arc<Self>) {
         check_unlocked();
     }
@@ -82,5 +83,5 @@ fn check_unlocked() {
     assert_eq!(locks_held(), 0, "woken under a lock");
 }
 
-/// Far more than one run of a model takes.
+/// The most steps of one run: far more than any model takes.
 const MAX_BRANCHES: usize = 10_000;

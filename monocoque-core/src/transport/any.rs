@@ -1,8 +1,10 @@
-//! Makes a [`Socket`] of a stream that is one object: TLS, a stream in a stream, or two halves of one's own making.
+//! An adapter that makes a [`ByteStream`] of a stream that is one object: TLS, a stream in a
+//! stream, or two halves.
 //!
-//! The two pumps of a connection read and write at the same time, and a stream that is polled takes one call after the
-//! other. So nobody holds it for longer than one poll, and whichever of the two waits, the other one gets its turn. What
-//! wakes one of them wakes both: to read a stream like TLS may be to write, and the stream remembers who asked last.
+//! The two pumps of a connection read and write at the same time, but a polled stream takes one
+//! call after the other. So a pump borrows it for one poll only, and while one pump waits, the
+//! other one can go on. A wake-up of the stream wakes both pumps: reading a stream like TLS may
+//! write, and the stream keeps only the waker of its last caller.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -19,45 +21,47 @@ use compio::buf::{IoBuf, IoBufMut, IoVectoredBuf};
 use compio::io::{AsyncRead, AsyncWrite};
 use futures_util::task::AtomicWaker;
 
-use super::{Halves, Socket};
+use super::{ByteStream, Halves};
 
-/// A stream of any kind, as a [`Socket`].
+/// A stream of any kind, as a [`ByteStream`].
 ///
-/// [`new`](Self::new) takes one that implements the traits of `futures`, such as the `TlsStream` of `compio-tls` or of
-/// `futures-rustls`; [`from_halves`](Self::from_halves) takes the two halves of one that implements those of compio. It
-/// costs a copy of what is read, and of what is written to halves.
+/// [`new`](Self::new) takes a stream that implements the traits of `futures`, such as the
+/// `TlsStream` of `compio-tls` or of `futures-rustls`; [`from_halves`](Self::from_halves) takes the
+/// two halves of one that implements the traits of compio. It costs a copy of the bytes that are
+/// read, and of those that are written to halves.
 ///
-/// What the stream has taken counts as sent, also if it has yet to pass it on when it fails. A write is
-/// [flushed](futures_io::AsyncWrite::poll_flush) before the next one begins. At the end of the connection the stream is
-/// [closed](futures_io::AsyncWrite::poll_close), and dropped if that takes longer than a moment.
+/// Bytes that the stream has taken count as sent, even if it fails before it passes them on. A
+/// write is [flushed](futures_io::AsyncWrite::poll_flush) before the next one begins. At the end of
+/// the connection the stream is [closed](futures_io::AsyncWrite::poll_close), and dropped if that
+/// takes longer than 200 ms.
 pub struct AnyStream<T> {
-    shared: Rc<Shared<T>>,
+    state: Rc<StreamState<T>>,
 }
 
-/// What the clones of a stream share.
-struct Shared<T> {
+/// The state that the clones of a stream share.
+struct StreamState<T> {
     stream: RefCell<Pin<Box<T>>>,
     label: String,
-    /// What was read, on its way to where it is wanted.
-    scratch: RefCell<Vec<u8>>,
+    /// The bytes that were read, before they are copied into the buffer of the caller.
+    read_buffer: RefCell<Vec<u8>>,
     read_ended: Cell<bool>,
     write_ended: Cell<bool>,
     closed: Cell<bool>,
-    /// Met behind what the stream had taken: told by the next write.
-    failure: RefCell<Option<io::Error>>,
-    waiting: Arc<Waiting>,
-    /// Wakes all that are waiting.
+    /// An error after bytes that the stream had taken: returned by the next write.
+    deferred_error: RefCell<Option<io::Error>>,
+    wakers: Arc<StreamWakers>,
+    /// Wakes both.
     waker: Waker,
 }
 
-/// Who waits for the stream.
+/// The pumps that wait for the stream.
 #[derive(Debug, Default)]
-struct Waiting {
+struct StreamWakers {
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
 
-impl Wake for Waiting {
+impl Wake for StreamWakers {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -69,40 +73,40 @@ impl Wake for Waiting {
 }
 
 impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AnyStream<T> {
-    /// A connected stream of the traits of `futures`, and a name of its other end for people to read:
-    /// `tls://192.0.2.1:443`.
+    /// Wraps a connected stream of the traits of `futures`. `label` is the address of the peer, for
+    /// people to read: `tls://192.0.2.1:443`.
     ///
-    /// The stream must allow what all those do that are called full duplex: that one task waits to read and another one to
-    /// write.
+    /// The stream must be full duplex: one task may wait to read while another one waits to write.
     pub fn new(stream: T, label: impl Into<String>) -> Self {
-        let waiting = Arc::new(Waiting::default());
-        let shared = Shared {
+        let wakers = Arc::new(StreamWakers::default());
+        let state = StreamState {
             stream: RefCell::new(Box::pin(stream)),
             label: label.into(),
-            scratch: RefCell::default(),
+            read_buffer: RefCell::default(),
             read_ended: Cell::new(false),
             write_ended: Cell::new(false),
             closed: Cell::new(false),
-            failure: RefCell::default(),
-            waker: waiting.clone().into(),
-            waiting,
+            deferred_error: RefCell::default(),
+            waker: wakers.clone().into(),
+            wakers,
         };
-        Self { shared: Rc::new(shared) }
+        Self { state: Rc::new(state) }
     }
 }
 
 impl<R: AsyncRead + 'static, W: AsyncWrite + 'static> AnyStream<Halves<R, W>> {
-    /// The two halves of a connected stream of compio's traits, and a name of its other end.
+    /// Wraps the two halves of a connected stream of the traits of compio. `label` is as for
+    /// [`new`](Self::new).
     ///
-    /// They must not wait for each other: not those that [`compio::io::util::split`] makes, of which one holds the stream
-    /// for as long as it reads.
+    /// The halves must not wait for each other, as those of [`compio::io::util::split`] do: there,
+    /// a read holds the stream until it is done.
     pub fn from_halves(reader: R, writer: W, label: impl Into<String>) -> Self {
         Self::new(Halves::new(reader, writer), label)
     }
 }
 
 impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AnyStream<T> {
-    /// Gives the stream to the closure, unless the direction has ended.
+    /// Calls `work` with the stream, unless the direction has ended.
     fn poll<O>(
         &self,
         ended: &Cell<bool>,
@@ -111,31 +115,31 @@ impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AnyStream<T> {
         if ended.get() {
             return Poll::Ready(None);
         }
-        let mut stream = self.shared.stream.borrow_mut();
-        work(stream.as_mut(), &mut Context::from_waker(&self.shared.waker)).map(Some)
+        let mut stream = self.state.stream.borrow_mut();
+        work(stream.as_mut(), &mut Context::from_waker(&self.state.waker)).map(Some)
     }
 
-    /// Reads some of what has arrived.
-    async fn fetch(&self, room: &mut [u8]) -> io::Result<usize> {
-        let Shared { read_ended, waiting, .. } = &*self.shared;
+    /// Reads some of the bytes that have arrived.
+    async fn read_some(&self, room: &mut [u8]) -> io::Result<usize> {
+        let StreamState { read_ended, wakers, .. } = &*self.state;
         let read = poll_fn(|cx| {
-            waiting.reader.register(cx.waker());
+            wakers.reader.register(cx.waker());
             self.poll(read_ended, |stream, cx| stream.poll_read(cx, room))
         });
         let read = read.await;
-        waiting.reader.take();
+        wakers.reader.take();
         read.unwrap_or(Ok(0))
     }
 
-    /// Writes some of it, and has the stream pass it on.
-    async fn put(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let Shared { write_ended, waiting, failure, .. } = &*self.shared;
-        if let Some(failure) = failure.take() {
-            return Err(failure);
+    /// Writes some of the bytes, and flushes the stream.
+    async fn write_some(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let StreamState { write_ended, wakers, deferred_error, .. } = &*self.state;
+        if let Some(error) = deferred_error.take() {
+            return Err(error);
         }
         let mut taken = 0;
         let written = poll_fn(|cx| {
-            waiting.writer.register(cx.waker());
+            wakers.writer.register(cx.waker());
             self.poll(write_ended, |mut stream, cx| {
                 if taken == 0 {
                     taken = ready!(stream.as_mut().poll_write_vectored(cx, slices))?;
@@ -144,12 +148,12 @@ impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AnyStream<T> {
             })
         });
         let written = written.await;
-        waiting.writer.take();
+        wakers.writer.take();
         match written.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into())) {
             Ok(()) => Ok(taken),
-            // Nobody knows how much of it has gone: it is not to be sent a second time.
+            // Some of them may have gone out: they are not to be sent a second time.
             Err(error) if taken > 0 => {
-                failure.replace(Some(error));
+                deferred_error.replace(Some(error));
                 Ok(taken)
             }
             Err(error) => Err(error),
@@ -159,30 +163,30 @@ impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AnyStream<T> {
 
 impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AsyncRead for AnyStream<T> {
     async fn read<B: IoBufMut>(&mut self, mut buf: B) -> BufResult<usize, B> {
-        let mut scratch = self.shared.scratch.take();
-        scratch.resize(buf.buf_capacity().min(CHUNK), 0);
-        let result = self.fetch(&mut scratch).await;
+        let mut bytes = self.state.read_buffer.take();
+        bytes.resize(buf.buf_capacity().min(CHUNK), 0);
+        let result = self.read_some(&mut bytes).await;
         let read = match result {
             Ok(n) => {
-                let mut bytes = scratch.get(..n).unwrap_or_default();
-                bytes.read(buf).await
+                let mut read = bytes.get(..n).unwrap_or_default();
+                read.read(buf).await
             }
             Err(error) => BufResult(Err(error), buf),
         };
-        self.shared.scratch.replace(scratch);
+        self.state.read_buffer.replace(bytes);
         read
     }
 }
 
 impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AsyncWrite for AnyStream<T> {
     async fn write<B: IoBuf>(&mut self, buf: B) -> BufResult<usize, B> {
-        let result = self.put(&[IoSlice::new(buf.as_init())]).await;
+        let result = self.write_some(&[IoSlice::new(buf.as_init())]).await;
         BufResult(result, buf)
     }
 
     async fn write_vectored<B: IoVectoredBuf>(&mut self, buf: B) -> BufResult<usize, B> {
         let slices: Vec<_> = buf.iter_slice().map(IoSlice::new).collect();
-        let result = self.put(&slices).await;
+        let result = self.write_some(&slices).await;
         drop(slices);
         BufResult(result, buf)
     }
@@ -192,56 +196,56 @@ impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> AsyncWrite for
     }
 
     async fn shutdown(&mut self) -> io::Result<()> {
-        Socket::shutdown(self, Shutdown::Write);
-        self.finish().await;
+        ByteStream::shutdown(self, Shutdown::Write);
+        self.wait_shutdown().await;
         Ok(())
     }
 }
 
-impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> Socket for AnyStream<T> {
+impl<T: futures_io::AsyncRead + futures_io::AsyncWrite + 'static> ByteStream for AnyStream<T> {
     fn shutdown(&self, how: Shutdown) {
-        let Shared { read_ended, write_ended, waiting, .. } = &*self.shared;
+        let StreamState { read_ended, write_ended, wakers, .. } = &*self.state;
         if how != Shutdown::Write {
             read_ended.set(true);
-            waiting.reader.wake();
+            wakers.reader.wake();
         }
         if how != Shutdown::Read {
             write_ended.set(true);
-            waiting.writer.wake();
+            wakers.writer.wake();
         }
     }
 
     fn peer_label(&self) -> String {
-        self.shared.label.clone()
+        self.state.label.clone()
     }
 
-    async fn finish(&self) {
-        let Shared { write_ended, closed, waiting, .. } = &*self.shared;
+    async fn wait_shutdown(&self) {
+        let StreamState { write_ended, closed, wakers, .. } = &*self.state;
         if !write_ended.get() {
             return;
         }
         let closing = poll_fn(|cx| {
-            waiting.writer.register(cx.waker());
+            wakers.writer.register(cx.waker());
             self.poll(closed, |stream, cx| stream.poll_close(cx))
         });
-        // One that fails is closed as well.
+        // A stream that fails to close is closed as well.
         let _closed = closing.await;
-        waiting.writer.take();
+        wakers.writer.take();
         closed.set(true);
     }
 }
 
 impl<T> Clone for AnyStream<T> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self { state: self.state.clone() }
     }
 }
 
 impl<T> fmt::Debug for AnyStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnyStream").field("label", &self.shared.label).finish_non_exhaustive()
+        f.debug_struct("AnyStream").field("label", &self.state.label).finish_non_exhaustive()
     }
 }
 
-/// The most that is read at a time: more than one TLS record, and what most of them gather.
+/// The most bytes of one read: more than one TLS record, and what most streams buffer.
 const CHUNK: usize = 64 * 1024;

@@ -1,7 +1,8 @@
-//! Two halves of compio's traits as one stream that is polled.
+//! Two halves of the traits of compio as one polled stream.
 //!
-//! An operation of compio owns its half and its buffer until it is done, and cannot be given up without losing what it has
-//! read. So it is kept here while it runs, whether somebody waits for it or not, and has a buffer of its own.
+//! An operation of compio owns its half and its buffer until it is done, and cannot be dropped
+//! without losing the bytes that it has read. So it is kept here while it runs, even if no task
+//! waits for it, and has a buffer of its own.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -11,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use compio::BufResult;
 use compio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-/// A stream of the traits of `futures`, made of a reader and a writer of compio's; see
+/// A stream of the traits of `futures`, made of a reader and a writer of the traits of compio; see
 /// [`AnyStream::from_halves`](super::AnyStream::from_halves).
 pub struct Halves<R, W> {
     reading: Reading<R>,
@@ -19,7 +20,7 @@ pub struct Halves<R, W> {
 }
 
 enum Reading<R> {
-    /// What was read, and from where on nobody has taken it.
+    /// The bytes that were read, and how many of them were taken.
     Idle(R, Vec<u8>, usize),
     Busy(Operation<(R, BufResult<usize, Vec<u8>>)>),
     Gone,
@@ -81,7 +82,7 @@ impl<R: AsyncRead + 'static, W> futures_io::AsyncRead for Halves<R, W> {
 }
 
 impl<R, W: AsyncWrite + 'static> Halves<R, W> {
-    /// Waits until nothing is being written.
+    /// Waits until no write is in flight.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.writing {
             Writing::Idle(..) => Poll::Ready(Ok(())),
@@ -100,7 +101,7 @@ impl<R, W: AsyncWrite + 'static> futures_io::AsyncWrite for Halves<R, W> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
-    /// Begins to write. That goes on in `poll_flush`.
+    /// Starts a write, which goes on in `poll_flush`.
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -155,5 +156,5 @@ fn gone() -> io::Error {
     io::ErrorKind::NotConnected.into()
 }
 
-/// The most that is written at a time.
+/// The most bytes of one write.
 const CHUNK: usize = 64 * 1024;

@@ -1,11 +1,12 @@
-//! Network interfaces, by their names.
+//! The addresses of network interfaces.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 
-/// The addresses of the interface `name`, IPv4 first, each with `port`. None if there is no such interface.
+/// Returns the addresses of the interface `name`, IPv4 first, each with `port`; none if there is no
+/// such interface.
 pub(super) fn addresses(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let own = getifaddrs()?.filter(|entry| entry.interface_name == name);
     let mut addresses: Vec<_> = own.filter_map(|entry| address(&entry)).collect();

@@ -1,8 +1,9 @@
-//! Unix domain sockets: paths, abstract names, and whose file it is.
+//! Unix domain sockets: paths, abstract names, and the ownership of socket files.
 //!
-//! A socket's file outlives a process that was killed, so binding replaces a file that nobody listens on. Everybody who
-//! binds here holds a lock on the directory while doing so: no one sees a file between its `bind` and its `listen`, when a
-//! live socket looks like a stale one, and no one removes a file on old evidence.
+//! A socket file outlives a process that was killed, so binding replaces a file without a listener.
+//! Binding holds a lock on the directory: no other process that uses this library sees a file
+//! between its `bind` and its `listen`, when a live socket looks stale, or removes a file that has
+//! become another one.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::future::poll_fn;
@@ -26,14 +27,15 @@ pub(super) fn connect(address: &IpcAddress, options: &SocketOptions) -> io::Resu
     let socket = socket(options)?;
     socket.set_nonblocking(true)?;
     socket.connect(&socket_address(address)?)?;
-    // io_uring would answer `WouldBlock` instead of waiting; compio sets it again for the driver that needs it.
+    // io_uring would answer `WouldBlock` instead of waiting; compio sets it again for the driver
+    // that needs it.
     socket.set_nonblocking(false)?;
     UnixStream::from_std(socket.into())
 }
 
 #[derive(Debug)]
 pub(super) struct Listener {
-    /// First, so that the file goes while the socket is still live, which nobody takes for a stale one.
+    /// First, so that the file is removed while the socket is still live, and never looks stale.
     file: Option<SocketFile>,
     listener: PollFd<UnixListener>,
     endpoint: Endpoint,
@@ -61,14 +63,19 @@ impl Listener {
         Ok(Self { file, listener, endpoint: Endpoint::Ipc(address.clone()), options: options.clone() })
     }
 
-    /// Goes on with a socket that listens. Its file, if it has one, is not ours.
+    /// Takes over a socket that listens. Its file, if it has one, is not ours.
     pub(super) fn adopt(socket: Socket, options: &SocketOptions) -> io::Result<Self> {
         let address = socket.local_addr()?;
         let path = address.as_pathname().map(|path| path.to_str().map(str::to_owned));
         let name = || Some(format!("@{}", std::str::from_utf8(address.as_abstract_namespace()?).ok()?));
         let endpoint: Endpoint = match path.unwrap_or_else(name) {
             Some(name) => format!("ipc://{name}").parse()?,
-            None => return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket has no plain name")),
+            None => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "the name of the socket is not UTF-8",
+                ));
+            }
         };
         socket.set_nonblocking(true)?;
         let listener = PollFd::new(socket.into())?;
@@ -83,7 +90,7 @@ impl Listener {
         let accepted = poll_fn(|cx| self.listener.poll_accept_with(cx, UnixListener::accept)).await;
         let (stream, _unnamed) = accepted?;
         let stream = UnixStream::from_std(stream)?;
-        // Not handed down from the listener. The system accepts any size, so there is nothing to fail.
+        // Not inherited from the listener. The system accepts any size, so this cannot fail.
         self.options.set_buffers(SockRef::from(&stream))?;
         Ok((stream, self.endpoint.to_string()))
     }
@@ -95,7 +102,7 @@ impl Listener {
     }
 }
 
-/// Binds `socket` to `path` and listens, in place of a file that nobody listens on.
+/// Binds `socket` to `path` and listens, in place of a file without a listener.
 async fn bind_path(
     socket: &Socket,
     path: &Path,
@@ -103,8 +110,8 @@ async fn bind_path(
     options: &SocketOptions,
 ) -> io::Result<SocketFile> {
     let address = SockAddr::unix(path)?;
-    let lock = DirectoryLock::of(path).await;
-    // From here to the end of `listen` nothing waits.
+    let lock = DirectoryLock::acquire(path).await;
+    // From here to the end of `listen` no step waits.
     match socket.bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             remove_stale(path, &address, &lock)?;
@@ -112,12 +119,12 @@ async fn bind_path(
         }
         result => result?,
     }
-    let file = SocketFile { path: path.into(), id: identity(path)?, directory };
+    let file = SocketFile { path: path.into(), id: file_id(path)?, directory };
     socket.listen(options.backlog())?;
     Ok(file)
 }
 
-/// Removes the socket at `path` if nobody listens on it.
+/// Removes the socket at `path` if it has no listener.
 fn remove_stale(path: &Path, address: &SockAddr, lock: &DirectoryLock) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -137,31 +144,31 @@ fn remove_stale(path: &Path, address: &SockAddr, lock: &DirectoryLock) -> io::Re
     }
 }
 
-/// Which file is at `path`.
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+/// Returns the device and the inode of the file at `path`.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
-/// The file of a bound socket: removed in the end, unless it has become another one's.
+/// The file of a bound socket. It is removed in the end, unless another socket has replaced it.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
-    /// Goes after the file.
+    /// Removed after the file.
     directory: Option<TempDirectory>,
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Nobody can be told of a failure, and a file that is left is replaced by the next bind.
-        if identity(&self.path).is_ok_and(|id| id == self.id) {
+        // A failure cannot be reported, and a file that is left is replaced by the next bind.
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
             let _removed = fs::remove_file(&self.path);
         }
         drop(self.directory.take());
     }
 }
 
-/// The directory of a socket that was bound to a wildcard; only this user may enter it.
+/// The directory of a socket that was bound to a wildcard. Only this user may enter it.
 #[derive(Debug)]
 struct TempDirectory(PathBuf);
 
@@ -177,33 +184,34 @@ impl TempDirectory {
         let path = self.0.join("socket");
         match format!("ipc://{}", path.display()).parse()? {
             Endpoint::Ipc(address) if address.path() == Some(&path) => Ok(address),
-            _ => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "the temporary directory has no plain name"))
-            }
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path of the temporary directory is not UTF-8, or too long",
+            )),
         }
     }
 }
 
 impl Drop for TempDirectory {
     fn drop(&mut self) {
-        // As above; a directory in which others have put something stays.
+        // As above. A directory with other files in it stays.
         let _removed = fs::remove_dir(&self.0);
     }
 }
 
-/// Keeps others who bind here out of the directory of a socket.
+/// A lock that keeps others from binding in the directory of a socket.
 #[derive(Debug)]
 enum DirectoryLock {
-    /// Until it is dropped.
+    /// The lock is held until this is dropped.
     Held { _directory: File },
-    /// The directory cannot be read, or its file system has no locks: as if alone.
+    /// The directory cannot be read, or its file system has no locks: binding goes on without.
     Unavailable,
-    /// Somebody holds it, for far longer than binding takes.
+    /// Another process has held it for far longer than binding takes.
     Denied,
 }
 
 impl DirectoryLock {
-    async fn of(path: &Path) -> Self {
+    async fn acquire(path: &Path) -> Self {
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let Ok(directory) = File::open(directory) else { return Self::Unavailable };
@@ -235,7 +243,8 @@ fn socket_address(address: &IpcAddress) -> io::Result<SockAddr> {
     }
 }
 
-/// What a [peer label](super::Socket::peer_label) says: an accepted peer has no name but that of the listener.
+/// Returns the [label](super::ByteStream::peer_label) of a peer: an accepted one has the name of
+/// the listener.
 pub(super) fn label(stream: &UnixStream) -> String {
     let named = |address: SockAddr| {
         let path = address.as_pathname().map(|path| path.display().to_string());
@@ -248,7 +257,8 @@ pub(super) fn label(stream: &UnixStream) -> String {
     format!("ipc://{}", name.as_deref().unwrap_or("?"))
 }
 
-/// How often a directory that somebody else has locked is tried: a second in all, while binding takes microseconds.
+/// How often a directory that another process has locked is tried: a second in all, while binding
+/// takes microseconds.
 const LOCK_ATTEMPTS: usize = 1000;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -283,7 +293,7 @@ mod tests {
                 assert!(path.exists());
                 drop(bound);
                 assert!(!path.exists());
-                let refused = connect(&endpoint(&text)).await.expect_err("nobody listens");
+                let refused = connect(&endpoint(&text)).await.expect_err("no listener");
                 assert_eq!(refused.kind(), io::ErrorKind::NotFound);
             }
             let (listener, _) = bind(&text).await.expect("bound");
@@ -298,7 +308,7 @@ mod tests {
             let (_directory, path, text) = place();
             drop(StdListener::bind(&path).expect("bound"));
             assert!(path.exists(), "as a killed process leaves it");
-            let refused = connect(&endpoint(&text)).await.expect_err("nobody listens");
+            let refused = connect(&endpoint(&text)).await.expect_err("no listener");
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
             works(&bind(&text).await.expect("bound")).await;
         });
@@ -309,9 +319,9 @@ mod tests {
         on_both_drivers(async || {
             let (_directory, path, text) = place();
             let bound = bind(&text).await.expect("bound");
-            let before = identity(&path).expect("a file");
+            let before = file_id(&path).expect("a file");
             assert_eq!(bind(&text).await.expect_err("taken").kind(), io::ErrorKind::AddrInUse);
-            assert_eq!(identity(&path).expect("a file"), before);
+            assert_eq!(file_id(&path).expect("a file"), before);
             // The first stream is the probe, closed already.
             drop(bound.0.accept().await.expect("accepted"));
             works(&bound).await;
@@ -429,7 +439,7 @@ mod tests {
                         let runtime = compio::runtime::Runtime::new().expect("a runtime");
                         runtime.block_on(async {
                             let bound = bind(&text).await.ok()?;
-                            // While it is held, it is reachable: nobody has removed its file.
+                            // While it is bound, it is reachable: its file was not removed.
                             connect(&bound.1).await.expect("reachable");
                             Some(())
                         })
@@ -437,7 +447,7 @@ mod tests {
                 };
                 let results = futures_util::future::join_all((0..4).map(|_| bind_it())).await;
                 let bound = results.into_iter().filter(|result| matches!(result, Ok(Some(())))).count();
-                assert!(bound >= 1, "somebody binds");
+                assert!(bound >= 1, "one bind succeeds");
                 assert!(!path.exists(), "and takes the file away in the end");
             }
         });

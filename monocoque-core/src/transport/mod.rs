@@ -1,8 +1,9 @@
-//! Streams between processes: what the actor needs of one, and the transports that make them.
+//! Streams between processes: the trait that the actor needs, and the transports that provide it.
 //!
-//! A transport is a file here with a `connect` and a `Listener`; the enums [`Stream`] and [`Listener`] name them all, and
-//! whoever gets one matches once and is generic from there on: nothing on the path of a message is dispatched at run time.
-//! No transport knows a protocol. All of it runs on a compio runtime, with either driver.
+//! A transport is a file here with a `connect` and a `Listener`; the enums [`Stream`] and
+//! [`Listener`] name them all. A caller matches once and is generic from there on: nothing on the
+//! path of a message is dispatched at run time. No transport knows a protocol. All of them run on a
+//! compio runtime, with either driver.
 
 mod any;
 mod halves;
@@ -34,62 +35,67 @@ pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
 
 /// A connected stream of bytes that an actor can run on.
 ///
-/// Streams of TCP and of the Unix domain are; [`AnyStream`] makes one of whatever else there is. Or implement this and what
-/// it asks for:
+/// TCP and Unix domain streams implement it; [`AnyStream`] wraps most others. An implementation
+/// keeps these rules:
 ///
-/// - A clone is the same stream: one clone reads while another one writes, both in operations that may take for ever.
-/// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be short.
-/// - [`shutdown`](Self::shutdown) makes operations in flight return, for pumps are never cancelled: after `Read` or
-///   `Both` a read returns 0 or an error, after `Write` or `Both` a write returns an error.
-pub trait Socket: AsyncRead + AsyncWrite + Clone + Debug + 'static {
-    /// Ends one or both directions, at once and without waiting. Ending what has ended already does nothing.
+/// - A clone is the same stream: one clone reads while another one writes, both in operations that
+///   may take for ever.
+/// - [`AsyncRead::read`] of 0 bytes is the end of the stream. `write` and `write_vectored` may be
+///   short.
+/// - [`shutdown`](Self::shutdown) makes operations in flight return, because pumps are never
+///   cancelled: after `Read` or `Both` a read returns 0 or an error, after `Write` or `Both` a
+///   write returns an error.
+pub trait ByteStream: AsyncRead + AsyncWrite + Clone + Debug + 'static {
+    /// Ends one or both directions, at once and without waiting. It does nothing where that has
+    /// ended.
     fn shutdown(&self, how: Shutdown);
 
-    /// Waits until what [`shutdown`](Self::shutdown) has begun is done, such as to take leave of the other end. Default: it
-    /// is done at once.
-    fn finish(&self) -> impl Future<Output = ()> {
+    /// Waits until a [`shutdown`](Self::shutdown) is complete, such as one that exchanges messages
+    /// with the peer. Default: it is complete at once.
+    fn wait_shutdown(&self) -> impl Future<Output = ()> {
         ready(())
     }
 
-    /// Names the other end, for people to read: `tcp://127.0.0.1:40000`.
+    /// Returns the address of the peer, for people to read: `tcp://127.0.0.1:40000`.
     fn peer_label(&self) -> String;
 
-    /// The descriptor to read from without waiting, if it has one.
+    /// Returns the descriptor to read from without waiting, if there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
-    /// A way to write beside the pump, if there is one. Default: none, all is written by the pump.
-    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
+    /// Returns a writer for [direct writes](crate::actor::ConnectionHandler::on_established), if
+    /// there is one. Default: none, the pump writes everything.
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWriter>> {
         None
     }
 }
 
-/// Writes without waiting, from any thread.
+/// A writer that does not wait, for any thread.
 ///
-/// Only for whoever knows that no other write is under way.
-pub trait WriteNow: Debug + Send + Sync {
-    /// Writes as much of `bytes` as the system takes at once.
+/// The caller makes sure that no other write is in flight.
+pub trait DirectWriter: Debug + Send + Sync {
+    /// Writes as much of `bytes` as the kernel takes at once.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if it takes nothing; else what the system says.
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize>;
+    /// `WouldBlock` if it takes nothing; else the error of the kernel.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
 }
 
-/// The descriptor of a stream.
+/// A direct writer to the descriptor of a stream.
 #[derive(Debug)]
-struct Descriptor<S>(S);
+struct FdWriter<S>(S);
 
-impl<S: AsFd + Debug + Send + Sync> WriteNow for Descriptor<S> {
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+impl<S: AsFd + Debug + Send + Sync> DirectWriter for FdWriter<S> {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 }
 
-impl Socket for TcpStream {
+impl ByteStream for TcpStream {
     fn shutdown(&self, how: Shutdown) {
-        // The only failure is that it is not connected any more.
+        // Fails only if it is not connected any more.
         let _ended = SockRef::from(self).shutdown(how);
     }
 
@@ -101,12 +107,12 @@ impl Socket for TcpStream {
         Some(self.as_fd())
     }
 
-    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
-        Some(Arc::new(Descriptor(self.clone())))
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWriter>> {
+        Some(Arc::new(FdWriter(self.clone())))
     }
 }
 
-impl Socket for UnixStream {
+impl ByteStream for UnixStream {
     fn shutdown(&self, how: Shutdown) {
         // As above.
         let _ended = SockRef::from(self).shutdown(how);
@@ -120,8 +126,8 @@ impl Socket for UnixStream {
         Some(self.as_fd())
     }
 
-    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
-        Some(Arc::new(Descriptor(self.clone())))
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWriter>> {
+        Some(Arc::new(FdWriter(self.clone())))
     }
 }
 
@@ -137,14 +143,16 @@ pub enum Stream {
 impl Stream {
     /// Connects to `endpoint`, once.
     ///
-    /// A name is resolved anew, off this thread, and its addresses are tried in turn. There is no timeout but the
-    /// system's. Dropping the future gives the attempt up and closes its socket.
+    /// A name is resolved each time, on another thread, and its addresses are tried in turn. There
+    /// is no timeout but that of the system. Dropping the future gives the attempt up and closes
+    /// its socket.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is a name within the process, `WouldBlock` if an ipc
-    /// peer's backlog is full, `ConnectionRefused` also if a TCP connection met itself, `AddrNotAvailable` if no source
-    /// address goes with the peer's; else what the system says of the last address that was tried.
+    /// `InvalidInput` if the endpoint is a wildcard, `Unsupported` if it is inproc, `WouldBlock` if
+    /// the backlog of an ipc peer is full, `ConnectionRefused` also if a TCP connection met itself,
+    /// `AddrNotAvailable` if no source address is of the peer's family; else the error of the
+    /// system for the last address that was tried.
     pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Self> {
         endpoint.check_connect()?;
         options.check(endpoint)?;
@@ -153,7 +161,7 @@ impl Stream {
                 tcp::connect(source.as_ref(), host, *port, options).await.map(Self::Tcp)
             }
             Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
-            Endpoint::Inproc(_) => Err(no_stream()),
+            Endpoint::Inproc(_) => Err(inproc_has_no_stream()),
             Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
         }
     }
@@ -161,49 +169,52 @@ impl Stream {
 
 /// A bound endpoint that accepts streams. It stops listening when it is dropped.
 #[derive(Debug)]
-pub struct Listener(Kind);
+pub struct Listener(ListenerKind);
 
 #[derive(Debug)]
-enum Kind {
+enum ListenerKind {
     Tcp(tcp::Listener),
     Ipc(ipc::Listener),
 }
 
 impl Listener {
-    /// Listens on `endpoint`, and says which endpoint that is once wildcards and names are resolved.
+    /// Listens on `endpoint`, and returns the endpoint with its wildcards and names resolved.
     ///
-    /// The file of an ipc endpoint that nobody listens on any more is replaced. Our own is removed when the listener ends.
+    /// The file of an ipc endpoint without a listener is replaced. Our own file is removed with the
+    /// listener.
     ///
     /// # Errors
     ///
-    /// `AddrInUse` if somebody listens there; `AlreadyExists` if the path is not a socket; `InvalidInput` if the endpoint has
-    /// a source address, `Unsupported` if it is a name within the process; else what the system says.
+    /// `AddrInUse` if the endpoint has a listener; `AlreadyExists` if the path is not a socket;
+    /// `InvalidInput` if the endpoint has a source address, `Unsupported` if it is inproc; else the
+    /// error of the system.
     pub async fn bind(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         endpoint.check_bind()?;
         options.check(endpoint)?;
         match endpoint {
             Endpoint::Tcp { host, port, .. } => {
                 let (listener, endpoint) = tcp::Listener::bind(host, *port, options).await?;
-                Ok((Self(Kind::Tcp(listener)), endpoint))
+                Ok((Self(ListenerKind::Tcp(listener)), endpoint))
             }
             Endpoint::Ipc(address) => {
                 let listener = ipc::Listener::bind(address, options).await?;
                 let endpoint = listener.endpoint().clone();
-                Ok((Self(Kind::Ipc(listener)), endpoint))
+                Ok((Self(ListenerKind::Ipc(listener)), endpoint))
             }
-            Endpoint::Inproc(_) => Err(no_stream()),
+            Endpoint::Inproc(_) => Err(inproc_has_no_stream()),
             Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
         }
     }
 
-    /// Listens on a stream socket that listens already, such as one that a service manager has made, and says where.
+    /// Takes over a stream socket that listens already, such as one of a service manager, and
+    /// returns its endpoint.
     ///
-    /// The file of a Unix domain socket belongs to whoever has made it, and stays.
+    /// The file of a Unix domain socket belongs to its creator, and stays.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the descriptor is not a listening stream socket of IP or of the Unix domain, or one whose path is not
-    /// UTF-8; else what the system says.
+    /// `InvalidInput` if the descriptor is not a listening stream socket of IP or of the Unix
+    /// domain, or if its path is not UTF-8; else the error of the system.
     pub fn adopt(descriptor: OwnedFd, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         let socket = socket2::Socket::from(descriptor);
         socket.set_cloexec(true)?;
@@ -211,32 +222,34 @@ impl Listener {
         match socket.domain()? {
             Domain::IPV4 | Domain::IPV6 if listens => {
                 let (listener, endpoint) = tcp::Listener::adopt(socket, options)?;
-                Ok((Self(Kind::Tcp(listener)), endpoint))
+                Ok((Self(ListenerKind::Tcp(listener)), endpoint))
             }
             Domain::UNIX if listens => {
                 let listener = ipc::Listener::adopt(socket, options)?;
                 let endpoint = listener.endpoint().clone();
-                Ok((Self(Kind::Ipc(listener)), endpoint))
+                Ok((Self(ListenerKind::Ipc(listener)), endpoint))
             }
             _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a listening stream socket")),
         }
     }
 
-    /// The next stream, and a [label](Socket::peer_label) for its other end.
+    /// Accepts the next stream, and returns it with the [address](ByteStream::peer_label) of its
+    /// peer.
     ///
-    /// The kernel does not accept by itself: it tells that there is somebody, and is then asked. So nothing is lost with a
-    /// future that is dropped, or with a runtime that ends. Ready at once as long as there is somebody: a caller who accepts
-    /// again and again is to let others run in between.
+    /// It waits for readiness and accepts then: no stream is lost with a future that is dropped, or
+    /// with a runtime that ends. It is ready at once as long as peers wait: a loop of it has to
+    /// yield.
     ///
     /// # Errors
     ///
-    /// What the system says. The listener stays usable: wait a little (the process may be out of descriptors) and try again.
+    /// The error of the system. The listener stays usable: wait a little (the process may be out of
+    /// descriptors) and try again.
     pub async fn accept(&self) -> io::Result<(Stream, String)> {
         match &self.0 {
-            Kind::Tcp(listener) => {
+            ListenerKind::Tcp(listener) => {
                 listener.accept().await.map(|(stream, label)| (Stream::Tcp(stream), label))
             }
-            Kind::Ipc(listener) => {
+            ListenerKind::Ipc(listener) => {
                 listener.accept().await.map(|(stream, label)| (Stream::Ipc(stream), label))
             }
         }
@@ -244,30 +257,32 @@ impl Listener {
 
     /// Stops listening, and returns when the endpoint can be bound again.
     ///
-    /// Dropping the listener stops as well, but an `accept` that was dropped may hold it open until the runtime has come round.
+    /// Dropping the listener stops as well, but an `accept` that was dropped may hold it open until
+    /// the next turn of the runtime.
     pub async fn close(self) -> io::Result<()> {
         match self.0 {
-            Kind::Tcp(listener) => listener.close().await,
-            Kind::Ipc(listener) => listener.close().await,
+            ListenerKind::Tcp(listener) => listener.close().await,
+            ListenerKind::Ipc(listener) => listener.close().await,
         }
     }
 }
 
-fn no_stream() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "there are no streams within the process")
+fn inproc_has_no_stream() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "an inproc endpoint has no stream")
 }
 
-/// Closes a socket as soon as the runtime has no operation on it any more.
+/// Closes a socket as soon as the runtime has no operation on it.
 ///
-/// With a system call: an operation of the runtime would never begin if that ended meanwhile, and the socket stay open.
+/// With a system call: an operation of the runtime would never start if the runtime ended
+/// meanwhile, and the socket would stay open.
 async fn close<T: AsFd + 'static>(socket: impl ToSharedFd<T>) {
     let shared = socket.to_shared_fd();
     drop(socket);
     drop(shared.take().await);
 }
 
-/// How many bytes one call to the kernel carries at most: it refuses 2^31 and more in one slice.
-pub(crate) const CALL_MAX: usize = 1 << 30;
+/// The most bytes that one call to the kernel carries: it refuses slices of 2^31 bytes and more.
+pub(crate) const MAX_IO_BYTES: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {
@@ -281,7 +296,8 @@ mod tests {
 
     use super::*;
 
-    /// Runs `body` on the driver that the system offers and on the fallback, each to its end within ten seconds.
+    /// Runs `body` on the driver that the system offers and on the fallback, each to its end within
+    /// ten seconds.
     pub(super) fn on_both_drivers(body: impl AsyncFn()) {
         let mut polling = ProactorBuilder::new();
         polling.driver_type(DriverType::Poll);
@@ -315,7 +331,7 @@ mod tests {
     }
 
     /// Both directions carry bytes, and a shut down direction ends.
-    async fn talk<A: Socket, B: Socket>(mut a: A, mut b: B) {
+    async fn talk<A: ByteStream, B: ByteStream>(mut a: A, mut b: B) {
         a.write_all("ping").await.0.expect("sent");
         assert_eq!(b.read_exact(Vec::with_capacity(4)).await.1, b"ping");
         let waiting = a.clone();
@@ -327,7 +343,7 @@ mod tests {
             },
             async { a.shutdown(Shutdown::Both) }
         );
-        a.finish().await;
+        a.wait_shutdown().await;
         assert_eq!(end.unwrap_or(0), 0, "the read in flight has returned");
         assert_eq!(b.read(Vec::with_capacity(1)).await.0.expect("the end"), 0);
         a.shutdown(Shutdown::Both);
@@ -376,7 +392,7 @@ mod tests {
         });
     }
 
-    /// What a failing stream has taken counts as sent, and the next write says that it has failed.
+    /// Bytes that a failing stream has taken count as sent, and the next write fails.
     #[test]
     fn what_a_stream_has_taken_is_not_sent_again() {
         on_both_drivers(async || {

@@ -1,4 +1,4 @@
-//! Options of the operating system's sockets, and when each is set.
+//! Options of system sockets, and when each is set.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,43 +8,43 @@ use socket2::{Domain, SockRef, TcpKeepalive};
 
 use crate::{Endpoint, EndpointError};
 
-/// Options of the operating system's sockets. `TCP_NODELAY` is not one: it is always set.
-///
-/// What is `None` is left to the system.
+/// Options of system sockets. `None` leaves an option to the system. `TCP_NODELAY` is always set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
     /// How many connections may wait to be accepted. Default: 100.
     pub backlog: u32,
-    /// Whether others may listen on the same TCP address, if they say the same (`SO_REUSEPORT`). Default: false.
+    /// Lets others listen on the same TCP address, if they set it as well (`SO_REUSEPORT`).
+    /// Default: false.
     pub reuse_port: bool,
-    /// `SO_SNDBUF` in bytes.
+    /// `SO_SNDBUF`, in bytes.
     pub send_buffer: Option<usize>,
-    /// `SO_RCVBUF` in bytes.
+    /// `SO_RCVBUF`, in bytes.
     pub recv_buffer: Option<usize>,
-    /// Probes of silent TCP peers.
+    /// The probing of silent TCP peers.
     pub keepalive: Keepalive,
-    /// How long sent bytes may wait for the TCP peer to acknowledge them (`TCP_USER_TIMEOUT`), in milliseconds.
+    /// How long sent bytes may wait for the TCP peer to acknowledge them (`TCP_USER_TIMEOUT`), in
+    /// milliseconds.
     pub retransmit_timeout: Option<Duration>,
     /// `IP_TOS` and `IPV6_TCLASS` of TCP.
     pub type_of_service: Option<u8>,
     /// `SO_PRIORITY` of TCP.
     pub priority: Option<u32>,
-    /// The interface over which all TCP packets go (`SO_BINDTODEVICE`).
+    /// The interface for all TCP packets (`SO_BINDTODEVICE`).
     pub device: Option<InterfaceName>,
-    /// Whether IPv6 addresses are used. Default: true.
+    /// Uses IPv6 addresses. Default: true.
     pub ipv6: bool,
-    /// The SOCKS5 proxy through which TCP connections are made: a TCP endpoint.
+    /// The SOCKS5 proxy for TCP connections: a TCP endpoint.
     pub socks_proxy: Option<Endpoint>,
 }
 
 impl SocketOptions {
-    /// Whether `endpoint` can be used at all.
+    /// Checks that `endpoint` can be used with these options.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
         if self.ipv6 || !endpoint.is_ipv6() { Ok(()) } else { Err(EndpointError::Ipv6Off) }
     }
 
-    /// Whether a name that is resolved to `address` may mean it.
-    pub(super) fn admits(&self, address: &SocketAddr) -> bool {
+    /// Returns true if a name may be resolved to `address`.
+    pub(super) fn allows(&self, address: &SocketAddr) -> bool {
         self.ipv6 || address.is_ipv4()
     }
 
@@ -52,13 +52,14 @@ impl SocketOptions {
         i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }
 
-    /// Sets the buffers. For TCP this comes before connecting and listening, because the window is negotiated then.
+    /// Sets the buffers. For TCP this comes before connecting and listening, which negotiate the
+    /// window.
     pub(super) fn set_buffers(&self, socket: SockRef<'_>) -> io::Result<()> {
         self.send_buffer.map_or(Ok(()), |size| socket.set_send_buffer_size(size))?;
         self.recv_buffer.map_or(Ok(()), |size| socket.set_recv_buffer_size(size))
     }
 
-    /// Sets what a TCP socket needs before it connects, and an accepted one at once.
+    /// Sets the options of a TCP socket before it connects, or once it is accepted.
     pub(super) fn set_tcp(&self, socket: SockRef<'_>) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
         self.keepalive.set(&socket)?;
@@ -71,7 +72,7 @@ impl SocketOptions {
         self.priority.map_or(Ok(()), |priority| socket.set_priority(priority))
     }
 
-    /// Sets the device of a TCP socket that is to connect or to listen. Accepted ones have that of their listener.
+    /// Sets the device of a TCP socket that is to connect or to listen. Accepted ones inherit it.
     pub(super) fn set_device(&self, socket: SockRef<'_>) -> io::Result<()> {
         self.device.as_ref().map_or(Ok(()), |device| socket.bind_device(Some(device.as_str().as_bytes())))
     }
@@ -95,16 +96,16 @@ impl Default for SocketOptions {
     }
 }
 
-/// Whether and how a silent TCP peer is probed. What is `None` is left to the system.
+/// The probing of a silent TCP peer. `None` leaves a value to the system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keepalive {
-    /// Whether it is probed (`SO_KEEPALIVE`). Unless this is `Some(true)` the others mean nothing.
+    /// Switches probes on or off (`SO_KEEPALIVE`). The other values need `Some(true)`.
     pub enabled: Option<bool>,
-    /// After how long a silence (`TCP_KEEPIDLE`), in seconds.
+    /// The silence before the first probe (`TCP_KEEPIDLE`), in seconds.
     pub idle: Option<Duration>,
-    /// How long between two probes (`TCP_KEEPINTVL`), in seconds.
+    /// The time between two probes (`TCP_KEEPINTVL`), in seconds.
     pub interval: Option<Duration>,
-    /// After how many probes without an answer it is given up (`TCP_KEEPCNT`).
+    /// The number of unanswered probes that ends the connection (`TCP_KEEPCNT`).
     pub count: Option<u32>,
 }
 
@@ -132,7 +133,7 @@ impl Keepalive {
     }
 }
 
-/// An IPv6 socket carries IPv4 as well, which has an option of its own.
+/// Sets the class of both versions: an IPv6 socket carries IPv4 as well, which has its own option.
 fn set_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
     if socket.domain()? == Domain::IPV6 {
         socket.set_tclass_v6(class.into())?;
@@ -152,7 +153,7 @@ fn set_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
 pub struct InterfaceName(Box<str>);
 
 impl InterfaceName {
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -168,7 +169,7 @@ impl TryFrom<&str> for InterfaceName {
     }
 }
 
-/// The system has no interface of such a name.
+/// The error of a text that cannot be the name of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the name of an interface has 1 to 15 bytes without '/', ':' and white space")]
 pub struct InterfaceNameError;
@@ -184,7 +185,8 @@ mod tests {
     use super::super::{Listener, Stream};
     use super::*;
 
-    /// Looks at the connecting and the accepted end of a connection, and at both kinds of addresses.
+    /// Looks at the connecting and the accepted end of a connection, and at both kinds of
+    /// addresses.
     fn on_both_ends(options: &SocketOptions, look: impl Fn(SockRef<'_>)) {
         on_both_drivers(async || {
             for text in ["tcp://127.0.0.1:*", "tcp://[::1]:*"] {
@@ -325,9 +327,9 @@ mod tests {
         });
         assert!(
             !SocketOptions { ipv6: false, ..SocketOptions::default() }
-                .admits(&SocketAddr::from((Ipv6Addr::LOCALHOST, 1)))
+                .allows(&SocketAddr::from((Ipv6Addr::LOCALHOST, 1)))
         );
-        assert!(SocketOptions::default().admits(&SocketAddr::from((Ipv6Addr::LOCALHOST, 1))));
+        assert!(SocketOptions::default().allows(&SocketAddr::from((Ipv6Addr::LOCALHOST, 1))));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Names to addresses: the resolver of the system blocks, so each name has a thread of its own for as long as that takes.
+//! Name resolution: the resolver of the system blocks, so each lookup has a thread of its own.
 //!
-//! No pool keeps threads: one that cannot be started is an error of one attempt, and none is missed in a forked process.
+//! There is no thread pool: a thread that cannot be started is an error of one attempt, and a
+//! forked process lacks none.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,13 +11,13 @@ use std::task::Poll;
 use std::thread;
 
 use crate::sync::Mutex;
-use crate::{Seat, Waiters};
+use crate::{WaitGuard, Waiters};
 
-/// The threads that resolve names for one thread that owns connections.
+/// The lookups of one thread that owns connections.
 #[derive(Debug, Default)]
 struct Resolvers {
     running: usize,
-    /// Those who wait for one of them to end.
+    /// The tasks that wait for one of them to end.
     waiters: Waiters,
 }
 
@@ -24,29 +25,29 @@ thread_local! {
     static RESOLVERS: Arc<Mutex<Resolvers>> = Arc::default();
 }
 
-/// Leave for one more thread, until it is dropped.
+/// A permit for one thread.
 #[derive(Debug)]
 struct Permit(Arc<Mutex<Resolvers>>);
 
 impl Permit {
     /// Waits while there are too many threads.
-    async fn get() -> Self {
+    async fn acquire() -> Self {
         let resolvers = RESOLVERS.with(Arc::clone);
-        let mut seat = Seat::new(|ticket| {
-            let next = resolvers.lock().waiters.leave(ticket);
+        let mut guard = WaitGuard::new(|ticket| {
+            let next = resolvers.lock().waiters.remove(ticket);
             next.into_iter().for_each(std::task::Waker::wake);
         });
         poll_fn(|cx| {
             let mut state = resolvers.lock();
-            if state.running < MOST && state.waiters.is_next(seat.ticket) {
+            if state.running < MAX_THREADS && state.waiters.is_next(guard.ticket) {
                 state.running += 1;
                 return Poll::Ready(());
             }
-            state.waiters.wait(&mut seat.ticket, cx.waker());
+            state.waiters.wait(&mut guard.ticket, cx.waker());
             Poll::Pending
         })
         .await;
-        drop(seat);
+        drop(guard);
         Self(resolvers)
     }
 }
@@ -61,27 +62,29 @@ impl Drop for Permit {
     }
 }
 
-/// The addresses of a name. If it is given up, its thread still goes on to its end.
+/// Returns the addresses of a name. A lookup that is dropped still ends on its thread.
 pub(super) async fn resolve(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    look_up(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)).await
+    spawn_lookup(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)).await
 }
 
-/// Runs a call that blocks on a thread of its own.
-async fn look_up<T: Send + 'static>(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    let permit = Permit::get().await;
+/// Runs a blocking call on a thread of its own.
+async fn spawn_lookup<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let permit = Permit::acquire().await;
     let (done, result) = flume::bounded(1);
     thread::Builder::new().name("monocoque-names".into()).spawn(move || {
         let outcome = call();
         drop(permit);
-        // Nobody waits for it if the attempt was given up.
+        // Fails if the attempt was dropped.
         let _gone = done.send(outcome);
     })?;
     let outcome = result.into_recv_async().await;
     outcome.unwrap_or_else(|_| Err(io::Error::other("the thread that resolves the name has panicked")))
 }
 
-/// How many threads there may be: more names wait for their turn.
-const MOST: usize = 64;
+/// The most threads: more lookups wait for their turn.
+const MAX_THREADS: usize = 64;
 
 #[cfg(all(test, not(monocoque_loom)))]
 mod tests {
@@ -99,9 +102,9 @@ mod tests {
             let gate = Arc::new(std::sync::Mutex::new(gate));
             let blocked = || {
                 let gate = gate.clone();
-                look_up(move || Ok(gate.lock().expect("no panic").recv().is_err())).boxed_local()
+                spawn_lookup(move || Ok(gate.lock().expect("no panic").recv().is_err())).boxed_local()
             };
-            let mut running: Vec<_> = (0..MOST).map(|_| blocked()).collect();
+            let mut running: Vec<_> = (0..MAX_THREADS).map(|_| blocked()).collect();
             assert!(running.iter_mut().all(|one| one.now_or_never().is_none()));
             let mut next = resolve("localhost".into(), 1).boxed_local();
             assert!((&mut next).now_or_never().is_none());

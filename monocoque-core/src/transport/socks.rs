@@ -1,4 +1,4 @@
-//! SOCKS5 (RFC 1928), as far as a client needs it: no authentication, the command CONNECT.
+//! The client side of SOCKS5 (RFC 1928): no authentication, the command CONNECT.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,13 +9,15 @@ use compio::net::TcpStream;
 
 use crate::endpoint::Host;
 
-/// Asks the proxy at the other end of `stream` to connect to `host`, and returns the stream to there.
+/// Asks the proxy at the other end of `stream` to connect to `host`, and returns the stream to it.
 pub(super) async fn request(mut stream: TcpStream, host: &Host, port: u16) -> io::Result<TcpStream> {
     write(&mut stream, vec![VERSION, 1, NO_AUTHENTICATION]).await?;
     match read(&mut stream).await? {
         [VERSION, NO_AUTHENTICATION] => {}
-        [VERSION, _] => return Err(failure(io::ErrorKind::PermissionDenied, "it asks for authentication")),
-        _ => return Err(failure(io::ErrorKind::InvalidData, "it does not speak SOCKS5")),
+        [VERSION, _] => {
+            return Err(socks_error(io::ErrorKind::PermissionDenied, "the proxy requires authentication"));
+        }
+        _ => return Err(socks_error(io::ErrorKind::InvalidData, "the proxy does not use SOCKS5")),
     }
     let mut command = vec![VERSION, CONNECT, 0];
     put_address(&mut command, host)?;
@@ -23,14 +25,14 @@ pub(super) async fn request(mut stream: TcpStream, host: &Host, port: u16) -> io
     write(&mut stream, command).await?;
     let [version, reply, _, kind] = read(&mut stream).await?;
     if version != VERSION {
-        return Err(failure(io::ErrorKind::InvalidData, "it does not speak SOCKS5"));
+        return Err(socks_error(io::ErrorKind::InvalidData, "the proxy does not use SOCKS5"));
     }
-    check(reply)?;
+    check_reply(reply)?;
     skip_address(&mut stream, kind).await?;
     Ok(stream)
 }
 
-/// A name goes as it is: the proxy resolves it.
+/// Adds the address of the destination. A name is sent as it is: the proxy resolves it.
 fn put_address(command: &mut Vec<u8>, host: &Host) -> io::Result<()> {
     match host {
         Host::Ip(IpAddr::V4(ip)) => {
@@ -43,17 +45,25 @@ fn put_address(command: &mut Vec<u8>, host: &Host) -> io::Result<()> {
         }
         Host::Name(name) => {
             let length = u8::try_from(name.as_str().len());
-            command.extend([NAME, length.map_err(|_| failure(io::ErrorKind::InvalidInput, "a long name"))?]);
+            command.extend([
+                NAME,
+                length.map_err(|_| {
+                    socks_error(io::ErrorKind::InvalidInput, "the host name is longer than 255 bytes")
+                })?,
+            ]);
             command.extend(name.as_str().as_bytes());
         }
         Host::Any | Host::Zoned(..) => {
-            return Err(failure(io::ErrorKind::InvalidInput, "the address means nothing to it"));
+            return Err(socks_error(
+                io::ErrorKind::InvalidInput,
+                "a wildcard or a zoned address cannot be reached through a proxy",
+            ));
         }
     }
     Ok(())
 }
 
-/// Where the proxy has connected from is of no interest.
+/// Skips the address that the proxy has connected from.
 async fn skip_address(stream: &mut TcpStream, kind: u8) -> io::Result<()> {
     match kind {
         IPV4 => read::<{ 4 + 2 }>(stream).await.map(drop),
@@ -65,25 +75,28 @@ async fn skip_address(stream: &mut TcpStream, kind: u8) -> io::Result<()> {
             }
             Ok(())
         }
-        _ => Err(failure(io::ErrorKind::InvalidData, "it names an address of no kind")),
+        _ => Err(socks_error(io::ErrorKind::InvalidData, "the reply has an unknown address type")),
     }
 }
 
-fn check(reply: u8) -> io::Result<()> {
+fn check_reply(reply: u8) -> io::Result<()> {
     match reply {
         0 => Ok(()),
-        2 => Err(failure(io::ErrorKind::PermissionDenied, "it does not allow the connection")),
-        3 => Err(failure(io::ErrorKind::NetworkUnreachable, "the network is unreachable")),
-        4 => Err(failure(io::ErrorKind::HostUnreachable, "the host is unreachable")),
-        5 => Err(failure(io::ErrorKind::ConnectionRefused, "the connection was refused")),
-        6 => Err(failure(io::ErrorKind::TimedOut, "the time to live is over")),
-        7 | 8 => Err(failure(io::ErrorKind::Unsupported, "it cannot do that")),
-        _ => Err(failure(io::ErrorKind::Other, "it has failed")),
+        2 => Err(socks_error(io::ErrorKind::PermissionDenied, "the proxy does not allow the connection")),
+        3 => Err(socks_error(io::ErrorKind::NetworkUnreachable, "the network is unreachable")),
+        4 => Err(socks_error(io::ErrorKind::HostUnreachable, "the host is unreachable")),
+        5 => Err(socks_error(io::ErrorKind::ConnectionRefused, "the connection was refused")),
+        6 => Err(socks_error(io::ErrorKind::TimedOut, "the TTL has expired")),
+        7 | 8 => Err(socks_error(
+            io::ErrorKind::Unsupported,
+            "the proxy does not support the command or the address type",
+        )),
+        _ => Err(socks_error(io::ErrorKind::Other, "the proxy has failed")),
     }
 }
 
-fn failure(kind: io::ErrorKind, what: &str) -> io::Error {
-    io::Error::new(kind, format!("SOCKS proxy: {what}"))
+fn socks_error(kind: io::ErrorKind, reason: &str) -> io::Error {
+    io::Error::new(kind, format!("SOCKS proxy: {reason}"))
 }
 
 async fn write(stream: &mut TcpStream, bytes: Vec<u8>) -> io::Result<()> {
@@ -110,7 +123,8 @@ mod tests {
     use super::super::{SocketOptions, Stream};
     use super::*;
 
-    /// Connects to `target` through a proxy that gives these answers; what came of it, and what the proxy was told.
+    /// Connects to `target` through a proxy that gives these answers; what came of it, and what the
+    /// proxy was told.
     async fn through(target: &str, answers: [&[u8]; 2]) -> (io::Result<[u8; 2]>, Vec<u8>) {
         let (listener, proxy) = bind("tcp://127.0.0.1:*").await.expect("bound");
         let options = SocketOptions { socks_proxy: Some(proxy), ..SocketOptions::default() };

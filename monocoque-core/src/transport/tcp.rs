@@ -1,6 +1,7 @@
 //! TCP: names to addresses, addresses to sockets.
 //!
-//! Sockets are made by `socket2`, so that options are set before connecting and listening; compio connects.
+//! `socket2` makes the sockets, so that options are set before connecting and listening; compio
+//! connects.
 
 use std::future::poll_fn;
 use std::io;
@@ -27,7 +28,7 @@ pub(super) async fn connect(
             let stream = connect_directly(source, proxy, *at, options).await?;
             socks::request(stream, host, port).await
         }
-        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "a proxy is reached over tcp")),
+        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "the SOCKS proxy is not a tcp endpoint")),
     }
 }
 
@@ -55,17 +56,18 @@ async fn connect_to(
 ) -> io::Result<TcpStream> {
     let socket = socket(address, options)?;
     if let Some(source) = source {
-        // Several connections may start at one port, if they lead to different peers; not at one the system chooses, which
-        // could be that of another connection to this peer.
+        // Several connections may start at one port, if they lead to different peers. But a port
+        // that the system chooses must not be shared: it could be that of another connection to
+        // this peer.
         socket.set_reuse_address(source.port != 0)?;
         socket.bind(&source_for(source, address).await?.into())?;
     }
     let stream = TcpSocket::from_std_stream(socket.into())?.connect(address).await?;
-    refuse_self(&stream)?;
+    reject_self_connection(&stream)?;
     Ok(stream)
 }
 
-/// The address of `source` from which `destination` can be reached: one of the same family.
+/// Returns the address of `source` that is of the same family as `destination`.
 async fn source_for(source: &Source, destination: SocketAddr) -> io::Result<SocketAddr> {
     let addresses = match &source.host {
         Host::Any if destination.is_ipv6() => vec![(Ipv6Addr::UNSPECIFIED, source.port).into()],
@@ -78,15 +80,15 @@ async fn source_for(source: &Source, destination: SocketAddr) -> io::Result<Sock
     })
 }
 
-/// Refuses a stream whose two ends are one socket: connecting to a local port from which nobody listens can, by chance,
-/// start at that same port. It would take the port away from who is to listen there.
-fn refuse_self(stream: &TcpStream) -> io::Result<()> {
+/// Rejects a stream whose two ends are one socket. A connection to a local port without a listener
+/// can, by chance, start at that same port, and would keep a later listener from it.
+fn reject_self_connection(stream: &TcpStream) -> io::Result<()> {
     if stream.local_addr()? != stream.peer_addr()? {
         return Ok(());
     }
     // Or else the port would stay taken for a while.
     stream.set_zero_linger()?;
-    Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens: the connection met itself"))
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, "no listener: the connection met itself"))
 }
 
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Listener {
         options: &SocketOptions,
     ) -> io::Result<(Self, Endpoint)> {
         let mut failure = None;
-        for address in interface_or_name(host, port, options).await? {
+        for address in bind_addresses(host, port, options).await? {
             match listen(address, options) {
                 Ok(listener) => {
                     let endpoint = listener.local_addr()?.into();
@@ -115,7 +117,7 @@ impl Listener {
         Err(failure.unwrap_or_else(no_address))
     }
 
-    /// Goes on with a socket that listens.
+    /// Takes over a socket that listens.
     pub(super) fn adopt(socket: Socket, options: &SocketOptions) -> io::Result<(Self, Endpoint)> {
         // Accepted streams inherit them.
         options.set_buffers(SockRef::from(&socket))?;
@@ -131,8 +133,8 @@ impl Listener {
         let accepted = poll_fn(|cx| self.listener.poll_accept_with(cx, TcpListener::accept)).await;
         let (stream, address) = accepted?;
         let stream = TcpStream::from_std(stream)?;
-        // Not every system hands these down from the listener. Failing means that the connection has ended already, which
-        // its first read will tell; it is no failure of the listener.
+        // Not every system inherits these from the listener. A failure means that the connection
+        // has ended already, which its first read reports; it is no failure of the listener.
         let _set = self.options.set_tcp(SockRef::from(&stream));
         Ok((stream, label(Ok(address))))
     }
@@ -143,7 +145,7 @@ impl Listener {
     }
 }
 
-/// None of this waits for anything.
+/// Listens on an address. No step of it waits.
 fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<PollFd<TcpListener>> {
     let socket = socket(address, options)?;
     socket.set_reuse_address(true)?;
@@ -167,19 +169,19 @@ fn socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The addresses to listen on: those of an interface, if there is one of that name.
-async fn interface_or_name(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<SocketAddr>> {
+/// Returns the addresses to listen on: those of an interface, if there is one of that name.
+async fn bind_addresses(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<SocketAddr>> {
     if let Host::Name(name) = host {
         let mut addresses = interface::addresses(name.as_str(), port)?;
         if !addresses.is_empty() {
-            addresses.retain(|address| options.admits(address));
+            addresses.retain(|address| options.allows(address));
             return Ok(addresses);
         }
     }
     resolve(host, port, options).await
 }
 
-/// The addresses of `host`. Names are resolved off this thread.
+/// Returns the addresses of `host`. Names are resolved on another thread.
 async fn resolve(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<SocketAddr>> {
     let name = match host {
         Host::Any => return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]),
@@ -188,7 +190,7 @@ async fn resolve(host: &Host, port: u16, options: &SocketOptions) -> io::Result<
         Host::Name(name) => name.as_str().to_owned(),
     };
     let mut addresses = resolver::resolve(name, port).await?;
-    addresses.retain(|address| options.admits(address));
+    addresses.retain(|address| options.allows(address));
     Ok(addresses)
 }
 
@@ -196,10 +198,10 @@ fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the name has no address")
 }
 
-/// What a [peer label](super::Socket::peer_label) says of `address`.
+/// Returns the [label](super::ByteStream::peer_label) of a peer at `address`.
 pub(super) fn label(address: io::Result<SocketAddr>) -> String {
     let canonical = |address: SocketAddr| match address.ip().to_canonical() {
-        // A peer of a socket for both versions.
+        // An IPv4 peer of a listener for both versions.
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
         IpAddr::V6(_) => address,
     };
@@ -329,7 +331,7 @@ mod tests {
             let accept = compio::time::timeout(Duration::ZERO, listener.accept());
             assert!(accept.await.is_err());
             listener.close().await.expect("closed");
-            let refused = connect(&endpoint).await.expect_err("nobody listens");
+            let refused = connect(&endpoint).await.expect_err("no listener");
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
             let (_listener, again) = bind(&text).await.expect("bound at once, with a connection still open");
             assert_eq!(again, endpoint);
@@ -355,7 +357,7 @@ mod tests {
             let own = socket.local_addr().expect("bound").as_socket().expect("an address");
             let socket = TcpSocket::from_std_stream(socket.into()).expect("attached");
             let stream = socket.connect(own).await.expect("it meets itself");
-            let error = refuse_self(&stream).expect_err("refused");
+            let error = reject_self_connection(&stream).expect_err("refused");
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
             stream.close().await.expect("closed");
             bind(&format!("tcp://{own}")).await.expect("the port is free at once");

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use compio::BufResult;
 use compio::buf::{IoBuf, IoBufMut, IoVectoredBuf};
 use compio::io::{AsyncRead, AsyncWrite};
-use monocoque_core::actor::{Accepted, Attach, Closed, Inlet, Outlet, SocketActor};
-use monocoque_core::transport::{Socket, WriteNow};
+use monocoque_core::actor::{Closed, ConnectionHandler, Inlet, InletStatus, Outlet, SocketActor};
+use monocoque_core::transport::{ByteStream, DirectWriter};
 use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use thiserror::Error;
 
@@ -195,7 +195,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Socket for Wire {
+impl ByteStream for Wire {
     fn shutdown(&self, how: Shutdown) {
         let mut state = self.0.borrow_mut();
         state.read_shut |= how != Shutdown::Write;
@@ -208,7 +208,7 @@ impl Socket for Wire {
         "memory".into()
     }
 
-    fn direct(&self) -> Option<Arc<dyn WriteNow>> {
+    fn direct_writer(&self) -> Option<Arc<dyn DirectWriter>> {
         Some(Arc::new(NeverNow))
     }
 }
@@ -217,8 +217,8 @@ impl Socket for Wire {
 #[derive(Debug)]
 struct NeverNow;
 
-impl WriteNow for NeverNow {
-    fn write_now(&self, _bytes: &[u8]) -> io::Result<usize> {
+impl DirectWriter for NeverNow {
+    fn try_write(&self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 }
@@ -441,11 +441,11 @@ impl Owner {
     }
 }
 
-impl Attach<Counted> for Owner {
+impl ConnectionHandler<Counted> for Owner {
     type Outlet = Self;
     type Inlet = Self;
 
-    fn attach(self, (): (), direct: Option<Arc<dyn WriteNow>>) -> Option<(Self, Self)> {
+    fn on_established(self, (): (), direct: Option<Arc<dyn DirectWriter>>) -> Option<(Self, Self)> {
         self.0.borrow_mut().attached = true;
         self.0.borrow_mut().has_direct = direct.is_some();
         Some((self.clone(), self))
@@ -476,7 +476,7 @@ impl Outlet for Owner {
         Poll::Pending
     }
 
-    fn close(&mut self, unsent: Outbox) {
+    fn on_closed(&mut self, unsent: Outbox) {
         let previous = self.0.borrow_mut().unsent.replace(unsent);
         assert!(previous.is_none(), "closed once");
     }
@@ -499,15 +499,15 @@ impl Inlet<CountedDecoder> for Owner {
         &mut self.1
     }
 
-    fn accept(&mut self, (): ()) -> Accepted {
+    fn on_item(&mut self, (): ()) -> InletStatus {
         let item = self.1.pop_front().expect("it was put");
         let mut owned = self.0.borrow_mut();
         assert_ne!(owned.room, Some(0), "there was no room");
         owned.room = owned.room.map(|room| room - 1);
         let verdict = match () {
-            () if item == b"forbidden" => return Accepted::Violation,
-            () if owned.room == Some(0) => Accepted::Full,
-            () => Accepted::More,
+            () if item == b"forbidden" => return InletStatus::Violation,
+            () if owned.room == Some(0) => InletStatus::Full,
+            () => InletStatus::Ready,
         };
         owned.held.push(item);
         verdict
@@ -539,7 +539,7 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Lets the tasks run `n` times.
 pub(crate) async fn settle(n: usize) {
     for _ in 0..n {
-        monocoque_core::home::yield_now().await;
+        monocoque_core::runtime::yield_now().await;
     }
 }
 

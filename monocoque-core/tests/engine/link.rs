@@ -6,8 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use crate::common::{Wire, run, settle, until};
 use futures_util::FutureExt;
-use monocoque_core::actor::{Link, LinkClosed, SocketActor};
-use monocoque_core::{Decode, Established, Message, Outbox, PlainEncoder, Protocol, SegmentedBuffer, Step};
+use monocoque_core::actor::{Channel, ChannelClosed, SocketActor};
+use monocoque_core::{
+    Decode, Established, IdentityEncoder, Message, Outbox, Protocol, SegmentedBuffer, Step,
+};
 
 /// Every byte is a message; a zero byte instead of a handshake is an error.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ struct Zero;
 impl Protocol for Letters {
     type Peer = ();
     type Decoder = Self;
-    type Encoder = PlainEncoder<Zero>;
+    type Encoder = IdentityEncoder<Zero>;
     type Error = Zero;
 
     fn advance(
@@ -32,9 +34,11 @@ impl Protocol for Letters {
         match input.peek::<1>() {
             None => Ok(Step::NeedInput(self)),
             Some([0]) => Err(Zero),
-            Some(_) => {
-                Ok(Step::Established(Established { peer: (), decoder: Self, encoder: PlainEncoder::new() }))
-            }
+            Some(_) => Ok(Step::Established(Established {
+                peer: (),
+                decoder: Self,
+                encoder: IdentityEncoder::new(),
+            })),
         }
     }
 }
@@ -62,7 +66,7 @@ fn letter(letter: u8) -> impl Fn(&mut Outbox) {
 fn a_sender_that_gives_up_does_not_stand_in_the_way_of_the_next() {
     run(async {
         let wire = Wire::new();
-        let link = Link::<Message>::new();
+        let link = Channel::<Message>::new();
         while link.send(letter(b'a')).now_or_never().is_some() {}
         {
             let mut given_up = pin!(link.send(letter(b'b')));
@@ -80,7 +84,7 @@ fn a_sender_that_gives_up_does_not_stand_in_the_way_of_the_next() {
 fn a_receiver_that_gives_up_passes_its_turn_on() {
     run(async {
         let wire = Wire::new();
-        let link = Link::<Message>::new();
+        let link = Channel::<Message>::new();
         wire.give(b"x");
         let _actor = compio::runtime::spawn(SocketActor::new(wire.clone(), Letters).run(link.clone()));
         assert_eq!(link.recv().await, Ok("x".into()));
@@ -99,13 +103,13 @@ fn all_that_has_arrived_is_received_before_the_end_is_told() {
         let wire = Wire::new();
         wire.give(b"abc");
         wire.end();
-        let link = Link::new();
+        let link = Channel::new();
         SocketActor::new(wire, Letters).run(link.clone()).await;
         for expected in ["a", "b", "c"] {
             assert_eq!(link.recv().await, Ok(expected.into()));
         }
-        assert_eq!(link.recv().await, Err(LinkClosed));
-        assert_eq!(link.send(letter(b'd')).await, Err(LinkClosed));
+        assert_eq!(link.recv().await, Err(ChannelClosed));
+        assert_eq!(link.send(letter(b'd')).await, Err(ChannelClosed));
     });
 }
 
@@ -114,10 +118,10 @@ fn a_handshake_that_fails_is_told_to_both_ends() {
     run(async {
         let wire = Wire::new();
         wire.give(b"\0");
-        let link = Link::<Message>::new();
+        let link = Channel::<Message>::new();
         SocketActor::new(wire, Letters).run(link.clone()).await;
-        assert_eq!(link.recv().now_or_never(), Some(Err(LinkClosed)));
-        assert_eq!(link.send(letter(b'a')).now_or_never(), Some(Err(LinkClosed)));
+        assert_eq!(link.recv().now_or_never(), Some(Err(ChannelClosed)));
+        assert_eq!(link.send(letter(b'a')).now_or_never(), Some(Err(ChannelClosed)));
     });
 }
 
@@ -126,7 +130,7 @@ fn closing_ends_it_once_all_is_written() {
     run(async {
         let wire = Wire::new();
         wire.give(b"x");
-        let link = Link::<Message>::new();
+        let link = Channel::<Message>::new();
         for byte in b"abc" {
             link.send(letter(*byte)).await.expect("room");
         }
@@ -136,7 +140,7 @@ fn closing_ends_it_once_all_is_written() {
         let mut sending = pin!(link.send(letter(b'd')));
         assert_eq!(
             sending.as_mut().poll(&mut Context::from_waker(Waker::noop())),
-            Poll::Ready(Err(LinkClosed))
+            Poll::Ready(Err(ChannelClosed))
         );
     });
 }

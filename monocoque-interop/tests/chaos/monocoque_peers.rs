@@ -23,7 +23,7 @@ use testing::yield_now;
 
 /// Where the connections of a life live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Home {
+pub(crate) enum Placement {
     /// A context that others use as well, and that stays.
     Shared,
     /// A context that is dropped with the socket.
@@ -37,9 +37,9 @@ struct Life<'a> {
     part: &'a Part,
     shared: &'a Arc<Shared>,
     context: Context,
-    home: Home,
+    placement: Placement,
     /// Where the one before it lived.
-    before: Option<Home>,
+    before: Option<Placement>,
     seed: u64,
 }
 
@@ -49,20 +49,23 @@ pub(crate) fn live(
     shared: &Arc<Shared>,
     end: End,
     chance: &mut Rng,
-    before: Option<Home>,
-) -> Home {
-    let home =
-        *chance.choice(&[Home::Shared, Home::Shared, Home::Context, Home::Runtime]).expect("not empty");
+    before: Option<Placement>,
+) -> Placement {
+    let placement = *chance
+        .choice(&[Placement::Shared, Placement::Shared, Placement::Context, Placement::Runtime])
+        .expect("not empty");
     let seed = chance.u64(..);
-    let life = |context| Life { part, shared, context, home, before, seed };
-    match home {
-        Home::Shared => futures::executor::block_on(life(shared.context.clone()).play(end)),
-        Home::Context => futures::executor::block_on(life(Context::new().expect("an I/O thread")).play(end)),
-        Home::Runtime => compio::runtime::Runtime::new()
+    let life = |context| Life { part, shared, context, placement, before, seed };
+    match placement {
+        Placement::Shared => futures::executor::block_on(life(shared.context.clone()).play(end)),
+        Placement::Context => {
+            futures::executor::block_on(life(Context::new().expect("an I/O thread")).play(end))
+        }
+        Placement::Runtime => compio::runtime::Runtime::new()
             .expect("a runtime")
             .block_on(async { life(Context::current().expect("inside a runtime")).play(end).await }),
     }
-    home
+    placement
 }
 
 impl Life<'_> {
@@ -274,7 +277,7 @@ impl Life<'_> {
         if let Some(stream) = stream {
             stream.note_losses(socket.stats().lost_connections);
         }
-        let leaves_a_listener = self.home == Home::Runtime && !self.part.binds.is_empty();
+        let leaves_a_listener = self.placement == Placement::Runtime && !self.part.binds.is_empty();
         if self.shared.ended.load(Ordering::SeqCst) || leaves_a_listener {
             socket.close().await;
         } else if let Some(stream) = stream {
@@ -283,9 +286,9 @@ impl Life<'_> {
     }
 
     async fn pause(&self, time: Duration) {
-        match self.home {
-            Home::Runtime => compio::time::sleep(time).await,
-            Home::Shared | Home::Context => {
+        match self.placement {
+            Placement::Runtime => compio::time::sleep(time).await,
+            Placement::Shared | Placement::Context => {
                 thread::sleep(time);
                 // What else the actor does has its turn.
                 yield_now().await;

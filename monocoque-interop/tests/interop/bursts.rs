@@ -1,7 +1,7 @@
 //! Bursts of a publisher to subscribers of libzmq.
 
 use monocoque::zmq::PubSocket;
-use testing::{At, Home, Transport};
+use testing::{At, Placement, Transport};
 
 const SIZES: [usize; 6] = [1, 4, 64, 1_000, 10_000, 100_000];
 
@@ -24,9 +24,9 @@ async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> 
 /// A subscriber of libzmq on a thread of its own.
 #[test]
 fn burst_to_libzmq_loses_nothing() {
-    for home in [Home::Current, Home::Thread] {
+    for placement in [Placement::Current, Placement::Thread] {
         for transport in [Transport::Tcp, Transport::Ipc] {
-            testing::run_within(testing::DEADLINE * 2, transport, home, async |at: At| {
+            testing::run_within(testing::DEADLINE * 2, transport, placement, async |at: At| {
                 for size in SIZES {
                     loses_nothing(format_args!("{size} bytes"), async || {
                         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;

@@ -14,7 +14,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// libzmq's own limit, and its way to end a connection.
 #[test]
 fn libzmq_refusal_drops_only_message() {
-    testing::run(testing::Transport::Tcp, testing::Home::Thread, async |at| {
+    testing::run(testing::Transport::Tcp, testing::Placement::Thread, async |at| {
         let context = zmq::Context::new();
         let theirs = context.socket(zmq::PULL).expect("a socket");
         theirs.set_maxmsgsize(LIMIT.cast_signed()).expect("set");

@@ -34,7 +34,7 @@ pub(crate) enum Binds {
 
 /// Where our connections live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Home {
+pub(crate) enum Placement {
     /// In the compio runtime that runs the test.
     Runtime,
     /// On an I/O thread; the test is driven from outside any runtime.
@@ -52,21 +52,21 @@ pub(crate) struct Case {
 }
 
 /// Runs `body` in one way.
-pub(crate) fn run(transport: Transport, binds: Binds, home: Home, body: impl AsyncFnOnce(&Case)) {
+pub(crate) fn run(transport: Transport, binds: Binds, placement: Placement, body: impl AsyncFnOnce(&Case)) {
     let body = async |context: Context| {
         let directory = tempfile::tempdir().expect("a directory for ipc endpoints");
         let case = Case { context, transport, binds, directory, endpoints: Cell::new(0) };
         within(3 * LIMIT, "the test", body(&case)).await;
     };
-    match home {
-        Home::Runtime => compio::runtime::Runtime::new()
+    match placement {
+        Placement::Runtime => compio::runtime::Runtime::new()
             .expect("a runtime")
             .block_on(async { body(Context::current().expect("inside a runtime")).await }),
-        Home::Thread => futures::executor::block_on(body(Context::new().expect("an I/O thread"))),
+        Placement::Thread => futures::executor::block_on(body(Context::new().expect("an I/O thread"))),
     }
 }
 
-/// Makes each test body a module with a test for every transport, side that binds, and home.
+/// Makes each test body a module with a test for every transport, side that binds, and placement.
 macro_rules! everywhere {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
@@ -116,14 +116,14 @@ macro_rules! over_ipc {
 }
 
 macro_rules! ways {
-    ($attributes:tt $body:ident: $($way:ident = $transport:ident, $binds:ident, $home:ident;)+) => {
+    ($attributes:tt $body:ident: $($way:ident = $transport:ident, $binds:ident, $placement:ident;)+) => {
         mod $body {
-            use crate::support::{Binds, Home, Transport, run};
+            use crate::support::{Binds, Placement, Transport, run};
 
             $(way! {
                 $attributes
                 fn $way() {
-                    run(Transport::$transport, Binds::$binds, Home::$home, super::$body);
+                    run(Transport::$transport, Binds::$binds, Placement::$placement, super::$body);
                 }
             })+
         }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, QueuedPlace, SegmentedBuffer, Step};
+use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, QueuedCursor, SegmentedBuffer, Step};
 use monocoque_zmtp::{
     Decoder, Encoder, PeerInfo, SessionConfig, SocketType, Subscription, ZmtpError, ZmtpSession,
     encode_message, encode_subscription,
@@ -120,7 +120,7 @@ impl End {
         let mut wire = Outbox::new();
         match &mut self.phase {
             Phase::Active(halves) if !halves.1.is_identity() => {
-                halves.1.encode(&mut output.read_from(&mut QueuedPlace::default()), &mut wire, usize::MAX);
+                halves.1.encode(&mut output.read_queued(&mut QueuedCursor::default()), &mut wire, usize::MAX);
             }
             _ => wire.append(&output),
         }

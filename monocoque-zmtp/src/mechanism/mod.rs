@@ -1,8 +1,9 @@
-//! Security mechanisms: what is said between the greeting and the traffic.
+//! Security mechanisms: the commands between the greeting and the traffic.
 //!
-//! Owns the choice of the mechanism and the steps that all of them have: it starts when the greeting is whole, takes one
-//! command after the other, and ends with the peer's properties. It does not know frames, nor whether the two socket
-//! types fit. Called by the session. A new mechanism is a file here and a variant of three enums.
+//! Owns the choice of the mechanism and the steps that all of them have: a mechanism starts after
+//! the greetings, takes one command after the other, and ends with the properties of the peer. It
+//! does not know frames, nor the compatibility of socket types. Called by the session. A new
+//! mechanism is a file here and a variant of three enums.
 
 mod null;
 
@@ -12,24 +13,25 @@ use crate::command::Command;
 use crate::properties::{IDENTITY, SOCKET_TYPE, push_property};
 use crate::{MechanismName, Properties, SessionConfig, ZmtpError};
 
-/// How the two ends prove who they are. Both must be configured alike; there is no negotiation.
+/// The security mechanism of a connection. Both peers must use the same one; there is no
+/// negotiation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MechanismConfig {
-    /// Not at all. libzmq: `ZMQ_NULL`.
+    /// No security. libzmq: `ZMQ_NULL`.
     #[default]
     Null,
 }
 
 impl MechanismConfig {
-    /// The name in the greeting.
+    /// Returns the name in the greeting.
     pub(crate) const fn name(&self) -> MechanismName {
         match self {
             Self::Null => MechanismName::NULL,
         }
     }
 
-    /// Whether we are the server of the mechanism. It does not depend on who dialled.
+    /// Returns true if we are the server of the mechanism, which may connect or bind.
     pub(crate) const fn is_server(&self) -> bool {
         match self {
             Self::Null => false,
@@ -43,10 +45,10 @@ pub(crate) enum Mechanism {
     Null(null::ExpectReady),
 }
 
-/// Where a mechanism stands after a command.
+/// The state of a mechanism after a command.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// The handshake is done, and this is what the peer says about itself.
+    /// The handshake is done, with the properties of the peer.
     Done(Properties),
 }
 
@@ -58,7 +60,7 @@ impl Mechanism {
         }
     }
 
-    /// Takes the peer's next command, which is not ERROR.
+    /// Handles the next command of the peer, other than ERROR.
     pub(crate) fn on_command(self, command: &Command<'_>) -> Result<Progress, ZmtpError> {
         match self {
             Self::Null(state) => state.on_command(command).map(Progress::Done),
@@ -66,7 +68,7 @@ impl Mechanism {
     }
 }
 
-/// What we say about ourselves, in libzmq's order.
+/// Returns our own properties, in the order of libzmq.
 fn metadata(config: &SessionConfig) -> Vec<u8> {
     let mut metadata = Vec::new();
     push_property(SOCKET_TYPE, config.socket_type.name().as_bytes(), &mut metadata);

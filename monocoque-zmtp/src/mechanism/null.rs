@@ -1,7 +1,7 @@
 //! NULL: no security (RFC 23, section 'The NULL Security Mechanism').
 //!
-//! Each side sends READY as soon as it has the other's greeting, as libzmq does; RFC 37 lets the client go first. Called
-//! by the mechanism's enum only.
+//! Each side sends READY as soon as it has the other's greeting, as libzmq does; in RFC 37 the
+//! client sends first. Called by the enum of mechanisms only.
 
 use monocoque_core::Outbox;
 
@@ -15,7 +15,7 @@ pub(super) fn start(config: &SessionConfig, output: &mut Outbox) -> ExpectReady 
     ExpectReady
 }
 
-/// Our READY is out, the peer's is not in.
+/// The state after our READY, before the peer's.
 #[derive(Debug)]
 pub(crate) struct ExpectReady;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, home};
+use monocoque_core::{LaneKey, Message, Outbox, PeerKey, Weigh, runtime};
 use monocoque_zmtp::Subscription;
 
 use crate::pattern::Incoming;
@@ -48,7 +48,7 @@ pub(crate) fn remove_receiver(engine: &Arc<Engine>, mut departure: Departure) {
 
 fn close_lane(engine: &Engine, departure: &mut Departure) {
     engine.inbox.push(departure.lane, &mut departure.last, departure.bytes);
-    engine.inbox.detach(departure.lane);
+    engine.inbox.detach_lane(departure.lane);
 }
 
 /// Starts the cleanup task, unless it is running.
@@ -57,7 +57,7 @@ fn serve(engine: &Arc<Engine>) {
         return;
     }
     let service = Service(Some(engine.clone()));
-    if engine.home.spawn(|| async move { service.run(&mut Pace::new()).await }).is_err()
+    if engine.runtime.spawn(|| async move { service.run(&mut Pace::new()).await }).is_err()
         && !std::mem::replace(&mut engine.departures.lock().is_served, true)
     {
         let _done = Service(Some(engine.clone())).run(&mut Pace::Unbroken).now_or_never();
@@ -167,7 +167,7 @@ impl Pace {
         if let Self::Since(began) = self
             && began.elapsed() >= SLICE
         {
-            home::take_in().await;
+            runtime::process_completions().await;
             *began = Instant::now();
         }
     }
@@ -243,7 +243,7 @@ impl<'a> Unread<'a> {
     /// Removes the annulled ones of a few messages. Returns whether there are more messages.
     fn step(&mut self, cancels: &mut Cancels) -> bool {
         // Blocks receivers, so that none receives one of two reports that annul each other.
-        let _hold = self.engine.inbox.hold();
+        let _hold = self.engine.inbox.lock_receivers();
         let mut out = self.engine.out.lock();
         let Some(publisher) = out.publisher() else { return false };
         for _ in 0..AT_ONCE {

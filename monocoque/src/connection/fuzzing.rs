@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use monocoque_core::actor::{Accepted, Outlet};
+use monocoque_core::actor::{InletStatus, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
-use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicAllowance};
+use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicBudget};
 
 use super::handler::{HandshakeOutcome, SessionHandler};
 use super::inlet::SessionInlet;
@@ -46,7 +46,7 @@ impl Peer {
             routing_id: Bytes::copy_from_slice(routing_id),
             revision: Revision::V3_1,
             properties: Properties::default(),
-            topics: TopicAllowance::default(),
+            topic_budget: TopicBudget::default(),
         };
         let (outlet, inlet) = handler.accept(info, None)?;
         Some(Self { outlet, inlet })
@@ -58,12 +58,12 @@ impl Peer {
     }
 
     /// Delivers a message, as the read pump does. `None` if there is no room.
-    pub fn send(&mut self, message: Message) -> Option<Accepted> {
+    pub fn send(&mut self, message: Message) -> Option<InletStatus> {
         let Poll::Ready(true) = self.inlet.poll_room(&mut Context::from_waker(Waker::noop())) else {
             return None;
         };
         self.inlet.items().push_back(message);
-        let accepted = self.inlet.accept(Inbound::Message);
+        let accepted = self.inlet.on_item(Inbound::Message);
         self.inlet.flush();
         Some(accepted)
     }
@@ -77,6 +77,6 @@ impl Peer {
 
     /// Ends the connection.
     pub fn leave(mut self) {
-        self.outlet.close(Outbox::new());
+        self.outlet.on_closed(Outbox::new());
     }
 }

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use monocoque_core::actor::Attach;
+use monocoque_core::actor::ConnectionHandler;
 use monocoque_core::sync::AtomicBool;
-use monocoque_core::transport::WriteNow;
+use monocoque_core::transport::DirectWriter;
 use monocoque_core::{Decode, LaneConfig, Message, Protocol, RoutingId};
 use monocoque_zmtp::{Inbound, PeerInfo};
 
@@ -37,7 +37,7 @@ pub(super) struct SessionHandler {
     pub(super) course: Rc<Course>,
 }
 
-impl<P> Attach<P> for SessionHandler
+impl<P> ConnectionHandler<P> for SessionHandler
 where
     P: Protocol<Peer = PeerInfo>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
@@ -45,10 +45,10 @@ where
     type Outlet = SessionOutlet;
     type Inlet = SessionInlet;
 
-    fn attach(
+    fn on_established(
         self,
         peer: PeerInfo,
-        direct: Option<Arc<dyn WriteNow>>,
+        direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
         self.accept(peer, direct)
     }
@@ -59,7 +59,7 @@ impl SessionHandler {
     pub(super) fn accept(
         self,
         peer: PeerInfo,
-        direct: Option<Arc<dyn WriteNow>>,
+        direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
         let Self { engine, endpoint, connection, outcome, course } = self;
         let has_input = Arc::new(AtomicBool::new(true));
@@ -72,7 +72,7 @@ impl SessionHandler {
             }
         };
         outcome.set(HandshakeOutcome::Accepted);
-        let PeerInfo { socket_type, routing_id, properties, topics, .. } = peer;
+        let PeerInfo { socket_type, routing_id, properties, topic_budget: topics, .. } = peer;
         let announced = || RoutingId::try_from(routing_id).ok();
         let routing_id = endpoint.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
         engine.out.lock().set_connection(key, connection.id);

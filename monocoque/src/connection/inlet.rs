@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use monocoque_core::actor::{Accepted, Inlet};
+use monocoque_core::actor::{Inlet, InletStatus};
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::{Decode, LaneKey, Message, PeerKey, RoutingId, Weigh};
-use monocoque_zmtp::{Inbound, Subscription, TopicAllowance};
+use monocoque_zmtp::{Inbound, Subscription, TopicBudget};
 
 use super::Course;
 use super::cleanup::remove_receiver;
@@ -33,7 +33,7 @@ pub(crate) struct SessionInlet {
     /// Set when the peer has sent something, for the sending side.
     has_input: Arc<AtomicBool>,
     /// The number of topics that the peer may still add, for the decoder.
-    topics: TopicAllowance,
+    topics: TopicBudget,
     /// A connect notification is still to be received before the peer's messages.
     owes_connect: bool,
     /// A disconnect notification is to be received after the peer's messages.
@@ -56,8 +56,8 @@ impl<D: Decode<Item = Message, Kind = Inbound>> Inlet<D> for SessionInlet {
     }
 
     #[inline]
-    fn accept(&mut self, inbound: Inbound) -> Accepted {
-        Self::accept(self, inbound)
+    fn on_item(&mut self, inbound: Inbound) -> InletStatus {
+        Self::on_item(self, inbound)
     }
 
     fn flush(&mut self) {
@@ -75,7 +75,7 @@ impl SessionInlet {
         id: RoutingId,
         endpoint: EndpointRef,
         has_input: Arc<AtomicBool>,
-        topics: TopicAllowance,
+        topics: TopicBudget,
         course: Rc<Course>,
     ) -> Self {
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
@@ -123,7 +123,7 @@ impl SessionInlet {
     }
 
     #[inline]
-    pub(super) fn accept(&mut self, inbound: Inbound) -> Accepted {
+    pub(super) fn on_item(&mut self, inbound: Inbound) -> InletStatus {
         let Some(message) = self.batch.back_mut() else { unreachable!("the decoder put it there") };
         if inbound == Inbound::Message {
             match classify(self.engine.pattern, &self.engine.options, &self.id, message) {
@@ -136,14 +136,14 @@ impl SessionInlet {
                 Disposition::SplitSubscriptions => return self.split_subscriptions(),
                 Disposition::Violation => {
                     self.batch.pop_back();
-                    return Accepted::Violation;
+                    return InletStatus::Violation;
                 }
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
         let topic = message.frame(0).unwrap_or_default();
         match inbound {
-            Inbound::Message => Accepted::More,
+            Inbound::Message => InletStatus::Ready,
             Inbound::Subscribe => self.on_subscription(Subscription::Subscribe, topic),
             Inbound::Cancel => self.on_subscription(Subscription::Cancel, topic),
         }
@@ -154,7 +154,7 @@ impl SessionInlet {
             self.has_input.store(true, Ordering::Relaxed);
             self.course.has_progress.set(true);
         }
-        self.engine.inbox.push_whole(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
+        self.engine.inbox.push_lent(self.lane, &mut self.batch, std::mem::take(&mut self.bytes));
         if self.dropped > 0 {
             self.engine.note_discarded(std::mem::take(&mut self.dropped));
         }
@@ -172,25 +172,25 @@ impl SessionInlet {
         self.push(notice);
     }
 
-    fn on_subscription(&mut self, kind: Subscription, topic: &[u8]) -> Accepted {
+    fn on_subscription(&mut self, kind: Subscription, topic: &[u8]) -> InletStatus {
         let mut wakes = Wakes::default();
         let allowance = Some(&self.topics);
         let outcome = on_subscription(&self.engine, self.key, kind, topic, allowance, &mut wakes);
         wakes.wake();
         match outcome {
-            SubscriptionOutcome::Silent => return Accepted::More,
+            SubscriptionOutcome::Silent => return InletStatus::Ready,
             SubscriptionOutcome::Report => self.push(report(kind, topic)),
-            SubscriptionOutcome::Refused => return Accepted::Violation,
+            SubscriptionOutcome::Refused => return InletStatus::Violation,
         }
         self.accepted()
     }
 
     /// Applies the subscriptions of one message, and queues its other frames.
-    fn split_subscriptions(&mut self) -> Accepted {
+    fn split_subscriptions(&mut self) -> InletStatus {
         let list = SubscriptionList::of(self.batch.pop_back().unwrap_or_default());
         for (kind, topic) in list.subscriptions() {
-            if self.on_subscription(kind, topic) == Accepted::Violation {
-                return Accepted::Violation;
+            if self.on_subscription(kind, topic) == InletStatus::Violation {
+                return InletStatus::Violation;
             }
         }
         if !list.rest.is_empty() {
@@ -206,8 +206,8 @@ impl SessionInlet {
     }
 
     #[inline]
-    fn accepted(&self) -> Accepted {
-        if self.batch.len() < self.room { Accepted::More } else { Accepted::Full }
+    fn accepted(&self) -> InletStatus {
+        if self.batch.len() < self.room { InletStatus::Ready } else { InletStatus::Full }
     }
 
     /// Delivers the last messages of the connection: those that have arrived, the disconnect

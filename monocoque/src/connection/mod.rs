@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Closed, SocketActor};
-use monocoque_core::transport::{Socket, Stream};
+use monocoque_core::transport::{ByteStream, Stream};
 use monocoque_core::{Decode, Message, Protocol};
 use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
 
@@ -84,7 +84,7 @@ pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, endpoint: &Endpoin
 }
 
 /// Runs a connection on a stream of any kind.
-pub(crate) async fn run_on<S: Socket>(engine: &Arc<Engine>, stream: S, endpoint: &EndpointRef) -> Ended {
+pub(crate) async fn run_on<S: ByteStream>(engine: &Arc<Engine>, stream: S, endpoint: &EndpointRef) -> Ended {
     match engine.pattern.framing {
         Framing::Raw => run_protocol(engine, stream, RawSession, endpoint).await,
         Framing::Zmtp => {
@@ -106,7 +106,7 @@ fn session_config(engine: &Engine) -> SessionConfig {
 
 async fn run_protocol<S, P>(engine: &Arc<Engine>, stream: S, session: P, endpoint: &EndpointRef) -> Ended
 where
-    S: Socket,
+    S: ByteStream,
     P: Protocol<Peer = PeerInfo, Error = ZmtpError>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
 {

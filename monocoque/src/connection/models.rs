@@ -7,13 +7,13 @@ use std::pin::pin;
 use std::task::Poll::{Pending, Ready};
 
 use bytes::Bytes;
-use monocoque_core::actor::{Accepted, InFlight, Outlet};
-use monocoque_core::home::IdleRuntime;
+use monocoque_core::actor::{InFlight, InletStatus, Outlet};
+use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
-use monocoque_core::transport::WriteNow;
-use monocoque_core::{Encode, Endpoint, Home, Hwm, Outbox, PlainEncoder, Queued};
-use monocoque_zmtp::{Properties, Revision, TopicAllowance};
+use monocoque_core::transport::DirectWriter;
+use monocoque_core::{Encode, Endpoint, Hwm, IdentityEncoder, Outbox, Queued, RuntimeHandle};
+use monocoque_zmtp::{Properties, Revision, TopicBudget};
 
 use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
@@ -61,8 +61,8 @@ impl Wire {
     }
 }
 
-impl WriteNow for Wire {
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+impl DirectWriter for Wire {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = self.written.lock();
         assert!(!written.busy, "two write at the same time");
         let taken = bytes.len().min(self.takes);
@@ -73,9 +73,9 @@ impl WriteNow for Wire {
 
 /// Creates a socket that connects to this number of endpoints, without a connection yet.
 fn socket(pattern: &'static Pattern, hwm: usize, endpoints: usize) -> (Arc<Engine>, IdleRuntime) {
-    let (home, runtime) = Home::idle();
+    let (handle, runtime) = RuntimeHandle::idle();
     let options = Options { send_hwm: Hwm::new(hwm), ..Options::default() };
-    let engine = Engine::new(pattern, options, home, Arc::default()).expect("a home");
+    let engine = Engine::new(pattern, options, handle, Arc::default()).expect("a runtime");
     for n in 0..endpoints {
         connect::connect(&engine, endpoint(n), None).expect("open");
     }
@@ -107,7 +107,7 @@ fn established(
         routing_id: Bytes::new(),
         revision: Revision::V3_1,
         properties: Properties::default(),
-        topics: TopicAllowance::default(),
+        topic_budget: TopicBudget::default(),
     };
     handler.accept(peer, direct.map(|wire| wire as _))
 }
@@ -132,7 +132,7 @@ fn connected(hwm: usize, takes: usize) -> (Arc<Engine>, IdleRuntime, SessionOutl
 
 /// Writes as the write pump, until nothing is left and nothing will follow.
 fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
-    let mut encoder = PlainEncoder::<io::Error>::new();
+    let mut encoder = IdentityEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
     while block_on(poll_fn(|cx| outlet.poll_take(cx, batch.queued_mut()))) {
         write_batch(&mut batch, &mut encoder, wire);
@@ -141,7 +141,7 @@ fn write_all(outlet: &mut SessionOutlet, wire: &Wire) {
 
 /// Writes as the write pump, until this number of messages is written.
 fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
-    let mut encoder = PlainEncoder::<io::Error>::new();
+    let mut encoder = IdentityEncoder::<io::Error>::new();
     let mut batch = InFlight::new(&encoder);
     while wire.written.lock().bytes.len() < messages * MESSAGE {
         assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, batch.queued_mut()))));
@@ -183,7 +183,7 @@ impl Encode for Masking {
 fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
     assert!(block_on(poll_fn(|cx| inlet.poll_room(cx))));
     inlet.items().push_back(message.into());
-    assert_ne!(inlet.accept(Inbound::Message), Accepted::Violation);
+    assert_ne!(inlet.on_item(Inbound::Message), InletStatus::Violation);
     inlet.flush();
 }
 
@@ -547,7 +547,7 @@ fn lost_peer_messages_move_on() {
         let ends = spawn(move || {
             let mut batch = Outbox::new();
             assert!(block_on(poll_fn(|cx| lost.poll_take(cx, &mut batch))));
-            Outlet::close(&mut lost, batch);
+            Outlet::on_closed(&mut lost, batch);
         });
         // The third one waits until one of the others has ended.
         let sender = spawn({
@@ -628,7 +628,7 @@ fn disconnect_during_attach_leaves_none() {
         });
         if let Some((mut outlet, _inlet)) = established(&engine, via, None) {
             write_all(&mut outlet, &Wire::new(0));
-            Outlet::close(&mut outlet, Outbox::new());
+            Outlet::on_closed(&mut outlet, Outbox::new());
         }
         giving_up.join().expect("ended");
         assert_eq!(engine.peer_count(), 0);
@@ -650,7 +650,7 @@ fn lost_masked_batch_requeues_plain() {
         batch.encode(&mut Masking);
         // The whole first message, and a part of the second.
         batch.consume(2 * MESSAGE + 1);
-        lost.close(batch.into_unsent());
+        lost.on_closed(batch.into_unsent());
         drop(lost);
         let (mut outlet, _inlet) = peer(&engine, 1);
         let wire = Wire::new(0);

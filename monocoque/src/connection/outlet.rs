@@ -59,20 +59,20 @@ impl Outlet for SessionOutlet {
         self.engine.with_wakes(|out, wakes| out.on_progress(self.key, wakes));
     }
 
-    fn rest(&mut self) {
+    fn on_idle(&mut self) {
         self.engine.out.lock().release_memory(self.key);
-        self.engine.inbox.rest(self.lane);
+        self.engine.inbox.release_memory(self.lane);
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.engine.out.lock().poll_abort(self.key, cx)
     }
 
-    fn awaits_rest(&self) -> bool {
+    fn drains_input(&self) -> bool {
         self.engine.out.lock().is_replaced(self.key)
     }
 
-    fn close(&mut self, unsent: Outbox) {
+    fn on_closed(&mut self, unsent: Outbox) {
         self.is_closed = true;
         let closed = remove_peer(&self.engine, self.key, unsent);
         if closed.has_progress {

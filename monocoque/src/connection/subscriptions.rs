@@ -1,7 +1,7 @@
 //! Subscriptions and notifications of a connection, over streams and inproc.
 
 use monocoque_core::{Message, PeerKey, RoutingId};
-use monocoque_zmtp::{Subscription, TopicAllowance};
+use monocoque_zmtp::{Subscription, TopicBudget};
 
 use crate::endpoint::{EndpointRef, Origin};
 use crate::pattern::publisher::SubscriptionOutcome;
@@ -15,7 +15,7 @@ pub(crate) fn on_subscription(
     key: PeerKey,
     kind: Subscription,
     topic: &[u8],
-    allowance: Option<&TopicAllowance>,
+    allowance: Option<&TopicBudget>,
     wakes: &mut Wakes,
 ) -> SubscriptionOutcome {
     let mut out = engine.out.lock();

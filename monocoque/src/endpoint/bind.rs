@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, HomeGone, home};
+use monocoque_core::{Endpoint, RuntimeGone, runtime};
 
 use super::cancellation::CancelOnDrop;
 use super::{EndpointRef, Origin, listener};
@@ -40,7 +40,7 @@ pub(crate) async fn bind_fd(engine: &Arc<Engine>, listener: OwnedFd) -> Result<E
 /// Stops listening, and returns once the address can be bound again.
 pub(crate) async fn unbind(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
     let released = engine.detach_endpoint(Origin::Bound, address)?.released;
-    Ok(home::unless_forked(async move { released.cancelled().await }).await?)
+    Ok(runtime::unless_forked(async move { released.cancelled().await }).await?)
 }
 
 /// Rejects inproc endpoints of STREAM sockets: inproc carries messages, not bytes.
@@ -72,15 +72,15 @@ fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, Monoco
 async fn listen(
     engine: &Arc<Engine>,
     make: impl AsyncFnOnce(&SocketOptions) -> io::Result<(Listener, Endpoint)> + Send + 'static,
-) -> Result<io::Result<Endpoint>, HomeGone> {
+) -> Result<io::Result<Endpoint>, RuntimeGone> {
     let socket = engine.clone();
-    let listening = engine.home.run(move || async move {
+    let listening = engine.runtime.run(move || async move {
         let (listener, resolved) = make(&socket.options.sockets).await?;
         let endpoint = EndpointRef::new(socket.endpoints.next_id(), Origin::Bound, resolved.clone(), None);
         let released = CancelOnDrop(socket.attach_endpoint(&endpoint));
         let task = Task::new(&socket);
         socket.emit(|| SocketEvent::Listening { endpoint: resolved.clone() });
-        home::spawn_here(listener::run(socket, listener, endpoint, released, task));
+        runtime::spawn_local(listener::run(socket, listener, endpoint, released, task));
         Ok(resolved)
     });
     listening.await

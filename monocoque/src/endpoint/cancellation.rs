@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use futures_util::future::{Either, select};
 use monocoque_core::sync::Mutex;
-use monocoque_core::{Seat, Waiters};
+use monocoque_core::{WaitGuard, Waiters};
 
 /// A cancellation token: ends the tasks of an endpoint, or signals that a task is done. Cheap to
 /// clone.
@@ -24,7 +24,7 @@ impl CancellationToken {
     pub(crate) fn cancel(&self) {
         let mut signal = self.0.lock();
         signal.is_cancelled = true;
-        let waiters = signal.waiters.dismiss();
+        let waiters = signal.waiters.drain();
         drop(signal);
         waiters.into_iter().for_each(std::task::Waker::wake);
     }
@@ -40,7 +40,7 @@ impl CancellationToken {
 
     /// Waits until the token is cancelled.
     pub(crate) async fn cancelled(&self) {
-        let mut seat = Seat::new(|ticket| drop(self.0.lock().waiters.leave(ticket)));
+        let mut seat = WaitGuard::new(|ticket| drop(self.0.lock().waiters.remove(ticket)));
         poll_fn(|cx| {
             let mut signal = self.0.lock();
             if signal.is_cancelled {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use monocoque_core::transport::Socket;
-use monocoque_core::{AttachedStream, Endpoint, RoutingId, home};
+use monocoque_core::transport::ByteStream;
+use monocoque_core::{AttachedStream, Endpoint, RoutingId, runtime};
 
 use super::bind::check_framing;
 use super::panic::catch_panic;
@@ -47,7 +47,7 @@ pub(crate) fn connect(
     }
     let task = Task::new(engine);
     let (socket, dialled) = (engine.clone(), endpoint.clone());
-    let spawned = engine.home.spawn(move || dialer::run(socket, dialled, task));
+    let spawned = engine.runtime.spawn(move || dialer::run(socket, dialled, task));
     if spawned.is_err() {
         engine.remove_endpoint(&endpoint);
     }
@@ -56,9 +56,9 @@ pub(crate) fn connect(
 }
 
 /// Runs a connection on an attached stream.
-pub(crate) fn adopt<S: Socket>(engine: &Arc<Engine>, stream: S) -> Result<Endpoint, MonocoqueError> {
+pub(crate) fn adopt<S: ByteStream>(engine: &Arc<Engine>, stream: S) -> Result<Endpoint, MonocoqueError> {
     engine.check_open()?;
-    if !engine.home.is_current() {
+    if !engine.runtime.is_current() {
         return Err(MonocoqueError::WrongThread);
     }
     let id = engine.endpoints.next_id();
@@ -66,7 +66,7 @@ pub(crate) fn adopt<S: Socket>(engine: &Arc<Engine>, stream: S) -> Result<Endpoi
     let endpoint = EndpointRef::new(id, Origin::Adopted, address.clone(), None);
     engine.attach_endpoint(&endpoint);
     let (engine, task) = (engine.clone(), Task::new(engine));
-    home::spawn_here(async move {
+    runtime::spawn_local(async move {
         let run = connection::run_on(&engine, stream, &endpoint);
         let _ended = catch_panic(&engine, &endpoint.address, run).await;
         engine.remove_endpoint(&endpoint);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use monocoque_core::transport::Stream;
-use monocoque_core::{Backoff, Endpoint, home};
+use monocoque_core::{Backoff, Endpoint, runtime};
 
 use super::EndpointRef;
 use super::panic::catch_panic;
@@ -32,7 +32,7 @@ pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) 
             break;
         }
         engine.emit(|| SocketEvent::Retrying { endpoint: endpoint.address.clone(), delay });
-        if endpoint.token.run_until_cancelled(home::sleep(delay)).await.is_none() {
+        if endpoint.token.run_until_cancelled(runtime::sleep(delay)).await.is_none() {
             break;
         }
     }
@@ -56,12 +56,12 @@ async fn serve(
     let run = catch_panic(engine, &endpoint.address, connection::run(engine, stream, endpoint)).await;
     let ended = run.unwrap_or_else(Ended::by_panic);
     let delay = match &ended {
-        Ended { reason, .. } if reason.is_lasting() => backoff.longest_delay(),
+        Ended { reason, .. } if reason.is_lasting() => backoff.rejected_delay(),
         Ended { has_progress: true, .. } => {
             backoff.reset();
             backoff.next_delay()
         }
-        Ended { was_up: true, .. } => backoff.early_delay(),
+        Ended { was_up: true, .. } => backoff.early_disconnect_delay(),
         Ended { .. } => backoff.next_delay(),
     };
     (after_connection(engine, endpoint, &ended), delay)
@@ -91,6 +91,6 @@ fn is_refusal(address: &Endpoint, error: &io::Error) -> bool {
 
 async fn connect(engine: &Engine, address: &Endpoint) -> io::Result<Stream> {
     let connecting = Stream::connect(address, &engine.options.sockets);
-    let connected = home::within(engine.options.connect_timeout, connecting).await;
+    let connected = runtime::within(engine.options.connect_timeout, connecting).await;
     connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monocoque_core::home;
+use monocoque_core::runtime;
 use monocoque_core::transport::{Listener, Stream};
 
 use super::EndpointRef;
@@ -28,14 +28,14 @@ pub(super) async fn run(
         match accepted.unwrap_or_else(|| Err(io::Error::other("the task has panicked"))) {
             Ok((stream, _peer)) => {
                 serve(engine.clone(), stream, endpoint.clone(), task.clone());
-                home::yield_now().await;
+                runtime::yield_now().await;
             }
             // File descriptors or memory have run out: existing connections continue, the next one
             // has to wait.
             Err(error) => {
                 let address = || endpoint.address.clone();
                 engine.emit(|| SocketEvent::AcceptFailed { endpoint: address(), error: error.into() });
-                let _cancelled = endpoint.token.run_until_cancelled(home::sleep(RETRY)).await;
+                let _cancelled = endpoint.token.run_until_cancelled(runtime::sleep(RETRY)).await;
             }
         }
     }
@@ -46,7 +46,7 @@ pub(super) async fn run(
 }
 
 fn serve(engine: Arc<Engine>, stream: Stream, endpoint: EndpointRef, task: Task) {
-    home::spawn_here(async move {
+    runtime::spawn_local(async move {
         let run = connection::run(&engine, stream, &endpoint);
         let _ended = catch_panic(&engine, &endpoint.address, run).await;
         drop(task);

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use monocoque_core::home::IdleRuntime;
+use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::model::{check, spawn};
-use monocoque_core::{Home, Hwm};
+use monocoque_core::{Hwm, RuntimeHandle};
 
 use super::*;
 use crate::error::MonocoqueError;
@@ -16,9 +16,9 @@ use crate::socket::Engine;
 
 fn socket() -> (Arc<Engine>, Arc<InprocRegistry<Engine>>, IdleRuntime) {
     let registry = Arc::<InprocRegistry<Engine>>::default();
-    let (home, runtime) = Home::idle();
+    let (handle, runtime) = RuntimeHandle::idle();
     let options = Options { send_hwm: Hwm::new(1), ..Options::default() };
-    let engine = Engine::new(&PUSH, options, home, registry.clone()).expect("a home");
+    let engine = Engine::new(&PUSH, options, handle, registry.clone()).expect("a runtime");
     (engine, registry, runtime)
 }
 

@@ -134,7 +134,7 @@ fn check_types(connected: &Participant, bound: &Participant) -> Result<(), Disco
         return Err(DisconnectReason::Io(Arc::new(io::Error::new(io::ErrorKind::Unsupported, OWN_PEER))));
     }
     let (ours, theirs) = (connected.socket.pattern.socket_type, bound.socket.pattern.socket_type);
-    if !ours.accepts(theirs) {
+    if !ours.is_compatible_with(theirs) {
         return Err(DisconnectReason::Protocol(Incompatible::SocketType { ours, theirs }.into()));
     }
     Ok(())
@@ -170,7 +170,7 @@ impl Deferred {
     }
 
     fn emit(&mut self, engine: &Engine, span: &Span, event: SocketEvent) {
-        self.wakes.add(engine.monitors.tell_quietly(|| event.clone()));
+        self.wakes.add(engine.monitors.emit_deferred(|| event.clone()));
         if trace::ON {
             self.traces.push((span.clone(), event));
         }

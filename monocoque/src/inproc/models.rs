@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use monocoque_core::home::IdleRuntime;
+use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::model::{block_on, check, spawn};
-use monocoque_core::{Endpoint, Home, Hwm, Message};
+use monocoque_core::{Endpoint, Hwm, Message, RuntimeHandle};
 
 use super::*;
 use crate::endpoint::{bind, connect};
@@ -16,10 +16,10 @@ use crate::socket::Engine;
 fn sockets(patterns: [&'static Pattern; 2]) -> [(Arc<Engine>, IdleRuntime); 2] {
     let registry = Arc::<InprocRegistry<Engine>>::default();
     patterns.map(|pattern| {
-        let (home, runtime) = Home::idle();
+        let (handle, runtime) = RuntimeHandle::idle();
         let hwm = Hwm::new(1);
         let options = Options { send_hwm: hwm, recv_hwm: hwm, ..Options::default() };
-        (Engine::new(pattern, options, home, registry.clone()).expect("a home"), runtime)
+        (Engine::new(pattern, options, handle, registry.clone()).expect("a runtime"), runtime)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
-use monocoque_core::{Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, home};
+use monocoque_core::{Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, runtime};
 use monocoque_zmtp::{Properties, Subscription};
 
 use crate::connection::Ended;
@@ -50,8 +50,11 @@ impl PipeEnd {
         (peer, peer_key): (&Participant, PeerKey),
     ) -> Self {
         let Participant { socket: engine, endpoint } = receiver;
-        let config =
-            LaneConfig { beyond: Some(hwm), latest: peer.socket.options.conflate, ..LaneConfig::default() };
+        let config = LaneConfig {
+            sender_hwm: Some(hwm),
+            conflate: peer.socket.options.conflate,
+            ..LaneConfig::default()
+        };
         let connection = engine.new_connection(endpoint, endpoint.address.to_string());
         let sender = RoomWaker { engine: Arc::downgrade(&peer.socket), key: peer_key };
         let about_peer = Peer {
@@ -86,7 +89,7 @@ impl PipeEnd {
     fn push(&self, message: &mut Message, wakes: &mut Wakes) -> Option<Room> {
         let mut receiver = None;
         let taken = std::mem::take(message);
-        match self.engine.inbox.offer(self.lane, taken, &self.sender, &mut receiver) {
+        match self.engine.inbox.push_one(self.lane, taken, &self.sender, &mut receiver) {
             Ok(room) => {
                 wakes.add(receiver);
                 Some(room)
@@ -118,7 +121,7 @@ impl PipeEnd {
         for (kind, topic) in list.subscriptions() {
             self.on_subscription(kind, topic, wakes);
         }
-        if list.rest.is_empty() { Some(Room::Left) } else { self.push(&mut list.rest, wakes) }
+        if list.rest.is_empty() { Some(Room::Available) } else { self.push(&mut list.rest, wakes) }
     }
 
     /// Ends the connection at the receiver: the sender has dropped its link.
@@ -169,7 +172,7 @@ impl InprocPeer for DisconnectOnDrop {
             Disposition::SplitSubscriptions => end.split_subscriptions(std::mem::take(message), wakes),
             Disposition::Drop | Disposition::Violation => {
                 end.engine.note_discarded(1);
-                Some(Room::Left)
+                Some(Room::Available)
             }
         }
     }
@@ -179,7 +182,9 @@ impl InprocPeer for DisconnectOnDrop {
     }
 
     fn room(&mut self, hwm: Hwm) -> Room {
-        self.end.as_ref().map_or(Room::Full, |end| end.engine.inbox.set_beyond(end.lane, hwm, &end.sender))
+        self.end
+            .as_ref()
+            .map_or(Room::Full, |end| end.engine.inbox.set_sender_hwm(end.lane, hwm, &end.sender))
     }
 }
 
@@ -187,7 +192,7 @@ impl Drop for DisconnectOnDrop {
     fn drop(&mut self) {
         let on_disconnected = self.on_disconnected;
         if let Some(end) = self.end.take() {
-            home::outside_panic(move || end.disconnect(on_disconnected));
+            runtime::run_outside_panic(move || end.disconnect(on_disconnected));
         }
     }
 }

@@ -77,7 +77,10 @@ impl BroadcastLog {
     pub(super) fn copy(&self, segment: &mut Segment, outbox: &mut Outbox) {
         let Segment { messages, bytes } = std::mem::take(segment);
         let from = start(&self.ends, messages.start);
-        outbox.copy_run(&self.bytes[from..from + bytes], self.ends[messages].iter().map(|end| end - from));
+        outbox.put_copied_messages(
+            &self.bytes[from..from + bytes],
+            self.ends[messages].iter().map(|end| end - from),
+        );
     }
 
     /// Seals the log, and starts an empty one.
@@ -101,9 +104,9 @@ impl SealedBatch {
         let piece = from..from + bytes;
         let ends = self.ends[messages].iter().map(|end| end - from);
         if bytes >= SHARE_MIN && bytes >= self.memory / 4 {
-            outbox.put_run(self.bytes.slice(piece), ends);
+            outbox.put_shared_messages(self.bytes.slice(piece), ends);
         } else {
-            outbox.copy_run(&self.bytes[piece], ends);
+            outbox.put_copied_messages(&self.bytes[piece], ends);
         }
     }
 }

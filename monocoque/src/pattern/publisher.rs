@@ -193,7 +193,7 @@ impl Publisher {
 
     /// Lets a peer subscribe to any number of topics.
     pub(super) fn lift_limits(&mut self, key: PeerKey) {
-        self.requested.as_deref_mut().unwrap_or(&mut self.hub).lift_limits(key);
+        self.requested.as_deref_mut().unwrap_or(&mut self.hub).set_unlimited(key);
     }
 
     /// Subscribes a peer to a topic, or cancels its subscription.
@@ -214,7 +214,7 @@ impl Publisher {
                 Subscribed::Refused(_) => return SubscriptionOutcome::Refused,
                 Subscribed::First => (true, false),
                 Subscribed::Joined => (verbose, true),
-                Subscribed::Already => {
+                Subscribed::AlreadySubscribed => {
                     if verbose && let Some(final_cancels) = &mut self.final_cancels {
                         final_cancels.repeated.insert(key);
                     }
@@ -224,8 +224,8 @@ impl Publisher {
             },
             Subscription::Cancel => match hub.cancel(key, topic) {
                 Cancelled::Last => (true, true),
-                Cancelled::Left => (verboser, true),
-                Cancelled::Unknown => (false, false),
+                Cancelled::OthersRemain => (verboser, true),
+                Cancelled::NotSubscribed => (false, false),
             },
         };
         if !is_reported {
@@ -289,14 +289,14 @@ impl Publisher {
     #[cold]
     fn select(&mut self, subject: &[u8], targets: &mut Vec<PeerKey>) {
         if self.rules.inverted {
-            self.hub.others(subject, targets);
+            self.hub.non_matching(subject, targets);
         } else {
             self.hub.matches(subject, targets);
         }
         // A peer that is gone needs no last value.
         if self.is_last_value
             && let Some(last) = self.last_subscriber
-            && self.hub.has(last)
+            && self.hub.contains(last)
         {
             targets.retain(|key| *key == last);
         }

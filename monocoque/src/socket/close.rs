@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select;
-use monocoque_core::home;
+use monocoque_core::runtime;
 
 use super::Engine;
 use crate::error::MonocoqueError;
@@ -42,7 +42,7 @@ impl Engine {
                 out.enter(Phase::Draining, wakes);
             }
         });
-        self.inbox.close();
+        self.inbox.abort();
     }
 
     /// Waits until all tasks have ended.
@@ -64,7 +64,7 @@ impl Engine {
             // All tasks except the supervisor.
             self.watch(|out| (out.lifecycle.tasks <= 1).then_some(())).await;
         };
-        if home::within(linger, sent).await.is_none() {
+        if runtime::within(linger, sent).await.is_none() {
             self.abort();
             self.cancel_endpoints();
         }
@@ -114,7 +114,7 @@ impl Drop for Supervisor {
         let Task(engine) = &self.0;
         engine.abort();
         engine.cancel_endpoints();
-        engine.inbox.finish();
+        engine.inbox.drain();
     }
 }
 
@@ -143,8 +143,8 @@ impl Drop for Task {
         };
         if left == 0 {
             engine.emit(|| SocketEvent::Closed);
-            engine.monitors.end();
+            engine.monitors.close();
         }
-        engine.with_wakes(|out, wakes| wakes.add(out.lifecycle.watchers.dismiss()));
+        engine.with_wakes(|out, wakes| wakes.add(out.lifecycle.watchers.drain()));
     }
 }

@@ -27,7 +27,8 @@ use std::task::Waker;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
-    Endpoint, Home, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, process_id,
+    Endpoint, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, RuntimeHandle,
+    process_id,
 };
 use monocoque_zmtp::{PeerInfo, Subscription};
 
@@ -56,7 +57,7 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
-    pub(crate) home: Home,
+    pub(crate) runtime: RuntimeHandle,
     pub(crate) registry: Arc<InprocRegistry<Self>>,
     pub(crate) endpoints: Endpoints,
     pub(crate) filter: Filter,
@@ -93,21 +94,21 @@ impl Engine {
     pub(crate) fn new(
         pattern: &'static Pattern,
         options: Options,
-        home: Home,
+        runtime: RuntimeHandle,
         registry: Arc<InprocRegistry<Self>>,
     ) -> Result<Arc<Self>, MonocoqueError> {
-        let engine = Arc::new(Self::unsupervised(pattern, options, home, registry));
+        let engine = Arc::new(Self::unsupervised(pattern, options, runtime, registry));
         let supervisor = Supervisor::new(Task::new(&engine));
-        engine.home.spawn(|| supervisor.run())?;
+        engine.runtime.spawn(|| supervisor.run())?;
         Ok(engine)
     }
 
     /// Creates a closed socket: the state of every socket in a forked process.
     pub(crate) fn closed(pattern: &'static Pattern) -> Arc<Self> {
-        let engine = Self::unsupervised(pattern, Options::default(), Home::gone(), Arc::default());
+        let engine = Self::unsupervised(pattern, Options::default(), RuntimeHandle::ended(), Arc::default());
         engine.out.lock().lifecycle.phase = Phase::Aborted;
-        engine.inbox.close();
-        engine.monitors.end();
+        engine.inbox.abort();
+        engine.monitors.close();
         Arc::new(engine)
     }
 
@@ -115,7 +116,7 @@ impl Engine {
     fn unsupervised(
         pattern: &'static Pattern,
         options: Options,
-        home: Home,
+        runtime: RuntimeHandle,
         registry: Arc<InprocRegistry<Self>>,
     ) -> Self {
         Self {
@@ -125,7 +126,7 @@ impl Engine {
             recv_hwm: Mutex::new(options.recv_hwm),
             filter: Filter::new(&options),
             options,
-            home,
+            runtime,
             registry,
             endpoints: Endpoints::default(),
             monitors: Monitors::default(),
@@ -148,8 +149,8 @@ impl Engine {
     }
 
     /// Returns whether the calling thread runs the connections of the socket.
-    pub(crate) fn is_at_home(&self) -> bool {
-        self.home.is_here()
+    pub(crate) fn runs_on_current_thread(&self) -> bool {
+        self.runtime.is_current_thread()
     }
 
     /// Changes the sending side, then wakes the tasks affected by the change.
@@ -226,9 +227,9 @@ impl Engine {
         if trace::ON {
             let event = event();
             trace::event(&event);
-            self.monitors.tell(|| event);
+            self.monitors.emit(|| event);
         } else {
-            self.monitors.tell(event);
+            self.monitors.emit(event);
         }
     }
 
@@ -240,12 +241,16 @@ impl Engine {
         peer: Peer,
         config: LaneConfig,
     ) -> LaneKey {
-        let latest = config.latest || self.options.conflate;
+        let latest = config.conflate || self.options.conflate;
         let series = endpoint.ordering_group().or_else(|| self.ordering_group(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
         // A REQ queues one reply and keeps reading, so that replies to no request are discarded.
         let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
-        self.inbox.attach(key, Arc::new(peer), LaneConfig { hwm: *hwm, series, latest, ..config })
+        self.inbox.open_lane(
+            key,
+            Arc::new(peer),
+            LaneConfig { hwm: *hwm, ordering_group: series, conflate: latest, ..config },
+        )
     }
 
     /// Returns the ordering group of a peer with an announced routing id: messages of a later

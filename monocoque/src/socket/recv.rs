@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use monocoque_core::{InboxClosed, Message, Next, yielding};
+use monocoque_core::{InboxClosed, Message, NextItem, runtime::yielding};
 
 use super::Engine;
 use super::wait_slot::{WaitQueue, WaitSlot};
@@ -25,7 +25,7 @@ pub(crate) struct Receiving<'a> {
 }
 
 /// The next message of the inbox, exclusively for its receiver: others are blocked meanwhile.
-pub(super) type NextMessage<'a> = Next<'a, Message, Arc<Peer>>;
+pub(super) type NextMessage<'a> = NextItem<'a, Message, Arc<Peer>>;
 
 impl Engine {
     /// Waits for the next message and receives it.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use monocoque_core::{Frame, Hold, Message, PeerKey, RoutingId};
+use monocoque_core::{Frame, Message, PeerKey, RecvGuard, RoutingId};
 
 use super::Engine;
 use super::wait_slot::{WaitQueue, WaitSlot, Waiting};
@@ -128,7 +128,7 @@ impl Engine {
         }
         // A second reply to an earlier request must not be taken for the reply to this one.
         // Receivers take this lock first.
-        let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.hold());
+        let mut stale = (self.pattern.envelope == Envelope::Request).then(|| self.inbox.lock_receivers());
         let mut out = self.out.lock();
         if yields(&mut out, waiting, waker, wakes) {
             // Sending has begun: a subscription received from now on counts as later.
@@ -156,7 +156,7 @@ impl Engine {
             SendMode::Deferred => out.queue.has_deferred = true,
             SendMode::Wait | SendMode::Try => out.flush_deferred(wakes),
         }
-        wakes.add(out.queue.senders.leave(&mut waiting.ticket));
+        wakes.add(out.queue.senders.remove(&mut waiting.ticket));
         Ok(Attempt::Done)
     }
 
@@ -214,7 +214,7 @@ impl Engine {
         out: &mut Outbound,
         request: SendRequest<'_>,
         message: &mut Message,
-        stale: Option<&mut Hold<'_, Message, Arc<Peer>>>,
+        stale: Option<&mut RecvGuard<'_, Message, Arc<Peer>>>,
         wakes: &mut Wakes,
     ) -> SendOutcome {
         if !out.begin_request(message, wakes) {

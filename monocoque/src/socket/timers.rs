@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 use monocoque_core::sync::Mutex;
-use monocoque_core::{deadline, home};
+use monocoque_core::{deadline, runtime};
 
 /// The deadlines of the futures of one socket.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Timers {
         loop {
             let Some(at) = self.arm(None).await else { continue };
             let earlier = std::pin::pin!(self.arm(Some(at)));
-            select(std::pin::pin!(home::sleep_until(at)), earlier).await;
+            select(std::pin::pin!(runtime::sleep_until(at)), earlier).await;
             let mut state = self.0.lock();
             state.armed = None;
             let now = Instant::now();

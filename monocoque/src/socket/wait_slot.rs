@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use monocoque_core::yielding::Yield;
-use monocoque_core::{Ticket, home};
+use monocoque_core::runtime::yielding::Yield;
+use monocoque_core::{Ticket, runtime};
 
 use super::Engine;
 use super::timers::Timer;
@@ -111,7 +111,7 @@ impl Drop for WaitSlot<'_> {
         self.reset_timer();
         if self.waiting.ticket.is_some() {
             let (engine, queue, mut ticket) = (self.engine.clone(), self.queue, self.waiting.ticket.take());
-            home::outside_panic(move || engine.leave(queue, &mut ticket));
+            runtime::run_outside_panic(move || engine.leave(queue, &mut ticket));
         }
     }
 }
@@ -127,9 +127,9 @@ impl Engine {
     /// Removes a task from a queue.
     fn leave(&self, queue: WaitQueue, ticket: &mut Option<Ticket>) {
         match queue {
-            WaitQueue::Receivers => self.inbox.leave(ticket),
-            WaitQueue::Senders => self.with_wakes(|out, wakes| wakes.add(out.queue.senders.leave(ticket))),
-            WaitQueue::Watchers => drop(self.out.lock().lifecycle.watchers.leave(ticket)),
+            WaitQueue::Receivers => self.inbox.remove_waiter(ticket),
+            WaitQueue::Senders => self.with_wakes(|out, wakes| wakes.add(out.queue.senders.remove(ticket))),
+            WaitQueue::Watchers => drop(self.out.lock().lifecycle.watchers.remove(ticket)),
         }
     }
 }

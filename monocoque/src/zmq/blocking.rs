@@ -118,7 +118,7 @@ impl<K: Kind> Socket<K> {
     }
 
     pub(crate) fn check_elsewhere(&self) -> Result<(), MonocoqueError> {
-        if self.engine().is_at_home() { Err(MonocoqueError::WouldDeadlock) } else { Ok(()) }
+        if self.engine().runs_on_current_thread() { Err(MonocoqueError::WouldDeadlock) } else { Ok(()) }
     }
 }
 

@@ -263,8 +263,8 @@ impl<K: Kind> Builder<K> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let home = context.home(&self.options.affinity)?;
-        let engine = Engine::new(K::pattern(), self.options, home, context.registry())?;
+        let runtime = context.runtime(&self.options.affinity)?;
+        let engine = Engine::new(K::pattern(), self.options, runtime, context.registry())?;
         context.admit(&engine)?;
         Ok(Socket::of(engine))
     }

@@ -1,6 +1,6 @@
 //! Sockets that know their peers by name.
 
-use monocoque_core::{Endpoint, Message, RoutingId, yielding};
+use monocoque_core::{Endpoint, Message, RoutingId, runtime::yielding};
 
 use super::Socket;
 use super::kind::Addresses;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
-use monocoque_core::{Endpoint, home, transport, yielding};
+use monocoque_core::{Endpoint, runtime, runtime::yielding, transport};
 
 use super::Builder;
 use super::kind::Kind;
@@ -55,7 +55,7 @@ impl Drop for Handle {
             // Nothing of the parent's is touched.
             return std::mem::forget(engine);
         }
-        home::outside_panic(move || engine.close());
+        runtime::run_outside_panic(move || engine.close());
     }
 }
 
@@ -164,7 +164,7 @@ impl<K: Kind> Socket<K> {
     ///
     /// [`MonocoqueError::WrongThread`] if the connections of the socket do not run on the compio runtime that this is called
     /// in. To have the stream back then, give a clone.
-    pub fn attach(&self, stream: impl transport::Socket) -> Result<Endpoint, MonocoqueError> {
+    pub fn attach(&self, stream: impl transport::ByteStream) -> Result<Endpoint, MonocoqueError> {
         connect::adopt(self.engine(), stream)
     }
 

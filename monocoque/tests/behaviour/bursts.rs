@@ -6,7 +6,7 @@ use futures::SinkExt;
 use monocoque::zmq::kind::Receives;
 use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, Socket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{Home, Transport, Wire, everywhere, over_streams};
+use testing::{Placement, Transport, Wire, everywhere, over_streams};
 
 const BURST: usize = 2_500;
 /// Where each message waits for a thread to take the one before it.
@@ -224,7 +224,7 @@ everywhere! {
 /// The same for all that connect and wait for a first peer.
 #[test]
 fn connect_releases_each_waiting_type() {
-    testing::run(Transport::Inproc, Home::Thread, async |at| {
+    testing::run(Transport::Inproc, Placement::Thread, async |at| {
         macro_rules! check {
             ($($socket:ident)+) => {$(
                 let socket = monocoque::zmq::$socket::new_in(&at.context).expect("a socket");

@@ -114,7 +114,7 @@ on_every_driver! {
 fn caller_timeouts_lose_nothing() {
     const EACH: usize = 50_000;
     for peers in [1, 8] {
-        testing::run(testing::Transport::Tcp, testing::Home::Current, async move |at: testing::At| {
+        testing::run(testing::Transport::Tcp, testing::Placement::Current, async move |at: testing::At| {
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
             let mut pushes = Vec::new();
             for _ in 0..peers {
@@ -151,7 +151,7 @@ fn million_unfired_timeouts_lose_nothing() {
         testing::run_within(
             limit,
             testing::Transport::Tcp,
-            testing::Home::Current,
+            testing::Placement::Current,
             async move |at: testing::At| {
                 let pull = PullSocket::builder().recv_timeout(Some(Duration::from_secs(10)));
                 let (pull, endpoint) = at.bound(pull).await;

@@ -216,7 +216,7 @@ over_streams! {
 
 #[test]
 fn inproc_peer_gets_assigned_name() {
-    testing::run(testing::Transport::Tcp, testing::Home::Current, async |at: testing::At| {
+    testing::run(testing::Transport::Tcp, testing::Placement::Current, async |at: testing::At| {
         let router = at.build(router().send_hwm(2));
         router.connect_as("inproc://named", "ours").await.expect("connected");
         assert!(is_duplicate(router.connect_as("inproc://other", "ours").await));

@@ -11,12 +11,12 @@ use monocoque::zmq::{
     SubSocket, XpubSocket,
 };
 use monocoque::{Context, DisconnectReason, Message, MonocoqueError, SocketEvent};
-use testing::{AtOnce, Home, Transport, eventually, numbered};
+use testing::{AtOnce, Placement, Transport, eventually, numbered};
 
 /// Runs a body in both homes.
 fn in_both_homes<F: Future<Output = ()>>(body: impl FnOnce(testing::At) -> F + Send + Copy + 'static) {
-    for home in [Home::Current, Home::Thread] {
-        testing::run(Transport::Inproc, home, body);
+    for placement in [Placement::Current, Placement::Thread] {
+        testing::run(Transport::Inproc, placement, body);
     }
 }
 

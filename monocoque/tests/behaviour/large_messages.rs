@@ -74,7 +74,7 @@ on_every_driver_over_streams! {
 
 #[test]
 fn message_of_64_mib_arrives() {
-    testing::run(testing::Transport::Tcp, testing::Home::Thread, async |at: testing::At| {
+    testing::run(testing::Transport::Tcp, testing::Placement::Thread, async |at: testing::At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let sent = Message::from(bytes(64 << 20));

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use monocoque::zmq::{PubSocket, SubSocket};
 use monocoque::{Endpoint, Message};
-use testing::{At, Home, Transport, Wire, everywhere, over_streams};
+use testing::{At, Placement, Transport, Wire, everywhere, over_streams};
 
 const KIB: usize = 1024;
 const TOPICS: [&str; 8] = ["", "a", "ab", "abc", "b", "bc", "x", "xyz"];
@@ -198,7 +198,7 @@ over_streams! {
 fn pub_drops_only_above_hwm() {
     const HWM: usize = 100;
     for transport in [Transport::Tcp, Transport::Ipc] {
-        testing::run(transport, Home::Current, async |at: At| {
+        testing::run(transport, Placement::Current, async |at: At| {
             let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(HWM)).await;
             let mut listeners = Vec::new();
             for topics in [&["a"][..], &["a", "b"], &["b"]] {

@@ -11,9 +11,9 @@ use testing::{numbered, over_streams};
 
 over_streams! {
     async fn shutdown_closes_sockets_and_flushes(at) {
-        let context = match at.home {
-            testing::Home::Current => Context::current().expect("inside a runtime"),
-            testing::Home::Thread => Context::builder().io_threads(2).build().expect("threads"),
+        let context = match at.placement {
+            testing::Placement::Current => Context::current().expect("inside a runtime"),
+            testing::Placement::Thread => Context::builder().io_threads(2).build().expect("threads"),
         };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut pushes = Vec::new();

@@ -11,11 +11,11 @@ use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Endpoint, MonocoqueError, ReconnectStop, SocketEvent};
 use socket2::SockRef;
-use testing::{At, Home, Transport, over_streams, run};
+use testing::{At, Placement, Transport, over_streams, run};
 
 fn on_tcp(body: impl AsyncFn(At) + Copy + Send + 'static) {
-    for home in [Home::Current, Home::Thread] {
-        run(Transport::Tcp, home, async move |at| body(at).await);
+    for placement in [Placement::Current, Placement::Thread] {
+        run(Transport::Tcp, placement, async move |at| body(at).await);
     }
 }
 

@@ -12,7 +12,7 @@ use monocoque::zmq::{DealerSocket, PubSocket, PullSocket};
 use monocoque::{DisconnectReason, Endpoint, Monitor, SocketEvent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use testing::{At, AtOnce, Home, Transport, Wire, command, frame, greeting, over_streams, ready};
+use testing::{At, AtOnce, Placement, Transport, Wire, command, frame, greeting, over_streams, ready};
 
 const BEAT: Duration = Duration::from_millis(300);
 
@@ -190,8 +190,8 @@ over_streams! {
 }
 
 /// A publisher of which the parent stops the process.
-fn publish_in_child(home: Home, transport: Transport) {
-    testing::run(transport, home, async |at: At| {
+fn publish_in_child(placement: Placement, transport: Transport) {
+    testing::run(transport, placement, async |at: At| {
         let (publisher, endpoint) = at.bound(PubSocket::builder().heartbeat_interval(Some(BEAT))).await;
         println!("\n{ENDPOINT}{endpoint}");
         // Until the parent has seen enough.
@@ -203,9 +203,9 @@ fn publish_in_child(home: Home, transport: Transport) {
 const ENDPOINT: &str = "it publishes at ";
 const IN_CHILD: &str = "MONOCOQUE_TEST_CHILD";
 
-fn stopped_process(name: &str, home: Home, transport: Transport) {
+fn stopped_process(name: &str, placement: Placement, transport: Transport) {
     if std::env::var_os(IN_CHILD).is_some() {
-        return publish_in_child(home, transport);
+        return publish_in_child(placement, transport);
     }
     let mut child = Command::new(std::env::current_exe().expect("a path"))
         .args(["--exact", name, "--nocapture"])
@@ -241,14 +241,14 @@ fn stopped_process(name: &str, home: Home, transport: Transport) {
 }
 
 macro_rules! stopped {
-    ($($name:ident = $home:ident, $transport:ident;)+) => {
+    ($($name:ident = $placement:ident, $transport:ident;)+) => {
         mod stopped_process_keeps_answering_peers {
             use super::*;
             $(
                 #[test]
                 fn $name() {
                     let name = concat!("stalls::stopped_process_keeps_answering_peers::", stringify!($name));
-                    stopped_process(name, Home::$home, Transport::$transport);
+                    stopped_process(name, Placement::$placement, Transport::$transport);
                 }
             )+
         }

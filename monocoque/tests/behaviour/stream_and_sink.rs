@@ -322,7 +322,7 @@ on_every_driver! {
             yield_now().await;
         }
         // On a thread of their own the pumps have theirs anyway.
-        assert!(at.home == testing::Home::Thread || turns >= MESSAGES / 2048, "it has paused {turns} times");
+        assert!(at.placement == testing::Placement::Thread || turns >= MESSAGES / 2048, "it has paused {turns} times");
         let mut messages = subscriber.stream().take(MESSAGES).enumerate();
         while let Some((n, message)) = messages.next().await {
             assert_eq!(message.expect("received"), numbered(n));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use monocoque_core::sync::{AtomicBool, Ordering};
-use monocoque_core::transport::WriteNow;
+use monocoque_core::transport::DirectWriter;
 use monocoque_core::{BytePermits, Hwm, Outbox, PeerKey, Room};
 use monocoque_zmtp::{Subscription, encode_subscription};
 
@@ -57,13 +57,13 @@ pub(in crate::pattern) enum Batch {
 /// the system does not accept at once stay in the outbox, in front of everything else.
 #[derive(Debug)]
 pub(crate) struct DirectWrite {
-    stream: Arc<dyn WriteNow>,
+    stream: Arc<dyn DirectWriter>,
     /// The peer has sent something since the last direct write, or there was none yet.
     has_input: Arc<AtomicBool>,
 }
 
 impl DirectWrite {
-    pub(crate) fn new(stream: Arc<dyn WriteNow>, has_input: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(stream: Arc<dyn DirectWriter>, has_input: Arc<AtomicBool>) -> Self {
         Self { stream, has_input }
     }
 }
@@ -107,7 +107,7 @@ impl StreamLink {
     /// Appends encoded messages. The next message wakes the pump, or the pump is about to check the
     /// queue.
     pub(super) fn append(&mut self, waiting: &Outbox) {
-        self.budget.take(waiting.bytes());
+        self.budget.acquire(waiting.bytes());
         self.outbox.append(waiting);
     }
 
@@ -121,7 +121,7 @@ impl StreamLink {
         debug_assert!(self.segment.is_empty(), "it would be overtaken");
         let before = self.outbox.bytes();
         put(&mut self.outbox);
-        self.budget.take(self.outbox.bytes() - before);
+        self.budget.acquire(self.outbox.bytes() - before);
         match cx.flush {
             Flush::Deferred => {}
             Flush::Immediate if !self.pump.is_parked() || self.write_now() => {}
@@ -129,7 +129,7 @@ impl StreamLink {
         }
         let messages = self.outbox.messages();
         cx.yield_budget.note_queue(messages, self.outbox.bytes());
-        if cx.hwm.admits(messages) { Room::Left } else { Room::Full }
+        if cx.hwm.admits(messages) { Room::Available } else { Room::Full }
     }
 
     /// Adds a message of the broadcast log.
@@ -141,7 +141,7 @@ impl StreamLink {
         log: &mut BroadcastLog,
         message: usize,
     ) {
-        self.budget.take(log.extend(key, &mut self.segment, message, &mut self.outbox));
+        self.budget.acquire(log.extend(key, &mut self.segment, message, &mut self.outbox));
         if cx.flush != Flush::Deferred {
             self.wake_pump(cx.wakes);
         }
@@ -162,9 +162,9 @@ impl StreamLink {
             return false;
         }
         // The pump will meet the same error, and end the connection.
-        let written = direct.stream.write_now(self.outbox.chunk()).unwrap_or(0);
+        let written = direct.stream.try_write(self.outbox.chunk()).unwrap_or(0);
         self.outbox.consume(written);
-        self.budget.give(written);
+        self.budget.release(written);
         self.outbox.is_empty()
     }
 

@@ -51,7 +51,7 @@ impl Outbound {
         self.with_link(key, Flush::Batched, wakes, |link, cx| link.connect(peer, cx));
         let has_room = self.peers.links.get_mut(key).is_none_or(|link| link.check_room(hwm));
         if !has_room && let Hub::Router(hub) = &mut self.peers.hub {
-            hub.served(key, Room::Full);
+            hub.pass_turn(key, Room::Full);
         }
         self.begin(key, wakes);
         self.close_drained(wakes);

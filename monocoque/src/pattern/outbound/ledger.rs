@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use monocoque_core::actor::InFlight;
 use monocoque_core::sync::{AtomicBool, Ordering};
-use monocoque_core::transport::WriteNow;
+use monocoque_core::transport::DirectWriter;
 use monocoque_core::{Encode, Queued};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -81,8 +81,8 @@ impl Wire {
     }
 }
 
-impl WriteNow for Wire {
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+impl DirectWriter for Wire {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let n = bytes.len().min(self.takes);
         self.extend(&bytes[..n]);
         Ok(n)

@@ -62,8 +62,8 @@ impl Outbound {
     /// Enters a phase in which no messages are accepted, and wakes all waiting tasks.
     pub(crate) fn enter(&mut self, phase: Phase, wakes: &mut Wakes) {
         self.lifecycle.phase = phase;
-        wakes.add(self.queue.senders.dismiss());
-        wakes.add(self.lifecycle.watchers.dismiss());
+        wakes.add(self.queue.senders.drain());
+        wakes.add(self.lifecycle.watchers.drain());
         self.peers.interrupt_pumps(wakes);
         if phase == Phase::Aborted {
             self.drop_waiting();

@@ -189,7 +189,7 @@ impl Outbound {
     /// may have fewer targets, or a first peer to go to.
     pub(crate) fn on_targets_changed(&mut self, wakes: &mut Wakes) {
         self.wake_senders(wakes);
-        wakes.add(self.lifecycle.watchers.dismiss());
+        wakes.add(self.lifecycle.watchers.drain());
     }
 
     /// Handles a subscription report that leaves its lane. In manual mode its peer becomes the last
@@ -217,7 +217,7 @@ impl Outbound {
         if self.peers.any_will_do() {
             wakes.add(self.queue.senders.first());
         } else {
-            wakes.add(self.queue.senders.dismiss());
+            wakes.add(self.queue.senders.drain());
         }
     }
 
@@ -229,7 +229,7 @@ impl Outbound {
                 backlog.put_back(waiting);
                 break;
             };
-            self.peers.note_attempts(key, waiting.attempts);
+            self.peers.set_last_attempts(key, waiting.attempts);
             if let Dialogue::Asked { of, .. } = &mut self.queue.dialogue {
                 *of = Some(key);
             }

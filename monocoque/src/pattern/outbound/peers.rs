@@ -80,9 +80,9 @@ impl Peers {
     }
 
     /// Records the delivery attempts of the first message of a link.
-    pub(super) fn note_attempts(&mut self, key: PeerKey, attempts: u32) {
+    pub(super) fn set_last_attempts(&mut self, key: PeerKey, attempts: u32) {
         if let Some(Way::Stream(stream)) = self.links.get_mut(key).map(|link| &mut link.way) {
-            stream.outbox.note_attempts(attempts);
+            stream.outbox.set_last_attempts(attempts);
         }
     }
 
@@ -94,7 +94,7 @@ impl Peers {
             match hub {
                 Hub::Router(hub) if has_room => hub.on_room(key),
                 // A full link has no turn until it has room again.
-                Hub::Router(hub) => hub.served(key, Room::Full),
+                Hub::Router(hub) => hub.pass_turn(key, Room::Full),
                 Hub::PubSub(..) | Hub::All | Hub::None => {}
             }
         }

@@ -28,7 +28,7 @@ impl Outbound {
         // A pump asks for more only once it has written its batch.
         link.counters.written = link.counters.queued - stream.messages() as u64;
         // A message that a direct write has begun is completed first.
-        if !stream.control.is_empty() && !stream.outbox.is_begun() {
+        if !stream.control.is_empty() && !stream.outbox.is_partly_written() {
             stream.pump = Pump::Writing { batch: Batch::Control, waker: None };
             std::mem::swap(&mut stream.control, batch);
             return Poll::Ready(true);
@@ -41,7 +41,7 @@ impl Outbound {
             }
             stream.outbox.shrink();
             stream.pump = Pump::Parked(cx.waker().clone());
-            wakes.add(self.lifecycle.watchers.dismiss());
+            wakes.add(self.lifecycle.watchers.drain());
             return Poll::Pending;
         }
         stream.pump = Pump::Writing { batch: Batch::Messages, waker: None };
@@ -111,7 +111,7 @@ impl Outbound {
         let Some(link) = self.peers.links.get_mut(key) else { return true };
         let Way::Stream(stream) = &mut link.way else { return true };
         stream.pump.unpark();
-        !stream.outbox.is_begun()
+        !stream.outbox.is_partly_written()
     }
 
     /// Releases the memory of empty queues, after the connection has been idle for a while.

@@ -1,6 +1,6 @@
 //! Routing of a message: to the queues of its peers, or to a queue that waits for a peer.
 
-use monocoque_core::{BytePermits, Message, PeerCmd, PeerKey, Room, RouterCmd, Ticket};
+use monocoque_core::{BytePermits, Message, PeerKey, Room, Ticket};
 use monocoque_zmtp::encode_message;
 use smallvec::SmallVec;
 
@@ -190,7 +190,7 @@ impl Outbound {
         let mut cx = SendContext { hwm, flush, yield_budget: &mut self.queue.yield_budget, wakes };
         let len = message.byte_len();
         loop {
-            let PeerCmd { key, .. } = hub.route(RouterCmd::Next(())).ok()?;
+            let key = hub.next_peer().ok()?;
             if let Some(link) = self.peers.links.get_mut(key)
                 && (conflate || link.admits_bytes(len))
             {
@@ -198,12 +198,12 @@ impl Outbound {
                     self.counters.dropped += link.drop_queued();
                 }
                 let room = link.send(&mut cx, message);
-                hub.served(key, room.unwrap_or(Room::Full));
+                hub.pass_turn(key, room.unwrap_or(Room::Full));
                 if room.is_some() {
                     return Some(key);
                 }
             } else {
-                hub.served(key, Room::Full);
+                hub.pass_turn(key, Room::Full);
             }
         }
     }

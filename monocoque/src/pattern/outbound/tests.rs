@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use monocoque_core::Waiters;
 use monocoque_core::sync::AtomicBool;
-use monocoque_core::transport::WriteNow;
+use monocoque_core::transport::DirectWriter;
 use monocoque_zmtp::Subscription;
 
 use super::super::link::{Link, Pump, Way};
@@ -19,8 +19,8 @@ use crate::pattern::link::DirectWrite;
 #[derive(Debug)]
 struct Takes(usize);
 
-impl WriteNow for Takes {
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+impl DirectWriter for Takes {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len().min(self.0))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use monocoque_core::Message;
-use monocoque_core::yielding::Yield;
+use monocoque_core::runtime::yielding::Yield;
 
 use crate::error::MonocoqueError;
 use crate::socket::Engine;

@@ -7,7 +7,7 @@ use monocoque::zmq::{PullSocket, PushSocket};
 
 use super::{SOON, number, through};
 use testing::proxy::{End, Faults};
-use testing::{At, Home, Transport, numbered, over_streams};
+use testing::{At, Placement, Transport, numbered, over_streams};
 
 async fn a_million_messages(at: At) {
     const MESSAGES: usize = 1_000_000;
@@ -36,7 +36,7 @@ async fn a_million_messages(at: At) {
 
 #[test]
 fn close_delivers_million_messages() {
-    testing::run_within(Duration::from_secs(90), Transport::Tcp, Home::Thread, a_million_messages);
+    testing::run_within(Duration::from_secs(90), Transport::Tcp, Placement::Thread, a_million_messages);
 }
 
 over_streams! {

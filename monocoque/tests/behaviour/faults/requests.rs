@@ -9,7 +9,7 @@ use monocoque::zmq::{RepSocket, ReqSocket};
 
 use super::{SOON, through};
 use testing::proxy::{End, Faults};
-use testing::{At, AtOnce, Home, Transport, numbered, over_streams};
+use testing::{At, AtOnce, Placement, Transport, numbered, over_streams};
 
 /// Serves for ever.
 async fn echo(rep: &RepSocket) {
@@ -55,12 +55,12 @@ async fn a_late_reply_and_ten_thousand_more(at: At) {
 
 #[test]
 fn late_reply_over_tcp_stays_matched() {
-    testing::run_within(LIMIT, Transport::Tcp, Home::Thread, a_late_reply_and_ten_thousand_more);
+    testing::run_within(LIMIT, Transport::Tcp, Placement::Thread, a_late_reply_and_ten_thousand_more);
 }
 
 #[test]
 fn late_reply_over_ipc_stays_matched() {
-    testing::run_within(LIMIT, Transport::Ipc, Home::Current, a_late_reply_and_ten_thousand_more);
+    testing::run_within(LIMIT, Transport::Ipc, Placement::Current, a_late_reply_and_ten_thousand_more);
 }
 
 over_streams! {

@@ -9,7 +9,7 @@ use monocoque::zmq::{PubSocket, SubSocket};
 
 use super::{SOON, number, through};
 use testing::proxy::{End, Faults};
-use testing::{At, Home, Transport, Wire, over_streams};
+use testing::{At, Placement, Transport, Wire, over_streams};
 
 /// A publisher moves, and the connection is reset in the middle of each replay.
 async fn a_hundred_thousand_topics(at: At) {
@@ -60,12 +60,12 @@ async fn slowly(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[test]
 fn resets_over_tcp_replay_all_topics() {
-    testing::run_within(LIMIT, Transport::Tcp, Home::Thread, a_hundred_thousand_topics);
+    testing::run_within(LIMIT, Transport::Tcp, Placement::Thread, a_hundred_thousand_topics);
 }
 
 #[test]
 fn resets_over_ipc_replay_all_topics() {
-    testing::run_within(LIMIT, Transport::Ipc, Home::Current, a_hundred_thousand_topics);
+    testing::run_within(LIMIT, Transport::Ipc, Placement::Current, a_hundred_thousand_topics);
 }
 
 over_streams! {

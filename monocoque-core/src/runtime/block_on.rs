@@ -1,13 +1,13 @@
-//! Waiting for a future on a thread without an executor.
+//! Blocking for a future on a thread without an executor.
 //!
-//! Needs nothing of the thread but that it can wait: it works in destructors of thread-locals and in exit handlers, where
-//! thread-locals are gone.
+//! It uses no thread-locals: it works in their destructors and in exit handlers, where they are
+//! gone.
 
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Parks the thread until `future` is ready.
+/// Parks the thread until `future` is ready, and returns its output.
 ///
 /// ```
 /// assert_eq!(monocoque_core::block_on(async { 7 }), 7);
@@ -32,7 +32,7 @@ struct Parker {
 }
 
 impl Parker {
-    /// Waits until it was woken since the last time.
+    /// Waits until it is woken, or returns at once if it was woken since the last time.
     fn park(&self) {
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
         while !std::mem::take(&mut *woken) {

@@ -1,12 +1,14 @@
 //! The inbox, by itself.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::task::Wake;
+use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::{BytePermits, Room, Ticket};
 
 impl Weigh for (usize, usize) {
     fn weight(&self) -> usize {
@@ -40,12 +42,12 @@ impl Wake for Alarm {
     }
 }
 
-fn config(hwm: usize, series: Option<u64>) -> LaneConfig {
-    LaneConfig { hwm: Hwm::new(hwm), series, ..LaneConfig::default() }
+fn config(hwm: usize, group: Option<u64>) -> LaneConfig {
+    LaneConfig { hwm: Hwm::new(hwm), ordering_group: group, ..LaneConfig::default() }
 }
 
 fn lane(inbox: &Inbox<Pair>, slot: u32, hwm: usize) -> LaneKey {
-    inbox.attach(PeerKey::new(slot, 1), (), config(hwm, None))
+    inbox.open_lane(PeerKey::new(slot, 1), (), config(hwm, None))
 }
 
 fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair>) {
@@ -63,9 +65,9 @@ fn a_lane_that_is_left_empty_is_removed() {
         push(&inbox, lane, [(1, 2), (3, 4)]);
         assert_eq!(inbox.take_unread(lane).len(), 2);
         inbox.put_back(lane, &mut VecDeque::new(), 2, 2);
-        inbox.detach(lane);
-        let intake = inbox.intake.lock();
-        assert_eq!((intake.lanes.iter().count(), intake.ready.len(), intake.departed), (0, 0, 0));
+        inbox.detach_lane(lane);
+        let producer = inbox.producer.lock();
+        assert_eq!((producer.lanes.iter().count(), producer.ready.len(), producer.departed), (0, 0, 0));
     }
     // One that a receiver has fetched a part of is removed when that is received.
     let lane = lane(&inbox, 100, 10);
@@ -74,9 +76,9 @@ fn a_lane_that_is_left_empty_is_removed() {
     push(&inbox, lane, [(3, 4)]);
     assert_eq!(inbox.take_unread(lane).len(), 1);
     inbox.put_back(lane, &mut VecDeque::new(), 1, 1);
-    inbox.detach(lane);
+    inbox.detach_lane(lane);
     assert_eq!(inbox.try_next().expect("open").expect("fetched").pop(), (1, 2));
-    assert_eq!(inbox.intake.lock().lanes.iter().count(), 0);
+    assert_eq!(inbox.producer.lock().lanes.iter().count(), 0);
 }
 
 fn room(inbox: &Inbox<Pair>, lane: LaneKey) -> Poll<Result<usize, InboxClosed>> {
@@ -95,7 +97,7 @@ fn poll_pop(
 ) -> Poll<Result<(PeerKey, Pair), InboxClosed>> {
     let popped = inbox.poll_next(ticket, cx).map_ok(|mut next| (next.from(), next.pop()));
     if popped.is_ready() {
-        inbox.leave(ticket);
+        inbox.remove_waiter(ticket);
     }
     popped
 }
@@ -152,8 +154,11 @@ fn a_lane_never_holds_more_than_its_mark_and_its_pump_is_woken() {
 #[test]
 fn a_byte_budget_holds_the_pump_back_as_well() {
     let inbox = Inbox::new();
-    let lane =
-        inbox.attach(PeerKey::new(0, 1), (), LaneConfig { budget: BytePermits::new(10), ..config(0, None) });
+    let lane = inbox.open_lane(
+        PeerKey::new(0, 1),
+        (),
+        LaneConfig { budget: BytePermits::new(10), ..config(0, None) },
+    );
     let alarm = Alarm::new();
     push(&inbox, lane, (0..10).map(|n| (0, n)));
     assert!(inbox.poll_room(lane, &mut Context::from_waker(&alarm.clone().into())).is_pending());
@@ -198,15 +203,15 @@ fn a_lane_that_is_detached_still_delivers_and_its_place_is_used_again() {
         if n % 2 == 0 {
             assert_eq!(pop(&inbox), Some((0, n)));
         }
-        inbox.detach(full);
-        inbox.detach(empty);
+        inbox.detach_lane(full);
+        inbox.detach_lane(empty);
         push(&inbox, empty, [(7, 7)]);
         if n % 2 == 1 {
             assert_eq!(pop(&inbox), Some((0, n)));
         }
         assert_eq!(pop(&inbox), Some((1, n)));
         assert_eq!(pop(&inbox), None);
-        assert!(inbox.intake.lock().lanes.is_empty());
+        assert!(inbox.producer.lock().lanes.is_empty());
         assert_eq!(room(&inbox, full), Poll::Ready(Err(InboxClosed)));
     }
 }
@@ -214,8 +219,8 @@ fn a_lane_that_is_detached_still_delivers_and_its_place_is_used_again() {
 #[test]
 fn lane_that_replaces_another_is_received_after_it() {
     let inbox = Inbox::new();
-    let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
-    let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
+    let old = inbox.open_lane(PeerKey::new(0, 1), (), config(0, Some(7)));
+    let behind = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(2, Some(7)));
     let (new, newest) = (behind(1), behind(2));
     push(&inbox, old, [(0, 0), (0, 1)]);
     assert_eq!([room(&inbox, new), room(&inbox, newest)], [Poll::Ready(Ok(2)), Poll::Ready(Ok(2))]);
@@ -223,36 +228,36 @@ fn lane_that_replaces_another_is_received_after_it() {
     push(&inbox, new, [(1, 0)]);
     assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 0)), Some((0, 1)), None]);
     push(&inbox, old, [(0, 2)]);
-    inbox.detach(new);
-    inbox.detach(old);
+    inbox.detach_lane(new);
+    inbox.detach_lane(old);
     assert_eq!([pop(&inbox), pop(&inbox), pop(&inbox)], [Some((0, 2)), Some((1, 0)), Some((2, 0))]);
-    inbox.detach(newest);
-    assert!(inbox.intake.lock().lanes.is_empty());
+    inbox.detach_lane(newest);
+    assert!(inbox.producer.lock().lanes.is_empty());
 }
 
 #[test]
 fn lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
     let inbox = Inbox::new();
-    let old = inbox.attach(PeerKey::new(0, 1), (), config(0, Some(7)));
+    let old = inbox.open_lane(PeerKey::new(0, 1), (), config(0, Some(7)));
     push(&inbox, old, [(0, 0)]);
-    let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(2, Some(7)));
+    let behind = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(2, Some(7)));
     let (new, newest) = (behind(1), behind(2));
     push(&inbox, newest, [(2, 0)]);
-    inbox.detach(new);
+    inbox.detach_lane(new);
     assert_eq!([pop(&inbox), pop(&inbox)], [Some((0, 0)), None], "more may come");
-    inbox.detach(old);
+    inbox.detach_lane(old);
     assert_eq!(pop(&inbox), Some((2, 0)));
-    inbox.detach(newest);
-    assert!(inbox.intake.lock().lanes.is_empty());
+    inbox.detach_lane(newest);
+    assert!(inbox.producer.lock().lanes.is_empty());
 }
 
 #[test]
 fn newcomer_waits_while_departed_lanes_have_left_too_much() {
     let inbox = Inbox::with_departed_budget(3);
-    let attach = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(0, None));
+    let attach = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(0, None));
     let (departed, there) = (attach(0), attach(1));
     push(&inbox, departed, [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]);
-    inbox.detach(departed);
+    inbox.detach_lane(departed);
     assert!(room(&inbox, there).is_ready(), "it was there before");
     let newcomers = [attach(2), attach(3), attach(4)];
     let alarms = [Alarm::new(), Alarm::new(), Alarm::new()];
@@ -260,7 +265,7 @@ fn newcomer_waits_while_departed_lanes_have_left_too_much() {
     assert!((0..3).all(|n| ask(n).is_pending()));
     let rung = || alarms.each_ref().map(|alarm| alarm.rung());
     while rung() == [0, 0, 0] {
-        assert!(pop(&inbox).is_some(), "somebody is woken before all is received");
+        assert!(pop(&inbox).is_some(), "a newcomer is woken before all is received");
     }
     assert_eq!(rung(), [1, 1, 1]);
     assert!((0..3).all(|n| ask(n).is_ready()));
@@ -269,18 +274,19 @@ fn newcomer_waits_while_departed_lanes_have_left_too_much() {
 #[test]
 fn replaced_item_of_a_departed_lane_leaves_nothing() {
     let inbox = Inbox::with_departed_budget(0);
-    let attach =
-        |slot, latest| inbox.attach(PeerKey::new(slot, 1), (), LaneConfig { latest, ..config(0, None) });
+    let attach = |slot, latest| {
+        inbox.open_lane(PeerKey::new(slot, 1), (), LaneConfig { conflate: latest, ..config(0, None) })
+    };
     let departed = attach(0, true);
     push(&inbox, departed, [(0, 0)]);
     // It is fetched, and stays; a later one takes its place.
     drop(inbox.try_next().expect("open").expect("it is there"));
     push(&inbox, departed, [(0, 1)]);
-    inbox.detach(departed);
+    inbox.detach_lane(departed);
     let newcomer = attach(1, false);
     assert!(room(&inbox, newcomer).is_pending());
     assert_eq!((pop(&inbox), pop(&inbox)), (Some((0, 1)), None));
-    assert_eq!(inbox.intake.lock().departed, 0);
+    assert_eq!(inbox.producer.lock().departed, 0);
     assert!(room(&inbox, newcomer).is_ready());
 }
 
@@ -302,7 +308,7 @@ fn closing_wakes_everybody_and_lets_go_of_everything() {
     push(&inbox, lane, [(0, 2)]);
     assert!(inbox.poll_room(lane, &mut Context::from_waker(&pump.clone().into())).is_pending());
     let before = (pump.rung(), receiver.rung());
-    inbox.close();
+    inbox.abort();
     assert_eq!((pump.rung(), receiver.rung()), (before.0 + 1, before.1 + 2));
     assert!(matches!(inbox.try_next(), Err(InboxClosed)));
     assert_eq!(room(&inbox, lane), Poll::Ready(Err(InboxClosed)));
@@ -315,7 +321,7 @@ fn what_is_there_outlives_the_finish() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 0);
     push(&inbox, lane, [(0, 0), (0, 1)]);
-    inbox.finish();
+    inbox.drain();
     push(&inbox, lane, [(0, 2)]);
     let cx = Context::from_waker(Waker::noop());
     for n in 0..2 {
@@ -335,7 +341,7 @@ fn what_comes_just_before_the_finish_is_never_missed() {
             move || {
                 (0..delay).for_each(|_| std::hint::spin_loop());
                 push(&inbox, lane, [(0, 0)]);
-                inbox.finish();
+                inbox.drain();
             }
         };
         thread::scope(|scope| {
@@ -348,7 +354,7 @@ fn what_comes_just_before_the_finish_is_never_missed() {
                     Poll::Pending => std::hint::spin_loop(),
                 }
             };
-            assert!(outcome.is_ok(), "round {round}: the end was told before what was there");
+            assert!(outcome.is_ok(), "round {round}: the end came before the last items");
         });
     }
 }
@@ -364,14 +370,14 @@ fn a_receiver_that_gives_up_passes_the_wake_up_on() {
     }
     push(&inbox, lane, [(0, 0)]);
     assert_eq!(alarms.each_ref().map(|alarm| alarm.rung()), [1, 0, 0]);
-    inbox.leave(&mut tickets[1]);
+    inbox.remove_waiter(&mut tickets[1]);
     assert_eq!(alarms[2].rung(), 0, "it is still the turn of the first");
-    inbox.leave(&mut tickets[0]);
+    inbox.remove_waiter(&mut tickets[0]);
     assert_eq!(alarms[2].rung(), 1);
     let popped = poll_pop(&inbox, &mut tickets[2], &Context::from_waker(Waker::noop()));
     assert!(popped.is_ready());
     assert!(tickets.iter().all(Option::is_none));
-    assert!(inbox.intake.lock().receivers.is_empty());
+    assert!(inbox.producer.lock().receivers.is_empty());
 }
 
 #[test]
@@ -397,7 +403,7 @@ fn it_is_quiet_while_nothing_waits() {
     let (one, other) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
     assert!(inbox.is_quiet());
     push(&inbox, one, [(0, 0), (0, 1)]);
-    assert!(!inbox.is_quiet(), "nobody has fetched it");
+    assert!(!inbox.is_quiet(), "it is not fetched");
     assert_eq!(pop(&inbox), Some((0, 0)));
     assert!(!inbox.is_quiet(), "one is left of what was fetched");
     push(&inbox, one, [(0, 2)]);
@@ -412,10 +418,10 @@ fn it_is_quiet_while_nothing_waits() {
     push(&inbox, other, [(1, 1)]);
     drop(inbox.try_next().expect("open"));
     assert!(!inbox.is_quiet(), "it was only looked at");
-    assert_eq!(inbox.hold().clear(&mut Vec::new()), 2);
+    assert_eq!(inbox.lock_receivers().clear(&mut Vec::new()), 2);
     assert!(inbox.is_quiet());
     push(&inbox, one, [(0, 4)]);
-    inbox.detach(one);
+    inbox.detach_lane(one);
     assert_eq!(pop(&inbox), Some((0, 4)));
     assert!(inbox.is_quiet());
 }
@@ -431,7 +437,7 @@ fn several_are_popped_in_turn_and_nobody_else_gets_anything_meanwhile() {
     while !next.is_over() {
         let (from, item) = (next.from(), *next.item());
         assert_eq!((from, next.pop()), (PeerKey::new(item.0 as u32, 1), item));
-        assert!(inbox.outlet.try_lock().is_none());
+        assert!(inbox.consumer.try_lock().is_none());
         if item == (0, 1) {
             push(&inbox, one, [(0, 3)]);
             push(&inbox, late, [(2, 0)]);
@@ -463,18 +469,18 @@ fn it_is_over_when_a_pump_waits_for_the_room_that_was_made() {
 #[test]
 fn a_lane_without_a_queue_in_front_of_it_holds_more() {
     let inbox = Inbox::new();
-    let config = LaneConfig { beyond: Some(Hwm::new(1)), ..config(2, None) };
-    let lane = inbox.attach(PeerKey::new(0, 1), (), config);
+    let config = LaneConfig { sender_hwm: Some(Hwm::new(1)), ..config(2, None) };
+    let lane = inbox.open_lane(PeerKey::new(0, 1), (), config);
     let alarm = Alarm::new();
     let sender = Waker::from(alarm.clone());
-    let offer = |n| inbox.offer(lane, (0, n), &sender, &mut None);
-    assert_eq!([offer(0), offer(1), offer(2)], [Ok(Room::Left), Ok(Room::Left), Ok(Room::Full)]);
+    let offer = |n| inbox.push_one(lane, (0, n), &sender, &mut None);
+    assert_eq!([offer(0), offer(1), offer(2)], [Ok(Room::Available), Ok(Room::Available), Ok(Room::Full)]);
     assert_eq!((pop(&inbox), alarm.rung()), (Some((0, 0)), 0), "half of it is not free yet");
     assert_eq!((pop(&inbox), alarm.rung()), (Some((0, 1)), 1));
-    assert_eq!(inbox.set_beyond(lane, Hwm::new(5), &sender), Room::Left);
+    assert_eq!(inbox.set_sender_hwm(lane, Hwm::new(5), &sender), Room::Available);
     assert!(inbox.set_hwm(Hwm::UNLIMITED).is_empty());
-    (3..100).for_each(|n| assert_eq!(offer(n), Ok(Room::Left)));
-    inbox.finish();
+    (3..100).for_each(|n| assert_eq!(offer(n), Ok(Room::Available)));
+    inbox.drain();
     assert_eq!(offer(100), Err((0, 100)));
     assert_eq!(inbox.len(), 98);
 }
@@ -487,7 +493,7 @@ fn an_item_that_is_offered_wakes_the_receiver_only_later() {
     let mut ticket = None;
     assert!(poll_pop(&inbox, &mut ticket, &Context::from_waker(&alarm.clone().into())).is_pending());
     let mut receiver = None;
-    assert_eq!(inbox.offer(lane, (0, 0), Waker::noop(), &mut receiver), Ok(Room::Left));
+    assert_eq!(inbox.push_one(lane, (0, 0), Waker::noop(), &mut receiver), Ok(Room::Available));
     assert_eq!(alarm.rung(), 0);
     receiver.expect("the one that waits").wake();
     assert_eq!(alarm.rung(), 1);
@@ -497,8 +503,8 @@ fn an_item_that_is_offered_wakes_the_receiver_only_later() {
 fn of_a_lane_where_only_the_last_item_counts_nothing_older_is_received() {
     let inbox = Inbox::new();
     let latest = |slot| {
-        let config = LaneConfig { latest: true, budget: BytePermits::new(1), ..config(1, None) };
-        inbox.attach(PeerKey::new(slot, 1), (), config)
+        let config = LaneConfig { conflate: true, budget: BytePermits::new(1), ..config(1, None) };
+        inbox.open_lane(PeerKey::new(slot, 1), (), config)
     };
     let (one, other) = (latest(0), latest(1));
     push(&inbox, one, (0..10).map(|n| (0, n)));
@@ -506,7 +512,7 @@ fn of_a_lane_where_only_the_last_item_counts_nothing_older_is_received() {
     assert_eq!(pop(&inbox), Some((0, 9)));
     // It was fetched together with the one before it, and waits.
     push(&inbox, other, [(1, 1)]);
-    assert_eq!(inbox.offer(other, (1, 2), Waker::noop(), &mut None), Ok(Room::Left));
+    assert_eq!(inbox.push_one(other, (1, 2), Waker::noop(), &mut None), Ok(Room::Available));
     assert_eq!((pop(&inbox), pop(&inbox)), (Some((1, 2)), None));
     assert_eq!((inbox.replaced(), inbox.popped()), (11, 2));
     assert_eq!(room(&inbox, one), Poll::Ready(Ok(usize::MAX)));
@@ -515,7 +521,7 @@ fn of_a_lane_where_only_the_last_item_counts_nothing_older_is_received() {
 #[test]
 fn what_a_lane_is_given_before_its_turn_is_kept_for_it() {
     let inbox = Inbox::new();
-    let behind = |slot| inbox.attach(PeerKey::new(slot, 1), (), config(0, Some(7)));
+    let behind = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(0, Some(7)));
     let (old, new) = (behind(0), behind(1));
     let (alarm, mut ticket) = (Alarm::new(), None);
     let waker = alarm.clone().into();
@@ -523,19 +529,20 @@ fn what_a_lane_is_given_before_its_turn_is_kept_for_it() {
     push(&inbox, old, [(0, 0)]);
     assert_eq!((pop(&inbox), pop(&inbox)), (Some((0, 0)), None));
     assert!(poll_pop(&inbox, &mut ticket, &Context::from_waker(&waker)).is_pending());
-    inbox.detach(new);
+    inbox.detach_lane(new);
     assert_eq!(alarm.rung(), 0);
-    inbox.detach(old);
+    inbox.detach_lane(old);
     assert_eq!((alarm.rung(), pop(&inbox), pop(&inbox)), (1, Some((1, 0)), None));
 }
 
 #[test]
 fn each_item_bears_the_label_of_its_lane() {
     let inbox = Inbox::new();
-    let lanes = ["one", "other"].map(|label| inbox.attach(PeerKey::new(0, 1), label, LaneConfig::default()));
+    let lanes =
+        ["one", "other"].map(|label| inbox.open_lane(PeerKey::new(0, 1), label, LaneConfig::default()));
     for (n, lane) in lanes.into_iter().enumerate() {
         inbox.push(lane, &mut [(n, 0), (n, 1)].into(), 2);
-        inbox.detach(lane);
+        inbox.detach_lane(lane);
     }
     for n in [0, 1, 0, 1] {
         let mut next = inbox.try_next().expect("open").expect("something");
@@ -561,8 +568,8 @@ fn one_batch_wakes_as_many_receivers_as_it_takes() {
     assert!(poll(3, &mut tickets).is_pending());
 }
 
-/// Pumps and receivers on threads of their own, in random bursts, some of them giving up. Nobody may sleep past the
-/// deadline while there is something to do.
+/// Pumps and receivers on threads of their own, in random bursts, some of them giving up. Nobody
+/// may sleep past the deadline while there is something to do.
 #[test]
 fn nothing_is_lost_and_nobody_sleeps_on_under_stress() {
     const PUMPS: usize = 3;
@@ -595,7 +602,7 @@ fn nothing_is_lost_and_nobody_sleeps_on_under_stress() {
                     Poll::Pending => sleep("a pump"),
                 }
             }
-            inbox.detach(lane);
+            inbox.detach_lane(lane);
         };
         let receiver = |who: usize| {
             let mut random = fastrand::Rng::with_seed(who as u64);
@@ -608,12 +615,12 @@ fn nothing_is_lost_and_nobody_sleeps_on_under_stress() {
                     Poll::Ready(Ok((_, (pump, n)))) => {
                         got[pump].push(n);
                         if left.fetch_sub(1, Ordering::SeqCst) == 1 {
-                            inbox.finish();
+                            inbox.drain();
                         }
                     }
                     Poll::Ready(Err(InboxClosed)) => break,
                     Poll::Pending if random.u8(..4) == 0 => {
-                        inbox.leave(&mut ticket);
+                        inbox.remove_waiter(&mut ticket);
                         thread::yield_now();
                     }
                     Poll::Pending => sleep("a receiver"),

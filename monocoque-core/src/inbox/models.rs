@@ -1,12 +1,14 @@
 //! Models of the inbox: read pumps on one side, receivers on the other.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::*;
-use crate::Seat;
 use crate::sync::model::{block_on, check, poll_once, spawn};
+use crate::{Room, WaitGuard};
 
 /// A message of a lane, with its number.
 type Item = (u8, u8);
@@ -17,8 +19,12 @@ impl Weigh for Item {
     }
 }
 
-fn lane(inbox: &Inbox<Item>, hwm: usize, series: Option<u64>) -> LaneKey {
-    inbox.attach(PeerKey::new(0, 1), (), LaneConfig { hwm: Hwm::new(hwm), series, ..LaneConfig::default() })
+fn lane(inbox: &Inbox<Item>, hwm: usize, group: Option<u64>) -> LaneKey {
+    inbox.open_lane(
+        PeerKey::new(0, 1),
+        (),
+        LaneConfig { hwm: Hwm::new(hwm), ordering_group: group, ..LaneConfig::default() },
+    )
 }
 
 /// Hands over `items` one by one, each when there is room, as a read pump does. Says how many.
@@ -31,10 +37,10 @@ fn push<const N: usize>(inbox: &Inbox<Item>, lane: LaneKey, items: [Item; N]) {
     inbox.push(lane, &mut VecDeque::from(items), N);
 }
 
-/// What a future of a receiver does, as far as the inbox is concerned.
+/// Receives as the future of a receiver does.
 async fn receive(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
-    let mut seat = Seat::new(|ticket| inbox.leave(ticket));
-    poll_fn(|cx| inbox.poll_next(&mut seat.ticket, cx).map_ok(|mut next| next.pop())).await
+    let mut guard = WaitGuard::new(|ticket| inbox.remove_waiter(ticket));
+    poll_fn(|cx| inbox.poll_next(&mut guard.ticket, cx).map_ok(|mut next| next.pop())).await
 }
 
 fn receive_all(inbox: &Inbox<Item>) -> Vec<Item> {
@@ -55,7 +61,7 @@ fn a_receiver_and_a_full_lane_wake_each_other() {
                 let inbox = inbox.clone();
                 move || {
                     deliver(&inbox, lane, [(0, 0), (0, 1), (0, 2)]);
-                    inbox.detach(lane);
+                    inbox.detach_lane(lane);
                 }
             });
             assert_eq!(take(&inbox, 3), [(0, 0), (0, 1), (0, 2)]);
@@ -131,10 +137,10 @@ fn a_receiver_that_gives_up_passes_its_wake_up_on() {
 
 /// As [`receive`], but it yields once when there is something to take.
 async fn receive_later(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
-    let mut seat = Seat::new(|ticket| inbox.leave(ticket));
+    let mut guard = WaitGuard::new(|ticket| inbox.remove_waiter(ticket));
     let mut is_due = true;
     poll_fn(|cx| {
-        let Poll::Ready(next) = inbox.poll_next(&mut seat.ticket, cx) else { return Poll::Pending };
+        let Poll::Ready(next) = inbox.poll_next(&mut guard.ticket, cx) else { return Poll::Pending };
         if std::mem::take(&mut is_due) {
             drop(next);
             cx.waker().wake_by_ref();
@@ -212,9 +218,9 @@ fn what_came_before_the_end_is_received_then_all_are_told() {
             let inbox = inbox.clone();
             move || receive_all(&inbox)
         });
-        inbox.finish();
-        let delivered = pump.join().expect("told");
-        let got = receiver.join().expect("told");
+        inbox.drain();
+        let delivered = pump.join().expect("no panic");
+        let got = receiver.join().expect("no panic");
         assert!(got.len() <= delivered && [(0, 0), (0, 1)].starts_with(&got), "{got:?} of {delivered}");
         assert!(inbox.is_empty());
     });
@@ -230,8 +236,8 @@ fn the_end_meets_a_batch_that_was_delivered() {
             move || receive_all(&inbox)
         });
         push(&inbox, lane, [(0, 0)]);
-        inbox.finish();
-        assert_eq!(receiver.join().expect("told"), [(0, 0)]);
+        inbox.drain();
+        assert_eq!(receiver.join().expect("no panic"), [(0, 0)]);
     });
 }
 
@@ -249,9 +255,9 @@ fn closing_wakes_pumps_and_receivers() {
             let inbox = inbox.clone();
             move || receive_all(&inbox)
         });
-        inbox.close();
-        let delivered = pump.join().expect("told");
-        let got = receiver.join().expect("told");
+        inbox.abort();
+        let delivered = pump.join().expect("no panic");
+        let got = receiver.join().expect("no panic");
         assert!([(0, 0), (0, 1), (0, 2)].starts_with(&got), "{got:?} of {delivered}");
         assert!(block_on(poll_fn(|cx| inbox.poll_room(empty, cx))).is_err());
         assert_eq!(inbox.len(), 0);
@@ -267,7 +273,7 @@ fn a_successor_waits_for_what_its_predecessor_left() {
             let inbox = inbox.clone();
             move || {
                 deliver(&inbox, first, [(0, 0), (0, 1)]);
-                inbox.detach(first);
+                inbox.detach_lane(first);
             }
         });
         let next = spawn({
@@ -290,7 +296,7 @@ fn what_a_hold_drops_is_neither_received_nor_in_the_way() {
             move || deliver(&inbox, lane, [(0, 0), (0, 1)])
         });
         let mut pumps = Vec::new();
-        let mut hold = inbox.hold();
+        let mut hold = inbox.lock_receivers();
         let dropped = hold.clear(&mut pumps) as usize;
         drop(hold);
         pumps.into_iter().for_each(Waker::wake);
@@ -303,7 +309,7 @@ fn what_a_hold_drops_is_neither_received_nor_in_the_way() {
 
 /// How many bytes lanes have left that are closed.
 fn departed(inbox: &Inbox<Item>) -> usize {
-    inbox.intake.lock().departed
+    inbox.producer.lock().departed
 }
 
 #[test]
@@ -315,10 +321,10 @@ fn a_newcomer_goes_on_once_a_departed_lane_is_received() {
         let pumps = spawn({
             let inbox = inbox.clone();
             move || {
-                inbox.detach(leaving);
+                inbox.detach_lane(leaving);
                 let newcomer = lane(&inbox, 1, None);
                 let delivered = deliver(&inbox, newcomer, [(1, 0), (1, 1)]);
-                inbox.detach(newcomer);
+                inbox.detach_lane(newcomer);
                 delivered
             }
         });
@@ -336,7 +342,7 @@ fn a_successor_and_a_newcomer_go_on_once_a_departed_lane_is_received() {
         let [leaving, successor] = [(); 2].map(|()| lane(&inbox, 2, Some(7)));
         push(&inbox, leaving, [(0, 0), (0, 1)]);
         push(&inbox, successor, [(1, 0), (1, 1)]);
-        inbox.detach(leaving);
+        inbox.detach_lane(leaving);
         let newcomer = lane(&inbox, 1, None);
         let [pump, other] = [(successor, (1, 2)), (newcomer, (2, 0))].map(|(lane, item)| {
             let inbox = inbox.clone();
@@ -344,7 +350,7 @@ fn a_successor_and_a_newcomer_go_on_once_a_departed_lane_is_received() {
         });
         assert_eq!(take(&inbox, 2), [(0, 0), (0, 1)]);
         assert_eq!(departed(&inbox), 0);
-        // Of what the successor holds nothing is received before the newcomer has gone on.
+        // No item of the successor is received before the newcomer goes on.
         assert_eq!(other.join().expect("delivered"), 1);
         let mut got = take(&inbox, 4);
         got.sort();
@@ -360,12 +366,12 @@ fn newcomers_without_a_queue_all_go_on_once_a_departed_lane_is_received() {
         let inbox = Arc::new(Inbox::with_departed_budget(0));
         let leaving = lane(&inbox, 0, None);
         push(&inbox, leaving, [(0, 0), (0, 1)]);
-        inbox.detach(leaving);
+        inbox.detach_lane(leaving);
         let senders = [(); 2].map(|()| {
             let (inbox, lane) = (inbox.clone(), lane(&inbox, 1, None));
             spawn(move || {
-                block_on(poll_fn(|cx| match inbox.set_beyond(lane, Hwm::new(1), cx.waker()) {
-                    Room::Left => Poll::Ready(()),
+                block_on(poll_fn(|cx| match inbox.set_sender_hwm(lane, Hwm::new(1), cx.waker()) {
+                    Room::Available => Poll::Ready(()),
                     Room::Full => Poll::Pending,
                 }));
             })

@@ -1,12 +1,13 @@
 //! Readiness of many streams behind one operation of the runtime.
 //!
-//! A read that waits in the kernel interrupts this thread when its bytes arrive, wherever it is at that moment. With many
-//! peers that send little at a time, those interruptions cost more than all the rest. So where there is a crowd, such streams
-//! are watched by one epoll instance, and one operation waits for that: it interrupts once a turn of the runtime, however
-//! many streams have become readable. A runtime whose ring is asked for its completions, and not interrupted by them, as those of
-//! our own threads, needs none of this.
+//! A read that waits in the kernel interrupts its thread when bytes arrive, at whatever point the
+//! thread is. With many peers that send little at a time, these interruptions cost more than all
+//! the rest. So a thread with many connections watches such streams with one epoll instance, and
+//! one operation waits for that: it interrupts the thread once a turn of the runtime, however many
+//! streams have become readable. Runtimes with `DEFER_TASKRUN` or `COOP_TASKRUN`, such as those of
+//! I/O threads, are not interrupted and do not use this.
 //!
-//! Owns the epoll instance of a runtime, and who waits for what. It does not read.
+//! Owns the epoll instance of a runtime, and the wakers of those that wait. It does not read.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -23,25 +24,25 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use crate::home::spawn_here;
-use crate::transport::Socket;
+use super::spawn_local;
+use crate::transport::ByteStream;
 use crate::{PeerKey, PeerTable};
 
-/// A connection that takes part in the count of this thread.
+/// A connection that counts towards the [threshold](EPOLL_THRESHOLD) of this thread.
 #[derive(Debug)]
-pub(crate) struct Member(());
+pub(crate) struct CountedConnection(());
 
 /// A stream that is watched until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Readable<S: Socket> {
-    reactor: Rc<Reactor>,
+pub(crate) struct Readable<S: ByteStream> {
+    set: Rc<EpollSet>,
     key: PeerKey,
     stream: S,
 }
 
 /// The epoll instance of a runtime.
 #[derive(Debug)]
-struct Reactor {
+struct EpollSet {
     epoll: PollFd<OwnedFd>,
     watched: RefCell<PeerTable<Watched>>,
     failed: Cell<bool>,
@@ -49,113 +50,124 @@ struct Reactor {
 
 #[derive(Debug, Default)]
 struct Watched {
-    ready: bool,
-    /// The peer has ended the stream. That may be told together with its last bytes, and is not told again.
-    ended: bool,
+    readiness: Readiness,
     waiter: Option<Waker>,
 }
 
-thread_local! {
-    static MEMBERS: Cell<usize> = const { Cell::new(0) };
-    static INTERRUPTED: Cell<bool> = const { Cell::new(true) };
-    /// By the descriptor of the runtime. The task that turns a reactor keeps it alive as long as the runtime lives.
-    static REACTORS: RefCell<HashMap<RawFd, Weak<Reactor>>> = RefCell::default();
+/// The events of a stream since it was last ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Readiness {
+    #[default]
+    NotReady,
+    Readable,
+    /// The peer has ended the stream: it stays readable. The kernel may report the end together
+    /// with the last bytes, and does not report it again.
+    Ended,
 }
 
-/// Says that completions do not interrupt this thread.
-pub(crate) fn is_not_interrupted() {
+thread_local! {
+    static CONNECTIONS: Cell<usize> = const { Cell::new(0) };
+    static INTERRUPTED: Cell<bool> = const { Cell::new(true) };
+    /// By the descriptor of the runtime. The task that drives a set keeps it alive as long as the
+    /// runtime lives.
+    static SETS: RefCell<HashMap<RawFd, Weak<EpollSet>>> = RefCell::default();
+}
+
+/// Notes that completions do not interrupt this thread.
+pub(crate) fn set_uninterrupted() {
     INTERRUPTED.set(false);
 }
 
-impl Member {
+impl CountedConnection {
     pub(crate) fn new() -> Self {
-        MEMBERS.set(MEMBERS.get() + 1);
+        CONNECTIONS.set(CONNECTIONS.get() + 1);
         Self(())
     }
 
-    /// Whether this thread is better off if it watches streams than if it reads ahead from each.
-    pub(crate) fn of_a_crowd(&self) -> bool {
-        MEMBERS.get() >= CROWD && INTERRUPTED.get()
+    /// Returns true if watching streams costs this thread less than a read that waits for each.
+    pub(crate) fn use_epoll(&self) -> bool {
+        CONNECTIONS.get() >= EPOLL_THRESHOLD && INTERRUPTED.get()
     }
 }
 
-impl Drop for Member {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
-        MEMBERS.set(MEMBERS.get() - 1);
+        CONNECTIONS.set(CONNECTIONS.get() - 1);
     }
 }
 
-impl<S: Socket> Readable<S> {
-    /// Watches `stream`, on the runtime that this thread is in. `None` if it has no descriptor.
+impl<S: ByteStream> Readable<S> {
+    /// Watches `stream` on the runtime of this thread. `None` if it has no descriptor.
     pub(crate) fn new(stream: S) -> io::Result<Option<Self>> {
         if stream.descriptor().is_none() {
             return Ok(None);
         }
-        let reactor = Reactor::here()?;
-        let key = reactor.watched.borrow_mut().insert(Watched::default());
-        let readable = Self { reactor, key, stream };
+        let set = EpollSet::current()?;
+        let key = set.watched.borrow_mut().insert(Watched::default());
+        let readable = Self { set, key, stream };
         if let Some(descriptor) = readable.stream.descriptor() {
             let flags = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
-            epoll::add(&*readable.reactor.epoll, descriptor, EventData::new_u64(pack(key)), flags)?;
+            epoll::add(&*readable.set.epoll, descriptor, EventData::new_u64(pack(key)), flags)?;
         }
         Ok(Some(readable))
     }
 
-    /// Waits until something arrives, or has arrived since this was ready last.
+    /// Waits until bytes arrive, or have arrived since this was last ready.
     pub(crate) async fn wait(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        if self.reactor.failed.get() {
+        if self.set.failed.get() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let mut watched = self.reactor.watched.borrow_mut();
-        match watched.get_mut(self.key) {
-            Some(row) if !row.ready => {
+        let mut watched = self.set.watched.borrow_mut();
+        let Some(row) = watched.get_mut(self.key) else {
+            unreachable!("its row is there until it is dropped")
+        };
+        match row.readiness {
+            Readiness::NotReady => {
                 row.waiter = Some(cx.waker().clone());
-                Poll::Pending
+                return Poll::Pending;
             }
-            Some(row) => {
-                row.ready = row.ended;
-                Poll::Ready(Ok(()))
-            }
-            None => unreachable!("its row is there until it is dropped"),
+            Readiness::Readable => row.readiness = Readiness::NotReady,
+            Readiness::Ended => {}
         }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<S: Socket> Drop for Readable<S> {
+impl<S: ByteStream> Drop for Readable<S> {
     fn drop(&mut self) {
         if let Some(descriptor) = self.stream.descriptor() {
-            // It is not there if it could not be added.
-            let _gone = epoll::delete(&*self.reactor.epoll, descriptor);
+            // Fails if it could not be added.
+            let _removed = epoll::delete(&*self.set.epoll, descriptor);
         }
-        self.reactor.watched.borrow_mut().remove(self.key);
+        self.set.watched.borrow_mut().remove(self.key);
     }
 }
 
-impl Reactor {
-    /// That of the runtime that this thread is in.
-    fn here() -> io::Result<Rc<Self>> {
+impl EpollSet {
+    /// Returns the set of the runtime of this thread.
+    fn current() -> io::Result<Rc<Self>> {
         let runtime = Runtime::with_current(|runtime| runtime.as_raw_fd());
-        REACTORS.with_borrow_mut(|reactors| {
-            if let Some(reactor) = reactors.get(&runtime).and_then(Weak::upgrade) {
-                return Ok(reactor);
+        SETS.with_borrow_mut(|sets| {
+            if let Some(set) = sets.get(&runtime).and_then(Weak::upgrade) {
+                return Ok(set);
             }
-            let reactor = Rc::new(Self {
+            let set = Rc::new(Self {
                 epoll: PollFd::new(epoll::create(CreateFlags::CLOEXEC)?)?,
                 watched: RefCell::new(PeerTable::new()),
                 failed: Cell::new(false),
             });
-            reactors.retain(|_, reactor| reactor.strong_count() > 0);
-            reactors.insert(runtime, Rc::downgrade(&reactor));
-            spawn_here(reactor.clone().turn());
-            Ok(reactor)
+            sets.retain(|_, set| set.strong_count() > 0);
+            sets.insert(runtime, Rc::downgrade(&set));
+            spawn_local(set.clone().run());
+            Ok(set)
         })
     }
 
-    async fn turn(self: Rc<Self>) {
+    async fn run(self: Rc<Self>) {
         let mut events = Vec::with_capacity(EVENTS);
         while self.epoll.read_ready().await.is_ok() && self.dispatch(&mut events).is_ok() {}
         self.failed.set(true);
@@ -174,11 +186,11 @@ impl Reactor {
             };
             for event in &*events {
                 let flags = event.flags;
-                let waiter = self.watched.borrow_mut().get_mut(unpack(event.data.u64())).and_then(|row| {
-                    row.ready = true;
-                    row.ended |= flags.intersects(EventFlags::RDHUP | EventFlags::HUP);
-                    row.waiter.take()
-                });
+                let waiter = self
+                    .watched
+                    .borrow_mut()
+                    .get_mut(unpack(event.data.u64()))
+                    .and_then(|row| row.on_event(flags));
                 waiter.into_iter().for_each(Waker::wake);
             }
             if events.len() < EVENTS {
@@ -188,7 +200,19 @@ impl Reactor {
     }
 }
 
-/// What epoll keeps for us: the place, and as much of the epoch as there is room for.
+impl Watched {
+    /// Returns the waiter, to be woken.
+    fn on_event(&mut self, flags: EventFlags) -> Option<Waker> {
+        if flags.intersects(EventFlags::RDHUP | EventFlags::HUP) {
+            self.readiness = Readiness::Ended;
+        } else if self.readiness == Readiness::NotReady {
+            self.readiness = Readiness::Readable;
+        }
+        self.waiter.take()
+    }
+}
+
+/// Packs a key into the 64 bits that epoll keeps: the slot, and as much of the epoch as fits.
 fn pack(key: PeerKey) -> u64 {
     (key.slot() as u64) << EPOCH_BITS | key.epoch() & EPOCH_MASK
 }
@@ -197,11 +221,12 @@ fn unpack(data: u64) -> PeerKey {
     PeerKey::new((data >> EPOCH_BITS) as u32, data & EPOCH_MASK)
 }
 
-/// From how many connections of a thread on its streams are watched: with a few, one operation less is worth more.
-const CROWD: usize = 8;
+/// The number of connections of a thread from which on streams are watched: with fewer, one
+/// operation less is worth more.
+const EPOLL_THRESHOLD: usize = 8;
 /// How many events are fetched at a time.
 const EVENTS: usize = 256;
-/// Leaves 2^24 places; after 2^40 connections of one thread, none is watched any more.
+/// Leaves 2^24 slots; after 2^40 connections of one thread, streams are not watched any more.
 const EPOCH_BITS: u32 = 40;
 const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
 
@@ -233,7 +258,7 @@ mod tests {
             let cx = Context::from_waker(Waker::noop());
             assert!(readable.poll(&cx).is_pending());
             theirs.write_all("b").await.0.expect("written");
-            readable.wait().await.expect("more has arrived, although nobody has read");
+            readable.wait().await.expect("more has arrived, although nothing was read");
             drop(theirs);
             readable.wait().await.expect("the end");
         });
@@ -247,7 +272,7 @@ mod tests {
             theirs.write_all("last").await.0.expect("written");
             drop(theirs);
             readable.wait().await.expect("the bytes");
-            // Of the two, the kernel has told once.
+            // The kernel has reported both at once.
             let end = compio::time::timeout(Duration::from_secs(5), readable.wait()).await;
             end.expect("in time").expect("the end");
         });
@@ -277,7 +302,7 @@ mod tests {
             let second = Readable::new(second).expect("watched").expect("it has a descriptor");
             assert_eq!((second.key.slot(), second.key == key), (key.slot(), false));
             assert_eq!(unpack(pack(second.key)), second.key);
-            second.reactor.dispatch(&mut Vec::with_capacity(EVENTS)).expect("looked");
+            second.set.dispatch(&mut Vec::with_capacity(EVENTS)).expect("looked");
             assert!(second.poll(&Context::from_waker(Waker::noop())).is_pending());
         });
     }

@@ -1,4 +1,5 @@
-//! Models of a link: senders and a receiver on one side, the two pumps of its connection on the other.
+//! Models of a channel: senders and a receiver on one side, the two pumps of its connection on the
+//! other.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -6,7 +7,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::sync::model::{block_on, check, poll_once, spawn};
-use crate::{PlainEncoder, SegmentedBuffer, Step};
+use crate::{IdentityEncoder, SegmentedBuffer, Step};
 
 /// A message; its number stands for it on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ struct Numbers;
 impl Protocol for Numbers {
     type Peer = ();
     type Decoder = Self;
-    type Encoder = PlainEncoder<Infallible>;
+    type Encoder = IdentityEncoder<Infallible>;
     type Error = Infallible;
 
     fn advance(
@@ -53,19 +54,20 @@ impl Decode for Numbers {
     }
 }
 
-fn connected(hwm: usize) -> (Link<Numbered>, LinkOutlet<Numbered>, LinkInlet<Numbered>) {
-    let link = Link::new();
-    link.shared.outgoing.lock().hwm = Hwm::new(hwm);
-    let (outlet, inlet) = Attach::<Numbers>::attach(link.clone(), (), None).expect("welcome");
-    (link, outlet, inlet)
+fn connected(hwm: usize) -> (Channel<Numbered>, ChannelOutlet<Numbered>, ChannelInlet<Numbered>) {
+    let channel = Channel::new();
+    channel.queues.sending.lock().hwm = Hwm::new(hwm);
+    let (outlet, inlet) =
+        ConnectionHandler::<Numbers>::on_established(channel.clone(), (), None).expect("welcome");
+    (channel, outlet, inlet)
 }
 
-async fn send(link: &Link<Numbered>, number: u8) -> Result<(), LinkClosed> {
-    link.send(|outbox| outbox.put(&[number])).await
+async fn send(channel: &Channel<Numbered>, number: u8) -> Result<(), ChannelClosed> {
+    channel.send(|outbox| outbox.put(&[number])).await
 }
 
-/// Takes all that is to be written, until the link has nothing more.
-fn write_all(outlet: &mut LinkOutlet<Numbered>) -> Vec<u8> {
+/// Takes all that is to be written, until the channel has nothing more.
+fn write_all(outlet: &mut ChannelOutlet<Numbered>) -> Vec<u8> {
     let (mut wire, mut batch) = (Vec::new(), Outbox::new());
     while block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))) {
         wire.extend_from_slice(batch.chunk());
@@ -77,12 +79,12 @@ fn write_all(outlet: &mut LinkOutlet<Numbered>) -> Vec<u8> {
 #[test]
 fn a_sender_and_a_pump_wake_each_other() {
     check(3, || {
-        let (link, mut outlet, _inlet) = connected(1);
+        let (channel, mut outlet, _inlet) = connected(1);
         let sender = spawn(move || {
             for number in 0..3 {
-                block_on(send(&link, number)).expect("open");
+                block_on(send(&channel, number)).expect("open");
             }
-            link.close();
+            channel.close();
         });
         assert_eq!(write_all(&mut outlet), [0, 1, 2]);
         sender.join().expect("sent");
@@ -92,11 +94,11 @@ fn a_sender_and_a_pump_wake_each_other() {
 #[test]
 fn two_senders_share_what_room_there_is() {
     check(2, || {
-        let (link, mut outlet, _inlet) = connected(1);
-        block_on(send(&link, 9)).expect("open");
+        let (channel, mut outlet, _inlet) = connected(1);
+        block_on(send(&channel, 9)).expect("open");
         let senders = [0, 1].map(|number| {
-            let link = link.clone();
-            spawn(move || block_on(send(&link, number)).expect("open"))
+            let channel = channel.clone();
+            spawn(move || block_on(send(&channel, number)).expect("open"))
         });
         let (mut wire, mut batch) = (Vec::new(), Outbox::new());
         while wire.len() < 3 {
@@ -112,15 +114,15 @@ fn two_senders_share_what_room_there_is() {
 #[test]
 fn a_sender_that_gives_up_passes_its_turn_on() {
     check(3, || {
-        let (link, mut outlet, _inlet) = connected(1);
-        block_on(send(&link, 9)).expect("open");
+        let (channel, mut outlet, _inlet) = connected(1);
+        block_on(send(&channel, 9)).expect("open");
         let fickle = spawn({
-            let link = link.clone();
-            move || poll_once(pin!(send(&link, 0))) == Poll::Ready(Ok(()))
+            let channel = channel.clone();
+            move || poll_once(pin!(send(&channel, 0))) == Poll::Ready(Ok(()))
         });
         let patient = spawn(move || {
-            block_on(send(&link, 1)).expect("open");
-            link.close();
+            block_on(send(&channel, 1)).expect("open");
+            channel.close();
         });
         let mut wire = write_all(&mut outlet);
         patient.join().expect("sent");
@@ -134,11 +136,11 @@ fn a_sender_that_gives_up_passes_its_turn_on() {
 #[test]
 fn the_end_of_the_connection_wakes_senders() {
     check(3, || {
-        let (link, mut outlet, _inlet) = connected(1);
-        block_on(send(&link, 0)).expect("open");
-        let sender = spawn(move || (block_on(send(&link, 1)), block_on(send(&link, 2))));
-        Outlet::close(&mut outlet, Outbox::new());
-        assert_eq!(sender.join().expect("told"), (Err(LinkClosed), Err(LinkClosed)));
+        let (channel, mut outlet, _inlet) = connected(1);
+        block_on(send(&channel, 0)).expect("open");
+        let sender = spawn(move || (block_on(send(&channel, 1)), block_on(send(&channel, 2))));
+        Outlet::on_closed(&mut outlet, Outbox::new());
+        assert_eq!(sender.join().expect("no panic"), (Err(ChannelClosed), Err(ChannelClosed)));
         assert_eq!(write_all(&mut outlet), [0], "what is queued is left");
     });
 }
@@ -146,15 +148,16 @@ fn the_end_of_the_connection_wakes_senders() {
 #[test]
 fn what_was_delivered_is_received_before_the_end() {
     check(3, || {
-        let (link, _outlet, mut inlet) = connected(0);
-        let receiver = spawn(move || std::iter::from_fn(|| block_on(link.recv()).ok()).collect::<Vec<_>>());
+        let (channel, _outlet, mut inlet) = connected(0);
+        let receiver =
+            spawn(move || std::iter::from_fn(|| block_on(channel.recv()).ok()).collect::<Vec<_>>());
         for number in [0, 1] {
             assert!(block_on(poll_fn(|cx| Inlet::<Numbers>::poll_room(&mut inlet, cx))));
             Inlet::<Numbers>::items(&mut inlet).push_back(Numbered(number));
-            Inlet::<Numbers>::accept(&mut inlet, ());
+            Inlet::<Numbers>::on_item(&mut inlet, ());
             Inlet::<Numbers>::flush(&mut inlet);
         }
         drop(inlet);
-        assert_eq!(receiver.join().expect("told"), [Numbered(0), Numbered(1)]);
+        assert_eq!(receiver.join().expect("no panic"), [Numbered(0), Numbered(1)]);
     });
 }

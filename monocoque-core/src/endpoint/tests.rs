@@ -1,0 +1,248 @@
+//! Endpoints as text.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> Endpoint {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn refused(text: &str) -> EndpointError {
+    match text.parse::<Endpoint>() {
+        Err(error) => error,
+        Ok(endpoint) => panic!("{text} became {endpoint:?}"),
+    }
+}
+
+#[test]
+fn texts_are_written_as_they_are_read() {
+    for text in [
+        "tcp://127.0.0.1:5555",
+        "tcp://[::1]:1",
+        "tcp://[::ffff:192.0.2.1]:80",
+        "tcp://[fe80::1%eth0.100]:65535",
+        "tcp://*:0",
+        "tcp://localhost:5555",
+        "tcp://a_b-c.example.:5555",
+        "tcp://eth0:5555",
+        "ipc:///run/app.sock",
+        "ipc://relative path/ü",
+        "ipc://*",
+        "ipc://@abstract",
+        "ipc://@*",
+        "ipc://a@b",
+    ] {
+        assert_eq!(parse(text).to_string(), text);
+    }
+}
+
+#[test]
+fn forms_of_one_endpoint_are_equal() {
+    assert_eq!(parse("tcp://[::1]:5555"), parse("tcp://[0:0::1]:5555"));
+    assert_eq!(parse("tcp://*:*"), parse("tcp://*:0"));
+    assert_eq!(parse("tcp://[::]:*").to_string(), "tcp://[::]:0");
+}
+
+#[test]
+fn schemes_are_known() {
+    for text in ["", "tcp", "tcp:127.0.0.1:5555", "/run/app.sock", "tcp:/127.0.0.1:1"] {
+        assert_eq!(refused(text), EndpointError::NoScheme, "{text}");
+    }
+    for scheme in ["udp", "TCP", "", " tcp", "inproc "] {
+        assert_eq!(refused(&format!("{scheme}://a:1")), EndpointError::UnknownScheme(scheme.into()));
+    }
+}
+
+#[test]
+fn ports_are_strict() {
+    for text in ["tcp://", "tcp://127.0.0.1", "tcp://[::1]", "tcp://localhost"] {
+        assert_eq!(refused(text), EndpointError::NoPort, "{text}");
+    }
+    for port in
+        ["", "65536", "+1", "-1", "1x", " 1", "1 ", "080", "00", "0x1", "99999999999999999999", "**", "١"]
+    {
+        assert_eq!(refused(&format!("tcp://127.0.0.1:{port}")), EndpointError::BadPort(port.into()));
+    }
+}
+
+#[test]
+fn hosts_are_strict() {
+    let long = ["a"; 128].join(".");
+    let label = "a".repeat(64);
+    for host in [
+        "",
+        " ",
+        "a b",
+        "256.0.0.1",
+        "1.2.3",
+        "1.2.3.4.",
+        "127.1",
+        "01.2.3.4",
+        "1234",
+        "[127.0.0.1]",
+        "[::1",
+        "::1]",
+        "[]",
+        "[::1]x",
+        ":::1",
+        "::g",
+        "::1%",
+        "::1%a b",
+        "::1%a%b",
+        "::1%0123456789abcdef",
+        "1.2.3.4%eth0",
+        ".",
+        "..",
+        "1.2.3",
+        "300.1.1.1",
+        "*.a",
+        "**",
+        "a/b",
+        "-a-name-too-long-",
+        "[*]",
+        "[a]",
+        "a\0",
+        &long,
+        &label,
+    ] {
+        assert_eq!(refused(&format!("tcp://{host}:5555")), EndpointError::BadHost(host.into()));
+    }
+}
+
+#[test]
+fn interface_names_are_those_of_the_kernel() {
+    for name in [
+        "eth0",
+        "eth0.100",
+        "br-0a1b2c",
+        "wg_0",
+        "we@ird",
+        "a+b",
+        "-a",
+        "a-",
+        ".a",
+        "a..b",
+        "ü",
+        "0123456789abcde",
+    ] {
+        for text in [format!("tcp://{name}:5555"), format!("tcp://[fe80::1%{name}]:5555")] {
+            match text.contains("0123456789") && !text.contains('[') {
+                true => {
+                    assert_eq!(refused("tcp://0123456789:5555"), EndpointError::BadHost("0123456789".into()))
+                }
+                false => assert_eq!(parse(&text).to_string(), text),
+            }
+        }
+    }
+    assert_eq!(parse("tcp://[fe80::1%100]:1").to_string(), "tcp://[fe80::1%100]:1");
+}
+
+#[test]
+fn ipv6_address_without_brackets_is_refused_with_the_hint() {
+    let error = refused("tcp://2001:db8::1:2");
+    assert_eq!(error, EndpointError::NoBrackets("2001:db8::1".into(), "2".into()));
+    assert_eq!(error.to_string(), "an IPv6 address needs brackets, as in tcp://[2001:db8::1]:2");
+    assert_eq!(refused("tcp://::1:5555"), EndpointError::NoBrackets("::1".into(), "5555".into()));
+    assert_eq!(refused("tcp://fe80::1%eth0:1"), EndpointError::NoBrackets("fe80::1%eth0".into(), "1".into()));
+    assert_eq!(refused("tcp://::1:0;[::1]:1"), EndpointError::NoBrackets("::1".into(), "0".into()));
+}
+
+#[test]
+fn a_source_is_a_host_and_a_port_and_for_connecting_only() {
+    for text in ["tcp://eth0:0;192.0.2.1:5555", "tcp://[::1]:7;host.example:1", "tcp://*:0;[::1]:65535"] {
+        let endpoint = parse(text);
+        assert_eq!(endpoint.to_string(), text);
+        assert_eq!(endpoint.check_connect(), Ok(()));
+        assert_eq!(endpoint.check_bind(), Err(EndpointError::BindSource));
+    }
+    assert_eq!(parse("tcp://127.0.0.1:*;127.0.0.1:1"), parse("tcp://127.0.0.1:0;127.0.0.1:1"));
+    assert_ne!(parse("tcp://127.0.0.1:0;127.0.0.1:1"), parse("tcp://127.0.0.1:1"));
+    assert_eq!(parse("tcp://127.0.0.1:1").check_bind(), Ok(()));
+    assert_eq!(refused("tcp://127.0.0.1;127.0.0.1:1"), EndpointError::NoPort);
+    assert_eq!(refused("tcp://;127.0.0.1:1"), EndpointError::NoPort);
+    assert_eq!(refused("tcp://a b:1;127.0.0.1:1"), EndpointError::BadHost("a b".into()));
+    assert_eq!(refused("tcp://a:1;"), EndpointError::NoPort);
+    assert_eq!(refused("tcp://a:1;b:2;c:3"), EndpointError::BadHost("b:2;c".into()));
+    assert_eq!(parse("tcp://a:1;*:2").check_connect(), Err(EndpointError::ConnectWildcard));
+    assert_eq!(parse("tcp://a:1;b:0").check_connect(), Err(EndpointError::ConnectPort));
+}
+
+#[test]
+fn what_names_an_ipv6_address_is_known() {
+    for text in ["tcp://[::1]:1", "tcp://[fe80::1%eth0]:1", "tcp://[::1]:0;host.example:1"] {
+        assert!(parse(text).is_ipv6(), "{text}");
+    }
+    for text in ["tcp://127.0.0.1:1", "tcp://host.example:1", "tcp://*:1", "ipc://x"] {
+        assert!(!parse(text).is_ipv6(), "{text}");
+    }
+}
+
+#[test]
+fn ipc_addresses_are_strict() {
+    assert_eq!(refused("ipc://"), EndpointError::NoPath);
+    assert_eq!(refused("ipc://@"), EndpointError::NoPath);
+    assert_eq!(refused("ipc://a\0b"), EndpointError::NulInPath);
+    let longest = "a".repeat(107);
+    assert_eq!(parse(&format!("ipc://{longest}")).to_string().len(), 113);
+    assert_eq!(refused(&format!("ipc://{longest}b")), EndpointError::PathTooLong(108));
+}
+
+#[test]
+fn ipc_addresses_are_told_apart() {
+    let Endpoint::Ipc(path) = parse("ipc://./@x") else { panic!("ipc") };
+    assert_eq!((path.path(), path.abstract_name()), (Some(Path::new("./@x")), None));
+    let Endpoint::Ipc(name) = parse("ipc://@x") else { panic!("ipc") };
+    assert_eq!((name.path(), name.abstract_name()), (None, Some("x")));
+    let Endpoint::Ipc(any) = parse("ipc://*") else { panic!("ipc") };
+    assert_eq!((any.path(), any.abstract_name(), any.is_wildcard()), (None, None, true));
+}
+
+#[test]
+fn only_concrete_endpoints_are_connected_to() {
+    for text in ["tcp://localhost:1", "tcp://0.0.0.0:65535", "ipc://@x", "ipc://x"] {
+        assert_eq!(parse(text).check_connect(), Ok(()));
+    }
+    for text in ["tcp://*:1", "tcp://*:*", "ipc://*"] {
+        assert_eq!(parse(text).check_connect(), Err(EndpointError::ConnectWildcard));
+    }
+    assert_eq!(parse("tcp://[::1]:0").check_connect(), Err(EndpointError::ConnectPort));
+}
+
+#[test]
+fn many_types_become_endpoints() {
+    fn take<T: TryInto<Endpoint, Error: Into<EndpointError>>>(
+        endpoint: T,
+    ) -> Result<Endpoint, EndpointError> {
+        endpoint.try_into().map_err(Into::into)
+    }
+    let text = "tcp://127.0.0.1:5555".to_owned();
+    let endpoint = take(&*text).expect("valid");
+    assert_eq!(take(&text).as_ref(), Ok(&endpoint));
+    assert_eq!(take(text).as_ref(), Ok(&endpoint));
+    assert_eq!(take(&endpoint).as_ref(), Ok(&endpoint));
+    assert_eq!(take(SocketAddr::from(([127, 0, 0, 1], 5555))).as_ref(), Ok(&endpoint));
+    assert_eq!(take(endpoint.clone()), Ok(endpoint));
+    assert_eq!(take("x"), Err(EndpointError::NoScheme));
+}
+
+proptest! {
+    #[test]
+    fn addresses_survive_a_round_trip(ip: IpAddr, port: u16, scope in prop_oneof![Just(0), any::<u32>()]) {
+        let mut address = SocketAddr::new(ip, port);
+        if let SocketAddr::V6(v6) = &mut address {
+            v6.set_scope_id(scope);
+        }
+        let endpoint = Endpoint::from(address);
+        prop_assert_eq!(parse(&endpoint.to_string()), endpoint);
+    }
+
+    #[test]
+    fn what_is_accepted_survives_a_round_trip(
+        text in "(tcp|ipc)://(\\PC{0,12}|([a-z0-9.:*]{0,9}:[0-9]{1,2};)?[a-z0-9.:%\\[\\]*@-]{0,20}(:[0-9*]{0,6})?)",
+    ) {
+        if let Ok(endpoint) = text.parse::<Endpoint>() {
+            prop_assert_eq!(parse(&endpoint.to_string()), endpoint);
+        }
+    }
+}

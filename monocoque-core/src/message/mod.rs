@@ -1,0 +1,283 @@
+//! Messages: one or more frames, sent and received as a whole.
+//!
+//! Owns the storage of frames. Small messages, of up to seven frames, live inside the value,
+//! without a heap. Larger ones are a rope of [`Bytes`], shared and never copied. It does not know
+//! the form of frames on a wire.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `inline` | the storage of small messages |
+//! | `iter` | the iterators over frames |
+//! | `convert` | conversions from other types |
+
+mod convert;
+mod inline;
+mod iter;
+
+use std::fmt;
+use std::ops::Index;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::frame::{Frame, FrameRepr, Preview};
+
+use inline::Inline;
+use iter::PartsRepr;
+pub use iter::{IntoIter, Iter, Part, Parts};
+
+/// A message of one or more frames.
+///
+/// A message of up to seven frames with at most 72 bytes in all is stored in the value itself:
+/// making, moving and dropping it never touches the heap.
+///
+/// ```
+/// use monocoque_core::Message;
+///
+/// let message = Message::from(["topic", "payload"]);
+/// assert_eq!(message.len(), 2);
+/// assert_eq!(&message[1], b"payload");
+/// ```
+#[derive(Clone)]
+pub struct Message(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline(Inline),
+    Rope(SmallVec<[Bytes; 2]>),
+}
+
+impl Message {
+    /// The length of an [`inline_block`](Self::inline_block).
+    #[doc(hidden)]
+    pub const INLINE_BLOCK: usize = inline::CAPACITY;
+
+    /// A message without frames, to push frames to. It cannot be sent.
+    pub const fn new() -> Self {
+        Self(Repr::Inline(Inline::NONE))
+    }
+
+    /// Returns how many frames there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(inline) => inline.count(),
+            Repr::Rope(rope) => rope.len(),
+        }
+    }
+
+    /// Returns true if there is no frame. A message of one empty frame is not empty.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the length of all frames together, in bytes.
+    #[inline]
+    pub fn byte_len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(inline) => inline.byte_len(),
+            Repr::Rope(rope) => rope.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// Returns how many bytes of heap the message uses.
+    #[inline]
+    pub fn heap_len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(_) => 0,
+            Repr::Rope(rope) => rope.iter().map(|frame| frame.len() + size_of::<Bytes>()).sum(),
+        }
+    }
+
+    /// Returns the frame at `index`, if there is one.
+    pub fn frame(&self, index: usize) -> Option<&[u8]> {
+        self.iter().nth(index)
+    }
+
+    /// Returns the frames, in order.
+    #[inline]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self.parts())
+    }
+
+    /// Returns the frames, in order, each with its shared memory if it has any.
+    ///
+    /// For encoders, which copy a small frame but pass a large one on by reference.
+    #[inline]
+    pub fn parts(&self) -> Parts<'_> {
+        Parts(match &self.0 {
+            Repr::Inline(inline) => inline.parts(),
+            Repr::Rope(rope) => PartsRepr::Rope(rope.iter()),
+        })
+    }
+
+    /// Adds a frame at the end.
+    #[expect(clippy::indexing_slicing, reason = "what is inline is as long as was kept")]
+    pub fn push_back(&mut self, frame: impl Into<Frame>) {
+        match frame.into().0 {
+            FrameRepr::Inline { len, buf } => self.push_copy(&buf[..len.into()]),
+            FrameRepr::Shared(bytes) => self.push_bytes(bytes),
+        }
+    }
+
+    /// Adds a frame in front of all others.
+    pub fn push_front(&mut self, frame: impl Into<Frame>) {
+        let frame = frame.into();
+        if let Repr::Inline(inline) = &mut self.0
+            && inline.insert_front(&frame)
+        {
+            return;
+        }
+        self.rope().insert(0, frame.into_bytes());
+    }
+
+    /// Removes and returns the first frame, if there is one.
+    pub fn pop_front(&mut self) -> Option<Frame> {
+        match &mut self.0 {
+            Repr::Inline(inline) => inline.remove_front(),
+            Repr::Rope(rope) if rope.is_empty() => None,
+            Repr::Rope(rope) => Some(rope.remove(0).into()),
+        }
+    }
+
+    /// Removes and returns the last frame, if there is one.
+    ///
+    /// ```
+    /// use monocoque_core::Message;
+    ///
+    /// let mut message = Message::from(["envelope", "body"]);
+    /// assert_eq!(&*message.pop_back().unwrap(), b"body");
+    /// message.push_back("another body");
+    /// assert_eq!(message, ["envelope", "another body"].into());
+    /// ```
+    pub fn pop_back(&mut self) -> Option<Frame> {
+        match &mut self.0 {
+            Repr::Inline(inline) => inline.remove_back(),
+            Repr::Rope(rope) => rope.pop().map(Frame::from),
+        }
+    }
+
+    /// Removes the first `n` frames, or all if there are fewer, and returns them as a message.
+    pub fn split_front(&mut self, n: usize) -> Self {
+        let n = n.min(self.len());
+        match &mut self.0 {
+            Repr::Inline(_) => std::iter::from_fn(|| self.pop_front()).take(n).collect(),
+            Repr::Rope(rope) => Self(Repr::Rope(rope.drain(..n).collect())),
+        }
+    }
+
+    /// Adds the frames of `other` at the end. Shared frames stay shared.
+    pub fn append(&mut self, other: &Self) {
+        for part in other.parts() {
+            match part {
+                Part::Inline(body) => self.push_copy(body),
+                Part::Shared(body) => self.push_bytes(body.clone()),
+            }
+        }
+    }
+
+    /// Adds a copy of `body` as the last frame.
+    #[inline]
+    pub fn push_copy(&mut self, body: &[u8]) {
+        if let Repr::Inline(inline) = &mut self.0
+            && inline.push(body)
+        {
+            return;
+        }
+        self.rope().push(Bytes::copy_from_slice(body));
+    }
+
+    /// Adds a copy of the first `len` of `bytes` as the last frame.
+    ///
+    /// For decoders: it copies the bytes after them as well where that is faster. They are not
+    /// visible.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer than `len` bytes.
+    #[doc(hidden)]
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
+    pub fn push_prefix(&mut self, bytes: &[u8], len: usize) {
+        if let Repr::Inline(inline) = &mut self.0
+            && let Some(block) = bytes.first_chunk()
+            && inline.fill(block, len)
+        {
+            return;
+        }
+        self.push_copy(&bytes[..len]);
+    }
+
+    /// Returns the only frame of an inline message: its length, and a block that starts with it.
+    ///
+    /// For encoders: copying a block of fixed length is faster than copying just the frame.
+    #[doc(hidden)]
+    #[inline]
+    pub fn inline_block(&self) -> Option<(usize, &[u8; Self::INLINE_BLOCK])> {
+        match &self.0 {
+            Repr::Inline(inline) => inline.only_frame(),
+            Repr::Rope(_) => None,
+        }
+    }
+
+    /// Adds `body` as the last frame, by reference.
+    pub fn push_bytes(&mut self, body: Bytes) {
+        self.rope().push(body);
+    }
+
+    fn rope(&mut self) -> &mut SmallVec<[Bytes; 2]> {
+        if let Repr::Inline(_) = self.0 {
+            // One allocation serves all frames that leave the value.
+            let mut bodies = Vec::with_capacity(self.byte_len());
+            self.iter().for_each(|frame| bodies.extend_from_slice(frame));
+            let mut bodies = Bytes::from(bodies);
+            let rope = self.iter().map(|frame| bodies.split_to(frame.len())).collect();
+            self.0 = Repr::Rope(rope);
+        }
+        match &mut self.0 {
+            Repr::Rope(rope) => rope,
+            Repr::Inline(_) => unreachable!("made a rope above"),
+        }
+    }
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Index<usize> for Message {
+    type Output = [u8];
+
+    /// Returns the frame at `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such frame; [`Message::frame`] does not panic.
+    #[expect(clippy::panic, reason = "what `Index` is for, and documented: `frame` does not panic")]
+    fn index(&self, index: usize) -> &[u8] {
+        match self.frame(index) {
+            Some(frame) => frame,
+            None => panic!("frame {index} of a message of {} frames", self.len()),
+        }
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Message {}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(Preview)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
