@@ -637,7 +637,7 @@ fn a_lost_batch_goes_to_the_next_peer_as_it_was_queued() {
         batch.encode(&mut Masking);
         // All of the first message, and a part of the second.
         batch.consume(2 * MESSAGE + 1);
-        lost.close(batch.into_unsent());
+        lost.on_closed(batch.into_unsent());
         drop(lost);
         let (mut outlet, _inlet) = peer(&engine, 1);
         let wire = Wire::new(0);
