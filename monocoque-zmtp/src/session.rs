@@ -38,7 +38,7 @@ use crate::{
 
 /// One connection, from its first byte to the end of the handshake.
 ///
-/// It is advanced through [`Protocol`](monocoque_core::Protocol); see the [crate](crate) for how.
+/// It is advanced through [`Protocol`](monocoque_core::Protocol); see the [crate documentation](crate).
 #[derive(Debug)]
 pub struct ZmtpSession {
     config: SessionConfig,
