@@ -19,23 +19,24 @@
 
 mod blocking;
 mod builder;
-mod by_name;
+mod by_id;
+mod handle;
+#[path = "capability.rs"]
 pub mod kind;
+mod message_sink;
+mod message_stream;
 mod recv;
 mod send;
-mod sink;
-mod socket;
-mod stream;
 
 mod dealer;
 mod pair;
 mod publisher;
 mod pull;
 mod push;
-mod raw;
 mod rep;
 mod req;
 mod router;
+mod stream;
 mod subscriber;
 mod system;
 mod xpub;
@@ -43,18 +44,18 @@ mod xsub;
 
 pub use builder::Builder;
 pub use dealer::DealerSocket;
+pub use handle::Socket;
+pub use message_sink::MessageSink;
+pub use message_stream::MessageStream;
 pub use monocoque_zmtp::{CommandKind, Incompatible, Malformed, Misbehaved, Reason, SocketType, ZmtpError};
 pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
 pub use push::PushSocket;
-pub use raw::StreamSocket;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;
-pub use sink::MessageSink;
-pub use socket::Socket;
-pub use stream::MessageStream;
+pub use stream::StreamSocket;
 pub use subscriber::SubSocket;
 pub use xpub::XpubSocket;
 pub use xsub::XsubSocket;
