@@ -10,8 +10,7 @@ use monocoque_core::{Seat, Waiters, block_on, yielding};
 use crate::engine::Engine;
 use crate::engine::forwarding::{Forwarding, Passed};
 use crate::error::MonocoqueError;
-use crate::zmq::Socket;
-use crate::zmq::kind::{Proxied, Sends};
+use crate::zmq::capability::{Proxied, Sends};
 
 /// Passes messages between two sockets, both ways, until one of them is closed (`zmq_proxy`).
 ///
@@ -47,10 +46,7 @@ use crate::zmq::kind::{Proxied, Sends};
 /// # Errors
 ///
 /// [`MonocoqueError::Closed`] when one of the sockets is closed.
-pub async fn proxy<F: Proxied, B: Proxied>(
-    frontend: &Socket<F>,
-    backend: &Socket<B>,
-) -> Result<(), MonocoqueError> {
+pub async fn proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<(), MonocoqueError> {
     Proxy::new(frontend, backend).run().await
 }
 
@@ -81,12 +77,9 @@ pub async fn proxy<F: Proxied, B: Proxied>(
 ///
 /// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::WouldDeadlock`] on a thread that runs the
 /// connections of one of them.
-pub fn blocking_proxy<F: Proxied, B: Proxied>(
-    frontend: &Socket<F>,
-    backend: &Socket<B>,
-) -> Result<(), MonocoqueError> {
-    frontend.check_elsewhere()?;
-    backend.check_elsewhere()?;
+pub fn blocking_proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<(), MonocoqueError> {
+    frontend.handle().check_may_block()?;
+    backend.handle().check_may_block()?;
     block_on(proxy(frontend, backend))
 }
 
@@ -150,18 +143,18 @@ struct State {
 
 impl<'a> Proxy<'a> {
     /// Between two sockets. Nothing is passed on before it [runs](Self::run).
-    pub fn new<F: Proxied, B: Proxied>(frontend: &'a Socket<F>, backend: &'a Socket<B>) -> Self {
+    pub fn new<F: Proxied, B: Proxied>(frontend: &'a F, backend: &'a B) -> Self {
         Self {
-            frontend: frontend.engine(),
-            backend: backend.engine(),
+            frontend: frontend.handle().engine(),
+            backend: backend.handle().engine(),
             capture: None,
             control: ProxyControl::default(),
         }
     }
 
     /// Sends a copy of all that is passed on to a third socket too. Where that has no room it is left out, and counted.
-    pub fn capture<C: Sends>(mut self, capture: &'a Socket<C>) -> Self {
-        self.capture = Some(capture.engine());
+    pub fn capture<C: Sends>(mut self, capture: &'a C) -> Self {
+        self.capture = Some(capture.handle().engine());
         self
     }
 

@@ -78,7 +78,7 @@ everywhere! {
 
     async fn pair_is_connected_anew_by_a_second_connect(at) {
         let endpoint = at.nowhere("pair");
-        let one = at.socket::<monocoque::zmq::kind::Pair>();
+        let one = at.socket::<PairSocket>();
         common::rebind(&one, &endpoint).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(Duration::from_secs(3600)), &endpoint).await;
         other.wait_for_peers(1).await.expect("open");

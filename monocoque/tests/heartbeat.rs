@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use common::{Wire, everywhere, frame, over_streams};
 use futures::StreamExt;
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
-    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SubSocket,
 };
 use monocoque::{DisconnectReason, MonocoqueError, SocketEvent};
 
 const BEAT: Duration = Duration::from_millis(40);
 
 /// A peer that completes the handshake and never says anything again is given up within its time, and not before.
-async fn gives_up<K: Kind>(at: &common::At, builder: Builder<K>, peer_type: &'static str) {
+async fn gives_up<S: Socket>(at: &common::At, builder: Builder<S>, peer_type: &'static str) {
     let socket = at.build(builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT));
     let mut monitor = socket.monitor();
     let endpoint = socket.bind(at.anywhere()).await.expect("bound");

@@ -83,7 +83,7 @@ on_every_driver! {
     }
 
     async fn a_subscriber_hears_many_publishers(at) {
-        let subscriber = at.socket::<monocoque::zmq::kind::Sub>();
+        let subscriber = at.socket::<SubSocket>();
         subscriber.subscribe("").expect("open");
         let endpoint = subscriber.bind(at.anywhere()).await.expect("bound");
         let mut publishers = Vec::new();

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use common::{WireListener, everywhere, over_streams};
 use futures::StreamExt;
-use monocoque::zmq::kind::{self, Kind, Pull, Sends};
+use monocoque::zmq::capability::Sends;
 use monocoque::zmq::{
-    Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket,
+    Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
+    Socket, SubSocket,
 };
 use monocoque::{Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
 
@@ -29,17 +30,17 @@ async fn dropped(monitor: &mut Monitor) -> (usize, u32) {
     }
 }
 
-async fn send<K: Sends>(socket: &Socket<K>, message: impl Into<Message>) {
+async fn send<S: Sends>(socket: &S, message: impl Into<Message> + Send) {
     socket.send(message).await.expect("queued");
 }
 
-fn small<K: Kind>() -> Builder<K> {
-    Socket::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
+fn small<S: Socket>() -> Builder<S> {
+    S::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
 }
 
 over_streams! {
     async fn push_drops_refused_message_and_goes_on(at) {
-        let (pull, endpoint) = at.bound(small::<kind::Pull>()).await;
+        let (pull, endpoint) = at.bound(small::<PullSocket>()).await;
         let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = push.monitor();
         send(&push, "first").await;
@@ -59,7 +60,7 @@ over_streams! {
     async fn bound_push_drops_refused_message_and_goes_on(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let mut monitor = push.monitor();
-        let pull = at.connected(small::<kind::Pull>(), &endpoint).await;
+        let pull = at.connected(small::<PullSocket>(), &endpoint).await;
         send(&push, vec![7; TOO_LARGE]).await;
         assert_eq!(dropped(&mut monitor).await.1, 3);
         send(&push, "behind").await;
@@ -68,7 +69,7 @@ over_streams! {
 
     async fn refused_message_goes_to_the_peer_that_takes_it(at) {
         let push = at.build(PushSocket::builder().reconnect_interval(AT_ONCE));
-        let (limited, endpoint) = at.bound(small::<kind::Pull>()).await;
+        let (limited, endpoint) = at.bound(small::<PullSocket>()).await;
         push.connect(endpoint).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
         let (unlimited, endpoint) = at.bound(PullSocket::builder()).await;
@@ -81,7 +82,7 @@ over_streams! {
     }
 
     async fn router_drops_refused_message_and_goes_on(at) {
-        let (dealer, endpoint) = at.bound(small::<kind::Dealer>()).await;
+        let (dealer, endpoint) = at.bound(small::<DealerSocket>()).await;
         let router = at.build(RouterSocket::builder().reconnect_interval(AT_ONCE));
         router.connect_as(endpoint, "dealer").await.expect("connected");
         let mut monitor = router.monitor();
@@ -92,7 +93,7 @@ over_streams! {
     }
 
     async fn publisher_that_connects_drops_refused_message_and_goes_on(at) {
-        let (subscriber, endpoint) = at.bound(small::<kind::Sub>()).await;
+        let (subscriber, endpoint) = at.bound(small::<SubSocket>()).await;
         subscriber.subscribe("").expect("open");
         let publisher = at.connected(PubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = publisher.monitor();
@@ -105,7 +106,7 @@ over_streams! {
     }
 
     async fn refused_request_is_dropped_and_told(at) {
-        let (reply, endpoint) = at.bound(small::<kind::Rep>()).await;
+        let (reply, endpoint) = at.bound(small::<RepSocket>()).await;
         let options = ReqSocket::builder().reconnect_interval(AT_ONCE).req_relaxed(true).req_correlate(true);
         let request = at.connected(options, &endpoint).await;
         let mut monitor = request.monitor();
@@ -116,7 +117,7 @@ over_streams! {
     }
 
     async fn pair_drops_refused_message_and_goes_on(at) {
-        let (one, endpoint) = at.bound(small::<kind::Pair>()).await;
+        let (one, endpoint) = at.bound(small::<PairSocket>()).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = other.monitor();
         send(&other, vec![7; TOO_LARGE]).await;
@@ -127,7 +128,7 @@ over_streams! {
 
     async fn attempts_are_as_many_as_the_option_says(at) {
         let options = DealerSocket::builder().reconnect_interval(AT_ONCE).delivery_attempts(1);
-        let (router, endpoint) = at.bound(small::<kind::Router>()).await;
+        let (router, endpoint) = at.bound(small::<RouterSocket>()).await;
         let dealer = at.connected(options, &endpoint).await;
         let mut monitor = dealer.monitor();
         send(&dealer, vec![7; TOO_LARGE]).await;
@@ -267,7 +268,7 @@ everywhere! {
 }
 
 /// A socket that is not connected again when its connection is lost.
-fn stopping() -> Builder<Pull> {
+fn stopping() -> Builder<PullSocket> {
     PullSocket::builder().reconnect_interval(AT_ONCE).reconnect_stop([ReconnectStop::ConnectionLost])
 }
 

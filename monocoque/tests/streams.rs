@@ -12,7 +12,7 @@ use futures::stream::{self, FusedStream};
 use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt, select};
 use monocoque::zmq::{
     DealerSocket, MessageSink, MessageStream, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
-    SubSocket, kind,
+    SubSocket,
 };
 use monocoque::{Message, MonocoqueError};
 
@@ -350,8 +350,8 @@ fn what_is_handed_over_unasked_is_refused() {
 #[test]
 fn streams_and_sinks_can_be_sent_and_moved() {
     fn check<T: Send + Sync + Unpin + 'static>() {}
-    check::<MessageStream<kind::Pull>>();
-    check::<MessageSink<kind::Push>>();
+    check::<MessageStream>();
+    check::<MessageSink>();
 }
 
 /// A socket that can send no more, its peer, and how many messages it has sent.

@@ -20,7 +20,6 @@ use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 #[allow(unused_imports, reason = "each test file uses a part")]
@@ -246,11 +245,11 @@ fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> 
 }
 
 impl At {
-    pub(crate) fn socket<K: Kind>(&self) -> Socket<K> {
-        Socket::new_in(&self.context).expect("a socket")
+    pub(crate) fn socket<S: Socket>(&self) -> S {
+        S::new_in(&self.context).expect("a socket")
     }
 
-    pub(crate) fn build<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+    pub(crate) fn build<S: Socket>(&self, builder: Builder<S>) -> S {
         builder.build_in(&self.context).expect("a socket")
     }
 
@@ -280,14 +279,14 @@ impl At {
     }
 
     /// A socket that is bound, and where.
-    pub(crate) async fn bound<K: Kind>(&self, builder: Builder<K>) -> (Socket<K>, Endpoint) {
+    pub(crate) async fn bound<S: Socket>(&self, builder: Builder<S>) -> (S, Endpoint) {
         let socket = self.build(builder);
         let endpoint = socket.bind(self.anywhere()).await.expect("bound");
         (socket, endpoint)
     }
 
     /// A socket that is connected, as soon as its peer listens.
-    pub(crate) async fn connected<K: Kind>(&self, builder: Builder<K>, endpoint: &Endpoint) -> Socket<K> {
+    pub(crate) async fn connected<S: Socket>(&self, builder: Builder<S>, endpoint: &Endpoint) -> S {
         let socket = self.build(builder);
         socket.connect(endpoint.clone()).await.expect("connected");
         socket
@@ -301,7 +300,7 @@ fn new_name() -> String {
 }
 
 /// Binds again where somebody has just ceased to listen.
-pub(crate) async fn rebind<K: Kind>(socket: &Socket<K>, endpoint: &Endpoint) {
+pub(crate) async fn rebind<S: Socket>(socket: &S, endpoint: &Endpoint) {
     let bound = socket.bind(endpoint.clone()).await;
     assert_eq!(&bound.expect("the endpoint is free again"), endpoint);
 }
@@ -327,8 +326,8 @@ pub(crate) fn aside<T: Send + 'static>(
 }
 
 /// Sends until nothing has moved for a while; returns how many messages were taken.
-pub(crate) async fn fill<K: monocoque::zmq::kind::Sends>(
-    socket: &Socket<K>,
+pub(crate) async fn fill<S: monocoque::zmq::capability::Sends>(
+    socket: &S,
     mut message: impl FnMut(usize) -> Message,
 ) -> usize {
     let mut sent = 0;
@@ -405,7 +404,7 @@ pub(crate) enum Strangers {
 
 impl Strangers {
     /// Both sorts, for a socket that is bound: it connects to those who listen.
-    pub(crate) async fn of<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> [Arc<Self>; 2] {
+    pub(crate) async fn of<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> [Arc<Self>; 2] {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("strangers-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (listener, endpoint) = WireListener::bind(at, &name);
@@ -414,7 +413,7 @@ impl Strangers {
     }
 
     /// One sort in each home, for what takes long.
-    pub(crate) async fn of_one_sort<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> Arc<Self> {
+    pub(crate) async fn of_one_sort<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> Arc<Self> {
         let [dial, listen] = Self::of(at, socket, bound).await;
         match at.home {
             Home::Current => dial,

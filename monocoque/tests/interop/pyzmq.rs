@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
 };
@@ -127,7 +126,7 @@ fn its_libzmq_is_newer_than_that_of_the_zmq_crate() {
 pub(crate) struct Peer(Child);
 
 impl Peer {
-    pub(crate) async fn meet<K: Kind>(case: &Case, ours: &Socket<K>, kind: &str, role: &str) -> Self {
+    pub(crate) async fn meet<S: Socket>(case: &Case, ours: &S, kind: &str, role: &str) -> Self {
         match case.binds() {
             Binds::Us => {
                 let endpoint = case.bind(ours).await;

@@ -17,7 +17,6 @@ use crate::engine::endpoints::{Attached, Via};
 use crate::engine::stop::Stop;
 use crate::monitor::Connection;
 use crate::zmq::Socket;
-use crate::zmq::kind::Kind;
 
 /// A peer of a socket, whose handshake is done.
 #[derive(Debug)]
@@ -28,11 +27,11 @@ pub struct Peer {
 
 impl Peer {
     /// Joins a socket under a routing id; an empty one is none. `None` if the socket refuses it.
-    pub fn join<K: Kind>(socket: &Socket<K>, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
+    pub fn join<S: Socket>(socket: &S, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
         let endpoint: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
         let connection = Connection { id: 0, endpoint: endpoint.clone(), peer: String::new() };
         let owner = Owner {
-            engine: socket.engine().clone(),
+            engine: socket.handle().engine().clone(),
             via: Via { id: 0, endpoint, stop: Stop::default(), kind: Attached::Bound, name: None },
             connection: connection.into(),
             meeting: Rc::new(Cell::new(Meeting::Ahead)),

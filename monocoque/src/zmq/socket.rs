@@ -1,0 +1,419 @@
+//! The trait of all sockets, and the macro that declares a socket type.
+
+use std::fmt;
+
+use super::handle::Handle;
+use crate::pattern::Pattern;
+
+pub(crate) mod sealed {
+    use super::{Handle, Pattern};
+
+    #[expect(unnameable_types, reason = "sealed: the socket types are those of this crate")]
+    pub trait Sealed {
+        /// Returns the row of the table of socket types.
+        fn pattern() -> &'static Pattern;
+
+        fn from_handle(handle: Handle) -> Self;
+
+        fn handle(&self) -> &Handle;
+    }
+}
+
+/// The methods of every socket: `pub fn`s of a type, `fn`s of [`Socket`].
+macro_rules! socket_methods {
+    ($vis:vis fn $(+ $auto:ident)?) => {
+        /// Makes a socket with default options, on the compio runtime of the calling thread if
+        /// there is one, else on the process-wide [`Context`](crate::Context).
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::Thread`](crate::MonocoqueError::Thread) if the process-wide context
+        /// cannot start its I/O thread.
+        $vis fn new() -> Result<Self, $crate::MonocoqueError> {
+            Self::builder().build()
+        }
+
+        /// Makes a socket with default options in a context.
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::Closed`](crate::MonocoqueError::Closed) if the context was shut down
+        /// or its runtime has ended.
+        $vis fn new_in(context: &$crate::Context) -> Result<Self, $crate::MonocoqueError> {
+            Self::builder().build_in(context)
+        }
+
+        /// Returns a builder, for a socket with other options.
+        $vis fn builder() -> $crate::zmq::Builder<Self> {
+            $crate::zmq::Builder::new()
+        }
+
+        /// Binds to an endpoint and accepts connections from now on. Returns the endpoint as it was
+        /// resolved: with the port that was chosen for port 0, with the path that was made for
+        /// `ipc://*`.
+        ///
+        /// A socket can bind and connect to any number of endpoints.
+        ///
+        /// Cancel safe, but a call that is cancelled late may have bound.
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::Endpoint`](crate::MonocoqueError::Endpoint) for a malformed endpoint,
+        /// [`MonocoqueError::Io`](crate::MonocoqueError::Io) if the address is in use or does not
+        /// exist on this machine.
+        $vis fn bind<E>(
+            &self,
+            endpoint: E,
+        ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)?
+        where
+            E: TryInto<$crate::Endpoint> $(+ $auto)?,
+            $crate::MonocoqueError: From<E::Error>,
+        {
+            self.handle().bind(endpoint)
+        }
+
+        /// Accepts connections on a stream socket that listens already (`ZMQ_USE_FD`), such as one
+        /// that a service manager has made. Returns its endpoint, with which it can be unbound. The
+        /// file of a Unix domain socket is not removed.
+        ///
+        /// The options [`backlog`](crate::zmq::Builder::backlog) and
+        /// [`bind_to_device`](crate::zmq::Builder::bind_to_device) do not apply: they are set where
+        /// the stream socket is made.
+        ///
+        /// Cancel safe, but a call that is cancelled late may have succeeded.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use monocoque::zmq::PullSocket;
+        ///
+        /// let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        /// let pull = PullSocket::new()?;
+        /// let endpoint = pull.bind_fd(listener).await?;
+        /// assert!(endpoint.to_string().starts_with("tcp://127.0.0.1:"));
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::Descriptor`](crate::MonocoqueError::Descriptor) if it is not a
+        /// listening stream socket of TCP or of the Unix domain.
+        $vis fn bind_fd(
+            &self,
+            listener: impl Into<std::os::fd::OwnedFd> $(+ $auto)?,
+        ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)? {
+            async move { self.handle().engine().bind_fd(listener.into()).await }
+        }
+
+        /// Runs a connection over a stream that is connected already: an accepted one, or TLS. The
+        /// peer speaks ZMTP over it, and may be a libzmq behind a TLS tunnel.
+        ///
+        /// Streams of TCP and of the Unix domain that compio has made are given as they are (set
+        /// `TCP_NODELAY` on them), all others in an [`AnyStream`](crate::transport::AnyStream). The
+        /// example `tls` does so with rustls.
+        ///
+        /// The connection counts as an accepted one and is not made again. It is known by the
+        /// endpoint that this returns: the [`monitor`](Self::monitor) reports when and why it has
+        /// ended, [`disconnect`](Self::disconnect) ends it, and once it has ended the endpoint is
+        /// unknown. Returns at once, before the handshake.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use compio::net::{TcpListener, TcpStream};
+        /// use monocoque::zmq::{PullSocket, PushSocket};
+        ///
+        /// let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        /// let outgoing = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        /// let (incoming, _) = listener.accept().await.unwrap();
+        ///
+        /// let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
+        /// push.attach(outgoing)?;
+        /// pull.attach(incoming)?;
+        /// push.wait_for_peers(1).await?;
+        /// push.send("over a stream of our own").await?;
+        /// assert_eq!(&pull.recv().await?[0], b"over a stream of our own");
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::WrongThread`](crate::MonocoqueError::WrongThread) if the connections
+        /// of the socket do not run on the compio runtime of the caller. The stream is dropped
+        /// then: to keep it, give a clone.
+        $vis fn attach(
+            &self,
+            stream: impl $crate::transport::Socket,
+        ) -> Result<$crate::Endpoint, $crate::MonocoqueError> {
+            self.handle().engine().adopt(stream)
+        }
+
+        /// Connects to an endpoint. Returns at once: the connection is made in the background. A
+        /// lost connection is made again, for ever, with a delay between the attempts, the
+        /// [`reconnect_interval`](crate::zmq::Builder::reconnect_interval), unless
+        /// [`reconnect_stop`](crate::zmq::Builder::reconnect_stop) ends that. A
+        /// [`monitor`](Self::monitor) reports the attempts.
+        ///
+        /// DEALER, REQ, SUB and PUB sockets ignore a second call with the same endpoint.
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::Endpoint`](crate::MonocoqueError::Endpoint) for a malformed endpoint or
+        /// one without a definite host and port.
+        $vis fn connect<E>(
+            &self,
+            endpoint: E,
+        ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)?
+        where
+            E: TryInto<$crate::Endpoint> $(+ $auto)?,
+            $crate::MonocoqueError: From<E::Error>,
+        {
+            self.handle().connect(endpoint)
+        }
+
+        /// Stops listening on an endpoint, which is the one that [`bind`](Self::bind) returned.
+        /// Returns once it can be bound again. The peers that were accepted there get no message
+        /// that is sent from now on; their connections end once the messages queued for them are
+        /// sent.
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::UnknownEndpoint`](crate::MonocoqueError::UnknownEndpoint) if it is not
+        /// bound.
+        $vis fn unbind<E>(
+            &self,
+            endpoint: E,
+        ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)?
+        where
+            E: TryInto<$crate::Endpoint> $(+ $auto)?,
+            $crate::MonocoqueError: From<E::Error>,
+        {
+            self.handle().unbind(endpoint)
+        }
+
+        /// Disconnects from an endpoint that was connected or [attached](Self::attach). Its peer
+        /// gets no message that is sent from now on; the connection ends once the messages queued
+        /// for that peer are sent, and is not made again. Messages that are queued for any peer stay
+        /// for the next endpoint.
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::UnknownEndpoint`](crate::MonocoqueError::UnknownEndpoint) if it is
+        /// neither connected nor attached.
+        $vis fn disconnect<E>(
+            &self,
+            endpoint: E,
+        ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)?
+        where
+            E: TryInto<$crate::Endpoint> $(+ $auto)?,
+            $crate::MonocoqueError: From<E::Error>,
+        {
+            self.handle().disconnect(endpoint)
+        }
+
+        /// Ends the connection to one peer at once, accepted or connected, over any transport.
+        ///
+        /// `connection` is the number in [monitor](Self::monitor) events and in
+        /// [`Peer::connection`](crate::Peer::connection)
+        /// ([`Connection::id`](crate::Connection::id)). Messages queued for the peer are treated as
+        /// when a connection is lost: sent to another peer, or dropped and counted. An endpoint that
+        /// is connected stays so: it is connected again after the reconnect interval, unless it is
+        /// [disconnected](Self::disconnect). Never waits; from any thread.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use monocoque::zmq::{PullSocket, PushSocket};
+        ///
+        /// let pull = PullSocket::new()?;
+        /// let push = PushSocket::new()?;
+        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        /// push.send("something rude").await?;
+        /// let (_message, peer) = pull.recv_with_peer().await?;
+        /// pull.disconnect_peer(peer.connection().id)?;
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::UnknownPeer`](crate::MonocoqueError::UnknownPeer) if no connection of
+        /// this number has a peer, or no longer.
+        $vis fn disconnect_peer(&self, connection: u64) -> Result<(), $crate::MonocoqueError> {
+            self.handle().engine().disconnect_peer(connection)
+        }
+
+        /// Returns the endpoint that was bound or connected last (`ZMQ_LAST_ENDPOINT`).
+        $vis fn last_endpoint(&self) -> Option<$crate::Endpoint> {
+            self.handle().engine().last_endpoint()
+        }
+
+        /// Returns the number of peers: connections whose handshake is done.
+        $vis fn peer_count(&self) -> usize {
+            self.handle().engine().peer_count()
+        }
+
+        /// Returns a stream of the events of the socket and its connections from now on
+        /// (`zmq_socket_monitor`).
+        ///
+        /// A socket can have any number of monitors; one that is not read holds nothing up. The
+        /// stream ends after [`SocketEvent::Closed`](crate::SocketEvent::Closed).
+        $vis fn monitor(&self) -> $crate::Monitor {
+            self.handle().engine().monitor()
+        }
+
+        /// Returns the counters of the socket, as they are now.
+        $vis fn stats(&self) -> $crate::SocketStats {
+            self.handle().engine().stats()
+        }
+
+        /// Waits until at least `n` peers are connected. Cancel safe.
+        ///
+        /// Their handshakes are done by then. Subscriptions come after the handshake: a publisher
+        /// that must not lose its first messages waits with
+        /// [`wait_for_subscriptions`](crate::zmq::capability::Publishes::wait_for_subscriptions)
+        /// instead.
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::Closed`](crate::MonocoqueError::Closed) once the socket is closed.
+        $vis fn wait_for_peers(
+            &self,
+            n: usize,
+        ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
+            async move { self.handle().engine().wait_for_peers(n).await }
+        }
+
+        /// Closes the socket, for all handles, and waits until everything that is queued has been
+        /// handed to the kernel, but no longer than [`linger`](crate::zmq::Builder::linger).
+        ///
+        /// Calls that wait on other handles return
+        /// [`MonocoqueError::Closed`](crate::MonocoqueError::Closed). Cancel safe: the closing goes
+        /// on.
+        $vis fn close(&self) -> impl Future<Output = ()> $(+ $auto)? {
+            self.handle().close()
+        }
+    };
+}
+
+/// A ZeroMQ socket of any type, for code that is generic over socket types.
+///
+/// Sealed: the types are those of [this module](crate::zmq). Each type has these methods itself, so
+/// that a program which names its types does not import the trait. The further methods of a type
+/// are those of its [capabilities](crate::zmq::capability).
+///
+/// ```
+/// use monocoque::{Endpoint, MonocoqueError};
+/// use monocoque::zmq::{PullSocket, Socket, SubSocket};
+///
+/// /// Makes a socket that listens on a free port.
+/// async fn listen<S: Socket>() -> Result<(S, Endpoint), MonocoqueError> {
+///     let socket = S::new()?;
+///     let endpoint = socket.bind("tcp://127.0.0.1:0").await?;
+///     Ok((socket, endpoint))
+/// }
+///
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// let (pull, jobs) = listen::<PullSocket>().await?;
+/// let (sub, news) = listen::<SubSocket>().await?;
+/// # drop((pull, sub, jobs, news));
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
+    socket_methods!(fn + Send);
+    blocking_socket_methods!(fn);
+}
+
+/// Declares a socket type: a [`Handle`] in a type of its own, with the methods of every socket and those
+/// of its capabilities.
+macro_rules! socket {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident($pattern:ident): $first:ident $(+ $further:ident)*;
+    ) => {
+        $(#[$doc])*
+        ///
+        /// # Handles
+        ///
+        /// A value of this type is a handle: cheap to clone, `Send` and `Sync`, every method takes
+        /// `&self`. The connections live on a thread of the [`Context`](crate::Context). When the
+        /// last handle is dropped, the socket is closed as by [`close`](Self::close), without
+        /// waiting.
+        ///
+        /// Unless its documentation says otherwise, a future of a socket is cancel safe: dropping it
+        /// before it is ready leaves the socket as if it had not been called.
+        #[derive(Clone)]
+        pub struct $name($crate::zmq::handle::Handle);
+
+        impl $name {
+            #[inline]
+            fn handle(&self) -> &$crate::zmq::handle::Handle {
+                &self.0
+            }
+        }
+
+        impl $crate::zmq::socket::sealed::Sealed for $name {
+            fn pattern() -> &'static $crate::pattern::Pattern {
+                &$crate::pattern::$pattern
+            }
+
+            fn from_handle(handle: $crate::zmq::handle::Handle) -> Self {
+                Self(handle)
+            }
+
+            #[inline]
+            fn handle(&self) -> &$crate::zmq::handle::Handle {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.handle().fmt_as(stringify!($name), f)
+            }
+        }
+
+        impl $crate::zmq::Socket for $name {}
+        methods!($name: socket_methods, blocking_socket_methods);
+        capability!($name: $first);
+        $(capability!($name: $further);)*
+    };
+}
+
+/// Gives a socket type a capability, and the methods of it.
+macro_rules! capability {
+    ($name:ident: Sends) => {
+        impl $crate::zmq::capability::Sends for $name {}
+        methods!($name: send_methods, blocking_send_methods);
+    };
+    ($name:ident: Receives) => {
+        impl $crate::zmq::capability::Receives for $name {}
+        methods!($name: recv_methods, blocking_recv_methods);
+    };
+    ($name:ident: RoutesById) => {
+        impl $crate::zmq::capability::RoutesById for $name {}
+        methods!($name: by_id_methods, blocking_by_id_methods);
+    };
+    ($name:ident: Publishes) => {
+        impl $crate::zmq::capability::Publishes for $name {}
+        methods!($name: publish_methods, blocking_publish_methods);
+    };
+    ($name:ident: Subscribes) => {
+        impl $crate::zmq::capability::Subscribes for $name {}
+        methods!($name: subscribe_methods);
+    };
+    ($name:ident: $option:ident) => {
+        impl $crate::zmq::capability::$option for $name {}
+    };
+}
+
+/// Gives a socket type the methods of these macros. Their examples are run once, where the trait of
+/// the capability has them.
+macro_rules! methods {
+    ($name:ident: $($group:ident),+) => {$(
+        #[cfg(not(doctest))]
+        impl $name {
+            $group!(pub fn);
+        }
+    )+};
+}
