@@ -1,7 +1,7 @@
 //! Calls that park the thread, for programs without an executor.
 //!
-//! Each does the same as the call of that name without `blocking_`. The methods are in a macro for
-//! each capability: `pub fn`s of a type, `fn`s of the trait.
+//! Each does the same as the call of that name without `blocking_`. There is a macro with the
+//! methods of each capability, for the types that have it (`pub fn`) and for the trait (`fn`).
 
 macro_rules! blocking_socket_methods {
     ($vis:vis fn) => {
@@ -10,8 +10,8 @@ macro_rules! blocking_socket_methods {
         ///
         /// # Errors
         ///
-        /// As `bind`; [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) on the
-        /// thread that runs the connections.
+        /// As `bind`; [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) on
+        /// the thread that runs the connections.
         $vis fn blocking_bind<E>(
             &self,
             endpoint: E,
@@ -181,8 +181,8 @@ macro_rules! blocking_recv_methods {
         ///
         /// # Errors
         ///
-        /// As `recv`; [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) on the
-        /// thread that runs the connections.
+        /// As `recv`; [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) on
+        /// the thread that runs the connections.
         $vis fn blocking_recv(&self) -> Result<$crate::Message, $crate::MonocoqueError> {
             self.handle().block_on(self.recv())
         }

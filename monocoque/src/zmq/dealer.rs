@@ -32,8 +32,8 @@ socket! {
 
 impl Builder<DealerSocket> {
     /// Sets a message that is received when the connection to a peer that was connected to is lost
-    /// (`ZMQ_HICCUP_MSG`), behind all messages of that peer. It is being connected to again by then.
-    /// Default: none.
+    /// (`ZMQ_HICCUP_MSG`), behind all messages of that peer. It is being connected to again by
+    /// then. Default: none.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

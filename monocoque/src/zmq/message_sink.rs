@@ -19,20 +19,20 @@ use crate::error::MonocoqueError;
 ///   [`send_timeout`](super::Builder::send_timeout).
 /// * `poll_flush` queues it too, and then does the same as [`flush`](super::PushSocket::flush): it
 ///   waits until the system has taken everything that is queued for connected peers.
-///   `SinkExt::send` does so after each message; `feed`, `send_all` and `forward` do not, and are as
-///   fast as [`send`](super::PushSocket::send).
+///   `SinkExt::send` does so after each message; `feed`, `send_all` and `forward` do not, and are
+///   as fast as [`send`](super::PushSocket::send).
 /// * `poll_close` queues it too, and then closes the socket for all handles, as
 ///   [`close`](super::PushSocket::close) does. If it fails the socket is still open, and the next
 ///   call closes it.
 ///
-/// Errors are those of [`send`](super::PushSocket::send). [`take_unsent`](Self::take_unsent) returns
-/// the message of the last error, until the next message is sent; without that it is dropped. The
-/// sink can be used on.
+/// Errors are those of [`send`](super::PushSocket::send). [`take_unsent`](Self::take_unsent)
+/// returns the message of the last error, until the next message is sent; without that it is
+/// dropped. The sink can be used on.
 ///
-/// Cancel safe: dropping a future of `SinkExt` loses no message that the sink has; it is queued when
-/// the sink is polled next. A future that has not handed its message over drops it: `forward` and
-/// `send_all` have at most one. Dropping the sink drops the message that it keeps. Meanwhile senders
-/// on other handles wait behind it: poll the sink on, or drop it.
+/// Cancel safe: dropping a future of `SinkExt` loses no message that the sink has; it is queued
+/// when the sink is polled next. A future that has not handed its message over drops it: `forward`
+/// and `send_all` have at most one. Dropping the sink drops the message that it keeps. Meanwhile
+/// senders on other handles wait behind it: poll the sink on, or drop it.
 ///
 /// `start_send` without `poll_ready` before it fails with [`MonocoqueError::WouldBlock`] while a
 /// message is kept.

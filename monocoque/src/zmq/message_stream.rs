@@ -11,12 +11,13 @@ use super::handle::Handle;
 use crate::engine::Incoming;
 use crate::error::MonocoqueError;
 
-/// A [`Stream`] of the messages that a socket receives, made by [`stream`](super::PullSocket::stream).
+/// A [`Stream`] of the messages that a socket receives, made by
+/// [`stream`](super::PullSocket::stream).
 ///
 /// An item is the result of a [`recv`](super::PullSocket::recv), errors included; after most errors
-/// the next item may be a message. The stream ends when the socket is closed, with `None` instead of
-/// [`MonocoqueError::Closed`]. It keeps no message, so that dropping it loses none; several streams
-/// and receivers share the messages that arrive.
+/// the next item may be a message. The stream ends when the socket is closed, with `None` instead
+/// of [`MonocoqueError::Closed`]. It keeps no message, so that dropping it loses none; several
+/// streams and receivers share the messages that arrive.
 ///
 /// Cancel safe: a future of its next item, as of `StreamExt::next`, can be dropped at any time.
 ///

@@ -9,7 +9,7 @@
 //! | [`PubSocket`] | to all with a matching subscription | - | drops, for that peer |
 //! | [`SubSocket`] | - | what it has subscribed to | - |
 //! | [`XpubSocket`] | as PUB | subscriptions and messages | drops, for that peer |
-//! | [`XsubSocket`] | subscriptions, and messages to all | from all, in turn | drops, for that peer |
+//! | [`XsubSocket`] | subscriptions, messages to all | from all, in turn | drops, for that peer |
 //! | [`PushSocket`] | to one peer after the other | - | waits |
 //! | [`PullSocket`] | - | from all, in turn | - |
 //! | [`PairSocket`] | to its one peer | from its one peer | waits |
@@ -24,13 +24,13 @@
 //!
 //! The methods with `blocking_` in front are for threads without an executor. They park the thread
 //! until they are done and cost no processor time meanwhile;
-//! [`send_timeout`](Builder::send_timeout) and [`recv_timeout`](Builder::recv_timeout) bound them as
-//! they bound the others.
+//! [`send_timeout`](Builder::send_timeout) and [`recv_timeout`](Builder::recv_timeout) bound them
+//! as they bound the others.
 //!
 //! The connections must live on another thread, as in a context with I/O threads. On the thread
 //! that runs them, which is that of the compio runtime in which the socket was made, each of these
-//! calls fails with [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) at once,
-//! whether or not it would have had to wait. On a thread of any other executor they stop that
+//! calls fails with [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) at
+//! once, whether or not it would have had to wait. On a thread of any other executor they stop that
 //! executor meanwhile.
 //!
 //! ```
@@ -57,6 +57,8 @@
 mod blocking;
 #[macro_use]
 pub mod capability;
+#[macro_use]
+mod declare;
 #[macro_use]
 mod socket;
 

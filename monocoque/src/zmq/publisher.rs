@@ -47,9 +47,9 @@ impl<S: InvertMatching> Builder<S> {
     /// Sends messages to the peers that have *not* subscribed to them; on a SUB, receives those
     /// that match none of its subscriptions (`ZMQ_INVERT_MATCHING`). Default: false.
     ///
-    /// A peer without subscriptions then gets everything, one that has subscribed to the empty topic
-    /// nothing. Set it at both ends, since a SUB filters the messages that it gets by itself; an
-    /// XSUB does not, and does not have the option.
+    /// A peer without subscriptions then gets everything, one that has subscribed to the empty
+    /// topic nothing. Set it at both ends, since a SUB filters the messages that it gets by itself;
+    /// an XSUB does not, and does not have the option.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

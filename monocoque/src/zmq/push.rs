@@ -5,8 +5,8 @@ socket! {
     ///
     /// A peer whose queue is full is left out until it has room; when all are full, `send` waits.
     /// While no peer is connected, a socket that has connected somewhere queues messages for the
-    /// first to come; one that has only bound waits. Messages for a peer that is lost go to another,
-    /// unless the kernel had taken them.
+    /// first to come; one that has only bound waits. Messages for a peer that is lost go to
+    /// another, unless the kernel had taken them.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

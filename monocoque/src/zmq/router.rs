@@ -11,9 +11,9 @@ socket! {
     ///
     /// [`recv`](Self::recv) puts the sender's routing id in front of the message, as its first
     /// frame, and [`send`](Self::send) takes the first frame for the routing id of the receiver;
-    /// [`recv_from`](Self::recv_from) and [`send_to`](Self::send_to) keep the two apart. A peer that
-    /// announced no routing id is given one of five bytes, the first of them zero, that is valid for
-    /// as long as its connection.
+    /// [`recv_from`](Self::recv_from) and [`send_to`](Self::send_to) keep the two apart. A peer
+    /// that announced no routing id is given one of five bytes, the first of them zero, that is
+    /// valid for as long as its connection.
     ///
     /// A message for a peer that is not connected, or whose queue is full, is dropped, unless
     /// [`router_mandatory`](Builder::router_mandatory) is set. A peer that announces the routing id

@@ -1,4 +1,4 @@
-//! The trait of all sockets, and the macro that declares a socket type.
+//! The trait of all socket types.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// The methods of every socket: `pub fn`s of a type, `fn`s of [`Socket`].
+/// The methods of every socket, for a type and for the trait, as those of a capability.
 macro_rules! socket_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
         /// Makes a socket with default options, on the compio runtime of the calling thread if
@@ -158,8 +158,8 @@ macro_rules! socket_methods {
         ///
         /// # Errors
         ///
-        /// [`MonocoqueError::Endpoint`](crate::MonocoqueError::Endpoint) for a malformed endpoint or
-        /// one without a definite host and port.
+        /// [`MonocoqueError::Endpoint`](crate::MonocoqueError::Endpoint) for a malformed endpoint
+        /// or one without a definite host and port.
         $vis fn connect<E>(
             &self,
             endpoint: E,
@@ -193,8 +193,8 @@ macro_rules! socket_methods {
 
         /// Disconnects from an endpoint that was connected or [attached](Self::attach). Its peer
         /// gets no message that is sent from now on; the connection ends once the messages queued
-        /// for that peer are sent, and is not made again. Messages that are queued for any peer stay
-        /// for the next endpoint.
+        /// for that peer are sent, and is not made again. Messages that are queued for any peer
+        /// stay for the next endpoint.
         ///
         /// # Errors
         ///
@@ -216,9 +216,9 @@ macro_rules! socket_methods {
         /// `connection` is the number in [monitor](Self::monitor) events and in
         /// [`Peer::connection`](crate::Peer::connection)
         /// ([`Connection::id`](crate::Connection::id)). Messages queued for the peer are treated as
-        /// when a connection is lost: sent to another peer, or dropped and counted. An endpoint that
-        /// is connected stays so: it is connected again after the reconnect interval, unless it is
-        /// [disconnected](Self::disconnect). Never waits; from any thread.
+        /// when a connection is lost: sent to another peer, or dropped and counted. An endpoint
+        /// that is connected stays so: it is connected again after the reconnect interval, unless
+        /// it is [disconnected](Self::disconnect). Never waits; from any thread.
         ///
         /// ```
         /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -322,98 +322,4 @@ macro_rules! socket_methods {
 pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
     socket_methods!(fn + Send);
     blocking_socket_methods!(fn);
-}
-
-/// Declares a socket type: a [`Handle`] in a type of its own, with the methods of every socket and those
-/// of its capabilities.
-macro_rules! socket {
-    (
-        $(#[$doc:meta])*
-        pub struct $name:ident($pattern:ident): $first:ident $(+ $further:ident)*;
-    ) => {
-        $(#[$doc])*
-        ///
-        /// # Handles
-        ///
-        /// A value of this type is a handle: cheap to clone, `Send` and `Sync`, every method takes
-        /// `&self`. The connections live on a thread of the [`Context`](crate::Context). When the
-        /// last handle is dropped, the socket is closed as by [`close`](Self::close), without
-        /// waiting.
-        ///
-        /// Unless its documentation says otherwise, a future of a socket is cancel safe: dropping it
-        /// before it is ready leaves the socket as if it had not been called.
-        #[derive(Clone)]
-        pub struct $name($crate::zmq::handle::Handle);
-
-        impl $name {
-            #[inline]
-            fn handle(&self) -> &$crate::zmq::handle::Handle {
-                &self.0
-            }
-        }
-
-        impl $crate::zmq::socket::sealed::Sealed for $name {
-            fn pattern() -> &'static $crate::pattern::Pattern {
-                &$crate::pattern::$pattern
-            }
-
-            fn from_handle(handle: $crate::zmq::handle::Handle) -> Self {
-                Self(handle)
-            }
-
-            #[inline]
-            fn handle(&self) -> &$crate::zmq::handle::Handle {
-                &self.0
-            }
-        }
-
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.handle().fmt_as(stringify!($name), f)
-            }
-        }
-
-        impl $crate::zmq::Socket for $name {}
-        methods!($name: socket_methods, blocking_socket_methods);
-        capability!($name: $first);
-        $(capability!($name: $further);)*
-    };
-}
-
-/// Gives a socket type a capability, and the methods of it.
-macro_rules! capability {
-    ($name:ident: Sends) => {
-        impl $crate::zmq::capability::Sends for $name {}
-        methods!($name: send_methods, blocking_send_methods);
-    };
-    ($name:ident: Receives) => {
-        impl $crate::zmq::capability::Receives for $name {}
-        methods!($name: recv_methods, blocking_recv_methods);
-    };
-    ($name:ident: RoutesById) => {
-        impl $crate::zmq::capability::RoutesById for $name {}
-        methods!($name: by_id_methods, blocking_by_id_methods);
-    };
-    ($name:ident: Publishes) => {
-        impl $crate::zmq::capability::Publishes for $name {}
-        methods!($name: publish_methods, blocking_publish_methods);
-    };
-    ($name:ident: Subscribes) => {
-        impl $crate::zmq::capability::Subscribes for $name {}
-        methods!($name: subscribe_methods);
-    };
-    ($name:ident: $option:ident) => {
-        impl $crate::zmq::capability::$option for $name {}
-    };
-}
-
-/// Gives a socket type the methods of these macros. Their examples are run once, where the trait of
-/// the capability has them.
-macro_rules! methods {
-    ($name:ident: $($group:ident),+) => {$(
-        #[cfg(not(doctest))]
-        impl $name {
-            $group!(pub fn);
-        }
-    )+};
 }

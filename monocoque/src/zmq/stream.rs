@@ -8,24 +8,24 @@ socket! {
     /// programs that do not speak ZeroMQ, over tcp and ipc; `inproc://` is refused with
     /// [`NoBytes`](crate::MonocoqueError::NoBytes).
     ///
-    /// [`recv`](Self::recv) gives a chunk of bytes as they were read from a peer, 1 to 8192 of them,
-    /// behind the routing id of the peer: five bytes, the first of them zero, valid for as long as
-    /// its connection, or the one that [`connect_as`](Self::connect_as) gave it. The end of a chunk
-    /// has no meaning: a stream has no messages. An empty chunk reports that a peer has connected,
-    /// which is how its routing id is learnt, or that it has gone; see
+    /// [`recv`](Self::recv) gives a chunk of bytes as they were read from a peer, 1 to 8192 of
+    /// them, behind the routing id of the peer: five bytes, the first of them zero, valid for as
+    /// long as its connection, or the one that [`connect_as`](Self::connect_as) gave it. The end of
+    /// a chunk has no meaning: a stream has no messages. An empty chunk reports that a peer has
+    /// connected, which is how its routing id is learnt, or that it has gone; see
     /// [`stream_notify`](Builder::stream_notify).
     ///
-    /// [`send`](Self::send) takes the first frame for the routing id of the receiver, and writes the
-    /// bytes of the others one after the other. If there are none, as in `[id, ""]`, the connection
-    /// is closed once the bytes queued for it are sent, and not made again if it was made by
-    /// `connect`; the empty chunk follows. [`recv_from`](Self::recv_from) and
+    /// [`send`](Self::send) takes the first frame for the routing id of the receiver, and writes
+    /// the bytes of the others one after the other. If there are none, as in `[id, ""]`, the
+    /// connection is closed once the bytes queued for it are sent, and not made again if it was
+    /// made by `connect`; the empty chunk follows. [`recv_from`](Self::recv_from) and
     /// [`send_to`](Self::send_to) keep routing id and bytes apart.
     ///
     /// A message to a peer that is not connected fails with
-    /// [`Unreachable`](crate::MonocoqueError::Unreachable); one to a peer whose queue is full waits,
-    /// as with [`router_mandatory`](Builder::router_mandatory). A chunk and a message count as one
-    /// for the high-water marks. A peer that ends its sending side has ended the connection: bytes
-    /// that are still queued for it are dropped.
+    /// [`Unreachable`](crate::MonocoqueError::Unreachable); one to a peer whose queue is full
+    /// waits, as with [`router_mandatory`](Builder::router_mandatory). A chunk and a message count
+    /// as one for the high-water marks. A peer that ends its sending side has ended the connection:
+    /// bytes that are still queued for it are dropped.
     ///
     /// There is no handshake and there are no frames, so that heartbeats, `handshake_timeout`,
     /// `routing_id`, `max_message_size` and `max_frames` have no meaning here. A monitor reports a

@@ -4,8 +4,8 @@ socket! {
     /// A socket that receives the messages whose first frame starts with a topic that it has
     /// subscribed to. Its peers are PUB and XPUB sockets.
     ///
-    /// Subscriptions are kept by the socket and sent to every peer, also to those that come later or
-    /// come back. Without one, nothing is received.
+    /// Subscriptions are kept by the socket and sent to every peer, also to those that come later
+    /// or come back. Without one, nothing is received.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

@@ -7,18 +7,18 @@ use super::Builder;
 use crate::error::MonocoqueError;
 
 socket! {
-    /// A [`PubSocket`](super::PubSocket) that receives the subscriptions of its peers. Its peers are
-    /// SUB and XSUB sockets.
+    /// A [`PubSocket`](super::PubSocket) that receives the subscriptions of its peers. Its peers
+    /// are SUB and XSUB sockets.
     ///
-    /// A subscription is received as a message of one frame: a one and the topic when the first peer
-    /// subscribes to it, a zero and the topic when the last one that had subscribed to it has
+    /// A subscription is received as a message of one frame: a one and the topic when the first
+    /// peer subscribes to it, a zero and the topic when the last one that had subscribed to it has
     /// cancelled that, or has gone. Other messages of XSUB peers are received as they are. A peer
     /// whose messages are not received is not read from, its subscriptions included.
     ///
     /// Messages of several peers are received in turn. The last message of a topic is always true,
-    /// whatever the order: if one peer cancels a topic and another one subscribes to it before either
-    /// is received, both may be left out. A program that adds a topic to a set for each one, and
-    /// removes it for each zero, has the topics with a subscriber. With
+    /// whatever the order: if one peer cancels a topic and another one subscribes to it before
+    /// either is received, both may be left out. A program that adds a topic to a set for each one,
+    /// and removes it for each zero, has the topics with a subscriber. With
     /// [`xpub_verboser`](Builder::xpub_verboser) or [`xpub_manual`](Builder::xpub_manual) it counts
     /// the subscribers of each.
     ///
@@ -45,8 +45,8 @@ socket! {
 
 impl XpubSocket {
     /// Subscribes a peer to `topic`, with [`xpub_manual`](Builder::xpub_manual): the one whose
-    /// subscription, or cancellation, was received last (`ZMQ_SUBSCRIBE`). The topic need not be the
-    /// one of its request; one that it has already changes nothing.
+    /// subscription, or cancellation, was received last (`ZMQ_SUBSCRIBE`). The topic need not be
+    /// the one of its request; one that it has already changes nothing.
     ///
     /// Does nothing if that peer has gone, or if nothing was received yet. Let one task at a time
     /// receive and decide: a subscription that another one receives in between is the last then. A
@@ -91,8 +91,8 @@ impl Builder<XpubSocket> {
     /// Receives every subscription, and every cancellation, also while other peers still have the
     /// topic (`ZMQ_XPUB_VERBOSER`). Default: false, only the first and the last of each topic.
     ///
-    /// When a peer has gone, the end of each of its subscriptions is received. Keep a count for each
-    /// topic, not a set.
+    /// When a peer has gone, the end of each of its subscriptions is received. Keep a count for
+    /// each topic, not a set.
     pub fn xpub_verboser(mut self, verboser: bool) -> Self {
         self.options.verbose = verboser;
         self.options.verboser = verboser;

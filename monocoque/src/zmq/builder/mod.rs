@@ -45,8 +45,8 @@ impl<S: Socket> Builder<S> {
         Self { options: Options::default(), rejected: None, socket_type: PhantomData }
     }
 
-    /// Sets the routing id by which a ROUTER peer addresses this socket (`ZMQ_ROUTING_ID`): 1 to 255
-    /// bytes, not starting with a zero byte. Default: none; the ROUTER makes one up.
+    /// Sets the routing id by which a ROUTER peer addresses this socket (`ZMQ_ROUTING_ID`): 1 to
+    /// 255 bytes, not starting with a zero byte. Default: none; the ROUTER makes one up.
     pub fn routing_id<I>(mut self, id: I) -> Self
     where
         I: TryInto<RoutingId>,
@@ -102,7 +102,8 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Limits the time that a closed socket goes on sending queued messages (`ZMQ_LINGER`): `None`
-    /// for no limit. Default: 30 seconds; SUB sockets never linger. Zero drops the messages at once.
+    /// for no limit. Default: 30 seconds; SUB sockets never linger. Zero drops the messages at
+    /// once.
     ///
     /// Messages that are left are counted in [`dropped`](crate::SocketStats::dropped), and reported
     /// at WARN with the feature `tracing`.
@@ -139,8 +140,8 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the limit up to which the [`reconnect_interval`](Self::reconnect_interval) doubles from
-    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: zero, it does not grow from one failed
-    /// attempt to the next.
+    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: zero, it does not grow from one
+    /// failed attempt to the next.
     ///
     /// After connections that end before a message or a minute it doubles in any case, up to the
     /// longest interval, which is at least 32 times the first.
@@ -152,8 +153,8 @@ impl<S: Socket> Builder<S> {
     /// Sets the interval between PINGs, which ask a peer for a sign of life (`ZMQ_HEARTBEAT_IVL`):
     /// `None` or zero for none. Default: `None`.
     ///
-    /// PINGs of peers are answered in any case. The silence of a peer that this socket does not read
-    /// from, since its queue is full, does not count.
+    /// PINGs of peers are answered in any case. The silence of a peer that this socket does not
+    /// read from, since its queue is full, does not count.
     pub fn heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
         self.options.heartbeat.interval = interval;
         self
@@ -212,8 +213,8 @@ impl<S: Socket> Builder<S> {
     /// A peer that ends the connection because of a message, as one beyond its size limit does,
     /// would get that message first again, for ever. So it is tried on another peer where the
     /// pattern allows that, then dropped, counted in [`dropped`](crate::SocketStats::dropped) and
-    /// reported by [`SocketEvent::MessageDropped`](crate::SocketEvent::MessageDropped). A message of
-    /// which no byte was written is never dropped by this. libzmq drops it at the first loss.
+    /// reported by [`SocketEvent::MessageDropped`](crate::SocketEvent::MessageDropped). A message
+    /// of which no byte was written is never dropped by this. libzmq drops it at the first loss.
     ///
     /// A connection counts only if the system has not taken every byte. A message that fits its
     /// buffers, hundreds of kB and more, is lost with the first connection, together with those
@@ -236,9 +237,9 @@ impl<S: Socket> Builder<S> {
     /// instead. Default: false, up to [`send_hwm`](Self::send_hwm) messages wait for the first peer
     /// of a socket that has connected somewhere.
     ///
-    /// It decides which messages are taken, not where they go: those that a connection leaves unsent
-    /// when it is lost wait for the next one, as without it. A request that must not be served late
-    /// needs a time in it that the server checks.
+    /// It decides which messages are taken, not where they go: those that a connection leaves
+    /// unsent when it is lost wait for the next one, as without it. A request that must not be
+    /// served late needs a time in it that the server checks.
     pub fn immediate(mut self, immediate: bool) -> Self {
         self.options.immediate = immediate;
         self

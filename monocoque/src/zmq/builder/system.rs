@@ -42,9 +42,9 @@ impl<S: Socket> Builder<S> {
         self
     }
 
-    /// Lets several sockets, in one process or in many of one user, be bound to the same TCP port at
-    /// the same time (`SO_REUSEPORT`): each has to set it, and the system spreads connections over
-    /// them. Default: false.
+    /// Lets several sockets, in one process or in many of one user, be bound to the same TCP port
+    /// at the same time (`SO_REUSEPORT`): each has to set it, and the system spreads connections
+    /// over them. Default: false.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -73,8 +73,8 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the size of the kernel's receive buffer, in bytes (`ZMQ_RCVBUF`): at most
-    /// 2,147,483,647. Default: the system's, which grows and shrinks by itself; one that is set does
-    /// not.
+    /// 2,147,483,647. Default: the system's, which grows and shrinks by itself; one that is set
+    /// does not.
     ///
     /// Linux doubles it, and takes no more than `net.core.rmem_max`.
     pub fn recv_buffer(mut self, bytes: usize) -> Self {
@@ -145,9 +145,9 @@ impl<S: Socket> Builder<S> {
     /// connection ends (`ZMQ_TCP_MAXRT`; Linux calls it `TCP_USER_TIMEOUT`): 1 ms to 24 days.
     /// Default: the system's, about a quarter of an hour.
     ///
-    /// It bounds the probes of [`tcp_keepalive`](Self::tcp_keepalive), too, and the time to connect.
-    /// A peer that is alive and does not read for so long is disconnected as well: it acknowledges,
-    /// but its buffers stay full. Make it longer than any pause of a peer.
+    /// It bounds the probes of [`tcp_keepalive`](Self::tcp_keepalive), too, and the time to
+    /// connect. A peer that is alive and does not read for so long is disconnected as well: it
+    /// acknowledges, but its buffers stay full. Make it longer than any pause of a peer.
     pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Self {
         if (Duration::from_millis(1)..=RETRANSMIT_MAX).contains(&timeout) {
             self.options.sockets.retransmit_timeout = Some(timeout);
@@ -159,8 +159,8 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the type of service in the packets of TCP connections, for routers on their way
-    /// (`ZMQ_TOS`): the whole octet, of which the upper six bits are the DSCP; TCP uses the lower two
-    /// itself. Default: the system's, 0.
+    /// (`ZMQ_TOS`): the whole octet, of which the upper six bits are the DSCP; TCP uses the lower
+    /// two itself. Default: the system's, 0.
     ///
     /// ```
     /// use monocoque::zmq::PubSocket;
@@ -234,8 +234,8 @@ impl<S: Socket> Builder<S> {
     /// Uses IPv6 addresses, besides those of IPv4 (`ZMQ_IPV6`). Default: true; in libzmq it is off.
     ///
     /// Without it host names mean their IPv4 addresses only, and endpoints with an IPv6 address are
-    /// refused. With it the endpoint decides: `tcp://[::]:5555` listens for both, `tcp://*:5555` for
-    /// IPv4.
+    /// refused. With it the endpoint decides: `tcp://[::]:5555` listens for both, `tcp://*:5555`
+    /// for IPv4.
     pub fn ipv6(mut self, ipv6: bool) -> Self {
         self.options.sockets.ipv6 = ipv6;
         self

@@ -2,7 +2,7 @@
 
 use super::{Receives, Sends};
 
-/// The methods of sockets that send by routing id: `pub fn`s of a type, `fn`s of [`RoutesById`].
+/// The methods of sockets that send by routing id.
 macro_rules! by_id_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
         /// Receives the next message, together with the routing id of the peer that sent it. Cancel
@@ -25,8 +25,8 @@ macro_rules! by_id_methods {
         ///
         /// # Errors
         ///
-        /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket is
-        /// closed; for a STREAM, and with
+        /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket
+        /// is closed; for a STREAM, and with
         /// [`router_mandatory`](crate::zmq::Builder::router_mandatory), also with
         /// [`Unreachable`](crate::MonocoqueError::Unreachable) and
         /// [`TimedOut`](crate::MonocoqueError::TimedOut).
@@ -38,9 +38,10 @@ macro_rules! by_id_methods {
             self.handle().engine_unchecked().send(Some(peer), message)
         }
 
-        /// Connects to an endpoint as [`connect`](Self::connect) does, and gives the peer there a
-        /// routing id, whatever it announces (`ZMQ_CONNECT_ROUTING_ID`, which libzmq takes as an
-        /// option for the next connection): 1 to 255 bytes, not starting with a zero byte.
+        /// Connects to an endpoint as [`connect`](crate::zmq::Socket::connect) does, and gives the
+        /// peer there a routing id, whatever it announces (`ZMQ_CONNECT_ROUTING_ID`, which libzmq
+        /// takes as an option for the next connection): 1 to 255 bytes, not starting with a zero
+        /// byte.
         ///
         /// The routing id can be used at once. Until the connection is made, and again whenever it
         /// is lost, up to [`send_hwm`](crate::zmq::Builder::send_hwm) messages wait for it; beyond
@@ -50,7 +51,7 @@ macro_rules! by_id_methods {
         ///
         /// No other peer gets the routing id, not even with
         /// [`router_handover`](crate::zmq::Builder::router_handover), until the endpoint is
-        /// [disconnected](Self::disconnect).
+        /// [disconnected](crate::zmq::Socket::disconnect).
         ///
         /// ```
         /// # compio::runtime::Runtime::new().unwrap().block_on(async {

@@ -34,6 +34,11 @@
 //! The last five have no methods: each is an option of the [`Builder`](super::Builder), and is
 //! named after it.
 
+// Each file has a macro with the methods of a capability, and the trait. The macro gives the same
+// methods to the trait (`fn + Send`) and to the types that have the capability (`pub fn`, see
+// `socket!`). Generic code does not know the future of a method, so that the trait promises that it
+// is `Send`; that of a type is so if its arguments are.
+
 #[macro_use]
 mod by_id;
 #[macro_use]

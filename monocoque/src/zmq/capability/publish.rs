@@ -2,7 +2,7 @@
 
 use super::Sends;
 
-/// The methods of sockets that publish: `pub fn`s of a type, `fn`s of [`Publishes`].
+/// The methods of sockets that publish.
 macro_rules! publish_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
         /// Returns the number of subscriptions of the connected peers: each topic of each peer

@@ -2,7 +2,7 @@
 
 use super::Socket;
 
-/// The methods of sockets that receive: `pub fn`s of a type, `fn`s of [`Receives`].
+/// The methods of sockets that receive.
 macro_rules! recv_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
         /// Receives the next message: one from each peer in turn, those of one peer in the order in
@@ -19,7 +19,8 @@ macro_rules! recv_methods {
         /// [`TimedOut`](crate::MonocoqueError::TimedOut) after the
         /// [`recv_timeout`](crate::zmq::Builder::recv_timeout);
         /// [`Closed`](crate::MonocoqueError::Closed) when the socket is closed;
-        /// [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must send first.
+        /// [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must send
+        /// first.
         #[inline]
         $vis fn recv(
             &self,
@@ -28,8 +29,8 @@ macro_rules! recv_methods {
         }
 
         /// Receives the next message as [`recv`](Self::recv) does, but waits no longer than
-        /// `timeout`, whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket
-        /// is. `Duration::MAX` waits for ever.
+        /// `timeout`, whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the
+        /// socket is. `Duration::MAX` waits for ever.
         ///
         /// ```
         /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -124,8 +125,8 @@ macro_rules! recv_methods {
         ///
         /// # Errors
         ///
-        /// As [`recv`](Self::recv), and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where that
-        /// would wait.
+        /// As [`recv`](Self::recv), and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where
+        /// that would wait.
         $vis fn try_recv(&self) -> Result<$crate::Message, $crate::MonocoqueError> {
             self.handle().engine().try_recv()
         }
@@ -147,8 +148,8 @@ macro_rules! recv_methods {
             self.handle().engine().set_recv_hwm(monocoque_core::Hwm::new(messages));
         }
 
-        /// Returns a [`Stream`](futures_core::Stream) of the messages that are received from now on,
-        /// for `StreamExt` and every other API that takes one.
+        /// Returns a [`Stream`](futures_core::Stream) of the messages that are received from now
+        /// on, for `StreamExt` and every other API that takes one.
         ///
         /// Like a clone of the socket it keeps the socket open.
         /// [`recv_batch`](Self::recv_batch) costs less a message.

@@ -2,7 +2,7 @@
 
 use super::Socket;
 
-/// The methods of sockets that send: `pub fn`s of a type, `fn`s of [`Sends`].
+/// The methods of sockets that send.
 macro_rules! send_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
         /// Queues a message to be sent, in the order of the calls; waits while the queue is full.
@@ -18,8 +18,8 @@ macro_rules! send_methods {
         ///
         /// # Errors
         ///
-        /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket is
-        /// closed, [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must
+        /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket
+        /// is closed, [`OutOfTurn`](crate::MonocoqueError::OutOfTurn) when a REQ or REP socket must
         /// receive first, or [`EmptyMessage`](crate::MonocoqueError::EmptyMessage) for a message
         /// without a frame to send.
         #[inline]
@@ -100,8 +100,8 @@ macro_rules! send_methods {
         ///
         /// # Errors
         ///
-        /// As [`send`](Self::send), and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where that
-        /// would wait.
+        /// As [`send`](Self::send), and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where
+        /// that would wait.
         $vis fn try_send(
             &self,
             message: impl Into<$crate::Message>,

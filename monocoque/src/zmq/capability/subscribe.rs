@@ -2,7 +2,7 @@
 
 use super::Receives;
 
-/// The methods of sockets that subscribe: `pub fn`s of a type, `fn`s of [`Subscribes`].
+/// The methods of sockets that subscribe.
 macro_rules! subscribe_methods {
     ($vis:vis fn) => {
         /// Subscribes to all messages whose first frame starts with `topic` (`ZMQ_SUBSCRIBE`); the
