@@ -1,7 +1,7 @@
 //! The macro that declares a socket type.
 
-/// Declares a socket type: a handle in a type of its own, with the methods of every socket and those
-/// of its capabilities.
+/// Declares a socket type: a handle in a type of its own, with the methods of every socket and
+/// those of its capabilities.
 macro_rules! socket {
     (
         $(#[$doc:meta])*
