@@ -88,7 +88,7 @@ options_in_code() {
         /^    \/\/\// { if (libzmq == "-" && match($0, /ZMQ_[A-Z0-9_]+/)) libzmq = substr($0, RSTART, RLENGTH); next }
         /^    pub fn / { name = $3; sub(/[(<].*/, "", name); if (name !~ /^build(_in)?$/) print name, libzmq }
         { libzmq = "-" }
-    ' libzmq=- monocoque/src/zmq/*.rs | sort
+    ' libzmq=- monocoque/src/zmq/*.rs monocoque/src/zmq/builder/*.rs | sort
 }
 # The rows of the first table: its first two columns.
 options_in_table() {
@@ -104,7 +104,7 @@ twice=$(grep -oE '^\| .*' docs/reference/options.md | grep -v ' of an open socke
 mapfile -t methods < <(grep -oE '`[A-Z][A-Za-z]+::[a-z_]+`' docs/reference/options.md | tr -d '`')
 [[ ${#methods[@]} -gt 5 ]] || fail "found only ${#methods[@]} methods in docs/reference/options.md"
 for method in "${methods[@]}"; do
-    grep -rqE "pub (async )?fn ${method#*::}\b" monocoque/src || fail "docs/reference/options.md names $method, which there is not"
+    grep -rqE "(pub|\\\$vis) (async )?fn ${method#*::}\b" monocoque/src || fail "docs/reference/options.md names $method, which there is not"
 done
 
 heading "the examples in examples/README.md are those that there are, with a line each"
@@ -225,6 +225,9 @@ cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 heading "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
+
+heading "the pages of the socket types list the methods that the types have"
+scripts/check_socket_pages.py "${CARGO_TARGET_DIR:-target}/doc/monocoque/zmq"
 
 heading "monocoque-zmtp needs no runtime, and no operating system"
 cargo clippy -p monocoque-zmtp -p monocoque-core --no-default-features -- -D warnings

@@ -11,7 +11,6 @@ use compio::runtime::{Runtime, spawn};
 use futures::channel::oneshot::{self, Receiver, Sender};
 use futures::executor::block_on;
 use monocoque::MonocoqueError;
-use monocoque::zmq::kind::{Kind, Pull, Push};
 use monocoque::zmq::{PullSocket, PushSocket, Socket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -74,18 +73,13 @@ fn sample(counts: bool) -> Sample {
 
 async fn play_ours(job: Job, endpoint: &str, n: usize, told: Receiver<()>) -> Never<MonocoqueError> {
     match job.role {
-        Role::Push => work(job, sockets::<Push>(endpoint, n).await?, told, send).await,
-        Role::Pull => work(job, sockets::<Pull>(endpoint, n).await?, told, receive).await,
+        Role::Push => work(job, sockets::<PushSocket>(endpoint, n).await?, told, send).await,
+        Role::Pull => work(job, sockets::<PullSocket>(endpoint, n).await?, told, receive).await,
     }
 }
 
 /// All at the same time, once told so, if there is anything to do.
-async fn work<K, F>(
-    job: Job,
-    sockets: Vec<Socket<K>>,
-    told: Receiver<()>,
-    work: fn(Socket<K>) -> F,
-) -> Never<MonocoqueError>
+async fn work<S, F>(job: Job, sockets: Vec<S>, told: Receiver<()>, work: fn(S) -> F) -> Never<MonocoqueError>
 where
     F: Future<Output = Never<MonocoqueError>> + 'static,
 {
@@ -122,8 +116,8 @@ async fn receive(socket: PullSocket) -> Never<MonocoqueError> {
 }
 
 /// One that binds where there is no port yet, else as many as are wanted that are connected.
-async fn sockets<K: Kind>(endpoint: &str, n: usize) -> Result<Vec<Socket<K>>, MonocoqueError> {
-    let sockets: Vec<Socket<K>> = (0..n).map(|_| Socket::new()).collect::<Result<_, _>>()?;
+async fn sockets<S: Socket>(endpoint: &str, n: usize) -> Result<Vec<S>, MonocoqueError> {
+    let sockets: Vec<S> = (0..n).map(|_| S::new()).collect::<Result<_, _>>()?;
     if endpoint.ends_with(":0") {
         println!("{BOUND} {}", sockets[0].bind(endpoint).await?);
         return Ok(sockets);

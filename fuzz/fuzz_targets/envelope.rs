@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use compio::runtime::Runtime;
 use libfuzzer_sys::fuzz_target;
 use monocoque::fuzzing::Peer;
-use monocoque::zmq::Socket;
-use monocoque::zmq::kind::{Receives, Rep, Req, Router, Sends};
+use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::{RepSocket, ReqSocket, RouterSocket};
 use monocoque::{Message, MonocoqueError, SendError};
 use monocoque_core::Outbox;
 use monocoque_core::actor::InletStatus;
@@ -27,16 +27,16 @@ fuzz_target!(|input: &[u8]| {
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
             match script.below(3) {
-                0 => run::<Router>(SocketType::Router, &mut script).await,
-                1 => run::<Req>(SocketType::Req, &mut script).await,
-                _ => run::<Rep>(SocketType::Rep, &mut script).await,
+                0 => run::<RouterSocket>(SocketType::Router, &mut script).await,
+                1 => run::<ReqSocket>(SocketType::Req, &mut script).await,
+                _ => run::<RepSocket>(SocketType::Rep, &mut script).await,
             }
         });
     });
 });
 
-async fn run<K: Sends + Receives>(ours: SocketType, script: &mut Script<'_>) {
-    let socket = Socket::<K>::new().expect("a socket");
+async fn run<S: Sends + Receives>(ours: SocketType, script: &mut Script<'_>) {
+    let socket = S::new().expect("a socket");
     let mut table = Table { ours, socket: &socket, turn: Turn::default(), peers: Vec::new(), serial: 0 };
     for _ in 0..STEPS_MAX {
         if script.is_over() {
@@ -62,9 +62,9 @@ async fn run<K: Sends + Receives>(ours: SocketType, script: &mut Script<'_>) {
 type Frames = Vec<Vec<u8>>;
 
 /// A socket, and what is known of it from outside.
-struct Table<'a, K> {
+struct Table<'a, S> {
     ours: SocketType,
-    socket: &'a Socket<K>,
+    socket: &'a S,
     turn: Turn,
     peers: Vec<Player>,
     /// Tells messages apart.
@@ -90,7 +90,7 @@ struct Player {
     said: VecDeque<(Frames, Frames)>,
 }
 
-impl<K: Sends + Receives> Table<'_, K> {
+impl<S: Sends + Receives> Table<'_, S> {
     /// A peer comes; an id that is in use is refused by a ROUTER, and matters to nobody else.
     fn join(&mut self, script: &mut Script<'_>) {
         // A handshake refuses those that start with a zero byte.

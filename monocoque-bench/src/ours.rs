@@ -7,8 +7,10 @@ use compio::runtime::Runtime;
 use futures::executor::block_on;
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
-use monocoque::zmq::kind::{Dealer, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Sub};
-use monocoque::zmq::{PubSocket, PushSocket, Socket, SubSocket};
+use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+};
 use monocoque::{Context, MonocoqueError};
 
 use super::pair::{Attach, End, Side};
@@ -42,20 +44,24 @@ pub(crate) fn runtime() -> Runtime {
 
 async fn play(end: &mut End, context: &Context) -> Done {
     match (end.load.pattern, end.side) {
-        (Pattern::PushPull, Side::From) => push(end, sockets::<Push>(end, context).await?).await,
-        (Pattern::PushPull, Side::To) => receive(end, sockets::<Pull>(end, context).await?).await,
-        (Pattern::DealerRouter, Side::From) => send(end, sockets::<Dealer>(end, context).await?).await,
-        (Pattern::DealerRouter, Side::To) => receive(end, sockets::<Router>(end, context).await?).await,
-        (Pattern::PubSub, Side::From) => publish(end, sockets::<Pub>(end, context).await?).await,
+        (Pattern::PushPull, Side::From) => push(end, sockets::<PushSocket>(end, context).await?).await,
+        (Pattern::PushPull, Side::To) => receive(end, sockets::<PullSocket>(end, context).await?).await,
+        (Pattern::DealerRouter, Side::From) => send(end, sockets::<DealerSocket>(end, context).await?).await,
+        (Pattern::DealerRouter, Side::To) => receive(end, sockets::<RouterSocket>(end, context).await?).await,
+        (Pattern::PubSub, Side::From) => publish(end, sockets::<PubSocket>(end, context).await?).await,
         (Pattern::PubSub, Side::To) => receive(end, subscribers(end, context).await?).await,
-        (Pattern::ReqRep, Side::From) => ask(end, sockets::<Req>(end, context).await?).await,
-        (Pattern::ReqRep, Side::To) => echo(end, sockets::<Rep>(end, context).await?).await,
-        (Pattern::DealerRouterEcho, Side::From) => ask(end, sockets::<Dealer>(end, context).await?).await,
-        (Pattern::DealerRouterEcho, Side::To) => echo(end, sockets::<Router>(end, context).await?).await,
+        (Pattern::ReqRep, Side::From) => ask(end, sockets::<ReqSocket>(end, context).await?).await,
+        (Pattern::ReqRep, Side::To) => echo(end, sockets::<RepSocket>(end, context).await?).await,
+        (Pattern::DealerRouterEcho, Side::From) => {
+            ask(end, sockets::<DealerSocket>(end, context).await?).await
+        }
+        (Pattern::DealerRouterEcho, Side::To) => {
+            echo(end, sockets::<RouterSocket>(end, context).await?).await
+        }
     }
 }
 
-async fn send<K: Sends>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+async fn send<S: Sends>(end: &mut End, sockets: Vec<S>) -> Done {
     let body = &end.load.bodies()[0];
     rounds(end, &sockets, |socket, n| async move {
         for _ in 0..n {
@@ -88,7 +94,7 @@ async fn publish(end: &mut End, sockets: Vec<PubSocket>) -> Done {
     .await
 }
 
-async fn ask<K: Sends + Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+async fn ask<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     let body = &end.load.bodies()[0];
     let meter = &*end.meter.clone();
     rounds(end, &sockets, |socket, n| async move {
@@ -103,7 +109,7 @@ async fn ask<K: Sends + Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Don
     .await
 }
 
-async fn receive<K: Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+async fn receive<S: Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     let meter = &*end.meter.clone();
     let each = sockets.iter().map(|socket| async move {
         loop {
@@ -115,7 +121,7 @@ async fn receive<K: Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
 }
 
 /// REP and ROUTER alike: the one keeps the envelope, the other shows it.
-async fn echo<K: Sends + Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Done {
+async fn echo<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     let each = sockets.iter().map(|socket| async move {
         loop {
             let message = socket.recv().await?;
@@ -126,11 +132,7 @@ async fn echo<K: Sends + Receives>(end: &mut End, sockets: Vec<Socket<K>>) -> Do
 }
 
 /// Round after round, every socket its share.
-async fn rounds<'s, K, F>(
-    end: &mut End,
-    sockets: &'s [Socket<K>],
-    work: impl Fn(&'s Socket<K>, usize) -> F,
-) -> Done
+async fn rounds<'s, S, F>(end: &mut End, sockets: &'s [S], work: impl Fn(&'s S, usize) -> F) -> Done
 where
     F: Future<Output = Done>,
 {
@@ -150,10 +152,10 @@ async fn until_over<F: Future<Output = Done>>(end: &mut End, all: impl Iterator<
     }
 }
 
-async fn sockets<K: Kind>(end: &End, context: &Context) -> Result<Vec<Socket<K>>, MonocoqueError> {
+async fn sockets<S: Socket>(end: &End, context: &Context) -> Result<Vec<S>, MonocoqueError> {
     let mut sockets = Vec::new();
     for _ in 0..end.sockets() {
-        let socket = Socket::new_in(context)?;
+        let socket = S::new_in(context)?;
         match end.attach() {
             Attach::Bind(endpoint) => end.meter.bound(socket.bind(endpoint).await?.to_string()),
             Attach::Connect(endpoint) => drop(socket.connect(endpoint).await?),
@@ -164,7 +166,7 @@ async fn sockets<K: Kind>(end: &End, context: &Context) -> Result<Vec<Socket<K>>
 }
 
 async fn subscribers(end: &End, context: &Context) -> Result<Vec<SubSocket>, MonocoqueError> {
-    let sockets = sockets::<Sub>(end, context).await?;
+    let sockets = sockets::<SubSocket>(end, context).await?;
     for topic in end.load.subscriptions() {
         sockets.iter().try_for_each(|socket| socket.subscribe(&topic))?;
     }

@@ -7,7 +7,7 @@ use compio::runtime::JoinHandle;
 use compio::time::timeout;
 use futures_lite::StreamExt;
 use futures_lite::future::or;
-use monocoque::zmq::kind::{Kind, Receives, Sends};
+use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Endpoint, Message, Monitor, MonocoqueError, RoutingId};
 
@@ -44,8 +44,8 @@ impl<'a> From<&'a ConnectionArgs> for Opening<'a> {
 
 /// A socket that is bound and connected.
 #[derive(Debug)]
-pub(crate) struct Session<K: Kind> {
-    pub(crate) socket: Socket<K>,
+pub(crate) struct Session<S: Socket> {
+    pub(crate) socket: S,
     pub(crate) timeout: Option<Duration>,
     setting: Setting,
     /// The task that prints events.
@@ -58,11 +58,11 @@ pub(crate) struct Session<K: Kind> {
     forgiven: Cell<u64>,
 }
 
-impl<K: Kind> Session<K> {
+impl<S: Socket> Session<S> {
     pub(crate) async fn open<'a>(
         opening: impl Into<Opening<'a>>,
         setting: &Setting,
-        tune: impl FnOnce(Builder<K>) -> Builder<K>,
+        tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
         let opening = opening.into();
         let session = Self::make(opening, setting, tune)?;
@@ -74,10 +74,10 @@ impl<K: Kind> Session<K> {
     pub(crate) fn make(
         opening: Opening<'_>,
         setting: &Setting,
-        tune: impl FnOnce(Builder<K>) -> Builder<K>,
+        tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
         let Opening { options, identity, timeout, .. } = opening;
-        let mut builder = Socket::<K>::builder()
+        let mut builder = S::builder()
             .send_hwm(options.hwm)
             .recv_hwm(options.hwm)
             .send_timeout(timeout)
@@ -188,7 +188,7 @@ impl<K: Kind> Session<K> {
     }
 }
 
-impl<K: Sends> Session<K> {
+impl<S: Sends> Session<S> {
     pub(crate) async fn send(&self, message: Message) -> Result<(), Error> {
         // A signal drops this future while it waits.
         self.waiting.set(1);
@@ -212,7 +212,7 @@ impl<K: Sends> Session<K> {
     }
 }
 
-impl<K: Receives> Session<K> {
+impl<S: Receives> Session<S> {
     pub(crate) async fn recv(&self) -> Result<Message, Error> {
         self.socket.recv().await.map_err(|error| self.not_received(error))
     }

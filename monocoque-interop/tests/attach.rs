@@ -13,8 +13,10 @@ use compio::net::{TcpListener, TcpStream, UnixStream};
 use compio::runtime::Runtime;
 use futures::StreamExt;
 use monocoque::transport::{self, AnyStream, Halves};
-use monocoque::zmq::kind::{Dealer, Kind, Pair, Pull, Push, Rep, Req};
-use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
+use monocoque::zmq::{
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SubSocket,
+};
 use monocoque::{
     Connection, Context, DisconnectReason, Endpoint, Message, Monitor, MonocoqueError, SocketEvent,
 };
@@ -55,18 +57,18 @@ async fn over_tls() -> (impl transport::ByteStream, impl transport::ByteStream) 
 }
 
 /// Two sockets with a connection between them.
-async fn joined<A: Kind, B: Kind>(
+async fn joined<A: Socket, B: Socket>(
     at: &At,
     streams: (impl transport::ByteStream, impl transport::ByteStream),
-) -> (Socket<A>, Socket<B>) {
+) -> (A, B) {
     let (one, other) = (at.socket::<A>(), at.socket::<B>());
     join(&one, &other, streams).await;
     (one, other)
 }
 
-async fn join<A: Kind, B: Kind>(
-    one: &Socket<A>,
-    other: &Socket<B>,
+async fn join<A: Socket, B: Socket>(
+    one: &A,
+    other: &B,
     streams: (impl transport::ByteStream, impl transport::ByteStream),
 ) {
     let endpoint = one.attach(streams.0).expect("attached");
@@ -149,7 +151,7 @@ here! {
     }
 
     async fn tls_transfers_large_messages(at) {
-        let (one, other) = joined::<Dealer, Dealer>(&at, over_tls().await).await;
+        let (one, other) = joined::<DealerSocket, DealerSocket>(&at, over_tls().await).await;
         let body = |byte: u8| vec![byte; 24 * 1024 * 1024];
         let (first, second, to_other, to_one) =
             futures::join!(one.send(body(1)), other.send(body(2)), other.recv(), one.recv());
@@ -160,7 +162,7 @@ here! {
 
     /// Nobody receives at one end, whose peer waits for room; what that end sends gets through.
     async fn blocked_direction_leaves_other_flowing(at) {
-        let one = at.socket::<Dealer>();
+        let one = at.socket::<DealerSocket>();
         let other = at.build(DealerSocket::builder().recv_hwm(1));
         join(&one, &other, over_tls().await).await;
         let filled = testing::fill(&one, |_| Message::from(vec![0; 100_000])).await;
@@ -172,7 +174,7 @@ here! {
     }
 
     async fn tls_ping_pong_alternates(at) {
-        let (one, other) = joined::<Dealer, Dealer>(&at, over_tls().await).await;
+        let (one, other) = joined::<DealerSocket, DealerSocket>(&at, over_tls().await).await;
         for n in 0..500 {
             one.send(testing::numbered(n)).await.expect("sent");
             other.send(other.recv().await.expect("received")).await.expect("sent");
@@ -213,7 +215,7 @@ here! {
     async fn truncated_tls_reports_unexpected_eof(at) {
         let (client, server, wires) = tls_pair_and_wires().await;
         let streams = (AnyStream::new(client, "tls://the.server"), AnyStream::new(server, "tls://a.client"));
-        let (push, pull) = joined::<Push, Pull>(&at, streams).await;
+        let (push, pull) = joined::<PushSocket, PullSocket>(&at, streams).await;
         let mut monitor = pull.monitor();
         push.send("all that was said").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"all that was said");
@@ -256,7 +258,7 @@ here! {
     }
 
     async fn other_socket_types_attach_streams(at) {
-        let (req, rep) = joined::<Req, Rep>(&at, over_tls().await).await;
+        let (req, rep) = joined::<ReqSocket, RepSocket>(&at, over_tls().await).await;
         let serve = async {
             let request = rep.recv().await.expect("received");
             rep.send(request).await.expect("sent");
@@ -275,14 +277,14 @@ here! {
         assert_eq!(&subscriber.recv().await.expect("received")[0], b"another topic");
         assert_eq!(&subscriber.recv().await.expect("received")[0], b"a");
 
-        let (pair, other) = joined::<Pair, Pair>(&at, over_tls().await).await;
+        let (pair, other) = joined::<PairSocket, PairSocket>(&at, over_tls().await).await;
         pair.send("to the other").await.expect("sent");
         assert_eq!(&other.recv().await.expect("received")[0], b"to the other");
         // It has its one peer, whatever way that came.
         let mut monitor = pair.monitor();
         let (third, stranger) = over_tls().await;
         let endpoint = pair.attach(third).expect("attached");
-        at.socket::<Pair>().attach(stranger).expect("attached");
+        at.socket::<PairSocket>().attach(stranger).expect("attached");
         let (connection, reason) = end_of(&mut monitor).await;
         assert_eq!(connection.endpoint, endpoint);
         assert!(matches!(reason, DisconnectReason::PairInUse), "{reason}");
@@ -317,7 +319,7 @@ here! {
     }
 
     async fn disconnect_flushes_queued_messages(at) {
-        let (push, pull) = (at.socket::<Push>(), at.socket::<Pull>());
+        let (push, pull) = (at.socket::<PushSocket>(), at.socket::<PullSocket>());
         let (ours, theirs) = over_tls().await;
         let mut monitor = push.monitor();
         let endpoint = push.attach(ours).expect("attached");
@@ -338,7 +340,7 @@ here! {
 
     async fn close_flushes_queued_messages(at) {
         for n in 1..20 {
-            let (push, pull) = joined::<Push, Pull>(&at, over_tls().await).await;
+            let (push, pull) = joined::<PushSocket, PullSocket>(&at, over_tls().await).await;
             let mut monitor = pull.monitor();
             for n in 0..n {
                 push.send([n.to_string().into_bytes(), vec![0; 100_000]]).await.expect("sent");
@@ -429,7 +431,7 @@ here! {
 
     async fn partial_io_loses_nothing(at) {
         let (ours, theirs) = tcp_pair().await;
-        let (one, other) = joined::<Dealer, Dealer>(&at, (trickle(ours), trickle(theirs))).await;
+        let (one, other) = joined::<DealerSocket, DealerSocket>(&at, (trickle(ours), trickle(theirs))).await;
         for n in 0..20 {
             let body: Vec<_> = (0..n * 50).map(|byte| byte as u8).collect();
             futures::join!(
@@ -446,7 +448,7 @@ here! {
         let broken = Rc::new(RefCell::new(None));
         let writer = Breaking { stream: ours.clone(), error: broken.clone() };
         let streams = (AnyStream::from_halves(ours, writer, "a pipe"), theirs);
-        let (push, pull) = joined::<Push, Pull>(&at, streams).await;
+        let (push, pull) = joined::<PushSocket, PullSocket>(&at, streams).await;
         let mut monitor = push.monitor();
         broken.replace(Some(io::Error::other("the pipe has burst")));
         // The first one may have been taken; the second one meets the failure.
@@ -470,7 +472,7 @@ here! {
         assert!(matches!(refused, Err(MonocoqueError::WrongThread)), "{refused:?}");
         assert_eq!(elsewhere.stats().peers, 0);
         // The clone is as good as ever.
-        let (pull, push) = joined::<Pull, Push>(&at, (ours, theirs)).await;
+        let (pull, push) = joined::<PullSocket, PushSocket>(&at, (ours, theirs)).await;
         push.send("after all").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"after all");
     }
@@ -483,7 +485,7 @@ here! {
     }
 
     async fn attached_endpoint_cannot_be_dialled(at) {
-        let (pull, push) = (at.socket::<Pull>(), at.socket::<Push>());
+        let (pull, push) = (at.socket::<PullSocket>(), at.socket::<PushSocket>());
         let endpoint = pull.attach(tcp_pair().await.0).expect("attached");
         assert!(matches!(push.connect(&endpoint).await, Err(MonocoqueError::Endpoint(_))));
         assert!(matches!(push.bind(&endpoint).await, Err(MonocoqueError::Endpoint(_))));

@@ -14,7 +14,6 @@ use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{Builder, Socket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 
@@ -121,11 +120,11 @@ fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> 
 }
 
 impl At {
-    pub fn socket<K: Kind>(&self) -> Socket<K> {
+    pub fn socket<S: Socket>(&self) -> S {
         Socket::new_in(&self.context).expect("a socket")
     }
 
-    pub fn build<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+    pub fn build<S: Socket>(&self, builder: Builder<S>) -> S {
         builder.build_in(&self.context).expect("a socket")
     }
 
@@ -155,14 +154,14 @@ impl At {
     }
 
     /// A socket that is bound, and where.
-    pub async fn bound<K: Kind>(&self, builder: Builder<K>) -> (Socket<K>, Endpoint) {
+    pub async fn bound<S: Socket>(&self, builder: Builder<S>) -> (S, Endpoint) {
         let socket = self.build(builder);
         let endpoint = socket.bind(self.anywhere()).await.expect("bound");
         (socket, endpoint)
     }
 
     /// A socket that is connected, as soon as its peer listens.
-    pub async fn connected<K: Kind>(&self, builder: Builder<K>, endpoint: &Endpoint) -> Socket<K> {
+    pub async fn connected<S: Socket>(&self, builder: Builder<S>, endpoint: &Endpoint) -> S {
         let socket = self.build(builder);
         socket.connect(endpoint.clone()).await.expect("connected");
         socket
@@ -176,7 +175,7 @@ fn new_name() -> String {
 }
 
 /// Binds again where somebody has just ceased to listen.
-pub async fn rebind<K: Kind>(socket: &Socket<K>, endpoint: &Endpoint) {
+pub async fn rebind<S: Socket>(socket: &S, endpoint: &Endpoint) {
     let bound = socket.bind(endpoint.clone()).await;
     assert_eq!(&bound.expect("the endpoint is free again"), endpoint);
 }
@@ -200,8 +199,8 @@ pub fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> im
 }
 
 /// Sends until nothing has moved for a while; returns how many messages were taken.
-pub async fn fill<K: monocoque::zmq::kind::Sends>(
-    socket: &Socket<K>,
+pub async fn fill<S: monocoque::zmq::capability::Sends>(
+    socket: &S,
     mut message: impl FnMut(usize) -> Message,
 ) -> usize {
     let mut sent = 0;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use monocoque::Endpoint;
 use monocoque::zmq::Socket;
-use monocoque::zmq::kind::Kind;
 
 use crate::bytes::{greeting, ready};
 use crate::cases::{At, Placement, Transport};
@@ -24,7 +23,7 @@ pub enum Strangers {
 
 impl Strangers {
     /// Both sorts, for a socket that is bound: it connects to those who listen.
-    pub async fn of<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> [Arc<Self>; 2] {
+    pub async fn of<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> [Arc<Self>; 2] {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("strangers-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (listener, endpoint) = WireListener::bind(at, &name);
@@ -33,7 +32,7 @@ impl Strangers {
     }
 
     /// One sort in each placement, for what takes long.
-    pub async fn of_one_sort<K: Kind>(at: &At, socket: &Socket<K>, bound: &Endpoint) -> Arc<Self> {
+    pub async fn of_one_sort<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> Arc<Self> {
         let [dial, listen] = Self::of(at, socket, bound).await;
         match at.placement {
             Placement::Current => dial,

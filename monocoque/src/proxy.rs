@@ -10,8 +10,7 @@ use monocoque_core::{WaitGuard, Waiters, block_on, runtime::yielding};
 use crate::error::MonocoqueError;
 use crate::socket::Engine;
 use crate::socket::adapters::forward::{Forwarded, Forwarding};
-use crate::zmq::Socket;
-use crate::zmq::kind::{Proxied, Sends};
+use crate::zmq::capability::{Proxied, Sends};
 
 /// Forwards messages between two sockets, in both directions, until one of them is closed
 /// (`zmq_proxy`).
@@ -50,10 +49,7 @@ use crate::zmq::kind::{Proxied, Sends};
 /// # Errors
 ///
 /// [`MonocoqueError::Closed`] when one of the sockets is closed.
-pub async fn proxy<F: Proxied, B: Proxied>(
-    frontend: &Socket<F>,
-    backend: &Socket<B>,
-) -> Result<(), MonocoqueError> {
+pub async fn proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<(), MonocoqueError> {
     Proxy::new(frontend, backend).run().await
 }
 
@@ -84,12 +80,9 @@ pub async fn proxy<F: Proxied, B: Proxied>(
 ///
 /// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::WouldDeadlock`]
 /// on a thread that runs the connections of one of them.
-pub fn blocking_proxy<F: Proxied, B: Proxied>(
-    frontend: &Socket<F>,
-    backend: &Socket<B>,
-) -> Result<(), MonocoqueError> {
-    frontend.check_elsewhere()?;
-    backend.check_elsewhere()?;
+pub fn blocking_proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<(), MonocoqueError> {
+    frontend.handle().check_may_block()?;
+    backend.handle().check_may_block()?;
     block_on(proxy(frontend, backend))
 }
 
@@ -153,10 +146,10 @@ struct State {
 
 impl<'a> Proxy<'a> {
     /// Creates a proxy between two sockets. Messages are forwarded while it [runs](Self::run).
-    pub fn new<F: Proxied, B: Proxied>(frontend: &'a Socket<F>, backend: &'a Socket<B>) -> Self {
+    pub fn new<F: Proxied, B: Proxied>(frontend: &'a F, backend: &'a B) -> Self {
         Self {
-            frontend: frontend.engine(),
-            backend: backend.engine(),
+            frontend: frontend.handle().engine(),
+            backend: backend.handle().engine(),
             capture: None,
             control: ProxyControl::default(),
         }
@@ -164,8 +157,8 @@ impl<'a> Proxy<'a> {
 
     /// Sends a copy of all forwarded messages to a third socket. Copies that it has no room for are
     /// dropped and counted.
-    pub fn capture<C: Sends>(mut self, capture: &'a Socket<C>) -> Self {
-        self.capture = Some(capture.engine());
+    pub fn capture<C: Sends>(mut self, capture: &'a C) -> Self {
+        self.capture = Some(capture.handle().engine());
         self
     }
 

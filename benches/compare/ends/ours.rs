@@ -6,8 +6,10 @@ use std::future::{Future, pending};
 use std::{process, thread};
 
 use futures::executor;
-use monocoque::zmq::kind::{Dealer, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sends, Sub};
-use monocoque::zmq::{DealerSocket, PubSocket, PushSocket, ReqSocket, Socket, SubSocket};
+use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+};
 use monocoque::{Context, MonocoqueError};
 
 use crate::job::{Attach, Job, Role};
@@ -38,22 +40,28 @@ async fn play(job: &Job, placement: Placement, context: &Context) -> Never {
     let _idle = idle(job, context).await?;
     let body = || job.body();
     match job.role {
-        Role::Push => placement.each(sockets::<Push>(job, context).await?, |s, _| send(s, body())).await,
-        Role::Pull => placement.each(sockets::<Pull>(job, context).await?, receive).await,
-        Role::Pub => placement.each(sockets::<Pub>(job, context).await?, |s, _| publish(s, body())).await,
+        Role::Push => {
+            placement.each(sockets::<PushSocket>(job, context).await?, |s, _| send(s, body())).await
+        }
+        Role::Pull => placement.each(sockets::<PullSocket>(job, context).await?, receive).await,
+        Role::Pub => {
+            placement.each(sockets::<PubSocket>(job, context).await?, |s, _| publish(s, body())).await
+        }
         Role::Sub => placement.each(subscribers(job, context).await?, receive).await,
-        Role::Req => placement.each(sockets::<Req>(job, context).await?, |s, n| ask(s, n, body())).await,
-        Role::Rep => placement.each(sockets::<Rep>(job, context).await?, |s, _| echo(s)).await,
+        Role::Req => {
+            placement.each(sockets::<ReqSocket>(job, context).await?, |s, n| ask(s, n, body())).await
+        }
+        Role::Rep => placement.each(sockets::<RepSocket>(job, context).await?, |s, _| echo(s)).await,
         Role::Dealer => {
             placement
-                .each(sockets::<Dealer>(job, context).await?, |s, n| deal(s, n, job.in_flight, body()))
+                .each(sockets::<DealerSocket>(job, context).await?, |s, n| deal(s, n, job.in_flight, body()))
                 .await
         }
-        Role::Router => placement.each(sockets::<Router>(job, context).await?, |s, _| echo(s)).await,
+        Role::Router => placement.each(sockets::<RouterSocket>(job, context).await?, |s, _| echo(s)).await,
     }
 }
 
-async fn send<K: Sends>(socket: Socket<K>, body: Vec<u8>) -> Never {
+async fn send<S: Sends>(socket: S, body: Vec<u8>) -> Never {
     loop {
         socket.send(body.as_slice()).await?;
     }
@@ -65,7 +73,7 @@ async fn publish(socket: PubSocket, body: Vec<u8>) -> Never {
     send(socket, body).await
 }
 
-async fn receive<K: Receives>(socket: Socket<K>, mut counter: Counter) -> Never {
+async fn receive<S: Receives>(socket: S, mut counter: Counter) -> Never {
     loop {
         socket.recv().await?;
         counter.add();
@@ -73,7 +81,7 @@ async fn receive<K: Receives>(socket: Socket<K>, mut counter: Counter) -> Never 
 }
 
 /// REP and ROUTER alike: the one keeps the envelope, the other shows it.
-async fn echo<K: Sends + Receives>(socket: Socket<K>) -> Never {
+async fn echo<S: Sends + Receives>(socket: S) -> Never {
     loop {
         let message = socket.recv().await?;
         socket.send(message).await?;
@@ -99,10 +107,10 @@ async fn deal(socket: DealerSocket, mut counter: Counter, in_flight: usize, body
     }
 }
 
-async fn sockets<K: Kind>(job: &Job, context: &Context) -> Result<Vec<Socket<K>>, MonocoqueError> {
+async fn sockets<S: Socket>(job: &Job, context: &Context) -> Result<Vec<S>, MonocoqueError> {
     let mut sockets = Vec::new();
     for _ in 0..job.sockets {
-        let socket = Socket::new_in(context)?;
+        let socket = S::new_in(context)?;
         match job.attach {
             Attach::Bind => println!("{BOUND} {}", socket.bind(job.endpoint.as_str()).await?),
             Attach::Connect => drop(socket.connect(job.endpoint.as_str()).await?),
@@ -113,7 +121,7 @@ async fn sockets<K: Kind>(job: &Job, context: &Context) -> Result<Vec<Socket<K>>
 }
 
 async fn subscribers(job: &Job, context: &Context) -> Result<Vec<SubSocket>, MonocoqueError> {
-    let sockets = sockets::<Sub>(job, context).await?;
+    let sockets = sockets::<SubSocket>(job, context).await?;
     sockets.iter().try_for_each(|socket| socket.subscribe(""))?;
     Ok(sockets)
 }
@@ -138,7 +146,7 @@ async fn idle(job: &Job, context: &Context) -> Result<Vec<PushSocket>, Monocoque
 impl Placement {
     /// Gives each socket something to do, all at the same time: the first one here, each other one as a task or thread of
     /// its own.
-    async fn each<K, F>(self, sockets: Vec<Socket<K>>, work: impl Fn(Socket<K>, Counter) -> F) -> Never
+    async fn each<S, F>(self, sockets: Vec<S>, work: impl Fn(S, Counter) -> F) -> Never
     where
         F: Future<Output = Never> + Send + 'static,
     {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use monocoque::Message;
-use monocoque::zmq::kind::{Rep, Req};
+use monocoque::zmq::{RepSocket, ReqSocket};
 
 use super::report::{Figures, Latency};
 use super::{Bound, Plan};
@@ -12,7 +12,7 @@ use crate::progress::{Beside, Progress};
 use crate::session::Session;
 
 pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
-    let session = Session::<Req>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<ReqSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
     let mut times = Vec::new();
     let work = async {
         session.in_time(session.socket.wait_for_peers(1), "no peer was there").await?;
@@ -37,7 +37,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
 }
 
 pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error> {
-    let session = Session::<Rep>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<RepSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
     if let Some(bound) = bound {
         // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use monocoque::Message;
-use monocoque::zmq::kind::{Pull, Push};
+use monocoque::zmq::{PullSocket, PushSocket};
 
 use super::report::{Figures, Throughput};
 use super::{Bound, Plan};
@@ -13,7 +13,7 @@ use crate::progress::{Beside, Progress};
 use crate::session::Session;
 
 pub(super) async fn push(plan: Plan) -> Result<(), Error> {
-    let session = Session::<Push>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<PushSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
     let body = Bytes::from(plan.message());
     let work = async {
         for _ in 0..plan.count {
@@ -27,7 +27,7 @@ pub(super) async fn push(plan: Plan) -> Result<(), Error> {
 
 /// Counts received messages and bytes. Time begins with the first message, which is not counted.
 pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figures>, Error> {
-    let session = Session::<Pull>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<PullSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
     if let Some(bound) = bound {
         // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());
@@ -42,7 +42,7 @@ pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figu
     Ok(figures)
 }
 
-async fn receive(session: &Session<Pull>, plan: &Plan) -> Result<Option<Figures>, Error> {
+async fn receive(session: &Session<PullSocket>, plan: &Plan) -> Result<Option<Figures>, Error> {
     let progress = if plan.setting.verbose {
         Progress::none()
     } else {

@@ -7,7 +7,7 @@ use std::thread;
 
 use compio::runtime::spawn_blocking;
 use monocoque::Message;
-use monocoque::zmq::kind::Rep;
+use monocoque::zmq::RepSocket;
 
 use super::receive::Receiver;
 use crate::args::RepArgs;
@@ -17,7 +17,7 @@ use crate::session::{Session, Setting};
 use crate::terminal::complain;
 
 pub(super) async fn reply(args: &RepArgs, setting: &Setting) -> Result<(), Error> {
-    let session = Session::<Rep>::open(&args.pull.connection, setting, |builder| builder).await?;
+    let session = Session::<RepSocket>::open(&args.pull.connection, setting, |builder| builder).await?;
     let mut receiver = Receiver::open(&args.pull, setting);
     let failures = Cell::new(0);
     let work = async {

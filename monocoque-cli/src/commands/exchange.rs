@@ -8,7 +8,8 @@ use compio::time::sleep_until;
 use futures_lite::future::{or, pending};
 use futures_util::future::{Either, select};
 use monocoque::Message;
-use monocoque::zmq::kind::{Receives, Router, Sends};
+use monocoque::zmq::RouterSocket;
+use monocoque::zmq::capability::{Receives, Sends};
 
 use super::receive::Receiver;
 use super::{NOT_TAKEN, send};
@@ -20,12 +21,12 @@ use crate::output::{Output, Reader};
 use crate::progress::Progress;
 use crate::session::{Session, Setting};
 
-pub(super) async fn both_ways<K: Sends + Receives>(
+pub(super) async fn both_ways<S: Sends + Receives>(
     args: &ExchangeArgs,
     setting: &Setting,
 ) -> Result<(), Error> {
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
-    let session = Session::<K>::open(&args.connection, setting, |builder| builder.recv_timeout(None)).await?;
+    let session = Session::<S>::open(&args.connection, setting, |builder| builder.recv_timeout(None)).await?;
     let receiver = open(args, FirstFrame::Plain, setting);
     exchange(session, input, receiver, args, NOT_TAKEN).await
 }
@@ -34,7 +35,7 @@ pub(super) async fn route(args: &RouterArgs, setting: &Setting) -> Result<(), Er
     let RouterArgs { exchange: args, echo } = args;
     let id = FirstFrame::RoutingId;
     if *echo {
-        let session = Session::<Router>::open(&args.connection, setting, |builder| builder).await?;
+        let session = Session::<RouterSocket>::open(&args.connection, setting, |builder| builder).await?;
         let mut receiver = open(args, id, setting);
         let back = async |message: &Message| session.send(message.clone()).await;
         let work = async { receiver.receive(&session, back).await.map(drop) };
@@ -42,7 +43,8 @@ pub(super) async fn route(args: &RouterArgs, setting: &Setting) -> Result<(), Er
         return receiver.finish(session.close(done, NOT_THERE).await).await;
     }
     let input = Input::open(&args.input, &args.format, id, Extent::default())?;
-    let tune = |builder: monocoque::zmq::Builder<Router>| builder.recv_timeout(None).router_mandatory(true);
+    let tune =
+        |builder: monocoque::zmq::Builder<RouterSocket>| builder.recv_timeout(None).router_mandatory(true);
     let session = Session::open(&args.connection, setting, tune).await?;
     let receiver = open(args, id, setting);
     exchange(session, input, receiver, args, NOT_THERE).await
@@ -52,8 +54,8 @@ fn open(args: &ExchangeArgs, first: FirstFrame, setting: &Setting) -> Receiver {
     Receiver::new(Output::open(&args.output, &args.format, first), args.count, setting)
 }
 
-async fn exchange<K: Sends + Receives>(
-    session: Session<K>,
+async fn exchange<S: Sends + Receives>(
+    session: Session<S>,
     input: Input,
     mut receiver: Receiver,
     args: &ExchangeArgs,

@@ -9,7 +9,7 @@ mod receive;
 mod request;
 mod send;
 
-use monocoque::zmq::kind::{Dealer, Pair};
+use monocoque::zmq::{DealerSocket, PairSocket};
 
 use crate::args::Command;
 use crate::bench;
@@ -25,8 +25,8 @@ pub(crate) async fn run(command: Command, setting: Setting) -> Result<(), Error>
         Command::Sub(args) => receive::subscribe(&args, setting).await,
         Command::Req(args) => request::ask(&args, setting).await,
         Command::Rep(args) => answer::reply(&args, setting).await,
-        Command::Dealer(args) => exchange::both_ways::<Dealer>(&args, setting).await,
-        Command::Pair(args) => exchange::both_ways::<Pair>(&args, setting).await,
+        Command::Dealer(args) => exchange::both_ways::<DealerSocket>(&args, setting).await,
+        Command::Pair(args) => exchange::both_ways::<PairSocket>(&args, setting).await,
         Command::Router(args) => exchange::route(&args, setting).await,
         Command::Proxy(args) => proxy::run(&args, setting).await,
         Command::Monitor(args) => monitor::run(&args, setting).await,

@@ -1,8 +1,10 @@
 //! `mq monitor`.
 
 use futures_lite::StreamExt;
-use monocoque::zmq::SocketType;
-use monocoque::zmq::kind::{Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
+use monocoque::zmq::{
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SocketType, StreamSocket, SubSocket, XpubSocket, XsubSocket,
+};
 use monocoque::{Monitor, SocketEvent};
 
 use super::NOT_TAKEN;
@@ -14,25 +16,25 @@ use crate::session::{Session, Setting};
 
 pub(super) async fn run(args: &MonitorArgs, setting: &Setting) -> Result<(), Error> {
     match args.kind {
-        SocketType::Pair => watch::<Pair>(args, setting).await,
-        SocketType::Pub => watch::<Pub>(args, setting).await,
-        SocketType::Sub => watch::<Sub>(args, setting).await,
-        SocketType::Req => watch::<Req>(args, setting).await,
-        SocketType::Rep => watch::<Rep>(args, setting).await,
-        SocketType::Dealer => watch::<Dealer>(args, setting).await,
-        SocketType::Router => watch::<Router>(args, setting).await,
-        SocketType::Pull => watch::<Pull>(args, setting).await,
-        SocketType::Push => watch::<Push>(args, setting).await,
-        SocketType::Xpub => watch::<Xpub>(args, setting).await,
-        SocketType::Xsub => watch::<Xsub>(args, setting).await,
-        SocketType::Stream => watch::<Stream>(args, setting).await,
+        SocketType::Pair => watch::<PairSocket>(args, setting).await,
+        SocketType::Pub => watch::<PubSocket>(args, setting).await,
+        SocketType::Sub => watch::<SubSocket>(args, setting).await,
+        SocketType::Req => watch::<ReqSocket>(args, setting).await,
+        SocketType::Rep => watch::<RepSocket>(args, setting).await,
+        SocketType::Dealer => watch::<DealerSocket>(args, setting).await,
+        SocketType::Router => watch::<RouterSocket>(args, setting).await,
+        SocketType::Pull => watch::<PullSocket>(args, setting).await,
+        SocketType::Push => watch::<PushSocket>(args, setting).await,
+        SocketType::Xpub => watch::<XpubSocket>(args, setting).await,
+        SocketType::Xsub => watch::<XsubSocket>(args, setting).await,
+        SocketType::Stream => watch::<StreamSocket>(args, setting).await,
     }
 }
 
-async fn watch<K: Kind>(args: &MonitorArgs, setting: &Setting) -> Result<(), Error> {
+async fn watch<S: Socket>(args: &MonitorArgs, setting: &Setting) -> Result<(), Error> {
     // The command itself prints the events of --verbose.
     let quiet = Setting { verbose: false, ..setting.clone() };
-    let session = Session::<K>::make((&args.connection).into(), &quiet, |builder| builder)?;
+    let session = Session::<S>::make((&args.connection).into(), &quiet, |builder| builder)?;
     let monitor = session.socket.monitor();
     session.attach(&args.connection.endpoints).await?;
     let done =
@@ -40,8 +42,8 @@ async fn watch<K: Kind>(args: &MonitorArgs, setting: &Setting) -> Result<(), Err
     session.close(done, NOT_TAKEN).await
 }
 
-async fn print_events<K: Kind>(
-    session: &Session<K>,
+async fn print_events<S: Socket>(
+    session: &Session<S>,
     mut monitor: Monitor,
     args: &MonitorArgs,
 ) -> Result<(), Error> {

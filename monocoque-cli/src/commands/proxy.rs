@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use compio::time::sleep;
 use futures_lite::future::{or, pending, zip};
-use monocoque::zmq::SocketType;
-use monocoque::zmq::kind::{Dealer, Kind, Pair, Proxied, Pub, Pull, Push, Router, Sends, Xpub, Xsub};
+use monocoque::zmq::capability::{Proxied, Sends};
+use monocoque::zmq::{
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SocketType,
+    XpubSocket, XsubSocket,
+};
 use monocoque::{Proxy, ProxyControl, Traffic};
 use serde_json::{Value, json};
 
@@ -22,13 +25,13 @@ pub(super) async fn run(args: &ProxyArgs, setting: &Setting) -> Result<(), Error
     for (front, back) in [(front, back), (back, front)] {
         match (front.kind, back.kind) {
             (SocketType::Router, SocketType::Dealer) => {
-                return between::<Router, Dealer>(front, back, args, setting).await;
+                return between::<RouterSocket, DealerSocket>(front, back, args, setting).await;
             }
             (SocketType::Xsub, SocketType::Xpub) => {
-                return between::<Xsub, Xpub>(front, back, args, setting).await;
+                return between::<XsubSocket, XpubSocket>(front, back, args, setting).await;
             }
             (SocketType::Pull, SocketType::Push) => {
-                return between::<Pull, Push>(front, back, args, setting).await;
+                return between::<PullSocket, PushSocket>(front, back, args, setting).await;
             }
             _ => {}
         }
@@ -46,11 +49,11 @@ async fn between<F: Proxied, B: Proxied>(
     setting: &Setting,
 ) -> Result<(), Error> {
     match &args.capture {
-        None => pass::<F, B, Push>(front, back, None, args, setting).await,
+        None => pass::<F, B, PushSocket>(front, back, None, args, setting).await,
         Some(end) => match end.kind {
-            SocketType::Pub => pass::<F, B, Pub>(front, back, Some(end), args, setting).await,
-            SocketType::Push => pass::<F, B, Push>(front, back, Some(end), args, setting).await,
-            SocketType::Pair => pass::<F, B, Pair>(front, back, Some(end), args, setting).await,
+            SocketType::Pub => pass::<F, B, PubSocket>(front, back, Some(end), args, setting).await,
+            SocketType::Push => pass::<F, B, PushSocket>(front, back, Some(end), args, setting).await,
+            SocketType::Pair => pass::<F, B, PairSocket>(front, back, Some(end), args, setting).await,
             other => Err(Error::Usage(format!("--capture takes pub, push or pair, not {}", other.name()))),
         },
     }
@@ -90,7 +93,7 @@ async fn pass<F: Proxied, B: Proxied, C: Sends>(
     done.and(front).and(back)
 }
 
-async fn open<K: Kind>(end: &End, args: &ProxyArgs, setting: &Setting) -> Result<Session<K>, Error> {
+async fn open<S: Socket>(end: &End, args: &ProxyArgs, setting: &Setting) -> Result<Session<S>, Error> {
     let opening =
         Opening { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
     Session::open(opening, setting, |builder| builder).await

@@ -1,7 +1,8 @@
 //! `mq pull` and `mq sub`, and the receiving part of other commands.
 
 use monocoque::Message;
-use monocoque::zmq::kind::{Pull, Receives, Sub};
+use monocoque::zmq::capability::Receives;
+use monocoque::zmq::{PullSocket, SubSocket};
 
 use super::NOT_TAKEN;
 use crate::args::{PullArgs, SubArgs};
@@ -12,20 +13,20 @@ use crate::progress::Progress;
 use crate::session::{Session, Setting};
 
 pub(super) async fn pull(args: &PullArgs, setting: &Setting) -> Result<(), Error> {
-    let session = Session::<Pull>::open(&args.connection, setting, |builder| builder).await?;
+    let session = Session::<PullSocket>::open(&args.connection, setting, |builder| builder).await?;
     print_all(session, args, setting).await
 }
 
 pub(super) async fn subscribe(args: &SubArgs, setting: &Setting) -> Result<(), Error> {
-    let session = Session::<Sub>::open(&args.pull.connection, setting, |builder| builder).await?;
+    let session = Session::<SubSocket>::open(&args.pull.connection, setting, |builder| builder).await?;
     let everything = [String::new()];
     let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
     topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
     print_all(session, &args.pull, setting).await
 }
 
-async fn print_all<K: Receives>(
-    session: Session<K>,
+async fn print_all<S: Receives>(
+    session: Session<S>,
     args: &PullArgs,
     setting: &Setting,
 ) -> Result<(), Error> {
@@ -59,9 +60,9 @@ impl Receiver {
     /// to `each` before it is printed.
     ///
     /// A timeout is a failure, unless messages were received and no number was requested.
-    pub(super) async fn receive<K: Receives>(
+    pub(super) async fn receive<S: Receives>(
         &mut self,
-        session: &Session<K>,
+        session: &Session<S>,
         each: impl AsyncFn(&Message) -> Result<(), Error>,
     ) -> Result<Reader, Error> {
         while let Some(max) = self.wanted() {

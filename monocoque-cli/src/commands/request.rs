@@ -1,6 +1,6 @@
 //! `mq req`.
 
-use monocoque::zmq::kind::Req;
+use monocoque::zmq::ReqSocket;
 
 use super::{NOT_TAKEN, send};
 use crate::args::ReqArgs;
@@ -11,7 +11,7 @@ use crate::session::{Session, Setting};
 
 pub(super) async fn ask(args: &ReqArgs, setting: &Setting) -> Result<(), Error> {
     let (mut input, progress) = send::open(&args.push, setting)?;
-    let session = Session::<Req>::open(&args.push.connection, setting, |builder| builder).await?;
+    let session = Session::<ReqSocket>::open(&args.push.connection, setting, |builder| builder).await?;
     let output = Output::open(&args.output, &args.push.format, FirstFrame::Plain);
     let work = async {
         send::wait_for_peers(&session, args.push.input.wait_for_peers).await?;

@@ -1,6 +1,7 @@
 //! `mq push` and `mq pub`.
 
-use monocoque::zmq::kind::{Pub, Push, Sends};
+use monocoque::zmq::capability::Sends;
+use monocoque::zmq::{PubSocket, PushSocket};
 
 use super::NOT_TAKEN;
 use crate::args::{InputArgs, PubArgs, PushArgs};
@@ -13,7 +14,7 @@ use crate::terminal::note;
 
 pub(super) async fn push(args: &PushArgs, setting: &Setting) -> Result<(), Error> {
     let (input, progress) = open(args, setting)?;
-    let session = Session::<Push>::open(&args.connection, setting, |builder| builder).await?;
+    let session = Session::<PushSocket>::open(&args.connection, setting, |builder| builder).await?;
     let work = async {
         wait_for_peers(&session, args.input.wait_for_peers).await?;
         send_all(&session, input, None, &progress).await
@@ -26,7 +27,8 @@ pub(super) async fn push(args: &PushArgs, setting: &Setting) -> Result<(), Error
 pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Error> {
     let (input, progress) = open(&args.push, setting)?;
     let PushArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.push;
-    let session = Session::<Pub>::open(connection, setting, |builder| builder.nodrop(args.nodrop)).await?;
+    let session =
+        Session::<PubSocket>::open(connection, setting, |builder| builder.nodrop(args.nodrop)).await?;
     let work = async {
         if let Some(n) = *wait_for_peers {
             let subscribed = session.socket.wait_for_subscriptions(n);
@@ -52,14 +54,14 @@ pub(super) fn open(args: &PushArgs, setting: &Setting) -> Result<(Input, Progres
     Ok((input, progress))
 }
 
-pub(super) async fn wait_for_peers<K: Sends>(session: &Session<K>, n: Option<usize>) -> Result<(), Error> {
+pub(super) async fn wait_for_peers<S: Sends>(session: &Session<S>, n: Option<usize>) -> Result<(), Error> {
     let Some(n) = n else { return Ok(()) };
     session.in_time(session.socket.wait_for_peers(n), &format!("there were fewer than {n} peers")).await
 }
 
 /// Sends all of the input, each message behind the topic.
-pub(super) async fn send_all<K: Sends>(
-    session: &Session<K>,
+pub(super) async fn send_all<S: Sends>(
+    session: &Session<S>,
     mut input: Input,
     topic: Option<&str>,
     progress: &Progress,

@@ -2,51 +2,53 @@
 
 use std::time::Duration;
 
-use monocoque::zmq::kind::{self, Kind};
-use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket};
+use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket, capability};
 use monocoque::{Message, MonocoqueError};
 
 use crate::child_main::{Attaches, Receives, Sends, WAIT};
 use crate::monocoque_peers::with_options;
 use testing::ledger::Frames;
 
-pub(crate) fn push() -> PushSocket {
+/// A socket that is played by blocking calls.
+pub(crate) struct Blocking<S>(S);
+
+pub(crate) fn push() -> Blocking<PushSocket> {
     made(PushSocket::builder().send_hwm(100))
 }
 
-pub(crate) fn pull() -> PullSocket {
+pub(crate) fn pull() -> Blocking<PullSocket> {
     made(PullSocket::builder().recv_hwm(100))
 }
 
-pub(crate) fn dealer() -> DealerSocket {
+pub(crate) fn dealer() -> Blocking<DealerSocket> {
     made(DealerSocket::builder())
 }
 
-fn made<K: Kind>(builder: Builder<K>) -> Socket<K> {
-    with_options(builder).build().expect("a socket")
+fn made<S: Socket>(builder: Builder<S>) -> Blocking<S> {
+    Blocking(with_options(builder).build().expect("a socket"))
 }
 
-impl<K: Kind> Attaches for Socket<K> {
+impl<S: Socket> Attaches for Blocking<S> {
     fn bind(&self, endpoint: &str) -> Result<(), String> {
-        self.blocking_bind(endpoint).map(drop).map_err(|error| error.to_string())
+        self.0.blocking_bind(endpoint).map(drop).map_err(|error| error.to_string())
     }
 
     fn connect(&self, endpoint: &str) {
-        self.blocking_connect(endpoint).expect("an endpoint");
+        self.0.blocking_connect(endpoint).expect("an endpoint");
     }
 
     fn lost_connections(&self) -> u64 {
-        self.stats().lost_connections
+        self.0.stats().lost_connections
     }
 
     fn close(self) {
-        self.blocking_close().expect("elsewhere");
+        self.0.blocking_close().expect("elsewhere");
     }
 }
 
-impl<K: kind::Sends> Sends for Socket<K> {
+impl<S: capability::Sends> Sends for Blocking<S> {
     fn send(&self, frames: Frames) -> bool {
-        match self.blocking_send_timeout(Message::from(frames), WAIT) {
+        match self.0.blocking_send_timeout(Message::from(frames), WAIT) {
             Ok(()) => true,
             Err(error) if matches!(error.reason(), MonocoqueError::TimedOut) => false,
             Err(error) => panic!("not sent: {error}"),
@@ -54,11 +56,11 @@ impl<K: kind::Sends> Sends for Socket<K> {
     }
 }
 
-impl<K: kind::Receives> Receives for Socket<K> {
+impl<S: capability::Receives> Receives for Blocking<S> {
     fn receive(&self, wait: Duration) -> Option<Frames> {
         let received = match wait.is_zero() {
-            true => self.try_recv(),
-            false => self.blocking_recv_timeout(wait),
+            true => self.0.try_recv(),
+            false => self.0.blocking_recv_timeout(wait),
         };
         match received {
             Ok(message) => Some(message.iter().map(<[u8]>::to_vec).collect()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures::future::{Either, join, select};
-use monocoque::zmq::kind::{Kind, Sends};
+use monocoque::zmq::capability::Sends;
 use monocoque::zmq::{
     Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket,
 };
@@ -206,7 +206,7 @@ impl Life<'_> {
     }
 
     /// Sends in bursts; once that is settled, a number of messages and no more.
-    async fn send<K: Sends>(&self, socket: &Socket<K>, stream: &Arc<Stream>) {
+    async fn send<S: Sends>(&self, socket: &S, stream: &Arc<Stream>) {
         let mut quota = Quota::default();
         loop {
             for _ in 0..self.shared.burst(self.part.role) {
@@ -232,14 +232,14 @@ impl Life<'_> {
         }
     }
 
-    async fn open<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+    async fn open<S: Socket>(&self, builder: Builder<S>) -> S {
         let socket = self.make(builder);
         self.attach(&socket).await;
         socket
     }
 
     /// A socket with the options that all of them have.
-    fn make<K: Kind>(&self, builder: Builder<K>) -> Socket<K> {
+    fn make<S: Socket>(&self, builder: Builder<S>) -> S {
         with_options(builder).build_in(&self.context).expect("a socket")
     }
 
@@ -253,7 +253,7 @@ impl Life<'_> {
         hostile
     }
 
-    async fn attach<K: Kind>(&self, socket: &Socket<K>) {
+    async fn attach<S: Socket>(&self, socket: &S) {
         for endpoint in &self.part.binds {
             let start = Instant::now();
             while let Err(error) = socket.bind(endpoint).await {
@@ -273,7 +273,7 @@ impl Life<'_> {
     ///
     /// Who is bound in a runtime of its own is closed before that one ends. Otherwise the descriptor of a peer that comes just
     /// then would be left behind: see the test in `descriptors.rs` that is ignored.
-    async fn close<K: Kind>(&self, socket: &Socket<K>, stream: Option<&Arc<Stream>>) {
+    async fn close<S: Socket>(&self, socket: &S, stream: Option<&Arc<Stream>>) {
         if let Some(stream) = stream {
             stream.note_losses(socket.stats().lost_connections);
         }
@@ -297,7 +297,7 @@ impl Life<'_> {
     }
 }
 
-pub(crate) fn with_options<K: Kind>(builder: Builder<K>) -> Builder<K> {
+pub(crate) fn with_options<S: Socket>(builder: Builder<S>) -> Builder<S> {
     builder
         .linger(Some(Duration::ZERO))
         .reconnect_interval(Duration::from_millis(10))

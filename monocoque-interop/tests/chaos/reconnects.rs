@@ -8,7 +8,6 @@ use std::time::Duration;
 use fastrand::Rng;
 use monocoque::MonocoqueError;
 use monocoque::zmq::Socket;
-use monocoque::zmq::kind::Kind;
 
 use crate::actor::Part;
 use crate::scenario::Shared;
@@ -25,8 +24,8 @@ pub(crate) struct Reconnects {
 
 impl Reconnects {
     /// `None` for a part that does not reconnect, and once the chaos is over.
-    pub(crate) fn start<K: Kind>(
-        socket: &Socket<K>,
+    pub(crate) fn start<S: Socket>(
+        socket: &S,
         part: &Part,
         shared: &Arc<Shared>,
         stream: &Arc<Stream>,
@@ -70,15 +69,15 @@ impl Drop for Reconnects {
 }
 
 /// What both threads share. The last of them restores the endpoints as it drops this.
-struct Worker<K: Kind> {
-    socket: Socket<K>,
+struct Worker<S: Socket> {
+    socket: S,
     part: Part,
     shared: Arc<Shared>,
     stream: Arc<Stream>,
     dropped: Arc<AtomicBool>,
 }
 
-impl<K: Kind> Worker<K> {
+impl<S: Socket> Worker<S> {
     fn reconnect(&self, chance: &mut Rng) {
         let Part { connects, beside, .. } = &self.part;
         let endpoints: Vec<_> = connects.iter().chain(beside).collect();
@@ -127,7 +126,7 @@ impl<K: Kind> Worker<K> {
     }
 }
 
-impl<K: Kind> Drop for Worker<K> {
+impl<S: Socket> Drop for Worker<S> {
     fn drop(&mut self) {
         self.restore();
     }

@@ -1,9 +1,9 @@
 //! Each type with each of its counterparts: every shape of message arrives unchanged and in order, both ways.
 
 use monocoque::Message;
-use monocoque::zmq::kind::{Receives, Sends};
+use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{
-    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
     SubSocket, XpubSocket, XsubSocket,
 };
 
@@ -205,7 +205,7 @@ async fn pull_with_push(case: &Case) {
 }
 
 /// Sends all before it looks at the first echo.
-async fn send_all_receive_all<K: Sends + Receives>(socket: &Socket<K>, envelope: &[&[u8]]) {
+async fn send_all_receive_all<S: Sends + Receives>(socket: &S, envelope: &[&[u8]]) {
     for shape in shapes() {
         send(socket, Message::from(sealed(envelope, shape))).await;
     }

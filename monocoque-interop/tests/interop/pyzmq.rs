@@ -7,7 +7,6 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
 };
@@ -129,7 +128,7 @@ fn pyzmq_brings_newer_libzmq() {
 pub(crate) struct Peer(Child);
 
 impl Peer {
-    pub(crate) async fn meet<K: Kind>(case: &Case, ours: &Socket<K>, kind: &str, role: &str) -> Self {
+    pub(crate) async fn meet<S: Socket>(case: &Case, ours: &S, kind: &str, role: &str) -> Self {
         match case.binds() {
             Binds::Us => {
                 let endpoint = case.bind(ours).await;

@@ -2,8 +2,8 @@
 //! set them.
 
 use monocoque::Message;
-use monocoque::zmq::kind::Receives;
-use monocoque::zmq::{PubSocket, Socket, SubSocket, XpubSocket, XsubSocket};
+use monocoque::zmq::capability::Receives;
+use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
 
 use crate::pyzmq::Peer;
 use crate::support::{Case, Frames, LIMIT, close, libzmq, on_thread, recv, send, their_recv, within};
@@ -175,7 +175,7 @@ async fn libzmq_xpub_splits_subscription_lists(case: &Case) {
     close(xsub).await;
 }
 
-async fn hears<K: Receives>(socket: &Socket<K>, bodies: &[&str]) {
+async fn hears<S: Receives>(socket: &S, bodies: &[&str]) {
     for body in bodies {
         assert_eq!(recv(socket).await, frames(&[body]));
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use monocoque::zmq::Socket;
-use monocoque::zmq::kind::{Kind, Receives, Sends};
+use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::{Context, Message};
 use tempfile::TempDir;
 
@@ -147,9 +147,9 @@ macro_rules! with_pyzmq {
 
 impl Case {
     /// Brings our socket and theirs together. Returns the endpoint of each of theirs, for [`again`](Self::again).
-    pub(crate) async fn meet<K: Kind, const N: usize>(
+    pub(crate) async fn meet<S: Socket, const N: usize>(
         &self,
-        ours: &Socket<K>,
+        ours: &S,
         theirs: [&zmq::Socket; N],
     ) -> [String; N] {
         match self.binds {
@@ -174,7 +174,7 @@ impl Case {
     }
 
     /// Brings many of ours together with one of theirs.
-    pub(crate) async fn meet_one<K: Kind>(&self, ours: &[Socket<K>], theirs: &zmq::Socket) {
+    pub(crate) async fn meet_one<S: Socket>(&self, ours: &[S], theirs: &zmq::Socket) {
         match self.binds {
             Binds::Us => {
                 for socket in ours {
@@ -200,7 +200,7 @@ impl Case {
         }
     }
 
-    pub(crate) async fn bind<K: Kind>(&self, ours: &Socket<K>) -> String {
+    pub(crate) async fn bind<S: Socket>(&self, ours: &S) -> String {
         ours.bind(self.wildcard()).await.expect("bound").to_string()
     }
 
@@ -326,39 +326,39 @@ pub(crate) fn their_echo(socket: &zmq::Socket, n: usize) {
 
 // Ours.
 
-pub(crate) async fn send<K: Sends>(socket: &Socket<K>, message: impl Into<Message>) {
+pub(crate) async fn send<S: Sends>(socket: &S, message: impl Into<Message> + Send) {
     within(LIMIT, "send", socket.send(message)).await.expect("sent");
 }
 
-pub(crate) async fn recv<K: Receives>(socket: &Socket<K>) -> Frames {
+pub(crate) async fn recv<S: Receives>(socket: &S) -> Frames {
     frames(&within(LIMIT, "recv", socket.recv()).await.expect("received"))
 }
 
-pub(crate) async fn send_all<K: Sends>(socket: &Socket<K>) {
+pub(crate) async fn send_all<S: Sends>(socket: &S) {
     for shape in shapes() {
         send(socket, shape.clone()).await;
     }
 }
 
-pub(crate) async fn receive_all<K: Receives>(socket: &Socket<K>) {
+pub(crate) async fn receive_all<S: Receives>(socket: &S) {
     for (n, shape) in shapes().iter().enumerate() {
         assert_same(n, &recv(socket).await, shape);
     }
 }
 
 /// Sends `n` messages back where they came from.
-pub(crate) async fn echo<K: Sends + Receives>(socket: &Socket<K>, n: usize) {
+pub(crate) async fn echo<S: Sends + Receives>(socket: &S, n: usize) {
     for _ in 0..n {
         let message = within(LIMIT, "recv", socket.recv()).await.expect("received");
         send(socket, message).await;
     }
 }
 
-pub(crate) async fn peers<K: Kind>(socket: &Socket<K>, n: usize) {
+pub(crate) async fn peers<S: Socket>(socket: &S, n: usize) {
     within(LIMIT, "wait_for_peers", socket.wait_for_peers(n)).await.expect("open");
 }
 
-pub(crate) async fn close<K: Kind>(socket: Socket<K>) {
+pub(crate) async fn close<S: Socket>(socket: S) {
     within(LIMIT, "close", socket.close()).await;
 }
 

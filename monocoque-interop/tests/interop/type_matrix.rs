@@ -2,8 +2,10 @@
 
 use futures::StreamExt;
 use monocoque::SocketEvent;
-use monocoque::zmq::kind::{Dealer, Kind, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Xpub, Xsub};
-use monocoque::zmq::{Socket, SocketType};
+use monocoque::zmq::{
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SocketType, SubSocket, XpubSocket, XsubSocket,
+};
 
 use crate::support::{Case, LIMIT, close, libzmq, within};
 
@@ -41,23 +43,23 @@ const THEIRS: [zmq::SocketType; 11] = [
 ];
 
 async fn type_matrix_matches_specification(case: &Case) {
-    one_with_each::<Req>(case, SocketType::Req).await;
-    one_with_each::<Rep>(case, SocketType::Rep).await;
-    one_with_each::<Dealer>(case, SocketType::Dealer).await;
-    one_with_each::<Router>(case, SocketType::Router).await;
-    one_with_each::<Pub>(case, SocketType::Pub).await;
-    one_with_each::<Xpub>(case, SocketType::Xpub).await;
-    one_with_each::<Sub>(case, SocketType::Sub).await;
-    one_with_each::<Xsub>(case, SocketType::Xsub).await;
-    one_with_each::<Push>(case, SocketType::Push).await;
-    one_with_each::<Pull>(case, SocketType::Pull).await;
-    one_with_each::<Pair>(case, SocketType::Pair).await;
+    one_with_each::<ReqSocket>(case, SocketType::Req).await;
+    one_with_each::<RepSocket>(case, SocketType::Rep).await;
+    one_with_each::<DealerSocket>(case, SocketType::Dealer).await;
+    one_with_each::<RouterSocket>(case, SocketType::Router).await;
+    one_with_each::<PubSocket>(case, SocketType::Pub).await;
+    one_with_each::<XpubSocket>(case, SocketType::Xpub).await;
+    one_with_each::<SubSocket>(case, SocketType::Sub).await;
+    one_with_each::<XsubSocket>(case, SocketType::Xsub).await;
+    one_with_each::<PushSocket>(case, SocketType::Push).await;
+    one_with_each::<PullSocket>(case, SocketType::Pull).await;
+    one_with_each::<PairSocket>(case, SocketType::Pair).await;
 }
 
-async fn one_with_each<K: Kind>(case: &Case, ours: SocketType) {
+async fn one_with_each<S: Socket>(case: &Case, ours: SocketType) {
     let (_, talks_to) = TALKS_TO.iter().find(|(socket_type, _)| *socket_type == ours).expect("a row");
     for theirs in THEIRS {
-        let socket = Socket::<K>::new_in(&case.context).unwrap();
+        let socket = S::new_in(&case.context).unwrap();
         let mut monitor = socket.monitor();
         let peer = libzmq(theirs);
         case.meet(&socket, [&peer]).await;

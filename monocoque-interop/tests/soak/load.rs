@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use compio::runtime::Runtime;
 use fastrand::Rng;
 use futures::executor::block_on;
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
 use monocoque::{Context, Message};
 
@@ -216,7 +215,7 @@ impl Load {
     }
 
     /// Runs `work` with a socket on a thread of its own, until the socket is closed.
-    fn serve<K: Kind>(&mut self, socket: &Socket<K>, work: fn(&Shared, &Socket<K>)) {
+    fn serve<S: Socket>(&mut self, socket: &S, work: fn(&Shared, &S)) {
         let (shared, handle) = (self.shared.clone(), socket.clone());
         self.threads.push(thread::spawn(move || work(&shared, &handle)));
         let handle = socket.clone();
@@ -271,7 +270,7 @@ fn plain(shared: &Shared) {
     echo.join().expect("no panic");
 }
 
-fn bind<K: Kind>(socket: &Socket<K>, ipc: String) -> [String; 2] {
+fn bind<S: Socket>(socket: &S, ipc: String) -> [String; 2] {
     let bind = |endpoint: String| block_on(socket.bind(endpoint)).expect("bound").to_string();
     [bind(format!("tcp://{}:0", own_loopback())), bind(ipc)]
 }

@@ -18,7 +18,6 @@ use super::outlet::SessionOutlet;
 use crate::endpoint::{EndpointId, EndpointRef, Origin};
 use crate::monitor::{Connection, ConnectionId};
 use crate::zmq::Socket;
-use crate::zmq::kind::Kind;
 
 /// A peer of a socket, after its handshake.
 #[derive(Debug)]
@@ -30,12 +29,12 @@ pub struct Peer {
 impl Peer {
     /// Connects a peer with a routing id, or none if it is empty. Returns `None` if the socket
     /// refuses it.
-    pub fn join<K: Kind>(socket: &Socket<K>, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
+    pub fn join<S: Socket>(socket: &S, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
         let address: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
         let connection =
             Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: String::new() };
         let handler = SessionHandler {
-            engine: socket.engine().clone(),
+            engine: socket.handle().engine().clone(),
             endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
             connection: connection.into(),
             outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),

@@ -1,35 +1,39 @@
-//! DEALER: talks to many, without waiting for replies.
+//! DEALER: sends and receives without waiting for replies.
 
 use monocoque_core::Message;
 
-use super::{Builder, Socket, kind::Dealer};
+use super::Builder;
 
-/// Sends messages to its peers in turn and receives from all of them; its peers are ROUTER, REP and DEALER sockets.
-///
-/// Nothing is added to a message. To talk to a REP socket, put an empty frame in front of it.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{DealerSocket, RouterSocket};
-///
-/// let router = RouterSocket::new()?;
-/// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
-/// let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
-/// dealer.connect(endpoint).await?;
-///
-/// dealer.send("hello").await?;
-/// let (peer, message) = router.recv_from().await?;
-/// assert_eq!(&*peer, b"worker-1");
-/// router.send_to(&peer, ["re", "hello"]).await?;
-/// assert_eq!(&dealer.recv().await?[1], b"hello");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type DealerSocket = Socket<Dealer>;
+socket! {
+    /// A socket that sends messages to its peers in turn and receives from all of them. Its peers
+    /// are ROUTER, REP and DEALER sockets.
+    ///
+    /// Nothing is added to a message. A request for a REP socket needs an empty frame in front.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{DealerSocket, RouterSocket};
+    ///
+    /// let router = RouterSocket::new()?;
+    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    /// let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
+    /// dealer.connect(endpoint).await?;
+    ///
+    /// dealer.send("hello").await?;
+    /// let (peer, message) = router.recv_from().await?;
+    /// assert_eq!(&*peer, b"worker-1");
+    /// router.send_to(&peer, ["re", "hello"]).await?;
+    /// assert_eq!(&dealer.recv().await?[1], b"hello");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct DealerSocket(DEALER): Sends + Receives + Proxied + Conflate + HelloMsg + ProbeRouter;
+}
 
-impl Builder<Dealer> {
-    /// A message that is received in the name of a peer that we had connected to when the connection is lost
-    /// (`ZMQ_HICCUP_MSG`), behind all that it has sent. It is being connected to again by then. Default: none.
+impl Builder<DealerSocket> {
+    /// Sets a message that is received when the connection to a peer that was connected to is lost
+    /// (`ZMQ_HICCUP_MSG`), behind all messages of that peer. It is being connected to again by
+    /// then. Default: none.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

@@ -1,60 +1,99 @@
 //! The ZeroMQ sockets.
 //!
-//! | type | sends | receives | when nobody has room |
+//! | type | sends | receives | when a queue is full |
 //! |---|---|---|---|
 //! | [`DealerSocket`] | to one peer after the other | from all, in turn | waits |
-//! | [`RouterSocket`] | to the peer that is named | from all, with the name | drops |
+//! | [`RouterSocket`] | by routing id | from all, with the routing id | drops |
 //! | [`ReqSocket`] | a request to one peer after the other | its reply | waits |
-//! | [`RepSocket`] | the reply to the request received last | requests from all, in turn | drops |
-//! | [`PubSocket`] | to every peer with a matching subscription | - | drops, for that peer |
+//! | [`RepSocket`] | the reply to the last request | requests from all, in turn | drops |
+//! | [`PubSocket`] | to all with a matching subscription | - | drops, for that peer |
 //! | [`SubSocket`] | - | what it has subscribed to | - |
-//! | [`XpubSocket`] | to every peer with a matching subscription | subscriptions, and what else comes | drops, for that peer |
-//! | [`XsubSocket`] | subscriptions, and all else to every peer | what its peers send | drops, for that peer |
+//! | [`XpubSocket`] | as PUB | subscriptions and messages | drops, for that peer |
+//! | [`XsubSocket`] | subscriptions, messages to all | from all, in turn | drops, for that peer |
 //! | [`PushSocket`] | to one peer after the other | - | waits |
 //! | [`PullSocket`] | - | from all, in turn | - |
 //! | [`PairSocket`] | to its one peer | from its one peer | waits |
-//! | [`StreamSocket`] | bytes to the peer that is named | bytes from all, with the name | waits |
+//! | [`StreamSocket`] | bytes, by routing id | bytes from all, with the routing id | waits |
 //!
-//! All of them are [`Socket`]s of one [`Kind`](kind::Kind): what they have in common is documented there.
+//! Each type has the methods that make sense for it, and no others. Code that is generic over
+//! socket types uses the trait [`Socket`] and the [capabilities](capability).
+//!
+//! A [`Builder`] makes a socket with options.
+//!
+//! # Blocking calls
+//!
+//! The methods with `blocking_` in front are for threads without an executor. They park the thread
+//! until they are done and cost no processor time meanwhile;
+//! [`send_timeout`](Builder::send_timeout) and [`recv_timeout`](Builder::recv_timeout) bound them
+//! as they bound the others.
+//!
+//! The connections must live on another thread, as in a context with I/O threads. On the thread
+//! that runs them, which is that of the compio runtime in which the socket was made, each of these
+//! calls fails with [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) at
+//! once, whether or not it would have had to wait. On a thread of any other executor they stop that
+//! executor meanwhile.
+//!
+//! ```
+//! use std::thread;
+//! use monocoque::Context;
+//! use monocoque::zmq::{PullSocket, PushSocket};
+//!
+//! let context = Context::new()?;
+//! let pull = PullSocket::new_in(&context)?;
+//! let endpoint = pull.blocking_bind("tcp://127.0.0.1:0")?;
+//! let sender = thread::spawn(move || {
+//!     let push = PushSocket::new_in(&context)?;
+//!     push.blocking_connect(endpoint)?;
+//!     push.blocking_send("from a thread")?;
+//!     push.blocking_close()
+//! });
+//! assert_eq!(&pull.blocking_recv()?[0], b"from a thread");
+//! sender.join().unwrap()?;
+//! # Ok::<(), monocoque::MonocoqueError>(())
+//! ```
 
+// The macros of methods come first, then the socket types that are made of them.
+#[macro_use]
 mod blocking;
-mod builder;
-mod by_name;
-pub mod kind;
-mod recv;
-mod send;
-mod sink;
+#[macro_use]
+pub mod capability;
+#[macro_use]
+mod declare;
+#[macro_use]
 mod socket;
-mod stream;
 
 mod dealer;
 mod pair;
 mod publisher;
 mod pull;
 mod push;
-mod raw;
 mod rep;
 mod req;
 mod router;
+mod stream;
 mod subscriber;
-mod system;
 mod xpub;
 mod xsub;
 
+mod builder;
+mod handle;
+mod message_sink;
+mod message_stream;
+
 pub use builder::Builder;
 pub use dealer::DealerSocket;
+pub use message_sink::MessageSink;
+pub use message_stream::MessageStream;
 pub use monocoque_zmtp::{CommandKind, Incompatible, Malformed, Misbehaved, Reason, SocketType, ZmtpError};
 pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
 pub use push::PushSocket;
-pub use raw::StreamSocket;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;
-pub use sink::MessageSink;
 pub use socket::Socket;
-pub use stream::MessageStream;
+pub use stream::StreamSocket;
 pub use subscriber::SubSocket;
 pub use xpub::XpubSocket;
 pub use xsub::XsubSocket;

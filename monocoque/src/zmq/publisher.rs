@@ -1,66 +1,55 @@
-//! PUB: tells all who want to know.
+//! PUB: sends to all who have subscribed.
 
-use super::kind::{Matches, Pub, Publishes};
-use super::{Builder, Socket};
-use crate::error::MonocoqueError;
+use super::Builder;
+use super::capability::{InvertMatching, Publishes};
 
-/// Sends each message to every peer that has subscribed to a prefix of its first frame; its peers are SUB and XSUB sockets.
-///
-/// A message for a peer whose queue is full is dropped for that peer if its connection takes nothing; `send` waits while it
-/// takes some, or for 10 ms until it does again, and `try_send` drops at once. With [`nodrop`](Builder::nodrop) both refuse
-/// the message instead. A message that nobody has subscribed to is sent to nobody.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{PubSocket, SubSocket};
-///
-/// let publisher = PubSocket::new()?;
-/// let endpoint = publisher.bind("tcp://127.0.0.1:0").await?;
-/// let subscriber = SubSocket::new()?;
-/// subscriber.subscribe("weather.")?;
-/// subscriber.connect(endpoint).await?;
-/// publisher.wait_for_subscriptions(1).await?;
-///
-/// publisher.send(["weather.oslo", "rain"]).await?;
-/// assert_eq!(&subscriber.recv().await?[1], b"rain");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type PubSocket = Socket<Pub>;
-
-impl<K: Publishes> Socket<K> {
-    /// How many subscriptions the connected peers have: each topic of each peer counts.
-    pub fn subscription_count(&self) -> usize {
-        self.engine().subscription_count()
-    }
-
-    /// Waits until the connected peers have at least `n` subscriptions. Cancel safe.
+socket! {
+    /// A socket that sends each message to every peer that has subscribed to a prefix of its first
+    /// frame. Its peers are SUB and XSUB sockets.
     ///
-    /// # Errors
+    /// While the queue of a peer is full and its connection takes nothing, messages for that peer
+    /// are dropped; `send` waits while the connection takes some, or for 10 ms until it does again,
+    /// and `try_send` drops at once. With [`nodrop`](Builder::nodrop) both refuse the message
+    /// instead. A message without a subscriber goes to no peer.
     ///
-    /// [`MonocoqueError::Closed`] once the socket is closed.
-    pub async fn wait_for_subscriptions(&self, n: usize) -> Result<(), MonocoqueError> {
-        self.engine().wait_for_subscriptions(n).await
-    }
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PubSocket, SubSocket};
+    ///
+    /// let publisher = PubSocket::new()?;
+    /// let endpoint = publisher.bind("tcp://127.0.0.1:0").await?;
+    /// let subscriber = SubSocket::new()?;
+    /// subscriber.subscribe("weather.")?;
+    /// subscriber.connect(endpoint).await?;
+    /// publisher.wait_for_subscriptions(1).await?;
+    ///
+    /// publisher.send(["weather.oslo", "rain"]).await?;
+    /// assert_eq!(&subscriber.recv().await?[1], b"rain");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct PubSocket(PUB): Sends + Publishes + Proxied + Conflate + InvertMatching;
 }
 
-impl<K: Publishes> Builder<K> {
-    /// Whether `send` waits while a peer that is to get the message has no room (`ZMQ_XPUB_NODROP`). Default: false, the
-    /// message is dropped for that peer, and counted.
+impl<S: Publishes> Builder<S> {
+    /// Makes `send` wait while the queue of a peer that is to get the message is full
+    /// (`ZMQ_XPUB_NODROP`). Default: false, the message is dropped for that peer, and counted.
     ///
-    /// One peer that does not read then holds up all others; see [`send_timeout`](Self::send_timeout).
+    /// One peer that does not read then holds up all others; see
+    /// [`send_timeout`](Self::send_timeout).
     pub fn nodrop(mut self, nodrop: bool) -> Self {
         self.options.mandatory = nodrop;
         self
     }
 }
 
-impl<K: Matches> Builder<K> {
-    /// Whether messages go to the peers that have *not* subscribed to them, or on a SUB are received if they match none of its
-    /// subscriptions (`ZMQ_INVERT_MATCHING`). Default: false.
+impl<S: InvertMatching> Builder<S> {
+    /// Sends messages to the peers that have *not* subscribed to them; on a SUB, receives those
+    /// that match none of its subscriptions (`ZMQ_INVERT_MATCHING`). Default: false.
     ///
-    /// A peer without subscriptions then gets everything, one that has subscribed to the empty topic nothing. To be set at both
-    /// ends, since a SUB sorts what it receives by itself; an XSUB does not, and has no need of it.
+    /// A peer without subscriptions then gets everything, one that has subscribed to the empty
+    /// topic nothing. Set it at both ends, since a SUB filters the messages that it gets by itself;
+    /// an XSUB does not, and does not have the option.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

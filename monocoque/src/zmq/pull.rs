@@ -1,21 +1,31 @@
 //! PULL: collects work.
 
-use super::{Socket, kind::Pull};
-
-/// Receives messages from its [`PushSocket`](super::PushSocket) peers, one from each in turn.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{PullSocket, PushSocket};
-///
-/// let pull = PullSocket::new()?;
-/// let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
-/// let push = PushSocket::new()?;
-/// push.connect(endpoint).await?;
-///
-/// push.send(["two", "frames"]).await?;
-/// assert_eq!(pull.recv().await?.len(), 2);
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type PullSocket = Socket<Pull>;
+socket! {
+    /// A socket that receives messages from its [`PushSocket`](super::PushSocket) peers, one from
+    /// each in turn.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{PullSocket, PushSocket};
+    ///
+    /// let pull = PullSocket::new()?;
+    /// let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
+    /// let push = PushSocket::new()?;
+    /// push.connect(endpoint).await?;
+    ///
+    /// push.send(["two", "frames"]).await?;
+    /// assert_eq!(pull.recv().await?.len(), 2);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// It does not send:
+    ///
+    /// ```compile_fail,E0599
+    /// # use monocoque::zmq::PullSocket;
+    /// let pull = PullSocket::new()?;
+    /// pull.try_send("a job")?; // no method named `try_send` found
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub struct PullSocket(PULL): Receives + Proxied + Conflate;
+}

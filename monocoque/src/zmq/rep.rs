@@ -1,27 +1,29 @@
-//! REP: answers.
+//! REP: replies to requests.
 
-use super::{Socket, kind::Rep};
-
-/// Receives requests, from its peers in turn, and sends the reply to each; its peers are REQ and DEALER sockets.
-///
-/// Requests and replies alternate, whichever handles are used: while one task has a request to answer, `recv` of another
-/// one fails when the next request comes. The frames up to and including the first empty one are kept and put in front of the
-/// reply; a message without an empty frame is dropped. A reply to a peer that has gone is dropped.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{DealerSocket, RepSocket};
-///
-/// let rep = RepSocket::new()?;
-/// let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
-/// let dealer = DealerSocket::new()?;
-/// dealer.connect(endpoint).await?;
-///
-/// dealer.send(["", "question"]).await?;
-/// assert_eq!(&rep.recv().await?[0], b"question");
-/// rep.send("answer").await?;
-/// assert_eq!(&dealer.recv().await?[1], b"answer");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type RepSocket = Socket<Rep>;
+socket! {
+    /// A socket that receives requests, from its peers in turn, and sends the reply to each. Its
+    /// peers are REQ and DEALER sockets.
+    ///
+    /// Requests and replies alternate, whichever handles are used: while one task has a request to
+    /// answer, `recv` of another one fails when the next request comes. The frames up to and
+    /// including the first empty one are kept and put in front of the reply; a message without an
+    /// empty frame is dropped. A reply to a peer that has gone is dropped.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{DealerSocket, RepSocket};
+    ///
+    /// let rep = RepSocket::new()?;
+    /// let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
+    /// let dealer = DealerSocket::new()?;
+    /// dealer.connect(endpoint).await?;
+    ///
+    /// dealer.send(["", "question"]).await?;
+    /// assert_eq!(&rep.recv().await?[0], b"question");
+    /// rep.send("answer").await?;
+    /// assert_eq!(&dealer.recv().await?[1], b"answer");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct RepSocket(REP): Sends + Receives;
+}

@@ -1,60 +1,75 @@
-//! REQ: asks, and waits for the answer.
+//! REQ: sends a request and waits for the reply.
 
 use monocoque_core::Message;
 
-use super::{Builder, Socket, kind::Req};
+use super::Builder;
 use crate::error::MonocoqueError;
 
-/// Sends requests, each to the next of its peers, and receives the reply; its peers are REP and ROUTER sockets.
-///
-/// Requests and replies alternate. Only the peer that was asked can reply. A request that the kernel had not taken when its
-/// connection was lost goes to the next peer; one that it had taken is not sent again, and without its reply the socket
-/// cannot send another one: then make a new socket, or set [`req_relaxed`](Builder::req_relaxed) and a
-/// [`recv_timeout`](Builder::recv_timeout).
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{RepSocket, ReqSocket};
-///
-/// let rep = RepSocket::new()?;
-/// let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
-/// let server = async {
-///     let request = rep.recv().await?;
-///     rep.send(request).await?;
-///     Ok::<_, monocoque::MonocoqueError>(())
-/// };
-///
-/// let req = ReqSocket::new()?;
-/// req.connect(endpoint).await?;
-/// let (reply, served) = futures::join!(req.request("echo"), server);
-/// served?;
-/// assert_eq!(&reply?[0], b"echo");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type ReqSocket = Socket<Req>;
+socket! {
+    /// A socket that sends requests, each to the next of its peers, and receives the reply. Its
+    /// peers are REP and ROUTER sockets.
+    ///
+    /// Requests and replies alternate. Only the peer that got the request can reply. A request that
+    /// the kernel had not taken when its connection was lost goes to the next peer; one that it had
+    /// taken is not sent again, and without its reply the socket cannot send another one: then make
+    /// a new socket, or set [`req_relaxed`](Builder::req_relaxed) and a
+    /// [`recv_timeout`](Builder::recv_timeout).
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{RepSocket, ReqSocket};
+    ///
+    /// let rep = RepSocket::new()?;
+    /// let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
+    /// let server = async {
+    ///     let request = rep.recv().await?;
+    ///     rep.send(request).await?;
+    ///     Ok::<_, monocoque::MonocoqueError>(())
+    /// };
+    ///
+    /// let req = ReqSocket::new()?;
+    /// req.connect(endpoint).await?;
+    /// let (reply, served) = futures::join!(req.request("echo"), server);
+    /// served?;
+    /// assert_eq!(&reply?[0], b"echo");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct ReqSocket(REQ): Sends + Receives + ProbeRouter;
+}
 
 impl ReqSocket {
     /// Sends a request and waits for its reply.
     ///
-    /// Not cancel safe as a whole: once the request is sent, its reply is to be received before the next request.
+    /// Not cancel safe as a whole: once the request is sent, its reply has to be received before
+    /// the next request.
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::OutOfTurn`] while an earlier request has no reply; [`MonocoqueError::TimedOut`] by the socket's timeouts;
-    /// [`MonocoqueError::Closed`].
+    /// [`MonocoqueError::OutOfTurn`] while an earlier request has no reply;
+    /// [`MonocoqueError::TimedOut`] after the timeouts of the socket; [`MonocoqueError::Closed`].
     pub async fn request(&self, message: impl Into<Message>) -> Result<Message, MonocoqueError> {
         self.send(message).await?;
         self.recv().await
     }
+
+    /// [`request`](Self::request), for threads without an executor: a
+    /// [blocking call](crate::zmq#blocking-calls).
+    ///
+    /// # Errors
+    ///
+    /// As `request`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
+    pub fn blocking_request(&self, message: impl Into<Message> + Send) -> Result<Message, MonocoqueError> {
+        self.handle().block_on(self.request(message))
+    }
 }
 
-impl Builder<Req> {
-    /// Whether a request may be sent although the one before it has no reply (`ZMQ_REQ_RELAXED`). That reply is no longer waited
-    /// for. Default: false.
+impl Builder<ReqSocket> {
+    /// Allows a request while the one before it has no reply (`ZMQ_REQ_RELAXED`). That reply is no
+    /// longer waited for. Default: false.
     ///
-    /// The connection that the earlier request went out on is given up, so that a late reply is not taken for the next one;
-    /// with [`req_correlate`](Self::req_correlate) it is kept.
+    /// The connection of the earlier request is closed, so that a late reply is not taken for the
+    /// next one; with [`req_correlate`](Self::req_correlate) it is kept.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -68,7 +83,7 @@ impl Builder<Req> {
     ///     .recv_timeout(Some(Duration::from_millis(10)))
     ///     .build()?;
     /// req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
-    /// assert!(req.request("nobody answers").await.unwrap_err().is_timeout());
+    /// assert!(req.request("without a reply").await.unwrap_err().is_timeout());
     /// req.send("another try").await?;
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
@@ -78,9 +93,11 @@ impl Builder<Req> {
         self
     }
 
-    /// Whether requests bear a number, and only a reply with the same one is received (`ZMQ_REQ_CORRELATE`). Default: false.
+    /// Numbers the requests, and receives only a reply with the number of the request
+    /// (`ZMQ_REQ_CORRELATE`). Default: false.
     ///
-    /// The number is a frame in front of the delimiter; REP sockets give it back, and so must whoever replies through a ROUTER.
+    /// The number is a frame in front of the delimiter. REP sockets send it back; a program that
+    /// replies through a ROUTER has to do the same.
     pub fn req_correlate(mut self, correlate: bool) -> Self {
         self.options.correlate = correlate;
         self

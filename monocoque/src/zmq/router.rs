@@ -1,44 +1,50 @@
-//! ROUTER: talks to many, by name.
+//! ROUTER: sends to peers by routing id.
 
 use monocoque_core::Message;
 
-use super::{Builder, Socket, kind::Router};
+use super::Builder;
 use crate::options::RouterNotify;
 
-/// Receives from all its peers and sends to the one that is named; its peers are DEALER, REQ and ROUTER sockets.
-///
-/// [`recv`](Socket::recv) puts the sender's routing id in front of the message, as its first frame, and
-/// [`send`](Socket::send) takes the first frame for the name of the receiver; [`recv_from`](Self::recv_from) and
-/// [`send_to`](Self::send_to) keep the two apart. A peer that announced no routing id is given one of five bytes, the first
-/// of them zero, that lasts as long as its connection.
-///
-/// A message for a peer that is not there, or that has no room, is dropped, unless
-/// [`router_mandatory`](Builder::router_mandatory) is set. A peer that announces the routing id of another that is connected is
-/// refused until that one has left, unless [`router_handover`](Builder::router_handover) is set.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{ReqSocket, RouterSocket};
-///
-/// let router = RouterSocket::new()?;
-/// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
-/// let req = ReqSocket::new()?;
-/// req.connect(endpoint).await?;
-///
-/// req.send("ping").await?;
-/// let request = router.recv().await?; // the routing id, the delimiter of REQ, the body
-/// assert_eq!(&request[2], b"ping");
-/// router.send(request).await?;
-/// assert_eq!(&req.recv().await?[0], b"ping");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type RouterSocket = Socket<Router>;
+socket! {
+    /// A socket that receives from all its peers and sends by routing id. Its peers are DEALER, REQ
+    /// and ROUTER sockets.
+    ///
+    /// [`recv`](Self::recv) puts the sender's routing id in front of the message, as its first
+    /// frame, and [`send`](Self::send) takes the first frame for the routing id of the receiver;
+    /// [`recv_from`](Self::recv_from) and [`send_to`](Self::send_to) keep the two apart. A peer
+    /// that announced no routing id is given one of five bytes, the first of them zero, that is
+    /// valid for as long as its connection.
+    ///
+    /// A message for a peer that is not connected, or whose queue is full, is dropped, unless
+    /// [`router_mandatory`](Builder::router_mandatory) is set. A peer that announces the routing id
+    /// of another one that is connected is refused until that one has left, unless
+    /// [`router_handover`](Builder::router_handover) is set.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{ReqSocket, RouterSocket};
+    ///
+    /// let router = RouterSocket::new()?;
+    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    /// let req = ReqSocket::new()?;
+    /// req.connect(endpoint).await?;
+    ///
+    /// req.send("ping").await?;
+    /// let request = router.recv().await?; // the routing id, the delimiter of REQ, the body
+    /// assert_eq!(&request[2], b"ping");
+    /// router.send(request).await?;
+    /// assert_eq!(&req.recv().await?[0], b"ping");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct RouterSocket(ROUTER): Sends + Receives + RoutesById + Proxied + HelloMsg + ProbeRouter;
+}
 
-impl Builder<Router> {
-    /// Whether a message that cannot be delivered is an error (`ZMQ_ROUTER_MANDATORY`): if its peer is not there `send` fails
-    /// with [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if the peer has no room `send` waits.
-    /// Default: false, it is dropped and counted.
+impl Builder<RouterSocket> {
+    /// Reports messages that cannot be delivered (`ZMQ_ROUTER_MANDATORY`): if the peer is not
+    /// connected `send` fails with
+    /// [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if its queue is full
+    /// `send` waits. Default: false, the message is dropped and counted.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -46,7 +52,7 @@ impl Builder<Router> {
     /// use monocoque::zmq::RouterSocket;
     ///
     /// let router = RouterSocket::builder().router_mandatory(true).build()?;
-    /// let error = router.send(["nobody", "hello"]).await.unwrap_err();
+    /// let error = router.send(["no such peer", "hello"]).await.unwrap_err();
     /// assert!(matches!(error.reason(), MonocoqueError::Unreachable));
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
@@ -56,30 +62,32 @@ impl Builder<Router> {
         self
     }
 
-    /// Which of its peers' comings and goings the socket receives (`ZMQ_ROUTER_NOTIFY`): each as the routing id and an empty
-    /// frame. Default: none.
+    /// Makes the socket receive a message when a peer has connected, when it has gone, or both
+    /// (`ZMQ_ROUTER_NOTIFY`): the routing id and an empty frame. Default: neither.
     ///
-    /// That a peer has connected is received before its first message, and that it is gone after its last one, whichever side
-    /// has ended the connection. Over inproc nobody is told, as in libzmq. A peer whose routing id a newcomer [has taken
-    /// over](Self::router_handover) is not gone. That one has come back is received after all of its earlier connection.
+    /// The message of a peer that has connected is received before its first one, that of a peer
+    /// that has gone after its last one, whichever side has ended the connection. Over inproc there
+    /// is none, as in libzmq. A peer whose routing id a newcomer
+    /// [has taken over](Self::router_handover) has not gone. The message of a peer that has come
+    /// back is received after all messages of its earlier connection.
     ///
-    /// Such a message looks like an empty one of the peer, and counts like one in [`stats`](Socket::stats) and for
-    /// [`recv_hwm`](Self::recv_hwm).
+    /// Such a message looks like an empty one of the peer, and counts like one in
+    /// [`stats`](RouterSocket::stats) and for [`recv_hwm`](Self::recv_hwm).
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::RouterNotify;
     /// use monocoque::zmq::{DealerSocket, RouterSocket};
     ///
-    /// let router =
-    ///     RouterSocket::builder().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]).build()?;
+    /// let events = [RouterNotify::Connect, RouterNotify::Disconnect];
+    /// let router = RouterSocket::builder().router_notify(events).build()?;
     /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
     /// let dealer = DealerSocket::builder().routing_id("worker").build()?;
     /// dealer.connect(endpoint).await?;
     ///
-    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has come
+    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has connected
     /// dealer.close().await;
-    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it is gone
+    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has gone
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
@@ -88,8 +96,9 @@ impl Builder<Router> {
         self
     }
 
-    /// A message that is received in the name of an accepted peer when it is gone (`ZMQ_DISCONNECT_MSG`), behind all its others
-    /// and in place of what [`router_notify`](Self::router_notify) tells then. Default: none.
+    /// Sets a message that is received when an accepted peer has gone (`ZMQ_DISCONNECT_MSG`),
+    /// behind its routing id and all its other messages, in place of that of
+    /// [`router_notify`](Self::router_notify). Default: none.
     ///
     /// With a [heartbeat](Self::heartbeat_interval) a protocol needs no other goodbye.
     ///
@@ -112,14 +121,16 @@ impl Builder<Router> {
         self
     }
 
-    /// Whether a peer takes over the routing id of one that is connected (`ZMQ_ROUTER_HANDOVER`): that one is disconnected, and
-    /// what waits for it goes to the newcomer. Default: false, the newcomer is refused.
+    /// Lets a peer take over the routing id of one that is connected (`ZMQ_ROUTER_HANDOVER`): that
+    /// one is disconnected, and messages queued for it go to the newcomer. Default: false, the
+    /// newcomer is refused.
     ///
-    /// What the old one has sent is received first, to its end if it has closed: for as long as there is no room for it, and
-    /// otherwise until nothing has come for 200 ms, or for a second in all; no more than 16 MiB, or it sends without end.
+    /// Messages of the old peer are received first, to their end if it has closed: for as long as
+    /// the queue is full, and otherwise until nothing has come for 200 ms, or for a second in all;
+    /// at most 16 MiB of them, since it may send without end.
     ///
-    /// Anyone who knows a routing id can take it over. Two programs that live and have the same one put each other out again and
-    /// again: names must be unique all the same.
+    /// Any peer that knows a routing id can take it over. Two programs that run with the same one
+    /// displace each other again and again: routing ids must be unique all the same.
     pub fn router_handover(mut self, handover: bool) -> Self {
         self.options.handover = handover;
         self

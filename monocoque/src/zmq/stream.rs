@@ -1,77 +1,77 @@
-//! Received messages as a [`Stream`].
+//! STREAM: exchanges bytes with programs that do not speak ZeroMQ.
 
-use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use super::Builder;
+use crate::options::Notices;
 
-use futures_core::{FusedStream, Stream};
-use monocoque_core::Message;
-
-use super::Socket;
-use super::kind::{Kind, Receives};
-use crate::error::MonocoqueError;
-use crate::socket::adapters::stream::StreamState;
-
-/// A [`Stream`] of what a socket receives, made by [`Socket::stream`].
-///
-/// An item is what [`recv`](Socket::recv) gives, errors included; after most errors the next item may be a message. The stream
-/// ends when the socket is closed, with `None` instead of [`MonocoqueError::Closed`]. It keeps no message: there is nothing
-/// in it that dropping it could lose, and several streams and receivers share what arrives.
-///
-/// Cancel safe: a future of its next item, as of `StreamExt::next`, can be dropped at any time.
-///
-/// Where several receive, a stream that has been polled without result stands in their queue until its next item, or until
-/// it is dropped. Do not lay one aside in that state while others receive, or they may wait although there is a message.
-/// The [`recv_timeout`](super::Builder::recv_timeout) counts from the first poll for an item.
-pub struct MessageStream<K> {
-    incoming: StreamState,
-    /// Keeps the socket open.
-    socket: Socket<K>,
-}
-
-impl<K: Receives> Socket<K> {
-    /// What this socket receives from now on, as a [`Stream`], for `StreamExt` and whatever else takes one.
+socket! {
+    /// A socket that receives bytes from all its peers and sends bytes by routing id. Its peers are
+    /// programs that do not speak ZeroMQ, over tcp and ipc; `inproc://` is refused with
+    /// [`RawInproc`](crate::MonocoqueError::RawInproc).
     ///
-    /// Like a clone of the socket it keeps it open. [`recv_batch`](Self::recv_batch) costs less a message.
+    /// [`recv`](Self::recv) gives a chunk of bytes as they were read from a peer, 1 to 8192 of
+    /// them, behind the routing id of the peer: five bytes, the first of them zero, valid for as
+    /// long as its connection, or the one that [`connect_as`](Self::connect_as) gave it. The end of
+    /// a chunk has no meaning: a stream has no messages. An empty chunk reports that a peer has
+    /// connected, which is how its routing id is learnt, or that it has gone; see
+    /// [`stream_notify`](Builder::stream_notify).
+    ///
+    /// [`send`](Self::send) takes the first frame for the routing id of the receiver, and writes
+    /// the bytes of the others one after the other. If there are none, as in `[id, ""]`, the
+    /// connection is closed once the bytes queued for it are sent, and not made again if it was
+    /// made by `connect`; the empty chunk follows. [`recv_from`](Self::recv_from) and
+    /// [`send_to`](Self::send_to) keep routing id and bytes apart.
+    ///
+    /// A message to a peer that is not connected fails with
+    /// [`Unreachable`](crate::MonocoqueError::Unreachable); one to a peer whose queue is full
+    /// waits, as with [`router_mandatory`](Builder::router_mandatory). A chunk and a message count
+    /// as one for the high-water marks. A peer that ends its sending side has ended the connection:
+    /// bytes that are still queued for it are dropped.
+    ///
+    /// There is no handshake and there are no frames, so that heartbeats, `handshake_timeout`,
+    /// `routing_id`, `max_message_size` and `max_frames` have no meaning here. A monitor reports a
+    /// handshake that has succeeded as soon as the connection is made.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
-    /// use futures::{StreamExt, TryStreamExt};
-    /// use monocoque::zmq::{PullSocket, PushSocket};
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::StreamSocket;
     ///
-    /// let pull = PullSocket::new()?;
-    /// let push = PushSocket::new()?;
-    /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-    /// for n in ["one", "two", "three"] {
-    ///     push.send(n).await?;
-    /// }
-    /// let lengths: Vec<_> =
-    ///     pull.stream().take(3).map_ok(|message| message[0].len()).try_collect().await?;
-    /// assert_eq!(lengths, [3, 3, 5]);
+    /// let context = Context::new()?;
+    /// let server = StreamSocket::new_in(&context)?;
+    /// let endpoint = server.blocking_bind("tcp://127.0.0.1:0")?.to_string();
+    /// let mut client = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
+    ///
+    /// let (peer, chunk) = server.blocking_recv_from()?;
+    /// assert!(chunk[0].is_empty()); // it has connected
+    /// client.write_all(b"hello").unwrap();
+    /// assert_eq!(&server.blocking_recv_from()?.1[0], b"hello");
+    /// server.blocking_send_to(&peer, "and goodbye")?;
+    /// server.blocking_send_to(&peer, "")?; // closes the connection
+    /// let mut received = String::new();
+    /// client.read_to_string(&mut received).unwrap();
+    /// assert_eq!(received, "and goodbye");
     /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
     /// ```
-    pub fn stream(&self) -> MessageStream<K> {
-        MessageStream { incoming: StreamState::new(self.engine()), socket: self.clone() }
-    }
+    pub struct StreamSocket(STREAM): Sends + Receives + RoutesById + Proxied;
 }
 
-impl<K: Receives> Stream for MessageStream<K> {
-    type Item = Result<Message, MonocoqueError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.incoming.poll_next(cx)
-    }
-}
-
-impl<K: Receives> FusedStream for MessageStream<K> {
-    fn is_terminated(&self) -> bool {
-        self.incoming.has_ended()
-    }
-}
-
-impl<K: Kind> fmt::Debug for MessageStream<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MessageStream").field(&self.socket).finish()
+impl Builder<StreamSocket> {
+    /// Makes the socket receive an empty chunk when a peer has connected, in front of all its
+    /// others, and one when it has gone, behind them (`ZMQ_STREAM_NOTIFY`). Default: true.
+    ///
+    /// Without it a peer is known once it has sent something, or if
+    /// [`connect_as`](StreamSocket::connect_as) gave it a routing id.
+    ///
+    /// ```
+    /// use monocoque::zmq::StreamSocket;
+    ///
+    /// let stream = StreamSocket::builder().stream_notify(false).build()?;
+    /// # drop(stream);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    pub fn stream_notify(mut self, notify: bool) -> Self {
+        self.options.notices = Some(Notices { connect: notify, disconnect: notify });
+        self
     }
 }

@@ -1,75 +1,86 @@
-//! XPUB: tells all who want to know, and hears what they want.
+//! XPUB: publishes, and receives the subscriptions of its peers.
 
 use monocoque_core::Message;
 use monocoque_zmtp::Subscription;
 
-use super::{Builder, Socket, kind::Xpub};
+use super::Builder;
 use crate::error::MonocoqueError;
 
-/// A [`PubSocket`](super::PubSocket) that receives what its peers subscribe to; its peers are SUB and XSUB sockets.
-///
-/// A subscription is received as a message of one frame: a one and the topic when the first peer asks for it, a zero and the
-/// topic when the last one that had asked for it has taken it back, or is gone. What XSUB peers send beside subscriptions is
-/// received as it is. A peer whose messages are not received is not read from, its subscriptions included.
-///
-/// Messages of several peers are received in turn. What is received of one topic is true in the end whatever the order: if one
-/// peer takes a topic back and another one subscribes to it before either is received, both may be left out. A program that
-/// adds a topic to a set for each one, and takes it out for each zero, has the topics that somebody wants. With
-/// [`xpub_verboser`](Builder::xpub_verboser) or [`xpub_manual`](Builder::xpub_manual) it counts how many want each.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{SubSocket, XpubSocket};
-///
-/// let xpub = XpubSocket::new()?;
-/// let sub = SubSocket::new()?;
-/// sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
-/// sub.subscribe("news")?;
-///
-/// assert_eq!(&xpub.recv().await?[0], b"\x01news");
-/// xpub.send("news of today").await?;
-/// assert_eq!(&sub.recv().await?[0], b"news of today");
-/// sub.close().await;
-/// assert_eq!(&xpub.recv().await?[0], b"\0news");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type XpubSocket = Socket<Xpub>;
+socket! {
+    /// A [`PubSocket`](super::PubSocket) that receives the subscriptions of its peers. Its peers
+    /// are SUB and XSUB sockets.
+    ///
+    /// A subscription is received as a message of one frame: a one and the topic when the first
+    /// peer subscribes to it, a zero and the topic when the last one that had subscribed to it has
+    /// cancelled that, or has gone. Other messages of XSUB peers are received as they are. A peer
+    /// whose messages are not received is not read from, its subscriptions included.
+    ///
+    /// Messages of several peers are received in turn. The last message of a topic is always true,
+    /// whatever the order: if one peer cancels a topic and another one subscribes to it before
+    /// either is received, both may be left out. A program that adds a topic to a set for each one,
+    /// and removes it for each zero, has the topics with a subscriber. With
+    /// [`xpub_verboser`](Builder::xpub_verboser) or [`xpub_manual`](Builder::xpub_manual) it counts
+    /// the subscribers of each.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{SubSocket, XpubSocket};
+    ///
+    /// let xpub = XpubSocket::new()?;
+    /// let sub = SubSocket::new()?;
+    /// sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    /// sub.subscribe("news")?;
+    ///
+    /// assert_eq!(&xpub.recv().await?[0], b"\x01news");
+    /// xpub.send("news of today").await?;
+    /// assert_eq!(&sub.recv().await?[0], b"news of today");
+    /// sub.close().await;
+    /// assert_eq!(&xpub.recv().await?[0], b"\0news");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct XpubSocket(XPUB):
+        Sends + Receives + Publishes + Proxied + InvertMatching + OnlyFirstSubscribe;
+}
 
 impl XpubSocket {
-    /// Subscribes the peer whose subscription, or end of one, was received last to `topic` (`ZMQ_SUBSCRIBE`), with
-    /// [`xpub_manual`](Builder::xpub_manual). Whatever it had asked for; a topic that it has already changes nothing.
+    /// Subscribes a peer to `topic`, with [`xpub_manual`](Builder::xpub_manual): the one whose
+    /// subscription, or cancellation, was received last (`ZMQ_SUBSCRIBE`). The topic need not be
+    /// the one of its request; one that it has already changes nothing.
     ///
-    /// If that peer is gone, or nothing was received yet, nothing happens. One task at a time should receive and decide: what
-    /// another one receives in between is the last then. A proxy receives, too.
+    /// Does nothing if that peer has gone, or if nothing was received yet. Let one task at a time
+    /// receive and decide: a subscription that another one receives in between is the last then. A
+    /// proxy receives, too.
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::ManualModeRequired`] if the socket was made without that option; [`MonocoqueError::Closed`] once it is closed.
+    /// [`MonocoqueError::ManualModeRequired`] if the socket was made without that option;
+    /// [`MonocoqueError::Closed`] once it is closed.
     pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
-        self.engine().change_manually(Subscription::Subscribe, topic.as_ref())
+        self.handle().engine().change_manually(Subscription::Subscribe, topic.as_ref())
     }
 
-    /// Takes `topic` from the peer whose subscription, or end of one, was received last (`ZMQ_UNSUBSCRIBE`), as
-    /// [`subscribe`](Self::subscribe) gives it.
+    /// Cancels the subscription to `topic` of the peer whose subscription, or cancellation, was
+    /// received last (`ZMQ_UNSUBSCRIBE`): one that [`subscribe`](Self::subscribe) has made.
     ///
     /// # Errors
     ///
     /// As `subscribe`.
     pub fn unsubscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
-        self.engine().change_manually(Subscription::Cancel, topic.as_ref())
+        self.handle().engine().change_manually(Subscription::Cancel, topic.as_ref())
     }
 }
 
-impl Builder<Xpub> {
-    /// Whether every subscription is received, also to topics that another peer has asked for before (`ZMQ_XPUB_VERBOSE`).
-    /// Default: false, only the first of each topic.
+impl Builder<XpubSocket> {
+    /// Receives every subscription, also to topics that another peer has subscribed to before
+    /// (`ZMQ_XPUB_VERBOSE`). Default: false, only the first of each topic.
     pub fn xpub_verbose(mut self, verbose: bool) -> Self {
         self.options.verbose = verbose;
         self
     }
 
-    /// A message that each peer gets before all others (`ZMQ_XPUB_WELCOME_MSG`). Default: none.
+    /// Sets a message that each peer gets before all others (`ZMQ_XPUB_WELCOME_MSG`). Default:
+    /// none.
     ///
     /// SUB peers receive it if they have subscribed to it.
     pub fn xpub_welcome_msg(mut self, message: impl Into<Message>) -> Self {
@@ -77,22 +88,25 @@ impl Builder<Xpub> {
         self
     }
 
-    /// Whether every subscription is received, and every end of one, also while other peers still have the topic
-    /// (`ZMQ_XPUB_VERBOSER`). Default: false, only the first and the last of each topic.
+    /// Receives every subscription, and every cancellation, also while other peers still have the
+    /// topic (`ZMQ_XPUB_VERBOSER`). Default: false, only the first and the last of each topic.
     ///
-    /// When a peer is gone the end of each of its subscriptions is told. Keep a count for each topic, not a set.
+    /// When a peer has gone, the end of each of its subscriptions is received. Keep a count for
+    /// each topic, not a set.
     pub fn xpub_verboser(mut self, verboser: bool) -> Self {
         self.options.verbose = verboser;
         self.options.verboser = verboser;
         self
     }
 
-    /// Whether subscriptions are received and have no other effect (`ZMQ_XPUB_MANUAL`): [`subscribe`](Socket::subscribe) and
-    /// [`unsubscribe`](Socket::unsubscribe) decide what a peer gets. Default: false, it gets what it asks for.
+    /// Receives subscriptions without making them (`ZMQ_XPUB_MANUAL`): the program decides, by
+    /// [`subscribe`](XpubSocket::subscribe) and [`unsubscribe`](XpubSocket::unsubscribe), which
+    /// topics a peer gets. Default: false, it gets those that it subscribes to.
     ///
-    /// Every subscription is received then, and every end of one, whoever else has the topic. When a peer is gone the end of each
-    /// of those that it had asked for is received, whatever it was given; there is nobody to decide about then.
-    /// [`subscription_count`](Socket::subscription_count) counts what was given.
+    /// Every subscription and every cancellation is received then, whichever other peers have the
+    /// topic. When a peer has gone, the end of each subscription that it had asked for is received,
+    /// whatever it was given; `subscribe` does nothing then.
+    /// [`subscription_count`](XpubSocket::subscription_count) counts those that were given.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -103,7 +117,7 @@ impl Builder<Xpub> {
     /// sub.subscribe("")?;
     /// sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
     ///
-    /// assert_eq!(&xpub.recv().await?[0], b"\x01"); // it asks for everything
+    /// assert_eq!(&xpub.recv().await?[0], b"\x01"); // it subscribes to everything
     /// xpub.subscribe("public.")?; // and is given this
     /// xpub.send("secret.plan").await?;
     /// xpub.send("public.notice").await?;
@@ -116,11 +130,13 @@ impl Builder<Xpub> {
         self
     }
 
-    /// As [`xpub_manual`](Self::xpub_manual), and the message that is sent next after a subscription was received goes to no
-    /// other peer (`ZMQ_XPUB_MANUAL_LAST_VALUE`): the last value of a topic, which the others have had. Default: false.
+    /// Sets [`xpub_manual`](Self::xpub_manual), and sends the next message after a subscription was
+    /// received to that peer only (`ZMQ_XPUB_MANUAL_LAST_VALUE`): the last value of a topic, which
+    /// the others have had. Default: false.
     ///
-    /// The peer gets it if it has been [given](Socket::subscribe) the topic; otherwise nobody does. If it is gone, the message
-    /// goes to all. So whoever sends beside the one who receives may have its message taken for that one.
+    /// The peer gets the message if it has been [given](XpubSocket::subscribe) the topic; otherwise
+    /// no peer does. If it has gone, the message goes to all. While one task receives, a message
+    /// that another task sends may be taken for the last value.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -135,7 +151,7 @@ impl Builder<Xpub> {
     ///     sub.connect(endpoint.clone()).await?;
     ///     assert_eq!(&xpub.recv().await?[0], b"\x01stock");
     ///     xpub.subscribe("stock")?;
-    ///     xpub.send(["stock", "17"]).await?; // how things stand, for this one
+    ///     xpub.send(["stock", "17"]).await?; // the last value, for this one
     ///     subs.push(sub);
     /// }
     /// xpub.send(["stock", "18"]).await?; // for all

@@ -1,43 +1,50 @@
-//! XSUB: asks for what others want to hear.
+//! XSUB: subscribes by messages and passes everything on.
 
-use super::kind::{Relays, Xsub};
-use super::{Builder, Socket};
+use super::Builder;
+use super::capability::OnlyFirstSubscribe;
 
-/// A [`SubSocket`](super::SubSocket) that subscribes by messages and passes on all it gets; its peers are PUB and XPUB sockets.
-///
-/// A message of one frame with a one in front asks for the topic behind it, one with a zero in front takes that back, as
-/// [`subscribe`](Socket::subscribe) and [`unsubscribe`](Socket::unsubscribe) do. Every other message goes to all peers, and is
-/// dropped for those that have no room. What its peers send is received, whether it matches a subscription or not.
-///
-/// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use monocoque::zmq::{XpubSocket, XsubSocket};
-///
-/// let xpub = XpubSocket::new()?;
-/// let xsub = XsubSocket::new()?;
-/// xsub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
-/// xsub.send(b"\x01news").await?;
-/// assert_eq!(&xpub.recv().await?[0], b"\x01news");
-///
-/// xpub.send("news of today").await?;
-/// assert_eq!(&xsub.recv().await?[0], b"news of today");
-/// xsub.send("thanks").await?;
-/// assert_eq!(&xpub.recv().await?[0], b"thanks");
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
-/// ```
-pub type XsubSocket = Socket<Xsub>;
-
-impl<K: Relays> Builder<K> {
-    /// Whether the first frame of a message decides what the whole of it is, as with libzmq (`ZMQ_ONLY_FIRST_SUBSCRIBE`).
-    /// Default: false, a message of several frames is never a subscription.
+socket! {
+    /// A [`SubSocket`](super::SubSocket) that subscribes by messages and receives everything that
+    /// its peers send. Its peers are PUB and XPUB sockets.
     ///
-    /// If that frame is a subscription, which is one that starts with a one or a zero, then so is each further frame that starts
-    /// like that; the other frames are a message of their own, behind them. If it is not, nothing in the message is one. It holds
-    /// for what an XSUB sends and for what an XPUB receives.
+    /// A message of one frame that starts with a one subscribes to the topic behind it, one that
+    /// starts with a zero cancels that, as [`subscribe`](Self::subscribe) and
+    /// [`unsubscribe`](Self::unsubscribe) do. Every other message goes to all peers, and is dropped
+    /// for those whose queue is full. Messages are received whether or not they match a
+    /// subscription.
     ///
-    /// libzmq without this option looks for subscriptions in every frame of every message. There is nothing here that does: it
-    /// takes data for subscriptions.
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use monocoque::zmq::{XpubSocket, XsubSocket};
+    ///
+    /// let xpub = XpubSocket::new()?;
+    /// let xsub = XsubSocket::new()?;
+    /// xsub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    /// xsub.send(b"\x01news").await?;
+    /// assert_eq!(&xpub.recv().await?[0], b"\x01news");
+    ///
+    /// xpub.send("news of today").await?;
+    /// assert_eq!(&xsub.recv().await?[0], b"news of today");
+    /// xsub.send("thanks").await?;
+    /// assert_eq!(&xpub.recv().await?[0], b"thanks");
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct XsubSocket(XSUB): Sends + Receives + Subscribes + Proxied + OnlyFirstSubscribe;
+}
+
+impl<S: OnlyFirstSubscribe> Builder<S> {
+    /// Lets the first frame of a message decide whether the frames of that message are
+    /// subscriptions, as libzmq does (`ZMQ_ONLY_FIRST_SUBSCRIBE`). Default: false, a message of
+    /// several frames is never a subscription.
+    ///
+    /// If the first frame is a subscription, which is one that starts with a one or a zero, then so
+    /// is each further frame that starts like that; the other frames are a message of their own,
+    /// behind them. If it is not, no frame of the message is one. This holds for the messages that
+    /// an XSUB sends and for those that an XPUB receives.
+    ///
+    /// libzmq without this option looks for subscriptions in every frame of every message. There is
+    /// no such mode here: it takes data for subscriptions.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

@@ -5,26 +5,24 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
-use monocoque::zmq::kind::{Receives, Sends};
-use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, Socket, SubSocket,
-};
+use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
 use monocoque::{Message, MonocoqueError};
 use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
 
 /// After this the connection has nothing to write, and waits for what is sent next.
-async fn settle<S: Sends, R: Receives>(sender: &Socket<S>, receiver: &Socket<R>) {
+async fn settle<S: Sends, R: Receives>(sender: &S, receiver: &R) {
     sender.send("settle").await.expect("sent");
     sender.flush().await.expect("open");
     assert_eq!(receiver.recv().await.expect("received"), "settle".into());
 }
 
 /// Waits until so many messages can be received at once.
-async fn arrived<R: Receives>(socket: &Socket<R>, n: usize) {
+async fn arrived<R: Receives>(socket: &R, n: usize) {
     testing::eventually("all has arrived", || socket.stats().recv_queue == n).await;
 }
 
-async fn expect<R: Receives>(socket: &Socket<R>, numbers: std::ops::Range<usize>) {
+async fn expect<R: Receives>(socket: &R, numbers: std::ops::Range<usize>) {
     for n in numbers {
         assert_eq!(socket.recv().await.expect("received"), numbered(n));
     }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures::SinkExt;
-use monocoque::zmq::kind::Receives;
-use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, Socket, SubSocket, XpubSocket, XsubSocket};
+use monocoque::zmq::capability::Receives;
+use monocoque::zmq::{DealerSocket, PubSocket, PushSocket, RouterSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, MonocoqueError};
 use testing::{Placement, Transport, Wire, everywhere, over_streams};
 
@@ -19,7 +19,7 @@ fn count(size: usize) -> usize {
 }
 
 /// Receives so many messages, or until one is dropped.
-async fn receive_all<K: Receives>(socket: &Socket<K>, count: usize, dropped: impl Fn() -> u64) {
+async fn receive_all<S: Receives>(socket: &S, count: usize, dropped: impl Fn() -> u64) {
     let mut received = 0;
     while received < count {
         match socket.recv_timeout(Duration::from_millis(100)).await {
@@ -212,7 +212,7 @@ everywhere! {
 
     async fn first_connect_releases_waiting_send(at) {
         let endpoint = at.nowhere("first");
-        let push = at.socket::<monocoque::zmq::kind::Push>();
+        let push = at.socket::<PushSocket>();
         let mut sending = std::pin::pin!(push.send("waits"));
         waits(&mut sending).await;
         push.connect(endpoint).await.expect("connected");

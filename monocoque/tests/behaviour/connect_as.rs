@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use monocoque::zmq::kind::Router;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RouterNotify, RoutingId, SocketEvent};
 use testing::{AtOnce, Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
@@ -12,7 +11,7 @@ fn id(name: &str) -> RoutingId {
     RoutingId::try_from(name).expect("an id")
 }
 
-fn router() -> Builder<Router> {
+fn router() -> Builder<RouterSocket> {
     RouterSocket::builder()
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::{Either, select};
-use monocoque::zmq::kind::Publishes;
-use monocoque::zmq::{Builder, PubSocket, PullSocket, ReqSocket, RouterSocket, Socket, XpubSocket};
+use monocoque::zmq::capability::Publishes;
+use monocoque::zmq::{Builder, PubSocket, PullSocket, ReqSocket, RouterSocket, XpubSocket};
 use monocoque::{Endpoint, SocketEvent};
 use testing::{At, Wire, WireListener, over_streams};
 
@@ -170,7 +170,7 @@ fn ping(wire: &mut Wire) -> Vec<Duration> {
 }
 
 /// Three peers leave with many topics, while others ask for answers and are published to.
-async fn hold_up_nobody<K: Publishes>(at: &At, builder: Builder<K>, receive: impl AsyncFn(&Socket<K>)) {
+async fn hold_up_nobody<S: Publishes>(at: &At, builder: Builder<S>, receive: impl AsyncFn(&S)) {
     const TOPICS: usize = 100_000;
     let (publisher, endpoint) = at.bound(builder).await;
     let there = endpoint.clone();

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use monocoque::zmq::kind::{Dealer, Kind};
-use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket};
+use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket};
 use monocoque::{Context, MonocoqueError, SocketEvent};
 use testing::{At, AtOnce, everywhere, over_streams};
 
@@ -13,7 +12,7 @@ const FOR_EVER: [Duration; 3] =
     [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(u64::MAX / 4)];
 
 /// Two sockets with an option talk, the connection is lost, and they talk again.
-async fn talk(at: &At, option: impl Fn(Builder<Dealer>) -> Builder<Dealer>) {
+async fn talk(at: &At, option: impl Fn(Builder<DealerSocket>) -> Builder<DealerSocket>) {
     let (one, endpoint) = at.bound(option(DealerSocket::builder())).await;
     let other = at.connected(option(DealerSocket::builder()), &endpoint).await;
     for message in ["there", "and back"] {
@@ -28,8 +27,8 @@ async fn talk(at: &At, option: impl Fn(Builder<Dealer>) -> Builder<Dealer>) {
 }
 
 /// The first event that there is something to say about.
-async fn first<T, K: Kind>(
-    socket: &monocoque::zmq::Socket<K>,
+async fn first<T, S: Socket>(
+    socket: &S,
     endpoint: monocoque::Endpoint,
     of: impl Fn(SocketEvent) -> Option<T>,
 ) -> T {

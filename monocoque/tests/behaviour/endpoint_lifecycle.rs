@@ -75,7 +75,7 @@ everywhere! {
 
     async fn second_pair_connect_reconnects(at) {
         let endpoint = at.nowhere("pair");
-        let one = at.socket::<monocoque::zmq::kind::Pair>();
+        let one = at.socket::<PairSocket>();
         testing::rebind(&one, &endpoint).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(Duration::from_secs(3600)), &endpoint).await;
         other.wait_for_peers(1).await.expect("open");

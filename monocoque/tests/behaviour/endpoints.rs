@@ -21,7 +21,7 @@ everywhere! {
     }
 
     async fn one_socket_binds_and_connects(at) {
-        let middle = at.socket::<monocoque::zmq::kind::Dealer>();
+        let middle = at.socket::<DealerSocket>();
         let mut around = Vec::new();
         for n in 0..8 {
             let endpoint = if n % 2 == 0 {
@@ -119,7 +119,7 @@ over_streams! {
         if at.transport == Transport::Tcp {
             assert!(!endpoint.to_string().ends_with(":0"), "{endpoint}");
         }
-        let push = at.socket::<monocoque::zmq::kind::Push>();
+        let push = at.socket::<PushSocket>();
         assert!(push.connect(at.anywhere()).await.is_err(), "a wildcard is nowhere to connect to");
         assert!(matches!(push.bind(endpoint.clone()).await, Err(MonocoqueError::Io { .. })), "in use");
         push.connect(endpoint.to_string().as_str()).await.expect("as text");

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
-    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SubSocket,
 };
 use monocoque::{DisconnectReason, MonocoqueError, SocketEvent};
 use testing::{Wire, everywhere, frame, over_streams};
@@ -13,7 +13,7 @@ use testing::{Wire, everywhere, frame, over_streams};
 const BEAT: Duration = Duration::from_millis(40);
 
 /// A peer that completes the handshake and never says anything again is given up within its time, and not before.
-async fn gives_up<K: Kind>(at: &testing::At, builder: Builder<K>, peer_type: &'static str) {
+async fn gives_up<S: Socket>(at: &testing::At, builder: Builder<S>, peer_type: &'static str) {
     let socket = at.build(builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT));
     let mut monitor = socket.monitor();
     let endpoint = socket.bind(at.anywhere()).await.expect("bound");

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use monocoque::zmq::kind::Router;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{Message, RouterNotify, RoutingId};
 use testing::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
 
 /// A ROUTER that hears of everything.
-fn told() -> Builder<Router> {
+fn told() -> Builder<RouterSocket> {
     RouterSocket::builder().router_notify([RouterNotify::Connect, RouterNotify::Disconnect])
 }
 
-fn named(name: &str) -> Builder<monocoque::zmq::kind::Dealer> {
+fn named(name: &str) -> Builder<DealerSocket> {
     DealerSocket::builder().routing_id(name)
 }
 

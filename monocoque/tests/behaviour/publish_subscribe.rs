@@ -80,7 +80,7 @@ on_every_driver! {
     }
 
     async fn sub_receives_from_many_publishers(at) {
-        let subscriber = at.socket::<monocoque::zmq::kind::Sub>();
+        let subscriber = at.socket::<SubSocket>();
         subscriber.subscribe("").expect("open");
         let endpoint = subscriber.bind(at.anywhere()).await.expect("bound");
         let mut publishers = Vec::new();

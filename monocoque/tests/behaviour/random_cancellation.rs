@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{Either, join, select};
-use monocoque::zmq::kind::{Kind, Receives, Sends};
+use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
 };
@@ -59,7 +59,7 @@ impl Storm {
     }
 
     /// Sends, one way or another, and flushes now and then.
-    async fn send<K: Sends>(&self, socket: &Socket<K>, message: &Message) {
+    async fn send<S: Sends>(&self, socket: &S, message: &Message) {
         let sent = match self.draw(4) {
             0 => self.until_done(async || socket.send_buffered(message.clone()).await).await,
             _ => self.until_done(async || socket.send(message.clone()).await).await,
@@ -73,7 +73,7 @@ impl Storm {
     }
 
     /// Receives, one way or another; what came is appended.
-    async fn receive<K: Receives>(&self, socket: &Socket<K>, messages: &mut Vec<Message>) {
+    async fn receive<S: Receives>(&self, socket: &S, messages: &mut Vec<Message>) {
         let before = messages.len();
         match self.draw(2) {
             0 => {
@@ -89,7 +89,7 @@ impl Storm {
     }
 
     /// Endpoints that come and go beside all that, and calls that wait for what does not come.
-    async fn unrest<K: Kind>(&self, at: &At, socket: &Socket<K>) {
+    async fn unrest<S: Socket>(&self, at: &At, socket: &S) {
         // Not a port that one of those that are bound meanwhile may get.
         let nowhere: Endpoint = match at.transport {
             Transport::Tcp => "tcp://127.0.0.1:1".parse().expect("an endpoint"),
@@ -120,10 +120,10 @@ impl Storm {
     }
 
     /// Some work, which ends, with unrest on both of its sockets.
-    async fn beside<K: Kind, L: Kind, T>(
+    async fn beside<S: Socket, L: Socket, T>(
         &self,
         at: &At,
-        sockets: (&Socket<K>, &Socket<L>),
+        sockets: (&S, &L),
         work: impl Future<Output = T>,
     ) {
         let unrest = join(self.unrest(at, sockets.0), self.unrest(at, sockets.1));
@@ -135,7 +135,7 @@ impl Storm {
     }
 
     /// Ends a socket by calls of which all but the last are given up.
-    async fn close<K: Kind>(&self, socket: &Socket<K>) {
+    async fn close<S: Socket>(&self, socket: &S) {
         for _ in 0..3 {
             let _given_up = self.tries(socket.close()).await;
         }

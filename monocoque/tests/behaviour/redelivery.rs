@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use monocoque::zmq::kind::{self, Kind, Pull, Sends};
+use monocoque::zmq::capability::Sends;
 use monocoque::zmq::{
-    Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket,
+    Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
+    Socket, SubSocket,
 };
 use monocoque::{ConnectionId, Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
 use testing::{WireListener, everywhere, over_streams};
@@ -26,17 +27,17 @@ async fn dropped(monitor: &mut Monitor) -> (usize, u32) {
     }
 }
 
-async fn send<K: Sends>(socket: &Socket<K>, message: impl Into<Message>) {
+async fn send<S: Sends>(socket: &S, message: impl Into<Message> + Send) {
     socket.send(message).await.expect("queued");
 }
 
-fn small<K: Kind>() -> Builder<K> {
-    Socket::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
+fn small<S: Socket>() -> Builder<S> {
+    S::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
 }
 
 over_streams! {
     async fn push_drops_refused_message(at) {
-        let (pull, endpoint) = at.bound(small::<kind::Pull>()).await;
+        let (pull, endpoint) = at.bound(small::<PullSocket>()).await;
         let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = push.monitor();
         send(&push, "first").await;
@@ -56,7 +57,7 @@ over_streams! {
     async fn bound_push_drops_refused_message(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let mut monitor = push.monitor();
-        let pull = at.connected(small::<kind::Pull>(), &endpoint).await;
+        let pull = at.connected(small::<PullSocket>(), &endpoint).await;
         send(&push, vec![7; TOO_LARGE]).await;
         assert_eq!(dropped(&mut monitor).await.1, 3);
         send(&push, "behind").await;
@@ -65,7 +66,7 @@ over_streams! {
 
     async fn refused_message_finds_other_peer(at) {
         let push = at.build(PushSocket::builder().reconnect_interval(AT_ONCE));
-        let (limited, endpoint) = at.bound(small::<kind::Pull>()).await;
+        let (limited, endpoint) = at.bound(small::<PullSocket>()).await;
         push.connect(endpoint).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
         let (unlimited, endpoint) = at.bound(PullSocket::builder()).await;
@@ -78,7 +79,7 @@ over_streams! {
     }
 
     async fn router_drops_refused_message(at) {
-        let (dealer, endpoint) = at.bound(small::<kind::Dealer>()).await;
+        let (dealer, endpoint) = at.bound(small::<DealerSocket>()).await;
         let router = at.build(RouterSocket::builder().reconnect_interval(AT_ONCE));
         router.connect_as(endpoint, "dealer").await.expect("connected");
         let mut monitor = router.monitor();
@@ -89,7 +90,7 @@ over_streams! {
     }
 
     async fn connecting_pub_drops_refused_message(at) {
-        let (subscriber, endpoint) = at.bound(small::<kind::Sub>()).await;
+        let (subscriber, endpoint) = at.bound(small::<SubSocket>()).await;
         subscriber.subscribe("").expect("open");
         let publisher = at.connected(PubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = publisher.monitor();
@@ -102,7 +103,7 @@ over_streams! {
     }
 
     async fn refused_request_emits_message_dropped(at) {
-        let (reply, endpoint) = at.bound(small::<kind::Rep>()).await;
+        let (reply, endpoint) = at.bound(small::<RepSocket>()).await;
         let options = ReqSocket::builder().reconnect_interval(AT_ONCE).req_relaxed(true).req_correlate(true);
         let request = at.connected(options, &endpoint).await;
         let mut monitor = request.monitor();
@@ -113,7 +114,7 @@ over_streams! {
     }
 
     async fn pair_drops_refused_message(at) {
-        let (one, endpoint) = at.bound(small::<kind::Pair>()).await;
+        let (one, endpoint) = at.bound(small::<PairSocket>()).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = other.monitor();
         send(&other, vec![7; TOO_LARGE]).await;
@@ -124,7 +125,7 @@ over_streams! {
 
     async fn delivery_attempts_option_limits_retries(at) {
         let options = DealerSocket::builder().reconnect_interval(AT_ONCE).delivery_attempts(1);
-        let (router, endpoint) = at.bound(small::<kind::Router>()).await;
+        let (router, endpoint) = at.bound(small::<RouterSocket>()).await;
         let dealer = at.connected(options, &endpoint).await;
         let mut monitor = dealer.monitor();
         send(&dealer, vec![7; TOO_LARGE]).await;
@@ -264,7 +265,7 @@ everywhere! {
 }
 
 /// A socket that is not connected again when its connection is lost.
-fn stopping() -> Builder<Pull> {
+fn stopping() -> Builder<PullSocket> {
     PullSocket::builder().reconnect_interval(AT_ONCE).reconnect_stop([ReconnectStop::ConnectionLost])
 }
 

@@ -1,8 +1,8 @@
 //! A socket is a handle: it is cloned, sent to other threads and used there, and so are its futures.
 
-use monocoque::zmq::kind::{Receives, Sends};
+use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
 use monocoque::{Context, Message, MonocoqueError, SendError};
 use testing::everywhere;
@@ -11,11 +11,11 @@ fn crosses<T: Send>(_: &T) {}
 
 fn is_a_handle<T: Clone + Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
 
-fn sends<K: Sends>(socket: &Socket<K>) {
+fn sends<S: Sends>(socket: &S) {
     crosses(&socket.send("x"));
 }
 
-fn receives<K: Receives>(socket: &Socket<K>) {
+fn receives<S: Receives>(socket: &S) {
     crosses(&socket.recv());
 }
 

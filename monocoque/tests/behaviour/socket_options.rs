@@ -7,8 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures::StreamExt;
-use monocoque::zmq::kind::Kind;
-use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, RouterSocket};
+use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, RouterSocket, Socket};
 use monocoque::{Endpoint, MonocoqueError, ReconnectStop, SocketEvent};
 use socket2::SockRef;
 use testing::{At, Placement, Transport, over_streams, run};
@@ -29,16 +28,12 @@ fn port(endpoint: &Endpoint) -> u16 {
 }
 
 /// What was refused: the option and its range.
-fn refused<K: Kind>(builder: Builder<K>) -> String {
+fn refused<S: Socket>(builder: Builder<S>) -> String {
     builder.build().expect_err("refused").to_string()
 }
 
 /// The options of a listener that a socket with these has been given.
-async fn given<T>(
-    at: &At,
-    builder: Builder<monocoque::zmq::kind::Pull>,
-    look: impl Fn(SockRef<'_>) -> T,
-) -> T {
+async fn given<T>(at: &At, builder: Builder<PullSocket>, look: impl Fn(SockRef<'_>) -> T) -> T {
     let ours = TcpListener::bind("127.0.0.1:0").expect("bound");
     let pull = at.build(builder);
     pull.bind_fd(ours.try_clone().expect("a second descriptor")).await.expect("adopted");
@@ -109,7 +104,7 @@ fn keepalive_applies_to_both_sides() {
 }
 
 /// How many of 12 connections are made while nobody runs the socket, which accepts at most one by itself.
-fn accepted_ahead(builder: Builder<monocoque::zmq::kind::Pull>) -> usize {
+fn accepted_ahead(builder: Builder<PullSocket>) -> usize {
     compio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let pull = builder.build().expect("a socket");
         let bound = pull.bind("tcp://127.0.0.1:*").await.expect("bound");
@@ -195,7 +190,7 @@ fn reuse_port_shares_endpoint() {
         let (_one, endpoint) = at.bound(sharing()).await;
         let other = at.build(sharing());
         assert_eq!(other.bind(endpoint.clone()).await.expect("it is shared"), endpoint);
-        let third = at.socket::<monocoque::zmq::kind::Pull>();
+        let third = at.socket::<PullSocket>();
         let refused = third.bind(endpoint.clone()).await.expect_err("it has not said so");
         assert!(
             matches!(refused, MonocoqueError::Io { source, .. } if source.kind() == ErrorKind::AddrInUse)

@@ -8,7 +8,7 @@ use futures::stream::{self, FusedStream};
 use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt, select};
 use monocoque::zmq::{
     DealerSocket, MessageSink, MessageStream, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
-    SubSocket, kind,
+    SubSocket,
 };
 use monocoque::{Message, MonocoqueError};
 use testing::{AtOnce, eventually, fill, numbered, on_every_driver, yield_now};
@@ -347,8 +347,8 @@ fn start_send_when_full_fails() {
 #[test]
 fn streams_and_sinks_are_send() {
     fn check<T: Send + Sync + Unpin + 'static>() {}
-    check::<MessageStream<kind::Pull>>();
-    check::<MessageSink<kind::Push>>();
+    check::<MessageStream>();
+    check::<MessageSink>();
 }
 
 /// A socket that can send no more, its peer, and how many messages it has sent.

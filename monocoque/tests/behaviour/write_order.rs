@@ -2,8 +2,8 @@
 
 use futures::future::{Either, join_all, select};
 use monocoque::Message;
-use monocoque::zmq::kind::{Receives, Sends};
-use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket, Socket};
+use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 use testing::everywhere;
 
 const EACH: usize = 1_500;
@@ -31,7 +31,7 @@ fn check(mut message: Message, next: &mut [usize]) {
 }
 
 /// Sends its messages in bursts, each in one of the ways there are, and receives in between as many as are sure to come.
-async fn talk<K: Sends + Receives>(socket: &Socket<K>, seed: u64, who: usize) {
+async fn talk<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
     let mut chance = fastrand::Rng::with_seed(seed ^ who as u64);
     let (mut sent, mut next) = (0, [0; 2]);
     let received = |next: &[usize; 2]| next.iter().sum::<usize>();

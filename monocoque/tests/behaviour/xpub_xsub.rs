@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use monocoque::zmq::kind::Xpub;
 use monocoque::zmq::{Builder, PubSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, proxy};
 use testing::{At, AtOnce, Wire, command, eventually, everywhere, frame, numbered, over_streams};
@@ -31,7 +30,7 @@ impl Topics {
 
 /// A publisher that has received that somebody wants `t`. That one has taken it back behind three other topics, and another
 /// one wants it since then: both is to be received.
-async fn handed_over(at: &At, builder: Builder<Xpub>) -> (XpubSocket, [SubSocket; 2]) {
+async fn handed_over(at: &At, builder: Builder<XpubSocket>) -> (XpubSocket, [SubSocket; 2]) {
     let (xpub, endpoint) = at.bound(builder).await;
     let one = at.connected(SubSocket::builder(), &endpoint).await;
     one.subscribe("t").expect("open");

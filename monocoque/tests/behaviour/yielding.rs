@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
 use futures::{FutureExt, SinkExt, StreamExt};
-use monocoque::zmq::kind::Kind;
 use monocoque::zmq::{
     Builder, DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket, SubSocket,
     XsubSocket,
@@ -106,12 +105,12 @@ fn ask(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] 
 
 /// Makes `call` again and again, each time followed by so much work, while peers flood the socket. Peers that are idle are
 /// answered, newcomers are greeted, and those that answer are kept.
-async fn stays_responsive<K: Kind>(
+async fn stays_responsive<S: Socket>(
     at: &At,
-    builder: Builder<K>,
+    builder: Builder<S>,
     (peer_type, floods): (&'static str, usize),
     work: Duration,
-    mut call: impl AsyncFnMut(&Socket<K>),
+    mut call: impl AsyncFnMut(&S),
 ) {
     let (socket, endpoint) = at.bound(builder.heartbeat_interval(Some(Duration::from_millis(500)))).await;
     let load = Arc::new(Load::default());

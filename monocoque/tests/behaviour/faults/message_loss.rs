@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::future::{join_all, select};
 use monocoque::Message;
-use monocoque::zmq::kind::{Receives, Sends};
-use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket};
+use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 
 use super::{SOON, number, through};
 use testing::ledger::{Bits, Piles};
@@ -30,7 +30,7 @@ const ENDS: [End; 5] =
 /// Sends and receives while the proxy ends one connection after the other, then until all is well again. What was received,
 /// and how many were sent.
 async fn exchange<S: Sends, R: Receives>(
-    (sender, receiver): (&Socket<S>, &Socket<R>),
+    (sender, receiver): (&S, &R),
     proxy: &Proxy,
     connections: u64,
     message: fn(u64) -> Message,

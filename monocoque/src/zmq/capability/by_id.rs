@@ -1,0 +1,99 @@
+//! Sending to the peer with a routing id.
+
+use super::{Receives, Sends};
+
+/// The methods of sockets that send by routing id.
+macro_rules! by_id_methods {
+    ($vis:vis fn $(+ $auto:ident)?) => {
+        /// Receives the next message, together with the routing id of the peer that sent it. Cancel
+        /// safe.
+        ///
+        /// # Errors
+        ///
+        /// [`Closed`](crate::MonocoqueError::Closed) when the socket is closed;
+        /// [`TimedOut`](crate::MonocoqueError::TimedOut) after the
+        /// [`recv_timeout`](crate::zmq::Builder::recv_timeout).
+        $vis fn recv_from(
+            &self,
+        ) -> impl Future<
+            Output = Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError>,
+        > $(+ $auto)? {
+            self.handle().recv_from()
+        }
+
+        /// Queues a message for the peer with this routing id. Cancel safe.
+        ///
+        /// # Errors
+        ///
+        /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket
+        /// is closed; for a STREAM, and with
+        /// [`router_mandatory`](crate::zmq::Builder::router_mandatory), also with
+        /// [`Unreachable`](crate::MonocoqueError::Unreachable) and
+        /// [`TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn send_to<'a, M: Into<$crate::Message> $(+ $auto)?>(
+            &'a self,
+            peer: &'a $crate::RoutingId,
+            message: M,
+        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
+            self.handle().engine_unchecked().send(Some(peer), message)
+        }
+
+        /// Connects to an endpoint as [`connect`](crate::zmq::Socket::connect) does, and gives the
+        /// peer there a routing id, whatever it announces (`ZMQ_CONNECT_ROUTING_ID`, which libzmq
+        /// takes as an option for the next connection): 1 to 255 bytes, not starting with a zero
+        /// byte.
+        ///
+        /// The routing id can be used at once. Until the connection is made, and again whenever it
+        /// is lost, up to [`send_hwm`](crate::zmq::Builder::send_hwm) messages wait for it; beyond
+        /// that they are dropped, or waited for, as for a peer whose queue is full. With
+        /// [`immediate`](crate::zmq::Builder::immediate) none waits: there is no such peer
+        /// meanwhile.
+        ///
+        /// No other peer gets the routing id, not even with
+        /// [`router_handover`](crate::zmq::Builder::router_handover), until the endpoint is
+        /// [disconnected](crate::zmq::Socket::disconnect).
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use monocoque::zmq::{DealerSocket, RouterSocket};
+        ///
+        /// let dealer = DealerSocket::builder().routing_id("its own choice").build()?;
+        /// let endpoint = dealer.bind("tcp://127.0.0.1:0").await?;
+        ///
+        /// let router = RouterSocket::new()?;
+        /// router.connect_as(endpoint, "printer").await?;
+        /// router.send(["printer", "a page"]).await?; // the connection may not be made yet
+        /// assert_eq!(&dealer.recv().await?[0], b"a page");
+        /// dealer.send("done").await?;
+        /// assert_eq!(router.recv().await?, ["printer", "done"].into());
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// As `connect`; [`RoutingId`](crate::MonocoqueError::RoutingId) and
+        /// [`ReservedRoutingId`](crate::MonocoqueError::ReservedRoutingId) for a routing id that is
+        /// not allowed; [`DuplicateRoutingId`](crate::MonocoqueError::DuplicateRoutingId) if a
+        /// connected peer, or that of another endpoint, has it.
+        $vis fn connect_as<E, I>(
+            &self,
+            endpoint: E,
+            routing_id: I,
+        ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)?
+        where
+            E: TryInto<$crate::Endpoint> $(+ $auto)?,
+            I: TryInto<$crate::RoutingId> $(+ $auto)?,
+            $crate::MonocoqueError: From<E::Error> + From<I::Error>,
+        {
+            self.handle().connect_as(endpoint, routing_id)
+        }
+    };
+}
+
+/// A socket that sends to the peer with a routing id.
+#[diagnostic::on_unimplemented(message = "a `{Self}` does not send by routing id")]
+pub trait RoutesById: Sends + Receives {
+    by_id_methods!(fn + Send);
+    blocking_by_id_methods!(fn);
+}

@@ -1,0 +1,176 @@
+//! The untyped handle inside every socket.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use monocoque_core::{Endpoint, Message, RoutingId, block_on, runtime, runtime::yielding};
+
+use crate::endpoint::{bind, connect};
+use crate::error::{MonocoqueError, SendError};
+use crate::socket::Engine;
+
+/// A handle of a socket of any type. It knows no capabilities: those are a matter of the socket
+/// types, which offer the methods of the [engine](Engine) that make sense for them.
+#[derive(Clone)]
+#[expect(unnameable_types, reason = "named by the sealed trait behind `Socket`, which no user can name")]
+pub struct Handle(Arc<Shared>);
+
+/// The state that the clones of a handle share. The tasks of the socket hold the engine, too.
+struct Shared {
+    engine: Arc<Engine>,
+    /// Replaces the engine in a process that was forked from that of the socket.
+    closed: OnceLock<Arc<Engine>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let engine = self.engine.clone();
+        if self.engine.is_foreign() {
+            // The state belongs to the parent process.
+            return std::mem::forget(engine);
+        }
+        runtime::run_outside_panic(move || engine.close());
+    }
+}
+
+impl Handle {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self(Arc::new(Shared { engine, closed: OnceLock::new() }))
+    }
+
+    /// Returns the engine, or a closed one in a process that was forked from that of the socket.
+    #[inline]
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        let engine = self.engine_unchecked();
+        if engine.is_foreign() { self.closed_engine() } else { engine }
+    }
+
+    /// Returns the engine. For futures that check at each poll whether the process was forked.
+    #[inline]
+    pub(super) fn engine_unchecked(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    #[cold]
+    fn closed_engine(&self) -> &Arc<Engine> {
+        self.0.closed.get_or_init(|| Engine::closed(self.0.engine.pattern))
+    }
+
+    /// Fails on the thread that runs the connections: a call that parks it would wait for itself.
+    pub(crate) fn check_may_block(&self) -> Result<(), MonocoqueError> {
+        if self.engine().runs_on_current_thread() { Err(MonocoqueError::WouldDeadlock) } else { Ok(()) }
+    }
+
+    /// Runs a call to its end, on a thread that may be parked.
+    pub(super) fn block_on<T>(
+        &self,
+        call: impl Future<Output = Result<T, MonocoqueError>>,
+    ) -> Result<T, MonocoqueError> {
+        self.check_may_block()?;
+        block_on(call)
+    }
+
+    /// Runs a call that sends a message to its end, on a thread that may be parked. On any other it
+    /// gives the message back.
+    pub(super) fn block_on_send<'a, M, F>(
+        &'a self,
+        message: M,
+        send: impl FnOnce(&'a Arc<Engine>, M) -> F,
+    ) -> Result<(), SendError>
+    where
+        M: Into<Message>,
+        F: Future<Output = Result<(), SendError>>,
+    {
+        match self.check_may_block() {
+            Ok(()) => block_on(send(self.engine_unchecked(), message)),
+            Err(reason) => Err(SendError::new(reason, message.into())),
+        }
+    }
+
+    pub(super) async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        MonocoqueError: From<E::Error>,
+    {
+        yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
+        bind::bind(self.engine(), endpoint).await
+    }
+
+    pub(super) async fn unbind<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        MonocoqueError: From<E::Error>,
+    {
+        yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
+        bind::unbind(self.engine(), &endpoint).await
+    }
+
+    pub(super) async fn connect<E>(&self, endpoint: E) -> Result<Endpoint, MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        MonocoqueError: From<E::Error>,
+    {
+        yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
+        connect::connect(self.engine(), endpoint, None)
+    }
+
+    pub(super) async fn connect_as<E, I>(
+        &self,
+        endpoint: E,
+        routing_id: I,
+    ) -> Result<Endpoint, MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        I: TryInto<RoutingId>,
+        MonocoqueError: From<E::Error> + From<I::Error>,
+    {
+        yielding::now_if_due().await;
+        let routing_id = routing_id.try_into()?;
+        if routing_id.starts_with(&[0]) {
+            return Err(MonocoqueError::ReservedRoutingId);
+        }
+        let endpoint = endpoint.try_into()?;
+        connect::connect(self.engine(), endpoint, Some(routing_id))
+    }
+
+    pub(super) async fn disconnect<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        MonocoqueError: From<E::Error>,
+    {
+        yielding::now_if_due().await;
+        let endpoint = endpoint.try_into()?;
+        connect::disconnect(self.engine(), &endpoint)
+    }
+
+    /// Closes the socket and waits until its tasks have ended.
+    pub(super) async fn close(&self) {
+        self.engine().close();
+        self.engine().ended().await;
+    }
+
+    /// Receives a message and splits the routing id off, which the sockets that send by routing id
+    /// put in front of each.
+    pub(super) async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
+        let mut message = self.engine_unchecked().recv().await?;
+        let id = message.pop_front().map(RoutingId::try_from);
+        match id {
+            Some(Ok(id)) => Ok((id, message)),
+            _ => unreachable!("such a socket puts the routing id in front of all it receives"),
+        }
+    }
+
+    /// Formats the socket under the name of its type.
+    pub(super) fn fmt_as(&self, type_name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(type_name).field("peers", &self.engine().peer_count()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_as("Handle", f)
+    }
+}
