@@ -62,6 +62,10 @@ pub(super) enum Life {
 
 /// The path of messages to the peer.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all links are streams: a box would cost each message an access"
+)]
 pub(super) enum Way {
     Stream(StreamLink),
     Inproc(InprocLink),
