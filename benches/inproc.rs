@@ -1,7 +1,7 @@
 //! Within the process: messages that are handed over, without a system call in between.
 //!
-//! On one thread, a burst is sent and then received; between two threads one of them sends without end; a REQ asks a REP on
-//! another thread. Both libraries are used by calls that block.
+//! On one thread, a burst is sent and then received; between two threads one of them sends without
+//! end; a REQ asks a REP on another thread. Both libraries are used by calls that block.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
-//! How many instructions the hot paths take, counted by callgrind: the same figures on a busy machine and on an idle one.
+//! How many instructions the hot paths take, counted by callgrind: the same figures on a busy
+//! machine and on an idle one.
 //!
-//! Run it by `scripts/instructions.sh`, which compares with what `benches/instructions.json` says they should be. It takes
-//! each benchmark to do [`TIMES`] operations.
+//! Run it by `scripts/instructions.sh`, which compares with what `benches/instructions.json` says
+//! they should be. It takes each benchmark to do [`TIMES`] operations.
 #![expect(missing_docs, reason = "the macros make public items and cannot document them")]
 
 use std::collections::VecDeque;
@@ -113,8 +114,8 @@ fn match_topics((mut hub, subjects): (PubSubHub, Vec<String>)) -> (PubSubHub, Ve
     (hub, subjects)
 }
 
-// None matches, and all are of another length and part from the subject in their last byte only: what a subscriber can do
-// at worst.
+// None matches, and all are of another length and part from the subject in their last byte only:
+// what a subscriber can do at worst.
 #[library_benchmark(setup = hostile_subscriptions)]
 #[bench::topics_1000(1000)]
 fn match_the_worst((mut hub, subject): (PubSubHub, Vec<u8>)) -> (PubSubHub, Vec<u8>) {

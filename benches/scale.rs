@@ -1,5 +1,5 @@
-//! What a message costs when there are more peers, or more subscriptions: first in the hubs and queues of the core, without
-//! a wire, then from socket to socket.
+//! What a message costs when there are more peers, or more subscriptions: first in the hubs and
+//! queues of the core, without a wire, then from socket to socket.
 //!
 //! Message sizes are the business of `throughput`, idle peers that of `compare`.
 
@@ -91,7 +91,8 @@ fn match_topics(criterion: &mut Criterion) {
     }
 }
 
-/// Each as long as no other one, and so that the subject parts from it only at its end: the worst that a subscriber can do.
+/// Each as long as no other one, and so that the subject parts from it only at its end: the worst
+/// that a subscriber can do.
 fn match_lengths(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, match the worst by subscriptions");
     for topics in [1, 10, 100, 1000] {

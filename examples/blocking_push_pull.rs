@@ -1,7 +1,8 @@
 //! A pipeline between plain threads, with calls that block: no async runtime, no executor.
 //!
-//! Run with `cargo run --example blocking_push_pull`. One thread hands out jobs, three do them, and the main thread collects
-//! the results. Prints who has done how many, and fails if any result is missing or wrong.
+//! Run with `cargo run --example blocking_push_pull`. One thread hands out jobs, three do them, and
+//! the main thread collects the results. Prints who has done how many, and fails if any result is
+//! missing or wrong.
 
 use std::error::Error;
 use std::thread;

@@ -1,7 +1,8 @@
-//! A pipeline on compio, made of streams and sinks: numbers are pushed, squared by two stages, and summed up.
+//! A pipeline on compio, made of streams and sinks: numbers are pushed, squared by two stages, and
+//! summed up.
 //!
-//! Run with `cargo run --example compio_pipeline`. Everything, the connections included, runs on one thread. Prints the sum,
-//! and fails if it is wrong.
+//! Run with `cargo run --example compio_pipeline`. Everything, the connections included, runs on
+//! one thread. Prints the sum, and fails if it is wrong.
 
 use std::error::Error;
 

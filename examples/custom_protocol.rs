@@ -1,6 +1,8 @@
-//! A protocol of our own, lines of text, on the actor of `monocoque-core` and nothing else of this project.
+//! A protocol of our own, lines of text, on the actor of `monocoque-core` and nothing else of this
+//! project.
 //!
-//! Run with `cargo run --example custom_protocol`. Two ends talk to each other; exits with an error if a line differs.
+//! Run with `cargo run --example custom_protocol`. Two ends talk to each other; exits with an error
+//! if a line differs.
 
 use std::collections::VecDeque;
 use std::error::Error;

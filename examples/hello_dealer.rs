@@ -1,6 +1,7 @@
 //! A DEALER says hello to a ROUTER, which answers it by name.
 //!
-//! Run with `cargo run --example hello_dealer`. Prints the message as the ROUTER got it and the answer as the DEALER got it.
+//! Run with `cargo run --example hello_dealer`. Prints the message as the ROUTER got it and the
+//! answer as the DEALER got it.
 
 use monocoque::zmq::{DealerSocket, RouterSocket};
 

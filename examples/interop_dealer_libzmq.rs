@@ -1,7 +1,8 @@
-//! A DEALER of ours exchanges multipart messages with a libzmq ROUTER over tcp, through every layer.
+//! A DEALER of ours exchanges multipart messages with a libzmq ROUTER over tcp, through every
+//! layer.
 //!
-//! Run with `cargo run --release --example interop_dealer_libzmq --features zmq`. Exits with an error if anything that
-//! arrives differs from what was sent.
+//! Run with `cargo run --release --example interop_dealer_libzmq --features zmq`. Exits with an
+//! error if anything that arrives differs from what was sent.
 
 use std::error::Error;
 use std::thread;

@@ -1,7 +1,7 @@
 //! A PUB of ours serves libzmq SUBs, and a SUB of ours listens to a libzmq publisher, over tcp.
 //!
-//! Run with `cargo run --release --example interop_pubsub_libzmq --features zmq`. Exits with an error if a subscriber
-//! misses something it has subscribed to, or gets anything else.
+//! Run with `cargo run --release --example interop_pubsub_libzmq --features zmq`. Exits with an
+//! error if a subscriber misses something it has subscribed to, or gets anything else.
 
 use std::error::Error;
 use std::thread;

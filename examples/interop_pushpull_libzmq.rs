@@ -1,7 +1,8 @@
-//! A pipeline through both: our PUSH deals work to libzmq workers, which push their results to our PULL, over tcp.
+//! A pipeline through both: our PUSH deals work to libzmq workers, which push their results to our
+//! PULL, over tcp.
 //!
-//! Run with `cargo run --release --example interop_pushpull_libzmq --features zmq`. Exits with an error if work or a
-//! result is lost, doubled or changed, or if a worker gets more than its turn.
+//! Run with `cargo run --release --example interop_pushpull_libzmq --features zmq`. Exits with an
+//! error if work or a result is lost, doubled or changed, or if a worker gets more than its turn.
 
 use std::error::Error;
 use std::thread;

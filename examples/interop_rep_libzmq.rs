@@ -1,7 +1,7 @@
 //! A REP of ours answers libzmq REQs, all at the same time, over tcp.
 //!
-//! Run with `cargo run --release --example interop_rep_libzmq --features zmq`. Exits with an error if a reply is not the
-//! one to the question that was asked.
+//! Run with `cargo run --release --example interop_rep_libzmq --features zmq`. Exits with an error
+//! if a reply is not the one to the question that was asked.
 
 use std::error::Error;
 use std::thread;

@@ -1,7 +1,9 @@
-//! A ROUTER of ours serves libzmq DEALERs and REQs at the same time, each under its own name, over tcp.
+//! A ROUTER of ours serves libzmq DEALERs and REQs at the same time, each under its own name, over
+//! tcp.
 //!
-//! Run with `cargo run --release --example interop_router_libzmq --features zmq`. Exits with an error if anything that
-//! arrives differs from what was sent, or comes to another than the one it was meant for.
+//! Run with `cargo run --release --example interop_router_libzmq --features zmq`. Exits with an
+//! error if anything that arrives differs from what was sent, or comes to another than the one it
+//! was meant for.
 
 use std::error::Error;
 use std::thread;

@@ -1,8 +1,10 @@
-//! Requests that are answered although workers fail: clients that ask again, a queue in the middle, workers that come and go,
-//! and heartbeats both ways between these. The ZeroMQ guide calls it the paranoid pirate pattern.
+//! Requests that are answered although workers fail: clients that ask again, a queue in the middle,
+//! workers that come and go, and heartbeats both ways between these. The ZeroMQ guide calls it the
+//! paranoid pirate pattern.
 //!
-//! Run with `cargo run --example paranoid_pirate`. One worker hangs twice, with a request in its hands. Prints who notices
-//! what; fails if a request stays without its answer, or gets that of another.
+//! Run with `cargo run --example paranoid_pirate`. One worker hangs twice, with a request in its
+//! hands. Prints who notices what; fails if a request stays without its answer, or gets that of
+//! another.
 //!
 //! ```text
 //!   client (REQ)  --.                       .--  worker (DEALER)
@@ -10,8 +12,9 @@
 //!   client (REQ)  --'                       '--  worker (DEALER)
 //! ```
 //!
-//! The heartbeats are messages of the program. Those of the library, which the option `heartbeat_interval` asks for, tell that the
-//! connection works; they are answered also for a worker whose code is stuck, as here.
+//! The heartbeats are messages of the program. Those of the library, which the option
+//! `heartbeat_interval` asks for, tell that the connection works; they are answered also for a
+//! worker whose code is stuck, as here.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -36,15 +39,18 @@ const WORK: Duration = Duration::from_millis(5);
 
 /// How often the queue and its workers say that they are there.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// After so long a silence the other one is taken for dead: one lost or late heartbeat is no reason.
+/// After so long a silence the other one is taken for dead: one lost or late heartbeat is no
+/// reason.
 const EXPIRY: Duration = Duration::from_millis(200);
-/// How long a worker waits before it comes back: at first, and at most. It doubles from one failure to the next.
+/// How long a worker waits before it comes back: at first, and at most. It doubles from one failure
+/// to the next.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// How often the first worker hangs.
 const HANGS: u32 = 2;
 
-/// What a worker says beside its answers, and the queue to its workers. Answers have more than one frame.
+/// What a worker says beside its answers, and the queue to its workers. Answers have more than one
+/// frame.
 const READY: &[u8] = b"ready";
 const ALIVE: &[u8] = b"alive";
 
@@ -85,7 +91,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// A client: asks one thing after the other, at least until the failures of this example are over. How many were answered.
+/// A client: asks one thing after the other, at least until the failures of this example are over.
+/// How many were answered.
 async fn ask_much(queue: &Endpoint, client: u32, story: &Story) -> Result<u32, MonocoqueError> {
     let req = ReqSocket::builder()
         .recv_timeout(Some(REPLY_TIMEOUT))
@@ -162,8 +169,8 @@ impl Queue<'_> {
         }
     }
 
-    /// A request: the client's name, what its REQ has put in front, and the question. All of it goes to a worker, and comes
-    /// back with the answer in the place of the question.
+    /// A request: the client's name, what its REQ has put in front, and the question. All of it
+    /// goes to a worker, and comes back with the answer in the place of the question.
     async fn on_request(&mut self, request: Message) -> Result<(), MonocoqueError> {
         if let Some(worker) = self.workers.iter_mut().find(|worker| worker.free) {
             worker.free = false;
@@ -181,7 +188,8 @@ impl Queue<'_> {
             known.and_then(|known| self.workers.remove(known));
             self.workers.push_back(Worker { name, free: true, expires });
         } else if let Some(known) = known {
-            // One that was given up too early is not heard: it hears nothing either, and starts anew.
+            // One that was given up too early is not heard: it hears nothing either, and starts
+            // anew.
             self.workers[known].expires = expires;
         }
         if message.len() > 1 {
@@ -200,7 +208,8 @@ impl Queue<'_> {
     }
 }
 
-/// A worker, which starts anew whenever it has failed, or the queue is silent. The longer that goes on, the later.
+/// A worker, which starts anew whenever it has failed, or the queue is silent. The longer that goes
+/// on, the later.
 async fn work(queue: &Endpoint, hangs: u32, story: &Story) -> Result<Infallible, MonocoqueError> {
     let mut delay = FIRST_DELAY;
     loop {
@@ -240,7 +249,8 @@ async fn live(queue: &Endpoint, hangs: u32, story: &Story) -> Result<bool, Monoc
             sleep(2 * EXPIRY).await;
             return Ok(worked);
         }
-        // Work that takes longer than a heartbeat is done in another task, or this one beats meanwhile.
+        // Work that takes longer than a heartbeat is done in another task, or this one beats
+        // meanwhile.
         sleep(WORK).await;
         dealer.send(answer(message)).await?;
         worked = true;

@@ -1,9 +1,10 @@
 //! Topics decide who hears what: one publisher of events, three subscribers.
 //!
-//! Run with `cargo run --example pubsub_events`. Prints how many events each subscriber heard; fails if one heard an
-//! event it did not ask for, or missed or got twice one that it did.
+//! Run with `cargo run --example pubsub_events`. Prints how many events each subscriber heard;
+//! fails if one heard an event it did not ask for, or missed or got twice one that it did.
 //!
-//! A publisher sends nothing to a subscriber it has not heard of. So it waits for the subscriptions, not for a while.
+//! A publisher sends nothing to a subscriber it has not heard of. So it waits for the
+//! subscriptions, not for a while.
 
 use std::error::Error;
 

@@ -1,7 +1,9 @@
-//! Requests and replies between plain threads: no async runtime, the connections live on the I/O thread of a context.
+//! Requests and replies between plain threads: no async runtime, the connections live on the I/O
+//! thread of a context.
 //!
-//! Run with `cargo run --example req_rep`. One REP thread squares the numbers that three REQ threads ask about; each of
-//! these prints what it learnt, and fails if a reply does not belong to its request.
+//! Run with `cargo run --example req_rep`. One REP thread squares the numbers that three REQ
+//! threads ask about; each of these prints what it learnt, and fails if a reply does not belong to
+//! its request.
 
 use std::error::Error;
 use std::thread;

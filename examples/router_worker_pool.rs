@@ -1,10 +1,11 @@
-//! A ROUTER gives jobs to workers that ask for them, so that a slow worker gets fewer: the load-balancing pattern.
+//! A ROUTER gives jobs to workers that ask for them, so that a slow worker gets fewer: the
+//! load-balancing pattern.
 //!
-//! Run with `cargo run --example router_worker_pool`. Prints how many jobs each of four workers did; fails if a job
-//! was lost or done twice, or if the slow worker did not get the fewest.
+//! Run with `cargo run --example router_worker_pool`. Prints how many jobs each of four workers
+//! did; fails if a job was lost or done twice, or if the slow worker did not get the fewest.
 //!
-//! DEALER and PUSH sockets hand out messages in turn, however long each takes. Here the workers say when they are free: a
-//! worker's message is the result of its last job, and asks for the next one.
+//! DEALER and PUSH sockets hand out messages in turn, however long each takes. Here the workers say
+//! when they are free: a worker's message is the result of its last job, and asks for the next one.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -37,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Gives a job to whoever asks, and collects the results; at the end tells each worker that there is no more.
+/// Gives a job to whoever asks, and collects the results; at the end tells each worker that there
+/// is no more.
 async fn hand_out(router: &RouterSocket) -> Result<BTreeMap<u64, u64>, Box<dyn Error>> {
     let mut results = BTreeMap::new();
     let mut jobs = 0..JOBS;

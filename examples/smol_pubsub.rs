@@ -1,7 +1,8 @@
 //! Topics on smol: three tasks listen, one speaks.
 //!
-//! Run with `cargo run --example smol_pubsub`. The connections live on the I/O thread of a context, the tasks on smol's
-//! threads. Prints what each listener has heard, and fails if it is not what it has asked for, in order.
+//! Run with `cargo run --example smol_pubsub`. The connections live on the I/O thread of a context,
+//! the tasks on smol's threads. Prints what each listener has heard, and fails if it is not what it
+//! has asked for, in order.
 
 use std::error::Error;
 use std::time::Duration;

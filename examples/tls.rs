@@ -1,8 +1,10 @@
-//! Requests and replies over TLS: the streams are made here, with `compio-tls` and rustls, and attached to the sockets.
+//! Requests and replies over TLS: the streams are made here, with `compio-tls` and rustls, and
+//! attached to the sockets.
 //!
-//! Run with `cargo run --example tls`. A REP squares the numbers that three REQs ask about, each over a connection of its
-//! own. The server has a certificate that it has made itself, and which the clients trust. Prints what each client has learnt,
-//! and why the connections have ended; fails if a reply is wrong.
+//! Run with `cargo run --example tls`. A REP squares the numbers that three REQs ask about, each
+//! over a connection of its own. The server has a certificate that it has made itself, and which
+//! the clients trust. Prints what each client has learnt, and why the connections have ended; fails
+//! if a reply is wrong.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Workers on tokio: tasks that share a ROUTER answer what a DEALER asks.
 //!
-//! Run with `cargo run --example tokio_worker`. The sockets are used from all threads of tokio's; their connections live on the
-//! I/O thread of a context. Prints how many questions each worker has answered, and fails if an answer is wrong or missing.
+//! Run with `cargo run --example tokio_worker`. The sockets are used from all threads of tokio's;
+//! their connections live on the I/O thread of a context. Prints how many questions each worker has
+//! answered, and fails if an answer is wrong or missing.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -1,8 +1,9 @@
 //! Monocoque and libzmq side by side, under the same load on the same machine.
 //!
-//! Every figure is taken between two processes, one for each end, so that processor time is accounted to the end that
-//! used it. The receiving end counts. The libraries take turns, round after round, and ratios are computed within a
-//! round, so that whatever else the machine does meets both alike.
+//! Every figure is taken between two processes, one for each end, so that processor time is
+//! accounted to the end that used it. The receiving end counts. The libraries take turns, round
+//! after round, and ratios are computed within a round, so that whatever else the machine does
+//! meets both alike.
 //!
 //! ```text
 //! cargo bench --bench compare --features zmq -- [--list] [--rows TEXT] [--rounds N] [--seconds S] [--json PATH]

@@ -13,7 +13,8 @@ use nix::sys::time::TimeValLike;
 
 use monocoque_bench::machine::resident_kib;
 
-/// Counts the messages that one socket has received. Only its owner writes; the control thread reads now and then.
+/// Counts the messages that one socket has received. Only its owner writes; the control thread
+/// reads now and then.
 #[derive(Debug)]
 pub(crate) struct Counter {
     shared: &'static AtomicU64,
@@ -57,8 +58,8 @@ impl Stopwatch {
     }
 }
 
-/// What an end says when it is asked: everything since it was started, except the round trips, which are those since it
-/// was last asked.
+/// What an end says when it is asked: everything since it was started, except the round trips,
+/// which are those since it was last asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// On the clock of the machine, in ns.
@@ -102,8 +103,8 @@ impl fmt::Display for Sample {
     }
 }
 
-/// Answers the parent on a thread of its own, and ends the process when the parent has gone. `sockets` is how many are to
-/// receive before [`STARTED`] is said.
+/// Answers the parent on a thread of its own, and ends the process when the parent has gone.
+/// `sockets` is how many are to receive before [`STARTED`] is said.
 pub(crate) fn answer_parent(sockets: usize) {
     WAITED_FOR.store(sockets, Ordering::Relaxed);
     thread::spawn(|| {

@@ -1,4 +1,5 @@
-//! What was measured of a row, and what follows from it: medians, ratios, and whether the bars are cleared.
+//! What was measured of a row, and what follows from it: medians, ratios, and whether the bars are
+//! cleared.
 
 use crate::measure::median;
 use crate::pair::{Measured, Taken};

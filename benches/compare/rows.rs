@@ -2,7 +2,8 @@
 
 use crate::job::{Attach, Library, Role};
 
-/// One kind of work, done by several pairings in turn. The first is the one the others are compared with.
+/// One kind of work, done by several pairings in turn. The first is the one the others are compared
+/// with.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -138,7 +139,8 @@ pub(crate) fn all() -> Vec<Row> {
     rows
 }
 
-/// What it costs the one that is busy that others are connected: compared with ourselves without them.
+/// What it costs the one that is busy that others are connected: compared with ourselves without
+/// them.
 fn idle_peers() -> Row {
     let counts = [0, 1, 10, 100, 1000];
     let bar = |cell| Bar { cell, ..Bar::ratio(Metric::Rate, Limit::AtLeast(0.9)) };
@@ -180,7 +182,8 @@ impl Row {
         }
     }
 
-    /// One message there and back at a time; the median of ours is to be at most `bar` times as long.
+    /// One message there and back at a time; the median of ours is to be at most `bar` times as
+    /// long.
     fn round_trip(name: &str, placement: Placement, ours: Library, bar: f64) -> Self {
         Self {
             placement,

@@ -19,7 +19,8 @@ use monocoque_bench::machine::resident_kib;
 
 type Never<E> = Result<Infallible, E>;
 
-/// Plays the role that the arguments describe until the process is killed; comes back only when that fails.
+/// Plays the role that the arguments describe until the process is killed; comes back only when
+/// that fails.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let Some((job, endpoint, sockets)) = Job::from_args(args) else {
         eprintln!("not a job: {args:?}");
@@ -83,7 +84,9 @@ async fn work<S, F>(job: Job, sockets: Vec<S>, told: Receiver<()>, work: fn(S) -
 where
     F: Future<Output = Never<MonocoqueError>> + 'static,
 {
-    // Not before all are connected: a PUSH that is busy is slow to accept. An error means that it is all over.
+    // Not before all are connected: a PUSH that is busy is slow to accept. An error means that it
+    // is
+    // all over.
     let _ = told.await;
     if !job.busy {
         let _idle = sockets;

@@ -1,15 +1,15 @@
-//! Memory: of a socket for each of its peers, idle and busy, beside libzmq; and how often the heap is asked for some, for
-//! each message.
+//! Memory: of a socket for each of its peers, idle and busy, beside libzmq; and how often the heap
+//! is asked for some, for each message.
 //!
-//! What is measured is a process of its own. Its peers are in another one, and are always of Monocoque: who connects
-//! does not matter.
+//! What is measured is a process of its own. Its peers are in another one, and are always of
+//! Monocoque: who connects does not matter.
 //!
 //! ```text
 //! cargo bench --bench memory --features zmq
 //! ```
 //!
-//! The figures go to `target/memory.json`. A bar that is missed is a result; only a figure that could not be taken is a
-//! failure.
+//! The figures go to `target/memory.json`. A bar that is missed is a result; only a figure that
+//! could not be taken is a failure.
 
 mod ends;
 mod job;

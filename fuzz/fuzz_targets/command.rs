@@ -1,4 +1,5 @@
-//! Commands: in a handshake and in traffic each does what its specification says, and nothing else; metadata is kept as
+//! Commands: in a handshake and in traffic each does what its specification says, and nothing
+//! else; metadata is kept as
 //! it was sent.
 //!
 //! Input: socket type, then the body of a command.

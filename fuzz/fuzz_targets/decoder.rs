@@ -1,4 +1,5 @@
-//! Traffic: however the bytes are cut, the same comes out of them, or the same error; nothing beyond the limits comes
+//! Traffic: however the bytes are cut, the same comes out of them, or the same error; nothing
+//! beyond the limits comes
 //! out; and what has come out can be sent on and arrives as it is.
 //!
 //! Input: socket type, limits, how many lengths, the lengths of the pieces, then the bytes.
@@ -53,7 +54,8 @@ fn decode<'a>(ours: SocketType, limits: Limits, reads: impl Iterator<Item = &'a 
     Decoded { received: end.recv(), error, answered: end.written(), waiting }
 }
 
-/// What is beyond a limit is refused at its header: a body that is waited for is taken once it is there.
+/// What is beyond a limit is refused at its header: a body that is waited for is taken once it is
+/// there.
 fn check_wanted(ours: SocketType, limits: Limits, stream: &[u8], waiting: Option<(usize, usize)>) {
     let Some((waits, wanted)) = waiting else { return };
     let frame = &stream[stream.len() - waits..];

@@ -1,5 +1,7 @@
-//! ROUTER, REQ and REP between hostile peers and a program: each message that a peer sends is received with the envelope
-//! that its type says, or not at all; requests and replies alternate; and an answer goes where it belongs.
+//! ROUTER, REQ and REP between hostile peers and a program: each message that a peer sends is
+//! received with the envelope
+//! that its type says, or not at all; requests and replies alternate; and an answer goes where it
+//! belongs.
 //!
 //! Input: socket type, then what happens, step by step.
 
@@ -82,7 +84,8 @@ enum Turn {
     Answering(usize, Frames),
 }
 
-/// A peer that is there or has left, and what of it the program may still receive: as it is to be received, with its
+/// A peer that is there or has left, and what of it the program may still receive: as it is to be
+/// received, with its
 /// envelope.
 struct Player {
     peer: Option<Peer>,
@@ -108,7 +111,8 @@ impl<S: Sends + Receives> Table<'_, S> {
         }
     }
 
-    /// A peer says something. What is to be received ends with a number, by which it is known again.
+    /// A peer says something. What is to be received ends with a number, by which it is known
+    /// again.
     fn say(&mut self, script: &mut Script<'_>) {
         let at = script.below(PEERS_MAX);
         let mut frames = frames(script);
@@ -117,7 +121,9 @@ impl<S: Sends + Receives> Table<'_, S> {
             self.serial += 1;
             frames.push(self.serial.to_be_bytes().to_vec());
         }
-        let Some(accepted) = player.peer.as_mut().and_then(|peer| peer.send(message(&frames))) else { return };
+        let Some(accepted) = player.peer.as_mut().and_then(|peer| peer.send(message(&frames))) else {
+            return;
+        };
         match open(self.ours, &player.id, &frames) {
             Some(opened) => {
                 assert_ne!(accepted, InletStatus::Violation);
@@ -172,7 +178,8 @@ impl<S: Sends + Receives> Table<'_, S> {
         self.check_sent(&[], &Frames::new());
     }
 
-    /// Checks that one of these peers, if there are any, has got this, and no other anything. Says which.
+    /// Checks that one of these peers, if there are any, has got this, and no other anything.
+    /// Says which.
     fn check_sent(&mut self, to: &[usize], frames: &Frames) -> Option<usize> {
         let mut expected = Outbox::new();
         encode_message(&message(frames), &mut expected);
@@ -216,7 +223,8 @@ impl<S: Sends + Receives> Table<'_, S> {
         }
     }
 
-    /// Finds out which of these peers has said what was received; its messages are received in order. Gives the envelope.
+    /// Finds out which of these peers has said what was received; its messages are received in
+    /// order. Gives the envelope.
     fn take_said(&mut self, mut from: std::ops::Range<usize>, received: &Message) -> (usize, Frames) {
         let received: Frames = received.iter().map(<[u8]>::to_vec).collect();
         let is_next = |player: &Player| player.said.front().is_some_and(|(_, body)| *body == received);
@@ -242,7 +250,8 @@ impl Player {
     }
 }
 
-/// What a message that arrives is to the program, and the envelope that is kept for the answer; `None` if it is nothing.
+/// What a message that arrives is to the program, and the envelope that is kept for the answer;
+/// `None` if it is nothing.
 fn open(ours: SocketType, id: &[u8], frames: &Frames) -> Option<(Frames, Frames)> {
     let split = match ours {
         SocketType::Router => return Some((Frames::new(), [vec![id.to_vec()], frames.clone()].concat())),

@@ -1,4 +1,5 @@
-//! The first bytes of a stranger: whatever they are, they are taken or refused alike however they arrive, and what is
+//! The first bytes of a stranger: whatever they are, they are taken or refused alike however they
+//! arrive, and what is
 //! answered is bounded.
 //!
 //! Input: the bytes.

@@ -1,5 +1,7 @@
-//! Two sessions and the wire between them, whatever the pieces in which it carries: they agree on who they are, or both
-//! refuse, and what one sends the other receives, in order. With bytes changed on the way up, none of this may break on
+//! Two sessions and the wire between them, whatever the pieces in which it carries: they agree on
+//! who they are, or both
+//! refuse, and what one sends the other receives, in order. With bytes changed on the way up,
+//! none of this may break on
 //! the way down, and nothing may panic.
 //!
 //! Input: the two types, their routing ids and heartbeats, then what happens, step by step.

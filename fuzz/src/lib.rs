@@ -1,4 +1,5 @@
-//! How the targets read an input, and the two ends of a connection that they share with the tests of `monocoque-zmtp`.
+//! How the targets read an input, and the two ends of a connection that they share with the tests
+//! of `monocoque-zmtp`.
 
 use monocoque_zmtp::SocketType;
 pub use testing::frame;
@@ -47,7 +48,8 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Cuts `bytes` into pieces of these lengths, over and over; zero, and no length at all, is all the rest.
+/// Cuts `bytes` into pieces of these lengths, over and over; zero, and no length at all, is all
+/// the rest.
 pub fn pieces<'a>(mut bytes: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut lengths = lengths.iter().cycle();
     std::iter::from_fn(move || {

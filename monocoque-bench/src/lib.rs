@@ -1,8 +1,10 @@
-//! The parts that benches share: a [`Load`] that one of the libraries puts on a pair of sockets, measured by Criterion.
+//! The parts that benches share: a [`Load`] that one of the libraries puts on a pair of sockets,
+//! measured by Criterion.
 //!
-//! The ends are two threads of this process, each with a runtime or context of its own; what is received is counted, and the
-//! time of a message is the time until so many had arrived. `compare` gives each end a process, and is the one to quote:
-//! these are for finding out what a change has done.
+//! The ends are two threads of this process, each with a runtime or context of its own; what is
+//! received is counted, and the time of a message is the time until so many had arrived. `compare`
+//! gives each end a process, and is the one to quote: these are for finding out what a change has
+//! done.
 //!
 //! The feature `zmq` puts libzmq, by the crate of that name, beside Monocoque.
 #![expect(missing_docs, reason = "read beside the benches, which are all that uses it")]
@@ -50,7 +52,8 @@ pub struct Load {
     pub from: usize,
     /// How many sockets receive, or answer.
     pub to: usize,
-    /// How many topics each SUB has subscribed to; as many others are published in between. 0: one subscription to everything.
+    /// How many topics each SUB has subscribed to; as many others are published in between. 0: one
+    /// subscription to everything.
     pub topics: usize,
     /// Of each end.
     pub io_threads: usize,
@@ -85,7 +88,8 @@ pub enum Transport {
     Ipc,
 }
 
-/// A group of benchmarks, named `BENCH, WORK by PARAMETER`, which is how `scripts/analyze_benchmarks.py` reads it.
+/// A group of benchmarks, named `BENCH, WORK by PARAMETER`, which is how
+/// `scripts/analyze_benchmarks.py` reads it.
 pub fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat);

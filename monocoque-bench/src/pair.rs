@@ -32,7 +32,8 @@ pub(crate) struct End {
     binds: bool,
     endpoint: String,
     pub(crate) meter: Arc<Meter>,
-    /// How many messages are to be sent in a round; closed when it is over. The end that receives is only told that.
+    /// How many messages are to be sent in a round; closed when it is over. The end that receives
+    /// is only told that.
     pub(crate) rounds: UnboundedReceiver<usize>,
 }
 

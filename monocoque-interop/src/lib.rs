@@ -1,7 +1,8 @@
-//! Monocoque beside other implementations: libzmq, by the `zmq` crate; pyzmq, in a process of its own; and TLS.
+//! Monocoque beside other implementations: libzmq, by the `zmq` crate; pyzmq, in a process of its
+//! own; and TLS.
 //!
-//! What is here needs a C++ compiler, for libzmq is built from source; no other package does. The tests are in `tests`,
-//! the examples in `examples` of the repository.
+//! What is here needs a C++ compiler, for libzmq is built from source; no other package does. The
+//! tests are in `tests`, the examples in `examples` of the repository.
 
 pub mod tls;
 

@@ -23,7 +23,8 @@ use monocoque::{
 use monocoque_interop::tls::{tcp_pair, tls_pair, tls_pair_and_wires};
 use testing::At;
 
-/// Makes a test on each driver of each body. They run where streams can be attached: on the current runtime.
+/// Makes a test on each driver of each body. They run where streams can be attached: on the current
+/// runtime.
 macro_rules! here {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
         $(#[$attribute])*
@@ -78,7 +79,8 @@ async fn join<A: Socket, B: Socket>(
     other.wait_for_peers(1).await.expect("open");
 }
 
-/// The `n`th message of a sender: mostly short, now and then large, and all of it follows from the number.
+/// The `n`th message of a sender: mostly short, now and then large, and all of it follows from the
+/// number.
 fn message(seed: u64, n: usize) -> Message {
     let mut chance = fastrand::Rng::with_seed(seed ^ n as u64);
     let len = match chance.u8(..) {

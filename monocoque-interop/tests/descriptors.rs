@@ -1,4 +1,5 @@
-//! Attached streams leave no descriptor behind. It is alone in its process, whose descriptors it counts.
+//! Attached streams leave no descriptor behind. It is alone in its process, whose descriptors it
+//! counts.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use monocoque_interop::tls::{tcp_pair, tls_pair};
 use testing::process_stats::Held;
 use testing::yield_now;
 
-/// Those that were attached, at whatever point of their lives: also such as have operations of their own with the kernel.
+/// Those that were attached, at whatever point of their lives: also such as have operations of
+/// their own with the kernel.
 #[test]
 fn attached_streams_leak_no_descriptors() {
     let live = |turns: usize, close: bool| {

@@ -1,8 +1,9 @@
 //! The ways to run the body of a test.
 //!
-//! A body runs six times: over tcp, ipc and inproc, on the caller's compio runtime and beside a context with an I/O thread;
-//! that of a chosen file four times more, on the polling driver.
-//! It must not block its thread: what blocks, such as a [`Wire`](crate::Wire), lives on a thread of its own.
+//! A body runs six times: over tcp, ipc and inproc, on the caller's compio runtime and beside a
+//! context with an I/O thread; that of a chosen file four times more, on the polling driver.
+//! It must not block its thread: what blocks, such as a [`Wire`](crate::Wire), lives on a thread of
+//! its own.
 
 use std::net::TcpListener;
 use std::pin::pin;
@@ -234,7 +235,8 @@ pub fn chance() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)
 }
 
-/// Lets so much time pass that whatever is on its way arrives: others talk meanwhile, in the same place.
+/// Lets so much time pass that whatever is on its way arrives: others talk meanwhile, in the same
+/// place.
 pub async fn pass_time(at: &At) {
     let (one, endpoint) = at.bound(monocoque::zmq::DealerSocket::builder()).await;
     let other = at.connected(monocoque::zmq::DealerSocket::builder(), &endpoint).await;

@@ -1,8 +1,10 @@
-//! Messages that can be told from all others, and a ledger of who has sent and who has received which.
+//! Messages that can be told from all others, and a ledger of who has sent and who has received
+//! which.
 //!
-//! A sender has a [`Stream`] for each of its lives, in which it numbers its messages; all that a message holds follows from the
-//! seed, the stream and the number, so that one that was changed, cut short or put together from two is found out. A receiver
-//! has a [`Reader`] for each of its lives.
+//! A sender has a [`Stream`] for each of its lives, in which it numbers its messages; all that a
+//! message holds follows from the seed, the stream and the number, so that one that was changed,
+//! cut short or put together from two is found out. A receiver has a [`Reader`] for each of its
+//! lives.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -226,9 +228,9 @@ impl Stream {
         losses.resize(known, self.sent());
     }
 
-    /// Takes over what a sender in another process announces: what it has sent, and how much more it
-    /// is about to send in a phase. That may be more than it then sends, as long as it is killed or
-    /// says the true number in the end.
+    /// Takes over what a sender in another process announces: what it has sent, and how much more
+    /// it is about to send in a phase. That may be more than it then sends, as long as it is
+    /// killed or says the true number in the end.
     pub fn announce(&self, sent: u64, more: u64, phase: u8) {
         self.enter(phase, sent);
         self.sent.store(sent + more, Ordering::Relaxed);
@@ -330,10 +332,12 @@ impl Ledger {
         self.streams.read().expect("not poisoned").len()
     }
 
-    /// What became of all messages, once all readers are dropped. What must not be is [noted](Self::wrong).
+    /// What became of all messages, once all readers are dropped. What must not be is
+    /// [noted](Self::wrong).
     ///
-    /// `disturbances` is how many connections may have been lost by a sender that cannot say, `peers` how many a sender has at
-    /// the same time, and `limit` how many bytes may go with a connection.
+    /// `disturbances` is how many connections may have been lost by a sender that cannot say,
+    /// `peers` how many a sender has at the same time, and `limit` how many bytes may go with a
+    /// connection.
     pub fn judge(&self, class: Class, disturbances: usize, peers: usize, limit: u64) -> Account {
         let mut account = Account::default();
         let streams = self.streams.read().expect("not poisoned").clone();
@@ -345,8 +349,9 @@ impl Ledger {
             let Some(stream) = &view.stream else { continue };
             let losses = stream.losses.lock().expect("not poisoned").len();
             let ended = if stream.killed.load(Ordering::Relaxed) { peers } else { 0 };
-            // A lost connection puts what it gives back behind what another peer has, and what it had brought beside what the
-            // next one brings.
+            // A lost connection puts what it gives back behind what another peer has, and what it
+            // had brought
+            // beside what the next one brings.
             let disturbed = if stream.exact { losses + ended } else { disturbances };
             let disturbed = disturbed + stream.more.load(Ordering::Relaxed) as usize;
             let allowed = match class {

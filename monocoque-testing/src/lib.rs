@@ -1,8 +1,9 @@
 //! Parts that tests of several packages share.
 //!
-//! [`session`] has two ends of the protocol and an emulated wire between them. With the feature `sockets` there is all that
-//! tests of sockets need: macros such as [`everywhere`] that run a body in several ways, [peers](Wire) that speak in bytes, a
-//! [`proxy`] that harms connections, [`hostile`] peers, and a [`ledger`] of messages.
+//! [`session`] has two ends of the protocol and an emulated wire between them. With the feature
+//! `sockets` there is all that tests of sockets need: macros such as [`everywhere`] that run a body
+//! in several ways, [peers](Wire) that speak in bytes, a [`proxy`] that harms connections,
+//! [`hostile`] peers, and a [`ledger`] of messages.
 #![expect(missing_docs, reason = "read beside the tests that use it")]
 
 pub mod bytes;

@@ -1,7 +1,9 @@
-//! A proxy that does to connections what networks do, on purpose: over tcp and ipc, in both directions.
+//! A proxy that does to connections what networks do, on purpose: over tcp and ipc, in both
+//! directions.
 //!
-//! One thread owns all of its sockets, none of which blocks, so that an order is carried out between two pieces of data. What
-//! it does by chance comes from a seed and the number of the connection. It counts what it did.
+//! One thread owns all of its sockets, none of which blocks, so that an order is carried out
+//! between two pieces of data. What it does by chance comes from a seed and the number of the
+//! connection. It counts what it did.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -18,7 +20,8 @@ use fastrand::Rng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size, set_socket_send_buffer_size};
 
-/// Stands between those who connect to it and a target. Ends with its connections when it is dropped.
+/// Stands between those who connect to it and a target. Ends with its connections when it is
+/// dropped.
 #[derive(Debug)]
 pub struct Proxy {
     endpoint: String,
@@ -209,7 +212,8 @@ impl Drop for Proxy {
     }
 }
 
-/// An address of the loopback network that nobody else uses: a port there stays free when it is left for a while.
+/// An address of the loopback network that nobody else uses: a port there stays free when it is
+/// left for a while.
 pub fn own_loopback() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let (pid, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -290,7 +294,8 @@ impl Worker {
         true
     }
 
-    /// Listens again when it is time. Another process may have its port for all addresses meanwhile: that will end.
+    /// Listens again when it is time. Another process may have its port for all addresses
+    /// meanwhile: that will end.
     fn listen_again(&mut self) {
         if self.back_at.is_none_or(|at| at > Instant::now()) {
             return;
@@ -579,7 +584,8 @@ impl Pipe {
         }
     }
 
-    /// Small buffers: little is on its way when something happens, and who is held back notices soon.
+    /// Small buffers: little is on its way when something happens, and who is held back notices
+    /// soon.
     fn ready(self) -> io::Result<Self> {
         match &self {
             Self::Tcp(stream) => {

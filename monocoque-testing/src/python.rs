@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// A Python with pyzmq: what `MONOCOQUE_PYTHON` names, or else `python3`. Panics if it has no pyzmq.
+/// A Python with pyzmq: what `MONOCOQUE_PYTHON` names, or else `python3`. Panics if it has no
+/// pyzmq.
 pub fn python() -> &'static OsString {
     static PYTHON: OnceLock<OsString> = OnceLock::new();
     PYTHON.get_or_init(|| {

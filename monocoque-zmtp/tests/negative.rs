@@ -1,4 +1,5 @@
-//! What a peer must not do, and that it is told apart to the exact violation, however the bytes arrive.
+//! What a peer must not do, and that it is told apart to the exact violation, however the bytes
+//! arrive.
 
 use std::time::Instant;
 
@@ -349,7 +350,8 @@ at_every_chopping! {
     }
 
     fn our_own_bytes_sent_back_to_us(chop) {
-        // An echo server looks like a socket of our own type: only types that meet themselves get that far.
+        // An echo server looks like a socket of our own type: only types that meet themselves get
+        // that far.
         for ours in SocketType::ALL {
             let mut end = End::new(SessionConfig::new(ours), Instant::now());
             for _ in 0..3 {

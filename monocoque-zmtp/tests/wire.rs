@@ -185,7 +185,8 @@ fn a_wire_that_is_cut_is_noticed_in_time_and_not_before() {
         let configs = configs(&mut chance);
         let types = types_of(&configs);
         let mut configs = with_heartbeats(configs, weather.delay.max(ms(1)), &mut chance);
-        // Which end is to notice: the other one promises nothing, or nobody would know whose clock it was.
+        // Which end is to notice: the other one promises nothing, or nobody would know whose
+        // clock it was.
         let side = chance.usize(0..2);
         configs[1 - side].heartbeat.ttl = Duration::ZERO;
         configs[1 - side].heartbeat.timeout = Some(Duration::ZERO);

@@ -1,6 +1,7 @@
 //! A name is resolved again for each attempt to connect.
 //!
-//! It is given another address while the socket tries, for which a mount namespace is needed: `scripts/test.sh` makes one.
+//! It is given another address while the socket tries, for which a mount namespace is needed:
+//! `scripts/test.sh` makes one.
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Peers whose handshake is good and who then say too much, too often, or nothing: what they cost is bounded, and a good
-//! peer notices nothing. Each of them dials and is dialled.
+//! Peers whose handshake is good and who then say too much, too often, or nothing: what they cost
+//! is bounded, and a good peer notices nothing. Each of them dials and is dialled.
 
 use std::io::Write;
 use std::thread;
@@ -176,7 +176,8 @@ over_streams! {
                         (4, body) => {
                             assert_eq!(body, b"\x04PONG0123456789abcdef");
                             pongs += 1;
-                            // Behind the last of them no answer waits any more, and this is answered.
+                            // Behind the last of them no answer waits any more, and this is
+                            // answered.
                             wire.put(&command("PING", b"\0\0last"));
                         }
                         (_, body) => assert!(body == large || body == b"still there?"),
@@ -196,7 +197,8 @@ over_streams! {
             let strangers = strangers.clone();
             testing::aside(move || {
                 let mut silent = strangers.meet(theirs);
-                // No promise at all, and one of almost two hours. The last one is of a tenth of a second.
+                // No promise at all, and one of almost two hours. The last one is of a tenth of a
+                // second.
                 for ttl in [b"\0\0", b"\xff\xff"] {
                     silent.put(&command("PING", ttl));
                     assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));

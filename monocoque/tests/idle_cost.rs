@@ -120,7 +120,8 @@ fn thousand_dead_endpoints_stay_cheap() {
     });
 }
 
-/// An interval of zero, and somebody who refuses at once: attempts are a millisecond apart, at least half of that.
+/// An interval of zero, and somebody who refuses at once: attempts are a millisecond apart, at
+/// least half of that.
 #[test]
 fn zero_interval_does_not_spin() {
     alone(async |at: At| {

@@ -1,4 +1,5 @@
-//! Memory that was needed once is given back, and what a program keeps is no more than what it sees.
+//! Memory that was needed once is given back, and what a program keeps is no more than what it
+//! sees.
 //!
 //! All allocations of the process are counted: one test at a time.
 
@@ -270,7 +271,8 @@ fn hostile_peer_memory_is_bounded() {
     });
 }
 
-/// What a peer says next, at random, and how many bytes of it are to be kept. `open`: within a message.
+/// What a peer says next, at random, and how many bytes of it are to be kept. `open`: within a
+/// message.
 fn something(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
     let len = *chance.choice(&[0, 1, 100, 513, 2_000, 8_000, 30_000, 70_000]).expect("not empty");
     let piece = *chance.choice(&[1, 7, 64, 1_448, 20_000, usize::MAX]).expect("not empty");
@@ -294,7 +296,8 @@ fn something(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bo
     }
 }
 
-/// Says something at random, and stops at random: in the greeting, in the handshake, in a frame, in a command or between them.
+/// Says something at random, and stops at random: in the greeting, in the handshake, in a frame, in
+/// a command or between them.
 fn stop_anywhere(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize {
     let handshake = [&testing::greeting()[..], &testing::ready("PUSH", b"anyone")].concat();
     if chance.u8(0..4) == 0 {

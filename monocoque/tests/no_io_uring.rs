@@ -1,6 +1,7 @@
 //! Where io_uring is forbidden, as in many containers, everything works on the polling driver.
 //!
-//! Each test runs once more in a process of its own, which forbids itself the system calls: that cannot be taken back.
+//! Each test runs once more in a process of its own, which forbids itself the system calls: that
+//! cannot be taken back.
 
 use std::env;
 use std::io::ErrorKind;

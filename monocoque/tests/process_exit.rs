@@ -31,7 +31,8 @@ fn start(name: &str, to: &str) -> Child {
         .expect("it starts")
 }
 
-/// In the program: does what it does. Else: starts it, again and again, and receives five messages of each.
+/// In the program: does what it does. Else: starts it, again and again, and receives five messages
+/// of each.
 fn five_are_delivered(name: &str, program: impl FnOnce(&str)) {
     if let Ok(to) = env::var(TO) {
         return program(&to);

@@ -1,7 +1,9 @@
-//! Descriptors and threads: none is left behind by those who come and go, and running out of them is got over.
+//! Descriptors and threads: none is left behind by those who come and go, and running out of them
+//! is got over.
 //!
-//! One test at a time: they count the descriptors of the process, and limit them. `CYCLES` says how often peers come and go in
-//! each of four places (default: 500). Threads are limited in a process of its own.
+//! One test at a time: they count the descriptors of the process, and limit them. `CYCLES` says how
+//! often peers come and go in each of four places (default: 500). Threads are limited in a process
+//! of its own.
 
 use std::env;
 use std::fs::File;
@@ -91,7 +93,9 @@ fn descriptor_exhaustion_is_survived() {
             held.push(file);
         }
         held.truncate(held.len() - 2);
-        // The last two are for the peers. An accept that has been submitted already keeps to the old limit; the next one fails.
+        // The last two are for the peers. An accept that has been submitted already keeps to the
+        // old limit;
+        // the next one fails.
         let address = endpoint.to_string().trim_start_matches("tcp://").to_owned();
         let late = [(); 2].map(|()| std::net::TcpStream::connect(&address).expect("connected"));
         let start = Instant::now();

@@ -1,4 +1,5 @@
-//! What the `tracing` crate is told: what happens to connections, in a span for each, and nothing of what is sent.
+//! What the `tracing` crate is told: what happens to connections, in a span for each, and nothing
+//! of what is sent.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};

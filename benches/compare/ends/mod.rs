@@ -13,7 +13,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::job::{Job, Library};
 use crate::measure;
 
-/// Plays the role that the arguments describe until the process is killed; comes back only when that fails.
+/// Plays the role that the arguments describe until the process is killed; comes back only when
+/// that fails.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let Some(job) = Job::from_args(args) else {
         eprintln!("not a job: {args:?}");

@@ -1,4 +1,5 @@
-//! Monocoque, with default options, by plain `send` and `recv`. What is done is the same wherever the connections live.
+//! Monocoque, with default options, by plain `send` and `recv`. What is done is the same wherever
+//! the connections live.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -144,8 +145,8 @@ async fn idle(job: &Job, context: &Context) -> Result<Vec<PushSocket>, Monocoque
 }
 
 impl Placement {
-    /// Gives each socket something to do, all at the same time: the first one here, each other one as a task or thread of
-    /// its own.
+    /// Gives each socket something to do, all at the same time: the first one here, each other one
+    /// as a task or thread of its own.
     async fn each<S, F>(self, sockets: Vec<S>, work: impl Fn(S, Counter) -> F) -> Never
     where
         F: Future<Output = Never> + Send + 'static,

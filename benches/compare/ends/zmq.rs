@@ -1,5 +1,6 @@
-//! libzmq, with default options: one context, one thread that uses the sockets, blocking calls where there is one socket
-//! and `zmq_poll` where there are many. A message is received into the same `Message` again and again.
+//! libzmq, with default options: one context, one thread that uses the sockets, blocking calls
+//! where there is one socket and `zmq_poll` where there are many. A message is received into the
+//! same `Message` again and again.
 
 use std::convert::Infallible;
 use std::thread;

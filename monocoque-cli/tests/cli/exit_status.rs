@@ -53,7 +53,8 @@ fn interrupt_with_undelivered_message_fails() {
         for (signal, _) in SIGNALS {
             let mut mq = start(&[command, "-b", "tcp://127.0.0.1:*"]);
             mq.endpoint();
-            // One more than the input reads ahead, each larger than the pipe: the first is in `send`.
+            // One more than the input reads ahead, each larger than the pipe: the first is in
+            // `send`.
             let line = format!("{}\n", "x".repeat(100_000));
             (0..66).for_each(|_| mq.type_in(&line));
             mq.end_by(signal).failed(1, "1 message was not delivered: no peer took them in time");

@@ -1,4 +1,5 @@
-//! The program `mq` as it is run: beside sockets of libzmq, beside scripts of pyzmq, and beside itself.
+//! The program `mq` as it is run: beside sockets of libzmq, beside scripts of pyzmq, and beside
+//! itself.
 
 mod bench;
 mod counts_and_timeouts;

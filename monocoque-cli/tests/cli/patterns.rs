@@ -1,4 +1,5 @@
-//! Every pattern, with libzmq and with pyzmq, over tcp and ipc, bound and connected: any bytes, whole messages, in order.
+//! Every pattern, with libzmq and with pyzmq, over tcp and ipc, bound and connected: any bytes,
+//! whole messages, in order.
 
 use zmq::SocketType;
 

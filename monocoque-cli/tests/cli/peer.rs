@@ -103,7 +103,8 @@ pub(crate) fn socket(kind: SocketType) -> Socket {
     socket.set_sndtimeo(limit).expect("an option");
     socket.set_linger(limit).expect("an option");
     if kind == SocketType::SUB {
-        // It would linger for its own unsubscription, which a publisher that has ended does not take.
+        // It would linger for its own unsubscription, which a publisher that has ended does not
+        // take.
         socket.set_linger(0).expect("an option");
         socket.set_subscribe(b"").expect("an option");
     }

@@ -1,4 +1,5 @@
-//! The actor on a wire that does what kernels do: messages are whole, in order and there once, or given back.
+//! The actor on a wire that does what kernels do: messages are whole, in order and there once, or
+//! given back.
 
 use std::time::Duration;
 

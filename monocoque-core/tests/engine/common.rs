@@ -1,4 +1,5 @@
-//! A wire in memory that does to the actor what kernels do: takes a part, gives a part, is interrupted, ends.
+//! A wire in memory that does to the actor what kernels do: takes a part, gives a part, is
+//! interrupted, ends.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,14 +19,16 @@ use monocoque_core::transport::{ByteStream, DirectWriter};
 use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use thiserror::Error;
 
-/// One end of a wire. What it writes is [taken](Wire::taken), what it reads was [given](Wire::give).
+/// One end of a wire. What it writes is [taken](Wire::taken), what it reads was
+/// [given](Wire::give).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire(Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     written: Vec<u8>,
-    /// How many bytes, or what else, each write comes to; once there are no more, everything is taken.
+    /// How many bytes, or what else, each write comes to; once there are no more, everything is
+    /// taken.
     writes: VecDeque<Taken>,
     /// Writes take nothing and wait.
     stuck: bool,
@@ -223,7 +226,8 @@ impl DirectWriter for NeverNow {
     }
 }
 
-/// A protocol: `hello` is the handshake, then each item is a length of four bytes and a body. `?` is answered with `!`.
+/// A protocol: `hello` is the handshake, then each item is a length of four bytes and a body. `?`
+/// is answered with `!`.
 ///
 /// With a mask, items go over the wire in another form than they are queued in: see [`masked`].
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! Connections on a wire in memory: actors, what their encoders do, and the link to whoever owns them.
+//! Connections on a wire in memory: actors, what their encoders do, and the link to whoever owns
+//! them.
 #![cfg(feature = "runtime")]
 
 mod actor;

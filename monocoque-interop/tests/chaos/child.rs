@@ -1,8 +1,8 @@
 //! Parts that are played in a process of their own, by Monocoque or by libzmq.
 //!
-//! The test runs once more in that process, which [plays](crate::child_main) the one part. Orders reach
-//! it by its standard input: the phase, or the end of it all. It [reports](Report) on its standard
-//! output what it sends and what it receives. Now and then it is stopped for a while.
+//! The test runs once more in that process, which [plays](crate::child_main) the one part. Orders
+//! reach it by its standard input: the phase, or the end of it all. It [reports](Report) on its
+//! standard output what it sends and what it receives. Now and then it is stopped for a while.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};

@@ -6,9 +6,9 @@
 //! happens to. libzmq is among each of them, on both sides; it and some of ours are in
 //! [processes](child) of their own, which are stopped now and then. They talk over tcp and ipc, in
 //! part through [proxies](testing::proxy).
-//! [Hostile peers](testing::hostile) dial those that are bound, and are dialled. [Two threads](reconnects)
-//! connect and disconnect one PUSH and one DEALER all the time. [`ledger`](testing::ledger) and the
-//! [end](scenario::Calm::end) tell what must hold.
+//! [Hostile peers](testing::hostile) dial those that are bound, and are dialled. [Two
+//! threads](reconnects) connect and disconnect one PUSH and one DEALER all the time.
+//! [`ledger`](testing::ledger) and the [end](scenario::Calm::end) tell what must hold.
 //!
 //! `CHAOS_SECONDS` is how long it takes (default: 7), `CHAOS_TOPICS` how many topics one hostile
 //! peer subscribes to (default: 3,000); `SEED` repeats what was decided by chance.
@@ -74,6 +74,6 @@ fn settle(target: Option<Held>) -> Held {
     }
 }
 
-/// What the allocator may keep beyond what the first round has left: it has arenas for many threads.
-/// 512 bytes come on top for each topic that one peer subscribes to.
+/// What the allocator may keep beyond what the first round has left: it has arenas for many
+/// threads. 512 bytes come on top for each topic that one peer subscribes to.
 const RSS_SLACK_KB: usize = 96 * 1024;

@@ -271,8 +271,9 @@ impl Life<'_> {
 
     /// The end of a life: at the end of all in order, else without a word.
     ///
-    /// Who is bound in a runtime of its own is closed before that one ends. Otherwise the descriptor of a peer that comes just
-    /// then would be left behind: see the test in `descriptors.rs` that is ignored.
+    /// Who is bound in a runtime of its own is closed before that one ends. Otherwise the
+    /// descriptor of a peer that comes just then would be left behind: see the test in
+    /// `descriptors.rs` that is ignored.
     async fn close<S: Socket>(&self, socket: &S, stream: Option<&Arc<Stream>>) {
         if let Some(stream) = stream {
             stream.note_losses(socket.stats().lost_connections);

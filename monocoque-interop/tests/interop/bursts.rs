@@ -10,8 +10,8 @@ fn count(size: usize) -> usize {
     if size == 100_000 { 1_000 } else { 2_500 }
 }
 
-/// Makes attempts until one loses nothing. A peer that gets no processor for as long as a sender waits cannot be told from
-/// one that does not read: that may happen once, and not each time.
+/// Makes attempts until one loses nothing. A peer that gets no processor for as long as a sender
+/// waits cannot be told from one that does not read: that may happen once, and not each time.
 async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
     for _ in 0..10 {
         if attempt().await == 0 {

@@ -29,8 +29,9 @@ where_they_bind! {
     closing_push_reaches_returned_pull,
 }
 
-/// A PULL dies again and again while our PUSH sends without a pause. What each one receives has no gap, and nothing
-/// that an earlier one had: lost is only what the kernel and the dead had already taken.
+/// A PULL dies again and again while our PUSH sends without a pause. What each one receives has no
+/// gap, and nothing that an earlier one had: lost is only what the kernel and the dead had already
+/// taken.
 async fn dying_pull_receives_without_gaps(case: &Case) {
     const LIVES: usize = 5;
     const A_LIFE: usize = 300;
@@ -102,7 +103,8 @@ async fn push_queues_for_absent_pull(case: &Case) {
     close(push).await;
 }
 
-/// The PULL dies after our PUSH was closed with much to send: within its linger the next one gets the rest.
+/// The PULL dies after our PUSH was closed with much to send: within its linger the next one gets
+/// the rest.
 async fn closing_push_reaches_returned_pull(case: &Case) {
     const MESSAGES: usize = 300;
     let push =
@@ -135,7 +137,8 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
     futures::join!(closing, receiving);
 }
 
-/// One of two PULLs dies under load: the sender never fails, the other receives on in order, nothing twice.
+/// One of two PULLs dies under load: the sender never fails, the other receives on in order,
+/// nothing twice.
 async fn push_survives_one_dying_pull(case: &Case) {
     const ENOUGH: usize = 2000;
     let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&case.context).unwrap();
@@ -151,7 +154,9 @@ async fn push_survives_one_dying_pull(case: &Case) {
         futures::join!(on_thread(move || numbers(&dies, 100)), on_thread(move || numbers(&lives, ENOUGH)))
     };
     let (dead, living) = meanwhile(load, heard).await;
-    // The message that was being written when the peer died goes to the other one, behind newer ones perhaps.
+    // The message that was being written when the peer died goes to the other one, behind newer
+    // ones
+    // perhaps.
     assert!(dead.is_sorted(), "out of order: {dead:?}");
     let mut all = [&dead[..], &living[..]].concat();
     all.sort_unstable();
@@ -215,7 +220,8 @@ async fn pull_receives_from_departed_pushes(case: &Case) {
     close(pull).await;
 }
 
-/// A DEALER says a lot and leaves. The replies cannot be written any more; what it said is still heard to the end.
+/// A DEALER says a lot and leaves. The replies cannot be written any more; what it said is still
+/// heard to the end.
 async fn leaving_dealer_loses_nothing(case: &Case) {
     const MESSAGES: usize = 100;
     let router = RouterSocket::builder().recv_hwm(2).build_in(&case.context).unwrap();

@@ -1,4 +1,5 @@
-//! Each type with each of its counterparts: every shape of message arrives unchanged and in order, both ways.
+//! Each type with each of its counterparts: every shape of message arrives unchanged and in order,
+//! both ways.
 
 use monocoque::Message;
 use monocoque::zmq::capability::{Receives, Sends};

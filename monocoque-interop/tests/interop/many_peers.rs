@@ -21,7 +21,8 @@ everywhere! {
     five_libzmq_reqs_share_rep,
 }
 
-/// Three DEALERs and three REQs; one of the DEALERs leaves and comes back, under its own name and under another.
+/// Three DEALERs and three REQs; one of the DEALERs leaves and comes back, under its own name and
+/// under another.
 async fn router_replies_to_each_requester(case: &Case) {
     const ROUNDS: usize = 50;
     let router =

@@ -1,7 +1,8 @@
-//! The same exchanges with pyzmq, which brings a newer libzmq than the `zmq` crate, in a process of its own.
+//! The same exchanges with pyzmq, which brings a newer libzmq than the `zmq` crate, in a process of
+//! its own.
 //!
-//! `scripts/pyzmq_env.sh` makes the Python environment; `MONOCOQUE_PYTHON` names its interpreter. Without it, the
-//! `python3` of the system has to have pyzmq; a test never passes for want of it.
+//! `scripts/pyzmq_env.sh` makes the Python environment; `MONOCOQUE_PYTHON` names its interpreter.
+//! Without it, the `python3` of the system has to have pyzmq; a test never passes for want of it.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! Options that two libraries have to understand in the same way: heartbeats, numbered requests, refusals, stopped peers.
+//! Options that two libraries have to understand in the same way: heartbeats, numbered requests,
+//! refusals, stopped peers.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,7 +66,8 @@ async fn mutual_heartbeats_keep_connection(case: &Case) {
     close(pull).await;
 }
 
-/// Their process is stopped, not killed: TCP says nothing. When it goes on it is met again, and all goes on.
+/// Their process is stopped, not killed: TCP says nothing. When it goes on it is met again, and all
+/// goes on.
 async fn stopped_peer_reconnects_after_timeout(case: &Case) {
     let dealer = DealerSocket::builder()
         .heartbeat_interval(Some(BEAT))
@@ -96,7 +98,8 @@ async fn stopped_peer_reconnects_after_timeout(case: &Case) {
     close(dealer).await;
 }
 
-/// Its process is stopped: it has what it had room for, the other one gets everything, and it goes on when it can.
+/// Its process is stopped: it has what it had room for, the other one gets everything, and it goes
+/// on when it can.
 async fn stopped_subscriber_leaves_others_served(case: &Case) {
     const MESSAGES: usize = 5_000;
     let publisher = PubSocket::builder().send_hwm(100).build_in(&case.context).unwrap();

@@ -1,5 +1,6 @@
-//! Sockets that name their peers, and hear who comes and goes. What libzmq calls `ZMQ_ROUTER_NOTIFY` is in no libzmq that is
-//! released with its draft interface: what it is held against here is how their peers come and go.
+//! Sockets that name their peers, and hear who comes and goes. What libzmq calls
+//! `ZMQ_ROUTER_NOTIFY` is in no libzmq that is released with its draft interface: what it is held
+//! against here is how their peers come and go.
 
 use monocoque::RouterNotify;
 use monocoque::zmq::{DealerSocket, RouterSocket};

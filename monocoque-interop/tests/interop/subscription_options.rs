@@ -1,5 +1,5 @@
-//! Options that change what a subscription does, each at our end and at theirs, which is pyzmq's where the `zmq` crate cannot
-//! set them.
+//! Options that change what a subscription does, each at our end and at theirs, which is pyzmq's
+//! where the `zmq` crate cannot set them.
 
 use monocoque::Message;
 use monocoque::zmq::capability::Receives;

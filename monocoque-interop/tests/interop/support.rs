@@ -103,8 +103,8 @@ macro_rules! where_they_bind {
     })+};
 }
 
-/// The same over ipc, where what a peer has written is with us. Over tcp, what is still on its side is lost when we write
-/// to it after it has closed.
+/// The same over ipc, where what a peer has written is with us. Over tcp, what is still on its side
+/// is lost when we write to it after it has closed.
 macro_rules! over_ipc {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
@@ -146,7 +146,8 @@ macro_rules! with_pyzmq {
 }
 
 impl Case {
-    /// Brings our socket and theirs together. Returns the endpoint of each of theirs, for [`again`](Self::again).
+    /// Brings our socket and theirs together. Returns the endpoint of each of theirs, for
+    /// [`again`](Self::again).
     pub(crate) async fn meet<S: Socket, const N: usize>(
         &self,
         ours: &S,
@@ -257,7 +258,8 @@ pub(crate) async fn meanwhile<T>(load: impl Future<Output = ()>, future: impl Fu
     }
 }
 
-/// Ready after `delay`, whatever runtime there is or is not. The thread ends as soon as nobody waits any more.
+/// Ready after `delay`, whatever runtime there is or is not. The thread ends as soon as nobody
+/// waits any more.
 fn after(delay: Duration) -> impl Future<Output = ()> {
     let (done, result) = oneshot::channel();
     let (alive, gone) = mpsc::channel::<()>();
@@ -292,7 +294,8 @@ pub(crate) fn on_thread<T: Send + 'static>(
 
 // Theirs.
 
-/// A libzmq socket in a context of its own: once it is dropped, its connections and its port are gone.
+/// A libzmq socket in a context of its own: once it is dropped, its connections and its port are
+/// gone.
 pub(crate) fn libzmq(kind: zmq::SocketType) -> zmq::Socket {
     let limit = LIMIT.as_millis().try_into().expect("a few seconds");
     let socket = zmq::Context::new().socket(kind).expect("a libzmq socket");
@@ -370,7 +373,8 @@ pub(crate) fn frames(message: &Message) -> Frames {
     message.iter().map(<[u8]>::to_vec).collect()
 }
 
-/// Messages of all sizes and numbers of frames, no two frames with the same content. `peer.py` makes the same.
+/// Messages of all sizes and numbers of frames, no two frames with the same content. `peer.py`
+/// makes the same.
 pub(crate) fn shapes() -> &'static [Frames] {
     static SHAPES: OnceLock<Vec<Frames>> = OnceLock::new();
     SHAPES.get_or_init(|| {

@@ -1,4 +1,5 @@
-//! Each type of ours with each type of theirs: they come together, or not, as the specifications say.
+//! Each type of ours with each type of theirs: they come together, or not, as the specifications
+//! say.
 
 use futures::StreamExt;
 use monocoque::SocketEvent;

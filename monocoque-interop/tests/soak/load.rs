@@ -31,8 +31,8 @@ pub(crate) struct Load {
     _directory: tempfile::TempDir,
 }
 
-/// Of the round trips since the last time: microseconds, and how often as long as those of a plain stream at the same time,
-/// which the load of the machine makes longer as well.
+/// Of the round trips since the last time: microseconds, and how often as long as those of a plain
+/// stream at the same time, which the load of the machine makes longer as well.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,

@@ -1,11 +1,13 @@
-//! A mixed load with continuous churn, for a long time: what the process holds and how long a round trip takes must not grow.
+//! A mixed load with continuous churn, for a long time: what the process holds and how long a round
+//! trip takes must not grow.
 //!
-//! PUSH to PULL, DEALER to ROUTER and PUB to SUB, libzmq among the last two, through proxies that reset now and then; all the
-//! while sockets, contexts and runtimes are made, used and dropped, and [hostile peers](testing::hostile)
-//! come and go. Every few seconds a row of figures is taken; in the end [`trend`] judges each column.
+//! PUSH to PULL, DEALER to ROUTER and PUB to SUB, libzmq among the last two, through proxies that
+//! reset now and then; all the while sockets, contexts and runtimes are made, used and dropped, and
+//! [hostile peers](testing::hostile) come and go. Every few seconds a row of figures is taken; in
+//! the end [`trend`] judges each column.
 //!
-//! `scripts/soak.sh` runs it; it is ignored otherwise. `SOAK_MINUTES` says for how long, `SOAK_LEAK=memory|fds|threads|latency`
-//! leaks on purpose, which must fail.
+//! `scripts/soak.sh` runs it; it is ignored otherwise. `SOAK_MINUTES` says for how long,
+//! `SOAK_LEAK=memory|fds|threads|latency` leaks on purpose, which must fail.
 
 mod load;
 mod trend;

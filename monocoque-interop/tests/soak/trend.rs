@@ -1,8 +1,9 @@
 //! Whether a series of figures grows.
 //!
-//! The first quarter is warm-up. Of the rest, two things must both say that it grows: the slope of Theil and Sen, which is the
-//! median of the slopes between all pairs and so takes no notice of outliers, over the whole time; and the median of the last
-//! third against that of the first. Growth within the tolerance is none.
+//! The first quarter is warm-up. Of the rest, two things must both say that it grows: the slope of
+//! Theil and Sen, which is the median of the slopes between all pairs and so takes no notice of
+//! outliers, over the whole time; and the median of the last third against that of the first.
+//! Growth within the tolerance is none.
 
 use std::fmt;
 

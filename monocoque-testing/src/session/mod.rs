@@ -1,7 +1,7 @@
 //! Two ends and the wire between them, in virtual time.
 //!
-//! An [`End`] does what the engine does: it feeds what arrives, keeps what is to be written, and serves the deadline.
-//! A [`Pair`] carries the bytes of one to the other, chopped.
+//! An [`End`] does what the engine does: it feeds what arrives, keeps what is to be written, and
+//! serves the deadline. A [`Pair`] carries the bytes of one to the other, chopped.
 #![expect(missing_debug_implementations, reason = "half of their parts have none")]
 
 pub mod wire;
@@ -90,7 +90,8 @@ impl End {
         end
     }
 
-    /// An end whose handshake with a ZMTP 3.1 peer of that type is done, and whose part of it was written.
+    /// An end whose handshake with a ZMTP 3.1 peer of that type is done, and whose part of it was
+    /// written.
     pub fn established(config: SessionConfig, peer: SocketType) -> Self {
         Self::established_over(1, config, peer)
     }

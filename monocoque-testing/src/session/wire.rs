@@ -1,7 +1,8 @@
-//! Two ends on an emulated wire, in virtual time: what is on it arrives in pieces, late, or not at all.
+//! Two ends on an emulated wire, in virtual time: what is on it arrives in pieces, late, or not at
+//! all.
 //!
-//! All of it follows from one seed. A test is run with many of them by [`seeds`]; one that fails says which it was, and
-//! `SEED` in the environment runs that one alone.
+//! All of it follows from one seed. A test is run with many of them by [`seeds`]; one that fails
+//! says which it was, and `SEED` in the environment runs that one alone.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -159,7 +160,8 @@ impl Link {
         while self.given_up().is_none() && self.step(until) {}
     }
 
-    /// Goes on to the next instant at which something happens, or to `until` if nothing does: `false`.
+    /// Goes on to the next instant at which something happens, or to `until` if nothing does:
+    /// `false`.
     pub fn step(&mut self, until: Instant) -> bool {
         let deadlines = self.ends.iter().filter_map(End::deadline);
         let next = deadlines.chain(self.wire.next_arrival()).min().filter(|at| *at <= until && !self.over);
@@ -184,7 +186,8 @@ impl Link {
         self.over = true;
     }
 
-    /// What an end has received is the beginning of what the other has sent, in order, each message whole.
+    /// What an end has received is the beginning of what the other has sent, in order, each message
+    /// whole.
     pub fn check_received(&self) {
         for side in 0..2 {
             let (received, sent) = (&self.ends[side].received, &self.sent[1 - side]);

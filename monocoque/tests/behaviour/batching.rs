@@ -1,4 +1,5 @@
-//! Batches that the caller makes: messages that are held until they are flushed, and many that are received at once.
+//! Batches that the caller makes: messages that are held until they are flushed, and many that are
+//! received at once.
 
 use std::time::Duration;
 
@@ -450,7 +451,8 @@ on_every_driver_over_streams! {
         }
         let staying = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(2).await.expect("open");
-        // The turns of the two are not known; with one message for each, both connections come to rest.
+        // The turns of the two are not known; with one message for each, both connections come to
+        // rest.
         for _ in 0..2 {
             push.send_buffered("rest").await.expect("room");
         }

@@ -1,4 +1,5 @@
-//! How a socket ends: what was queued is delivered, or given up when that takes too long, and nobody waits for ever.
+//! How a socket ends: what was queued is delivered, or given up when that takes too long, and
+//! nobody waits for ever.
 
 use std::time::{Duration, Instant};
 

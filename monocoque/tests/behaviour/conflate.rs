@@ -1,4 +1,5 @@
-//! Sockets that keep only the last message, and sockets that queue nothing for peers that are not there.
+//! Sockets that keep only the last message, and sockets that queue nothing for peers that are not
+//! there.
 
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket};
 use testing::{AtOnce, everywhere, numbered};

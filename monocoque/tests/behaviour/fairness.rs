@@ -65,7 +65,8 @@ everywhere! {
         assert_eq!(&pull.recv().await.expect("received")[0], b"busy");
         let quiet = at.connected(PushSocket::builder(), &endpoint).await;
         quiet.send("quiet").await.expect("sent");
-        // Closing ends once all is handed to the system; the rest of the way is short, and it is the reader's.
+        // Closing ends once all is handed to the system; the rest of the way is short, and it is
+        // the reader's.
         quiet.close().await;
         testing::eventually("it has arrived, and its peer has left", || pull.peer_count() == 1).await;
         let mut before = 0;

@@ -12,7 +12,8 @@ use testing::{Wire, everywhere, frame, over_streams};
 
 const BEAT: Duration = Duration::from_millis(40);
 
-/// A peer that completes the handshake and never says anything again is given up within its time, and not before.
+/// A peer that completes the handshake and never says anything again is given up within its time,
+/// and not before.
 async fn gives_up<S: Socket>(at: &testing::At, builder: Builder<S>, peer_type: &'static str) {
     let socket = at.build(builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT));
     let mut monitor = socket.monitor();

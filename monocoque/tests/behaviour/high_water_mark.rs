@@ -1,4 +1,5 @@
-//! High water marks: full means full, the message comes back, and the writer goes on when the reader does.
+//! High water marks: full means full, the message comes back, and the writer goes on when the
+//! reader does.
 
 use std::io::Write;
 use std::time::Duration;

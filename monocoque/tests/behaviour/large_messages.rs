@@ -1,4 +1,5 @@
-//! Messages that are larger than every buffer on their way arrive whole, although nothing follows them.
+//! Messages that are larger than every buffer on their way arrive whole, although nothing follows
+//! them.
 
 use std::io::Write;
 

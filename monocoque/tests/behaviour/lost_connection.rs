@@ -1,4 +1,5 @@
-//! What is queued when a connection is lost is sent on the next one: whole, in order, and not twice.
+//! What is queued when a connection is lost is sent on the next one: whole, in order, and not
+//! twice.
 
 use std::time::Duration;
 

@@ -237,7 +237,8 @@ everywhere! {
                 sub.subscribe(topic).expect("open");
             }
             publisher.wait_for_subscriptions(2).await.expect("open");
-            // What comes through is for somebody else to decide, and the proxy has received what was last asked for.
+            // What comes through is for somebody else to decide, and the proxy has received what
+            // was last asked for.
             testing::eventually("it is received", || back.stats().received == 2).await;
             back.subscribe("a").expect("open");
             for n in 0..100 {

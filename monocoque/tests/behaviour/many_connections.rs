@@ -1,4 +1,5 @@
-//! Many connections on one thread, which are read from in another way than a few: nothing is lost where the two meet.
+//! Many connections on one thread, which are read from in another way than a few: nothing is lost
+//! where the two meet.
 
 use futures::future::{Either, join_all, select};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
@@ -9,7 +10,8 @@ const KIB: usize = 1024;
 /// The header of a frame of more than 255 bytes.
 const HEADER: usize = 9;
 
-/// The message number `n` of a peer: of a size that is drawn, but the same whenever it is asked for.
+/// The message number `n` of a peer: of a size that is drawn, but the same whenever it is asked
+/// for.
 fn message(seed: u64, who: usize, n: usize) -> Message {
     let mut chance = fastrand::Rng::with_seed(seed ^ (who as u64) << 32 ^ n as u64);
     let len = match chance.u8(..40) {

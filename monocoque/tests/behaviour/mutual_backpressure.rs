@@ -1,4 +1,5 @@
-//! Sockets that wait for each other, on one thread and with hardly any room: whoever waits lets the others go on.
+//! Sockets that wait for each other, on one thread and with hardly any room: whoever waits lets the
+//! others go on.
 
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};

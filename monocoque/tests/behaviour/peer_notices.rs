@@ -108,7 +108,8 @@ over_streams! {
             assert_eq!(message, numbered(n));
             n += 1;
         }
-        // Over tcp the system drops what we have not read when it learns that the peer has reset the connection.
+        // Over tcp the system drops what we have not read when it learns that the peer has reset
+        // the connection.
         assert!(n > 0);
         assert!(router.try_recv().is_err());
     }
@@ -160,7 +161,8 @@ over_streams! {
         });
         for _ in 0..10 {
             hears(&router, &[["peer", ""]]).await;
-            // What has not arrived when the next connection is there is lost, and what has is not out of order.
+            // What has not arrived when the next connection is there is lost, and what has is not
+            // out of order.
             let mut last = None;
             loop {
                 let (_, message) = router.recv_from().await.expect("received");

@@ -1,4 +1,5 @@
-//! One message for many: each subscriber gets what it has asked for, whole and in order, whatever the others do.
+//! One message for many: each subscriber gets what it has asked for, whole and in order, whatever
+//! the others do.
 
 use futures::FutureExt;
 use monocoque::zmq::{PubSocket, SubSocket};
@@ -95,7 +96,8 @@ everywhere! {
                     false => drop(leaving),
                 }
             }
-            // Some bursts are such that nothing else can run meanwhile, and longer than the publisher keeps on one tape.
+            // Some bursts are such that nothing else can run meanwhile, and longer than the
+            // publisher keeps on one tape.
             let (burst, together) = (chance.usize(1..600), chance.bool());
             for _ in 0..burst {
                 let message = message(&mut chance, sent);

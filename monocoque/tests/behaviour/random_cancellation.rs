@@ -1,5 +1,5 @@
-//! Every future is given up at random, again and again, on sockets whose messages are counted: none is lost, doubled or out of
-//! order, nobody is stuck, and whatever was begun can be ended.
+//! Every future is given up at random, again and again, on sockets whose messages are counted: none
+//! is lost, doubled or out of order, nobody is stuck, and whatever was begun can be ended.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -32,7 +32,8 @@ impl Storm {
         self.chance.borrow_mut().usize(..n)
     }
 
-    /// Polls a future a few times, or not at all, then drops it; others run in between. What it came to, if it did.
+    /// Polls a future a few times, or not at all, then drops it; others run in between. What it
+    /// came to, if it did.
     async fn tries<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         for poll in 0..self.draw(4) {
@@ -48,7 +49,8 @@ impl Storm {
         None
     }
 
-    /// The same until it comes to something: each time with a new one. Others run between two of them.
+    /// The same until it comes to something: each time with a new one. Others run between two of
+    /// them.
     async fn until_done<T>(&self, mut future: impl AsyncFnMut() -> T) -> T {
         loop {
             if let Some(outcome) = self.tries(future()).await {
@@ -218,7 +220,8 @@ everywhere! {
         };
         let asking = async {
             for n in 0..MESSAGES {
-                // Those that are given up may have been asked: their replies are not taken for this one's.
+                // Those that are given up may have been asked: their replies are not taken for
+                // this one's.
                 let _given_up = storm.tries(req.request(format!("given up {n}"))).await;
                 let reply = match n % 2 {
                     0 => req.request(numbered(n)).await,

@@ -1,4 +1,5 @@
-//! Messages that a peer will not have: tried a few times, then dropped, counted and told; what is behind them goes on.
+//! Messages that a peer will not have: tried a few times, then dropped, counted and told; what is
+//! behind them goes on.
 
 use std::time::Duration;
 

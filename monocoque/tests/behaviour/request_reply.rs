@@ -144,7 +144,8 @@ on_every_driver! {
                     loop {
                         match futures::executor::block_on(rep.recv()) {
                             Ok(request) => {
-                                // Between the two nobody else may receive, and so nobody else may send.
+                                // Between the two nobody else may receive, and so nobody else may
+                                // send.
                                 futures::executor::block_on(rep.send(request)).expect("its turn");
                             }
                             Err(MonocoqueError::OutOfTurn(_)) => std::thread::yield_now(),

@@ -1,4 +1,5 @@
-//! A socket is a handle: it is cloned, sent to other threads and used there, and so are its futures.
+//! A socket is a handle: it is cloned, sent to other threads and used there, and so are its
+//! futures.
 
 use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{

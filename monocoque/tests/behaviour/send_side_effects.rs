@@ -1,4 +1,5 @@
-//! What a `send` changes: nothing when it fails, is given up or waits; and no memory of the program's is kept after it.
+//! What a `send` changes: nothing when it fails, is given up or waits; and no memory of the
+//! program's is kept after it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -54,7 +54,8 @@ fn threads_named(name: &str) -> usize {
 
 #[test]
 fn shutdown_ends_io_threads() {
-    // Names are cut to 15 bytes; the other tests of this process have at most two threads a context.
+    // Names are cut to 15 bytes; the other tests of this process have at most two threads a
+    // context.
     let context = Context::builder().io_threads(5).build().expect("threads");
     let socket = DealerSocket::new_in(&context).expect("a socket");
     assert_eq!(threads_named("monocoque-io-4"), 1);

@@ -79,7 +79,9 @@ fn os_options_reach_listener() {
 fn probing(port: u16) -> usize {
     let local = format!(":{port:04X}");
     let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
-    // The columns: number, local address, remote address, state, queues, timer. A row's number may be of any width.
+    // The columns: number, local address, remote address, state, queues, timer. A row's number
+    // may be
+    // of any width.
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     rows.filter(|row| row[1].ends_with(&local) && row[3] == "01" && row[5].starts_with("02:")).count()
 }
@@ -103,7 +105,8 @@ fn keepalive_applies_to_both_sides() {
     });
 }
 
-/// How many of 12 connections are made while nobody runs the socket, which accepts at most one by itself.
+/// How many of 12 connections are made while nobody runs the socket, which accepts at most one by
+/// itself.
 fn accepted_ahead(builder: Builder<PullSocket>) -> usize {
     compio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let pull = builder.build().expect("a socket");

@@ -1,4 +1,5 @@
-//! A message goes now by its sender and now by the connection's own task: whichever it is, none overtakes another.
+//! A message goes now by its sender and now by the connection's own task: whichever it is, none
+//! overtakes another.
 
 use futures::future::{Either, join_all, select};
 use monocoque::Message;
@@ -30,7 +31,8 @@ fn check(mut message: Message, next: &mut [usize]) {
     next[who] += 1;
 }
 
-/// Sends its messages in bursts, each in one of the ways there are, and receives in between as many as are sure to come.
+/// Sends its messages in bursts, each in one of the ways there are, and receives in between as many
+/// as are sure to come.
 async fn talk<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
     let mut chance = fastrand::Rng::with_seed(seed ^ who as u64);
     let (mut sent, mut next) = (0, [0; 2]);
@@ -54,7 +56,8 @@ async fn talk<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
             1 => socket.flush().await.expect("open"),
             _ => {}
         }
-        // The other one has got, or gets, as many as were sent, and waits for no more than that either.
+        // The other one has got, or gets, as many as were sent, and waits for no more than that
+        // either.
         let goal =
             if sent == EACH { EACH } else { chance.usize(received(&next)..=sent.max(received(&next))) };
         while received(&next) < goal {

@@ -12,7 +12,8 @@ async fn hears(xpub: &XpubSocket, expected: &[&[u8]]) {
     }
 }
 
-/// The topics that somebody wants, as a program notes them that receives the first and the last of each.
+/// The topics that somebody wants, as a program notes them that receives the first and the last of
+/// each.
 #[derive(Default)]
 struct Topics(BTreeSet<Vec<u8>>);
 
@@ -28,8 +29,8 @@ impl Topics {
     }
 }
 
-/// A publisher that has received that somebody wants `t`. That one has taken it back behind three other topics, and another
-/// one wants it since then: both is to be received.
+/// A publisher that has received that somebody wants `t`. That one has taken it back behind three
+/// other topics, and another one wants it since then: both is to be received.
 async fn handed_over(at: &At, builder: Builder<XpubSocket>) -> (XpubSocket, [SubSocket; 2]) {
     let (xpub, endpoint) = at.bound(builder).await;
     let one = at.connected(SubSocket::builder(), &endpoint).await;

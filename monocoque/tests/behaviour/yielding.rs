@@ -1,4 +1,5 @@
-//! A task that always finds something to do lets the connections of its thread, and the other tasks of its executor, go on.
+//! A task that always finds something to do lets the connections of its thread, and the other tasks
+//! of its executor, go on.
 
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
@@ -82,7 +83,8 @@ fn answer(endpoint: &Endpoint, socket_type: &'static str) {
     });
 }
 
-/// How many messages the caller handles until a PING is answered, and until a newcomer is greeted: the median of a few.
+/// How many messages the caller handles until a PING is answered, and until a newcomer is greeted:
+/// the median of a few.
 fn ask(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] {
     let mut idle = Wire::meet(endpoint, socket_type);
     let handled = || load.handled.load(Ordering::Relaxed);
@@ -103,8 +105,8 @@ fn ask(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] 
     })
 }
 
-/// Makes `call` again and again, each time followed by so much work, while peers flood the socket. Peers that are idle are
-/// answered, newcomers are greeted, and those that answer are kept.
+/// Makes `call` again and again, each time followed by so much work, while peers flood the socket.
+/// Peers that are idle are answered, newcomers are greeted, and those that answer are kept.
 async fn stays_responsive<S: Socket>(
     at: &At,
     builder: Builder<S>,

@@ -85,7 +85,8 @@ over_streams! {
         }
     }
 
-    /// A connection that is half open is ended by the network while the socket is closing: the rest goes over the next one.
+    /// A connection that is half open is ended by the network while the socket is closing: the
+    /// rest goes over the next one.
     async fn close_survives_half_open_connection(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);

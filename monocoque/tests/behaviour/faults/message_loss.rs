@@ -27,8 +27,8 @@ fn large(n: u64) -> Message {
 const ENDS: [End; 5] =
     [End::Reset, End::Close, End::CutToClient, End::CutToTarget, End::Stall(Duration::from_millis(5))];
 
-/// Sends and receives while the proxy ends one connection after the other, then until all is well again. What was received,
-/// and how many were sent.
+/// Sends and receives while the proxy ends one connection after the other, then until all is well
+/// again. What was received, and how many were sent.
 async fn exchange<S: Sends, R: Receives>(
     (sender, receiver): (&S, &R),
     proxy: &Proxy,
@@ -121,7 +121,8 @@ over_streams! {
         assert_once(&numbers);
     }
 
-    /// One who connects receives the connections of an endpoint one after the other: all is in order.
+    /// One who connects receives the connections of an endpoint one after the other: all is in
+    /// order.
     async fn resets_lose_only_kernel_data(at) {
         const CONNECTIONS: u64 = 25;
         let mut chance = testing::chance();
@@ -224,7 +225,8 @@ over_streams! {
     }
 }
 
-/// How many bytes the system, the proxy and the system of the receiver take at most before somebody has received them.
+/// How many bytes the system, the proxy and the system of the receiver take at most before somebody
+/// has received them.
 fn taken_at_most(transport: Transport) -> u64 {
     let limit = |path: &str| -> u64 {
         let text = fs::read_to_string(path).expect("a limit");
@@ -235,7 +237,9 @@ fn taken_at_most(transport: Transport) -> u64 {
         Transport::Ipc => 2 * limit("/proc/sys/net/core/wmem_default"),
         Transport::Inproc => 0,
     };
-    // The proxy, and what the receiver has read of a connection that is lost before it is that one's turn.
+    // The proxy, and what the receiver has read of a connection that is lost before it is that
+    // one's
+    // turn.
     buffers + (256 << 10)
 }
 

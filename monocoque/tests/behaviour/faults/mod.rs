@@ -1,5 +1,5 @@
-//! Sockets whose connections meet the faults of a proxy: what arrives is whole, once and in order, and what is lost is what
-//! the system had taken.
+//! Sockets whose connections meet the faults of a proxy: what arrives is whole, once and in order,
+//! and what is lost is what the system had taken.
 //!
 //! What is decided by chance follows from a seed, which a failure prints and `SEED` repeats.
 

@@ -9,7 +9,8 @@ use testing::proxy::{End, Faults};
 use testing::{numbered, over_streams};
 
 over_streams! {
-    /// The network keeps a connection whose peer is dead: the successor waits outside, nobody else notices, and the end of the
+    /// The network keeps a connection whose peer is dead: the successor waits outside, nobody
+    /// else notices, and the end of the
     /// old one takes nothing from the new one.
     async fn stale_connection_end_keeps_successor(at) {
         let named = |name: &str| {
