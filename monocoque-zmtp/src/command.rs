@@ -3,79 +3,30 @@
 //! Owns the form of each command. It does not know when one is legal: the mechanisms and the
 //! decoder do. Called by those two for received commands, and by all code that sends one.
 
-use std::fmt;
-
 use monocoque_core::Outbox;
 
 use crate::frame::{COMMAND, put_header};
+use crate::names::CommandKind;
 use crate::{Malformed, Reason};
 
-/// The kind of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CommandKind {
-    /// The last command of a handshake.
-    Ready,
-    /// A refusal.
-    Error,
-    /// A subscription.
-    Subscribe,
-    /// The end of a subscription.
-    Cancel,
-    /// A heartbeat, which asks for a PONG.
-    Ping,
-    /// The answer to a PING.
-    Pong,
-    /// A command that this crate does not know.
-    Unknown,
-}
-
-impl CommandKind {
-    /// Returns the name on the wire.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Ready => "READY",
-            Self::Error => "ERROR",
-            Self::Subscribe => "SUBSCRIBE",
-            Self::Cancel => "CANCEL",
-            Self::Ping => "PING",
-            Self::Pong => "PONG",
-            Self::Unknown => "unknown",
-        }
+/// Returns the kind of a command of `size` bytes of which `body` has arrived; until its name is
+/// whole, how many bytes of it are needed.
+pub(crate) fn peek_kind(body: &[u8], size: u64) -> Result<Result<CommandKind, usize>, Malformed> {
+    if size == 0 {
+        return Err(Malformed::EmptyCommand);
     }
-
-    /// Returns the kind of a command of `size` bytes of which `body` has arrived; until its name is
-    /// whole, how many bytes of it are needed.
-    pub(crate) fn peek(body: &[u8], size: u64) -> Result<Result<Self, usize>, Malformed> {
-        if size == 0 {
-            return Err(Malformed::EmptyCommand);
-        }
-        let Some((&name_len, rest)) = body.split_first() else { return Ok(Err(1)) };
-        if name_len == 0 {
-            return Err(Malformed::EmptyCommandName);
-        }
-        if u64::from(name_len) >= size {
-            return Err(Malformed::CommandNameOverrun);
-        }
-        let name_len = usize::from(name_len);
-        if name_len > MAX_KNOWN_NAME {
-            return Ok(Ok(Self::Unknown));
-        }
-        Ok(rest.get(..name_len).map(Self::from_name).ok_or(1 + name_len))
+    let Some((&name_len, rest)) = body.split_first() else { return Ok(Err(1)) };
+    if name_len == 0 {
+        return Err(Malformed::EmptyCommandName);
     }
-
-    fn from_name(name: &[u8]) -> Self {
-        [Self::Ping, Self::Pong, Self::Subscribe, Self::Cancel, Self::Ready, Self::Error]
-            .into_iter()
-            .find(|kind| kind.name().as_bytes() == name)
-            .unwrap_or(Self::Unknown)
+    if u64::from(name_len) >= size {
+        return Err(Malformed::CommandNameOverrun);
     }
-}
-
-impl fmt::Display for CommandKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    let name_len = usize::from(name_len);
+    if name_len > MAX_KNOWN_NAME {
+        return Ok(Ok(CommandKind::Unknown));
     }
+    Ok(rest.get(..name_len).map(CommandKind::from_name).ok_or(1 + name_len))
 }
 
 /// A command that was received.

@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 
-use crate::{ConfigError, HeartbeatConfig, MechanismConfig, SocketType};
+use crate::names::MechanismName;
+use crate::{ConfigError, HeartbeatConfig, SocketType};
 
 /// The configuration of one connection.
 ///
@@ -58,6 +59,32 @@ impl SessionConfig {
             return Err(ConfigError::NotZmtp);
         }
         self.heartbeat.check()
+    }
+}
+
+/// The security mechanism of a connection. Both peers must use the same one; there is no
+/// negotiation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MechanismConfig {
+    /// No security. libzmq: `ZMQ_NULL`.
+    #[default]
+    Null,
+}
+
+impl MechanismConfig {
+    /// Returns the name in the greeting.
+    pub(crate) const fn name(&self) -> MechanismName {
+        match self {
+            Self::Null => MechanismName::NULL,
+        }
+    }
+
+    /// Returns true if we are the server of the mechanism, which may connect or bind.
+    pub(crate) const fn is_server(&self) -> bool {
+        match self {
+            Self::Null => false,
+        }
     }
 }
 

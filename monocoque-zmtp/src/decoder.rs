@@ -13,9 +13,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
-use crate::command::{Command, CommandKind, MAX_KNOWN_NAME, put_command};
+use crate::command::{Command, MAX_KNOWN_NAME, peek_kind, put_command};
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::heartbeat::AnnouncedTtl;
+use crate::names::CommandKind;
 use crate::{Limits, Malformed, Misbehaved, SessionConfig, SocketType, TopicBudget, ZmtpError};
 
 /// The meaning of a received [`Message`].
@@ -208,7 +209,7 @@ impl Decoder {
         let mut bytes = [0; MAX_HEADER_LEN + 1 + MAX_KNOWN_NAME];
         let arrived = input.peek_into(&mut bytes);
         let body = bytes.get(header.len()..arrived).unwrap_or_default();
-        match CommandKind::peek(body, header.size)? {
+        match peek_kind(body, header.size)? {
             Ok(kind) => Ok(Some(kind)),
             Err(needed) => {
                 self.need = header.len() + needed;

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use monocoque_core::{Message, Outbox};
 
-use crate::command::{Command, CommandKind, put_command};
+use crate::command::{Command, put_command};
 use crate::frame::{MORE, QueuedFrame, put_header};
 use crate::heartbeat::{AnnouncedTtl, Heartbeat};
+use crate::names::CommandKind;
 use crate::{Revision, SessionConfig, SocketType};
 
 /// Adds a message to the outbox: small bodies by copy, large ones by reference.

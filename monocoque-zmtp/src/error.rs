@@ -7,7 +7,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{CommandKind, MechanismName, SocketType};
+use crate::SocketType;
+use crate::names::{CommandKind, MechanismName};
 
 /// The reason why a connection has to be closed.
 ///

@@ -4,8 +4,7 @@
 //! the session, again and again with the bytes that have arrived so far: a bad greeting is refused
 //! at the first byte that shows it.
 
-use std::fmt;
-
+use crate::names::MechanismName;
 use crate::{Incompatible, Malformed, ZmtpError};
 
 /// The revision of the protocol on a connection. Later revisions of a peer count as ours.
@@ -15,28 +14,6 @@ pub enum Revision {
     V3_0,
     /// ZMTP 3.1: subscriptions are commands.
     V3_1,
-}
-
-/// The name of a security mechanism in a greeting: 20 bytes, padded with zeros.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MechanismName([u8; 20]);
-
-impl MechanismName {
-    /// `NULL`: no security.
-    pub const NULL: Self = Self(*b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-}
-
-impl fmt::Display for MechanismName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        self.0.get(..end).unwrap_or_default().escape_ascii().fmt(f)
-    }
-}
-
-impl fmt::Debug for MechanismName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MechanismName({self})")
-    }
 }
 
 /// Returns our greeting. It is sent whole at once, so that two peers never wait for each other for

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use monocoque_core::{Outbox, deadline};
 
-use crate::command::{CommandKind, put_command};
+use crate::command::put_command;
+use crate::names::CommandKind;
 use crate::{ConfigError, ZmtpError};
 
 /// The settings of the heartbeat.

@@ -92,21 +92,21 @@ mod frame;
 mod greeting;
 mod heartbeat;
 mod mechanism;
+mod names;
 mod properties;
 mod protocol;
 mod session;
 mod socket_type;
 mod topic_budget;
 
-pub use command::CommandKind; // the command in an error
-pub use config::{Limits, SessionConfig}; // the configuration of a connection
+pub use config::{Limits, MechanismConfig, SessionConfig}; // the configuration of a connection
 pub use decoder::{Decoder, Inbound, decode_messages}; // the receiving half and its items
 pub use encoder::{Encoder, Subscription, encode_message, encode_subscription}; // the sending half
 pub use error::{ConfigError, Incompatible, Malformed, Misbehaved, Reason, ZmtpError}; // errors, by who is to blame
 pub use frame::{QueuedFrame, QueuedFrames}; // the parts of a queued message
-pub use greeting::{MechanismName, Revision}; // the contents of a greeting
+pub use greeting::Revision; // the version of a peer
 pub use heartbeat::HeartbeatConfig; // part of the configuration
-pub use mechanism::MechanismConfig; // part of the configuration
+pub use names::{CommandKind, MechanismName}; // the names in an error
 pub use properties::Properties; // the metadata of a peer
 pub use session::{PeerInfo, ZmtpSession}; // the handshake and its result
 pub use socket_type::SocketType; // which types are compatible

@@ -3,41 +3,16 @@
 //! Owns the choice of the mechanism and the steps that all of them have: a mechanism starts after
 //! the greetings, takes one command after the other, and ends with the properties of the peer. It
 //! does not know frames, nor the compatibility of socket types. Called by the session. A new
-//! mechanism is a file here and a variant of three enums.
+//! mechanism is a file here and a variant of two enums, and of `MechanismConfig`.
 
 mod null;
 
 use monocoque_core::Outbox;
 
 use crate::command::Command;
+use crate::config::MechanismConfig;
 use crate::properties::{IDENTITY, SOCKET_TYPE, push_property};
-use crate::{MechanismName, Properties, SessionConfig, ZmtpError};
-
-/// The security mechanism of a connection. Both peers must use the same one; there is no
-/// negotiation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MechanismConfig {
-    /// No security. libzmq: `ZMQ_NULL`.
-    #[default]
-    Null,
-}
-
-impl MechanismConfig {
-    /// Returns the name in the greeting.
-    pub(crate) const fn name(&self) -> MechanismName {
-        match self {
-            Self::Null => MechanismName::NULL,
-        }
-    }
-
-    /// Returns true if we are the server of the mechanism, which may connect or bind.
-    pub(crate) const fn is_server(&self) -> bool {
-        match self {
-            Self::Null => false,
-        }
-    }
-}
+use crate::{Properties, SessionConfig, ZmtpError};
 
 /// A mechanism that waits for a command.
 #[derive(Debug)]

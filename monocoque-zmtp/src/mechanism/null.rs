@@ -6,7 +6,8 @@
 use monocoque_core::Outbox;
 
 use super::metadata;
-use crate::command::{Command, CommandKind, put_command};
+use crate::command::{Command, put_command};
+use crate::names::CommandKind;
 use crate::{Misbehaved, Properties, SessionConfig, ZmtpError};
 
 /// Puts out our READY.
