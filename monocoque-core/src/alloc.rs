@@ -328,7 +328,7 @@ struct Large {
     /// The size of the last piece that was filled; 0 if there is none.
     size: usize,
     kept: Option<Arc<Page>>,
-    /// How many ordinary leases followed.
+    /// The number of ordinary leases since.
     leases_since: u8,
 }
 

@@ -67,7 +67,7 @@ impl Default for StallGrace {
 
 /// The least lateness of a timer that shows that its thread has stood still.
 const STALL_MIN: Duration = Duration::from_millis(20);
-/// How many late deadlines in a row have grace.
+/// The most late deadlines in a row that have grace.
 const MAX_GRANTS: u32 = 3;
 
 #[cfg(test)]

@@ -132,5 +132,5 @@ impl fmt::Debug for Preview<'_> {
 
 /// Makes a [`Frame`] 40 bytes: enough for identities, UUIDs in text and most topics.
 const FRAME_INLINE: usize = 38;
-/// How many bytes of a frame `Debug` shows.
+/// The number of bytes of a frame that `Debug` shows.
 const PREVIEW: usize = 32;

@@ -191,7 +191,7 @@ fn wake(wakers: Vec<Waker>) {
     }
 }
 
-/// How many events a monitor holds.
+/// The most events that a monitor holds.
 const CAPACITY: usize = 1024;
 
 #[cfg(test)]

@@ -388,10 +388,10 @@ pub struct Queued<'a> {
 /// A position up to which an outbox was [read](Outbox::read_queued).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueuedCursor {
-    /// How many of the messages that are still there were read.
+    /// The number of messages that were read and are still there.
     messages: usize,
     at: Cursor,
-    /// How many bytes were read, counted as in `Outbox::put`.
+    /// The number of bytes that were read, counted as in `Outbox::put`.
     bytes: usize,
 }
 
@@ -438,7 +438,7 @@ impl<'a> Iterator for QueuedMessage<'a> {
 
 /// Bodies from this length on are chained by reference instead of being copied behind their header.
 const CHAIN_MIN: usize = 4096;
-/// How much memory an empty outbox keeps: enough for a thousand small messages, so that a
+/// The most memory of an empty outbox, in bytes: enough for a thousand small messages, so that a
 /// connection whose queue is full now and again does not grow it each time.
 const MAX_RETAINED: usize = 128 * 1024;
 

@@ -211,9 +211,9 @@ pub enum RouterBehavior {
 /// The capacity of a queue for another message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// It can.
+    /// Another message fits.
     Available,
-    /// It cannot, until a later event says so: of a peer, [`RouterHub::on_room`].
+    /// No message fits until a later event, which for a peer is [`RouterHub::on_room`].
     Full,
 }
 

@@ -43,10 +43,10 @@ impl RoutingId {
 /// The reason why bytes are no [`RoutingId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RoutingIdError {
-    /// There are none.
+    /// The id has no bytes.
     #[error("a routing id has at least one byte")]
     Empty,
-    /// There are this many.
+    /// The id has this many bytes.
     #[error("a routing id has at most 255 bytes, not {0}")]
     TooLong(usize),
 }

@@ -180,8 +180,8 @@ impl IoVectoredBuf for InFlight {
     }
 }
 
-/// How many bytes are encoded at a time, about, so that a large batch does not hold up the other
-/// connections of the thread.
+/// The number of bytes that are encoded at a time, about, so that a large batch does not hold up
+/// the other connections of the thread.
 const ENCODE_STEP: usize = 128 * 1024;
 /// The most slices that the kernel takes in one call.
 const IOV_MAX: usize = 1024;

@@ -328,7 +328,7 @@ struct PumpState<E> {
     /// The last time that bytes arrived; `None` while there is no room for more, and silence does
     /// not count.
     last_received: Cell<Option<Instant>>,
-    /// How many bytes have arrived.
+    /// The number of bytes that have arrived.
     received_bytes: Cell<u64>,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct ActiveLane<T> {
     key: LaneKey,
     from: PeerKey,
     pub(super) batch: VecDeque<T>,
-    /// How many items were popped since the last report to the lane.
+    /// The number of items popped since the last report to the lane.
     popped: usize,
     popped_bytes: usize,
     /// The lane may have a later item, which replaces this one.

@@ -22,11 +22,11 @@ impl Weigh for Message {
 /// The limits and the order of a lane of an [`Inbox`](super::Inbox).
 #[derive(Clone, Debug, Default)]
 pub struct LaneConfig {
-    /// How many items the lane holds.
+    /// The most items that the lane holds.
     pub hwm: Hwm,
     /// Extra capacity for a sender that has no queue of its own.
     pub sender_hwm: Option<Hwm>,
-    /// How many bytes the lane holds.
+    /// The most bytes that the lane holds.
     pub budget: BytePermits,
     /// Lanes with the same group are received one after the other, in the order in which they were
     /// opened: the items of a lane wait until the earlier lanes have ended and are empty.
@@ -50,7 +50,7 @@ pub(super) struct Lane<T, L> {
     pub(super) spare: VecDeque<T>,
     pub(super) hwm: Hwm,
     pub(super) sender_hwm: Option<Hwm>,
-    /// How many items were pushed and are not known to be popped.
+    /// The number of items that were pushed and are not known to be popped.
     pub(super) held: usize,
     pub(super) budget: BytePermits,
     pub(super) schedule: Schedule,

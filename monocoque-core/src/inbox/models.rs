@@ -27,7 +27,7 @@ fn lane(inbox: &Inbox<Item>, hwm: usize, group: Option<u64>) -> LaneKey {
     )
 }
 
-/// Hands over `items` one by one, each when there is room, as a read pump does. Says how many.
+/// Delivers `items` one by one, each when there is room, as a read pump does. Returns how many.
 fn deliver(inbox: &Inbox<Item>, lane: LaneKey, items: impl IntoIterator<Item = Item>) -> usize {
     let open = |_: &Item| block_on(poll_fn(|cx| inbox.poll_room(lane, cx))).is_ok();
     items.into_iter().take_while(open).map(|item| push(inbox, lane, [item])).count()
@@ -307,7 +307,7 @@ fn what_a_hold_drops_is_neither_received_nor_in_the_way() {
     });
 }
 
-/// How many bytes lanes have left that are closed.
+/// Returns the number of bytes that detached lanes have left.
 fn departed(inbox: &Inbox<Item>) -> usize {
     inbox.producer.lock().departed
 }

@@ -13,12 +13,12 @@ pub(super) struct Producer<T, L> {
     /// Lanes with items that are not active yet.
     pub(super) ready: Vec<LaneKey>,
     pub(super) receivers: Waiters,
-    /// How many items a later one has replaced.
+    /// The number of items that a later one has replaced.
     pub(super) replaced: u64,
     pub(super) is_closed: bool,
-    /// How many bytes detached lanes have left.
+    /// The number of bytes that detached lanes have left.
     pub(super) departed: usize,
-    /// How many they may leave before new lanes have no room.
+    /// The most that they may leave before new lanes have no room.
     departed_max: usize,
 }
 

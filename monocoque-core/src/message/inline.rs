@@ -198,7 +198,7 @@ impl Lens {
 pub(super) const CAPACITY: usize = WORDS * WORD;
 const WORDS: usize = 9;
 const WORD: usize = 8;
-/// As many lengths as fit into a word beside their number.
+/// The number of lengths that fit into a word together with their count.
 const MAX_FRAMES: usize = 7;
 /// Set in the lowest byte of [`Lens`], above the number of frames.
 const MARK: u64 = 0x80;

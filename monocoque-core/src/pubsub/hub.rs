@@ -326,9 +326,9 @@ pub enum Cancelled {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionLimits {
-    /// How many topics. The default is 1,000,000; each costs about 200 bytes and its own length.
+    /// The most topics. The default is 1,000,000; each costs about 200 bytes and its own length.
     pub topics: usize,
-    /// How many bytes in all topics. The default is 64 MiB.
+    /// The most bytes in all topics. The default is 64 MiB.
     pub bytes: usize,
 }
 

@@ -43,8 +43,8 @@ use bytes::Bytes;
 pub struct SubscriptionIndex<V> {
     /// The leaves, without gaps: the last one moves to the place of a removed one.
     leaves: Vec<Leaf<V>>,
-    /// As many branches, of which one is [`NO_BRANCH`]. The leaf at the index of a branch is below
-    /// it.
+    /// The branches, as many as leaves, of which one is [`NO_BRANCH`]. The leaf at the index of a
+    /// branch is below it.
     branches: Vec<Branch>,
     /// Without a meaning while there are no leaves.
     root: Node,

@@ -224,7 +224,7 @@ fn unpack(data: u64) -> PeerKey {
 /// The number of connections of a thread from which on streams are watched: with fewer, one
 /// operation less is worth more.
 const EPOLL_THRESHOLD: usize = 8;
-/// How many events are fetched at a time.
+/// The most events that are fetched at a time.
 const EVENTS: usize = 256;
 /// Leaves 2^24 slots; after 2^40 connections of one thread, streams are not watched any more.
 const EPOCH_BITS: u32 = 40;

@@ -154,11 +154,11 @@ const LADDER: [Rung; 4] = [
         completions: Completions::Interrupting,
     },
 ];
-/// How many operations are submitted between two turns of the loop; with more, the ring is entered
-/// early.
+/// The most operations that are submitted between two turns of the loop; with more, the ring is
+/// entered early.
 const RING_ENTRIES: u32 = 4096;
-/// How many tasks other threads can wake at the same time without waiting for this one: one for
-/// each connection, and some more.
+/// The number of tasks that other threads can wake at the same time without waiting for this one:
+/// one for each connection, and some more.
 const FOREIGN_WAKES: usize = 16 * 1024;
 
 #[cfg(test)]

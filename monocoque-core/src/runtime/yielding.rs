@@ -16,7 +16,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// How long the tasks of a thread have gone on without a yield.
+/// The time that the tasks of a thread have run without a yield.
 #[derive(Debug)]
 struct TimeSlice {
     /// Calls until the clock is read.
@@ -55,7 +55,7 @@ pub struct Yield {
     yielded: Yielded,
 }
 
-/// How many polls in a row were pending for a yield alone.
+/// The polls in a row that were pending for a yield alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Yielded {
     #[default]
