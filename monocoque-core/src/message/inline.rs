@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU64;
 
-use super::iter::PartsRepr;
 use crate::Frame;
 
 /// Short frames, one after the other.
@@ -40,9 +39,10 @@ impl Inline {
         self.lens.sum()
     }
 
+    /// Returns the lengths of the frames, and their bodies one after the other.
     #[inline]
-    pub(super) fn parts(&self) -> PartsRepr<'_> {
-        PartsRepr::Inline(self.lens, self.bodies.0.as_flattened())
+    pub(super) fn parts(&self) -> (Lens, &[u8]) {
+        (self.lens, self.bodies.0.as_flattened())
     }
 
     /// Returns the length of the only frame, and the block that starts with it.

@@ -107,7 +107,10 @@ impl Message {
     #[inline]
     pub fn parts(&self) -> Parts<'_> {
         Parts(match &self.0 {
-            Repr::Inline(inline) => inline.parts(),
+            Repr::Inline(inline) => {
+                let (lens, bodies) = inline.parts();
+                PartsRepr::Inline(lens, bodies)
+            }
             Repr::Rope(rope) => PartsRepr::Rope(rope.iter()),
         })
     }
