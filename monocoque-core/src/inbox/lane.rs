@@ -98,6 +98,7 @@ impl<T, L> Lane<T, L> {
     }
 
     /// Returns how many more items the lane takes.
+    #[inline]
     pub(super) fn room(&self) -> usize {
         match () {
             () if self.is_newcomer => 0,
@@ -107,11 +108,13 @@ impl<T, L> Lane<T, L> {
         }
     }
 
+    #[inline]
     pub(super) fn limit(&self) -> Hwm {
         self.sender_hwm.map_or(self.hwm, |more| self.hwm.saturating_add(more))
     }
 
     /// Returns whether there is room. If not, the pump is woken once there is.
+    #[inline]
     pub(super) fn room_or_wake(&mut self, pump: &Waker) -> Room {
         if self.room() > 0 {
             return Room::Available;

@@ -185,6 +185,7 @@ fn as_one(mut wakers: Vec<Waker>) -> Option<Waker> {
     if wakers.len() > 1 { Some(Arc::new(Pumps(wakers)).into()) } else { wakers.pop() }
 }
 
+#[inline]
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         run_outside_panic(move || waker.wake());

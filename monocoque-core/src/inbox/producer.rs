@@ -232,6 +232,7 @@ impl<T, L> Producer<T, L> {
     }
 
     /// Returns true if detached lanes have left more than they may.
+    #[inline]
     pub(super) fn is_crowded(&self) -> bool {
         self.departed > self.departed_max
     }

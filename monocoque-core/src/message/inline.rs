@@ -45,13 +45,10 @@ impl Inline {
         (self.lens, self.bodies.0.as_flattened())
     }
 
-    /// Returns the length of the only frame, and the block that starts with it.
+    /// Returns the memory of all frames, which starts with the first one.
     #[inline]
-    pub(super) fn only_frame(&self) -> Option<(usize, &[u8; CAPACITY])> {
-        if self.lens.count() != 1 {
-            return None;
-        }
-        Some((self.lens.sum(), self.bodies.0.as_flattened().first_chunk()?))
+    pub(super) fn block(&self) -> Option<&[u8; CAPACITY]> {
+        self.bodies.0.as_flattened().first_chunk()
     }
 
     /// Makes a message of a single frame, if it fits.

@@ -219,8 +219,8 @@ impl Message {
     #[inline]
     pub fn inline_block(&self) -> Option<(usize, &[u8; Self::INLINE_BLOCK])> {
         match &self.0 {
-            Repr::Inline(inline) => inline.only_frame(),
-            Repr::Rope(_) => None,
+            Repr::Inline(inline) if inline.count() == 1 => Some((inline.byte_len(), inline.block()?)),
+            _ => None,
         }
     }
 
