@@ -524,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_as_large_as_asked() {
+    fn lease_has_requested_capacity() {
         let mut arena = IoArena::new();
         assert_eq!(arena.lease(0, 0).capacity(), 1);
         assert_eq!(arena.lease(10, 5).capacity(), 10);
@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oversize_lease_has_memory_of_its_own() {
+    fn oversize_lease_has_own_memory() {
         let mut arena = IoArena::new();
         let before = read(&mut arena, 4 * KIB, 10, 1);
         let size = 128 * KIB + 1;
@@ -552,7 +552,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a slab of 4 bytes was filled with 5")]
-    fn a_slab_cannot_be_filled_beyond_its_end() {
+    fn set_len_beyond_capacity_panics() {
         let mut slab = IoArena::new().lease(4, 4);
         slab.as_uninit().fill(MaybeUninit::new(0));
         // SAFETY: that it breaks its promise of `len` is the test; it panics before it has an
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_filled_part_is_visible_and_the_rest_is_leased_again() {
+    fn unfilled_rest_is_leased_again() {
         let mut arena = IoArena::new();
         let mut slab = arena.lease(1, 8 * KIB);
         fill(&mut slab, b"abc");
@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_that_is_too_small_is_left() {
+    fn small_rest_starts_new_page() {
         let mut arena = IoArena::new();
         let first = read(&mut arena, 4 * KIB, 4000, 1);
         let slab = arena.lease(97, 4 * KIB);
@@ -586,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_piece_holds_no_page() {
+    fn empty_bytes_hold_no_page() {
         let mut arena = IoArena::new();
         let slab = arena.lease(1, 4 * KIB);
         let empty = arena.freeze(slab);
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_starts_again_only_after_the_last_reference() {
+    fn page_restarts_after_last_reference() {
         let mut arena = IoArena::new();
         let first = read(&mut arena, 4 * KIB, 100, 1);
         let start = first.as_ptr();
@@ -611,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_on_another_thread_counts() {
+    fn reference_on_other_thread_blocks_reuse() {
         let mut arena = IoArena::new();
         let first = read(&mut arena, 4 * KIB, 4 * KIB, 1);
         let start = first.as_ptr();
@@ -630,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_pass_between_threads_unharmed() {
+    fn pages_sent_across_threads_stay_intact() {
         let mut arena = IoArena::new();
         let (sender, receiver) = std::sync::mpsc::sync_channel::<(u8, Bytes)>(3);
         let reader = std::thread::spawn(move || {
@@ -645,7 +645,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_slab_and_two_outstanding_ones_do_no_harm() {
+    fn outstanding_leases_do_not_overlap() {
         let mut arena = IoArena::new();
         let mut first = arena.lease(KIB, KIB);
         let mut second = arena.lease(KIB, KIB);
@@ -660,7 +660,7 @@ mod tests {
     }
 
     #[test]
-    fn slabs_given_back_in_reverse_free_their_rest() {
+    fn reverse_freeze_reclaims_rest() {
         let mut arena = IoArena::new();
         let mut first = arena.lease(KIB, KIB);
         let second = arena.lease(KIB, KIB);
@@ -671,7 +671,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slab_of_another_arena_moves_nothing_here() {
+    fn foreign_slab_leaves_page_position() {
         let (mut ours, mut theirs) = (IoArena::new(), IoArena::new());
         let mine = read(&mut ours, 4 * KIB, 10, 1);
         let mut foreign = theirs.lease(1, 10);
@@ -683,7 +683,7 @@ mod tests {
     }
 
     #[test]
-    fn retention_is_bounded_and_ends_when_it_gets_quiet() {
+    fn retired_pages_are_bounded_then_released() {
         let mut arena = IoArena::new();
         let mut held: Vec<_> = (0..20).map(|byte| read(&mut arena, 64 * KIB, 64 * KIB, byte)).collect();
         assert_eq!(arena.retired.len(), RETIRED_MAX);
@@ -698,7 +698,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_another_size_are_let_go_at_once() {
+    fn page_size_change_drops_retired_pages() {
         let mut arena = IoArena::new();
         let held: Vec<_> = (0..5).map(|byte| read(&mut arena, 32 * KIB, 32 * KIB, byte)).collect();
         assert_eq!(arena.retired.len(), RETIRED_MAX);
@@ -709,7 +709,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_page_is_used_again() {
+    fn retired_page_is_reused() {
         let mut arena = IoArena::new();
         let mut held: VecDeque<_> = (0..3).map(|byte| read(&mut arena, 4 * KIB, 4 * KIB, byte)).collect();
         let pages: Vec<_> = held.iter().map(|bytes| bytes.as_ptr()).collect();
@@ -730,7 +730,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_piece_is_kept_for_a_stream_of_its_size() {
+    fn large_piece_reused_at_same_size() {
         let size = 256 * KIB;
         let mut arena = IoArena::new();
         drop(piece(&mut arena, size, 0));
@@ -749,7 +749,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_piece_is_let_go_by_ordinary_leases_or_by_its_size() {
+    fn unused_large_piece_is_released() {
         let mut arena = IoArena::new();
         (0..2).for_each(|byte| drop(piece(&mut arena, 256 * KIB, byte)));
         for _ in 0..LARGE_MAX_LEASES {
@@ -764,7 +764,7 @@ mod tests {
     }
 
     #[test]
-    fn slab_grows_and_keeps_what_is_filled() {
+    fn grown_slab_keeps_filled_bytes() {
         let mut arena = IoArena::new();
         for slab in [IoArena::piece(10), arena.lease(10, 10)] {
             let mut slab = slab;
@@ -780,7 +780,7 @@ mod tests {
     }
 
     #[test]
-    fn grown_slab_leaves_other_views_alone() {
+    fn slab_growth_preserves_other_views() {
         let mut arena = IoArena::new();
         let before = read(&mut arena, 4 * KIB, 10, 1);
         let mut slab = arena.lease(10, 10);
@@ -793,7 +793,7 @@ mod tests {
     }
 
     #[test]
-    fn the_front_is_filled_with_what_was_read_before() {
+    fn fill_front_takes_buffered_bytes() {
         let mut buffer = SegmentedBuffer::new();
         ["ab", "cd", "ef"].into_iter().for_each(|segment| buffer.push(segment.into()));
         let mut arena = IoArena::new();
@@ -807,7 +807,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_fills_a_slab_is_given_what_is_free_and_says_how_much_was_written() {
+    fn fill_with_reports_written_len() {
         let mut arena = IoArena::new();
         let mut slab = arena.lease(8, 8);
         for (free, bytes) in [(8, &b"abc"[..]), (5, b""), (5, b"de"), (3, b"fgh"), (0, b"")] {
@@ -830,25 +830,25 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "`fill` returned another slice")]
-    fn what_was_written_elsewhere_is_not_taken_for_filled() {
+    fn fill_with_foreign_slice_panics() {
         let _refused = IoArena::new().lease(8, 8).fill_with(|_| Ok::<_, ()>(&mut []));
     }
 
     #[test]
     #[should_panic(expected = "`fill` returned another slice")]
-    fn what_was_written_behind_a_gap_is_not_taken_for_filled() {
+    fn fill_with_gap_panics() {
         let mut slab = IoArena::new().lease(8, 8);
         let _refused = slab.fill_with(|room| Ok::<_, ()>(room[1..3].write_copy_of_slice(b"ab")));
     }
 
     #[test]
-    fn process_id_is_that_of_this_process() {
+    fn process_id_matches_std() {
         assert_eq!(process_id(), std::process::id());
         assert_eq!(process_id(), std::process::id());
     }
 
     #[test]
-    fn everything_can_be_sent_to_another_thread() {
+    fn arena_and_slabs_are_send() {
         fn send<T: Send + 'static>() {}
         send::<IoArena>();
         send::<SlabMut>();
@@ -881,7 +881,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "needs sockets")]
-    fn the_kernel_reads_into_a_slab() {
+    fn kernel_reads_into_slab() {
         let run = async {
             let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
             let (ours, theirs) = (UnixStream::from_std(ours), UnixStream::from_std(theirs));
@@ -924,7 +924,7 @@ mod tests {
         /// Every slab and every piece has a value of its own, which no step on another one may
         /// change.
         #[test]
-        fn no_region_is_seen_twice(steps in prop::collection::vec(step(), 1..80)) {
+        fn memory_regions_never_alias(steps in prop::collection::vec(step(), 1..80)) {
             let mut arena = IoArena::new();
             let (mut slabs, mut pieces) = (Vec::<(u8, SlabMut)>::new(), Vec::<(u8, Bytes)>::new());
             for (n, step) in steps.into_iter().enumerate() {

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_of_one_and_two_have_a_low_water() {
+    fn low_water_is_half_rounded_up() {
         for (limit, low_water) in [(1, 1), (2, 1), (3, 2), (1000, 500)] {
             let hwm = Hwm::new(limit);
             assert_eq!((0..).take_while(|&queued| hwm.admits(queued)).count(), limit);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_no_limit() {
+    fn zero_hwm_means_unlimited() {
         let hwm = Hwm::new(0);
         assert_eq!((hwm.limit(), hwm.low_water()), (None, 0));
         assert!(hwm.admits(usize::MAX - 1));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oversize_request_waits_for_an_empty_budget() {
+    fn oversize_request_needs_empty_budget() {
         let mut permits = BytePermits::new(10);
         permits.acquire(1);
         assert!(!permits.admits(11));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_of_nothing_admits_one_at_a_time() {
+    fn zero_budget_admits_one_request() {
         let mut permits = BytePermits::new(0);
         assert!(permits.admits(5));
         permits.acquire(5);
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     #[cfg(debug_assertions)]
     #[should_panic(expected = "more given back")]
-    fn giving_back_too_much_is_noticed() {
+    fn giving_excess_permits_panics() {
         BytePermits::new(10).release(1);
     }
 }

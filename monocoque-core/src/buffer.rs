@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_across_segments() {
+    fn take_spans_segments() {
         let mut buffer = buffer(&["a", "", "bc", "def", "g"]);
         assert_eq!(buffer.len(), 7);
         assert_eq!(buffer.take(8), None);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_within_one_segment_is_shared() {
+    fn take_within_segment_shares_memory() {
         let segment = Bytes::from(vec![1, 2, 3, 4]);
         let at = segment.as_ptr();
         let mut buffer = SegmentedBuffer::new();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumed_segment_is_let_go() {
+    fn consumed_segment_is_released() {
         let mut segment = BytesMut::from(&b"abc"[..]);
         let whole = segment.split().freeze();
         let mut buffer = SegmentedBuffer::new();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compact_buffer_keeps_no_other_memory() {
+    fn compact_releases_shared_pages() {
         let mut page = BytesMut::zeroed(100);
         let mut buffer = SegmentedBuffer::new();
         buffer.push(page.split_to(60).freeze());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn peeks_across_segments() {
+    fn peek_spans_segments() {
         let buffer = buffer(&["a", "bc", "d"]);
         assert_eq!(buffer.peek::<4>(), Some(*b"abcd"));
         assert_eq!(buffer.peek::<5>(), None);

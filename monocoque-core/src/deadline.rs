@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn late_deadlines_are_excused_until_excuses_run_out() {
+    fn late_deadline_excuses_run_out() {
         let (mut grace, deadline) = (StallGrace::new(), Instant::now());
         let served =
             |grace: &mut StallGrace, late| grace.grant(deadline, deadline + Duration::from_millis(late));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_beyond_the_clock_mean_never() {
+    fn huge_duration_means_no_deadline() {
         let now = Instant::now();
         for duration in [Duration::MAX, Duration::from_secs(u64::MAX)] {
             assert_eq!(after(now, duration), None);

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn each_monitor_hears_what_was_told_since_it_was_made() {
+    fn monitor_receives_events_since_creation() {
         let monitors = Monitors::default();
         monitors.emit(|| unreachable!("no monitor"));
         let mut first = monitors.watch();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_lags_loses_the_oldest_and_learns_how_many() {
+    fn lagging_monitor_reports_lost_count() {
         let monitors = Monitors::default();
         let (mut lags, mut keeps_up) = (monitors.watch(), monitors.watch());
         for n in 0..CAPACITY + 3 {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_waits_is_woken_and_one_that_is_gone_is_forgotten() {
+    fn waiting_monitor_wakes_dropped_is_removed() {
         let monitors = Arc::new(Monitors::default());
         let (mut stays, goes) = (monitors.watch(), monitors.watch());
         drop(goes);

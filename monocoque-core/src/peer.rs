@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_key_never_reaches_a_new_row() {
+    fn stale_key_finds_no_row() {
         let mut table = PeerTable::new();
         let old = table.insert("old");
         let other = table.insert("other");

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_to_the_maximum_and_never_in_step() {
+    fn backoff_grows_to_max_with_jitter() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(1000));
         for step in [100, 200, 400, 800, 1000, 1000] {
             let delay = backoff.next_delay();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_will_not_have_us_is_left_alone_for_longer() {
+    fn rejected_peer_gets_longest_delay() {
         let ms = Duration::from_millis;
         for (max, longest) in [(0, 3200), (1000, 3200), (10_000, 10_000)] {
             let delay = Backoff::new(ms(100), ms(max)).rejected_delay();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn early_ends_grow_to_the_longest_delay() {
+    fn early_disconnect_delay_grows_to_longest() {
         let ms = Duration::from_millis;
         let mut backoff = Backoff::new(ms(100), Duration::ZERO);
         for step in [100, 200, 400, 800, 1600, 3200, 3200] {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_beyond_the_clock_saturate() {
+    fn huge_intervals_saturate() {
         for (first, max) in [(Duration::MAX, Duration::MAX), (Duration::from_secs(1 << 62), Duration::MAX)] {
             let mut backoff = Backoff::new(first, max);
             for delay in (0..4).flat_map(|_| [backoff.next_delay(), backoff.early_disconnect_delay()]) {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_of_zero_does_not_spin() {
+    fn zero_interval_does_not_spin() {
         let mut backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
         assert!((0..100).all(|_| backoff.next_delay() >= MIN_STEP / 2));
     }

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_has_1_to_255_bytes() {
+    fn routing_id_length_is_checked() {
         assert_eq!(RoutingId::try_from(Bytes::new()), Err(RoutingIdError::Empty));
         assert_eq!(RoutingId::try_from(vec![1; 256]), Err(RoutingIdError::TooLong(256)));
         let long = RoutingId::try_from(vec![0; 255]).unwrap();

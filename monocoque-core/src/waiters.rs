@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_overtakes_and_a_wake_up_is_passed_on() {
+    fn waiters_stay_fifo_and_pass_wake() {
         let waker = Waker::noop();
         let mut waiters = Waiters::default();
         let (mut first, mut second, mut third) = (None, None, None);

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_checked_before_they_are_read() {
+    fn command_name_is_validated() {
         assert_eq!(Command::parse(b""), Err(Malformed::EmptyCommand));
         assert_eq!(Command::parse(b"\0"), Err(Malformed::EmptyCommandName));
         assert_eq!(Command::parse(b"\0PING"), Err(Malformed::EmptyCommandName));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_holds_at_least_a_ttl_and_at_most_sixteen_bytes_of_context() {
+    fn ping_needs_ttl_truncates_context() {
         assert_eq!(Command::parse(b"\x04PING"), Err(Malformed::Ping));
         assert_eq!(Command::parse(b"\x04PING\0"), Err(Malformed::Ping));
         assert_eq!(Command::parse(b"\x04PING\x01\x02"), Ok(Command::Ping { ttl: 258, context: b"" }));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_as_long_as_it_says() {
+    fn error_reason_length_must_match() {
         assert_eq!(Command::parse(b"\x05ERROR\x03400"), Ok(Command::Error(Reason::new(b"400"))));
         assert_eq!(Command::parse(b"\x05ERROR\0"), Ok(Command::Error(Reason::new(b""))));
         for body in [&b"\x05ERROR"[..], b"\x05ERROR\x04400", b"\x05ERROR\x02400", b"\x05ERROR\xff"] {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_parses() {
+    fn put_error_writes_expected_bytes() {
         let mut out = Outbox::new();
         put_error("Why", &mut out);
         assert_eq!(out.chunk(), b"\x04\x0a\x05ERROR\x03Why");

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_routing_id_has_at_most_255_bytes_and_does_not_start_with_zero() {
+    fn invalid_routing_id_is_rejected() {
         let check = |id: &[u8]| {
             let mut config = SessionConfig::new(SocketType::Dealer);
             config.routing_id = Bytes::copy_from_slice(id);

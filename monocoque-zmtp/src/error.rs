@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_safe_to_log() {
+    fn reason_masks_unprintable_bytes() {
         assert_eq!(Reason::new(b"400").as_str(), "400");
         assert_eq!(Reason::new(b"\x1b[2J\n\xff ok").to_string(), "?[2J?? ok");
     }

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_flags_byte() {
+    fn reserved_flag_bits_are_rejected() {
         for flags in 0..=u8::MAX {
             let parsed = FrameHeader::parse(&[flags, 0, 0, 0, 0, 0, 0, 0, 9]);
             match flags {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_is_read_at_any_size() {
+    fn header_round_trips_at_any_size() {
         for size in [0, 1, 255, 256, 65_536, u32::MAX as usize] {
             for flags in [0, MORE, COMMAND] {
                 let mut out = Outbox::new();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_end_at_two_to_the_63() {
+    fn size_beyond_63_bits_is_rejected() {
         let parse = |size: u64| FrameHeader::parse(&[&[2][..], &size.to_be_bytes()].concat());
         assert!(parse(i64::MAX as u64).is_ok());
         for size in [1 << 63, u64::MAX - 37, u64::MAX] {

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_is_the_one_of_the_rfc() {
+    fn own_greeting_matches_rfc() {
         let bytes = greeting(MechanismName::NULL, false);
         assert_eq!(bytes[..16], *b"\xff\0\0\0\0\0\0\0\0\x7f\x03\x01NULL");
         assert_eq!(bytes[16..], [0; 48]);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn later_versions_are_spoken_to_as_ours() {
+    fn peer_version_selects_revision() {
         let mut bytes = greeting(MechanismName::NULL, false);
         for (version, revision) in [
             ([3, 0], Revision::V3_0),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_refused_at_the_byte_that_shows_it() {
+    fn invalid_byte_is_rejected_immediately() {
         let good = greeting(MechanismName::NULL, false);
         for (at, byte, seen_at, error) in [
             (0, 0xfe, 0, ZmtpError::from(Malformed::Signature)),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_filler_and_role_are_not_looked_at() {
+    fn padding_and_role_are_ignored() {
         let mut bytes = greeting(MechanismName::NULL, false);
         bytes[1..9].fill(0xaa);
         bytes[32..].fill(0xbb);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mechanism_matches_to_the_last_byte() {
+    fn mechanism_name_matches_exactly() {
         for at in 12..32 {
             let mut bytes = greeting(MechanismName::NULL, false);
             bytes[at] ^= 1;

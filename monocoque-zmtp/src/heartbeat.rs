@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ttl_has_sixteen_bits_of_tenths() {
+    fn ttl_beyond_16_bits_is_rejected() {
         let check = |ttl| HeartbeatConfig { ttl, ..HeartbeatConfig::default() }.check();
         assert_eq!(check(Duration::from_millis(6_553_599)), Ok(()));
         assert_eq!(check(Duration::from_millis(6_553_600)), Err(ConfigError::HeartbeatTtl));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_that_counts_anew_is_asked_again() {
+    fn silence_after_stall_pings_again() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let config = HeartbeatConfig { interval: Some(second), ..HeartbeatConfig::default() };
         let (mut heartbeat, mut output) = (Heartbeat::new(&config, start), Outbox::new());
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_beyond_the_clock_mean_never() {
+    fn huge_interval_means_no_deadline() {
         let config = HeartbeatConfig { interval: Some(Duration::MAX), ..HeartbeatConfig::default() };
         assert_eq!(Heartbeat::new(&config, Instant::now()).deadline(), None);
     }

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_whatever_their_case_and_the_first_counts() {
+    fn property_lookup_ignores_case_takes_first() {
         let mut metadata = Vec::new();
         push_property("socket-TYPE", b"PUB", &mut metadata);
         push_property("Socket-Type", b"SUB", &mut metadata);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_anywhere_is_seen() {
+    fn truncated_metadata_is_rejected() {
         let mut metadata = Vec::new();
         push_property(SOCKET_TYPE, b"DEALER", &mut metadata);
         for cut in 1..metadata.len() {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_lie_are_refused() {
+    fn invalid_property_lengths_are_rejected() {
         assert_eq!(malformed(b"\0"), Malformed::EmptyPropertyName);
         assert_eq!(malformed(b"\x01a\xff\xff\xff\xff"), Malformed::PropertyOverrun);
         assert_eq!(malformed(b"\x01a\x00\x00\x00\x01"), Malformed::PropertyOverrun);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn their_number_is_bounded() {
+    fn property_count_is_bounded() {
         let one = b"\x01a\0\0\0\0";
         assert!(Properties::parse(&one.repeat(MAX_PROPERTIES)).is_ok());
         assert_eq!(

@@ -136,7 +136,7 @@ mod tests {
     ];
 
     #[test]
-    fn who_may_talk_to_whom() {
+    fn compatible_pairs_match_rfc_table() {
         for a in SocketType::ALL {
             for b in SocketType::ALL {
                 let (x, y) = (a.name(), b.name());
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_exact() {
+    fn socket_type_names_match_exactly() {
         for ty in SocketType::ALL {
             assert_eq!(SocketType::from_name(ty.name().as_bytes()), Some(ty));
         }

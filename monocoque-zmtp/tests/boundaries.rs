@@ -37,7 +37,7 @@ fn body(len: usize) -> Vec<u8> {
 }
 
 at_every_chopping! {
-    fn bodies_of_every_size_that_matters(chop) {
+    fn boundary_size_bodies_round_trip(chop) {
         let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chop);
         for size in SIZES {
             pair.send(body(size));
@@ -47,7 +47,7 @@ at_every_chopping! {
         }
     }
 
-    fn messages_of_many_frames(chop) {
+    fn multi_frame_messages_round_trip(chop) {
         let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chop);
         for count in [1, 2, 100] {
             for size in [0, 1, 100, 600] {
@@ -58,14 +58,14 @@ at_every_chopping! {
         }
     }
 
-    fn everything_a_peer_says_in_one_go(chop) {
+    fn handshake_and_messages_in_one_read(chop) {
         let mut end = End::new(SessionConfig::new(SocketType::Router), Instant::now());
         let hello = [greeting(1), ready(SocketType::Dealer), frame(0, b"one"), frame(1, b"two"), frame(0, b"")];
         end.feed(&hello.concat(), chop);
         assert_eq!(end.recv(), [Inbound::Message("one".into()), Inbound::Message(["two", ""].into())]);
     }
 
-    fn a_message_appears_with_its_last_byte_and_not_before(chop) {
+    fn message_appears_at_last_byte(chop) {
         let bytes = [frame(1, b"A"), frame(1, &body(300)), frame(0, b"B")].concat();
         let (last, rest) = bytes.split_last().expect("bytes");
         let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
@@ -77,7 +77,7 @@ at_every_chopping! {
 }
 
 #[test]
-fn a_greeting_cut_anywhere() {
+fn handshake_tolerates_any_split() {
     let hello = [greeting(1), ready(SocketType::Dealer), frame(0, b"one")].concat();
     for first in 0..hello.len() {
         for second in [first, (first + 1).min(hello.len()), (first + 10).min(hello.len())] {
@@ -91,7 +91,7 @@ fn a_greeting_cut_anywhere() {
 }
 
 #[test]
-fn bytes_after_the_handshake_stay_in_the_input() {
+fn bytes_after_handshake_stay_buffered() {
     use monocoque_core::{Outbox, Protocol, SegmentedBuffer, Step};
     let mut input = SegmentedBuffer::new();
     input.push([greeting(1), ready(SocketType::Push), frame(0, b"one")].concat().into());
@@ -102,7 +102,7 @@ fn bytes_after_the_handshake_stay_in_the_input() {
 }
 
 #[test]
-fn a_decoder_says_how_much_it_wants() {
+fn decoder_reports_needed_length() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     let bytes = frame(0, &body(1000));
     for (fed, need) in [(0, 1), (1, 9), (8, 9), (9, 1009), (500, 1009), (1008, 1009)] {
@@ -114,7 +114,7 @@ fn a_decoder_says_how_much_it_wants() {
 }
 
 #[test]
-fn an_announced_length_costs_nothing() {
+fn announced_length_allocates_nothing() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xf6", usize::MAX);
     assert_eq!(end.error(), None, "the largest frame that memory can hold is allowed by default");
@@ -122,7 +122,7 @@ fn an_announced_length_costs_nothing() {
 }
 
 #[test]
-fn a_length_that_no_memory_can_hold_is_refused_at_once() {
+fn impossible_length_is_rejected_at_header() {
     for size in [i64::MAX as u64 - 8, i64::MAX as u64, u64::MAX - 38, u64::MAX] {
         let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
         end.feed(&[&[2][..], &size.to_be_bytes()].concat(), usize::MAX);
@@ -131,7 +131,7 @@ fn a_length_that_no_memory_can_hold_is_refused_at_once() {
 }
 
 #[test]
-fn a_small_message_does_not_keep_the_read_it_came_in() {
+fn small_message_releases_read_buffer() {
     for ours in [SocketType::Dealer, SocketType::Xpub] {
         for size in [0, 1, 76, 77, 78, 300, 512] {
             let theirs = if ours == SocketType::Xpub { SocketType::Sub } else { SocketType::Router };
@@ -153,7 +153,7 @@ fn a_small_message_does_not_keep_the_read_it_came_in() {
 }
 
 #[test]
-fn a_large_body_is_not_copied() {
+fn large_body_is_not_copied() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     let page = Bytes::from(frame(0, &body(64 * 1024)));
     end.input.push(page.clone());
@@ -214,7 +214,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_encoded_is_decoded(
+    fn encoded_messages_decode_unchanged(
         messages in proptest::collection::vec(any_message(), 1..8),
         lens in proptest::collection::vec(1..5000_usize, 1..8),
     ) {
@@ -227,7 +227,7 @@ proptest! {
     }
 
     #[test]
-    fn the_chopping_never_matters(
+    fn chunking_never_changes_outcome(
         bytes in prop_oneof![near_frames(), proptest::collection::vec(any::<u8>(), 0..300)],
         lens in proptest::collection::vec(1..40_usize, 1..8),
         ours in proptest::sample::select(vec![SocketType::Xpub, SocketType::Dealer]),
@@ -255,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn no_first_bytes_do_harm(
+    fn handshake_noise_outcome_ignores_chunking(
         good in 0..64_usize,
         noise in proptest::collection::vec(any::<u8>(), 0..200),
         lens in proptest::collection::vec(1..20_usize, 1..4),

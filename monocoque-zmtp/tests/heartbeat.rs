@@ -40,14 +40,14 @@ fn pass(end: &mut End, millis: u64) -> Vec<(u64, Vec<u8>)> {
 }
 
 #[test]
-fn without_a_heartbeat_there_is_no_deadline() {
+fn heartbeat_off_has_no_deadline() {
     let end = End::established(SessionConfig::new(SocketType::Dealer), SocketType::Router);
     assert_eq!(end.deadline(), None);
     assert_eq!(alone(0, None, 0).deadline(), None, "zero is off");
 }
 
 #[test]
-fn the_first_ping_comes_one_interval_after_the_handshake_and_then_one_each_interval() {
+fn ping_is_sent_each_interval() {
     let mut end = alone(100, Some(0), 0);
     assert_eq!(end.deadline(), Some(end.now + ms(100)));
     let pings = pass(&mut end, 350);
@@ -56,7 +56,7 @@ fn the_first_ping_comes_one_interval_after_the_handshake_and_then_one_each_inter
 }
 
 #[test]
-fn a_ping_announces_the_ttl_in_tenths_of_a_second() {
+fn ping_announces_ttl_in_deciseconds() {
     let mut end = alone(100, Some(0), 2599);
     assert_eq!(pass(&mut end, 100), [(100, b"\x04\x07\x04PING\0\x19".to_vec())]);
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_ping_announces_the_ttl_in_tenths_of_a_second() {
 }
 
 #[test]
-fn silence_after_a_ping_ends_the_connection() {
+fn silence_after_ping_times_out() {
     for (timeout, ends_at) in [(Some(30), 130), (None, 200), (Some(250), 350)] {
         let mut end = alone(100, timeout, 0);
         pass(&mut end, ends_at - 1);
@@ -77,7 +77,7 @@ fn silence_after_a_ping_ends_the_connection() {
 }
 
 #[test]
-fn anything_heard_after_a_ping_keeps_the_connection() {
+fn traffic_after_ping_keeps_connection() {
     for sign_of_life in [PONG, b"\x00\x01A", b"\x04\x04\x03XYZ"] {
         let mut end = alone(100, Some(50), 0);
         pass(&mut end, 99);
@@ -92,7 +92,7 @@ fn anything_heard_after_a_ping_keeps_the_connection() {
 }
 
 #[test]
-fn what_was_heard_before_a_ping_does_not_count() {
+fn traffic_before_ping_does_not_count() {
     let mut end = alone(100, Some(50), 0);
     pass(&mut end, 99);
     end.feed(b"\x00\x01A", usize::MAX);
@@ -103,7 +103,7 @@ fn what_was_heard_before_a_ping_does_not_count() {
 }
 
 #[test]
-fn two_ends_keep_each_other_alive() {
+fn mutual_heartbeats_keep_connection() {
     for (client, server) in [
         (SocketType::Dealer, SocketType::Router),
         (SocketType::Push, SocketType::Pull),
@@ -119,7 +119,7 @@ fn two_ends_keep_each_other_alive() {
 }
 
 #[test]
-fn one_end_may_ping_alone() {
+fn unilateral_heartbeat_keeps_connection() {
     let mut pair =
         Pair::new(config(SocketType::Dealer, 20, Some(5), 0), SessionConfig::new(SocketType::Router), 1);
     pair.handshake();
@@ -130,7 +130,7 @@ fn one_end_may_ping_alone() {
 }
 
 #[test]
-fn a_peer_that_is_held_back_is_not_given_up() {
+fn paused_reading_expires_no_timer() {
     let mut end = alone(100, Some(50), 0);
     end.feed(b"\x04\x07\x04PING\0\x01", usize::MAX);
     end.written();
@@ -143,7 +143,7 @@ fn a_peer_that_is_held_back_is_not_given_up() {
 }
 
 #[test]
-fn a_peer_that_breaks_its_promise_is_given_up() {
+fn expired_ttl_disconnects() {
     for (tenths, millis) in [(1_u16, 100), (25, 2500)] {
         let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
         pass(&mut end, 10_000);
@@ -157,7 +157,7 @@ fn a_peer_that_breaks_its_promise_is_given_up() {
 }
 
 #[test]
-fn any_later_frame_takes_the_promise_back() {
+fn later_frame_cancels_ttl() {
     for later in [PING, PONG, b"\x00\x01A", b"\x04\x04\x03XYZ"] {
         for glued in [true, false] {
             let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
@@ -177,7 +177,7 @@ fn any_later_frame_takes_the_promise_back() {
 }
 
 #[test]
-fn each_ping_promises_anew() {
+fn ping_renews_ttl() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     for _ in 0..10 {
         end.feed(b"\x04\x07\x04PING\0\x01", usize::MAX);
@@ -193,7 +193,7 @@ fn each_ping_promises_anew() {
 }
 
 #[test]
-fn a_long_ttl_does_not_wrap() {
+fn max_ttl_does_not_wrap() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(b"\x04\x07\x04PING\xff\xff", usize::MAX);
     end.tick();
@@ -207,14 +207,14 @@ fn a_long_ttl_does_not_wrap() {
 }
 
 #[test]
-fn a_ttl_of_zero_promises_nothing() {
+fn zero_ttl_sets_no_deadline() {
     let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(PING, usize::MAX);
     assert_eq!(end.deadline(), None);
 }
 
 #[test]
-fn a_late_call_sends_one_ping_not_all_that_were_missed() {
+fn late_deadline_sends_one_ping() {
     let mut end = alone(100, Some(0), 0);
     end.now += ms(1000);
     end.tick();
@@ -223,7 +223,7 @@ fn a_late_call_sends_one_ping_not_all_that_were_missed() {
 }
 
 #[test]
-fn serving_a_deadline_moves_it_on() {
+fn served_deadline_moves_forward() {
     // Whatever the timers, an engine that serves the deadline at its instant does not spin.
     let mut end = alone(70, Some(30), 100);
     let mut served = 0;

@@ -47,7 +47,7 @@ fn ready_with(metadata: &[u8]) -> Vec<u8> {
 }
 
 at_every_chopping! {
-    fn other_protocols_and_older_versions(chop) {
+    fn foreign_or_old_protocols_are_rejected(chop) {
         let signature: ZmtpError = Malformed::Signature.into();
         let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
@@ -60,7 +60,7 @@ at_every_chopping! {
         }
     }
 
-    fn another_mechanism(chop) {
+    fn other_mechanisms_are_rejected(chop) {
         for name in [&b"PLAIN"[..], b"CURVE", b"null", b"NULLX", b""] {
             let mut bytes = greeting(1);
             bytes[12..16].fill(0);
@@ -74,7 +74,7 @@ at_every_chopping! {
         }
     }
 
-    fn metadata_that_lies(chop) {
+    fn malformed_metadata_is_rejected(chop) {
         let socket_type = property(b"Socket-Type", b"ROUTER");
         let overrun: ZmtpError = Malformed::PropertyOverrun.into();
         let table: [(Vec<u8>, ZmtpError); 11] = [
@@ -101,7 +101,7 @@ at_every_chopping! {
         }
     }
 
-    fn what_does_not_belong_in_a_handshake(chop) {
+    fn traffic_during_handshake_is_rejected(chop) {
         let unexpected = |kind| ZmtpError::from(Misbehaved::UnexpectedCommand(kind));
         let table: [(&[u8], ZmtpError); 10] = [
             (b"\x00\x05HELLO", Misbehaved::MessageInHandshake.into()),
@@ -124,12 +124,12 @@ at_every_chopping! {
         }
     }
 
-    fn a_second_ready(chop) {
+    fn second_ready_is_rejected(chop) {
         let twice = ready(SocketType::Router).repeat(2);
         assert_eq!(handshake(&twice, chop), Misbehaved::UnexpectedCommand(CommandKind::Ready).into());
     }
 
-    fn peers_that_do_not_fit_are_told(chop) {
+    fn incompatible_peer_receives_error(chop) {
         let (ours, theirs) = (SocketType::Dealer, SocketType::Pub);
         for (name, error) in [
             (&b"PUB"[..], Incompatible::SocketType { ours, theirs }),
@@ -146,7 +146,7 @@ at_every_chopping! {
         }
     }
 
-    fn every_flags_byte_in_traffic(chop) {
+    fn traffic_flags_byte_is_validated(chop) {
         for flags in 0..=255 {
             let mut end = active(SocketType::Dealer);
             end.feed(&[flags, 0, 0, 0, 0, 0, 0, 0, 0], chop);
@@ -160,7 +160,7 @@ at_every_chopping! {
         }
     }
 
-    fn commands_that_do_not_parse(chop) {
+    fn malformed_commands_are_rejected(chop) {
         let table: [(&[u8], Malformed); 9] = [
             (b"\x04\x00", Malformed::EmptyCommand),
             (b"\x04\x01\x00", Malformed::EmptyCommandName),
@@ -177,7 +177,7 @@ at_every_chopping! {
         }
     }
 
-    fn subscriptions_at_a_socket_that_takes_none(chop) {
+    fn unexpected_subscription_is_rejected(chop) {
         for ours in SocketType::ALL.into_iter().filter(|ours| !ours.takes_subscriptions()) {
             for (bytes, kind) in [
                 (&b"\x04\x0b\x09SUBSCRIBEA"[..], CommandKind::Subscribe),
@@ -192,7 +192,7 @@ at_every_chopping! {
         }
     }
 
-    fn data_at_a_publisher_is_a_message(chop) {
+    fn publisher_receives_data_as_messages(chop) {
         for ours in [SocketType::Pub, SocketType::Xpub] {
             let mut end = active(ours);
             end.feed(b"\x00\x01A\x00\x00\x01\x01\x01\x00\x01A\x00\x02\x00A", chop);
@@ -202,7 +202,7 @@ at_every_chopping! {
         }
     }
 
-    fn lengths_beyond_the_limit_are_refused_at_the_header(chop) {
+    fn excess_length_is_rejected_at_header(chop) {
         for size in [1 << 63, u64::MAX - 37, u64::MAX] {
             let header = [&[2][..], &size.to_be_bytes()].concat();
             assert_eq!(traffic(SocketType::Dealer, &header, chop), Malformed::FrameLength(size).into());
@@ -236,7 +236,7 @@ at_every_chopping! {
         assert_eq!(refused(&[&b"\x01\x00".repeat(4)[..], &header(4, 500)].concat()), None);
     }
 
-    fn limits_start_anew_with_each_message_and_let_commands_through(chop) {
+    fn limits_reset_per_message_ignore_commands(chop) {
         let mut config = SessionConfig::new(SocketType::Dealer);
         config.limits = Limits { max_frame_size: 4, max_message_size: 6, max_frames: 2 };
         let mut end = End::established(config, SocketType::Router);
@@ -247,7 +247,7 @@ at_every_chopping! {
         }
     }
 
-    fn command_beyond_its_limit_is_refused_at_its_name(chop) {
+    fn oversize_command_is_rejected_at_name(chop) {
         let small = Limits { max_frame_size: 1, max_message_size: 1, max_frames: 1 };
         let none = Limits::default();
         for (ours, limits) in SocketType::ALL.into_iter().flat_map(|ours| [(ours, small), (ours, none)]) {
@@ -288,14 +288,14 @@ at_every_chopping! {
         }
     }
 
-    fn command_between_frames_has_the_same_limit(chop) {
+    fn command_limit_applies_between_frames(chop) {
         let mut end = active(SocketType::Pull);
         end.feed(&[&frame(1, b"first")[..], &[6], &(COMMAND_MAX + 1).to_be_bytes(), b"\x04PONG"].concat(), chop);
         let (kind, size, limit) = (CommandKind::Pong, COMMAND_MAX + 1, COMMAND_MAX);
         assert_eq!(end.error(), Some(&Misbehaved::CommandTooLarge { kind, size, limit }.into()));
     }
 
-    fn subscription_limit_is_what_is_left_of_the_topics(chop) {
+    fn subscription_limited_by_remaining_topic_bytes(chop) {
         let mut end = active(SocketType::Pub);
         let topics = end.peer.as_ref().expect("a peer").topic_budget.clone();
         topics.set_used(TOPICS_MAX - 100_000);
@@ -308,7 +308,7 @@ at_every_chopping! {
         assert_eq!(end.error(), Some(&Misbehaved::CommandTooLarge { kind, size, limit }.into()));
     }
 
-    fn subscription_as_a_message_has_the_limit_of_topics(chop) {
+    fn legacy_subscription_has_topic_limit(chop) {
         let mut config = SessionConfig::new(SocketType::Xpub);
         config.limits = Limits { max_frame_size: 1000, max_message_size: 1000, max_frames: 4 };
         let mut end = End::established(config.clone(), SocketType::Sub);
@@ -333,7 +333,7 @@ at_every_chopping! {
         assert_eq!(refused(1001, b'x'), Some(Misbehaved::FrameTooLarge { size: 1001, limit: 1000 }.into()));
     }
 
-    fn a_flood_of_pings_gets_one_pong_until_it_is_read(chop) {
+    fn ping_flood_gets_one_pong(chop) {
         let mut end = active(SocketType::Pull);
         end.feed(&b"\x04\x08\x04PING\0\0A".repeat(100), chop);
         assert_eq!(end.written(), b"\x04\x06\x04PONGA");
@@ -341,7 +341,7 @@ at_every_chopping! {
         assert_eq!(end.written(), b"\x04\x06\x04PONGB");
     }
 
-    fn a_length_in_the_long_form_may_be_small(chop) {
+    fn long_form_small_length_is_accepted(chop) {
         let mut end = active(SocketType::Dealer);
         end.feed(b"\x03\0\0\0\0\0\0\0\x01A\x02\0\0\0\0\0\0\0\x00", chop);
         assert_eq!(end.recv(), [Inbound::Message(["A", ""].into())]);
@@ -349,7 +349,7 @@ at_every_chopping! {
         assert_eq!(end.written(), b"\x04\x05\x04PONG");
     }
 
-    fn our_own_bytes_sent_back_to_us(chop) {
+    fn echoed_bytes_connect_symmetric_types(chop) {
         // An echo server looks like a socket of our own type: only types that meet themselves get
         // that far.
         for ours in SocketType::ALL {
@@ -366,7 +366,7 @@ at_every_chopping! {
         }
     }
 
-    fn ten_thousand_envelope_frames(chop) {
+    fn ten_thousand_frames_are_received(chop) {
         let mut pair = Pair::connected(SocketType::Dealer, SocketType::Router, chop);
         let frames = vec![b"id".as_slice(); 10_000];
         pair.send(frames.clone());

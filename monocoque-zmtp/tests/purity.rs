@@ -24,7 +24,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_source_names_a_clock_a_socket_a_thread_or_a_dice() {
+fn sources_use_no_io_or_clock() {
     let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     assert!(files.len() > 10, "found the sources");
     for file in files {
@@ -39,7 +39,7 @@ fn no_source_names_a_clock_a_socket_a_thread_or_a_dice() {
 }
 
 #[test]
-fn no_dependency_brings_a_runtime() {
+fn dependencies_include_no_runtime() {
     let manifest =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("the manifest");
     let (_, rest) = manifest.split_once("[dependencies]").expect("dependencies");

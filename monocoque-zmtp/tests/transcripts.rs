@@ -13,7 +13,7 @@ const DEALER_READY: &[u8; 43] = b"\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06DEAL
 const ROUTER_READY: &[u8; 43] = b"\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\0";
 
 at_every_chopping! {
-    fn an_anonymous_dealer_of_libzmq_connects_to_our_router(chop) {
+    fn libzmq_dealer_connects_to_router(chop) {
         let mut router = End::new(SessionConfig::new(SocketType::Router), Instant::now());
         assert_eq!(router.written(), OUR_GREETING, "whole, before anything arrives");
         // libzmq sends ten bytes and waits; byte 8 is not zero.
@@ -32,7 +32,7 @@ at_every_chopping! {
         assert_eq!(router.written(), b"");
     }
 
-    fn a_greeting_in_the_stages_of_libzmq(chop) {
+    fn libzmq_staged_greeting_is_accepted(chop) {
         let mut end = End::new(SessionConfig::new(SocketType::Dealer), Instant::now());
         let bytes = greeting(1);
         for stage in [&bytes[..10], &bytes[10..11], &bytes[11..]] {
@@ -42,7 +42,7 @@ at_every_chopping! {
         assert!(end.is_ready());
     }
 
-    fn messages(chop) {
+    fn messages_match_golden_bytes(chop) {
         let table: [(Message, Vec<u8>); 8] = [
             ("HELLO".into(), b"\x00\x05HELLO".to_vec()),
             (["", "Hi"].into(), b"\x01\x00\x00\x02Hi".to_vec()),
@@ -71,7 +71,7 @@ at_every_chopping! {
         }
     }
 
-    fn subscriptions(chop) {
+    fn subscriptions_match_golden_bytes(chop) {
         use Revision::{V3_0, V3_1};
         use Subscription::{Cancel, Subscribe};
         let long = |len: usize| vec![b't'; len];
@@ -116,7 +116,7 @@ at_every_chopping! {
         }
     }
 
-    fn ping_and_pong(chop) {
+    fn ping_is_answered_by_pong(chop) {
         let long_context = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789";
         let table = [
             (b"\x04\x0a\x04PING\0\0LOL".to_vec(), &b"\x04\x08\x04PONGLOL"[..]),
@@ -138,7 +138,7 @@ at_every_chopping! {
         }
     }
 
-    fn error_400(chop) {
+    fn peer_error_closes_connection(chop) {
         let error = b"\x04\x0a\x05ERROR\x03400";
         let refused = |end: &End| match end.error() {
             Some(ZmtpError::PeerError(reason)) => reason.as_str() == "400",
@@ -153,14 +153,14 @@ at_every_chopping! {
         assert!(refused(&end), "in traffic: {:?}", end.error());
     }
 
-    fn join_and_other_unknown_commands_are_ignored(chop) {
+    fn unknown_commands_are_ignored(chop) {
         let mut end = End::established(SessionConfig::new(SocketType::Dealer), SocketType::Router);
         end.feed(b"\x04\x06\x04JOINg\x04\x04\x03XYZ\x04\x05\x04PONG\x00\x05HELLO", chop);
         assert_eq!(end.recv(), [Inbound::Message("HELLO".into())]);
         assert_eq!(end.written(), b"");
     }
 
-    fn a_peer_of_zmtp_3_0(chop) {
+    fn zmtp30_peer_gets_subscription_messages(chop) {
         let mut end = End::new(SessionConfig::new(SocketType::Xsub), Instant::now());
         end.feed(&greeting(0), chop);
         end.feed(&ready(SocketType::Pub), chop);
@@ -174,7 +174,7 @@ at_every_chopping! {
         assert_eq!(end.written(), [&b"\x00\x02\x01A"[..], &message, b"\x00\x02\x00A"].concat());
     }
 
-    fn every_compatible_pair_meets_and_the_others_part_with_an_error(chop) {
+    fn handshake_succeeds_for_compatible_types(chop) {
         for client in SocketType::ALL {
             for server in SocketType::ALL {
                 let config = SessionConfig::new;
@@ -186,7 +186,7 @@ at_every_chopping! {
         }
     }
 
-    fn a_routing_id_reaches_the_peer_only_from_types_that_have_a_use_for_it(chop) {
+    fn routing_id_announced_by_applicable_types(chop) {
         for (client, server) in [
             (SocketType::Req, SocketType::Router),
             (SocketType::Dealer, SocketType::Router),
@@ -207,7 +207,7 @@ at_every_chopping! {
 }
 
 #[test]
-fn our_ready_is_the_one_of_libzmq_for_every_type() {
+fn ready_matches_libzmq_bytes() {
     for (ours, theirs) in [
         (SocketType::Xpub, SocketType::Sub),
         (SocketType::Sub, SocketType::Xpub),

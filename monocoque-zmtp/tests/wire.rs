@@ -73,7 +73,7 @@ fn types_of(configs: &[SessionConfig; 2]) -> [SocketType; 2] {
 }
 
 #[test]
-fn every_handshake_is_completed_however_its_bytes_arrive() {
+fn handshake_completes_under_any_chunking() {
     seeds(SEEDS, |mut chance| {
         let configs = configs(&mut chance);
         let weather = Weather::any(&mut chance, ms(1000));
@@ -93,7 +93,7 @@ fn every_handshake_is_completed_however_its_bytes_arrive() {
 }
 
 #[test]
-fn a_handshake_on_a_wire_that_breaks_waits_and_never_errs() {
+fn broken_wire_handshake_never_errs() {
     seeds(SEEDS, |mut chance| {
         let configs = configs(&mut chance);
         let weather = Weather::any(&mut chance, ms(1000));
@@ -117,7 +117,7 @@ fn a_handshake_on_a_wire_that_breaks_waits_and_never_errs() {
 }
 
 #[test]
-fn what_arrives_is_what_was_sent_up_to_where_the_wire_broke() {
+fn received_is_prefix_of_sent() {
     seeds(SEEDS, |mut chance| {
         let configs = configs(&mut chance);
         let types = types_of(&configs);
@@ -157,7 +157,7 @@ fn with_heartbeats(mut configs: [SessionConfig; 2], delay: Duration, chance: &mu
 }
 
 #[test]
-fn a_wire_that_is_slow_but_lives_is_never_given_up() {
+fn slow_wire_never_times_out() {
     seeds(SEEDS, |mut chance| {
         let weather = Weather::any(&mut chance, ms(100));
         let configs = configs(&mut chance);
@@ -179,7 +179,7 @@ fn a_wire_that_is_slow_but_lives_is_never_given_up() {
 }
 
 #[test]
-fn a_wire_that_is_cut_is_noticed_in_time_and_not_before() {
+fn cut_wire_times_out_on_time() {
     seeds(SEEDS, |mut chance| {
         let weather = Weather::any(&mut chance, ms(50));
         let configs = configs(&mut chance);
@@ -211,7 +211,7 @@ fn a_wire_that_is_cut_is_noticed_in_time_and_not_before() {
 }
 
 #[test]
-fn a_peer_that_promised_to_be_heard_is_given_up_when_the_wire_is_cut() {
+fn cut_wire_expires_ttl() {
     seeds(SEEDS, |mut chance| {
         let weather = Weather::any(&mut chance, ms(50));
         let mut configs = configs(&mut chance);
@@ -234,7 +234,7 @@ fn a_peer_that_promised_to_be_heard_is_given_up_when_the_wire_is_cut() {
 }
 
 #[test]
-fn asking_too_early_changes_nothing() {
+fn early_deadline_call_changes_nothing() {
     seeds(SEEDS, |mut chance| {
         let weather = Weather::any(&mut chance, ms(50));
         let configs = configs(&mut chance);

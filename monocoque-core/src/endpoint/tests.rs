@@ -16,7 +16,7 @@ fn refused(text: &str) -> EndpointError {
 }
 
 #[test]
-fn texts_are_written_as_they_are_read() {
+fn canonical_text_round_trips() {
     for text in [
         "tcp://127.0.0.1:5555",
         "tcp://[::1]:1",
@@ -38,14 +38,14 @@ fn texts_are_written_as_they_are_read() {
 }
 
 #[test]
-fn forms_of_one_endpoint_are_equal() {
+fn equivalent_forms_compare_equal() {
     assert_eq!(parse("tcp://[::1]:5555"), parse("tcp://[0:0::1]:5555"));
     assert_eq!(parse("tcp://*:*"), parse("tcp://*:0"));
     assert_eq!(parse("tcp://[::]:*").to_string(), "tcp://[::]:0");
 }
 
 #[test]
-fn schemes_are_known() {
+fn unknown_scheme_is_rejected() {
     for text in ["", "tcp", "tcp:127.0.0.1:5555", "/run/app.sock", "tcp:/127.0.0.1:1"] {
         assert_eq!(refused(text), EndpointError::NoScheme, "{text}");
     }
@@ -55,7 +55,7 @@ fn schemes_are_known() {
 }
 
 #[test]
-fn ports_are_strict() {
+fn invalid_port_is_rejected() {
     for text in ["tcp://", "tcp://127.0.0.1", "tcp://[::1]", "tcp://localhost"] {
         assert_eq!(refused(text), EndpointError::NoPort, "{text}");
     }
@@ -67,7 +67,7 @@ fn ports_are_strict() {
 }
 
 #[test]
-fn hosts_are_strict() {
+fn invalid_host_is_rejected() {
     let long = ["a"; 128].join(".");
     let label = "a".repeat(64);
     for host in [
@@ -111,7 +111,7 @@ fn hosts_are_strict() {
 }
 
 #[test]
-fn interface_names_are_those_of_the_kernel() {
+fn interface_name_follows_kernel_rules() {
     for name in [
         "eth0",
         "eth0.100",
@@ -139,7 +139,7 @@ fn interface_names_are_those_of_the_kernel() {
 }
 
 #[test]
-fn ipv6_address_without_brackets_is_refused_with_the_hint() {
+fn ipv6_without_brackets_gets_hint() {
     let error = refused("tcp://2001:db8::1:2");
     assert_eq!(error, EndpointError::NoBrackets("2001:db8::1".into(), "2".into()));
     assert_eq!(error.to_string(), "an IPv6 address needs brackets, as in tcp://[2001:db8::1]:2");
@@ -149,7 +149,7 @@ fn ipv6_address_without_brackets_is_refused_with_the_hint() {
 }
 
 #[test]
-fn a_source_is_a_host_and_a_port_and_for_connecting_only() {
+fn source_address_is_connect_only() {
     for text in ["tcp://eth0:0;192.0.2.1:5555", "tcp://[::1]:7;host.example:1", "tcp://*:0;[::1]:65535"] {
         let endpoint = parse(text);
         assert_eq!(endpoint.to_string(), text);
@@ -169,7 +169,7 @@ fn a_source_is_a_host_and_a_port_and_for_connecting_only() {
 }
 
 #[test]
-fn what_names_an_ipv6_address_is_known() {
+fn ipv6_endpoints_are_detected() {
     for text in ["tcp://[::1]:1", "tcp://[fe80::1%eth0]:1", "tcp://[::1]:0;host.example:1"] {
         assert!(parse(text).is_ipv6(), "{text}");
     }
@@ -179,7 +179,7 @@ fn what_names_an_ipv6_address_is_known() {
 }
 
 #[test]
-fn ipc_addresses_are_strict() {
+fn invalid_ipc_path_is_rejected() {
     assert_eq!(refused("ipc://"), EndpointError::NoPath);
     assert_eq!(refused("ipc://@"), EndpointError::NoPath);
     assert_eq!(refused("ipc://a\0b"), EndpointError::NulInPath);
@@ -189,7 +189,7 @@ fn ipc_addresses_are_strict() {
 }
 
 #[test]
-fn ipc_addresses_are_told_apart() {
+fn ipc_address_kinds_are_distinct() {
     let Endpoint::Ipc(path) = parse("ipc://./@x") else { panic!("ipc") };
     assert_eq!((path.path(), path.abstract_name()), (Some(Path::new("./@x")), None));
     let Endpoint::Ipc(name) = parse("ipc://@x") else { panic!("ipc") };
@@ -199,7 +199,7 @@ fn ipc_addresses_are_told_apart() {
 }
 
 #[test]
-fn only_concrete_endpoints_are_connected_to() {
+fn wildcard_endpoint_rejects_connect() {
     for text in ["tcp://localhost:1", "tcp://0.0.0.0:65535", "ipc://@x", "ipc://x"] {
         assert_eq!(parse(text).check_connect(), Ok(()));
     }
@@ -210,7 +210,7 @@ fn only_concrete_endpoints_are_connected_to() {
 }
 
 #[test]
-fn many_types_become_endpoints() {
+fn endpoint_converts_from_many_types() {
     fn take<T: TryInto<Endpoint, Error: Into<EndpointError>>>(
         endpoint: T,
     ) -> Result<Endpoint, EndpointError> {
@@ -228,7 +228,7 @@ fn many_types_become_endpoints() {
 
 proptest! {
     #[test]
-    fn addresses_survive_a_round_trip(ip: IpAddr, port: u16, scope in prop_oneof![Just(0), any::<u32>()]) {
+    fn socket_address_round_trips(ip: IpAddr, port: u16, scope in prop_oneof![Just(0), any::<u32>()]) {
         let mut address = SocketAddr::new(ip, port);
         if let SocketAddr::V6(v6) = &mut address {
             v6.set_scope_id(scope);
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_survives_a_round_trip(
+    fn accepted_text_round_trips(
         text in "(tcp|ipc)://(\\PC{0,12}|([a-z0-9.:*]{0,9}:[0-9]{1,2};)?[a-z0-9.:%\\[\\]*@-]{0,20}(:[0-9*]{0,6})?)",
     ) {
         if let Ok(endpoint) = text.parse::<Endpoint>() {

@@ -52,7 +52,7 @@ fn take(inbox: &Inbox<Item>, n: usize) -> Vec<Item> {
 }
 
 #[test]
-fn a_receiver_and_a_full_lane_wake_each_other() {
+fn receiver_and_pump_wake_mutually() {
     for hwm in [1, 2] {
         check(3, move || {
             let inbox = Arc::new(Inbox::new());
@@ -89,7 +89,7 @@ fn two_receivers_share_one_batch() {
 }
 
 #[test]
-fn two_receivers_share_a_full_lane() {
+fn two_receivers_share_full_lane() {
     check(2, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
@@ -105,7 +105,7 @@ fn two_receivers_share_a_full_lane() {
 }
 
 #[test]
-fn a_receiver_that_gives_up_passes_its_wake_up_on() {
+fn cancelled_receiver_passes_wake_on() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 0, None);
@@ -152,7 +152,7 @@ async fn receive_later(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
 }
 
 #[test]
-fn a_receiver_that_yields_keeps_its_place() {
+fn yielding_receiver_keeps_its_ticket() {
     check(2, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
@@ -168,7 +168,7 @@ fn a_receiver_that_yields_keeps_its_place() {
 }
 
 #[test]
-fn a_receiver_that_yields_and_gives_up_takes_nothing() {
+fn cancelled_yielding_receiver_takes_nothing() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 0, None);
@@ -187,7 +187,7 @@ fn a_receiver_that_yields_and_gives_up_takes_nothing() {
 }
 
 #[test]
-fn two_lanes_keep_their_orders() {
+fn two_lanes_keep_item_order() {
     check(2, || {
         let inbox = Arc::new(Inbox::new());
         let lanes = [0, 1].map(|n| (n, lane(&inbox, 0, None)));
@@ -206,7 +206,7 @@ fn two_lanes_keep_their_orders() {
 }
 
 #[test]
-fn what_came_before_the_end_is_received_then_all_are_told() {
+fn finish_delivers_items_then_ends() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
@@ -227,7 +227,7 @@ fn what_came_before_the_end_is_received_then_all_are_told() {
 }
 
 #[test]
-fn the_end_meets_a_batch_that_was_delivered() {
+fn finish_keeps_delivered_batch() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
@@ -242,7 +242,7 @@ fn the_end_meets_a_batch_that_was_delivered() {
 }
 
 #[test]
-fn closing_wakes_pumps_and_receivers() {
+fn close_wakes_pumps_and_receivers() {
     check(2, || {
         let inbox = Arc::new(Inbox::new());
         let (full, empty) = (lane(&inbox, 1, None), lane(&inbox, 1, None));
@@ -265,7 +265,7 @@ fn closing_wakes_pumps_and_receivers() {
 }
 
 #[test]
-fn a_successor_waits_for_what_its_predecessor_left() {
+fn successor_waits_for_predecessor_items() {
     check(2, || {
         let inbox = Arc::new(Inbox::new());
         let [first, second] = [(); 2].map(|()| lane(&inbox, 2, Some(7)));
@@ -287,7 +287,7 @@ fn a_successor_waits_for_what_its_predecessor_left() {
 }
 
 #[test]
-fn what_a_hold_drops_is_neither_received_nor_in_the_way() {
+fn cleared_items_unblock_pump() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
@@ -313,7 +313,7 @@ fn departed(inbox: &Inbox<Item>) -> usize {
 }
 
 #[test]
-fn a_newcomer_goes_on_once_a_departed_lane_is_received() {
+fn departed_drain_wakes_new_lane() {
     check(3, || {
         let inbox = Arc::new(Inbox::with_departed_budget(1));
         let leaving = lane(&inbox, 0, None);
@@ -336,7 +336,7 @@ fn a_newcomer_goes_on_once_a_departed_lane_is_received() {
 }
 
 #[test]
-fn a_successor_and_a_newcomer_go_on_once_a_departed_lane_is_received() {
+fn departed_drain_wakes_successor_and_newcomer() {
     check(2, || {
         let inbox = Arc::new(Inbox::with_departed_budget(0));
         let [leaving, successor] = [(); 2].map(|()| lane(&inbox, 2, Some(7)));
@@ -361,7 +361,7 @@ fn a_successor_and_a_newcomer_go_on_once_a_departed_lane_is_received() {
 }
 
 #[test]
-fn newcomers_without_a_queue_all_go_on_once_a_departed_lane_is_received() {
+fn departed_drain_wakes_inproc_senders() {
     check(2, || {
         let inbox = Arc::new(Inbox::with_departed_budget(0));
         let leaving = lane(&inbox, 0, None);

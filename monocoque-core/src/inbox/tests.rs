@@ -58,7 +58,7 @@ fn push(inbox: &Inbox<Pair>, lane: LaneKey, items: impl IntoIterator<Item = Pair
 }
 
 #[test]
-fn a_lane_that_is_left_empty_is_removed() {
+fn empty_detached_lane_is_removed() {
     let inbox = Inbox::<Pair>::new();
     for peer in 0..100 {
         let lane = lane(&inbox, peer, 10);
@@ -103,7 +103,7 @@ fn poll_pop(
 }
 
 #[test]
-fn a_busy_lane_and_a_quiet_one_take_turns() {
+fn busy_and_quiet_lanes_alternate() {
     let inbox = Inbox::new();
     let (busy, quiet) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
     push(&inbox, busy, (0..1000).map(|n| (0, n)));
@@ -119,7 +119,7 @@ fn a_busy_lane_and_a_quiet_one_take_turns() {
 }
 
 #[test]
-fn a_lane_never_holds_more_than_its_mark_and_its_pump_is_woken() {
+fn lane_hwm_limits_and_wakes_pump() {
     for hwm in [1, 2, 3, 1000] {
         let inbox = Inbox::new();
         let lane = lane(&inbox, 0, hwm);
@@ -152,7 +152,7 @@ fn a_lane_never_holds_more_than_its_mark_and_its_pump_is_woken() {
 }
 
 #[test]
-fn a_byte_budget_holds_the_pump_back_as_well() {
+fn byte_budget_blocks_pump() {
     let inbox = Inbox::new();
     let lane = inbox.open_lane(
         PeerKey::new(0, 1),
@@ -170,7 +170,7 @@ fn a_byte_budget_holds_the_pump_back_as_well() {
 }
 
 #[test]
-fn batches_keep_their_order_whether_they_are_swapped_or_appended() {
+fn swapped_or_appended_batches_keep_order() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 0);
     let mut pushed = 0;
@@ -195,7 +195,7 @@ fn batches_keep_their_order_whether_they_are_swapped_or_appended() {
 }
 
 #[test]
-fn a_lane_that_is_detached_still_delivers_and_its_place_is_used_again() {
+fn detached_lane_delivers_then_frees_slot() {
     let inbox = Inbox::new();
     for n in 0..100 {
         let (full, empty) = (lane(&inbox, 0, 2), lane(&inbox, 1, 2));
@@ -217,7 +217,7 @@ fn a_lane_that_is_detached_still_delivers_and_its_place_is_used_again() {
 }
 
 #[test]
-fn lane_that_replaces_another_is_received_after_it() {
+fn replacement_lane_waits_for_predecessor() {
     let inbox = Inbox::new();
     let old = inbox.open_lane(PeerKey::new(0, 1), (), config(0, Some(7)));
     let behind = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(2, Some(7)));
@@ -236,7 +236,7 @@ fn lane_that_replaces_another_is_received_after_it() {
 }
 
 #[test]
-fn lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
+fn blocked_lane_detach_keeps_group_order() {
     let inbox = Inbox::new();
     let old = inbox.open_lane(PeerKey::new(0, 1), (), config(0, Some(7)));
     push(&inbox, old, [(0, 0)]);
@@ -252,7 +252,7 @@ fn lane_that_ends_while_it_is_held_back_does_not_let_the_next_one_past() {
 }
 
 #[test]
-fn newcomer_waits_while_departed_lanes_have_left_too_much() {
+fn new_lane_waits_for_departed_budget() {
     let inbox = Inbox::with_departed_budget(3);
     let attach = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(0, None));
     let (departed, there) = (attach(0), attach(1));
@@ -272,7 +272,7 @@ fn newcomer_waits_while_departed_lanes_have_left_too_much() {
 }
 
 #[test]
-fn replaced_item_of_a_departed_lane_leaves_nothing() {
+fn replaced_item_frees_departed_budget() {
     let inbox = Inbox::with_departed_budget(0);
     let attach = |slot, latest| {
         inbox.open_lane(PeerKey::new(slot, 1), (), LaneConfig { conflate: latest, ..config(0, None) })
@@ -291,7 +291,7 @@ fn replaced_item_of_a_departed_lane_leaves_nothing() {
 }
 
 #[test]
-fn closing_wakes_everybody_and_lets_go_of_everything() {
+fn close_wakes_waiters_and_drops_items() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 1);
     push(&inbox, lane, [(0, 0)]);
@@ -317,7 +317,7 @@ fn closing_wakes_everybody_and_lets_go_of_everything() {
 }
 
 #[test]
-fn what_is_there_outlives_the_finish() {
+fn queued_items_survive_finish() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 0);
     push(&inbox, lane, [(0, 0), (0, 1)]);
@@ -331,7 +331,7 @@ fn what_is_there_outlives_the_finish() {
 }
 
 #[test]
-fn what_comes_just_before_the_finish_is_never_missed() {
+fn push_before_finish_is_received() {
     for round in 0..1_000 {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 0, 0);
@@ -360,7 +360,7 @@ fn what_comes_just_before_the_finish_is_never_missed() {
 }
 
 #[test]
-fn a_receiver_that_gives_up_passes_the_wake_up_on() {
+fn cancelled_receiver_passes_wake_on() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 0);
     let alarms = [Alarm::new(), Alarm::new(), Alarm::new()];
@@ -381,7 +381,7 @@ fn a_receiver_that_gives_up_passes_the_wake_up_on() {
 }
 
 #[test]
-fn an_item_that_is_looked_at_stays_where_it_is() {
+fn peeked_item_stays_in_lane() {
     let inbox = Inbox::new();
     let (one, other) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
     push(&inbox, one, [(0, 0), (0, 1)]);
@@ -398,7 +398,7 @@ fn an_item_that_is_looked_at_stays_where_it_is() {
 }
 
 #[test]
-fn it_is_quiet_while_nothing_waits() {
+fn inbox_is_quiet_only_when_empty() {
     let inbox = Inbox::new();
     let (one, other) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0));
     assert!(inbox.is_quiet());
@@ -427,7 +427,7 @@ fn it_is_quiet_while_nothing_waits() {
 }
 
 #[test]
-fn several_are_popped_in_turn_and_nobody_else_gets_anything_meanwhile() {
+fn repeated_pops_hold_receiver_lock() {
     let inbox = Inbox::new();
     let (one, other, late) = (lane(&inbox, 0, 0), lane(&inbox, 1, 0), lane(&inbox, 2, 0));
     push(&inbox, one, (0..3).map(|n| (0, n)));
@@ -451,7 +451,7 @@ fn several_are_popped_in_turn_and_nobody_else_gets_anything_meanwhile() {
 }
 
 #[test]
-fn it_is_over_when_a_pump_waits_for_the_room_that_was_made() {
+fn waiting_pump_ends_receive_turn() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 4);
     push(&inbox, lane, (0..4).map(|n| (0, n)));
@@ -467,7 +467,7 @@ fn it_is_over_when_a_pump_waits_for_the_room_that_was_made() {
 }
 
 #[test]
-fn a_lane_without_a_queue_in_front_of_it_holds_more() {
+fn inproc_lane_adds_sender_hwm() {
     let inbox = Inbox::new();
     let config = LaneConfig { sender_hwm: Some(Hwm::new(1)), ..config(2, None) };
     let lane = inbox.open_lane(PeerKey::new(0, 1), (), config);
@@ -486,7 +486,7 @@ fn a_lane_without_a_queue_in_front_of_it_holds_more() {
 }
 
 #[test]
-fn an_item_that_is_offered_wakes_the_receiver_only_later() {
+fn offer_defers_receiver_wake() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 0);
     let alarm = Alarm::new();
@@ -500,7 +500,7 @@ fn an_item_that_is_offered_wakes_the_receiver_only_later() {
 }
 
 #[test]
-fn of_a_lane_where_only_the_last_item_counts_nothing_older_is_received() {
+fn conflate_lane_keeps_latest_item() {
     let inbox = Inbox::new();
     let latest = |slot| {
         let config = LaneConfig { conflate: true, budget: BytePermits::new(1), ..config(1, None) };
@@ -519,7 +519,7 @@ fn of_a_lane_where_only_the_last_item_counts_nothing_older_is_received() {
 }
 
 #[test]
-fn what_a_lane_is_given_before_its_turn_is_kept_for_it() {
+fn blocked_lane_items_wait_their_turn() {
     let inbox = Inbox::new();
     let behind = |slot| inbox.open_lane(PeerKey::new(slot, 1), (), config(0, Some(7)));
     let (old, new) = (behind(0), behind(1));
@@ -536,7 +536,7 @@ fn what_a_lane_is_given_before_its_turn_is_kept_for_it() {
 }
 
 #[test]
-fn each_item_bears_the_label_of_its_lane() {
+fn items_carry_their_lane_label() {
     let inbox = Inbox::new();
     let lanes =
         ["one", "other"].map(|label| inbox.open_lane(PeerKey::new(0, 1), label, LaneConfig::default()));
@@ -551,7 +551,7 @@ fn each_item_bears_the_label_of_its_lane() {
 }
 
 #[test]
-fn one_batch_wakes_as_many_receivers_as_it_takes() {
+fn batch_wakes_one_receiver_per_item() {
     let inbox = Inbox::new();
     let lane = lane(&inbox, 0, 0);
     let alarms: Vec<_> = (0..4).map(|_| Alarm::new()).collect();
@@ -571,7 +571,7 @@ fn one_batch_wakes_as_many_receivers_as_it_takes() {
 /// Pumps and receivers on threads of their own, in random bursts, some of them giving up. Nobody
 /// may sleep past the deadline while there is something to do.
 #[test]
-fn nothing_is_lost_and_nobody_sleeps_on_under_stress() {
+fn stress_loses_no_item_or_wake() {
     const PUMPS: usize = 3;
     const RECEIVERS: usize = 3;
     const EACH: usize = 20_000;

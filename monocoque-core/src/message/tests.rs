@@ -3,13 +3,13 @@
 use super::*;
 
 #[test]
-fn sizes_are_what_the_constants_promise() {
+fn frame_and_message_sizes_are_fixed() {
     assert_eq!(size_of::<Frame>(), 40);
     assert_eq!(size_of::<Message>(), 80);
 }
 
 #[test]
-fn every_conversion_keeps_the_bytes() {
+fn conversions_keep_bytes() {
     let long = [7u8; 300];
     assert_eq!(&Message::from("a")[0], b"a");
     assert_eq!(&Message::from(b"a")[0], b"a");
@@ -22,7 +22,7 @@ fn every_conversion_keeps_the_bytes() {
 }
 
 #[test]
-fn frames_move_from_the_value_to_the_heap_without_a_change() {
+fn inline_frames_spill_to_heap_unchanged() {
     let mut message = Message::new();
     let mut expected = Vec::new();
     for len in [0, 1, 37, 38, 39, 0, 255, 256, 3] {
@@ -39,7 +39,7 @@ fn frames_move_from_the_value_to_the_heap_without_a_change() {
 }
 
 #[test]
-fn the_last_frame_leaves_what_is_in_front_of_it() {
+fn pop_back_keeps_front_frames() {
     for bodies in [
         &["", "a", "bc", "", "def"][..],
         &["x", "", "more than fits beside what is there, or so it seems here"],
@@ -56,7 +56,7 @@ fn the_last_frame_leaves_what_is_in_front_of_it() {
 }
 
 #[test]
-fn splits_and_appends_to_the_same_frames() {
+fn split_then_append_restores_frames() {
     for len in [1, 30, 100] {
         let frames: Vec<_> = (0..6).map(|n| vec![n; len]).collect();
         for n in 0..=7 {
@@ -70,7 +70,7 @@ fn splits_and_appends_to_the_same_frames() {
 }
 
 #[test]
-fn front_and_back_agree() {
+fn push_front_pop_front_round_trip() {
     for len in [0, 10, 64, 65, 66, 71, 72, 200] {
         let body = vec![9; len];
         let mut message = Message::from(body.as_slice());
@@ -85,7 +85,7 @@ fn front_and_back_agree() {
 }
 
 #[test]
-fn a_small_message_stays_in_the_value() {
+fn small_message_stays_inline() {
     let mut message = Message::from([7; 64].as_slice());
     message.push_front("");
     message.push_front(b"\0\x01\x02\x03\x04");
@@ -93,7 +93,7 @@ fn a_small_message_stays_in_the_value() {
 }
 
 #[test]
-fn the_start_of_what_is_longer_is_a_frame_like_any_other() {
+fn pushed_prefix_is_ordinary_frame() {
     let bytes: Vec<_> = (1..=200).collect();
     for given in [0, 1, 71, 72, 73, 80, 200] {
         for len in 0..=given {
@@ -113,12 +113,12 @@ fn the_start_of_what_is_longer_is_a_frame_like_any_other() {
 
 #[test]
 #[should_panic(expected = "out of range")]
-fn a_start_is_no_longer_than_the_whole() {
+fn prefix_longer_than_slice_panics() {
     Message::new().push_prefix(b"short", 6);
 }
 
 #[test]
-fn only_a_lone_frame_in_the_value_is_the_start_of_a_block() {
+fn inline_block_needs_single_frame() {
     let bytes: Vec<_> = (1..=80).collect();
     for len in 0..=bytes.len() {
         let body = &bytes[..len];
@@ -141,7 +141,7 @@ fn only_a_lone_frame_in_the_value_is_the_start_of_a_block() {
 }
 
 #[test]
-fn debug_is_bounded() {
+fn debug_output_is_bounded() {
     let shown = format!("{:?}", Message::from(vec![b'x'; 1 << 20]));
     assert!(shown.len() < 80 && shown.contains("1048576"), "{shown}");
 }

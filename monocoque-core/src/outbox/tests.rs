@@ -15,7 +15,7 @@ fn written(outbox: &Outbox) -> Vec<u8> {
 }
 
 #[test]
-fn every_cut_leaves_the_rest_and_rewinds_to_a_boundary() {
+fn partial_consume_rewinds_to_message_start() {
     let lens = [3, CHAIN_MIN, 0, CHAIN_MIN + 1, CHAIN_MIN, 7];
     let mut probe = Outbox::new();
     let bodies: Vec<_> = lens.iter().zip(1..).map(|(&len, id)| message(&mut probe, id, len)).collect();
@@ -39,7 +39,7 @@ fn every_cut_leaves_the_rest_and_rewinds_to_a_boundary() {
 }
 
 #[test]
-fn attempts_are_counted_for_the_message_that_was_begun() {
+fn attempts_count_for_begun_message() {
     let mut outbox = Outbox::new();
     let first = message(&mut outbox, 1, 10).len();
     message(&mut outbox, 2, 20);
@@ -66,7 +66,7 @@ fn attempts_are_counted_for_the_message_that_was_begun() {
 }
 
 #[test]
-fn small_messages_are_one_slice_and_large_bodies_are_shared() {
+fn put_copies_small_shares_large() {
     let mut outbox = Outbox::new();
     for id in 0..100 {
         message(&mut outbox, id, 64);
@@ -80,7 +80,7 @@ fn small_messages_are_one_slice_and_large_bodies_are_shared() {
 }
 
 #[test]
-fn a_fan_out_copies_small_and_shares_large_bodies() {
+fn append_keeps_bytes_and_counts() {
     let mut one = Outbox::new();
     let expected =
         [message(&mut one, 1, 9), message(&mut one, 2, CHAIN_MIN), message(&mut one, 3, 1)].concat();
@@ -95,7 +95,7 @@ fn a_fan_out_copies_small_and_shares_large_bodies() {
 }
 
 #[test]
-fn the_start_of_a_block_is_put_and_nothing_behind_it() {
+fn block_prefix_is_put_exactly() {
     let block: [u8; 72] = std::array::from_fn(|n| n as u8);
     let (mut started, mut put) = (Outbox::new(), Outbox::new());
     for len in 0..=block.len() {
@@ -113,12 +113,12 @@ fn the_start_of_a_block_is_put_and_nothing_behind_it() {
 
 #[test]
 #[should_panic(expected = "9 bytes of a block of 8")]
-fn a_block_has_no_more_than_its_length() {
+fn prefix_beyond_block_panics() {
     Outbox::new().put_prefix(&[0; 8], 9);
 }
 
 #[test]
-fn a_run_is_its_messages_whether_it_is_shared_or_copied() {
+fn run_keeps_message_boundaries() {
     let ends = [3, 4, 10, CHAIN_MIN, CHAIN_MIN + 1];
     let run: Vec<_> = (0..=CHAIN_MIN).map(|n| (n % 251) as u8).collect();
     let run = Bytes::from(run);
@@ -155,7 +155,7 @@ fn a_run_is_its_messages_whether_it_is_shared_or_copied() {
 }
 
 #[test]
-fn segments_are_what_waits_and_share_it() {
+fn into_segments_shares_remaining_bytes() {
     let mut outbox = Outbox::new();
     let run = Bytes::from(vec![3; CHAIN_MIN]);
     message(&mut outbox, 1, 5);
@@ -177,7 +177,7 @@ fn segments_are_what_waits_and_share_it() {
 }
 
 #[test]
-fn one_slice_is_one_whether_it_is_shared_or_not() {
+fn single_slice_is_recognized() {
     let run = || Bytes::from_static(b"one run");
     let mut outbox = Outbox::new();
     assert!(outbox.is_one_slice(), "none needs no more than one");
@@ -198,7 +198,7 @@ fn one_slice_is_one_whether_it_is_shared_or_not() {
 }
 
 #[test]
-fn memory_is_given_back_when_empty() {
+fn shrink_releases_empty_outbox_memory() {
     let mut outbox = Outbox::new();
     for _ in 0..1000 {
         message(&mut outbox, 1, 1000);

@@ -9,7 +9,7 @@ use super::*;
 use crate::{PeerEvent, PeerKey, PeerTable};
 
 #[test]
-fn topics_that_part_from_the_subject_are_walked_past() {
+fn diverging_topics_are_skipped() {
     let mut index = SubscriptionIndex::new();
     for topic in [&b""[..], b"a", b"a\0", b"aa\0", b"aaa", b"aaa\0", b"aaaa", b"b", b"\xff\xff"] {
         index.insert(Bytes::from_static(topic), ());
@@ -28,7 +28,7 @@ fn most_steps(subject: &[u8]) -> usize {
 }
 
 #[test]
-fn no_topics_make_a_walk_longer_than_the_subject() {
+fn match_steps_bounded_by_subject_length() {
     let chain = |len: usize, end: u8| [&*vec![b'a'; len], &[end]].concat();
     // Of every length, and each of them parts from the subject only in its last byte; at every bit;
     // and one in another.
@@ -55,7 +55,7 @@ fn no_topics_make_a_walk_longer_than_the_subject() {
 }
 
 #[test]
-fn topics_that_go_leave_the_others_in_order() {
+fn removal_keeps_remaining_topics_sorted() {
     // Taken out in another order than put in, so that all places are used again.
     let topic = |n: usize| format!("{:04}", n * 7919 % 3001);
     let mut index: SubscriptionIndex<usize> = SubscriptionIndex::new();
@@ -77,7 +77,7 @@ fn topics_that_go_leave_the_others_in_order() {
 }
 
 #[test]
-fn a_hundred_thousand_topics_are_found_one_by_one() {
+fn hundred_thousand_topics_match_exactly() {
     let mut hub = PubSubHub::default();
     let keys = up(&mut hub, 2);
     let topic = |n: u32| format!("instrument.{n:06}.");
@@ -100,7 +100,7 @@ fn a_hundred_thousand_topics_are_found_one_by_one() {
 }
 
 #[test]
-fn a_topic_of_16_mib_comes_and_goes() {
+fn huge_topic_subscribes_and_cancels() {
     let mut hub = PubSubHub::default();
     let key = up(&mut hub, 1)[0];
     let topic = Bytes::from(vec![7; 16 << 20]);
@@ -122,7 +122,7 @@ fn a_topic_of_16_mib_comes_and_goes() {
 }
 
 #[test]
-fn each_peer_is_named_once_and_duplicates_collapse() {
+fn duplicate_subscriptions_match_peer_once() {
     let mut hub = PubSubHub::default();
     let keys = up(&mut hub, 32);
     for key in &keys {
@@ -144,7 +144,7 @@ fn each_peer_is_named_once_and_duplicates_collapse() {
 }
 
 #[test]
-fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
+fn reused_slot_inherits_no_subscriptions() {
     let mut hub = PubSubHub::default();
     let (old, new, other) = (PeerKey::new(0, 1), PeerKey::new(0, 3), PeerKey::new(1, 2));
     let mut to = Vec::new();
@@ -194,7 +194,7 @@ fn a_ghost_leaves_nothing_to_the_next_in_its_place() {
 }
 
 #[test]
-fn a_peer_has_its_limits() {
+fn peer_subscription_limits_are_enforced() {
     let mut hub = PubSubHub::new(SubscriptionLimits { topics: 2, bytes: 6 });
     let keys = up(&mut hub, 2);
     assert_eq!(hub.subscribe(keys[0], "1234567"), Subscribed::Refused(SubscriptionLimit::Bytes));
@@ -210,7 +210,7 @@ fn a_peer_has_its_limits() {
 }
 
 #[test]
-fn a_topic_does_not_keep_the_memory_it_came_in() {
+fn topic_copy_releases_receive_buffer() {
     let mut hub = PubSubHub::default();
     let key = up(&mut hub, 1)[0];
     let page = Bytes::from(vec![b'x'; 65536]);
@@ -358,7 +358,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 proptest! {
     #[test]
-    fn the_index_finds_what_a_scan_finds(topics in vec(topic(), 0..60), subjects in vec(topic(), 1..30)) {
+    fn index_agrees_with_full_scan(topics in vec(topic(), 0..60), subjects in vec(topic(), 1..30)) {
         let mut index = SubscriptionIndex::new();
         let mut kept: Vec<&Vec<u8>> = Vec::new();
         for (n, topic) in topics.iter().enumerate() {
@@ -388,7 +388,7 @@ proptest! {
     }
 
     #[test]
-    fn the_hub_behaves_like_the_lists(ops in ops()) {
+    fn hub_matches_naive_model(ops in ops()) {
         let limits = SubscriptionLimits { topics: 6, bytes: 20 };
         let mut table = PeerTable::new();
         let mut keys = std::vec![table.insert(())];

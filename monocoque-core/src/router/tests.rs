@@ -6,7 +6,7 @@ use super::*;
 use crate::PeerTable;
 
 #[test]
-fn peers_with_room_take_strict_turns() {
+fn round_robin_skips_full_peers() {
     let (mut hub, keys) = hub_of(RouterBehavior::RoundRobin, 3);
     assert_eq!(serve(&mut hub, 6), [keys[0], keys[1], keys[2], keys[0], keys[1], keys[2]]);
     hub.pass_turn(keys[0], Room::Full);
@@ -17,7 +17,7 @@ fn peers_with_room_take_strict_turns() {
 }
 
 #[test]
-fn a_message_without_a_peer_comes_back_with_the_reason() {
+fn unroutable_message_returns_with_reason() {
     let (mut hub, keys) = hub_of(RouterBehavior::RoundRobin, 1);
     hub.pass_turn(keys[0], Room::Full);
     assert_eq!(hub.next_peer(), Err(NoRoute::AllFull));
@@ -27,7 +27,7 @@ fn a_message_without_a_peer_comes_back_with_the_reason() {
 }
 
 #[test]
-fn by_id_keeps_no_ring() {
+fn id_routing_keeps_no_ring() {
     let (mut hub, keys) = hub_of(RouterBehavior::ById, 2);
     hub.pass_turn(keys[0], Room::Available);
     hub.on_room(keys[1]);
@@ -37,7 +37,7 @@ fn by_id_keeps_no_ring() {
 }
 
 #[test]
-fn a_duplicate_id_changes_nothing_until_it_takes_over() {
+fn duplicate_id_is_rejected_until_takeover() {
     let (mut hub, keys) = hub_of(RouterBehavior::RoundRobin, 2);
     let (old, new) = (keys[0], PeerKey::new(2, 3));
     let up = PeerEvent::Up { key: new, id: id(0) };
@@ -53,7 +53,7 @@ fn a_duplicate_id_changes_nothing_until_it_takes_over() {
 }
 
 #[test]
-fn the_holder_of_an_id_can_be_renamed_and_stay() {
+fn renamed_holder_frees_its_id() {
     let (mut hub, keys) = hub_of(RouterBehavior::RoundRobin, 1);
     let new = PeerKey::new(1, 2);
     assert_eq!(hub.take_over(keys[0], id(9)), None);
@@ -63,7 +63,7 @@ fn the_holder_of_an_id_can_be_renamed_and_stay() {
 }
 
 #[test]
-fn late_events_of_an_old_epoch_are_ignored() {
+fn stale_epoch_events_are_ignored() {
     let mut hub = RouterHub::new(RouterBehavior::RoundRobin);
     let (old, new) = (PeerKey::new(0, 1), PeerKey::new(0, 2));
     hub.on_event(PeerEvent::Up { key: old, id: id(0) }).unwrap();
@@ -83,7 +83,7 @@ fn late_events_of_an_old_epoch_are_ignored() {
 }
 
 #[test]
-fn nothing_grows_with_the_number_of_connections() {
+fn connection_churn_keeps_memory_bounded() {
     let mut table = PeerTable::new();
     let mut hub = RouterHub::new(RouterBehavior::RoundRobin);
     let stays = table.insert(());
@@ -211,7 +211,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 proptest! {
     #[test]
-    fn behaves_like_the_lists(ops in ops()) {
+    fn hub_matches_naive_model(ops in ops()) {
         let mut table = PeerTable::new();
         let mut keys = vec![table.insert(())];
         let mut hub = RouterHub::new(RouterBehavior::RoundRobin);

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn future_that_is_woken_by_another_thread_is_ready() {
+    fn block_on_repolls_when_woken() {
         let mut polled = 0;
         let counted = block_on(poll_fn(|cx| {
             polled += 1;

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_is_told_once_and_so_is_the_end() {
+    fn readiness_is_reported_once_per_arrival() {
         run(async {
             let (mut theirs, ours) = pair();
             let readable = Readable::new(ours.clone()).expect("watched").expect("it has a descriptor");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_comes_with_the_last_bytes_is_told_after_them() {
+    fn hangup_with_data_wakes_twice() {
         run(async {
             let (mut theirs, ours) = pair();
             let readable = Readable::new(ours).expect("watched").expect("it has a descriptor");
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_after_another_has_a_reactor_of_its_own() {
+    fn new_runtime_gets_new_reactor() {
         for _ in 0..3 {
             run(async {
                 let (mut theirs, ours) = pair();
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_used_again_gets_nothing_of_the_past() {
+    fn reused_slot_gets_no_stale_event() {
         run(async {
             let (mut theirs, ours) = pair();
             let first = Readable::new(ours.clone()).expect("watched").expect("it has a descriptor");

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_runs_what_it_is_given_and_ends_when_nobody_leads_to_it() {
+    fn io_thread_ends_with_last_handle() {
         for driver in [None, Some(Driver::IoUring), Some(Driver::Polling)] {
             let settings = IoThreadSettings { name: "io".into(), driver, ..IoThreadSettings::default() };
             let (handle, thread) = IoThread::spawn(settings).expect("a thread");

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limit_of_a_stalled_thread_begins_anew() {
+    fn stalled_thread_restarts_time_limit() {
         let limit = Some(Duration::from_millis(50));
         Runtime::new().expect("a runtime").block_on(async {
             let work = async {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_beyond_the_clock_are_none() {
+    fn huge_time_limit_never_expires() {
         Runtime::new().expect("a runtime").block_on(async {
             for limit in [Duration::MAX, Duration::from_secs(u64::MAX / 4)] {
                 assert_eq!(within(Some(limit), sleep(Duration::from_millis(1))).await, Some(()));
@@ -296,12 +296,12 @@ mod tests {
     }
 
     #[test]
-    fn outside_a_runtime_there_is_no_current_home() {
+    fn current_outside_runtime_is_none() {
         assert!(RuntimeHandle::current().is_none());
     }
 
     #[test]
-    fn a_home_notices_that_its_runtime_has_ended() {
+    fn handle_detects_ended_runtime() {
         let runtime = Runtime::new().expect("a runtime");
         let handle = runtime.block_on(async { RuntimeHandle::current() }).expect("inside a runtime");
         assert!(handle.is_current_thread() && !handle.is_current());

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_becomes_slow_is_noticed() {
+    fn slowing_work_yields_soon() {
         let (slice, mut clock) = (TimeSlice::new(), Instant::now());
         calls(&slice, &mut clock, 10_000, Duration::from_nanos(65));
         let (due, _) = calls(&slice, &mut clock, 64, Duration::from_millis(1));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_future_wakes_and_is_pending_once() {
+    fn due_yield_wakes_and_pends_once() {
         let woken = std::sync::Arc::new(Woken::default());
         let waker = woken.clone().into();
         let cx = Context::from_waker(&waker);
@@ -253,7 +253,7 @@ mod tests {
 
     /// Two halves of a `join!`: one sends and works, and the other receives.
     #[test]
-    fn one_who_yields_goes_on_whatever_the_others_do() {
+    fn joined_futures_progress_despite_yields() {
         let (mut sender, mut receiver) = (Yield::default(), Yield::default());
         let (mut sent, mut received) = (0, 0);
         for _ in 0..40 {
@@ -266,7 +266,7 @@ mod tests {
 
     /// A `select!` in a loop that polls the same one first, and drops the pending ones.
     #[test]
-    fn one_who_is_asked_first_is_not_passed_over() {
+    fn first_select_branch_keeps_priority() {
         let (mut first, mut second) = (0, 0);
         for _ in 0..40 {
             let (mut control, mut data) = (Yield::default(), Yield::default());
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_is_polled_but_once_is_let_through_next_time() {
+    fn dropped_yield_lets_next_pass() {
         let mut done = 0;
         for _ in 0..40 {
             done += usize::from(!Yield::default().is_due());

@@ -30,14 +30,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_loopback_interface_has_its_address_first() {
+    fn loopback_lists_ipv4_address_first() {
         let addresses = addresses("lo", 7).expect("a list");
         assert_eq!(addresses.first(), Some(&SocketAddr::from((Ipv4Addr::LOCALHOST, 7))));
         assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
     }
 
     #[test]
-    fn an_unknown_interface_has_none() {
+    fn unknown_interface_has_no_address() {
         assert_eq!(addresses("none-such", 7).expect("a list"), []);
     }
 }

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_lives_as_long_as_the_listener() {
+    fn socket_file_removed_with_listener() {
         on_both_drivers(async || {
             let (_directory, path, text) = place();
             for _ in 0..3 {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_file_is_replaced() {
+    fn stale_file_is_replaced() {
         on_both_drivers(async || {
             let (_directory, path, text) = place();
             drop(StdListener::bind(&path).expect("bound"));
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_listener_keeps_its_file() {
+    fn live_listener_keeps_its_file() {
         on_both_drivers(async || {
             let (_directory, path, text) = place();
             let bound = bind(&text).await.expect("bound");
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_socket_is_never_removed() {
+    fn non_socket_file_is_kept() {
         on_both_drivers(async || {
             let (directory, path, text) = place();
             fs::write(&path, "precious").expect("written");
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_was_removed_or_taken_over_is_left_alone() {
+    fn replaced_file_survives_old_listener() {
         on_both_drivers(async || {
             let (_directory, path, text) = place();
             let first = bind(&text).await.expect("bound");
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_too_long_or_in_no_directory_is_an_error() {
+    fn invalid_path_fails_bind() {
         on_both_drivers(async || {
             let (directory, _, _) = place();
             let room = 107 - directory.path().as_os_str().len() - 1;
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abstract_name_is_in_no_directory() {
+    fn abstract_name_binds_and_rebinds() {
         on_both_drivers(async || {
             let text = format!("ipc://@monocoque-test-{}", std::process::id());
             let bound = bind(&text).await.expect("bound");
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_has_a_directory_of_its_own() {
+    fn wildcard_bind_gets_own_directory() {
         on_both_drivers(async || {
             let (first, second) =
                 (bind("ipc://*").await.expect("bound"), bind("ipc://*").await.expect("bound"));
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_backlog_is_an_error_and_no_wait() {
+    fn full_backlog_fails_without_waiting() {
         on_both_drivers(async || {
             let options = SocketOptions { backlog: 0, ..SocketOptions::default() };
             let (_listener, endpoint) = Listener::bind(&endpoint("ipc://*"), &options).await.expect("bound");
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_find_a_stale_file_one_binds() {
+    fn concurrent_binds_replace_stale_file() {
         on_both_drivers(async || {
             let (_directory, path, text) = place();
             for _ in 0..20 {

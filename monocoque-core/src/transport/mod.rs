@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_carry_bytes_and_end() {
+    fn streams_carry_bytes_until_shutdown() {
         on_both_drivers(async || {
             for text in ["tcp://127.0.0.1:*", "tcp://[::1]:0", "ipc://*", "ipc://@monocoque-transport-talk"] {
                 talk_over(text).await;
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn two_halves_are_a_stream() {
+    fn paired_halves_act_as_stream() {
         on_both_drivers(async || {
             let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
             let halves = |stream| {
@@ -394,7 +394,7 @@ mod tests {
 
     /// Bytes that a failing stream has taken count as sent, and the next write fails.
     #[test]
-    fn what_a_stream_has_taken_is_not_sent_again() {
+    fn write_error_surfaces_on_next_write() {
         on_both_drivers(async || {
             let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
             drop(theirs);
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_connects_to_a_wildcard() {
+    fn wildcard_connect_is_refused() {
         on_both_drivers(async || {
             for text in ["tcp://*:1", "tcp://127.0.0.1:0", "ipc://*"] {
                 let error = connect(&endpoint(text)).await.expect_err("refused");

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_left_to_the_system() {
+    fn default_options_keep_system_values() {
         on_both_ends(&SocketOptions::default(), |socket| {
             assert!(socket.tcp_nodelay().expect("an option"));
             assert!(!socket.keepalive().expect("an option"));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn keepalive_is_set_with_all_that_belongs_to_it() {
+    fn keepalive_sets_all_parameters() {
         let keepalive = Keepalive {
             enabled: Some(true),
             idle: Some(Duration::from_secs(77)),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_of_keepalive_is_set_by_itself() {
+    fn keepalive_parts_are_independent() {
         let on = Keepalive { enabled: Some(true), ..Keepalive::default() };
         on_both_ends(&SocketOptions { keepalive: on, ..SocketOptions::default() }, |socket| {
             assert!(socket.keepalive().expect("an option"));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn keepalive_can_be_switched_off_on_a_listener_that_has_it() {
+    fn keepalive_off_overrides_adopted_listener() {
         on_both_drivers(async || {
             let made = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
             SockRef::from(&made).set_keepalive(true).expect("set");
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_for_retransmission_is_set() {
+    fn retransmit_timeout_is_set() {
         let time = Duration::from_millis(12_345);
         let options = SocketOptions { retransmit_timeout: Some(time), ..SocketOptions::default() };
         on_both_ends(&options, |socket| {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_of_service_is_set_for_both_families() {
+    fn type_of_service_covers_both_families() {
         let options = SocketOptions { type_of_service: Some(0x28), ..SocketOptions::default() };
         on_both_ends(&options, |socket| {
             assert_eq!(socket.tos_v4().expect("an option"), 0x28);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_priority_is_set() {
+    fn priority_overrides_type_of_service() {
         // The type of service sets one of its own, and must not win.
         let options =
             SocketOptions { type_of_service: Some(0x08), priority: Some(5), ..SocketOptions::default() };
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_set_and_has_to_be_there() {
+    fn bound_device_must_exist() {
         let lo = InterfaceName::try_from("lo").expect("a name");
         let options = SocketOptions { device: Some(lo), ..SocketOptions::default() };
         on_both_ends(&options, |socket| {
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn without_ipv6_its_addresses_are_not_used() {
+    fn ipv6_off_rejects_ipv6_addresses() {
         on_both_drivers(async || {
             let options = SocketOptions { ipv6: false, ..SocketOptions::default() };
             for text in ["tcp://[::1]:1", "tcp://[fe80::1%lo]:1", "tcp://[::1]:0;localhost:1"] {
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_interfaces_are_checked() {
+    fn interface_name_is_validated() {
         for name in ["lo", "eth0.100", "wlp0s20f3", "br-0123456789ab"] {
             assert_eq!(InterfaceName::try_from(name).expect("a name").as_str(), name);
         }
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listening_descriptor_is_adopted() {
+    fn listening_descriptor_is_adopted() {
         on_both_drivers(async || {
             let directory = tempfile::tempdir().expect("a directory");
             let path = directory.path().join("socket");
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_listen_is_not_adopted() {
+    fn non_listening_descriptor_is_rejected() {
         on_both_drivers(async || {
             let plain = SocketOptions::default();
             let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_beyond_the_limit_wait_for_a_thread_that_ends() {
+    fn lookups_beyond_limit_wait_for_thread() {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let (release, gate) = mpsc::channel::<()>();
             let gate = Arc::new(std::sync::Mutex::new(gate));

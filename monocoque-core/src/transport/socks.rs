@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_is_told_where_to_connect_to() {
+    fn proxy_receives_target_address() {
         on_both_drivers(async || {
             let v4 = [5, 0, 0, 1, 9, 9, 9, 9, 0, 1, b'h', b'i'];
             let (heard, command) = through("tcp://192.0.2.1:258", [&[5, 0], &v4]).await;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_proxy_refuses_is_an_error() {
+    fn proxy_refusal_maps_to_error() {
         on_both_drivers(async || {
             for (greeting, reply, kind) in [
                 ([5, 0xFF], [5, 0], io::ErrorKind::PermissionDenied),

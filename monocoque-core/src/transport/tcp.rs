@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ephemeral_port_is_resolved() {
+    fn ephemeral_port_is_resolved() {
         on_both_drivers(async || {
             for (asked, host) in [
                 ("tcp://127.0.0.1:*", "tcp://127.0.0.1:"),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_reaches_its_listener() {
+    fn address_forms_reach_listener() {
         on_both_drivers(async || {
             for (listen, dial) in [
                 ("tcp://127.0.0.1:*", "tcp://127.0.0.1"),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_comes_from_its_source() {
+    fn connect_binds_source_address() {
         on_both_drivers(async || {
             let (listener, bound) = bind("tcp://[::]:*").await.expect("bound");
             let port = port(&bound);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_not_there_or_of_another_family_is_an_error() {
+    fn invalid_source_fails_connect() {
         on_both_drivers(async || {
             let (_listener, bound) = bind("tcp://127.0.0.1:*").await.expect("bound");
             for from in ["192.0.2.77", "[::1]", "none-such"] {
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_is_listened_on_by_its_name() {
+    fn bind_by_interface_name_listens() {
         on_both_drivers(async || {
             let (listener, bound) = bind("tcp://lo:*").await.expect("bound");
             assert_eq!(bound.to_string(), format!("tcp://127.0.0.1:{}", port(&bound)));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_bound_once_and_again_after_closing() {
+    fn closed_port_can_be_rebound() {
         on_both_drivers(async || {
             let (listener, endpoint) = bind("tcp://127.0.0.1:*").await.expect("bound");
             let text = endpoint.to_string();
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_an_error() {
+    fn unknown_host_name_fails() {
         on_both_drivers(async || {
             connect(&endpoint("tcp://monocoque.invalid:1")).await.expect_err("no such name");
             bind("tcp://monocoque.invalid:1").await.expect_err("no such name");
@@ -349,7 +349,7 @@ mod tests {
 
     /// A socket that is bound to `port` connects to it: by hand what happens by chance.
     #[test]
-    fn a_connection_to_itself_is_refused() {
+    fn self_connection_is_refused() {
         on_both_drivers(async || {
             let plain = SocketOptions::default();
             let socket = socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &plain).expect("a socket");
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_is_resolved_to_its_interface() {
+    fn ipv6_zone_resolves_to_interface() {
         on_both_drivers(async || {
             let Endpoint::Tcp { host, port, .. } = endpoint("tcp://[fe80::1%lo]:5555") else { panic!("tcp") };
             let addresses = resolve(&host, port, &SocketOptions::default()).await.expect("resolved");
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connect_that_is_given_up_closes_its_socket() {
+    fn cancelled_connect_closes_socket() {
         on_both_drivers(async || {
             // Nobody accepts and the backlog is full: the system goes on trying.
             let options = SocketOptions { backlog: 0, ..SocketOptions::default() };

@@ -17,7 +17,7 @@ fn bodies() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_write_that_is_short_at_any_byte_is_continued() {
+fn short_writes_resume_at_any_byte() {
     let expected: Vec<u8> = bodies().iter().flat_map(|body| encoded(body)).collect();
     let cuts =
         (0..expected.len()).filter(|cut| cut % 509 == 0 || cut % 4096 < 12 || expected.len() - cut < 40);
@@ -38,7 +38,7 @@ fn a_write_that_is_short_at_any_byte_is_continued() {
 }
 
 #[test]
-fn one_byte_a_write_is_enough() {
+fn single_byte_writes_complete() {
     run(async {
         let bodies: Vec<Vec<u8>> = vec![b"one".to_vec(), vec![7; 5000], b"two".to_vec()];
         let expected: Vec<u8> = bodies.iter().flat_map(|body| encoded(body)).collect();
@@ -52,7 +52,7 @@ fn one_byte_a_write_is_enough() {
 }
 
 #[test]
-fn more_slices_than_the_kernel_takes_are_written_in_parts() {
+fn slices_over_iov_max_are_split() {
     run(async {
         let bodies: Vec<_> = (0..1500_usize).map(|n| vec![n as u8; 4096]).collect();
         let expected: Vec<u8> = bodies.iter().flat_map(|body| encoded(body)).collect();
@@ -68,7 +68,7 @@ fn more_slices_than_the_kernel_takes_are_written_in_parts() {
 }
 
 #[test]
-fn what_was_not_written_whole_is_given_back() {
+fn unfinished_messages_are_returned() {
     let expected: Vec<u8> = bodies().iter().flat_map(|body| encoded(body)).collect();
     let mut starts = vec![0];
     bodies().iter().for_each(|body| starts.push(starts[starts.len() - 1] + 4 + body.len()));
@@ -91,7 +91,7 @@ fn what_was_not_written_whole_is_given_back() {
 }
 
 #[test]
-fn a_peer_that_never_reads_is_given_up_when_the_owner_says_so() {
+fn abort_ends_stuck_write() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -110,7 +110,7 @@ fn a_peer_that_never_reads_is_given_up_when_the_owner_says_so() {
 }
 
 #[test]
-fn what_arrives_in_pieces_comes_out_whole() {
+fn chunked_input_decodes_whole() {
     let all: Vec<u8> = bodies().iter().flat_map(|body| encoded(body)).collect();
     for chop in [1, 2, 7, usize::MAX] {
         for wire in [Wire::new().chop(chop), Wire::new().chop(chop).interrupt_reads()] {
@@ -130,7 +130,7 @@ fn what_arrives_in_pieces_comes_out_whole() {
 }
 
 #[test]
-fn large_bodies_arrive_whole_and_then_silence() {
+fn large_body_decodes_without_more_input() {
     for (len, chop) in [(300 << 10, 1461), (1 << 20, 65_536), (1 << 20, usize::MAX), (64 << 20, 1 << 20)] {
         run(async {
             let wire = Wire::new().chop(chop);
@@ -145,7 +145,7 @@ fn large_bodies_arrive_whole_and_then_silence() {
 }
 
 #[test]
-fn a_length_that_lies_takes_no_memory() {
+fn false_length_allocates_no_memory() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -158,7 +158,7 @@ fn a_length_that_lies_takes_no_memory() {
 }
 
 #[test]
-fn a_full_owner_stops_the_reading() {
+fn full_inlet_pauses_reading() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -182,7 +182,7 @@ fn a_full_owner_stops_the_reading() {
 }
 
 #[test]
-fn an_owner_who_is_gone_does_not_hold_the_peer_up() {
+fn closed_inlet_discards_input() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -202,7 +202,7 @@ fn an_owner_who_is_gone_does_not_hold_the_peer_up() {
 }
 
 #[test]
-fn replies_go_ahead_of_messages_and_never_into_one() {
+fn replies_precede_queued_messages() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -225,7 +225,7 @@ fn replies_go_ahead_of_messages_and_never_into_one() {
 }
 
 #[test]
-fn an_idle_writer_replies_at_once() {
+fn idle_writer_replies_at_once() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -237,7 +237,7 @@ fn an_idle_writer_replies_at_once() {
 }
 
 #[test]
-fn a_reply_that_was_not_written_is_not_given_back_as_a_message() {
+fn unwritten_reply_is_not_returned() {
     run(async {
         let wire = Wire::new().writes([Taken::Bytes(5), Taken::Bytes(2), Taken::Broken]);
         let owner = Owner::default();
@@ -249,7 +249,7 @@ fn a_reply_that_was_not_written_is_not_given_back_as_a_message() {
 }
 
 #[test]
-fn a_violation_ends_the_connection() {
+fn violation_closes_connection() {
     run(async {
         let wire = Wire::new();
         let owner = Owner::default();
@@ -262,7 +262,7 @@ fn a_violation_ends_the_connection() {
 }
 
 #[test]
-fn a_handshake_that_goes_wrong_is_answered_and_ended() {
+fn failed_handshake_replies_then_closes() {
     run(async {
         let wire = Wire::new().chop(1);
         wire.give(b"hullo");
@@ -275,7 +275,7 @@ fn a_handshake_that_goes_wrong_is_answered_and_ended() {
 }
 
 #[test]
-fn a_handshake_that_is_cut_short_is_ended() {
+fn truncated_handshake_closes_connection() {
     for (bytes, is_probe) in [(&b""[..], true), (b"hell", false)] {
         run(async {
             let wire = Wire::new();
@@ -291,7 +291,7 @@ fn a_handshake_that_is_cut_short_is_ended() {
 }
 
 #[test]
-fn one_deadline_is_for_the_whole_handshake() {
+fn handshake_deadline_covers_slow_reads() {
     run(async {
         let wire = Wire::new();
         let slow = wire.clone();
@@ -310,7 +310,7 @@ fn one_deadline_is_for_the_whole_handshake() {
 }
 
 #[test]
-fn a_peer_that_never_reads_the_greeting_meets_the_deadline_too() {
+fn handshake_deadline_covers_stuck_write() {
     run(async {
         let actor = SocketActor::new(Wire::new().stuck(), Counted::new())
             .handshake_timeout(Some(Duration::from_millis(20)));

@@ -109,7 +109,7 @@ fn replies_are_encoded_between_messages() {
 }
 
 #[test]
-fn direct_write_needs_the_identity() {
+fn direct_write_needs_identity_encoder() {
     run(async {
         for (protocol, has_direct) in [(Counted::new(), true), (Counted::masking(), false)] {
             let (wire, owner) = (Wire::new(), Owner::default());
@@ -137,7 +137,7 @@ impl Encode for Stuck {
 }
 
 #[test]
-fn stuck_encoder_returns_and_keeps_the_batch() {
+fn stuck_encoder_keeps_the_batch() {
     let mut batch = InFlight::new(&Stuck);
     crate::common::put(batch.queued_mut(), b"message");
     batch.encode(&mut Stuck);

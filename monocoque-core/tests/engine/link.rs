@@ -63,7 +63,7 @@ fn letter(letter: u8) -> impl Fn(&mut Outbox) {
 }
 
 #[test]
-fn a_sender_that_gives_up_does_not_stand_in_the_way_of_the_next() {
+fn cancelled_send_unblocks_next_sender() {
     run(async {
         let wire = Wire::new();
         let link = Channel::<Message>::new();
@@ -81,7 +81,7 @@ fn a_sender_that_gives_up_does_not_stand_in_the_way_of_the_next() {
 }
 
 #[test]
-fn a_receiver_that_gives_up_passes_its_turn_on() {
+fn cancelled_receiver_passes_wake_on() {
     run(async {
         let wire = Wire::new();
         let link = Channel::<Message>::new();
@@ -98,7 +98,7 @@ fn a_receiver_that_gives_up_passes_its_turn_on() {
 }
 
 #[test]
-fn all_that_has_arrived_is_received_before_the_end_is_told() {
+fn arrived_messages_precede_link_close() {
     run(async {
         let wire = Wire::new();
         wire.give(b"abc");
@@ -114,7 +114,7 @@ fn all_that_has_arrived_is_received_before_the_end_is_told() {
 }
 
 #[test]
-fn a_handshake_that_fails_is_told_to_both_ends() {
+fn failed_handshake_closes_link() {
     run(async {
         let wire = Wire::new();
         wire.give(b"\0");
@@ -126,7 +126,7 @@ fn a_handshake_that_fails_is_told_to_both_ends() {
 }
 
 #[test]
-fn closing_ends_it_once_all_is_written() {
+fn close_flushes_queued_messages() {
     run(async {
         let wire = Wire::new();
         wire.give(b"x");

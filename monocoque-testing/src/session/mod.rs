@@ -26,22 +26,22 @@ macro_rules! at_every_chopping {
             fn check($chop: usize) $body
 
             #[test]
-            fn byte_by_byte() {
+            fn chunks_of_one_byte() {
                 check(1);
             }
 
             #[test]
-            fn two_by_two() {
+            fn chunks_of_two_bytes() {
                 check(2);
             }
 
             #[test]
-            fn seven_by_seven() {
+            fn chunks_of_seven_bytes() {
                 check(7);
             }
 
             #[test]
-            fn all_at_once() {
+            fn whole_input_at_once() {
                 check(usize::MAX);
             }
         }

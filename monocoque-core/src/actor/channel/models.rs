@@ -77,7 +77,7 @@ fn write_all(outlet: &mut ChannelOutlet<Numbered>) -> Vec<u8> {
 }
 
 #[test]
-fn a_sender_and_a_pump_wake_each_other() {
+fn sender_and_pump_wake_mutually() {
     check(3, || {
         let (channel, mut outlet, _inlet) = connected(1);
         let sender = spawn(move || {
@@ -92,7 +92,7 @@ fn a_sender_and_a_pump_wake_each_other() {
 }
 
 #[test]
-fn two_senders_share_what_room_there_is() {
+fn two_senders_share_one_slot() {
     check(2, || {
         let (channel, mut outlet, _inlet) = connected(1);
         block_on(send(&channel, 9)).expect("open");
@@ -112,7 +112,7 @@ fn two_senders_share_what_room_there_is() {
 }
 
 #[test]
-fn a_sender_that_gives_up_passes_its_turn_on() {
+fn cancelled_sender_passes_ticket_on() {
     check(3, || {
         let (channel, mut outlet, _inlet) = connected(1);
         block_on(send(&channel, 9)).expect("open");
@@ -134,7 +134,7 @@ fn a_sender_that_gives_up_passes_its_turn_on() {
 }
 
 #[test]
-fn the_end_of_the_connection_wakes_senders() {
+fn connection_close_wakes_senders() {
     check(3, || {
         let (channel, mut outlet, _inlet) = connected(1);
         block_on(send(&channel, 0)).expect("open");
@@ -146,7 +146,7 @@ fn the_end_of_the_connection_wakes_senders() {
 }
 
 #[test]
-fn what_was_delivered_is_received_before_the_end() {
+fn delivered_items_precede_link_close() {
     check(3, || {
         let (channel, _outlet, mut inlet) = connected(0);
         let receiver =
