@@ -1,4 +1,4 @@
-//! How much a peer may send at once: more, and it is disconnected as soon as it says so.
+//! Message size limits: a peer that announces more is disconnected at once.
 
 use futures::StreamExt;
 use monocoque::zmq::{PullSocket, ZmtpError};
@@ -65,7 +65,7 @@ over_streams! {
             wire.end();
         })
         .await;
-        testing::eventually("it is cut off", || pull.peer_count() == 0).await;
+        testing::eventually("the peer is disconnected", || pull.peer_count() == 0).await;
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&elsewhere, "PUSH");
             wire.put(&beyond);

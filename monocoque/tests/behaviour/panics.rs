@@ -13,7 +13,7 @@ fn panic_closes_dropped_socket() {
     let endpoint = pull.last_endpoint().expect("bound");
     let panicked = thread::spawn(move || {
         let _pull = pull;
-        panic!("as it is meant to");
+        panic!("deliberate");
     });
     assert!(panicked.join().is_err());
     futures::executor::block_on(async {
@@ -29,7 +29,7 @@ fn panic_closes_dropped_socket() {
 fn panic_ends_dropped_context() {
     let panicked = thread::spawn(|| {
         let _context = Context::new().expect("an I/O thread");
-        panic!("as it is meant to");
+        panic!("deliberate");
     });
     assert!(panicked.join().is_err());
 }
