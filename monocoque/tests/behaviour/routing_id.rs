@@ -1,4 +1,4 @@
-//! What a ROUTER calls its peers.
+//! Routing ids of a ROUTER's peers: announced, generated and duplicate.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ everywhere! {
             assert_eq!(dealer.recv().await.expect("received"), testing::numbered(n));
             dealer.close().await;
         }
-        testing::eventually("nobody is left", || router.peer_count() == 0).await;
+        testing::eventually("no peer is left", || router.peer_count() == 0).await;
     }
 }
 
@@ -108,12 +108,12 @@ over_streams! {
             assert_eq!(router.recv().await.expect("received"), ["twin", "first"].into());
         }
         first.close().await;
-        // What it said while it was refused may be lost.
+        // Messages sent while the peer was refused may be lost.
         let heard = async || {
             second.send("second").await.expect("queued");
             router.try_recv().is_ok_and(|message| message == ["twin", "second"].into())
         };
-        testing::eventually_async("now the second is heard", heard).await;
+        testing::eventually_async("the second peer's message is received", heard).await;
         router.send(["twin", "you"]).await.expect("sent");
         assert_eq!(second.recv().await.expect("received"), "you".into());
     }
