@@ -1,4 +1,4 @@
-//! A sender that never has to wait lets its thread do other things now and then.
+//! Senders that never wait yield to the other tasks of their thread.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use monocoque::{Context, RoutingId};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Runs in a runtime of this thread, on which the busy sender and its connections live together.
+/// Runs a test on a runtime of this thread, shared by the busy sender and its connections.
 fn on_this_thread(test: impl AsyncFnOnce()) {
     compio::runtime::Runtime::new().expect("a runtime").block_on(test());
 }
@@ -24,7 +24,7 @@ fn pub_without_peers_still_accepts() {
         let started = Instant::now();
         while subscriber.try_recv().is_err() {
             publisher.send("into the void").await.expect("sent");
-            assert!(started.elapsed() < DEADLINE, "nobody was let in");
+            assert!(started.elapsed() < DEADLINE, "no peer was accepted");
         }
     });
 }
@@ -42,7 +42,7 @@ fn router_dropping_all_still_accepts() {
         let started = Instant::now();
         while dealer.peer_count() == 0 {
             router.send_to(&nobody, "dropped").await.expect("taken");
-            assert!(started.elapsed() < DEADLINE, "nobody was let in");
+            assert!(started.elapsed() < DEADLINE, "no peer was accepted");
         }
         assert!(router.stats().dropped > 0);
     });
