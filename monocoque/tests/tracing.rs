@@ -1,5 +1,5 @@
-//! What the `tracing` crate is told: what happens to connections, in a span for each, and nothing
-//! of what is sent.
+//! Events of the `tracing` crate: changes of connections, in a span for each, without message
+//! contents.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Keeps the lines.
+/// A writer that keeps all lines.
 #[derive(Clone, Debug, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
