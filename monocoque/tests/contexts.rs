@@ -39,7 +39,7 @@ fn exchange_message(context: &Context) {
     });
 }
 
-/// Three threads per context, more than any other test of this process.
+/// Identifies I/O threads by name: no other test of this process has three of them in a context.
 #[test]
 fn io_threads_match_configuration() {
     let allowed = threads("", "Cpus_allowed_list:").into_values().next().expect("this thread");

@@ -381,9 +381,9 @@ over_streams! {
         push.close().await;
         testing::aside(move || {
             for mut wire in silent {
-                let heard = wire.end();
-                assert!(!heard.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {heard:x?}");
-                assert!(heard.len() <= 64 + 64, "more than a greeting and READY: {heard:x?}");
+                let bytes_read = wire.end();
+                assert!(!bytes_read.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {bytes_read:x?}");
+                assert!(bytes_read.len() <= 64 + 64, "more than a greeting and READY: {bytes_read:x?}");
             }
         })
         .await;

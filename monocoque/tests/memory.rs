@@ -342,7 +342,7 @@ fn backpressured_peer_releases_page() {
         };
         let (wires, ()) = futures::join!(busy, receiving);
         let counted = PEERS * LEFT * (100 + FRAME);
-        wait_until_stable_below("peers that are held back", before, 2 * counted + PEERS * CONNECTION).await;
+        wait_until_stable_below("peers under back-pressure", before, 2 * counted + PEERS * CONNECTION).await;
         for _ in 0..PEERS * LEFT {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 100);
         }
@@ -372,7 +372,7 @@ fn random_peer_memory_is_bounded() {
             })
             .await;
             let bound = 2 * counted + PEERS * CONNECTION + 1024;
-            wait_until_stable_below(&format!("what was sent with seed {seed}"), before, bound).await;
+            wait_until_stable_below(&format!("random traffic with seed {seed}"), before, bound).await;
             drop(wires);
             pull.close().await;
         }
@@ -529,7 +529,7 @@ fn unread_xpub_drops_departed_lanes() {
                 before = allocated_bytes();
             }
         }
-        wait_until_below("peers that have gone", before, PEERS * 50).await;
+        wait_until_below("disconnected peers", before, PEERS * 50).await;
         assert!(xpub.try_recv().is_err());
     });
 }
@@ -557,7 +557,7 @@ fn unread_xpub_drops_departed_topics() {
             testing::eventually("the subscriptions have arrived", || xpub.subscription_count() == 3 * TOPICS)
                 .await;
             let counted = 3 * TOPICS * LEN;
-            wait_until_below("topics and what tells of them", before, 2 * 2 * counted + 3 * CONNECTION).await;
+            wait_until_below("topics and their reports", before, 2 * 2 * counted + 3 * CONNECTION).await;
             drop(peers);
             testing::eventually("the peers have disconnected", || xpub.peer_count() == 0).await;
             wait_until_below("departed peers", before, SLACK).await;

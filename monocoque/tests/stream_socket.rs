@@ -1,4 +1,4 @@
-//! STREAM sockets: raw TCP peers that do not use ZMTP.
+//! STREAM sockets: peers that send raw bytes instead of ZMTP.
 
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn is_unreachable(result: Result<(), monocoque::SendError>) -> bool {
     matches!(result.map_err(MonocoqueError::from), Err(MonocoqueError::Unreachable))
 }
 
-/// Bytes in a pattern that differs at each position.
+/// A byte pattern that shifts in each block of 64 KiB.
 fn patterned_bytes(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n % 251 + n / 65_536) as u8).collect()
 }
@@ -162,13 +162,13 @@ over_streams! {
         let quick_id = expect_connect_notice(&stream).await;
         let piece = patterned_bytes(100_000);
         let mut sent = 0;
-        let mut patience = 0;
-        while patience < 100 {
+        let mut full_attempts = 0;
+        while full_attempts < 100 {
             match stream.try_send([&slow_id[..], &piece]) {
-                Ok(()) => (sent, patience) = (sent + 1, 0),
+                Ok(()) => (sent, full_attempts) = (sent + 1, 0),
                 Err(error) => {
                     assert!(error.reason().is_would_block(), "{error}");
-                    patience += 1;
+                    full_attempts += 1;
                     testing::pass_time(&at).await;
                 }
             }
@@ -224,8 +224,8 @@ over_streams! {
         stream.try_send([&peer[..], b""]).expect("closed");
         assert!(is_unreachable(stream.send_to(&peer, "more").await));
         assert!(is_unreachable(stream.send_to(&peer, "").await), "already closed");
-        let heard = testing::aside(move || wire.end()).await;
-        assert!(heard == piece.repeat(100));
+        let bytes_read = testing::aside(move || wire.end()).await;
+        assert!(bytes_read == piece.repeat(100));
         expect_disconnect_notice(&stream, &peer).await;
         assert_eq!((stream.stats().dropped, stream.stats().sent), (0, 100));
     }
@@ -342,14 +342,14 @@ over_streams! {
         let peer = expect_connect_notice(&stream).await;
         wire.close();
         expect_disconnect_notice(&stream, &peer).await;
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         loop {
             match monitor.next().await.expect("open") {
-                SocketEvent::Listening { .. } => told.push("listening"),
-                SocketEvent::Accepted { .. } => told.push("accepted"),
+                SocketEvent::Listening { .. } => events.push("listening"),
+                SocketEvent::Accepted { .. } => events.push("accepted"),
                 SocketEvent::HandshakeSucceeded { socket_type, routing_id, .. } => {
                     assert_eq!((socket_type, routing_id), (SocketType::Stream, peer.clone()));
-                    told.push("succeeded");
+                    events.push("succeeded");
                 }
                 SocketEvent::Disconnected { reason, .. } => {
                     assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
@@ -358,7 +358,7 @@ over_streams! {
                 event => panic!("{event:?}"),
             }
         }
-        assert_eq!(told, ["listening", "accepted", "succeeded"]);
+        assert_eq!(events, ["listening", "accepted", "succeeded"]);
         assert!(format!("{stream:?}").contains("Stream"));
     }
 
@@ -370,8 +370,8 @@ over_streams! {
         for _ in 0..50 {
             stream.send_to(&peer, &piece[..]).await.expect("queued");
         }
-        let (heard, ()) = futures::join!(testing::aside(move || wire.end()), stream.close());
-        assert!(heard == piece.repeat(50));
+        let (bytes_read, ()) = futures::join!(testing::aside(move || wire.end()), stream.close());
+        assert!(bytes_read == piece.repeat(50));
     }
 
     async fn proxy_connects_stream_and_dealer(at) {

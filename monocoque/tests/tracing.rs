@@ -71,8 +71,8 @@ fn tracing_omits_message_contents() {
         ("no longer listening", 1),
         (": closed", 3),
     ] {
-        let told = ours().filter(|line| line.contains(what)).count();
-        assert!(told >= times, "{what}: {told} of {times}\n{lines}");
+        let count = ours().filter(|line| line.contains(what)).count();
+        assert!(count >= times, "{what}: {count} of {times}\n{lines}");
     }
     assert!(
         ours()

@@ -195,7 +195,7 @@ fn blocking_in_runtime_would_deadlock() {
             assert_deadlock(publisher.blocking_wait_for_subscriptions(1));
 
             // Another thread can wait for work of this one.
-            let aside = thread::spawn(move || {
+            let other_thread = thread::spawn(move || {
                 let dealer = DealerSocket::new_in(&Context::new()?)?;
                 dealer.blocking_connect(endpoint)?;
                 dealer.blocking_send("hello")?;
@@ -209,7 +209,7 @@ fn blocking_in_runtime_would_deadlock() {
             thread::spawn(move || sent.send(clone.blocking_send_to(&peer, message)));
             sends.await.expect("no panic").expect("sent by the other thread");
             router.close().await;
-            assert_eq!(aside.join().expect("no panic").expect("answered"), "hello".into());
+            assert_eq!(other_thread.join().expect("no panic").expect("answered"), "hello".into());
         });
     });
 }

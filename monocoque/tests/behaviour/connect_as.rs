@@ -140,12 +140,12 @@ over_streams! {
             let mut monitor = router.monitor();
             router.connect_as(endpoint.clone(), "ours").await.expect("connected");
             assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
-            let told = loop {
+            let assigned = loop {
                 if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
                     break routing_id;
                 }
             };
-            assert_eq!(told, id("ours"));
+            assert_eq!(assigned, id("ours"));
             dealer.send("up").await.expect("sent");
             assert_eq!(router.recv_from().await.expect("received"), (id("ours"), "up".into()));
             router.send_to(&id("ours"), "down").await.expect("sent");

@@ -166,7 +166,7 @@ over_streams! {
     }
 }
 
-/// With overflow checks, which tests have, a count below zero panics.
+/// Relies on the overflow checks of tests: a count below zero panics.
 #[test]
 fn racing_connect_disconnect_keeps_count() {
     let context = Context::new().expect("a context");

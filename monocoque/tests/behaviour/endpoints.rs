@@ -41,12 +41,12 @@ everywhere! {
             peer.send(numbered(n)).await.expect("sent");
             middle.send("to one of them").await.expect("sent");
         }
-        let mut heard = BTreeSet::new();
+        let mut senders = BTreeSet::new();
         for peer in &around {
             assert_eq!(&peer.recv().await.expect("one each")[0], b"to one of them");
-            heard.insert(middle.recv().await.expect("from each")[0].to_vec());
+            senders.insert(middle.recv().await.expect("from each")[0].to_vec());
         }
-        assert_eq!(heard.len(), 8);
+        assert_eq!(senders.len(), 8);
     }
 
     async fn second_dealer_connect_is_ignored(at) {

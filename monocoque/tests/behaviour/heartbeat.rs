@@ -125,11 +125,11 @@ over_streams! {
         let builder = PullSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
         let (pull, endpoint) = at.bound(builder).await;
         let body: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
-        let said = frame(0, &body);
+        let message_bytes = frame(0, &body);
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
             // The peer cannot answer a PING in the middle of a frame.
-            for piece in said.chunks(20_000) {
+            for piece in message_bytes.chunks(20_000) {
                 wire.put(piece);
                 std::thread::park_timeout(BEAT / 4);
             }

@@ -140,22 +140,22 @@ on_every_driver! {
 on_every_driver_over_streams! {
     async fn stalled_reader_applies_backpressure(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let (taken, wire) = testing::aside(move || {
+        let (written, wire) = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
             wire.write_timeout(Duration::from_millis(200));
             let message = testing::frame(0, &[7; 50_000]);
-            let mut taken = 0;
-            while taken < 200 << 20 {
-                match wire.write(&message[taken % message.len()..]) {
-                    Ok(n) => taken += n,
+            let mut written = 0;
+            while written < 200 << 20 {
+                match wire.write(&message[written % message.len()..]) {
+                    Ok(n) => written += n,
                     Err(_) => break,
                 }
             }
-            (taken, wire)
+            (written, wire)
         })
         .await;
-        assert!(taken < 100 << 20, "{taken} bytes were read although the receiver does not receive");
-        let whole = taken / 50_009;
+        assert!(written < 100 << 20, "{written} bytes were read although the receiver does not receive");
+        let whole = written / 50_009;
         for _ in 0..whole {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 50_000);
         }

@@ -31,16 +31,16 @@ fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {
         ("READY without the flag", after(&[&[0][..], &ready("DEALER", b"")[1..]].concat())),
         ("a command that is not READY", after(&command("PING", b"\0\0"))),
         ("an ERROR", after(&command("ERROR", b"\x03why"))),
-        ("nothing in a command", after(&frame(4, b""))),
+        ("an empty command", after(&frame(4, b""))),
         ("a name beyond the frame", after(&frame(4, b"\x06READY"))),
         ("a huge command", after(&[&[6][..], &u64::MAX.to_be_bytes()].concat())),
         ("flags", after(&frame(0x0c, b"\x05READY"))),
         ("a command of 64 KiB and one", after(&[&[6][..], &65_537_u64.to_be_bytes()].concat())),
-        ("a name of no length", after(&frame(4, b"\0READY"))),
-        ("a property too many", metadata(&[&kind[..], &property("X-a", b"").repeat(256)].concat())),
+        ("an empty name", after(&frame(4, b"\0READY"))),
+        ("one property too many", metadata(&[&kind[..], &property("X-a", b"").repeat(256)].concat())),
         ("a value of 4 GiB", metadata(b"\x0bSocket-Type\xff\xff\xff\xffDEALER")),
         ("no type", metadata(b"")),
-        ("a type that nobody has", metadata(&property("Socket-Type", b"NOBODY"))),
+        ("an unknown type", metadata(&property("Socket-Type", b"NOBODY"))),
         ("a type that does not fit", metadata(&property("Socket-Type", b"PUB"))),
         ("a value beyond the frame", metadata(&[&kind[..kind.len() - 6], b"\0\0\0\x07DEALER"].concat())),
         ("a tail of one byte", metadata(&[&kind[..], b"x"].concat())),
@@ -61,8 +61,8 @@ fn bad_traffic() -> Vec<(&'static str, Vec<u8>)> {
         ("all flags", frame(0xff, b"x")),
         ("a length of 2^64-1", [&[2][..], &u64::MAX.to_be_bytes(), b"x"].concat()),
         ("a name beyond the frame", frame(4, b"\xffPING")),
-        ("a subscription to somebody who does not publish", command("SUBSCRIBE", b"topic")),
-        ("the end of one", command("CANCEL", b"topic")),
+        ("a SUBSCRIBE to a socket that does not publish", command("SUBSCRIBE", b"topic")),
+        ("a CANCEL to such a socket", command("CANCEL", b"topic")),
         ("an ERROR", command("ERROR", b"\x03why")),
         ("an ERROR with a reason beyond its frame", command("ERROR", b"\xffwhy")),
     ];
@@ -163,10 +163,10 @@ over_streams! {
                 }
                 // The socket receives its own bytes: a PULL rejects a PULL.
                 let mut wire = strangers.next();
-                let mut heard = [0; 256];
+                let mut buffer = [0; 256];
                 let mut echoed = 0;
-                while let Ok(n @ 1..) = std::io::Read::read(&mut wire, &mut heard) {
-                    let _written = std::io::Write::write_all(&mut wire, &heard[..n]);
+                while let Ok(n @ 1..) = std::io::Read::read(&mut wire, &mut buffer) {
+                    let _written = std::io::Write::write_all(&mut wire, &buffer[..n]);
                     echoed += n;
                 }
                 assert!(echoed > 64, "the handshake got as far as READY");
@@ -221,8 +221,8 @@ over_streams! {
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("odd").await.expect("sent");
         assert_eq!(good.recv().await.expect("received"), "odd".into());
-        let heard = testing::aside(move || odd.frame()).await;
-        assert_eq!(heard, (0, b"odd".to_vec()));
+        let delivered = testing::aside(move || odd.frame()).await;
+        assert_eq!(delivered, (0, b"odd".to_vec()));
     }
 
     async fn every_socket_type_answers_ping(at) {
@@ -332,13 +332,13 @@ over_streams! {
             let mut slow = Wire::connect(&endpoint);
             let start = std::time::Instant::now();
             // One byte at a time, each within the timeout.
-            let mut said = 0;
+            let mut bytes_sent = 0;
             for byte in greeting().iter().chain(ready("PUSH", b"").iter()).cycle() {
                 if std::io::Write::write_all(&mut slow, &[*byte]).is_err() {
                     break;
                 }
-                said += 1;
-                if said == 64 + 30 {
+                bytes_sent += 1;
+                if bytes_sent == 64 + 30 {
                     break;
                 }
                 std::thread::park_timeout(Duration::from_millis(10));

@@ -122,18 +122,18 @@ everywhere! {
         for n in 0..4 {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
             sub.subscribe("").expect("open");
-            let told = Message::from(b"\x01");
+            let request = Message::from(b"\x01");
             match n {
-                0 => assert_eq!(xpub.recv().await.expect("received"), told),
+                0 => assert_eq!(xpub.recv().await.expect("received"), request),
                 1 => {
                     testing::eventually("a message is queued", || xpub.stats().recv_queue == 1).await;
-                    assert_eq!(xpub.try_recv().expect("received"), told);
+                    assert_eq!(xpub.try_recv().expect("received"), request);
                 }
-                2 => assert_eq!(xpub.stream().next().await.expect("open").expect("received"), told),
+                2 => assert_eq!(xpub.stream().next().await.expect("open").expect("received"), request),
                 _ => {
                     let mut batch = Vec::new();
                     assert_eq!(xpub.recv_batch(&mut batch, 10).await.expect("received"), 1);
-                    assert_eq!(batch, [told]);
+                    assert_eq!(batch, [request]);
                 }
             }
             xpub.subscribe(n.to_string()).expect("open");
@@ -175,8 +175,8 @@ everywhere! {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
             for topic in ["a", "b"] {
                 sub.subscribe(topic).expect("open");
-                let told = xpub.recv().await.expect("received");
-                assert_eq!(&told[0], [b"\x01", topic.as_bytes()].concat());
+                let request = xpub.recv().await.expect("received");
+                assert_eq!(&request[0], [b"\x01", topic.as_bytes()].concat());
                 xpub.subscribe(topic).expect("open");
                 let value: usize = last.get(topic).copied().unwrap_or(0);
                 xpub.send([topic.to_owned(), value.to_string()]).await.expect("sent");
@@ -188,14 +188,14 @@ everywhere! {
             }
         }
         for (first, sub) in subs.iter().enumerate() {
-            let mut heard: HashMap<String, Vec<usize>> = HashMap::new();
+            let mut values: HashMap<String, Vec<usize>> = HashMap::new();
             for _ in 0..2 * (NEWCOMERS - first + 1) {
                 let message = sub.recv().await.expect("received");
                 let text = |frame: &[u8]| String::from_utf8_lossy(frame).into_owned();
-                heard.entry(text(&message[0])).or_default().push(text(&message[1]).parse().expect("a number"));
+                values.entry(text(&message[0])).or_default().push(text(&message[1]).parse().expect("a number"));
             }
             let expected: Vec<_> = (first..=NEWCOMERS).collect();
-            assert_eq!(heard, HashMap::from(["a", "b"].map(|topic| (topic.to_owned(), expected.clone()))));
+            assert_eq!(values, HashMap::from(["a", "b"].map(|topic| (topic.to_owned(), expected.clone()))));
             assert!(sub.try_recv().is_err(), "each value once");
         }
     }
@@ -267,8 +267,8 @@ everywhere! {
             subs.push(sub);
         }
         for _ in 0..2 * PEERS {
-            let told = xpub.recv().await.expect("received");
-            xpub.subscribe(&told[0][1..]).expect("open");
+            let request = xpub.recv().await.expect("received");
+            xpub.subscribe(&request[0][1..]).expect("open");
         }
         assert_eq!(xpub.subscription_count(), 2 * PEERS);
         for n in 0..PEERS {

@@ -92,11 +92,11 @@ everywhere! {
             }
             assert!(ids.is_empty());
         }
-        let last_words = bound.iter().find_map(|event| match event {
+        let disconnect_reason = bound.iter().find_map(|event| match event {
             SocketEvent::Disconnected { reason, .. } => Some(reason),
             _ => None,
         });
-        assert!(matches!(last_words, Some(DisconnectReason::ByPeer)), "{last_words:?}");
+        assert!(matches!(disconnect_reason, Some(DisconnectReason::ByPeer)), "{disconnect_reason:?}");
     }
 
     async fn local_disconnect_reports_by_us(at) {
@@ -213,15 +213,15 @@ over_streams! {
             wire
         })
         .await;
-        let told = failure(&mut monitor).await;
-        assert!(matches!(told, DisconnectReason::Protocol(ZmtpError::Malformed(_))), "{told:?}");
+        let failure_reason = failure(&mut monitor).await;
+        assert!(matches!(failure_reason, DisconnectReason::Protocol(ZmtpError::Malformed(_))), "{failure_reason:?}");
         drop(wire);
         let there = endpoint.clone();
         let _silent = testing::aside(move || Wire::connect(&there)).await;
         assert!(matches!(failure(&mut monitor).await, DisconnectReason::HandshakeTimeout));
         let publisher = at.connected(PubSocket::builder(), &endpoint).await;
-        let told = failure(&mut monitor).await;
-        assert!(matches!(told, DisconnectReason::Protocol(ZmtpError::Incompatible(_))), "{told:?}");
+        let failure_reason = failure(&mut monitor).await;
+        assert!(matches!(failure_reason, DisconnectReason::Protocol(ZmtpError::Incompatible(_))), "{failure_reason:?}");
         drop(publisher);
     }
 

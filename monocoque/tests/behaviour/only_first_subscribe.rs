@@ -24,12 +24,12 @@ everywhere! {
         }
         xsub.send("end").await.expect("sent");
         // Subscriptions overtake messages; the subscription to "more" never existed.
-        let mut told = Vec::new();
+        let mut received = Vec::new();
         for _ in TAKEN_APART {
-            told.push(xpub.recv().await.expect("received"));
+            received.push(xpub.recv().await.expect("received"));
         }
         for expected in TAKEN_APART {
-            assert!(told.contains(&message(expected)), "{expected:?}");
+            assert!(received.contains(&message(expected)), "{expected:?}");
         }
         assert_eq!(xpub.subscription_count(), 1);
         xpub.send("b").await.expect("sent");

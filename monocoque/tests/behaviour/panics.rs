@@ -1,4 +1,4 @@
-//! A panic in a thread that owns sockets unwinds: it does not take the process with it.
+//! Panics in a thread that owns sockets: they unwind and do not abort the process.
 
 use std::thread;
 

@@ -193,22 +193,22 @@ over_streams! {
 
     async fn many_peers_notify_once_each(at) {
         let (router, endpoint) = at.bound(notifying_router()).await;
-        let crowd = testing::aside(move || {
+        let peers = testing::aside(move || {
             let mut wires: Vec<_> = (0..30).map(|n| peer_sending_numbers(Wire::connect(&endpoint), &format!("p{n}"), n)).collect();
             while let Some(wire) = wires.pop() {
                 drop(wire);
             }
         });
-        let mut heard = std::collections::HashMap::<RoutingId, Vec<Message>>::new();
+        let mut by_peer = std::collections::HashMap::<RoutingId, Vec<Message>>::new();
         let mut gone = 0;
         while gone < 30 {
             let (id, message) = router.recv_from().await.expect("received");
-            let of = heard.entry(id).or_default();
+            let of = by_peer.entry(id).or_default();
             gone += usize::from(message == "".into() && !of.is_empty());
             of.push(message);
         }
-        crowd.await;
-        for (id, messages) in heard {
+        peers.await;
+        for (id, messages) in by_peer {
             let n: usize = std::str::from_utf8(&id[1..]).expect("text").parse().expect("a number");
             let expected = (0..n).map(numbered);
             let expected: Vec<Message> =

@@ -38,15 +38,15 @@ everywhere! {
         let quick = at.connected(DealerSocket::builder().routing_id("quick"), &endpoint).await;
         router.wait_for_peers(2).await.expect("open");
         let mut sent = 0;
-        let mut patience = 0;
-        while patience < 100 {
+        let mut full_attempts = 0;
+        while full_attempts < 100 {
             let mut message = large(sent);
             message.push_front("slow");
             match router.try_send(message) {
-                Ok(()) => (sent, patience) = (sent + 1, 0),
+                Ok(()) => (sent, full_attempts) = (sent + 1, 0),
                 Err(error) => {
                     assert!(error.reason().is_would_block(), "{error}");
-                    patience += 1;
+                    full_attempts += 1;
                     testing::pass_time(&at).await;
                 }
             }

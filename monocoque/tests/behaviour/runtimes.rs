@@ -51,19 +51,24 @@ fn smol_executor_runs_sockets() {
 fn compio_and_io_threads_mix() {
     within(DEADLINE, || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
-            let here = Context::current().expect("inside a runtime");
-            let aside = Context::new().expect("an I/O thread");
-            for (one, other) in [(&here, &here), (&here, &aside), (&aside, &here), (&aside, &aside)] {
+            let current = Context::current().expect("inside a runtime");
+            let io_thread = Context::new().expect("an I/O thread");
+            for (one, other) in [
+                (&current, &current),
+                (&current, &io_thread),
+                (&io_thread, &current),
+                (&io_thread, &io_thread),
+            ] {
                 let task = compio::runtime::spawn(echo(one.clone(), other.clone()));
                 task.await.expect("no panic");
                 push_through_sink_and_batches(one.clone(), other.clone()).await;
                 publish_through_stream(one.clone(), other.clone()).await;
             }
-            for context in [&here, &aside] {
+            for context in [&current, &io_thread] {
                 cancel_some_receives(context, async || compio::time::sleep(Duration::from_micros(50)).await)
                     .await;
             }
-            futures::join!(here.shutdown(), aside.shutdown());
+            futures::join!(current.shutdown(), io_thread.shutdown());
         });
     });
 }

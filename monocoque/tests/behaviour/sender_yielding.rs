@@ -17,8 +17,8 @@ fn pub_without_peers_still_accepts() {
     on_this_thread(async || {
         let publisher = PubSocket::new().expect("a socket");
         let endpoint = publisher.bind("tcp://127.0.0.1:0").await.expect("bound");
-        let elsewhere = Context::new().expect("an I/O thread");
-        let subscriber = SubSocket::new_in(&elsewhere).expect("a socket");
+        let other_context = Context::new().expect("an I/O thread");
+        let subscriber = SubSocket::new_in(&other_context).expect("a socket");
         subscriber.subscribe("").expect("open");
         subscriber.connect(endpoint).await.expect("connected");
         let started = Instant::now();
@@ -35,13 +35,13 @@ fn router_dropping_all_still_accepts() {
         let router = RouterSocket::new().expect("a socket");
         router.bind("tcp://127.0.0.1:0").await.expect("bound");
         let endpoint = router.last_endpoint().expect("bound");
-        let elsewhere = Context::new().expect("an I/O thread");
-        let dealer = monocoque::zmq::DealerSocket::new_in(&elsewhere).expect("a socket");
+        let other_context = Context::new().expect("an I/O thread");
+        let dealer = monocoque::zmq::DealerSocket::new_in(&other_context).expect("a socket");
         dealer.connect(endpoint).await.expect("connected");
-        let nobody = RoutingId::try_from("nobody").expect("an id");
+        let unknown = RoutingId::try_from("nobody").expect("an id");
         let started = Instant::now();
         while dealer.peer_count() == 0 {
-            router.send_to(&nobody, "dropped").await.expect("taken");
+            router.send_to(&unknown, "dropped").await.expect("accepted");
             assert!(started.elapsed() < DEADLINE, "no peer was accepted");
         }
         assert!(router.stats().dropped > 0);

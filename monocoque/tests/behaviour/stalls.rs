@@ -216,9 +216,9 @@ fn run_stopped_process(name: &str, placement: Placement, transport: Transport) {
         .spawn()
         .expect("started");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let said =
+    let endpoint_text =
         lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(ENDPOINT)?.to_owned()));
-    let endpoint: Endpoint = said.expect("an endpoint").parse().expect("an endpoint");
+    let endpoint: Endpoint = endpoint_text.expect("an endpoint").parse().expect("an endpoint");
     let answers = Answers::of(&endpoint, "SUB", 5);
     let wait = |before: &[u32]| {
         let start = Instant::now();

@@ -96,8 +96,8 @@ everywhere! {
             while xpub.stats().recv_queue > 0 {
                 if !in_batches {
                     reports.extend(xpub.try_recv());
-                } else if let Some(taken) = xpub.recv_batch(&mut reports, 100).at_once() {
-                    taken.expect("received");
+                } else if let Some(outcome) = xpub.recv_batch(&mut reports, 100).at_once() {
+                    outcome.expect("received");
                 }
             }
             let mut topics = Topics::default();
@@ -276,11 +276,11 @@ over_streams! {
         testing::eventually("two messages are queued", || xpub.stats().recv_queue == 2).await;
         wire.close();
         let mut open = std::collections::HashSet::new();
-        let mut told = 0;
-        while told == 0 || !open.is_empty() {
+        let mut report_count = 0;
+        while report_count == 0 || !open.is_empty() {
             let message = xpub.recv().await.expect("received");
             let (kind, topic) = message[0].split_first().expect("a kind");
-            told += 1;
+            report_count += 1;
             match kind {
                 1 => assert!(open.insert(topic.to_vec()), "twice"),
                 _ => assert!(open.remove(topic), "never there"),

@@ -210,18 +210,18 @@ over_streams! {
             numbers.extend(std::iter::from_fn(|| pull.try_recv().ok()).map(|message| number(&message)));
             numbers
         });
-        let (heard, ()) = futures::join!(join_all(receive), send);
+        let (received, ()) = futures::join!(join_all(receive), send);
         let lost_connections = lost_connections.get() as usize;
-        for numbers in &heard[1..] {
+        for numbers in &received[1..] {
             let runs = runs(numbers);
             assert!(runs <= 1 + lost_connections, "{runs} runs, {lost_connections} lost connections");
         }
-        let all = heard.concat();
+        let all = received.concat();
         assert_once(&all);
         let lost = MESSAGES - all.len() as u64;
         println!("{lost} of {MESSAGES} lost with {lost_connections} connections");
         assert!(lost <= lost_connections as u64 * (max_bytes_in_flight(at.transport) / 2_000));
-        assert!(heard[1..].iter().all(|numbers| numbers.len() > 500), "the other peers were served");
+        assert!(received[1..].iter().all(|numbers| numbers.len() > 500), "the other peers were served");
     }
 }
 

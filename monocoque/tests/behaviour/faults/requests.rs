@@ -37,7 +37,7 @@ async fn check_late_reply(at: At) {
         testing::eventually("the proxy has paused the connection", || proxy.counts().pauses == 1).await;
         req.send("late").await.expect("in turn");
         for _ in 0..1000 {
-            assert!(req.recv().at_once().is_none(), "receive timed out");
+            assert!(req.recv().at_once().is_none(), "no reply yet");
         }
         let early = req.send("too early").await.expect_err("the reply has not arrived");
         assert!(matches!(early.reason(), MonocoqueError::OutOfTurn(_)));

@@ -39,11 +39,11 @@ over_streams! {
 
             proxy.heal();
             // Messages sent while the successor was refused are lost.
-            let heard = async || {
+            let arrives = async || {
                 second.send("second").await.expect("queued");
                 router.try_recv().is_ok_and(|message| message == ["twin", "second"].into())
             };
-            testing::eventually_async("the successor's message is received", heard).await;
+            testing::eventually_async("the successor's message is received", arrives).await;
             for n in 0..50 {
                 router.send(["twin".to_owned(), n.to_string()]).await.expect("sent");
                 assert_eq!(second.recv().await.expect("received"), numbered(n), "the routing id is kept");
