@@ -1,4 +1,4 @@
-//! What is said of I/O threads holds: how many there are, where they run, and by which driver.
+//! I/O threads of contexts: their number, affinity and driver.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,11 +11,11 @@ use futures::executor::block_on;
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque::{Context, Driver, MonocoqueError};
 
-/// A field of the status of each thread of this process with such a name, by name.
+/// Maps the name of each thread that starts with `prefix` to a field of its status.
 fn threads(prefix: &str, field: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for task in fs::read_dir("/proc/self/task").expect("threads").flatten() {
-        // It may have ended meanwhile.
+        // The thread may have ended since.
         let Ok(status) = fs::read_to_string(task.path().join("status")) else { continue };
         let value = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
@@ -28,7 +28,7 @@ fn threads(prefix: &str, field: &str) -> BTreeMap<String, String> {
     found
 }
 
-fn they_talk(context: &Context) {
+fn exchange_message(context: &Context) {
     block_on(async {
         let pull = PullSocket::new_in(context).expect("a socket");
         let endpoint = pull.bind("tcp://127.0.0.1:0").await.expect("bound");
@@ -39,21 +39,21 @@ fn they_talk(context: &Context) {
     });
 }
 
-/// The other tests of this process have fewer threads a context.
+/// Identifies I/O threads by name: no other test of this process has three of them in a context.
 #[test]
 fn io_threads_match_configuration() {
     let allowed = threads("", "Cpus_allowed_list:").into_values().next().expect("this thread");
     let last = allowed.rsplit([',', '-']).next().expect("a processor").to_owned();
     let context = Context::builder().io_threads(3).thread_affinity([last.parse().expect("a number")]);
     let context = context.build().expect("threads");
-    they_talk(&context);
+    exchange_message(&context);
     let found = threads("monocoque-io-", "Cpus_allowed_list:");
     assert_eq!(found.get("monocoque-io-2"), Some(&last), "{found:?}");
     assert!(!found.contains_key("monocoque-io-3"), "{found:?}");
     block_on(context.shutdown());
 }
 
-/// Notes on which thread it is woken.
+/// A waker that records the thread on which it is woken.
 #[derive(Debug, Default)]
 struct WokenOn(Mutex<Option<String>>);
 
@@ -67,7 +67,10 @@ impl Wake for WokenOn {
 fn socket_affinity_selects_io_thread() {
     let context = Context::builder().io_threads(2).build().expect("threads");
     for wanted in [1, 0, 0, 1, 1] {
-        let pull = PullSocket::builder().affinity([wanted, 7]).build_in(&context).expect("there is one");
+        let pull = PullSocket::builder()
+            .affinity([wanted, 7])
+            .build_in(&context)
+            .expect("such an I/O thread exists");
         let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
         let woken = Arc::new(WokenOn::default());
         let waker = woken.clone().into();
@@ -77,11 +80,11 @@ fn socket_affinity_selects_io_thread() {
         push.blocking_connect(endpoint).expect("connected");
         push.blocking_send("x").expect("sent");
         let on = || woken.0.lock().expect("no panic").clone();
-        block_on(testing::eventually("it is woken", || on().is_some()));
+        block_on(testing::eventually("the waker has run", || on().is_some()));
         assert_eq!(on(), Some(format!("monocoque-io-{wanted}")));
         assert_eq!(block_on(receive).expect("received"), "x".into());
     }
-    let nowhere = PullSocket::builder().affinity([3]).build_in(&context).expect_err("there is none");
+    let nowhere = PullSocket::builder().affinity([3]).build_in(&context).expect_err("no such I/O thread");
     assert!(matches!(nowhere, MonocoqueError::OutOfRange { option: "affinity", .. }), "{nowhere}");
 }
 
@@ -91,9 +94,9 @@ fn requested_driver_is_used() {
         match Context::builder().driver(driver).build() {
             Ok(context) => {
                 assert_eq!(context.driver(), driver);
-                they_talk(&context);
+                exchange_message(&context);
             }
-            // Some containers forbid the rings.
+            // Some containers forbid io_uring.
             Err(error) => assert_eq!(driver, Driver::IoUring, "{error}"),
         }
     }

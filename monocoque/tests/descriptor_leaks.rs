@@ -1,4 +1,4 @@
-//! A socket leaves no descriptor behind, however it ends.
+//! Descriptor leaks: no end of a socket leaves a descriptor open.
 
 use std::any::Any;
 use std::net::TcpStream;
@@ -12,28 +12,28 @@ use monocoque::zmq::PullSocket;
 use testing::process_stats::Held;
 use testing::yield_now;
 
-/// Descriptors are those of the process: one test at a time.
+/// Serializes the tests, since descriptors are counted for the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn closed_socket_leaks_no_descriptors() {
-    lives_in_runtimes(async |pull| pull.close().await);
+    assert_no_descriptor_leak(async |pull| pull.close().await);
 }
 
-/// Peers have come of which the runtime does not take note any more.
+/// Covers connections that the runtime has not accepted before its end.
 #[test]
 fn ended_runtime_leaks_no_descriptors() {
-    lives_in_runtimes(async |_| ());
+    assert_no_descriptor_leak(async |_| ());
 }
 
-/// Lets peers come just before the runtime ends.
-fn lives_in_runtimes(end: impl AsyncFn(&PullSocket)) {
+/// Connects peers just before the runtime ends, and asserts that no descriptor is leaked.
+fn assert_no_descriptor_leak(end: impl AsyncFn(&PullSocket)) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let live = |endpoint: &str| {
         let peers = Runtime::new().expect("a runtime").block_on(async {
             let pull = PullSocket::new().expect("a socket");
             let endpoint = pull.bind(endpoint).await.expect("bound");
-            // Once around, so that the accept is with the kernel.
+            // One turn of the runtime submits the accept to the kernel.
             compio::time::sleep(Duration::from_millis(1)).await;
             let peers = [connect(&endpoint), connect(&endpoint)];
             end(&pull).await;
@@ -55,12 +55,12 @@ fn lives_in_runtimes(end: impl AsyncFn(&PullSocket)) {
 fn connect(endpoint: &Endpoint) -> Box<dyn Any> {
     let endpoint = endpoint.to_string();
     match endpoint.split_once("://").expect("an endpoint") {
-        ("tcp", address) => Box::new(TcpStream::connect(address).expect("it listens")),
-        (_, path) => Box::new(UnixStream::connect(path).expect("it listens")),
+        ("tcp", address) => Box::new(TcpStream::connect(address).expect("the socket is listening")),
+        (_, path) => Box::new(UnixStream::connect(path).expect("the socket is listening")),
     }
 }
 
-/// Whatever the socket is doing at that moment.
+/// Ends the runtime after each number of turns, at every stage of the close.
 #[test]
 fn runtime_end_during_close_leaks_nothing() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

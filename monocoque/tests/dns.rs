@@ -1,6 +1,6 @@
-//! A name is resolved again for each attempt to connect.
+//! DNS: host names are resolved again for each attempt to connect.
 //!
-//! It is given another address while the socket tries, for which a mount namespace is needed:
+//! The test changes the address of a name in between, for which a mount namespace is needed:
 //! `scripts/test.sh` makes one.
 
 use std::fs;

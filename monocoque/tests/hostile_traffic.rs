@@ -1,5 +1,5 @@
-//! Peers whose handshake is good and who then say too much, too often, or nothing: what they cost
-//! is bounded, and a good peer notices nothing. Each of them dials and is dialled.
+//! Hostile traffic after a valid handshake: too much, too often, or none. Its cost is bounded, and
+//! a well-behaved peer is not affected. Each hostile peer both connects and accepts.
 
 use std::io::Write;
 use std::thread;
@@ -13,18 +13,18 @@ use testing::{
     Strangers, Wire, command, frame, greeting, meanwhile, numbered, over_streams, ready, resident,
 };
 
-/// How long nobody waits before it dials again.
+/// Reconnect interval of the sockets.
 const AT_ONCE: Duration = Duration::from_millis(1);
-/// A topic of which four are as much as a peer may have.
+/// Size of a topic; four of them are the limit of a peer.
 const LARGE: usize = 16 << 20;
 
-/// Says something to the other.
-async fn pass(push: &PushSocket, pull: &PullSocket) {
+/// Sends one message and receives it.
+async fn exchange_push_pull(push: &PushSocket, pull: &PullSocket) {
     push.send("still there?").await.expect("sent");
     assert_eq!(pull.recv().await.expect("received"), "still there?".into());
 }
 
-async fn ask(request: &ReqSocket, reply: &RepSocket) {
+async fn exchange_request_reply(request: &ReqSocket, reply: &RepSocket) {
     let (answer, ()) = futures::join!(request.request("still there?"), async {
         let question = reply.recv().await.expect("received");
         reply.send(question).await.expect("sent");
@@ -32,7 +32,7 @@ async fn ask(request: &ReqSocket, reply: &RepSocket) {
     assert_eq!(answer.expect("answered"), "still there?".into());
 }
 
-async fn publish(publisher: &PubSocket, subscriber: &SubSocket) {
+async fn exchange_publication(publisher: &PubSocket, subscriber: &SubSocket) {
     publisher.send("still there?").await.expect("sent");
     assert_eq!(subscriber.recv().await.expect("received"), "still there?".into());
 }
@@ -59,7 +59,7 @@ over_streams! {
             meanwhile(cut_off, async || {
                 match limit {
                     Some(0) => testing::yield_now().await,
-                    _ => pass(&push, &pull).await,
+                    _ => exchange_push_pull(&push, &pull).await,
                 }
             })
             .await;
@@ -77,10 +77,10 @@ over_streams! {
             for size in sizes {
                 let topic = vec![b'x'; size];
                 let mut wire = Wire::meet(&endpoint, "SUB");
-                wire.write_all(&command("SUBSCRIBE", &topic)).expect("it is taken");
+                wire.write_all(&command("SUBSCRIBE", &topic)).expect("accepted by the system");
                 wires.push(wire);
                 let mut older = Wire::meet(&endpoint, "SUB");
-                older.write_all(&frame(0, &[&[1], &topic[..]].concat())).expect("it is taken");
+                older.write_all(&frame(0, &[&[1], &topic[..]].concat())).expect("accepted by the system");
                 wires.push(older);
             }
             wires
@@ -101,14 +101,14 @@ over_streams! {
             while wire.write_all(&frames).is_ok() {
                 sent += 10_000;
             }
-            // Some of those that were not taken whole are in front of it.
+            // The last write may have been accepted in part.
             sent + 10_000
         });
-        let sent = meanwhile(cut_off, async || pass(&push, &pull).await).await;
-        assert!(sent > 1 << 20, "{sent} frames are no crime");
+        let sent = meanwhile(cut_off, async || exchange_push_pull(&push, &pull).await).await;
+        assert!(sent > 1 << 20, "disconnected after only {sent} frames");
         let grown = resident().saturating_sub(before);
         assert!(grown < 256 << 20, "{grown} bytes for frames without a body");
-        assert!(pull.try_recv().is_err(), "nothing is seen of it");
+        assert!(pull.try_recv().is_err(), "nothing of it is received");
     }
 
     async fn quarter_million_frames_arrive(at) {
@@ -145,7 +145,7 @@ over_streams! {
             let (go, gone) = std::sync::mpsc::channel();
             let flood = testing::aside(move || {
                 let mut wire = strangers.meet("PULL");
-                gone.recv().expect("the way to us is full");
+                gone.recv().expect("the peer's receive buffer is full");
                 wire.put(&command("PING", b"\0\x000123456789abcdef").repeat(PINGS));
                 wire.put(&command("PONG", b"nobody asked"));
                 wire.put(&frame(0, b"behind all of them"));
@@ -154,16 +154,18 @@ over_streams! {
             push.wait_for_peers(1).await.expect("open");
             let large = vec![7; 100_000];
             testing::fill(&push, |_| large.clone().into()).await;
-            go.send(()).expect("it waits");
+            go.send(()).expect("the flood task waits");
             let pull = at.connected(PullSocket::builder(), &endpoint).await;
-            // The system may still take one for the other, so that not each of them comes here.
+            // The kernel may accept another message for the other peer, so that not each of them
+            // arrives here.
             let talk = async || {
-                testing::eventually("the good one hears", || push.try_send("still there?").is_ok() | pull.try_recv().is_ok()).await;
+                testing::eventually("the well-behaved peer receives", || push.try_send("still there?").is_ok() | pull.try_recv().is_ok()).await;
             };
             let mut wire = meanwhile(flood, talk).await;
-            // What it says behind them is discarded, so that we know when they have been read.
-            meanwhile(testing::eventually("all is read", || push.stats().discarded == turn), talk).await;
-            testing::eventually("the good one hears", || {
+            // The message behind the PINGs is discarded and counted, which shows that all PINGs
+            // have been read.
+            meanwhile(testing::eventually("all messages are read", || push.stats().discarded == turn), talk).await;
+            testing::eventually("the well-behaved peer receives", || {
                 let _full = push.try_send("still there?");
                 pull.try_recv().is_ok()
             })
@@ -176,8 +178,7 @@ over_streams! {
                         (4, body) => {
                             assert_eq!(body, b"\x04PONG0123456789abcdef");
                             pongs += 1;
-                            // Behind the last of them no answer waits any more, and this is
-                            // answered.
+                            // After the last PONG no reply is queued, and this PING is answered.
                             wire.put(&command("PING", b"\0\0last"));
                         }
                         (_, body) => assert!(body == large || body == b"still there?"),
@@ -185,10 +186,10 @@ over_streams! {
                 }
             });
             let pongs = read.await;
-            // One for each time that the system took something, and not one for each PING.
-            assert!((1..PINGS / 50).contains(&pongs), "{pongs} answers have waited");
+            // One PONG for each write that the kernel accepted, not one for each PING.
+            assert!((1..PINGS / 50).contains(&pongs), "{pongs} PONGs were queued");
             drop(pull);
-            testing::eventually("both are gone", || push.peer_count() == 0).await;
+            testing::eventually("both peers have disconnected", || push.peer_count() == 0).await;
         }
     }
 
@@ -197,8 +198,7 @@ over_streams! {
             let strangers = strangers.clone();
             testing::aside(move || {
                 let mut silent = strangers.meet(theirs);
-                // No promise at all, and one of almost two hours. The last one is of a tenth of a
-                // second.
+                // First no TTL, then one of almost two hours; the last one is a tenth of a second.
                 for ttl in [b"\0\0", b"\xff\xff"] {
                     silent.put(&command("PING", ttl));
                     assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));
@@ -206,20 +206,20 @@ over_streams! {
                 let start = std::time::Instant::now();
                 let mut lies = match &*strangers {
                     Strangers::Dial(_) => strangers.meet(theirs),
-                    // One at a time: the same one says the next thing.
+                    // A listener has one connection at a time: the same peer sends the next PING.
                     Strangers::Listen(_) => {
                         silent.put(&command("PING", b"\0\x01"));
                         assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));
                         silent.end();
-                        assert!(start.elapsed() >= Duration::from_millis(100), "not before its time");
+                        assert!(start.elapsed() >= Duration::from_millis(100), "disconnected too early");
                         return;
                     }
                 };
                 lies.put(&command("PING", b"\0\x01"));
                 assert_eq!(lies.frame(), (4, b"\x04PONG".to_vec()));
                 lies.end();
-                assert!(start.elapsed() >= Duration::from_millis(100), "not before its time");
-                // Meanwhile the other one was silent as long, and is still heard.
+                assert!(start.elapsed() >= Duration::from_millis(100), "disconnected too early");
+                // The other peer was silent for as long, and is still connected.
                 silent.put(&command("PING", b"\0\0LOL"));
                 assert_eq!(silent.frame(), (4, b"\x04PONGLOL".to_vec()));
             })
@@ -228,9 +228,9 @@ over_streams! {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for strangers in Strangers::of(&at, &pull, &endpoint).await {
-            meanwhile(check(&strangers, "PUSH"), async || pass(&push, &pull).await).await;
+            meanwhile(check(&strangers, "PUSH"), async || exchange_push_pull(&push, &pull).await).await;
         }
-        // Types that only send notice it too.
+        // Send-only socket types detect it too.
         let (push, endpoint) = at.bound(PushSocket::builder().reconnect_interval(AT_ONCE)).await;
         for strangers in Strangers::of(&at, &push, &endpoint).await {
             check(&strangers, "PULL").await;
@@ -256,7 +256,7 @@ over_streams! {
                 wire
             })
             .await;
-            ask(&request, &reply).await;
+            exchange_request_reply(&request, &reply).await;
             let answer = testing::aside(move || {
                 wire.put(&[frame(1, b""), frame(0, b"good")].concat());
                 [wire.frame(), wire.frame()]
@@ -268,7 +268,7 @@ over_streams! {
             };
             let (answer, ()) = futures::join!(answer, serve);
             assert_eq!(answer, [(1, vec![]), (0, b"good".to_vec())]);
-            ask(&request, &reply).await;
+            exchange_request_reply(&request, &reply).await;
         }
     }
 
@@ -292,7 +292,7 @@ over_streams! {
             };
             let (answer, ()) = futures::join!(answer, serve);
             assert_eq!(answer, [(1, vec![]), (0, b"answer".to_vec())]);
-            ask(&request, &reply).await;
+            exchange_request_reply(&request, &reply).await;
         }
         let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
         for strangers in Strangers::of(&at, &router, &endpoint).await {
@@ -317,14 +317,14 @@ over_streams! {
                 let topic = vec![b's'; LARGE];
                 wire.put(&command("SUBSCRIBE", &topic));
                 wire.put(&command("CANCEL", &topic));
-                // In the form of ZMTP 3.0 too, and one that is never taken back.
+                // The form of ZMTP 3.0 too, for a topic that is never cancelled.
                 wire.put(&frame(0, &[b"\x01", &topic[1..]].concat()));
                 wire.put(&command("CANCEL", b"what was never subscribed to"));
                 wire.put(&command("SUBSCRIBE", b"still"));
                 assert_eq!(wire.frame(), (0, b"still there?".to_vec()));
             });
-            meanwhile(come_and_go, async || publish(&publisher, &good).await).await;
-            testing::eventually("it is forgotten", || publisher.subscription_count() == 1).await;
+            meanwhile(come_and_go, async || exchange_publication(&publisher, &good).await).await;
+            testing::eventually("the subscriptions are removed", || publisher.subscription_count() == 1).await;
         }
     }
 
@@ -338,16 +338,16 @@ over_streams! {
             let too_much = testing::aside(move || {
                 let mut wire = strangers.meet("SUB");
                 for n in 0..5 {
-                    // The fifth is one too many.
+                    // The fifth exceeds the limit.
                     let _written = wire.write_all(&command("SUBSCRIBE", &vec![n; LARGE]));
                 }
                 wire.end()
             });
-            meanwhile(too_much, async || publish(&publisher, &good).await).await;
-            testing::eventually("they are forgotten", || publisher.subscription_count() == 1).await;
+            meanwhile(too_much, async || exchange_publication(&publisher, &good).await).await;
+            testing::eventually("the subscriptions are removed", || publisher.subscription_count() == 1).await;
         }
         let grown = resident().saturating_sub(before);
-        assert!(grown < 256 << 20, "{grown} bytes are kept of topics that are gone");
+        assert!(grown < 256 << 20, "{grown} bytes are kept for removed topics");
     }
 
     async fn peer_without_handshake_gets_nothing(at) {
@@ -357,7 +357,7 @@ over_streams! {
         let mut silent = testing::aside(move || {
             let silent = (0..SILENT).map(|_| Wire::connect(&there));
             let mut silent: Vec<_> = silent.collect();
-            // Some stop behind the greeting, some in the middle of READY.
+            // Some peers stop after the greeting, some in the middle of READY.
             for (n, wire) in silent.iter_mut().enumerate() {
                 let all = [&greeting()[..], &ready("PULL", b"")].concat();
                 wire.put(&all[..[0, 10, 64, all.len() - 1][n % 4]]);
@@ -381,9 +381,9 @@ over_streams! {
         push.close().await;
         testing::aside(move || {
             for mut wire in silent {
-                let heard = wire.end();
-                assert!(!heard.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {heard:x?}");
-                assert!(heard.len() <= 64 + 64, "more than a greeting and READY: {heard:x?}");
+                let bytes_read = wire.end();
+                assert!(!bytes_read.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {bytes_read:x?}");
+                assert!(bytes_read.len() <= 64 + 64, "more than a greeting and READY: {bytes_read:x?}");
             }
         })
         .await;
@@ -423,7 +423,7 @@ over_streams! {
     }
 }
 
-/// Reads are with the kernel at that moment, in the middle of a handshake too.
+/// Ends a runtime while reads are submitted to the kernel, some in the middle of a handshake.
 #[test]
 fn runtime_end_keeps_read_buffers() {
     for _ in 0..20 {
@@ -438,7 +438,7 @@ fn runtime_end_keeps_read_buffers() {
                     stranger.put(&greeting());
                     let mut peer = Wire::meet(&endpoint, "PUSH");
                     let many = frame(0, &[n; 3_000]).repeat(100);
-                    // Until the runtime ends.
+                    // Writes until the runtime ends.
                     while peer.write_all(&many).is_ok() {}
                     stranger
                 }));
@@ -451,7 +451,7 @@ fn runtime_end_keeps_read_buffers() {
             kept
         });
         let others = vec![vec![0_u8; 8 * 1024]; 500];
-        peers.into_iter().for_each(|peer| drop(peer.join().expect("it ends")));
+        peers.into_iter().for_each(|peer| drop(peer.join().expect("the process ends")));
         assert!(others.iter().flatten().all(|byte| *byte == 0));
         assert!(kept.iter().all(|message| message[0].len() == 3_000));
         assert!(kept.iter().all(|message| message[0].iter().all(|byte| *byte == message[0][0])));

@@ -1,6 +1,6 @@
-//! What costs next to nothing: sockets with nothing to do, and endpoints on which nobody listens.
+//! CPU cost of idle sockets and of endpoints without a listener: close to zero.
 //!
-//! One test at a time: they measure the process.
+//! The tests run one at a time, since they measure the process.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -13,8 +13,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use testing::process_stats::Held;
 use testing::{At, AtOnce, Placement, Transport, WireListener, numbered};
 
-/// Runs a body in all places, with nothing beside it.
-fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
+/// Runs a body in all placements while no other test runs.
+fn run_exclusively<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for transport in [Transport::Tcp, Transport::Ipc] {
@@ -24,43 +24,43 @@ fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static)
     }
 }
 
-/// How much of the processors this process has used.
-fn used() -> Duration {
+/// CPU time used by this process.
+fn cpu_time() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_SELF).expect("figures");
     let micros =
         [usage.user_time(), usage.system_time()].map(|time| time.tv_sec() * 1_000_000 + time.tv_usec());
-    Duration::from_micros(micros.iter().sum::<i64>().try_into().expect("no less than none"))
+    Duration::from_micros(micros.iter().sum::<i64>().try_into().expect("not negative"))
 }
 
-/// How much of the processors is used in a second in which the caller does nothing.
-async fn used_in_a_second() -> Duration {
+/// Measures the CPU time of a second in which the caller is idle.
+async fn cpu_time_per_second() -> Duration {
     testing::aside(|| {
-        let before = used();
+        let before = cpu_time();
         thread::sleep(Duration::from_secs(1));
-        used() - before
+        cpu_time() - before
     })
     .await
 }
 
-/// Waits until so many attempts have failed.
-async fn failures(monitor: &mut Monitor, n: usize) {
+/// Waits until `n` connection attempts have failed.
+async fn wait_for_failures(monitor: &mut Monitor, n: usize) {
     let mut failed = 0;
     while failed < n {
         match monitor.next().await.expect("open") {
             SocketEvent::ConnectFailed { .. } => failed += 1,
-            SocketEvent::Lagged(_) => panic!("they come faster than they are counted"),
+            SocketEvent::Lagged(_) => panic!("events arrive faster than they are counted"),
             _ => {}
         }
     }
 }
 
-/// How many attempts have failed since the last time.
-fn failed(monitor: &mut Monitor) -> usize {
+/// Counts the attempts that have failed since the last call.
+fn count_failures(monitor: &mut Monitor) -> usize {
     let mut failed = 0;
     while let Some(Some(event)) = monitor.next().at_once() {
         failed += match event {
             SocketEvent::ConnectFailed { .. } | SocketEvent::HandshakeFailed { .. } => 1,
-            SocketEvent::Lagged(_) => panic!("they come faster than they are counted"),
+            SocketEvent::Lagged(_) => panic!("events arrive faster than they are counted"),
             _ => 0,
         };
     }
@@ -69,20 +69,20 @@ fn failed(monitor: &mut Monitor) -> usize {
 
 #[test]
 fn idle_connections_use_no_cpu() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut dealers = Vec::new();
         for _ in 0..100 {
             dealers.push(at.connected(DealerSocket::builder(), &endpoint).await);
         }
         router.wait_for_peers(100).await.expect("open");
-        // Some who wait for what does not come.
+        // Receives that never complete.
         let mut waiting: Vec<_> = dealers.iter().map(|dealer| Box::pin(dealer.recv())).collect();
         for call in &mut waiting {
             assert!(call.as_mut().at_once().is_none());
         }
-        let used = used_in_a_second().await;
-        assert!(used < Duration::from_millis(30), "{used:?} of a second, for nothing");
+        let used = cpu_time_per_second().await;
+        assert!(used < Duration::from_millis(30), "{used:?} of CPU time in an idle second");
         drop(waiting);
         for (n, dealer) in dealers.iter().enumerate() {
             dealer.send(numbered(n)).await.expect("sent");
@@ -91,10 +91,10 @@ fn idle_connections_use_no_cpu() {
     });
 }
 
-/// They wait for their next attempt, each in its own time.
+/// Measures endpoints that wait for their next attempt, each with its own timer.
 #[test]
 fn thousand_dead_endpoints_stay_cheap() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let nowhere: Vec<_> = (0..10).map(|n| at.nowhere(&n.to_string())).collect();
         let push = at.build(PushSocket::builder().reconnect_interval(Duration::from_secs(60)));
@@ -106,12 +106,12 @@ fn thousand_dead_endpoints_stay_cheap() {
             for nowhere in &nowhere {
                 push.connect(nowhere.clone()).await.expect("connected");
             }
-            failures(&mut monitor, nowhere.len()).await;
+            wait_for_failures(&mut monitor, nowhere.len()).await;
             push.send(numbered(n)).await.expect("sent");
             assert_eq!(pull.recv().await.expect("received"), numbered(n));
         }
-        let used = used_in_a_second().await;
-        assert!(used < Duration::from_millis(30), "{used:?} of a second, for nothing");
+        let used = cpu_time_per_second().await;
+        assert!(used < Duration::from_millis(30), "{used:?} of CPU time in an idle second");
         let now = Held::now();
         assert!(now.fds <= before.fds + 2, "{:#?}", Held::descriptors());
         assert!(now.threads <= before.threads + 1);
@@ -120,11 +120,11 @@ fn thousand_dead_endpoints_stay_cheap() {
     });
 }
 
-/// An interval of zero, and somebody who refuses at once: attempts are a millisecond apart, at
-/// least half of that.
+/// Reconnects with an interval of zero to an endpoint that refuses at once: attempts are a
+/// millisecond apart, at least half of that.
 #[test]
 fn zero_interval_does_not_spin() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.build(PushSocket::builder().reconnect_interval(Duration::ZERO));
         push.connect(endpoint).await.expect("connected");
@@ -144,7 +144,7 @@ fn zero_interval_does_not_spin() {
         while start.elapsed() < Duration::from_millis(500) {
             push.send(numbered(n)).await.expect("sent");
             assert_eq!(pull.recv().await.expect("received"), numbered(n));
-            attempts += failed(&mut monitor);
+            attempts += count_failures(&mut monitor);
             n += 1;
         }
         let most = 2 * (2 * start.elapsed().as_millis() as usize + 1);

@@ -1,7 +1,6 @@
-//! Memory that was needed once is given back, and what a program keeps is no more than what it
-//! sees.
+//! Memory use: buffers are released after use, and a kept message keeps no more than its own size.
 //!
-//! All allocations of the process are counted: one test at a time.
+//! The tests run one at a time, since all allocations of the process are counted.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +12,8 @@ use testing::{At, Placement, Transport};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// Runs a body in all places, with nothing beside it.
-fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
+/// Runs a body in all placements while no other test runs.
+fn run_exclusively<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let _profiler = Profiler::builder().testing().build();
@@ -25,16 +24,16 @@ fn alone<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static)
     }
 }
 
-/// How many bytes are allocated.
-fn held() -> usize {
+/// Bytes allocated at present.
+fn allocated_bytes() -> usize {
     HeapStats::get().curr_bytes
 }
 
-/// Waits until no more than `bound` bytes are held beyond `before`.
-async fn falls_to(what: &str, before: usize, bound: usize) {
+/// Waits until at most `bound` bytes are allocated beyond `before`.
+async fn wait_until_below(what: &str, before: usize, bound: usize) {
     let start = std::time::Instant::now();
     loop {
-        let kept = held().saturating_sub(before);
+        let kept = allocated_bytes().saturating_sub(before);
         if kept <= bound {
             return;
         }
@@ -46,12 +45,12 @@ async fn falls_to(what: &str, before: usize, bound: usize) {
     }
 }
 
-/// Waits until no more than `bound` bytes are held beyond `before`, and for a while not again.
-async fn stays_below(what: &str, before: usize, bound: usize) {
+/// Waits until at most `bound` bytes are allocated beyond `before`, and stay below for a while.
+async fn wait_until_stable_below(what: &str, before: usize, bound: usize) {
     let mut fallen = std::time::Instant::now();
     while fallen.elapsed() < std::time::Duration::from_millis(300) {
-        if held().saturating_sub(before) > bound {
-            falls_to(what, before, bound).await;
+        if allocated_bytes().saturating_sub(before) > bound {
+            wait_until_below(what, before, bound).await;
             fallen = std::time::Instant::now();
         }
         testing::yield_now().await;
@@ -60,37 +59,37 @@ async fn stays_below(what: &str, before: usize, bound: usize) {
 
 const MESSAGES: usize = 10_000;
 const BODY: usize = 1_000;
-/// What may stay: pages that are kept for the next read, queues that have grown.
+/// Allowance for pages kept for the next read and for grown queues.
 const SLACK: usize = 2 << 20;
 
 #[test]
 fn burst_memory_is_released() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
-        let before = held();
+        let before = allocated_bytes();
         for _ in 0..MESSAGES {
             push.send(vec![7; BODY]).await.expect("queued");
         }
-        assert!(held() - before > MESSAGES * BODY, "nobody is there: they wait");
+        assert!(allocated_bytes() - before > MESSAGES * BODY, "the messages are queued");
         let pull = at.build(PullSocket::builder().recv_hwm(0));
         testing::rebind(&pull, &endpoint).await;
-        testing::eventually("all has arrived", || pull.stats().recv_queue == MESSAGES).await;
-        assert!(held() - before > MESSAGES * BODY, "nobody receives: they wait");
+        testing::eventually("all messages have arrived", || pull.stats().recv_queue == MESSAGES).await;
+        assert!(allocated_bytes() - before > MESSAGES * BODY, "the messages are queued");
 
         for _ in 0..MESSAGES {
             assert_eq!(pull.recv().await.expect("received").byte_len(), BODY);
         }
-        testing::eventually("it is given back", || held() < before + SLACK).await;
+        testing::eventually("the memory is released", || allocated_bytes() < before + SLACK).await;
         drop((push, pull));
     });
 }
 
 #[test]
 fn departed_subscriber_queue_is_released() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
-        let before = held();
+        let before = allocated_bytes();
         let there = endpoint.clone();
         let wire = testing::aside(move || {
             let mut wire = testing::Wire::meet(&there, "SUB");
@@ -99,54 +98,55 @@ fn departed_subscriber_queue_is_released() {
         })
         .await;
         publisher.wait_for_subscriptions(1).await.expect("open");
-        // More than the system takes.
+        // More than the kernel accepts.
         for _ in 0..MESSAGES {
             publisher.send(vec![7; 2 * BODY]).await.expect("sent");
         }
-        assert!(held() - before > MESSAGES * BODY / 2, "{}", held() - before);
+        assert!(allocated_bytes() - before > MESSAGES * BODY / 2, "{}", allocated_bytes() - before);
         drop(wire);
-        testing::eventually("it is gone", || publisher.peer_count() == 0).await;
-        testing::eventually("it is given back", || held() < before + SLACK).await;
+        testing::eventually("the peer has disconnected", || publisher.peer_count() == 0).await;
+        testing::eventually("the memory is released", || allocated_bytes() < before + SLACK).await;
     });
 }
 
-/// They come with others that fill the page they are read into.
+/// Keeps small messages whose read page is shared with larger ones.
 #[test]
 fn kept_small_message_releases_page() {
     const KEPT: usize = 1_000;
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (publisher, endpoint) = at.bound(PubSocket::builder().nodrop(true)).await;
         let sub = at.connected(SubSocket::builder(), &endpoint).await;
         sub.subscribe("").expect("open");
         publisher.wait_for_subscriptions(1).await.expect("open");
         let mut kept = Vec::with_capacity(KEPT);
-        let before = held();
+        let before = allocated_bytes();
         for n in 0..KEPT {
             publisher.send(vec![1; 7_000]).await.expect("sent");
             publisher.send(vec![n as u8; 200]).await.expect("sent");
             assert_eq!(sub.recv().await.expect("received").byte_len(), 7_000);
             kept.push(sub.recv().await.expect("received"));
         }
-        testing::eventually("only these are kept", || held() < before + KEPT * 512).await;
+        testing::eventually("only the kept messages use memory", || allocated_bytes() < before + KEPT * 512)
+            .await;
         assert!(kept.iter().enumerate().all(|(n, message)| message[0] == [n as u8; 200]));
     });
 }
 
-/// Bytes of a peer, written in pieces of that size.
+/// Writes `bytes` in pieces of size `piece`.
 fn trickle(wire: &mut testing::Wire, bytes: &[u8], piece: usize) {
     for piece in bytes.chunks(piece) {
-        wire.write_all(piece).expect("it is read");
-        // So that it is read by itself.
+        wire.write_all(piece).expect("written");
+        // Lets the reader take the piece by itself.
         std::thread::yield_now();
     }
 }
 
-/// Commands that mean nothing, of about that many bytes in all.
+/// Unknown commands of about `len` bytes in total.
 fn junk(len: usize) -> Vec<u8> {
     testing::command("PONG", &[0; 16]).repeat(len / 23)
 }
 
-/// What a peer does, and how many bytes of it are to be kept.
+/// An action of a hostile peer; `act` returns how many bytes must be kept for it.
 struct Hostile {
     what: &'static str,
     shakes_hands: bool,
@@ -166,8 +166,8 @@ const HOSTILE: [Hostile; 8] = [
         what: "a handshake command byte by byte",
         shakes_hands: false,
         act: |wire| {
-            wire.write_all(&testing::greeting()).expect("it is read");
-            wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("it is read");
+            wire.write_all(&testing::greeting()).expect("written");
+            wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("written");
             trickle(wire, &[7; 7_000], 1);
             7_000
         },
@@ -176,7 +176,7 @@ const HOSTILE: [Hostile; 8] = [
         what: "a frame byte by byte",
         shakes_hands: true,
         act: |wire| {
-            wire.write_all(&[&[2][..], &120_000_u64.to_be_bytes()].concat()).expect("it is read");
+            wire.write_all(&[&[2][..], &120_000_u64.to_be_bytes()].concat()).expect("written");
             trickle(wire, &[7; 20_000], 1);
             20_000
         },
@@ -185,7 +185,7 @@ const HOSTILE: [Hostile; 8] = [
         what: "a frame in segments",
         shakes_hands: true,
         act: |wire| {
-            wire.write_all(&[&[2][..], &120_000_u64.to_be_bytes()].concat()).expect("it is read");
+            wire.write_all(&[&[2][..], &120_000_u64.to_be_bytes()].concat()).expect("written");
             trickle(wire, &[7; 115_000], 1_448);
             115_000
         },
@@ -194,8 +194,8 @@ const HOSTILE: [Hostile; 8] = [
         what: "a large frame that stops",
         shakes_hands: true,
         act: |wire| {
-            wire.write_all(&[&[2][..], &(100_u64 << 20).to_be_bytes()].concat()).expect("it is read");
-            wire.write_all(&vec![7; 1_000_000]).expect("it is read");
+            wire.write_all(&[&[2][..], &(100_u64 << 20).to_be_bytes()].concat()).expect("written");
+            wire.write_all(&vec![7; 1_000_000]).expect("written");
             1_000_000
         },
     },
@@ -203,7 +203,7 @@ const HOSTILE: [Hostile; 8] = [
         what: "a command byte by byte",
         shakes_hands: true,
         act: |wire| {
-            wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("it is read");
+            wire.write_all(&[&[6][..], &65_000_u64.to_be_bytes()].concat()).expect("written");
             trickle(wire, b"\x04PONG", 1);
             trickle(wire, &[7; 7_000], 1);
             7_000
@@ -214,8 +214,8 @@ const HOSTILE: [Hostile; 8] = [
         shakes_hands: true,
         act: |wire| {
             for _ in 0..200 {
-                wire.write_all(&testing::frame(1, &[7; 513])).expect("it is read");
-                wire.write_all(&junk(30_000)).expect("it is read");
+                wire.write_all(&testing::frame(1, &[7; 513])).expect("written");
+                wire.write_all(&junk(30_000)).expect("written");
             }
             200 * (513 + FRAME)
         },
@@ -225,25 +225,25 @@ const HOSTILE: [Hostile; 8] = [
         shakes_hands: true,
         act: |wire| {
             for _ in 0..200 {
-                wire.write_all(&testing::frame(0, &[7; 513])).expect("it is read");
-                wire.write_all(&junk(30_000)).expect("it is read");
+                wire.write_all(&testing::frame(0, &[7; 513])).expect("written");
+                wire.write_all(&junk(30_000)).expect("written");
             }
             200 * (513 + FRAME)
         },
     },
 ];
 
-/// What a frame counts for beside its body.
+/// Bytes accounted for a frame in addition to its body.
 const FRAME: usize = 32;
-/// What a connection may have beside that.
+/// Bytes that a connection may use in addition.
 const CONNECTION: usize = 16 * 1024;
 
 #[test]
 fn hostile_peer_memory_is_bounded() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         for Hostile { what, shakes_hands, act } in HOSTILE {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
-            let before = held();
+            let before = allocated_bytes();
             let there = endpoint.clone();
             let (wires, counted) = testing::aside(move || {
                 let mut counted = 0;
@@ -260,23 +260,23 @@ fn hostile_peer_memory_is_bounded() {
                 (wires, counted)
             })
             .await;
-            let kept = || held().saturating_sub(before);
+            let kept = || allocated_bytes().saturating_sub(before);
             testing::eventually(what, || kept() >= counted || counted < CONNECTION).await;
-            // And a task that waits for its time.
+            // The last term is for a task that waits for a timer.
             let bound = 2 * counted + wires.len() * CONNECTION + 1024;
-            stays_below(what, before, bound).await;
+            wait_until_stable_below(what, before, bound).await;
             drop(wires);
             pull.close().await;
         }
     });
 }
 
-/// What a peer says next, at random, and how many bytes of it are to be kept. `open`: within a
-/// message.
-fn something(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
+/// Writes a random piece and returns how many bytes of it must be kept. `open` is true within a
+/// multipart message.
+fn send_random_piece(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
     let len = *chance.choice(&[0, 1, 100, 513, 2_000, 8_000, 30_000, 70_000]).expect("not empty");
     let piece = *chance.choice(&[1, 7, 64, 1_448, 20_000, usize::MAX]).expect("not empty");
-    // A byte at a time takes long.
+    // Single bytes would take too long.
     let piece = piece.max(len / 2_000).max(1);
     match chance.u8(0..4) {
         0 => {
@@ -296,9 +296,9 @@ fn something(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bo
     }
 }
 
-/// Says something at random, and stops at random: in the greeting, in the handshake, in a frame, in
-/// a command or between them.
-fn stop_anywhere(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize {
+/// Writes random traffic and stops at a random point: in the greeting, in the handshake, in a
+/// frame, in a command or between them.
+fn send_and_stop_randomly(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize {
     let handshake = [&testing::greeting()[..], &testing::ready("PUSH", b"anyone")].concat();
     if chance.u8(0..4) == 0 {
         let end = chance.usize(1..handshake.len());
@@ -307,7 +307,7 @@ fn stop_anywhere(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize 
     }
     wire.shake_hands("PUSH", b"");
     let mut open = false;
-    let kept: usize = (0..chance.usize(0..40)).map(|_| something(wire, chance, &mut open)).sum();
+    let kept: usize = (0..chance.usize(0..40)).map(|_| send_random_piece(wire, chance, &mut open)).sum();
     let (announced, arrived) = (chance.usize(1_000..2_000_000), chance.usize(1..60_000));
     let header = match chance.bool() {
         true => [&[2 | u8::from(open)][..], &(announced as u64).to_be_bytes()].concat(),
@@ -319,19 +319,19 @@ fn stop_anywhere(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize 
     kept + header.len() + arrived
 }
 
-/// A page that a busy peer had filled does not stay for the little that there is no room for.
+/// Checks that a page filled by a busy peer is not kept for the few messages under back-pressure.
 #[test]
 fn backpressured_peer_releases_page() {
     const PEERS: usize = 8;
     const SENT: usize = 4_000;
     const LEFT: usize = 50;
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let before = held();
+        let before = allocated_bytes();
         let busy = testing::aside(move || {
             [(); PEERS].map(|()| {
                 let mut wire = testing::Wire::meet(&endpoint, "PUSH");
-                wire.write_all(&testing::frame(0, &[7; 100]).repeat(SENT)).expect("it is read");
+                wire.write_all(&testing::frame(0, &[7; 100]).repeat(SENT)).expect("written");
                 wire
             })
         });
@@ -342,7 +342,7 @@ fn backpressured_peer_releases_page() {
         };
         let (wires, ()) = futures::join!(busy, receiving);
         let counted = PEERS * LEFT * (100 + FRAME);
-        stays_below("peers that are held back", before, 2 * counted + PEERS * CONNECTION).await;
+        wait_until_stable_below("peers under back-pressure", before, 2 * counted + PEERS * CONNECTION).await;
         for _ in 0..PEERS * LEFT {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 100);
         }
@@ -355,24 +355,24 @@ fn random_peer_memory_is_bounded() {
     const PEERS: usize = 8;
     let mut chance = testing::chance();
     let seeds = [(); 4].map(|()| chance.u64(..));
-    alone(move |at: At| async move {
+    run_exclusively(move |at: At| async move {
         for seed in seeds {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
-            let before = held();
+            let before = allocated_bytes();
             let there = endpoint.clone();
             let (wires, counted) = testing::aside(move || {
                 let mut chance = fastrand::Rng::with_seed(seed);
                 let mut counted = 0;
                 let wires = [(); PEERS].map(|()| {
                     let mut wire = testing::Wire::connect(&there);
-                    counted += stop_anywhere(&mut wire, &mut chance);
+                    counted += send_and_stop_randomly(&mut wire, &mut chance);
                     wire
                 });
                 (wires, counted)
             })
             .await;
             let bound = 2 * counted + PEERS * CONNECTION + 1024;
-            stays_below(&format!("what was sent with seed {seed}"), before, bound).await;
+            wait_until_stable_below(&format!("random traffic with seed {seed}"), before, bound).await;
             drop(wires);
             pull.close().await;
         }
@@ -381,13 +381,13 @@ fn random_peer_memory_is_bounded() {
 
 #[test]
 fn kept_message_releases_page() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         for size in [513, 2_000, 16 * 1024, 100_000] {
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
             let push = at.connected(PushSocket::builder(), &endpoint).await;
             push.send("warm up").await.expect("sent");
             pull.recv().await.expect("received");
-            let before = held();
+            let before = allocated_bytes();
             let (all, every) = (40_000_000 / size.max(4_000), 50);
             let mut kept = Vec::new();
             let sending = async {
@@ -405,7 +405,7 @@ fn kept_message_releases_page() {
             };
             futures::join!(sending, receiving);
             let bound = 2 * kept.len() * (size + FRAME) + 4 * CONNECTION;
-            falls_to("pages of messages", before, bound).await;
+            wait_until_below("pages of messages", before, bound).await;
             assert!(kept.iter().all(|message| message.byte_len() == size));
         }
     });
@@ -413,7 +413,7 @@ fn kept_message_releases_page() {
 
 #[test]
 fn forwarded_message_releases_page() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         const SIZE: usize = 4_096;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -425,11 +425,11 @@ fn forwarded_message_releases_page() {
         })
         .await;
         publisher.wait_for_subscriptions(1).await.expect("open");
-        // What the system takes.
+        // Fills the kernel buffers first.
         while publisher.stats().send_queue < 100 {
             publisher.send(vec![7; SIZE]).await.expect("sent");
         }
-        let before = held();
+        let before = allocated_bytes();
         let sending = async {
             for _ in 0..8_000 {
                 push.send(vec![7; SIZE]).await.expect("sent");
@@ -446,14 +446,14 @@ fn forwarded_message_releases_page() {
         futures::join!(sending, receiving);
         let counted = publisher.stats().send_queue * SIZE;
         let bound = 2 * counted + 4 * CONNECTION;
-        falls_to("pages of forwarded messages", before, bound).await;
+        wait_until_below("pages of forwarded messages", before, bound).await;
         drop(wire);
     });
 }
 
 #[test]
 fn idle_connection_shrinks_after_burst() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         const PEERS: usize = 20;
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut pushes = Vec::new();
@@ -465,7 +465,7 @@ fn idle_connection_shrinks_after_burst() {
             push.send("warm up").await.expect("sent");
             pull.recv().await.expect("received");
         }
-        let before = held();
+        let before = allocated_bytes();
         for push in &pushes {
             let sending = async {
                 for _ in 0..2_000 {
@@ -479,27 +479,27 @@ fn idle_connection_shrinks_after_burst() {
             };
             futures::join!(sending, receiving);
         }
-        // Both ends of each are in this process.
+        // Both ends of each connection are in this process.
         let bound = PEERS * 2 * 4 * 1024;
-        falls_to("idle connections", before, bound).await;
+        wait_until_below("idle connections", before, bound).await;
     });
 }
 
 #[test]
 fn small_unread_messages_are_accounted() {
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         for len in [0, 1, 20, 100] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
-            let before = held();
+            let before = allocated_bytes();
             let wire = testing::aside(move || {
                 let mut wire = testing::Wire::meet(&endpoint, "PUSH");
-                wire.write_all(&testing::frame(0, &vec![7; len]).repeat(20_000)).expect("it is read");
+                wire.write_all(&testing::frame(0, &vec![7; len]).repeat(20_000)).expect("written");
                 wire
             })
             .await;
-            testing::eventually("all wait", || pull.stats().recv_queue == 20_000).await;
+            testing::eventually("all messages are queued", || pull.stats().recv_queue == 20_000).await;
             let message = size_of::<monocoque::Message>() + if len > 72 { len + FRAME } else { 0 };
-            stays_below("small messages", before, 2 * 20_000 * message + CONNECTION).await;
+            wait_until_stable_below("small messages", before, 2 * 20_000 * message + CONNECTION).await;
             drop(wire);
         }
     });
@@ -508,7 +508,7 @@ fn small_unread_messages_are_accounted() {
 #[test]
 fn unread_xpub_drops_departed_lanes() {
     const PEERS: usize = 200;
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let mut before = 0;
         for round in 0..2 {
@@ -520,15 +520,16 @@ fn unread_xpub_drops_departed_lanes() {
                     wire
                 })
                 .await;
-                testing::eventually("it is heard", || xpub.subscription_count() == 30).await;
+                testing::eventually("the subscriptions have arrived", || xpub.subscription_count() == 30)
+                    .await;
                 drop(wire);
-                testing::eventually("it is gone", || xpub.peer_count() == 0).await;
+                testing::eventually("the peer has disconnected", || xpub.peer_count() == 0).await;
             }
             if round == 0 {
-                before = held();
+                before = allocated_bytes();
             }
         }
-        falls_to("peers that have gone", before, PEERS * 50).await;
+        wait_until_below("disconnected peers", before, PEERS * 50).await;
         assert!(xpub.try_recv().is_err());
     });
 }
@@ -537,9 +538,9 @@ fn unread_xpub_drops_departed_lanes() {
 fn unread_xpub_drops_departed_topics() {
     const TOPICS: usize = 990;
     const LEN: usize = 20_000;
-    alone(async |at: At| {
+    run_exclusively(async |at: At| {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
-        let before = held();
+        let before = allocated_bytes();
         for _ in 0..2 {
             let there = endpoint.clone();
             let peers = testing::aside(move || {
@@ -547,18 +548,19 @@ fn unread_xpub_drops_departed_topics() {
                     let mut wire = testing::Wire::meet(&there, "SUB");
                     for n in 0..TOPICS {
                         let topic = [format!("{peer} {n} ").into_bytes(), vec![7; LEN]].concat();
-                        wire.write_all(&testing::command("SUBSCRIBE", &topic)).expect("it is read");
+                        wire.write_all(&testing::command("SUBSCRIBE", &topic)).expect("written");
                     }
                     wire
                 })
             })
             .await;
-            testing::eventually("all are heard", || xpub.subscription_count() == 3 * TOPICS).await;
+            testing::eventually("the subscriptions have arrived", || xpub.subscription_count() == 3 * TOPICS)
+                .await;
             let counted = 3 * TOPICS * LEN;
-            falls_to("topics and what tells of them", before, 2 * 2 * counted + 3 * CONNECTION).await;
+            wait_until_below("topics and their reports", before, 2 * 2 * counted + 3 * CONNECTION).await;
             drop(peers);
-            testing::eventually("they are gone", || xpub.peer_count() == 0).await;
-            falls_to("departed peers", before, SLACK).await;
+            testing::eventually("the peers have disconnected", || xpub.peer_count() == 0).await;
+            wait_until_below("departed peers", before, SLACK).await;
         }
     });
 }

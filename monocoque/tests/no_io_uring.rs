@@ -1,7 +1,7 @@
-//! Where io_uring is forbidden, as in many containers, everything works on the polling driver.
+//! The polling driver, in processes where io_uring is forbidden as in many containers.
 //!
-//! Each test runs once more in a process of its own, which forbids itself the system calls: that
-//! cannot be taken back.
+//! Each test runs again in a process of its own, which installs an irreversible filter for the
+//! system calls.
 
 use std::env;
 use std::io::ErrorKind;
@@ -17,14 +17,14 @@ use testing::{Placement, Transport};
 
 #[test]
 fn contexts_fall_back_to_polling() {
-    where_it_is_forbidden("contexts_fall_back_to_polling", || {
+    without_io_uring("contexts_fall_back_to_polling", || {
         assert_eq!(Context::new().expect("a context").driver(), Driver::Polling);
         let context = Context::builder().io_threads(2).driver(Driver::Polling).build().expect("a context");
         assert_eq!(context.driver(), Driver::Polling);
         Runtime::new().expect("a runtime").block_on(async {
             assert_eq!(Context::current().expect("a context").driver(), Driver::Polling);
         });
-        // One that was asked for its completions, as docs/guide/getting-started.md advises.
+        // A runtime with deferred completions, as docs/guide/getting-started.md advises.
         let mut proactor = ProactorBuilder::new();
         proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
         let runtime = RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime");
@@ -36,7 +36,7 @@ fn contexts_fall_back_to_polling() {
 
 #[test]
 fn requested_io_uring_is_rejected() {
-    where_it_is_forbidden("requested_io_uring_is_rejected", || {
+    without_io_uring("requested_io_uring_is_rejected", || {
         let error = Context::builder().driver(Driver::IoUring).build().expect_err("forbidden");
         assert_eq!(
             error.to_string(),
@@ -49,21 +49,21 @@ fn requested_io_uring_is_rejected() {
 
 #[test]
 fn polling_over_tcp_delivers() {
-    where_it_is_forbidden("polling_over_tcp_delivers", || messages_go(Transport::Tcp));
+    without_io_uring("polling_over_tcp_delivers", || check_delivery(Transport::Tcp));
 }
 
 #[test]
 fn polling_over_ipc_delivers() {
-    where_it_is_forbidden("polling_over_ipc_delivers", || messages_go(Transport::Ipc));
+    without_io_uring("polling_over_ipc_delivers", || check_delivery(Transport::Ipc));
 }
 
 #[test]
 fn polling_over_inproc_delivers() {
-    where_it_is_forbidden("polling_over_inproc_delivers", || messages_go(Transport::Inproc));
+    without_io_uring("polling_over_inproc_delivers", || check_delivery(Transport::Inproc));
 }
 
-/// On the caller's runtime, and beside a context with an I/O thread.
-fn messages_go(transport: Transport) {
+/// Checks delivery on the caller's runtime and with an I/O thread.
+fn check_delivery(transport: Transport) {
     for placement in [Placement::Current, Placement::Thread] {
         testing::run(transport, placement, async |at| {
             assert_eq!(at.context.driver(), Driver::Polling);
@@ -110,10 +110,10 @@ fn messages_go(transport: Transport) {
     }
 }
 
-/// Runs the work of this test in another process, where io_uring is forbidden.
-fn where_it_is_forbidden(test: &str, work: impl FnOnce()) {
+/// Runs `work` in another process, where io_uring is forbidden.
+fn without_io_uring(test: &str, work: impl FnOnce()) {
     if env::var_os(CHILD).is_some() {
-        forbid();
+        forbid_io_uring();
         let mut proactor = ProactorBuilder::new();
         proactor.driver_type(DriverType::IoUring);
         let error = RuntimeBuilder::new().with_proactor(proactor).build().map(drop).expect_err("forbidden");
@@ -129,18 +129,18 @@ fn where_it_is_forbidden(test: &str, work: impl FnOnce()) {
     assert!(child.status.success() && out.contains("1 passed"), "{}\n{out}\n{err}", child.status);
 }
 
-/// From now on, in all threads of this process, the calls of io_uring fail with `EPERM`.
-fn forbid() {
+/// Makes the system calls of io_uring fail with `EPERM` in all threads of this process.
+fn forbid_io_uring() {
     let calls = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
     let filter = SeccompFilter::new(
         calls.map(|call| (call, Vec::new())).into(),
         SeccompAction::Allow,
         SeccompAction::Errno(libc::EPERM as u32),
-        env::consts::ARCH.try_into().expect("an architecture that it knows"),
+        env::consts::ARCH.try_into().expect("a supported architecture"),
     );
     let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
-    seccompiler::apply_filter_all_threads(&program).expect("a filter that is in force");
+    seccompiler::apply_filter_all_threads(&program).expect("the filter is in force");
 }
 
-/// Says that this process is the other one.
+/// Environment variable that marks the child process.
 const CHILD: &str = "MONOCOQUE_FORBIDDEN_CHILD";

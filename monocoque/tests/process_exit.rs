@@ -1,6 +1,6 @@
-//! Programs that end without having closed their sockets, and processes that fork.
+//! Programs that exit without closing their sockets, and processes that fork.
 //!
-//! Each test runs once more in a process of its own, which plays the program.
+//! Each test runs again as a child process, which is the program under test.
 
 use std::cell::RefCell;
 use std::env;
@@ -18,22 +18,22 @@ use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSock
 use monocoque::{Context, MonocoqueError, Proxy, SocketEvent};
 use testing::AtOnce;
 
-/// Where the program sends to.
+/// Environment variable with the endpoint that the program sends to.
 const TO: &str = "MONOCOQUE_TEST_TO";
 
-/// Starts this test as a program of its own.
+/// Starts this test as a child process.
 fn start(name: &str, to: &str) -> Child {
     Command::new(env::current_exe().expect("a path"))
         .args([name, "--exact", "--nocapture"])
         .env(TO, to)
         .stdout(Stdio::null())
         .spawn()
-        .expect("it starts")
+        .expect("the process starts")
 }
 
-/// In the program: does what it does. Else: starts it, again and again, and receives five messages
-/// of each.
-fn five_are_delivered(name: &str, program: impl FnOnce(&str)) {
+/// Runs `program` in the child process. In the parent, starts the child five times and receives
+/// five messages of each.
+fn assert_five_delivered(name: &str, program: impl FnOnce(&str)) {
     if let Ok(to) = env::var(TO) {
         return program(&to);
     }
@@ -42,10 +42,10 @@ fn five_are_delivered(name: &str, program: impl FnOnce(&str)) {
         let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
         let mut child = start(name, &endpoint.to_string());
         for n in 0..5_u8 {
-            let message = pull.blocking_recv_timeout(testing::DEADLINE).expect("it is delivered");
+            let message = pull.blocking_recv_timeout(testing::DEADLINE).expect("delivered");
             assert_eq!(message[0], [n]);
         }
-        assert!(child.wait().expect("it ends").success());
+        assert!(child.wait().expect("the process ends").success());
     }
 }
 
@@ -64,12 +64,12 @@ fn send_five_blocking(to: &str) -> PushSocket {
 
 #[test]
 fn main_return_delivers_queued_messages() {
-    five_are_delivered("main_return_delivers_queued_messages", |to| drop(send_five_blocking(to)));
+    assert_five_delivered("main_return_delivers_queued_messages", |to| drop(send_five_blocking(to)));
 }
 
 #[test]
 fn process_exit_delivers_queued_messages() {
-    five_are_delivered("process_exit_delivers_queued_messages", |to| {
+    assert_five_delivered("process_exit_delivers_queued_messages", |to| {
         let _open = send_five_blocking(to);
         std::process::exit(0);
     });
@@ -77,7 +77,7 @@ fn process_exit_delivers_queued_messages() {
 
 #[test]
 fn tokio_multi_thread_exit_delivers() {
-    five_are_delivered("tokio_multi_thread_exit_delivers", |to| {
+    assert_five_delivered("tokio_multi_thread_exit_delivers", |to| {
         let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("a runtime");
         let to = to.to_owned();
         let sent = runtime.block_on(async { tokio::spawn(async move { send_five(&to).await }).await });
@@ -87,7 +87,7 @@ fn tokio_multi_thread_exit_delivers() {
 
 #[test]
 fn tokio_current_thread_exit_delivers() {
-    five_are_delivered("tokio_current_thread_exit_delivers", |to| {
+    assert_five_delivered("tokio_current_thread_exit_delivers", |to| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         drop(runtime.block_on(send_five(to)));
     });
@@ -104,8 +104,8 @@ fn program_exit_respects_linger() {
     }
     let start_of_it = Instant::now();
     let mut child = start(name, "tcp://127.0.0.1:1");
-    assert!(child.wait().expect("it ends").success());
-    assert!(start_of_it.elapsed() < Duration::from_secs(20), "its linger is 50 ms, the default 30 s");
+    assert!(child.wait().expect("the process ends").success());
+    assert!(start_of_it.elapsed() < Duration::from_secs(20), "it lingered for more than its 50 ms");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn thread_local_destructor_can_send() {
     impl Drop for Logger {
         fn drop(&mut self) {
             if let Some(push) = self.0.take() {
-                push.blocking_send("last words").expect("it works here too");
+                push.blocking_send("last words").expect("sending works in a destructor");
                 push.blocking_flush().expect("written");
             }
         }
@@ -124,7 +124,7 @@ fn thread_local_destructor_can_send() {
     let pull = PullSocket::new_in(&context).expect("a socket");
     let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
     let ends = std::thread::spawn(move || {
-        // Before all other thread-locals, so that it is destroyed after them.
+        // Initialized before all other thread-locals, so that it is destroyed after them.
         LOGGER.with(|logger| {
             let push = PushSocket::new_in(&context).expect("a socket");
             push.blocking_connect(endpoint).expect("connected");
@@ -136,8 +136,13 @@ fn thread_local_destructor_can_send() {
     assert_eq!(pull.blocking_recv_timeout(testing::DEADLINE).expect("received"), "last words".into());
 }
 
-/// What each call of a child says to a handle of its parent's.
-fn all_are_closed(dealer: &DealerSocket, publisher: &PubSocket, subscriber: &SubSocket, context: &Context) {
+/// Asserts that each call of a child on a handle of its parent fails as closed.
+fn assert_all_closed(
+    dealer: &DealerSocket,
+    publisher: &PubSocket,
+    subscriber: &SubSocket,
+    context: &Context,
+) {
     let closed = |error: &MonocoqueError| assert!(error.is_closed(), "{error}");
     closed(dealer.try_send("of a child").expect_err("closed").reason());
     closed(dealer.blocking_send("of a child").expect_err("closed").reason());
@@ -161,11 +166,11 @@ fn all_are_closed(dealer: &DealerSocket, publisher: &PubSocket, subscriber: &Sub
     closed(&monocoque::blocking_proxy(dealer, dealer).expect_err("closed"));
     closed(&PushSocket::new_in(context).expect_err("closed"));
     assert_eq!((dealer.peer_count(), dealer.stats().sent), (0, 0));
-    dealer.blocking_close().expect("it is");
-    publisher.blocking_close().expect("it is");
-    context.blocking_shutdown().expect("it is");
+    dealer.blocking_close().expect("already closed");
+    publisher.blocking_close().expect("already closed");
+    context.blocking_shutdown().expect("already closed");
     drop((dealer.clone(), context.clone()));
-    // It can have its own.
+    // The child can create sockets of its own.
     let pull = PullSocket::new().expect("a socket in a shared context of its own");
     let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
     let push = PushSocket::new_in(&Context::new().expect("a context")).expect("a socket");
@@ -179,7 +184,9 @@ fn forked_child_handles_are_closed() {
     let name = "forked_child_handles_are_closed";
     if env::var(TO).is_err() {
         let mut child = start(name, "itself");
-        testing::within(testing::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
+        testing::within(testing::DEADLINE, move || {
+            assert!(child.wait().expect("the process ends").success())
+        });
         return;
     }
     let context = Context::new().expect("a context");
@@ -187,7 +194,7 @@ fn forked_child_handles_are_closed() {
     let endpoint = router.blocking_bind("tcp://127.0.0.1:0").expect("bound");
     let dealer = DealerSocket::new().expect("a socket");
     dealer.blocking_connect(endpoint).expect("connected");
-    // So that the direct write is open.
+    // Makes the direct write available.
     dealer.blocking_send("there").expect("sent");
     let message = router.blocking_recv().expect("received");
     router.blocking_send(message).expect("sent");
@@ -202,12 +209,12 @@ fn forked_child_handles_are_closed() {
         Fork::Child => {
             let shared = Context::shared().expect("a context of its own");
             drop(shared);
-            all_are_closed(&dealer, &publisher, &subscriber, &context);
+            assert_all_closed(&dealer, &publisher, &subscriber, &context);
             std::process::exit(0);
         }
         Fork::Parent(child) => {
-            let status = fork::waitpid(child).expect("it has ended");
-            assert_eq!(status, 0, "no call of the child failed in another way");
+            let status = fork::waitpid(child).expect("the child has ended");
+            assert_eq!(status, 0, "a call of the child failed differently");
             dealer.blocking_send("of the parent").expect("sent");
             assert_eq!(&router.blocking_recv().expect("received")[1], b"of the parent");
             publisher.blocking_send("of the parent").expect("sent");
@@ -225,7 +232,9 @@ fn forked_child_futures_are_closed() {
     let name = "forked_child_futures_are_closed";
     if env::var(TO).is_err() {
         let mut child = start(name, "itself");
-        testing::within(testing::DEADLINE, move || assert!(child.wait().expect("it ends").success()));
+        testing::within(testing::DEADLINE, move || {
+            assert!(child.wait().expect("the process ends").success())
+        });
         return;
     }
     let context = Context::new().expect("a context");
@@ -237,19 +246,19 @@ fn forked_child_futures_are_closed() {
     dealer.blocking_wait_for_peers(1).expect("open");
     let lonely = PushSocket::builder().send_hwm(1).build_in(&context).expect("a socket");
     lonely.blocking_connect("inproc://later").expect("connected");
-    lonely.try_send("first").expect("it waits");
+    lonely.try_send("first").expect("queued");
     let (pull, push) = (PullSocket::new_in(&context), PushSocket::new_in(&context));
     let (pull, push) = (pull.expect("a socket"), push.expect("a socket"));
     let proxy = Proxy::new(&pull, &push);
     let control = proxy.control();
-    // It lingers.
+    // This socket lingers.
     let ending = Context::new().expect("a context");
     let leaving = PushSocket::new_in(&ending).expect("a socket");
     let receiver = PullSocket::new_in(&context).expect("a socket");
     let nowhere = receiver.blocking_bind("tcp://127.0.0.1:0").expect("bound");
     receiver.blocking_unbind(nowhere.clone()).expect("bound");
     leaving.blocking_connect(nowhere.clone()).expect("connected");
-    leaving.try_send("last").expect("it waits");
+    leaving.try_send("last").expect("queued");
 
     let mut stream = dealer.stream();
     let mut sink = lonely.sink();
@@ -278,10 +287,10 @@ fn forked_child_futures_are_closed() {
     assert!(run.as_mut().at_once().is_none());
     assert!(close.as_mut().at_once().is_none());
     assert!(shutdown.as_mut().at_once().is_none());
-    // Where the home is quick it is bound already.
+    // A fast I/O thread may have completed the bind already.
     let binds = bind.as_mut().at_once().is_none();
 
-    // Locks that somebody holds when the process forks are never released in the child.
+    // Locks held by another thread during the fork are never released in the child.
     let is_over = Arc::new(AtomicBool::new(false));
     let busy = {
         let (is_over, sockets) = (is_over.clone(), (dealer.clone(), lonely.clone(), leaving.clone()));
@@ -295,9 +304,9 @@ fn forked_child_futures_are_closed() {
     for _ in 0..20 {
         if let Fork::Parent(child) = fork::fork().expect("forked") {
             assert_eq!(
-                fork::waitpid(child).expect("it has ended"),
+                fork::waitpid(child).expect("the child has ended"),
                 0,
-                "a call of the child failed otherwise"
+                "a call of the child failed differently"
             );
             continue;
         }
@@ -328,7 +337,7 @@ fn forked_child_futures_are_closed() {
     is_over.store(true, Ordering::Relaxed);
     busy.join().expect("no panic");
 
-    // To the parent nothing has happened.
+    // The parent is not affected.
     assert!(matches!(block_on(monitor.next()), Some(SocketEvent::Listening { .. })));
     for n in ["1", "2", "3", "4", "5"] {
         peer.blocking_send(n).expect("sent");

@@ -1,9 +1,9 @@
-//! Descriptors and threads: none is left behind by those who come and go, and running out of them
-//! is got over.
+//! Exhaustion of descriptors and threads: short-lived peers leak none, and sockets recover once
+//! some are available again.
 //!
-//! One test at a time: they count the descriptors of the process, and limit them. `CYCLES` says how
-//! often peers come and go in each of four places (default: 500). Threads are limited in a process
-//! of its own.
+//! The tests run one at a time, since they count and limit the descriptors of the process. `CYCLES`
+//! is the number of times that peers connect and disconnect in each of four placements (default:
+//! 500). Threads are limited in a process of its own.
 
 use std::env;
 use std::fs::File;
@@ -20,22 +20,22 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
 use testing::{At, AtOnce, Placement, Transport, Wire, numbered};
 
-fn alone() -> MutexGuard<'static, ()> {
+fn lock_exclusively() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn open() -> usize {
+fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("descriptors").count()
 }
 
 #[test]
 fn peer_churn_leaks_no_descriptors() {
-    let _alone = alone();
+    let _alone = lock_exclusively();
     for transport in [Transport::Tcp, Transport::Ipc] {
         for placement in [Placement::Current, Placement::Thread] {
             let limit = testing::DEADLINE * 2 + Duration::from_millis(20) * cycles() as u32;
-            testing::run_within(limit, transport, placement, come_and_go);
+            testing::run_within(limit, transport, placement, check_peer_churn);
         }
     }
 }
@@ -44,8 +44,9 @@ fn cycles() -> usize {
     std::env::var("CYCLES").map_or(500, |cycles| cycles.parse().expect("a number"))
 }
 
-/// With one name and with many, with a handshake and without, connecting and accepting.
-async fn come_and_go(at: At) {
+/// Connects and disconnects peers with one routing id and with many, with a handshake and without,
+/// connecting and accepting.
+async fn check_peer_churn(at: At) {
     let (router, endpoint) = at.bound(RouterSocket::builder()).await;
     let cycle = async |n: usize| {
         let dealer = match n % 2 {
@@ -59,18 +60,21 @@ async fn come_and_go(at: At) {
         router.send_to(&peer, message).await.expect("sent");
         assert_eq!(dealer.recv().await.expect("received"), numbered(n));
         dealer.close().await;
-        testing::eventually("it is gone", || router.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
         let there = endpoint.clone();
         testing::aside(move || drop(Wire::connect(&there))).await;
     };
     for n in 0..100 {
         cycle(n).await;
     }
-    let before = (open(), testing::resident());
+    let before = (open_descriptors(), testing::resident());
     for n in 0..cycles() {
         cycle(n).await;
     }
-    testing::eventually("no more than before", || open() <= before.0 + 2).await;
+    testing::eventually("the number of descriptors is back to its start", || {
+        open_descriptors() <= before.0 + 2
+    })
+    .await;
     let grown = testing::resident().saturating_sub(before.1);
     assert!(grown < 8 << 20, "{grown} bytes more after {} peers", 2 * cycles());
     router.close().await;
@@ -78,7 +82,7 @@ async fn come_and_go(at: At) {
 
 #[test]
 fn descriptor_exhaustion_is_survived() {
-    let _alone = alone();
+    let _alone = lock_exclusively();
     testing::run(Transport::Tcp, Placement::Thread, async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let good = at.connected(PushSocket::builder(), &endpoint).await;
@@ -87,15 +91,14 @@ fn descriptor_exhaustion_is_survived() {
         let mut monitor = pull.monitor();
 
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-        setrlimit(Resource::RLIMIT_NOFILE, open() as u64 + 8, hard).expect("a lower limit");
+        setrlimit(Resource::RLIMIT_NOFILE, open_descriptors() as u64 + 8, hard).expect("a lower limit");
         let mut held = Vec::new();
         while let Ok(file) = File::open("/dev/null") {
             held.push(file);
         }
         held.truncate(held.len() - 2);
-        // The last two are for the peers. An accept that has been submitted already keeps to the
-        // old limit;
-        // the next one fails.
+        // The last two descriptors are for the peers. An accept that was submitted before uses the
+        // old limit; the next one fails.
         let address = endpoint.to_string().trim_start_matches("tcp://").to_owned();
         let late = [(); 2].map(|()| std::net::TcpStream::connect(&address).expect("connected"));
         let start = Instant::now();
@@ -107,7 +110,7 @@ fn descriptor_exhaustion_is_survived() {
             good.send("still good").await.expect("sent");
             assert_eq!(pull.recv().await.expect("received"), "still good".into());
         }
-        assert!((1..=20).contains(&failures), "{failures}: it gives up, or spins");
+        assert!((1..=20).contains(&failures), "{failures} failures: the accept loop has stopped or spins");
 
         drop(held);
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("the old limit");
@@ -120,7 +123,7 @@ fn descriptor_exhaustion_is_survived() {
     });
 }
 
-/// The next failure to connect, which is told as such.
+/// Returns the kind of the next connect failure, and panics if a task panicked.
 fn connect_failed(monitor: &mut Monitor) -> ErrorKind {
     loop {
         match block_on(monitor.next()).expect("open") {
@@ -133,7 +136,7 @@ fn connect_failed(monitor: &mut Monitor) -> ErrorKind {
 
 #[test]
 fn thread_exhaustion_is_survived() {
-    let _alone = alone();
+    let _alone = lock_exclusively();
     if env::var_os(CHILD).is_none() {
         let child = Command::new(env::current_exe().expect("a path"))
             .args(["thread_exhaustion_is_survived", "--exact", "--nocapture"])
@@ -145,9 +148,9 @@ fn thread_exhaustion_is_survived() {
         return;
     }
     testing::within(testing::DEADLINE, || {
-        // Root may have any number.
+        // The limit does not apply to root.
         if Uid::effective().is_root() {
-            setuid(Uid::from_raw(NOBODY)).expect("somebody else");
+            setuid(Uid::from_raw(NOBODY)).expect("another user");
         }
         let context = Context::new().expect("a context");
         let pull = PullSocket::new_in(&context).expect("a socket");
@@ -161,12 +164,12 @@ fn thread_exhaustion_is_survived() {
 
         let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).expect("a limit");
         setrlimit(Resource::RLIMIT_NPROC, 1, hard).expect("a lower limit");
-        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "there are too many");
-        push.blocking_connect(&*by_name).expect("it is tried");
+        assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the thread limit holds");
+        push.blocking_connect(&*by_name).expect("connecting in the background");
         for _ in 0..2 {
             assert_eq!(connect_failed(&mut monitor), ErrorKind::WouldBlock);
         }
-        let error = pull.blocking_bind("tcp://localhost:0").expect_err("no thread");
+        let error = pull.blocking_bind("tcp://localhost:0").expect_err("no thread can be started");
         let MonocoqueError::Io { source, .. } = error else { panic!("another error: {error}") };
         assert_eq!(source.kind(), ErrorKind::WouldBlock);
 
@@ -177,7 +180,7 @@ fn thread_exhaustion_is_survived() {
     });
 }
 
-/// Says that this process is the one with few threads.
+/// Environment variable that marks the process with few threads.
 const CHILD: &str = "MONOCOQUE_FEW_THREADS";
-/// A user who is not root.
+/// User id of an unprivileged user.
 const NOBODY: u32 = 65_534;

@@ -1,4 +1,4 @@
-//! STREAM: peers that speak no ZeroMQ.
+//! STREAM sockets: peers that send raw bytes instead of ZMTP.
 
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use testing::{AtOnce, Wire, WireListener, numbered, over_streams, resident};
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// A peer that has connected, and what it is called.
-async fn welcome(stream: &StreamSocket) -> RoutingId {
+/// Receives a connect notice and returns the routing id of the peer.
+async fn expect_connect_notice(stream: &StreamSocket) -> RoutingId {
     let (id, chunk) = stream.recv_from().await.expect("received");
-    assert_eq!(chunk, "".into(), "it has connected");
+    assert_eq!(chunk, "".into(), "a connect notice is empty");
     id
 }
 
-/// Receives so many bytes of one peer.
+/// Receives `len` bytes from one peer.
 async fn take(stream: &StreamSocket, from: &RoutingId, len: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < len {
@@ -29,7 +29,7 @@ async fn take(stream: &StreamSocket, from: &RoutingId, len: usize) -> Vec<u8> {
     bytes
 }
 
-async fn gone(stream: &StreamSocket, peer: &RoutingId) {
+async fn expect_disconnect_notice(stream: &StreamSocket, peer: &RoutingId) {
     assert_eq!(stream.recv_from().await.expect("received"), (peer.clone(), "".into()));
 }
 
@@ -37,8 +37,8 @@ fn is_unreachable(result: Result<(), monocoque::SendError>) -> bool {
     matches!(result.map_err(MonocoqueError::from), Err(MonocoqueError::Unreachable))
 }
 
-/// Bytes that are not the same anywhere else.
-fn some_bytes(len: usize) -> Vec<u8> {
+/// A byte pattern that shifts in each block of 64 KiB.
+fn patterned_bytes(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n % 251 + n / 65_536) as u8).collect()
 }
 
@@ -55,16 +55,16 @@ over_streams! {
                 wire.put(REQUEST);
                 wire.end()
             });
-            let peer = welcome(&server).await;
+            let peer = expect_connect_notice(&server).await;
             assert_eq!((peer.len(), peer[0]), (5, 0));
             assert_eq!(take(&server, &peer, REQUEST.len()).await, REQUEST);
             server.send_to(&peer, ANSWER).await.expect("sent");
             server.send_to(&peer, "").await.expect("closed");
             assert_eq!(client.await, ANSWER.as_bytes());
-            gone(&server, &peer).await;
+            expect_disconnect_notice(&server, &peer).await;
             assert!(is_unreachable(server.send_to(&peer, "more").await));
         }
-        testing::eventually("nobody is left", || server.peer_count() == 0).await;
+        testing::eventually("no peer is left", || server.peer_count() == 0).await;
     }
 
     async fn stream_fetches_http_page(at) {
@@ -77,18 +77,18 @@ over_streams! {
             wire.close();
             listener
         });
-        let peer = welcome(&client).await;
+        let peer = expect_connect_notice(&client).await;
         client.send([&peer[..], REQUEST]).await.expect("sent");
         assert_eq!(take(&client, &peer, ANSWER.len()).await, ANSWER.as_bytes());
-        gone(&client, &peer).await;
+        expect_disconnect_notice(&client, &peer).await;
         drop(server.await);
     }
 
     async fn two_streams_exchange_bytes(at) {
         let (one, endpoint) = at.bound(StreamSocket::builder()).await;
         let other = at.connected(StreamSocket::builder(), &endpoint).await;
-        let (to_other, to_one) = (welcome(&one).await, welcome(&other).await);
-        let bytes = some_bytes(3 << 20);
+        let (to_other, to_one) = (expect_connect_notice(&one).await, expect_connect_notice(&other).await);
+        let bytes = patterned_bytes(3 << 20);
         let send = async |from: &StreamSocket, to: &RoutingId| {
             for piece in bytes.chunks(100_000) {
                 from.send_to(to, piece).await.expect("sent");
@@ -99,12 +99,12 @@ over_streams! {
         };
         futures::join!(send(&one, &to_other), send(&other, &to_one), receive(&one, &to_other), receive(&other, &to_one));
         one.close().await;
-        gone(&other, &to_one).await;
+        expect_disconnect_notice(&other, &to_one).await;
     }
 
     async fn disconnect_notice_follows_all_bytes(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(3)).await;
-        let bytes = some_bytes(500_000);
+        let bytes = patterned_bytes(500_000);
         let sent = bytes.clone();
         let wire = testing::aside(move || {
             let mut wire = Wire::connect(&endpoint);
@@ -112,9 +112,9 @@ over_streams! {
             wire.close();
             wire
         });
-        let peer = welcome(&stream).await;
+        let peer = expect_connect_notice(&stream).await;
         assert!(take(&stream, &peer, bytes.len()).await == bytes);
-        gone(&stream, &peer).await;
+        expect_disconnect_notice(&stream, &peer).await;
         drop(wire.await);
         assert!(stream.try_recv().is_err());
     }
@@ -136,20 +136,20 @@ over_streams! {
                         break;
                     }
                 }
-                assert!(sent < FLOOD, "somebody takes all of it");
+                assert!(sent < FLOOD, "back-pressure never sets in");
             }
             (wire, sent)
         })
         .await;
         assert!(stream.stats().recv_queue <= 10);
         assert!(resident().saturating_sub(before) < FLOOD / 2);
-        let peer = welcome(&stream).await;
+        let peer = expect_connect_notice(&stream).await;
         let (rest, ended) = futures::join!(take(&stream, &peer, wire.1), testing::aside(move || {
             wire.0.close();
             wire.0
         }));
         assert!(rest.iter().all(|byte| *byte == 7));
-        gone(&stream, &peer).await;
+        expect_disconnect_notice(&stream, &peer).await;
         drop(ended);
     }
 
@@ -157,18 +157,18 @@ over_streams! {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(2)).await;
         let there = endpoint.clone();
         let mut slow = testing::aside(move || Wire::connect(&there)).await;
-        let slow_id = welcome(&stream).await;
+        let slow_id = expect_connect_notice(&stream).await;
         let mut quick = testing::aside(move || Wire::connect(&endpoint)).await;
-        let quick_id = welcome(&stream).await;
-        let piece = some_bytes(100_000);
+        let quick_id = expect_connect_notice(&stream).await;
+        let piece = patterned_bytes(100_000);
         let mut sent = 0;
-        let mut patience = 0;
-        while patience < 100 {
+        let mut full_attempts = 0;
+        while full_attempts < 100 {
             match stream.try_send([&slow_id[..], &piece]) {
-                Ok(()) => (sent, patience) = (sent + 1, 0),
+                Ok(()) => (sent, full_attempts) = (sent + 1, 0),
                 Err(error) => {
                     assert!(error.reason().is_would_block(), "{error}");
-                    patience += 1;
+                    full_attempts += 1;
                     testing::pass_time(&at).await;
                 }
             }
@@ -190,43 +190,43 @@ over_streams! {
                 assert!(slow.take(expected.len()) == expected);
             }
         }));
-        result.expect("there is room now");
+        result.expect("no longer full");
         assert_eq!(stream.stats().dropped, 0);
     }
 
     async fn lost_peer_fails_waiting_send(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(1)).await;
         let wire = testing::aside(move || Wire::connect(&endpoint)).await;
-        let peer = welcome(&stream).await;
+        let peer = expect_connect_notice(&stream).await;
         let flood = async {
             while let Ok(()) = stream.send_to(&peer, vec![0; 100_000]).await {}
             stream.send_to(&peer, "more").await
         };
         let (result, ()) = futures::join!(flood, async {
-            testing::eventually("it is full", || stream.stats().send_queue == 1).await;
+            testing::eventually("the send queue is full", || stream.stats().send_queue == 1).await;
             wire.close();
         });
         assert!(is_unreachable(result));
         assert!(is_unreachable(stream.send(["nobody", "lost"]).await));
         assert!(is_unreachable(stream.send(["nobody", ""]).await));
-        let unnamed = stream.send("nothing behind the id").await.expect_err("no bytes, and no wish to close");
+        let unnamed = stream.send("nothing behind the id").await.expect_err("neither bytes nor a close");
         assert!(matches!(unnamed.reason(), MonocoqueError::EmptyMessage), "{unnamed}");
     }
 
     async fn empty_message_closes_after_queue(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
-        let peer = welcome(&stream).await;
-        let piece = some_bytes(100_000);
+        let peer = expect_connect_notice(&stream).await;
+        let piece = patterned_bytes(100_000);
         for _ in 0..100 {
             stream.send_to(&peer, &piece[..]).await.expect("queued");
         }
         stream.try_send([&peer[..], b""]).expect("closed");
         assert!(is_unreachable(stream.send_to(&peer, "more").await));
-        assert!(is_unreachable(stream.send_to(&peer, "").await), "it is closed already");
-        let heard = testing::aside(move || wire.end()).await;
-        assert!(heard == piece.repeat(100));
-        gone(&stream, &peer).await;
+        assert!(is_unreachable(stream.send_to(&peer, "").await), "already closed");
+        let bytes_read = testing::aside(move || wire.end()).await;
+        assert!(bytes_read == piece.repeat(100));
+        expect_disconnect_notice(&stream, &peer).await;
         assert_eq!((stream.stats().dropped, stream.stats().sent), (0, 100));
     }
 
@@ -240,17 +240,17 @@ over_streams! {
                 None => stream.connect(endpoint.clone()).await.expect("connected"),
             };
             let mut wire = testing::aside(move || listener.accept()).await;
-            let peer = welcome(&stream).await;
+            let peer = expect_connect_notice(&stream).await;
             assert!(name.is_none_or(|name| *name.as_bytes() == *peer));
             stream.send_to(&peer, "the last word").await.expect("sent");
             stream.send_to(&peer, "").await.expect("closed");
             assert!(is_unreachable(stream.send_to(&peer, "more").await));
             assert_eq!(testing::aside(move || wire.end()).await, b"the last word");
-            gone(&stream, &peer).await;
+            expect_disconnect_notice(&stream, &peer).await;
             loop {
                 match monitor.next().await.expect("open") {
                     SocketEvent::GivenUp { .. } => break,
-                    SocketEvent::Retrying { .. } => panic!("it is not wanted"),
+                    SocketEvent::Retrying { .. } => panic!("unexpected reconnect"),
                     _ => {}
                 }
             }
@@ -272,7 +272,7 @@ over_streams! {
         for round in 0..10 {
             let bytes = format!("round {round}");
             stream.send_to(&server, bytes.clone()).await.expect("queued or sent");
-            let accepts = listener.take().expect("it came back");
+            let accepts = listener.take().expect("the peer has reconnected");
             listener = Some(testing::aside(move || {
                 let mut wire = accepts.accept();
                 assert_eq!(wire.take(bytes.len()), bytes.as_bytes());
@@ -280,9 +280,9 @@ over_streams! {
                 wire.close();
                 accepts
             }).await);
-            assert_eq!(welcome(&stream).await, server);
+            assert_eq!(expect_connect_notice(&stream).await, server);
             assert_eq!(take(&stream, &server, 5).await, b"heard");
-            gone(&stream, &server).await;
+            expect_disconnect_notice(&stream, &server).await;
         }
         drop(listener);
     }
@@ -302,7 +302,7 @@ over_streams! {
     async fn stream_frames_are_concatenated(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
-        let peer = welcome(&stream).await;
+        let peer = expect_connect_notice(&stream).await;
         let large = vec![b'x'; 100_000];
         stream.send_to(&peer, [&b"a"[..], b"", &large, b"b"]).await.expect("sent");
         stream.send_to(&peer, ["", "c"]).await.expect("sent");
@@ -315,7 +315,7 @@ over_streams! {
             wire
         }).await;
         stream.send_to(&peer, ["", ""]).await.expect("closed");
-        gone(&stream, &peer).await;
+        expect_disconnect_notice(&stream, &peer).await;
         drop(wire);
     }
 
@@ -329,7 +329,7 @@ over_streams! {
         let (peer, chunk) = stream.recv_from().await.expect("received");
         assert_eq!(chunk, "here".into());
         wire.close();
-        testing::eventually("it is gone", || stream.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || stream.peer_count() == 0).await;
         assert!(stream.try_recv().is_err());
         assert!(is_unreachable(stream.send_to(&peer, "lost").await));
     }
@@ -339,17 +339,17 @@ over_streams! {
         let mut monitor = stream.monitor();
         let endpoint = stream.bind(at.anywhere()).await.expect("bound");
         let wire = testing::aside(move || Wire::connect(&endpoint)).await;
-        let peer = welcome(&stream).await;
+        let peer = expect_connect_notice(&stream).await;
         wire.close();
-        gone(&stream, &peer).await;
-        let mut told = Vec::new();
+        expect_disconnect_notice(&stream, &peer).await;
+        let mut events = Vec::new();
         loop {
             match monitor.next().await.expect("open") {
-                SocketEvent::Listening { .. } => told.push("listening"),
-                SocketEvent::Accepted { .. } => told.push("accepted"),
+                SocketEvent::Listening { .. } => events.push("listening"),
+                SocketEvent::Accepted { .. } => events.push("accepted"),
                 SocketEvent::HandshakeSucceeded { socket_type, routing_id, .. } => {
                     assert_eq!((socket_type, routing_id), (SocketType::Stream, peer.clone()));
-                    told.push("succeeded");
+                    events.push("succeeded");
                 }
                 SocketEvent::Disconnected { reason, .. } => {
                     assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
@@ -358,20 +358,20 @@ over_streams! {
                 event => panic!("{event:?}"),
             }
         }
-        assert_eq!(told, ["listening", "accepted", "succeeded"]);
+        assert_eq!(events, ["listening", "accepted", "succeeded"]);
         assert!(format!("{stream:?}").contains("Stream"));
     }
 
     async fn close_sends_queued_bytes(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
         let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
-        let peer = welcome(&stream).await;
-        let piece = some_bytes(100_000);
+        let peer = expect_connect_notice(&stream).await;
+        let piece = patterned_bytes(100_000);
         for _ in 0..50 {
             stream.send_to(&peer, &piece[..]).await.expect("queued");
         }
-        let (heard, ()) = futures::join!(testing::aside(move || wire.end()), stream.close());
-        assert!(heard == piece.repeat(50));
+        let (bytes_read, ()) = futures::join!(testing::aside(move || wire.end()), stream.close());
+        assert!(bytes_read == piece.repeat(50));
     }
 
     async fn proxy_connects_stream_and_dealer(at) {
@@ -405,7 +405,7 @@ over_streams! {
         let good = endpoint.clone();
         let good = testing::aside(move || Wire::connect(&good)).await;
         let mut good = Some(good);
-        let good_id = welcome(&stream).await;
+        let good_id = expect_connect_notice(&stream).await;
         let mut chance = testing::chance();
         let strangers = testing::aside(move || {
             for n in 0..60 {
@@ -417,7 +417,7 @@ over_streams! {
                     3 => testing::frame(4, &[0xff; 300]),
                     _ => (0..chance.usize(0..50_000)).map(|_| chance.u8(..)).collect(),
                 };
-                // Some are cut off while they write.
+                // Some peers are disconnected while they write.
                 let _cut = wire.write_all(&bytes);
                 if n % 3 == 0 {
                     wire.close();
@@ -431,7 +431,7 @@ over_streams! {
             over = over || strangers.as_mut().at_once().is_some();
             stream.send_to(&good_id, "?").await.expect("sent");
             asked += 1;
-            let mut wire = good.take().expect("it came back");
+            let mut wire = good.take().expect("the peer has reconnected");
             let answered = testing::aside(move || {
                 assert_eq!(wire.take(1), b"?");
                 wire.put(b"!");
@@ -444,7 +444,7 @@ over_streams! {
                     break;
                 }
                 if chunk[0].starts_with(b"\xff") {
-                    // Some of them are ended by us; it may have gone.
+                    // Closes some of the peers, which may have disconnected already.
                     let _gone = stream.send_to(&id, "").await;
                 }
             }
@@ -468,11 +468,11 @@ fn stream_peer_ids_never_repeat() {
         for n in 0..50 {
             let there = endpoint.clone();
             let wire = testing::aside(move || Wire::connect(&there)).await;
-            let peer = welcome(&stream).await;
+            let peer = expect_connect_notice(&stream).await;
             assert!(seen.insert(peer.clone()), "of connection {n}");
             stream.send_to(&peer, numbered(n)).await.expect("sent");
             wire.close();
-            gone(&stream, &peer).await;
+            expect_disconnect_notice(&stream, &peer).await;
         }
     });
 }

@@ -1,5 +1,5 @@
-//! What the `tracing` crate is told: what happens to connections, in a span for each, and nothing
-//! of what is sent.
+//! Events of the `tracing` crate: changes of connections, in a span for each, without message
+//! contents.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Keeps the lines.
+/// A writer that keeps all lines.
 #[derive(Clone, Debug, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -71,8 +71,8 @@ fn tracing_omits_message_contents() {
         ("no longer listening", 1),
         (": closed", 3),
     ] {
-        let told = ours().filter(|line| line.contains(what)).count();
-        assert!(told >= times, "{what}: {told} of {times}\n{lines}");
+        let count = ours().filter(|line| line.contains(what)).count();
+        assert!(count >= times, "{what}: {count} of {times}\n{lines}");
     }
     assert!(
         ours()

@@ -1,5 +1,4 @@
-//! Batches that the caller makes: messages that are held until they are flushed, and many that are
-//! received at once.
+//! Batches made by the caller: messages buffered until a flush, and many messages received at once.
 
 use std::time::Duration;
 
@@ -11,34 +10,34 @@ use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket,
 use monocoque::{Message, MonocoqueError};
 use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
 
-/// After this the connection has nothing to write, and waits for what is sent next.
+/// Leaves the connection idle: nothing is left to write, and the next send starts a new write.
 async fn settle<S: Sends, R: Receives>(sender: &S, receiver: &R) {
     sender.send("settle").await.expect("sent");
     sender.flush().await.expect("open");
     assert_eq!(receiver.recv().await.expect("received"), "settle".into());
 }
 
-/// Waits until so many messages can be received at once.
-async fn arrived<R: Receives>(socket: &R, n: usize) {
-    testing::eventually("all has arrived", || socket.stats().recv_queue == n).await;
+/// Waits until `n` messages are in the receive queue.
+async fn wait_for_queued<R: Receives>(socket: &R, n: usize) {
+    testing::eventually("all messages have arrived", || socket.stats().recv_queue == n).await;
 }
 
-async fn expect<R: Receives>(socket: &R, numbers: std::ops::Range<usize>) {
+async fn expect_numbers<R: Receives>(socket: &R, numbers: std::ops::Range<usize>) {
     for n in numbers {
         assert_eq!(socket.recv().await.expect("received"), numbered(n));
     }
 }
 
-/// Large enough for the buffers of the system to be full soon.
+/// A message large enough to fill the kernel buffers soon.
 fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 1 << 20]])
 }
 
-/// As many as no system takes from one who talks to a peer that does not read.
+/// Number of large messages that exceeds the kernel buffers while the peer does not read.
 const TOO_MUCH: usize = 40;
 
-/// A socket with more to write than the system takes, and its peer, which does not read.
-async fn stuck(at: &testing::At) -> (PushSocket, Wire) {
+/// Returns a socket with more to write than the kernel accepts, and its peer, which does not read.
+async fn stalled_push(at: &testing::At) -> (PushSocket, Wire) {
     let (push, endpoint) = at.bound(PushSocket::builder().linger(Some(Duration::ZERO))).await;
     let wire = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;
     push.wait_for_peers(1).await.expect("open");
@@ -48,7 +47,7 @@ async fn stuck(at: &testing::At) -> (PushSocket, Wire) {
     (push, wire)
 }
 
-/// Reads what [`stuck`] has sent, to the end of the stream.
+/// Reads the messages of [`stalled_push`], to the end of the stream.
 fn read_all(mut wire: Wire) {
     for n in 0..TOO_MUCH {
         let frames = [wire.frame(), wire.frame()];
@@ -66,7 +65,7 @@ on_every_driver! {
             push.send_buffered(numbered(n)).await.expect("room");
         }
         push.send(numbered(9)).await.expect("room");
-        expect(&pull, 0..10).await;
+        expect_numbers(&pull, 0..10).await;
     }
 
     async fn buffered_messages_precede_direct_reply(at) {
@@ -80,7 +79,7 @@ on_every_driver! {
                 one.send_buffered(numbered(n)).await.expect("room");
             }
             one.send(numbered(round)).await.expect("room");
-            expect(&other, 0..round + 1).await;
+            expect_numbers(&other, 0..round + 1).await;
         }
     }
 
@@ -117,7 +116,7 @@ on_every_driver! {
                 }
                 push.flush().await.expect("open");
             };
-            futures::join!(sender, expect(&pull, 0..MESSAGES));
+            futures::join!(sender, expect_numbers(&pull, 0..MESSAGES));
         }
     }
 
@@ -129,14 +128,14 @@ on_every_driver! {
             for n in 0..hwm {
                 push.send_buffered(numbered(n)).at_once().expect("at once").expect("room");
             }
-            push.send(numbered(hwm)).await.expect("there is room soon");
-            expect(&pull, 0..hwm + 1).await;
+            push.send(numbered(hwm)).await.expect("full only for a moment");
+            expect_numbers(&pull, 0..hwm + 1).await;
             settle(&push, &pull).await;
             for n in 0..hwm {
                 push.send_buffered(numbered(n)).at_once().expect("at once").expect("room");
             }
-            testing::eventually("there is room", || push.try_send(numbered(hwm)).is_ok()).await;
-            expect(&pull, 0..hwm + 1).await;
+            testing::eventually("the send queue is not full", || push.try_send(numbered(hwm)).is_ok()).await;
+            expect_numbers(&pull, 0..hwm + 1).await;
         }
     }
 
@@ -148,41 +147,41 @@ on_every_driver! {
             push.send_buffered(numbered(n)).await.expect("room");
         }
         push.close().await;
-        expect(&pull, 0..10).await;
+        expect_numbers(&pull, 0..10).await;
     }
 
     async fn idle_flush_returns_immediately(at) {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        push.flush().at_once().expect("nobody is there").expect("open");
+        push.flush().at_once().expect("no peer").expect("open");
         push.send_buffered(numbered(0)).await.expect("room");
-        push.flush().at_once().expect("it waits for a first peer").expect("open");
+        push.flush().at_once().expect("queued for the first peer").expect("open");
         let pull = at.build(PullSocket::builder());
         pull.bind(endpoint).await.expect("bound");
-        expect(&pull, 0..1).await;
+        expect_numbers(&pull, 0..1).await;
         settle(&push, &pull).await;
         push.flush().at_once().expect("nothing is queued").expect("open");
 
         let publisher = at.build(PubSocket::builder());
         publisher.bind(at.anywhere()).await.expect("bound");
         publisher.send_buffered("to nobody").await.expect("sent");
-        publisher.flush().at_once().expect("nobody is there").expect("open");
+        publisher.flush().at_once().expect("no peer").expect("open");
     }
 
     async fn recv_batch_respects_maximum(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut messages = vec!["before".into()];
         let none = pull.recv_batch(&mut messages, 0).at_once();
-        assert_eq!(none.expect("nothing is waited for").expect("open"), 0);
+        assert_eq!(none.expect("completes at once").expect("open"), 0);
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..10 {
             push.send(numbered(n)).await.expect("sent");
         }
-        arrived(&pull, 10).await;
+        wait_for_queued(&pull, 10).await;
         assert_eq!(pull.recv_batch(&mut messages, 0).await.expect("open"), 0);
         for (max, expected) in [(1, 1), (3, 3), (100, 6)] {
             let before = messages.len();
-            let got = pull.recv_batch(&mut messages, max).at_once().expect("it is there").expect("open");
+            let got = pull.recv_batch(&mut messages, max).at_once().expect("a message is queued").expect("open");
             assert_eq!((got, messages.len()), (expected, before + expected));
         }
         assert_eq!(messages[0], "before".into());
@@ -239,7 +238,7 @@ on_every_driver! {
             }
             pushes.push(push);
         }
-        arrived(&pull, 2 * EACH).await;
+        wait_for_queued(&pull, 2 * EACH).await;
         let mut messages = Vec::new();
         while messages.len() < 2 * EACH {
             pull.recv_batch(&mut messages, 30).await.expect("open");
@@ -256,21 +255,21 @@ on_every_driver! {
         let mut reqs = Vec::new();
         for n in 0..3 {
             let req = at.connected(ReqSocket::builder(), &endpoint).await;
-            req.send(numbered(n)).await.expect("its turn");
+            req.send(numbered(n)).await.expect("in turn");
             reqs.push(req);
         }
-        arrived(&rep, 3).await;
+        wait_for_queued(&rep, 3).await;
         for answered in 0..3 {
             let mut requests = Vec::new();
-            assert_eq!(rep.recv_batch(&mut requests, 10).await.expect("its turn"), 1);
+            assert_eq!(rep.recv_batch(&mut requests, 10).await.expect("in turn"), 1);
             let early = rep.recv_batch(&mut requests, 10).await;
             assert!(matches!(early, Err(MonocoqueError::OutOfTurn(_))));
             assert_eq!((requests.len(), rep.stats().recv_queue), (1, 2 - answered));
-            rep.send(requests.remove(0)).await.expect("its turn");
+            rep.send(requests.remove(0)).await.expect("in turn");
         }
         for (n, req) in reqs.iter().enumerate() {
             let mut replies = Vec::new();
-            assert_eq!(req.recv_batch(&mut replies, 10).await.expect("its turn"), 1);
+            assert_eq!(req.recv_batch(&mut replies, 10).await.expect("in turn"), 1);
             assert_eq!(replies, [numbered(n)]);
             assert!(matches!(req.recv_batch(&mut replies, 10).await, Err(MonocoqueError::OutOfTurn(_))));
         }
@@ -288,7 +287,7 @@ on_every_driver! {
             let topic = if wanted(n) { "wanted" } else { "not" };
             publisher.send([topic.to_owned(), n.to_string()]).await.expect("sent");
         }
-        arrived(&subscriber, MESSAGES).await;
+        wait_for_queued(&subscriber, MESSAGES).await;
         subscriber.unsubscribe("not").expect("open");
         let expected: Vec<_> = (0..MESSAGES).filter(|n| wanted(*n)).collect();
         let mut messages = Vec::new();
@@ -320,14 +319,14 @@ on_every_driver! {
             });
             let receiver = async {
                 let mut messages = Vec::new();
-                let mut given_up = 0;
-                while messages.len() < EACH * peers || given_up < 1_000 {
+                let mut cancelled = 0;
+                while messages.len() < EACH * peers || cancelled < 1_000 {
                     let batch = Box::pin(pull.recv_batch(&mut messages, 10));
-                    if given_up % 2 == 0 {
-                        given_up += usize::from(batch.at_once().is_none());
+                    if cancelled % 2 == 0 {
+                        cancelled += usize::from(batch.at_once().is_none());
                         testing::yield_now().await;
                     } else if let Either::Right(_) = select(batch, Box::pin(testing::yield_now())).await {
-                        given_up += 1;
+                        cancelled += 1;
                     }
                 }
                 let mut next = vec![0; peers];
@@ -348,9 +347,9 @@ on_every_driver! {
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         settle(&push, &pull).await;
         for round in 0..100 {
-            let mut given_up = Box::pin(pull.recv());
-            assert!(given_up.as_mut().at_once().is_none());
-            // Each of them is polled when it is woken, and only then.
+            let mut cancelled = Box::pin(pull.recv());
+            assert!(cancelled.as_mut().at_once().is_none());
+            // Each future is polled only when it is woken.
             let mut waiting: FuturesUnordered<_> = (0..3)
                 .map(|_| async {
                     let mut messages = Vec::new();
@@ -361,10 +360,10 @@ on_every_driver! {
                 .collect();
             assert!(waiting.next().at_once().is_none());
             if round % 2 == 0 {
-                drop(given_up);
-                given_up = Box::pin(pull.recv());
+                drop(cancelled);
+                cancelled = Box::pin(pull.recv());
             }
-            // In one batch, which is announced once.
+            // One batch causes one wake.
             for n in 0..6 {
                 push.send_buffered(numbered(n)).await.expect("room");
             }
@@ -372,12 +371,12 @@ on_every_driver! {
             if round % 4 == 1 {
                 testing::yield_now().await;
             }
-            drop(given_up);
+            drop(cancelled);
             let mut messages = Vec::new();
             while let Some(batch) = waiting.next().await {
                 messages.extend(batch);
             }
-            // It may have come in pieces.
+            // The batch may arrive in pieces.
             while messages.len() < 6 {
                 pull.recv_batch(&mut messages, 6).await.expect("open");
             }
@@ -413,7 +412,7 @@ on_every_driver_over_streams! {
             assert!(pull.try_recv().expect_err("held").is_would_block());
             push.flush().await.expect("open");
             assert_eq!(push.stats().send_queue, 0);
-            expect(&pull, 0..10).await;
+            expect_numbers(&pull, 0..10).await;
         }
     }
 
@@ -437,7 +436,7 @@ on_every_driver_over_streams! {
         publisher.flush().await.expect("open");
         assert_eq!(publisher.stats().send_queue, 0);
         for subscriber in &subscribers {
-            expect(subscriber, 0..10).await;
+            expect_numbers(subscriber, 0..10).await;
         }
     }
 
@@ -451,24 +450,24 @@ on_every_driver_over_streams! {
         }
         let staying = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(2).await.expect("open");
-        // The turns of the two are not known; with one message for each, both connections come to
-        // rest.
+        // The round-robin position is unknown; with one message for each peer, both connections
+        // become idle.
         for _ in 0..2 {
             push.send_buffered("rest").await.expect("room");
         }
         push.flush().await.expect("open");
-        expect(&leaving, 0..10).await;
+        expect_numbers(&leaving, 0..10).await;
         assert_eq!(leaving.recv().await.expect("received"), "rest".into());
         assert_eq!(staying.recv().await.expect("received"), "rest".into());
         for n in 0..2 {
             push.send_buffered(numbered(n)).await.expect("room");
         }
         leaving.close().await;
-        testing::eventually("it is gone", || push.peer_count() == 1).await;
+        testing::eventually("the peer has disconnected", || push.peer_count() == 1).await;
         push.flush().await.expect("open");
         let mut received = [
-            staying.recv().await.expect("its own"),
-            staying.recv().await.expect("that of the other one"),
+            staying.recv().await.expect("the peer's own message"),
+            staying.recv().await.expect("the message of the lost peer"),
         ];
         received.sort_by_key(|message| message[0].to_vec());
         assert_eq!(received, [numbered(0), numbered(1)]);
@@ -477,7 +476,7 @@ on_every_driver_over_streams! {
     async fn lost_peer_returns_flushed_messages(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
-        // It does not read, so that what is for it stays.
+        // The peer does not read, so its messages stay queued.
         let wire = testing::aside(move || Wire::meet(&there, "PULL")).await;
         push.wait_for_peers(1).await.expect("open");
         for n in 0..TOO_MUCH {
@@ -497,7 +496,7 @@ on_every_driver_over_streams! {
         }
         wire.close();
         flush.await.expect("open");
-        testing::eventually("all of it goes to the other one", || {
+        testing::eventually("all messages go to the other peer", || {
             while pull.try_recv().is_ok() {}
             push.stats().send_queue == 0 && push.peer_count() == 1
         })
@@ -505,16 +504,16 @@ on_every_driver_over_streams! {
     }
 
     async fn flush_waits_for_complete_write(at) {
-        let (push, wire) = stuck(&at).await;
+        let (push, wire) = stalled_push(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());
         match select(flush, Box::pin(testing::pass_time(&at))).await {
-            Either::Left(_) => panic!("nobody has read it"),
+            Either::Left(_) => panic!("the peer has not read it"),
             Either::Right(((), flush)) => {
                 let reading = testing::aside(move || read_all(wire));
                 flush.await.expect("open");
                 assert_eq!(push.stats().send_queue, 0);
-                // It does not linger: what the system does not have now is lost.
+                // The linger is zero: data that the kernel has not accepted by now is lost.
                 push.close().await;
                 reading.await;
             }
@@ -522,7 +521,7 @@ on_every_driver_over_streams! {
     }
 
     async fn close_ends_waiting_flush(at) {
-        let (push, wire) = stuck(&at).await;
+        let (push, wire) = stalled_push(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());
         let (flushed, ()) = futures::join!(flush, push.close());
@@ -531,21 +530,21 @@ on_every_driver_over_streams! {
     }
 
     async fn flush_waits_for_returned_messages(at) {
-        let (push, wire) = stuck(&at).await;
+        let (push, wire) = stalled_push(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());
         wire.close();
-        testing::eventually("it has gone back", || push.stats().send_queue > 0 && push.peer_count() == 0).await;
-        assert!(flush.as_mut().at_once().is_none(), "it waits for another peer");
+        testing::eventually("the unsent messages are back in the queue", || push.stats().send_queue > 0 && push.peer_count() == 0).await;
+        assert!(flush.as_mut().at_once().is_none(), "waits for another peer");
     }
 
     async fn cancelled_flush_loses_nothing(at) {
-        let (push, wire) = stuck(&at).await;
+        let (push, wire) = stalled_push(&at).await;
         for _ in 0..100 {
             assert!(push.flush().at_once().is_none());
         }
         let reading = testing::aside(move || read_all(wire));
-        // Whoever waits next is told none the less.
+        // The next waiter is woken all the same.
         push.flush().await.expect("open");
         push.close().await;
         reading.await;
@@ -557,6 +556,6 @@ on_every_driver_over_streams! {
             push.send_buffered(numbered(n)).await.expect("room");
         }
         push.flush().at_once();
-        expect(&pull, 0..100).await;
+        expect_numbers(&pull, 0..100).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that park their thread: as the others, without an executor.
+//! Blocking calls: they park their thread and need no executor.
 
 use std::fs;
 use std::path::Path;
@@ -69,7 +69,7 @@ fn blocking_threads_share_one_pull() {
                 }
             }
             assert!(seen.concat().into_iter().all(|seen| seen), "each of them");
-            context.blocking_shutdown().expect("elsewhere");
+            context.blocking_shutdown().expect("called outside the I/O thread");
         }
     });
 }
@@ -102,7 +102,7 @@ fn blocking_calls_cover_other_types() {
         router.blocking_send_to(&peer, message).expect("sent");
         assert_eq!(dealer.blocking_recv().expect("received"), "hello".into());
         router.blocking_unbind(endpoint.clone()).expect("it was bound");
-        router.blocking_bind(endpoint).expect("it is free again");
+        router.blocking_bind(endpoint).expect("free again");
 
         let publisher = PubSocket::new_in(&context).expect("a socket");
         let endpoint = publisher.blocking_bind("tcp://127.0.0.1:0").expect("bound");
@@ -113,8 +113,8 @@ fn blocking_calls_cover_other_types() {
         publisher.blocking_send("news").expect("sent");
         assert_eq!(subscriber.blocking_recv().expect("received"), "news".into());
 
-        context.blocking_shutdown().expect("elsewhere");
-        server.join().expect("it was told of the end");
+        context.blocking_shutdown().expect("called outside the I/O thread");
+        server.join().expect("ended by the shutdown");
     });
 }
 
@@ -126,14 +126,14 @@ fn blocking_timeout_uses_no_cpu() {
         let limited = DealerSocket::builder().send_timeout(Some(LIMIT)).recv_timeout(Some(LIMIT));
         let dealer = limited.build_in(&context).expect("a socket");
         let (start, busy) = (Instant::now(), processor_time());
-        assert!(dealer.blocking_recv().expect_err("nobody is there").is_timeout());
-        assert!(dealer.blocking_recv_batch(&mut Vec::new(), 10).expect_err("nobody is there").is_timeout());
-        let error = dealer.blocking_send("one").expect_err("nobody is there");
+        assert!(dealer.blocking_recv().expect_err("no peer").is_timeout());
+        assert!(dealer.blocking_recv_batch(&mut Vec::new(), 10).expect_err("no peer").is_timeout());
+        let error = dealer.blocking_send("one").expect_err("no peer");
         assert!(error.reason().is_timeout());
         assert_eq!(error.into_message(), "one".into());
         assert!(start.elapsed() >= 3 * LIMIT);
         let busy = processor_time() - busy;
-        assert!(busy < LIMIT / 10, "it was busy for {busy:?}");
+        assert!(busy < LIMIT / 10, "the thread was busy for {busy:?}");
     });
 }
 
@@ -155,7 +155,7 @@ fn close_wakes_blocked_threads() {
         while !is_asleep("waits-to-recv") || !is_asleep("waits-to-send") {
             thread::yield_now();
         }
-        dealer.blocking_close().expect("elsewhere");
+        dealer.blocking_close().expect("called outside the I/O thread");
         assert!(receiver.join().expect("no panic").expect_err("closed").is_closed());
         let error = sender.join().expect("no panic").expect_err("closed");
         assert!(error.reason().is_closed());
@@ -163,7 +163,8 @@ fn close_wakes_blocked_threads() {
     });
 }
 
-/// The calls that would hold up what they wait for say so instead; from another thread they work.
+/// Calls that would block the I/O thread they wait for return an error; from another thread they
+/// succeed.
 #[test]
 fn blocking_in_runtime_would_deadlock() {
     within(DEADLINE, || {
@@ -183,18 +184,18 @@ fn blocking_in_runtime_would_deadlock() {
             assert_deadlock(router.blocking_close());
             assert_deadlock(context.blocking_shutdown());
             let peer = "peer".try_into().expect("a name");
-            let error = router.blocking_send_to(&peer, "body").expect_err("at home");
+            let error = router.blocking_send_to(&peer, "body").expect_err("called on the I/O thread");
             assert!(matches!(error.reason(), MonocoqueError::WouldDeadlock));
             assert_eq!(error.into_message(), "body".into());
-            let error = router.blocking_send(["peer", "body"]).expect_err("at home");
+            let error = router.blocking_send(["peer", "body"]).expect_err("called on the I/O thread");
             assert_eq!(error.into_message(), ["peer", "body"].into());
             let req = ReqSocket::new_in(&context).expect("a socket");
             assert_deadlock(req.blocking_request("question"));
             let publisher = PubSocket::new_in(&context).expect("a socket");
             assert_deadlock(publisher.blocking_wait_for_subscriptions(1));
 
-            // A thread aside can wait for what this one does.
-            let aside = thread::spawn(move || {
+            // Another thread can wait for work of this one.
+            let other_thread = thread::spawn(move || {
                 let dealer = DealerSocket::new_in(&Context::new()?)?;
                 dealer.blocking_connect(endpoint)?;
                 dealer.blocking_send("hello")?;
@@ -206,9 +207,9 @@ fn blocking_in_runtime_would_deadlock() {
             let clone = router.clone();
             let (sent, sends) = futures::channel::oneshot::channel();
             thread::spawn(move || sent.send(clone.blocking_send_to(&peer, message)));
-            sends.await.expect("no panic").expect("sent from aside");
+            sends.await.expect("no panic").expect("sent by the other thread");
             router.close().await;
-            assert_eq!(aside.join().expect("no panic").expect("answered"), "hello".into());
+            assert_eq!(other_thread.join().expect("no panic").expect("answered"), "hello".into());
         });
     });
 }
@@ -217,7 +218,7 @@ fn assert_deadlock<T: std::fmt::Debug>(outcome: Result<T, MonocoqueError>) {
     assert!(matches!(outcome, Err(MonocoqueError::WouldDeadlock)), "{outcome:?}");
 }
 
-/// Whether the thread of this name waits for something.
+/// Returns true if the thread named `name` is asleep.
 fn is_asleep(name: &str) -> bool {
     let is = |path: &Path| {
         let read = |file: &str| fs::read_to_string(path.join(file)).unwrap_or_default();
@@ -226,7 +227,7 @@ fn is_asleep(name: &str) -> bool {
     fs::read_dir("/proc/self/task").expect("a directory").flatten().any(|thread| is(&thread.path()))
 }
 
-/// That this thread has used.
+/// CPU time used by this thread.
 fn processor_time() -> Duration {
     let used = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
@@ -245,14 +246,14 @@ fn blocking_call_timeout_overrides_option() {
     let started = Instant::now();
     let short = Duration::from_millis(30);
     assert!(pull.blocking_recv_timeout(short).expect_err("nothing was sent").is_timeout());
-    let error = push.blocking_send_timeout("x", short).expect_err("nobody is there");
+    let error = push.blocking_send_timeout("x", short).expect_err("no peer");
     assert!(error.reason().is_timeout());
     assert_eq!(error.into_message(), "x".into());
     assert!(started.elapsed() >= 2 * short && started.elapsed() < DEADLINE);
     let endpoint = pull.blocking_bind("inproc://bounded").expect("bound");
     push.blocking_connect(endpoint).expect("connected");
-    push.blocking_send_timeout("y", Duration::ZERO).expect("there is room");
-    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("it is there"), "y".into());
+    push.blocking_send_timeout("y", Duration::ZERO).expect("not full");
+    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("a message is queued"), "y".into());
     let receiver = std::thread::spawn(move || pull.blocking_recv_timeout(DEADLINE).expect("in time"));
     push.blocking_send_timeout("z", DEADLINE).expect("sent");
     assert_eq!(receiver.join().expect("received"), "z".into());

@@ -1,4 +1,5 @@
-//! Sockets that drop: what a peer that reads does not lose, and what one that does not read costs.
+//! Bursts on sockets that drop messages: a peer that reads loses none, and the cost of a peer that
+//! does not read is bounded.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +10,16 @@ use monocoque::{Message, MonocoqueError};
 use testing::{Placement, Transport, Wire, everywhere, over_streams};
 
 const BURST: usize = 2_500;
-/// Where each message waits for a thread to take the one before it.
+/// Burst size where each message waits for a thread to take the previous one.
 const SHORT: usize = 500;
 const SIZES: [usize; 6] = [1, 4, 64, 1_000, 10_000, 100_000];
 
-/// What waits at most: so that a body of 100 kB is sent often enough, and the test ends.
+/// Number of messages for a body size, smaller for bodies of 100 kB to bound the time of the test.
 fn count(size: usize) -> usize {
     if size == 100_000 { 1_000 } else { BURST }
 }
 
-/// Receives so many messages, or until one is dropped.
+/// Receives `count` messages, or stops once one is dropped.
 async fn receive_all<S: Receives>(socket: &S, count: usize, dropped: impl Fn() -> u64) {
     let mut received = 0;
     while received < count {
@@ -30,9 +31,10 @@ async fn receive_all<S: Receives>(socket: &S, count: usize, dropped: impl Fn() -
     }
 }
 
-/// Makes attempts until one loses nothing. A peer that gets no processor for as long as a sender
-/// waits cannot be told from one that does not read: that may happen once, and not each time.
-async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
+/// Repeats `attempt` until it loses nothing, at most ten times. A peer that gets no CPU time while
+/// the sender waits is indistinguishable from one that does not read; that may happen in some
+/// attempts, but not in all.
+async fn retry_until_lossless(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
     for _ in 0..10 {
         if attempt().await == 0 {
             return;
@@ -44,7 +46,7 @@ async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> 
 everywhere! {
     async fn pub_burst_loses_nothing(at) {
         for (size, peers) in SIZES.into_iter().flat_map(|size| [(size, 1), (size, 2)]) {
-            loses_nothing(format_args!("{size} bytes to {peers}"), async || {
+            retry_until_lossless(format_args!("{size} bytes to {peers}"), async || {
                 let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
                 let mut subscribers = Vec::new();
                 for _ in 0..peers {
@@ -69,7 +71,7 @@ everywhere! {
 
     async fn small_hwm_burst_loses_nothing(at) {
         for hwm in [1, 10, 100] {
-            loses_nothing(format_args!("a mark of {hwm}"), async || {
+            retry_until_lossless(format_args!("a mark of {hwm}"), async || {
                 let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(hwm)).await;
                 let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
                 subscriber.subscribe("").expect("open");
@@ -88,7 +90,7 @@ everywhere! {
     }
 
     async fn sink_burst_loses_nothing(at) {
-        loses_nothing("a sink", async || {
+        retry_until_lossless("a sink", async || {
             let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
             let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
             subscriber.subscribe("").expect("open");
@@ -107,7 +109,7 @@ everywhere! {
     }
 
     async fn router_burst_loses_nothing(at) {
-        loses_nothing("a router", async || {
+        retry_until_lossless("a router", async || {
             let (router, endpoint) = at.bound(RouterSocket::builder().send_hwm(10)).await;
             let dealer = at.connected(DealerSocket::builder().routing_id("peer"), &endpoint).await;
             dealer.send("there").await.expect("sent");
@@ -125,7 +127,7 @@ everywhere! {
     }
 
     async fn xsub_burst_loses_nothing(at) {
-        loses_nothing("an XSUB", async || {
+        retry_until_lossless("an XSUB", async || {
             let (publisher, endpoint) = at.bound(XpubSocket::builder()).await;
             let subscriber = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
             subscriber.wait_for_peers(1).await.expect("open");
@@ -147,7 +149,7 @@ everywhere! {
         subscriber.subscribe("").expect("open");
         publisher.wait_for_subscriptions(1).await.expect("open");
         while publisher.stats().dropped == 0 {
-            publisher.try_send(vec![7; 100_000]).expect("it never waits");
+            publisher.try_send(vec![7; 100_000]).expect("never blocks");
         }
     }
 }
@@ -169,24 +171,24 @@ over_streams! {
         for _ in 0..10_000 {
             publisher.send(vec![7; 1_000]).await.expect("sent");
         }
-        // At 10 ms for each it would be 100 s.
+        // A wait of 10 ms for each message would take 100 s.
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         drop(wire);
     }
 }
 
-/// Polls `send` once, which has to wait.
-async fn waits(sending: &mut (impl Future<Output = Result<(), monocoque::SendError>> + Unpin)) {
+/// Polls a send once and asserts that it is pending.
+async fn assert_waits(sending: &mut (impl Future<Output = Result<(), monocoque::SendError>> + Unpin)) {
     let waited = futures::poll!(sending);
     assert!(waited.is_pending(), "{waited:?}");
 }
 
-/// Fills a publisher that does not drop: its subscriber takes nothing.
+/// Fills a publisher with `nodrop`, whose subscriber does not read.
 async fn fill(publisher: &PubSocket) {
     while publisher.try_send(vec![7; 200_000]).is_ok() {
         testing::yield_now().await;
     }
-    // What the system takes in the end.
+    // Continues until the kernel has accepted nothing for 50 ms.
     let mut quiet = Instant::now();
     while quiet.elapsed() < Duration::from_millis(50) {
         match publisher.try_send(vec![7; 200_000]) {
@@ -205,23 +207,23 @@ everywhere! {
         publisher.wait_for_subscriptions(1).await.expect("open");
         fill(&publisher).await;
         let mut sending = std::pin::pin!(publisher.send("waits"));
-        waits(&mut sending).await;
+        assert_waits(&mut sending).await;
         subscriber.unsubscribe("").expect("open");
-        sending.await.expect("it goes to nobody");
+        sending.await.expect("no matching subscriber");
     }
 
     async fn first_connect_releases_waiting_send(at) {
         let endpoint = at.nowhere("first");
         let push = at.socket::<PushSocket>();
         let mut sending = std::pin::pin!(push.send("waits"));
-        waits(&mut sending).await;
+        assert_waits(&mut sending).await;
         push.connect(endpoint).await.expect("connected");
-        sending.await.expect("it waits for the peer to come");
-        push.try_send("another").expect("so does this");
+        sending.await.expect("queued for the new endpoint");
+        push.try_send("another").expect("queued for the new endpoint");
     }
 }
 
-/// The same for all that connect and wait for a first peer.
+/// The same for every socket type that connects and waits for its first peer.
 #[test]
 fn connect_releases_each_waiting_type() {
     testing::run(Transport::Inproc, Placement::Thread, async |at| {
@@ -229,9 +231,9 @@ fn connect_releases_each_waiting_type() {
             ($($socket:ident)+) => {$(
                 let socket = monocoque::zmq::$socket::new_in(&at.context).expect("a socket");
                 let mut sending = std::pin::pin!(socket.send("waits"));
-                waits(&mut sending).await;
+                assert_waits(&mut sending).await;
                 socket.connect(at.nowhere("first")).await.expect("connected");
-                sending.await.expect("it waits for the peer to come");
+                sending.await.expect("queued for the new endpoint");
             )+};
         }
         check!(PushSocket DealerSocket ReqSocket PairSocket);

@@ -1,4 +1,4 @@
-//! A call that is given up leaves no trace: nothing is lost, nothing is sent.
+//! Cancelled calls have no effect: no message is lost, and none is sent.
 
 use std::time::Duration;
 
@@ -25,21 +25,21 @@ on_every_driver! {
             });
             let receiver = async {
                 let mut next = vec![0; peers];
-                let mut given_up = 0;
+                let mut cancelled = 0;
                 let mut got = 0;
-                while got < each * peers || given_up < 100_000 {
-                    let message = if given_up % 3 == 0 {
+                while got < each * peers || cancelled < 100_000 {
+                    let message = if cancelled % 3 == 0 {
                         pull.recv().now_or_never()
                     } else {
-                        // Registers, is woken or not, and is dropped.
+                        // The future registers a waker, is woken or not, and is dropped.
                         match select(std::pin::pin!(pull.recv()), std::pin::pin!(testing::yield_now())).await {
                             Either::Left((message, _)) => Some(message),
                             Either::Right(((), _)) => None,
                         }
                     };
                     let Some(message) = message else {
-                        given_up += 1;
-                        if given_up % 16 == 0 {
+                        cancelled += 1;
+                        if cancelled % 16 == 0 {
                             testing::yield_now().await;
                         }
                         continue;
@@ -109,7 +109,7 @@ on_every_driver! {
     }
 }
 
-/// A timeout of the caller's runtime around each wait, which almost never ends it.
+/// Timeouts of the caller's runtime around each wait, which almost never expire.
 #[test]
 fn caller_timeouts_lose_nothing() {
     const EACH: usize = 50_000;
@@ -142,7 +142,7 @@ fn caller_timeouts_lose_nothing() {
     }
 }
 
-/// A timeout of the socket's own around each wait, which never ends it; many of them wait.
+/// The socket's own timeouts around each wait, which never expire, with many waiters.
 #[test]
 fn million_unfired_timeouts_lose_nothing() {
     const MESSAGES: usize = 1_000_000;

@@ -1,5 +1,5 @@
-//! How a socket ends: what was queued is delivered, or given up when that takes too long, and
-//! nobody waits for ever.
+//! Closing a socket: queued messages are delivered, or aborted after the linger, and no call waits
+//! forever.
 
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,7 @@ on_every_driver! {
         push.send("lost").await.expect("queued");
         let start = Instant::now();
         push.close().await;
-        assert!(start.elapsed() >= Duration::from_millis(50), "it did not linger");
+        assert!(start.elapsed() >= Duration::from_millis(50), "close did not linger");
     }
 
     async fn close_fails_all_waiting_calls(at) {
@@ -134,7 +134,7 @@ on_every_driver_over_streams! {
 
     async fn zero_linger_closes_immediately(at) {
         let soon = || PushSocket::builder().linger(Some(Duration::ZERO));
-        let (nobody, _endpoint) = at.bound(soon()).await;
+        let (without_peer, _endpoint) = at.bound(soon()).await;
         let dialling = at.connected(soon(), &at.nowhere("nobody")).await;
         dialling.send("lost").await.expect("queued");
         let (listener, endpoint) = WireListener::bind(&at, "silent");
@@ -156,8 +156,8 @@ on_every_driver_over_streams! {
         full.wait_for_peers(1).await.expect("open");
         fill(&full, |_| vec![0; 200_000].into()).await;
         let start = Instant::now();
-        futures::join!(nobody.close(), dialling.close(), silent.close(), full.close());
-        assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+        futures::join!(without_peer.close(), dialling.close(), silent.close(), full.close());
+        assert!(start.elapsed() < Duration::from_secs(5), "close took {:?}", start.elapsed());
         drop((listener, wire, stopped));
     }
 

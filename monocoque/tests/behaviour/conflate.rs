@@ -1,5 +1,5 @@
-//! Sockets that keep only the last message, and sockets that queue nothing for peers that are not
-//! there.
+//! Sockets that keep only the last message (`conflate`), and sockets that queue only for connected
+//! peers (`immediate`).
 
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, SubSocket};
 use testing::{AtOnce, everywhere, numbered};
@@ -26,7 +26,7 @@ everywhere! {
             }
             assert!(pull.recv().at_once().is_none());
         }
-        testing::eventually("all are counted", || {
+        testing::eventually("all messages are counted", || {
             let stats = pull.stats();
             stats.received + stats.discarded == 10_000
         })
@@ -37,7 +37,7 @@ everywhere! {
         let endpoint = at.nowhere("late");
         let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
         for n in 0..2000 {
-            push.send(numbered(n)).await.expect("it never waits");
+            push.send(numbered(n)).await.expect("never blocks");
         }
         assert_eq!((push.stats().send_queue, push.stats().dropped), (1, 1999));
         let pull = at.build(PullSocket::builder());
@@ -66,7 +66,7 @@ everywhere! {
     async fn immediate_push_queues_nothing(at) {
         let endpoint = at.nowhere("nobody");
         let push = at.connected(PushSocket::builder().immediate(true), &endpoint).await;
-        assert!(push.try_send("x").expect_err("nobody is there").reason().is_would_block());
+        assert!(push.try_send("x").expect_err("no peer").reason().is_would_block());
         let mut blocked = Box::pin(push.send("waits"));
         assert!(blocked.as_mut().at_once().is_none());
         assert_eq!(push.stats().send_queue, 0);

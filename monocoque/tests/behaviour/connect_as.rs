@@ -1,4 +1,4 @@
-//! Endpoints whose peers are given a name.
+//! Endpoints whose peers are assigned a routing id by `connect_as`.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ everywhere! {
         let mut blocked = Box::pin(router.send_to(&never, "lost"));
         assert!(blocked.as_mut().at_once().is_none());
         router.disconnect(endpoint).await.expect("connected");
-        let error = blocked.await.expect_err("nobody");
+        let error = blocked.await.expect_err("no such peer");
         assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
         assert_eq!((router.stats().send_queue, router.stats().dropped), (0, 1));
     }
@@ -74,7 +74,7 @@ everywhere! {
         let endpoint = at.nowhere("later");
         let router = at.build(router().router_mandatory(true).immediate(true));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
-        let error = router.send_to(&id("later"), "now").await.expect_err("nobody");
+        let error = router.send_to(&id("later"), "now").await.expect_err("no such peer");
         assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
         let dealer = at.build(DealerSocket::builder());
         testing::rebind(&dealer, &endpoint).await;
@@ -92,14 +92,14 @@ everywhere! {
         router.connect_as(elsewhere.clone(), "given").await.expect("connected");
         assert!(is_duplicate(router.connect_as(elsewhere.clone(), "given").await));
         assert!(is_duplicate(router.connect_as(at.nowhere("third"), "given").await));
-        // What was refused has left nothing behind.
+        // The rejected call has left no endpoint behind.
         router.disconnect(elsewhere.clone()).await.expect("connected once");
         let again = router.disconnect(elsewhere.clone()).await;
         assert!(matches!(again, Err(MonocoqueError::UnknownEndpoint(_))), "{again:?}");
-        router.connect_as(elsewhere, "given").await.expect("it is free again");
+        router.connect_as(elsewhere, "given").await.expect("free again");
         dealer.close().await;
-        testing::eventually("it is gone", || router.peer_count() == 0).await;
-        router.connect_as(at.nowhere("fourth"), "accepted").await.expect("it is free");
+        testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
+        router.connect_as(at.nowhere("fourth"), "accepted").await.expect("free again");
     }
 
     async fn close_sends_queued_messages(at) {
@@ -140,12 +140,12 @@ over_streams! {
             let mut monitor = router.monitor();
             router.connect_as(endpoint.clone(), "ours").await.expect("connected");
             assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
-            let told = loop {
+            let assigned = loop {
                 if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
                     break routing_id;
                 }
             };
-            assert_eq!(told, id("ours"));
+            assert_eq!(assigned, id("ours"));
             dealer.send("up").await.expect("sent");
             assert_eq!(router.recv_from().await.expect("received"), (id("ours"), "up".into()));
             router.send_to(&id("ours"), "down").await.expect("sent");
@@ -166,7 +166,7 @@ over_streams! {
         let mut listener = Some(listener);
         for round in 0..10 {
             router.send_to(&name, numbered(round)).await.expect("sent");
-            let accepts = listener.take().expect("it came back");
+            let accepts = listener.take().expect("the peer has reconnected");
             listener = Some(testing::aside(move || {
                 let mut wire = accepts.accept();
                 wire.shake_hands("DEALER", format!("another {round}").as_bytes());
@@ -176,7 +176,7 @@ over_streams! {
                 accepts
             }).await);
             assert_eq!(router.recv().await.expect("received"), ["name", "said"].into());
-            testing::eventually("it is lost", || router.peer_count() == 0).await;
+            testing::eventually("the connection is lost", || router.peer_count() == 0).await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What connections leave that are gone, and in which order it is received.
+//! Messages and subscriptions of disconnected peers, and the order in which they are received.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ over_streams! {
             (0..4).for_each(|_| wire.put(&testing::frame(0, &[7; 50_000])));
         })
         .await;
-        testing::eventually("it is gone", || pull.peer_count() == 0 && pull.stats().recv_queue == 4).await;
+        testing::eventually("the peer has disconnected", || pull.peer_count() == 0 && pull.stats().recv_queue == 4).await;
         let there = endpoint.clone();
         let newcomer = testing::aside(move || {
             let mut wire = Wire::meet(&there, "PUSH");
@@ -32,7 +32,7 @@ over_streams! {
         pull.wait_for_peers(1).await.expect("open");
         for _ in 0..1000 {
             testing::yield_now().await;
-            assert_eq!(pull.stats().recv_queue, 4, "it is not read");
+            assert_eq!(pull.stats().recv_queue, 4, "the new peer is not read from");
         }
         for _ in 0..4 {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 50_000);
@@ -44,7 +44,7 @@ over_streams! {
     async fn handover_receives_old_messages_first(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true).recv_hwm(2)).await;
         let mut monitor = router.monitor();
-        // More than is read before anything is received, and no more than the system takes.
+        // More messages than are read ahead of a receive, and no more than the kernel buffers hold.
         let olds = if matches!(endpoint, Endpoint::Tcp { .. }) { 100 } else { 15 };
         let newcomer = testing::aside(move || {
             let mut old = Wire::connect(&endpoint);
@@ -57,7 +57,7 @@ over_streams! {
             newcomer
         })
         .await;
-        // Longer than is waited for one that sends without end.
+        // Longer than the limit for an old connection that sends without end.
         let idle = at.build(PullSocket::builder());
         assert!(idle.recv_timeout(Duration::from_millis(1300)).await.is_err());
         for n in 0..olds {
@@ -75,7 +75,7 @@ over_streams! {
         for connection in 0..3_u8 {
             if let Some(wire) = last.take() {
                 drop::<Wire>(wire);
-                testing::eventually("its name is free", || router.stats().peers == 0).await;
+                testing::eventually("the routing id is free", || router.stats().peers == 0).await;
             }
             let endpoint = endpoint.clone();
             let met = testing::aside(move || {
@@ -86,7 +86,7 @@ over_streams! {
             });
             last = Some(met.await);
             let received = 50 * (1 + usize::from(connection));
-            testing::eventually("all is there", || router.stats().recv_queue == received).await;
+            testing::eventually("all messages have arrived", || router.stats().recv_queue == received).await;
         }
         for connection in 0..3_u8 {
             for n in 0..50 {
@@ -111,8 +111,8 @@ over_streams! {
             });
             let mut wire = answered.await;
             assert_eq!(request.recv().await.expect("received"), "first".into());
-            testing::eventually("they are discarded", || request.stats().discarded == surplus as u64).await;
-            request.send("two").await.expect("its turn");
+            testing::eventually("the surplus replies are discarded", || request.stats().discarded == surplus as u64).await;
+            request.send("two").await.expect("in turn");
             let answered = testing::aside(move || {
                 wire.put(b"\x01\x00\x00\x06second");
                 wire
@@ -129,26 +129,26 @@ over_streams! {
             testing::aside(move || {
                 let mut wire = listener.accept();
                 wire.shake_hands("SUB", b"");
-                wire.write_all(&testing::command("SUBSCRIBE", b"")).expect("it is read");
+                wire.write_all(&testing::command("SUBSCRIBE", b"")).expect("written");
                 (listener, wire)
             })
         };
         let (listener, first) = subscribe(listener).await;
         publisher.wait_for_subscriptions(1).await.expect("open");
         drop(first);
-        testing::eventually("it is gone", || publisher.subscription_count() == 0).await;
+        testing::eventually("the peer has disconnected", || publisher.subscription_count() == 0).await;
         let (listener, mut second) = subscribe(listener).await;
         publisher.wait_for_subscriptions(1).await.expect("open");
         publisher.send("news").await.expect("sent");
         let read = testing::aside(move || (second.frame().1, second)).await;
         assert_eq!(read.0, b"news");
         drop(read);
-        testing::eventually("its end is noticed", || publisher.peer_count() == 0).await;
+        testing::eventually("the disconnect is detected", || publisher.peer_count() == 0).await;
         drop(listener);
     }
 }
 
-/// A peer that subscribes to that many topics.
+/// Connects a peer that subscribes to `topics` topics.
 fn subscriber(endpoint: &Endpoint, topics: usize) -> Wire {
     let mut wire = Wire::meet(endpoint, "SUB");
     let commands =
@@ -157,7 +157,7 @@ fn subscriber(endpoint: &Endpoint, topics: usize) -> Wire {
     wire
 }
 
-/// How long each of many PINGs waits for its answer.
+/// Measures the round-trip time of many PINGs.
 fn ping(wire: &mut Wire) -> Vec<Duration> {
     let mut waits = Vec::new();
     for _ in 0..2000 {
@@ -169,8 +169,13 @@ fn ping(wire: &mut Wire) -> Vec<Duration> {
     waits
 }
 
-/// Three peers leave with many topics, while others ask for answers and are published to.
-async fn hold_up_nobody<S: Publishes>(at: &At, builder: Builder<S>, receive: impl AsyncFn(&S)) {
+/// Disconnects three peers with many topics each, while other peers send PINGs and receive
+/// publications, and asserts that those wait only briefly.
+async fn assert_mass_unsubscribe_is_fast<S: Publishes>(
+    at: &At,
+    builder: Builder<S>,
+    receive: impl AsyncFn(&S),
+) {
     const TOPICS: usize = 100_000;
     let (publisher, endpoint) = at.bound(builder).await;
     let there = endpoint.clone();
@@ -205,11 +210,11 @@ async fn hold_up_nobody<S: Publishes>(at: &At, builder: Builder<S>, receive: imp
 
 over_streams! {
     async fn pub_mass_unsubscribe_stays_responsive(at) {
-        hold_up_nobody(&at, PubSocket::builder(), async |_| testing::yield_now().await).await;
+        assert_mass_unsubscribe_is_fast(&at, PubSocket::builder(), async |_| testing::yield_now().await).await;
     }
 
     async fn xpub_mass_unsubscribe_stays_responsive(at) {
-        hold_up_nobody(&at, XpubSocket::builder(), async |xpub| {
+        assert_mass_unsubscribe_is_fast(&at, XpubSocket::builder(), async |xpub| {
             while xpub.try_recv().is_ok() {}
             testing::yield_now().await;
         })
@@ -236,9 +241,9 @@ over_streams! {
         for topics in [1, 30, 900] {
             let there = endpoint.clone();
             let peer = testing::aside(move || subscriber(&there, topics)).await;
-            testing::eventually("it is heard", || xpub.stats().recv_queue == topics).await;
+            testing::eventually("the subscriptions have arrived", || xpub.stats().recv_queue == topics).await;
             drop(peer);
-            testing::eventually("it is forgotten", || xpub.stats().recv_queue == 0).await;
+            testing::eventually("the subscriptions are removed", || xpub.stats().recv_queue == 0).await;
         }
     }
 
@@ -249,9 +254,9 @@ over_streams! {
         for command in ["CANCEL", "SUBSCRIBE"] {
             peer.put(&testing::command(command, b"topic 000000"));
         }
-        testing::eventually("it is heard", || xpub.stats().recv_queue == 2).await;
+        testing::eventually("the subscriptions have arrived", || xpub.stats().recv_queue == 2).await;
         drop(peer);
-        testing::eventually("its last word is forgotten", || xpub.stats().recv_queue == 1).await;
+        testing::eventually("the surplus cancel is dropped", || xpub.stats().recv_queue == 1).await;
         assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
         assert!(xpub.try_recv().is_err());
     }
@@ -261,11 +266,11 @@ over_streams! {
         let there = endpoint.clone();
         let mut peer = testing::aside(move || subscriber(&there, 1)).await;
         peer.put(&testing::command("SUBSCRIBE", b"topic 000000"));
-        testing::eventually("it is heard", || xpub.stats().recv_queue == 2).await;
+        testing::eventually("the subscriptions have arrived", || xpub.stats().recv_queue == 2).await;
         drop(peer);
         for kind in [1, 1, 0] {
-            let told = xpub.recv().await.expect("open");
-            assert_eq!(told, [&[kind][..], b"topic 000000"].concat().into());
+            let report = xpub.recv().await.expect("open");
+            assert_eq!(report, [&[kind][..], b"topic 000000"].concat().into());
         }
         assert!(xpub.try_recv().is_err());
     }
@@ -308,7 +313,7 @@ over_streams! {
                 }
             }
         });
-        let mut told_after = None;
+        let mut received_after = None;
         let mut seen = 0;
         let mut waves = std::pin::pin!(waves);
         loop {
@@ -317,12 +322,12 @@ over_streams! {
                 Either::Right((message, _)) => {
                     seen += 1;
                     if message.expect("open") == "\0victim".into() {
-                        told_after = Some(seen);
+                        received_after = Some(seen);
                     }
                 }
             }
         }
-        assert!(told_after.is_some(), "not while others come and go, in {seen} messages");
+        assert!(received_after.is_some(), "the cancel is missing in {seen} messages");
     }
 
     async fn handover_completes_despite_flood(at) {
@@ -336,7 +341,7 @@ over_streams! {
             while old.write_all(&many).is_ok() {}
         });
         let there = endpoint.clone();
-        assert_eq!(router.recv().await.expect("open").len(), 2, "it has begun");
+        assert_eq!(router.recv().await.expect("open").len(), 2, "the first message has two frames");
         let newcomer = testing::aside(move || {
             let mut newcomer = Wire::connect(&there);
             newcomer.shake_hands("DEALER", b"named");
@@ -351,9 +356,9 @@ over_streams! {
                 wire = testing::at_once(newcomer.as_mut());
             }
         }
-        assert!(old < 1_000_000, "{old} messages of the old connection came first");
+        assert!(old < 1_000_000, "{old} messages of the old connection were received first");
         while !matches!(monitor.next().await, Some(SocketEvent::Disconnected { .. })) {}
-        // Its write may be with the system for longer.
+        // The kernel may hold its write for longer.
         drop((flooded, wire));
     }
 }

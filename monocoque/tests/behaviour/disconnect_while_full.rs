@@ -1,4 +1,5 @@
-//! Letting go of a peer that is held back ends the connection, and the socket can still be closed.
+//! Disconnecting a peer under back-pressure: the connection ends, and the socket can still be
+//! closed.
 
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ everywhere! {
         for n in 0..3 {
             push.send(testing::numbered(n)).await.expect("sent");
         }
-        testing::eventually("the first message is there", || pull.try_recv().is_ok()).await;
+        testing::eventually("the first message has arrived", || pull.try_recv().is_ok()).await;
         pull.disconnect(endpoint).await.expect("it was connected");
-        testing::eventually("the peer is gone", || pull.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || pull.peer_count() == 0).await;
         pull.close().await;
     }
 }
@@ -33,8 +34,8 @@ over_streams! {
         .await;
         dealer.wait_for_peers(1).await.expect("open");
         drop(wire);
-        // The reader is held back and does not notice; the writer does.
-        let gone = testing::eventually("the peer is gone", || dealer.peer_count() == 0);
+        // The reader is blocked by back-pressure and does not detect the loss; the writer does.
+        let gone = testing::eventually("the peer has disconnected", || dealer.peer_count() == 0);
         let flood = async {
             loop {
                 dealer.send(vec![0; 100_000]).await.expect("open");

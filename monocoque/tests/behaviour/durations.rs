@@ -1,4 +1,4 @@
-//! `Duration::MAX` means for ever, in every option and call; zero means not at all.
+//! `Duration::MAX` means no limit in every option and call; zero means no wait.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket};
 use monocoque::{Context, MonocoqueError, SocketEvent};
 use testing::{At, AtOnce, everywhere, over_streams};
 
-/// For ever, said in several ways: the last is within the clock.
+/// Durations without a practical limit; the last is within the range of the clock.
 const FOR_EVER: [Duration; 3] =
     [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(u64::MAX / 4)];
 
-/// Two sockets with an option talk, the connection is lost, and they talk again.
-async fn talk(at: &At, option: impl Fn(Builder<DealerSocket>) -> Builder<DealerSocket>) {
+/// Exchanges messages between two sockets with an option, then loses the connection and exchanges
+/// messages again.
+async fn exchange_and_disconnect(at: &At, option: impl Fn(Builder<DealerSocket>) -> Builder<DealerSocket>) {
     let (one, endpoint) = at.bound(option(DealerSocket::builder())).await;
     let other = at.connected(option(DealerSocket::builder()), &endpoint).await;
     for message in ["there", "and back"] {
@@ -26,8 +27,8 @@ async fn talk(at: &At, option: impl Fn(Builder<DealerSocket>) -> Builder<DealerS
     futures::join!(one.close(), other.close());
 }
 
-/// The first event that there is something to say about.
-async fn first<T, S: Socket>(
+/// Returns the first event for which `of` returns a value.
+async fn first_event<T, S: Socket>(
     socket: &S,
     endpoint: monocoque::Endpoint,
     of: impl Fn(SocketEvent) -> Option<T>,
@@ -44,15 +45,15 @@ async fn first<T, S: Socket>(
 everywhere! {
     async fn infinite_options_keep_sockets_working(at) {
         for limit in FOR_EVER {
-            talk(&at, |builder| builder.handshake_timeout(Some(limit))).await;
-            talk(&at, |builder| builder.connect_timeout(Some(limit))).await;
-            talk(&at, |builder| builder.linger(Some(limit))).await;
-            talk(&at, |builder| builder.send_timeout(Some(limit)).recv_timeout(Some(limit))).await;
-            talk(&at, |builder| builder.reconnect_interval(limit)).await;
-            talk(&at, |builder| builder.reconnect_interval_max(limit)).await;
-            talk(&at, |builder| builder.heartbeat_interval(Some(limit))).await;
+            exchange_and_disconnect(&at, |builder| builder.handshake_timeout(Some(limit))).await;
+            exchange_and_disconnect(&at, |builder| builder.connect_timeout(Some(limit))).await;
+            exchange_and_disconnect(&at, |builder| builder.linger(Some(limit))).await;
+            exchange_and_disconnect(&at, |builder| builder.send_timeout(Some(limit)).recv_timeout(Some(limit))).await;
+            exchange_and_disconnect(&at, |builder| builder.reconnect_interval(limit)).await;
+            exchange_and_disconnect(&at, |builder| builder.reconnect_interval_max(limit)).await;
+            exchange_and_disconnect(&at, |builder| builder.heartbeat_interval(Some(limit))).await;
             let often = Duration::from_millis(50);
-            talk(&at, |builder| builder.heartbeat_interval(Some(often)).heartbeat_timeout(limit)).await;
+            exchange_and_disconnect(&at, |builder| builder.heartbeat_interval(Some(often)).heartbeat_timeout(limit)).await;
         }
     }
 
@@ -109,14 +110,14 @@ everywhere! {
 
     async fn zero_timeouts_return_immediately(at) {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(Duration::ZERO)));
-        assert!(pull.recv().await.expect_err("nothing is there").is_timeout());
+        assert!(pull.recv().await.expect_err("nothing is queued").is_timeout());
         let push = at.build(PushSocket::builder().send_timeout(Some(Duration::ZERO)));
         assert!(push.send("nobody is there").await.expect_err("no room").reason().is_timeout());
         let silent = |builder: Builder<_>| {
             let builder = builder.heartbeat_interval(Some(Duration::ZERO)).heartbeat_timeout(Duration::ZERO);
             builder.reconnect_interval(Duration::ZERO).reconnect_interval_max(Duration::ZERO)
         };
-        talk(&at, silent).await;
+        exchange_and_disconnect(&at, silent).await;
     }
 }
 
@@ -129,7 +130,7 @@ over_streams! {
                 SocketEvent::Retrying { delay, .. } => Some(delay),
                 _ => None,
             };
-            let delay = first(&push, at.nowhere("nobody"), retrying).await;
+            let delay = first_event(&push, at.nowhere("nobody"), retrying).await;
             assert!(delay >= limit / 3, "{delay:?}");
             push.close().await;
         }
@@ -139,7 +140,7 @@ over_streams! {
         let (_pull, endpoint) = at.bound(PullSocket::builder()).await;
         let hasty = at.build(PushSocket::builder().handshake_timeout(Some(Duration::ZERO)));
         let failed = |event| matches!(event, SocketEvent::HandshakeFailed { .. }).then_some(());
-        first(&hasty, endpoint, failed).await;
+        first_event(&hasty, endpoint, failed).await;
         hasty.close().await;
     }
 }
@@ -158,7 +159,7 @@ fn infinite_blocking_timeouts_keep_waiting() {
         });
         assert_eq!(pull.blocking_recv_timeout(limit).expect("received"), "after a while".into());
         sending.join().expect("sent");
-        assert!(pull.blocking_recv_timeout(Duration::ZERO).expect_err("that was all").is_timeout());
+        assert!(pull.blocking_recv_timeout(Duration::ZERO).expect_err("nothing is left").is_timeout());
     }
 }
 

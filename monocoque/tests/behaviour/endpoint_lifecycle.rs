@@ -1,4 +1,4 @@
-//! Endpoints and connections that end, and what a socket that is closed waits for.
+//! Ends of endpoints and connections, and the work that `close` waits for.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use monocoque::zmq::{
 use monocoque::{Context, DisconnectReason, MonocoqueError, SocketEvent};
 use testing::{everywhere, over_streams};
 
-/// Beyond all patience.
+/// No limit, in the options that take one.
 const FOR_EVER: Option<Duration> = None;
 
 everywhere! {
@@ -41,7 +41,7 @@ everywhere! {
         let endpoint = at.nowhere("gone");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.disconnect(endpoint.clone()).await.expect("connected");
-        let error = push.try_send("to nobody").expect_err("nobody can come");
+        let error = push.try_send("to nobody").expect_err("no endpoint for peers");
         assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
         push.connect(endpoint).await.expect("connected");
         push.try_send("to whoever comes").expect("queued");
@@ -65,7 +65,7 @@ everywhere! {
         let xpub = at.connected(XpubSocket::builder(), &xsub_at).await;
         xpub.connect(xsub_at).await.expect("connected");
         xsub.wait_for_peers(2).await.expect("open");
-        // Those of which libzmq makes one connection.
+        // The pairs of types for which libzmq makes one connection.
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
         subscriber.connect(endpoint).await.expect("connected");
@@ -80,7 +80,7 @@ everywhere! {
         let other = at.connected(PairSocket::builder().reconnect_interval(Duration::from_secs(3600)), &endpoint).await;
         other.wait_for_peers(1).await.expect("open");
         one.unbind(endpoint.clone()).await.expect("bound");
-        testing::eventually("it is gone", || other.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || other.peer_count() == 0).await;
         testing::rebind(&one, &endpoint).await;
         other.connect(endpoint).await.expect("connected");
         other.send("here again").await.expect("queued");
@@ -97,8 +97,8 @@ everywhere! {
         let (_, peer) = pull.recv_with_peer().await.expect("received");
         let number = peer.connection().id;
         let mut monitor = pull.monitor();
-        pull.disconnect_peer(number).expect("it is there");
-        testing::eventually("it is gone", || pull.peer_count() == 1 && rude.peer_count() == 0).await;
+        pull.disconnect_peer(number).expect("the peer is connected");
+        testing::eventually("the peer has disconnected", || pull.peer_count() == 1 && rude.peer_count() == 0).await;
         loop {
             if let SocketEvent::Disconnected { connection, reason } = monitor.next().await.expect("open") {
                 assert_eq!((connection.id, reason.to_string()), (number, DisconnectReason::ByUs.to_string()));
@@ -107,7 +107,7 @@ everywhere! {
         }
         good.send("good").await.expect("queued");
         assert_eq!(pull.recv().await.expect("received"), "good".into());
-        let unknown = pull.disconnect_peer(number).expect_err("it is gone");
+        let unknown = pull.disconnect_peer(number).expect_err("already disconnected");
         assert!(matches!(unknown, MonocoqueError::UnknownPeer(n) if n == number));
     }
 
@@ -120,7 +120,7 @@ everywhere! {
         let question = router.recv().await.expect("received");
         router.send(question).await.expect("queued");
         let (_, peer) = dealer.recv_with_peer().await.expect("received");
-        dealer.disconnect_peer(peer.connection().id).expect("it is there");
+        dealer.disconnect_peer(peer.connection().id).expect("the peer is connected");
         loop {
             if let SocketEvent::HandshakeSucceeded { .. } = monitor.next().await.expect("open") {
                 break;
@@ -147,8 +147,8 @@ over_streams! {
         }
         let pull = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(2).await.expect("open");
-        push.disconnect_peer(first).expect("it is there");
-        // What the system had not taken.
+        push.disconnect_peer(first).expect("the peer is connected");
+        // The messages that the kernel had not accepted.
         assert_eq!(pull.recv().await.expect("received").byte_len(), 1 << 20);
         drop(lazy);
     }
@@ -166,7 +166,7 @@ over_streams! {
     }
 }
 
-/// With overflow checks, which tests have, a count that goes below zero panics.
+/// Relies on the overflow checks of tests: a count below zero panics.
 #[test]
 fn racing_connect_disconnect_keeps_count() {
     let context = Context::new().expect("a context");
@@ -186,6 +186,6 @@ fn racing_connect_disconnect_keeps_count() {
         while push.blocking_disconnect(endpoint).is_ok() {}
         let error = push.try_send("to nobody").expect_err("no endpoint is left");
         assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
-        push.blocking_close().expect("elsewhere");
+        push.blocking_close().expect("called outside the I/O thread");
     }
 }

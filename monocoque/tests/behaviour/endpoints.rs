@@ -41,12 +41,12 @@ everywhere! {
             peer.send(numbered(n)).await.expect("sent");
             middle.send("to one of them").await.expect("sent");
         }
-        let mut heard = BTreeSet::new();
+        let mut senders = BTreeSet::new();
         for peer in &around {
             assert_eq!(&peer.recv().await.expect("one each")[0], b"to one of them");
-            heard.insert(middle.recv().await.expect("from each")[0].to_vec());
+            senders.insert(middle.recv().await.expect("from each")[0].to_vec());
         }
-        assert_eq!(heard.len(), 8);
+        assert_eq!(senders.len(), 8);
     }
 
     async fn second_dealer_connect_is_ignored(at) {
@@ -84,9 +84,9 @@ everywhere! {
         push.wait_for_peers(1).await.expect("open");
         pull.unbind(endpoint.clone()).await.expect("it was bound");
         assert!(matches!(pull.unbind(endpoint.clone()).await, Err(MonocoqueError::UnknownEndpoint(_))));
-        testing::eventually("its connections end", || pull.peer_count() == 0).await;
+        testing::eventually("the connections have ended", || pull.peer_count() == 0).await;
         let other = at.build(PullSocket::builder());
-        testing::eventually_async("it is free", async || other.bind(endpoint.clone()).await.is_ok()).await;
+        testing::eventually_async("the endpoint is free", async || other.bind(endpoint.clone()).await.is_ok()).await;
         push.send("moved").await.expect("sent");
         assert_eq!(&other.recv().await.expect("received")[0], b"moved");
     }
@@ -105,7 +105,7 @@ everywhere! {
         for n in 0..100 {
             assert_eq!(kept.recv().await.expect("received"), numbered(n));
         }
-        testing::eventually("it has left", || left.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || left.peer_count() == 0).await;
         assert!(left.try_recv().is_err());
     }
 }
@@ -120,7 +120,7 @@ over_streams! {
             assert!(!endpoint.to_string().ends_with(":0"), "{endpoint}");
         }
         let push = at.socket::<PushSocket>();
-        assert!(push.connect(at.anywhere()).await.is_err(), "a wildcard is nowhere to connect to");
+        assert!(push.connect(at.anywhere()).await.is_err(), "a wildcard cannot be connected to");
         assert!(matches!(push.bind(endpoint.clone()).await, Err(MonocoqueError::Io { .. })), "in use");
         push.connect(endpoint.to_string().as_str()).await.expect("as text");
         push.send("found").await.expect("sent");
@@ -128,7 +128,7 @@ over_streams! {
     }
 }
 
-/// What an endpoint and an error are made of can be taken apart by a program.
+/// The parts of endpoints and errors are nameable from a program.
 #[test]
 fn public_parts_are_nameable() {
     use monocoque::transport::InterfaceNameError;

@@ -1,4 +1,4 @@
-//! Who gets a message, and whose message comes next.
+//! Fair queuing and round robin: which peer receives a message, and whose message is received next.
 
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use testing::{Wire, everywhere, numbered, over_streams};
@@ -14,7 +14,7 @@ everywhere! {
         for n in 0..3 {
             push.send(numbered(n)).await.expect("sent");
         }
-        // Who is the first is up to chance; from there on it is their turn.
+        // The first receiver is random; from there on the order is round robin.
         let mut order = Vec::new();
         for pull in pulls {
             let message = pull.recv().await.expect("one each");
@@ -48,7 +48,7 @@ everywhere! {
                     if message == numbered(n) {
                         break;
                     }
-                    // It may be on its way still; but once it is there, it is next.
+                    // The message may still be in flight; once it has arrived, it is next.
                     assert!(waited < 100_000, "starved");
                 }
             }
@@ -65,15 +65,14 @@ everywhere! {
         assert_eq!(&pull.recv().await.expect("received")[0], b"busy");
         let quiet = at.connected(PushSocket::builder(), &endpoint).await;
         quiet.send("quiet").await.expect("sent");
-        // Closing ends once all is handed to the system; the rest of the way is short, and it is
-        // the reader's.
+        // Closing completes once the kernel has accepted all data; the reader takes it from there.
         quiet.close().await;
-        testing::eventually("it has arrived, and its peer has left", || pull.peer_count() == 1).await;
+        testing::eventually("the message has arrived and the peer has disconnected", || pull.peer_count() == 1).await;
         let mut before = 0;
         while &pull.recv().await.expect("received")[0] != b"quiet" {
             before += 1;
         }
-        assert!(before <= 2, "{before} messages came first");
+        assert!(before <= 2, "{before} messages overtook it");
     }
 }
 
@@ -98,7 +97,7 @@ over_streams! {
         let after = testing::aside(move || {
             let (mut nothing, mut half) = silent;
             nothing.take(64);
-            // The READY, and not a byte more.
+            // Exactly the READY command.
             let ready = half.frame();
             (ready.0, half.end(), nothing)
         });

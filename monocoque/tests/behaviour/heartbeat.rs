@@ -1,4 +1,5 @@
-//! A peer that says nothing is found out, on every type of socket; one that we hold back is not.
+//! Heartbeats: a silent peer is disconnected on every socket type; a peer under back-pressure is
+//! not.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,13 @@ use testing::{Wire, everywhere, frame, over_streams};
 
 const BEAT: Duration = Duration::from_millis(40);
 
-/// A peer that completes the handshake and never says anything again is given up within its time,
-/// and not before.
-async fn gives_up<S: Socket>(at: &testing::At, builder: Builder<S>, peer_type: &'static str) {
+/// Asserts that a peer that is silent after its handshake is disconnected within the timeout, and
+/// not before.
+async fn assert_silent_peer_disconnected<S: Socket>(
+    at: &testing::At,
+    builder: Builder<S>,
+    peer_type: &'static str,
+) {
     let socket = at.build(builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT));
     let mut monitor = socket.monitor();
     let endpoint = socket.bind(at.anywhere()).await.expect("bound");
@@ -48,7 +53,7 @@ everywhere! {
         push.wait_for_peers(1).await.expect("open");
         let mut monitor = push.monitor();
         let quiet = at.build(PullSocket::builder().recv_timeout(Some(BEAT * 12)));
-        assert!(quiet.recv().await.expect_err("nobody sends").is_timeout());
+        assert!(quiet.recv().await.expect_err("no sender").is_timeout());
         while let Some(Some(event)) = testing::at_once(monitor.next()) {
             assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
         }
@@ -59,14 +64,14 @@ everywhere! {
 
 over_streams! {
     async fn silent_peer_is_disconnected(at) {
-        gives_up(&at, DealerSocket::builder(), "ROUTER").await;
-        gives_up(&at, RouterSocket::builder(), "DEALER").await;
-        gives_up(&at, ReqSocket::builder(), "REP").await;
-        gives_up(&at, RepSocket::builder(), "REQ").await;
-        gives_up(&at, PubSocket::builder(), "SUB").await;
-        gives_up(&at, SubSocket::builder(), "PUB").await;
-        gives_up(&at, PushSocket::builder(), "PULL").await;
-        gives_up(&at, PullSocket::builder(), "PUSH").await;
+        assert_silent_peer_disconnected(&at, DealerSocket::builder(), "ROUTER").await;
+        assert_silent_peer_disconnected(&at, RouterSocket::builder(), "DEALER").await;
+        assert_silent_peer_disconnected(&at, ReqSocket::builder(), "REP").await;
+        assert_silent_peer_disconnected(&at, RepSocket::builder(), "REQ").await;
+        assert_silent_peer_disconnected(&at, PubSocket::builder(), "SUB").await;
+        assert_silent_peer_disconnected(&at, SubSocket::builder(), "PUB").await;
+        assert_silent_peer_disconnected(&at, PushSocket::builder(), "PULL").await;
+        assert_silent_peer_disconnected(&at, PullSocket::builder(), "PUSH").await;
     }
 
     async fn expired_ttl_disconnects_peer(at) {
@@ -81,7 +86,7 @@ over_streams! {
             assert_eq!((flags, &body[..]), (4, &b"\x04PING\0\x02"[..]), "the TTL is announced in tenths of a second");
         })
         .await;
-        // Promises to be heard again within a tenth of a second, and is not.
+        // Announces a TTL of a tenth of a second and stays silent.
         testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
             wire.put(&testing::command("PING", b"\0\x01"));
@@ -89,7 +94,7 @@ over_streams! {
             wire.end();
         })
         .await;
-        testing::eventually("it is given up", || pull.peer_count() == 0).await;
+        testing::eventually("the silent peer is disconnected", || pull.peer_count() == 0).await;
     }
 
     async fn backpressured_peer_stays_connected(at) {
@@ -104,9 +109,9 @@ over_streams! {
             wire
         })
         .await;
-        testing::eventually("the first is there", || pull.stats().recv_queue == 1).await;
+        testing::eventually("the first message has arrived", || pull.stats().recv_queue == 1).await;
         let quiet = at.build(PullSocket::builder().recv_timeout(Some(BEAT * 8)));
-        assert!(quiet.recv().await.expect_err("nobody sends").is_timeout());
+        assert!(quiet.recv().await.expect_err("no sender").is_timeout());
         while let Some(Some(event)) = testing::at_once(monitor.next()) {
             assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
         }
@@ -120,11 +125,11 @@ over_streams! {
         let builder = PullSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
         let (pull, endpoint) = at.bound(builder).await;
         let body: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
-        let said = frame(0, &body);
+        let message_bytes = frame(0, &body);
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
-            // It cannot answer before it is done.
-            for piece in said.chunks(20_000) {
+            // The peer cannot answer a PING in the middle of a frame.
+            for piece in message_bytes.chunks(20_000) {
                 wire.put(piece);
                 std::thread::park_timeout(BEAT / 4);
             }
@@ -137,12 +142,12 @@ over_streams! {
     async fn only_stalled_reader_disconnects(at) {
         let builder = PushSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT * 4);
         let (push, endpoint) = at.bound(builder).await;
-        // More than all buffers of the system.
+        // More than all kernel buffers hold.
         const LARGE: usize = 40 << 20;
         let there = endpoint.clone();
         let slow = testing::aside(move || {
             let mut wire = Wire::meet(&there, "PULL");
-            // There may have been time for a PING before it.
+            // A PING may precede the message.
             while wire.take(1) == [4] {
                 let len = wire.take(1)[0];
                 wire.take(len.into());
@@ -155,7 +160,7 @@ over_streams! {
                 left -= piece;
                 std::thread::park_timeout(BEAT / 2);
             }
-            // Only now it can see the question, and answer it.
+            // Only now can the peer read the PING and answer it.
             let (flags, body) = wire.frame();
             assert_eq!((flags, &body[..5]), (4, &b"\x04PING"[..]));
             wire.put(&testing::command("PONG", b""));
@@ -164,7 +169,7 @@ over_streams! {
         let (sent, slow) = futures::join!(push.send(vec![1; LARGE]), slow);
         sent.expect("sent");
         slow.close();
-        testing::eventually("it is gone", || push.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || push.peer_count() == 0).await;
 
         let mut monitor = push.monitor();
         let _stopped = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;

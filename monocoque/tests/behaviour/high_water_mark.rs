@@ -1,5 +1,5 @@
-//! High water marks: full means full, the message comes back, and the writer goes on when the
-//! reader does.
+//! High-water marks: a full queue rejects and returns the message, and the writer continues when
+//! the reader does.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use monocoque::{Message, MonocoqueError};
 use testing::{AtOnce, Wire, fill, numbered, on_every_driver, on_every_driver_over_streams};
 
-/// Large enough for the buffers of the system to be full soon.
+/// A message large enough to fill the kernel buffers soon.
 fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]])
 }
@@ -34,7 +34,7 @@ on_every_driver! {
                     assert_eq!(pull.recv().await.expect("received"), numbered(n));
                 }
             });
-            sent.expect("there is room now");
+            sent.expect("no longer full");
             push.close().await;
         }
     }
@@ -70,7 +70,7 @@ on_every_driver! {
         for writer in &mut writers {
             assert!(writer.as_mut().at_once().is_none(), "full");
         }
-        // One that gives up in the middle of the queue, and one at its head.
+        // Cancels one writer in the middle of the queue, and one at its head.
         drop(writers.remove(10));
         drop(writers.remove(0));
         let expected = (0..filled + 20).filter(|&n| n != filled && n != filled + 10);
@@ -95,9 +95,9 @@ on_every_driver! {
         assert!(refused.reason().is_closed());
         assert_eq!(refused.into_message(), large(filled));
         let mut received = 0;
-        testing::eventually("the peer is gone", || {
+        testing::eventually("the peer has disconnected", || {
             while let Ok(message) = pull.try_recv() {
-                assert_eq!(message, large(received), "what has arrived is whole");
+                assert_eq!(message, large(received), "received messages are complete");
                 received += 1;
             }
             pull.peer_count() == 0
@@ -140,28 +140,28 @@ on_every_driver! {
 on_every_driver_over_streams! {
     async fn stalled_reader_applies_backpressure(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let (taken, wire) = testing::aside(move || {
+        let (written, wire) = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
             wire.write_timeout(Duration::from_millis(200));
             let message = testing::frame(0, &[7; 50_000]);
-            let mut taken = 0;
-            while taken < 200 << 20 {
-                match wire.write(&message[taken % message.len()..]) {
-                    Ok(n) => taken += n,
+            let mut written = 0;
+            while written < 200 << 20 {
+                match wire.write(&message[written % message.len()..]) {
+                    Ok(n) => written += n,
                     Err(_) => break,
                 }
             }
-            (taken, wire)
+            (written, wire)
         })
         .await;
-        assert!(taken < 100 << 20, "{taken} bytes were read from a peer that nobody listens to");
-        let whole = taken / 50_009;
+        assert!(written < 100 << 20, "{written} bytes were read although the receiver does not receive");
+        let whole = written / 50_009;
         for _ in 0..whole {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 50_000);
         }
         drop(wire);
-        testing::eventually("the peer is gone", || pull.peer_count() == 0).await;
-        assert!(pull.try_recv().is_err(), "a part is never seen");
+        testing::eventually("the peer has disconnected", || pull.peer_count() == 0).await;
+        assert!(pull.try_recv().is_err(), "a partial message was received");
     }
 
     async fn hwm_changes_while_open(at) {
@@ -173,13 +173,13 @@ on_every_driver_over_streams! {
         let mut blocked = Box::pin(push.send(large(first)));
         assert!(blocked.as_mut().at_once().is_none());
         push.set_send_hwm(10);
-        blocked.await.expect("there is room now");
+        blocked.await.expect("no longer full");
         let second = first + 1 + fill(&push, |n| large(first + 1 + n)).await;
         assert_eq!(push.stats().send_queue, 10);
         pull.set_recv_hwm(5);
-        testing::eventually("more is read", || pull.stats().recv_queue == 5).await;
+        testing::eventually("more messages are read", || pull.stats().recv_queue == 5).await;
         push.set_send_hwm(1);
-        testing::eventually("nothing that waits is dropped", || pull.stats().recv_queue == 5).await;
+        testing::eventually("no queued message is dropped", || pull.stats().recv_queue == 5).await;
         for n in 0..second {
             assert_eq!(pull.recv().await.expect("received"), large(n));
         }

@@ -1,4 +1,4 @@
-//! Peers that speak something else, or lie: they are cut off, and a good peer notices nothing.
+//! Peers that violate the protocol: they are disconnected, and a well-behaved peer is not affected.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use monocoque::Endpoint;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
 use testing::{Strangers, Wire, WireListener, command, frame, greeting, over_streams, property, ready};
 
-/// What is wrong before the handshake is done: the case, and all that the peer says.
+/// Violations during the handshake: the name of each case, and all bytes that the peer sends.
 fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {
     let with = |change: fn(&mut [u8; 64])| {
         let mut bytes = greeting();
@@ -31,16 +31,16 @@ fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {
         ("READY without the flag", after(&[&[0][..], &ready("DEALER", b"")[1..]].concat())),
         ("a command that is not READY", after(&command("PING", b"\0\0"))),
         ("an ERROR", after(&command("ERROR", b"\x03why"))),
-        ("nothing in a command", after(&frame(4, b""))),
+        ("an empty command", after(&frame(4, b""))),
         ("a name beyond the frame", after(&frame(4, b"\x06READY"))),
         ("a huge command", after(&[&[6][..], &u64::MAX.to_be_bytes()].concat())),
         ("flags", after(&frame(0x0c, b"\x05READY"))),
         ("a command of 64 KiB and one", after(&[&[6][..], &65_537_u64.to_be_bytes()].concat())),
-        ("a name of no length", after(&frame(4, b"\0READY"))),
-        ("a property too many", metadata(&[&kind[..], &property("X-a", b"").repeat(256)].concat())),
+        ("an empty name", after(&frame(4, b"\0READY"))),
+        ("one property too many", metadata(&[&kind[..], &property("X-a", b"").repeat(256)].concat())),
         ("a value of 4 GiB", metadata(b"\x0bSocket-Type\xff\xff\xff\xffDEALER")),
         ("no type", metadata(b"")),
-        ("a type that nobody has", metadata(&property("Socket-Type", b"NOBODY"))),
+        ("an unknown type", metadata(&property("Socket-Type", b"NOBODY"))),
         ("a type that does not fit", metadata(&property("Socket-Type", b"PUB"))),
         ("a value beyond the frame", metadata(&[&kind[..kind.len() - 6], b"\0\0\0\x07DEALER"].concat())),
         ("a tail of one byte", metadata(&[&kind[..], b"x"].concat())),
@@ -50,7 +50,7 @@ fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What is wrong after a good handshake.
+/// Violations after a valid handshake.
 fn bad_traffic() -> Vec<(&'static str, Vec<u8>)> {
     let ping = |len| frame(4, &b"\x04PING\0\0"[..len]);
     let mut cases = vec![
@@ -61,8 +61,8 @@ fn bad_traffic() -> Vec<(&'static str, Vec<u8>)> {
         ("all flags", frame(0xff, b"x")),
         ("a length of 2^64-1", [&[2][..], &u64::MAX.to_be_bytes(), b"x"].concat()),
         ("a name beyond the frame", frame(4, b"\xffPING")),
-        ("a subscription to somebody who does not publish", command("SUBSCRIBE", b"topic")),
-        ("the end of one", command("CANCEL", b"topic")),
+        ("a SUBSCRIBE to a socket that does not publish", command("SUBSCRIBE", b"topic")),
+        ("a CANCEL to such a socket", command("CANCEL", b"topic")),
         ("an ERROR", command("ERROR", b"\x03why")),
         ("an ERROR with a reason beyond its frame", command("ERROR", b"\xffwhy")),
     ];
@@ -74,11 +74,11 @@ fn bad_traffic() -> Vec<(&'static str, Vec<u8>)> {
     cases
 }
 
-/// A DEALER that must notice nothing, and what it talks to.
-async fn talk(router: &RouterSocket, dealer: &DealerSocket) {
+/// Exchanges a message with the well-behaved DEALER, which must not be affected.
+async fn exchange_message(router: &RouterSocket, dealer: &DealerSocket) {
     dealer.send("still there?").await.expect("sent");
     let message = router.recv().await.expect("received");
-    assert_eq!(message.len(), 2, "nothing comes from the others: {message:?}");
+    assert_eq!(message.len(), 2, "a message of a bad peer was received: {message:?}");
     router.send(message).await.expect("sent");
     assert_eq!(dealer.recv().await.expect("received"), "still there?".into());
 }
@@ -87,19 +87,19 @@ over_streams! {
     async fn bound_socket_disconnects_bad_peers(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
-        talk(&router, &dealer).await;
+        exchange_message(&router, &dealer).await;
         let traffic = bad_traffic().into_iter().map(|(case, bytes)| (case, true, bytes));
         for (case, meets, bytes) in bad_handshakes().into_iter().map(|(case, bytes)| (case, false, bytes)).chain(traffic) {
             println!("{case}");
             let there = endpoint.clone();
             let cut_off = testing::aside(move || {
                 let mut wire = if meets { Wire::meet(&there, "DEALER") } else { Wire::connect(&there) };
-                // It may be cut off before it has said all.
+                // The peer may be disconnected before it has written everything.
                 let _written = std::io::Write::write_all(&mut wire, &bytes);
                 wire.end()
             });
-            let ((), ()) = futures::join!(talk(&router, &dealer), async { drop(cut_off.await) });
-            talk(&router, &dealer).await;
+            let ((), ()) = futures::join!(exchange_message(&router, &dealer), async { drop(cut_off.await) });
+            exchange_message(&router, &dealer).await;
             testing::eventually(case, || router.peer_count() == 1).await;
         }
     }
@@ -108,7 +108,7 @@ over_streams! {
         let (router, good) = at.bound(RouterSocket::builder()).await;
         let dealer = at.build(DealerSocket::builder().reconnect_interval(Duration::from_millis(1)));
         dealer.connect(good).await.expect("connected");
-        talk(&router, &dealer).await;
+        exchange_message(&router, &dealer).await;
         let (listener, bad) = WireListener::bind(&at, "bad");
         dealer.connect(bad).await.expect("connected");
         let cut_off = testing::aside(move || {
@@ -119,16 +119,16 @@ over_streams! {
                 wire.end();
             }
             let mut wire = listener.accept();
-            assert_eq!(wire.take(64)[9..12], greeting()[9..12], "it does not give up");
+            assert_eq!(wire.take(64)[9..12], greeting()[9..12], "the socket keeps reconnecting");
             wire
         });
-        testing::meanwhile(cut_off, async || talk(&router, &dealer).await).await;
+        testing::meanwhile(cut_off, async || exchange_message(&router, &dealer).await).await;
     }
 
     async fn connecting_socket_disconnects_bad_traffic(at) {
         let (router, good) = at.bound(RouterSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
         let dealer = at.connected(DealerSocket::builder(), &good).await;
-        talk(&router, &dealer).await;
+        exchange_message(&router, &dealer).await;
         let (listener, bad) = WireListener::bind(&at, "bad");
         router.connect(bad).await.expect("connected");
         let cut_off = testing::aside(move || {
@@ -141,14 +141,14 @@ over_streams! {
             }
             listener.accept()
         });
-        let _wire = testing::meanwhile(cut_off, async || talk(&router, &dealer).await).await;
-        testing::eventually("the last one is gone", || router.peer_count() == 1).await;
+        let _wire = testing::meanwhile(cut_off, async || exchange_message(&router, &dealer).await).await;
+        testing::eventually("the last peer has disconnected", || router.peer_count() == 1).await;
     }
 
     async fn noise_and_echoes_are_disconnected(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        let talk = async || {
+        let exchange = async || {
             push.send("still there?").await.expect("sent");
             assert_eq!(pull.recv().await.expect("received"), "still there?".into());
         };
@@ -161,17 +161,17 @@ over_streams! {
                     let _written = std::io::Write::write_all(&mut wire, &bytes);
                     wire.end();
                 }
-                // Ours comes back: a PULL does not talk to a PULL.
+                // The socket receives its own bytes: a PULL rejects a PULL.
                 let mut wire = strangers.next();
-                let mut heard = [0; 256];
+                let mut buffer = [0; 256];
                 let mut echoed = 0;
-                while let Ok(n @ 1..) = std::io::Read::read(&mut wire, &mut heard) {
-                    let _written = std::io::Write::write_all(&mut wire, &heard[..n]);
+                while let Ok(n @ 1..) = std::io::Read::read(&mut wire, &mut buffer) {
+                    let _written = std::io::Write::write_all(&mut wire, &buffer[..n]);
                     echoed += n;
                 }
-                assert!(echoed > 64, "it got as far as READY");
+                assert!(echoed > 64, "the handshake got as far as READY");
             });
-            testing::meanwhile(cut_off, talk).await;
+            testing::meanwhile(cut_off, exchange).await;
         }
     }
 
@@ -184,7 +184,7 @@ over_streams! {
             wire.end()
         })
         .await;
-        talk(&router, &dealer).await;
+        exchange_message(&router, &dealer).await;
     }
 
     async fn subscribe_to_pull_disconnects_sender(at) {
@@ -221,8 +221,8 @@ over_streams! {
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("odd").await.expect("sent");
         assert_eq!(good.recv().await.expect("received"), "odd".into());
-        let heard = testing::aside(move || odd.frame()).await;
-        assert_eq!(heard, (0, b"odd".to_vec()));
+        let delivered = testing::aside(move || odd.frame()).await;
+        assert_eq!(delivered, (0, b"odd".to_vec()));
     }
 
     async fn every_socket_type_answers_ping(at) {
@@ -271,8 +271,8 @@ over_streams! {
             dying.await;
             let message = router.recv().await.expect("received");
             assert_eq!(message, ["same", "whole"].into());
-            talk(&router, &dealer).await;
-            testing::eventually("it is gone", || router.peer_count() == 1).await;
+            exchange_message(&router, &dealer).await;
+            testing::eventually("the peer has disconnected", || router.peer_count() == 1).await;
         }
         assert!(router.try_recv().is_err());
     }
@@ -280,7 +280,7 @@ over_streams! {
     async fn staged_greeting_completes_handshake(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let stages = |mut wire: Wire| {
-            // As libzmq does it: each stage only after the one of the other end.
+            // As libzmq does: each stage follows the same stage of the peer.
             let hello = greeting();
             wire.put(&hello[..10]);
             wire.take(10);
@@ -314,7 +314,7 @@ over_streams! {
             let wire = testing::aside(move || {
                 let mut wire = Wire::connect(&there);
                 wire.put(&all[..cut]);
-                // What we say first does not depend on what they say.
+                // The socket's greeting does not depend on the peer's.
                 wire.take(64);
                 wire.put(&all[cut..]);
                 wire
@@ -331,14 +331,14 @@ over_streams! {
             let mut silent = Wire::connect(&endpoint);
             let mut slow = Wire::connect(&endpoint);
             let start = std::time::Instant::now();
-            // One byte now and then: each of them in good time.
-            let mut said = 0;
+            // One byte at a time, each within the timeout.
+            let mut bytes_sent = 0;
             for byte in greeting().iter().chain(ready("PUSH", b"").iter()).cycle() {
                 if std::io::Write::write_all(&mut slow, &[*byte]).is_err() {
                     break;
                 }
-                said += 1;
-                if said == 64 + 30 {
+                bytes_sent += 1;
+                if bytes_sent == 64 + 30 {
                     break;
                 }
                 std::thread::park_timeout(Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! Within the process: what is different there from all other transports.
+//! The `inproc` transport, where it differs from the other transports.
 
 use std::io::ErrorKind;
 use std::thread;
@@ -13,55 +13,55 @@ use monocoque::zmq::{
 use monocoque::{Context, DisconnectReason, Message, MonocoqueError, SocketEvent};
 use testing::{AtOnce, Placement, Transport, eventually, numbered};
 
-/// Runs a body in both homes.
-fn in_both_homes<F: Future<Output = ()>>(body: impl FnOnce(testing::At) -> F + Send + Copy + 'static) {
+/// Runs a body on the caller's runtime and on an I/O thread.
+fn on_both_runtimes<F: Future<Output = ()>>(body: impl FnOnce(testing::At) -> F + Send + Copy + 'static) {
     for placement in [Placement::Current, Placement::Thread] {
         testing::run(Transport::Inproc, placement, body);
     }
 }
 
-/// How many messages are taken at once.
-fn taken(push: &PushSocket) -> usize {
+/// Counts the messages that `try_send` accepts.
+fn count_accepted(push: &PushSocket) -> usize {
     (0..10_000).take_while(|n| push.try_send(numbered(*n)).is_ok()).count()
 }
 
 #[test]
 fn inproc_limit_is_both_hwms() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         for (send, recv, expected) in
             [(1000, 1000, 2000), (1, 1, 2), (3, 4, 7), (0, 1, 10_000), (1, 0, 10_000)]
         {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(recv)).await;
             let push = at.connected(PushSocket::builder().send_hwm(send), &endpoint).await;
-            assert_eq!(taken(&push), expected, "{send} and {recv}");
+            assert_eq!(count_accepted(&push), expected, "{send} and {recv}");
             for n in 0..expected {
                 assert_eq!(pull.recv().await.expect("received"), numbered(n));
             }
         }
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
-        assert_eq!(taken(&push), 2);
+        assert_eq!(count_accepted(&push), 2);
         push.set_send_hwm(4);
-        assert_eq!(taken(&push), 3);
+        assert_eq!(count_accepted(&push), 3);
         pull.set_recv_hwm(10);
-        assert_eq!(taken(&push), 9);
+        assert_eq!(count_accepted(&push), 9);
         assert_eq!((pull.stats().recv_queue, push.stats().send_queue), (14, 0));
     });
 }
 
 #[test]
 fn unbound_inproc_limit_is_send_hwm() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let endpoint = at.nowhere("later");
         let push = at.connected(PushSocket::builder().send_hwm(2), &endpoint).await;
-        assert_eq!(taken(&push), 2);
+        assert_eq!(count_accepted(&push), 2);
         let mut third = Box::pin(push.send("third"));
         assert!(third.as_mut().at_once().is_none());
         let pull = at.build(PullSocket::builder().recv_hwm(1));
         pull.bind(endpoint).await.expect("bound");
-        assert!(third.at_once().is_some_and(|sent| sent.is_ok()), "there is room at once");
+        assert!(third.at_once().is_some_and(|sent| sent.is_ok()), "not full");
         for expected in ["0", "1", "third"] {
-            assert_eq!(pull.try_recv().expect("it is there"), expected.into());
+            assert_eq!(pull.try_recv().expect("a message is queued"), expected.into());
         }
     });
 }
@@ -80,7 +80,7 @@ fn one_thread_sends_then_receives() {
     for n in 0..MESSAGES {
         assert_eq!(pull.blocking_recv().expect("received"), numbered(n));
     }
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for n in 0..10 * MESSAGES {
@@ -104,15 +104,15 @@ fn inproc_try_calls_complete_immediately() {
     });
     for n in 0..10 {
         req.try_send(numbered(n)).expect("sent");
-        let request = rep.try_recv().expect("it is there");
+        let request = rep.try_recv().expect("a message is queued");
         rep.try_send(request).expect("sent");
-        assert_eq!(req.try_recv().expect("it is there"), numbered(n));
+        assert_eq!(req.try_recv().expect("a message is queued"), numbered(n));
     }
 }
 
 #[test]
 fn large_body_is_not_copied() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let body = Bytes::from(vec![1; 100_000]);
         let is_body = |message: Message| message[1].as_ptr() == body.as_ptr();
         let message = || Message::from([Bytes::from("topic"), body.clone()]);
@@ -132,17 +132,17 @@ fn large_body_is_not_copied() {
         }
         publisher.send(message()).await.expect("sent");
         for subscriber in &subscribers {
-            assert!(is_body(subscriber.try_recv().expect("it is there")));
+            assert!(is_body(subscriber.try_recv().expect("a message is queued")));
         }
     });
 }
 
 #[test]
 fn inproc_name_binds_once() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let (one, endpoint) = at.bound(PullSocket::builder()).await;
         let other: PullSocket = at.socket();
-        let refused = other.bind(&endpoint).await.expect_err("it is in use");
+        let refused = other.bind(&endpoint).await.expect_err("already bound");
         assert!(
             matches!(refused, MonocoqueError::Io { source, .. } if source.kind() == ErrorKind::AddrInUse)
         );
@@ -151,10 +151,10 @@ fn inproc_name_binds_once() {
         push.send("for the one").await.expect("sent");
         one.unbind(&endpoint).await.expect("it was bound");
         assert_eq!((push.peer_count(), one.peer_count()), (0, 0));
-        push.send("for whoever is next").await.expect("it waits");
+        push.send("for whoever is next").await.expect("queued");
         testing::rebind(&other, &endpoint).await;
-        assert_eq!(other.try_recv().expect("it is there"), "for whoever is next".into());
-        assert_eq!(one.try_recv().expect("it is there"), "for the one".into());
+        assert_eq!(other.try_recv().expect("a message is queued"), "for whoever is next".into());
+        assert_eq!(one.try_recv().expect("a message is queued"), "for the one".into());
         other.close().await;
         assert_eq!(push.peer_count(), 0);
         testing::rebind(&one, &endpoint).await;
@@ -162,7 +162,7 @@ fn inproc_name_binds_once() {
         push.disconnect(&endpoint).await.expect("it was connected");
         assert_eq!((push.peer_count(), one.peer_count()), (0, 0));
         assert!(push.disconnect(&endpoint).await.is_err());
-        assert_eq!(push.stats().lost_connections, 3, "for whatever reason, as over streams");
+        assert_eq!(push.stats().lost_connections, 3, "each end counts as a lost connection");
     });
 }
 
@@ -222,13 +222,13 @@ fn runtimes_share_default_inproc_names() {
         })
         .collect();
     for thread in senders.into_iter().chain([collector]) {
-        thread.join().expect("it has not panicked");
+        thread.join().expect("no panic");
     }
 }
 
 #[test]
 fn delivered_messages_outlive_sender() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..100 {
@@ -244,24 +244,24 @@ fn delivered_messages_outlive_sender() {
 
 #[test]
 fn close_lingers_for_inproc_bind() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let endpoint = at.nowhere("late");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        push.send("still here").await.expect("it waits");
+        push.send("still here").await.expect("queued");
         let pull: PullSocket = at.socket();
         let bind = async {
             testing::pass_time(&at).await;
             pull.bind(&endpoint).await.expect("bound");
         };
         futures::join!(push.close(), bind);
-        assert_eq!(pull.try_recv().expect("it is there"), "still here".into());
+        assert_eq!(pull.try_recv().expect("a message is queued"), "still here".into());
         assert_eq!(pull.peer_count(), 0);
     });
 }
 
 #[test]
 fn incompatible_inproc_types_fail_handshake() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let sub: SubSocket = at.socket();
         let monitors = [pull.monitor(), sub.monitor()];
@@ -278,31 +278,31 @@ fn incompatible_inproc_types_fail_handshake() {
         let pair: PairSocket = at.socket();
         let own = at.nowhere("own");
         pair.bind(&own).await.expect("bound");
-        pair.connect(&own).await.expect("connected, to nobody");
-        assert_eq!(pair.peer_count(), 0, "nobody is its own peer");
+        pair.connect(&own).await.expect("connected without a peer");
+        assert_eq!(pair.peer_count(), 0, "a socket is not its own peer");
     });
 }
 
 #[test]
 fn displaced_inproc_peer_reconnects_later() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
         let named = || DealerSocket::builder().routing_id("one");
         let one = at.connected(named(), &endpoint).await;
         let other = at.connected(named(), &endpoint).await;
         assert_eq!((one.peer_count(), other.peer_count(), router.peer_count()), (0, 1, 1));
         router.send(["one", "hello"]).await.expect("sent");
-        assert_eq!(other.try_recv().expect("it is there"), "hello".into());
+        assert_eq!(other.try_recv().expect("a message is queued"), "hello".into());
         other.close().await;
         assert_eq!((one.peer_count(), router.peer_count()), (1, 1));
         one.send("back").await.expect("sent");
-        assert_eq!(router.try_recv().expect("it is there"), ["one", "back"].into());
+        assert_eq!(router.try_recv().expect("a message is queued"), ["one", "back"].into());
     });
 }
 
 #[test]
 fn handover_from_stream_passes_queue_on() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let builder = RouterSocket::builder().router_handover(true).send_hwm(0);
         let (router, endpoint) = at.bound(builder).await;
         let tcp = router.bind("tcp://127.0.0.1:0").await.expect("bound");
@@ -313,9 +313,9 @@ fn handover_from_stream_passes_queue_on() {
         });
         let stalled = stalled.await;
         router.wait_for_peers(1).await.expect("open");
-        // More than the system takes: the write pump does not come back for the rest.
+        // More than the kernel accepts: the write pump never returns for the rest.
         router.send([Bytes::from("one"), vec![0; 64 << 20].into()]).await.expect("queued");
-        eventually("the pump has it", || router.stats().send_queue == 0).await;
+        eventually("the write pump has taken it", || router.stats().send_queue == 0).await;
         for message in ["a", "b"] {
             router.send(["one", message]).await.expect("queued");
         }
@@ -323,7 +323,7 @@ fn handover_from_stream_passes_queue_on() {
         let dealer = at.connected(DealerSocket::builder().routing_id("one"), &endpoint).await;
         router.send(["one", "c"]).await.expect("sent");
         for message in ["a", "b", "c"] {
-            assert_eq!(dealer.try_recv().expect("it was passed on"), message.into());
+            assert_eq!(dealer.try_recv().expect("handed over"), message.into());
         }
         drop(stalled);
     });
@@ -331,7 +331,7 @@ fn handover_from_stream_passes_queue_on() {
 
 #[test]
 fn inproc_topics_exceed_hwm() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(1)).await;
         let sub = at.connected(SubSocket::builder().recv_hwm(1), &endpoint).await;
         for n in 0..5_000 {
@@ -342,9 +342,9 @@ fn inproc_topics_exceed_hwm() {
             assert_eq!(xpub.recv().await.expect("received")[0][1..], *format!("{n:04}").as_bytes());
         }
         xpub.send("4711 it is").await.expect("sent");
-        assert_eq!(sub.try_recv().expect("it is there"), "4711 it is".into());
+        assert_eq!(sub.try_recv().expect("a message is queued"), "4711 it is".into());
         drop(sub);
-        eventually("they end with it", || xpub.subscription_count() == 0).await;
+        eventually("the subscriptions end with their socket", || xpub.subscription_count() == 0).await;
         let mut ended = 0;
         while ended < 5_000 {
             ended += usize::from(xpub.recv().await.expect("received")[0][0] == 0);
@@ -363,19 +363,19 @@ fn ended_runtime_frees_inproc_name() {
         })
     })
     .join()
-    .expect("it has not panicked");
+    .expect("no panic");
     assert!(pull.try_recv().expect_err("its runtime has ended").is_closed());
     let other = PullSocket::new().expect("a socket");
     block_on(other.bind("inproc://ends")).expect("the name is free");
     let push = PushSocket::new().expect("a socket");
     block_on(push.connect("inproc://ends")).expect("connected");
     push.try_send("to the other").expect("sent");
-    assert_eq!(other.try_recv().expect("it is there"), "to the other".into());
+    assert_eq!(other.try_recv().expect("a message is queued"), "to the other".into());
 }
 
 #[test]
 fn surplus_inproc_reply_is_discarded() {
-    in_both_homes(async |at| {
+    on_both_runtimes(async |at| {
         for (hwm, surplus) in [(1, 2), (1_000, 1_099)] {
             let router = RouterSocket::builder().send_hwm(hwm).router_mandatory(true);
             let (router, endpoint) = at.bound(router).await;
@@ -385,11 +385,11 @@ fn surplus_inproc_reply_is_discarded() {
             let answer = |body: &str| Message::from([&asked[0], b"", body.as_bytes()]);
             router.send(answer("first")).await.expect("sent");
             for _ in 0..surplus {
-                // There may be no room.
+                // The queue may be full.
                 let _full = router.try_send(answer("stale"));
             }
             assert_eq!(request.recv().await.expect("received"), "first".into());
-            request.send("two").await.expect("its turn");
+            request.send("two").await.expect("in turn");
             router.recv().await.expect("received");
             router.send(answer("second")).await.expect("sent");
             assert_eq!(request.recv().await.expect("received"), "second".into());

@@ -1,4 +1,4 @@
-//! `invert_matching`: what was subscribed to is what is not wanted.
+//! `invert_matching`: subscribers receive the messages that match none of their topics.
 
 use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
 use testing::everywhere;
@@ -28,7 +28,7 @@ everywhere! {
         }
         let (last, _) = subscribers.swap_remove(2);
         last.unsubscribe("a").expect("open");
-        testing::eventually("it has taken that back", || publisher.subscription_count() == 5).await;
+        testing::eventually("the subscription is cancelled", || publisher.subscription_count() == 5).await;
         publisher.send("aa").await.expect("sent");
         assert_eq!(last.recv().await.expect("received"), "aa".into());
         assert_eq!(subscribers[0].0.recv().await.expect("received"), "aa".into());
@@ -57,8 +57,8 @@ everywhere! {
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("c").await.expect("sent");
         publisher.send("a").await.expect("sent");
-        testing::eventually("both are there", || subscriber.stats().recv_queue == 2).await;
-        // Both are matched by the empty topic, and then one of them by none.
+        testing::eventually("both messages are queued", || subscriber.stats().recv_queue == 2).await;
+        // The empty topic matches both messages; without it, one of them matches none.
         subscriber.unsubscribe("").expect("open");
         assert_eq!(subscriber.recv().await.expect("received"), "c".into());
         assert!(subscriber.try_recv().is_err());

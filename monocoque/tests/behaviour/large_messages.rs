@@ -1,5 +1,4 @@
-//! Messages that are larger than every buffer on their way arrive whole, although nothing follows
-//! them.
+//! Messages larger than every buffer on their path arrive complete, although nothing follows them.
 
 use std::io::Write;
 
@@ -95,11 +94,11 @@ testing::over_streams! {
             assert_eq!(wire.take(9), [&[2][..], &(LEN as u64).to_be_bytes()].concat());
             let mut chunk = vec![0; 1 << 20];
             for _ in 0..LEN / chunk.len() {
-                std::io::Read::read_exact(&mut wire, &mut chunk).expect("it goes on");
+                std::io::Read::read_exact(&mut wire, &mut chunk).expect("the stream continues");
             }
             wire.take(8)
         });
-        // Zero pages that are read only take no memory.
+        // Untouched zero pages take no memory.
         push.send(vec![0; LEN]).await.expect("queued");
         push.send("behind").await.expect("queued");
         assert_eq!(read.await, b"\x00\x06behind");

@@ -1,5 +1,4 @@
-//! What is queued when a connection is lost is sent on the next one: whole, in order, and not
-//! twice.
+//! Messages queued when a connection is lost: sent on the next one complete, in order and once.
 
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ on_every_driver! {
         push.send("first").await.expect("sent");
         assert_eq!(pull.recv().await.expect("received"), "first".into());
         pull.close().await;
-        testing::eventually("it is noticed", || push.peer_count() == 0).await;
+        testing::eventually("the lost connection is detected", || push.peer_count() == 0).await;
         for n in 0..500 {
             push.send(numbered(n)).await.expect("queued");
         }
@@ -56,7 +55,7 @@ on_every_driver_over_streams! {
                         return numbers;
                     }
                 }
-                // In the middle of the next message.
+                // Ends the connection in the middle of the next message.
                 wire.take(3);
                 wire.close();
             }
@@ -64,7 +63,7 @@ on_every_driver_over_streams! {
         })
         .await;
         assert!(received.windows(2).all(|pair| pair[0] < pair[1]), "out of order or twice: {received:?}");
-        // What was given to the system is lost; that is less than its buffers hold.
+        // Data that the kernel had accepted is lost, at most as much as its buffers hold.
         assert!(received.len() > MESSAGES / 4, "{} of {MESSAGES}", received.len());
         push.close().await;
     }
@@ -80,7 +79,7 @@ on_every_driver_over_streams! {
         let pull = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(2).await.expect("open");
         stopped.close();
-        testing::eventually("it is noticed", || push.peer_count() == 1).await;
+        testing::eventually("the lost connection is detected", || push.peer_count() == 1).await;
         push.send(large(400)).await.expect("sent");
         let mut last = None;
         loop {
@@ -89,7 +88,7 @@ on_every_driver_over_streams! {
             assert_eq!(message, large(n), "whole");
             assert!(last.is_none_or(|last| last < n), "{n} after {last:?}");
             if last.is_none() {
-                assert!(n < 300, "what the system had not taken is here");
+                assert!(n < 300, "a message that the kernel had not accepted is missing");
             }
             last = Some(n);
             if n == 400 {
@@ -111,8 +110,8 @@ on_every_driver_over_streams! {
         for n in 0..100 {
             assert_eq!(dealer.recv().await.expect("received"), numbered(n));
         }
-        testing::eventually("it is noticed", || dealer.peer_count() == 0).await;
-        assert!(dealer.try_recv().is_err(), "a part is never seen");
+        testing::eventually("the lost connection is detected", || dealer.peer_count() == 0).await;
+        assert!(dealer.try_recv().is_err(), "a partial message was received");
     }
 
     async fn router_messages_await_same_peer(at) {
@@ -133,7 +132,7 @@ on_every_driver_over_streams! {
                 router.send(message).await.expect("sent");
             }
             wire.close();
-            testing::eventually("it is noticed", || router.peer_count() == 0).await;
+            testing::eventually("the lost connection is detected", || router.peer_count() == 0).await;
             let left = router.stats().send_queue;
             assert!(left > 100 && router.stats().dropped == 0, "{left}");
             let numbers = testing::aside(move || {
@@ -153,7 +152,7 @@ on_every_driver_over_streams! {
             if hand_shaken == "same" {
                 assert_eq!(numbers, (400 - left..400).collect::<Vec<_>>());
             } else {
-                testing::eventually("they are counted", || router.stats().dropped == left as u64).await;
+                testing::eventually("the drops are counted", || router.stats().dropped == left as u64).await;
             }
         }
     }

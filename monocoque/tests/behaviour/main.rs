@@ -1,7 +1,7 @@
 //! The behaviour of sockets, a module for each subject.
 //!
-//! All are one program, which is linked once. Tests that count what their process holds, limit it
-//! or end it are programs of their own, beside this folder.
+//! All modules are linked into one program. Tests that measure, limit or end their process are
+//! programs of their own, beside this folder.
 
 mod batching;
 mod blocking;

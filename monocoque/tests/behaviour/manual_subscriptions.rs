@@ -1,4 +1,4 @@
-//! `xpub_manual` and `xpub_manual_last_value`: peers ask, and the program decides what they get.
+//! `xpub_manual` and `xpub_manual_last_value`: peers request topics, and the program grants them.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use monocoque::zmq::{PubSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, MonocoqueError, proxy};
 use testing::everywhere;
 
-async fn hears(xpub: &XpubSocket, expected: &[&[u8]]) {
+async fn expect_messages(xpub: &XpubSocket, expected: &[&[u8]]) {
     for expected in expected {
         assert_eq!(xpub.recv().await.expect("received"), Message::from(*expected));
     }
@@ -20,12 +20,12 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let one = at.connected(XsubSocket::builder(), &endpoint).await;
         one.subscribe("A").expect("open");
-        xpub.subscribe("too early").expect("nobody was heard yet");
-        hears(&xpub, &[b"\x01A"]).await;
+        xpub.subscribe("too early").expect("no subscription received yet");
+        expect_messages(&xpub, &[b"\x01A"]).await;
         assert_eq!(xpub.subscription_count(), 0);
         let other = at.connected(XsubSocket::builder(), &endpoint).await;
         other.subscribe("A").expect("open");
-        hears(&xpub, &[b"\x01A"]).await;
+        expect_messages(&xpub, &[b"\x01A"]).await;
         xpub.subscribe("B").expect("open");
         xpub.subscribe("B").expect("open");
         assert_eq!(xpub.subscription_count(), 1);
@@ -33,13 +33,13 @@ everywhere! {
         xpub.send("B1").await.expect("sent");
         assert_eq!(other.recv().await.expect("received"), "B1".into());
 
-        // The one that was heard last is another one now.
+        // The last subscriber is another peer now.
         one.subscribe("C").expect("open");
-        hears(&xpub, &[b"\x01C"]).await;
+        expect_messages(&xpub, &[b"\x01C"]).await;
         xpub.subscribe("").expect("open");
-        xpub.unsubscribe("B").expect("it has no such topic");
+        xpub.unsubscribe("B").expect("no such topic");
         other.unsubscribe("A").expect("open");
-        hears(&xpub, &[b"\0A"]).await;
+        expect_messages(&xpub, &[b"\0A"]).await;
         xpub.send("B2").await.expect("sent");
         assert_eq!(other.recv().await.expect("received"), "B2".into());
         xpub.unsubscribe("B").expect("open");
@@ -58,9 +58,9 @@ everywhere! {
         let other = at.connected(XsubSocket::builder(), &endpoint).await;
         xpub.wait_for_peers(2).await.expect("open");
         one.subscribe("A").expect("open");
-        hears(&xpub, &[b"\x01A"]).await;
+        expect_messages(&xpub, &[b"\x01A"]).await;
         other.send("hello").await.expect("sent");
-        hears(&xpub, &[b"hello"]).await;
+        expect_messages(&xpub, &[b"hello"]).await;
         xpub.subscribe("A").expect("open");
         xpub.send("A").await.expect("sent");
         assert_eq!(one.recv().await.expect("received"), "A".into());
@@ -71,18 +71,19 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let stays = at.connected(SubSocket::builder(), &endpoint).await;
         stays.subscribe("b").expect("open");
-        hears(&xpub, &[b"\x01b"]).await;
+        expect_messages(&xpub, &[b"\x01b"]).await;
         let leaves = at.connected(SubSocket::builder(), &endpoint).await;
         for topic in ["a", "b"] {
             leaves.subscribe(topic).expect("open");
         }
-        hears(&xpub, &[b"\x01a", b"\x01b"]).await;
+        expect_messages(&xpub, &[b"\x01a", b"\x01b"]).await;
         xpub.subscribe("given").expect("open");
         leaves.close().await;
-        // Also the one that another peer has, and nothing of what it was given.
-        hears(&xpub, &[b"\0a", b"\0b"]).await;
+        // The cancels name the topics that the peer requested, also one that another peer has, and
+        // no granted topic.
+        expect_messages(&xpub, &[b"\0a", b"\0b"]).await;
         assert_eq!(xpub.subscription_count(), 0);
-        xpub.subscribe("b").expect("nobody is there to get it");
+        xpub.subscribe("b").expect("no peer to receive the grant");
         assert_eq!(xpub.subscription_count(), 0);
         assert!(xpub.try_recv().is_err());
     }
@@ -91,22 +92,22 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual_last_value(true)).await;
         let stays = at.connected(SubSocket::builder(), &endpoint).await;
         stays.subscribe("a").expect("open");
-        hears(&xpub, &[b"\x01a"]).await;
+        expect_messages(&xpub, &[b"\x01a"]).await;
         xpub.subscribe("a").expect("open");
         xpub.send("a1").await.expect("sent");
         let leaves = at.connected(SubSocket::builder(), &endpoint).await;
         leaves.subscribe("a").expect("open");
-        hears(&xpub, &[b"\x01a"]).await;
+        expect_messages(&xpub, &[b"\x01a"]).await;
         leaves.close().await;
-        testing::eventually("its end is there", || xpub.stats().recv_queue == 1).await;
-        xpub.subscribe("a").expect("nobody is there to get it");
+        testing::eventually("the cancel is queued", || xpub.stats().recv_queue == 1).await;
+        xpub.subscribe("a").expect("no peer to receive the grant");
         assert_eq!(xpub.subscription_count(), 1);
-        // It is not kept for one that is gone.
+        // No grant is kept for a disconnected peer.
         xpub.send("a2").await.expect("sent");
         for expected in ["a1", "a2"] {
             assert_eq!(stays.recv().await.expect("received"), expected.into());
         }
-        hears(&xpub, &[b"\0a"]).await;
+        expect_messages(&xpub, &[b"\0a"]).await;
     }
 
     async fn subscribe_without_manual_is_rejected(at) {
@@ -121,18 +122,18 @@ everywhere! {
         for n in 0..4 {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
             sub.subscribe("").expect("open");
-            let told = Message::from(b"\x01");
+            let request = Message::from(b"\x01");
             match n {
-                0 => assert_eq!(xpub.recv().await.expect("received"), told),
+                0 => assert_eq!(xpub.recv().await.expect("received"), request),
                 1 => {
-                    testing::eventually("it is there", || xpub.stats().recv_queue == 1).await;
-                    assert_eq!(xpub.try_recv().expect("received"), told);
+                    testing::eventually("a message is queued", || xpub.stats().recv_queue == 1).await;
+                    assert_eq!(xpub.try_recv().expect("received"), request);
                 }
-                2 => assert_eq!(xpub.stream().next().await.expect("open").expect("received"), told),
+                2 => assert_eq!(xpub.stream().next().await.expect("open").expect("received"), request),
                 _ => {
                     let mut batch = Vec::new();
                     assert_eq!(xpub.recv_batch(&mut batch, 10).await.expect("received"), 1);
-                    assert_eq!(batch, [told]);
+                    assert_eq!(batch, [request]);
                 }
             }
             xpub.subscribe(n.to_string()).expect("open");
@@ -153,7 +154,7 @@ everywhere! {
         let other = at.connected(SubSocket::builder(), &endpoint).await;
         one.subscribe("1").expect("open");
         other.subscribe("2").expect("open");
-        testing::eventually("both are there", || xpub.stats().recv_queue == 2).await;
+        testing::eventually("both messages are queued", || xpub.stats().recv_queue == 2).await;
         let mut batch = Vec::new();
         while batch.len() < 2 {
             assert_eq!(xpub.recv_batch(&mut batch, 10).await.expect("received"), 1);
@@ -174,8 +175,8 @@ everywhere! {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
             for topic in ["a", "b"] {
                 sub.subscribe(topic).expect("open");
-                let told = xpub.recv().await.expect("received");
-                assert_eq!(&told[0], [b"\x01", topic.as_bytes()].concat());
+                let request = xpub.recv().await.expect("received");
+                assert_eq!(&request[0], [b"\x01", topic.as_bytes()].concat());
                 xpub.subscribe(topic).expect("open");
                 let value: usize = last.get(topic).copied().unwrap_or(0);
                 xpub.send([topic.to_owned(), value.to_string()]).await.expect("sent");
@@ -187,14 +188,14 @@ everywhere! {
             }
         }
         for (first, sub) in subs.iter().enumerate() {
-            let mut heard: HashMap<String, Vec<usize>> = HashMap::new();
+            let mut values: HashMap<String, Vec<usize>> = HashMap::new();
             for _ in 0..2 * (NEWCOMERS - first + 1) {
                 let message = sub.recv().await.expect("received");
                 let text = |frame: &[u8]| String::from_utf8_lossy(frame).into_owned();
-                heard.entry(text(&message[0])).or_default().push(text(&message[1]).parse().expect("a number"));
+                values.entry(text(&message[0])).or_default().push(text(&message[1]).parse().expect("a number"));
             }
             let expected: Vec<_> = (first..=NEWCOMERS).collect();
-            assert_eq!(heard, HashMap::from(["a", "b"].map(|topic| (topic.to_owned(), expected.clone()))));
+            assert_eq!(values, HashMap::from(["a", "b"].map(|topic| (topic.to_owned(), expected.clone()))));
             assert!(sub.try_recv().is_err(), "each value once");
         }
     }
@@ -203,19 +204,19 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_manual_last_value(true)).await;
         let one = at.connected(SubSocket::builder(), &endpoint).await;
         one.subscribe("").expect("open");
-        hears(&xpub, &[b"\x01"]).await;
+        expect_messages(&xpub, &[b"\x01"]).await;
         xpub.subscribe("").expect("open");
         xpub.send("1").await.expect("sent");
         let other = at.connected(SubSocket::builder(), &endpoint).await;
         other.subscribe("x").expect("open");
-        hears(&xpub, &[b"\x01x"]).await;
-        // It was not given this, so nobody gets it.
+        expect_messages(&xpub, &[b"\x01x"]).await;
+        // The targeted peer has no matching grant, so no peer receives the message.
         xpub.send("2").await.expect("sent");
         xpub.subscribe("").expect("open");
         xpub.send("3").await.expect("sent");
-        // The end of a subscription needs no answer.
+        // A cancelled subscription needs no answer.
         other.unsubscribe("x").expect("open");
-        hears(&xpub, &[b"\0x"]).await;
+        expect_messages(&xpub, &[b"\0x"]).await;
         xpub.unsubscribe("").expect("open");
         xpub.send("4").await.expect("sent");
         for expected in ["1", "3", "4"] {
@@ -237,9 +238,9 @@ everywhere! {
                 sub.subscribe(topic).expect("open");
             }
             publisher.wait_for_subscriptions(2).await.expect("open");
-            // What comes through is for somebody else to decide, and the proxy has received what
-            // was last asked for.
-            testing::eventually("it is received", || back.stats().received == 2).await;
+            // Subscriptions that pass through are not subject to grants; the proxy has received the
+            // last request.
+            testing::eventually("both requests are received", || back.stats().received == 2).await;
             back.subscribe("a").expect("open");
             for n in 0..100 {
                 publisher.send(["b".to_owned(), n.to_string()]).await.expect("sent");
@@ -247,7 +248,7 @@ everywhere! {
                 assert_eq!(sub.recv().await.expect("received"), ["a".to_owned(), n.to_string()].into());
             }
             sub.close().await;
-            testing::eventually("all is taken back", || publisher.subscription_count() == 0).await;
+            testing::eventually("all subscriptions are cancelled", || publisher.subscription_count() == 0).await;
         };
         match select(pin!(proxy(&front, &back)), pin!(body)).await {
             Either::Left(_) => panic!("the proxy has ended"),
@@ -266,8 +267,8 @@ everywhere! {
             subs.push(sub);
         }
         for _ in 0..2 * PEERS {
-            let told = xpub.recv().await.expect("received");
-            xpub.subscribe(&told[0][1..]).expect("open");
+            let request = xpub.recv().await.expect("received");
+            xpub.subscribe(&request[0][1..]).expect("open");
         }
         assert_eq!(xpub.subscription_count(), 2 * PEERS);
         for n in 0..PEERS {

@@ -1,5 +1,5 @@
-//! Many connections on one thread, which are read from in another way than a few: nothing is lost
-//! where the two meet.
+//! Many connections on one thread, which are polled differently from a few: the switch between both
+//! modes loses nothing.
 
 use futures::future::{Either, join_all, select};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
@@ -10,8 +10,7 @@ const KIB: usize = 1024;
 /// The header of a frame of more than 255 bytes.
 const HEADER: usize = 9;
 
-/// The message number `n` of a peer: of a size that is drawn, but the same whenever it is asked
-/// for.
+/// Message `n` of a peer: its size is random but determined by the seed.
 fn message(seed: u64, who: usize, n: usize) -> Message {
     let mut chance = fastrand::Rng::with_seed(seed ^ (who as u64) << 32 ^ n as u64);
     let len = match chance.u8(..40) {
@@ -19,7 +18,7 @@ fn message(seed: u64, who: usize, n: usize) -> Message {
         1..4 => 100 * KIB,
         4..9 => 9 * KIB,
         9..12 => 8 * KIB,
-        // These and their header are one read, and two.
+        // With the header, these sizes fill exactly one read, and two.
         12..15 => 8 * KIB - HEADER,
         15..18 => 16 * KIB - HEADER,
         _ => 10,
@@ -30,14 +29,14 @@ fn message(seed: u64, who: usize, n: usize) -> Message {
     body.into()
 }
 
-fn check(found: &Message, expected: &Message, who: usize, n: usize) {
+fn assert_message(found: &Message, expected: &Message, who: usize, n: usize) {
     let head = |message: &Message| (message.byte_len(), message[0][..6].to_vec());
     assert_eq!(head(found), head(expected), "peer {who}, message {n}");
     assert!(found == expected, "peer {who}, message {n}: other bytes");
 }
 
-/// Sends messages and gets them back, with more or fewer of them on their way.
-async fn converse(dealer: &DealerSocket, seed: u64, who: usize, messages: usize) {
+/// Sends messages and receives their echoes, with a varying number in flight.
+async fn exchange_messages(dealer: &DealerSocket, seed: u64, who: usize, messages: usize) {
     let mut chance = fastrand::Rng::with_seed(seed ^ who as u64);
     let (mut sent, mut received) = (0, 0);
     while received < messages {
@@ -48,13 +47,13 @@ async fn converse(dealer: &DealerSocket, seed: u64, who: usize, messages: usize)
         }
         for _ in 0..chance.usize(1..=sent - received) {
             let found = dealer.recv().await.expect("received");
-            check(&found, &message(seed, who, received), who, received);
+            assert_message(&found, &message(seed, who, received), who, received);
             received += 1;
         }
     }
 }
 
-/// Sends everything back.
+/// Echoes every message.
 async fn serve(router: &RouterSocket) {
     loop {
         match router.recv().await {
@@ -65,10 +64,10 @@ async fn serve(router: &RouterSocket) {
     }
 }
 
-/// Runs `talk` beside a ROUTER that sends everything back, of which nothing is dropped.
-async fn beside(router: &RouterSocket, talk: impl Future<Output = ()>) {
+/// Runs `talk` while a ROUTER echoes every message, and asserts that the ROUTER drops none.
+async fn run_with_echo(router: &RouterSocket, talk: impl Future<Output = ()>) {
     if let Either::Left(_) = select(Box::pin(serve(router)), Box::pin(talk)).await {
-        unreachable!("nobody has closed it");
+        unreachable!("the echo loop has ended");
     }
     assert_eq!(router.stats().dropped, 0);
 }
@@ -84,9 +83,9 @@ everywhere! {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealers = dealers(&at, &endpoint, PEERS).await;
         let talk = async {
-            join_all(dealers.iter().enumerate().map(|(who, dealer)| converse(dealer, seed, who, 60))).await;
+            join_all(dealers.iter().enumerate().map(|(who, dealer)| exchange_messages(dealer, seed, who, 60))).await;
         };
-        beside(&router, talk).await;
+        run_with_echo(&router, talk).await;
         assert!(dealers.iter().all(|dealer| dealer.try_recv().is_err()));
         assert_eq!(router.stats().received, 60 * PEERS as u64);
     }
@@ -97,21 +96,21 @@ everywhere! {
         let lasting = dealers(&at, &endpoint, 1).await;
         let talk = async {
             for _ in 0..15 {
-                // Both ends of a connection are on this thread, if it is a crowd at all.
+                // Both ends of a connection are on this thread, if the epoll set is used at all.
                 let (others, seed) = (chance.usize(..=8), chance.u64(..));
                 let visitors = dealers(&at, &endpoint, others).await;
                 let visits = visitors.iter().enumerate().map(|(n, visitor)| {
                     let messages = chance.usize(1..=12);
                     async move {
-                        converse(visitor, seed, 1 + n, messages).await;
+                        exchange_messages(visitor, seed, 1 + n, messages).await;
                         visitor.close().await;
                     }
                 });
-                futures::join!(converse(&lasting[0], seed, 0, 12), join_all(visits));
-                testing::eventually("the others are gone", || router.peer_count() == 1).await;
+                futures::join!(exchange_messages(&lasting[0], seed, 0, 12), join_all(visits));
+                testing::eventually("the other peers have disconnected", || router.peer_count() == 1).await;
             }
         };
-        beside(&router, talk).await;
+        run_with_echo(&router, talk).await;
     }
 
     async fn push_bursts_arrive_in_order(at) {
@@ -136,7 +135,7 @@ everywhere! {
                 pull.recv_batch(&mut batch, 25).await.expect("open");
                 for found in batch.drain(..) {
                     let who = usize::from(u16::from_be_bytes([found[0][0], found[0][1]]));
-                    check(&found, &message(seed, who, next[who]), who, next[who]);
+                    assert_message(&found, &message(seed, who, next[who]), who, next[who]);
                     next[who] += 1;
                 }
             }
@@ -157,11 +156,11 @@ over_streams! {
             let mut wire = testing::aside(move || Wire::meet(&there, "DEALER")).await;
             router.wait_for_peers(PEERS + 1).await.expect("open");
             testing::pass_time(&at).await;
-            // Both are there before this thread looks; so little does not block.
+            // Both have arrived before this thread polls; a write this small does not block.
             wire.put(&testing::frame(0, n.to_string().as_bytes()));
             drop(wire);
             assert_eq!(router.recv_from().await.expect("received").1, numbered(n));
-            testing::eventually("it is gone", || router.peer_count() == PEERS).await;
+            testing::eventually("the peer has disconnected", || router.peer_count() == PEERS).await;
         }
         let last = Message::from(["", "still there"]);
         dealers[0].send(last.clone()).await.expect("sent");
@@ -177,7 +176,7 @@ over_streams! {
             let mut wire = Wire::meet(&endpoint, "DEALER");
             for (n, len) in [1, 300, 8 * KIB, 8 * KIB - HEADER, 9 * KIB, 600 * KIB].into_iter().enumerate() {
                 let bytes = testing::frame(0, &vec![n as u8; len]);
-                // The front in single bytes, the rest in pieces of a read and of a little more.
+                // The front goes in single bytes, the rest in pieces of one read or a little more.
                 let (front, rest) = bytes.split_at(bytes.len().min(50));
                 front.chunks(1).for_each(|piece| wire.put(piece));
                 rest.chunks(8 * KIB + n % 2).for_each(|piece| wire.put(piece));
@@ -191,6 +190,6 @@ over_streams! {
             }
         };
         futures::join!(writing, reading);
-        testing::eventually("it is gone", || router.peer_count() == 10).await;
+        testing::eventually("the peer has disconnected", || router.peer_count() == 10).await;
     }
 }

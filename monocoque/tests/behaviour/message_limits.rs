@@ -1,4 +1,4 @@
-//! How much a peer may send at once: more, and it is disconnected as soon as it says so.
+//! Message size limits: a peer that announces more is disconnected at once.
 
 use futures::StreamExt;
 use monocoque::zmq::{PullSocket, ZmtpError};
@@ -30,10 +30,10 @@ over_streams! {
             [frame(1, b""), frame(1, b""), frame(1, b""), frame(0, b"")].concat(),
         ];
         for bytes in bad {
-            let (there, said) = (endpoint.clone(), bytes.clone());
+            let (there, bytes_sent) = (endpoint.clone(), bytes.clone());
             testing::aside(move || {
                 let mut wire = Wire::meet(&there, "PUSH");
-                wire.put(&said);
+                wire.put(&bytes_sent);
                 wire.end();
             })
             .await;
@@ -58,14 +58,14 @@ over_streams! {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let (unlimited, elsewhere) = at.bound(PullSocket::builder().max_message_size(None)).await;
         let beyond = [&[2][..], &((1_u64 << 30) + 1).to_be_bytes()].concat();
-        let said = beyond.clone();
+        let bytes_sent = beyond.clone();
         testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
-            wire.put(&said);
+            wire.put(&bytes_sent);
             wire.end();
         })
         .await;
-        testing::eventually("it is cut off", || pull.peer_count() == 0).await;
+        testing::eventually("the peer is disconnected", || pull.peer_count() == 0).await;
         let wire = testing::aside(move || {
             let mut wire = Wire::meet(&elsewhere, "PUSH");
             wire.put(&beyond);

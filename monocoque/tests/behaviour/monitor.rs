@@ -1,4 +1,4 @@
-//! What a monitor tells: all that happens to connections, in order, each beginning with its end.
+//! Monitor events: all changes of connections, in order, and an end for each beginning.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use monocoque::zmq::{
 use monocoque::{DisconnectReason, Monitor, ReconnectStop, SocketEvent};
 use testing::{AtOnce, Wire, everywhere, numbered, over_streams, rebind};
 
-/// The next event that `pick` makes something of.
+/// Returns the first value that `pick` derives from an event.
 async fn event<T>(monitor: &mut Monitor, mut pick: impl FnMut(SocketEvent) -> Option<T>) -> T {
     while let Some(event) = monitor.next().await {
         if let Some(picked) = pick(event) {
             return picked;
         }
     }
-    panic!("the socket has ended")
+    panic!("the monitor has ended")
 }
 
 async fn reason(monitor: &mut Monitor) -> DisconnectReason {
@@ -37,7 +37,7 @@ async fn retry(monitor: &mut Monitor) -> Duration {
     .await
 }
 
-/// The names of events, for comparison.
+/// Names of events, for comparison.
 fn name(event: &SocketEvent) -> &'static str {
     match event {
         SocketEvent::Listening { .. } => "listening",
@@ -65,7 +65,7 @@ everywhere! {
         push.send("x").await.expect("sent");
         pull.recv().await.expect("received");
         push.close().await;
-        testing::eventually("it is noticed", || pull.peer_count() == 0).await;
+        testing::eventually("the lost connection is detected", || pull.peer_count() == 0).await;
         pull.close().await;
         let (bound, connected): (Vec<_>, Vec<_>) = (bound.collect().await, connected.collect().await);
         let names = |events: &[SocketEvent]| events.iter().map(name).collect::<Vec<_>>();
@@ -92,11 +92,11 @@ everywhere! {
             }
             assert!(ids.is_empty());
         }
-        let last_words = bound.iter().find_map(|event| match event {
+        let disconnect_reason = bound.iter().find_map(|event| match event {
             SocketEvent::Disconnected { reason, .. } => Some(reason),
             _ => None,
         });
-        assert!(matches!(last_words, Some(DisconnectReason::ByPeer)), "{last_words:?}");
+        assert!(matches!(disconnect_reason, Some(DisconnectReason::ByPeer)), "{disconnect_reason:?}");
     }
 
     async fn local_disconnect_reports_by_us(at) {
@@ -213,15 +213,15 @@ over_streams! {
             wire
         })
         .await;
-        let told = failure(&mut monitor).await;
-        assert!(matches!(told, DisconnectReason::Protocol(ZmtpError::Malformed(_))), "{told:?}");
+        let failure_reason = failure(&mut monitor).await;
+        assert!(matches!(failure_reason, DisconnectReason::Protocol(ZmtpError::Malformed(_))), "{failure_reason:?}");
         drop(wire);
         let there = endpoint.clone();
         let _silent = testing::aside(move || Wire::connect(&there)).await;
         assert!(matches!(failure(&mut monitor).await, DisconnectReason::HandshakeTimeout));
         let publisher = at.connected(PubSocket::builder(), &endpoint).await;
-        let told = failure(&mut monitor).await;
-        assert!(matches!(told, DisconnectReason::Protocol(ZmtpError::Incompatible(_))), "{told:?}");
+        let failure_reason = failure(&mut monitor).await;
+        assert!(matches!(failure_reason, DisconnectReason::Protocol(ZmtpError::Incompatible(_))), "{failure_reason:?}");
         drop(publisher);
     }
 
@@ -238,7 +238,7 @@ over_streams! {
         let nowhere = at.build(PushSocket::builder().reconnect_interval(ms(1)).reconnect_interval_max(ms(200)));
         let mut monitor = nowhere.monitor();
         nowhere.connect(at.nowhere("nobody")).await.expect("connected");
-        assert!(retry(&mut monitor).await <= ms(1), "it may come up any time");
+        assert!(retry(&mut monitor).await <= ms(1), "the first retry is immediate");
     }
 
     async fn retry_delay_doubles_until_handshake(at) {
@@ -274,7 +274,7 @@ over_streams! {
         let publisher = at.connected(PubSocket::builder(), &endpoint).await;
         publisher.wait_for_peers(1).await.expect("open");
         publisher.close().await;
-        testing::eventually("it is noticed", || sub.peer_count() == 0).await;
+        testing::eventually("the lost connection is detected", || sub.peer_count() == 0).await;
         sub.close().await;
         let events: Vec<_> = monitor.by_ref().collect().await;
         let [SocketEvent::Lagged(lost), .., SocketEvent::Closed] = &events[..] else {

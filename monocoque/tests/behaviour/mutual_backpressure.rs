@@ -1,11 +1,11 @@
-//! Sockets that wait for each other, on one thread and with hardly any room: whoever waits lets the
-//! others go on.
+//! Sockets under mutual back-pressure, on one thread and with small queues: a waiting socket does
+//! not block the others.
 
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use testing::{everywhere, numbered};
 
-/// Larger than what a connection takes by the way.
+/// A message larger than a connection accepts without a wait.
 fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]])
 }
@@ -54,7 +54,7 @@ everywhere! {
             pulls.push(pull);
             pushes.push(at.connected(PushSocket::builder().send_hwm(1), &endpoint).await);
         }
-        // Each place passes on to the next one what it gets.
+        // Each station forwards its messages to the next one.
         let places = (0..SOCKETS).map(|place| {
             let (pull, push) = (&pulls[place], &pushes[(place + 1) % SOCKETS]);
             async move {

@@ -1,12 +1,12 @@
-//! `only_first_subscribe`: what a message of several frames is, is said by the first of them.
+//! `only_first_subscribe`: the first frame decides whether a multipart message is a subscription.
 
 use monocoque::Message;
 use monocoque::zmq::{XpubSocket, XsubSocket};
 use testing::{Wire, everywhere, frame, over_streams};
 
-/// With a subscription in front, and elsewhere.
+/// Multipart messages with a subscription in the first frame, and in a later one.
 const LISTS: [&[&[u8]]; 3] = [&[b"\x01a", b"data", b"\0more"], &[b"\x01b", b"\0a"], &[b"data", b"\x01c"]];
-/// What becomes of them, and of a last word.
+/// The messages received for [`LISTS`], and the final message.
 const TAKEN_APART: [&[&[u8]]; 6] =
     [&[b"\x01a"], &[b"data"], &[b"\x01b"], &[b"\0a"], &[b"data", b"\x01c"], &[b"end"]];
 
@@ -23,13 +23,13 @@ everywhere! {
             xsub.send(message(list)).await.expect("sent");
         }
         xsub.send("end").await.expect("sent");
-        // Subscriptions overtake messages, and the one to "more" was never made.
-        let mut told = Vec::new();
+        // Subscriptions overtake messages; the subscription to "more" never existed.
+        let mut received = Vec::new();
         for _ in TAKEN_APART {
-            told.push(xpub.recv().await.expect("received"));
+            received.push(xpub.recv().await.expect("received"));
         }
         for expected in TAKEN_APART {
-            assert!(told.contains(&message(expected)), "{expected:?}");
+            assert!(received.contains(&message(expected)), "{expected:?}");
         }
         assert_eq!(xpub.subscription_count(), 1);
         xpub.send("b").await.expect("sent");
@@ -56,7 +56,7 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let xsub = at.connected(XsubSocket::builder().only_first_subscribe(true).send_hwm(0), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
-        // On a runtime of one thread nothing is received unless the sender lets that happen.
+        // On a single-threaded runtime nothing is received unless the sender yields.
         while xpub.stats().recv_queue == 0 {
             xsub.send([&b"\x01a"[..], b"data"]).await.expect("sent");
         }

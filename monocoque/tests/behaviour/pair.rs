@@ -1,4 +1,4 @@
-//! PAIR: one peer, both ways, and no other until that one is gone.
+//! PAIR: one peer, both directions, and no other peer until that one has disconnected.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ everywhere! {
         assert_eq!(other.recv().await.expect("received"), "for the other".into());
         assert_eq!(one.peer_count(), 1);
         other.close().await;
-        // A message may have gone to one of the connections of the third that were refused.
+        // A message may be lost with one of the third socket's refused connections.
         let hello = async {
             loop {
                 third.send("here").await.expect("sent");

@@ -1,4 +1,4 @@
-//! A panic in a thread that owns sockets unwinds: it does not take the process with it.
+//! Panics in a thread that owns sockets: they unwind and do not abort the process.
 
 use std::thread;
 
@@ -13,7 +13,7 @@ fn panic_closes_dropped_socket() {
     let endpoint = pull.last_endpoint().expect("bound");
     let panicked = thread::spawn(move || {
         let _pull = pull;
-        panic!("as it is meant to");
+        panic!("deliberate");
     });
     assert!(panicked.join().is_err());
     futures::executor::block_on(async {
@@ -29,7 +29,7 @@ fn panic_closes_dropped_socket() {
 fn panic_ends_dropped_context() {
     let panicked = thread::spawn(|| {
         let _context = Context::new().expect("an I/O thread");
-        panic!("as it is meant to");
+        panic!("deliberate");
     });
     assert!(panicked.join().is_err());
 }

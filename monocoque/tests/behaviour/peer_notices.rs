@@ -1,4 +1,4 @@
-//! Sockets that hear of the comings and goings of their peers.
+//! Connect and disconnect notices of peers.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{Message, RouterNotify, RoutingId};
 use testing::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
 
-/// A ROUTER that hears of everything.
-fn told() -> Builder<RouterSocket> {
+/// A builder for a ROUTER that receives every notice.
+fn notifying_router() -> Builder<RouterSocket> {
     RouterSocket::builder().router_notify([RouterNotify::Connect, RouterNotify::Disconnect])
 }
 
@@ -15,14 +15,14 @@ fn named(name: &str) -> Builder<DealerSocket> {
     DealerSocket::builder().routing_id(name)
 }
 
-async fn hears(router: &RouterSocket, expected: &[[&str; 2]]) {
+async fn expect_messages(router: &RouterSocket, expected: &[[&str; 2]]) {
     for expected in expected {
         assert_eq!(router.recv().await.expect("received"), (*expected).into());
     }
 }
 
-/// A peer called `name` that has said the numbers from zero on.
-fn talker(mut wire: Wire, name: &str, messages: usize) -> Wire {
+/// Completes the handshake as `name` and sends the numbers from zero on.
+fn peer_sending_numbers(mut wire: Wire, name: &str, messages: usize) -> Wire {
     wire.shake_hands("DEALER", name.as_bytes());
     for n in 0..messages {
         wire.put(&frame(0, n.to_string().as_bytes()));
@@ -32,19 +32,19 @@ fn talker(mut wire: Wire, name: &str, messages: usize) -> Wire {
 
 over_streams! {
     async fn notices_enclose_peer_messages(at) {
-        let (router, endpoint) = at.bound(told()).await;
+        let (router, endpoint) = at.bound(notifying_router()).await;
         for n in 0..20 {
             let dealer = at.connected(named("peer"), &endpoint).await;
             dealer.send(numbered(n)).await.expect("sent");
             dealer.send("last").await.expect("sent");
             dealer.close().await;
-            hears(&router, &[["peer", ""], ["peer", &n.to_string()], ["peer", "last"], ["peer", ""]]).await;
+            expect_messages(&router, &[["peer", ""], ["peer", &n.to_string()], ["peer", "last"], ["peer", ""]]).await;
         }
         assert!(router.try_recv().is_err());
     }
 
     async fn connect_notice_precedes_usable_peer(at) {
-        let (router, endpoint) = at.bound(told().router_mandatory(true)).await;
+        let (router, endpoint) = at.bound(notifying_router().router_mandatory(true)).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         let (id, notice) = router.recv_from().await.expect("received");
         assert_eq!((id.len(), id[0], notice), (5, 0, "".into()));
@@ -63,42 +63,42 @@ over_streams! {
             let dealer = at.connected(named("peer"), &endpoint).await;
             dealer.send("said").await.expect("sent");
             dealer.close().await;
-            hears(&router, expected).await;
-            testing::eventually("it is gone", || router.peer_count() == 0).await;
+            expect_messages(&router, expected).await;
+            testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
             assert!(router.try_recv().is_err());
         }
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(named("peer"), &endpoint).await;
         dealer.send("said").await.expect("sent");
         dealer.close().await;
-        hears(&router, &[["peer", "said"]]).await;
-        testing::eventually("it is gone", || router.peer_count() == 0).await;
+        expect_messages(&router, &[["peer", "said"]]).await;
+        testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
         assert!(router.try_recv().is_err());
     }
 
     async fn full_receiver_keeps_notices(at) {
-        let (router, endpoint) = at.bound(told().recv_hwm(1)).await;
-        let wire = testing::aside(move || talker(Wire::connect(&endpoint), "peer", 50)).await;
+        let (router, endpoint) = at.bound(notifying_router().recv_hwm(1)).await;
+        let wire = testing::aside(move || peer_sending_numbers(Wire::connect(&endpoint), "peer", 50)).await;
         wire.close();
-        hears(&router, &[["peer", ""]]).await;
+        expect_messages(&router, &[["peer", ""]]).await;
         for n in 0..50 {
             assert_eq!(router.recv().await.expect("received"), ["peer", &n.to_string()].into());
         }
-        hears(&router, &[["peer", ""]]).await;
+        expect_messages(&router, &[["peer", ""]]).await;
     }
 
     async fn disconnect_notice_follows_failed_write(at) {
-        let (router, endpoint) = at.bound(told().recv_hwm(2)).await;
-        let wire = testing::aside(move || talker(Wire::connect(&endpoint), "peer", 100)).await;
-        testing::eventually("two wait", || router.stats().recv_queue == 2).await;
+        let (router, endpoint) = at.bound(notifying_router().recv_hwm(2)).await;
+        let wire = testing::aside(move || peer_sending_numbers(Wire::connect(&endpoint), "peer", 100)).await;
+        testing::eventually("two messages are queued", || router.stats().recv_queue == 2).await;
         drop(wire);
-        // Nobody receives: that the peer is gone shows when something is written.
+        // Nothing is received: only a failed write detects the disconnect.
         let lost = async || {
             router.send(["peer", "anybody there?"]).await.expect("sent or dropped");
             router.peer_count() == 0
         };
         testing::eventually_async("the write side has ended", lost).await;
-        hears(&router, &[["peer", ""]]).await;
+        expect_messages(&router, &[["peer", ""]]).await;
         let mut n = 0;
         loop {
             let (_, message) = router.recv_from().await.expect("received");
@@ -108,16 +108,15 @@ over_streams! {
             assert_eq!(message, numbered(n));
             n += 1;
         }
-        // Over tcp the system drops what we have not read when it learns that the peer has reset
-        // the connection.
+        // Over TCP the kernel drops unread data when the peer resets the connection.
         assert!(n > 0);
         assert!(router.try_recv().is_err());
     }
 
     async fn refused_peer_sends_no_notice(at) {
-        let (router, endpoint) = at.bound(told()).await;
+        let (router, endpoint) = at.bound(notifying_router()).await;
         let first = at.connected(named("twin"), &endpoint).await;
-        hears(&router, &[["twin", ""]]).await;
+        expect_messages(&router, &[["twin", ""]]).await;
         let there = endpoint.clone();
         testing::aside(move || {
             let mut twin = Wire::connect(&there);
@@ -130,39 +129,39 @@ over_streams! {
         .await;
         first.send("still the first").await.expect("sent");
         first.close().await;
-        hears(&router, &[["twin", "still the first"], ["twin", ""]]).await;
+        expect_messages(&router, &[["twin", "still the first"], ["twin", ""]]).await;
         assert!(router.try_recv().is_err());
     }
 
     async fn handover_sends_no_disconnect_notice(at) {
-        let (router, endpoint) = at.bound(told().router_handover(true)).await;
+        let (router, endpoint) = at.bound(notifying_router().router_handover(true)).await;
         let there = endpoint.clone();
-        let old = testing::aside(move || talker(Wire::connect(&there), "name", 0)).await;
-        hears(&router, &[["name", ""]]).await;
+        let old = testing::aside(move || peer_sending_numbers(Wire::connect(&there), "name", 0)).await;
+        expect_messages(&router, &[["name", ""]]).await;
         let new = at.connected(named("name"), &endpoint).await;
-        hears(&router, &[["name", ""]]).await;
-        testing::eventually("the old one is gone", || router.peer_count() == 1).await;
+        expect_messages(&router, &[["name", ""]]).await;
+        testing::eventually("the old connection has ended", || router.peer_count() == 1).await;
         testing::aside(move || drop({ let mut old = old; old.end() })).await;
         new.send("here").await.expect("sent");
-        hears(&router, &[["name", "here"]]).await;
+        expect_messages(&router, &[["name", "here"]]).await;
         new.close().await;
-        hears(&router, &[["name", ""]]).await;
+        expect_messages(&router, &[["name", ""]]).await;
         assert!(router.try_recv().is_err());
     }
 
     async fn reconnect_notices_stay_in_order(at) {
         let (listener, endpoint) = WireListener::bind(&at, "listens");
-        let router = at.connected(told().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
+        let router = at.connected(notifying_router().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
         let peers = testing::aside(move || {
             for _ in 0..10 {
-                talker(listener.accept(), "peer", 5).close();
+                peer_sending_numbers(listener.accept(), "peer", 5).close();
             }
             listener
         });
         for _ in 0..10 {
-            hears(&router, &[["peer", ""]]).await;
-            // What has not arrived when the next connection is there is lost, and what has is not
-            // out of order.
+            expect_messages(&router, &[["peer", ""]]).await;
+            // Messages that have not arrived by the next connection are lost; the others are in
+            // order.
             let mut last = None;
             loop {
                 let (_, message) = router.recv_from().await.expect("received");
@@ -178,38 +177,38 @@ over_streams! {
     }
 
     async fn local_disconnect_sends_notice(at) {
-        let (router, endpoint) = at.bound(told()).await;
+        let (router, endpoint) = at.bound(notifying_router()).await;
         let dealer = at.connected(named("accepted"), &endpoint).await;
-        hears(&router, &[["accepted", ""]]).await;
+        expect_messages(&router, &[["accepted", ""]]).await;
         router.unbind(endpoint).await.expect("bound");
-        hears(&router, &[["accepted", ""]]).await;
+        expect_messages(&router, &[["accepted", ""]]).await;
         drop(dealer);
         let (listening, endpoint) = at.bound(named("dialled")).await;
         router.connect(endpoint.clone()).await.expect("connected");
-        hears(&router, &[["dialled", ""]]).await;
+        expect_messages(&router, &[["dialled", ""]]).await;
         router.disconnect(endpoint).await.expect("connected");
-        hears(&router, &[["dialled", ""]]).await;
+        expect_messages(&router, &[["dialled", ""]]).await;
         drop(listening);
     }
 
     async fn many_peers_notify_once_each(at) {
-        let (router, endpoint) = at.bound(told()).await;
-        let crowd = testing::aside(move || {
-            let mut wires: Vec<_> = (0..30).map(|n| talker(Wire::connect(&endpoint), &format!("p{n}"), n)).collect();
+        let (router, endpoint) = at.bound(notifying_router()).await;
+        let peers = testing::aside(move || {
+            let mut wires: Vec<_> = (0..30).map(|n| peer_sending_numbers(Wire::connect(&endpoint), &format!("p{n}"), n)).collect();
             while let Some(wire) = wires.pop() {
                 drop(wire);
             }
         });
-        let mut heard = std::collections::HashMap::<RoutingId, Vec<Message>>::new();
+        let mut by_peer = std::collections::HashMap::<RoutingId, Vec<Message>>::new();
         let mut gone = 0;
         while gone < 30 {
             let (id, message) = router.recv_from().await.expect("received");
-            let of = heard.entry(id).or_default();
+            let of = by_peer.entry(id).or_default();
             gone += usize::from(message == "".into() && !of.is_empty());
             of.push(message);
         }
-        crowd.await;
-        for (id, messages) in heard {
+        peers.await;
+        for (id, messages) in by_peer {
             let n: usize = std::str::from_utf8(&id[1..]).expect("text").parse().expect("a number");
             let expected = (0..n).map(numbered);
             let expected: Vec<Message> =
@@ -227,15 +226,15 @@ everywhere! {
             let dealer = at.connected(named("peer").hello_msg("hello"), &endpoint).await;
             dealer.send("more").await.expect("sent");
             dealer.close().await;
-            hears(&router, &[["peer", "hello"], ["peer", "more"]]).await;
+            expect_messages(&router, &[["peer", "hello"], ["peer", "more"]]).await;
             assert_eq!(router.recv().await.expect("received"), ["peer", "over", "and out"].into());
         }
         let dealer = at.connected(named("peer"), &endpoint).await;
         dealer.wait_for_peers(1).await.expect("open");
         router.wait_for_peers(1).await.expect("open");
         router.unbind(&endpoint).await.expect("bound");
-        testing::eventually("it was sent away", || router.peer_count() == 0).await;
-        assert!(router.try_recv().is_err(), "nobody needs to be told of what was done here");
+        testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
+        assert!(router.try_recv().is_err(), "no notice of a local unbind");
     }
 
     async fn lost_connection_delivers_hiccup_message(at) {
@@ -251,7 +250,7 @@ everywhere! {
         }
         assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
         dealer.disconnect(&endpoint).await.expect("connected");
-        testing::eventually("it has left", || dealer.peer_count() == 0).await;
+        testing::eventually("the peer has disconnected", || dealer.peer_count() == 0).await;
         assert!(dealer.try_recv().is_err());
     }
 }

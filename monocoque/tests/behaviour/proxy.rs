@@ -1,4 +1,5 @@
-//! Between two sockets: nothing is lost, doubled or out of order, whatever becomes of the proxy.
+//! Proxies between two sockets: nothing is lost, doubled or out of order, even if the proxy is
+//! cancelled.
 
 use std::pin::pin;
 
@@ -11,8 +12,8 @@ use monocoque::zmq::{
 use monocoque::{Message, MonocoqueError, Proxy, proxy};
 use testing::{At, everywhere, numbered};
 
-/// Runs `body` while `proxies` run, which have no end.
-async fn beside<T>(proxies: impl Future, body: impl Future<Output = T>) -> T {
+/// Runs `body` while `proxies` run, which must not end.
+async fn run_with_proxies<T>(proxies: impl Future, body: impl Future<Output = T>) -> T {
     match select(pin!(proxies), pin!(body)).await {
         Either::Left(_) => panic!("a proxy has ended"),
         Either::Right((result, _)) => result,
@@ -44,7 +45,7 @@ everywhere! {
             }
         });
         let serve = futures::future::join_all(serve);
-        beside(async { join!(proxy(&front, &back), serve) }, futures::future::join_all(ask)).await;
+        run_with_proxies(async { join!(proxy(&front, &back), serve) }, futures::future::join_all(ask)).await;
         assert!(workers.iter().all(|rep| rep.stats().received == EACH as u64), "in turn");
     }
 
@@ -61,7 +62,7 @@ everywhere! {
                 assert_eq!(dealer.recv().await.expect("received"), n.to_string().into());
             }
         };
-        beside(proxy(&router, &router), async { join!(talk(one), talk(other)) }).await;
+        run_with_proxies(proxy(&router, &router), async { join!(talk(one), talk(other)) }).await;
     }
 
     async fn subscriptions_pass_two_proxies(at) {
@@ -89,11 +90,11 @@ everywhere! {
                 assert_eq!(other.recv().await.expect("received"), ["b".to_owned(), n.to_string()].into());
             }
             other.close().await;
-            testing::eventually("a topic that nobody wants is taken back", || publisher.subscription_count() == 1).await;
+            testing::eventually("an unused topic is cancelled upstream", || publisher.subscription_count() == 1).await;
             one.unsubscribe("a").expect("open");
-            testing::eventually("and the other one", || publisher.subscription_count() == 0).await;
+            testing::eventually("the remaining subscription is cancelled", || publisher.subscription_count() == 0).await;
         };
-        beside(proxies, body).await;
+        run_with_proxies(proxies, body).await;
     }
 
     async fn cancelled_proxy_loses_nothing(at) {
@@ -119,7 +120,7 @@ everywhere! {
                 }
             }
         };
-        beside(give_up, async { join!(send, receive) }).await;
+        run_with_proxies(give_up, async { join!(send, receive) }).await;
         assert!(pull.try_recv().is_err());
     }
 
@@ -147,10 +148,10 @@ everywhere! {
             control.terminate();
         };
         let (ended, ()) = join!(proxy.run(), body);
-        ended.expect("told so");
+        ended.expect("terminated by the control socket");
         push.send("three").await.expect("the sockets are open");
         let again = Proxy::new(&front, &back);
-        beside(again.run(), async {
+        run_with_proxies(again.run(), async {
             assert_eq!(pull.recv().await.expect("received"), "three".into());
         })
         .await;
@@ -162,7 +163,7 @@ everywhere! {
         let pair = at.connected(PairSocket::builder().send_hwm(1), &there).await;
         let body = async {
             pair.send("waits").await.expect("sent");
-            testing::eventually("it waits where it is", || front.stats().recv_queue == 1).await;
+            testing::eventually("the message stays in the receive queue", || front.stats().recv_queue == 1).await;
             testing::pass_time(&at).await;
             assert_eq!((front.stats().recv_queue, back.stats().send_queue), (1, 0));
             back.close().await;
@@ -185,11 +186,11 @@ everywhere! {
             assert_eq!(client.recv().await.expect("received"), "found".into());
             assert_eq!(back.stats().discarded, 2);
         };
-        beside(proxy(&front, &back), body).await;
+        run_with_proxies(proxy(&front, &back), body).await;
     }
 }
 
-/// PUSH, PULL, then PUSH and PULL again; the two in the middle are for a proxy.
+/// A pipeline of PUSH, PULL, PUSH and PULL; the two in the middle are for a proxy.
 async fn pipeline(at: &At) -> (PullSocket, PushSocket, PushSocket, PullSocket) {
     let (front, sources_at) = at.bound(PullSocket::builder()).await;
     let (back, sinks_at) = at.bound(PushSocket::builder()).await;

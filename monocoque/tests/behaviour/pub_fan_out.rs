@@ -1,5 +1,5 @@
-//! One message for many: each subscriber gets what it has asked for, whole and in order, whatever
-//! the others do.
+//! Fan-out of PUB: each subscriber receives the messages of its topics complete and in order,
+//! whatever the others do.
 
 use futures::FutureExt;
 use monocoque::zmq::{PubSocket, SubSocket};
@@ -9,7 +9,7 @@ use testing::{At, Placement, Transport, Wire, everywhere, over_streams};
 const KIB: usize = 1024;
 const TOPICS: [&str; 8] = ["", "a", "ab", "abc", "b", "bc", "x", "xyz"];
 
-/// A subscriber, and what it is to get.
+/// A subscriber and the messages that it must receive.
 struct Listener {
     socket: SubSocket,
     topics: Vec<&'static str>,
@@ -18,7 +18,7 @@ struct Listener {
 }
 
 impl Listener {
-    /// Subscribed, and known to the publisher.
+    /// Connects, subscribes, and waits until the publisher has the subscriptions.
     async fn join(at: &At, publisher: &PubSocket, endpoint: &Endpoint, topics: &[&'static str]) -> Self {
         let count = publisher.subscription_count();
         let socket = at.connected(SubSocket::builder().recv_hwm(0), endpoint).await;
@@ -29,7 +29,7 @@ impl Listener {
         Self { socket, topics: topics.to_vec(), expected: Vec::new(), received: 0 }
     }
 
-    fn hears(&self, message: &Message) -> bool {
+    fn matches(&self, message: &Message) -> bool {
         self.topics.iter().any(|topic| message[0].starts_with(topic.as_bytes()))
     }
 
@@ -51,9 +51,9 @@ impl Listener {
     }
 }
 
-/// A message of some shape and size, that starts with some topic.
+/// A message of random shape and size that starts with a random topic.
 fn message(chance: &mut fastrand::Rng, n: usize) -> Message {
-    let topic = chance.choice(TOPICS).expect("there are some");
+    let topic = chance.choice(TOPICS).expect("not empty");
     let len = match chance.u8(..40) {
         0 => 0,
         1 => 70 * KIB,
@@ -66,7 +66,7 @@ fn message(chance: &mut fastrand::Rng, n: usize) -> Message {
     match chance.u8(..6) {
         0 => Message::from([topic.as_bytes(), n.to_string().as_bytes(), &body]),
         1 => Message::from([topic.as_bytes(), b"", &body, b"", &body]),
-        // Not even a topic.
+        // The empty message has no topic.
         2 if len == 0 => Message::from(""),
         _ => Message::from([topic.as_bytes(), &body].concat()),
     }
@@ -87,7 +87,7 @@ everywhere! {
                 listeners.push(Listener::join(&at, &publisher, &endpoint, &["a", "xyz"]).await);
             }
             if round == ROUNDS / 2 {
-                // It has not heard all that there was for it.
+                // The subscriber leaves before it has received all its messages.
                 let mut leaving = listeners.swap_remove(chance.usize(..listeners.len()));
                 let some = (leaving.expected.len() - leaving.received) / 2;
                 leaving.receive(some).await;
@@ -96,14 +96,13 @@ everywhere! {
                     false => drop(leaving),
                 }
             }
-            // Some bursts are such that nothing else can run meanwhile, and longer than the
-            // publisher keeps on one tape.
+            // Some bursts never yield, and are longer than one segment of the broadcast log.
             let (burst, together) = (chance.usize(1..600), chance.bool());
             for _ in 0..burst {
                 let message = message(&mut chance, sent);
                 sent += 1;
                 for listener in &mut listeners {
-                    if listener.hears(&message) {
+                    if listener.matches(&message) {
                         listener.expected.push(message.clone());
                     }
                 }
@@ -132,7 +131,7 @@ everywhere! {
         }
         testing::pass_time(&at).await;
         for listener in &listeners {
-            assert!(listener.socket.try_recv().is_err(), "{:?} has heard too much", listener.topics);
+            assert!(listener.socket.try_recv().is_err(), "{:?} received more than expected", listener.topics);
         }
         assert_eq!(publisher.stats().sent, sent as u64);
     }
@@ -170,7 +169,7 @@ over_streams! {
             sent += HWM / 2;
             assert!(sent < 100_000, "nothing is ever dropped");
         }
-        testing::eventually("only the stopped one has something left", || publisher.stats().send_queue <= HWM).await;
+        testing::eventually("only the stopped subscriber has queued messages", || publisher.stats().send_queue <= HWM).await;
         let stats = publisher.stats();
         assert_eq!((stats.send_queue, stats.sent), (HWM, sent as u64));
         let reading = testing::aside(move || {
@@ -191,11 +190,11 @@ over_streams! {
         });
         let (numbers, ()) = futures::join!(reading, publisher.close());
         assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_eq!(numbers.len() as u64, sent as u64 - stats.dropped, "what was not dropped");
+        assert_eq!(numbers.len() as u64, sent as u64 - stats.dropped, "all but the dropped messages");
     }
 }
 
-/// Where nothing else can run while it publishes, what each subscriber gets is known.
+/// The messages of each subscriber are known if nothing else runs during the burst.
 #[test]
 fn pub_drops_only_above_hwm() {
     const HWM: usize = 100;
@@ -208,7 +207,7 @@ fn pub_drops_only_above_hwm() {
             }
             for len in [10, 100, 3_000, 5_000] {
                 let dropped = publisher.stats().dropped;
-                // Each of them asks for one thing first, so that all connections come to rest.
+                // Each subscriber receives one message first, so that all connections become idle.
                 for topic in ["a", "b"] {
                     publisher.send(topic).await.expect("sent");
                 }

@@ -1,4 +1,4 @@
-//! Who gets what is published.
+//! Topic matching of PUB and SUB, and the count of subscriptions.
 
 use monocoque::zmq::{PubSocket, SubSocket};
 use testing::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
@@ -56,7 +56,7 @@ on_every_driver! {
         publisher.send("topic 1").await.expect("sent");
         assert_eq!(subscriber.recv().await.expect("still subscribed"), "topic 1".into());
         subscriber.unsubscribe("topic").expect("open");
-        testing::eventually("it is taken back", || publisher.subscription_count() == 1).await;
+        testing::eventually("the subscription is cancelled", || publisher.subscription_count() == 1).await;
         subscriber.subscribe("mark").expect("open");
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("topic 2").await.expect("sent");
@@ -76,7 +76,7 @@ on_every_driver! {
         publisher.send("new").await.expect("sent");
         assert_eq!(&subscriber.recv().await.expect("received")[1], b"0");
         subscriber.unsubscribe("old").expect("open");
-        assert_eq!(subscriber.recv().await.expect("what is on its way is not received"), "new".into());
+        assert_eq!(subscriber.recv().await.expect("messages in flight are filtered"), "new".into());
     }
 
     async fn sub_receives_from_many_publishers(at) {
@@ -104,14 +104,14 @@ on_every_driver_over_streams! {
             let wire = testing::aside(move || {
                 let mut wire = Wire::meet(&there, "SUB");
                 wire.put(&testing::command("SUBSCRIBE", format!("old {n}").as_bytes()));
-                // As a 3.0 peer says it.
+                // The form of a ZMTP 3.0 peer.
                 wire.put(&testing::frame(0, b"\x01old"));
                 wire
             })
             .await;
             publisher.wait_for_subscriptions(2).await.expect("open");
             drop(wire);
-            testing::eventually("they are gone", || publisher.subscription_count() == 0).await;
+            testing::eventually("the peers have disconnected", || publisher.subscription_count() == 0).await;
         }
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
         subscriber.subscribe("new").expect("open");

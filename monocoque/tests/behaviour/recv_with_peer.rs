@@ -1,4 +1,4 @@
-//! Who has sent what is received.
+//! Received messages together with their sender.
 
 use futures::StreamExt;
 use monocoque::SocketEvent;
@@ -33,7 +33,7 @@ everywhere! {
                 _ => assert_eq!(peer.address(), None),
             }
         }
-        assert!(router.try_recv_with_peer().expect_err("that was all").is_would_block());
+        assert!(router.try_recv_with_peer().expect_err("nothing is left").is_would_block());
     }
 
     async fn departed_peer_info_stays_available(at) {
@@ -44,7 +44,7 @@ everywhere! {
             push.send(numbered(round)).await.expect("sent");
             push.close().await;
         }
-        testing::eventually("they are gone", || pull.peer_count() == 0 && pull.stats().recv_queue == 3).await;
+        testing::eventually("the peers have disconnected", || pull.peer_count() == 0 && pull.stats().recv_queue == 3).await;
         let mut known = Vec::new();
         while known.len() < 3 {
             if let Some(SocketEvent::Accepted { connection }) = monitor.next().await {
@@ -54,7 +54,7 @@ everywhere! {
         for _ in 0..3 {
             let (_, peer) = pull.recv_with_peer().await.expect("received");
             let at = known.iter().position(|id| *id == peer.connection().id);
-            known.remove(at.expect("each of another one"));
+            known.remove(at.expect("each from another peer"));
         }
     }
 
@@ -66,13 +66,13 @@ everywhere! {
         assert!(sub.recv_with_peer().await.expect_err("nothing was sent").is_timeout());
         publisher.send("b").await.expect("sent");
         publisher.send("a").await.expect("sent");
-        testing::eventually("it has arrived", || sub.stats().recv_queue == 1).await;
+        testing::eventually("the message has arrived", || sub.stats().recv_queue == 1).await;
         let (message, peer) = sub.recv_with_peer().await.expect("received");
         assert_eq!((message, peer.socket_type()), ("a".into(), SocketType::Pub));
 
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let req = at.connected(ReqSocket::builder(), &endpoint).await;
-        assert!(req.recv_with_peer().await.is_err(), "it is not its turn");
+        assert!(req.recv_with_peer().await.is_err(), "out of turn");
         req.send("question").await.expect("sent");
         let (question, peer) = rep.recv_with_peer().await.expect("received");
         assert_eq!((question, peer.socket_type()), ("question".into(), SocketType::Req));

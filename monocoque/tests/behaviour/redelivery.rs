@@ -1,5 +1,5 @@
-//! Messages that a peer will not have: tried a few times, then dropped, counted and told; what is
-//! behind them goes on.
+//! Messages that a peer rejects: retried a few times, then dropped, counted and reported; later
+//! messages are still delivered.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use monocoque::zmq::{
 use monocoque::{ConnectionId, Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
 use testing::{WireListener, everywhere, over_streams};
 
-/// What the peer takes.
+/// The peer's message size limit.
 const LIMIT: u64 = 1 << 20;
-/// What the system does not take at once.
+/// A size that the kernel does not accept at once.
 const TOO_LARGE: usize = 32 << 20;
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// Waits for the event that says so.
-async fn dropped(monitor: &mut Monitor) -> (usize, u32) {
+/// Waits for the next dropped message; returns its size and the number of attempts.
+async fn next_dropped_event(monitor: &mut Monitor) -> (usize, u32) {
     loop {
         let event = monitor.next().await.expect("the socket is open");
         if let SocketEvent::MessageDropped { bytes, attempts, .. } = event {
@@ -32,19 +32,19 @@ async fn send<S: Sends>(socket: &S, message: impl Into<Message> + Send) {
     socket.send(message).await.expect("queued");
 }
 
-fn small<S: Socket>() -> Builder<S> {
+fn limited_builder<S: Socket>() -> Builder<S> {
     S::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
 }
 
 over_streams! {
     async fn push_drops_refused_message(at) {
-        let (pull, endpoint) = at.bound(small::<PullSocket>()).await;
+        let (pull, endpoint) = at.bound(limited_builder::<PullSocket>()).await;
         let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = push.monitor();
         send(&push, "first").await;
         send(&push, vec![7; TOO_LARGE]).await;
         assert_eq!(pull.recv().await.expect("received"), "first".into());
-        let (bytes, attempts) = dropped(&mut monitor).await;
+        let (bytes, attempts) = next_dropped_event(&mut monitor).await;
         assert_eq!((bytes, attempts), (TOO_LARGE + 9, 3));
         for n in 0..100_u32 {
             send(&push, n.to_be_bytes().to_vec()).await;
@@ -58,16 +58,16 @@ over_streams! {
     async fn bound_push_drops_refused_message(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let mut monitor = push.monitor();
-        let pull = at.connected(small::<PullSocket>(), &endpoint).await;
+        let pull = at.connected(limited_builder::<PullSocket>(), &endpoint).await;
         send(&push, vec![7; TOO_LARGE]).await;
-        assert_eq!(dropped(&mut monitor).await.1, 3);
+        assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&push, "behind").await;
         assert_eq!(pull.recv().await.expect("received"), "behind".into());
     }
 
     async fn refused_message_finds_other_peer(at) {
         let push = at.build(PushSocket::builder().reconnect_interval(AT_ONCE));
-        let (limited, endpoint) = at.bound(small::<PullSocket>()).await;
+        let (limited, endpoint) = at.bound(limited_builder::<PullSocket>()).await;
         push.connect(endpoint).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
         let (unlimited, endpoint) = at.bound(PullSocket::builder()).await;
@@ -80,57 +80,57 @@ over_streams! {
     }
 
     async fn router_drops_refused_message(at) {
-        let (dealer, endpoint) = at.bound(small::<DealerSocket>()).await;
+        let (dealer, endpoint) = at.bound(limited_builder::<DealerSocket>()).await;
         let router = at.build(RouterSocket::builder().reconnect_interval(AT_ONCE));
         router.connect_as(endpoint, "dealer").await.expect("connected");
         let mut monitor = router.monitor();
         send(&router, ["dealer".into(), vec![7; TOO_LARGE]]).await;
-        assert_eq!(dropped(&mut monitor).await.1, 3);
+        assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&router, ["dealer", "behind"]).await;
         assert_eq!(dealer.recv().await.expect("received"), "behind".into());
     }
 
     async fn connecting_pub_drops_refused_message(at) {
-        let (subscriber, endpoint) = at.bound(small::<SubSocket>()).await;
+        let (subscriber, endpoint) = at.bound(limited_builder::<SubSocket>()).await;
         subscriber.subscribe("").expect("open");
         let publisher = at.connected(PubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = publisher.monitor();
         publisher.wait_for_subscriptions(1).await.expect("open");
         send(&publisher, vec![7; TOO_LARGE]).await;
-        assert_eq!(dropped(&mut monitor).await.1, 3);
+        assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         publisher.wait_for_subscriptions(1).await.expect("open");
         send(&publisher, "behind").await;
         assert_eq!(subscriber.recv().await.expect("received"), "behind".into());
     }
 
     async fn refused_request_emits_message_dropped(at) {
-        let (reply, endpoint) = at.bound(small::<RepSocket>()).await;
+        let (reply, endpoint) = at.bound(limited_builder::<RepSocket>()).await;
         let options = ReqSocket::builder().reconnect_interval(AT_ONCE).req_relaxed(true).req_correlate(true);
         let request = at.connected(options, &endpoint).await;
         let mut monitor = request.monitor();
         send(&request, vec![7; TOO_LARGE]).await;
-        assert_eq!(dropped(&mut monitor).await.1, 3);
+        assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&request, "another").await;
         assert_eq!(reply.recv().await.expect("received"), "another".into());
     }
 
     async fn pair_drops_refused_message(at) {
-        let (one, endpoint) = at.bound(small::<PairSocket>()).await;
+        let (one, endpoint) = at.bound(limited_builder::<PairSocket>()).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
         let mut monitor = other.monitor();
         send(&other, vec![7; TOO_LARGE]).await;
-        assert_eq!(dropped(&mut monitor).await.1, 3);
+        assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&other, "behind").await;
         assert_eq!(one.recv().await.expect("received"), "behind".into());
     }
 
     async fn delivery_attempts_option_limits_retries(at) {
         let options = DealerSocket::builder().reconnect_interval(AT_ONCE).delivery_attempts(1);
-        let (router, endpoint) = at.bound(small::<RouterSocket>()).await;
+        let (router, endpoint) = at.bound(limited_builder::<RouterSocket>()).await;
         let dealer = at.connected(options, &endpoint).await;
         let mut monitor = dealer.monitor();
         send(&dealer, vec![7; TOO_LARGE]).await;
-        assert_eq!(dropped(&mut monitor).await.1, 1);
+        assert_eq!(next_dropped_event(&mut monitor).await.1, 1);
         send(&dealer, "behind").await;
         assert_eq!(&router.recv().await.expect("received")[1], b"behind");
     }
@@ -141,7 +141,7 @@ over_streams! {
         let listener = testing::aside(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
-            // It has begun.
+            // The write has begun.
             wire.take(9);
             listener
         });
@@ -176,7 +176,7 @@ over_streams! {
             }
         }
         drop(hangs_up.await);
-        // 5, 10, 20, 40, 80 and 160 ms, of which each is drawn from the upper half.
+        // The delays double from 5 to 160 ms; each is drawn from the upper half of its interval.
         assert!(delays[5] >= AT_ONCE * 80, "{delays:?}");
     }
 
@@ -217,7 +217,7 @@ over_streams! {
         loop {
             match monitor.next().await.expect("open") {
                 SocketEvent::GivenUp { endpoint: gone } => break assert_eq!(gone, endpoint),
-                SocketEvent::Retrying { .. } => panic!("it is connected again"),
+                SocketEvent::Retrying { .. } => panic!("unexpected reconnect"),
                 _ => {}
             }
         }
@@ -228,14 +228,14 @@ over_streams! {
 everywhere! {
     async fn disconnected_peer_reconnects_despite_stop(at) {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
-        let pull = at.build(stopping());
+        let pull = at.build(builder_without_reconnect());
         let mut monitor = pull.monitor();
         pull.connect(endpoint.clone()).await.expect("connected");
         for _ in 0..2 {
-            let id = established(&mut monitor).await;
-            pull.disconnect_peer(id).expect("it is there");
+            let id = next_established(&mut monitor).await;
+            pull.disconnect_peer(id).expect("the peer is connected");
         }
-        established(&mut monitor).await;
+        next_established(&mut monitor).await;
         push.send("still here").await.expect("sent");
         assert_eq!(pull.recv().await.expect("received"), "still here".into());
     }
@@ -243,39 +243,39 @@ everywhere! {
     async fn reconnect_stop_honours_remote_unbind(at) {
         let (push, endpoint) = (at.build(PushSocket::builder()), at.nowhere("unbound"));
         push.bind(endpoint.clone()).await.expect("bound");
-        let pull = at.build(stopping());
+        let pull = at.build(builder_without_reconnect());
         let mut monitor = pull.monitor();
         pull.connect(endpoint.clone()).await.expect("connected");
-        established(&mut monitor).await;
+        next_established(&mut monitor).await;
         push.send("before").await.expect("sent");
         push.unbind(endpoint.clone()).await.expect("bound");
         loop {
             match monitor.next().await.expect("open") {
                 SocketEvent::GivenUp { endpoint: gone } => break assert_eq!(gone, endpoint),
-                SocketEvent::Retrying { .. } => panic!("it is connected again"),
+                SocketEvent::Retrying { .. } => panic!("unexpected reconnect"),
                 _ => {}
             }
         }
-        assert_eq!(pull.recv().await.expect("it came before the end"), "before".into());
+        assert_eq!(pull.recv().await.expect("received before the disconnect"), "before".into());
         testing::rebind(&push, &endpoint).await;
         assert!(matches!(pull.disconnect(endpoint.clone()).await, Err(MonocoqueError::UnknownEndpoint(_))));
         assert_eq!(pull.peer_count(), 0);
         pull.connect(endpoint).await.expect("connected");
-        established(&mut monitor).await;
+        next_established(&mut monitor).await;
     }
 }
 
-/// A socket that is not connected again when its connection is lost.
-fn stopping() -> Builder<PullSocket> {
+/// A builder of a socket that does not reconnect after a lost connection.
+fn builder_without_reconnect() -> Builder<PullSocket> {
     PullSocket::builder().reconnect_interval(AT_ONCE).reconnect_stop([ReconnectStop::ConnectionLost])
 }
 
-/// The number of the next connection whose handshake is done.
-async fn established(monitor: &mut Monitor) -> ConnectionId {
+/// Returns the id of the next connection that completes its handshake.
+async fn next_established(monitor: &mut Monitor) -> ConnectionId {
     loop {
         match monitor.next().await.expect("open") {
             SocketEvent::HandshakeSucceeded { connection, .. } => return connection.id,
-            SocketEvent::GivenUp { .. } => panic!("it is not connected again"),
+            SocketEvent::GivenUp { .. } => panic!("unexpected end of reconnects"),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! REQ sockets that ask again: a late reply is never taken for the next one.
+//! REQ sockets with `req_relaxed`: a late reply is never taken for the reply to a later request.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ everywhere! {
         assert_eq!(first[0], second[0], "on the same connection");
         assert_ne!(first[1], second[1]);
         router.send(first).await.expect("sent");
-        // Over a stream it is not even queued.
+        // Over a stream the late reply is discarded before it is queued.
         let has_come = || req.stats().recv_queue > 0 || req.stats().discarded > 0;
-        testing::eventually("the late one has come", has_come).await;
+        testing::eventually("the late reply has arrived", has_come).await;
         assert!(req.recv().at_once().is_none());
         router.send(second).await.expect("sent");
         assert_eq!(req.recv().await.expect("received"), "second".into());

@@ -1,4 +1,4 @@
-//! Requests and replies: they alternate, and each reply goes to who has asked.
+//! Requests and replies alternate, and each reply goes to its requester.
 
 use monocoque::MonocoqueError;
 use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
@@ -10,17 +10,17 @@ on_every_driver! {
         let req = at.connected(ReqSocket::builder(), &endpoint).await;
         assert!(matches!(req.recv().await, Err(MonocoqueError::OutOfTurn(_))));
         assert!(matches!(req.try_recv(), Err(MonocoqueError::OutOfTurn(_))));
-        assert!(matches!(rep.send("x").await.expect_err("no request").reason(), MonocoqueError::OutOfTurn(_)));
+        assert!(matches!(rep.send("x").await.expect_err("no request is pending").reason(), MonocoqueError::OutOfTurn(_)));
         for n in 0..10 {
-            req.send(numbered(n)).await.expect("its turn");
-            let refused = req.send("too early").await.expect_err("not its turn");
+            req.send(numbered(n)).await.expect("in turn");
+            let refused = req.send("too early").await.expect_err("out of turn");
             assert!(matches!(refused.reason(), MonocoqueError::OutOfTurn(_)));
             assert_eq!(refused.into_message(), "too early".into());
-            assert_eq!(rep.recv().await.expect("its turn"), numbered(n));
+            assert_eq!(rep.recv().await.expect("in turn"), numbered(n));
             assert!(matches!(rep.recv().await, Err(MonocoqueError::OutOfTurn(_))));
-            rep.send(["re".to_owned(), n.to_string()]).await.expect("its turn");
+            rep.send(["re".to_owned(), n.to_string()]).await.expect("in turn");
             assert!(matches!(rep.try_send("twice").expect_err("once").reason(), MonocoqueError::OutOfTurn(_)));
-            assert_eq!(req.recv().await.expect("its turn"), ["re".to_owned(), n.to_string()].into());
+            assert_eq!(req.recv().await.expect("in turn"), ["re".to_owned(), n.to_string()].into());
         }
     }
 
@@ -99,7 +99,7 @@ on_every_driver! {
             futures::future::Either::Right((request, other)) => (request, other),
         };
         let request = request.expect("received");
-        // The other one has to wait for the reply to this one, or is told that it is not its turn.
+        // The other receiver waits for the reply to this request, or fails as out of turn.
         let mut other = other;
         for _ in 0..1000 {
             match other.as_mut().at_once() {
@@ -109,8 +109,8 @@ on_every_driver! {
             }
         }
         let asked = if request == "first".into() { &first } else { &second };
-        rep.send(request.clone()).await.expect("its turn");
-        assert_eq!(asked.recv().await.expect("its own"), request);
+        rep.send(request.clone()).await.expect("in turn");
+        assert_eq!(asked.recv().await.expect("the peer's own message"), request);
     }
 
     async fn cancelled_recv_keeps_reply(at) {
@@ -124,7 +124,7 @@ on_every_driver! {
         };
         let ask = async {
             for n in 0..2_000 {
-                req.send(numbered(n)).await.expect("its turn");
+                req.send(numbered(n)).await.expect("in turn");
                 assert!(req.recv().at_once().is_none_or(|reply| reply.is_ok_and(|reply| reply == numbered(n))));
                 match req.recv().await {
                     Ok(reply) => assert_eq!(reply, numbered(n)),
@@ -144,9 +144,9 @@ on_every_driver! {
                     loop {
                         match futures::executor::block_on(rep.recv()) {
                             Ok(request) => {
-                                // Between the two nobody else may receive, and so nobody else may
+                                // Between the two calls no other thread may receive, so none may
                                 // send.
-                                futures::executor::block_on(rep.send(request)).expect("its turn");
+                                futures::executor::block_on(rep.send(request)).expect("in turn");
                             }
                             Err(MonocoqueError::OutOfTurn(_)) => std::thread::yield_now(),
                             Err(_) => return,
@@ -182,7 +182,7 @@ on_every_driver_over_streams! {
             let mut wire = Wire::meet(&endpoint, "REP");
             wire.put(&[testing::frame(1, b""), testing::frame(0, b"from a stranger")].concat());
             wire.put(&testing::command("PING", b"\0\0"));
-            assert_eq!(wire.frame().1, b"\x04PONG", "all of it has been read");
+            assert_eq!(wire.frame().1, b"\x04PONG", "all frames have been read");
             wire
         })
         .await;
@@ -190,13 +190,13 @@ on_every_driver_over_streams! {
         asked.send([id.clone(), Vec::new(), b"answer".to_vec()]).await.expect("sent");
         asked.send([id, Vec::new(), b"late".to_vec()]).await.expect("sent");
         assert_eq!(req.recv().await.expect("received"), "answer".into());
-        testing::eventually("the stranger's and the late one are there", || {
+        testing::eventually("the stranger's and the late reply have arrived", || {
             let stats = req.stats();
             stats.discarded + stats.recv_queue as u64 == 2
         })
         .await;
-        req.send("again").await.expect("its turn");
-        assert!(req.recv().at_once().is_none(), "neither the stranger's nor the late one is the reply");
+        req.send("again").await.expect("in turn");
+        assert!(req.recv().at_once().is_none(), "neither the stranger's nor the late reply is accepted");
         drop(other);
     }
 

@@ -1,4 +1,4 @@
-//! A publisher that comes back is told everything again, however many topics there are.
+//! Replay of all subscriptions to a publisher that reconnects, for any number of topics.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ everywhere! {
         subscriber.connect(endpoint.clone()).await.expect("connected");
         publisher.wait_for_subscriptions(1).await.expect("open");
         publisher.close().await;
-        testing::eventually("it is noticed", || subscriber.peer_count() == 0).await;
+        testing::eventually("the lost connection is detected", || subscriber.peer_count() == 0).await;
         subscriber.subscribe("meanwhile").expect("open");
         subscriber.unsubscribe("before").expect("open");
         let publisher = at.build(PubSocket::builder());

@@ -1,4 +1,5 @@
-//! Senders that want to know what would else be dropped, and peers that take over a name.
+//! `router_mandatory` and `nodrop`, where a send fails or waits instead of dropping, and
+//! `router_handover`.
 
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ fn large(n: usize) -> Message {
 everywhere! {
     async fn mandatory_send_rejects_absent_peer(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_mandatory(true)).await;
-        let refused = router.send_to(&id("nobody"), "lost").await.expect_err("nobody");
+        let refused = router.send_to(&id("nobody"), "lost").await.expect_err("no such peer");
         assert!(matches!(refused.reason(), MonocoqueError::Unreachable), "{refused}");
         assert_eq!(refused.into_message(), "lost".into());
-        let refused = router.try_send(["nobody", "lost"]).expect_err("nobody");
+        let refused = router.try_send(["nobody", "lost"]).expect_err("no such peer");
         assert!(matches!(refused.reason(), MonocoqueError::Unreachable), "{refused}");
         assert_eq!(refused.into_message(), ["nobody", "lost"].into());
         assert_eq!(router.stats().dropped, 0);
@@ -37,15 +38,15 @@ everywhere! {
         let quick = at.connected(DealerSocket::builder().routing_id("quick"), &endpoint).await;
         router.wait_for_peers(2).await.expect("open");
         let mut sent = 0;
-        let mut patience = 0;
-        while patience < 100 {
+        let mut full_attempts = 0;
+        while full_attempts < 100 {
             let mut message = large(sent);
             message.push_front("slow");
             match router.try_send(message) {
-                Ok(()) => (sent, patience) = (sent + 1, 0),
+                Ok(()) => (sent, full_attempts) = (sent + 1, 0),
                 Err(error) => {
                     assert!(error.reason().is_would_block(), "{error}");
-                    patience += 1;
+                    full_attempts += 1;
                     testing::pass_time(&at).await;
                 }
             }
@@ -62,7 +63,7 @@ everywhere! {
                 assert_eq!(slow.recv().await.expect("received"), large(n));
             }
         });
-        result.expect("there is room now");
+        result.expect("no longer full");
         assert_eq!(router.stats().dropped, 0);
     }
 
@@ -110,7 +111,7 @@ over_streams! {
             }
         };
         let (error, ()) = futures::join!(flood, async {
-            testing::eventually("it is full", || router.stats().send_queue == 1).await;
+            testing::eventually("the send queue is full", || router.stats().send_queue == 1).await;
             testing::pass_time(&at).await;
             wire.close();
         });
@@ -127,24 +128,24 @@ over_streams! {
         })
         .await;
         router.wait_for_peers(1).await.expect("open");
-        // More than the system takes: the rest waits.
+        // More than the kernel accepts: the rest stays queued.
         for n in 0..200 {
             router.send_to(&id("name"), large(n)).await.expect("sent");
         }
         let new = at.connected(DealerSocket::builder().routing_id("name"), &endpoint).await;
-        let first = new.recv().await.expect("what has waited is not lost");
+        let first = new.recv().await.expect("queued messages are not lost");
         let n: usize = std::str::from_utf8(&first[0]).expect("text").parse().expect("a number");
         assert_eq!(first, large(n));
         for n in n + 1..200 {
             assert_eq!(new.recv().await.expect("received"), large(n));
         }
-        testing::eventually("the old one is gone", || router.peer_count() == 1).await;
+        testing::eventually("the old connection has ended", || router.peer_count() == 1).await;
         router.send_to(&id("name"), "for the new one").await.expect("sent");
         assert_eq!(new.recv().await.expect("received"), "for the new one".into());
         new.send("from the new one").await.expect("sent");
         assert_eq!(router.recv_from().await.expect("received"), (id("name"), "from the new one".into()));
         testing::aside(move || drop({ let mut old = old; old.end() })).await;
-        // The end of the old one does not touch the new one.
+        // The end of the old connection does not affect the new one.
         router.send_to(&id("name"), "still there").await.expect("sent");
         assert_eq!(new.recv().await.expect("received"), "still there".into());
     }

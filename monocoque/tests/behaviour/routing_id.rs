@@ -1,4 +1,4 @@
-//! What a ROUTER calls its peers.
+//! Routing ids of a ROUTER's peers: announced, generated and duplicate.
 
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ everywhere! {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("here"), &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
-        let nobody = RoutingId::try_from("nobody").expect("an id");
-        router.send_to(&nobody, "lost").await.expect("dropped");
+        let unknown = RoutingId::try_from("nobody").expect("an id");
+        router.send_to(&unknown, "lost").await.expect("dropped");
         router.send(["", "lost"]).await.expect("dropped");
         router.send([vec![1; 300], b"lost".to_vec()]).await.expect("dropped");
         assert!(matches!(
@@ -81,7 +81,7 @@ everywhere! {
             assert_eq!(dealer.recv().await.expect("received"), testing::numbered(n));
             dealer.close().await;
         }
-        testing::eventually("nobody is left", || router.peer_count() == 0).await;
+        testing::eventually("no peer is left", || router.peer_count() == 0).await;
     }
 }
 
@@ -108,12 +108,12 @@ over_streams! {
             assert_eq!(router.recv().await.expect("received"), ["twin", "first"].into());
         }
         first.close().await;
-        // What it said while it was refused may be lost.
-        let heard = async || {
+        // Messages sent while the peer was refused may be lost.
+        let arrives = async || {
             second.send("second").await.expect("queued");
             router.try_recv().is_ok_and(|message| message == ["twin", "second"].into())
         };
-        testing::eventually_async("now the second is heard", heard).await;
+        testing::eventually_async("the second peer's message is received", arrives).await;
         router.send(["twin", "you"]).await.expect("sent");
         assert_eq!(second.recv().await.expect("received"), "you".into());
     }

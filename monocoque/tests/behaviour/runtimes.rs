@@ -16,11 +16,14 @@ fn tokio_multi_thread_runs_sockets() {
         builder().expect("a runtime").block_on(async {
             let context = Context::new().expect("an I/O thread");
             let other = Context::new().expect("an I/O thread");
-            // As tasks, which may go on on another thread after each wait.
+            // Tasks may move to another thread at each await.
             tokio::spawn(echo(context.clone(), other.clone())).await.expect("no panic");
-            tokio::spawn(collect(context.clone(), other.clone())).await.expect("no panic");
-            tokio::spawn(listen(context.clone(), other.clone())).await.expect("no panic");
-            give_up(&context, async || tokio::time::sleep(Duration::from_micros(50)).await).await;
+            tokio::spawn(push_through_sink_and_batches(context.clone(), other.clone()))
+                .await
+                .expect("no panic");
+            tokio::spawn(publish_through_stream(context.clone(), other.clone())).await.expect("no panic");
+            cancel_some_receives(&context, async || tokio::time::sleep(Duration::from_micros(50)).await)
+                .await;
             futures::join!(context.shutdown(), other.shutdown());
         });
     });
@@ -33,9 +36,9 @@ fn smol_executor_runs_sockets() {
             let context = Context::new().expect("an I/O thread");
             let other = Context::new().expect("an I/O thread");
             smol::spawn(echo(context.clone(), other.clone())).await;
-            smol::spawn(collect(context.clone(), other.clone())).await;
-            smol::spawn(listen(context.clone(), other.clone())).await;
-            give_up(&context, async || {
+            smol::spawn(push_through_sink_and_batches(context.clone(), other.clone())).await;
+            smol::spawn(publish_through_stream(context.clone(), other.clone())).await;
+            cancel_some_receives(&context, async || {
                 smol::Timer::after(Duration::from_micros(50)).await;
             })
             .await;
@@ -48,18 +51,24 @@ fn smol_executor_runs_sockets() {
 fn compio_and_io_threads_mix() {
     within(DEADLINE, || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
-            let here = Context::current().expect("inside a runtime");
-            let aside = Context::new().expect("an I/O thread");
-            for (one, other) in [(&here, &here), (&here, &aside), (&aside, &here), (&aside, &aside)] {
+            let current = Context::current().expect("inside a runtime");
+            let io_thread = Context::new().expect("an I/O thread");
+            for (one, other) in [
+                (&current, &current),
+                (&current, &io_thread),
+                (&io_thread, &current),
+                (&io_thread, &io_thread),
+            ] {
                 let task = compio::runtime::spawn(echo(one.clone(), other.clone()));
                 task.await.expect("no panic");
-                collect(one.clone(), other.clone()).await;
-                listen(one.clone(), other.clone()).await;
+                push_through_sink_and_batches(one.clone(), other.clone()).await;
+                publish_through_stream(one.clone(), other.clone()).await;
             }
-            for context in [&here, &aside] {
-                give_up(context, async || compio::time::sleep(Duration::from_micros(50)).await).await;
+            for context in [&current, &io_thread] {
+                cancel_some_receives(context, async || compio::time::sleep(Duration::from_micros(50)).await)
+                    .await;
             }
-            futures::join!(here.shutdown(), aside.shutdown());
+            futures::join!(current.shutdown(), io_thread.shutdown());
         });
     });
 }
@@ -82,13 +91,13 @@ fn plain_threads_run_blocking_calls() {
             assert_eq!(pull.blocking_recv().expect("received"), numbered(n));
         }
         sender.join().expect("no panic").expect("sent");
-        // Any executor will do, one that knows of nothing but wakers too.
+        // Any executor works, even one with nothing but wakers.
         futures::executor::block_on(echo(context.clone(), context.clone()));
-        context.blocking_shutdown().expect("elsewhere");
+        context.blocking_shutdown().expect("called outside the I/O thread");
     });
 }
 
-/// Requests to a ROUTER and its answers.
+/// Exchanges requests and replies between a DEALER and a ROUTER.
 async fn echo(context: Context, other: Context) {
     let router = RouterSocket::new_in(&context).expect("a socket");
     let dealer = DealerSocket::new_in(&other).expect("a socket");
@@ -104,8 +113,8 @@ async fn echo(context: Context, other: Context) {
     router.close().await;
 }
 
-/// More than fits, through a sink and in batches.
-async fn collect(context: Context, other: Context) {
+/// Sends more messages than the queues hold through a sink, and receives them in batches.
+async fn push_through_sink_and_batches(context: Context, other: Context) {
     let pull = PullSocket::builder().recv_hwm(10).build_in(&context).expect("a socket");
     let push = PushSocket::builder().send_hwm(10).build_in(&other).expect("a socket");
     push.connect(pull.bind("ipc://*").await.expect("bound")).await.expect("connected");
@@ -127,8 +136,8 @@ async fn collect(context: Context, other: Context) {
     futures::join!(sending, receiving);
 }
 
-/// Topics, through a stream.
-async fn listen(context: Context, other: Context) {
+/// Publishes two topics, and receives one of them through a stream.
+async fn publish_through_stream(context: Context, other: Context) {
     let publisher = PubSocket::builder().nodrop(true).build_in(&context).expect("a socket");
     let subscriber = SubSocket::new_in(&other).expect("a socket");
     subscriber.subscribe("even").expect("open");
@@ -152,12 +161,12 @@ async fn listen(context: Context, other: Context) {
     publisher.close().await;
 }
 
-/// Timers of the executor that end some of the waits.
-async fn give_up(context: &Context, mut pause: impl AsyncFnMut()) {
+/// Cancels some receives by timers of the executor.
+async fn cancel_some_receives(context: &Context, mut pause: impl AsyncFnMut()) {
     let pull = PullSocket::new_in(context).expect("a socket");
     let push = PushSocket::new_in(context).expect("a socket");
     push.connect(pull.bind("tcp://127.0.0.1:0").await.expect("bound")).await.expect("connected");
-    let mut given_up = 0;
+    let mut cancelled = 0;
     let mut next = 0;
     for n in 0..MESSAGES / 10 {
         loop {
@@ -175,7 +184,7 @@ async fn give_up(context: &Context, mut pause: impl AsyncFnMut()) {
                 }
                 Err(error) => {
                     assert!(error.is_timeout());
-                    given_up += 1;
+                    cancelled += 1;
                     break;
                 }
             }
@@ -186,5 +195,5 @@ async fn give_up(context: &Context, mut pause: impl AsyncFnMut()) {
         assert_eq!(pull.recv().await.expect("received"), numbered(next));
         next += 1;
     }
-    assert!(given_up > 0);
+    assert!(cancelled > 0);
 }

@@ -1,5 +1,4 @@
-//! A socket is a handle: it is cloned, sent to other threads and used there, and so are its
-//! futures.
+//! Sockets are handles: they are `Clone` and `Send`, and their futures are `Send`.
 
 use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{
@@ -8,30 +7,30 @@ use monocoque::zmq::{
 use monocoque::{Context, Message, MonocoqueError, SendError};
 use testing::everywhere;
 
-fn crosses<T: Send>(_: &T) {}
+fn assert_send<T: Send>(_: &T) {}
 
-fn is_a_handle<T: Clone + Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
+fn assert_handle<T: Clone + Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
 
-fn sends<S: Sends>(socket: &S) {
-    crosses(&socket.send("x"));
+fn assert_send_future<S: Sends>(socket: &S) {
+    assert_send(&socket.send("x"));
 }
 
-fn receives<S: Receives>(socket: &S) {
-    crosses(&socket.recv());
+fn assert_recv_future<S: Receives>(socket: &S) {
+    assert_send(&socket.recv());
 }
 
 #[test]
 fn handles_and_futures_are_send() {
-    is_a_handle::<Context>();
-    is_a_handle::<Message>();
-    is_a_handle::<DealerSocket>();
-    is_a_handle::<RouterSocket>();
-    is_a_handle::<ReqSocket>();
-    is_a_handle::<RepSocket>();
-    is_a_handle::<PubSocket>();
-    is_a_handle::<SubSocket>();
-    is_a_handle::<PushSocket>();
-    is_a_handle::<PullSocket>();
+    assert_handle::<Context>();
+    assert_handle::<Message>();
+    assert_handle::<DealerSocket>();
+    assert_handle::<RouterSocket>();
+    assert_handle::<ReqSocket>();
+    assert_handle::<RepSocket>();
+    assert_handle::<PubSocket>();
+    assert_handle::<SubSocket>();
+    assert_handle::<PushSocket>();
+    assert_handle::<PullSocket>();
 
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<MonocoqueError>();
@@ -39,18 +38,18 @@ fn handles_and_futures_are_send() {
 
     let context = Context::new().expect("an I/O thread");
     let dealer = DealerSocket::new_in(&context).expect("a socket");
-    sends(&dealer);
-    receives(&dealer);
-    crosses(&dealer.bind("tcp://127.0.0.1:0"));
-    crosses(&dealer.connect("tcp://127.0.0.1:1"));
-    crosses(&dealer.unbind("tcp://127.0.0.1:1"));
-    crosses(&dealer.disconnect("tcp://127.0.0.1:1"));
-    crosses(&dealer.wait_for_peers(1));
-    crosses(&dealer.close());
+    assert_send_future(&dealer);
+    assert_recv_future(&dealer);
+    assert_send(&dealer.bind("tcp://127.0.0.1:0"));
+    assert_send(&dealer.connect("tcp://127.0.0.1:1"));
+    assert_send(&dealer.unbind("tcp://127.0.0.1:1"));
+    assert_send(&dealer.disconnect("tcp://127.0.0.1:1"));
+    assert_send(&dealer.wait_for_peers(1));
+    assert_send(&dealer.close());
     let router = RouterSocket::new_in(&context).expect("a socket");
-    crosses(&router.recv_from());
-    crosses(&ReqSocket::new_in(&context).expect("a socket").request("x"));
-    crosses(&PubSocket::new_in(&context).expect("a socket").wait_for_subscriptions(1));
+    assert_send(&router.recv_from());
+    assert_send(&ReqSocket::new_in(&context).expect("a socket").request("x"));
+    assert_send(&PubSocket::new_in(&context).expect("a socket").wait_for_subscriptions(1));
 }
 
 everywhere! {

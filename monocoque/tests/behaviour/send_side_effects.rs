@@ -1,5 +1,5 @@
-//! What a `send` changes: nothing when it fails, is given up or waits; and no memory of the
-//! program's is kept after it.
+//! Side effects of `send`: none while it waits, or when it fails or is cancelled; and no memory of
+//! the program is kept after delivery.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +19,14 @@ enum Failing {
 
 const FAILING: [Failing; 3] = [Failing::Try, Failing::Timeout, Failing::Dropped];
 
-async fn fail(request: &ReqSocket, how: Failing) {
+async fn fail_send(request: &ReqSocket, how: Failing) {
     match how {
         Failing::Try => {
-            let error = request.try_send("another").expect_err("there is no room");
+            let error = request.try_send("another").expect_err("full");
             assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
         }
         Failing::Timeout => {
-            request.send("another").await.expect_err("there is no room");
+            request.send("another").await.expect_err("full");
         }
         Failing::Dropped => {
             let mut sending = std::pin::pin!(request.send("another"));
@@ -48,13 +48,13 @@ everywhere! {
                 request.send("question").await.expect("queued");
                 let question = reply.recv().await.expect("received");
                 reply.send(question).await.expect("queued");
-                testing::eventually("the reply is there", || request.stats().recv_queue == 1).await;
+                testing::eventually("the reply has arrived", || request.stats().recv_queue == 1).await;
                 if correlate {
-                    // Else there would be room.
+                    // With a connected peer the send would succeed.
                     reply.close().await;
-                    testing::eventually("the peer is gone", || request.peer_count() == 0).await;
+                    testing::eventually("the peer has disconnected", || request.peer_count() == 0).await;
                 }
-                fail(&request, how).await;
+                fail_send(&request, how).await;
                 let peers = request.peer_count();
                 assert_eq!(peers, usize::from(!correlate), "the connection is kept");
                 assert_eq!(request.recv().await.expect("received"), "question".into(), "{how:?}");
@@ -90,7 +90,7 @@ everywhere! {
             for subscriber in &subscribers {
                 assert_eq!(subscriber.recv().await.expect("received").byte_len(), size);
             }
-            testing::eventually("nobody has it any more", || Arc::strong_count(&owner) == 1).await;
+            testing::eventually("the body is released", || Arc::strong_count(&owner) == 1).await;
         }
     }
 }
@@ -120,9 +120,9 @@ over_streams! {
         .await;
         assert_eq!(publisher.recv().await.expect("received"), "\x01".into());
         publisher.subscribe("").expect("open");
-        publisher.try_send(vec![1; 8 << 20]).expect("the answer to the first");
-        // Its pump has that, and cannot write it.
-        testing::eventually("the pump has it", || publisher.try_send("fills").is_ok()).await;
+        publisher.try_send(vec![1; 8 << 20]).expect("sent to the first subscriber");
+        // The write pump has taken the message and cannot write it.
+        testing::eventually("the write pump has taken it", || publisher.try_send("fills").is_ok()).await;
         let mut waiting = std::pin::pin!(publisher.send("for the first"));
         assert!(futures::poll!(&mut waiting).is_pending());
 
@@ -130,8 +130,8 @@ over_streams! {
         subscriber.subscribe("").expect("open");
         assert_eq!(publisher.recv().await.expect("received"), "\x01".into());
         publisher.subscribe("").expect("open");
-        assert!(futures::poll!(&mut waiting).is_pending(), "it is for the first, which is full");
-        publisher.send("last value").await.expect("it is for the second only");
+        assert!(futures::poll!(&mut waiting).is_pending(), "for the first subscriber, which is full");
+        publisher.send("last value").await.expect("for the second subscriber only");
         assert_eq!(subscriber.recv().await.expect("received"), "last value".into());
         drop(lazy);
     }
@@ -143,14 +143,14 @@ over_streams! {
         let wire = testing::aside(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
-            // The first is under way.
+            // The first message is being written.
             wire.take(9);
             wire
         });
         push.send(vec![1; LARGE]).await.expect("queued");
         let mut wire = wire.await;
         for byte in [2, 3, 4] {
-            push.try_send(vec![byte; LARGE]).expect("there is always room");
+            push.try_send(vec![byte; LARGE]).expect("never full");
         }
         assert_eq!(push.stats().dropped, 2);
         let last = testing::aside(move || {

@@ -1,4 +1,4 @@
-//! A sender that never has to wait lets its thread do other things now and then.
+//! Senders that never wait yield to the other tasks of their thread.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use monocoque::{Context, RoutingId};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Runs in a runtime of this thread, on which the busy sender and its connections live together.
+/// Runs a test on a runtime of this thread, shared by the busy sender and its connections.
 fn on_this_thread(test: impl AsyncFnOnce()) {
     compio::runtime::Runtime::new().expect("a runtime").block_on(test());
 }
@@ -17,14 +17,14 @@ fn pub_without_peers_still_accepts() {
     on_this_thread(async || {
         let publisher = PubSocket::new().expect("a socket");
         let endpoint = publisher.bind("tcp://127.0.0.1:0").await.expect("bound");
-        let elsewhere = Context::new().expect("an I/O thread");
-        let subscriber = SubSocket::new_in(&elsewhere).expect("a socket");
+        let other_context = Context::new().expect("an I/O thread");
+        let subscriber = SubSocket::new_in(&other_context).expect("a socket");
         subscriber.subscribe("").expect("open");
         subscriber.connect(endpoint).await.expect("connected");
         let started = Instant::now();
         while subscriber.try_recv().is_err() {
             publisher.send("into the void").await.expect("sent");
-            assert!(started.elapsed() < DEADLINE, "nobody was let in");
+            assert!(started.elapsed() < DEADLINE, "no peer was accepted");
         }
     });
 }
@@ -35,14 +35,14 @@ fn router_dropping_all_still_accepts() {
         let router = RouterSocket::new().expect("a socket");
         router.bind("tcp://127.0.0.1:0").await.expect("bound");
         let endpoint = router.last_endpoint().expect("bound");
-        let elsewhere = Context::new().expect("an I/O thread");
-        let dealer = monocoque::zmq::DealerSocket::new_in(&elsewhere).expect("a socket");
+        let other_context = Context::new().expect("an I/O thread");
+        let dealer = monocoque::zmq::DealerSocket::new_in(&other_context).expect("a socket");
         dealer.connect(endpoint).await.expect("connected");
-        let nobody = RoutingId::try_from("nobody").expect("an id");
+        let unknown = RoutingId::try_from("nobody").expect("an id");
         let started = Instant::now();
         while dealer.peer_count() == 0 {
-            router.send_to(&nobody, "dropped").await.expect("taken");
-            assert!(started.elapsed() < DEADLINE, "nobody was let in");
+            router.send_to(&unknown, "dropped").await.expect("accepted");
+            assert!(started.elapsed() < DEADLINE, "no peer was accepted");
         }
         assert!(router.stats().dropped > 0);
     });

@@ -1,4 +1,4 @@
-//! The end of a context, and all orders in which sockets, contexts and runtimes can go.
+//! Shutdown of contexts, and all orders of dropping sockets, contexts and runtimes.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -43,7 +43,7 @@ over_streams! {
     }
 }
 
-/// The names of the threads of this process.
+/// Counts the threads of this process called `name`.
 fn threads_named(name: &str) -> usize {
     std::fs::read_dir("/proc/self/task")
         .expect("threads")
@@ -54,14 +54,14 @@ fn threads_named(name: &str) -> usize {
 
 #[test]
 fn shutdown_ends_io_threads() {
-    // Names are cut to 15 bytes; the other tests of this process have at most two threads a
-    // context.
+    // Thread names are cut to 15 bytes; the other tests of this process have at most two threads
+    // per context.
     let context = Context::builder().io_threads(5).build().expect("threads");
     let socket = DealerSocket::new_in(&context).expect("a socket");
     assert_eq!(threads_named("monocoque-io-4"), 1);
     block_on(context.shutdown());
-    // The system lists a thread for a little longer than it is waited for.
-    block_on(testing::eventually("it is gone", || threads_named("monocoque-io-4") == 0));
+    // The system lists a thread for a moment after it was joined.
+    block_on(testing::eventually("the peer has disconnected", || threads_named("monocoque-io-4") == 0));
     assert!(block_on(socket.recv()).expect_err("closed").is_closed());
     assert!(block_on(socket.bind("tcp://127.0.0.1:0")).expect_err("closed").is_closed());
 }
@@ -148,7 +148,7 @@ fn any_drop_order_is_safe() {
             }
             _ => {
                 drop(runtime);
-                // Its sockets have ended with it.
+                // The sockets were closed with their context.
                 block_on(current.shutdown());
                 block_on(context.shutdown());
                 assert!(block_on(push.send("x")).expect_err("closed").reason().is_closed());

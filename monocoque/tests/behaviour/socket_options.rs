@@ -1,4 +1,4 @@
-//! Options of the operating system's sockets: what a builder is told reaches the sockets.
+//! Options of the operating system's sockets: the values of a builder reach the descriptors.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -27,13 +27,17 @@ fn port(endpoint: &Endpoint) -> u16 {
     *port
 }
 
-/// What was refused: the option and its range.
-fn refused<S: Socket>(builder: Builder<S>) -> String {
+/// The error text of `build`, which names the option and its range.
+fn build_error<S: Socket>(builder: Builder<S>) -> String {
     builder.build().expect_err("refused").to_string()
 }
 
-/// The options of a listener that a socket with these has been given.
-async fn given<T>(at: &At, builder: Builder<PullSocket>, look: impl Fn(SockRef<'_>) -> T) -> T {
+/// Reads an option of a listener after a socket with `builder` has adopted it.
+async fn adopted_listener_option<T>(
+    at: &At,
+    builder: Builder<PullSocket>,
+    look: impl Fn(SockRef<'_>) -> T,
+) -> T {
     let ours = TcpListener::bind("127.0.0.1:0").expect("bound");
     let pull = at.build(builder);
     pull.bind_fd(ours.try_clone().expect("a second descriptor")).await.expect("adopted");
@@ -44,11 +48,16 @@ async fn given<T>(at: &At, builder: Builder<PullSocket>, look: impl Fn(SockRef<'
 fn os_options_reach_listener() {
     on_tcp(async |at| {
         let pull = PullSocket::builder;
-        let plain = given(&at, pull(), |socket| socket.keepalive().expect("an option")).await;
+        let plain =
+            adopted_listener_option(&at, pull(), |socket| socket.keepalive().expect("an option")).await;
         assert!(!plain);
-        let size = given(&at, pull().send_buffer(20_000), |socket| socket.send_buffer_size()).await;
+        let size =
+            adopted_listener_option(&at, pull().send_buffer(20_000), |socket| socket.send_buffer_size())
+                .await;
         assert_eq!(size.expect("a size"), 40_000);
-        let size = given(&at, pull().recv_buffer(30_000), |socket| socket.recv_buffer_size()).await;
+        let size =
+            adopted_listener_option(&at, pull().recv_buffer(30_000), |socket| socket.recv_buffer_size())
+                .await;
         assert_eq!(size.expect("a size"), 60_000);
 
         let probed = pull()
@@ -56,7 +65,7 @@ fn os_options_reach_listener() {
             .tcp_keepalive_idle(Duration::from_millis(76_001))
             .tcp_keepalive_interval(Duration::from_secs(11))
             .tcp_keepalive_count(5);
-        given(&at, probed, |socket| {
+        adopted_listener_option(&at, probed, |socket| {
             assert!(socket.keepalive().expect("an option"));
             assert_eq!(socket.tcp_keepalive_time().expect("an option"), Duration::from_secs(77));
             assert_eq!(socket.tcp_keepalive_interval().expect("an option"), Duration::from_secs(11));
@@ -66,22 +75,22 @@ fn os_options_reach_listener() {
 
         let time = Duration::from_millis(12_345);
         let timeout = pull().tcp_max_retransmit_timeout(time);
-        let timeout = given(&at, timeout, |socket| socket.tcp_user_timeout()).await;
+        let timeout = adopted_listener_option(&at, timeout, |socket| socket.tcp_user_timeout()).await;
         assert_eq!(timeout.expect("an option"), Some(time));
-        let class = given(&at, pull().type_of_service(0x28), |socket| socket.tos_v4()).await;
+        let class =
+            adopted_listener_option(&at, pull().type_of_service(0x28), |socket| socket.tos_v4()).await;
         assert_eq!(class.expect("an option"), 0x28);
-        let priority = given(&at, pull().priority(5), |socket| socket.priority()).await;
+        let priority = adopted_listener_option(&at, pull().priority(5), |socket| socket.priority()).await;
         assert_eq!(priority.expect("an option"), 5);
     });
 }
 
-/// How many ends of connections at this local port wait to send their next probe.
+/// Counts the connections of a local port that have a keepalive timer.
 fn probing(port: u16) -> usize {
     let local = format!(":{port:04X}");
     let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
-    // The columns: number, local address, remote address, state, queues, timer. A row's number
-    // may be
-    // of any width.
+    // The columns are number, local address, remote address, state, queues and timer. The number
+    // has no fixed width.
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     rows.filter(|row| row[1].ends_with(&local) && row[3] == "01" && row[5].starts_with("02:")).count()
 }
@@ -97,7 +106,7 @@ fn keepalive_applies_to_both_sides() {
             let connect = format!("tcp://{source};127.0.0.1:{}", port(&bound));
             push.connect(connect.as_str()).await.expect("connected");
             pull.wait_for_peers(1).await.expect("connected");
-            testing::eventually("all is acknowledged", || {
+            testing::eventually("all data is acknowledged", || {
                 (probing(port(&bound)), probing(source.port())) == (ours.into(), theirs.into())
             })
             .await;
@@ -105,8 +114,8 @@ fn keepalive_applies_to_both_sides() {
     });
 }
 
-/// How many of 12 connections are made while nobody runs the socket, which accepts at most one by
-/// itself.
+/// Counts how many of 12 connections succeed while the runtime of the socket does not run; the
+/// socket accepts at most one by itself.
 fn accepted_ahead(builder: Builder<PullSocket>) -> usize {
     compio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let pull = builder.build().expect("a socket");
@@ -148,8 +157,8 @@ fn peer_sees_source_address() {
             }
         };
         assert!(peer.starts_with("tcp://127.0.0.9:"), "{peer}");
-        push.disconnect(connect.clone()).await.expect("by the same name");
-        let error = pull.bind(connect).await.expect_err("for connecting only");
+        push.disconnect(connect.clone()).await.expect("disconnected by the same endpoint");
+        let error = pull.bind(connect).await.expect_err("not valid for bind");
         assert!(matches!(error, MonocoqueError::Endpoint(_)), "{error}");
     });
 }
@@ -163,7 +172,7 @@ fn interface_name_binds_its_address() {
         let push = at.connected(PushSocket::builder(), &bound).await;
         push.send("x").await.expect("sent");
         pull.recv().await.expect("received");
-        pull.unbind(bound).await.expect("by its address");
+        pull.unbind(bound).await.expect("unbound by its address");
     });
 }
 
@@ -192,9 +201,9 @@ fn reuse_port_shares_endpoint() {
         let sharing = || PullSocket::builder().reuse_port(true);
         let (_one, endpoint) = at.bound(sharing()).await;
         let other = at.build(sharing());
-        assert_eq!(other.bind(endpoint.clone()).await.expect("it is shared"), endpoint);
+        assert_eq!(other.bind(endpoint.clone()).await.expect("the port is shared"), endpoint);
         let third = at.socket::<PullSocket>();
-        let refused = third.bind(endpoint.clone()).await.expect_err("it has not said so");
+        let refused = third.bind(endpoint.clone()).await.expect_err("reuse_port is not set");
         assert!(
             matches!(refused, MonocoqueError::Io { source, .. } if source.kind() == ErrorKind::AddrInUse)
         );
@@ -217,7 +226,7 @@ fn ipv6_off_rejects_ipv6_endpoints() {
     });
 }
 
-/// Serves one connection: no authentication, then whatever is asked for. Returns what that was.
+/// Serves one SOCKS connection without authentication; the thread returns the CONNECT command.
 fn proxy(listener: TcpListener) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let (mut client, _) = listener.accept().expect("accepted");
@@ -274,10 +283,10 @@ over_streams! {
         let push = at.connected(PushSocket::builder(), &bound).await;
         push.send("x").await.expect("sent");
         pull.recv().await.expect("received");
-        pull.unbind(bound).await.expect("by its name");
+        pull.unbind(bound).await.expect("unbound by its path");
 
         let (stream, _other) = std::os::unix::net::UnixStream::pair().expect("a pair");
-        let error = pull.bind_fd(stream).await.expect_err("it does not listen");
+        let error = pull.bind_fd(stream).await.expect_err("not a listening socket");
         let MonocoqueError::Descriptor(source) = error else { panic!("{error}") };
         assert_eq!(source.kind(), ErrorKind::InvalidInput);
         pull.close().await;
@@ -297,9 +306,9 @@ over_streams! {
         let second = monitor.next().await.expect("an event");
         assert!(matches!(&second, SocketEvent::GivenUp { endpoint } if *endpoint == nowhere), "{second:?}");
         assert_eq!(push.last_endpoint(), None);
-        assert!(push.disconnect(nowhere.clone()).await.is_err(), "it is gone");
+        assert!(push.disconnect(nowhere.clone()).await.is_err(), "already disconnected");
 
-        // It may be connected to anew.
+        // The endpoint can be connected again.
         let pull = at.build(PullSocket::builder());
         testing::rebind(&pull, &nowhere).await;
         push.connect(nowhere).await.expect("connected");
@@ -324,7 +333,7 @@ over_streams! {
         testing::rebind(&pull, &nowhere).await;
         push.send("x").await.expect("sent");
         pull.recv().await.expect("received");
-        // A connection that has lasted beyond its handshake may be made again.
+        // A connection that was lost after its handshake is made again.
         pull.close().await;
         let pull = at.build(PullSocket::builder());
         testing::rebind(&pull, &nowhere).await;
@@ -345,7 +354,7 @@ over_streams! {
                 event => assert!(!matches!(event, SocketEvent::Retrying { .. }), "{event:?}"),
             }
         }
-        assert!(push.try_send("x").is_err(), "nobody is there, and none is on the way");
+        assert!(push.try_send("x").is_err(), "no peer and no pending connection");
     }
 }
 
@@ -354,24 +363,24 @@ fn invalid_options_fail_build() {
     let second = Duration::from_secs(1);
     let pull = PullSocket::builder;
     for silence in [Duration::ZERO, second / 2, second * 32_767 + second / 2, Duration::MAX] {
-        assert!(refused(pull().tcp_keepalive_idle(silence)).starts_with("tcp_keepalive_idle"));
-        assert!(refused(pull().tcp_keepalive_interval(silence)).starts_with("tcp_keepalive_interval"));
+        assert!(build_error(pull().tcp_keepalive_idle(silence)).starts_with("tcp_keepalive_idle"));
+        assert!(build_error(pull().tcp_keepalive_interval(silence)).starts_with("tcp_keepalive_interval"));
     }
     pull().tcp_keepalive_idle(second * 32_767).tcp_keepalive_interval(second).build().expect("in range");
     for probes in [0, 128] {
-        assert!(refused(pull().tcp_keepalive_count(probes)).starts_with("tcp_keepalive_count"));
+        assert!(build_error(pull().tcp_keepalive_count(probes)).starts_with("tcp_keepalive_count"));
     }
     for timeout in [Duration::ZERO, Duration::from_micros(999), second * 60 * 60 * 24 * 25, Duration::MAX] {
-        let error = refused(pull().tcp_max_retransmit_timeout(timeout));
+        let error = build_error(pull().tcp_max_retransmit_timeout(timeout));
         assert!(error.starts_with("tcp_max_retransmit_timeout"), "{error}");
     }
-    assert!(refused(pull().priority(7)).starts_with("priority"));
-    assert!(refused(pull().send_buffer(1 << 31)).starts_with("send_buffer"));
-    assert!(refused(pull().recv_buffer(usize::MAX)).starts_with("recv_buffer"));
+    assert!(build_error(pull().priority(7)).starts_with("priority"));
+    assert!(build_error(pull().send_buffer(1 << 31)).starts_with("send_buffer"));
+    assert!(build_error(pull().recv_buffer(usize::MAX)).starts_with("recv_buffer"));
     for name in ["", "a name", "much-too-long-a-name"] {
-        assert!(refused(pull().bind_to_device(name)).contains("interface"));
+        assert!(build_error(pull().bind_to_device(name)).contains("interface"));
     }
     for proxy in ["tcp://*:1080", "tcp://proxy:0", "ipc://proxy", "proxy:1080"] {
-        refused(pull().socks_proxy(proxy));
+        build_error(pull().socks_proxy(proxy));
     }
 }

@@ -1,4 +1,4 @@
-//! A thread or a process that has stood still holds that against nobody.
+//! Stalls of a thread or process: heartbeats do not disconnect peers for a stall of their own side.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use testing::{At, AtOnce, Placement, Transport, Wire, command, frame, greeting, 
 
 const BEAT: Duration = Duration::from_millis(300);
 
-/// Peers that answer each PING, and how many they have answered.
+/// Peers that answer each PING, with a counter for each.
 #[derive(Clone, Debug, Default)]
 struct Answers(Vec<Arc<AtomicU32>>);
 
@@ -45,7 +45,8 @@ impl Answers {
         self.0.iter().map(|answered| answered.load(Ordering::Relaxed)).collect()
     }
 
-    /// Whether each has answered so many more, and is still connected.
+    /// Returns true if each peer has answered `more` PINGs since `before`. Panics if one was
+    /// disconnected.
     fn have_answered(&self, before: &[u32], more: u32) -> bool {
         let counts = self.counts();
         assert!(!counts.contains(&GONE), "a peer that answered was disconnected");
@@ -55,14 +56,14 @@ impl Answers {
 
 const GONE: u32 = u32::MAX;
 
-/// No peer was given up.
-fn nobody_was_late(monitor: &mut Monitor) {
+/// Asserts that no peer was disconnected.
+fn assert_no_disconnects(monitor: &mut Monitor) {
     while let Some(Some(event)) = monitor.next().at_once() {
         assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
     }
 }
 
-async fn timeout_of(monitor: &mut Monitor) {
+async fn wait_for_heartbeat_timeout(monitor: &mut Monitor) {
     loop {
         if let SocketEvent::Disconnected { reason, .. } = monitor.next().await.expect("open") {
             assert!(matches!(reason, DisconnectReason::HeartbeatTimeout), "{reason}");
@@ -82,14 +83,14 @@ over_streams! {
             let before = answers.counts();
             testing::eventually("the next PING is answered", || answers.have_answered(&before, 1)).await;
         }
-        // One after the other, with hardly a turn between.
+        // Stalls in a row, with a single yield in between.
         for _ in 0..12 {
             thread::sleep(BEAT * 3 / 2);
             testing::yield_now().await;
         }
         let before = answers.counts();
-        testing::eventually("they go on", || answers.have_answered(&before, 2)).await;
-        nobody_was_late(&mut monitor);
+        testing::eventually("PINGs are still answered", || answers.have_answered(&before, 2)).await;
+        assert_no_disconnects(&mut monitor);
     }
 
     async fn stall_before_ping_keeps_peers(at) {
@@ -98,14 +99,14 @@ over_streams! {
         let answers = testing::aside(move || Answers::of(&endpoint, "DEALER", 3)).await;
         dealer.wait_for_peers(3).await.expect("open");
         let mut monitor = dealer.monitor();
-        // Each time the moment of the next PING falls into a stall, or just before one.
+        // The next PING is due during a stall, or just before one.
         for n in 0..20 {
             thread::sleep(BEAT / 2 + BEAT / 20 * n);
             testing::yield_now().await;
         }
         let before = answers.counts();
-        testing::eventually("they go on", || answers.have_answered(&before, 2)).await;
-        nobody_was_late(&mut monitor);
+        testing::eventually("PINGs are still answered", || answers.have_answered(&before, 2)).await;
+        assert_no_disconnects(&mut monitor);
     }
 
     async fn stalled_receiver_keeps_ttl_peers(at) {
@@ -113,7 +114,7 @@ over_streams! {
         let (start, promising) = testing::aside(move || {
             let mut wire = Wire::meet(&endpoint, "PUSH");
             let promising = thread::spawn(move || {
-                // Each within a fifth of a second.
+                // Each PING follows within its TTL of a fifth of a second.
                 for n in 0..60 {
                     wire.put(&command("PING", b"\0\x02"));
                     thread::park_timeout(Duration::from_millis(50));
@@ -141,7 +142,7 @@ over_streams! {
         let silent = testing::aside(move || Wire::meet(&endpoint, "DEALER")).await;
         dealer.wait_for_peers(1).await.expect("open");
         thread::sleep(BEAT * 4);
-        timeout_of(&mut monitor).await;
+        wait_for_heartbeat_timeout(&mut monitor).await;
         drop(silent);
     }
 
@@ -156,7 +157,7 @@ over_streams! {
                 testing::yield_now().await;
             }
             stalls += 1;
-            assert!(stalls < 40, "never given up");
+            assert!(stalls < 40, "never disconnected");
         }
         drop(silent);
     }
@@ -189,12 +190,12 @@ over_streams! {
     }
 }
 
-/// A publisher of which the parent stops the process.
+/// Runs a publisher in a process that the parent stops and continues.
 fn publish_in_child(placement: Placement, transport: Transport) {
     testing::run(transport, placement, async |at: At| {
         let (publisher, endpoint) = at.bound(PubSocket::builder().heartbeat_interval(Some(BEAT))).await;
         println!("\n{ENDPOINT}{endpoint}");
-        // Until the parent has seen enough.
+        // Runs until the parent closes the pipe.
         testing::aside(|| std::io::stdin().read_to_end(&mut Vec::new())).await.expect("the end");
         drop(publisher);
     });
@@ -203,7 +204,7 @@ fn publish_in_child(placement: Placement, transport: Transport) {
 const ENDPOINT: &str = "it publishes at ";
 const IN_CHILD: &str = "MONOCOQUE_TEST_CHILD";
 
-fn stopped_process(name: &str, placement: Placement, transport: Transport) {
+fn run_stopped_process(name: &str, placement: Placement, transport: Transport) {
     if std::env::var_os(IN_CHILD).is_some() {
         return publish_in_child(placement, transport);
     }
@@ -215,9 +216,9 @@ fn stopped_process(name: &str, placement: Placement, transport: Transport) {
         .spawn()
         .expect("started");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let said =
+    let endpoint_text =
         lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(ENDPOINT)?.to_owned()));
-    let endpoint: Endpoint = said.expect("an endpoint").parse().expect("an endpoint");
+    let endpoint: Endpoint = endpoint_text.expect("an endpoint").parse().expect("an endpoint");
     let answers = Answers::of(&endpoint, "SUB", 5);
     let wait = |before: &[u32]| {
         let start = Instant::now();
@@ -230,7 +231,7 @@ fn stopped_process(name: &str, placement: Placement, transport: Transport) {
     let process = Pid::from_raw(child.id().try_into().expect("a process"));
     for stop in [8, 2, 5] {
         kill(process, Signal::SIGSTOP).expect("stopped");
-        // This is how long it stands still.
+        // The process is stopped for this time.
         thread::sleep(BEAT * stop);
         kill(process, Signal::SIGCONT).expect("continued");
         wait(&answers.counts());
@@ -248,7 +249,7 @@ macro_rules! stopped {
                 #[test]
                 fn $name() {
                     let name = concat!("stalls::stopped_process_keeps_answering_peers::", stringify!($name));
-                    stopped_process(name, Placement::$placement, Transport::$transport);
+                    run_stopped_process(name, Placement::$placement, Transport::$transport);
                 }
             )+
         }

@@ -1,4 +1,4 @@
-//! A subscriber that has stopped reading holds up neither the publisher nor the other subscribers.
+//! Subscribers that stop reading delay neither the publisher nor the other subscribers.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ over_streams! {
         publisher.wait_for_subscriptions(2).await.expect("open");
         let body = vec![0; 4_000];
         for n in 0..MESSAGES {
-            // Never waits: at most it lets others run.
+            // This send never waits; it yields at most.
             publisher.send([n.to_string().into_bytes(), body.clone()]).await.expect("sent");
             if n % 50 == 49 {
                 for n in n - 49..=n {
@@ -31,7 +31,7 @@ over_streams! {
                 }
             }
         }
-        // What the stopped one finds when it goes on is whole and in order, with gaps.
+        // Once it continues, the stopped subscriber receives complete messages in order, with gaps.
         publisher.close().await;
         testing::aside(move || {
             let mut last = None;
@@ -47,7 +47,7 @@ over_streams! {
                 count += 1;
                 rest.drain(..2 + len + 9 + 4_000);
             }
-            assert!(count > 0 && count < MESSAGES, "{count} messages got through");
+            assert!(count > 0 && count < MESSAGES, "{count} messages arrived");
         })
         .await;
     }

@@ -1,4 +1,4 @@
-//! Sockets as streams and sinks: nothing is lost, twice or out of order, whatever is given up.
+//! Sockets as streams and sinks: cancelled calls lose, double or reorder nothing.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -86,52 +86,52 @@ on_every_driver! {
         let writer = async {
             let mut sink = push.sink();
             let mut next = 0;
-            let mut given_up = 0;
+            let mut cancelled = 0;
             while next < MESSAGES {
-                // Either it was handed over, and is sent by a later poll, or not.
+                // The message was either accepted, and is sent by a later poll, or not.
                 let handed_over = {
                     let mut feeding = sink.feed(numbered(next)).fuse();
-                    let mut pause = pin!(pauses(1 + next % 3).fuse());
+                    let mut pause = pin!(yield_times(1 + next % 3).fuse());
                     select! {
                         fed = feeding => { fed.expect("open"); true }
-                        () = pause => { given_up += 1; false }
+                        () = pause => { cancelled += 1; false }
                     }
                 };
                 next += usize::from(handed_over);
                 if next % 7 == 0 {
                     let mut flushing = sink.flush().fuse();
-                    let mut pause = pin!(pauses(1).fuse());
+                    let mut pause = pin!(yield_times(1).fuse());
                     select! {
                         flushed = flushing => flushed.expect("open"),
-                        () = pause => given_up += 1,
+                        () = pause => cancelled += 1,
                     }
                 }
             }
             sink.close().await.expect("closed");
-            given_up
+            cancelled
         };
         let reader = async {
             let mut messages = pull.stream();
             let mut next = 0;
-            let mut given_up = 0;
+            let mut cancelled = 0;
             while next < MESSAGES {
-                let mut pause = pin!(pauses(1 + next % 3).fuse());
+                let mut pause = pin!(yield_times(1 + next % 3).fuse());
                 select! {
                     message = messages.select_next_some() => {
                         assert_eq!(message.expect("received"), numbered(next), "lost, doubled or out of order");
                         next += 1;
                     }
-                    () = pause => given_up += 1,
+                    () = pause => cancelled += 1,
                 }
-                if given_up % 100 == 99 {
+                if cancelled % 100 == 99 {
                     messages = pull.stream();
                 }
             }
-            given_up
+            cancelled
         };
         let (writer, reader) = futures::join!(writer, reader);
-        // Beside an I/O thread one of them may never have to wait.
-        assert!(writer + reader > 0, "nothing was given up");
+        // With an I/O thread one of the two may never wait.
+        assert!(writer + reader > 0, "no future was cancelled");
         assert!(pull.try_recv().is_err());
     }
 
@@ -157,7 +157,7 @@ on_every_driver! {
             for n in 0..MESSAGES {
                 push.send(numbered(n)).await.expect("sent");
             }
-            eventually("all is received", || pull.stats().received == MESSAGES as u64).await;
+            eventually("all messages are received", || pull.stats().received == MESSAGES as u64).await;
             pull.close().await;
         };
         let (got, ()) = futures::join!(futures::future::join_all(readers), writer);
@@ -187,19 +187,19 @@ on_every_driver! {
     }
 
     async fn full_sink_returns_unsent_message(at) {
-        let (push, pull, filled) = filled(&at).await;
+        let (push, pull, filled) = full_push_and_pull(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
-        assert!(sink.feed(large(filled + 1)).at_once().is_none(), "no second one");
-        // In the queue of senders, and in front.
+        assert!(sink.feed(large(filled + 1)).at_once().is_none(), "only one message is kept");
+        // A send behind the sink's message in the queue of waiters; the sink is at its head.
         let mut behind = Box::pin(push.send("behind"));
         assert!(behind.as_mut().at_once().is_none());
         assert!(sink.flush().at_once().is_none());
         assert_eq!(sink.take_unsent(), Some(large(filled)));
         assert_eq!(sink.take_unsent(), None);
-        sink.feed(large(filled)).await.expect("kept, behind the other");
+        sink.feed(large(filled)).await.expect("kept behind the other message");
         let read = async {
-            read(&pull, filled).await;
+            expect_numbers(&pull, filled).await;
             assert_eq!(pull.recv().await.expect("received"), "behind".into());
             assert_eq!(pull.recv().await.expect("received"), large(filled));
         };
@@ -209,7 +209,7 @@ on_every_driver! {
     }
 
     async fn dropped_sink_releases_other_senders(at) {
-        let (push, pull, filled) = filled(&at).await;
+        let (push, pull, filled) = full_push_and_pull(&at).await;
         let mut sink = push.sink();
         sink.feed("dropped".into()).await.expect("kept");
         assert!(sink.flush().at_once().is_none());
@@ -217,7 +217,7 @@ on_every_driver! {
         assert!(behind.as_mut().at_once().is_none());
         let read = async {
             drop(sink);
-            read(&pull, filled).await;
+            expect_numbers(&pull, filled).await;
             assert_eq!(pull.recv().await.expect("received"), "behind".into());
         };
         let (sent, ()) = futures::join!(behind, read);
@@ -225,11 +225,11 @@ on_every_driver! {
     }
 
     async fn sink_close_sends_kept_message(at) {
-        let (push, pull, filled) = filled(&at).await;
+        let (push, pull, filled) = full_push_and_pull(&at).await;
         let mut sink = push.sink();
         sink.feed(large(filled)).await.expect("kept");
         let read = async {
-            read(&pull, filled + 1).await;
+            expect_numbers(&pull, filled + 1).await;
         };
         let (closed, ()) = futures::join!(sink.close(), read);
         closed.expect("closed");
@@ -243,8 +243,8 @@ on_every_driver! {
         push.wait_for_peers(1).await.expect("open");
         let mut sink = push.sink();
         sink.feed(large(0)).await.expect("queued");
-        // How much the system takes at once is up to it.
-        let _given_up = sink.flush().at_once();
+        // The amount that the kernel accepts at once is unknown.
+        let _cancelled = sink.flush().at_once();
         sink.feed(large(1)).await.expect("queued");
         sink.feed(large(2)).await.expect("queued");
         let mut received = 0;
@@ -267,16 +267,16 @@ on_every_driver! {
         let dealer = at.build(DealerSocket::builder().send_timeout(limit).recv_timeout(limit));
         let (mut sink, mut messages) = (dealer.sink(), dealer.stream());
         for _ in 0..2 {
-            assert!(messages.next().await.expect("open").expect_err("nobody is there").is_timeout());
-            assert!(sink.send("one".into()).await.expect_err("nobody is there").is_timeout());
+            assert!(messages.next().await.expect("open").expect_err("no peer").is_timeout());
+            assert!(sink.send("one".into()).await.expect_err("no peer").is_timeout());
         }
         assert_eq!(sink.take_unsent(), Some("one".into()));
         assert!(matches!(sink.send(Message::default()).await, Err(MonocoqueError::EmptyMessage)));
-        assert!(sink.send("after an error".into()).await.expect_err("nobody is there").is_timeout());
+        assert!(sink.send("after an error".into()).await.expect_err("no peer").is_timeout());
         dealer.close().await;
         assert!(sink.send("two".into()).await.expect_err("closed").is_closed());
         assert_eq!(sink.take_unsent(), Some("two".into()));
-        sink.close().await.expect("it is closed");
+        sink.close().await.expect("already closed");
         assert!(messages.next().await.is_none());
 
         let req: ReqSocket = at.socket();
@@ -301,7 +301,7 @@ on_every_driver! {
             rep.close().await;
         };
         let (served, ()) = futures::join!(served, asking);
-        served.expect("until it was closed");
+        served.expect("served until close");
     }
 
     async fn pub_sink_feed_yields(at) {
@@ -321,8 +321,8 @@ on_every_driver! {
             turns += 1;
             yield_now().await;
         }
-        // On a thread of their own the pumps have theirs anyway.
-        assert!(at.placement == testing::Placement::Thread || turns >= MESSAGES / 2048, "it has paused {turns} times");
+        // On an I/O thread the pumps run anyway.
+        assert!(at.placement == testing::Placement::Thread || turns >= MESSAGES / 2048, "it has yielded {turns} times");
         let mut messages = subscriber.stream().take(MESSAGES).enumerate();
         while let Some((n, message)) = messages.next().await {
             assert_eq!(message.expect("received"), numbered(n));
@@ -330,7 +330,7 @@ on_every_driver! {
     }
 }
 
-/// A sink without room refuses what is handed over against its contract, and keeps what it has.
+/// A full sink rejects a message that breaks the `Sink` contract, and keeps the earlier one.
 #[test]
 fn start_send_when_full_fails() {
     let context = monocoque::Context::new().expect("an I/O thread");
@@ -351,8 +351,8 @@ fn streams_and_sinks_are_send() {
     check::<MessageSink>();
 }
 
-/// A socket that can send no more, its peer, and how many messages it has sent.
-async fn filled(at: &testing::At) -> (PushSocket, PullSocket, usize) {
+/// Returns a full socket, its peer, and the number of messages sent.
+async fn full_push_and_pull(at: &testing::At) -> (PushSocket, PullSocket, usize) {
     let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
     let push = at.connected(PushSocket::builder().send_hwm(1), &endpoint).await;
     push.wait_for_peers(1).await.expect("open");
@@ -360,8 +360,8 @@ async fn filled(at: &testing::At) -> (PushSocket, PullSocket, usize) {
     (push, pull, filled)
 }
 
-/// Receives the first messages of a socket that was filled.
-async fn read(pull: &PullSocket, messages: usize) {
+/// Receives the first messages of [`full_push_and_pull`].
+async fn expect_numbers(pull: &PullSocket, messages: usize) {
     for n in 0..messages {
         assert_eq!(pull.recv().await.expect("received"), large(n));
     }
@@ -371,8 +371,8 @@ fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 100_000]])
 }
 
-/// So many turns of the others.
-async fn pauses(turns: usize) {
+/// Yields `turns` times.
+async fn yield_times(turns: usize) {
     for _ in 0..turns {
         yield_now().await;
     }

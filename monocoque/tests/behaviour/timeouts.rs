@@ -1,4 +1,4 @@
-//! Calls that may not take longer than said.
+//! Timeouts of socket options and of single calls.
 
 use std::time::{Duration, Instant};
 
@@ -14,14 +14,14 @@ everywhere! {
         let pull = at.build(PullSocket::builder().recv_timeout(Some(SHORT)));
         for _ in 0..3 {
             let start = Instant::now();
-            let error = pull.recv().await.expect_err("nobody sends");
+            let error = pull.recv().await.expect_err("no sender");
             assert!(error.is_timeout() && !error.is_closed(), "{error}");
             assert!(start.elapsed() >= SHORT);
         }
         let mut messages = Vec::new();
-        assert!(pull.recv_batch(&mut messages, 10).await.expect_err("nobody sends").is_timeout());
+        assert!(pull.recv_batch(&mut messages, 10).await.expect_err("no sender").is_timeout());
         let at_once = at.build(PullSocket::builder().recv_timeout(Some(Duration::ZERO)));
-        assert!(at_once.recv().await.expect_err("nothing is there").is_timeout());
+        assert!(at_once.recv().await.expect_err("nothing is queued").is_timeout());
     }
 
     async fn send_timeout_returns_message(at) {
@@ -65,8 +65,8 @@ everywhere! {
                 Err(error) => assert!(error.is_timeout(), "{error}"),
             }
         }
-        assert!(pull.recv().await.expect_err("that was all").is_timeout());
-        push.send(large(sent)).await.expect("there is room");
+        assert!(pull.recv().await.expect_err("nothing is left").is_timeout());
+        push.send(large(sent)).await.expect("not full");
         sent += 1;
         assert_eq!(pull.recv().await.expect("received"), large(sent - 1));
     }
@@ -88,7 +88,7 @@ everywhere! {
             let call = pull.recv();
             assert!(futures::FutureExt::now_or_never(call).is_none());
         }
-        assert!(pull.recv().await.expect_err("nobody sends").is_timeout());
+        assert!(pull.recv().await.expect_err("no sender").is_timeout());
     }
 
     async fn request_timeout_leaves_socket_usable(at) {
@@ -99,7 +99,7 @@ everywhere! {
         assert!(impatient.request("never answered").await.expect_err("no reply").is_timeout());
         rep.recv().await.expect("received");
         assert!(matches!(
-            impatient.send("another").await.expect_err("strict").reason(),
+            impatient.send("another").await.expect_err("strict alternation").reason(),
             MonocoqueError::OutOfTurn(_)
         ));
         rep.send("late").await.expect("sent");
@@ -120,12 +120,12 @@ everywhere! {
 
 #[test]
 fn connect_timeout_ends_attempt() {
-    // A listener that does not accept and whose backlog is full does not answer.
+    // A listener with a full backlog that never accepts does not answer.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
     listener.listen(0).expect("listening");
-    let address = listener.local_addr().expect("an address").as_socket().expect("of the internet");
+    let address = listener.local_addr().expect("an address").as_socket().expect("an internet address");
     let mut held = Vec::new();
     while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50)) {
         held.push(stream);

@@ -1,5 +1,5 @@
-//! A message goes now by its sender and now by the connection's own task: whichever it is, none
-//! overtakes another.
+//! Order of writes: some messages are written directly by their sender, some by the write pump, and
+//! none overtakes another.
 
 use futures::future::{Either, join_all, select};
 use monocoque::Message;
@@ -9,7 +9,7 @@ use testing::everywhere;
 
 const EACH: usize = 1_500;
 
-/// Of a size that is drawn: most of them can go at once, some are too long for that.
+/// A message of random size: most allow a direct write, some are too long.
 fn message(chance: &mut fastrand::Rng, who: usize, n: usize) -> Message {
     let len = match chance.u8(..100) {
         0 => 300 * 1024,
@@ -21,7 +21,7 @@ fn message(chance: &mut fastrand::Rng, who: usize, n: usize) -> Message {
 }
 
 /// Checks that `message` is the next one of its sender, and whole.
-fn check(mut message: Message, next: &mut [usize]) {
+fn assert_next_message(mut message: Message, next: &mut [usize]) {
     let body = message.split_front(message.len() - 1);
     let number =
         |n: usize| -> usize { std::str::from_utf8(&body[n]).expect("text").parse().expect("a number") };
@@ -31,9 +31,9 @@ fn check(mut message: Message, next: &mut [usize]) {
     next[who] += 1;
 }
 
-/// Sends its messages in bursts, each in one of the ways there are, and receives in between as many
-/// as are sure to come.
-async fn talk<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
+/// Sends messages in bursts, buffered or not, and receives in between as many as are certain to
+/// arrive.
+async fn exchange_in_bursts<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
     let mut chance = fastrand::Rng::with_seed(seed ^ who as u64);
     let (mut sent, mut next) = (0, [0; 2]);
     let received = |next: &[usize; 2]| next.iter().sum::<usize>();
@@ -50,18 +50,17 @@ async fn talk<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
             sent += 1;
         }
         match chance.u8(..8) {
-            // All at once, so that whatever is said next is an answer to nothing.
+            // One flush for the burst, so that the next message is not a lone reply.
             _ if held => socket.flush().await.expect("open"),
             0 => testing::yield_now().await,
             1 => socket.flush().await.expect("open"),
             _ => {}
         }
-        // The other one has got, or gets, as many as were sent, and waits for no more than that
-        // either.
+        // The peer receives as many as were sent, and waits for no more than that either.
         let goal =
             if sent == EACH { EACH } else { chance.usize(received(&next)..=sent.max(received(&next))) };
         while received(&next) < goal {
-            check(socket.recv().await.expect("received"), &mut next);
+            assert_next_message(socket.recv().await.expect("received"), &mut next);
         }
     }
     assert_eq!(sent, EACH);
@@ -72,7 +71,7 @@ everywhere! {
         let seed = testing::chance().u64(..);
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
-        futures::join!(talk(&one, seed, 0), talk(&other, seed, 1));
+        futures::join!(exchange_in_bursts(&one, seed, 0), exchange_in_bursts(&other, seed, 1));
         assert!(one.try_recv().is_err() && other.try_recv().is_err());
     }
 
@@ -87,14 +86,14 @@ everywhere! {
         let serve = async {
             let (mut requests, mut next) = (Vec::new(), [0; 2]);
             loop {
-                // All that is there, or one after the other.
+                // Receives all queued messages, or a single one.
                 let max = if chance.bool() { 30 } else { 1 };
                 router.recv_batch(&mut requests, max).await.expect("open");
                 if chance.u8(..8) == 0 {
                     testing::yield_now().await;
                 }
                 for request in requests.drain(..) {
-                    check(request.clone(), &mut next);
+                    assert_next_message(request.clone(), &mut next);
                     match chance.u8(..6) {
                         0 => router.send_buffered(request).await.expect("open"),
                         _ => router.send(request).await.expect("open"),
@@ -103,14 +102,14 @@ everywhere! {
                 if chance.bool() {
                     router.flush().await.expect("open");
                 } else {
-                    // It has no reason to keep any of them.
+                    // A send to an unknown peer also flushes the buffered messages.
                     router.send(["nobody", "dropped"]).await.expect("open");
                 }
             }
         };
-        let talks = dealers.iter().enumerate().map(|(who, dealer)| talk(dealer, seed, who));
+        let talks = dealers.iter().enumerate().map(|(who, dealer)| exchange_in_bursts(dealer, seed, who));
         if let Either::Left(((), _)) = select(Box::pin(serve), Box::pin(join_all(talks))).await {
-            unreachable!("it goes on and on");
+            unreachable!("the load has no end");
         }
         assert!(dealers.iter().all(|dealer| dealer.try_recv().is_err()));
     }
@@ -122,12 +121,12 @@ everywhere! {
         for _ in 0..4 {
             reqs.push(at.connected(ReqSocket::builder(), &endpoint).await);
         }
-        // It asks without waiting for an answer, so that some wait to be answered.
+        // The DEALER sends requests without waiting for replies, so that some are queued.
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         let serve = async {
             loop {
-                let request = rep.recv().await.expect("its turn");
-                rep.send(request).await.expect("its turn");
+                let request = rep.recv().await.expect("in turn");
+                rep.send(request).await.expect("in turn");
             }
         };
         let pauses = fastrand::Rng::with_seed(chance.u64(..));
@@ -155,13 +154,13 @@ everywhere! {
                 }
                 let goal = if sent == EACH { EACH } else { chance.usize(next[4]..=sent) };
                 while next[4] < goal {
-                    check(dealer.recv().await.expect("received"), &mut next);
+                    assert_next_message(dealer.recv().await.expect("received"), &mut next);
                 }
             }
         };
         let asking = async { futures::join!(join_all(ask), bursts) };
         if let Either::Left(((), _)) = select(Box::pin(serve), Box::pin(asking)).await {
-            unreachable!("it goes on and on");
+            unreachable!("the load has no end");
         }
         assert_eq!(rep.stats().dropped, 0);
     }

@@ -6,14 +6,13 @@ use monocoque::zmq::{Builder, PubSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, proxy};
 use testing::{At, AtOnce, Wire, command, eventually, everywhere, frame, numbered, over_streams};
 
-async fn hears(xpub: &XpubSocket, expected: &[&[u8]]) {
+async fn expect_messages(xpub: &XpubSocket, expected: &[&[u8]]) {
     for expected in expected {
         assert_eq!(xpub.recv().await.expect("received"), Message::from(*expected));
     }
 }
 
-/// The topics that somebody wants, as a program notes them that receives the first and the last of
-/// each.
+/// Topics with at least one subscriber, as tracked from the reports of an XPUB.
 #[derive(Default)]
 struct Topics(BTreeSet<Vec<u8>>);
 
@@ -21,29 +20,29 @@ impl Topics {
     fn note(&mut self, report: &Message) {
         let (kind, topic) = report[0].split_first().expect("a kind");
         let changed = if *kind == 1 { self.0.insert(topic.to_vec()) } else { self.0.remove(topic) };
-        assert!(changed, "known before: {report:?}");
+        assert!(changed, "reported twice: {report:?}");
     }
 
-    fn are(&self, expected: &[&str]) -> bool {
+    fn equal(&self, expected: &[&str]) -> bool {
         self.0.iter().map(Vec::as_slice).eq(expected.iter().map(|topic| topic.as_bytes()))
     }
 }
 
-/// A publisher that has received that somebody wants `t`. That one has taken it back behind three
-/// other topics, and another one wants it since then: both is to be received.
-async fn handed_over(at: &At, builder: Builder<XpubSocket>) -> (XpubSocket, [SubSocket; 2]) {
+/// Returns an XPUB that has received a subscription to `t`. Its subscriber has cancelled `t` after
+/// three other topics, and another peer has subscribed to it since: both reports are still queued.
+async fn xpub_with_moved_topic(at: &At, builder: Builder<XpubSocket>) -> (XpubSocket, [SubSocket; 2]) {
     let (xpub, endpoint) = at.bound(builder).await;
     let one = at.connected(SubSocket::builder(), &endpoint).await;
     one.subscribe("t").expect("open");
-    hears(&xpub, &[b"\x01t"]).await;
+    expect_messages(&xpub, &[b"\x01t"]).await;
     for topic in ["p", "q", "r"] {
         one.subscribe(topic).expect("open");
     }
     one.unsubscribe("t").expect("open");
-    eventually("four are told", || xpub.stats().recv_queue == 4).await;
+    eventually("four notices are queued", || xpub.stats().recv_queue == 4).await;
     let other = at.connected(SubSocket::builder(), &endpoint).await;
     other.subscribe("t").expect("open");
-    eventually("five are told", || xpub.stats().recv_queue == 5).await;
+    eventually("five notices are queued", || xpub.stats().recv_queue == 5).await;
     (xpub, [one, other])
 }
 
@@ -52,20 +51,20 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let one = at.connected(SubSocket::builder(), &endpoint).await;
         one.subscribe("a").expect("open");
-        hears(&xpub, &[b"\x01a"]).await;
+        expect_messages(&xpub, &[b"\x01a"]).await;
         let other = at.connected(SubSocket::builder(), &endpoint).await;
         other.subscribe("a").expect("open");
         other.subscribe("b").expect("open");
-        hears(&xpub, &[b"\x01b"]).await;
+        expect_messages(&xpub, &[b"\x01b"]).await;
         one.unsubscribe("a").expect("open");
         one.subscribe("c").expect("open");
-        hears(&xpub, &[b"\x01c"]).await;
+        expect_messages(&xpub, &[b"\x01c"]).await;
         other.unsubscribe("a").expect("open");
-        hears(&xpub, &[b"\0a"]).await;
+        expect_messages(&xpub, &[b"\0a"]).await;
         one.close().await;
-        hears(&xpub, &[b"\0c"]).await;
+        expect_messages(&xpub, &[b"\0c"]).await;
         other.close().await;
-        hears(&xpub, &[b"\0b"]).await;
+        expect_messages(&xpub, &[b"\0b"]).await;
         assert!(xpub.try_recv().is_err());
         assert_eq!(xpub.subscription_count(), 0);
     }
@@ -77,42 +76,42 @@ everywhere! {
             let (xpub, endpoint) = at.bound(builder).await;
             let one = at.connected(SubSocket::builder(), &endpoint).await;
             one.subscribe("a").expect("open");
-            hears(&xpub, &[b"\x01a"]).await;
+            expect_messages(&xpub, &[b"\x01a"]).await;
             let other = at.connected(SubSocket::builder(), &endpoint).await;
             other.subscribe("a").expect("open");
-            hears(&xpub, &[b"\x01a"]).await;
+            expect_messages(&xpub, &[b"\x01a"]).await;
             other.unsubscribe("a").expect("open");
             if verboser {
-                hears(&xpub, &[b"\0a"]).await;
+                expect_messages(&xpub, &[b"\0a"]).await;
             }
             one.unsubscribe("a").expect("open");
-            hears(&xpub, &[b"\0a"]).await;
+            expect_messages(&xpub, &[b"\0a"]).await;
         }
     }
 
     async fn moved_topic_stays_subscribed(at) {
         for in_batches in [false, true] {
-            let (xpub, [one, other]) = handed_over(&at, XpubSocket::builder()).await;
+            let (xpub, [one, other]) = xpub_with_moved_topic(&at, XpubSocket::builder()).await;
             let mut reports = vec![Message::from(b"\x01t")];
             while xpub.stats().recv_queue > 0 {
                 if !in_batches {
                     reports.extend(xpub.try_recv());
-                } else if let Some(taken) = xpub.recv_batch(&mut reports, 100).at_once() {
-                    taken.expect("received");
+                } else if let Some(outcome) = xpub.recv_batch(&mut reports, 100).at_once() {
+                    outcome.expect("received");
                 }
             }
             let mut topics = Topics::default();
             reports.iter().for_each(|report| topics.note(report));
-            assert!(topics.are(&["p", "q", "r", "t"]), "{reports:?}");
+            assert!(topics.equal(&["p", "q", "r", "t"]), "{reports:?}");
             other.unsubscribe("t").expect("open");
-            hears(&xpub, &[b"\0t"]).await;
+            expect_messages(&xpub, &[b"\0t"]).await;
             assert_eq!(xpub.stats().discarded, 0);
             drop(one);
         }
     }
 
     async fn verbose_last_report_is_correct(at) {
-        let (xpub, [one, other]) = handed_over(&at, XpubSocket::builder().xpub_verbose(true)).await;
+        let (xpub, [one, other]) = xpub_with_moved_topic(&at, XpubSocket::builder().xpub_verbose(true)).await;
         let mut last = 1;
         while xpub.stats().recv_queue > 0 {
             let Some(report) = xpub.recv().at_once() else { continue };
@@ -126,14 +125,14 @@ everywhere! {
     }
 
     async fn proxy_forwards_moved_topic(at) {
-        let (front, [one, other]) = handed_over(&at, XpubSocket::builder()).await;
+        let (front, [one, other]) = xpub_with_moved_topic(&at, XpubSocket::builder()).await;
         let (publisher, there) = at.bound(PubSocket::builder()).await;
         let back = at.connected(XsubSocket::builder(), &there).await;
-        // The proxy's other end got this before.
+        // The upstream side of the proxy has forwarded this subscription before.
         back.send(b"\x01t").await.expect("sent");
         let work = async {
             publisher.wait_for_subscriptions(4).await.expect("open");
-            eventually("all is passed on", || front.stats().recv_queue == 0).await;
+            eventually("all messages are forwarded", || front.stats().recv_queue == 0).await;
             one.subscribe("end").expect("open");
             publisher.wait_for_subscriptions(5).await.expect("open");
             publisher.send("t").await.expect("sent");
@@ -176,11 +175,11 @@ everywhere! {
             wanted.insert(end);
         }
         let wanted: Vec<_> = wanted.into_iter().collect();
-        eventually("the set is right", || {
+        eventually("the set of topics is as expected", || {
             while let Ok(report) = xpub.try_recv() {
                 topics.note(&report);
             }
-            topics.are(&wanted) && xpub.stats().peers == subs.len()
+            topics.equal(&wanted) && xpub.stats().peers == subs.len()
         })
         .await;
     }
@@ -190,7 +189,7 @@ everywhere! {
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
         xsub.send(b"\x01news").await.expect("sent");
         xsub.send(b"\x01news").await.expect("counted");
-        hears(&xpub, &[b"\x01news"]).await;
+        expect_messages(&xpub, &[b"\x01news"]).await;
         xsub.send("up").await.expect("sent");
         xsub.send([&b"\x01up"[..], b"in two frames"]).await.expect("sent");
         xsub.send("").await.expect("sent");
@@ -204,10 +203,10 @@ everywhere! {
         }
         xsub.send(b"\0news").await.expect("sent");
         xsub.try_send(b"\0news").expect("sent");
-        hears(&xpub, &[b"\0news"]).await;
-        // A publisher that comes later is told all of it.
+        expect_messages(&xpub, &[b"\0news"]).await;
+        // A publisher that connects later receives all subscriptions.
         xsub.subscribe("later").expect("open");
-        hears(&xpub, &[b"\x01later"]).await;
+        expect_messages(&xpub, &[b"\x01later"]).await;
         let (publisher, there) = at.bound(PubSocket::builder()).await;
         xsub.connect(there).await.expect("connected");
         publisher.wait_for_subscriptions(1).await.expect("open");
@@ -241,7 +240,7 @@ everywhere! {
         let xsub = at.connected(XsubSocket::builder().send_hwm(10), &endpoint).await;
         xsub.wait_for_peers(1).await.expect("open");
         for _ in 0..3000 {
-            xsub.send(vec![7; 20_000]).await.expect("it never waits");
+            xsub.send(vec![7; 20_000]).await.expect("never blocks");
         }
         let stats = xsub.stats();
         assert!(stats.dropped > 0 && stats.send_queue <= 10, "{stats:?}");
@@ -254,9 +253,9 @@ everywhere! {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
             sub.subscribe("hello").expect("open");
             assert_eq!(sub.recv().await.expect("received"), ["hello", "from here"].into());
-            hears(&xpub, &[b"\x01hello"]).await;
+            expect_messages(&xpub, &[b"\x01hello"]).await;
             sub.close().await;
-            hears(&xpub, &[b"\0hello"]).await;
+            expect_messages(&xpub, &[b"\0hello"]).await;
         }
     }
 }
@@ -273,15 +272,15 @@ over_streams! {
             wire
         })
         .await;
-        // Not all of them were taken in when it goes.
-        testing::eventually("two wait", || xpub.stats().recv_queue == 2).await;
+        // The peer disconnects before all of its subscriptions are processed.
+        testing::eventually("two messages are queued", || xpub.stats().recv_queue == 2).await;
         wire.close();
         let mut open = std::collections::HashSet::new();
-        let mut told = 0;
-        while told == 0 || !open.is_empty() {
+        let mut report_count = 0;
+        while report_count == 0 || !open.is_empty() {
             let message = xpub.recv().await.expect("received");
             let (kind, topic) = message[0].split_first().expect("a kind");
-            told += 1;
+            report_count += 1;
             match kind {
                 1 => assert!(open.insert(topic.to_vec()), "twice"),
                 _ => assert!(open.remove(topic), "never there"),

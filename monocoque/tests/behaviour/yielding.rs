@@ -1,5 +1,5 @@
-//! A task that always finds something to do lets the connections of its thread, and the other tasks
-//! of its executor, go on.
+//! Yielding of busy tasks: the connections of their thread and the other tasks of their executor
+//! make progress.
 
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
@@ -17,7 +17,7 @@ use monocoque::zmq::{
 use monocoque::{Context, DisconnectReason, Endpoint, Proxy, SocketEvent};
 use testing::{At, Wire, command, frame, over_streams};
 
-/// What the caller has done so far, and when it is to end.
+/// Progress of the caller, and the flag that ends it.
 #[derive(Debug, Default)]
 struct Load {
     handled: AtomicU64,
@@ -29,7 +29,7 @@ impl Load {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Keeps the thread busy with one message.
+    /// Keeps the thread busy for the time of one message.
     fn handle(&self, work: Duration) {
         spin(work);
         self.handled.fetch_add(1, Ordering::Relaxed);
@@ -43,10 +43,10 @@ fn spin(work: Duration) {
     }
 }
 
-/// The load is over when this is dropped.
-struct Over(Arc<Load>);
+/// Ends the load when dropped.
+struct EndOnDrop(Arc<Load>);
 
-impl Drop for Over {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.over.store(true, Ordering::Relaxed);
     }
@@ -70,7 +70,7 @@ fn flood(endpoint: &Endpoint, socket_type: &'static str, load: &Arc<Load>) {
 }
 
 /// Answers each PING to the end of the connection.
-fn answer(endpoint: &Endpoint, socket_type: &'static str) {
+fn answer_pings(endpoint: &Endpoint, socket_type: &'static str) {
     let mut wire = Wire::meet(endpoint, socket_type);
     thread::spawn(move || {
         let mut header = [0; 2];
@@ -83,16 +83,16 @@ fn answer(endpoint: &Endpoint, socket_type: &'static str) {
     });
 }
 
-/// How many messages the caller handles until a PING is answered, and until a newcomer is greeted:
-/// the median of a few.
-fn ask(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] {
+/// Measures how many messages the caller handles until a PING is answered, and until a new
+/// connection completes its handshake: the median of five.
+fn measure_waits(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] {
     let mut idle = Wire::meet(endpoint, socket_type);
     let handled = || load.handled.load(Ordering::Relaxed);
     let mut waits = [(); 2].map(|()| Vec::new());
     for _ in 0..5 {
         let before = handled();
         idle.put(&command("PING", b"\0\0"));
-        // A heartbeat of the other end may come between.
+        // A heartbeat of the socket may arrive in between.
         while &idle.frame().1[..5] != b"\x04PONG" {}
         waits[0].push(handled() - before);
         let before = handled();
@@ -105,9 +105,9 @@ fn ask(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] 
     })
 }
 
-/// Makes `call` again and again, each time followed by so much work, while peers flood the socket.
-/// Peers that are idle are answered, newcomers are greeted, and those that answer are kept.
-async fn stays_responsive<S: Socket>(
+/// Repeats `call`, each time followed by `work`, while peers flood the socket. Asserts that PINGs
+/// are answered, new connections complete their handshake, and responsive peers stay connected.
+async fn assert_stays_responsive<S: Socket>(
     at: &At,
     builder: Builder<S>,
     (peer_type, floods): (&'static str, usize),
@@ -118,19 +118,19 @@ async fn stays_responsive<S: Socket>(
     let load = Arc::new(Load::default());
     let (there, flooding) = (endpoint.clone(), load.clone());
     testing::aside(move || {
-        (0..3).for_each(|_| answer(&there, peer_type));
+        (0..3).for_each(|_| answer_pings(&there, peer_type));
         (0..floods).for_each(|_| flood(&there, peer_type, &flooding));
     })
     .await;
     let mut monitor = socket.monitor();
     let asking = load.clone();
     let asked = thread::spawn(move || {
-        let _over = Over(asking.clone());
+        let _end = EndOnDrop(asking.clone());
         let start = Instant::now();
         let mut waits = [0; 2];
-        // For some heartbeats.
+        // Lasts for some heartbeats.
         while start.elapsed() < Duration::from_millis(1200) {
-            let more = ask(&endpoint, peer_type, &asking);
+            let more = measure_waits(&endpoint, peer_type, &asking);
             waits = [waits[0].max(more[0]), waits[1].max(more[1])];
         }
         waits
@@ -141,7 +141,10 @@ async fn stays_responsive<S: Socket>(
     }
     let waits = asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let most = Duration::from_millis(400).div_duration_f64(work) as u64;
-    assert!(waits.iter().all(|&handled| handled < most), "{peer_type}: {waits:?} messages between");
+    assert!(
+        waits.iter().all(|&handled| handled < most),
+        "{peer_type}: {waits:?} messages handled before the reply"
+    );
     while let Some(event) = testing::at_once(monitor.next()) {
         let event = event.expect("open");
         let late =
@@ -156,7 +159,7 @@ const QUICK: Duration = Duration::from_micros(200);
 over_streams! {
     async fn recv_with_slow_work_yields(at) {
         for work in [SLOW, QUICK] {
-            stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), work, async |pull| {
+            assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), work, async |pull| {
                 pull.recv().await.expect("open");
             })
             .await;
@@ -164,14 +167,14 @@ over_streams! {
     }
 
     async fn recv_from_with_slow_work_yields(at) {
-        stays_responsive(&at, RouterSocket::builder(), ("DEALER", 8), SLOW, async |router| {
+        assert_stays_responsive(&at, RouterSocket::builder(), ("DEALER", 8), SLOW, async |router| {
             router.recv_from().await.expect("open");
         })
         .await;
     }
 
     async fn recv_with_peer_yields(at) {
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
             pull.recv_with_peer().await.expect("open");
         })
         .await;
@@ -179,7 +182,7 @@ over_streams! {
 
     async fn recv_batch_with_slow_work_yields(at) {
         let mut messages = Vec::new();
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
             messages.clear();
             pull.recv_batch(&mut messages, 3).await.expect("open");
         })
@@ -188,7 +191,7 @@ over_streams! {
 
     async fn stream_with_slow_work_yields(at) {
         let mut stream = None;
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
             let stream = stream.get_or_insert_with(|| pull.stream());
             stream.next().await.expect("open").expect("received");
         })
@@ -197,7 +200,7 @@ over_streams! {
 
     async fn stream_chunks_yield(at) {
         let mut stream = None;
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), QUICK, async |pull| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), QUICK, async |pull| {
             let stream = stream.get_or_insert_with(|| pull.stream());
             let chunk = stream.ready_chunks(16).next().await.expect("open");
             spin(QUICK * (chunk.len() - 1) as u32);
@@ -207,15 +210,15 @@ over_streams! {
 
     async fn empty_receives_yield(at) {
         let idle = || PullSocket::builder();
-        stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
+        assert_stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
             assert!(pull.recv_timeout(Duration::ZERO).await.is_err());
         })
         .await;
-        stays_responsive(&at, idle().recv_timeout(Some(Duration::ZERO)), ("PUSH", 0), SLOW, async |pull| {
+        assert_stays_responsive(&at, idle().recv_timeout(Some(Duration::ZERO)), ("PUSH", 0), SLOW, async |pull| {
             assert!(pull.recv().await.is_err() && pull.recv_with_peer().await.is_err());
         })
         .await;
-        stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
+        assert_stays_responsive(&at, idle(), ("PUSH", 0), SLOW, async |pull| {
             assert_eq!(pull.recv_batch(&mut Vec::new(), 0).await.expect("open"), 0);
         })
         .await;
@@ -223,33 +226,33 @@ over_streams! {
 
     async fn immediately_failing_calls_yield(at) {
         let request = at.build(ReqSocket::builder());
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
             assert!(request.recv().await.is_err());
         })
         .await;
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |pull| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |pull| {
             assert!(pull.bind("no endpoint").await.is_err());
         })
         .await;
         let router = at.build(RouterSocket::builder());
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
             assert!(router.connect_as("no endpoint", "name").await.is_err());
         })
         .await;
         let closed = at.build(PullSocket::builder());
         let mut stream = closed.stream();
         closed.close().await;
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
             assert!(closed.recv().await.is_err() && stream.next().await.is_none());
         })
         .await;
         let over = Context::new().expect("an I/O thread");
         over.shutdown().await;
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| over.shutdown().await).await;
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| over.shutdown().await).await;
         let (front, back) = (at.build(PullSocket::builder()), at.build(PushSocket::builder()));
         let proxy = Proxy::new(&front, &back);
         proxy.control().terminate();
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 0), SLOW, async |_| {
             proxy.run().await.expect("terminated");
         })
         .await;
@@ -258,14 +261,14 @@ over_streams! {
     async fn selected_receivers_yield(at) {
         let idle = at.build(PullSocket::builder());
         let mut never = idle.stream();
-        stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
+        assert_stays_responsive(&at, PullSocket::builder(), ("PUSH", 8), SLOW, async |pull| {
             select(never.next(), std::pin::pin!(pull.recv())).await;
         })
         .await;
     }
 
     async fn send_with_slow_work_yields(at) {
-        stays_responsive(&at, PubSocket::builder(), ("SUB", 0), SLOW, async |publisher| {
+        assert_stays_responsive(&at, PubSocket::builder(), ("SUB", 0), SLOW, async |publisher| {
             publisher.send("twelve bytes").await.expect("open");
         })
         .await;
@@ -273,7 +276,7 @@ over_streams! {
 
     async fn sink_with_slow_work_yields(at) {
         let mut sink = None;
-        stays_responsive(&at, PubSocket::builder(), ("SUB", 0), SLOW, async |publisher| {
+        assert_stays_responsive(&at, PubSocket::builder(), ("SUB", 0), SLOW, async |publisher| {
             let sink = sink.get_or_insert_with(|| publisher.sink());
             sink.feed("twelve bytes".into()).await.expect("open");
         })
@@ -282,7 +285,7 @@ over_streams! {
 
     async fn subscription_messages_yield(at) {
         let mut n = 0_u64;
-        stays_responsive(&at, XsubSocket::builder(), ("XPUB", 0), SLOW, async |xsub| {
+        assert_stays_responsive(&at, XsubSocket::builder(), ("XPUB", 0), SLOW, async |xsub| {
             n += 1;
             xsub.send([&[1][..], &n.to_be_bytes()].concat()).await.expect("open");
         })
@@ -291,15 +294,15 @@ over_streams! {
 
     async fn calls_without_work_yield(at) {
         let nowhere = at.nowhere("nobody");
-        stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
+        assert_stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
             push.flush().await.expect("open");
         })
         .await;
-        stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
+        assert_stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
             push.wait_for_peers(0).await.expect("open");
         })
         .await;
-        stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
+        assert_stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
             push.connect(nowhere.clone()).await.expect("connected");
             push.disconnect(nowhere.clone()).await.expect("disconnected");
         })
@@ -338,7 +341,7 @@ over_streams! {
     }
 
     async fn receiver_beside_slow_sender_progresses(at) {
-        let (pull, load) = flooded(&at).await;
+        let (pull, load) = flooded_pull(&at).await;
         let publisher = at.build(PubSocket::builder());
         let mut received = 0;
         {
@@ -362,7 +365,7 @@ over_streams! {
     }
 
     async fn slow_work_beside_receiver_yields(at) {
-        let (pull, load) = flooded(&at).await;
+        let (pull, load) = flooded_pull(&at).await;
         let publisher = at.build(PubSocket::builder());
         let sending = async {
             for _ in 0..200 {
@@ -385,12 +388,12 @@ over_streams! {
         })
         .await;
         load.over.store(true, Ordering::Relaxed);
-        assert!(most <= 10, "{most} messages are handled at a time");
+        assert!(most <= 10, "{most} messages are handled in a row");
     }
 
     async fn select_prefers_first_receiver(at) {
-        let (control, load) = flooded(&at).await;
-        let (data, flooding) = flooded(&at).await;
+        let (control, load) = flooded_pull(&at).await;
+        let (data, flooding) = flooded_pull(&at).await;
         let mut controls = 0;
         for _ in 0..100 {
             let (first, second) = (std::pin::pin!(control.recv()), std::pin::pin!(data.recv()));
@@ -403,8 +406,8 @@ over_streams! {
     }
 }
 
-/// A socket that has something to receive at all times.
-async fn flooded(at: &At) -> (PullSocket, Arc<Load>) {
+/// Returns a socket that always has a message to receive, and the load that floods it.
+async fn flooded_pull(at: &At) -> (PullSocket, Arc<Load>) {
     let (pull, endpoint) = at.bound(PullSocket::builder()).await;
     let load = Arc::new(Load::default());
     let flooding = load.clone();

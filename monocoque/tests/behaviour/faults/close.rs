@@ -1,4 +1,4 @@
-//! Sockets that are closed while their connections are bad.
+//! Closing sockets while their connections fail.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{SOON, number, through};
 use testing::proxy::{End, Faults};
 use testing::{At, Placement, Transport, numbered, over_streams};
 
-async fn a_million_messages(at: At) {
+async fn send_million_then_close(at: At) {
     const MESSAGES: usize = 1_000_000;
     let (pull, endpoint) = at.bound(PullSocket::builder()).await;
     let push = at.connected(PushSocket::builder().send_hwm(0).linger(None), &endpoint).await;
@@ -36,7 +36,7 @@ async fn a_million_messages(at: At) {
 
 #[test]
 fn close_delivers_million_messages() {
-    testing::run_within(Duration::from_secs(90), Transport::Tcp, Placement::Thread, a_million_messages);
+    testing::run_within(Duration::from_secs(90), Transport::Tcp, Placement::Thread, send_million_then_close);
 }
 
 over_streams! {
@@ -45,7 +45,7 @@ over_streams! {
         let proxy = through(&at, &endpoint, Faults::default(), 0);
         for n in 0..5 {
             proxy.refuse(Duration::from_millis(100));
-            testing::eventually("it refuses", || proxy.counts().refusals == n + 1).await;
+            testing::eventually("the proxy refuses connections", || proxy.counts().refusals == n + 1).await;
             let push = at.build(PushSocket::builder().reconnect_interval(SOON));
             push.connect(proxy.endpoint()).await.expect("connected");
             push.send(numbered(n as usize)).await.expect("queued");
@@ -77,7 +77,7 @@ over_streams! {
                 next += 1;
             }
             push.close().await;
-            testing::eventually("it has left", || pull.peer_count() == 0).await;
+            testing::eventually("the peer has disconnected", || pull.peer_count() == 0).await;
             while let Ok(received) = pull.try_recv() {
                 assert!(received == message(life, next), "whole and in order");
                 next += 1;
@@ -85,8 +85,8 @@ over_streams! {
         }
     }
 
-    /// A connection that is half open is ended by the network while the socket is closing: the
-    /// rest goes over the next one.
+    /// Checks that a half-open connection which ends during `close` leaves its unsent messages to
+    /// the next one.
     async fn close_survives_half_open_connection(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
@@ -94,7 +94,7 @@ over_streams! {
         push.connect(proxy.endpoint()).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
         proxy.hit_all(End::Stall(Duration::from_secs(3600)));
-        testing::eventually("it is half open", || proxy.counts().stalls == 1).await;
+        testing::eventually("the connection is half open", || proxy.counts().stalls == 1).await;
         const MESSAGES: u64 = 500;
         for n in 0..MESSAGES {
             push.send([n.to_string().into_bytes(), vec![0; 50_000]]).await.expect("queued");
@@ -113,7 +113,7 @@ over_streams! {
         };
         futures::join!(receive, close);
         assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "a gap, or out of order: {numbers:?}");
-        println!("{} of {MESSAGES} were taken by the system and lost", MESSAGES - numbers.len() as u64);
+        println!("{} of {MESSAGES} were accepted by the kernel and lost", MESSAGES - numbers.len() as u64);
         assert!(numbers.len() > 100, "{} arrived", numbers.len());
     }
 }

@@ -1,4 +1,4 @@
-//! What checks the messages of others finds what is wrong.
+//! Tests of the ledger itself: it detects every kind of fault.
 
 use testing::ledger::{Account, Bits, Class, Ledger, Piles, Reader, Stream};
 

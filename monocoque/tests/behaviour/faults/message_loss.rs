@@ -1,4 +1,4 @@
-//! What is lost with a connection, and what is not.
+//! Messages that are lost with a connection, and messages that are not.
 
 use std::cell::Cell;
 use std::fs;
@@ -15,7 +15,7 @@ use testing::ledger::{Bits, Piles};
 use testing::proxy::{End, Faults, Proxy};
 use testing::{Transport, over_streams};
 
-/// A message of three frames, which are told from each other by their lengths.
+/// A message of three frames of different lengths.
 fn multipart(n: u64) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 300], vec![!(n as u8); 5]])
 }
@@ -27,8 +27,8 @@ fn large(n: u64) -> Message {
 const ENDS: [End; 5] =
     [End::Reset, End::Close, End::CutToClient, End::CutToTarget, End::Stall(Duration::from_millis(5))];
 
-/// Sends and receives while the proxy ends one connection after the other, then until all is well
-/// again. What was received, and how many were sent.
+/// Sends and receives while the proxy ends one connection after the other, then until 100 messages
+/// in a row arrive. Returns the numbers received and the count of messages sent.
 async fn exchange<S: Sends, R: Receives>(
     (sender, receiver): (&S, &R),
     proxy: &Proxy,
@@ -49,11 +49,11 @@ async fn exchange<S: Sends, R: Receives>(
         while good < 100 {
             let mut received = receiver.recv().await.expect("open");
             if received.frame(0).is_some_and(|frame| frame.first() == Some(&0)) {
-                // The name that a ROUTER puts in front.
+                // The routing id that a ROUTER prepends.
                 received.pop_front();
             }
             let n = number(&received);
-            assert!(received == message(n), "not what was sent: {received:?}");
+            assert!(received == message(n), "altered: {received:?}");
             good = if healed && numbers.last().is_some_and(|last| last + 1 == n) { good + 1 } else { 0 };
             numbers.push(n);
             if !healed && proxy.counts().accepted >= connections {
@@ -63,7 +63,8 @@ async fn exchange<S: Sends, R: Receives>(
         }
         numbers
     };
-    // One that a dead connection holds back sends nothing that could be received.
+    // A sender blocked by a dead connection sends nothing, so the receiver alone would never
+    // finish.
     let end = async {
         while proxy.counts().accepted < connections {
             testing::yield_now().await;
@@ -74,11 +75,11 @@ async fn exchange<S: Sends, R: Receives>(
     let receive = async {
         match select(pin!(receive), pin!(end)).await {
             futures::future::Either::Left((numbers, _)) => numbers,
-            futures::future::Either::Right(_) => unreachable!("it is pending"),
+            futures::future::Either::Right(_) => unreachable!("the future is pending"),
         }
     };
     match select(pin!(send), pin!(receive)).await {
-        futures::future::Either::Left(((), _)) => unreachable!("it has no end"),
+        futures::future::Either::Left(((), _)) => unreachable!("the load has no end"),
         futures::future::Either::Right((numbers, _)) => (numbers, sent.get()),
     }
 }
@@ -86,7 +87,7 @@ async fn exchange<S: Sends, R: Receives>(
 fn assert_once(numbers: &[u64]) {
     let mut seen = Bits::default();
     for n in numbers {
-        assert!(seen.set(*n), "{n} came twice");
+        assert!(seen.set(*n), "{n} was received twice");
     }
 }
 
@@ -97,7 +98,7 @@ fn runs(numbers: &[u64]) -> usize {
 }
 
 over_streams! {
-    /// Each connection is cut after a number of bytes, many of them within a handshake or a frame.
+    /// Ends each connection after a random number of bytes, often within a handshake or a frame.
     async fn pull_never_receives_partial_message(at) {
         let mut chance = testing::chance();
         let faults = Faults { ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
@@ -121,8 +122,7 @@ over_streams! {
         assert_once(&numbers);
     }
 
-    /// One who connects receives the connections of an endpoint one after the other: all is in
-    /// order.
+    /// Checks the order over all connections: a connecting socket has one connection at a time.
     async fn resets_lose_only_kernel_data(at) {
         const CONNECTIONS: u64 = 25;
         let mut chance = testing::chance();
@@ -137,13 +137,13 @@ over_streams! {
         let (lost, most) = (gaps.iter().sum::<u64>(), gaps.iter().max().copied().unwrap_or(0));
         println!("{CONNECTIONS} connections: {sent} sent, {lost} lost in {} gaps, at most {most} at once", gaps.len());
         assert!(gaps.len() as u64 <= CONNECTIONS, "more gaps than lost connections");
-        // A gap may be that of several connections, of which nothing arrived.
-        let limit = taken_at_most(at.transport) / LARGE as u64 + 1;
+        // A gap may span several connections of which nothing arrived.
+        let limit = max_bytes_in_flight(at.transport) / LARGE as u64 + 1;
         assert!(lost <= limit * CONNECTIONS, "{lost} lost, {limit} a connection allowed");
-        assert_eq!(push.stats().dropped, 0, "nothing was thrown away");
+        assert_eq!(push.stats().dropped, 0, "no message was dropped");
     }
 
-    /// One who is bound has the connections side by side: each of them is in order.
+    /// Checks the order within each connection: a bound socket has several at the same time.
     async fn resets_keep_connection_order(at) {
         const CONNECTIONS: u64 = 25;
         let mut chance = testing::chance();
@@ -155,12 +155,12 @@ over_streams! {
         let (numbers, sent) = exchange((&push, &pull), &proxy, CONNECTIONS, large).await;
         assert_once(&numbers);
         assert!(runs(&numbers) as u64 <= CONNECTIONS, "{} runs", runs(&numbers));
-        let last = numbers.iter().max().expect("some") + 1;
+        let last = numbers.iter().max().expect("not empty") + 1;
         let lost = last - numbers.len() as u64;
         println!("{CONNECTIONS} connections: {sent} sent, {lost} lost");
-        let limit = taken_at_most(at.transport) / LARGE as u64 + 1;
+        let limit = max_bytes_in_flight(at.transport) / LARGE as u64 + 1;
         assert!(lost <= limit * CONNECTIONS, "{lost} lost, {limit} a connection allowed");
-        assert_eq!(push.stats().dropped, 0, "nothing was thrown away");
+        assert_eq!(push.stats().dropped, 0, "no message was dropped");
     }
 
     async fn flapping_pull_leaves_others_served(at) {
@@ -181,7 +181,7 @@ over_streams! {
                 push.connect(endpoint).await.expect("connected");
             }
         }
-        let proxy = proxy.expect("made");
+        let proxy = proxy.expect("created");
         push.wait_for_peers(2).await.expect("open");
         let closed = Cell::new(false);
         let lost_connections = Cell::new(0);
@@ -191,7 +191,7 @@ over_streams! {
             }
             proxy.heal();
             push.close().await;
-            // With those that have ended in order, which is some more than it takes.
+            // The count includes connections that ended regularly, so the limit is generous.
             lost_connections.set(push.stats().lost_connections);
             closed.set(true);
         };
@@ -205,29 +205,28 @@ over_streams! {
                     numbers.push(n);
                 }
             };
-            let gone = testing::eventually("the end", || closed.get() && pull.peer_count() == 0);
+            let gone = testing::eventually("all connections have ended", || closed.get() && pull.peer_count() == 0);
             select(pin!(receive), pin!(gone)).await;
             numbers.extend(std::iter::from_fn(|| pull.try_recv().ok()).map(|message| number(&message)));
             numbers
         });
-        let (heard, ()) = futures::join!(join_all(receive), send);
+        let (received, ()) = futures::join!(join_all(receive), send);
         let lost_connections = lost_connections.get() as usize;
-        for numbers in &heard[1..] {
+        for numbers in &received[1..] {
             let runs = runs(numbers);
             assert!(runs <= 1 + lost_connections, "{runs} runs, {lost_connections} lost connections");
         }
-        let all = heard.concat();
+        let all = received.concat();
         assert_once(&all);
         let lost = MESSAGES - all.len() as u64;
         println!("{lost} of {MESSAGES} lost with {lost_connections} connections");
-        assert!(lost <= lost_connections as u64 * (taken_at_most(at.transport) / 2_000));
-        assert!(heard[1..].iter().all(|numbers| numbers.len() > 500), "the others were served");
+        assert!(lost <= lost_connections as u64 * (max_bytes_in_flight(at.transport) / 2_000));
+        assert!(received[1..].iter().all(|numbers| numbers.len() > 500), "the other peers were served");
     }
 }
 
-/// How many bytes the system, the proxy and the system of the receiver take at most before somebody
-/// has received them.
-fn taken_at_most(transport: Transport) -> u64 {
+/// Maximum number of bytes in flight in the kernel buffers of both sides and in the proxy.
+fn max_bytes_in_flight(transport: Transport) -> u64 {
     let limit = |path: &str| -> u64 {
         let text = fs::read_to_string(path).expect("a limit");
         text.split_whitespace().last().and_then(|text| text.parse().ok()).expect("a number")
@@ -237,9 +236,8 @@ fn taken_at_most(transport: Transport) -> u64 {
         Transport::Ipc => 2 * limit("/proc/sys/net/core/wmem_default"),
         Transport::Inproc => 0,
     };
-    // The proxy, and what the receiver has read of a connection that is lost before it is that
-    // one's
-    // turn.
+    // Adds the proxy's buffer, and the data that the receiver has read from a lost connection whose
+    // lane is not yet drained.
     buffers + (256 << 10)
 }
 

@@ -1,7 +1,7 @@
-//! Sockets whose connections meet the faults of a proxy: what arrives is whole, once and in order,
-//! and what is lost is what the system had taken.
+//! Faults of a proxy between sockets: messages arrive complete, once and in order, and only data
+//! that the kernel had accepted is lost.
 //!
-//! What is decided by chance follows from a seed, which a failure prints and `SEED` repeats.
+//! Random choices follow from a seed, which a failure prints and `SEED` repeats.
 
 mod close;
 mod ledger_checks;
@@ -18,7 +18,7 @@ use monocoque::{Endpoint, Message};
 use testing::proxy::{Faults, Proxy, own_loopback};
 use testing::{At, Transport};
 
-/// A proxy of the transport of the test.
+/// Starts a proxy over the transport of the test.
 fn through(at: &At, target: &Endpoint, faults: Faults, seed: u64) -> Proxy {
     let front = match at.transport {
         Transport::Tcp => format!("tcp://{}:0", own_loopback()),
@@ -27,7 +27,7 @@ fn through(at: &At, target: &Endpoint, faults: Faults, seed: u64) -> Proxy {
     Proxy::start(&front, &target.to_string(), faults, seed)
 }
 
-/// The number of a message, which is all of its first frame.
+/// Parses the number of a message, which is its first frame.
 fn number(message: &Message) -> u64 {
     let text = message.frame(0).and_then(|frame| std::str::from_utf8(frame).ok());
     text.and_then(|text| text.parse().ok()).expect("a number")

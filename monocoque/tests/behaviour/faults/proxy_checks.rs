@@ -1,4 +1,4 @@
-//! The proxy does what it says, and counts it.
+//! Tests of the fault proxy itself: it causes the configured faults and counts them.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,28 +8,28 @@ use std::time::{Duration, Instant};
 use testing::DEADLINE;
 use testing::proxy::{Counts, End, Faults, Proxy, own_loopback};
 
-/// A proxy, and both ends of a connection through it.
+/// Returns a proxy and both ends of a connection through it.
 fn connected(faults: Faults) -> (Proxy, TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let target = format!("tcp://{}", listener.local_addr().expect("an address"));
     let proxy = Proxy::start(&format!("tcp://{}:0", own_loopback()), &target, faults, 7);
-    let client = TcpStream::connect(&proxy.endpoint()["tcp://".len()..]).expect("it listens");
-    let (server, _) = listener.accept().expect("it connects");
+    let client = TcpStream::connect(&proxy.endpoint()["tcp://".len()..]).expect("the proxy is listening");
+    let (server, _) = listener.accept().expect("the proxy connects");
     for stream in [&client, &server] {
         stream.set_read_timeout(Some(DEADLINE / 2)).expect("an option");
     }
     (proxy, client, server)
 }
 
-/// Reads to the end, however it comes.
-fn rest(mut stream: &TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
+/// Reads to the end of the stream, which may be an error.
+fn read_rest(mut stream: &TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
     let mut bytes = Vec::new();
     let error = stream.read_to_end(&mut bytes).err().map(|error| error.kind());
     (bytes, error)
 }
 
-/// What it does by itself is counted a moment later.
-fn counted(proxy: &Proxy, holds: impl Fn(Counts) -> bool) {
+/// Waits until the counts satisfy `holds`; the proxy's own actions are counted with a delay.
+fn wait_for_counts(proxy: &Proxy, holds: impl Fn(Counts) -> bool) {
     let start = Instant::now();
     while !holds(proxy.counts()) {
         assert!(start.elapsed() < DEADLINE, "{:?}", proxy.counts());
@@ -45,11 +45,11 @@ fn pattern() -> Vec<u8> {
 fn delayed_fragments_arrive_complete() {
     let (proxy, client, server) =
         connected(Faults { fragment: 3_000, delay: Duration::from_micros(50), ..Faults::default() });
-    let reader = thread::spawn(move || rest(&server));
+    let reader = thread::spawn(move || read_rest(&server));
     (&client).write_all(&pattern()).expect("written");
     drop(client);
     assert!(reader.join().expect("no panic") == (pattern(), None));
-    counted(&proxy, |counts| counts.bytes == pattern().len() as u64);
+    wait_for_counts(&proxy, |counts| counts.bytes == pattern().len() as u64);
     let counts = proxy.counts();
     assert!(counts.fragments > 100 && counts.delays >= counts.fragments, "{counts:?}");
     assert_eq!((counts.bytes_lost, counts.faults()), (0, 0));
@@ -61,14 +61,14 @@ fn cut_happens_at_exact_byte() {
         let faults = Faults { ends: vec![End::CutToTarget], after: n..n + 1, ..Faults::default() };
         let (proxy, client, server) = connected(faults);
         let writer = thread::spawn(move || {
-            // Not all of it is taken.
+            // The proxy does not accept all of it.
             let _cut = (&client).write_all(&pattern());
             client
         });
-        let (bytes, error) = rest(&server);
+        let (bytes, error) = read_rest(&server);
         assert!(bytes == pattern()[..n as usize], "{} instead of {n}", bytes.len());
         assert_eq!(error, None);
-        counted(&proxy, |counts| counts.cuts == 1);
+        wait_for_counts(&proxy, |counts| counts.cuts == 1);
         drop(proxy);
         drop(writer.join().expect("no panic"));
     }
@@ -80,8 +80,8 @@ fn reset_reaches_both_ends() {
     (&client).write_all(b"before").expect("written");
     (&server).read_exact(&mut [0; 6]).expect("forwarded");
     proxy.hit_all(End::Reset);
-    assert_eq!(rest(&client).1, Some(ErrorKind::ConnectionReset));
-    assert_eq!(rest(&server).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(read_rest(&client).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(read_rest(&server).1, Some(ErrorKind::ConnectionReset));
     assert_eq!(proxy.counts().resets, 1);
 }
 
@@ -89,11 +89,11 @@ fn reset_reaches_both_ends() {
 fn stalled_connection_ends_by_reset() {
     let (proxy, client, server) = connected(Faults::default());
     proxy.hit_all(End::Stall(Duration::from_millis(100)));
-    (&client).write_all(b"lost").expect("taken by the system");
+    (&client).write_all(b"lost").expect("accepted by the kernel");
     let start = Instant::now();
-    assert_eq!(rest(&server), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(read_rest(&server), (Vec::new(), Some(ErrorKind::ConnectionReset)));
     assert!(start.elapsed() > Duration::from_millis(50));
-    assert_eq!(rest(&client).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(read_rest(&client).1, Some(ErrorKind::ConnectionReset));
     assert_eq!(proxy.counts().stalls, 1);
 }
 
@@ -101,9 +101,9 @@ fn stalled_connection_ends_by_reset() {
 fn paused_connection_resumes_later() {
     let (proxy, client, server) = connected(Faults::default());
     proxy.hit_all(End::Pause(Duration::from_millis(50)));
-    (&client).write_all(b"late").expect("taken by the system");
+    (&client).write_all(b"late").expect("accepted by the kernel");
     drop(client);
-    assert_eq!(rest(&server), (b"late".to_vec(), None));
+    assert_eq!(read_rest(&server), (b"late".to_vec(), None));
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn refused_proxy_accepts_again() {
     let connect = || TcpStream::connect(&proxy.endpoint()["tcp://".len()..]);
     let start = Instant::now();
     while connect().is_ok() {
-        assert!(start.elapsed() < DEADLINE, "it never refused");
+        assert!(start.elapsed() < DEADLINE, "the proxy never refused a connection");
     }
     while connect().is_err() {
-        assert!(start.elapsed() < DEADLINE, "it has not come back");
+        assert!(start.elapsed() < DEADLINE, "the proxy has not resumed");
     }
     assert_eq!(proxy.counts().refusals, 1);
 }

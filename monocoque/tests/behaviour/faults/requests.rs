@@ -1,4 +1,4 @@
-//! Requests and replies that are late, mixed up with those of others, or lost.
+//! Requests and replies that are late, interleaved with those of others, or lost.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use super::{SOON, through};
 use testing::proxy::{End, Faults};
 use testing::{At, AtOnce, Placement, Transport, numbered, over_streams};
 
-/// Serves for ever.
+/// Echoes every request, without end.
 async fn echo(rep: &RepSocket) {
     loop {
         let request = rep.recv().await.expect("open");
-        rep.send(request).await.expect("its turn");
+        rep.send(request).await.expect("in turn");
     }
 }
 
-async fn meanwhile<T>(load: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+async fn run_with_load<T>(load: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
     match select(pin!(load), pin!(work)).await {
-        Either::Left(((), _)) => unreachable!("it has no end"),
+        Either::Left(((), _)) => unreachable!("the load has no end"),
         Either::Right((done, _)) => done,
     }
 }
 
-async fn a_late_reply_and_ten_thousand_more(at: At) {
+async fn check_late_reply(at: At) {
     let (rep, endpoint) = at.bound(RepSocket::builder()).await;
     let proxy = through(&at, &endpoint, Faults::default(), 0);
     let req = at.build(ReqSocket::builder());
@@ -34,33 +34,33 @@ async fn a_late_reply_and_ten_thousand_more(at: At) {
     let ask = async {
         assert_eq!(req.request("first").await.expect("answered"), "first".into());
         proxy.hit_all(End::Pause(Duration::from_millis(200)));
-        testing::eventually("nothing gets through", || proxy.counts().pauses == 1).await;
-        req.send("late").await.expect("its turn");
+        testing::eventually("the proxy has paused the connection", || proxy.counts().pauses == 1).await;
+        req.send("late").await.expect("in turn");
         for _ in 0..1000 {
-            assert!(req.recv().at_once().is_none(), "given up");
+            assert!(req.recv().at_once().is_none(), "no reply yet");
         }
-        let early = req.send("too early").await.expect_err("the reply is not there");
+        let early = req.send("too early").await.expect_err("the reply has not arrived");
         assert!(matches!(early.reason(), MonocoqueError::OutOfTurn(_)));
-        assert_eq!(req.recv().await.expect("late, but there"), "late".into());
+        assert_eq!(req.recv().await.expect("the late reply is received"), "late".into());
         for n in 0..10_000 {
-            req.send(numbered(n)).await.expect("its turn");
+            req.send(numbered(n)).await.expect("in turn");
             if n % 3 == 0 && req.recv().at_once().is_some_and(|reply| reply.expect("open") == numbered(n)) {
                 continue;
             }
             assert_eq!(req.recv().await.expect("answered"), numbered(n), "and no other");
         }
     };
-    meanwhile(echo(&rep), ask).await;
+    run_with_load(echo(&rep), ask).await;
 }
 
 #[test]
 fn late_reply_over_tcp_stays_matched() {
-    testing::run_within(LIMIT, Transport::Tcp, Placement::Thread, a_late_reply_and_ten_thousand_more);
+    testing::run_within(LIMIT, Transport::Tcp, Placement::Thread, check_late_reply);
 }
 
 #[test]
 fn late_reply_over_ipc_stays_matched() {
-    testing::run_within(LIMIT, Transport::Ipc, Placement::Current, a_late_reply_and_ten_thousand_more);
+    testing::run_within(LIMIT, Transport::Ipc, Placement::Current, check_late_reply);
 }
 
 over_streams! {
@@ -81,10 +81,11 @@ over_streams! {
                 assert_eq!(req.request(request.clone()).await.expect("answered"), request);
             }
         });
-        meanwhile(echo(&rep), futures::future::join_all(ask)).await;
+        run_with_load(echo(&rep), futures::future::join_all(ask)).await;
     }
 
-    /// One that was taken by the system is not sent again: its socket waits, and is replaced.
+    /// Checks that a request accepted by the kernel is not resent: its socket waits and is
+    /// replaced.
     async fn lost_request_is_not_resent(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
@@ -95,13 +96,13 @@ over_streams! {
                 req.connect(proxy.endpoint()).await.expect("connected");
                 assert_eq!(req.request("good").await.expect("answered"), "good".into());
                 proxy.hit_all(End::Stall(Duration::from_secs(3600)));
-                testing::eventually("it is half open", || proxy.counts().stalls == n + 1).await;
-                req.send("lost").await.expect("its turn");
-                req.flush().await.expect("taken by the system");
+                testing::eventually("the connection is half open", || proxy.counts().stalls == n + 1).await;
+                req.send("lost").await.expect("in turn");
+                req.flush().await.expect("accepted by the kernel");
                 proxy.heal();
-                testing::eventually("it is noticed", || req.stats().lost_connections == 1).await;
+                testing::eventually("the lost connection is detected", || req.stats().lost_connections == 1).await;
                 req.wait_for_peers(1).await.expect("open");
-                assert!(req.recv().at_once().is_none(), "nobody has the request");
+                assert!(req.recv().at_once().is_none(), "the request is lost");
                 let next = build();
                 next.connect(proxy.endpoint()).await.expect("connected");
                 assert_eq!(next.request("next").await.expect("answered"), "next".into());
@@ -109,10 +110,11 @@ over_streams! {
                 next.close().await;
             }
         };
-        meanwhile(echo(&rep), ask).await;
+        run_with_load(echo(&rep), ask).await;
     }
 
-    /// One that was not goes out over the next connection, and its reply is taken.
+    /// Checks that an unsent request is sent over the next connection, and that its reply is
+    /// received.
     async fn unsent_request_is_resent(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
@@ -123,12 +125,12 @@ over_streams! {
                 req.wait_for_peers(1).await.expect("open");
                 let lost = req.stats().lost_connections;
                 proxy.hit_all(End::Reset);
-                testing::eventually("it is noticed", || req.stats().lost_connections > lost).await;
+                testing::eventually("the lost connection is detected", || req.stats().lost_connections > lost).await;
                 let reply = req.request(numbered(n)).await.expect("answered");
                 assert_eq!(reply, numbered(n));
             }
         };
-        meanwhile(echo(&rep), ask).await;
+        run_with_load(echo(&rep), ask).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whoever publishes is told everything again, whatever happens to the connection meanwhile.
+//! Replay of all subscriptions to each new publisher, even if the connection is reset in between.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -11,8 +11,8 @@ use super::{SOON, number, through};
 use testing::proxy::{End, Faults};
 use testing::{At, Placement, Transport, Wire, over_streams};
 
-/// A publisher moves, and the connection is reset in the middle of each replay.
-async fn a_hundred_thousand_topics(at: At) {
+/// Moves the publisher three times, and resets the connection in the middle of each replay.
+async fn check_topic_replay(at: At) {
     const TOPICS: usize = 100_000;
     let mut chance = testing::chance();
     let topic = |n: usize| format!("topic {n};");
@@ -30,14 +30,14 @@ async fn a_hundred_thousand_topics(at: At) {
     let mut before = first;
     for round in 0..3 {
         let cuts = proxy.counts().resets + 3;
-        slowly("it is cut in the middle", || proxy.counts().resets >= cuts).await;
+        wait_slowly("the replay is reset", || proxy.counts().resets >= cuts).await;
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         proxy.retarget(&endpoint.to_string());
         proxy.heal();
         proxy.hit_all(End::Reset);
         publisher.wait_for_subscriptions(TOPICS).await.expect("open");
         assert_eq!(publisher.subscription_count(), TOPICS, "round {round}");
-        slowly("nothing is left with the one before", || before.subscription_count() == 0).await;
+        wait_slowly("the previous publisher has no subscriptions", || before.subscription_count() == 0).await;
         publisher.send("taken back").await.expect("sent");
         for _ in 0..100 {
             let n = chance.usize(..TOPICS);
@@ -50,7 +50,7 @@ async fn a_hundred_thousand_topics(at: At) {
     }
 }
 
-async fn slowly(what: &str, mut holds: impl FnMut() -> bool) {
+async fn wait_slowly(what: &str, mut holds: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !holds() {
         assert!(start.elapsed() < LIMIT / 2, "not in time: {what}");
@@ -60,12 +60,12 @@ async fn slowly(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[test]
 fn resets_over_tcp_replay_all_topics() {
-    testing::run_within(LIMIT, Transport::Tcp, Placement::Thread, a_hundred_thousand_topics);
+    testing::run_within(LIMIT, Transport::Tcp, Placement::Thread, check_topic_replay);
 }
 
 #[test]
 fn resets_over_ipc_replay_all_topics() {
-    testing::run_within(LIMIT, Transport::Ipc, Placement::Current, a_hundred_thousand_topics);
+    testing::run_within(LIMIT, Transport::Ipc, Placement::Current, check_topic_replay);
 }
 
 over_streams! {
@@ -106,10 +106,10 @@ over_streams! {
             }
         };
         match select(pin!(publish), pin!(receive)).await {
-            Either::Left(((), _)) => unreachable!("it has no end"),
+            Either::Left(((), _)) => unreachable!("the load has no end"),
             Either::Right(((), _)) => {}
         }
-        testing::eventually("all topics are back", || publisher.subscription_count() == 59).await;
+        testing::eventually("all subscriptions are restored", || publisher.subscription_count() == 59).await;
     }
 
     async fn new_peer_inherits_no_topics(at) {
@@ -125,7 +125,7 @@ over_streams! {
             publisher.wait_for_subscriptions(1).await.expect("open");
             first.close();
             drop(first);
-            testing::eventually("it is gone", || publisher.peer_count() == 0).await;
+            testing::eventually("the peer has disconnected", || publisher.peer_count() == 0).await;
             let there = endpoint.clone();
             let second = testing::aside(move || {
                 let mut wire = Wire::meet(&there, "SUB");
@@ -144,7 +144,7 @@ over_streams! {
             })
             .await;
             assert_eq!(got, (0, format!("b{round}").into_bytes()));
-            testing::eventually("it is gone too", || publisher.peer_count() == 0).await;
+            testing::eventually("the second peer has disconnected", || publisher.peer_count() == 0).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Two peers of one name, of which one is half open.
+//! Two peers with one routing id, of which one has a half-open connection.
 
 use std::time::Duration;
 
@@ -9,9 +9,8 @@ use testing::proxy::{End, Faults};
 use testing::{numbered, over_streams};
 
 over_streams! {
-    /// The network keeps a connection whose peer is dead: the successor waits outside, nobody
-    /// else notices, and the end of the
-    /// old one takes nothing from the new one.
+    /// Checks a half-open connection whose peer is dead: the successor is refused, other peers are
+    /// not affected, and the end of the old connection takes nothing from the new one.
     async fn stale_connection_end_keeps_successor(at) {
         let named = |name: &str| {
             DealerSocket::builder().routing_id(name).reconnect_interval(SOON).linger(Some(Duration::ZERO))
@@ -26,7 +25,7 @@ over_streams! {
             first.send("first").await.expect("sent");
             assert_eq!(router.recv().await.expect("received"), ["twin", "first"].into());
             proxy.hit_all(End::Stall(Duration::from_secs(3600)));
-            testing::eventually("it is half open", || proxy.counts().stalls == round + 1).await;
+            testing::eventually("the connection is half open", || proxy.counts().stalls == round + 1).await;
             drop(first);
 
             let second = at.connected(named("twin"), &endpoint).await;
@@ -36,30 +35,31 @@ over_streams! {
                 router.send(["other".to_owned(), n.to_string()]).await.expect("sent");
                 assert_eq!(other.recv().await.expect("received"), numbered(n));
             }
-            assert_eq!(router.peer_count(), 2, "the old one and the other one");
+            assert_eq!(router.peer_count(), 2, "the old and the other connection");
 
             proxy.heal();
-            // What it said while it was refused is lost.
-            let heard = async || {
+            // Messages sent while the successor was refused are lost.
+            let arrives = async || {
                 second.send("second").await.expect("queued");
                 router.try_recv().is_ok_and(|message| message == ["twin", "second"].into())
             };
-            testing::eventually_async("the successor is heard", heard).await;
+            testing::eventually_async("the successor's message is received", arrives).await;
             for n in 0..50 {
                 router.send(["twin".to_owned(), n.to_string()]).await.expect("sent");
-                assert_eq!(second.recv().await.expect("received"), numbered(n), "it keeps its name");
+                assert_eq!(second.recv().await.expect("received"), numbered(n), "the routing id is kept");
             }
             second.close().await;
-            // What is not received holds back the end that comes behind it.
+            // Unreceived messages block the end of the connection behind them.
             let left = || {
                 while router.try_recv().is_ok() {}
                 router.peer_count() == 1
             };
-            testing::eventually("it has left", left).await;
+            testing::eventually("the peer has disconnected", left).await;
         }
     }
 
-    /// The same peer, over and over: each time it comes back by its name, whoever else is there.
+    /// Resets one peer repeatedly: each time it returns with the same routing id while another peer
+    /// stays connected.
     async fn reset_peer_keeps_routing_id(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let proxy = through(&at, &endpoint, Faults::default(), 0);
@@ -71,25 +71,26 @@ over_streams! {
         for n in 0..30usize {
             let before = router.peer_count();
             assert_eq!(before, 2);
-            // One whose handshake is not done is not lost.
+            // Only a connection that has completed its handshake counts as lost.
             shaken.wait_for_peers(1).await.expect("open");
             let lost = shaken.stats().lost_connections;
             proxy.hit_all(End::Reset);
-            testing::eventually("it is noticed", || shaken.stats().lost_connections > lost).await;
+            testing::eventually("the lost connection is detected", || shaken.stats().lost_connections > lost).await;
             calm.send(numbered(n)).await.expect("sent");
             let message = router.recv().await.expect("received");
             assert_eq!(message, ["calm".to_owned(), n.to_string()].into());
             router.send(message).await.expect("sent");
             assert_eq!(calm.recv().await.expect("received"), numbered(n));
             shaken.wait_for_peers(1).await.expect("open");
-            // A ROUTER may have the new one before it has missed the old one, and refuse it once.
+            // The ROUTER may accept the new connection before it detects the loss of the old one,
+            // and refuse it once.
             let answered = async || {
                 router.send(["shaken", "you"]).await.expect("sent");
                 shaken.try_recv().is_ok()
             };
-            testing::eventually_async("it is found by its name", answered).await;
+            testing::eventually_async("the peer is reachable by its routing id", answered).await;
             while shaken.try_recv().is_ok() {}
-            testing::eventually("the old one is missed", || router.peer_count() == 2).await;
+            testing::eventually("the loss of the old connection is detected", || router.peer_count() == 2).await;
         }
     }
 }
