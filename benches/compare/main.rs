@@ -6,7 +6,8 @@
 //! meets both alike.
 //!
 //! ```text
-//! cargo bench --bench compare --features zmq -- [--list] [--rows TEXT] [--rounds N] [--seconds S] [--json PATH]
+//! cargo bench --bench compare --features zmq -- \
+//!     [--list] [--rows TEXT] [--rounds N] [--seconds S] [--json PATH]
 //! ```
 //!
 //! The two ends are this program again, started as `compare --end ...`; see [`job`].

@@ -6,16 +6,16 @@
 //! The path of a received message:
 //!
 //! ```text
-//!  transport -> IoArena lease -> read pump -> SegmentedBuffer -> Decode -> Inlet -> Inbox -> receiver
-//!                                                                  |
-//!                                                  replies (control lane) -> write pump
+//! transport -> IoArena lease -> read pump -> SegmentedBuffer -> Decode -> Inlet -> Inbox -> recv
+//!                                                             |
+//!                                             replies (control lane) -> write pump
 //! ```
 //!
 //! The path of a sent message:
 //!
 //! ```text
-//!  sender -> RouterHub | PubSubHub -> Outbox of a peer -> write pump -> Encode::encode -> transport
-//!            (which peers)            (Hwm, BytePermits)  (one batch, one write)
+//! send -> RouterHub | PubSubHub -> Outbox of a peer -> write pump -> Encode::encode -> transport
+//!         (which peers)            (Hwm, BytePermits)  (one batch, one write)
 //! ```
 //!
 //! | module | owns |

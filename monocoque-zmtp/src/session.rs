@@ -8,9 +8,9 @@
 //! ```text
 //!        our 64 bytes                peer's 64 bytes                  mechanism done,
 //!            out                   in; NULL: READY out                types compatible
-//!  +-------+        +----------------+            +---------------+                +------------------+
-//!  | Start | -----> | ExpectGreeting | ---------> | ExpectCommand | -------------> | Decoder, Encoder |
-//!  +-------+        +----------------+            +---------------+                +------------------+
+//!  +-------+        +----------------+          +---------------+             +------------------+
+//!  | Start | -----> | ExpectGreeting | -------> | ExpectCommand | ----------> | Decoder, Encoder |
+//!  +-------+        +----------------+          +---------------+             +------------------+
 //!                           |                        |         |
 //!                      signature,               malformed,   incompatible types:
 //!                  version, mechanism          unexpected,   ERROR out
@@ -38,7 +38,8 @@ use crate::{
 
 /// One connection, from its first byte to the end of the handshake.
 ///
-/// It is advanced through [`Protocol`](monocoque_core::Protocol); see the [crate documentation](crate).
+/// It is advanced through [`Protocol`](monocoque_core::Protocol); see the
+/// [crate documentation](crate).
 #[derive(Debug)]
 pub struct ZmtpSession {
     config: SessionConfig,

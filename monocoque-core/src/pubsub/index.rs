@@ -8,9 +8,9 @@
 //! ```text
 //!  "weather" "weather.rome" "traffic"      branch: 't' and 'w' differ in the seventh bit of byte 0
 //!                                            /                                  \
-//!                                       "traffic"      branch: one ends at byte 7, the other goes on
-//!                                                           /                           \
-//!                                                       "weather"                 "weather.rome"
+//!                                       "traffic"      branch: one ends at byte 7, the other not
+//!                                                          /                        \
+//!                                                      "weather"              "weather.rome"
 //! ```
 
 #![expect(
