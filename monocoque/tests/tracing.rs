@@ -67,7 +67,7 @@ fn tracing_omits_message_contents() {
         ("handshake succeeded", 2),
         ("handshake failed", 2),
         ("disconnected", 4),
-        ("connecting again", 1),
+        ("reconnecting", 1),
         ("no longer listening", 1),
         (": closed", 3),
     ] {
