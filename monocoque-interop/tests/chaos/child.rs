@@ -65,7 +65,7 @@ impl Process {
             connects: part.connects.clone(),
         };
         let mut child = Command::new(env::current_exe().expect("a path"))
-            .args(["--exact", "nothing_is_wrong_after_chaos", "--nocapture"])
+            .args(["--exact", "chaos_run_keeps_all_invariants", "--nocapture"])
             .env(BRIEF, brief.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
