@@ -1,4 +1,4 @@
-//! Messages of every size at which something changes, bytes glued together or cut apart anywhere.
+//! Messages of every boundary size, and bytes joined or split at any position.
 
 use std::time::Instant;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 use monocoque_core::Message;
 use monocoque_zmtp::{Limits, SessionConfig, SocketType};
 use proptest::prelude::*;
-use testing::session::{End, Inbound, Pair, greeting, ready};
-use testing::{at_every_chopping, frame};
+use testing::session::{Inbound, Pair, TestPeer, greeting, ready};
+use testing::{for_each_chunk_size, frame};
 
 const SIZES: [usize; 19] = [
     0,
@@ -31,14 +31,14 @@ const SIZES: [usize; 19] = [
     1 << 20,
 ];
 
-/// A body that shows when a piece of it is in the wrong place.
+/// Returns a body in which a misplaced piece is recognizable.
 fn body(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
-at_every_chopping! {
-    fn bodies_of_every_size_that_matters(chop) {
-        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chop);
+for_each_chunk_size! {
+    fn bodies_of_every_size_that_matters(chunk_len) {
+        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chunk_len);
         for size in SIZES {
             pair.send(body(size));
             pair.send([body(size), vec![], body(size)]);
@@ -47,8 +47,8 @@ at_every_chopping! {
         }
     }
 
-    fn messages_of_many_frames(chop) {
-        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chop);
+    fn messages_of_many_frames(chunk_len) {
+        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chunk_len);
         for count in [1, 2, 100] {
             for size in [0, 1, 100, 600] {
                 let message = Message::from(vec![body(size); count]);
@@ -58,20 +58,20 @@ at_every_chopping! {
         }
     }
 
-    fn everything_a_peer_says_in_one_go(chop) {
-        let mut end = End::new(SessionConfig::new(SocketType::Router), Instant::now());
+    fn everything_a_peer_says_in_one_go(chunk_len) {
+        let mut end = TestPeer::new(SessionConfig::new(SocketType::Router), Instant::now());
         let hello = [greeting(1), ready(SocketType::Dealer), frame(0, b"one"), frame(1, b"two"), frame(0, b"")];
-        end.feed(&hello.concat(), chop);
+        end.feed(&hello.concat(), chunk_len);
         assert_eq!(end.recv(), [Inbound::Message("one".into()), Inbound::Message(["two", ""].into())]);
     }
 
-    fn a_message_appears_with_its_last_byte_and_not_before(chop) {
+    fn a_message_appears_with_its_last_byte_and_not_before(chunk_len) {
         let bytes = [frame(1, b"A"), frame(1, &body(300)), frame(0, b"B")].concat();
         let (last, rest) = bytes.split_last().expect("bytes");
-        let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
-        end.feed(rest, chop);
+        let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+        end.feed(rest, chunk_len);
         assert_eq!(end.recv(), []);
-        end.feed(&[*last], chop);
+        end.feed(&[*last], chunk_len);
         assert_eq!(end.recv().len(), 1);
     }
 }
@@ -81,7 +81,7 @@ fn a_greeting_cut_anywhere() {
     let hello = [greeting(1), ready(SocketType::Dealer), frame(0, b"one")].concat();
     for first in 0..hello.len() {
         for second in [first, (first + 1).min(hello.len()), (first + 10).min(hello.len())] {
-            let mut end = End::new(SessionConfig::new(SocketType::Router), Instant::now());
+            let mut end = TestPeer::new(SessionConfig::new(SocketType::Router), Instant::now());
             end.feed(&hello[..first], usize::MAX);
             end.feed(&hello[first..second], usize::MAX);
             end.feed(&hello[second..], usize::MAX);
@@ -103,7 +103,7 @@ fn bytes_after_the_handshake_stay_in_the_input() {
 
 #[test]
 fn a_decoder_says_how_much_it_wants() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     let bytes = frame(0, &body(1000));
     for (fed, need) in [(0, 1), (1, 9), (8, 9), (9, 1009), (500, 1009), (1008, 1009)] {
         end.feed(&bytes[end.input.len()..fed], usize::MAX);
@@ -115,16 +115,16 @@ fn a_decoder_says_how_much_it_wants() {
 
 #[test]
 fn an_announced_length_costs_nothing() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xf6", usize::MAX);
-    assert_eq!(end.error(), None, "the largest frame that memory can hold is allowed by default");
+    assert_eq!(end.error(), None, "the default limit is the largest frame that memory can hold");
     assert_eq!(end.need(), isize::MAX as usize);
 }
 
 #[test]
 fn a_length_that_no_memory_can_hold_is_refused_at_once() {
     for size in [i64::MAX as u64 - 8, i64::MAX as u64, u64::MAX - 38, u64::MAX] {
-        let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+        let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
         end.feed(&[&[2][..], &size.to_be_bytes()].concat(), usize::MAX);
         assert!(end.error().is_some(), "{size:#x}");
     }
@@ -135,7 +135,7 @@ fn a_small_message_does_not_keep_the_read_it_came_in() {
     for ours in [SocketType::Dealer, SocketType::Xpub] {
         for size in [0, 1, 76, 77, 78, 300, 512] {
             let theirs = if ours == SocketType::Xpub { SocketType::Sub } else { SocketType::Router };
-            let mut end = End::established(SessionConfig::new(ours), theirs);
+            let mut end = TestPeer::established(SessionConfig::new(ours), theirs);
             let topic = [&b"\x01"[..], &vec![b't'; size.min(200)]].concat();
             let command = [&b"\x09SUBSCRIBE"[..], &vec![b't'; size]].concat();
             let mut bytes =
@@ -154,7 +154,7 @@ fn a_small_message_does_not_keep_the_read_it_came_in() {
 
 #[test]
 fn a_large_body_is_not_copied() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     let page = Bytes::from(frame(0, &body(64 * 1024)));
     end.input.push(page.clone());
     end.feed(b"\x00", usize::MAX);
@@ -173,7 +173,7 @@ fn any_message() -> impl Strategy<Value = Vec<Vec<u8>>> {
     proptest::collection::vec(any_frame(), 1..6)
 }
 
-/// Bytes that go deeper into a decoder than noise does: frames, some of them wrong.
+/// Bytes that reach deeper into a decoder than noise: frames, some of them invalid.
 fn near_frames() -> impl Strategy<Value = Vec<u8>> {
     let command = proptest::sample::select(vec![
         &b"\x04PING\0\x01ctx"[..],
@@ -198,8 +198,8 @@ fn near_frames() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// Feeds `bytes` cut into pieces of the given lengths, over and over.
-fn feed_in_pieces(end: &mut End, mut bytes: &[u8], lens: &[usize]) {
+/// Feeds `bytes` in pieces of the given lengths, repeatedly.
+fn feed_in_pieces(end: &mut TestPeer, mut bytes: &[u8], lens: &[usize]) {
     for len in lens.iter().cycle() {
         if bytes.is_empty() {
             return;
@@ -242,11 +242,11 @@ proptest! {
             config.limits = limits;
             let peer = if ours == SocketType::Xpub { SocketType::Sub } else { SocketType::Router };
             let mut end = if during_handshake {
-                let mut end = End::new(config, Instant::now());
+                let mut end = TestPeer::new(config, Instant::now());
                 end.feed(&greeting(1), usize::MAX);
                 end
             } else {
-                End::established(config, peer)
+                TestPeer::established(config, peer)
             };
             feed_in_pieces(&mut end, &bytes, lens);
             (end.recv(), end.error().cloned(), end.written())
@@ -262,7 +262,7 @@ proptest! {
     ) {
         let bytes = [&greeting(1)[..good], &noise].concat();
         let outcome = |lens: &[usize]| {
-            let mut end = End::new(SessionConfig::new(SocketType::Dealer), Instant::now());
+            let mut end = TestPeer::new(SessionConfig::new(SocketType::Dealer), Instant::now());
             feed_in_pieces(&mut end, &bytes, lens);
             (end.recv(), end.error().cloned(), end.written())
         };
