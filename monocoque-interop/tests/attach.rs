@@ -108,7 +108,7 @@ async fn receive_all(socket: &DealerSocket, seed: u64, n: usize) {
 
 /// Both send all the time, and neither waits for the other.
 async fn saturate(one: &DealerSocket, other: &DealerSocket, n: usize) {
-    let seed = testing::chance().u64(..);
+    let seed = testing::seeded_rng().u64(..);
     futures::join!(
         send_all(one, seed, n),
         send_all(other, !seed, n),
@@ -168,7 +168,7 @@ here! {
         let other = at.build(DealerSocket::builder().recv_hwm(1));
         join(&one, &other, over_tls().await).await;
         let filled = testing::fill(&one, |_| Message::from(vec![0; 100_000])).await;
-        let seed = testing::chance().u64(..);
+        let seed = testing::seeded_rng().u64(..);
         futures::join!(send_all(&other, seed, 300), receive_all(&one, seed, 300));
         for _ in 0..filled {
             assert_eq!(other.recv().await.expect("received")[0].len(), 100_000);
@@ -231,7 +231,7 @@ here! {
     async fn accepted_libzmq_stream_exchanges_messages(at) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let endpoint = format!("tcp://{}", listener.local_addr().expect("an address"));
-        let theirs = testing::aside(move || {
+        let theirs = testing::on_blocking_thread(move || {
             let dealer = zmq::Context::new().socket(zmq::DEALER).expect("a socket");
             dealer.set_rcvtimeo(10_000).expect("an option");
             dealer.connect(&endpoint).expect("connected");

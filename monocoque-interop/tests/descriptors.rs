@@ -7,7 +7,7 @@ use compio::runtime::Runtime;
 use monocoque::transport::AnyStream;
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque_interop::tls::{tcp_pair, tls_pair};
-use testing::process_stats::Held;
+use testing::process_stats::ProcessStats;
 use testing::yield_now;
 
 /// Those that were attached, at whatever point of their lives: also such as have operations of
@@ -36,11 +36,11 @@ fn attached_streams_leak_no_descriptors() {
     };
     for close in [true, false] {
         live(0, close);
-        let before = Held::now();
+        let before = ProcessStats::now();
         for turns in 0..30 {
             live(turns, close);
-            let left = Held::now().fds.saturating_sub(before.fds);
-            assert_eq!(left, 0, "{turns} turns of the runtime: {:#?}", Held::descriptors());
+            let left = ProcessStats::now().fds.saturating_sub(before.fds);
+            assert_eq!(left, 0, "{turns} turns of the runtime: {:#?}", ProcessStats::descriptors());
         }
     }
 }

@@ -87,8 +87,8 @@ impl Role {
             Self::Pull => (None, Some(Class::Work)),
             Self::Router => (None, Some(Class::Request)),
             Self::Dealer(_) => (Some(Class::Request), Some(Class::Reply)),
-            Self::Pub => (Some(Class::News), None),
-            Self::Sub(_) => (None, Some(Class::News)),
+            Self::Pub => (Some(Class::Publication), None),
+            Self::Sub(_) => (None, Some(Class::Publication)),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut
     let in_order = told && shared.ended.load(Ordering::SeqCst);
     let status = process.end(in_order);
     if let Some(stream) = stream.filter(|_| !in_order || !status.success()) {
-        stream.kill();
+        stream.mark_killed();
     }
     let ended_by = |signal: Signal| status.signal() == Some(signal as i32);
     if part.make == Make::Theirs && ended_by(Signal::SIGABRT) {
@@ -41,7 +41,7 @@ pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut
         shared.aborts.fetch_add(1, Ordering::SeqCst);
         eprintln!("{} has aborted", part.name());
     } else if !(in_order && status.success() || told && !in_order && ended_by(Signal::SIGKILL)) {
-        shared.ledger.wrong(format!("{} has ended: {status}", part.name()));
+        shared.ledger.record_error(format!("{} has ended: {status}", part.name()));
     }
 }
 
@@ -177,7 +177,7 @@ impl Account {
             (Report::Received { through, tag }, stream, Some(reader)) => {
                 let Some(tag) = reader.take_tag(Ok(tag)) else { return };
                 match stream {
-                    Some(stream) if stream.id == tag.stream => reader.heard_through(through, tag),
+                    Some(stream) if stream.id == tag.stream => reader.record_relay(through, tag),
                     // Of an earlier life of the same name.
                     Some(_) => _ = self.shared.stale_replies.fetch_add(1, Ordering::Relaxed),
                     None if self.role == Role::Router => {
@@ -186,7 +186,7 @@ impl Account {
                     None => {}
                 }
             }
-            (report, ..) => self.shared.ledger.wrong(format!("{}: {report}", self.name)),
+            (report, ..) => self.shared.ledger.record_error(format!("{}: {report}", self.name)),
         }
     }
 }

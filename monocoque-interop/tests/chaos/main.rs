@@ -26,7 +26,7 @@ mod scenario;
 use std::time::{Duration, Instant};
 
 use scenario::Scenario;
-use testing::process_stats::Held;
+use testing::process_stats::ProcessStats;
 
 #[test]
 fn chaos_run_keeps_all_invariants() {
@@ -45,7 +45,7 @@ fn chaos_run_keeps_all_invariants() {
     let after = settle(Some(before));
     println!("held before: {before:?}, after: {after:?}");
     assert!(wrongs.is_empty(), "SEED={seed}: {}", wrongs.join("\n"));
-    assert!(after.fds <= before.fds, "SEED={seed}: {after:?}: {:#?}", Held::descriptors());
+    assert!(after.fds <= before.fds, "SEED={seed}: {after:?}: {:#?}", ProcessStats::descriptors());
     assert!(after.threads <= before.threads, "SEED={seed}: {after:?}");
     let grown = after.rss_kb.saturating_sub(before.rss_kb);
     assert!(grown < RSS_SLACK_KB + topics / 2, "SEED={seed}: {grown} kB more than before");
@@ -58,10 +58,10 @@ fn run(seed: u64, topics: usize, time: Duration) -> Vec<String> {
 }
 
 /// What is held once all that ends by itself has ended.
-fn settle(target: Option<Held>) -> Held {
+fn settle(target: Option<ProcessStats>) -> ProcessStats {
     let start = Instant::now();
     loop {
-        let now = Held::now();
+        let now = ProcessStats::now();
         let enough = match target {
             Some(target) => now.fds <= target.fds && now.threads <= target.threads,
             // The test, and the thread that runs it.

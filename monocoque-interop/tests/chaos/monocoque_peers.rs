@@ -142,7 +142,7 @@ impl Life<'_> {
                     continue;
                 }
                 let Some(router) = message.frame(0).and_then(|frame| frame.first()) else {
-                    ledger.wrong(format!("{}: an empty reply", stream.name));
+                    ledger.record_error(format!("{}: an empty reply", stream.name));
                     continue;
                 };
                 match reader.take(message.iter().skip(1)) {
@@ -150,7 +150,7 @@ impl Life<'_> {
                         // Of an earlier life of the same name.
                         self.shared.stale_replies.fetch_add(1, Ordering::Relaxed);
                     }
-                    Some(tag) => reader.heard_through(*router, tag),
+                    Some(tag) => reader.record_relay(*router, tag),
                     None => {}
                 }
             }
@@ -162,7 +162,7 @@ impl Life<'_> {
 
     async fn publish(&self, end: End) {
         let publisher = self.open(PubSocket::builder()).await;
-        let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::News, true);
+        let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::Publication, true);
         self.until(end, self.send(&publisher, &stream)).await;
         self.shared.news_dropped.fetch_add(publisher.stats().dropped, Ordering::Relaxed);
         self.close(&publisher, None).await;
@@ -176,7 +176,7 @@ impl Life<'_> {
         }
         subscriber.subscribe([TOPIC]).expect("open");
         self.attach(&subscriber).await;
-        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::News);
+        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::Publication);
         let work = async {
             for n in 0.. {
                 while manner == Manner::Stopped && self.shared.phase() == CHAOS {
@@ -246,7 +246,7 @@ impl Life<'_> {
     /// Whether a message is one of a hostile peer, which has to be whole.
     fn is_hostile(&self, message: &Message) -> bool {
         let hostile = is_hostile(message).unwrap_or_else(|wrong| {
-            self.shared.ledger.wrong(format!("{}: {wrong}", self.part.name()));
+            self.shared.ledger.record_error(format!("{}: {wrong}", self.part.name()));
             true
         });
         self.shared.hostile_messages.fetch_add(u64::from(hostile), Ordering::Relaxed);
@@ -282,7 +282,7 @@ impl Life<'_> {
         if self.shared.ended.load(Ordering::SeqCst) || leaves_a_listener {
             socket.close().await;
         } else if let Some(stream) = stream {
-            stream.kill();
+            stream.mark_killed();
         }
     }
 

@@ -62,7 +62,7 @@ impl Drop for Reconnects {
         self.dropped.store(true, Ordering::SeqCst);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                self.shared.ledger.wrong("a thread that connects and disconnects panicked".into());
+                self.shared.ledger.record_error("a thread that connects and disconnects panicked".into());
             }
         }
     }
@@ -108,7 +108,7 @@ impl<S: Socket> Worker<S> {
     fn connect(&self, endpoint: &str) {
         self.stream.note_connection();
         if let Err(error) = self.socket.blocking_connect(endpoint) {
-            self.shared.ledger.wrong(format!("{}: connect {endpoint}: {error}", self.part.name()));
+            self.shared.ledger.record_error(format!("{}: connect {endpoint}: {error}", self.part.name()));
         }
     }
 
@@ -119,7 +119,7 @@ impl<S: Socket> Worker<S> {
             Err(MonocoqueError::UnknownEndpoint(_)) => false,
             Err(error) => {
                 let wrong = format!("{}: disconnect {endpoint}: {error}", self.part.name());
-                self.shared.ledger.wrong(wrong);
+                self.shared.ledger.record_error(wrong);
                 false
             }
         }

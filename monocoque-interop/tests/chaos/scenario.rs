@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use crate::actor::{Actor, Role};
 use testing::hostile::{self, Hostile};
-use testing::ledger::{CHAOS, Ledger, settles};
-use testing::proxy::{self, Faults, Proxy};
+use testing::ledger::{CHAOS, Ledger, is_lossless};
+use testing::proxy::{self, FaultPlan, Proxy};
 
 use peers::Cast;
 pub(crate) use quiescence::Calm;
@@ -118,7 +118,7 @@ pub(crate) struct Quota {
 
 impl Quota {
     pub(crate) fn left(&mut self, phase: u8) -> usize {
-        if !settles(phase) {
+        if !is_lossless(phase) {
             return usize::MAX;
         }
         if phase != self.phase {
@@ -161,7 +161,7 @@ impl Scenario {
     /// Lets things happen for a while. Ends early if something is wrong already.
     pub(crate) fn disturb(mut self, time: Duration) -> Calm {
         let is_over = |scenario: &Self| {
-            !scenario.shared.ledger.wrongs().is_empty() || scenario.actors.iter().any(Actor::is_finished)
+            !scenario.shared.ledger.errors().is_empty() || scenario.actors.iter().any(Actor::is_finished)
         };
         while self.since.elapsed() < time && !is_over(&self) {
             thread::sleep(Duration::from_millis(self.chance.u64(5..80)));
@@ -183,14 +183,14 @@ impl Scenario {
         let mut millis = |range| Duration::from_millis(self.chance.u64(range));
         let proxy = &self.proxies[at];
         match what {
-            6..=8 => proxy.hit(proxy::End::Reset),
-            9 => proxy.hit_all(proxy::End::Reset),
-            10 => proxy.hit(proxy::End::Close),
-            11 | 12 => proxy.hit(proxy::End::Stall(millis(100..2_000))),
-            13 => proxy.hit_all(proxy::End::Stall(millis(100..1_000))),
-            14 => proxy.hit(proxy::End::Pause(millis(50..500))),
-            15 => proxy.hit(proxy::End::CutToClient),
-            16 => proxy.hit(proxy::End::CutToTarget),
+            6..=8 => proxy.inject(proxy::Fault::Reset),
+            9 => proxy.inject_all(proxy::Fault::Reset),
+            10 => proxy.inject(proxy::Fault::Close),
+            11 | 12 => proxy.inject(proxy::Fault::Stall(millis(100..2_000))),
+            13 => proxy.inject_all(proxy::Fault::Stall(millis(100..1_000))),
+            14 => proxy.inject(proxy::Fault::Pause(millis(50..500))),
+            15 => proxy.inject(proxy::Fault::CutToClient),
+            16 => proxy.inject(proxy::Fault::CutToTarget),
             17 => proxy.refuse(millis(20..400)),
             _ => proxy.set(faults(&mut self.chance)),
         }
@@ -198,8 +198,8 @@ impl Scenario {
 }
 
 /// What a proxy does by itself.
-fn faults(chance: &mut Rng) -> Faults {
-    use proxy::End::{Close, CutToClient, CutToTarget, Pause, Reset, Stall};
+fn faults(chance: &mut Rng) -> FaultPlan {
+    use proxy::Fault::{Close, CutToClient, CutToTarget, Pause, Reset, Stall};
     let ends = [
         Reset,
         Reset,
@@ -209,14 +209,14 @@ fn faults(chance: &mut Rng) -> Faults {
         Stall(Duration::from_millis(700)),
         Pause(Duration::from_millis(300)),
     ];
-    Faults {
+    FaultPlan {
         fragment: if chance.bool() { chance.usize(64..4_096) } else { 0 },
         delay: if chance.u8(0..4) == 0 {
             Duration::from_micros(chance.u64(50..1_500))
         } else {
             Duration::ZERO
         },
-        ends: ends.to_vec(),
+        faults: ends.to_vec(),
         // Some within the handshake.
         after: if chance.u8(0..4) == 0 { 0..3_000 } else { 1_000..1_500_000 },
     }

@@ -30,7 +30,7 @@ fn burst_to_libzmq_loses_nothing() {
                 for size in SIZES {
                     loses_nothing(format_args!("{size} bytes"), async || {
                         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
-                        let received = testing::aside(move || {
+                        let received = testing::on_blocking_thread(move || {
                             let subscriber = zmq::Context::new().socket(zmq::SUB).expect("a socket");
                             subscriber.set_rcvhwm(0).expect("set");
                             subscriber.set_rcvtimeo(2_000).expect("set");

@@ -33,7 +33,7 @@ fn libzmq_refusal_drops_only_message() {
         };
         assert_eq!(attempts, 3);
         push.send("behind").await.expect("queued");
-        let received = testing::aside(move || {
+        let received = testing::on_blocking_thread(move || {
             theirs.set_rcvtimeo(20_000).expect("set");
             theirs.recv_bytes(0)
         });

@@ -13,8 +13,8 @@ use futures::executor::block_on;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
 use monocoque::{Context, Message};
 
-use testing::hostile::{Hostile, Place};
-use testing::proxy::{End, Faults, Proxy, own_loopback};
+use testing::hostile::{Hostile, Target};
+use testing::proxy::{Fault, FaultPlan, Proxy, own_loopback};
 
 /// A load, which goes on until its [end](Self::end).
 pub(crate) struct Load {
@@ -67,18 +67,18 @@ impl Load {
             bind(&publisher, place("publisher")),
         ];
         let through = |target: &String, seed| {
-            let faults = Faults { fragment: 4_000, ..Faults::default() };
+            let faults = FaultPlan { fragment: 4_000, ..FaultPlan::default() };
             Proxy::start(&format!("tcp://{}:0", own_loopback()), target, faults, seed)
         };
         let proxies: Arc<[Proxy]> =
             places.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
         let [to_pull, to_router, to_publisher] = [0, 1, 2].map(|n: usize| proxies[n].endpoint().to_owned());
         let refusing = format!("tcp://{}:5555", own_loopback());
-        let meet = |endpoint: &String, plays| Place { endpoint: endpoint.clone(), plays };
-        let plays = ["PUSH", "DEALER", "SUB"];
+        let target = |endpoint: &String, socket_type| Target { endpoint: endpoint.clone(), socket_type };
+        let socket_types = ["PUSH", "DEALER", "SUB"];
         let dialled =
-            places.iter().zip(plays).flat_map(|(each, plays)| each.each_ref().map(|it| meet(it, plays)));
-        let hostile = Hostile::start(dialled.collect(), vec![meet(&refusing, "PULL")], TOPICS, seed);
+            places.iter().zip(socket_types).flat_map(|(each, kind)| each.each_ref().map(|endpoint| target(endpoint, kind)));
+        let hostile = Hostile::start(dialled.collect(), vec![target(&refusing, "PULL")], TOPICS, seed);
         let shared = Arc::new(Shared {
             context: context.clone(),
             stop: AtomicBool::new(false),
@@ -168,7 +168,9 @@ impl Load {
             while !shared.stopped() {
                 thread::sleep(Duration::from_millis(chance.u64(50..400)));
                 let proxy = chance.choice(&proxies[..]).expect("not empty");
-                proxy.hit(*chance.choice(&[End::Reset, End::Close, End::CutToClient]).expect("not empty"));
+                proxy.inject(
+                    *chance.choice(&[Fault::Reset, Fault::Close, Fault::CutToClient]).expect("not empty"),
+                );
             }
         });
         load

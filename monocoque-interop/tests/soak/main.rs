@@ -15,7 +15,7 @@ mod trend;
 use std::time::{Duration, Instant};
 
 use load::Load;
-use testing::process_stats::Held;
+use testing::process_stats::ProcessStats;
 use trend::{Column, Tolerance};
 
 #[test]
@@ -52,7 +52,7 @@ fn soak_figures_stay_bounded() {
     while start.elapsed() < time {
         std::thread::sleep(step);
         leaked.more(&leak);
-        let held = Held::now();
+        let held = ProcessStats::now();
         let latency = load.take_latency();
         let figures = [
             held.rss_kb as f64,

@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
+use testing::{AtOnce, RawPeer, numbered, on_every_driver, on_every_driver_over_streams};
 
 /// After this the connection has nothing to write, and waits for what is sent next.
 async fn settle<S: Sends, R: Receives>(sender: &S, receiver: &R) {
@@ -38,9 +38,9 @@ fn large(n: usize) -> Message {
 const TOO_MUCH: usize = 40;
 
 /// A socket with more to write than the system takes, and its peer, which does not read.
-async fn stuck(at: &testing::At) -> (PushSocket, Wire) {
+async fn stuck(at: &testing::At) -> (PushSocket, RawPeer) {
     let (push, endpoint) = at.bound(PushSocket::builder().linger(Some(Duration::ZERO))).await;
-    let wire = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;
+    let wire = testing::on_blocking_thread(move || RawPeer::established(&endpoint, "PULL")).await;
     push.wait_for_peers(1).await.expect("open");
     for n in 0..TOO_MUCH {
         push.send_buffered(large(n)).await.expect("room");
@@ -49,7 +49,7 @@ async fn stuck(at: &testing::At) -> (PushSocket, Wire) {
 }
 
 /// Reads what [`stuck`] has sent, to the end of the stream.
-fn read_all(mut wire: Wire) {
+fn read_all(mut wire: RawPeer) {
     for n in 0..TOO_MUCH {
         let frames = [wire.frame(), wire.frame()];
         assert_eq!(frames.map(|(_, body)| body), large(n).iter().map(<[u8]>::to_vec).collect::<Vec<_>>()[..]);
@@ -152,7 +152,7 @@ on_every_driver! {
     }
 
     async fn idle_flush_returns_immediately(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.flush().at_once().expect("nobody is there").expect("open");
         push.send_buffered(numbered(0)).await.expect("room");
@@ -164,7 +164,7 @@ on_every_driver! {
         push.flush().at_once().expect("nothing is queued").expect("open");
 
         let publisher = at.build(PubSocket::builder());
-        publisher.bind(at.anywhere()).await.expect("bound");
+        publisher.bind(at.wildcard_endpoint()).await.expect("bound");
         publisher.send_buffered("to nobody").await.expect("sent");
         publisher.flush().at_once().expect("nobody is there").expect("open");
     }
@@ -193,7 +193,7 @@ on_every_driver! {
 
     async fn batches_under_load_keep_order(at) {
         const MESSAGES: usize = 5_000;
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         for (send_hwm, recv_hwm) in [(1, 1), (2, 7), (1000, 10), (1000, 1000), (0, 0)] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(recv_hwm)).await;
             let push = at.connected(PushSocket::builder().send_hwm(send_hwm), &endpoint).await;
@@ -478,7 +478,7 @@ on_every_driver_over_streams! {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
         // It does not read, so that what is for it stays.
-        let wire = testing::aside(move || Wire::meet(&there, "PULL")).await;
+        let wire = testing::on_blocking_thread(move || RawPeer::established(&there, "PULL")).await;
         push.wait_for_peers(1).await.expect("open");
         for n in 0..TOO_MUCH {
             push.send(large(n)).await.expect("room");
@@ -511,7 +511,7 @@ on_every_driver_over_streams! {
         match select(flush, Box::pin(testing::pass_time(&at))).await {
             Either::Left(_) => panic!("nobody has read it"),
             Either::Right(((), flush)) => {
-                let reading = testing::aside(move || read_all(wire));
+                let reading = testing::on_blocking_thread(move || read_all(wire));
                 flush.await.expect("open");
                 assert_eq!(push.stats().send_queue, 0);
                 // It does not linger: what the system does not have now is lost.
@@ -544,7 +544,7 @@ on_every_driver_over_streams! {
         for _ in 0..100 {
             assert!(push.flush().at_once().is_none());
         }
-        let reading = testing::aside(move || read_all(wire));
+        let reading = testing::on_blocking_thread(move || read_all(wire));
         // Whoever waits next is told none the less.
         push.flush().await.expect("open");
         push.close().await;

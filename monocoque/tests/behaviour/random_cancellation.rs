@@ -25,7 +25,7 @@ struct Storm {
 
 impl Storm {
     fn new() -> Self {
-        Self { chance: RefCell::new(testing::chance()), given_up: RefCell::default() }
+        Self { chance: RefCell::new(testing::seeded_rng()), given_up: RefCell::default() }
     }
 
     fn draw(&self, n: usize) -> usize {
@@ -95,11 +95,11 @@ impl Storm {
         // Not a port that one of those that are bound meanwhile may get.
         let nowhere: Endpoint = match at.transport {
             Transport::Tcp => "tcp://127.0.0.1:1".parse().expect("an endpoint"),
-            Transport::Ipc | Transport::Inproc => at.nowhere("unrest"),
+            Transport::Ipc | Transport::Inproc => at.unused_endpoint("unrest"),
         };
         loop {
             let _given_up = self.tries(socket.wait_for_peers(100)).await;
-            let bound = self.tries(socket.bind(at.anywhere())).await;
+            let bound = self.tries(socket.bind(at.wildcard_endpoint())).await;
             let _given_up = self.tries(socket.connect(nowhere.clone())).await;
             yield_now().await;
             if let Some(bound) = bound {

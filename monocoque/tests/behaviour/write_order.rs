@@ -69,7 +69,7 @@ async fn talk<S: Sends + Receives>(socket: &S, seed: u64, who: usize) {
 
 everywhere! {
     async fn two_dealers_keep_order(at) {
-        let seed = testing::chance().u64(..);
+        let seed = testing::seeded_rng().u64(..);
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
         futures::join!(talk(&one, seed, 0), talk(&other, seed, 1));
@@ -77,7 +77,7 @@ everywhere! {
     }
 
     async fn bursting_router_keeps_order(at) {
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         let seed = chance.u64(..);
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut dealers = Vec::new();
@@ -116,7 +116,7 @@ everywhere! {
     }
 
     async fn rep_and_reqs_keep_order(at) {
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let mut reqs = Vec::new();
         for _ in 0..4 {

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::faults;
 use crate::actor::Make::{Ours, Process, Theirs};
 use crate::actor::{Make, Manner, Name, Part, Role};
-use testing::hostile::Place;
+use testing::hostile::Target;
 use testing::proxy::{Proxy, own_loopback};
 
 pub(super) struct Cast<'a> {
@@ -18,9 +18,9 @@ pub(super) struct Cast<'a> {
     pub(super) pairs: Vec<(u8, u8)>,
     pub(super) proxies: Vec<Proxy>,
     /// Where hostile peers dial.
-    pub(super) dialled: Vec<Place>,
+    pub(super) dialled: Vec<Target>,
     /// Where hostile peers listen.
-    pub(super) listening: Vec<Place>,
+    pub(super) listening: Vec<Target>,
 }
 
 impl<'a> Cast<'a> {
@@ -68,7 +68,7 @@ impl<'a> Cast<'a> {
             self.parts[usize::from(push)].connects.push(o.clone());
             self.pairs.push((push, pull));
         }
-        self.dialled.extend([a, b, o].map(|endpoint| Place { endpoint, plays: "PUSH" }));
+        self.dialled.extend([a, b, o].map(|endpoint| Target { endpoint, socket_type: "PUSH" }));
         pushes
     }
 
@@ -97,7 +97,7 @@ impl<'a> Cast<'a> {
             self.pairs.extend(routers.iter().flat_map(|router| [(dealer, *router), (*router, dealer)]));
             dealer
         });
-        self.dialled.extend([d, e].map(|endpoint| Place { endpoint, plays: "DEALER" }));
+        self.dialled.extend([d, e].map(|endpoint| Target { endpoint, socket_type: "DEALER" }));
         dealers
     }
 
@@ -118,7 +118,7 @@ impl<'a> Cast<'a> {
             self.pairs.push((publisher, subscriber));
             subscriber
         });
-        self.dialled.extend([g, h].map(|endpoint| Place { endpoint, plays: "SUB" }));
+        self.dialled.extend([g, h].map(|endpoint| Target { endpoint, socket_type: "SUB" }));
         subscribers
     }
 
@@ -134,7 +134,7 @@ impl<'a> Cast<'a> {
         let publisher = self.add(Role::Pub, Ours, &[&endpoint], &[]);
         let subscriber = self.add(Role::Sub(Manner::Good), Ours, &[], &[&endpoint]);
         self.pairs.push((publisher, subscriber));
-        self.dialled.push(Place { endpoint, plays: "SUB" });
+        self.dialled.push(Target { endpoint, socket_type: "SUB" });
         self.parts[first..].iter_mut().for_each(|part| part.mortal = false);
     }
 
@@ -155,7 +155,7 @@ impl<'a> Cast<'a> {
             self.parts[usize::from(index)].beside = owned(beside);
         }
         let listening = [(p, "PULL"), (q, "PULL"), (r, "ROUTER"), (s, "PUB")];
-        self.listening.extend(listening.map(|(endpoint, plays)| Place { endpoint, plays }));
+        self.listening.extend(listening.map(|(endpoint, socket_type)| Target { endpoint, socket_type }));
     }
 
     fn add(&mut self, role: Role, make: Make, binds: &[&str], connects: &[&str]) -> u8 {

@@ -43,10 +43,10 @@ impl Scenario {
     fn calm_down(&mut self) {
         let panicked = self.hostile.end();
         let Self { shared, actors, .. } = self;
-        panicked.into_iter().for_each(|panic| shared.ledger.wrong(panic));
+        panicked.into_iter().for_each(|panic| shared.ledger.record_error(panic));
         self.proxies.iter().for_each(Proxy::heal);
         // Whoever was killed last has to have noticed, or would die later on.
-        wait(|| actors.iter().all(Actor::lives) || !shared.ledger.wrongs().is_empty());
+        wait(|| actors.iter().all(Actor::lives) || !shared.ledger.errors().is_empty());
         shared.reconnected.store(true, Ordering::SeqCst);
         wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
     }
@@ -63,20 +63,20 @@ impl Scenario {
             course = Course { calms, ..self.settle(phase, disturbed) };
             if !disturbed() {
                 // What was wrong before has ended the calm early.
-                if ledger.wrongs().is_empty() {
-                    course.missing.drain(..).for_each(|missing| ledger.wrong(missing));
+                if ledger.errors().is_empty() {
+                    course.missing.drain(..).for_each(|missing| ledger.record_error(missing));
                 }
                 return course;
             }
         }
-        ledger.wrong(format!("libzmq has aborted in each of {CALMS} calms"));
+        ledger.record_error(format!("libzmq has aborted in each of {CALMS} calms"));
         course
     }
 
     /// One calm, of this phase and the next one. Ends early if it is disturbed, or if something is
     /// wrong.
     fn settle(&self, phase: u8, disturbed: impl Fn() -> bool) -> Course {
-        let over = || disturbed() || !self.shared.ledger.wrongs().is_empty();
+        let over = || disturbed() || !self.shared.ledger.errors().is_empty();
         let mut course = Course::default();
         self.shared.phase.store(phase, Ordering::SeqCst);
         course.recovery = wait(|| {
@@ -98,7 +98,8 @@ impl Scenario {
     /// Who does not hear whom in this phase.
     fn deaf(&self, phase: u8) -> Vec<String> {
         let name = |index: u8| self.actors[usize::from(index)].part.name();
-        let pairs = self.pairs.iter().filter(|(from, to)| !self.shared.ledger.has_heard(*from, *to, phase));
+        let pairs =
+            self.pairs.iter().filter(|(from, to)| !self.shared.ledger.has_received_from(*from, *to, phase));
         pairs.map(|(from, to)| format!("{} is not heard by {}", name(*from), name(*to))).collect()
     }
 
@@ -111,9 +112,9 @@ impl Scenario {
             (Class::Work, sends(|role| role == Role::Push)),
             (Class::Request, sends(|role| matches!(role, Role::Dealer(_)))),
             (Class::Reply, sends(|role| matches!(role, Role::Dealer(_)))),
-            (Class::News, sends(|role| matches!(role, Role::Sub(_)))),
+            (Class::Publication, sends(|role| matches!(role, Role::Sub(_)))),
         ];
-        let got = |class| self.shared.ledger.settled(class, phase);
+        let got = |class| self.shared.ledger.lossless_count(class, phase);
         let missing = all.into_iter().filter(|(class, n)| got(*class) < *n);
         let tell =
             |(class, n)| format!("{class:?}: {} of {n} messages were received in the calm", got(class));
@@ -130,7 +131,7 @@ impl Scenario {
             actors.iter().all(Actor::is_finished)
         });
         let late = actors.iter().filter(|actor| !actor.is_finished());
-        late.for_each(|actor| shared.ledger.wrong(format!("{} does not end", actor.part.name())));
+        late.for_each(|actor| shared.ledger.record_error(format!("{} does not end", actor.part.name())));
     }
 }
 

@@ -15,22 +15,22 @@ impl Scenario {
     pub(super) fn sum_up(mut self, course: &Course) -> Vec<String> {
         let ledger = self.shared.ledger.clone();
         for actor in self.actors.drain(..).filter(Actor::is_finished) {
-            actor.join().into_iter().for_each(|panic| ledger.wrong(panic));
+            actor.join().into_iter().for_each(|panic| ledger.record_error(panic));
         }
         let mut counts = Counts::default();
         self.proxies.iter().for_each(|proxy| counts.add(&proxy.counts()));
         let of_processes = load(&self.shared.stops) + load(&self.shared.aborts);
         let disturbances = (self.kills + of_processes + counts.accepted + counts.faults()) as usize;
-        let of = |class| ledger.judge(class, disturbances, 3, lost_at_most());
+        let of = |class| ledger.account(class, disturbances, 3, lost_at_most());
         let (work, request) = (of(Class::Work), of(Class::Request));
-        let (reply, news) = (of(Class::Reply), of(Class::News));
+        let (reply, news) = (of(Class::Reply), of(Class::Publication));
         self.tell_of_load(&counts, course);
         tell_of_losses("PUSH to PULL", &work);
         tell_of_losses("DEALER to ROUTER", &request);
         self.tell_of_drops(&reply, &news);
         self.tell_of_peers();
         self.check_that_all_happened();
-        ledger.wrongs()
+        ledger.errors()
     }
 
     fn tell_of_load(&self, counts: &Counts, course: &Course) {
@@ -42,7 +42,7 @@ impl Scenario {
              settled in {settling:.1?}, calms: {calms}",
             self.seed,
             self.held.as_secs_f64(),
-            self.shared.ledger.lives(),
+            self.shared.ledger.stream_count(),
             self.kills,
             counts.faults(),
             counts.accepted,
@@ -108,9 +108,9 @@ impl Scenario {
             ("connect or disconnect from two threads", &shared.reconnects),
         ];
         // A round that has ended early has not had the time for all of it.
-        if shared.ledger.wrongs().is_empty() && self.held > Duration::from_secs(5) {
+        if shared.ledger.errors().is_empty() && self.held > Duration::from_secs(5) {
             for (what, _) in happened.into_iter().filter(|(_, times)| load(times) == 0) {
-                shared.ledger.wrong(format!("there was no {what}"));
+                shared.ledger.record_error(format!("there was no {what}"));
             }
         }
     }

@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use monocoque::{Endpoint, Message};
 
-use testing::proxy::{Faults, Proxy, own_loopback};
+use testing::proxy::{FaultPlan, Proxy, own_loopback};
 use testing::{At, Transport};
 
 /// A proxy of the transport of the test.
-fn through(at: &At, target: &Endpoint, faults: Faults, seed: u64) -> Proxy {
+fn through(at: &At, target: &Endpoint, faults: FaultPlan, seed: u64) -> Proxy {
     let front = match at.transport {
         Transport::Tcp => format!("tcp://{}:0", own_loopback()),
-        Transport::Ipc | Transport::Inproc => at.nowhere("proxy").to_string(),
+        Transport::Ipc | Transport::Inproc => at.unused_endpoint("proxy").to_string(),
     };
     Proxy::start(&front, &target.to_string(), faults, seed)
 }
