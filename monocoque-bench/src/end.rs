@@ -1,4 +1,4 @@
-//! A process at one end, and how to talk to it: a line each way.
+//! A child process of a benchmark, and the lines exchanged with it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-/// A process that plays one role. It is killed when this is dropped.
+/// A process with one role. It is killed when this is dropped.
 pub struct End {
     name: String,
     process: Child,
@@ -28,15 +28,15 @@ impl End {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let input = process.stdin.take().expect("it is piped");
-        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        let input = process.stdin.take().expect("piped");
+        let output = BufReader::new(process.stdout.take().expect("piped"));
         let (line, lines) = mpsc::channel();
-        // Ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|text| line.send(text)));
         Ok(Self { name, process, input, lines })
     }
 
-    /// What follows `word`, which is what the process is to say next.
+    /// Waits for a line that starts with `word`. Returns the rest of it.
     pub fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
         let line = self.lines.recv_timeout(limit);
         let line = line.map_err(|error| format!("{self}: waiting for '{word}': {error}"))?;
@@ -46,7 +46,7 @@ impl End {
         }
     }
 
-    /// What follows `word` in the answer to `question`.
+    /// Sends `question`. Returns the rest of an answer that starts with `word`.
     pub fn ask(&mut self, question: &str, word: &str) -> Result<String, String> {
         writeln!(self.input, "{question}").map_err(|error| format!("{self}: {error}"))?;
         self.hear(word, ANSWER_LIMIT)
@@ -61,11 +61,11 @@ impl fmt::Display for End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        // An error means that it has ended by itself.
+        // An error means that the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Generous: for a busy machine.
+/// Generous, for a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Monocoque, with default options. What is done is the same wherever the connections live.
+//! The Monocoque side, with default options, wherever its connections run.
 
 use std::pin::pin;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use monocoque::{Context, MonocoqueError};
 use super::pair::{Attach, End, Side};
 use super::{Batches, Pattern, shares};
 
-/// Where the connections live, and the program runs.
+/// The threads of the connections and of the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Placement {
     /// Both in one compio runtime.
@@ -37,9 +37,9 @@ pub(crate) fn run(mut end: End, placement: Placement) -> Done {
     }
 }
 
-/// What a program with a runtime of its own has.
+/// Creates the runtime of a program that brings its own.
 pub(crate) fn runtime() -> Runtime {
-    Runtime::new().expect("there is io_uring, or polling")
+    Runtime::new().expect("io_uring or polling")
 }
 
 async fn play(end: &mut End, context: &Context) -> Done {
@@ -78,7 +78,7 @@ async fn push(end: &mut End, sockets: Vec<PushSocket>) -> Done {
     rounds(end, &sockets, |socket, n| send(socket, body, n, size)).await
 }
 
-/// Goes on until enough has arrived: messages may be dropped.
+/// Publishes until enough messages have arrived, since some may be dropped.
 async fn publish(end: &mut End, sockets: Vec<PubSocket>) -> Done {
     let bodies = &end.load.bodies();
     let meter = &*end.meter.clone();
@@ -120,7 +120,7 @@ async fn receive<S: Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     until_over(end, each).await
 }
 
-/// REP and ROUTER alike: the one keeps the envelope, the other shows it.
+/// Echoes with a REP or ROUTER: the REP stores the envelope, the ROUTER delivers it.
 async fn echo<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     let each = sockets.iter().map(|socket| async move {
         loop {
@@ -131,7 +131,7 @@ async fn echo<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     until_over(end, each).await
 }
 
-/// Round after round, every socket its share.
+/// Runs round after round, with an equal share of each socket.
 async fn rounds<'s, S, F>(end: &mut End, sockets: &'s [S], work: impl Fn(&'s S, usize) -> F) -> Done
 where
     F: Future<Output = Done>,
@@ -143,7 +143,7 @@ where
     Ok(())
 }
 
-/// All at the same time, until they are done or the pair is over.
+/// Runs all futures concurrently, until they end or the pair is dropped.
 async fn until_over<F: Future<Output = Done>>(end: &mut End, all: impl Iterator<Item = F>) -> Done {
     let all: FuturesUnordered<F> = all.collect();
     match select(pin!(all.try_collect::<()>()), end.rounds.next()).await {
@@ -173,5 +173,5 @@ async fn subscribers(end: &End, context: &Context) -> Result<Vec<SubSocket>, Mon
     Ok(sockets)
 }
 
-/// How much is published before it is asked whether it was enough.
+/// The number of messages published between two checks.
 const BURST: usize = 64;

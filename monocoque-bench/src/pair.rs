@@ -1,4 +1,4 @@
-//! The two ends, the thread of each, and what passes between them and the one who measures.
+//! The threads of the two sides, and the measurement of a round.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -12,28 +12,28 @@ use tempfile::TempDir;
 use super::zmq;
 use super::{Library, Load, Pattern, SAMPLES, Transport, ours};
 
-/// Both ends at work. They end when it is dropped.
+/// Both sides at work. They end when this is dropped.
 pub(crate) struct Pair {
     load: Load,
     meter: Arc<Meter>,
     events: mpsc::Receiver<Event>,
     rounds: Vec<(Side, UnboundedSender<usize>)>,
     threads: Vec<JoinHandle<()>>,
-    /// How long each round trip took, in ns, for each of the last rounds.
+    /// The round-trip times in ns of each of the last rounds.
     trips: Vec<Vec<u32>>,
-    /// Where ipc endpoints are.
+    /// The directory of ipc endpoints.
     directory: TempDir,
 }
 
-/// What one end is given.
+/// One side, as its thread sees it.
 pub(crate) struct End {
     pub(crate) load: Load,
     pub(crate) side: Side,
     binds: bool,
     endpoint: String,
     pub(crate) meter: Arc<Meter>,
-    /// How many messages are to be sent in a round; closed when it is over. The end that receives
-    /// is only told that.
+    /// The number of messages of each round; closed at the end. The receiving side only uses the
+    /// end.
     pub(crate) rounds: UnboundedReceiver<usize>,
 }
 
@@ -50,12 +50,12 @@ pub(crate) enum Attach<'e> {
 
 enum Event {
     Bound(String),
-    /// All messages of the round had arrived.
+    /// All messages of the round have arrived.
     Reached(Instant),
     Failed(String),
 }
 
-/// Counts messages where they arrive, which only one thread does, and tells when there were enough.
+/// Counts arriving messages, on one thread, and reports when there are enough.
 pub(crate) struct Meter {
     count: AtomicU64,
     target: AtomicU64,
@@ -79,14 +79,16 @@ impl Pair {
             rounds: Vec::new(),
             threads: Vec::new(),
             trips: Vec::new(),
-            directory: tempfile::tempdir().expect("there is room for one"),
+            directory: tempfile::tempdir().expect("a directory"),
         };
         let anywhere = match load.transport {
             Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
             Transport::Ipc => format!("ipc://{}", pair.directory.path().join("endpoint").display()),
         };
         pair.start_end(library, load.binds(), true, anywhere);
-        let Event::Bound(endpoint) = pair.hear() else { unreachable!("nothing is sent yet") };
+        let Event::Bound(endpoint) = pair.hear() else {
+            unreachable!("no message is sent before the socket is bound")
+        };
         match load.binds() {
             Side::From => pair.start_end(library, Side::To, false, endpoint),
             Side::To => pair.start_end(library, Side::From, false, endpoint),
@@ -114,26 +116,27 @@ impl Pair {
         }));
     }
 
-    /// How long it takes until `n` messages have arrived, at each who is to have them all.
+    /// Measures how long `n` messages take to arrive, at each of the sockets that receive all of
+    /// them.
     pub(crate) fn time(&mut self, n: u64) -> Duration {
         self.settle();
         self.meter.expect(self.load.arrivals(n));
         let start = Instant::now();
         let round = usize::try_from(n).expect("64 bits");
         for (_, from) in self.rounds.iter().filter(|(side, _)| *side == Side::From) {
-            // One that is not there any more has said why.
+            // A side that has ended has reported its error.
             let _ = from.unbounded_send(round);
         }
         let Event::Reached(end) = self.hear() else { unreachable!("bound long ago") };
         self.trips.push(self.meter.take_trips());
         if self.trips.len() > SAMPLES {
-            // Of the warm-up.
+            // That was a round of the warm-up.
             self.trips.remove(0);
         }
         end - start
     }
 
-    /// Waits until all that was published in the round before has arrived or is lost.
+    /// Waits until all publications of the previous round have arrived or been dropped.
     fn settle(&self) {
         if self.load.pattern != Pattern::PubSub {
             return;
@@ -141,13 +144,13 @@ impl Pair {
         let start = Instant::now();
         let mut count = NEVER;
         while self.meter.count() != count {
-            assert!(start.elapsed() < LIMIT, "{:?}: never comes to rest", self.load);
+            assert!(start.elapsed() < LIMIT, "{:?}: messages do not stop arriving", self.load);
             count = self.meter.count();
             thread::sleep(REST);
         }
     }
 
-    /// p50, p99 and p99.9 in us, if round trips were made.
+    /// Returns p50, p99 and p99.9 in us, if the load has round trips.
     pub(crate) fn round_trip(&self) -> Option<[f64; 3]> {
         if !self.load.asks() {
             return None;
@@ -202,7 +205,7 @@ impl Meter {
         self.tell(Event::Bound(endpoint));
     }
 
-    /// A message has arrived.
+    /// Counts an arriving message.
     #[inline]
     pub(crate) fn add(&self) {
         let count = self.count() + 1;
@@ -213,14 +216,14 @@ impl Meter {
         }
     }
 
-    /// A message that was sent at `start` has come back.
+    /// Counts a message that was sent at `start` and has returned.
     pub(crate) fn lap(&self, start: Instant) {
         let nanos = u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX);
-        self.trips.lock().expect("nobody panics with it").push(nanos);
+        self.trips.lock().expect("not poisoned").push(nanos);
         self.add();
     }
 
-    /// Whether all of this round have arrived.
+    /// Returns whether all messages of this round have arrived.
     pub(crate) fn is_reached(&self) -> bool {
         self.target.load(Ordering::Relaxed) == NEVER
     }
@@ -234,11 +237,11 @@ impl Meter {
     }
 
     fn take_trips(&self) -> Vec<u32> {
-        std::mem::take(&mut *self.trips.lock().expect("nobody panics with it"))
+        std::mem::take(&mut *self.trips.lock().expect("not poisoned"))
     }
 
     fn tell(&self, event: Event) {
-        // Nobody hears it when the pair is being dropped.
+        // The receiver is gone while the pair is being dropped.
         let _ = self.events.send(event);
     }
 }

@@ -1,6 +1,6 @@
-//! libzmq, with default options: one thread that uses the sockets, blocking calls where there is
-//! one socket and `zmq_poll` where there are many. A message is received into the same `Message`
-//! again and again.
+//! The libzmq side, with default options: one thread uses the sockets, with blocking calls on a
+//! single socket and `zmq_poll` on several. A message is received into the same `Message`
+//! repeatedly.
 
 use std::mem::replace;
 use std::time::Instant;
@@ -54,7 +54,7 @@ fn send(mut end: End, sockets: &[Socket]) -> Result<()> {
     Ok(())
 }
 
-/// Goes on until enough has arrived: messages may be dropped.
+/// Publishes until enough messages have arrived, since some may be dropped.
 fn publish(mut end: End, sockets: &[Socket]) -> Result<()> {
     let bodies = end.load.bodies();
     while block_on(end.rounds.next()).is_some() {
@@ -103,7 +103,7 @@ fn receive(mut end: End, sockets: &[Socket]) -> Result<()> {
             let mut turn = BATCH;
             while turn > 0 && there_was(socket.recv(&mut message, flags(sockets)))? {
                 if end.load.pattern == Pattern::DealerRouter {
-                    // That was the name of the sender.
+                    // That was the routing id of the sender.
                     socket.recv(&mut message, 0)?;
                 }
                 end.meter.add();
@@ -114,9 +114,9 @@ fn receive(mut end: End, sockets: &[Socket]) -> Result<()> {
     Ok(())
 }
 
-/// REP, and ROUTER, which puts the name of the sender in front.
+/// Echoes with a REP, or with a ROUTER, which adds the routing id in front.
 fn echo(mut end: End, sockets: &[Socket]) -> Result<()> {
-    let [socket] = sockets else { unreachable!("one answers") };
+    let [socket] = sockets else { unreachable!("one socket echoes") };
     let mut message = Message::new();
     while !is_over(&mut end) {
         while there_was(socket.recv(&mut message, 0))? {
@@ -148,7 +148,7 @@ fn attached(context: &Context, kind: SocketType, end: &End) -> Result<Socket> {
     Ok(socket)
 }
 
-/// Waits for one of many; a single socket waits in its calls.
+/// Waits until one of several sockets is ready; a single one waits in its calls.
 fn wait(sockets: &[Socket], events: PollEvents) -> Result<()> {
     if sockets.len() > 1 {
         let mut items: Vec<_> = sockets.iter().map(|socket| socket.as_poll_item(events)).collect();
@@ -164,7 +164,7 @@ fn flags(sockets: &[Socket]) -> i32 {
     }
 }
 
-/// Whether there was something to receive, or room to send.
+/// Returns `false` if the call would have blocked.
 fn there_was(done: Result<()>) -> Result<bool> {
     match done {
         Ok(()) => Ok(true),
@@ -177,11 +177,11 @@ fn is_over(end: &mut End) -> bool {
     end.rounds.try_recv().is_err_and(|error| error.is_closed())
 }
 
-/// How long a call waits before it looks whether the pair is over, in ms.
+/// How long a call waits before it checks for the end of the pair, in ms.
 const PATIENCE: i32 = 100;
 
-/// How much one socket may do before it is the turn of the next: what its queue holds by default.
+/// The largest number of messages of one socket at a time: its default high-water mark.
 const BATCH: usize = 1000;
 
-/// How much is published before it is asked whether it was enough.
+/// The number of messages published between two checks.
 const BURST: usize = 64;

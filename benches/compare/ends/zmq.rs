@@ -1,6 +1,6 @@
-//! libzmq, with default options: one context, one thread that uses the sockets, blocking calls
-//! where there is one socket and `zmq_poll` where there are many. A message is received into the
-//! same `Message` again and again.
+//! The libzmq side, with default options: one context, one thread that uses the sockets, blocking
+//! calls on a single socket and `zmq_poll` on several. A message is received into the same
+//! `Message` repeatedly.
 
 use std::convert::Infallible;
 use std::thread;
@@ -144,7 +144,7 @@ fn attached(context: &Context, kind: SocketType, job: &Job) -> Result<Socket> {
     Ok(socket)
 }
 
-/// Whether there was something to receive, or room to send.
+/// Returns `false` if the call would have blocked.
 fn there_was(done: Result<()>) -> Result<bool> {
     match done {
         Ok(()) => Ok(true),
@@ -153,5 +153,5 @@ fn there_was(done: Result<()>) -> Result<bool> {
     }
 }
 
-/// How much one socket may do before it is the turn of the next: what its queue holds by default.
+/// The largest number of messages of one socket at a time: its default high-water mark.
 const BATCH: usize = 1000;

@@ -5,7 +5,7 @@ use zmq::SocketType;
 use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, connected};
 
-/// The number behind a name in a line of JSON.
+/// Returns the number of a field in a line of JSON.
 #[track_caller]
 fn number(line: &str, name: &str) -> f64 {
     let (_, rest) = line.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name} in {line}"));
@@ -16,7 +16,7 @@ fn number(line: &str, name: &str) -> f64 {
 #[track_caller]
 fn check_throughput(line: &str, messages: f64, size: f64) {
     assert!(line.contains(r#""measure":"throughput""#), "{line}");
-    assert_eq!(number(line, "messages"), messages - 1.0, "the first one starts the clock");
+    assert_eq!(number(line, "messages"), messages - 1.0, "the first message starts the clock");
     assert_eq!(number(line, "bytes"), (messages - 1.0) * size);
     let (seconds, rate) = (number(line, "seconds"), number(line, "messages_per_second"));
     assert!(seconds > 0.0 && (rate * seconds - (messages - 1.0)).abs() < 0.01, "{line}");

@@ -1,4 +1,4 @@
-//! How many messages, how often, and for how long.
+//! Message counts, repetition, intervals and timeouts.
 
 use std::time::{Duration, Instant};
 
@@ -107,7 +107,7 @@ fn silence_after_messages_ends() {
     };
     assert_eq!(sent_one("enough", &[]).text(), "one\n");
     let printed = sent_one("too few", &["-n", "2"]).failed(124, "nothing was received within 2s");
-    assert_eq!(printed, b"one\n", "what came before is printed");
+    assert_eq!(printed, b"one\n", "earlier messages are printed");
 }
 
 #[test]

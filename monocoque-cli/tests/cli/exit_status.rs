@@ -1,4 +1,4 @@
-//! How it ends: interrupted, with nobody reading, with messages that nobody takes.
+//! Exit statuses: after signals, without a reader of the output, with undelivered messages.
 
 use nix::sys::signal::Signal;
 use zmq::SocketType;
@@ -105,7 +105,7 @@ fn interrupt_prints_received_messages() {
     assert_eq!(mq.interrupt().text(), "one\ntwo\n");
 }
 
-/// A PULL that takes only what fills its queues.
+/// Creates a PULL that receives only what fits in its queues.
 fn lazy(endpoint: &str) -> zmq::Socket {
     let pull = socket(SocketType::PULL);
     pull.set_rcvhwm(1).unwrap();
@@ -136,7 +136,7 @@ fn second_interrupt_ends_immediately() {
     let endpoint = place.endpoint("lazy");
     let pull = lazy(&endpoint);
     let mut mq = start(&["push", "-c", &endpoint, "--linger", "1h"]);
-    // More than it reads ahead, and more than the system takes.
+    // More than it reads ahead, and more than the kernel buffers.
     let line = format!("{}\n", "x".repeat(100_000));
     (0..300).for_each(|_| mq.type_in(&line));
     mq.signal(Signal::SIGINT);

@@ -1,4 +1,4 @@
-//! Messages in and out of `mq`, from one `mq` to another.
+//! Input and output formats of `mq`, tested from one `mq` to another.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use zmq::SocketType;
 use crate::mq_process::{Place, run, start};
 use crate::peer::{bound, framed, messages, text};
 
-/// What `pull` prints of what `push` is given.
+/// Returns what `pull` prints for the input of `push`.
 fn passed(push: &[&str], input: impl AsRef<[u8]>, pull: &[&str]) -> Vec<u8> {
     let place = Place::new();
     let endpoint = place.endpoint("passed");
@@ -93,7 +93,7 @@ fn malformed_input_is_located() {
     let wrong = "{\"frames\":[\"good\"]}\n{\"frame\":1}\n";
     run(&[&push[..], &["json"]].concat(), wrong)
         .failed(1, "message 2 of the input: a message needs \"frames\"");
-    assert_eq!(text(&pull), "good", "what came before is sent");
+    assert_eq!(text(&pull), "good", "earlier messages are sent");
     run(&[&push[..], &["frames"]].concat(), "hello")
         .failed(1, "message 1 of the input: a frame starts with a flag");
     run(&[&push[..], &["frames"]].concat(), b"\0\0\0\0\x02a").failed(1, "the input ends within a message");

@@ -1,4 +1,4 @@
-//! What `--help` says, and what is said about command lines that are wrong.
+//! The output of `--help`, and the errors of invalid command lines.
 
 use crate::mq_process::{Place, run};
 

@@ -1,4 +1,4 @@
-//! `mq monitor`, and what `--verbose` tells.
+//! `mq monitor`, and the messages of `--verbose`.
 
 use zmq::SocketType;
 

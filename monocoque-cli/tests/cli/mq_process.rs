@@ -1,4 +1,4 @@
-//! A process of `mq`, and what it prints.
+//! A process of `mq`, and its output.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -10,10 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Nothing here takes as long, unless it hangs.
+/// The time limit of a step; only a process that hangs takes as long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// An `mq` that runs. Killed if the test ends before it.
+/// A running `mq`. It is killed if the test ends first.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -24,7 +24,7 @@ pub(crate) struct Running {
     said: String,
 }
 
-/// What an `mq` that has ended leaves.
+/// The result of an `mq` that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -45,14 +45,14 @@ pub(crate) fn start(args: &[&str]) -> Running {
             if stdout.read_until(b'\n', &mut all).expect("its output") == 0 {
                 return all;
             }
-            // The test may not want lines.
+            // The receiver is gone if the test does not read lines.
             let _ = line.send(String::from_utf8_lossy(&all[from..]).trim_end().to_owned());
         }
     }));
     mq
 }
 
-/// Starts `mq`, and reads nothing of what it prints.
+/// Starts `mq` without reading its output.
 pub(crate) fn start_unread(args: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -72,35 +72,35 @@ pub(crate) fn run(args: &[&str], input: impl AsRef<[u8]>) -> Ended {
 impl Running {
     /// Writes to its standard input, which stays open.
     pub(crate) fn type_in(&mut self, text: &str) {
-        self.stdin.as_mut().expect("open").write_all(text.as_bytes()).expect("it reads");
+        self.stdin.as_mut().expect("open").write_all(text.as_bytes()).expect("a writable standard input");
     }
 
-    /// Writes all of its standard input.
+    /// Writes its whole standard input and closes it.
     pub(crate) fn feed(&mut self, input: impl AsRef<[u8]>) {
         let mut stdin = self.stdin.take().expect("open");
         let input = input.as_ref().to_vec();
-        // It may end without reading it.
+        // `mq` may end without reading it.
         thread::spawn(move || stdin.write_all(&input));
     }
 
-    /// Nobody will ever read what it prints.
+    /// Closes the reading end of its standard output.
     pub(crate) fn close_stdout(&mut self) {
         self.child.stdout = None;
     }
 
-    /// Whether it still runs.
+    /// Returns whether the process is running.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("its status").is_none()
     }
 
-    /// The next line on standard output.
+    /// Returns the next line on standard output.
     pub(crate) fn line(&self) -> String {
         self.lines
             .recv_timeout(LIMIT)
-            .unwrap_or_else(|_| panic!("no more lines; it said: {:?}", self.told.try_recv()))
+            .unwrap_or_else(|_| panic!("no further line; standard error: {:?}", self.told.try_recv()))
     }
 
-    /// What follows `start` in a line on standard error.
+    /// Returns the rest of the next line on standard error that contains `start`.
     pub(crate) fn told(&mut self, start: &str) -> String {
         loop {
             let line =
@@ -112,16 +112,16 @@ impl Running {
         }
     }
 
-    /// Where it has bound.
+    /// Returns the endpoint that it has bound to.
     pub(crate) fn endpoint(&mut self) -> String {
         self.told("listening on ")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("a running process");
     }
 
-    /// Waits until it has ended by itself. Its standard input ends too.
+    /// Closes its standard input and waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         self.stdin = None;
         let mut status = None;
@@ -135,7 +135,7 @@ impl Running {
         Ended { code: status.and_then(|status| status.code()), stdout, stderr }
     }
 
-    /// Ends it by Ctrl-C.
+    /// Interrupts it, as Ctrl-C does.
     pub(crate) fn interrupt(self) -> Ended {
         self.end_by(Signal::SIGINT)
     }
@@ -157,20 +157,20 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// Checks that it has succeeded, and gives what it has printed.
+    /// Checks that it has succeeded, and returns its output.
     #[track_caller]
     pub(crate) fn ok(self) -> Vec<u8> {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }
 
-    /// The same as text.
+    /// Checks that it has succeeded, and returns its output as text.
     #[track_caller]
     pub(crate) fn text(self) -> String {
         String::from_utf8(self.ok()).expect("text")
     }
 
-    /// Checks that it has failed with that code, and said that.
+    /// Checks that it has failed with that exit code and error message.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, reason: &str) -> Vec<u8> {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
@@ -179,7 +179,7 @@ impl Ended {
     }
 }
 
-/// Endpoints of their own.
+/// A directory of endpoints for one test.
 #[derive(Debug)]
 pub(crate) struct Place(TempDir);
 
@@ -197,11 +197,11 @@ impl Place {
     }
 }
 
-/// Waits for a condition.
+/// Polls until a condition holds.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < LIMIT, "it took too long until {what}");
+        assert!(start.elapsed() < LIMIT, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,12 +1,12 @@
-//! Every pattern, with libzmq and with pyzmq, over tcp and ipc, bound and connected: any bytes,
-//! whole messages, in order.
+//! Every pattern with libzmq and with pyzmq, over tcp and ipc, bound and connected: arbitrary
+//! bytes, whole messages, in order.
 
 use zmq::SocketType;
 
 use crate::mq_process::{Place, Running, run, start};
 use crate::peer::{Implementation, Peer, Role, framed, messages};
 
-/// Each behaviour with each peer, over each transport, whoever binds.
+/// Makes tests of each body: with each implementation, over each transport, bound and connected.
 macro_rules! with_everybody {
     ($($behaviour:ident),+ $(,)?) => {$(
         mod $behaviour {
@@ -106,7 +106,7 @@ fn pair_exchanges_messages(case: &Case) {
     peer.done();
 }
 
-/// Between a REQ and a REP of theirs.
+/// Forwards between a REQ and a REP of the other implementation.
 fn proxy_forwards_requests(case: &Case) {
     let (front, back) = (case.endpoint("front"), case.endpoint("back"));
     if !case.we_bind {
@@ -140,7 +140,7 @@ fn one_mq_serves_several_peers() {
     assert_eq!(lines, ["a", "b", "c", "d"]);
 }
 
-/// Who the peer is, and where it is met.
+/// The implementation of the peer, and how it is connected.
 struct Case {
     implementation: Implementation,
     place: Place,
@@ -153,12 +153,12 @@ impl Case {
         Self { implementation, place: Place::new(), is_tcp: transport == "tcp", we_bind }
     }
 
-    /// Where whoever binds does so.
+    /// Returns the endpoint for the side that binds.
     fn endpoint(&self, name: &str) -> String {
         if self.is_tcp { "tcp://127.0.0.1:*".into() } else { self.place.endpoint(name) }
     }
 
-    /// Where `mq` has bound.
+    /// Returns the endpoint that `mq` has bound to.
     fn bound(&self, mq: &mut Running, endpoint: String) -> String {
         if self.is_tcp { mq.endpoint() } else { endpoint }
     }

@@ -51,7 +51,7 @@ fn capture_matches_forwarded_messages() {
     let observer = connected(SocketType::SUB, &copy);
     mq.told("a SUB with the routing id");
     let (req, rep) = (connected(SocketType::REQ, &front), connected(SocketType::REP, &back));
-    // A publisher that has heard of a SUB may not yet have heard what it wants.
+    // A publisher may know the connection of a SUB before its subscription.
     let seen = (0..1000).find_map(|_| {
         req.send("question", 0).unwrap();
         assert_eq!(text(&rep), "question");

@@ -50,7 +50,7 @@ fn pub_without_subscribers_warns() {
     ended.ok();
 }
 
-/// Where to bind, one that takes next to nothing ahead, and what it takes slowly.
+/// Returns an endpoint to bind to, a SUB with minimal buffers, and a large message body.
 fn slow_subscriber(place: &Place) -> (String, zmq::Socket, String) {
     let endpoint = place.endpoint("slow");
     let sub = socket(SocketType::SUB);

@@ -1,4 +1,4 @@
-//! What is different where a terminal is.
+//! Output to a terminal.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,13 +12,13 @@ use zmq::SocketType;
 use crate::mq_process::{Place, until};
 use crate::peer::{bound, text};
 
-/// A terminal, and all that is written to it until its last writer is gone.
+/// Opens a terminal. Returns it with a thread that collects its output.
 fn terminal() -> (OwnedFd, JoinHandle<String>) {
     let terminal = openpty(None, None).expect("a terminal");
     let mut shown = File::from(terminal.master);
     let reading = thread::spawn(move || {
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
-        // It ends with an error.
+        // Reading a closed terminal fails.
         while let Ok(n @ 1..) = shown.read(&mut some) {
             all.extend(&some[..n]);
         }
@@ -27,7 +27,7 @@ fn terminal() -> (OwnedFd, JoinHandle<String>) {
     (terminal.slave, reading)
 }
 
-/// Runs `mq` with that as its standard output and that as its standard error.
+/// Runs `mq` with these standard output and standard error streams.
 fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());

@@ -76,8 +76,10 @@ impl Load {
         let refusing = format!("tcp://{}:5555", own_loopback());
         let target = |endpoint: &String, socket_type| Target { endpoint: endpoint.clone(), socket_type };
         let socket_types = ["PUSH", "DEALER", "SUB"];
-        let dialled =
-            places.iter().zip(socket_types).flat_map(|(each, kind)| each.each_ref().map(|endpoint| target(endpoint, kind)));
+        let dialled = places
+            .iter()
+            .zip(socket_types)
+            .flat_map(|(each, kind)| each.each_ref().map(|endpoint| target(endpoint, kind)));
         let hostile = Hostile::start(dialled.collect(), vec![target(&refusing, "PULL")], TOPICS, seed);
         let shared = Arc::new(Shared {
             context: context.clone(),
