@@ -203,14 +203,14 @@ impl<S: Sends + Receives> Model<'_, S> {
             (SocketType::Req, Dialogue::Idle, Err(MonocoqueError::OutOfTurn(_)))
             | (SocketType::Rep, Dialogue::Answering(..), Err(MonocoqueError::OutOfTurn(_))) => {}
             (SocketType::Req, Dialogue::Asked(of), Err(MonocoqueError::WouldBlock)) => {
-                assert!(!first(&self.peers[of]), "a reply is lost");
+                assert!(!first(&self.peers[of]), "a reply was lost");
             }
             (SocketType::Req, Dialogue::Asked(of), Ok(reply)) => {
                 self.take_pending(of..of + 1, &reply);
                 self.dialogue = Dialogue::Idle;
             }
             (SocketType::Router | SocketType::Rep, Dialogue::Idle, Err(MonocoqueError::WouldBlock)) => {
-                assert!(!self.peers.iter().any(first), "a message is lost");
+                assert!(!self.peers.iter().any(first), "a message was lost");
             }
             (SocketType::Router, Dialogue::Idle, Ok(received)) => {
                 self.take_pending(0..self.peers.len(), &received);

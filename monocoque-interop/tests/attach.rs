@@ -1,4 +1,4 @@
-//! Streams that were connected elsewhere carry connections like those that we make.
+//! Streams that were connected elsewhere carry connections like those made by sockets.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -23,8 +23,8 @@ use monocoque::{
 use monocoque_interop::tls::{tcp_pair, tls_pair, tls_pair_and_wires};
 use testing::At;
 
-/// Makes a test on each driver of each body. They run where streams can be attached: on the current
-/// runtime.
+/// Makes a test of each body for each driver. They run on the current runtime, where streams can be
+/// attached.
 macro_rules! here {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
         $(#[$attribute])*
@@ -51,13 +51,13 @@ fn unix_pair() -> (UnixStream, UnixStream) {
     (UnixStream::from_std(ours).expect("attached"), UnixStream::from_std(theirs).expect("attached"))
 }
 
-/// The ends of a connection over TLS, as they are attached.
+/// Opens a TLS connection. Returns its streams in a form that can be attached.
 async fn over_tls() -> (impl transport::ByteStream, impl transport::ByteStream) {
     let (client, server) = tls_pair().await;
     (AnyStream::new(client, "tls://the.server:443"), AnyStream::new(server, "tls://a.client:40000"))
 }
 
-/// Two sockets with a connection between them.
+/// Creates two sockets with a connection between them.
 async fn joined<A: Socket, B: Socket>(
     at: &At,
     streams: (impl transport::ByteStream, impl transport::ByteStream),
@@ -79,7 +79,7 @@ async fn join<A: Socket, B: Socket>(
     other.wait_for_peers(1).await.expect("open");
 }
 
-/// The `n`th message of a sender: mostly short, now and then large, and all of it follows from the
+/// Returns the `n`th message of a sender: mostly short, sometimes large, and determined by the
 /// number.
 fn message(seed: u64, n: usize) -> Message {
     let mut chance = fastrand::Rng::with_seed(seed ^ n as u64);
@@ -102,11 +102,11 @@ async fn send_all(socket: &DealerSocket, seed: u64, n: usize) {
 
 async fn receive_all(socket: &DealerSocket, seed: u64, n: usize) {
     for n in 0..n {
-        assert!(socket.recv().await.expect("received") == message(seed, n), "message {n} is another one");
+        assert!(socket.recv().await.expect("received") == message(seed, n), "message {n} differs");
     }
 }
 
-/// Both send all the time, and neither waits for the other.
+/// Sends in both directions continuously, without waiting for received messages.
 async fn saturate(one: &DealerSocket, other: &DealerSocket, n: usize) {
     let seed = testing::seeded_rng().u64(..);
     futures::join!(
@@ -118,7 +118,7 @@ async fn saturate(one: &DealerSocket, other: &DealerSocket, n: usize) {
     assert!(one.try_recv().is_err() && other.try_recv().is_err());
 }
 
-/// The end of the only connection.
+/// Returns the end of the only connection.
 async fn end_of(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
     loop {
         match monitor.next().await.expect("open") {
@@ -162,7 +162,7 @@ here! {
         assert!(to_other.expect("received")[0] == body(1) && to_one.expect("received")[0] == body(2));
     }
 
-    /// Nobody receives at one end, whose peer waits for room; what that end sends gets through.
+    /// One side does not receive, so that its peer waits; what it sends is delivered.
     async fn blocked_direction_leaves_other_flowing(at) {
         let one = at.socket::<DealerSocket>();
         let other = at.build(DealerSocket::builder().recv_hwm(1));
@@ -184,7 +184,7 @@ here! {
         }
     }
 
-    /// Many on one thread, where streams that have a descriptor are read in another way.
+    /// Many peers on one thread, where streams that have a descriptor are read in another way.
     async fn router_serves_many_attached_streams(at) {
         let router: RouterSocket = at.socket();
         let mut dealers = Vec::new();
@@ -282,7 +282,7 @@ here! {
         let (pair, other) = joined::<PairSocket, PairSocket>(&at, over_tls().await).await;
         pair.send("to the other").await.expect("sent");
         assert_eq!(&other.recv().await.expect("received")[0], b"to the other");
-        // It has its one peer, whatever way that came.
+        // A PAIR accepts one peer only, whichever way it is connected.
         let mut monitor = pair.monitor();
         let (third, stranger) = over_tls().await;
         let endpoint = pair.attach(third).expect("attached");
@@ -330,7 +330,7 @@ here! {
         for n in 0..50 {
             push.send([n.to_string().into_bytes(), vec![0; 50_000]]).await.expect("sent");
         }
-        push.disconnect(&endpoint).await.expect("it was attached");
+        push.disconnect(&endpoint).await.expect("an attached endpoint");
         assert!(matches!(push.disconnect(&endpoint).await, Err(MonocoqueError::UnknownEndpoint(_))));
         for n in 0..50 {
             assert_eq!(&pull.recv().await.expect("received")[0], n.to_string().as_bytes());
@@ -453,13 +453,13 @@ here! {
         let (push, pull) = joined::<PushSocket, PullSocket>(&at, streams).await;
         let mut monitor = push.monitor();
         broken.replace(Some(io::Error::other("the pipe has burst")));
-        // The first one may have been taken; the second one meets the failure.
+        // The stream may accept the first message; the second one fails.
         push.send("one").await.expect("queued");
         push.flush().await.expect("open");
         push.send("two").await.expect("queued");
         let (_, reason) = end_of(&mut monitor).await;
         assert_eq!(reason.to_string(), "the pipe has burst");
-        // What no stream has taken goes to the next one.
+        // Messages that no stream has accepted are sent on the next one.
         let (ours, theirs) = tcp_pair().await;
         push.attach(ours).expect("attached");
         pull.attach(theirs).expect("attached");
@@ -473,7 +473,7 @@ here! {
         let refused = elsewhere.attach(ours.clone());
         assert!(matches!(refused, Err(MonocoqueError::WrongThread)), "{refused:?}");
         assert_eq!(elsewhere.stats().peers, 0);
-        // The clone is as good as ever.
+        // The clone can still be attached.
         let (pull, push) = joined::<PullSocket, PushSocket>(&at, (ours, theirs)).await;
         push.send("after all").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"after all");
@@ -492,7 +492,7 @@ here! {
         assert!(matches!(push.connect(&endpoint).await, Err(MonocoqueError::Endpoint(_))));
         assert!(matches!(push.bind(&endpoint).await, Err(MonocoqueError::Endpoint(_))));
         assert!(matches!(pull.unbind(&endpoint).await, Err(MonocoqueError::UnknownEndpoint(_))));
-        // Another one of the same name is another one.
+        // An equal name does not make the endpoints equal.
         let (ours, _theirs) = tls_pair().await;
         let (others, _theirs) = tls_pair().await;
         let one = push.attach(AnyStream::new(ours, "tls")).expect("attached");
@@ -514,7 +514,7 @@ fn attach_outside_runtime_is_rejected() {
     });
 }
 
-/// Over and over, at whatever point of a connection's life.
+/// The runtime ends at different points of a connection's lifetime.
 #[test]
 fn runtime_end_drops_attached_streams() {
     for turns in 0..40 {
@@ -536,7 +536,7 @@ fn runtime_end_drops_attached_streams() {
     }
 }
 
-/// Both halves of a stream that takes and gives as little as it may.
+/// Returns both halves of a stream that reads and writes as little as possible.
 fn trickle(stream: TcpStream) -> AnyStream<Halves<Trickle, Trickle>> {
     AnyStream::from_halves(Trickle(stream.clone()), Trickle(stream), "a trickle")
 }
@@ -564,7 +564,7 @@ impl AsyncWrite for Trickle {
     }
 }
 
-/// A reader that gives nothing any more from some moment on, and never returns.
+/// A reader that blocks forever from some moment on.
 struct Silenced {
     stream: TcpStream,
     silenced: Rc<Cell<bool>>,
@@ -580,7 +580,7 @@ impl AsyncRead for Silenced {
     }
 }
 
-/// A writer that fails when it is told to.
+/// A writer that fails when its flag is set.
 struct Breaking {
     stream: TcpStream,
     error: Rc<RefCell<Option<io::Error>>>,

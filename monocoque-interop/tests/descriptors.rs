@@ -1,5 +1,5 @@
-//! Attached streams leave no descriptor behind. It is alone in its process, whose descriptors it
-//! counts.
+//! Checks that attached streams leak no descriptors. It is alone in its process, whose descriptors
+//! it counts.
 
 use std::time::Duration;
 
@@ -10,13 +10,12 @@ use monocoque_interop::tls::{tcp_pair, tls_pair};
 use testing::process_stats::ProcessStats;
 use testing::yield_now;
 
-/// Those that were attached, at whatever point of their lives: also such as have operations of
-/// their own with the kernel.
+/// Includes streams with pending operations in the kernel, dropped at any point of their lifetime.
 #[test]
 fn attached_streams_leak_no_descriptors() {
     let live = |turns: usize, close: bool| {
         Runtime::new().expect("a runtime").block_on(async {
-            // Nobody is to wait for what the other one does not take any more.
+            // Without linger, so that closing does not wait for the other socket.
             let push = PushSocket::builder().linger(Some(Duration::ZERO)).build().expect("a socket");
             let pull = PullSocket::new().expect("a socket");
             let (ours, theirs) = tls_pair().await;

@@ -331,8 +331,8 @@ impl Ledger {
         self.streams.read().expect("not poisoned").len()
     }
 
-    /// Computes the outcome of all messages, once all readers are dropped. [Records](Self::record_error)
-    /// violations of the delivery guarantees.
+    /// Computes the outcome of all messages, once all readers are dropped.
+    /// [Records](Self::record_error) violations of the delivery guarantees.
     ///
     /// `disturbances` is the number of connections that a sender without exact records may have
     /// lost, `peers` the number of simultaneous peers of a sender, and `limit` the number of bytes

@@ -2,8 +2,8 @@
 //!
 //! [`session`] has two protocol peers and a simulated connection between them. The feature
 //! `sockets` adds what tests of sockets need: macros such as [`everywhere`] that run a test body in
-//! several configurations, [raw peers](RawPeer) that exchange bytes, a [`proxy`] that injects faults
-//! into connections, [`hostile`] peers, and a [`ledger`] of messages.
+//! several configurations, [raw peers](RawPeer) that exchange bytes, a [`proxy`] that injects
+//! faults into connections, [`hostile`] peers, and a [`ledger`] of messages.
 #![expect(missing_docs, reason = "read beside the tests that use it")]
 
 pub mod bytes;

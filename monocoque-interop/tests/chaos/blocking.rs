@@ -1,15 +1,15 @@
-//! Sockets of Monocoque as a [player](crate::child_main) uses them, by calls that wait.
+//! Monocoque sockets of a [child process](crate::child_main), used through blocking calls.
 
 use std::time::Duration;
 
 use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket, capability};
 use monocoque::{Message, MonocoqueError};
 
-use crate::child_main::{Attaches, Receives, Sends, WAIT};
+use crate::child_socket::{Attaches, Receives, Sends, WAIT};
 use crate::monocoque_peers::with_options;
 use testing::ledger::Frames;
 
-/// A socket that is played by blocking calls.
+/// A socket that is used through blocking calls.
 pub(crate) struct Blocking<S>(S);
 
 pub(crate) fn push() -> Blocking<PushSocket> {

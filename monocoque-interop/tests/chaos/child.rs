@@ -1,8 +1,8 @@
-//! Parts that are played in a process of their own, by Monocoque or by libzmq.
+//! Parts that run in child processes, with Monocoque or libzmq.
 //!
-//! The test runs once more in that process, which [plays](crate::child_main) the one part. Orders
-//! reach it by its standard input: the phase, or the end of it all. It [reports](Report) on its
-//! standard output what it sends and what it receives. Now and then it is stopped for a while.
+//! The test is started again in the child process, which [runs](crate::child_main) a single part.
+//! It receives commands on its standard input: the phase, and the end of input to close. It
+//! [reports](Report) on its standard output what it sends and receives. It is stopped occasionally.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
@@ -18,18 +18,18 @@ use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::actor::{End, Make, Manner, Name, Part, Role};
-use crate::scenario::{PAUSE, Shared};
+use crate::part::{End, Make, Manner, Name, Part, Role};
+use crate::shared::{PAUSE, Shared};
 use testing::ledger::{CHAOS, Reader, Stream, Tag};
 
-/// Lives once: as long as the process, which is killed or told to end.
+/// Runs one lifetime: as long as the process, which is killed or told to close.
 ///
-/// A process of libzmq may also end by an abort of its own, which is as if it had been killed.
-pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut Rng) {
+/// A process of libzmq may also end by an abort of libzmq, which counts as killed.
+pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, rng: &mut Rng) {
     let account = Account::open(part, shared);
     let stream = account.stream.clone();
     let mut process = Process::start(part, account);
-    let told = process.direct(shared, &mut end, chance);
+    let told = process.direct(shared, &mut end, rng);
     let in_order = told && shared.ended.load(Ordering::SeqCst);
     let status = process.end(in_order);
     if let Some(stream) = stream.filter(|_| !in_order || !status.success()) {
@@ -37,7 +37,7 @@ pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut
     }
     let ended_by = |signal: Signal| status.signal() == Some(signal as i32);
     if part.make == Make::Theirs && ended_by(Signal::SIGABRT) {
-        // All that it had reported is entered: whoever sees this count sees that as well.
+        // Its reports are recorded first: the count makes them visible.
         shared.aborts.fetch_add(1, Ordering::SeqCst);
         eprintln!("{} has aborted", part.name());
     } else if !(in_order && status.success() || told && !in_order && ended_by(Signal::SIGKILL)) {
@@ -45,11 +45,11 @@ pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut
     }
 }
 
-/// A process that plays a part. It is killed when this is dropped.
+/// A child process with one part. It is killed when this is dropped.
 struct Process {
     child: Child,
     orders: Option<ChildStdin>,
-    /// Enters into the account what it reports.
+    /// The thread that records its reports.
     reports: Option<JoinHandle<()>>,
 }
 
@@ -70,10 +70,10 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it starts");
+            .expect("a child process");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let work = move || {
-            // What the test says in that process is no report.
+            // Other output of the test is no report.
             let reports = lines.map_while(Result::ok).filter_map(|line| Report::read(&line));
             reports.for_each(|report| account.enter(report));
         };
@@ -81,9 +81,9 @@ impl Process {
         Self { orders: child.stdin.take(), child, reports: Some(reports) }
     }
 
-    /// Passes the phases on, and stops it now and then, until it is told to end. `false` if it has
-    /// ended by itself before that.
-    fn direct(&mut self, shared: &Shared, end: &mut End, chance: &mut Rng) -> bool {
+    /// Forwards phases and stops the process occasionally, up to the end of this lifetime. Returns
+    /// `false` if the process ends first.
+    fn direct(&mut self, shared: &Shared, end: &mut End, rng: &mut Rng) -> bool {
         let mut known = CHAOS;
         let mut stopped_until = None;
         while matches!(end.try_recv(), Ok(None)) {
@@ -93,10 +93,10 @@ impl Process {
                 self.order(phase);
             }
             match stopped_until {
-                None if phase == CHAOS && chance.u16(0..400) == 0 => {
+                None if phase == CHAOS && rng.u16(0..400) == 0 => {
                     self.signal(Signal::SIGSTOP);
                     shared.stops.fetch_add(1, Ordering::Relaxed);
-                    stopped_until = Some(Instant::now() + Duration::from_millis(chance.u64(20..1_500)));
+                    stopped_until = Some(Instant::now() + Duration::from_millis(rng.u64(20..1_500)));
                 }
                 Some(until) if phase != CHAOS || until <= Instant::now() => {
                     self.signal(Signal::SIGCONT);
@@ -113,22 +113,22 @@ impl Process {
     }
 
     fn order(&mut self, phase: u8) {
-        // One that has ended by itself is found out by its status.
+        // The exit status will show whether the process has ended.
         let _ended = self.orders.as_mut().map(|orders| writeln!(orders, "{phase}"));
     }
 
     fn signal(&self, signal: Signal) {
-        // It is not waited for yet, so its number is its own.
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
+        // The process is not reaped yet, so its id is still its own.
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("a process that is not reaped");
     }
 
-    /// Ends it if it has not ended, and returns once all that it has reported is entered.
+    /// Ends the process if it is running, and returns once its reports are recorded.
     fn end(mut self, in_order: bool) -> ExitStatus {
         if in_order {
             drop(self.orders.take());
             self.signal(Signal::SIGCONT);
         } else {
-            self.child.kill().expect("it is there");
+            self.child.kill().expect("a process that is not reaped");
         }
         let status = self.child.wait().expect("a child");
         self.reports.take().expect("once").join().expect("no panic");
@@ -138,13 +138,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has mostly ended already.
+        // It has usually ended already.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
-/// What a process has to do with the ledger.
+/// The records of a process in the ledger.
 struct Account {
     shared: Arc<Shared>,
     role: Role,
@@ -157,7 +157,7 @@ impl Account {
     fn open(part: &Part, shared: &Arc<Shared>) -> Self {
         let (index, name, ledger) = (part.index, part.name(), &shared.ledger);
         let (sends, receives) = part.role.classes();
-        // libzmq does not say which connections it has lost.
+        // libzmq does not report lost connections.
         let exact = part.make != Make::Theirs;
         Self {
             stream: sends.map(|class| ledger.stream(index, &name, class, exact)),
@@ -178,7 +178,7 @@ impl Account {
                 let Some(tag) = reader.take_tag(Ok(tag)) else { return };
                 match stream {
                     Some(stream) if stream.id == tag.stream => reader.record_relay(through, tag),
-                    // Of an earlier life of the same name.
+                    // A reply to an earlier lifetime with the same routing id.
                     Some(_) => _ = self.shared.stale_replies.fetch_add(1, Ordering::Relaxed),
                     None if self.role == Role::Router => {
                         self.shared.replies.fetch_add(1, Ordering::Relaxed);
@@ -191,7 +191,7 @@ impl Account {
     }
 }
 
-/// What a process is to play.
+/// The task of a child process.
 #[derive(Debug)]
 pub(crate) struct Brief {
     pub(crate) seed: u64,
@@ -205,7 +205,7 @@ pub(crate) struct Brief {
 }
 
 impl Brief {
-    /// That of this process, if it was started to play a part.
+    /// Returns the task of this process; `None` if it is not a child.
     pub(crate) fn of_this_process() -> Option<Self> {
         let text = env::var(BRIEF).ok()?;
         let mut lines = text.lines();
@@ -239,14 +239,14 @@ impl Display for Brief {
     }
 }
 
-/// What was ordered.
+/// The commands received from the parent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Orders(Arc<(AtomicU8, AtomicBool)>);
 
 impl Orders {
-    /// Takes orders, the last of which is the end of the input.
+    /// Starts to read commands. The end of input is the last one.
     pub(crate) fn listen() -> Self {
-        // Nobody else ends this process if it is stopped when the test ends.
+        // Kills a stopped process with its parent.
         let signal = Some(rustix::process::Signal::KILL);
         rustix::process::set_parent_process_death_signal(signal).expect("set");
         let orders = Self::default();
@@ -257,7 +257,7 @@ impl Orders {
             }
             told.0.1.store(true, Ordering::Relaxed);
         });
-        // The test has begun a line of its own.
+        // Ends the line that the test harness has begun.
         println!();
         orders
     }
@@ -271,16 +271,16 @@ impl Orders {
     }
 }
 
-/// A line of what a process tells of itself. One that is killed has written its last line as a
-/// whole, or not at all.
+/// A line of output to the parent. A killed process has written its last line as a whole, or not at
+/// all.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// It has sent so many messages, and is about to send more of them in a phase. So no more is
-    /// received of it than it has reported, whenever it is killed.
+    /// The number of messages sent, and how many more are about to be sent in a phase. Reported
+    /// first, so that no more is received than was reported, whenever the process is killed.
     Sends { sent: u64, more: u64, phase: u8, losses: u64 },
-    /// A message of this tag, by way of another one.
+    /// A message of this tag, which has passed another socket.
     Received { through: u8, tag: Tag },
-    /// What must not be.
+    /// A violation.
     Wrong(String),
 }
 
@@ -289,7 +289,7 @@ impl Report {
         println!("{REPORT}{self}");
     }
 
-    /// `None` for a line that is no report.
+    /// Returns `None` for other output.
     fn read(line: &str) -> Option<Self> {
         let text = line.strip_prefix(REPORT)?;
         let (what, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -317,7 +317,7 @@ impl Display for Report {
     }
 }
 
-/// What is played in processes.
+/// The roles of child processes.
 const ROLES: [Role; 6] = [
     Role::Push,
     Role::Pull,
@@ -326,9 +326,9 @@ const ROLES: [Role; 6] = [
     Role::Dealer(Name::None),
     Role::Sub(Manner::Good),
 ];
-/// The variable that holds the brief.
+/// The environment variable with the task.
 const BRIEF: &str = "MONOCOQUE_CHAOS_PART";
 const BIND: &str = "bind ";
 const CONNECT: &str = "connect ";
-/// A line of a report begins like this.
+/// The beginning of a report.
 const REPORT: &str = "report ";

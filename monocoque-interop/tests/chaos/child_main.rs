@@ -1,35 +1,17 @@
-//! Plays a part in a process of its own: the same for Monocoque and libzmq.
+//! The main function of a child process, for Monocoque and libzmq alike.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::actor::{Make, Role};
 use crate::child::{Brief, Orders, Report};
-use crate::scenario::{DEADLINE, PAUSE, Quota, TOPIC, burst};
+use crate::child_socket::{Attaches, Receives, Sends, WAIT};
+use crate::part::{Make, Role};
+use crate::shared::{DEADLINE, PAUSE, Quota, TOPIC, burst};
 use crate::{blocking, libzmq_peers};
 use testing::hostile::is_hostile;
-use testing::ledger::{Frames, Tag};
+use testing::ledger::Tag;
 
-/// A socket of whichever implementation. Calls wait for [`WAIT`] at the most.
-pub(crate) trait Attaches {
-    fn bind(&self, endpoint: &str) -> Result<(), String>;
-    fn connect(&self, endpoint: &str);
-    /// How many connections it has lost, if it can say.
-    fn lost_connections(&self) -> u64;
-    fn close(self);
-}
-
-pub(crate) trait Sends: Attaches {
-    /// `false` if there was no room for it.
-    fn send(&self, frames: Frames) -> bool;
-}
-
-pub(crate) trait Receives: Attaches {
-    /// What has come, or comes within that time.
-    fn receive(&self, wait: Duration) -> Option<Frames>;
-}
-
-/// Plays the part that this process was started for. `false` if it was not started for one.
+/// Runs the part of this process. Returns `false` if it is not a child process.
 pub(crate) fn play() -> bool {
     let Some(brief) = Brief::of_this_process() else { return false };
     let player = Player { brief, orders: Orders::listen(), sent: 0, quota: Quota::default() };
@@ -83,7 +65,7 @@ impl Player {
         socket.close();
     }
 
-    /// PULL and SUB.
+    /// Receives as a PULL or SUB.
     fn receive(self, socket: impl Receives) {
         self.attach(&socket);
         while !self.orders.ended() {
@@ -97,14 +79,14 @@ impl Player {
         socket.close();
     }
 
-    /// Sends back what comes, its number in front.
+    /// Echoes messages with its index in front.
     fn router(self, socket: impl Sends + Receives) {
         self.attach(&socket);
         while !self.orders.ended() {
             let Some(mut frames) = socket.receive(WAIT) else { continue };
             if self.received(0, &frames[1..]) {
                 frames.insert(1, vec![self.brief.index]);
-                // One that has gone is none to send to.
+                // The message is dropped if the peer has disconnected.
                 let _dropped = socket.send(frames);
             }
         }
@@ -122,8 +104,8 @@ impl Player {
         self.brief.connects.iter().for_each(|endpoint| socket.connect(endpoint));
     }
 
-    /// Sends a few messages; none any more once that is settled. What there is no room for is sent
-    /// the next time.
+    /// Sends a few messages, up to the quota of a lossless phase. Messages that do not fit in the
+    /// queue are sent later.
     fn send_burst(&mut self, socket: &impl Sends) {
         let phase = self.orders.phase();
         let messages = burst(phase, self.brief.role).min(self.quota.left(phase));
@@ -142,7 +124,7 @@ impl Player {
         Report::Sends { sent: self.sent, more, phase, losses: socket.lost_connections() }.write();
     }
 
-    /// Whether it was a message of the test, whole.
+    /// Checks and reports a received message. Returns whether it was valid.
     fn received(&self, through: u8, frames: &[Vec<u8>]) -> bool {
         let frames: Vec<_> = frames.iter().map(Vec::as_slice).collect();
         let tag = Tag::read(self.brief.seed, &frames);
@@ -151,6 +133,3 @@ impl Player {
         whole
     }
 }
-
-/// How long a call may wait for room, or for a message.
-pub(crate) const WAIT: Duration = Duration::from_millis(20);

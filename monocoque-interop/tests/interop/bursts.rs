@@ -1,17 +1,18 @@
-//! Bursts of a publisher to subscribers of libzmq.
+//! Bursts of a publisher to libzmq subscribers.
 
 use monocoque::zmq::PubSocket;
 use testing::{At, Placement, Transport};
 
 const SIZES: [usize; 6] = [1, 4, 64, 1_000, 10_000, 100_000];
 
-/// What waits at most: so that a body of 100 kB is sent often enough, and the test ends.
+/// Returns how many messages of a size to send: enough of 100 kB, within the time of a test.
 fn count(size: usize) -> usize {
     if size == 100_000 { 1_000 } else { 2_500 }
 }
 
-/// Makes attempts until one loses nothing. A peer that gets no processor for as long as a sender
-/// waits cannot be told from one that does not read: that may happen once, and not each time.
+/// Repeats attempts until one loses nothing. A peer without processor time for longer than a sender
+/// waits is indistinguishable from one that does not read: that may happen in one attempt, but not
+/// in all of them.
 async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
     for _ in 0..10 {
         if attempt().await == 0 {
@@ -21,7 +22,7 @@ async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> 
     panic!("messages are lost each time: {what}");
 }
 
-/// A subscriber of libzmq on a thread of its own.
+/// A libzmq subscriber on a thread of its own.
 #[test]
 fn burst_to_libzmq_loses_nothing() {
     for placement in [Placement::Current, Placement::Thread] {

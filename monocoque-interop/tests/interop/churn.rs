@@ -1,4 +1,4 @@
-//! libzmq peers that die, come back, or leave with something on the way.
+//! libzmq peers that close, return, or close with messages in flight.
 
 use std::time::Duration;
 
@@ -29,9 +29,9 @@ where_they_bind! {
     closing_push_reaches_returned_pull,
 }
 
-/// A PULL dies again and again while our PUSH sends without a pause. What each one receives has no
-/// gap, and nothing that an earlier one had: lost is only what the kernel and the dead had already
-/// taken.
+/// A PULL is replaced repeatedly while a PUSH sends continuously. Each PULL receives without gaps
+/// and without messages of an earlier one: only messages that the kernel or the closed PULL already
+/// had are lost.
 async fn dying_pull_receives_without_gaps(case: &Case) {
     const LIVES: usize = 5;
     const A_LIFE: usize = 300;
@@ -57,7 +57,7 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
                 pull
             });
             let heard = on_thread(move || numbers(&pull, A_LIFE)).await;
-            assert!(heard[0] >= next, "{} came to two of them", heard[0]);
+            assert!(heard[0] >= next, "{} was received by two sockets", heard[0]);
             assert!(heard.windows(2).all(|pair| pair[1] == pair[0] + 1), "a gap: {heard:?}");
             next = heard[A_LIFE - 1] + 1;
         }
@@ -66,7 +66,7 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
     close(push).await;
 }
 
-/// What is sent while nobody is there arrives whole and in order, once somebody is.
+/// Messages sent without a peer arrive whole and in order at the next peer.
 async fn push_queues_for_absent_pull(case: &Case) {
     const ROUNDS: usize = 4;
     const A_ROUND: usize = 100;
@@ -83,7 +83,7 @@ async fn push_queues_for_absent_pull(case: &Case) {
         });
         let theirs = on_thread(move || numbers(&there, A_ROUND));
         if case.binds() == Binds::Us {
-            // A PUSH that only bound waits for somebody to come.
+            // A PUSH that only binds waits for a peer.
             peers(&push, 1).await;
         }
         if round == 0 || case.binds() == Binds::Us {
@@ -103,8 +103,8 @@ async fn push_queues_for_absent_pull(case: &Case) {
     close(push).await;
 }
 
-/// The PULL dies after our PUSH was closed with much to send: within its linger the next one gets
-/// the rest.
+/// The PULL is closed after a PUSH was closed with many queued messages: within the linger time,
+/// the next PULL receives the rest.
 async fn closing_push_reaches_returned_pull(case: &Case) {
     const MESSAGES: usize = 300;
     let push =
@@ -112,7 +112,7 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
     let pull = libzmq(zmq::PULL);
     pull.set_rcvhwm(1).unwrap();
     let [endpoint] = case.meet(&push, [&pull]).await;
-    // More than the kernel takes; the large frames stay with us until they are written.
+    // More than the kernel buffers; large frames stay in the socket until they are written.
     let large = vec![0; 200_000];
     for n in 0..MESSAGES {
         send(&push, [n.to_string().as_bytes(), &large]).await;
@@ -137,7 +137,7 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
     futures::join!(closing, receiving);
 }
 
-/// One of two PULLs dies under load: the sender never fails, the other receives on in order,
+/// One of two PULLs closes under load: no send fails, and the other PULL receives in order and
 /// nothing twice.
 async fn push_survives_one_dying_pull(case: &Case) {
     const ENOUGH: usize = 2000;
@@ -154,9 +154,8 @@ async fn push_survives_one_dying_pull(case: &Case) {
         futures::join!(on_thread(move || numbers(&dies, 100)), on_thread(move || numbers(&lives, ENOUGH)))
     };
     let (dead, living) = meanwhile(load, heard).await;
-    // The message that was being written when the peer died goes to the other one, behind newer
-    // ones
-    // perhaps.
+    // The message in flight when the peer closed is sent to the other one, possibly behind newer
+    // messages.
     assert!(dead.is_sorted(), "out of order: {dead:?}");
     let mut all = [&dead[..], &living[..]].concat();
     all.sort_unstable();
@@ -164,7 +163,7 @@ async fn push_survives_one_dying_pull(case: &Case) {
     close(push).await;
 }
 
-/// A PUSH closes with linger and leaves: everything it sent is received, each time.
+/// A PUSH sends and closes with linger: all of its messages are received, each time.
 async fn restarting_push_loses_nothing(case: &Case) {
     const LIVES: usize = 8;
     const A_LIFE: usize = 1500;
@@ -195,7 +194,7 @@ async fn restarting_push_loses_nothing(case: &Case) {
     close(pull).await;
 }
 
-/// Connected, sent, gone, before anybody looked.
+/// The PUSHes connect, send and close before the PULL receives.
 async fn pull_receives_from_departed_pushes(case: &Case) {
     const PUSHES: usize = 10;
     let pull =
@@ -220,8 +219,8 @@ async fn pull_receives_from_departed_pushes(case: &Case) {
     close(pull).await;
 }
 
-/// A DEALER says a lot and leaves. The replies cannot be written any more; what it said is still
-/// heard to the end.
+/// A DEALER sends and closes. The replies cannot be written any more; its messages are received to
+/// the last one.
 async fn leaving_dealer_loses_nothing(case: &Case) {
     const MESSAGES: usize = 100;
     let router = RouterSocket::builder().recv_hwm(2).build_in(&case.context).unwrap();
@@ -233,7 +232,7 @@ async fn leaving_dealer_loses_nothing(case: &Case) {
         }
     })
     .await;
-    // The DEALER is gone, most of what it said has not been looked at.
+    // The DEALER is closed, and most of its messages are still unreceived.
     for n in 0..MESSAGES {
         let message = recv(&router).await;
         assert_eq!(number(&message[1]), n);
@@ -242,13 +241,14 @@ async fn leaving_dealer_loses_nothing(case: &Case) {
     close(router).await;
 }
 
-/// The peer dies while our inbox is full and we write: that ends, and the next one is met.
+/// The peer closes while the inbox is full and a write is pending: the write ends, and the next
+/// peer connects.
 async fn full_dealer_survives_lost_router(case: &Case) {
     const MESSAGES: usize = 100;
     let dealer = DealerSocket::builder()
         .routing_id("full")
         .recv_hwm(2)
-        // What the last peer did not take would wait for another.
+        // Messages that the last peer did not receive would wait for another one.
         .linger(Some(Duration::ZERO))
         .reconnect_interval(Duration::from_millis(5))
         .build_in(&case.context)
@@ -263,10 +263,10 @@ async fn full_dealer_survives_lost_router(case: &Case) {
         }
     })
     .await;
-    // Whether the write fails is seen by the peer being taken off.
+    // The failure of the write shows in the number of peers.
     within(LIMIT, "the lost peer is noticed", async {
         while dealer.peer_count() > 0 {
-            // Refused once the peer is off: then nobody is there.
+            // It fails once the peer is removed, since there is no other.
             let _ = dealer.try_send("is anybody there?");
             moment().await;
         }
@@ -287,7 +287,7 @@ async fn full_dealer_survives_lost_router(case: &Case) {
     close(dealer).await;
 }
 
-/// Between two requests the REP is replaced.
+/// The REP is replaced between two requests.
 async fn req_reaches_restarted_rep(case: &Case) {
     let req =
         ReqSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
@@ -312,7 +312,7 @@ async fn req_reaches_restarted_rep(case: &Case) {
     close(req).await;
 }
 
-/// A publisher that comes back is told what we want, and what we want no longer is not among it.
+/// A restarted publisher receives the current subscriptions only.
 async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
     const TOPICS: usize = 2000;
     let sub =
@@ -341,14 +341,14 @@ async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
         }
         assert_eq!(recv(&sub).await, [b"1999".to_vec(), life.to_string().into_bytes()]);
         let expected: Vec<_> = (life..TOPICS).map(|topic| format!("\x01{topic:04}").into_bytes()).collect();
-        assert!(theirs.await == expected, "life {life}: other topics");
+        assert!(theirs.await == expected, "life {life}: wrong topics");
         eventually("the lost peer is noticed", || sub.peer_count() == 0).await;
         sub.unsubscribe(format!("{life:04}")).unwrap();
     }
     close(sub).await;
 }
 
-/// A subscriber that comes back wants what it says now, not what the one before it wanted.
+/// A restarted subscriber receives its current subscriptions only, not those of its predecessor.
 async fn pub_drops_departed_subscriptions(case: &Case) {
     let publisher =
         PubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
@@ -363,7 +363,7 @@ async fn pub_drops_departed_subscriptions(case: &Case) {
             case.again(&sub, &endpoint);
             sub
         });
-        // A SUB that is bound tells what it wants once it looks.
+        // A bound SUB sends its subscriptions when it is called.
         let theirs = on_thread(move || their_recv(&here));
         within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
         if life > 0 {

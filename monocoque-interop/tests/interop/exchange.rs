@@ -1,5 +1,5 @@
-//! Each type with each of its counterparts: every shape of message arrives unchanged and in order,
-//! both ways.
+//! Each socket type with each of its counterparts: messages of all shapes arrive unchanged and in
+//! order, in both directions.
 
 use monocoque::Message;
 use monocoque::zmq::capability::{Receives, Sends};
@@ -85,7 +85,7 @@ async fn router_with_router(case: &Case) {
     let router = RouterSocket::builder().routing_id("ours").build_in(&case.context).unwrap();
     let theirs = libzmq(zmq::ROUTER);
     theirs.set_identity(b"theirs").unwrap();
-    // Until the handshake is done, there is no peer of that name.
+    // Without it, messages before the end of the handshake would be dropped.
     theirs.set_router_mandatory(true).unwrap();
     case.meet(&router, [&theirs]).await;
     within(LIMIT, "wait_for_peers", router.wait_for_peers(1)).await.unwrap();
@@ -205,7 +205,7 @@ async fn pull_with_push(case: &Case) {
     close(pull).await;
 }
 
-/// Sends all before it looks at the first echo.
+/// Sends all messages before it receives the first echo.
 async fn send_all_receive_all<S: Sends + Receives>(socket: &S, envelope: &[&[u8]]) {
     for shape in shapes() {
         send(socket, Message::from(sealed(envelope, shape))).await;
@@ -299,7 +299,7 @@ async fn xpub_with_xsub(case: &Case) {
     send_all(&xpub).await;
     assert_eq!(recv(&xpub).await, ["thanks".as_bytes()]);
     drop(heard.await);
-    assert_eq!(recv(&xpub).await, [b"\0"], "it is gone");
+    assert_eq!(recv(&xpub).await, [b"\0"], "an unsubscription at the end of the peer");
     close(xpub).await;
 }
 
@@ -308,7 +308,7 @@ async fn xsub_with_pub(case: &Case) {
     send(&xsub, b"\x01").await;
     case.meet(&xsub, [&publisher]).await;
     let (stop, told) = std::sync::mpsc::channel::<()>();
-    // When it has heard of the subscription it does not say.
+    // A PUB does not report when it knows the subscription.
     let published = on_thread(move || {
         while told.try_recv().is_err_and(|error| error == std::sync::mpsc::TryRecvError::Empty) {
             their_send(&publisher, &["is anybody there"]);

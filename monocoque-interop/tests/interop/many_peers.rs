@@ -1,4 +1,4 @@
-//! Several peers on one socket: who gets what, and who gets nothing.
+//! Several peers on one socket, and which of them receives a message.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,8 +21,8 @@ everywhere! {
     five_libzmq_reqs_share_rep,
 }
 
-/// Three DEALERs and three REQs; one of the DEALERs leaves and comes back, under its own name and
-/// under another.
+/// Three DEALERs and three REQs; one DEALER closes and returns, under its own routing id and under
+/// another.
 async fn router_replies_to_each_requester(case: &Case) {
     const ROUNDS: usize = 50;
     let router =
@@ -44,7 +44,7 @@ async fn router_replies_to_each_requester(case: &Case) {
     for id in ["dealer-0", "another"] {
         drop(asked.remove(0));
         eventually("the one that left is gone", || router.peer_count() == 5).await;
-        // The others do not notice.
+        // The other peers are unaffected.
         let others: Vec<_> = asked
             .drain(..)
             .map(|socket| on_thread(move || their_questions(socket, ROUNDS..2 * ROUNDS)))
@@ -61,7 +61,7 @@ async fn router_replies_to_each_requester(case: &Case) {
     close(router).await;
 }
 
-/// Each of four gets every fourth message.
+/// Each of four PULLs receives every fourth message.
 async fn push_alternates_between_four_pulls(case: &Case) {
     const TURNS: usize = 500;
     let push = PushSocket::new_in(&case.context).unwrap();
@@ -77,12 +77,13 @@ async fn push_alternates_between_four_pulls(case: &Case) {
     let firsts: BTreeSet<_> = heard.iter().map(|numbers| numbers[0]).collect();
     assert_eq!(firsts, BTreeSet::from([0, 1, 2, 3]), "the first four are dealt to four");
     for numbers in heard {
-        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 4), "out of turn: {numbers:?}");
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 4), "out of order: {numbers:?}");
     }
     close(push).await;
 }
 
-/// Prefixes of each other: those that overlap in one subscriber do not double anything.
+/// Topics that are prefixes of each other: overlapping subscriptions of one subscriber duplicate
+/// nothing.
 async fn pub_sends_overlapping_topics_once(case: &Case) {
     let publisher = PubSocket::new_in(&case.context).unwrap();
     let wants = [&["A"][..], &["AB"], &["ABC"], &["A", "AB", "ABC", "B"]];
@@ -102,7 +103,7 @@ async fn pub_sends_overlapping_topics_once(case: &Case) {
     close(publisher).await;
 }
 
-/// One of two overlapping subscriptions is taken back: what the other asks for still comes.
+/// One of two overlapping subscriptions is cancelled: messages of the other one still arrive.
 async fn pub_stops_after_unsubscribe(case: &Case) {
     let publisher = PubSocket::new_in(&case.context).unwrap();
     let (changes, stays) = (subscriber(&["A", "AB", "AB", "END"]), subscriber(&["A", "END"]));
@@ -121,7 +122,7 @@ async fn pub_stops_after_unsubscribe(case: &Case) {
     assert_eq!(others, before);
 
     let changes = on_thread(move || {
-        // The second subscription to AB is still there after the first was taken back.
+        // The second subscription to AB remains when the first one is cancelled.
         changes.set_unsubscribe(b"AB").unwrap();
         changes.set_unsubscribe(b"A").unwrap();
         (until_end(&changes), changes)
@@ -141,12 +142,12 @@ async fn pub_stops_after_unsubscribe(case: &Case) {
     eventually("the subscription is taken back", || publisher.subscription_count() == 3).await;
     news().await;
     let (after, others) = futures::join!(changes, stays);
-    assert!(after.is_empty(), "unsubscribed and heard: {after:?}");
+    assert!(after.is_empty(), "received after unsubscribing: {after:?}");
     assert_eq!(others, before);
     close(publisher).await;
 }
 
-/// Both are heard, each in its order; what is taken back stops at both.
+/// Messages of both publishers arrive, each in order; a cancelled topic stops at both.
 async fn sub_receives_from_two_xpubs(case: &Case) {
     const MESSAGES: usize = 300;
     let sub = SubSocket::new_in(&case.context).unwrap();
@@ -175,7 +176,7 @@ async fn sub_receives_from_two_xpubs(case: &Case) {
         match &message[0][..] {
             b"END" => ended += 1,
             b"news" => numbers.push(number(&message[1])),
-            other => panic!("not subscribed to {other:?}"),
+            other => panic!("received without a subscription {other:?}"),
         }
     }
     assert!(splits_in_two_orders(&numbers, MESSAGES), "out of order: {numbers:?}");
@@ -186,7 +187,7 @@ async fn sub_receives_from_two_xpubs(case: &Case) {
     close(sub).await;
 }
 
-/// Five of ours at a time, each gets its own replies.
+/// Five concurrent REQs of Monocoque each receive their own replies.
 async fn five_reqs_share_libzmq_rep(case: &Case) {
     const ROUNDS: usize = 100;
     let reqs: Vec<_> = (0..5).map(|_| ReqSocket::new_in(&case.context).unwrap()).collect();
@@ -199,7 +200,7 @@ async fn five_reqs_share_libzmq_rep(case: &Case) {
             let reply = within(LIMIT, "request", req.request(question.clone())).await.unwrap();
             assert!(
                 reply.iter().eq(question.iter().map(String::as_bytes)),
-                "asked {question:?}, got {reply:?}"
+                "requested {question:?}, received {reply:?}"
             );
         }
     });
@@ -208,7 +209,7 @@ async fn five_reqs_share_libzmq_rep(case: &Case) {
     join_all(reqs.into_iter().map(close)).await;
 }
 
-/// Five of theirs at a time, each gets its own replies.
+/// Five concurrent REQs of libzmq each receive their own replies.
 async fn five_libzmq_reqs_share_rep(case: &Case) {
     const ROUNDS: usize = 100;
     let rep = RepSocket::new_in(&case.context).unwrap();
@@ -223,7 +224,7 @@ async fn five_libzmq_reqs_share_rep(case: &Case) {
     close(rep).await;
 }
 
-/// Asks one question after the other, each with its name in it, and expects it back.
+/// Sends requests with the client's name, one after the other, and expects each back.
 fn their_questions(socket: zmq::Socket, numbers: std::ops::Range<usize>) -> zmq::Socket {
     let me = socket.get_identity().unwrap();
     for n in numbers {
@@ -234,12 +235,12 @@ fn their_questions(socket: zmq::Socket, numbers: std::ops::Range<usize>) -> zmq:
     socket
 }
 
-/// Sends `n` questions back, each to the one whose name is in it.
+/// Returns `n` requests to the clients named in them.
 async fn answer(router: &RouterSocket, n: usize) {
     for _ in 0..n {
         let (peer, message) = within(LIMIT, "recv_from", router.recv_from()).await.unwrap();
         let name = message.iter().find(|frame| !frame.is_empty()).expect("a question");
-        assert_eq!(name, &*peer, "somebody else's question");
+        assert_eq!(name, &*peer, "a request of another client");
         within(LIMIT, "send_to", router.send_to(&peer, message)).await.unwrap();
     }
 }
@@ -252,7 +253,7 @@ fn subscriber(topics: &[&str]) -> zmq::Socket {
     sub
 }
 
-/// The topics of what comes before the end.
+/// Returns the topics of the messages before the end.
 fn until_end(sub: &zmq::Socket) -> Vec<String> {
     let mut topics = Vec::new();
     loop {
@@ -268,7 +269,7 @@ async fn subscriptions(publisher: &PubSocket, n: usize) {
     within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(n)).await.unwrap();
 }
 
-/// Whether `numbers` is two times `0..n`, each in order, mixed with one another.
+/// Returns whether `numbers` merges two sequences `0..n`, each of them in order.
 fn splits_in_two_orders(numbers: &[usize], n: usize) -> bool {
     let (mut ahead, mut behind) = (0, 0);
     for &number in numbers {

@@ -1,4 +1,4 @@
-//! Our proxy between their sockets.
+//! A Monocoque proxy between libzmq sockets.
 
 use futures::future::join_all;
 use monocoque::proxy;
@@ -68,7 +68,7 @@ async fn forwarder_serves_libzmq_peers(case: &Case) {
     close(back).await;
 }
 
-/// The proxy is given up and begun again all the time.
+/// The proxy future is dropped and started again continuously.
 async fn restarting_proxy_forwards_libzmq_pipeline(case: &Case) {
     const MESSAGES: usize = 5_000;
     let front = PullSocket::new_in(&case.context).unwrap();

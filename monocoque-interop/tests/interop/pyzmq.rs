@@ -1,8 +1,8 @@
-//! The same exchanges with pyzmq, which brings a newer libzmq than the `zmq` crate, in a process of
-//! its own.
+//! The exchanges with pyzmq, which has a newer libzmq than the `zmq` crate, in processes of its
+//! own.
 //!
-//! `scripts/pyzmq_env.sh` makes the Python environment; `MONOCOQUE_PYTHON` names its interpreter.
-//! Without it, the `python3` of the system has to have pyzmq; a test never passes for want of it.
+//! `scripts/pyzmq_env.sh` creates the Python environment; `MONOCOQUE_PYTHON` names its interpreter.
+//! The default is `python3`. A test fails if the interpreter has no pyzmq.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -143,7 +143,7 @@ impl Peer {
         }
     }
 
-    /// One that is bound, for several of ours.
+    /// Starts a process whose socket is bound, for several connecting ones.
     pub(crate) async fn bound(case: &Case, kind: &str, role: &str) -> (Self, String) {
         Self::start(kind, role, "bind", case.wildcard()).await
     }
@@ -173,7 +173,7 @@ impl Peer {
         kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("it is there");
     }
 
-    /// Waits until it has ended, content with all it got.
+    /// Waits until the process has ended, and checks that it has received what it expects.
     pub(crate) async fn done(mut self) {
         on_thread(move || {
             let status = self.0.wait().expect("its status");

@@ -1,5 +1,5 @@
-//! Options that two libraries have to understand in the same way: heartbeats, numbered requests,
-//! refusals, stopped peers.
+//! Options that both libraries must interpret alike: heartbeats, numbered requests, rejected
+//! handshakes, stopped peers.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ where_we_bind! {
 
 const BEAT: Duration = Duration::from_millis(50);
 
-/// Both beat, and nothing else is said for many times the timeout: nobody is given up.
+/// Both sides send heartbeats and nothing else for several timeouts: the connection stays.
 async fn mutual_heartbeats_keep_connection(case: &Case) {
     let pull = PullSocket::builder()
         .heartbeat_interval(Some(BEAT))
@@ -66,8 +66,8 @@ async fn mutual_heartbeats_keep_connection(case: &Case) {
     close(pull).await;
 }
 
-/// Their process is stopped, not killed: TCP says nothing. When it goes on it is met again, and all
-/// goes on.
+/// The peer's process is stopped, not killed, so that TCP reports nothing. Once it continues, it
+/// reconnects and messages are delivered again.
 async fn stopped_peer_reconnects_after_timeout(case: &Case) {
     let dealer = DealerSocket::builder()
         .heartbeat_interval(Some(BEAT))
@@ -98,8 +98,8 @@ async fn stopped_peer_reconnects_after_timeout(case: &Case) {
     close(dealer).await;
 }
 
-/// Its process is stopped: it has what it had room for, the other one gets everything, and it goes
-/// on when it can.
+/// A stopped subscriber receives what fits in the queues, the other one receives everything, and
+/// the stopped one continues when it can.
 async fn stopped_subscriber_leaves_others_served(case: &Case) {
     const MESSAGES: usize = 5_000;
     let publisher = PubSocket::builder().send_hwm(100).build_in(&case.context).unwrap();
@@ -123,7 +123,7 @@ async fn stopped_subscriber_leaves_others_served(case: &Case) {
     let dropped = publisher.stats().dropped;
     assert!(dropped > 0 && dropped < MESSAGES as u64, "{dropped}");
     peer.signal(Signal::SIGCONT);
-    // The last word is for a subscriber that has room again.
+    // The last message is for a subscriber whose queue has room again.
     eventually("it goes on", || publisher.stats().send_queue == 0).await;
     send(&publisher, "end").await;
     peer.done().await;
@@ -137,11 +137,11 @@ async fn correlated_requests_match_libzmq_replies(case: &Case) {
         let req = ReqSocket::builder().req_relaxed(true).req_correlate(true).build_in(&case.context).unwrap();
         let theirs = libzmq(kind);
         case.meet(&req, [&theirs]).await;
-        // A request that is given up before anybody has taken it is not sent.
+        // A request that is abandoned before a peer has accepted it is not sent.
         peers(&req, 1).await;
         let served = on_thread(move || their_echo(&theirs, 200));
         for n in 0..100 {
-            // The first one is given up, and its reply comes all the same.
+            // The first request is abandoned, and its reply arrives all the same.
             send(&req, format!("given up {n}")).await;
             send(&req, format!("asked {n}")).await;
             assert_eq!(recv(&req).await, [format!("asked {n}").as_bytes()]);
@@ -154,7 +154,7 @@ async fn correlated_requests_match_libzmq_replies(case: &Case) {
 async fn libzmq_correlated_requests_get_replies(case: &Case) {
     let ask = |socket: zmq::Socket| {
         on_thread(move || {
-            // Each time it gives its connection up.
+            // It closes its connection for each abandoned request.
             for n in 0..10 {
                 their_send(&socket, &[format!("given up {n}")]);
                 their_send(&socket, &[format!("asked {n}")]);
@@ -211,7 +211,7 @@ async fn mandatory_router_rejects_departed_peer(case: &Case) {
 async fn handover_gives_name_to_newcomer(case: &Case) {
     let router = RouterSocket::builder().router_handover(true).build_in(&case.context).unwrap();
     let old = libzmq_named(zmq::DEALER, "name");
-    // It would come back and take the name over again.
+    // Otherwise it would reconnect and take the routing id over again.
     old.set_reconnect_ivl(-1).unwrap();
     case.meet(&router, [&old]).await;
     peers(&router, 1).await;
@@ -238,7 +238,7 @@ async fn nodrop_pub_awaits_slow_sub(case: &Case) {
     sub.set_rcvhwm(5).unwrap();
     sub.set_subscribe(b"").unwrap();
     case.meet(&publisher, [&sub]).await;
-    // A libzmq that is bound takes notice of a peer when it is called.
+    // A bound libzmq socket accepts peers when it is called.
     let heard = on_thread(move || {
         for n in 0..MESSAGES {
             assert_eq!(number(&their_recv(&sub)[0]), n);
@@ -268,7 +268,7 @@ async fn incompatible_libzmq_type_fails_handshake(case: &Case) {
         }
     });
     let reason = reason.await;
-    // Whoever looks first closes: either we know why, or they have gone.
+    // Either side may close first: the error is known, or the peer has closed.
     assert!(
         matches!(reason, DisconnectReason::Protocol(_) | DisconnectReason::ByPeer | DisconnectReason::Io(_)),
         "{reason}"
@@ -299,7 +299,7 @@ async fn oversized_message_disconnects_libzmq(case: &Case) {
     })
     .await;
     let sent = on_thread(move || {
-        // What is sent before they have noticed goes with the connection.
+        // What is sent before the connection is closed is lost with it.
         for _ in 0..20 {
             their_send(&push, &[b"good again"]);
             thread::park_timeout(BEAT);
@@ -337,7 +337,7 @@ async fn probe_router_works_both_ways(case: &Case) {
     close(router).await;
 }
 
-/// The next event, if there is one; it may yield before.
+/// Returns the next event if there is one. It may yield first.
 fn now(monitor: &mut Monitor) -> Option<Option<SocketEvent>> {
     monitor.next().now_or_never().or_else(|| monitor.next().now_or_never())
 }

@@ -1,6 +1,6 @@
-//! Sockets that name their peers, and hear who comes and goes. What libzmq calls
-//! `ZMQ_ROUTER_NOTIFY` is in no libzmq that is released with its draft interface: what it is held
-//! against here is how their peers come and go.
+//! Sockets that assign routing ids, and notifications of connecting peers. No released libzmq has
+//! `ZMQ_ROUTER_NOTIFY`, which belongs to its draft interface: the tests compare with the
+//! connections of its peers.
 
 use monocoque::RouterNotify;
 use monocoque::zmq::{DealerSocket, RouterSocket};
@@ -131,7 +131,7 @@ async fn restarted_libzmq_keeps_assigned_name(case: &Case) {
     send(&router, ["name", "second"]).await;
     let second = on_thread(move || {
         let second = libzmq(zmq::DEALER);
-        // The address is free as soon as the one before has gone.
+        // The address is free once the previous socket is closed.
         while second.bind(&endpoint).is_err() {}
         assert_eq!(their_recv(&second), [b"second"]);
         second

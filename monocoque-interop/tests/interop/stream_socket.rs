@@ -1,4 +1,4 @@
-//! Our STREAM against theirs, and against sockets of the standard library.
+//! STREAM sockets with those of libzmq, and with sockets of the standard library.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -41,12 +41,12 @@ ways! {
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello, World!";
 
-/// All bytes of all messages.
+/// Returns the bytes of all messages.
 fn everything() -> Vec<u8> {
     shapes().iter().flatten().flatten().copied().collect()
 }
 
-/// A peer that has connected, and what it is called.
+/// Waits for a peer to connect. Returns its routing id.
 async fn welcome(stream: &StreamSocket) -> Vec<u8> {
     let mut notice = recv(stream).await;
     assert_eq!((notice.len(), notice[1].len()), (2, 0));
@@ -93,7 +93,7 @@ async fn stream_bytes_flow_both_ways(case: &Case) {
         theirs
     });
     for message in shapes() {
-        // One without any bytes would close the connection.
+        // An empty message would close the connection.
         if message.iter().any(|frame| !frame.is_empty()) {
             let mut message = message.clone();
             message.insert(0, peer.clone());
@@ -117,7 +117,7 @@ async fn stream_close_reaches_peer(case: &Case) {
             if !we_close {
                 their_send(&theirs, &[&peer[..], b"goodbye"]);
                 their_send(&theirs, &[&peer[..], b""]);
-                // What it has to do for that it does when it is called.
+                // libzmq closes the connection when it is called.
                 theirs.set_rcvtimeo(200).unwrap();
                 let _nothing = theirs.recv_multipart(0);
             } else {
@@ -180,7 +180,7 @@ async fn stream_serves_named_client(case: &Case) {
     close(stream).await;
 }
 
-/// The program of the ZeroMQ guide, on one side or the other.
+/// The program of the ZeroMQ guide, on either side.
 async fn guide_http_page_is_fetched(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     match case.binds() {

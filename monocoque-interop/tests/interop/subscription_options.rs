@@ -1,5 +1,5 @@
-//! Options that change what a subscription does, each at our end and at theirs, which is pyzmq's
-//! where the `zmq` crate cannot set them.
+//! Options that change the effect of subscriptions, each on both sides: with pyzmq for those that
+//! the `zmq` crate cannot set.
 
 use monocoque::Message;
 use monocoque::zmq::capability::Receives;
@@ -23,14 +23,14 @@ with_pyzmq! {
     libzmq_xpub_splits_subscription_lists,
 }
 
-// A connection of theirs that they have made themselves does not end for them when it is lost.
+// libzmq does not end a connection of its own making when it is lost.
 with_pyzmq! {
     where_they_bind:
     libzmq_xpub_reports_xsub_departure,
     subs_receive_libzmq_last_value,
 }
 
-/// What is sent to one who has subscribed to "a" to get everything else.
+/// The subjects sent to a subscriber of everything but "a".
 const SUBJECTS: [&str; 5] = ["a", "b", "ab", "", "end"];
 const OTHERS: [&str; 3] = ["b", "", "end"];
 
@@ -81,7 +81,7 @@ async fn xsub_with_manual_libzmq_xpub(case: &Case) {
     close(xsub).await;
 }
 
-/// Of two topics that it asks for, and one that it is given.
+/// The peer requests two topics and is granted one.
 async fn manual_xpub_reports_libzmq_departure(case: &Case) {
     let xpub = XpubSocket::builder().xpub_manual(true).build_in(&case.context).unwrap();
     let peer = Peer::meet(case, &xpub, "XSUB", "leaving").await;
@@ -144,7 +144,7 @@ async fn subs_receive_libzmq_last_value(case: &Case) {
     peer.done().await;
 }
 
-/// Messages that may begin with a subscription; and what they are told as.
+/// Messages that may begin with a subscription, and how they are delivered.
 const LISTS: [&[&str]; 4] = [&["\x01a", "data"], &["\x01b", "\0a"], &["data", "\x01c"], &["end"]];
 const TOLD: [&[&str]; 6] = [&["\x01a"], &["data"], &["\x01b"], &["\0a"], &["data", "\x01c"], &["end"]];
 

@@ -1,4 +1,4 @@
-//! What goes on while the figures are taken.
+//! The load during the measurement.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,23 +16,23 @@ use monocoque::{Context, Message};
 use testing::hostile::{Hostile, Target};
 use testing::proxy::{Fault, FaultPlan, Proxy, own_loopback};
 
-/// A load, which goes on until its [end](Self::end).
+/// A load that runs until [`end`](Self::end).
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    /// Each with a socket that stays.
+    /// Threads that each use a persistent socket.
     threads: Vec<JoinHandle<()>>,
-    /// Those that come and go, or look after themselves.
+    /// Threads that create and close sockets, or end by themselves.
     guests: Vec<JoinHandle<()>>,
-    /// Closes the sockets that others wait on.
+    /// Closes the sockets of `threads`.
     close: Vec<Box<dyn FnOnce()>>,
     proxies: Arc<[Proxy]>,
     hostile: Hostile,
-    /// Goes last.
+    /// Dropped last.
     _directory: tempfile::TempDir,
 }
 
-/// Of the round trips since the last time: microseconds, and how often as long as those of a plain
-/// stream at the same time, which the load of the machine makes longer as well.
+/// Round trips since the last call: in microseconds, and relative to those of a plain stream at the
+/// same time, which other load of the machine affects alike.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
@@ -47,9 +47,9 @@ struct Shared {
     messages: AtomicU64,
     lives: AtomicU64,
     trips: Mutex<Vec<u32>>,
-    /// The same over a stream with nothing but threads at its ends.
+    /// Round trips over a stream between two threads.
     plain_trips: Mutex<Vec<u32>>,
-    /// Where to find a PULL, a ROUTER and a PUB: each over tcp and ipc.
+    /// The endpoints of a PULL, a ROUTER and a PUB: each over tcp and ipc.
     places: [[String; 2]; 3],
 }
 
@@ -114,7 +114,7 @@ impl Load {
             }
         });
         load.serve(&publisher, |shared, publisher| {
-            // Those that come and go wait for news to the end.
+            // Short-lived subscribers wait for messages to the end.
             while block_on(publisher.send(["news", "of the day"])).is_ok() {
                 shared.count();
                 thread::sleep(Duration::from_millis(1));
@@ -166,12 +166,12 @@ impl Load {
             load.spawn(move |shared| churn(shared, &mut Rng::with_seed(seed ^ n)));
         }
         load.spawn(move |shared| {
-            let mut chance = Rng::with_seed(!seed);
+            let mut rng = Rng::with_seed(!seed);
             while !shared.stopped() {
-                thread::sleep(Duration::from_millis(chance.u64(50..400)));
-                let proxy = chance.choice(&proxies[..]).expect("not empty");
+                thread::sleep(Duration::from_millis(rng.u64(50..400)));
+                let proxy = rng.choice(&proxies[..]).expect("not empty");
                 proxy.inject(
-                    *chance.choice(&[Fault::Reset, Fault::Close, Fault::CutToClient]).expect("not empty"),
+                    *rng.choice(&[Fault::Reset, Fault::Close, Fault::CutToClient]).expect("not empty"),
                 );
             }
         });
@@ -182,7 +182,7 @@ impl Load {
         self.shared.messages.load(Ordering::Relaxed)
     }
 
-    /// How many sockets have come and gone.
+    /// Returns how many sockets were created and dropped.
     pub(crate) fn lives(&self) -> u64 {
         self.shared.lives.load(Ordering::Relaxed)
     }
@@ -202,7 +202,7 @@ impl Load {
         Latency { p50, p99, times_p50: p50 / plain[0], times_p99: p99 / plain[1] }
     }
 
-    /// How often a hostile peer was connected.
+    /// Returns how many connections hostile peers have made.
     pub(crate) fn hostile(&self) -> u64 {
         let counts = self.hostile.counts();
         let all = [&counts.trickles, &counts.floods, &counts.refusals, &counts.subscribers];
@@ -212,7 +212,7 @@ impl Load {
     pub(crate) fn end(mut self) {
         assert!(self.hostile.end().is_empty(), "a hostile peer panicked");
         self.shared.stop.store(true, Ordering::SeqCst);
-        // Those that ask first, while they are answered.
+        // The requesting sockets end first, while they receive replies.
         self.guests.into_iter().for_each(|thread| thread.join().expect("no panic"));
         self.close.into_iter().rev().for_each(|close| close());
         self.threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
@@ -232,7 +232,7 @@ impl Load {
     }
 }
 
-/// How many topics one hostile peer subscribes to: what that takes is within the tolerance.
+/// The number of topics of a hostile subscriber; the memory for them is within the tolerance.
 const TOPICS: usize = 20_000;
 
 impl Shared {
@@ -250,11 +250,11 @@ fn note(trips: &Mutex<Vec<u32>>, start: Instant) {
     trips.lock().expect("not poisoned").push(u32::try_from(trip).unwrap_or(u32::MAX));
 }
 
-/// Round trips over a plain stream.
+/// Measures round trips over a plain stream.
 fn plain(shared: &Shared) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut here = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
-    let (mut there, _) = listener.accept().expect("it connects");
+    let mut here = TcpStream::connect(listener.local_addr().expect("an address")).expect("a listener");
+    let (mut there, _) = listener.accept().expect("a connection");
     for stream in [&here, &there] {
         stream.set_nodelay(true).expect("an option");
     }
@@ -279,31 +279,31 @@ fn bind<S: Socket>(socket: &S, ipc: String) -> [String; 2] {
     [bind(format!("tcp://{}:0", own_loopback())), bind(ipc)]
 }
 
-/// Makes, uses and drops sockets.
-fn churn(shared: &Shared, chance: &mut Rng) {
+/// Creates, uses and drops sockets continuously.
+fn churn(shared: &Shared, rng: &mut Rng) {
     while !shared.stopped() {
-        match chance.u8(0..4) {
-            0 => block_on(one_life(&shared.context, shared, chance)),
-            1 => block_on(one_life(&Context::new().expect("an I/O thread"), shared, chance)),
+        match rng.u8(0..4) {
+            0 => block_on(one_life(&shared.context, shared, rng)),
+            1 => block_on(one_life(&Context::new().expect("an I/O thread"), shared, rng)),
             2 => Runtime::new().expect("a runtime").block_on(async {
-                one_life(&Context::current().expect("inside a runtime"), shared, chance).await;
+                one_life(&Context::current().expect("inside a runtime"), shared, rng).await;
             }),
-            _ => one_life_of_theirs(shared, chance),
+            _ => one_life_of_theirs(shared, rng),
         }
         shared.lives.fetch_add(1, Ordering::Relaxed);
-        thread::sleep(Duration::from_micros(chance.u64(0..6_000)));
+        thread::sleep(Duration::from_micros(rng.u64(0..6_000)));
     }
 }
 
-async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
+async fn one_life(context: &Context, shared: &Shared, rng: &mut Rng) {
     let [pull, router, publisher] = &shared.places;
-    let transport = chance.usize(0..2);
-    let in_order = chance.bool();
-    match chance.u8(0..3) {
+    let transport = rng.usize(0..2);
+    let in_order = rng.bool();
+    match rng.u8(0..3) {
         0 => {
             let push = PushSocket::new_in(context).expect("a socket");
             push.connect(&pull[transport]).await.expect("an endpoint");
-            for n in 0..chance.usize(1..100) {
+            for n in 0..rng.usize(1..100) {
                 push.send(vec![n as u8; n * 10]).await.expect("open");
             }
             if in_order {
@@ -312,10 +312,10 @@ async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
         }
         1 => {
             let builder = DealerSocket::builder().linger(Some(Duration::ZERO));
-            let builder = if in_order { builder.routing_id(format!("{}", chance.u64(..))) } else { builder };
+            let builder = if in_order { builder.routing_id(format!("{}", rng.u64(..))) } else { builder };
             let dealer = builder.build_in(context).expect("a socket");
             dealer.connect(&router[transport]).await.expect("an endpoint");
-            for _ in 0..chance.usize(1..30) {
+            for _ in 0..rng.usize(1..30) {
                 dealer.send("there and back").await.expect("open");
                 dealer.recv().await.expect("open");
             }
@@ -338,19 +338,19 @@ async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
     }
 }
 
-fn one_life_of_theirs(shared: &Shared, chance: &mut Rng) {
+fn one_life_of_theirs(shared: &Shared, rng: &mut Rng) {
     let context = zmq::Context::new();
     let dealer = context.socket(zmq::DEALER).expect("a libzmq socket");
     dealer.set_linger(0).expect("an option");
     dealer.set_rcvtimeo(10_000).expect("an option");
-    dealer.connect(&shared.places[1][chance.usize(0..2)]).expect("an endpoint");
-    for _ in 0..chance.usize(1..30) {
+    dealer.connect(&shared.places[1][rng.usize(0..2)]).expect("an endpoint");
+    for _ in 0..rng.usize(1..30) {
         dealer.send("there and back", 0).expect("sent");
         dealer.recv_bytes(0).expect("an answer");
     }
 }
 
-/// A DEALER and a SUB of libzmq that stay, behind proxies.
+/// Runs a persistent DEALER and SUB of libzmq, behind proxies.
 fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
     let context = zmq::Context::new();
     let make = |kind, endpoint: &str| {
@@ -363,7 +363,7 @@ fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
     let (dealer, subscriber) = (make(zmq::DEALER, router), make(zmq::SUB, publisher));
     subscriber.set_subscribe(b"news").expect("a topic");
     while !shared.stopped() {
-        // There may be no room while it is not connected.
+        // The queue may be full while it is not connected.
         let _full = dealer.send("from the other one", zmq::DONTWAIT);
         for socket in [&dealer, &subscriber] {
             while socket.recv_multipart(zmq::DONTWAIT).is_ok() {

@@ -1,22 +1,22 @@
-//! Whether a series of figures grows.
+//! Evaluation of a series of figures for growth.
 //!
-//! The first quarter is warm-up. Of the rest, two things must both say that it grows: the slope of
-//! Theil and Sen, which is the median of the slopes between all pairs and so takes no notice of
-//! outliers, over the whole time; and the median of the last third against that of the first.
-//! Growth within the tolerance is none.
+//! The first quarter is warm-up. A series grows if two measures of the rest agree: the Theil-Sen
+//! slope over the whole time, which is the median of the slopes between all pairs and insensitive
+//! to outliers; and the median of the last third compared with that of the first. Growth within the
+//! tolerance does not count.
 
 use std::fmt;
 
-/// How much more is no growth: the larger of the two.
+/// The allowed growth: the larger of the two values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tolerance {
-    /// Of the median of the first third.
+    /// Relative to the median of the first third.
     pub(crate) relative: f64,
     pub(crate) absolute: f64,
 }
 
 impl Tolerance {
-    /// For figures that are shown and not judged.
+    /// For figures that are printed only.
     pub(crate) const NONE: Self = Self { relative: f64::INFINITY, absolute: f64::INFINITY };
 }
 
@@ -54,7 +54,7 @@ impl Column {
         let time = points[points.len() - 1].0 - points[0].0;
         let by_slope = slope(points) * time;
         let allowed = self.tolerance.absolute.max(first * self.tolerance.relative);
-        // Between the middles of the two thirds lie two thirds of the time.
+        // The middles of the two thirds are two thirds of the time apart.
         let grows = by_slope > allowed && last - first > allowed * 2.0 / 3.0;
         Verdict { grows, first, last, by_slope, allowed }
     }
@@ -71,7 +71,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The median of the slopes between all pairs.
+/// Returns the median of the slopes between all pairs.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let pairs = points.iter().enumerate().flat_map(|(n, a)| points[n + 1..].iter().map(move |b| (a, b)));
     median(pairs.map(|(a, b)| (b.1 - a.1) / (b.0 - a.0)).collect())
@@ -92,7 +92,7 @@ mod tests {
         column.judge()
     }
 
-    /// Noise that is the same each time.
+    /// Returns reproducible noise.
     fn noise(at: f64) -> f64 {
         (at * 12.9898).sin() * 43_758.547 % 40.0
     }

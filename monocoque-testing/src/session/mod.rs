@@ -1,7 +1,7 @@
 //! Two protocol peers and the connection between them, in virtual time.
 //!
-//! An [`TestPeer`] does what the engine does: it feeds input, keeps output, and serves the deadline. A
-//! [`Pair`] carries the output of each to the other, in chunks.
+//! A [`TestPeer`] does what the engine does: it feeds input, keeps output, and serves the deadline.
+//! A [`Pair`] carries the output of each to the other, in chunks.
 #![expect(missing_debug_implementations, reason = "half of their parts have none")]
 
 pub mod wire;

@@ -1,34 +1,34 @@
-//! Who takes part, and who talks to whom and through what.
+//! The parts, their connections and their proxies.
 
 use std::path::Path;
 
 use fastrand::Rng;
 
 use super::faults;
-use crate::actor::Make::{Ours, Process, Theirs};
-use crate::actor::{Make, Manner, Name, Part, Role};
+use crate::part::Make::{Ours, Process, Theirs};
+use crate::part::{Make, Manner, Name, Part, Role};
 use testing::hostile::Target;
 use testing::proxy::{Proxy, own_loopback};
 
 pub(super) struct Cast<'a> {
     directory: &'a Path,
-    chance: &'a mut Rng,
+    rng: &'a mut Rng,
     pub(super) parts: Vec<Part>,
-    /// Who must hear whom.
+    /// The pairs of sender and receiver that must exchange messages.
     pub(super) pairs: Vec<(u8, u8)>,
     pub(super) proxies: Vec<Proxy>,
-    /// Where hostile peers dial.
+    /// The endpoints that hostile peers connect to.
     pub(super) dialled: Vec<Target>,
-    /// Where hostile peers listen.
+    /// The endpoints that hostile peers listen at.
     pub(super) listening: Vec<Target>,
 }
 
 impl<'a> Cast<'a> {
-    /// Its endpoints of ipc are in the directory.
-    pub(super) fn new(directory: &'a Path, chance: &'a mut Rng) -> Self {
+    /// Creates all parts, with ipc endpoints in `directory`.
+    pub(super) fn new(directory: &'a Path, rng: &'a mut Rng) -> Self {
         let mut cast = Self {
             directory,
-            chance,
+            rng,
             parts: Vec::new(),
             pairs: Vec::new(),
             proxies: Vec::new(),
@@ -46,7 +46,7 @@ impl<'a> Cast<'a> {
         cast
     }
 
-    /// The PUSHes, and PULLs for them.
+    /// Adds the PUSHes and their PULLs.
     fn work(&mut self) -> [u8; 5] {
         let (a, b, c, o) = (port(), self.place("pull"), port(), port());
         let (a2, b2, c2) = (self.through(&a), self.through(&b), self.through(&c));
@@ -72,7 +72,7 @@ impl<'a> Cast<'a> {
         pushes
     }
 
-    /// The DEALERs, and ROUTERs for them.
+    /// Adds the DEALERs and their ROUTERs.
     fn requests(&mut self) -> [u8; 12] {
         let (d, e, f) = (port(), self.place("router"), port());
         let (d2, e2, f2) = (self.through(&d), self.through(&e), self.through(&f));
@@ -101,7 +101,7 @@ impl<'a> Cast<'a> {
         dealers
     }
 
-    /// The SUBs, and a PUB for them.
+    /// Adds the SUBs and their PUB.
     fn news(&mut self) -> [u8; 5] {
         let (g, h) = (port(), self.place("pub"));
         let (g2, h2) = (self.through(&g), self.through(&h));
@@ -122,7 +122,7 @@ impl<'a> Cast<'a> {
         subscribers
     }
 
-    /// Pairs that nothing happens to.
+    /// Adds parts that are spared all faults.
     fn spare(&mut self) {
         let first = self.parts.len();
         for endpoint in [port(), self.place("spared")] {
@@ -138,7 +138,8 @@ impl<'a> Cast<'a> {
         self.parts[first..].iter_mut().for_each(|part| part.mortal = false);
     }
 
-    /// Lets some dial other endpoints beside their own: hostile ones, and one where nobody listens.
+    /// Lets some parts connect to additional endpoints: of hostile peers, and one without a
+    /// listener.
     fn dial_beside(&mut self, pushes: &[u8], dealers: &[u8], subscribers: &[u8]) {
         let nobody = port();
         let (p, q, r, s) = (port(), self.place("no pull"), port(), self.place("no pub"));
@@ -177,13 +178,13 @@ impl<'a> Cast<'a> {
         format!("ipc://{}", self.directory.join(name).display())
     }
 
-    /// The endpoint of a new proxy for the target.
+    /// Starts a proxy to the target. Returns its endpoint.
     fn through(&mut self, target: &str) -> String {
         let front = match target.starts_with("tcp") {
             true => format!("tcp://{}:0", own_loopback()),
             false => self.place(&format!("proxy {}", self.proxies.len())),
         };
-        let proxy = Proxy::start(&front, target, faults(self.chance), self.chance.u64(..));
+        let proxy = Proxy::start(&front, target, faults(self.rng), self.rng.u64(..));
         let endpoint = proxy.endpoint().to_owned();
         self.proxies.push(proxy);
         endpoint

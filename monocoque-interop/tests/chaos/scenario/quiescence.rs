@@ -1,35 +1,37 @@
-//! The end: what must hold once nothing happens any more.
+//! The quiet period at the end, and the invariants that it checks.
 
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, SETTLED_MESSAGES, Scenario};
-use crate::actor::{Actor, Role};
+use super::Scenario;
+use crate::actor::Actor;
+use crate::part::Role;
+use crate::shared::{DEADLINE, SETTLED_MESSAGES};
 use testing::ledger::Class;
 use testing::proxy::Proxy;
 
-/// A scenario in which nothing more happens.
+/// A scenario after its faults.
 #[derive(Debug)]
 pub(crate) struct Calm(pub(super) Scenario);
 
-/// How a calm went.
+/// The course of the quiet periods.
 #[derive(Debug, Default)]
 pub(super) struct Course {
-    /// How many calms there were, with those before it that libzmq has disturbed.
+    /// The number of quiet periods, including those that libzmq has disturbed.
     pub(super) calms: u8,
-    /// How long it took until all have found each other, and which pair was the last one.
+    /// The time until all pairs had exchanged a message, and the last such pair.
     pub(super) recovery: Duration,
     pub(super) last: String,
-    /// How long it took then until all was received.
+    /// The time after that until all messages were received.
     pub(super) settling: Duration,
-    /// What did not come about.
+    /// The unmet expectations.
     missing: Vec<String>,
 }
 
 impl Calm {
-    /// Lets all find each other again and proves that nothing is lost from then on; ends them, and
-    /// says what was wrong.
+    /// Waits until all pairs exchange messages, checks that none is lost from then on, and ends all
+    /// parts. Returns the errors.
     pub(crate) fn end(self) -> Vec<String> {
         let mut scenario = self.0;
         scenario.calm_down();
@@ -45,14 +47,14 @@ impl Scenario {
         let Self { shared, actors, .. } = self;
         panicked.into_iter().for_each(|panic| shared.ledger.record_error(panic));
         self.proxies.iter().for_each(Proxy::heal);
-        // Whoever was killed last has to have noticed, or would die later on.
+        // Waits until killed parts have noticed and started again.
         wait(|| actors.iter().all(Actor::lives) || !shared.ledger.errors().is_empty());
         shared.reconnected.store(true, Ordering::SeqCst);
         wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
     }
 
-    /// A calm in which libzmq has aborted is no proof that all is found and received: what it had
-    /// is lost, and it comes back in the middle. Another one follows then, of which all must hold.
+    /// Repeats quiet periods until one is not disturbed. An abort of libzmq loses the messages that
+    /// it had, and its part returns in the middle, so that period proves nothing.
     fn prove(&self) -> Course {
         let (ledger, aborts) = (&self.shared.ledger, &self.shared.aborts);
         let mut course = Course::default();
@@ -62,7 +64,7 @@ impl Scenario {
             let phase = 2 * calms - 1;
             course = Course { calms, ..self.settle(phase, disturbed) };
             if !disturbed() {
-                // What was wrong before has ended the calm early.
+                // An earlier error has ended the period early.
                 if ledger.errors().is_empty() {
                     course.missing.drain(..).for_each(|missing| ledger.record_error(missing));
                 }
@@ -73,8 +75,8 @@ impl Scenario {
         course
     }
 
-    /// One calm, of this phase and the next one. Ends early if it is disturbed, or if something is
-    /// wrong.
+    /// Runs one quiet period, of this phase and the next one. Ends early if it is disturbed, or
+    /// after an error.
     fn settle(&self, phase: u8, disturbed: impl Fn() -> bool) -> Course {
         let over = || disturbed() || !self.shared.ledger.errors().is_empty();
         let mut course = Course::default();
@@ -95,7 +97,7 @@ impl Scenario {
         course
     }
 
-    /// Who does not hear whom in this phase.
+    /// Returns the pairs that have not exchanged a message in this phase.
     fn deaf(&self, phase: u8) -> Vec<String> {
         let name = |index: u8| self.actors[usize::from(index)].part.name();
         let pairs =
@@ -103,7 +105,7 @@ impl Scenario {
         pairs.map(|(from, to)| format!("{} is not heard by {}", name(*from), name(*to))).collect()
     }
 
-    /// Of what less was received in this phase than was sent.
+    /// Returns the classes of which fewer messages were received in this phase than sent.
     fn unreceived(&self, phase: u8) -> Vec<String> {
         let sends = |role: fn(Role) -> bool| {
             (self.actors.iter().filter(|actor| role(actor.part.role)).count() * SETTLED_MESSAGES) as u64
@@ -135,7 +137,7 @@ impl Scenario {
     }
 }
 
-/// Waits for something, for how long it may take; how long it took.
+/// Waits until a condition holds, or for [`DEADLINE`]. Returns the time taken.
 fn wait(mut holds: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !holds() && start.elapsed() < DEADLINE {
@@ -144,5 +146,5 @@ fn wait(mut holds: impl FnMut() -> bool) -> Duration {
     start.elapsed()
 }
 
-/// How many calms there are at the most.
+/// The largest number of quiet periods.
 const CALMS: u8 = 5;

@@ -1,4 +1,4 @@
-//! What is told in the end, and what is held against the ledger.
+//! The printed summary and the final checks of the ledger.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use testing::ledger::{Account, Class};
 use testing::proxy::Counts;
 
 impl Scenario {
-    /// Judges all classes, tells what happened, and returns what was wrong.
+    /// Evaluates all classes, prints a summary, and returns the errors.
     pub(super) fn sum_up(mut self, course: &Course) -> Vec<String> {
         let ledger = self.shared.ledger.clone();
         for actor in self.actors.drain(..).filter(Actor::is_finished) {
@@ -107,7 +107,7 @@ impl Scenario {
             ("stopped process", &shared.stops),
             ("connect or disconnect from two threads", &shared.reconnects),
         ];
-        // A round that has ended early has not had the time for all of it.
+        // A round that has ended early may lack some of them.
         if shared.ledger.errors().is_empty() && self.held > Duration::from_secs(5) {
             for (what, _) in happened.into_iter().filter(|(_, times)| load(times) == 0) {
                 shared.ledger.record_error(format!("there was no {what}"));
@@ -135,7 +135,7 @@ fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// How much can go with one connection: what two systems buffer for it, and what the proxy does.
+/// Returns how many bytes one connection may lose: the buffers of two kernels and of the proxy.
 fn lost_at_most() -> u64 {
     let largest = |name: &str| -> u64 {
         let text = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).expect("a limit");
