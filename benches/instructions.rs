@@ -196,7 +196,7 @@ fn decoder() -> Decoder {
         let mut output = Outbox::new();
         let step =
             session.take().expect("an unfinished handshake").advance(input, &mut output, Instant::now());
-        match step.expect("both speak the protocol") {
+        match step.expect("compatible peers") {
             Step::Established(established) if turn == 0 => return established.decoder,
             Step::Established(_) => {}
             Step::NeedInput(next) => *session = Some(next),

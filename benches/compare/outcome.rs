@@ -1,13 +1,13 @@
 //! The measurements of a row, and their evaluation: medians, ratios, and whether the bars are met.
 
 use crate::measure::median;
-use crate::pair::{Measured, Taken};
+use crate::pair::{MeasureResult, Measured};
 use crate::rows::{Against, Bar, Cell, Figure, Limit, Metric, Row};
 
 /// A row with the measurements of its cells, round by round.
 pub(crate) struct Outcome<'r> {
     pub(crate) row: &'r Row,
-    pub(crate) results: Vec<Vec<Taken>>,
+    pub(crate) results: Vec<Vec<MeasureResult>>,
 }
 
 /// A bar and the value of the cell.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::job::{Attach, Job, Role};
 use crate::measure::{ASK, BOUND, SAMPLE, STARTED, Sample, warm_up};
 use crate::rows::{Cell, Figure, Placement, Row, Shape, Transport};
-use monocoque_bench::end::End;
+use monocoque_bench::process::PeerProcess;
 
 /// The measurements of one round. Fields that do not belong to the row are zero.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,9 +26,9 @@ pub(crate) struct Measured {
 }
 
 /// A measurement, or the error that prevented it.
-pub(crate) type Taken = Result<Measured, String>;
+pub(crate) type MeasureResult = Result<Measured, String>;
 
-pub(crate) fn measure(row: &Row, cell: &Cell, window: Duration) -> Taken {
+pub(crate) fn measure(row: &Row, cell: &Cell, window: Duration) -> MeasureResult {
     // Removed on return, as the processes are.
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let endpoint = match row.transport {
@@ -44,10 +44,10 @@ pub(crate) fn measure(row: &Row, cell: &Cell, window: Duration) -> Taken {
 
 /// Both processes of a cell.
 struct Pair {
-    binds: End,
+    binds: PeerProcess,
     /// The sample of the binding process before a peer connects.
     alone: Sample,
-    connects: End,
+    connects: PeerProcess,
 }
 
 impl Pair {
@@ -70,7 +70,7 @@ impl Pair {
             idle: 0,
         };
         let mut binds = start(&job, row.placement)?;
-        let endpoint = binds.hear(BOUND, START_LIMIT)?;
+        let endpoint = binds.expect_line(BOUND, START_LIMIT)?;
         let alone = sample(&mut binds)?;
 
         let (library, role) = connecting;
@@ -78,14 +78,14 @@ impl Pair {
         Ok(Self { binds, alone, connects: start(&job, row.placement)? })
     }
 
-    fn memory(mut self, connections: usize, window: Duration) -> Taken {
-        self.connects.hear(STARTED, START_LIMIT)?;
+    fn memory(mut self, connections: usize, window: Duration) -> MeasureResult {
+        self.connects.expect_line(STARTED, START_LIMIT)?;
         thread::sleep(warm_up(window));
         let grown = sample(&mut self.binds)?.resident_kib.saturating_sub(self.alone.resident_kib);
         Ok(Measured { memory: grown as f64 / connections as f64, ..Measured::default() })
     }
 
-    fn traffic(self, shape: Shape, window: Duration) -> Taken {
+    fn traffic(self, shape: Shape, window: Duration) -> MeasureResult {
         let [from, to] = match shape.from_attach {
             Attach::Bind => [self.binds, self.connects],
             Attach::Connect => [self.connects, self.binds],
@@ -93,7 +93,7 @@ impl Pair {
         // The requesting process counts: a message has arrived when its reply has.
         let asks = matches!(shape.from, Role::Req | Role::Dealer);
         let [mut counts, mut other] = if asks { [from, to] } else { [to, from] };
-        counts.hear(STARTED, START_LIMIT)?;
+        counts.expect_line(STARTED, START_LIMIT)?;
         thread::sleep(warm_up(window));
         let before = [sample(&mut counts)?, sample(&mut other)?];
         thread::sleep(window);
@@ -111,7 +111,7 @@ impl Pair {
 }
 
 /// Computes the figures from two samples of the counting and of the other process.
-fn throughput(before: [Sample; 2], after: [Sample; 2]) -> Taken {
+fn throughput(before: [Sample; 2], after: [Sample; 2]) -> MeasureResult {
     let messages = after[0].received - before[0].received;
     if messages == 0 {
         return Err("no message arrived within the window".to_owned());
@@ -125,19 +125,19 @@ fn throughput(before: [Sample; 2], after: [Sample; 2]) -> Taken {
 }
 
 /// Starts a process with one role.
-fn start(job: &Job, placement: Placement) -> Result<End, String> {
+fn start(job: &Job, placement: Placement) -> Result<PeerProcess, String> {
     let mut command = Vec::new();
     if placement == Placement::OneCore {
         command.extend(["taskset", "-c", "0"].map(OsString::from));
     }
     command.push(env::current_exe().map_err(|error| error.to_string())?.into());
     command.extend(job.to_args().map(OsString::from));
-    End::start(format!("{} {}", job.library, job.role), &command)
+    PeerProcess::start(format!("{} {}", job.library, job.role), &command)
 }
 
-fn sample(end: &mut End) -> Result<Sample, String> {
-    let line = end.ask(ASK, SAMPLE)?;
-    Sample::parse(&line).ok_or_else(|| format!("{end}: not a sample: {line}"))
+fn sample(process: &mut PeerProcess) -> Result<Sample, String> {
+    let line = process.request(ASK, SAMPLE)?;
+    Sample::parse(&line).ok_or_else(|| format!("{process}: not a sample: {line}"))
 }
 
 /// Generous, for a busy machine and a thousand connections.

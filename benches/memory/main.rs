@@ -24,8 +24,8 @@ use std::{env, fs, thread};
 use serde_json::{Value, json};
 
 use job::{ASK, BOUND, GO, GOES, Job, Library, Role, SAMPLE, STARTED, Sample};
-use monocoque_bench::end::End;
 use monocoque_bench::machine;
+use monocoque_bench::process::PeerProcess;
 
 /// Counts allocations while a [`dhat::Profiler`] runs, and forwards all calls to the system.
 #[global_allocator]
@@ -122,36 +122,36 @@ fn grown_kib(library: Library, role: Role, busy: bool, peers: usize) -> Result<f
 
 /// The measured process and the process of its peers.
 struct Pair {
-    measured: End,
+    measured: PeerProcess,
     /// The sample before the peers connect.
     alone: Sample,
-    _peers: End,
+    _peers: PeerProcess,
 }
 
 impl Pair {
     fn start(job: Job, peers: usize) -> Result<Self> {
         let mut measured = start(job, ANYWHERE, 1)?;
-        let endpoint = measured.hear(BOUND, START_LIMIT)?;
+        let endpoint = measured.expect_line(BOUND, START_LIMIT)?;
         let alone = sample(&mut measured)?;
         let other = Job { busy: job.busy, ..Job::of(Library::Ours, job.role.other()) };
         let mut peers = start(other, &endpoint, peers)?;
-        peers.hear(STARTED, START_LIMIT)?;
+        peers.expect_line(STARTED, START_LIMIT)?;
         for end in [&mut measured, &mut peers] {
-            end.ask(GO, GOES)?;
+            end.request(GO, GOES)?;
         }
         Ok(Self { measured, alone, _peers: peers })
     }
 }
 
-fn start(job: Job, endpoint: &str, sockets: usize) -> Result<End> {
+fn start(job: Job, endpoint: &str, sockets: usize) -> Result<PeerProcess> {
     let mut command = vec![env::current_exe()?.into_os_string()];
     command.extend(job.to_args(endpoint, sockets).map(OsString::from));
-    Ok(End::start(format!("{} {}", job.library, job.role), &command)?)
+    Ok(PeerProcess::start(format!("{} {}", job.library, job.role), &command)?)
 }
 
-fn sample(end: &mut End) -> Result<Sample> {
-    let line = end.ask(ASK, SAMPLE)?;
-    Sample::parse(&line).ok_or_else(|| format!("{end}: not a sample: {line}").into())
+fn sample(process: &mut PeerProcess) -> Result<Sample> {
+    let line = process.request(ASK, SAMPLE)?;
+    Sample::parse(&line).ok_or_else(|| format!("{process}: not a sample: {line}").into())
 }
 
 /// The upper limit of a figure of Monocoque.

@@ -10,11 +10,12 @@
 #![expect(missing_docs, reason = "used by the benches only")]
 #![expect(missing_debug_implementations, reason = "benches print figures, not their parts")]
 
-pub mod end;
 pub mod fixtures;
 pub mod machine;
 mod ours;
 mod pair;
+pub mod process;
+mod side;
 #[cfg(feature = "zmq")]
 mod zmq;
 
@@ -27,7 +28,8 @@ use futures::future::LocalBoxFuture;
 use monocoque::MonocoqueError;
 use monocoque::zmq::PushSocket;
 
-use pair::{Pair, Side};
+use pair::Pair;
+use side::Side;
 
 /// The library under test, and where its connections run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,14 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 /// A process with one role. It is killed when this is dropped.
-pub struct End {
+pub struct PeerProcess {
     name: String,
     process: Child,
     input: ChildStdin,
     lines: Receiver<String>,
 }
 
-impl End {
+impl PeerProcess {
     /// Starts `command`, a program and its arguments.
     pub fn start(name: String, command: &[OsString]) -> Result<Self, String> {
         Self::spawn(name, command).map_err(|error| format!("cannot start an end: {error}"))
@@ -37,7 +37,7 @@ impl End {
     }
 
     /// Waits for a line that starts with `word`. Returns the rest of it.
-    pub fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
+    pub fn expect_line(&self, word: &str, limit: Duration) -> Result<String, String> {
         let line = self.lines.recv_timeout(limit);
         let line = line.map_err(|error| format!("{self}: waiting for '{word}': {error}"))?;
         match line.strip_prefix(word) {
@@ -47,19 +47,19 @@ impl End {
     }
 
     /// Sends `question`. Returns the rest of an answer that starts with `word`.
-    pub fn ask(&mut self, question: &str, word: &str) -> Result<String, String> {
+    pub fn request(&mut self, question: &str, word: &str) -> Result<String, String> {
         writeln!(self.input, "{question}").map_err(|error| format!("{self}: {error}"))?;
-        self.hear(word, ANSWER_LIMIT)
+        self.expect_line(word, ANSWER_LIMIT)
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for PeerProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-impl Drop for End {
+impl Drop for PeerProcess {
     fn drop(&mut self) {
         // An error means that the process has ended already.
         let _ = self.process.kill();

@@ -50,7 +50,7 @@ async fn play(job: &Job, placement: Placement, context: &Context) -> Never {
         }
         Role::Sub => placement.each(subscribers(job, context).await?, receive).await,
         Role::Req => {
-            placement.each(sockets::<ReqSocket>(job, context).await?, |s, n| ask(s, n, body())).await
+            placement.each(sockets::<ReqSocket>(job, context).await?, |s, n| request(s, n, body())).await
         }
         Role::Rep => placement.each(sockets::<RepSocket>(job, context).await?, |s, _| echo(s)).await,
         Role::Dealer => {
@@ -89,7 +89,7 @@ async fn echo<S: Sends + Receives>(socket: S) -> Never {
     }
 }
 
-async fn ask(socket: ReqSocket, counter: Counter, body: Vec<u8>) -> Never {
+async fn request(socket: ReqSocket, counter: Counter, body: Vec<u8>) -> Never {
     let mut stopwatch = Stopwatch::start(counter);
     loop {
         socket.request(body.as_slice()).await?;
