@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::channel::oneshot;
 
-use crate::part::{Make, Part};
+use crate::part::{Implementation, Part};
 use crate::shared::Shared;
 use crate::{child, monocoque_peers};
 
@@ -25,19 +25,23 @@ type Kill = Arc<Mutex<Option<oneshot::Sender<()>>>>;
 impl Actor {
     pub(crate) fn start(part: Part, shared: Arc<Shared>, seed: u64) -> Self {
         let kill = Kill::default();
-        let (to_kill, cast) = (kill.clone(), part.clone());
-        let play = move || {
+        let (to_kill, own_part) = (kill.clone(), part.clone());
+        let run = move || {
             let mut rng = Rng::with_seed(seed);
-            let mut home = None;
+            let mut placement = None;
             loop {
                 let (kill, end) = oneshot::channel();
                 *to_kill.lock().expect("not poisoned") = Some(kill);
                 if shared.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                match cast.make {
-                    Make::Ours => home = Some(monocoque_peers::live(&cast, &shared, end, &mut rng, home)),
-                    Make::Process | Make::Theirs => child::live(&cast, &shared, end, &mut rng),
+                match own_part.implementation {
+                    Implementation::Ours => {
+                        placement = Some(monocoque_peers::live(&own_part, &shared, end, &mut rng, placement))
+                    }
+                    Implementation::Process | Implementation::Theirs => {
+                        child::live(&own_part, &shared, end, &mut rng)
+                    }
                 }
                 if !shared.ended.load(Ordering::SeqCst) {
                     // Stays away for a random time.
@@ -45,7 +49,7 @@ impl Actor {
                 }
             }
         };
-        let thread = thread::Builder::new().name(part.name()).spawn(play).expect("a thread");
+        let thread = thread::Builder::new().name(part.name()).spawn(run).expect("a thread");
         Self { part, kill, thread }
     }
 
@@ -55,8 +59,8 @@ impl Actor {
         kill.is_some_and(|kill| kill.send(()).is_ok())
     }
 
-    /// Returns whether a lifetime is running that was not told to end.
-    pub(crate) fn lives(&self) -> bool {
+    /// Returns whether a lifetime is running that was not commanded to end.
+    pub(crate) fn is_alive(&self) -> bool {
         self.kill.lock().expect("not poisoned").is_some()
     }
 

@@ -13,18 +13,18 @@ use testing::ledger::Frames;
 pub(crate) struct Blocking<S>(S);
 
 pub(crate) fn push() -> Blocking<PushSocket> {
-    made(PushSocket::builder().send_hwm(100))
+    built(PushSocket::builder().send_hwm(100))
 }
 
 pub(crate) fn pull() -> Blocking<PullSocket> {
-    made(PullSocket::builder().recv_hwm(100))
+    built(PullSocket::builder().recv_hwm(100))
 }
 
 pub(crate) fn dealer() -> Blocking<DealerSocket> {
-    made(DealerSocket::builder())
+    built(DealerSocket::builder())
 }
 
-fn made<S: Socket>(builder: Builder<S>) -> Blocking<S> {
+fn built<S: Socket>(builder: Builder<S>) -> Blocking<S> {
     Blocking(with_options(builder).build().expect("a socket"))
 }
 
@@ -42,7 +42,7 @@ impl<S: Socket> Attaches for Blocking<S> {
     }
 
     fn close(self) {
-        self.0.blocking_close().expect("elsewhere");
+        self.0.blocking_close().expect("called outside the runtime of the socket");
     }
 }
 

@@ -18,29 +18,29 @@ use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::part::{End, Make, Manner, Name, Part, Role};
+use crate::part::{End, Implementation, Part, ReadSpeed, Role, RoutingIdKind};
 use crate::shared::{PAUSE, Shared};
 use testing::ledger::{CHAOS, Reader, Stream, Tag};
 
-/// Runs one lifetime: as long as the process, which is killed or told to close.
+/// Runs one lifetime: as long as the process, which is killed or commanded to close.
 ///
 /// A process of libzmq may also end by an abort of libzmq, which counts as killed.
 pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, rng: &mut Rng) {
     let account = Account::open(part, shared);
     let stream = account.stream.clone();
     let mut process = Process::start(part, account);
-    let told = process.direct(shared, &mut end, rng);
-    let in_order = told && shared.ended.load(Ordering::SeqCst);
+    let commanded = process.direct(shared, &mut end, rng);
+    let in_order = commanded && shared.ended.load(Ordering::SeqCst);
     let status = process.end(in_order);
     if let Some(stream) = stream.filter(|_| !in_order || !status.success()) {
         stream.mark_killed();
     }
     let ended_by = |signal: Signal| status.signal() == Some(signal as i32);
-    if part.make == Make::Theirs && ended_by(Signal::SIGABRT) {
-        // Its reports are recorded first: the count makes them visible.
+    if part.implementation == Implementation::Theirs && ended_by(Signal::SIGABRT) {
+        // Its reports are recorded first: the count implementations them visible.
         shared.aborts.fetch_add(1, Ordering::SeqCst);
         eprintln!("{} has aborted", part.name());
-    } else if !(in_order && status.success() || told && !in_order && ended_by(Signal::SIGKILL)) {
+    } else if !(in_order && status.success() || commanded && !in_order && ended_by(Signal::SIGKILL)) {
         shared.ledger.record_error(format!("{} has ended: {status}", part.name()));
     }
 }
@@ -48,25 +48,25 @@ pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, rng: &mut Rn
 /// A child process with one part. It is killed when this is dropped.
 struct Process {
     child: Child,
-    orders: Option<ChildStdin>,
+    commands: Option<ChildStdin>,
     /// The thread that records its reports.
     reports: Option<JoinHandle<()>>,
 }
 
 impl Process {
     fn start(part: &Part, mut account: Account) -> Self {
-        let brief = Brief {
+        let task = Task {
             seed: account.shared.ledger.seed(),
             stream: account.stream.as_ref().map_or(0, |stream| stream.id),
             index: part.index,
-            make: part.make,
+            implementation: part.implementation,
             role: part.role,
             binds: part.binds.clone(),
             connects: part.connects.clone(),
         };
         let mut child = Command::new(env::current_exe().expect("a path"))
             .args(["--exact", "chaos_run_keeps_all_invariants", "--nocapture"])
-            .env(BRIEF, brief.to_string())
+            .env(BRIEF, task.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -78,7 +78,7 @@ impl Process {
             reports.for_each(|report| account.enter(report));
         };
         let reports = thread::Builder::new().name(part.name()).spawn(work).expect("a thread");
-        Self { orders: child.stdin.take(), child, reports: Some(reports) }
+        Self { commands: child.stdin.take(), child, reports: Some(reports) }
     }
 
     /// Forwards phases and stops the process occasionally, up to the end of this lifetime. Returns
@@ -90,7 +90,7 @@ impl Process {
             let phase = shared.phase();
             if phase != known {
                 known = phase;
-                self.order(phase);
+                self.command(phase);
             }
             match stopped_until {
                 None if phase == CHAOS && rng.u16(0..400) == 0 => {
@@ -112,9 +112,9 @@ impl Process {
         true
     }
 
-    fn order(&mut self, phase: u8) {
+    fn command(&mut self, phase: u8) {
         // The exit status will show whether the process has ended.
-        let _ended = self.orders.as_mut().map(|orders| writeln!(orders, "{phase}"));
+        let _ended = self.commands.as_mut().map(|commands| writeln!(commands, "{phase}"));
     }
 
     fn signal(&self, signal: Signal) {
@@ -125,7 +125,7 @@ impl Process {
     /// Ends the process if it is running, and returns once its reports are recorded.
     fn end(mut self, in_order: bool) -> ExitStatus {
         if in_order {
-            drop(self.orders.take());
+            drop(self.commands.take());
             self.signal(Signal::SIGCONT);
         } else {
             self.child.kill().expect("a process that is not reaped");
@@ -158,7 +158,7 @@ impl Account {
         let (index, name, ledger) = (part.index, part.name(), &shared.ledger);
         let (sends, receives) = part.role.classes();
         // libzmq does not report lost connections.
-        let exact = part.make != Make::Theirs;
+        let exact = part.implementation != Implementation::Theirs;
         Self {
             stream: sends.map(|class| ledger.stream(index, &name, class, exact)),
             reader: receives.map(|class| ledger.reader(index, &name, class)),
@@ -193,26 +193,26 @@ impl Account {
 
 /// The task of a child process.
 #[derive(Debug)]
-pub(crate) struct Brief {
+pub(crate) struct Task {
     pub(crate) seed: u64,
     /// The number of its stream.
     pub(crate) stream: u32,
     pub(crate) index: u8,
-    pub(crate) make: Make,
+    pub(crate) implementation: Implementation,
     pub(crate) role: Role,
     pub(crate) binds: Vec<String>,
     pub(crate) connects: Vec<String>,
 }
 
-impl Brief {
+impl Task {
     /// Returns the task of this process; `None` if it is not a child.
     pub(crate) fn of_this_process() -> Option<Self> {
         let text = env::var(BRIEF).ok()?;
         let mut lines = text.lines();
         let mut next = || lines.next().expect("a field");
         let (seed, stream, index) = (next(), next(), next());
-        let (make, role) = (next(), next());
-        let makes = [Make::Process, Make::Theirs];
+        let (implementation, role) = (next(), next());
+        let implementations = [Implementation::Process, Implementation::Theirs];
         let (binds, connects) = lines.map(str::to_owned).partition(|line| line.starts_with(BIND));
         let strip = |lines: Vec<String>, mark| {
             let strip = |line: String| line.strip_prefix(mark).expect("marked").to_owned();
@@ -222,7 +222,10 @@ impl Brief {
             seed: seed.parse().expect("a seed"),
             stream: stream.parse().expect("a number"),
             index: index.parse().expect("a number"),
-            make: makes.into_iter().find(|known| format!("{known:?}") == make).expect("a make"),
+            implementation: implementations
+                .into_iter()
+                .find(|known| format!("{known:?}") == implementation)
+                .expect("an implementation"),
             role: ROLES.into_iter().find(|known| format!("{known:?}") == role).expect("a role"),
             binds: strip(binds, BIND),
             connects: strip(connects, CONNECT),
@@ -230,10 +233,10 @@ impl Brief {
     }
 }
 
-impl Display for Brief {
+impl Display for Task {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { seed, stream, index, make, role, binds, connects } = self;
-        write!(f, "{seed}\n{stream}\n{index}\n{make:?}\n{role:?}")?;
+        let Self { seed, stream, index, implementation, role, binds, connects } = self;
+        write!(f, "{seed}\n{stream}\n{index}\n{implementation:?}\n{role:?}")?;
         binds.iter().try_for_each(|endpoint| write!(f, "\n{BIND}{endpoint}"))?;
         connects.iter().try_for_each(|endpoint| write!(f, "\n{CONNECT}{endpoint}"))
     }
@@ -241,25 +244,25 @@ impl Display for Brief {
 
 /// The commands received from the parent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Orders(Arc<(AtomicU8, AtomicBool)>);
+pub(crate) struct Commands(Arc<(AtomicU8, AtomicBool)>);
 
-impl Orders {
+impl Commands {
     /// Starts to read commands. The end of input is the last one.
     pub(crate) fn listen() -> Self {
         // Kills a stopped process with its parent.
         let signal = Some(rustix::process::Signal::KILL);
         rustix::process::set_parent_process_death_signal(signal).expect("set");
-        let orders = Self::default();
-        let told = orders.clone();
+        let commands = Self::default();
+        let commanded = commands.clone();
         thread::spawn(move || {
             for line in std::io::stdin().lines().map_while(Result::ok) {
-                told.0.0.store(line.parse().expect("a phase"), Ordering::Relaxed);
+                commanded.0.0.store(line.parse().expect("a phase"), Ordering::Relaxed);
             }
-            told.0.1.store(true, Ordering::Relaxed);
+            commanded.0.1.store(true, Ordering::Relaxed);
         });
         // Ends the line that the test harness has begun.
         println!();
-        orders
+        commands
     }
 
     pub(crate) fn phase(&self) -> u8 {
@@ -281,7 +284,7 @@ pub(crate) enum Report {
     /// A message of this tag, which has passed another socket.
     Received { through: u8, tag: Tag },
     /// A violation.
-    Wrong(String),
+    Violation(String),
 }
 
 impl Report {
@@ -300,7 +303,7 @@ impl Report {
                 let (topic, phase, stream) = (topic as u8, phase as u8, stream as u32);
                 Self::Received { through: through as u8, tag: Tag { topic, phase, stream, number } }
             }
-            _ => Self::Wrong(text.to_owned()),
+            _ => Self::Violation(text.to_owned()),
         })
     }
 }
@@ -312,7 +315,7 @@ impl Display for Report {
             Self::Received { through, tag: Tag { topic, phase, stream, number } } => {
                 write!(f, "received {through} {topic} {phase} {stream} {number}")
             }
-            Self::Wrong(wrong) => write!(f, "wrong: {wrong}"),
+            Self::Violation(wrong) => write!(f, "wrong: {wrong}"),
         }
     }
 }
@@ -322,9 +325,9 @@ const ROLES: [Role; 6] = [
     Role::Push,
     Role::Pull,
     Role::Router,
-    Role::Dealer(Name::Own),
-    Role::Dealer(Name::None),
-    Role::Sub(Manner::Good),
+    Role::Dealer(RoutingIdKind::Own),
+    Role::Dealer(RoutingIdKind::None),
+    Role::Sub(ReadSpeed::Good),
 ];
 /// The environment variable with the task.
 const BRIEF: &str = "MONOCOQUE_CHAOS_PART";

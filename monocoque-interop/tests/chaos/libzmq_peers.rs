@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child_socket::{Attaches, Receives, Sends, WAIT};
-use crate::part::{Manner, Name, Role};
+use crate::part::{ReadSpeed, Role, RoutingIdKind};
 use crate::shared::TOPIC;
 use testing::ledger::Frames;
 
@@ -14,8 +14,8 @@ pub(crate) fn socket(role: Role, index: u8) -> zmq::Socket {
         Role::Pull => zmq::PULL,
         Role::Router => zmq::ROUTER,
         Role::Dealer(_) => zmq::DEALER,
-        Role::Sub(Manner::Good) => zmq::SUB,
-        Role::Pub | Role::Sub(_) => unreachable!("not played by libzmq"),
+        Role::Sub(ReadSpeed::Good) => zmq::SUB,
+        Role::Pub | Role::Sub(_) => unreachable!("libzmq has no such part"),
     };
     let socket = zmq::Context::new().socket(kind).expect("a libzmq socket");
     let set = || {
@@ -25,7 +25,7 @@ pub(crate) fn socket(role: Role, index: u8) -> zmq::Socket {
         socket.set_reconnect_ivl(10)?;
         socket.set_handshake_ivl(1000)?;
         socket.set_sndtimeo(millis(WAIT) as i32)?;
-        if role == Role::Dealer(Name::Own) {
+        if role == Role::Dealer(RoutingIdKind::Own) {
             socket.set_identity(format!("dealer {index}").as_bytes())?;
         }
         if kind == zmq::SUB {

@@ -8,7 +8,7 @@
 //! ipc, some of them through [proxies](testing::proxy). [Hostile peers](testing::hostile) connect
 //! to bound sockets and accept connections of others. [Two threads](reconnects) continuously
 //! connect and disconnect one PUSH and one DEALER. The [`ledger`](testing::ledger) and the [end of
-//! the quiet period](scenario::Calm::end) check the invariants.
+//! the quiet period](scenario::QuietPeriod::end) check the invariants.
 //!
 //! `CHAOS_SECONDS` sets the duration (default: 7), `CHAOS_TOPICS` the number of topics of a hostile
 //! subscriber (default: 3,000); `SEED` repeats random choices. `scripts/chaos.sh` runs the long
@@ -33,7 +33,7 @@ use testing::process_stats::ProcessStats;
 
 #[test]
 fn chaos_run_keeps_all_invariants() {
-    if child_main::play() {
+    if child_main::run() {
         return;
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
@@ -44,10 +44,10 @@ fn chaos_run_keeps_all_invariants() {
     // The first round creates what is kept, such as the arenas of the allocator.
     let warm_up = run(seed ^ 1, topics, Duration::from_secs(2));
     let before = settle(None);
-    let wrongs = [warm_up, run(seed, topics, time)].concat();
+    let errors = [warm_up, run(seed, topics, time)].concat();
     let after = settle(Some(before));
     println!("held before: {before:?}, after: {after:?}");
-    assert!(wrongs.is_empty(), "SEED={seed}: {}", wrongs.join("\n"));
+    assert!(errors.is_empty(), "SEED={seed}: {}", errors.join("\n"));
     assert!(after.fds <= before.fds, "SEED={seed}: {after:?}: {:#?}", ProcessStats::descriptors());
     assert!(after.threads <= before.threads, "SEED={seed}: {after:?}");
     let grown = after.rss_kb.saturating_sub(before.rss_kb);

@@ -14,7 +14,7 @@ use monocoque::zmq::{
 };
 use monocoque::{Context, Message};
 
-use crate::part::{End, Manner, Name, Part, Role};
+use crate::part::{End, Part, ReadSpeed, Role, RoutingIdKind};
 use crate::reconnects::Reconnects;
 use crate::shared::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
 use testing::hostile::is_hostile;
@@ -57,26 +57,26 @@ pub(crate) fn live(
     let seed = rng.u64(..);
     let life = |context| Life { part, shared, context, placement, before, seed };
     match placement {
-        Placement::Shared => futures::executor::block_on(life(shared.context.clone()).play(end)),
+        Placement::Shared => futures::executor::block_on(life(shared.context.clone()).run(end)),
         Placement::Context => {
-            futures::executor::block_on(life(Context::new().expect("an I/O thread")).play(end))
+            futures::executor::block_on(life(Context::new().expect("an I/O thread")).run(end))
         }
         Placement::Runtime => compio::runtime::Runtime::new()
             .expect("a runtime")
-            .block_on(async { life(Context::current().expect("inside a runtime")).play(end).await }),
+            .block_on(async { life(Context::current().expect("inside a runtime")).run(end).await }),
     }
     placement
 }
 
 impl Life<'_> {
-    async fn play(&self, end: End) {
+    async fn run(&self, end: End) {
         match self.part.role {
             Role::Push => self.push(end).await,
             Role::Pull => self.pull(end).await,
             Role::Router => self.router(end).await,
             Role::Dealer(name) => self.dealer(name, end).await,
             Role::Pub => self.publish(end).await,
-            Role::Sub(manner) => self.subscribe(manner, end).await,
+            Role::Sub(speed) => self.subscribe(speed, end).await,
         }
     }
 
@@ -125,10 +125,10 @@ impl Life<'_> {
         self.close(&router, None).await;
     }
 
-    async fn dealer(&self, name: Name, end: End) {
+    async fn dealer(&self, name: RoutingIdKind, end: End) {
         let builder = match name {
-            Name::Own => DealerSocket::builder().routing_id(format!("dealer {}", self.part.index)),
-            Name::None => DealerSocket::builder(),
+            RoutingIdKind::Own => DealerSocket::builder().routing_id(format!("dealer {}", self.part.index)),
+            RoutingIdKind::None => DealerSocket::builder(),
         };
         let dealer = self.open(builder).await;
         let ledger = &self.shared.ledger;
@@ -164,12 +164,12 @@ impl Life<'_> {
         let publisher = self.open(PubSocket::builder()).await;
         let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::Publication, true);
         self.until(end, self.send(&publisher, &stream)).await;
-        self.shared.news_dropped.fetch_add(publisher.stats().dropped, Ordering::Relaxed);
+        self.shared.publications_dropped.fetch_add(publisher.stats().dropped, Ordering::Relaxed);
         self.close(&publisher, None).await;
     }
 
-    async fn subscribe(&self, manner: Manner, end: End) {
-        let hwm = if manner == Manner::Good { 1000 } else { 10 };
+    async fn subscribe(&self, speed: ReadSpeed, end: End) {
+        let hwm = if speed == ReadSpeed::Good { 1000 } else { 10 };
         let subscriber = self.make(SubSocket::builder().recv_hwm(hwm));
         for n in 0..TOPICS {
             subscriber.subscribe(format!("other {n}")).expect("open");
@@ -179,7 +179,7 @@ impl Life<'_> {
         let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::Publication);
         let work = async {
             for n in 0.. {
-                while manner == Manner::Stopped && self.shared.phase() == CHAOS {
+                while speed == ReadSpeed::Stopped && self.shared.phase() == CHAOS {
                     self.pause(Duration::from_millis(10)).await;
                 }
                 let message = subscriber.recv().await.expect("open");
@@ -196,7 +196,7 @@ impl Life<'_> {
                     }
                     .expect("open");
                 }
-                if manner == Manner::Slow && self.shared.phase() == CHAOS {
+                if speed == ReadSpeed::Slow && self.shared.phase() == CHAOS {
                     self.pause(Duration::from_millis(5)).await;
                 }
             }
@@ -264,7 +264,7 @@ impl Life<'_> {
             let waited = start.elapsed().as_millis() as u64;
             self.shared.longest_bind.fetch_max(waited, Ordering::Relaxed);
         }
-        for endpoint in self.part.connects.iter().chain(&self.part.beside) {
+        for endpoint in self.part.connects.iter().chain(&self.part.additional) {
             socket.connect(endpoint).await.expect("an endpoint");
         }
     }

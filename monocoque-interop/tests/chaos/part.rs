@@ -10,14 +10,14 @@ pub(crate) enum Role {
     Push,
     Pull,
     Router,
-    Dealer(Name),
+    Dealer(RoutingIdKind),
     Pub,
-    Sub(Manner),
+    Sub(ReadSpeed),
 }
 
 /// The routing id of a DEALER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
+pub(crate) enum RoutingIdKind {
     /// The same in all lifetimes.
     Own,
     None,
@@ -25,7 +25,7 @@ pub(crate) enum Name {
 
 /// The reading speed of a SUB during the faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ReadSpeed {
     Good,
     Slow,
     /// Does not read.
@@ -34,7 +34,7 @@ pub(crate) enum Manner {
 
 /// The implementation of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Make {
+pub(crate) enum Implementation {
     /// Monocoque.
     Ours,
     /// Monocoque in a process of its own.
@@ -49,12 +49,12 @@ pub(crate) struct Part {
     /// Its index among all parts.
     pub(crate) index: u8,
     pub(crate) role: Role,
-    pub(crate) make: Make,
-    pub(crate) mortal: bool,
+    pub(crate) implementation: Implementation,
+    pub(crate) killable: bool,
     pub(crate) binds: Vec<String>,
     pub(crate) connects: Vec<String>,
     /// Additional endpoints to connect to: those of hostile peers, and one without a listener.
-    pub(crate) beside: Vec<String>,
+    pub(crate) additional: Vec<String>,
     /// Whether two threads connect and disconnect these endpoints during the faults.
     pub(crate) reconnects: bool,
 }
@@ -78,6 +78,6 @@ impl Role {
 
 impl Part {
     pub(crate) fn name(&self) -> String {
-        format!("{:?} {} ({:?})", self.role, self.index, self.make)
+        format!("{:?} {} ({:?})", self.role, self.index, self.implementation)
     }
 }

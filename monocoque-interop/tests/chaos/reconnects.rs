@@ -79,8 +79,8 @@ struct Worker<S: Socket> {
 
 impl<S: Socket> Worker<S> {
     fn reconnect(&self, rng: &mut Rng) {
-        let Part { connects, beside, .. } = &self.part;
-        let endpoints: Vec<_> = connects.iter().chain(beside).collect();
+        let Part { connects, additional, .. } = &self.part;
+        let endpoints: Vec<_> = connects.iter().chain(additional).collect();
         while !self.dropped.load(Ordering::SeqCst) && !self.shared.reconnected.load(Ordering::SeqCst) {
             let endpoint = rng.choice(&endpoints).expect("not empty");
             // Disconnects more often than it connects, so that the number of connections stays
@@ -97,8 +97,8 @@ impl<S: Socket> Worker<S> {
 
     fn restore(&self) {
         if !self.dropped.load(Ordering::SeqCst) {
-            let Part { connects, beside, .. } = &self.part;
-            for endpoint in connects.iter().chain(beside) {
+            let Part { connects, additional, .. } = &self.part;
+            for endpoint in connects.iter().chain(additional) {
                 while self.disconnect(endpoint) {}
             }
             connects.iter().for_each(|endpoint| self.connect(endpoint));

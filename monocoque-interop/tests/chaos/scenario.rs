@@ -16,8 +16,8 @@ use crate::shared::Shared;
 use testing::hostile::Hostile;
 use testing::proxy::{self, FaultPlan, Proxy};
 
-use peers::Cast;
-pub(crate) use quiescence::Calm;
+use peers::Parts;
+pub(crate) use quiescence::QuietPeriod;
 
 #[derive(Debug)]
 pub(crate) struct Scenario {
@@ -41,7 +41,7 @@ impl Scenario {
     pub(crate) fn start(seed: u64, topics: usize) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let mut rng = Rng::with_seed(seed);
-        let Cast { parts, pairs, proxies, dialled, listening, .. } = Cast::new(directory.path(), &mut rng);
+        let Parts { parts, pairs, proxies, dialled, listening, .. } = Parts::new(directory.path(), &mut rng);
         let hostile = Hostile::start(dialled, listening, topics, rng.u64(..));
         let shared = Arc::new(Shared::new(seed));
         let mut start = |part| Actor::start(part, shared.clone(), rng.u64(..));
@@ -62,22 +62,22 @@ impl Scenario {
     }
 
     /// Injects faults for some time. Ends early after an error.
-    pub(crate) fn disturb(mut self, time: Duration) -> Calm {
+    pub(crate) fn disturb(mut self, time: Duration) -> QuietPeriod {
         let is_over = |scenario: &Self| {
             !scenario.shared.ledger.errors().is_empty() || scenario.actors.iter().any(Actor::is_finished)
         };
         while self.since.elapsed() < time && !is_over(&self) {
             thread::sleep(Duration::from_millis(self.rng.u64(5..80)));
-            self.happen();
+            self.inject_fault();
         }
         self.held = self.since.elapsed();
-        Calm(self)
+        QuietPeriod(self)
     }
 
-    fn happen(&mut self) {
+    fn inject_fault(&mut self) {
         let what = self.rng.u8(0..20);
         if what < 6 {
-            let victims: Vec<_> = self.actors.iter().filter(|actor| actor.part.mortal).collect();
+            let victims: Vec<_> = self.actors.iter().filter(|actor| actor.part.killable).collect();
             let victim = self.rng.choice(victims).expect("not empty");
             self.kills += u64::from(victim.kill());
             return;

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) replies_dropped: AtomicU64,
     /// The number of replies that a later lifetime of a DEALER with the same routing id received.
     pub(crate) stale_replies: AtomicU64,
-    pub(crate) news_dropped: AtomicU64,
+    pub(crate) publications_dropped: AtomicU64,
 }
 
 impl Shared {
@@ -56,7 +56,7 @@ impl Shared {
             replies: AtomicU64::new(0),
             replies_dropped: AtomicU64::new(0),
             stale_replies: AtomicU64::new(0),
-            news_dropped: AtomicU64::new(0),
+            publications_dropped: AtomicU64::new(0),
         }
     }
 

@@ -13,13 +13,13 @@ use testing::proxy::Proxy;
 
 /// A scenario after its faults.
 #[derive(Debug)]
-pub(crate) struct Calm(pub(super) Scenario);
+pub(crate) struct QuietPeriod(pub(super) Scenario);
 
 /// The course of the quiet periods.
 #[derive(Debug, Default)]
-pub(super) struct Course {
+pub(super) struct Outcome {
     /// The number of quiet periods, including those that libzmq has disturbed.
-    pub(super) calms: u8,
+    pub(super) periods: u8,
     /// The time until all pairs had exchanged a message, and the last such pair.
     pub(super) recovery: Duration,
     pub(super) last: String,
@@ -29,80 +29,80 @@ pub(super) struct Course {
     missing: Vec<String>,
 }
 
-impl Calm {
+impl QuietPeriod {
     /// Waits until all pairs exchange messages, checks that none is lost from then on, and ends all
     /// parts. Returns the errors.
     pub(crate) fn end(self) -> Vec<String> {
         let mut scenario = self.0;
-        scenario.calm_down();
-        let course = scenario.prove();
+        scenario.end_faults();
+        let outcome = scenario.prove();
         scenario.end_all();
-        scenario.sum_up(&course)
+        scenario.sum_up(&outcome)
     }
 }
 
 impl Scenario {
-    fn calm_down(&mut self) {
+    fn end_faults(&mut self) {
         let panicked = self.hostile.end();
         let Self { shared, actors, .. } = self;
         panicked.into_iter().for_each(|panic| shared.ledger.record_error(panic));
         self.proxies.iter().for_each(Proxy::heal);
         // Waits until killed parts have noticed and started again.
-        wait(|| actors.iter().all(Actor::lives) || !shared.ledger.errors().is_empty());
+        wait(|| actors.iter().all(Actor::is_alive) || !shared.ledger.errors().is_empty());
         shared.reconnected.store(true, Ordering::SeqCst);
         wait(|| shared.reconnecting.load(Ordering::SeqCst) == 0);
     }
 
     /// Repeats quiet periods until one is not disturbed. An abort of libzmq loses the messages that
     /// it had, and its part returns in the middle, so that period proves nothing.
-    fn prove(&self) -> Course {
+    fn prove(&self) -> Outcome {
         let (ledger, aborts) = (&self.shared.ledger, &self.shared.aborts);
-        let mut course = Course::default();
-        for calms in 1..=CALMS {
+        let mut outcome = Outcome::default();
+        for periods in 1..=MAX_PERIODS {
             let before = aborts.load(Ordering::SeqCst);
             let disturbed = || aborts.load(Ordering::SeqCst) != before;
-            let phase = 2 * calms - 1;
-            course = Course { calms, ..self.settle(phase, disturbed) };
+            let phase = 2 * periods - 1;
+            outcome = Outcome { periods, ..self.settle(phase, disturbed) };
             if !disturbed() {
                 // An earlier error has ended the period early.
                 if ledger.errors().is_empty() {
-                    course.missing.drain(..).for_each(|missing| ledger.record_error(missing));
+                    outcome.missing.drain(..).for_each(|missing| ledger.record_error(missing));
                 }
-                return course;
+                return outcome;
             }
         }
-        ledger.record_error(format!("libzmq has aborted in each of {CALMS} calms"));
-        course
+        ledger.record_error(format!("libzmq has aborted in each of {MAX_PERIODS} periods"));
+        outcome
     }
 
     /// Runs one quiet period, of this phase and the next one. Ends early if it is disturbed, or
     /// after an error.
-    fn settle(&self, phase: u8, disturbed: impl Fn() -> bool) -> Course {
+    fn settle(&self, phase: u8, disturbed: impl Fn() -> bool) -> Outcome {
         let over = || disturbed() || !self.shared.ledger.errors().is_empty();
-        let mut course = Course::default();
+        let mut outcome = Outcome::default();
         self.shared.phase.store(phase, Ordering::SeqCst);
-        course.recovery = wait(|| {
-            let deaf = self.deaf(phase);
-            if let Some(last) = deaf.last() {
-                course.last.clone_from(last);
+        outcome.recovery = wait(|| {
+            let missing_pairs = self.missing_pairs(phase);
+            if let Some(last) = missing_pairs.last() {
+                outcome.last.clone_from(last);
             }
-            deaf.is_empty() || over()
+            missing_pairs.is_empty() || over()
         });
-        course.missing = self.deaf(phase);
+        outcome.missing = self.missing_pairs(phase);
         if !disturbed() {
             self.shared.phase.store(phase + 1, Ordering::SeqCst);
-            course.settling = wait(|| self.unreceived(phase + 1).is_empty() || over());
-            course.missing.extend(self.unreceived(phase + 1));
+            outcome.settling = wait(|| self.unreceived(phase + 1).is_empty() || over());
+            outcome.missing.extend(self.unreceived(phase + 1));
         }
-        course
+        outcome
     }
 
     /// Returns the pairs that have not exchanged a message in this phase.
-    fn deaf(&self, phase: u8) -> Vec<String> {
+    fn missing_pairs(&self, phase: u8) -> Vec<String> {
         let name = |index: u8| self.actors[usize::from(index)].part.name();
         let pairs =
             self.pairs.iter().filter(|(from, to)| !self.shared.ledger.has_received_from(*from, *to, phase));
-        pairs.map(|(from, to)| format!("{} is not heard by {}", name(*from), name(*to))).collect()
+        pairs.map(|(from, to)| format!("{} has sent nothing to {}", name(*from), name(*to))).collect()
     }
 
     /// Returns the classes of which fewer messages were received in this phase than sent.
@@ -118,9 +118,10 @@ impl Scenario {
         ];
         let got = |class| self.shared.ledger.lossless_count(class, phase);
         let missing = all.into_iter().filter(|(class, n)| got(*class) < *n);
-        let tell =
-            |(class, n)| format!("{class:?}: {} of {n} messages were received in the calm", got(class));
-        missing.map(tell).collect()
+        let describe = |(class, n)| {
+            format!("{class:?}: {} of {n} messages were received in the quiet period", got(class))
+        };
+        missing.map(describe).collect()
     }
 
     fn end_all(&self) {
@@ -147,4 +148,4 @@ fn wait(mut holds: impl FnMut() -> bool) -> Duration {
 }
 
 /// The largest number of quiet periods.
-const CALMS: u8 = 5;
+const MAX_PERIODS: u8 = 5;
