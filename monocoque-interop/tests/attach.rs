@@ -25,7 +25,7 @@ use testing::At;
 
 /// Makes a test of each body for each driver. They run on the current runtime, where streams can be
 /// attached.
-macro_rules! here {
+macro_rules! runtime_tests {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
         $(#[$attribute])*
         mod $name {
@@ -119,7 +119,7 @@ async fn saturate(one: &DealerSocket, other: &DealerSocket, n: usize) {
 }
 
 /// Returns the end of the only connection.
-async fn end_of(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
+async fn disconnect_event(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
     loop {
         match monitor.next().await.expect("open") {
             SocketEvent::Disconnected { connection, reason } => return ((*connection).clone(), reason),
@@ -128,7 +128,7 @@ async fn end_of(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
     }
 }
 
-here! {
+runtime_tests! {
     async fn attached_tcp_carries_both_directions(at) {
         let (one, other) = joined(&at, tcp_pair().await).await;
         saturate(&one, &other, 1_000).await;
@@ -222,7 +222,7 @@ here! {
         push.send("all that was said").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"all that was said");
         transport::ByteStream::shutdown(&wires.0, Shutdown::Both);
-        let (_, reason) = end_of(&mut monitor).await;
+        let (_, reason) = disconnect_event(&mut monitor).await;
         let DisconnectReason::Io(error) = reason else { panic!("{reason}") };
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
@@ -254,7 +254,7 @@ here! {
             }
         };
         futures::join!(serving, theirs);
-        let (connection, reason) = end_of(&mut monitor).await;
+        let (connection, reason) = disconnect_event(&mut monitor).await;
         assert_eq!((&connection.endpoint, &connection.peer), (&attached, &attached.to_string()));
         assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
     }
@@ -287,7 +287,7 @@ here! {
         let (third, stranger) = over_tls().await;
         let endpoint = pair.attach(third).expect("attached");
         at.socket::<PairSocket>().attach(stranger).expect("attached");
-        let (connection, reason) = end_of(&mut monitor).await;
+        let (connection, reason) = disconnect_event(&mut monitor).await;
         assert_eq!(connection.endpoint, endpoint);
         assert!(matches!(reason, DisconnectReason::PairInUse), "{reason}");
     }
@@ -311,12 +311,12 @@ here! {
             let Some(SocketEvent::HandshakeSucceeded { .. }) = monitor.next().await else { panic!("shaken") };
             assert_eq!((pull.peer_count(), pull.stats().peers, pull.last_endpoint()), (1, 1, None));
             push.close().await;
-            let (ended, reason) = end_of(&mut monitor).await;
+            let (ended, reason) = disconnect_event(&mut monitor).await;
             assert_eq!(ended, *connection);
             assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
-            testing::eventually("it is forgotten", || pull.peer_count() == 0).await;
+            testing::eventually("the peer is removed", || pull.peer_count() == 0).await;
             let gone = async || pull.disconnect(&endpoint).await.is_err();
-            testing::eventually_async("its endpoint, too", gone).await;
+            testing::eventually_async("its endpoint is removed", gone).await;
         }
     }
 
@@ -335,9 +335,9 @@ here! {
         for n in 0..50 {
             assert_eq!(&pull.recv().await.expect("received")[0], n.to_string().as_bytes());
         }
-        let (connection, _) = end_of(&mut monitor).await;
+        let (connection, _) = disconnect_event(&mut monitor).await;
         assert_eq!(connection.endpoint, endpoint);
-        testing::eventually("both ends are gone", || push.peer_count() + pull.peer_count() == 0).await;
+        testing::eventually("both peers are removed", || push.peer_count() + pull.peer_count() == 0).await;
     }
 
     async fn close_flushes_queued_messages(at) {
@@ -353,7 +353,7 @@ here! {
                 }
             };
             futures::join!(push.close(), receiving);
-            let (_, reason) = end_of(&mut monitor).await;
+            let (_, reason) = disconnect_event(&mut monitor).await;
             assert!(matches!(reason, DisconnectReason::ByPeer), "TLS ended in order: {reason}");
         }
     }
@@ -393,7 +393,7 @@ here! {
         other.attach(theirs).expect("attached");
         other.wait_for_peers(1).await.expect("open");
         silenced.set(true);
-        let (_, reason) = end_of(&mut monitor).await;
+        let (_, reason) = disconnect_event(&mut monitor).await;
         assert!(matches!(reason, DisconnectReason::HeartbeatTimeout), "{reason}");
     }
 
@@ -411,12 +411,12 @@ here! {
         other.send("wakes the reader").await.expect("sent");
         loop {
             if let SocketEvent::TaskPanicked { endpoint: of, message } = monitor.next().await.expect("open") {
-                assert_eq!((of, &*message), (endpoint.clone(), "the reader was told to"));
+                assert_eq!((of, &*message), (endpoint.clone(), "panics on request"));
                 break;
             }
         }
-        testing::eventually("nothing is left of it", || dealer.peer_count() == 0).await;
-        let gone = dealer.disconnect(endpoint).await.expect_err("it is given up");
+        testing::eventually("the peer and its endpoint are removed", || dealer.peer_count() == 0).await;
+        let gone = dealer.disconnect(endpoint).await.expect_err("a removed endpoint");
         assert!(matches!(gone, MonocoqueError::UnknownEndpoint(_)));
         dealer.close().await;
     }
@@ -426,7 +426,7 @@ here! {
         let mut monitor = dealer.monitor();
         let (ours, theirs) = over_tls().await;
         dealer.attach(ours).expect("attached");
-        let (_, reason) = end_of(&mut monitor).await;
+        let (_, reason) = disconnect_event(&mut monitor).await;
         assert!(matches!(reason, DisconnectReason::HandshakeTimeout), "{reason}");
         drop(theirs);
     }
@@ -452,13 +452,13 @@ here! {
         let streams = (AnyStream::from_halves(ours, writer, "a pipe"), theirs);
         let (push, pull) = joined::<PushSocket, PullSocket>(&at, streams).await;
         let mut monitor = push.monitor();
-        broken.replace(Some(io::Error::other("the pipe has burst")));
+        broken.replace(Some(io::Error::other("broken on request")));
         // The stream may accept the first message; the second one fails.
         push.send("one").await.expect("queued");
         push.flush().await.expect("open");
         push.send("two").await.expect("queued");
-        let (_, reason) = end_of(&mut monitor).await;
-        assert_eq!(reason.to_string(), "the pipe has burst");
+        let (_, reason) = disconnect_event(&mut monitor).await;
+        assert_eq!(reason.to_string(), "broken on request");
         // Messages that no stream has accepted are sent on the next one.
         let (ours, theirs) = tcp_pair().await;
         push.attach(ours).expect("attached");
@@ -612,7 +612,7 @@ struct Panicking {
 impl AsyncRead for Panicking {
     async fn read<B: IoBufMut>(&mut self, buf: B) -> BufResult<usize, B> {
         let read = self.stream.read(buf).await;
-        assert!(!self.panics.get(), "the reader was told to");
+        assert!(!self.panics.get(), "panics on request");
         read
     }
 }

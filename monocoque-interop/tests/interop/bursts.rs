@@ -13,7 +13,7 @@ fn count(size: usize) -> usize {
 /// Repeats attempts until one loses nothing. A peer without processor time for longer than a sender
 /// waits is indistinguishable from one that does not read: that may happen in one attempt, but not
 /// in all of them.
-async fn loses_nothing(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
+async fn retry_until_lossless(what: impl std::fmt::Display, attempt: impl AsyncFn() -> u64) {
     for _ in 0..10 {
         if attempt().await == 0 {
             return;
@@ -29,7 +29,7 @@ fn burst_to_libzmq_loses_nothing() {
         for transport in [Transport::Tcp, Transport::Ipc] {
             testing::run_within(testing::DEADLINE * 2, transport, placement, async |at: At| {
                 for size in SIZES {
-                    loses_nothing(format_args!("{size} bytes"), async || {
+                    retry_until_lossless(format_args!("{size} bytes"), async || {
                         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
                         let received = testing::on_blocking_thread(move || {
                             let subscriber = zmq::Context::new().socket(zmq::SUB).expect("a socket");

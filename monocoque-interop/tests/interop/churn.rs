@@ -5,8 +5,8 @@ use std::time::Duration;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SubSocket};
 
 use crate::support::{
-    Binds, Case, LIMIT, close, eventually, libzmq, meanwhile, moment, number, on_thread, peers, recv, send,
-    their_recv, their_send, within,
+    Binds, Case, LIMIT, close, eventually, libzmq, libzmq_recv, libzmq_send, number, on_thread, peers, recv,
+    send, with_load, within, yield_briefly,
 };
 
 everywhere! {
@@ -25,7 +25,7 @@ over_ipc! {
     full_dealer_survives_lost_router,
 }
 
-where_they_bind! {
+connect_only! {
     closing_push_reaches_returned_pull,
 }
 
@@ -41,7 +41,7 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
         .build_in(&case.context)
         .unwrap();
     let pull = libzmq(zmq::PULL);
-    let [endpoint] = case.meet(&push, [&pull]).await;
+    let [endpoint] = case.join(&push, [&pull]).await;
     let load = async {
         for n in 0.. {
             send(&push, n.to_string()).await;
@@ -53,7 +53,7 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
         for _ in 0..LIVES {
             let pull = first.take().unwrap_or_else(|| {
                 let pull = libzmq(zmq::PULL);
-                case.again(&pull, &endpoint);
+                case.rejoin(&pull, &endpoint);
                 pull
             });
             let heard = on_thread(move || numbers(&pull, A_LIFE)).await;
@@ -62,7 +62,7 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
             next = heard[A_LIFE - 1] + 1;
         }
     };
-    meanwhile(load, lives).await;
+    with_load(load, lives).await;
     close(push).await;
 }
 
@@ -73,12 +73,12 @@ async fn push_queues_for_absent_pull(case: &Case) {
     let push =
         PushSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let pull = libzmq(zmq::PULL);
-    let [endpoint] = case.meet(&push, [&pull]).await;
+    let [endpoint] = case.join(&push, [&pull]).await;
     let mut pull = Some(pull);
     for round in 0..ROUNDS {
         let there = pull.take().unwrap_or_else(|| {
             let pull = libzmq(zmq::PULL);
-            case.again(&pull, &endpoint);
+            case.rejoin(&pull, &endpoint);
             pull
         });
         let theirs = on_thread(move || numbers(&there, A_ROUND));
@@ -93,7 +93,7 @@ async fn push_queues_for_absent_pull(case: &Case) {
         }
         let heard = theirs.await;
         assert_eq!(heard, (round * A_ROUND..(round + 1) * A_ROUND).collect::<Vec<_>>());
-        eventually("the lost peer is noticed", || push.peer_count() == 0).await;
+        eventually("the lost peer is removed", || push.peer_count() == 0).await;
         if case.binds() == Binds::Them && round + 1 < ROUNDS {
             for n in 0..A_ROUND {
                 send(&push, ((round + 1) * A_ROUND + n).to_string()).await;
@@ -111,7 +111,7 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
         PushSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let pull = libzmq(zmq::PULL);
     pull.set_rcvhwm(1).unwrap();
-    let [endpoint] = case.meet(&push, [&pull]).await;
+    let [endpoint] = case.join(&push, [&pull]).await;
     // More than the kernel buffers; large frames stay in the socket until they are written.
     let large = vec![0; 200_000];
     for n in 0..MESSAGES {
@@ -122,11 +122,11 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
     let receiving = async {
         assert_eq!(on_thread(move || numbers(&pull, 3)).await, [0, 1, 2]);
         let pull = libzmq(zmq::PULL);
-        case.again(&pull, &endpoint);
+        case.rejoin(&pull, &endpoint);
         let rest = on_thread(move || {
             let mut rest = numbers(&pull, 1);
             while rest.last() != Some(&(MESSAGES - 1)) {
-                rest.push(number(&their_recv(&pull)[0]));
+                rest.push(number(&libzmq_recv(&pull)[0]));
             }
             rest
         })
@@ -143,7 +143,7 @@ async fn push_survives_one_dying_pull(case: &Case) {
     const ENOUGH: usize = 2000;
     let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&case.context).unwrap();
     let (dies, lives) = (libzmq(zmq::PULL), libzmq(zmq::PULL));
-    case.meet(&push, [&dies, &lives]).await;
+    case.join(&push, [&dies, &lives]).await;
     peers(&push, 2).await;
     let load = async {
         for n in 0.. {
@@ -153,13 +153,13 @@ async fn push_survives_one_dying_pull(case: &Case) {
     let heard = async {
         futures::join!(on_thread(move || numbers(&dies, 100)), on_thread(move || numbers(&lives, ENOUGH)))
     };
-    let (dead, living) = meanwhile(load, heard).await;
+    let (dead, living) = with_load(load, heard).await;
     // The message in flight when the peer closed is sent to the other one, possibly behind newer
     // messages.
     assert!(dead.is_sorted(), "out of order: {dead:?}");
     let mut all = [&dead[..], &living[..]].concat();
     all.sort_unstable();
-    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "something came twice");
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "a message was received twice");
     close(push).await;
 }
 
@@ -173,17 +173,17 @@ async fn restarting_push_loses_nothing(case: &Case) {
         .build_in(&case.context)
         .unwrap();
     let push = libzmq(zmq::PUSH);
-    let [endpoint] = case.meet(&pull, [&push]).await;
+    let [endpoint] = case.join(&pull, [&push]).await;
     let mut push = Some(push);
     for life in 0..LIVES {
         let here = push.take().unwrap_or_else(|| {
             let push = libzmq(zmq::PUSH);
-            case.again(&push, &endpoint);
+            case.rejoin(&push, &endpoint);
             push
         });
         let theirs = on_thread(move || {
             for n in 0..A_LIFE {
-                their_send(&here, &[(life * A_LIFE + n).to_string()]);
+                libzmq_send(&here, &[(life * A_LIFE + n).to_string()]);
             }
         });
         for n in 0..A_LIFE {
@@ -200,10 +200,10 @@ async fn pull_receives_from_departed_pushes(case: &Case) {
     let pull =
         PullSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let pushes: [_; PUSHES] = std::array::from_fn(|_| libzmq(zmq::PUSH));
-    case.meet(&pull, pushes.each_ref()).await;
+    case.join(&pull, pushes.each_ref()).await;
     let theirs = on_thread(move || {
         for (n, push) in pushes.into_iter().enumerate() {
-            their_send(&push, &[n.to_string(), "x".repeat(70_000)]);
+            libzmq_send(&push, &[n.to_string(), "x".repeat(70_000)]);
             drop(push);
         }
     });
@@ -225,10 +225,10 @@ async fn leaving_dealer_loses_nothing(case: &Case) {
     const MESSAGES: usize = 100;
     let router = RouterSocket::builder().recv_hwm(2).build_in(&case.context).unwrap();
     let dealer = libzmq(zmq::DEALER);
-    case.meet(&router, [&dealer]).await;
+    case.join(&router, [&dealer]).await;
     on_thread(move || {
         for n in 0..MESSAGES {
-            their_send(&dealer, &[n.to_string()]);
+            libzmq_send(&dealer, &[n.to_string()]);
         }
     })
     .await;
@@ -254,28 +254,28 @@ async fn full_dealer_survives_lost_router(case: &Case) {
         .build_in(&case.context)
         .unwrap();
     let router = libzmq(zmq::ROUTER);
-    let [endpoint] = case.meet(&dealer, [&router]).await;
+    let [endpoint] = case.join(&dealer, [&router]).await;
     send(&dealer, "hello").await;
     on_thread(move || {
-        assert_eq!(their_recv(&router), [b"full".to_vec(), b"hello".to_vec()]);
+        assert_eq!(libzmq_recv(&router), [b"full".to_vec(), b"hello".to_vec()]);
         for n in 0..MESSAGES {
-            their_send(&router, &["full".to_owned(), n.to_string()]);
+            libzmq_send(&router, &["full".to_owned(), n.to_string()]);
         }
     })
     .await;
     // The failure of the write shows in the number of peers.
-    within(LIMIT, "the lost peer is noticed", async {
+    within(LIMIT, "the lost peer is removed", async {
         while dealer.peer_count() > 0 {
             // It fails once the peer is removed, since there is no other.
-            let _ = dealer.try_send("is anybody there?");
-            moment().await;
+            let _ = dealer.try_send("probe");
+            yield_briefly().await;
         }
     })
     .await;
     let router = libzmq(zmq::ROUTER);
-    case.again(&router, &endpoint);
+    case.rejoin(&router, &endpoint);
     let theirs = on_thread(move || {
-        their_recv(&router);
+        libzmq_recv(&router);
         router
     });
     for n in 0..MESSAGES {
@@ -292,22 +292,22 @@ async fn req_reaches_restarted_rep(case: &Case) {
     let req =
         ReqSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let rep = libzmq(zmq::REP);
-    let [endpoint] = case.meet(&req, [&rep]).await;
+    let [endpoint] = case.join(&req, [&rep]).await;
     let mut rep = Some(rep);
     for n in 0..5 {
         let here = rep.take().unwrap_or_else(|| {
             let rep = libzmq(zmq::REP);
-            case.again(&rep, &endpoint);
+            case.rejoin(&rep, &endpoint);
             rep
         });
         let theirs = on_thread(move || {
-            let request = their_recv(&here);
-            their_send(&here, &request);
+            let request = libzmq_recv(&here);
+            libzmq_send(&here, &request);
         });
         let reply = within(LIMIT, "request", req.request(n.to_string())).await.unwrap();
         assert_eq!(number(&reply[0]), n);
         theirs.await;
-        eventually("the lost peer is noticed", || req.peer_count() == 0).await;
+        eventually("the lost peer is removed", || req.peer_count() == 0).await;
     }
     close(req).await;
 }
@@ -321,19 +321,19 @@ async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
         sub.subscribe(format!("{topic:04}")).unwrap();
     }
     let publisher = libzmq(zmq::XPUB);
-    let [endpoint] = case.meet(&sub, [&publisher]).await;
+    let [endpoint] = case.join(&sub, [&publisher]).await;
     let mut publisher = Some(publisher);
     for life in 0..3 {
         let here = publisher.take().unwrap_or_else(|| {
             let publisher = libzmq(zmq::XPUB);
-            case.again(&publisher, &endpoint);
+            case.rejoin(&publisher, &endpoint);
             publisher
         });
         let theirs = on_thread(move || {
-            let mut topics: Vec<_> = (life..TOPICS).map(|_| their_recv(&here).remove(0)).collect();
+            let mut topics: Vec<_> = (life..TOPICS).map(|_| libzmq_recv(&here).remove(0)).collect();
             topics.sort_unstable();
-            their_send(&here, &["0001 not after the first life".to_owned()]);
-            their_send(&here, &["1999".to_owned(), life.to_string()]);
+            libzmq_send(&here, &["0001 not after the first life".to_owned()]);
+            libzmq_send(&here, &["1999".to_owned(), life.to_string()]);
             topics
         });
         if life < 2 {
@@ -342,7 +342,7 @@ async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
         assert_eq!(recv(&sub).await, [b"1999".to_vec(), life.to_string().into_bytes()]);
         let expected: Vec<_> = (life..TOPICS).map(|topic| format!("\x01{topic:04}").into_bytes()).collect();
         assert!(theirs.await == expected, "life {life}: wrong topics");
-        eventually("the lost peer is noticed", || sub.peer_count() == 0).await;
+        eventually("the lost peer is removed", || sub.peer_count() == 0).await;
         sub.unsubscribe(format!("{life:04}")).unwrap();
     }
     close(sub).await;
@@ -354,28 +354,28 @@ async fn pub_drops_departed_subscriptions(case: &Case) {
         PubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let sub = libzmq(zmq::SUB);
     sub.set_subscribe(b"").unwrap();
-    let [endpoint] = case.meet(&publisher, [&sub]).await;
+    let [endpoint] = case.join(&publisher, [&sub]).await;
     let mut sub = Some(sub);
     for life in 0..4 {
         let here = sub.take().unwrap_or_else(|| {
             let sub = libzmq(zmq::SUB);
             sub.set_subscribe(life.to_string().as_bytes()).unwrap();
-            case.again(&sub, &endpoint);
+            case.rejoin(&sub, &endpoint);
             sub
         });
         // A bound SUB sends its subscriptions when it is called.
-        let theirs = on_thread(move || their_recv(&here));
+        let theirs = on_thread(move || libzmq_recv(&here));
         within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
         if life > 0 {
             send(&publisher, "something else").await;
         }
         send(&publisher, [life.to_string(), "news".into()]).await;
         assert_eq!(theirs.await, [life.to_string().into_bytes(), b"news".to_vec()]);
-        eventually("the subscriptions are gone", || publisher.subscription_count() == 0).await;
+        eventually("the subscriptions are removed", || publisher.subscription_count() == 0).await;
     }
     close(publisher).await;
 }
 
 fn numbers(pull: &zmq::Socket, n: usize) -> Vec<usize> {
-    (0..n).map(|_| number(&their_recv(pull)[0])).collect()
+    (0..n).map(|_| number(&libzmq_recv(pull)[0])).collect()
 }

@@ -82,7 +82,7 @@ macro_rules! everywhere {
 }
 
 /// Makes the tests in which Monocoque binds.
-macro_rules! where_we_bind {
+macro_rules! bind_only {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
         tcp_in_runtime = Tcp, Us, Runtime;
@@ -93,7 +93,7 @@ macro_rules! where_we_bind {
 }
 
 /// Makes the tests in which libzmq binds.
-macro_rules! where_they_bind {
+macro_rules! connect_only {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
         tcp_in_runtime = Tcp, Them, Runtime;
@@ -147,8 +147,8 @@ macro_rules! with_pyzmq {
 
 impl Case {
     /// Connects a Monocoque socket with libzmq sockets. Returns an endpoint for each of those, for
-    /// [`again`](Self::again).
-    pub(crate) async fn meet<S: Socket, const N: usize>(
+    /// [`rejoin`](Self::rejoin).
+    pub(crate) async fn join<S: Socket, const N: usize>(
         &self,
         ours: &S,
         theirs: [&zmq::Socket; N],
@@ -175,7 +175,7 @@ impl Case {
     }
 
     /// Connects several Monocoque sockets with one of libzmq.
-    pub(crate) async fn meet_one<S: Socket>(&self, ours: &[S], theirs: &zmq::Socket) {
+    pub(crate) async fn join_one<S: Socket>(&self, ours: &[S], theirs: &zmq::Socket) {
         match self.binds {
             Binds::Us => {
                 for socket in ours {
@@ -194,7 +194,7 @@ impl Case {
     }
 
     /// Connects a libzmq socket in place of a closed one.
-    pub(crate) fn again(&self, theirs: &zmq::Socket, endpoint: &str) {
+    pub(crate) fn rejoin(&self, theirs: &zmq::Socket, endpoint: &str) {
         match self.binds {
             Binds::Us => theirs.connect(endpoint).expect("libzmq connects"),
             Binds::Them => theirs.bind(endpoint).expect("libzmq binds to the endpoint again"),
@@ -239,19 +239,19 @@ pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<O
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     within(LIMIT, what, async {
         while !condition() {
-            moment().await;
+            yield_briefly().await;
         }
     })
     .await;
 }
 
 /// Yields to other tasks and threads for a millisecond.
-pub(crate) async fn moment() {
+pub(crate) async fn yield_briefly() {
     after(Duration::from_millis(1)).await;
 }
 
 /// Returns the output of `future` while `load` runs concurrently, which must not end.
-pub(crate) async fn meanwhile<T>(load: impl Future<Output = ()>, future: impl Future<Output = T>) -> T {
+pub(crate) async fn with_load<T>(load: impl Future<Output = ()>, future: impl Future<Output = T>) -> T {
     match select(pin!(load), pin!(future)).await {
         Either::Left(((), _)) => unreachable!("the load has no end"),
         Either::Right((result, _)) => result,
@@ -310,18 +310,18 @@ pub(crate) fn libzmq_named(kind: zmq::SocketType, id: &str) -> zmq::Socket {
     socket
 }
 
-pub(crate) fn their_send<F: AsRef<[u8]>>(socket: &zmq::Socket, frames: &[F]) {
+pub(crate) fn libzmq_send<F: AsRef<[u8]>>(socket: &zmq::Socket, frames: &[F]) {
     socket.send_multipart(frames.iter().map(AsRef::as_ref), 0).expect("libzmq sends in time");
 }
 
-pub(crate) fn their_recv(socket: &zmq::Socket) -> Frames {
+pub(crate) fn libzmq_recv(socket: &zmq::Socket) -> Frames {
     socket.recv_multipart(0).expect("libzmq receives in time")
 }
 
 /// Echoes `n` messages.
-pub(crate) fn their_echo(socket: &zmq::Socket, n: usize) {
+pub(crate) fn libzmq_echo(socket: &zmq::Socket, n: usize) {
     for _ in 0..n {
-        their_send(socket, &their_recv(socket));
+        libzmq_send(socket, &libzmq_recv(socket));
     }
 }
 

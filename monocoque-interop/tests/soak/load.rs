@@ -22,7 +22,7 @@ pub(crate) struct Load {
     /// Threads that each use a persistent socket.
     threads: Vec<JoinHandle<()>>,
     /// Threads that create and close sockets, or end by themselves.
-    guests: Vec<JoinHandle<()>>,
+    short_lived: Vec<JoinHandle<()>>,
     /// Closes the sockets of `threads`.
     close: Vec<Box<dyn FnOnce()>>,
     proxies: Arc<[Proxy]>,
@@ -45,12 +45,12 @@ struct Shared {
     context: Context,
     stop: AtomicBool,
     messages: AtomicU64,
-    lives: AtomicU64,
+    sockets: AtomicU64,
     trips: Mutex<Vec<u32>>,
     /// Round trips over a stream between two threads.
     plain_trips: Mutex<Vec<u32>>,
     /// The endpoints of a PULL, a ROUTER and a PUB: each over tcp and ipc.
-    places: [[String; 2]; 3],
+    endpoints: [[String; 2]; 3],
 }
 
 impl Load {
@@ -61,7 +61,7 @@ impl Load {
         let router = RouterSocket::new_in(&context).expect("a socket");
         let publisher = PubSocket::new_in(&context).expect("a socket");
         let place = |name: &str| format!("ipc://{}", directory.path().join(name).display());
-        let places = [
+        let endpoints = [
             bind(&pull, place("pull")),
             bind(&router, place("router")),
             bind(&publisher, place("publisher")),
@@ -71,12 +71,12 @@ impl Load {
             Proxy::start(&format!("tcp://{}:0", own_loopback()), target, faults, seed)
         };
         let proxies: Arc<[Proxy]> =
-            places.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
+            endpoints.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
         let [to_pull, to_router, to_publisher] = [0, 1, 2].map(|n: usize| proxies[n].endpoint().to_owned());
         let refusing = format!("tcp://{}:5555", own_loopback());
         let target = |endpoint: &String, socket_type| Target { endpoint: endpoint.clone(), socket_type };
         let socket_types = ["PUSH", "DEALER", "SUB"];
-        let dialled = places
+        let dialled = endpoints
             .iter()
             .zip(socket_types)
             .flat_map(|(each, kind)| each.each_ref().map(|endpoint| target(endpoint, kind)));
@@ -85,16 +85,16 @@ impl Load {
             context: context.clone(),
             stop: AtomicBool::new(false),
             messages: AtomicU64::new(0),
-            lives: AtomicU64::new(0),
+            sockets: AtomicU64::new(0),
             trips: Mutex::default(),
             plain_trips: Mutex::default(),
-            places,
+            endpoints,
         });
 
         let mut load = Self {
             shared: shared.clone(),
             threads: Vec::new(),
-            guests: Vec::new(),
+            short_lived: Vec::new(),
             close: Vec::new(),
             proxies: proxies.clone(),
             hostile,
@@ -120,7 +120,7 @@ impl Load {
                 thread::sleep(Duration::from_millis(1));
             }
         });
-        for endpoint in [to_pull, shared.places[0][1].clone()] {
+        for endpoint in [to_pull, shared.endpoints[0][1].clone()] {
             let builder = PushSocket::builder()
                 .linger(Some(Duration::ZERO))
                 .reconnect_interval(Duration::from_millis(10));
@@ -148,7 +148,7 @@ impl Load {
             }
         });
         let dealer = DealerSocket::new_in(&context).expect("a socket");
-        block_on(dealer.connect(&shared.places[1][0])).expect("an endpoint");
+        block_on(dealer.connect(&shared.endpoints[1][0])).expect("an endpoint");
         load.serve(&dealer, |shared, dealer| {
             while !shared.stopped() {
                 let start = Instant::now();
@@ -160,8 +160,8 @@ impl Load {
             }
         });
 
-        load.spawn(plain);
-        load.spawn(move |shared| theirs(shared, &[&to_router, &to_publisher]));
+        load.spawn(measure_plain_round_trips);
+        load.spawn(move |shared| run_libzmq_peers(shared, &[&to_router, &to_publisher]));
         for n in 0..2 {
             load.spawn(move |shared| churn(shared, &mut Rng::with_seed(seed ^ n)));
         }
@@ -183,8 +183,8 @@ impl Load {
     }
 
     /// Returns how many sockets were created and dropped.
-    pub(crate) fn lives(&self) -> u64 {
-        self.shared.lives.load(Ordering::Relaxed)
+    pub(crate) fn sockets(&self) -> u64 {
+        self.shared.sockets.load(Ordering::Relaxed)
     }
 
     pub(crate) fn faults(&self) -> u64 {
@@ -213,7 +213,7 @@ impl Load {
         assert!(self.hostile.end().is_empty(), "a hostile peer panicked");
         self.shared.stop.store(true, Ordering::SeqCst);
         // The requesting sockets end first, while they receive replies.
-        self.guests.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        self.short_lived.into_iter().for_each(|thread| thread.join().expect("no panic"));
         self.close.into_iter().rev().for_each(|close| close());
         self.threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
     }
@@ -228,7 +228,7 @@ impl Load {
 
     fn spawn(&mut self, work: impl FnOnce(&Shared) + Send + 'static) {
         let shared = self.shared.clone();
-        self.guests.push(thread::spawn(move || work(&shared)));
+        self.short_lived.push(thread::spawn(move || work(&shared)));
     }
 }
 
@@ -251,7 +251,7 @@ fn note(trips: &Mutex<Vec<u32>>, start: Instant) {
 }
 
 /// Measures round trips over a plain stream.
-fn plain(shared: &Shared) {
+fn measure_plain_round_trips(shared: &Shared) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut here = TcpStream::connect(listener.local_addr().expect("an address")).expect("a listener");
     let (mut there, _) = listener.accept().expect("a connection");
@@ -283,20 +283,20 @@ fn bind<S: Socket>(socket: &S, ipc: String) -> [String; 2] {
 fn churn(shared: &Shared, rng: &mut Rng) {
     while !shared.stopped() {
         match rng.u8(0..4) {
-            0 => block_on(one_life(&shared.context, shared, rng)),
-            1 => block_on(one_life(&Context::new().expect("an I/O thread"), shared, rng)),
+            0 => block_on(use_one_socket(&shared.context, shared, rng)),
+            1 => block_on(use_one_socket(&Context::new().expect("an I/O thread"), shared, rng)),
             2 => Runtime::new().expect("a runtime").block_on(async {
-                one_life(&Context::current().expect("inside a runtime"), shared, rng).await;
+                use_one_socket(&Context::current().expect("inside a runtime"), shared, rng).await;
             }),
-            _ => one_life_of_theirs(shared, rng),
+            _ => use_one_libzmq_socket(shared, rng),
         }
-        shared.lives.fetch_add(1, Ordering::Relaxed);
+        shared.sockets.fetch_add(1, Ordering::Relaxed);
         thread::sleep(Duration::from_micros(rng.u64(0..6_000)));
     }
 }
 
-async fn one_life(context: &Context, shared: &Shared, rng: &mut Rng) {
-    let [pull, router, publisher] = &shared.places;
+async fn use_one_socket(context: &Context, shared: &Shared, rng: &mut Rng) {
+    let [pull, router, publisher] = &shared.endpoints;
     let transport = rng.usize(0..2);
     let in_order = rng.bool();
     match rng.u8(0..3) {
@@ -338,12 +338,12 @@ async fn one_life(context: &Context, shared: &Shared, rng: &mut Rng) {
     }
 }
 
-fn one_life_of_theirs(shared: &Shared, rng: &mut Rng) {
+fn use_one_libzmq_socket(shared: &Shared, rng: &mut Rng) {
     let context = zmq::Context::new();
     let dealer = context.socket(zmq::DEALER).expect("a libzmq socket");
     dealer.set_linger(0).expect("an option");
     dealer.set_rcvtimeo(10_000).expect("an option");
-    dealer.connect(&shared.places[1][rng.usize(0..2)]).expect("an endpoint");
+    dealer.connect(&shared.endpoints[1][rng.usize(0..2)]).expect("an endpoint");
     for _ in 0..rng.usize(1..30) {
         dealer.send("there and back", 0).expect("sent");
         dealer.recv_bytes(0).expect("an answer");
@@ -351,7 +351,7 @@ fn one_life_of_theirs(shared: &Shared, rng: &mut Rng) {
 }
 
 /// Runs a persistent DEALER and SUB of libzmq, behind proxies.
-fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
+fn run_libzmq_peers(shared: &Shared, [router, publisher]: &[&str; 2]) {
     let context = zmq::Context::new();
     let make = |kind, endpoint: &str| {
         let socket = context.socket(kind).expect("a libzmq socket");
@@ -364,7 +364,7 @@ fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
     subscriber.set_subscribe(b"news").expect("a topic");
     while !shared.stopped() {
         // The queue may be full while it is not connected.
-        let _full = dealer.send("from the other one", zmq::DONTWAIT);
+        let _full = dealer.send("from libzmq", zmq::DONTWAIT);
         for socket in [&dealer, &subscriber] {
             while socket.recv_multipart(zmq::DONTWAIT).is_ok() {
                 shared.count();

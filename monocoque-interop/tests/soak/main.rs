@@ -47,36 +47,42 @@ fn soak_figures_stay_bounded() {
         "s",
         columns.each_ref().map(|column| format!("{:>10}", column.name)).join(" "),
         "messages",
-        "lives"
+        "sockets"
     );
     while start.elapsed() < time {
         std::thread::sleep(step);
-        leaked.more(&leak);
-        let held = ProcessStats::now();
+        leaked.leak(&leak);
+        let stats = ProcessStats::now();
         let latency = load.take_latency();
         let figures = [
-            held.rss_kb as f64,
-            held.fds as f64,
-            held.threads as f64,
+            stats.rss_kb as f64,
+            stats.fds as f64,
+            stats.threads as f64,
             latency.p50,
             latency.p99,
             latency.times_p50 + leaked.delay,
             latency.times_p99 + leaked.delay,
         ];
         let row = figures.map(|figure| format!("{figure:>10.1}")).join(" ");
-        println!("{:>8.1} {row} {:>10} {:>8}", start.elapsed().as_secs_f64(), load.messages(), load.lives());
+        println!(
+            "{:>8.1} {row} {:>10} {:>8}",
+            start.elapsed().as_secs_f64(),
+            load.messages(),
+            load.sockets()
+        );
         for (column, figure) in columns.iter_mut().zip(figures) {
             column.put(start.elapsed().as_secs_f64(), figure);
         }
     }
-    let (messages, lives, faults, hostile) = (load.messages(), load.lives(), load.faults(), load.hostile());
+    let (messages, sockets, faults, hostile) =
+        (load.messages(), load.sockets(), load.faults(), load.hostile());
     load.end();
-    let verdicts = columns.each_ref().map(Column::judge);
+    let verdicts = columns.each_ref().map(Column::evaluate);
     for (column, verdict) in columns.iter().zip(&verdicts) {
         println!("{:>10}: {verdict}", column.name);
     }
     println!(
-        "{messages} messages, {lives} lives of sockets, {faults} faults of connections, {hostile} connections of \
+        "{messages} messages, {sockets} sockets, {faults} faults of connections, {hostile} connections of \
          hostile peers"
     );
     let growing: Vec<_> = columns
@@ -85,8 +91,8 @@ fn soak_figures_stay_bounded() {
         .filter(|(_, verdict)| verdict.grows)
         .map(|(column, _)| column.name)
         .collect();
-    assert!(growing.is_empty(), "SEED={seed}: these grow: {growing:?}");
-    assert!(messages > 0 && lives > 10 && hostile > 10, "SEED={seed}: there was hardly any load");
+    assert!(growing.is_empty(), "SEED={seed}: growing figures: {growing:?}");
+    assert!(messages > 0 && sockets > 10 && hostile > 10, "SEED={seed}: there was hardly any load");
 }
 
 /// An intentional leak.
@@ -100,7 +106,7 @@ struct Leaked {
 }
 
 impl Leaked {
-    fn more(&mut self, what: &str) {
+    fn leak(&mut self, what: &str) {
         match what {
             "" => {}
             // Written, so that it is resident.

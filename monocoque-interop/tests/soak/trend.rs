@@ -45,9 +45,9 @@ impl Column {
         self.points.push((at, figure));
     }
 
-    pub(crate) fn judge(&self) -> Verdict {
+    pub(crate) fn evaluate(&self) -> Verdict {
         let points = &self.points[self.points.len() / 4..];
-        assert!(points.len() >= 6, "too few figures to judge");
+        assert!(points.len() >= 6, "too few figures");
         let third = points.len() / 3;
         let figures = |points: &[(f64, f64)]| median(points.iter().map(|(_, figure)| *figure).collect());
         let (first, last) = (figures(&points[..third]), figures(&points[points.len() - third..]));
@@ -86,10 +86,10 @@ fn median(mut figures: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    fn judge(figure: impl Fn(f64) -> f64) -> Verdict {
+    fn evaluate(figure: impl Fn(f64) -> f64) -> Verdict {
         let mut column = Column::new("x", Tolerance { relative: 0.1, absolute: 50.0 });
         (0..60).map(|n| f64::from(n) * 5.0).for_each(|at| column.put(at, figure(at)));
-        column.judge()
+        column.evaluate()
     }
 
     /// Returns reproducible noise.
@@ -99,32 +99,33 @@ mod tests {
 
     #[test]
     fn noisy_constant_series_is_steady() {
-        assert!(!judge(|_| 1_000.0).grows);
-        assert!(!judge(|at| 1_000.0 + noise(at)).grows);
+        assert!(!evaluate(|_| 1_000.0).grows);
+        assert!(!evaluate(|at| 1_000.0 + noise(at)).grows);
         assert!(
-            !judge(|at| 1_000.0 + if (at as u32).is_multiple_of(35) { 100_000.0 } else { noise(at) }).grows
+            !evaluate(|at| 1_000.0 + if (at as u32).is_multiple_of(35) { 100_000.0 } else { noise(at) })
+                .grows
         );
-        assert!(!judge(|at| 1_000.0 - at).grows, "less is not more");
+        assert!(!evaluate(|at| 1_000.0 - at).grows, "shrinking is not growth");
     }
 
     #[test]
     fn early_growth_is_steady() {
-        assert!(!judge(|at| 1_000.0 + at.min(70.0) * 50.0).grows);
+        assert!(!evaluate(|at| 1_000.0 + at.min(70.0) * 50.0).grows);
     }
 
     #[test]
     fn noisy_growth_is_detected() {
-        assert!(judge(|at| 1_000.0 + at).grows);
-        assert!(judge(|at| 1_000.0 + at * 2.0 + noise(at)).grows);
+        assert!(evaluate(|at| 1_000.0 + at).grows);
+        assert!(evaluate(|at| 1_000.0 + at * 2.0 + noise(at)).grows);
         assert!(
-            judge(|at| 1_000.0 + at * 2.0 + if (at as u32).is_multiple_of(35) { 100_000.0 } else { 0.0 })
+            evaluate(|at| 1_000.0 + at * 2.0 + if (at as u32).is_multiple_of(35) { 100_000.0 } else { 0.0 })
                 .grows
         );
-        assert!(judge(|at| 1_000.0 + (at / 50.0).floor() * 100.0).grows, "in steps");
+        assert!(evaluate(|at| 1_000.0 + (at / 50.0).floor() * 100.0).grows, "growth in steps");
     }
 
     #[test]
     fn growth_within_tolerance_is_steady() {
-        assert!(!judge(|at| 1_000.0 + at * 0.2).grows);
+        assert!(!evaluate(|at| 1_000.0 + at * 0.2).grows);
     }
 }
