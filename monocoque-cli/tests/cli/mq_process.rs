@@ -20,8 +20,8 @@ pub(crate) struct Running {
     stdin: Option<ChildStdin>,
     stdout: Option<JoinHandle<Vec<u8>>>,
     lines: Receiver<String>,
-    told: Receiver<String>,
-    said: String,
+    stderr_lines: Receiver<String>,
+    stderr: String,
 }
 
 /// The result of an `mq` that has ended.
@@ -42,7 +42,7 @@ pub(crate) fn start(args: &[&str]) -> Running {
         let mut all = Vec::new();
         loop {
             let from = all.len();
-            if stdout.read_until(b'\n', &mut all).expect("its output") == 0 {
+            if stdout.read_until(b'\n', &mut all).expect("readable output") == 0 {
                 return all;
             }
             // The receiver is gone if the test does not read lines.
@@ -57,9 +57,9 @@ pub(crate) fn start_unread(args: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("mq starts");
-    let told = lines_of(child.stderr.take().expect("piped"));
+    let stderr_lines = lines_of(child.stderr.take().expect("piped"));
     let stdin = child.stdin.take();
-    Running { child, stdin, stdout: None, lines: mpsc::channel().1, told, said: String::new() }
+    Running { child, stdin, stdout: None, lines: mpsc::channel().1, stderr_lines, stderr: String::new() }
 }
 
 /// Runs `mq` to its end.
@@ -90,22 +90,24 @@ impl Running {
 
     /// Returns whether the process is running.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("its status").is_none()
+        self.child.try_wait().expect("the exit status").is_none()
     }
 
     /// Returns the next line on standard output.
     pub(crate) fn line(&self) -> String {
         self.lines
             .recv_timeout(LIMIT)
-            .unwrap_or_else(|_| panic!("no further line; standard error: {:?}", self.told.try_recv()))
+            .unwrap_or_else(|_| panic!("no further line; standard error: {:?}", self.stderr_lines.try_recv()))
     }
 
     /// Returns the rest of the next line on standard error that contains `start`.
-    pub(crate) fn told(&mut self, start: &str) -> String {
+    pub(crate) fn stderr_after(&mut self, start: &str) -> String {
         loop {
-            let line =
-                self.told.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no {start:?} in {}", self.said));
-            self.said += &format!("{line}\n");
+            let line = self
+                .stderr_lines
+                .recv_timeout(LIMIT)
+                .unwrap_or_else(|_| panic!("no {start:?} in {}", self.stderr));
+            self.stderr += &format!("{line}\n");
             if let Some((_, rest)) = line.split_once(start) {
                 return rest.to_owned();
             }
@@ -114,7 +116,7 @@ impl Running {
 
     /// Returns the endpoint that it has bound to.
     pub(crate) fn endpoint(&mut self) -> String {
-        self.told("listening on ")
+        self.stderr_after("listening on ")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -126,12 +128,12 @@ impl Running {
         self.stdin = None;
         let mut status = None;
         until("mq ends", || {
-            status = self.child.try_wait().expect("its status");
+            status = self.child.try_wait().expect("the exit status");
             status.is_some()
         });
         let stdout = self.stdout.take().map(|stdout| stdout.join().expect("no panic")).unwrap_or_default();
-        let mut stderr = std::mem::take(&mut self.said);
-        stderr.extend(self.told.iter().map(|line| line + "\n"));
+        let mut stderr = std::mem::take(&mut self.stderr);
+        stderr.extend(self.stderr_lines.iter().map(|line| line + "\n"));
         Ended { code: status.and_then(|status| status.code()), stdout, stderr }
     }
 
@@ -181,9 +183,9 @@ impl Ended {
 
 /// A directory of endpoints for one test.
 #[derive(Debug)]
-pub(crate) struct Place(TempDir);
+pub(crate) struct TestDirectory(TempDir);
 
-impl Place {
+impl TestDirectory {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
     }

@@ -80,7 +80,7 @@ impl Peer {
                 thread.take().expect("once").join().expect("the peer has received what it expects")
             }
             Self::Pyzmq(child) => {
-                let status = child.wait().expect("its status");
+                let status = child.wait().expect("the exit status");
                 assert!(status.success(), "the pyzmq side ended with {status}: see its last line");
             }
         }

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use nix::pty::openpty;
 use zmq::SocketType;
 
-use crate::mq_process::{Place, until};
+use crate::mq_process::{TestDirectory, until};
 use crate::peer::{bound, text};
 
 /// Opens a terminal. Returns it with a thread that collects its output.
@@ -32,14 +32,14 @@ fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
     let mut mq = command.stdout(stdout).stderr(stderr).spawn().expect("mq starts");
-    until("mq ends", || mq.try_wait().expect("its status").is_some());
-    assert!(mq.wait().expect("its status").success());
+    until("mq ends", || mq.try_wait().expect("the exit status").is_some());
+    assert!(mq.wait().expect("the exit status").success());
 }
 
 #[test]
 fn terminal_escapes_are_neutralized() {
-    let place = Place::new();
-    let endpoint = place.endpoint("escapes");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("escapes");
     let dealer = crate::peer::socket(SocketType::DEALER);
     dealer.set_identity(b"me").unwrap();
     dealer.connect(&endpoint).unwrap();
@@ -51,8 +51,8 @@ fn terminal_escapes_are_neutralized() {
 
 #[test]
 fn progress_appears_on_terminal() {
-    let place = Place::new();
-    let endpoint = place.endpoint("progress");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("progress");
     let pull = bound(SocketType::PULL, &endpoint);
     let (stderr, shown) = terminal();
     run_at(&["push", "-c", &endpoint, "-d", "hello", "-n", "3", "-i", "100ms"], Stdio::null(), stderr);
