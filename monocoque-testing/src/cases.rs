@@ -250,13 +250,13 @@ pub async fn pass_time(at: &At) {
     }
 }
 
-/// Repeats `talk` until `work` is done, and completes the last repetition.
-pub async fn repeat_until<T>(work: impl Future<Output = T>, mut talk: impl AsyncFnMut()) -> T {
+/// Repeats `round` until `work` is done, and completes the last repetition.
+pub async fn repeat_until<T>(work: impl Future<Output = T>, mut round: impl AsyncFnMut()) -> T {
     let mut work = pin!(work);
     loop {
-        match select(work.as_mut(), pin!(talk())).await {
-            Either::Left((done, talking)) => {
-                talking.await;
+        match select(work.as_mut(), pin!(round())).await {
+            Either::Left((done, unfinished)) => {
+                unfinished.await;
                 return done;
             }
             Either::Right(_) => {}
