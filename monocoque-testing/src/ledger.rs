@@ -52,9 +52,9 @@ pub struct Stream {
     /// Whether `losses` contains all lost connections.
     exact: bool,
     /// The number of connections made after the initial ones.
-    more: AtomicU64,
+    later_connections: AtomicU64,
     /// The last lossless phase and its first message.
-    settled: Mutex<Option<(u8, u64)>>,
+    last_lossless: Mutex<Option<(u8, u64)>>,
     killed: AtomicBool,
     /// The numbers received by any receiver, where each message goes to only one.
     seen: Mutex<NumberSet>,
@@ -92,7 +92,7 @@ pub struct Ledger {
     /// The highest phase received, by sender and receiver.
     highest_phases: Mutex<HashMap<(u8, u8), u8>>,
     /// The number of messages received in each lossless phase.
-    settled: Mutex<HashMap<(Class, u8), u64>>,
+    lossless_counts: Mutex<HashMap<(Class, u8), u64>>,
     checked: AtomicU64,
     errors: Mutex<Vec<String>>,
 }
@@ -238,16 +238,16 @@ impl Stream {
     /// Records the first message of a lossless phase.
     fn enter(&self, phase: u8, number: u64) {
         if is_lossless(phase) {
-            let mut settled = self.settled.lock().expect("not poisoned");
-            if settled.is_none_or(|(known, _)| known < phase) {
-                *settled = Some((phase, number));
+            let mut last = self.last_lossless.lock().expect("not poisoned");
+            if last.is_none_or(|(known, _)| known < phase) {
+                *last = Some((phase, number));
             }
         }
     }
 
     /// Records an additional connection, possibly a second one to the same peer.
     pub fn note_connection(&self) {
-        self.more.fetch_add(1, Ordering::Relaxed);
+        self.later_connections.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn mark_killed(&self) {
@@ -262,7 +262,7 @@ impl Ledger {
             streams: RwLock::default(),
             views: Mutex::default(),
             highest_phases: Mutex::default(),
-            settled: Mutex::default(),
+            lossless_counts: Mutex::default(),
             checked: AtomicU64::new(0),
             errors: Mutex::default(),
         })
@@ -285,8 +285,8 @@ impl Ledger {
             sent: AtomicU64::new(0),
             losses: Mutex::default(),
             exact,
-            more: AtomicU64::new(0),
-            settled: Mutex::default(),
+            later_connections: AtomicU64::new(0),
+            last_lossless: Mutex::default(),
             killed: AtomicBool::new(false),
             seen: Mutex::default(),
         });
@@ -318,7 +318,7 @@ impl Ledger {
 
     /// Returns how many messages of a lossless phase were received.
     pub fn lossless_count(&self, class: Class, phase: u8) -> u64 {
-        self.settled.lock().expect("not poisoned").get(&(class, phase)).copied().unwrap_or_default()
+        self.lossless_counts.lock().expect("not poisoned").get(&(class, phase)).copied().unwrap_or_default()
     }
 
     /// Returns how many messages were checked byte by byte.
@@ -351,7 +351,7 @@ impl Ledger {
             // A lost connection adds two runs: its unsent messages follow those of another peer,
             // and those in flight mix with those of the next connection.
             let disturbed = if stream.exact { losses + ended } else { disturbances };
-            let disturbed = disturbed + stream.more.load(Ordering::Relaxed) as usize;
+            let disturbed = disturbed + stream.later_connections.load(Ordering::Relaxed) as usize;
             let allowed = match class {
                 Class::Publication => 1,
                 Class::Work | Class::Request => 1 + 2 * disturbed,
@@ -387,12 +387,12 @@ impl Ledger {
                 seen.end()
             ));
         }
-        let settled = *stream.settled.lock().expect("not poisoned");
+        let last_lossless = *stream.last_lossless.lock().expect("not poisoned");
         let mut each = HashMap::<usize, (u64, u64)>::new();
         for number in (0..sent).filter(|number| !seen.has(*number)) {
             let loss = losses.partition_point(|sent| *sent <= number);
-            let explained =
-                settled.is_none_or(|(_, first)| number < first) && (loss < losses.len() || !stream.exact);
+            let explained = last_lossless.is_none_or(|(_, first)| number < first)
+                && (loss < losses.len() || !stream.exact);
             if explained {
                 let tag = Tag { topic: 0, phase: 0, stream: stream.id, number };
                 let (messages, bytes) = each.entry(loss).or_default();
@@ -464,8 +464,8 @@ impl Reader {
             return Err(format!("number {} of {} a second time", tag.number, stream.name));
         }
         if is_lossless(tag.phase) {
-            let mut settled = self.ledger.settled.lock().expect("not poisoned");
-            *settled.entry((self.class, tag.phase)).or_default() += 1;
+            let mut counts = self.ledger.lossless_counts.lock().expect("not poisoned");
+            *counts.entry((self.class, tag.phase)).or_default() += 1;
         }
         if view.phase.is_none_or(|phase| phase < tag.phase) {
             view.phase = Some(tag.phase);

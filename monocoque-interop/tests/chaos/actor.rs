@@ -59,7 +59,7 @@ impl Actor {
         kill.is_some_and(|kill| kill.send(()).is_ok())
     }
 
-    /// Returns whether a lifetime is running that was not commanded to end.
+    /// Returns whether a lifetime is running that has no command to end.
     pub(crate) fn is_alive(&self) -> bool {
         self.kill.lock().expect("not poisoned").is_some()
     }

@@ -22,7 +22,7 @@ use crate::part::{End, Implementation, Part, ReadSpeed, Role, RoutingIdKind};
 use crate::shared::{PAUSE, Shared};
 use testing::ledger::{CHAOS, Reader, Stream, Tag};
 
-/// Runs one lifetime: as long as the process, which is killed or commanded to close.
+/// Runs one lifetime: as long as the process, which is ended by a signal or a command.
 ///
 /// A process of libzmq may also end by an abort of libzmq, which counts as killed.
 pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, rng: &mut Rng) {
@@ -37,7 +37,7 @@ pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, rng: &mut Rn
     }
     let ended_by = |signal: Signal| status.signal() == Some(signal as i32);
     if part.implementation == Implementation::Theirs && ended_by(Signal::SIGABRT) {
-        // Its reports are recorded first: the count implementations them visible.
+        // Its reports are recorded first: the count makes them visible.
         shared.aborts.fetch_add(1, Ordering::SeqCst);
         eprintln!("{} has aborted", part.name());
     } else if !(in_order && status.success() || commanded && !in_order && ended_by(Signal::SIGKILL)) {

@@ -42,9 +42,9 @@ fn chaos_run_keeps_all_invariants() {
     let topics = number("CHAOS_TOPICS").unwrap_or(3_000) as usize;
     eprintln!("SEED={seed} CHAOS_SECONDS={} CHAOS_TOPICS={topics}", time.as_secs());
     // The first round creates what is kept, such as the arenas of the allocator.
-    let warm_up = run(seed ^ 1, topics, Duration::from_secs(2));
+    let warm_up = run_round(seed ^ 1, topics, Duration::from_secs(2));
     let before = settle(None);
-    let errors = [warm_up, run(seed, topics, time)].concat();
+    let errors = [warm_up, run_round(seed, topics, time)].concat();
     let after = settle(Some(before));
     println!("held before: {before:?}, after: {after:?}");
     assert!(errors.is_empty(), "SEED={seed}: {}", errors.join("\n"));
@@ -55,7 +55,7 @@ fn chaos_run_keeps_all_invariants() {
 }
 
 /// Runs one round. Returns its errors.
-fn run(seed: u64, topics: usize, time: Duration) -> Vec<String> {
+fn run_round(seed: u64, topics: usize, time: Duration) -> Vec<String> {
     let scenario = Scenario::start(seed, topics);
     scenario.disturb(time).end()
 }

@@ -95,7 +95,7 @@ impl Quota {
         if phase != self.phase {
             *self = Self { phase, sent: 0 };
         }
-        SETTLED_MESSAGES - self.sent
+        LOSSLESS_MESSAGES - self.sent
     }
 
     /// Counts a message if its phase is the last one asked for.
@@ -107,7 +107,7 @@ impl Quota {
 /// The topic that all SUBs subscribe to.
 pub(crate) const TOPIC: u8 = hostile::TOPIC;
 /// The number of messages of each sender in a lossless phase.
-pub(crate) const SETTLED_MESSAGES: usize = 200;
+pub(crate) const LOSSLESS_MESSAGES: usize = 200;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// The pause between two bursts.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Scenario;
 use crate::actor::Actor;
 use crate::part::Role;
-use crate::shared::{DEADLINE, SETTLED_MESSAGES};
+use crate::shared::{DEADLINE, LOSSLESS_MESSAGES};
 use testing::ledger::Class;
 use testing::proxy::Proxy;
 
@@ -108,7 +108,7 @@ impl Scenario {
     /// Returns the classes of which fewer messages were received in this phase than sent.
     fn unreceived(&self, phase: u8) -> Vec<String> {
         let sends = |role: fn(Role) -> bool| {
-            (self.actors.iter().filter(|actor| role(actor.part.role)).count() * SETTLED_MESSAGES) as u64
+            (self.actors.iter().filter(|actor| role(actor.part.role)).count() * LOSSLESS_MESSAGES) as u64
         };
         let all = [
             (Class::Work, sends(|role| role == Role::Push)),
