@@ -1,7 +1,8 @@
-//! Within the process: messages that are handed over, without a system call in between.
+//! Messages within a process, which are handed over without a system call.
 //!
-//! On one thread, a burst is sent and then received; between two threads one of them sends without
-//! end; a REQ asks a REP on another thread. Both libraries are used by calls that block.
+//! On one thread, a burst is sent and then received; between two threads, one of them sends
+//! continuously; a REQ exchanges messages with a REP on another thread. Both libraries are used
+//! through blocking calls.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use monocoque::zmq::{PullSocket, PushSocket, RepSocket, ReqSocket};
 
 use monocoque_bench::{KIB, config, group};
 
-/// What two sockets do with a body, so many times.
+/// Exchanges a body between two sockets a number of times.
 type Work = fn(n: u64, body: &[u8]) -> Duration;
 
 fn inproc(criterion: &mut Criterion) {
@@ -99,7 +100,7 @@ fn stream_of_theirs(n: u64, body: &[u8]) -> Duration {
     stream(n, move || push.send(body, 0).expect("open"), || pull.recv(&mut message, 0).expect("open"))
 }
 
-/// The time until the last message has arrived.
+/// Measures the time until the last message has arrived.
 fn stream(n: u64, mut send: impl FnMut() + Send, mut receive: impl FnMut()) -> Duration {
     let start = Instant::now();
     thread::scope(|scope| {
@@ -140,5 +141,5 @@ criterion_main!(benches);
 
 const NAME: &str = "inproc://bench";
 const SIZES: [usize; 3] = [8, 64, KIB];
-/// Half of what may wait.
+/// Half of the default high-water mark.
 const BURST: u64 = 1000;

@@ -1,8 +1,8 @@
-//! How many instructions the hot paths take, counted by callgrind: the same figures on a busy
-//! machine and on an idle one.
+//! The instruction counts of the hot paths, taken by callgrind: they do not depend on how busy the
+//! machine is.
 //!
-//! Run it by `scripts/instructions.sh`, which compares with what `benches/instructions.json` says
-//! they should be. It takes each benchmark to do [`TIMES`] operations.
+//! `scripts/instructions.sh` runs this and compares the counts with those in
+//! `benches/instructions.json`. It assumes that each benchmark does [`TIMES`] operations.
 #![expect(missing_docs, reason = "the macros make public items and cannot document them")]
 
 use std::collections::VecDeque;
@@ -22,7 +22,7 @@ use monocoque_zmtp::{Decoder, SessionConfig, SocketType, ZmtpSession, encode_mes
 
 use monocoque_bench::fixtures::{Lanes, message, publisher, router, subjects, topic};
 
-/// How many operations a benchmark does.
+/// The number of operations of a benchmark.
 const TIMES: usize = 1000;
 
 #[library_benchmark(setup = body)]
@@ -82,7 +82,7 @@ fn push_and_take(mut lanes: Lanes) -> Lanes {
 #[bench::peers_1000(1000)]
 fn route_in_turn(mut hub: RouterHub) -> RouterHub {
     for _ in 0..TIMES {
-        let to = hub.next_peer().expect("all have room");
+        let to = hub.next_peer().expect("peers with room");
         hub.pass_turn(to, Room::Available);
     }
     hub
@@ -94,12 +94,12 @@ fn route_in_turn(mut hub: RouterHub) -> RouterHub {
 #[bench::peers_1000(1000)]
 fn route_by_id((hub, ids): (RouterHub, Vec<RoutingId>)) -> (RouterHub, Vec<RoutingId>) {
     for id in ids.iter().cycle().take(TIMES) {
-        black_box(hub.lookup(black_box(id)).expect("all are there"));
+        black_box(hub.lookup(black_box(id)).expect("connected peers"));
     }
     (hub, ids)
 }
 
-// One subscription matches, of so many.
+// One of the subscriptions matches.
 #[library_benchmark(setup = subscriptions)]
 #[bench::topics_1(1)]
 #[bench::topics_100(100)]
@@ -114,8 +114,8 @@ fn match_topics((mut hub, subjects): (PubSubHub, Vec<String>)) -> (PubSubHub, Ve
     (hub, subjects)
 }
 
-// None matches, and all are of another length and part from the subject in their last byte only:
-// what a subscriber can do at worst.
+// None matches. All have different lengths and differ from the subject in their last byte only: the
+// worst that a subscriber can do.
 #[library_benchmark(setup = hostile_subscriptions)]
 #[bench::topics_1000(1000)]
 fn match_the_worst((mut hub, subject): (PubSubHub, Vec<u8>)) -> (PubSubHub, Vec<u8>) {
@@ -127,15 +127,15 @@ fn match_the_worst((mut hub, subject): (PubSubHub, Vec<u8>)) -> (PubSubHub, Vec<
     (hub, subject)
 }
 
-// All of sending and receiving but the wire.
+// Sending and receiving without the stream.
 #[library_benchmark(setup = neighbours)]
 #[bench::bytes_64(64)]
 #[bench::bytes_1024(1024)]
 fn hand_over(neighbours: Neighbours) -> Neighbours {
     let Neighbours { push, pull, body, .. } = &neighbours;
     for _ in 0..TIMES / BURST {
-        (0..BURST).for_each(|_| push.try_send(black_box(&body[..])).expect("there is room"));
-        (0..BURST).for_each(|_| drop(black_box(pull.try_recv().expect("it is there"))));
+        (0..BURST).for_each(|_| push.try_send(black_box(&body[..])).expect("room for a burst"));
+        (0..BURST).for_each(|_| drop(black_box(pull.try_recv().expect("a message of the burst"))));
     }
     neighbours
 }
@@ -164,7 +164,7 @@ fn body(len: usize) -> Vec<u8> {
     vec![b'm'; len]
 }
 
-/// An outbox that has grown to what it needs.
+/// Creates an outbox with the capacity that it needs.
 fn encoding(len: usize) -> (Message, Outbox) {
     let message = message(len);
     let mut outbox = Outbox::new();
@@ -175,7 +175,7 @@ fn encoding(len: usize) -> (Message, Outbox) {
 
 type Decoding = (Decoder, SegmentedBuffer, VecDeque<Message>);
 
-/// What a PUSH socket has sent, as it is read: 64 KiB at a time.
+/// Creates the input from a PUSH socket, in reads of 64 KiB.
 fn decoding(len: usize) -> Decoding {
     let (message, mut outbox) = encoding(len);
     (0..TIMES).for_each(|_| encode_message(&message, &mut outbox));
@@ -184,7 +184,7 @@ fn decoding(len: usize) -> Decoding {
     (decoder(), input, VecDeque::with_capacity(TIMES))
 }
 
-/// That of a PULL socket, past the handshake.
+/// Creates the decoder of a PULL socket after its handshake.
 fn decoder() -> Decoder {
     let mut ends = [SocketType::Pull, SocketType::Push].map(|kind| {
         let session = ZmtpSession::new(SessionConfig::new(kind)).expect("a valid configuration");
@@ -194,8 +194,9 @@ fn decoder() -> Decoder {
     loop {
         let (session, input) = &mut ends[turn];
         let mut output = Outbox::new();
-        let step = session.take().expect("it is not over").advance(input, &mut output, Instant::now());
-        match step.expect("both speak the protocol") {
+        let step =
+            session.take().expect("an unfinished handshake").advance(input, &mut output, Instant::now());
+        match step.expect("compatible peers") {
             Step::Established(established) if turn == 0 => return established.decoder,
             Step::Established(_) => {}
             Step::NeedInput(next) => *session = Some(next),
@@ -225,14 +226,14 @@ struct Neighbours {
     push: PushSocket,
     pull: PullSocket,
     body: Vec<u8>,
-    /// Does nothing any more; the sockets end with it.
+    /// Keeps the sockets alive.
     _runtime: Runtime,
 }
 
-/// Two sockets within the process.
+/// Creates two sockets that are connected within the process.
 fn neighbours(len: usize) -> Neighbours {
     let mut proactor = ProactorBuilder::new();
-    // Valgrind knows little of io_uring.
+    // Valgrind supports little of io_uring.
     proactor.driver_type(DriverType::Poll);
     let runtime = RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime");
     let sockets = runtime.block_on(async {
@@ -244,5 +245,5 @@ fn neighbours(len: usize) -> Neighbours {
     Neighbours { push, pull, body: body(len), _runtime: runtime }
 }
 
-/// How many messages are sent before they are received.
+/// The number of messages sent before they are received.
 const BURST: usize = 10;

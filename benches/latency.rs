@@ -1,4 +1,4 @@
-//! There and back, one message of 64 bytes at a time.
+//! The round trip of one 64-byte message at a time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn round_trip(criterion: &mut Criterion) {
         [("req and rep", Pattern::ReqRep), ("dealer and router", Pattern::DealerRouterEcho)]
     {
         let mut group = group(criterion, &format!("latency, {name} by size"));
-        // For the last of a thousand to mean something.
+        // Enough samples for p99.9.
         group.measurement_time(Duration::from_secs(4));
         for &library in Library::ALL {
             measure(&mut group, library, 64, Load::of(pattern));

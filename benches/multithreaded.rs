@@ -1,10 +1,10 @@
-//! More threads, and more peers than threads.
+//! Several I/O threads, and more peers than threads.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use monocoque_bench::{Library, Load, Pattern, config, group, measure};
 
-/// As many for each end; the four that send are spread over those of theirs.
+/// The same number of I/O threads on both sides; four sending sockets are spread over them.
 fn io_threads(criterion: &mut Criterion) {
     let mut group = group(criterion, "multithreaded, 4 pushes to pull by I/O threads");
     for io_threads in [1, 2] {
@@ -15,7 +15,7 @@ fn io_threads(criterion: &mut Criterion) {
     }
 }
 
-/// Each has one message under way.
+/// Several DEALERs, each with one message in flight.
 fn dealers(criterion: &mut Criterion) {
     let mut group = group(criterion, "multithreaded, dealers and router by dealers");
     for from in [1, 10, 100] {
@@ -28,7 +28,7 @@ fn dealers(criterion: &mut Criterion) {
 criterion_group!(name = benches; config = config(); targets = io_threads, dealers);
 criterion_main!(benches);
 
-/// The libraries whose I/O threads can be counted.
+/// The libraries with a configurable number of I/O threads.
 const WITH_IO_THREADS: &[Library] = &[
     #[cfg(feature = "zmq")]
     Library::Zmq,

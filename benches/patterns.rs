@@ -1,4 +1,5 @@
-//! One to many and many to one, 64 bytes. A message to many has arrived when all have it.
+//! One to many and many to one, with 64-byte messages. A message to many has arrived when all of
+//! them have it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -13,7 +14,7 @@ fn publish(criterion: &mut Criterion) {
     }
 }
 
-/// Every second message is one that the SUB has asked for.
+/// A SUB that matches every second message.
 fn filter(criterion: &mut Criterion) {
     let mut group = group(criterion, "patterns, pub to sub by subscriptions");
     for topics in [1, 100, 10_000] {

@@ -1,5 +1,5 @@
-//! `send_buffered` and `flush`, in batches. libzmq has nothing like it, so there is nothing to
-//! compare with: what plain `send` does is in `throughput`.
+//! `send_buffered` and `flush`, in batches. libzmq has no counterpart; the figures of plain `send`
+//! are in `throughput`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures::future::{FutureExt, LocalBoxFuture};

@@ -1,7 +1,7 @@
-//! What a message costs when there are more peers, or more subscriptions: first in the hubs and
-//! queues of the core, without a wire, then from socket to socket.
+//! The cost of a message with many peers or subscriptions: first in the hubs and queues of the
+//! core, without streams, then between sockets.
 //!
-//! Message sizes are the business of `throughput`, idle peers that of `compare`.
+//! `throughput` varies the size of messages, `compare` the number of idle peers.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn route_in_turn(criterion: &mut Criterion) {
         let (mut hub, _) = router(RouterBehavior::RoundRobin, peers);
         group.bench_function(BenchmarkId::new("ours", peers), |bencher| {
             bencher.iter(|| {
-                let to = hub.next_peer().expect("all have room");
+                let to = hub.next_peer().expect("peers with room");
                 hub.pass_turn(to, Room::Available);
             });
         });
@@ -37,7 +37,7 @@ fn route_by_id(criterion: &mut Criterion) {
     }
 }
 
-/// Of an inbox, in which all lanes have something.
+/// An inbox with messages in all of its lanes.
 fn push_and_take(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, push and take by lanes");
     for n in PEERS {
@@ -55,7 +55,7 @@ fn push_and_take(criterion: &mut Criterion) {
     }
 }
 
-/// A connection comes and goes, beside others that were made by `connect` as it was.
+/// Connecting and disconnecting, besides the existing connections of `connect`.
 fn attach(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, attach a lane by lanes");
     for n in PEERS {
@@ -77,7 +77,7 @@ fn attach(criterion: &mut Criterion) {
     }
 }
 
-/// One matches, of so many.
+/// One matching subscription among many.
 fn match_topics(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, match by subscriptions");
     for topics in SUBSCRIPTIONS {
@@ -91,8 +91,8 @@ fn match_topics(criterion: &mut Criterion) {
     }
 }
 
-/// Each as long as no other one, and so that the subject parts from it only at its end: the worst
-/// that a subscriber can do.
+/// Subscriptions of different lengths that differ from the subject in their last byte only: the
+/// worst that a subscriber can do.
 fn match_lengths(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, match the worst by subscriptions");
     for topics in [1, 10, 100, 1000] {
@@ -105,11 +105,11 @@ fn match_lengths(criterion: &mut Criterion) {
     }
 }
 
-/// Each has one message under way, there and back.
+/// DEALERs that each have one message in flight, with an echo.
 fn dealers(criterion: &mut Criterion) {
-    // Each of them is a file, some are two or three.
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is one");
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("nobody minds");
+    // Each peer needs one to three descriptors.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("a limit up to the maximum");
     let mut group = group(criterion, "scale, dealers and router by dealers");
     for from in [1, 10, 100, 1000] {
         for &library in LIBRARIES {
@@ -118,7 +118,7 @@ fn dealers(criterion: &mut Criterion) {
     }
 }
 
-/// Every second message is one that the SUB has asked for.
+/// A SUB that matches every second message.
 fn subscriptions(criterion: &mut Criterion) {
     let mut group = group(criterion, "scale, pub to sub by subscriptions");
     for topics in SUBSCRIPTIONS {

@@ -1,4 +1,4 @@
-//! One way, at every size.
+//! Messages in one direction, of all sizes.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 

@@ -1,8 +1,8 @@
-//! A pipeline between plain threads, with calls that block: no async runtime, no executor.
+//! A pipeline between plain threads, with blocking calls: no async runtime, no executor.
 //!
-//! Run with `cargo run --example blocking_push_pull`. One thread hands out jobs, three do them, and
-//! the main thread collects the results. Prints who has done how many, and fails if any result is
-//! missing or wrong.
+//! Run with `cargo run --example blocking_push_pull`. One thread distributes jobs, three threads do
+//! them, and the main thread collects the results. Prints how many jobs each worker has done, and
+//! fails if a result is missing or wrong.
 
 use std::error::Error;
 use std::thread;
@@ -48,7 +48,7 @@ fn main() -> Outcome<()> {
         done[worker] += 1;
     }
     source.join().expect("the source panicked")?;
-    context.blocking_shutdown()?; // the workers learn of it
+    context.blocking_shutdown()?; // the receive calls of the workers fail
     for worker in workers {
         worker.join().expect("a worker panicked")?;
     }

@@ -1,7 +1,7 @@
-//! A pipeline on compio, made of streams and sinks: numbers are pushed, squared by two stages, and
+//! A pipeline on compio, made of streams and sinks: numbers are pushed, squared in two stages, and
 //! summed up.
 //!
-//! Run with `cargo run --example compio_pipeline`. Everything, the connections included, runs on
+//! Run with `cargo run --example compio_pipeline`. Everything, including the connections, runs on
 //! one thread. Prints the sum, and fails if it is wrong.
 
 use std::error::Error;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Squares what it pulls and pushes it on.
+/// Squares the numbers that it pulls, and pushes the results.
 async fn square(from: Endpoint, to: Endpoint) -> Result<(), MonocoqueError> {
     let (pull, push) = (PullSocket::new()?, PushSocket::new()?);
     pull.connect(from).await?;

@@ -1,8 +1,7 @@
-//! A protocol of our own, lines of text, on the actor of `monocoque-core` and nothing else of this
-//! project.
+//! A custom protocol, lines of text, on the actor of `monocoque-core` alone.
 //!
-//! Run with `cargo run --example custom_protocol`. Two ends talk to each other; exits with an error
-//! if a line differs.
+//! Run with `cargo run --example custom_protocol`. Two peers exchange lines; exits with an error if
+//! a line differs.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -15,11 +14,11 @@ use monocoque_core::{
 };
 use thiserror::Error;
 
-/// The protocol. There is no handshake: it is established before the first byte.
+/// The protocol. It has no handshake: it is established before the first byte.
 #[derive(Debug)]
 struct Lines;
 
-/// Its receiving half.
+/// The receiving half of the protocol.
 #[derive(Debug)]
 struct LineDecoder;
 
@@ -78,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         theirs.send(put_line(&[b"re: ", &heard[0]].concat())).await?;
         let answer = ours.recv().await?;
         if answer != Message::from(format!("re: {question}")) {
-            return Err(format!("asked {question:?}, heard {answer:?}").into());
+            return Err(format!("sent {question:?}, received {answer:?}").into());
         }
         println!("{question:?} -> {answer:?}");
     }

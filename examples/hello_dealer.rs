@@ -1,7 +1,7 @@
-//! A DEALER says hello to a ROUTER, which answers it by name.
+//! A DEALER sends a greeting to a ROUTER, which replies by routing id.
 //!
-//! Run with `cargo run --example hello_dealer`. Prints the message as the ROUTER got it and the
-//! answer as the DEALER got it.
+//! Run with `cargo run --example hello_dealer`. Prints the message that the ROUTER receives and the
+//! reply that the DEALER receives.
 
 use monocoque::zmq::{DealerSocket, RouterSocket};
 

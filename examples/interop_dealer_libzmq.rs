@@ -1,8 +1,7 @@
-//! A DEALER of ours exchanges multipart messages with a libzmq ROUTER over tcp, through every
-//! layer.
+//! A DEALER of Monocoque exchanges multipart messages with a libzmq ROUTER over tcp.
 //!
 //! Run with `cargo run --release --example interop_dealer_libzmq --features zmq`. Exits with an
-//! error if anything that arrives differs from what was sent.
+//! error if a message differs from the one sent.
 
 use std::error::Error;
 use std::thread;
@@ -38,12 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Three frames: a number, nothing, and a body that grows up to 64 KiB.
+/// Creates a message of three frames: a number, an empty one, and a body of up to 64 KiB.
 fn message(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), Vec::new(), vec![n as u8; n * n % 65_537]])
 }
 
-/// A libzmq ROUTER that sends every message back, and checks who it is from.
+/// Starts a libzmq ROUTER that echoes messages and checks their sender.
 fn libzmq_router() -> zmq::Result<(String, thread::JoinHandle<Result<(), String>>)> {
     let router = zmq::Context::new().socket(zmq::ROUTER)?;
     router.bind("tcp://127.0.0.1:*")?;

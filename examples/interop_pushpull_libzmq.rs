@@ -1,8 +1,8 @@
-//! A pipeline through both: our PUSH deals work to libzmq workers, which push their results to our
-//! PULL, over tcp.
+//! A pipeline through both libraries: a PUSH of Monocoque distributes work to libzmq workers, which
+//! push their results to a PULL of Monocoque, over tcp.
 //!
 //! Run with `cargo run --release --example interop_pushpull_libzmq --features zmq`. Exits with an
-//! error if work or a result is lost, doubled or changed, or if a worker gets more than its turn.
+//! error if work or a result is lost, duplicated or changed, or if the distribution is uneven.
 
 use std::error::Error;
 use std::thread;
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
             .collect();
 
-        // With all of them there, each gets every fourth message.
+        // With all workers connected, each receives every fourth message.
         push.wait_for_peers(WORKERS).await?;
         for n in 0..WORKERS * EACH {
             push.send([n.to_string().into_bytes(), vec![n as u8; n * 67]]).await?;
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A libzmq PULL and PUSH: puts its number in front of what it gets and passes it on.
+/// Starts a libzmq PULL and PUSH that forwards messages with its number in front.
 fn libzmq_worker(worker: usize, work: &str, results: &str) -> zmq::Result<()> {
     let context = zmq::Context::new();
     let (pull, push) = (context.socket(zmq::PULL)?, context.socket(zmq::PUSH)?);

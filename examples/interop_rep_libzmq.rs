@@ -1,7 +1,7 @@
-//! A REP of ours answers libzmq REQs, all at the same time, over tcp.
+//! A REP of Monocoque replies to several libzmq REQs concurrently, over tcp.
 //!
 //! Run with `cargo run --release --example interop_rep_libzmq --features zmq`. Exits with an error
-//! if a reply is not the one to the question that was asked.
+//! if a reply does not belong to its request.
 
 use std::error::Error;
 use std::thread;
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A libzmq REQ that asks with its number and another one.
+/// Runs a libzmq REQ whose requests have its number and another one.
 fn libzmq_req(client: usize, endpoint: &str) -> Result<(), String> {
     let req = zmq::Context::new().socket(zmq::REQ).map_err(|error| error.to_string())?;
     let ask = |who: &str, what: &str| {
@@ -53,7 +53,7 @@ fn libzmq_req(client: usize, endpoint: &str) -> Result<(), String> {
         let (who, what) = (client.to_string(), n.to_string());
         let reply = ask(&who, &what).map_err(|error| format!("client {who}: {error}"))?;
         if reply != [b"answer", who.as_bytes(), what.as_bytes()] {
-            return Err(format!("client {who} asked {what} and got {reply:?}"));
+            return Err(format!("client {who} requested {what} and received {reply:?}"));
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! REQs of ours ask a libzmq REP, all at the same time, over tcp.
+//! Several REQs of Monocoque send requests to a libzmq REP concurrently, over tcp.
 //!
 //! Run with `cargo run --release --example interop_req_libzmq --features zmq`. Exits with an error
-//! if a reply is not the one to the question that was asked.
+//! if a reply does not belong to its request.
 
 use std::error::Error;
 use std::thread;
@@ -35,14 +35,14 @@ async fn ask(client: usize, endpoint: &str) -> Result<(), Box<dyn Error>> {
         let (who, what) = (client.to_string(), n.to_string());
         let reply = req.request([&*who, &*what]).await?;
         if reply != Message::from(["answer", &*who, &*what]) {
-            return Err(format!("client {who} asked {what} and got {reply:?}").into());
+            return Err(format!("client {who} requested {what} and received {reply:?}").into());
         }
     }
     req.close().await;
     Ok(())
 }
 
-/// A libzmq REP that puts a frame in front of what it is asked.
+/// Starts a libzmq REP that replies with a frame in front of the request.
 fn libzmq_rep() -> zmq::Result<(String, thread::JoinHandle<zmq::Result<()>>)> {
     let rep = zmq::Context::new().socket(zmq::REP)?;
     rep.bind("tcp://127.0.0.1:*")?;

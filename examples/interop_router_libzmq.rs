@@ -1,9 +1,8 @@
-//! A ROUTER of ours serves libzmq DEALERs and REQs at the same time, each under its own name, over
-//! tcp.
+//! A ROUTER of Monocoque serves libzmq DEALERs and REQs concurrently, each with its own routing id,
+//! over tcp.
 //!
 //! Run with `cargo run --release --example interop_router_libzmq --features zmq`. Exits with an
-//! error if anything that arrives differs from what was sent, or comes to another than the one it
-//! was meant for.
+//! error if a message differs from the one sent, or reaches the wrong peer.
 
 use std::error::Error;
 use std::thread;
@@ -29,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         for _ in 0..CLIENTS.len() * QUESTIONS {
             let (peer, message) = router.recv_from().await?;
-            // Behind the delimiter that a REQ puts in front.
+            // Behind the delimiter that a REQ adds in front.
             if !message.iter().any(|frame| frame == &*peer) {
                 return Err(format!("{peer:?} did not send {message:?}").into());
             }
@@ -41,11 +40,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         Ok::<_, Box<dyn Error>>(())
     })?;
-    println!("{QUESTIONS} questions of each of {} clients came back to the one who asked", CLIENTS.len());
+    println!("{QUESTIONS} questions of each of {} clients returned to their senders", CLIENTS.len());
     Ok(())
 }
 
-/// Asks with its name and a number, and expects the same back.
+/// Sends requests with its routing id and a number, and expects each back.
 fn client(kind: zmq::SocketType, id: &str, endpoint: &str) -> Result<(), String> {
     let socket = zmq::Context::new().socket(kind).map_err(|error| error.to_string())?;
     let exchange = || {
@@ -57,7 +56,7 @@ fn client(kind: zmq::SocketType, id: &str, endpoint: &str) -> Result<(), String>
             socket.send_multipart(&question, 0)?;
             let reply = socket.recv_multipart(0)?;
             if reply != question {
-                return Ok(Err(format!("{id} asked {question:?} and got {reply:?}")));
+                return Ok(Err(format!("{id} requested {question:?} and received {reply:?}")));
             }
         }
         Ok::<_, zmq::Error>(Ok(()))

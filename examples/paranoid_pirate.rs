@@ -1,10 +1,9 @@
-//! Requests that are answered although workers fail: clients that ask again, a queue in the middle,
-//! workers that come and go, and heartbeats both ways between these. The ZeroMQ guide calls it the
-//! paranoid pirate pattern.
+//! Reliable requests despite failing workers: clients that repeat requests, a queue in the middle,
+//! workers that disconnect and return, and heartbeats in both directions between these. The ZeroMQ
+//! guide calls it the paranoid pirate pattern.
 //!
-//! Run with `cargo run --example paranoid_pirate`. One worker hangs twice, with a request in its
-//! hands. Prints who notices what; fails if a request stays without its answer, or gets that of
-//! another.
+//! Run with `cargo run --example paranoid_pirate`. One worker hangs twice while it has a request.
+//! Prints the failures that are noticed; fails if a request gets no answer or a wrong one.
 //!
 //! ```text
 //!   client (REQ)  --.                       .--  worker (DEALER)
@@ -12,9 +11,9 @@
 //!   client (REQ)  --'                       '--  worker (DEALER)
 //! ```
 //!
-//! The heartbeats are messages of the program. Those of the library, which the option
-//! `heartbeat_interval` asks for, tell that the connection works; they are answered also for a
-//! worker whose code is stuck, as here.
+//! These heartbeats are messages of the program. Those of the library, enabled by the option
+//! `heartbeat_interval`, show that the connection works; they are answered even for a worker whose
+//! code hangs, as here.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -31,93 +30,93 @@ use monocoque::{Endpoint, Message, MonocoqueError, RoutingId};
 
 const CLIENTS: u32 = 3;
 const REQUESTS: u32 = 20;
-/// How often a client asks before it gives up.
+/// How often a client sends a request before it fails.
 const TRIES: u32 = 20;
 const REPLY_TIMEOUT: Duration = Duration::from_millis(400);
-/// How long a request keeps a worker busy.
+/// The time that a worker takes for a request.
 const WORK: Duration = Duration::from_millis(5);
 
-/// How often the queue and its workers say that they are there.
+/// The interval of heartbeats between the queue and its workers.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// After so long a silence the other one is taken for dead: one lost or late heartbeat is no
-/// reason.
+/// The silence after which a worker or the queue counts as dead. A single lost or late heartbeat
+/// does not suffice.
 const EXPIRY: Duration = Duration::from_millis(200);
-/// How long a worker waits before it comes back: at first, and at most. It doubles from one failure
-/// to the next.
+/// The delay before a worker reconnects: the first one and the longest one. It doubles from one
+/// failure to the next.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// How often the first worker hangs.
 const HANGS: u32 = 2;
 
-/// What a worker says beside its answers, and the queue to its workers. Answers have more than one
-/// frame.
+/// The messages of a worker besides its answers, and of the queue to its workers. Answers have more
+/// than one frame.
 const READY: &[u8] = b"ready";
 const ALIVE: &[u8] = b"alive";
 
-/// What has happened, for the end.
+/// Counters of events, checked at the end.
 #[derive(Default)]
-struct Story {
+struct Events {
     repeated: Cell<u32>,
     expired: Cell<u32>,
     hung: Cell<u32>,
-    /// The worker that had hung has answered.
+    /// Whether the worker that hung has answered again.
     recovered: Cell<bool>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     compio::runtime::Runtime::new()?.block_on(async {
-        let story = Story::default();
+        let events = Events::default();
         let (frontend, backend) = (RouterSocket::new()?, RouterSocket::new()?);
         let clients_at = frontend.bind("tcp://127.0.0.1:0").await?;
         let workers_at = backend.bind("tcp://127.0.0.1:0").await?;
 
-        let queue = Queue { frontend, backend, workers: VecDeque::new(), story: &story };
-        let workers = try_join(work(&workers_at, HANGS, &story), work(&workers_at, 0, &story));
+        let queue = Queue { frontend, backend, workers: VecDeque::new(), events: &events };
+        let workers = try_join(work(&workers_at, HANGS, &events), work(&workers_at, 0, &events));
         let service = try_join(queue.run(), workers);
-        let clients = try_join_all((0..CLIENTS).map(|n| ask_much(&clients_at, n, &story)));
-        // The queue and the workers go on for ever, so the clients end first.
+        let clients = try_join_all((0..CLIENTS).map(|n| ask_much(&clients_at, n, &events)));
+        // The queue and the workers run forever, so the clients end first.
         let answered = match select(Box::pin(clients), Box::pin(service)).await {
             Either::Left((answered, _)) => answered?.into_iter().sum::<u32>(),
             Either::Right((failed, _)) => return Err(failed.map(|_| ()).expect_err("no end").into()),
         };
 
-        let (hung, expired, repeated) = (story.hung.get(), story.expired.get(), story.repeated.get());
+        let (hung, expired, repeated) = (events.hung.get(), events.expired.get(), events.repeated.get());
         println!("{answered} requests were answered, after {repeated} repetitions");
         assert!(answered >= CLIENTS * REQUESTS);
         assert_eq!(hung, HANGS);
-        assert!(expired >= HANGS, "the queue has noticed each time");
-        assert!(repeated >= HANGS, "and what the worker held was asked again");
+        assert!(expired >= HANGS, "the queue must notice each failure");
+        assert!(repeated >= HANGS, "the client must repeat the request of the hung worker");
         Ok(())
     })
 }
 
-/// A client: asks one thing after the other, at least until the failures of this example are over.
-/// How many were answered.
-async fn ask_much(queue: &Endpoint, client: u32, story: &Story) -> Result<u32, MonocoqueError> {
+/// Runs a client: sends one request after the other, at least until the failures of this example
+/// are over. Returns how many were answered.
+async fn ask_much(queue: &Endpoint, client: u32, events: &Events) -> Result<u32, MonocoqueError> {
     let req = ReqSocket::builder()
         .recv_timeout(Some(REPLY_TIMEOUT))
-        .req_relaxed(true) // it may ask again without a reply
-        .req_correlate(true) // and takes no late reply for that of a later request
+        .req_relaxed(true) // a request may follow without a reply
+        .req_correlate(true) // a late reply does not count for a later request
         .build()?;
     req.connect(queue.clone()).await?;
     let mut answered = 0;
-    while answered < REQUESTS || !story.recovered.get() {
+    while answered < REQUESTS || !events.recovered.get() {
         let question = client * 1000 + answered;
-        let reply = ask(&req, question, story).await?;
-        assert_eq!(number(&reply), u64::from(question).pow(2), "the answer to another question");
+        let reply = ask(&req, question, events).await?;
+        assert_eq!(number(&reply), u64::from(question).pow(2), "the answer must belong to the question");
         answered += 1;
     }
     req.close().await;
     Ok(answered)
 }
 
-/// Asks until there is a reply. The question may be answered twice, which must do no harm.
-async fn ask(req: &ReqSocket, question: u32, story: &Story) -> Result<Message, MonocoqueError> {
+/// Repeats a request until there is a reply. It may be processed twice, which must be harmless.
+async fn ask(req: &ReqSocket, question: u32, events: &Events) -> Result<Message, MonocoqueError> {
     for _ in 1..TRIES {
         match req.request(question.to_string()).await {
             Err(error) if error.is_timeout() => {
                 println!("client: no reply to {question}, asking again");
-                add_one(&story.repeated);
+                add_one(&events.repeated);
             }
             outcome => return outcome,
         }
@@ -125,20 +124,20 @@ async fn ask(req: &ReqSocket, question: u32, story: &Story) -> Result<Message, M
     req.request(question.to_string()).await
 }
 
-/// Gives requests to workers, each to the one that has been free for the longest time.
+/// Distributes requests, each to the worker that has been free for the longest time.
 struct Queue<'a> {
     frontend: RouterSocket,
     backend: RouterSocket,
-    /// Those that are there, the one that is to have the next request first.
+    /// The connected workers; the next request goes to the first free one.
     workers: VecDeque<Worker>,
-    story: &'a Story,
+    events: &'a Events,
 }
 
-/// A worker, as the queue sees it.
+/// The queue's record of a worker.
 struct Worker {
     name: RoutingId,
     free: bool,
-    /// When it is given up if it is not heard.
+    /// When the worker is removed if it stays silent.
     expires: Instant,
 }
 
@@ -146,12 +145,12 @@ impl Queue<'_> {
     async fn run(mut self) -> Result<Infallible, MonocoqueError> {
         let mut next_beat = Instant::now() + INTERVAL;
         loop {
-            // No request is taken that nobody could work on: it waits where it is.
+            // Requests are received only while a worker is free; others stay in the socket.
             let request = match self.workers.iter().any(|worker| worker.free) {
                 true => self.frontend.recv().left_future(),
                 false => pending().right_future(),
             };
-            // What is not ready has taken nothing, and is dropped.
+            // A future that is not ready has received nothing, and is dropped.
             futures::select! {
                 message = self.backend.recv_from().fuse() => {
                     let (name, message) = message?;
@@ -165,16 +164,17 @@ impl Queue<'_> {
                     }
                 }
             }
-            self.give_up();
+            self.remove_silent_workers();
         }
     }
 
-    /// A request: the client's name, what its REQ has put in front, and the question. All of it
-    /// goes to a worker, and comes back with the answer in the place of the question.
+    /// Forwards a request: the client's routing id, the frames that its REQ has added, and the
+    /// question. All of it goes to a worker, and returns with the answer in place of the question.
     async fn on_request(&mut self, request: Message) -> Result<(), MonocoqueError> {
         if let Some(worker) = self.workers.iter_mut().find(|worker| worker.free) {
             worker.free = false;
-            // Should it have left just now the message is dropped, and the client asks again.
+            // If the worker has just disconnected, the message is dropped and the client repeats
+            // it.
             self.backend.send_to(&worker.name, request).await?;
         }
         Ok(())
@@ -184,12 +184,11 @@ impl Queue<'_> {
         let known = self.workers.iter().position(|worker| worker.name == name);
         let expires = Instant::now() + EXPIRY;
         if message.len() > 1 || &message[0] == READY {
-            // It is free, and the last in turn.
+            // The worker is free, and the last in the queue.
             known.and_then(|known| self.workers.remove(known));
             self.workers.push_back(Worker { name, free: true, expires });
         } else if let Some(known) = known {
-            // One that was given up too early is not heard: it hears nothing either, and starts
-            // anew.
+            // A worker that was removed too early gets no heartbeats, and starts again.
             self.workers[known].expires = expires;
         }
         if message.len() > 1 {
@@ -198,32 +197,33 @@ impl Queue<'_> {
         Ok(())
     }
 
-    fn give_up(&mut self) {
+    fn remove_silent_workers(&mut self) {
         let (before, now) = (self.workers.len(), Instant::now());
         self.workers.retain(|worker| worker.expires > now);
         for _ in self.workers.len()..before {
-            println!("queue: a worker is silent, it gets nothing more");
-            add_one(&self.story.expired);
+            println!("queue: a worker is silent, it is removed");
+            add_one(&self.events.expired);
         }
     }
 }
 
-/// A worker, which starts anew whenever it has failed, or the queue is silent. The longer that goes
-/// on, the later.
-async fn work(queue: &Endpoint, hangs: u32, story: &Story) -> Result<Infallible, MonocoqueError> {
+/// Runs a worker, which starts again after a failure or a silent queue. The delay grows with the
+/// number of failures.
+async fn work(queue: &Endpoint, hangs: u32, events: &Events) -> Result<Infallible, MonocoqueError> {
     let mut delay = FIRST_DELAY;
     loop {
-        if live(queue, hangs, story).await? {
+        if live(queue, hangs, events).await? {
             delay = FIRST_DELAY;
         }
-        println!("worker: comes back in {delay:?}");
+        println!("worker: reconnects in {delay:?}");
         sleep(delay).await;
         delay = LONGEST_DELAY.min(delay * 2);
     }
 }
 
-/// One life of a worker: answers until the queue is silent. Says whether it has answered anything.
-async fn live(queue: &Endpoint, hangs: u32, story: &Story) -> Result<bool, MonocoqueError> {
+/// Runs one lifetime of a worker: answers until the queue is silent. Returns whether it has
+/// answered.
+async fn live(queue: &Endpoint, hangs: u32, events: &Events) -> Result<bool, MonocoqueError> {
     let dealer = DealerSocket::new()?; // without a name: the queue makes up a new one for each life
     dealer.connect(queue.clone()).await?;
     dealer.send(READY).await?;
@@ -243,25 +243,25 @@ async fn live(queue: &Endpoint, hangs: u32, story: &Story) -> Result<bool, Monoc
         if message.len() == 1 {
             continue; // a heartbeat
         }
-        if story.hung.get() < hangs {
+        if events.hung.get() < hangs {
             println!("worker: hangs");
-            add_one(&story.hung);
+            add_one(&events.hung);
             sleep(2 * EXPIRY).await;
             return Ok(worked);
         }
-        // Work that takes longer than a heartbeat is done in another task, or this one beats
-        // meanwhile.
+        // Work that takes longer than a heartbeat would run in another task, or send heartbeats
+        // itself.
         sleep(WORK).await;
         dealer.send(answer(message)).await?;
         worked = true;
         if hangs > 0 {
-            story.recovered.set(true);
+            events.recovered.set(true);
         }
     }
     Ok(worked)
 }
 
-/// The square of the last frame, behind the frames in front of it.
+/// Returns the square of the last frame, behind the frames in front of it.
 fn answer(mut request: Message) -> Message {
     let mut answer = request.split_front(request.len() - 1);
     answer.push_back(number(&request).pow(2).to_string());

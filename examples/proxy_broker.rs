@@ -1,4 +1,4 @@
-//! A broker between clients that ask and workers that answer: a proxy of a ROUTER and a DEALER.
+//! A broker between clients and workers: a proxy of a ROUTER and a DEALER.
 //!
 //! Run: `cargo run --example proxy_broker`
 

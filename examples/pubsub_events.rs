@@ -1,10 +1,11 @@
-//! Topics decide who hears what: one publisher of events, three subscribers.
+//! Topics select messages: one publisher of events, three subscribers.
 //!
-//! Run with `cargo run --example pubsub_events`. Prints how many events each subscriber heard;
-//! fails if one heard an event it did not ask for, or missed or got twice one that it did.
+//! Run with `cargo run --example pubsub_events`. Prints how many events each subscriber has
+//! received; fails if one received an event without a subscription, or missed or received twice one
+//! that it subscribed to.
 //!
-//! A publisher sends nothing to a subscriber it has not heard of. So it waits for the
-//! subscriptions, not for a while.
+//! A publisher sends nothing to a subscriber before it has received its subscription. So the
+//! example waits for the subscriptions, not for some time.
 
 use std::error::Error;
 
@@ -22,37 +23,37 @@ fn main() -> Result<(), Box<dyn Error>> {
         let orders = subscriber(&endpoint, &["order."]).await?;
         let paid = subscriber(&endpoint, &["order.paid", "stock"]).await?;
         let everything = subscriber(&endpoint, &[""]).await?;
-        // Each of them asks for "end" as well.
+        // Each subscriber subscribes to "end" as well.
         publisher.wait_for_subscriptions(7).await?;
 
         let ((), orders, paid, everything) =
             futures::try_join!(publish(&publisher), listen(&orders), listen(&paid), listen(&everything))?;
-        for (name, heard, expected) in [
+        for (name, received, expected) in [
             ("orders", orders, vec!["order.new", "order.paid"]),
             ("paid", paid, vec!["order.paid", "stock"]),
             ("everything", everything, TOPICS.to_vec()),
         ] {
             let expected: Vec<_> =
                 (0..ROUNDS).flat_map(|n| expected.iter().map(move |topic| format!("{topic} {n}"))).collect();
-            assert_eq!(heard, expected, "what {name} heard");
-            println!("{name} heard {} events", heard.len());
+            assert_eq!(received, expected, "the events of {name}");
+            println!("{name} received {} events", received.len());
         }
         publisher.close().await;
         Ok(())
     })
 }
 
-/// A subscriber to some topics, and to the end.
+/// Creates a subscriber to some topics and to the end.
 async fn subscriber(endpoint: &Endpoint, topics: &[&str]) -> Result<SubSocket, Box<dyn Error>> {
     let socket = SubSocket::new()?;
     for topic in topics.iter().chain(&["end"]) {
-        socket.subscribe(topic)?; // kept by the socket, and told to every publisher it connects to
+        socket.subscribe(topic)?; // kept by the socket, and sent to every publisher it connects to
     }
     socket.connect(endpoint).await?;
     Ok(socket)
 }
 
-/// The topic is the first frame: subscriptions are compared with nothing else.
+/// Publishes events. The topic is the first frame, which subscriptions are compared with.
 async fn publish(socket: &PubSocket) -> Result<(), Box<dyn Error>> {
     for n in 0..ROUNDS {
         for topic in TOPICS {
@@ -63,14 +64,14 @@ async fn publish(socket: &PubSocket) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All events up to the end.
+/// Receives all events up to the end.
 async fn listen(socket: &SubSocket) -> Result<Vec<String>, Box<dyn Error>> {
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         let event = socket.recv().await?;
         if event[0] == *b"end" {
-            return Ok(heard);
+            return Ok(received);
         }
-        heard.push(format!("{} {}", std::str::from_utf8(&event[0])?, std::str::from_utf8(&event[1])?));
+        received.push(format!("{} {}", std::str::from_utf8(&event[0])?, std::str::from_utf8(&event[1])?));
     }
 }

@@ -1,9 +1,9 @@
-//! Requests and replies between plain threads: no async runtime, the connections live on the I/O
+//! Requests and replies between plain threads: no async runtime, the connections run on the I/O
 //! thread of a context.
 //!
 //! Run with `cargo run --example req_rep`. One REP thread squares the numbers that three REQ
-//! threads ask about; each of these prints what it learnt, and fails if a reply does not belong to
-//! its request.
+//! threads send; each of these prints a summary, and fails if a reply does not belong to its
+//! request.
 
 use std::error::Error;
 use std::thread;
@@ -31,7 +31,8 @@ fn main() -> Outcome<()> {
                 scope.spawn(move || ask(context, &endpoint, client))
             })
             .collect();
-        // All clients first: the server waits for them, and not for ever if one has failed.
+        // Joins all clients before it checks them: the server ends when they have, even after an
+        // error.
         let outcomes: Vec<_> =
             clients.into_iter().map(|client| client.join().expect("a client panicked")).collect();
         block_on(server.close());
@@ -45,7 +46,7 @@ fn main() -> Outcome<()> {
     })
 }
 
-/// Squares numbers until the socket is closed; how many it were.
+/// Squares numbers until the socket is closed. Returns their number.
 fn serve(server: &RepSocket) -> Outcome<u64> {
     let mut served = 0;
     loop {
@@ -60,7 +61,7 @@ fn serve(server: &RepSocket) -> Outcome<u64> {
     }
 }
 
-/// Asks about numbers of its own and checks the replies.
+/// Sends numbers of its own and checks the replies.
 fn ask(context: &Context, endpoint: &str, client: u64) -> Outcome<String> {
     let socket = ReqSocket::new_in(context)?;
     block_on(socket.connect(endpoint))?;

@@ -1,11 +1,12 @@
-//! A ROUTER gives jobs to workers that ask for them, so that a slow worker gets fewer: the
+//! A ROUTER gives jobs to workers that request them, so that a slow worker gets fewer: the
 //! load-balancing pattern.
 //!
-//! Run with `cargo run --example router_worker_pool`. Prints how many jobs each of four workers
-//! did; fails if a job was lost or done twice, or if the slow worker did not get the fewest.
+//! Run with `cargo run --example router_worker_pool`. Prints how many jobs each of four workers has
+//! done; fails if a job was lost or done twice, or if the slow worker did not get the fewest.
 //!
-//! DEALER and PUSH sockets hand out messages in turn, however long each takes. Here the workers say
-//! when they are free: a worker's message is the result of its last job, and asks for the next one.
+//! DEALER and PUSH sockets distribute messages round-robin, however long each takes. Here the
+//! workers announce when they are free: a worker's message is the result of its last job, and
+//! requests the next one.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -33,13 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             "each job once, with its result"
         );
         assert_eq!(done.iter().sum::<u64>(), JOBS);
-        assert!(done[1..].iter().all(|jobs| done[0] < *jobs), "the slow worker did the fewest");
+        assert!(done[1..].iter().all(|jobs| done[0] < *jobs), "the slow worker must do the fewest jobs");
         Ok(())
     })
 }
 
-/// Gives a job to whoever asks, and collects the results; at the end tells each worker that there
-/// is no more.
+/// Gives a job to each worker that requests one, and collects the results; at the end it tells
+/// every worker that no job is left.
 async fn hand_out(router: &RouterSocket) -> Result<BTreeMap<u64, u64>, Box<dyn Error>> {
     let mut results = BTreeMap::new();
     let mut jobs = 0..JOBS;
@@ -61,7 +62,7 @@ async fn hand_out(router: &RouterSocket) -> Result<BTreeMap<u64, u64>, Box<dyn E
     Ok(results)
 }
 
-/// Squares numbers until there are no more; how many it were.
+/// Squares numbers until no job is left. Returns their number.
 async fn work(endpoint: Endpoint, n: u64) -> Result<u64, Box<dyn Error>> {
     let dealer = DealerSocket::builder().routing_id(format!("worker-{n}")).build()?;
     dealer.connect(endpoint).await?;

@@ -1,8 +1,8 @@
-//! Topics on smol: three tasks listen, one speaks.
+//! Topics on smol: one publisher, and three subscribers in tasks of their own.
 //!
-//! Run with `cargo run --example smol_pubsub`. The connections live on the I/O thread of a context,
-//! the tasks on smol's threads. Prints what each listener has heard, and fails if it is not what it
-//! has asked for, in order.
+//! Run with `cargo run --example smol_pubsub`. The connections run on the I/O thread of a context,
+//! the tasks on smol's threads. Prints how many reports each subscriber has received, and fails if
+//! they are not those of its topic, in order.
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn main() -> Outcome<()> {
             .map(|city| smol::spawn(listen(context.clone(), endpoint.clone(), city)))
             .collect();
 
-        // What is published before anybody has asked for it goes to nobody.
+        // Messages that are published before a subscription reach no subscriber.
         publisher.wait_for_subscriptions(CITIES.len()).await?;
         for report in 0..REPORTS {
             for city in CITIES {
@@ -37,10 +37,10 @@ fn main() -> Outcome<()> {
         }
 
         for (city, listener) in CITIES.into_iter().zip(listeners) {
-            let heard = listener.await?;
-            println!("{city}: {heard} reports");
-            if heard != REPORTS {
-                return Err(format!("{city} should have heard {REPORTS}").into());
+            let received = listener.await?;
+            println!("{city}: {received} reports");
+            if received != REPORTS {
+                return Err(format!("{city} should have received {REPORTS} reports").into());
             }
         }
         context.shutdown().await;
@@ -48,13 +48,13 @@ fn main() -> Outcome<()> {
     })
 }
 
-/// Takes the reports on one city; how many it were.
+/// Receives the reports on one city. Returns their number.
 async fn listen(context: Context, endpoint: Endpoint, city: &str) -> Outcome<usize> {
     let subscriber = SubSocket::new_in(&context)?;
     subscriber.subscribe(format!("weather.{city}"))?;
     subscriber.connect(endpoint).await?;
 
-    let mut heard = 0;
+    let mut received = 0;
     let mut reports = subscriber.stream().take(REPORTS);
     loop {
         let next = reports.next();
@@ -63,13 +63,13 @@ async fn listen(context: Context, endpoint: Endpoint, city: &str) -> Outcome<usi
         match select(next, late).await {
             Either::Left((Some(report), _)) => {
                 let report = report?;
-                if report[1] != *heard.to_string().as_bytes() {
-                    return Err(format!("{city}: {report:?} is not report {heard}").into());
+                if report[1] != *received.to_string().as_bytes() {
+                    return Err(format!("{city}: {report:?} is not report {received}").into());
                 }
-                heard += 1;
+                received += 1;
             }
-            Either::Left((None, _)) => return Ok(heard),
-            Either::Right(_) => return Err(format!("{city}: nothing more was heard").into()),
+            Either::Left((None, _)) => return Ok(received),
+            Either::Right(_) => return Err(format!("{city}: timed out waiting for a report").into()),
         }
     }
 }

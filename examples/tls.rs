@@ -1,10 +1,9 @@
 //! Requests and replies over TLS: the streams are made here, with `compio-tls` and rustls, and
 //! attached to the sockets.
 //!
-//! Run with `cargo run --example tls`. A REP squares the numbers that three REQs ask about, each
-//! over a connection of its own. The server has a certificate that it has made itself, and which
-//! the clients trust. Prints what each client has learnt, and why the connections have ended; fails
-//! if a reply is wrong.
+//! Run with `cargo run --example tls`. A REP squares the numbers that three REQs send, each over a
+//! connection of its own. The server has a self-signed certificate, which the clients trust. Prints
+//! a summary of each client, and why the connections have ended; fails if a reply is wrong.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -56,11 +55,11 @@ fn main() -> Outcome<()> {
     })
 }
 
-/// Accepts clients, and gives each to the socket once it has proved to speak TLS.
+/// Accepts clients, and attaches each to the socket after its TLS handshake.
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: RepSocket) {
     while let Ok((stream, peer)) = listener.accept().await {
         let (acceptor, server) = (acceptor.clone(), server.clone());
-        // A task for each: one that is slow, or none of ours, holds up nobody.
+        // One task for each client, so that a slow or invalid one does not delay the others.
         let attaching = async move {
             stream.set_nodelay(true)?;
             let stream = acceptor.accept(stream).await?;
@@ -76,7 +75,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: RepSocket)
     }
 }
 
-/// Squares numbers until the socket is closed; how many it were.
+/// Squares numbers until the socket is closed. Returns their number.
 async fn serve(server: RepSocket) -> Outcome<u64> {
     let mut served = 0;
     loop {
@@ -91,7 +90,7 @@ async fn serve(server: RepSocket) -> Outcome<u64> {
     }
 }
 
-/// Asks about numbers of its own and checks the replies.
+/// Sends numbers of its own and checks the replies.
 async fn ask(connector: &TlsConnector, address: &str, client: u64) -> Outcome<String> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -112,7 +111,7 @@ async fn ask(connector: &TlsConnector, address: &str, client: u64) -> Outcome<St
     Ok(format!("client {client}: {REQUESTS} squares, their sum is {sum}"))
 }
 
-/// Both sides of TLS with a certificate for `localhost` that has signed itself.
+/// Creates both sides of TLS with a self-signed certificate for `localhost`.
 fn make_certificate() -> Outcome<(TlsConnector, TlsAcceptor)> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     let certificate = made.cert.der().clone();

@@ -1,7 +1,7 @@
-//! Workers on tokio: tasks that share a ROUTER answer what a DEALER asks.
+//! Workers on tokio: tasks that share a ROUTER reply to a DEALER.
 //!
-//! Run with `cargo run --example tokio_worker`. The sockets are used from all threads of tokio's;
-//! their connections live on the I/O thread of a context. Prints how many questions each worker has
+//! Run with `cargo run --example tokio_worker`. The sockets are used from all threads of tokio;
+//! their connections run on the I/O thread of a context. Prints how many requests each worker has
 //! answered, and fails if an answer is wrong or missing.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ async fn main() -> Outcome<()> {
     let service = RouterSocket::new_in(&context)?;
     let endpoint = service.bind("tcp://127.0.0.1:0").await?;
 
-    // A handle is cheap to clone, and any of them can be used anywhere.
+    // A handle is cheap to clone, and each clone can be used on any thread.
     let workers: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(work(service.clone()))).collect();
 
     let client = DealerSocket::new_in(&context)?;
@@ -40,12 +40,12 @@ async fn main() -> Outcome<()> {
 
     let mut squares = HashMap::new();
     while squares.len() < QUESTIONS as usize {
-        // Any timeout will do: a `recv` that is dropped has taken nothing.
+        // Any timeout works: a `recv` that is dropped has received nothing.
         let answer = timeout(Duration::from_secs(10), client.recv()).await??;
         squares.insert(parse(&answer, 0)?, parse(&answer, 1)?);
     }
     asking.await??;
-    context.shutdown().await; // the workers learn of it
+    context.shutdown().await; // the receive calls of the workers fail
     for (worker, answered) in workers.into_iter().enumerate() {
         println!("worker {worker} has answered {}", answered.await??);
     }
@@ -56,7 +56,7 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Squares numbers until the socket is closed; how many it were.
+/// Squares numbers until the socket is closed. Returns their number.
 async fn work(service: RouterSocket) -> Outcome<u64> {
     let mut answered = 0;
     loop {

@@ -1,24 +1,24 @@
-//! What one end is to do, and how that is said on the command line of the process that does it.
+//! The job of a child process, and its form on the command line.
 
 use std::fmt;
 
-/// The first argument of a process that is an end.
+/// The first argument of a child process.
 pub(crate) const CHILD: &str = "--end";
 
-/// What one end does, without end, until its process is killed.
+/// The continuous work of a process, until it is killed.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) library: Library,
     pub(crate) role: Role,
     pub(crate) attach: Attach,
     pub(crate) endpoint: String,
-    /// Bytes in a message.
+    /// The size of a message in bytes.
     pub(crate) size: usize,
-    /// How many sockets do it, all in this process.
+    /// The number of sockets of this process.
     pub(crate) sockets: usize,
-    /// How many messages a DEALER has under way.
+    /// The number of messages that a DEALER has in flight.
     pub(crate) in_flight: usize,
-    /// How many PUSH sockets are connected beside them, and do nothing.
+    /// The number of additional PUSH sockets that are connected and idle.
     pub(crate) idle: usize,
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum Attach {
     Connect,
 }
 
-/// An enum whose variants have names.
+/// Declares an enum whose variants have names.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident: $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+) => {
         $(#[$doc])*
@@ -58,11 +58,11 @@ macro_rules! named {
 
 named! {
     Library:
-    /// Monocoque, connections and program in one compio runtime.
+    /// Monocoque with connections and program in one compio runtime.
     Ours = "ours",
-    /// Monocoque with an I/O thread, the program on a thread without a runtime.
+    /// Monocoque with an I/O thread, and the program on a thread without a runtime.
     OursIo = "ours-io",
-    /// libzmq, by the `zmq` crate.
+    /// libzmq, through the `zmq` crate.
     Zmq = "zmq",
     /// Blocking calls on a TCP socket.
     Raw = "raw",
@@ -74,12 +74,12 @@ named! {
     Pull = "pull",
     Pub = "pub",
     Sub = "sub",
-    /// Sends one request at a time and times it.
+    /// Sends one request at a time and measures the round trip.
     Req = "req",
     Rep = "rep",
-    /// Sends a message whenever one has come back.
+    /// Sends a message whenever one has returned.
     Dealer = "dealer",
-    /// Sends everything back.
+    /// Echoes all messages.
     Router = "router",
 }
 
@@ -121,7 +121,7 @@ impl Job {
         })
     }
 
-    /// What is sent, again and again.
+    /// Returns the message body, which is sent repeatedly.
     pub(crate) fn body(&self) -> Vec<u8> {
         vec![b'm'; self.size]
     }

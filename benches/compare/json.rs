@@ -1,4 +1,4 @@
-//! What came out, as JSON, with what is needed to make sense of it later.
+//! The results as JSON, with the facts needed to interpret them later.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use crate::job::Role;
 use crate::outcome::{Outcome, pairing};
 use crate::pair::Measured;
 
-/// Everything, for `scripts/analyze_benchmarks.py`.
+/// Writes all results, for `scripts/analyze_benchmarks.py`.
 pub(crate) fn write(
     path: &Path,
     outcomes: &[Outcome<'_>],
@@ -80,7 +80,7 @@ fn cell_json(outcome: &Outcome<'_>, n: usize) -> Value {
     })
 }
 
-/// Without what makes no difference to the figures.
+/// Returns the command line without arguments that do not affect the figures.
 fn command() -> String {
     let mut args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
     if let Some(at) = args.iter().position(|arg| arg == "--json") {

@@ -1,16 +1,16 @@
-//! Monocoque and libzmq side by side, under the same load on the same machine.
+//! A comparison of Monocoque and libzmq under the same load on the same machine.
 //!
-//! Every figure is taken between two processes, one for each end, so that processor time is
-//! accounted to the end that used it. The receiving end counts. The libraries take turns, round
-//! after round, and ratios are computed within a round, so that whatever else the machine does
-//! meets both alike.
+//! Every figure is measured between two processes, one for each side, so that processor time is
+//! accounted to the side that used it. The receiving side counts. The libraries take turns, round
+//! after round, and ratios are computed within a round, so that other load on the machine affects
+//! both alike.
 //!
 //! ```text
-//! cargo bench --bench compare --features zmq -- \
+//! cargo bench --bench compare --features zmq --
 //!     [--list] [--rows TEXT] [--rounds N] [--seconds S] [--json PATH]
 //! ```
 //!
-//! The two ends are this program again, started as `compare --end ...`; see [`job`].
+//! Both processes run this program, started as `compare --end ...`; see [`job`].
 
 mod ends;
 mod job;
@@ -67,14 +67,14 @@ fn compare(args: &Args) -> ExitCode {
         eprintln!("{}: {error}", args.json.display());
         return ExitCode::FAILURE;
     }
-    // A bar that is missed is a result; a figure that could not be taken is a failure.
+    // A missed bar is a result; a figure that could not be measured is a failure.
     match outcomes.iter().any(Outcome::has_failed) {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     }
 }
 
-/// One cell after the other, and again.
+/// Measures the cells one after the other, round after round.
 fn measure_row<'r>(row: &'r Row, args: &Args) -> Outcome<'r> {
     let mut outcome = Outcome::new(row);
     for _ in 0..args.rounds {
@@ -114,7 +114,7 @@ impl Args {
                 }
                 "--json" => args.json = value()?.into(),
                 "--list" => args.list = true,
-                // What `cargo bench` adds.
+                // An argument that `cargo bench` adds.
                 "--bench" => {}
                 _ => return Err(format!("unknown argument: {flag}")),
             }

@@ -1,4 +1,4 @@
-//! What an end counts, what it says when it is asked, and the statistics of the answers.
+//! The counters of a child process, its answers, and statistics over them.
 
 use std::fmt;
 use std::io;
@@ -13,8 +13,8 @@ use nix::sys::time::TimeValLike;
 
 use monocoque_bench::machine::resident_kib;
 
-/// Counts the messages that one socket has received. Only its owner writes; the control thread
-/// reads now and then.
+/// The number of messages that one socket has received. Only its owner writes it; the control
+/// thread reads it occasionally.
 #[derive(Debug)]
 pub(crate) struct Counter {
     shared: &'static AtomicU64,
@@ -22,7 +22,7 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// That of the `n`th socket of this process.
+    /// Returns the counter of the `n`th socket of this process.
     pub(crate) fn of(n: usize) -> Self {
         Self { shared: &COUNTS[n], count: 0 }
     }
@@ -37,7 +37,7 @@ impl Counter {
     }
 }
 
-/// Times round trips, each from the end of the one before.
+/// Measures round trips, each from the end of the one before.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     counter: Counter,
@@ -52,23 +52,22 @@ impl Stopwatch {
     pub(crate) fn lap(&mut self) {
         let now = Instant::now();
         let nanos = u32::try_from((now - self.last).as_nanos()).unwrap_or(u32::MAX);
-        ROUND_TRIPS.lock().expect("nobody panics with it").push(nanos);
+        ROUND_TRIPS.lock().expect("not poisoned").push(nanos);
         self.counter.add();
         self.last = now;
     }
 }
 
-/// What an end says when it is asked: everything since it was started, except the round trips,
-/// which are those since it was last asked.
+/// The answer of a process: totals since its start, but the round trips since the last answer only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// On the clock of the machine, in ns.
+    /// The time of the monotonic clock, in ns.
     pub(crate) time: u64,
     pub(crate) received: u64,
-    /// Processor time of all threads of the process, in ns.
+    /// The processor time of all threads of the process, in ns.
     pub(crate) cpu: u64,
     pub(crate) resident_kib: u64,
-    /// p50, p99 and p99.9 in ns; zero where none is timed.
+    /// p50, p99 and p99.9 in ns; zero without round trips.
     pub(crate) round_trip: [u64; 3],
 }
 
@@ -76,15 +75,15 @@ impl Sample {
     fn take() -> Self {
         let received = COUNTS.iter().map(|count| count.load(Ordering::Relaxed)).sum();
         let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        let usage = getrusage(UsageWho::RUSAGE_SELF).expect("always there");
+        let usage = getrusage(UsageWho::RUSAGE_SELF).expect("the usage of this process");
         let cpu = (usage.user_time() + usage.system_time()).num_microseconds() * 1000;
-        let mut trips = std::mem::take(&mut *ROUND_TRIPS.lock().expect("nobody panics with it"));
+        let mut trips = std::mem::take(&mut *ROUND_TRIPS.lock().expect("not poisoned"));
         trips.sort_unstable();
         Self {
             time: u64::try_from(time.as_nanos()).expect("for 500 years"),
             received,
             cpu: u64::try_from(cpu).expect("not negative"),
-            resident_kib: resident_kib().expect("/proc/self/status tells"),
+            resident_kib: resident_kib().expect("/proc/self/status is readable"),
             round_trip: [500, 990, 999].map(|permille| percentile(&trips, permille)),
         }
     }
@@ -103,8 +102,8 @@ impl fmt::Display for Sample {
     }
 }
 
-/// Answers the parent on a thread of its own, and ends the process when the parent has gone.
-/// `sockets` is how many are to receive before [`STARTED`] is said.
+/// Starts a thread that answers the parent, and that exits the process when the parent is gone.
+/// [`STARTED`] is printed once `sockets` sockets have received a message.
 pub(crate) fn answer_parent(sockets: usize) {
     WAITED_FOR.store(sockets, Ordering::Relaxed);
     thread::spawn(|| {
@@ -129,7 +128,7 @@ fn percentile(sorted: &[u32], permille: usize) -> u64 {
     sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0).into()
 }
 
-/// `None` of nothing.
+/// Returns `None` for an empty list.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
@@ -137,12 +136,12 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// How long the ends run before a figure is taken.
+/// Returns how long the processes run before a figure is measured.
 pub(crate) fn warm_up(window: Duration) -> Duration {
     (window / 2).clamp(Duration::from_millis(100), Duration::from_millis(500))
 }
 
-/// What the parent says, and what the ends do.
+/// The lines between the parent and its children.
 pub(crate) const ASK: &str = "sample";
 pub(crate) const SAMPLE: &str = "sample";
 pub(crate) const BOUND: &str = "bound";

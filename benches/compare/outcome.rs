@@ -1,17 +1,16 @@
-//! What was measured of a row, and what follows from it: medians, ratios, and whether the bars are
-//! cleared.
+//! The measurements of a row, and their evaluation: medians, ratios, and whether the bars are met.
 
 use crate::measure::median;
-use crate::pair::{Measured, Taken};
+use crate::pair::{MeasureResult, Measured};
 use crate::rows::{Against, Bar, Cell, Figure, Limit, Metric, Row};
 
-/// A row and what was measured for each of its cells, round by round.
+/// A row with the measurements of its cells, round by round.
 pub(crate) struct Outcome<'r> {
     pub(crate) row: &'r Row,
-    pub(crate) results: Vec<Vec<Taken>>,
+    pub(crate) results: Vec<Vec<MeasureResult>>,
 }
 
-/// A bar and where the cell stands.
+/// A bar and the value of the cell.
 pub(crate) struct Verdict<'b> {
     bar: &'b Bar,
     /// `None` if it could not be measured.
@@ -31,13 +30,13 @@ impl<'r> Outcome<'r> {
         median(self.results[cell].iter().flatten().map(of).collect())
     }
 
-    /// The median of the ratios within a round.
+    /// Returns the median of the ratios within a round.
     fn ratio(&self, cell: usize, other: usize, of: impl Fn(&Measured) -> f64) -> Option<f64> {
         let rounds = self.results[cell].iter().zip(&self.results[other]);
         median(rounds.filter_map(|(a, b)| Some(of(a.as_ref().ok()?) / of(b.as_ref().ok()?))).collect())
     }
 
-    /// The ratio to the first cell of what the row is about.
+    /// Returns the ratio to the first cell in the figure of the row.
     pub(crate) fn main_ratio(&self, cell: usize) -> Option<f64> {
         let metric = match self.row.figure {
             Figure::Rate => Metric::Rate,
@@ -103,7 +102,8 @@ impl Verdict<'_> {
     }
 }
 
-/// `who > whom`, of which the first sends or asks; for memory, whose connections they are.
+/// Returns `LIBRARY > LIBRARY`: the first one sends or requests. For memory, it has the
+/// connections.
 pub(crate) fn pairing(row: &Row, cell: &Cell) -> String {
     match (row.figure, cell.idle) {
         (Figure::Memory, _) => cell.to.to_string(),

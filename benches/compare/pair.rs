@@ -1,4 +1,4 @@
-//! Starts the two ends of a cell, each in a process of its own, and takes one measurement.
+//! Starts the two processes of a cell and makes one measurement.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,26 +8,28 @@ use std::time::Duration;
 use crate::job::{Attach, Job, Role};
 use crate::measure::{ASK, BOUND, SAMPLE, STARTED, Sample, warm_up};
 use crate::rows::{Cell, Figure, Placement, Row, Shape, Transport};
-use monocoque_bench::end::End;
+use monocoque_bench::process::PeerProcess;
 
-/// What was measured in one round. Fields that do not belong to the row are zero.
+/// The measurements of one round. Fields that do not belong to the row are zero.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Measured {
-    /// Messages or round trips per second: of all sockets together, but of one SUB among many.
+    /// Messages or round trips per second of all sockets together; of a single SUB if there are
+    /// several.
     pub(crate) rate: f64,
     /// p50, p99, p99.9 in ns.
     pub(crate) round_trip: [f64; 3],
-    /// Processor time per message in ns: of the end that sends or asks, and of the other one.
+    /// Processor time per message in ns: of the process that sends or requests, and of the other
+    /// one.
     pub(crate) cpu: [f64; 2],
     /// KiB per connection.
     pub(crate) memory: f64,
 }
 
-/// A measurement, or why there is none.
-pub(crate) type Taken = Result<Measured, String>;
+/// A measurement, or the error that prevented it.
+pub(crate) type MeasureResult = Result<Measured, String>;
 
-pub(crate) fn measure(row: &Row, cell: &Cell, window: Duration) -> Taken {
-    // Removed when this returns, as the processes are.
+pub(crate) fn measure(row: &Row, cell: &Cell, window: Duration) -> MeasureResult {
+    // Removed on return, as the processes are.
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let endpoint = match row.transport {
         Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
@@ -40,12 +42,12 @@ pub(crate) fn measure(row: &Row, cell: &Cell, window: Duration) -> Taken {
     }
 }
 
-/// Both ends of a cell.
+/// Both processes of a cell.
 struct Pair {
-    binds: End,
-    /// Of the end that binds, before anybody connects.
+    binds: PeerProcess,
+    /// The sample of the binding process before a peer connects.
     alone: Sample,
-    connects: End,
+    connects: PeerProcess,
 }
 
 impl Pair {
@@ -68,7 +70,7 @@ impl Pair {
             idle: 0,
         };
         let mut binds = start(&job, row.placement)?;
-        let endpoint = binds.hear(BOUND, START_LIMIT)?;
+        let endpoint = binds.expect_line(BOUND, START_LIMIT)?;
         let alone = sample(&mut binds)?;
 
         let (library, role) = connecting;
@@ -76,22 +78,22 @@ impl Pair {
         Ok(Self { binds, alone, connects: start(&job, row.placement)? })
     }
 
-    fn memory(mut self, connections: usize, window: Duration) -> Taken {
-        self.connects.hear(STARTED, START_LIMIT)?;
+    fn memory(mut self, connections: usize, window: Duration) -> MeasureResult {
+        self.connects.expect_line(STARTED, START_LIMIT)?;
         thread::sleep(warm_up(window));
         let grown = sample(&mut self.binds)?.resident_kib.saturating_sub(self.alone.resident_kib);
         Ok(Measured { memory: grown as f64 / connections as f64, ..Measured::default() })
     }
 
-    fn traffic(self, shape: Shape, window: Duration) -> Taken {
+    fn traffic(self, shape: Shape, window: Duration) -> MeasureResult {
         let [from, to] = match shape.from_attach {
             Attach::Bind => [self.binds, self.connects],
             Attach::Connect => [self.connects, self.binds],
         };
-        // The end that asks is the one that counts: a message has arrived when it is back.
+        // The requesting process counts: a message has arrived when its reply has.
         let asks = matches!(shape.from, Role::Req | Role::Dealer);
         let [mut counts, mut other] = if asks { [from, to] } else { [to, from] };
-        counts.hear(STARTED, START_LIMIT)?;
+        counts.expect_line(STARTED, START_LIMIT)?;
         thread::sleep(warm_up(window));
         let before = [sample(&mut counts)?, sample(&mut other)?];
         thread::sleep(window);
@@ -108,35 +110,35 @@ impl Pair {
     }
 }
 
-/// From what the end that counts and the other one said, twice.
-fn throughput(before: [Sample; 2], after: [Sample; 2]) -> Taken {
+/// Computes the figures from two samples of the counting and of the other process.
+fn throughput(before: [Sample; 2], after: [Sample; 2]) -> MeasureResult {
     let messages = after[0].received - before[0].received;
     if messages == 0 {
-        return Err("nothing arrived within the window".to_owned());
+        return Err("no message arrived within the window".to_owned());
     }
     let seconds = [0, 1].map(|end| (after[end].time - before[end].time) as f64 / 1e9);
     let rate = messages as f64 / seconds[0];
-    // The windows of the two ends are not quite the same: rates are compared.
+    // The windows of the two processes differ slightly, so rates are compared.
     let cpu = [0, 1].map(|end| (after[end].cpu - before[end].cpu) as f64 / seconds[end] / rate);
     let round_trip = after[0].round_trip.map(|nanos| nanos as f64);
     Ok(Measured { rate, round_trip, cpu, memory: 0.0 })
 }
 
-/// Starts a process that plays one role.
-fn start(job: &Job, placement: Placement) -> Result<End, String> {
+/// Starts a process with one role.
+fn start(job: &Job, placement: Placement) -> Result<PeerProcess, String> {
     let mut command = Vec::new();
     if placement == Placement::OneCore {
         command.extend(["taskset", "-c", "0"].map(OsString::from));
     }
     command.push(env::current_exe().map_err(|error| error.to_string())?.into());
     command.extend(job.to_args().map(OsString::from));
-    End::start(format!("{} {}", job.library, job.role), &command)
+    PeerProcess::start(format!("{} {}", job.library, job.role), &command)
 }
 
-fn sample(end: &mut End) -> Result<Sample, String> {
-    let line = end.ask(ASK, SAMPLE)?;
-    Sample::parse(&line).ok_or_else(|| format!("{end}: not a sample: {line}"))
+fn sample(process: &mut PeerProcess) -> Result<Sample, String> {
+    let line = process.request(ASK, SAMPLE)?;
+    Sample::parse(&line).ok_or_else(|| format!("{process}: not a sample: {line}"))
 }
 
-/// Generous: for a busy machine and a thousand connections.
+/// Generous, for a busy machine and a thousand connections.
 const START_LIMIT: Duration = Duration::from_secs(30);

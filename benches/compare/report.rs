@@ -1,4 +1,4 @@
-//! What came out, as a table.
+//! The results as a table.
 
 use crate::outcome::{Outcome, Verdict, pairing};
 use crate::rows::Figure;

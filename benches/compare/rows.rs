@@ -1,9 +1,9 @@
-//! What is compared, and the bars that it has to clear.
+//! The rows of the comparison, and their bars.
 
 use crate::job::{Attach, Library, Role};
 
-/// One kind of work, done by several pairings in turn. The first is the one the others are compared
-/// with.
+/// One kind of work, done by several pairings in turn. The first pairing is the reference of the
+/// others.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -16,18 +16,18 @@ pub(crate) struct Row {
     pub(crate) bars: Vec<Bar>,
 }
 
-/// Who talks to whom.
+/// The roles of both sides and the number of their sockets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// Sends, or asks.
+    /// The role that sends messages or requests.
     pub(crate) from: Role,
-    /// Receives, or answers.
+    /// The role that receives messages or replies.
     pub(crate) to: Role,
-    /// What the end `from` does; the other one does the other.
+    /// What the side `from` does; the other side does the opposite.
     pub(crate) from_attach: Attach,
-    /// How many sockets the end that connects has; the one that binds has one.
+    /// The number of sockets of the side that connects; the other has one.
     pub(crate) connecting: usize,
-    /// How many messages each DEALER has under way.
+    /// The number of messages that each DEALER has in flight.
     pub(crate) in_flight: usize,
 }
 
@@ -39,33 +39,33 @@ pub(crate) enum Transport {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// Wherever the kernel puts the threads.
+    /// The threads run on any core.
     Free,
-    /// All threads of both ends on one core.
+    /// All threads of both processes run on one core.
     OneCore,
 }
 
-/// What is looked at first, and compared.
+/// The main figure of a row, which is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Figure {
     /// Messages per second.
     Rate,
     /// The time of a round trip.
     RoundTrip,
-    /// Memory of the end that binds, for each connection.
+    /// Memory of the side that binds, for each connection.
     Memory,
 }
 
-/// The libraries of the two ends.
+/// The libraries of the two sides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell {
     pub(crate) from: Library,
     pub(crate) to: Library,
-    /// PUSH sockets at the end `from` that only are connected.
+    /// The number of idle PUSH sockets at the side `from`.
     pub(crate) idle: usize,
 }
 
-/// What the figure of a cell has to be.
+/// The limit that the figure of a cell has to meet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bar {
     pub(crate) cell: usize,
@@ -77,7 +77,7 @@ pub(crate) struct Bar {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Metric {
     Rate,
-    /// Processor time per message, both ends together.
+    /// Processor time per message, of both processes together.
     Cpu,
     /// The median round trip.
     Median,
@@ -139,8 +139,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows
 }
 
-/// What it costs the one that is busy that others are connected: compared with ourselves without
-/// them.
+/// The cost of idle connections for a busy one, as a ratio to Monocoque without them.
 fn idle_peers() -> Row {
     let counts = [0, 1, 10, 100, 1000];
     let bar = |cell| Bar { cell, ..Bar::ratio(Metric::Rate, Limit::AtLeast(0.9)) };
@@ -151,7 +150,7 @@ fn idle_peers() -> Row {
     }
 }
 
-/// What a connection of a PULL socket costs; who connects does not matter.
+/// The memory of each connection of a PULL socket, whichever library connects.
 fn memory() -> Row {
     let shape = Shape { connecting: 0, ..PUSH_PULL };
     Row {
@@ -163,7 +162,7 @@ fn memory() -> Row {
 }
 
 impl Row {
-    /// Messages one way, or as many as fit; ours is to be `bar` times as fast.
+    /// Messages in one direction, as fast as possible; Monocoque is to be `bar` times as fast.
     fn rate(name: &str, shape: Shape, size: usize, bar: f64) -> Self {
         let size_of = match size {
             0 => String::new(),
@@ -182,7 +181,7 @@ impl Row {
         }
     }
 
-    /// One message there and back at a time; the median of ours is to be at most `bar` times as
+    /// Round trips, one message at a time; the median of Monocoque is to be at most `bar` times as
     /// long.
     fn round_trip(name: &str, placement: Placement, ours: Library, bar: f64) -> Self {
         Self {
@@ -196,7 +195,7 @@ impl Row {
 }
 
 impl Cell {
-    /// Both ends of one library and of the other, and mixed.
+    /// Returns the pairings of each library with itself and with the other.
     fn pairings(ours: Library) -> Vec<Self> {
         [(Zmq, Zmq), (ours, ours), (ours, Zmq), (Zmq, ours)].map(|(from, to)| Self::of(from, to)).into()
     }
@@ -214,7 +213,7 @@ impl Bar {
 
 const KIB: usize = 1024;
 
-/// Where a row has its cells.
+/// The positions of the cells in a row.
 const REFERENCE: usize = 0;
 const SUBJECT: usize = 1;
 const RAW: usize = 4;

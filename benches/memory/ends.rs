@@ -1,4 +1,4 @@
-//! The ends: PUSH and PULL of both libraries, with default options.
+//! The child processes: PUSH and PULL of both libraries, with default options.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -19,8 +19,7 @@ use monocoque_bench::machine::resident_kib;
 
 type Never<E> = Result<Infallible, E>;
 
-/// Plays the role that the arguments describe until the process is killed; comes back only when
-/// that fails.
+/// Runs the role in the arguments until the process is killed. Returns only after an error.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let Some((job, endpoint, sockets)) = Job::from_args(args) else {
         eprintln!("not a job: {args:?}");
@@ -30,13 +29,13 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     let (go, told) = oneshot::channel();
     answer_parent(job.counts, go);
     let Err(error) = play(job, endpoint, sockets, told);
-    // For the parent, if it is still interested: when it is done, the ends lose each other.
+    // Printed for the parent. At the end it also occurs when the other process is killed first.
     println!("{job:?}: {error}");
     ExitCode::FAILURE
 }
 
 fn play(job: Job, endpoint: &str, sockets: usize, told: Receiver<()>) -> Never<Box<dyn Error>> {
-    // A thousand peers need more than the thousand files that are usual.
+    // A thousand peers need more descriptors than the default limit.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     match job.library {
@@ -45,7 +44,7 @@ fn play(job: Job, endpoint: &str, sockets: usize, told: Receiver<()>) -> Never<B
     }
 }
 
-/// On a thread of its own. The process ends when the parent has gone.
+/// Starts a thread that answers the parent and exits when the parent is gone.
 fn answer_parent(counts: bool, go: Sender<()>) {
     thread::spawn(move || {
         let mut go = Some(go);
@@ -53,7 +52,7 @@ fn answer_parent(counts: bool, go: Sender<()>) {
             match question.as_deref() {
                 Ok(ASK) => println!("{SAMPLE} {}", sample(counts)),
                 Ok(GO) => {
-                    // Nobody hears it where the role is already over.
+                    // The receiver is gone if the role has ended.
                     let _ = go.take().map(|go| go.send(()));
                     println!("{GOES}");
                 }
@@ -66,7 +65,7 @@ fn answer_parent(counts: bool, go: Sender<()>) {
 
 fn sample(counts: bool) -> Sample {
     Sample {
-        resident_kib: resident_kib().expect("/proc/self/status tells"),
+        resident_kib: resident_kib().expect("/proc/self/status is readable"),
         messages: MESSAGES.load(Ordering::Relaxed),
         allocations: if counts { dhat::HeapStats::get().total_blocks } else { 0 },
     }
@@ -79,14 +78,13 @@ async fn play_ours(job: Job, endpoint: &str, n: usize, told: Receiver<()>) -> Ne
     }
 }
 
-/// All at the same time, once told so, if there is anything to do.
+/// Runs the work of all sockets concurrently, from the start signal on.
 async fn work<S, F>(job: Job, sockets: Vec<S>, told: Receiver<()>, work: fn(S) -> F) -> Never<MonocoqueError>
 where
     F: Future<Output = Never<MonocoqueError>> + 'static,
 {
-    // Not before all are connected: a PUSH that is busy is slow to accept. An error means that it
-    // is
-    // all over.
+    // Starts when all peers are connected: a busy PUSH accepts slowly. An error means that the
+    // process is about to end.
     let _ = told.await;
     if !job.busy {
         let _idle = sockets;
@@ -118,7 +116,7 @@ async fn receive(socket: PullSocket) -> Never<MonocoqueError> {
     }
 }
 
-/// One that binds where there is no port yet, else as many as are wanted that are connected.
+/// Creates one bound socket if the endpoint has no port yet, or else `n` connected ones.
 async fn sockets<S: Socket>(endpoint: &str, n: usize) -> Result<Vec<S>, MonocoqueError> {
     let sockets: Vec<S> = (0..n).map(|_| S::new()).collect::<Result<_, _>>()?;
     if endpoint.ends_with(":0") {
@@ -135,7 +133,7 @@ async fn sockets<S: Socket>(endpoint: &str, n: usize) -> Result<Vec<S>, Monocoqu
     Ok(sockets)
 }
 
-/// Binds.
+/// Runs a bound libzmq socket.
 fn play_zmq(job: Job, endpoint: &str, told: Receiver<()>) -> Never<zmq::Error> {
     let kind = match job.role {
         Role::Push => zmq::PUSH,
@@ -144,13 +142,13 @@ fn play_zmq(job: Job, endpoint: &str, told: Receiver<()>) -> Never<zmq::Error> {
     let socket = zmq::Context::new().socket(kind)?;
     socket.bind(endpoint)?;
     println!("{BOUND} {}", socket.get_last_endpoint()?.expect("in UTF-8"));
-    // An error means that it is all over.
+    // An error means that the process is about to end.
     let _ = block_on(told);
     let mut message = zmq::Message::new();
     loop {
         match job.role {
             Role::Push => socket.send(&BODY[..], 0)?,
-            // One that is idle waits here.
+            // An idle socket waits here.
             Role::Pull => socket.recv(&mut message, 0)?,
         }
     }

@@ -1,18 +1,18 @@
-//! What a process is to do, how that is said to it, and what it answers.
+//! The job of a child process, its form on the command line, and the answers.
 
 use std::fmt;
 
-/// The first argument of a process that is an end.
+/// The first argument of a child process.
 pub(crate) const CHILD: &str = "--end";
 
-/// What a process does, without end, until it is killed.
+/// The continuous work of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     pub(crate) library: Library,
     pub(crate) role: Role,
-    /// Messages of 64 bytes, as many as get through; else none.
+    /// Whether it sends 64-byte messages as fast as possible, or none.
     pub(crate) busy: bool,
-    /// Allocations are counted, which takes memory of its own.
+    /// Whether allocations are counted, which takes memory of its own.
     pub(crate) counts: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum Role {
 }
 
 impl Job {
-    /// A busy one.
+    /// Creates a busy job.
     pub(crate) const fn of(library: Library, role: Role) -> Self {
         Self { library, role, busy: true, counts: false }
     }
@@ -41,7 +41,8 @@ impl Job {
         [CHILD.to_owned(), library, role, busy, counts, endpoint.to_owned(), sockets.to_string()]
     }
 
-    /// The job, the endpoint, and how many sockets do it: one that binds, or more that connect.
+    /// Parses the job, the endpoint and the number of sockets: one that binds, or several that
+    /// connect.
     pub(crate) fn from_args(args: &[String]) -> Option<(Self, &str, usize)> {
         let [library, role, busy, counts, endpoint, sockets] = args else { return None };
         let library =
@@ -60,7 +61,7 @@ impl Role {
         }
     }
 
-    /// What it is that it does.
+    /// Returns the name of the traffic.
     pub(crate) const fn traffic(self) -> &'static str {
         match self {
             Self::Push => "send",
@@ -87,11 +88,11 @@ impl fmt::Display for Role {
     }
 }
 
-/// What a process says when it is asked: everything since it was started.
+/// The answer of a process, with its totals since its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) resident_kib: u64,
-    /// Sent, or received.
+    /// Messages sent or received.
     pub(crate) messages: u64,
     pub(crate) allocations: u64,
 }
@@ -111,7 +112,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// What the parent says, and what the ends do.
+/// The lines between the parent and its children.
 pub(crate) const ASK: &str = "sample";
 pub(crate) const SAMPLE: &str = "sample";
 pub(crate) const GO: &str = "go";

@@ -1,15 +1,15 @@
-//! Memory: of a socket for each of its peers, idle and busy, beside libzmq; and how often the heap
-//! is asked for some, for each message.
+//! Memory of a socket for each of its peers, idle and busy, compared with libzmq; allocations for
+//! each message.
 //!
-//! What is measured is a process of its own. Its peers are in another one, and are always of
-//! Monocoque: who connects does not matter.
+//! The measured socket has a process of its own. Its peers are in another one and always use
+//! Monocoque, since their library does not matter.
 //!
 //! ```text
 //! cargo bench --bench memory --features zmq
 //! ```
 //!
-//! The figures go to `target/memory.json`. A bar that is missed is a result; only a figure that
-//! could not be taken is a failure.
+//! The figures are written to `target/memory.json`. A missed bar is a result; only a figure that
+//! could not be measured is a failure.
 
 mod ends;
 mod job;
@@ -24,10 +24,10 @@ use std::{env, fs, thread};
 use serde_json::{Value, json};
 
 use job::{ASK, BOUND, GO, GOES, Job, Library, Role, SAMPLE, STARTED, Sample};
-use monocoque_bench::end::End;
 use monocoque_bench::machine;
+use monocoque_bench::process::PeerProcess;
 
-/// Counts where a [`dhat::Profiler`] runs, and passes everything on to the system.
+/// Counts allocations while a [`dhat::Profiler`] runs, and forwards all calls to the system.
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
@@ -74,7 +74,7 @@ fn measure_all() -> Result<()> {
     Ok(())
 }
 
-/// KiB that a socket takes for each of its peers.
+/// Measures the KiB of a socket for each of its peers.
 fn memory_row(role: Role, busy: bool, peers: usize, bars: &mut Vec<Bar>) -> Result<Value> {
     let [zmq, ours] = [Library::Zmq, Library::Ours].map(|library| grown_kib(library, role, busy, peers));
     let (zmq, ours) = (zmq? / peers as f64, ours? / peers as f64);
@@ -92,7 +92,7 @@ fn memory_row(role: Role, busy: bool, peers: usize, bars: &mut Vec<Bar>) -> Resu
     Ok(json!({ "socket": role.to_string(), "peers": traffic, "n": peers, "zmq_kib": zmq, "ours_kib": ours }))
 }
 
-/// Allocations for each message of 64 bytes.
+/// Measures the allocations for each 64-byte message.
 fn allocation_row(role: Role, bars: &mut Vec<Bar>) -> Result<Value> {
     let job = Job { counts: true, ..Job::of(Library::Ours, role) };
     let mut pair = Pair::start(job, 1)?;
@@ -111,7 +111,7 @@ fn allocation_row(role: Role, bars: &mut Vec<Bar>) -> Result<Value> {
     Ok(json!({ "socket": role.to_string(), "messages": messages, "ours": each }))
 }
 
-/// By how many KiB a process grows when so many peers connect to its socket.
+/// Measures by how many KiB a process grows when `peers` peers connect to its socket.
 fn grown_kib(library: Library, role: Role, busy: bool, peers: usize) -> Result<f64> {
     let mut pair = Pair::start(Job { busy, ..Job::of(library, role) }, peers)?;
     thread::sleep(SETTLE);
@@ -120,41 +120,41 @@ fn grown_kib(library: Library, role: Role, busy: bool, peers: usize) -> Result<f
     Ok(grown as f64)
 }
 
-/// The process that is measured and the one with its peers.
+/// The measured process and the process of its peers.
 struct Pair {
-    measured: End,
-    /// Before anybody connects.
+    measured: PeerProcess,
+    /// The sample before the peers connect.
     alone: Sample,
-    _peers: End,
+    _peers: PeerProcess,
 }
 
 impl Pair {
     fn start(job: Job, peers: usize) -> Result<Self> {
         let mut measured = start(job, ANYWHERE, 1)?;
-        let endpoint = measured.hear(BOUND, START_LIMIT)?;
+        let endpoint = measured.expect_line(BOUND, START_LIMIT)?;
         let alone = sample(&mut measured)?;
         let other = Job { busy: job.busy, ..Job::of(Library::Ours, job.role.other()) };
         let mut peers = start(other, &endpoint, peers)?;
-        peers.hear(STARTED, START_LIMIT)?;
+        peers.expect_line(STARTED, START_LIMIT)?;
         for end in [&mut measured, &mut peers] {
-            end.ask(GO, GOES)?;
+            end.request(GO, GOES)?;
         }
         Ok(Self { measured, alone, _peers: peers })
     }
 }
 
-fn start(job: Job, endpoint: &str, sockets: usize) -> Result<End> {
+fn start(job: Job, endpoint: &str, sockets: usize) -> Result<PeerProcess> {
     let mut command = vec![env::current_exe()?.into_os_string()];
     command.extend(job.to_args(endpoint, sockets).map(OsString::from));
-    Ok(End::start(format!("{} {}", job.library, job.role), &command)?)
+    Ok(PeerProcess::start(format!("{} {}", job.library, job.role), &command)?)
 }
 
-fn sample(end: &mut End) -> Result<Sample> {
-    let line = end.ask(ASK, SAMPLE)?;
-    Sample::parse(&line).ok_or_else(|| format!("{end}: not a sample: {line}").into())
+fn sample(process: &mut PeerProcess) -> Result<Sample> {
+    let line = process.request(ASK, SAMPLE)?;
+    Sample::parse(&line).ok_or_else(|| format!("{process}: not a sample: {line}").into())
 }
 
-/// What a figure of ours is to be at most.
+/// The upper limit of a figure of Monocoque.
 #[derive(Clone, Copy, Debug)]
 struct Bar {
     name: &'static str,
@@ -185,8 +185,8 @@ fn print(name: &str, zmq: &str, ours: &str, bars: &[Bar]) {
 const ANYWHERE: &str = "tcp://127.0.0.1:0";
 const PEERS: [usize; 4] = [1, 10, 100, 1000];
 
-/// Generous: for a busy machine and a thousand connections.
+/// Generous, for a busy machine and a thousand connections.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// For queues to fill, and buffers to grow.
+/// The time in which queues fill and buffers grow.
 const SETTLE: Duration = Duration::from_secs(2);
 const WINDOW: Duration = Duration::from_secs(2);

@@ -1,6 +1,5 @@
-//! Commands: in a handshake and in traffic each does what its specification says, and nothing
-//! else; metadata is kept as
-//! it was sent.
+//! Commands have exactly the effect that their specification gives them, in a handshake and in
+//! traffic; metadata is preserved.
 //!
 //! Input: socket type, then the body of a command.
 
@@ -9,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
-use monocoque_fuzz::{End, Inbound, Script, counterpart, frame, greeting};
+use monocoque_fuzz::{Inbound, Script, TestPeer, counterpart, frame, greeting};
 use monocoque_zmtp::{CommandKind, Malformed, Misbehaved, PeerInfo, SessionConfig, SocketType, ZmtpError};
 
 fuzz_target!(|input: &[u8]| {
@@ -20,12 +19,12 @@ fuzz_target!(|input: &[u8]| {
     in_traffic(ours, body);
 });
 
-/// It ends the handshake, one way or the other.
+/// Checks that the command ends the handshake, with success or an error.
 fn in_handshake(ours: SocketType, body: &[u8]) {
-    let mut ends = [usize::MAX, 1].map(|chop| {
-        let mut end = End::new(SessionConfig::new(ours), Instant::now());
+    let mut ends = [usize::MAX, 1].map(|chunk_len| {
+        let mut end = TestPeer::new(SessionConfig::new(ours), Instant::now());
         end.feed(&greeting(1), usize::MAX);
-        end.feed(&frame(COMMAND, body), chop);
+        end.feed(&frame(COMMAND, body), chunk_len);
         end
     });
     let [end, chopped] = &mut ends;
@@ -54,23 +53,23 @@ fn check_peer(ours: SocketType, peer: &PeerInfo, body: &[u8]) {
     assert!(peer.routing_id.len() <= 255 && !peer.routing_id.starts_with(&[0]));
 }
 
-/// What a command comes to in traffic.
+/// The effect of a command in traffic.
 #[derive(Debug, Default, PartialEq)]
 struct Effect {
     received: Vec<Inbound>,
     answer: Vec<u8>,
-    /// Within which time the peer promises to be heard again.
+    /// The time within which the peer promises to send something.
     ttl: Duration,
-    /// The reason that the peer gave for giving up.
+    /// The reason that the peer gave for closing.
     refusal: Option<String>,
     error: Option<ZmtpError>,
 }
 
 fn in_traffic(ours: SocketType, body: &[u8]) {
     let expected = effect(ours, body);
-    for chop in [usize::MAX, 1] {
-        let mut end = End::established(SessionConfig::new(ours), counterpart(ours));
-        end.feed(&frame(COMMAND, body), chop);
+    for chunk_len in [usize::MAX, 1] {
+        let mut end = TestPeer::established(SessionConfig::new(ours), counterpart(ours));
+        end.feed(&frame(COMMAND, body), chunk_len);
         let (refusal, error) = match end.error().cloned() {
             Some(ZmtpError::PeerError(reason)) => (Some(reason.to_string()), None),
             error => (None, error),
@@ -79,13 +78,13 @@ fn in_traffic(ours: SocketType, body: &[u8]) {
         let found = Effect { received: end.recv(), answer: end.written(), ttl, refusal, error };
         assert_eq!(found, expected);
         if !ttl.is_zero() {
-            give_up(end, ttl);
+            check_ttl_expiry(end, ttl);
         }
     }
 }
 
-/// A peer that promised to be heard is given up when it is not, and no sooner.
-fn give_up(mut end: End, ttl: Duration) {
+/// Checks that a silent peer is disconnected when its TTL has expired, and not before.
+fn check_ttl_expiry(mut end: TestPeer, ttl: Duration) {
     end.now += ttl - Duration::from_millis(1);
     end.tick();
     assert_eq!(end.error(), None);
@@ -94,7 +93,7 @@ fn give_up(mut end: End, ttl: Duration) {
     assert_eq!(end.error(), Some(&ZmtpError::TtlExpired));
 }
 
-/// What RFC 23 and 37 say of a command in traffic.
+/// Returns the effect that RFC 23 and 37 give a command in traffic.
 fn effect(ours: SocketType, body: &[u8]) -> Effect {
     let fails = |error: ZmtpError| Effect { error: Some(error), ..Effect::default() };
     let unexpected = |kind| fails(Misbehaved::UnexpectedCommand(kind).into());

@@ -1,14 +1,13 @@
-//! Traffic: however the bytes are cut, the same comes out of them, or the same error; nothing
-//! beyond the limits comes
-//! out; and what has come out can be sent on and arrives as it is.
+//! Traffic is decoded alike, or fails with the same error, however its bytes are split; nothing
+//! beyond the limits is accepted; decoded items can be encoded and decoded again.
 //!
-//! Input: socket type, limits, how many lengths, the lengths of the pieces, then the bytes.
+//! Input: socket type, limits, the number of chunk lengths, those lengths, then the bytes.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
-use monocoque_fuzz::{End, Inbound, Script, counterpart, pieces};
+use monocoque_fuzz::{Inbound, Script, TestPeer, counterpart, pieces};
 use monocoque_zmtp::{
     Limits, Misbehaved, SessionConfig, SocketType, Subscription, ZmtpError, encode_message,
 };
@@ -24,28 +23,28 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(decode(ours, limits, pieces(stream, cuts)), at_once, "cut by {cuts:?}");
     assert_eq!(decode(ours, limits, stream.chunks(1)), at_once, "byte by byte");
 
-    check_wanted(ours, limits, stream, at_once.waiting);
+    check_pending_frame(ours, limits, stream, at_once.waiting);
     assert!(at_once.answered.len() <= ANSWER_MAX, "{} bytes put out", at_once.answered.len());
     for item in &at_once.received {
         check_limits(item, limits);
     }
-    send_on(&at_once.received, cuts);
+    check_resend(&at_once.received, cuts);
 });
 
-/// All that can be seen of a decoder afterwards.
+/// The observable state of a decoder.
 #[derive(Debug, PartialEq)]
 struct Decoded {
     received: Vec<Inbound>,
     error: Option<ZmtpError>,
     answered: Vec<u8>,
-    /// How many bytes were left, and how many are wanted; after an error that does not matter.
+    /// The number of bytes left and of bytes needed; `None` after an error.
     waiting: Option<(usize, usize)>,
 }
 
 fn decode<'a>(ours: SocketType, limits: Limits, reads: impl Iterator<Item = &'a [u8]>) -> Decoded {
     let mut config = SessionConfig::new(ours);
     config.limits = limits;
-    let mut end = End::established(config, counterpart(ours));
+    let mut end = TestPeer::established(config, counterpart(ours));
     for read in reads {
         end.feed(read, usize::MAX);
     }
@@ -54,9 +53,9 @@ fn decode<'a>(ours: SocketType, limits: Limits, reads: impl Iterator<Item = &'a 
     Decoded { received: end.recv(), error, answered: end.written(), waiting }
 }
 
-/// What is beyond a limit is refused at its header: a body that is waited for is taken once it is
-/// there.
-fn check_wanted(ours: SocketType, limits: Limits, stream: &[u8], waiting: Option<(usize, usize)>) {
+/// Checks that a frame beyond a limit is rejected at its header: once the decoder waits for a body,
+/// it accepts it.
+fn check_pending_frame(ours: SocketType, limits: Limits, stream: &[u8], waiting: Option<(usize, usize)>) {
     let Some((waits, wanted)) = waiting else { return };
     let frame = &stream[stream.len() - waits..];
     let header_len = if frame.first().is_none_or(|flags| flags & LONG == 0) { 2 } else { 9 };
@@ -74,7 +73,7 @@ fn check_wanted(ours: SocketType, limits: Limits, stream: &[u8], waiting: Option
         ),
         _ => false,
     };
-    assert!(!refused, "{error:?}, after it was waited for");
+    assert!(!refused, "{error:?}, after the decoder waited for the body");
 }
 
 fn check_limits(item: &Inbound, limits: Limits) {
@@ -92,15 +91,15 @@ fn check_limits(item: &Inbound, limits: Limits) {
     }
 }
 
-/// Encodes what was received, and checks that it is received again.
-fn send_on(items: &[Inbound], cuts: &[u8]) {
-    let mut messages = End::established(SessionConfig::new(SocketType::Dealer), SocketType::Dealer);
-    let mut topics = End::established(SessionConfig::new(SocketType::Pub), SocketType::Sub);
+/// Checks that received items arrive again when they are encoded and sent on.
+fn check_resend(items: &[Inbound], cuts: &[u8]) {
+    let mut messages = TestPeer::established(SessionConfig::new(SocketType::Dealer), SocketType::Dealer);
+    let mut topics = TestPeer::established(SessionConfig::new(SocketType::Pub), SocketType::Sub);
     for item in items {
         match item {
             Inbound::Message(message) => {
                 encode_message(message, &mut messages.output);
-                arrives(&mut messages, item, cuts);
+                check_arrival(&mut messages, item, cuts);
             }
             Inbound::Subscribe(topic) => subscribe(&mut topics, Subscription::Subscribe, topic, item, cuts),
             Inbound::Cancel(topic) => subscribe(&mut topics, Subscription::Cancel, topic, item, cuts),
@@ -108,19 +107,19 @@ fn send_on(items: &[Inbound], cuts: &[u8]) {
     }
 }
 
-fn subscribe(end: &mut End, kind: Subscription, topic: &Message, item: &Inbound, cuts: &[u8]) {
+fn subscribe(end: &mut TestPeer, kind: Subscription, topic: &Message, item: &Inbound, cuts: &[u8]) {
     for minor in [0, 1] {
         let config = SessionConfig::new(SocketType::Sub);
-        let mut subscriber = End::established_over(minor, config, SocketType::Pub);
+        let mut subscriber = TestPeer::established_over(minor, config, SocketType::Pub);
         subscriber.subscribe(kind, &topic[0]);
         end.output.put(&subscriber.written());
         end.output.end_message();
-        arrives(end, item, cuts);
+        check_arrival(end, item, cuts);
     }
 }
 
-/// Gives `end` what was encoded, and checks that it is this.
-fn arrives(end: &mut End, item: &Inbound, cuts: &[u8]) {
+/// Feeds the output of a peer back to it, and checks that `item` arrives.
+fn check_arrival(end: &mut TestPeer, item: &Inbound, cuts: &[u8]) {
     assert_eq!(end.output.messages(), 1);
     let encoded = end.written();
     pieces(&encoded, cuts).for_each(|piece| end.feed(piece, usize::MAX));
@@ -129,13 +128,13 @@ fn arrives(end: &mut End, item: &Inbound, cuts: &[u8]) {
 }
 
 const SMALL: Limits = Limits { max_frame_size: 16, max_message_size: 24, max_frames: 3 };
-/// The limit on messages is the stricter one.
+/// The message limit is the stricter one.
 const SHORT: Limits = Limits { max_frame_size: 600, max_message_size: 300, max_frames: 8 };
 const SINGLE: Limits = Limits { max_frame_size: 1, max_message_size: 1, max_frames: 1 };
 const LONG: u8 = 2;
-/// No limit on messages is one on subscriptions.
+/// Subscriptions have a limit of their own.
 const TOPICS_MAX: u64 = 64 * 1024 * 1024;
-/// How large a body is that is worth the time.
+/// The largest body to test; larger ones take too long.
 const BODY_MAX: usize = 4096;
-/// One PONG.
+/// The length of one PONG.
 const ANSWER_MAX: usize = 2 + 5 + 16;

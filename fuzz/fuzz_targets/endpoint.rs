@@ -1,6 +1,7 @@
-//! Endpoints: what is parsed is written in one way, and what is written is parsed as the same.
+//! Each parsed endpoint has one text form, which parses to the same endpoint.
 //!
-//! Input: the text of an endpoint. What is not text is taken for the bytes of a socket address.
+//! Input: the text of an endpoint. Input that is not UTF-8 is used as the bytes of a socket
+//! address.
 
 #![no_main]
 
@@ -45,12 +46,12 @@ fn check(endpoint: &Endpoint) {
         Endpoint::Inproc(_) => {
             assert!(text.len() > "inproc://".len() && connectable && endpoint.check_bind().is_ok());
         }
-        // Nothing is parsed to one.
+        // The parser produces no other variant.
         other => panic!("{other:?}"),
     }
 }
 
-/// An address out of its bytes: port, then IPv4, or IPv6 with a zone.
+/// Reads an address from bytes: port, then IPv4, or IPv6 with a zone.
 fn socket_address(bytes: &[u8]) -> Option<SocketAddr> {
     let (port, rest) = bytes.split_first_chunk()?;
     let port = u16::from_be_bytes(*port);
@@ -62,5 +63,5 @@ fn socket_address(bytes: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddrV4::new(Ipv4Addr::from(*ip), port).into())
 }
 
-/// What fits in a socket's address.
+/// The longest path of a Unix socket address.
 const IPC_MAX: usize = 107;

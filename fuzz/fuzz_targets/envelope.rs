@@ -1,9 +1,8 @@
-//! ROUTER, REQ and REP between hostile peers and a program: each message that a peer sends is
-//! received with the envelope
-//! that its type says, or not at all; requests and replies alternate; and an answer goes where it
-//! belongs.
+//! ROUTER, REQ and REP between hostile peers and a program: each message is received with the
+//! envelope of its socket type, or not at all; requests and replies alternate; a reply goes to the
+//! peer that sent the request.
 //!
-//! Input: socket type, then what happens, step by step.
+//! Input: socket type, then one step after another.
 
 #![no_main]
 
@@ -39,101 +38,101 @@ fuzz_target!(|input: &[u8]| {
 
 async fn run<S: Sends + Receives>(ours: SocketType, script: &mut Script<'_>) {
     let socket = S::new().expect("a socket");
-    let mut table = Table { ours, socket: &socket, turn: Turn::default(), peers: Vec::new(), serial: 0 };
+    let mut model =
+        Model { ours, socket: &socket, dialogue: Dialogue::default(), peers: Vec::new(), serial: 0 };
     for _ in 0..STEPS_MAX {
         if script.is_over() {
             break;
         }
         match script.below(8) {
-            0 | 1 => table.join(script),
-            2 | 3 => table.say(script),
-            4 => table.send(script),
-            5 | 6 => table.recv(),
-            _ => table.leave(script),
+            0 | 1 => model.join(script),
+            2 | 3 => model.peer_sends(script),
+            4 => model.send(script),
+            5 | 6 => model.recv(),
+            _ => model.leave(script),
         }
     }
-    table.peers.iter_mut().for_each(Player::leave);
+    model.peers.iter_mut().for_each(ModelPeer::leave);
     socket.close().await;
     drop(socket);
-    // Its tasks get to their end.
-    for _ in 0..TURNS {
+    // Lets its tasks end.
+    for _ in 0..TASK_TURNS {
         compio::runtime::spawn(async {}).await.expect("a task");
     }
 }
 
 type Frames = Vec<Vec<u8>>;
 
-/// A socket, and what is known of it from outside.
-struct Table<'a, S> {
+/// A socket, and a model of its observable state.
+struct Model<'a, S> {
     ours: SocketType,
     socket: &'a S,
-    turn: Turn,
-    peers: Vec<Player>,
-    /// Tells messages apart.
+    dialogue: Dialogue,
+    peers: Vec<ModelPeer>,
+    /// The number of the next message, by which it is recognized.
     serial: u32,
 }
 
-/// Where the dialogue of REQ or REP stands.
+/// The state of the dialogue of a REQ or REP.
 #[derive(Clone, Debug, Default, PartialEq)]
-enum Turn {
+enum Dialogue {
     #[default]
     Idle,
-    /// This one was asked.
+    /// A request was sent to this peer.
     Asked(usize),
-    /// This one has asked; its envelope.
+    /// This peer has sent a request with this envelope.
     Answering(usize, Frames),
 }
 
-/// A peer that is there or has left, and what of it the program may still receive: as it is to be
-/// received, with its
+/// A connected or departed peer, and its pending messages: each as it will be received, with its
 /// envelope.
-struct Player {
+struct ModelPeer {
     peer: Option<Peer>,
     id: Vec<u8>,
-    said: VecDeque<(Frames, Frames)>,
+    pending: VecDeque<(Frames, Frames)>,
 }
 
-impl<S: Sends + Receives> Table<'_, S> {
-    /// A peer comes; an id that is in use is refused by a ROUTER, and matters to nobody else.
+impl<S: Sends + Receives> Model<'_, S> {
+    /// Connects a peer. A ROUTER rejects an id that is in use; other types accept it.
     fn join(&mut self, script: &mut Script<'_>) {
-        // A handshake refuses those that start with a zero byte.
+        // A handshake rejects ids that start with a zero byte.
         let id: Vec<_> = script.string(40).iter().copied().skip_while(|byte| *byte == 0).collect();
         if self.peers.len() == PEERS_MAX {
             return;
         }
-        let holds = |player: &Player| player.peer.is_some() && player.id == id;
+        let holds = |peer_model: &ModelPeer| peer_model.peer.is_some() && peer_model.id == id;
         let refused = self.ours == SocketType::Router && self.peers.iter().any(holds);
         let peer = Peer::join(self.socket, SocketType::Dealer, &id);
         assert_eq!(peer.is_none(), refused, "{id:?}");
         if let Some(peer) = peer {
             let id = peer.id().to_vec();
-            self.peers.push(Player { peer: Some(peer), id, said: VecDeque::new() });
+            self.peers.push(ModelPeer { peer: Some(peer), id, pending: VecDeque::new() });
         }
     }
 
-    /// A peer says something. What is to be received ends with a number, by which it is known
-    /// again.
-    fn say(&mut self, script: &mut Script<'_>) {
+    /// Sends a message from a peer. If it is to be received, it ends with a number, by which it is
+    /// recognized.
+    fn peer_sends(&mut self, script: &mut Script<'_>) {
         let at = script.below(PEERS_MAX);
         let mut frames = frames(script);
-        let Some(player) = self.peers.get_mut(at) else { return };
-        if open(self.ours, &player.id, &frames).is_some() {
+        let Some(peer_model) = self.peers.get_mut(at) else { return };
+        if open(self.ours, &peer_model.id, &frames).is_some() {
             self.serial += 1;
             frames.push(self.serial.to_be_bytes().to_vec());
         }
-        let Some(accepted) = player.peer.as_mut().and_then(|peer| peer.send(message(&frames))) else {
+        let Some(accepted) = peer_model.peer.as_mut().and_then(|peer| peer.send(message(&frames))) else {
             return;
         };
-        match open(self.ours, &player.id, &frames) {
+        match open(self.ours, &peer_model.id, &frames) {
             Some(opened) => {
                 assert_ne!(accepted, InletStatus::Violation);
-                player.said.push_back(opened);
+                peer_model.pending.push_back(opened);
             }
-            // A REP drops it when it gets there.
+            // A REP drops it later, on receipt.
             None if self.ours == SocketType::Rep => assert_ne!(accepted, InletStatus::Violation),
             None => {
                 assert_eq!(accepted, InletStatus::Violation);
-                player.leave();
+                peer_model.leave();
             }
         }
     }
@@ -141,51 +140,52 @@ impl<S: Sends + Receives> Table<'_, S> {
     fn send(&mut self, script: &mut Script<'_>) {
         let mut frames = frames(script);
         if self.ours == SocketType::Router
-            && let Some(player) = self.peers.get(script.below(PEERS_MAX))
+            && let Some(peer_model) = self.peers.get(script.below(PEERS_MAX))
         {
-            frames.insert(0, player.id.clone());
+            frames.insert(0, peer_model.id.clone());
         }
         let result = self.socket.try_send(message(&frames));
-        match (self.ours, self.turn.clone(), result.as_ref().map_err(SendError::reason)) {
+        match (self.ours, self.dialogue.clone(), result.as_ref().map_err(SendError::reason)) {
             (SocketType::Router, _, Err(MonocoqueError::EmptyMessage)) => assert_eq!(frames.len(), 1),
             (SocketType::Router, _, Ok(())) => {
                 let id = frames.remove(0);
                 assert!(!frames.is_empty());
-                let to = self.peers.iter().position(|player| player.peer.is_some() && player.id == id);
+                let to =
+                    self.peers.iter().position(|peer_model| peer_model.peer.is_some() && peer_model.id == id);
                 self.check_sent(to.as_slice(), &frames);
             }
-            (SocketType::Req, Turn::Asked(_), Err(MonocoqueError::OutOfTurn(_))) => {}
-            (SocketType::Req, Turn::Idle, Err(MonocoqueError::WouldBlock)) => {
-                assert!(self.peers.iter().all(|player| player.peer.is_none()));
+            (SocketType::Req, Dialogue::Asked(_), Err(MonocoqueError::OutOfTurn(_))) => {}
+            (SocketType::Req, Dialogue::Idle, Err(MonocoqueError::WouldBlock)) => {
+                assert!(self.peers.iter().all(|peer_model| peer_model.peer.is_none()));
             }
-            (SocketType::Req, Turn::Idle, Ok(())) => {
+            (SocketType::Req, Dialogue::Idle, Ok(())) => {
                 frames.insert(0, Vec::new());
                 let any: Vec<_> = (0..self.peers.len()).collect();
-                let to = self.check_sent(&any, &frames).expect("somebody is asked");
-                // A reply that came before the question is none.
-                self.peers.iter_mut().for_each(|player| player.said.clear());
-                self.turn = Turn::Asked(to);
+                let to = self.check_sent(&any, &frames).expect("a peer receives the request");
+                // A reply that arrived before the request is discarded.
+                self.peers.iter_mut().for_each(|peer_model| peer_model.pending.clear());
+                self.dialogue = Dialogue::Asked(to);
             }
-            (SocketType::Rep, Turn::Idle, Err(MonocoqueError::OutOfTurn(_))) => {}
-            (SocketType::Rep, Turn::Answering(to, mut envelope), Ok(())) => {
+            (SocketType::Rep, Dialogue::Idle, Err(MonocoqueError::OutOfTurn(_))) => {}
+            (SocketType::Rep, Dialogue::Answering(to, mut envelope), Ok(())) => {
                 envelope.append(&mut frames);
                 let to = [to].into_iter().find(|to| self.peers[*to].peer.is_some());
                 self.check_sent(to.as_slice(), &envelope);
-                self.turn = Turn::Idle;
+                self.dialogue = Dialogue::Idle;
             }
             other => panic!("{other:?}"),
         }
         self.check_sent(&[], &Frames::new());
     }
 
-    /// Checks that one of these peers, if there are any, has got this, and no other anything.
-    /// Says which.
+    /// Checks that one of these peers, if there are any, has been sent `frames`, and no other peer
+    /// anything. Returns that peer.
     fn check_sent(&mut self, to: &[usize], frames: &Frames) -> Option<usize> {
         let mut expected = Outbox::new();
         encode_message(&message(frames), &mut expected);
         let mut found = None;
-        for (at, player) in self.peers.iter_mut().enumerate() {
-            let batch = player.peer.as_mut().map(Peer::take).unwrap_or_default();
+        for (at, peer_model) in self.peers.iter_mut().enumerate() {
+            let batch = peer_model.peer.as_mut().map(Peer::take).unwrap_or_default();
             if !batch.is_empty() {
                 assert!(found.is_none() && to.contains(&at), "peer {at} got something");
                 assert!(batch.slices().flatten().eq(expected.slices().flatten()), "{batch:?}");
@@ -198,51 +198,52 @@ impl<S: Sends + Receives> Table<'_, S> {
 
     fn recv(&mut self) {
         let result = self.socket.try_recv();
-        let first = |player: &Player| player.said.front().is_some();
-        match (self.ours, self.turn.clone(), result) {
-            (SocketType::Req, Turn::Idle, Err(MonocoqueError::OutOfTurn(_)))
-            | (SocketType::Rep, Turn::Answering(..), Err(MonocoqueError::OutOfTurn(_))) => {}
-            (SocketType::Req, Turn::Asked(of), Err(MonocoqueError::WouldBlock)) => {
-                assert!(!first(&self.peers[of]), "a reply is lost");
+        let first = |peer_model: &ModelPeer| peer_model.pending.front().is_some();
+        match (self.ours, self.dialogue.clone(), result) {
+            (SocketType::Req, Dialogue::Idle, Err(MonocoqueError::OutOfTurn(_)))
+            | (SocketType::Rep, Dialogue::Answering(..), Err(MonocoqueError::OutOfTurn(_))) => {}
+            (SocketType::Req, Dialogue::Asked(of), Err(MonocoqueError::WouldBlock)) => {
+                assert!(!first(&self.peers[of]), "a reply was lost");
             }
-            (SocketType::Req, Turn::Asked(of), Ok(reply)) => {
-                self.take_said(of..of + 1, &reply);
-                self.turn = Turn::Idle;
+            (SocketType::Req, Dialogue::Asked(of), Ok(reply)) => {
+                self.take_pending(of..of + 1, &reply);
+                self.dialogue = Dialogue::Idle;
             }
-            (SocketType::Router | SocketType::Rep, Turn::Idle, Err(MonocoqueError::WouldBlock)) => {
-                assert!(!self.peers.iter().any(first), "a message is lost");
+            (SocketType::Router | SocketType::Rep, Dialogue::Idle, Err(MonocoqueError::WouldBlock)) => {
+                assert!(!self.peers.iter().any(first), "a message was lost");
             }
-            (SocketType::Router, Turn::Idle, Ok(received)) => {
-                self.take_said(0..self.peers.len(), &received);
+            (SocketType::Router, Dialogue::Idle, Ok(received)) => {
+                self.take_pending(0..self.peers.len(), &received);
             }
-            (SocketType::Rep, Turn::Idle, Ok(received)) => {
-                let (from, envelope) = self.take_said(0..self.peers.len(), &received);
-                self.turn = Turn::Answering(from, envelope);
+            (SocketType::Rep, Dialogue::Idle, Ok(received)) => {
+                let (from, envelope) = self.take_pending(0..self.peers.len(), &received);
+                self.dialogue = Dialogue::Answering(from, envelope);
             }
             other => panic!("{other:?}"),
         }
     }
 
-    /// Finds out which of these peers has said what was received; its messages are received in
-    /// order. Gives the envelope.
-    fn take_said(&mut self, mut from: std::ops::Range<usize>, received: &Message) -> (usize, Frames) {
+    /// Finds the peer that has sent a received message; messages of one peer arrive in order.
+    /// Returns its envelope.
+    fn take_pending(&mut self, mut from: std::ops::Range<usize>, received: &Message) -> (usize, Frames) {
         let received: Frames = received.iter().map(<[u8]>::to_vec).collect();
-        let is_next = |player: &Player| player.said.front().is_some_and(|(_, body)| *body == received);
+        let is_next =
+            |peer_model: &ModelPeer| peer_model.pending.front().is_some_and(|(_, body)| *body == received);
         let found = from.find(|at| is_next(&self.peers[*at]));
-        let at = found.unwrap_or_else(|| panic!("nobody has said this: {received:?}"));
+        let at = found.unwrap_or_else(|| panic!("no peer has sent this: {received:?}"));
         let (envelope, _) = self.peers[at].said.pop_front().expect("just seen");
         (at, envelope)
     }
 
     fn leave(&mut self, script: &mut Script<'_>) {
         let at = script.below(PEERS_MAX);
-        if let Some(player) = self.peers.get_mut(at) {
-            player.leave();
+        if let Some(peer_model) = self.peers.get_mut(at) {
+            peer_model.leave();
         }
     }
 }
 
-impl Player {
+impl ModelPeer {
     fn leave(&mut self) {
         if let Some(peer) = self.peer.take() {
             peer.leave();
@@ -250,8 +251,7 @@ impl Player {
     }
 }
 
-/// What a message that arrives is to the program, and the envelope that is kept for the answer;
-/// `None` if it is nothing.
+/// Returns the envelope and the body of an arriving message; `None` if it is to be discarded.
 fn open(ours: SocketType, id: &[u8], frames: &Frames) -> Option<(Frames, Frames)> {
     let split = match ours {
         SocketType::Router => return Some((Frames::new(), [vec![id.to_vec()], frames.clone()].concat())),
@@ -262,14 +262,14 @@ fn open(ours: SocketType, id: &[u8], frames: &Frames) -> Option<(Frames, Frames)
     (!body.is_empty()).then(|| (envelope.to_vec(), body.to_vec()))
 }
 
-/// One frame or more.
+/// Returns one frame or more.
 fn frames(script: &mut Script<'_>) -> Frames {
     (0..=script.below(10)).map(|_| frame(script)).collect()
 }
 
 fn frame(script: &mut Script<'_>) -> Vec<u8> {
     match script.byte() {
-        // Larger than what is stored in a message.
+        // Too large to be stored inline.
         len @ 0xf0.. => vec![len; 100],
         len => script.take(usize::from(len) % 48).to_vec(),
     }
@@ -281,5 +281,5 @@ fn message(frames: &Frames) -> Message {
 
 const PEERS_MAX: usize = 4;
 const STEPS_MAX: usize = 256;
-/// One for the mailbox of the runtime, one for the keeper of the socket, one to spare.
-const TURNS: usize = 3;
+/// One for the mailbox of the runtime, one for the supervisor of the socket, one to spare.
+const TASK_TURNS: usize = 3;

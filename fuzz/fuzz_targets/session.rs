@@ -1,10 +1,8 @@
-//! Two sessions and the wire between them, whatever the pieces in which it carries: they agree on
-//! who they are, or both
-//! refuse, and what one sends the other receives, in order. With bytes changed on the way up,
-//! none of this may break on
-//! the way down, and nothing may panic.
+//! Two sessions and the connection between them, however it splits the bytes: they agree on their
+//! types and ids, or both fail; each receives what the other sends, in order. Corrupting bytes in
+//! one direction does not affect the other, and nothing panics.
 //!
-//! Input: the two types, their routing ids and heartbeats, then what happens, step by step.
+//! Input: the two types, their routing ids and heartbeats, then one step after another.
 
 #![no_main]
 
@@ -13,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
-use monocoque_fuzz::{End, Inbound, Script};
+use monocoque_fuzz::{Inbound, Script, TestPeer};
 use monocoque_zmtp::{Incompatible, SessionConfig, SocketType, Subscription, ZmtpError};
 
 fuzz_target!(|input: &[u8]| {
@@ -43,21 +41,21 @@ fn config(socket_type: SocketType, script: &mut Script<'_>) -> SessionConfig {
     config
 }
 
-/// Who is at the lower end of the wire, and who at the upper.
+/// The two sides of the connection. Bytes from the lower to the upper side may be corrupted.
 const LOWER: usize = 0;
 const UPPER: usize = 1;
 
 struct Pair {
     types: [SocketType; 2],
-    ends: [End; 2],
-    /// What each end has written and the other has not got.
+    ends: [TestPeer; 2],
+    /// The bytes that each side has written and the other has not read.
     wires: [Vec<u8>; 2],
-    /// What each end has sent, as the other is to receive it.
+    /// The items that each side has sent, as the other should receive them.
     sent: [Vec<Inbound>; 2],
     received: [Vec<Inbound>; 2],
-    /// Bytes were changed on the way up.
-    tampered: bool,
-    /// Somebody may have been given up.
+    /// Whether bytes towards the upper side were corrupted.
+    corrupted: bool,
+    /// Whether time has passed, so that a heartbeat may have timed out.
     waited: bool,
     budget: usize,
 }
@@ -67,11 +65,11 @@ impl Pair {
         let now = Instant::now();
         Self {
             types: [LOWER, UPPER].map(|end| configs[end].socket_type),
-            ends: [LOWER, UPPER].map(|end| End::new(configs[end].clone(), now)),
+            ends: [LOWER, UPPER].map(|end| TestPeer::new(configs[end].clone(), now)),
             wires: Default::default(),
             sent: Default::default(),
             received: Default::default(),
-            tampered: false,
+            corrupted: false,
             waited: false,
             budget: SENT_MAX,
         }
@@ -84,12 +82,12 @@ impl Pair {
             0 | 1 => self.send(end, script),
             2..=5 => self.carry(end, usize::from(script.byte()) + 1),
             6 => self.wait(Duration::from_millis(10) * script.byte().into()),
-            _ => self.tamper(script),
+            _ => self.corrupt_byte(script),
         }
         self.write();
     }
 
-    /// A message, or a subscription where that makes sense.
+    /// Sends a message, or a subscription if the receiver takes those.
     fn send(&mut self, from: usize, script: &mut Script<'_>) {
         let to = 1 - from;
         let frames = script.below(4);
@@ -108,7 +106,7 @@ impl Pair {
         }
         let message: Message = (0..=frames).map(|_| self.body(script)).collect();
         self.ends[from].send(message.clone());
-        self.sent[from].push(meant(self.types[to], message));
+        self.sent[from].push(expected_inbound(self.types[to], message));
     }
 
     fn body(&mut self, script: &mut Script<'_>) -> Bytes {
@@ -125,16 +123,16 @@ impl Pair {
         }
     }
 
-    /// Changes a byte that is on its way up.
-    fn tamper(&mut self, script: &mut Script<'_>) {
+    /// Changes a byte in flight towards the upper side.
+    fn corrupt_byte(&mut self, script: &mut Script<'_>) {
         let (at, bits) = (usize::from(script.byte()), script.byte());
         if let Some(byte) = self.wires[LOWER].get_mut(at) {
             *byte ^= bits;
-            self.tampered |= bits != 0;
+            self.corrupted |= bits != 0;
         }
     }
 
-    /// Takes what the ends have put out onto the wire.
+    /// Moves the output of both sides into flight.
     fn write(&mut self) {
         for (end, wire) in self.ends.iter_mut().zip(&mut self.wires) {
             wire.append(&mut end.written());
@@ -159,9 +157,9 @@ impl Pair {
     }
 
     fn check(&self, configs: &[SessionConfig; 2]) {
-        // What comes down was written by a session and is as that wrote it.
+        // The lower side receives the bytes of a session, unchanged.
         self.check_end(LOWER, configs);
-        if !self.tampered {
+        if !self.corrupted {
             self.check_end(UPPER, configs);
             assert_eq!(self.ends[LOWER].peer.is_some(), self.ends[UPPER].peer.is_some());
         }
@@ -178,7 +176,7 @@ impl Pair {
         }
         let (sent, received) = (&self.sent[other], &self.received[at]);
         match end.error() {
-            None if self.tampered => assert!(sent.starts_with(received)),
+            None if self.corrupted => assert!(sent.starts_with(received)),
             None => {
                 assert!(end.is_ready() && end.input.is_empty());
                 assert_eq!(received, sent);
@@ -186,7 +184,7 @@ impl Pair {
             Some(ZmtpError::HeartbeatTimeout | ZmtpError::TtlExpired) if self.waited => {
                 assert!(sent.starts_with(received));
             }
-            Some(ZmtpError::PeerError(_)) if self.tampered => assert!(sent.starts_with(received)),
+            Some(ZmtpError::PeerError(_)) if self.corrupted => assert!(sent.starts_with(received)),
             Some(error) => {
                 let expected: ZmtpError = Incompatible::SocketType { ours, theirs }.into();
                 assert_eq!(*error, expected);
@@ -196,8 +194,8 @@ impl Pair {
     }
 }
 
-/// What a message is to a receiver of this type.
-fn meant(to: SocketType, message: Message) -> Inbound {
+/// Returns the item that a message arrives as at a receiver of this type.
+fn expected_inbound(to: SocketType, message: Message) -> Inbound {
     if !to.takes_subscriptions() || message.len() > 1 {
         return Inbound::Message(message);
     }
@@ -208,8 +206,8 @@ fn meant(to: SocketType, message: Message) -> Inbound {
     }
 }
 
-/// Where something changes: headers, inline messages, copied bodies, chained bodies.
+/// Boundaries of representation: headers, inline messages, copied bodies, chained bodies.
 const SIZES: [usize; 12] = [0, 1, 5, 72, 73, 255, 256, 512, 513, 4095, 4096, 70_000];
-/// How much all bodies come to.
+/// The total size of all bodies.
 const SENT_MAX: usize = 256 * 1024;
 const STEPS_MAX: usize = 512;

@@ -1,11 +1,10 @@
-//! How the targets read an input, and the two ends of a connection that they share with the tests
-//! of `monocoque-zmtp`.
+//! A reader of fuzz inputs, and the protocol peers shared with the tests of `monocoque-zmtp`.
 
 use monocoque_zmtp::SocketType;
 pub use testing::frame;
-pub use testing::session::{End, Inbound, greeting, ready};
+pub use testing::session::{Inbound, TestPeer, greeting, ready};
 
-/// An input read from the front as decisions. At its end every decision is the first one.
+/// An input that is read from the front as a series of decisions. At its end all decisions are 0.
 pub struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
@@ -21,7 +20,7 @@ impl<'a> Script<'a> {
         self.take(1).first().copied().unwrap_or_default()
     }
 
-    /// A number below `n`.
+    /// Returns a number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
         usize::from(self.byte()) % n
     }
@@ -30,14 +29,14 @@ impl<'a> Script<'a> {
         &from[self.below(from.len())]
     }
 
-    /// The next `n` bytes, or all there are.
+    /// Returns the next `n` bytes, or those that are left.
     pub fn take(&mut self, n: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(n.min(self.0.len()));
         self.0 = rest;
         taken
     }
 
-    /// A byte for how many, then as many bytes.
+    /// Reads a length, and then as many bytes.
     pub fn string(&mut self, max: usize) -> &'a [u8] {
         let len = self.below(max + 1);
         self.take(len)
@@ -48,8 +47,8 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Cuts `bytes` into pieces of these lengths, over and over; zero, and no length at all, is all
-/// the rest.
+/// Splits `bytes` into chunks of these lengths, repeatedly. A length of zero means the rest, and so
+/// does an empty list.
 pub fn pieces<'a>(mut bytes: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut lengths = lengths.iter().cycle();
     std::iter::from_fn(move || {
@@ -63,7 +62,10 @@ pub fn pieces<'a>(mut bytes: &'a [u8], lengths: &'a [u8]) -> impl Iterator<Item 
     })
 }
 
-/// A type that may talk to this one.
+/// Returns a socket type that is compatible with this one.
 pub fn counterpart(ours: SocketType) -> SocketType {
-    SocketType::ALL.into_iter().find(|theirs| ours.is_compatible_with(*theirs)).expect("every type has one")
+    SocketType::ALL
+        .into_iter()
+        .find(|theirs| ours.is_compatible_with(*theirs))
+        .expect("every type has a counterpart")
 }

@@ -1,4 +1,4 @@
-//! Hubs and queues of the core with as much in them as is wanted, for `instructions` and `scale`.
+//! Hubs and queues of the core, filled as needed by `instructions` and `scale`.
 
 use std::collections::VecDeque;
 
@@ -11,16 +11,16 @@ pub fn message(len: usize) -> Message {
     Message::from(&vec![b'm'; len][..])
 }
 
-/// An inbox whose messages, once taken, are pushed again.
+/// An inbox whose messages are pushed again after they are received.
 pub struct Lanes {
     inbox: Inbox<Message>,
     lanes: Vec<(LaneKey, VecDeque<Message>)>,
-    /// What a batch weighs.
+    /// The size of a batch in bytes.
     bytes: usize,
 }
 
 impl Lanes {
-    /// How many messages are pushed at once.
+    /// The number of messages in a batch.
     pub const BATCH: usize = 10;
 
     pub fn new(n: u32) -> Self {
@@ -32,7 +32,7 @@ impl Lanes {
         Self { inbox, lanes, bytes }
     }
 
-    /// A batch on each lane, and each of its messages taken. Says how many that were.
+    /// Pushes a batch to each lane and receives all messages. Returns their number.
     pub fn push_and_take(&mut self) -> usize {
         let Self { inbox, lanes, bytes } = self;
         for (lane, batch) in &mut *lanes {
@@ -40,7 +40,7 @@ impl Lanes {
         }
         for _ in 0..Self::BATCH {
             for (_, batch) in &mut *lanes {
-                let next = inbox.try_next().expect("it is open");
+                let next = inbox.try_next().expect("an open inbox");
                 batch.push_back(next.expect("as many as were pushed").pop());
             }
         }
@@ -48,20 +48,20 @@ impl Lanes {
     }
 }
 
-/// A hub with so many peers, and their ids.
+/// Creates a hub with `peers` peers. Returns it with their ids.
 pub fn router(behavior: RouterBehavior, peers: u32) -> (RouterHub, Vec<RoutingId>) {
     let mut hub = RouterHub::new(behavior);
     let mut ids = Vec::new();
     for slot in 0..peers {
         let id = RoutingId::try_from(&slot.to_be_bytes()).expect("short enough");
         let event = PeerEvent::Up { key: PeerKey::new(slot, 1), id: id.clone() };
-        hub.on_event(event).expect("no id is there twice");
+        hub.on_event(event).expect("unique ids");
         ids.push(id);
     }
     (hub, ids)
 }
 
-/// A hub with one peer that has subscribed to these topics.
+/// Creates a hub with one peer that has subscribed to `topics`.
 pub fn publisher(topics: impl IntoIterator<Item = impl AsRef<[u8]>>) -> PubSubHub {
     let mut hub = PubSubHub::default();
     let key = PeerKey::new(0, 1);
@@ -76,7 +76,7 @@ pub fn topic(n: usize) -> String {
     format!("instrument.{n:06}.")
 }
 
-/// What one of `topics` topics matches: not in order, but all over the place.
+/// Returns subjects that match `topics` topics, in a scattered order.
 pub fn subjects(topics: usize) -> Vec<String> {
     (0..1000).map(|n| format!("{}price", topic(n * 7919 % topics))).collect()
 }

@@ -1,20 +1,21 @@
-//! The parts that benches share: a [`Load`] that one of the libraries puts on a pair of sockets,
-//! measured by Criterion.
+//! Shared parts of the benchmarks: a [`Load`] that a library puts on a pair of sockets, measured by
+//! Criterion.
 //!
-//! The ends are two threads of this process, each with a runtime or context of its own; what is
-//! received is counted, and the time of a message is the time until so many had arrived. `compare`
-//! gives each end a process, and is the one to quote: these are for finding out what a change has
-//! done.
+//! The two sides are threads of this process, each with a runtime or context of its own. The
+//! receiving side counts; the time of a message is the time until all messages have arrived,
+//! divided by their number. `compare` gives each side a process and has the figures to quote: these
+//! benchmarks show the effect of a change.
 //!
-//! The feature `zmq` puts libzmq, by the crate of that name, beside Monocoque.
-#![expect(missing_docs, reason = "read beside the benches, which are all that uses it")]
+//! The feature `zmq` adds libzmq, through the crate of that name.
+#![expect(missing_docs, reason = "used by the benches only")]
 #![expect(missing_debug_implementations, reason = "benches print figures, not their parts")]
 
-pub mod end;
 pub mod fixtures;
 pub mod machine;
 mod ours;
 mod pair;
+pub mod process;
+mod side;
 #[cfg(feature = "zmq")]
 mod zmq;
 
@@ -27,37 +28,38 @@ use futures::future::LocalBoxFuture;
 use monocoque::MonocoqueError;
 use monocoque::zmq::PushSocket;
 
-use pair::{Pair, Side};
+use pair::Pair;
+use side::Side;
 
-/// Who does the work.
+/// The library under test, and where its connections run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Library {
-    /// libzmq, by the `zmq` crate.
+    /// libzmq, through the `zmq` crate.
     #[cfg(feature = "zmq")]
     Zmq,
-    /// Monocoque, connections and program in one compio runtime.
+    /// Monocoque with connections and program in one compio runtime.
     Ours,
-    /// Monocoque with I/O threads, the program on a thread without a runtime.
+    /// Monocoque with I/O threads, and the program on a thread without a runtime.
     OursIo,
 }
 
-/// What is to be done.
+/// The work of a benchmark.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub pattern: Pattern,
     pub transport: Transport,
-    /// Bytes in a message.
+    /// The size of a message in bytes.
     pub size: usize,
-    /// How many sockets send, or ask.
+    /// The number of sockets that send messages or requests.
     pub from: usize,
-    /// How many sockets receive, or answer.
+    /// The number of sockets that receive messages or reply.
     pub to: usize,
-    /// How many topics each SUB has subscribed to; as many others are published in between. 0: one
+    /// The number of topics of each SUB; as many other topics are published in between. 0 is a
     /// subscription to everything.
     pub topics: usize,
-    /// Of each end.
+    /// The number of I/O threads of each side.
     pub io_threads: usize,
-    /// How a PUSH of Monocoque sends, if not one by one.
+    /// The batches of a Monocoque PUSH; `None` sends messages one by one.
     pub batches: Option<Batches>,
 }
 
@@ -67,18 +69,18 @@ pub struct Batches {
     pub send: SendBatches,
 }
 
-/// Sends a body so many times, in batches of a size.
+/// Sends a body a number of times, in batches of a size.
 pub type SendBatches =
     for<'s> fn(&'s PushSocket, &'s [u8], usize, usize) -> LocalBoxFuture<'s, Result<(), MonocoqueError>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
     PushPull,
-    /// One way.
+    /// From the DEALER to the ROUTER only.
     DealerRouter,
     PubSub,
     ReqRep,
-    /// There and back, one message at a time.
+    /// To the ROUTER and back, one message at a time.
     DealerRouterEcho,
 }
 
@@ -88,20 +90,20 @@ pub enum Transport {
     Ipc,
 }
 
-/// A group of benchmarks, named `BENCH, WORK by PARAMETER`, which is how
-/// `scripts/analyze_benchmarks.py` reads it.
+/// Starts a group of benchmarks. `scripts/analyze_benchmarks.py` relies on names of the form
+/// `BENCH, WORK by PARAMETER`.
 pub fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat);
     group
 }
 
-/// One benchmark, whose name is that of the library. The pair of ends lasts as long as it does.
+/// Runs one benchmark under the name of its library. The pair of sides lives as long as it.
 pub fn measure(group: &mut BenchmarkGroup<'_, WallTime>, library: Library, parameter: usize, load: Load) {
     measure_as(group, &library.to_string(), library, parameter, load);
 }
 
-/// As [`measure`], by another name.
+/// Runs one benchmark under another name than that of its library.
 pub fn measure_as(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -109,7 +111,7 @@ pub fn measure_as(
     parameter: usize,
     load: Load,
 ) {
-    // Not before Criterion knows that it is wanted.
+    // Created lazily: Criterion may skip the benchmark.
     let mut pair = None;
     group.throughput(Throughput::ElementsAndBytes { elements: 1, bytes: load.size as u64 });
     group.bench_function(BenchmarkId::new(name, parameter), |bencher| {
@@ -121,7 +123,7 @@ pub fn measure_as(
     }
 }
 
-/// Short: there are many benchmarks, and what one of them does in a second is plenty.
+/// Returns a short configuration: there are many benchmarks, and one second of each is plenty.
 pub fn config() -> Criterion {
     Criterion::default()
         .sample_size(SAMPLES)
@@ -152,7 +154,7 @@ impl fmt::Display for Library {
 }
 
 impl Load {
-    /// 64 bytes over tcp, one socket at each end.
+    /// Returns a load of 64-byte messages over tcp, with one socket on each side.
     pub const fn of(pattern: Pattern) -> Self {
         Self {
             pattern,
@@ -166,7 +168,7 @@ impl Load {
         }
     }
 
-    /// The only socket of an end binds; who publishes always does.
+    /// Returns the side that binds: the one with a single socket, or the publisher.
     fn binds(&self) -> Side {
         match self.to > 1 || self.pattern == Pattern::PubSub {
             true => Side::From,
@@ -178,7 +180,7 @@ impl Load {
         matches!(self.pattern, Pattern::ReqRep | Pattern::DealerRouterEcho)
     }
 
-    /// How many have arrived when `n` were sent.
+    /// Returns how many arrivals `n` sent messages cause.
     fn arrivals(&self, n: u64) -> u64 {
         match self.pattern {
             Pattern::PubSub => n * self.to as u64,
@@ -186,7 +188,7 @@ impl Load {
         }
     }
 
-    /// What is sent, again and again.
+    /// Returns the message bodies, which are sent repeatedly.
     fn bodies(&self) -> Vec<Vec<u8>> {
         let body = |topic: Vec<u8>| {
             let mut body = topic;
@@ -199,7 +201,7 @@ impl Load {
         }
     }
 
-    /// What a SUB asks for: every second topic.
+    /// Returns the subscriptions of a SUB: every second topic.
     fn subscriptions(&self) -> Vec<Vec<u8>> {
         match self.topics {
             0 => vec![Vec::new()],
@@ -212,7 +214,7 @@ fn topic(i: usize) -> Vec<u8> {
     format!("topic-{i:08}.").into_bytes()
 }
 
-/// The share of each of `sockets` sockets in `n` messages.
+/// Returns the share of each of `sockets` sockets in `n` messages.
 fn shares(n: usize, sockets: usize) -> impl Iterator<Item = usize> {
     (0..sockets).map(move |i| n / sockets + usize::from(i < n % sockets))
 }

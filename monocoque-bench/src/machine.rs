@@ -1,10 +1,10 @@
-//! The machine that figures were taken on, and the versions that were measured.
+//! Facts about the machine and the measured versions.
 
 use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-/// Processor, memory and kernel.
+/// Returns the processor, memory and kernel.
 pub fn machine() -> Value {
     json!({
         "processor": field("/proc/cpuinfo", "model name"),
@@ -14,7 +14,7 @@ pub fn machine() -> Value {
     })
 }
 
-/// Of both libraries, and of what they are used through.
+/// Returns the versions of both libraries and of their bindings.
 #[cfg(feature = "zmq")]
 pub fn versions() -> Value {
     let (major, minor, patch) = zmq::version();
@@ -31,12 +31,12 @@ pub fn versions() -> Value {
     })
 }
 
-/// Memory of this process that is in use.
+/// Returns the resident memory of this process in KiB.
 pub fn resident_kib() -> Option<u64> {
     field("/proc/self/status", "VmRSS")?.strip_suffix(" kB")?.parse().ok()
 }
 
-/// What follows a name in one of the kernel's tables.
+/// Returns the value of a field in a file under `/proc`.
 fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let value = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,4 +1,4 @@
-//! Monocoque, with default options. What is done is the same wherever the connections live.
+//! The Monocoque side, with default options, wherever its connections run.
 
 use std::pin::pin;
 use std::time::Instant;
@@ -13,10 +13,10 @@ use monocoque::zmq::{
 };
 use monocoque::{Context, MonocoqueError};
 
-use super::pair::{Attach, End, Side};
+use super::side::{Attach, Participant, Side};
 use super::{Batches, Pattern, shares};
 
-/// Where the connections live, and the program runs.
+/// The threads of the connections and of the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Placement {
     /// Both in one compio runtime.
@@ -27,43 +27,59 @@ pub(crate) enum Placement {
 
 type Done = Result<(), MonocoqueError>;
 
-pub(crate) fn run(mut end: End, placement: Placement) -> Done {
+pub(crate) fn run(mut participant: Participant, placement: Placement) -> Done {
     match placement {
-        Placement::Runtime => runtime().block_on(async { play(&mut end, &Context::current()?).await }),
+        Placement::Runtime => {
+            runtime().block_on(async { play(&mut participant, &Context::current()?).await })
+        }
         Placement::Threads => {
-            let context = Context::builder().io_threads(end.load.io_threads).build()?;
-            block_on(play(&mut end, &context))
+            let context = Context::builder().io_threads(participant.load.io_threads).build()?;
+            block_on(play(&mut participant, &context))
         }
     }
 }
 
-/// What a program with a runtime of its own has.
+/// Creates the runtime of a program that brings its own.
 pub(crate) fn runtime() -> Runtime {
-    Runtime::new().expect("there is io_uring, or polling")
+    Runtime::new().expect("io_uring or polling")
 }
 
-async fn play(end: &mut End, context: &Context) -> Done {
-    match (end.load.pattern, end.side) {
-        (Pattern::PushPull, Side::From) => push(end, sockets::<PushSocket>(end, context).await?).await,
-        (Pattern::PushPull, Side::To) => receive(end, sockets::<PullSocket>(end, context).await?).await,
-        (Pattern::DealerRouter, Side::From) => send(end, sockets::<DealerSocket>(end, context).await?).await,
-        (Pattern::DealerRouter, Side::To) => receive(end, sockets::<RouterSocket>(end, context).await?).await,
-        (Pattern::PubSub, Side::From) => publish(end, sockets::<PubSocket>(end, context).await?).await,
-        (Pattern::PubSub, Side::To) => receive(end, subscribers(end, context).await?).await,
-        (Pattern::ReqRep, Side::From) => ask(end, sockets::<ReqSocket>(end, context).await?).await,
-        (Pattern::ReqRep, Side::To) => echo(end, sockets::<RepSocket>(end, context).await?).await,
+async fn play(participant: &mut Participant, context: &Context) -> Done {
+    match (participant.load.pattern, participant.side) {
+        (Pattern::PushPull, Side::From) => {
+            push(participant, sockets::<PushSocket>(participant, context).await?).await
+        }
+        (Pattern::PushPull, Side::To) => {
+            receive(participant, sockets::<PullSocket>(participant, context).await?).await
+        }
+        (Pattern::DealerRouter, Side::From) => {
+            send(participant, sockets::<DealerSocket>(participant, context).await?).await
+        }
+        (Pattern::DealerRouter, Side::To) => {
+            receive(participant, sockets::<RouterSocket>(participant, context).await?).await
+        }
+        (Pattern::PubSub, Side::From) => {
+            publish(participant, sockets::<PubSocket>(participant, context).await?).await
+        }
+        (Pattern::PubSub, Side::To) => receive(participant, subscribers(participant, context).await?).await,
+        (Pattern::ReqRep, Side::From) => {
+            request(participant, sockets::<ReqSocket>(participant, context).await?).await
+        }
+        (Pattern::ReqRep, Side::To) => {
+            echo(participant, sockets::<RepSocket>(participant, context).await?).await
+        }
         (Pattern::DealerRouterEcho, Side::From) => {
-            ask(end, sockets::<DealerSocket>(end, context).await?).await
+            request(participant, sockets::<DealerSocket>(participant, context).await?).await
         }
         (Pattern::DealerRouterEcho, Side::To) => {
-            echo(end, sockets::<RouterSocket>(end, context).await?).await
+            echo(participant, sockets::<RouterSocket>(participant, context).await?).await
         }
     }
 }
 
-async fn send<S: Sends>(end: &mut End, sockets: Vec<S>) -> Done {
-    let body = &end.load.bodies()[0];
-    rounds(end, &sockets, |socket, n| async move {
+async fn send<S: Sends>(participant: &mut Participant, sockets: Vec<S>) -> Done {
+    let body = &participant.load.bodies()[0];
+    rounds(participant, &sockets, |socket, n| async move {
         for _ in 0..n {
             socket.send(body.as_slice()).await?;
         }
@@ -72,17 +88,19 @@ async fn send<S: Sends>(end: &mut End, sockets: Vec<S>) -> Done {
     .await
 }
 
-async fn push(end: &mut End, sockets: Vec<PushSocket>) -> Done {
-    let Some(Batches { size, send }) = end.load.batches else { return self::send(end, sockets).await };
-    let body = &end.load.bodies()[0];
-    rounds(end, &sockets, |socket, n| send(socket, body, n, size)).await
+async fn push(participant: &mut Participant, sockets: Vec<PushSocket>) -> Done {
+    let Some(Batches { size, send }) = participant.load.batches else {
+        return self::send(participant, sockets).await;
+    };
+    let body = &participant.load.bodies()[0];
+    rounds(participant, &sockets, |socket, n| send(socket, body, n, size)).await
 }
 
-/// Goes on until enough has arrived: messages may be dropped.
-async fn publish(end: &mut End, sockets: Vec<PubSocket>) -> Done {
-    let bodies = &end.load.bodies();
-    let meter = &*end.meter.clone();
-    rounds(end, &sockets, |socket, _| async move {
+/// Publishes until enough messages have arrived, since some may be dropped.
+async fn publish(participant: &mut Participant, sockets: Vec<PubSocket>) -> Done {
+    let bodies = &participant.load.bodies();
+    let meter = &*participant.meter.clone();
+    rounds(participant, &sockets, |socket, _| async move {
         let mut bodies = bodies.iter().cycle();
         while !meter.is_reached() {
             for body in bodies.by_ref().take(BURST) {
@@ -94,10 +112,10 @@ async fn publish(end: &mut End, sockets: Vec<PubSocket>) -> Done {
     .await
 }
 
-async fn ask<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
-    let body = &end.load.bodies()[0];
-    let meter = &*end.meter.clone();
-    rounds(end, &sockets, |socket, n| async move {
+async fn request<S: Sends + Receives>(participant: &mut Participant, sockets: Vec<S>) -> Done {
+    let body = &participant.load.bodies()[0];
+    let meter = &*participant.meter.clone();
+    rounds(participant, &sockets, |socket, n| async move {
         for _ in 0..n {
             let start = Instant::now();
             socket.send(body.as_slice()).await?;
@@ -109,55 +127,62 @@ async fn ask<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
     .await
 }
 
-async fn receive<S: Receives>(end: &mut End, sockets: Vec<S>) -> Done {
-    let meter = &*end.meter.clone();
+async fn receive<S: Receives>(participant: &mut Participant, sockets: Vec<S>) -> Done {
+    let meter = &*participant.meter.clone();
     let each = sockets.iter().map(|socket| async move {
         loop {
             socket.recv().await?;
             meter.add();
         }
     });
-    until_over(end, each).await
+    run_until_end(participant, each).await
 }
 
-/// REP and ROUTER alike: the one keeps the envelope, the other shows it.
-async fn echo<S: Sends + Receives>(end: &mut End, sockets: Vec<S>) -> Done {
+/// Echoes with a REP or ROUTER: the REP stores the envelope, the ROUTER delivers it.
+async fn echo<S: Sends + Receives>(participant: &mut Participant, sockets: Vec<S>) -> Done {
     let each = sockets.iter().map(|socket| async move {
         loop {
             let message = socket.recv().await?;
             socket.send(message).await?;
         }
     });
-    until_over(end, each).await
+    run_until_end(participant, each).await
 }
 
-/// Round after round, every socket its share.
-async fn rounds<'s, S, F>(end: &mut End, sockets: &'s [S], work: impl Fn(&'s S, usize) -> F) -> Done
+/// Runs round after round, with an equal share of each socket.
+async fn rounds<'s, S, F>(
+    participant: &mut Participant,
+    sockets: &'s [S],
+    work: impl Fn(&'s S, usize) -> F,
+) -> Done
 where
     F: Future<Output = Done>,
 {
-    while let Some(n) = end.rounds.next().await {
+    while let Some(n) = participant.rounds.next().await {
         let shares = sockets.iter().zip(shares(n, sockets.len()));
-        until_over(end, shares.map(|(socket, share)| work(socket, share))).await?;
+        run_until_end(participant, shares.map(|(socket, share)| work(socket, share))).await?;
     }
     Ok(())
 }
 
-/// All at the same time, until they are done or the pair is over.
-async fn until_over<F: Future<Output = Done>>(end: &mut End, all: impl Iterator<Item = F>) -> Done {
+/// Runs all futures concurrently, until they end or the pair is dropped.
+async fn run_until_end<F: Future<Output = Done>>(
+    participant: &mut Participant,
+    all: impl Iterator<Item = F>,
+) -> Done {
     let all: FuturesUnordered<F> = all.collect();
-    match select(pin!(all.try_collect::<()>()), end.rounds.next()).await {
+    match select(pin!(all.try_collect::<()>()), participant.rounds.next()).await {
         Either::Left((done, _)) => done,
         Either::Right(_) => Ok(()),
     }
 }
 
-async fn sockets<S: Socket>(end: &End, context: &Context) -> Result<Vec<S>, MonocoqueError> {
+async fn sockets<S: Socket>(participant: &Participant, context: &Context) -> Result<Vec<S>, MonocoqueError> {
     let mut sockets = Vec::new();
-    for _ in 0..end.sockets() {
+    for _ in 0..participant.sockets() {
         let socket = S::new_in(context)?;
-        match end.attach() {
-            Attach::Bind(endpoint) => end.meter.bound(socket.bind(endpoint).await?.to_string()),
+        match participant.attach() {
+            Attach::Bind(endpoint) => participant.meter.bound(socket.bind(endpoint).await?.to_string()),
             Attach::Connect(endpoint) => drop(socket.connect(endpoint).await?),
         }
         sockets.push(socket);
@@ -165,13 +190,13 @@ async fn sockets<S: Socket>(end: &End, context: &Context) -> Result<Vec<S>, Mono
     Ok(sockets)
 }
 
-async fn subscribers(end: &End, context: &Context) -> Result<Vec<SubSocket>, MonocoqueError> {
-    let sockets = sockets::<SubSocket>(end, context).await?;
-    for topic in end.load.subscriptions() {
+async fn subscribers(participant: &Participant, context: &Context) -> Result<Vec<SubSocket>, MonocoqueError> {
+    let sockets = sockets::<SubSocket>(participant, context).await?;
+    for topic in participant.load.subscriptions() {
         sockets.iter().try_for_each(|socket| socket.subscribe(&topic))?;
     }
     Ok(sockets)
 }
 
-/// How much is published before it is asked whether it was enough.
+/// The number of messages published between two checks.
 const BURST: usize = 64;

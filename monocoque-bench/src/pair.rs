@@ -1,92 +1,50 @@
-//! The two ends, the thread of each, and what passes between them and the one who measures.
+//! The threads of the two sides, and the measurement of a round.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::channel::mpsc::{UnboundedSender, unbounded};
 use tempfile::TempDir;
 
+use super::side::{Event, Meter, Participant, Side};
 #[cfg(feature = "zmq")]
 use super::zmq;
 use super::{Library, Load, Pattern, SAMPLES, Transport, ours};
 
-/// Both ends at work. They end when it is dropped.
+/// Both sides at work. They end when this is dropped.
 pub(crate) struct Pair {
     load: Load,
     meter: Arc<Meter>,
     events: mpsc::Receiver<Event>,
     rounds: Vec<(Side, UnboundedSender<usize>)>,
     threads: Vec<JoinHandle<()>>,
-    /// How long each round trip took, in ns, for each of the last rounds.
+    /// The round-trip times in ns of each of the last rounds.
     trips: Vec<Vec<u32>>,
-    /// Where ipc endpoints are.
+    /// The directory of ipc endpoints.
     directory: TempDir,
-}
-
-/// What one end is given.
-pub(crate) struct End {
-    pub(crate) load: Load,
-    pub(crate) side: Side,
-    binds: bool,
-    endpoint: String,
-    pub(crate) meter: Arc<Meter>,
-    /// How many messages are to be sent in a round; closed when it is over. The end that receives
-    /// is only told that.
-    pub(crate) rounds: UnboundedReceiver<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    From,
-    To,
-}
-
-pub(crate) enum Attach<'e> {
-    Bind(&'e str),
-    Connect(&'e str),
-}
-
-enum Event {
-    Bound(String),
-    /// All messages of the round had arrived.
-    Reached(Instant),
-    Failed(String),
-}
-
-/// Counts messages where they arrive, which only one thread does, and tells when there were enough.
-pub(crate) struct Meter {
-    count: AtomicU64,
-    target: AtomicU64,
-    trips: Mutex<Vec<u32>>,
-    events: mpsc::Sender<Event>,
 }
 
 impl Pair {
     pub(crate) fn start(library: Library, load: Load) -> Self {
         let (sender, events) = mpsc::channel();
-        let meter = Meter {
-            count: AtomicU64::new(0),
-            target: AtomicU64::new(NEVER),
-            trips: Mutex::default(),
-            events: sender,
-        };
         let mut pair = Self {
             load,
-            meter: Arc::new(meter),
+            meter: Arc::new(Meter::new(sender)),
             events,
             rounds: Vec::new(),
             threads: Vec::new(),
             trips: Vec::new(),
-            directory: tempfile::tempdir().expect("there is room for one"),
+            directory: tempfile::tempdir().expect("a directory"),
         };
         let anywhere = match load.transport {
             Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
             Transport::Ipc => format!("ipc://{}", pair.directory.path().join("endpoint").display()),
         };
         pair.start_end(library, load.binds(), true, anywhere);
-        let Event::Bound(endpoint) = pair.hear() else { unreachable!("nothing is sent yet") };
+        let Event::Bound(endpoint) = pair.next_event() else {
+            unreachable!("no message is sent before the socket is bound")
+        };
         match load.binds() {
             Side::From => pair.start_end(library, Side::To, false, endpoint),
             Side::To => pair.start_end(library, Side::From, false, endpoint),
@@ -96,58 +54,62 @@ impl Pair {
 
     fn start_end(&mut self, library: Library, side: Side, binds: bool, endpoint: String) {
         let (round, rounds) = unbounded();
-        let end = End { load: self.load, side, binds, endpoint, meter: self.meter.clone(), rounds };
+        let participant =
+            Participant { load: self.load, side, binds, endpoint, meter: self.meter.clone(), rounds };
         self.rounds.push((side, round));
         self.threads.push(thread::spawn(move || {
-            let meter = end.meter.clone();
+            let meter = participant.meter.clone();
             let done = match library {
                 #[cfg(feature = "zmq")]
-                Library::Zmq => zmq::run(end).map_err(|error| error.to_string()),
-                Library::Ours => ours::run(end, ours::Placement::Runtime).map_err(|error| error.to_string()),
+                Library::Zmq => zmq::run(participant).map_err(|error| error.to_string()),
+                Library::Ours => {
+                    ours::run(participant, ours::Placement::Runtime).map_err(|error| error.to_string())
+                }
                 Library::OursIo => {
-                    ours::run(end, ours::Placement::Threads).map_err(|error| error.to_string())
+                    ours::run(participant, ours::Placement::Threads).map_err(|error| error.to_string())
                 }
             };
             if let Err(error) = done {
-                meter.tell(Event::Failed(format!("{side:?}: {error}")));
+                meter.emit(Event::Failed(format!("{side:?}: {error}")));
             }
         }));
     }
 
-    /// How long it takes until `n` messages have arrived, at each who is to have them all.
+    /// Measures how long `n` messages take to arrive, at each of the sockets that receive all of
+    /// them.
     pub(crate) fn time(&mut self, n: u64) -> Duration {
         self.settle();
         self.meter.expect(self.load.arrivals(n));
         let start = Instant::now();
         let round = usize::try_from(n).expect("64 bits");
         for (_, from) in self.rounds.iter().filter(|(side, _)| *side == Side::From) {
-            // One that is not there any more has said why.
+            // A side that has ended has reported its error.
             let _ = from.unbounded_send(round);
         }
-        let Event::Reached(end) = self.hear() else { unreachable!("bound long ago") };
+        let Event::Reached(end) = self.next_event() else { unreachable!("an endpoint is bound once") };
         self.trips.push(self.meter.take_trips());
         if self.trips.len() > SAMPLES {
-            // Of the warm-up.
+            // That was a round of the warm-up.
             self.trips.remove(0);
         }
         end - start
     }
 
-    /// Waits until all that was published in the round before has arrived or is lost.
+    /// Waits until all publications of the previous round have arrived or been dropped.
     fn settle(&self) {
         if self.load.pattern != Pattern::PubSub {
             return;
         }
         let start = Instant::now();
-        let mut count = NEVER;
-        while self.meter.count() != count {
-            assert!(start.elapsed() < LIMIT, "{:?}: never comes to rest", self.load);
-            count = self.meter.count();
+        let mut count = None;
+        while count != Some(self.meter.count()) {
+            assert!(start.elapsed() < LIMIT, "{:?}: messages do not stop arriving", self.load);
+            count = Some(self.meter.count());
             thread::sleep(REST);
         }
     }
 
-    /// p50, p99 and p99.9 in us, if round trips were made.
+    /// Returns p50, p99 and p99.9 in us, if the load has round trips.
     pub(crate) fn round_trip(&self) -> Option<[f64; 3]> {
         if !self.load.asks() {
             return None;
@@ -158,7 +120,7 @@ impl Pair {
         Some([at(500)?, at(990)?, at(999)?])
     }
 
-    fn hear(&self) -> Event {
+    fn next_event(&self) -> Event {
         match self.events.recv_timeout(LIMIT) {
             Ok(Event::Failed(error)) => panic!("{:?}: {error}", self.load),
             Ok(event) => event,
@@ -173,7 +135,7 @@ impl Drop for Pair {
         let start = Instant::now();
         while !self.threads.iter().all(JoinHandle::is_finished) {
             if start.elapsed() > LIMIT {
-                eprintln!("{:?}: an end does not end", self.load);
+                eprintln!("{:?}: a side does not end", self.load);
                 return;
             }
             thread::sleep(REST);
@@ -181,69 +143,6 @@ impl Drop for Pair {
     }
 }
 
-impl End {
-    pub(crate) fn sockets(&self) -> usize {
-        match self.side {
-            Side::From => self.load.from,
-            Side::To => self.load.to,
-        }
-    }
-
-    pub(crate) fn attach(&self) -> Attach<'_> {
-        match self.binds {
-            true => Attach::Bind(&self.endpoint),
-            false => Attach::Connect(&self.endpoint),
-        }
-    }
-}
-
-impl Meter {
-    pub(crate) fn bound(&self, endpoint: String) {
-        self.tell(Event::Bound(endpoint));
-    }
-
-    /// A message has arrived.
-    #[inline]
-    pub(crate) fn add(&self) {
-        let count = self.count() + 1;
-        self.count.store(count, Ordering::Relaxed);
-        if count >= self.target.load(Ordering::Relaxed) {
-            self.target.store(NEVER, Ordering::Relaxed);
-            self.tell(Event::Reached(Instant::now()));
-        }
-    }
-
-    /// A message that was sent at `start` has come back.
-    pub(crate) fn lap(&self, start: Instant) {
-        let nanos = u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX);
-        self.trips.lock().expect("nobody panics with it").push(nanos);
-        self.add();
-    }
-
-    /// Whether all of this round have arrived.
-    pub(crate) fn is_reached(&self) -> bool {
-        self.target.load(Ordering::Relaxed) == NEVER
-    }
-
-    fn expect(&self, more: u64) {
-        self.target.store(self.count() + more, Ordering::Relaxed);
-    }
-
-    fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    fn take_trips(&self) -> Vec<u32> {
-        std::mem::take(&mut *self.trips.lock().expect("nobody panics with it"))
-    }
-
-    fn tell(&self, event: Event) {
-        // Nobody hears it when the pair is being dropped.
-        let _ = self.events.send(event);
-    }
-}
-
 /// Generous: a round takes some tenths of a second.
 const LIMIT: Duration = Duration::from_secs(20);
 const REST: Duration = Duration::from_millis(5);
-const NEVER: u64 = u64::MAX;

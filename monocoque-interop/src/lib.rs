@@ -1,8 +1,8 @@
-//! Monocoque beside other implementations: libzmq, by the `zmq` crate; pyzmq, in a process of its
-//! own; and TLS.
+//! Tests of Monocoque with other implementations: libzmq, through the `zmq` crate; pyzmq, in
+//! processes of its own; and TLS.
 //!
-//! What is here needs a C++ compiler, for libzmq is built from source; no other package does. The
-//! tests are in `tests`, the examples in `examples` of the repository.
+//! This package needs a C++ compiler, since the `zmq` crate builds libzmq from source; no other
+//! package does. The tests are in `tests`, the examples in `examples` of the repository.
 
 pub mod tls;
 

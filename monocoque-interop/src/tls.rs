@@ -1,4 +1,4 @@
-//! TLS for tests: a certificate that nobody but them trusts.
+//! TLS for tests, with a self-signed certificate.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use compio_tls::rustls::pki_types::PrivateKeyDer;
 use compio_tls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use compio_tls::{TlsAcceptor, TlsConnector, TlsStream};
 
-/// The two ends of a new TCP connection.
+/// Opens a TCP connection. Returns both of its streams.
 pub async fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let address = listener.local_addr().expect("an address");
@@ -19,19 +19,19 @@ pub async fn tcp_pair() -> (TcpStream, TcpStream) {
     (ours, theirs)
 }
 
-/// The two ends of a new connection over TLS: that of the client, and that of the server.
+/// Opens a TLS connection. Returns the streams of the client and of the server.
 pub async fn tls_pair() -> (TlsStream<TcpStream>, TlsStream<TcpStream>) {
     let (client, server, _) = tls_pair_and_wires().await;
     (client, server)
 }
 
-/// The same, and what lies below.
+/// Opens a TLS connection. Returns its streams and those of the TCP connection below.
 pub async fn tls_pair_and_wires() -> (TlsStream<TcpStream>, TlsStream<TcpStream>, (TcpStream, TcpStream)) {
     let (connector, acceptor) = tls();
     let wires = tcp_pair().await;
     let (ours, theirs) = wires.clone();
     let (ours, theirs) = futures::join!(connector.connect("localhost", ours), acceptor.accept(theirs));
-    (ours.expect("the server is who it says"), theirs.expect("a client"), wires)
+    (ours.expect("a trusted server"), theirs.expect("a client"), wires)
 }
 
 fn tls() -> (TlsConnector, TlsAcceptor) {
@@ -42,6 +42,6 @@ fn tls() -> (TlsConnector, TlsAcceptor) {
     roots.add(certificate.clone()).expect("a root");
     let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let server = ServerConfig::builder().with_no_client_auth();
-    let server = server.with_single_cert(vec![certificate], key).expect("a key that goes with it");
+    let server = server.with_single_cert(vec![certificate], key).expect("the key of the certificate");
     (Arc::new(client).into(), Arc::new(server).into())
 }

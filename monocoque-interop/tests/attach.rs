@@ -1,4 +1,4 @@
-//! Streams that were connected elsewhere carry connections like those that we make.
+//! Streams that were connected elsewhere carry connections like those made by sockets.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -23,9 +23,9 @@ use monocoque::{
 use monocoque_interop::tls::{tcp_pair, tls_pair, tls_pair_and_wires};
 use testing::At;
 
-/// Makes a test on each driver of each body. They run where streams can be attached: on the current
-/// runtime.
-macro_rules! here {
+/// Makes a test of each body for each driver. They run on the current runtime, where streams can be
+/// attached.
+macro_rules! runtime_tests {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {$(
         $(#[$attribute])*
         mod $name {
@@ -51,13 +51,13 @@ fn unix_pair() -> (UnixStream, UnixStream) {
     (UnixStream::from_std(ours).expect("attached"), UnixStream::from_std(theirs).expect("attached"))
 }
 
-/// The ends of a connection over TLS, as they are attached.
+/// Opens a TLS connection. Returns its streams in a form that can be attached.
 async fn over_tls() -> (impl transport::ByteStream, impl transport::ByteStream) {
     let (client, server) = tls_pair().await;
     (AnyStream::new(client, "tls://the.server:443"), AnyStream::new(server, "tls://a.client:40000"))
 }
 
-/// Two sockets with a connection between them.
+/// Creates two sockets with a connection between them.
 async fn joined<A: Socket, B: Socket>(
     at: &At,
     streams: (impl transport::ByteStream, impl transport::ByteStream),
@@ -79,7 +79,7 @@ async fn join<A: Socket, B: Socket>(
     other.wait_for_peers(1).await.expect("open");
 }
 
-/// The `n`th message of a sender: mostly short, now and then large, and all of it follows from the
+/// Returns the `n`th message of a sender: mostly short, sometimes large, and determined by the
 /// number.
 fn message(seed: u64, n: usize) -> Message {
     let mut chance = fastrand::Rng::with_seed(seed ^ n as u64);
@@ -102,13 +102,13 @@ async fn send_all(socket: &DealerSocket, seed: u64, n: usize) {
 
 async fn receive_all(socket: &DealerSocket, seed: u64, n: usize) {
     for n in 0..n {
-        assert!(socket.recv().await.expect("received") == message(seed, n), "message {n} is another one");
+        assert!(socket.recv().await.expect("received") == message(seed, n), "message {n} differs");
     }
 }
 
-/// Both send all the time, and neither waits for the other.
+/// Sends in both directions continuously, without waiting for received messages.
 async fn saturate(one: &DealerSocket, other: &DealerSocket, n: usize) {
-    let seed = testing::chance().u64(..);
+    let seed = testing::seeded_rng().u64(..);
     futures::join!(
         send_all(one, seed, n),
         send_all(other, !seed, n),
@@ -118,8 +118,8 @@ async fn saturate(one: &DealerSocket, other: &DealerSocket, n: usize) {
     assert!(one.try_recv().is_err() && other.try_recv().is_err());
 }
 
-/// The end of the only connection.
-async fn end_of(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
+/// Returns the end of the only connection.
+async fn disconnect_event(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
     loop {
         match monitor.next().await.expect("open") {
             SocketEvent::Disconnected { connection, reason } => return ((*connection).clone(), reason),
@@ -128,7 +128,7 @@ async fn end_of(monitor: &mut Monitor) -> (Connection, DisconnectReason) {
     }
 }
 
-here! {
+runtime_tests! {
     async fn attached_tcp_carries_both_directions(at) {
         let (one, other) = joined(&at, tcp_pair().await).await;
         saturate(&one, &other, 1_000).await;
@@ -162,13 +162,13 @@ here! {
         assert!(to_other.expect("received")[0] == body(1) && to_one.expect("received")[0] == body(2));
     }
 
-    /// Nobody receives at one end, whose peer waits for room; what that end sends gets through.
+    /// One side does not receive, so that its peer waits; what it sends is delivered.
     async fn blocked_direction_leaves_other_flowing(at) {
         let one = at.socket::<DealerSocket>();
         let other = at.build(DealerSocket::builder().recv_hwm(1));
         join(&one, &other, over_tls().await).await;
         let filled = testing::fill(&one, |_| Message::from(vec![0; 100_000])).await;
-        let seed = testing::chance().u64(..);
+        let seed = testing::seeded_rng().u64(..);
         futures::join!(send_all(&other, seed, 300), receive_all(&one, seed, 300));
         for _ in 0..filled {
             assert_eq!(other.recv().await.expect("received")[0].len(), 100_000);
@@ -184,7 +184,7 @@ here! {
         }
     }
 
-    /// Many on one thread, where streams that have a descriptor are read in another way.
+    /// Many peers on one thread, where streams that have a descriptor are read in another way.
     async fn router_serves_many_attached_streams(at) {
         let router: RouterSocket = at.socket();
         let mut dealers = Vec::new();
@@ -222,7 +222,7 @@ here! {
         push.send("all that was said").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"all that was said");
         transport::ByteStream::shutdown(&wires.0, Shutdown::Both);
-        let (_, reason) = end_of(&mut monitor).await;
+        let (_, reason) = disconnect_event(&mut monitor).await;
         let DisconnectReason::Io(error) = reason else { panic!("{reason}") };
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
@@ -231,7 +231,7 @@ here! {
     async fn accepted_libzmq_stream_exchanges_messages(at) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let endpoint = format!("tcp://{}", listener.local_addr().expect("an address"));
-        let theirs = testing::aside(move || {
+        let theirs = testing::on_blocking_thread(move || {
             let dealer = zmq::Context::new().socket(zmq::DEALER).expect("a socket");
             dealer.set_rcvtimeo(10_000).expect("an option");
             dealer.connect(&endpoint).expect("connected");
@@ -254,7 +254,7 @@ here! {
             }
         };
         futures::join!(serving, theirs);
-        let (connection, reason) = end_of(&mut monitor).await;
+        let (connection, reason) = disconnect_event(&mut monitor).await;
         assert_eq!((&connection.endpoint, &connection.peer), (&attached, &attached.to_string()));
         assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
     }
@@ -282,12 +282,12 @@ here! {
         let (pair, other) = joined::<PairSocket, PairSocket>(&at, over_tls().await).await;
         pair.send("to the other").await.expect("sent");
         assert_eq!(&other.recv().await.expect("received")[0], b"to the other");
-        // It has its one peer, whatever way that came.
+        // A PAIR accepts one peer only, whichever way it is connected.
         let mut monitor = pair.monitor();
         let (third, stranger) = over_tls().await;
         let endpoint = pair.attach(third).expect("attached");
         at.socket::<PairSocket>().attach(stranger).expect("attached");
-        let (connection, reason) = end_of(&mut monitor).await;
+        let (connection, reason) = disconnect_event(&mut monitor).await;
         assert_eq!(connection.endpoint, endpoint);
         assert!(matches!(reason, DisconnectReason::PairInUse), "{reason}");
     }
@@ -311,12 +311,12 @@ here! {
             let Some(SocketEvent::HandshakeSucceeded { .. }) = monitor.next().await else { panic!("shaken") };
             assert_eq!((pull.peer_count(), pull.stats().peers, pull.last_endpoint()), (1, 1, None));
             push.close().await;
-            let (ended, reason) = end_of(&mut monitor).await;
+            let (ended, reason) = disconnect_event(&mut monitor).await;
             assert_eq!(ended, *connection);
             assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
-            testing::eventually("it is forgotten", || pull.peer_count() == 0).await;
+            testing::eventually("the peer is removed", || pull.peer_count() == 0).await;
             let gone = async || pull.disconnect(&endpoint).await.is_err();
-            testing::eventually_async("its endpoint, too", gone).await;
+            testing::eventually_async("its endpoint is removed", gone).await;
         }
     }
 
@@ -330,14 +330,14 @@ here! {
         for n in 0..50 {
             push.send([n.to_string().into_bytes(), vec![0; 50_000]]).await.expect("sent");
         }
-        push.disconnect(&endpoint).await.expect("it was attached");
+        push.disconnect(&endpoint).await.expect("an attached endpoint");
         assert!(matches!(push.disconnect(&endpoint).await, Err(MonocoqueError::UnknownEndpoint(_))));
         for n in 0..50 {
             assert_eq!(&pull.recv().await.expect("received")[0], n.to_string().as_bytes());
         }
-        let (connection, _) = end_of(&mut monitor).await;
+        let (connection, _) = disconnect_event(&mut monitor).await;
         assert_eq!(connection.endpoint, endpoint);
-        testing::eventually("both ends are gone", || push.peer_count() + pull.peer_count() == 0).await;
+        testing::eventually("both peers are removed", || push.peer_count() + pull.peer_count() == 0).await;
     }
 
     async fn close_flushes_queued_messages(at) {
@@ -353,7 +353,7 @@ here! {
                 }
             };
             futures::join!(push.close(), receiving);
-            let (_, reason) = end_of(&mut monitor).await;
+            let (_, reason) = disconnect_event(&mut monitor).await;
             assert!(matches!(reason, DisconnectReason::ByPeer), "TLS ended in order: {reason}");
         }
     }
@@ -393,7 +393,7 @@ here! {
         other.attach(theirs).expect("attached");
         other.wait_for_peers(1).await.expect("open");
         silenced.set(true);
-        let (_, reason) = end_of(&mut monitor).await;
+        let (_, reason) = disconnect_event(&mut monitor).await;
         assert!(matches!(reason, DisconnectReason::HeartbeatTimeout), "{reason}");
     }
 
@@ -411,12 +411,12 @@ here! {
         other.send("wakes the reader").await.expect("sent");
         loop {
             if let SocketEvent::TaskPanicked { endpoint: of, message } = monitor.next().await.expect("open") {
-                assert_eq!((of, &*message), (endpoint.clone(), "the reader was told to"));
+                assert_eq!((of, &*message), (endpoint.clone(), "panics on request"));
                 break;
             }
         }
-        testing::eventually("nothing is left of it", || dealer.peer_count() == 0).await;
-        let gone = dealer.disconnect(endpoint).await.expect_err("it is given up");
+        testing::eventually("the peer and its endpoint are removed", || dealer.peer_count() == 0).await;
+        let gone = dealer.disconnect(endpoint).await.expect_err("a removed endpoint");
         assert!(matches!(gone, MonocoqueError::UnknownEndpoint(_)));
         dealer.close().await;
     }
@@ -426,7 +426,7 @@ here! {
         let mut monitor = dealer.monitor();
         let (ours, theirs) = over_tls().await;
         dealer.attach(ours).expect("attached");
-        let (_, reason) = end_of(&mut monitor).await;
+        let (_, reason) = disconnect_event(&mut monitor).await;
         assert!(matches!(reason, DisconnectReason::HandshakeTimeout), "{reason}");
         drop(theirs);
     }
@@ -452,14 +452,14 @@ here! {
         let streams = (AnyStream::from_halves(ours, writer, "a pipe"), theirs);
         let (push, pull) = joined::<PushSocket, PullSocket>(&at, streams).await;
         let mut monitor = push.monitor();
-        broken.replace(Some(io::Error::other("the pipe has burst")));
-        // The first one may have been taken; the second one meets the failure.
+        broken.replace(Some(io::Error::other("broken on request")));
+        // The stream may accept the first message; the second one fails.
         push.send("one").await.expect("queued");
         push.flush().await.expect("open");
         push.send("two").await.expect("queued");
-        let (_, reason) = end_of(&mut monitor).await;
-        assert_eq!(reason.to_string(), "the pipe has burst");
-        // What no stream has taken goes to the next one.
+        let (_, reason) = disconnect_event(&mut monitor).await;
+        assert_eq!(reason.to_string(), "broken on request");
+        // Messages that no stream has accepted are sent on the next one.
         let (ours, theirs) = tcp_pair().await;
         push.attach(ours).expect("attached");
         pull.attach(theirs).expect("attached");
@@ -473,7 +473,7 @@ here! {
         let refused = elsewhere.attach(ours.clone());
         assert!(matches!(refused, Err(MonocoqueError::WrongThread)), "{refused:?}");
         assert_eq!(elsewhere.stats().peers, 0);
-        // The clone is as good as ever.
+        // The clone can still be attached.
         let (pull, push) = joined::<PullSocket, PushSocket>(&at, (ours, theirs)).await;
         push.send("after all").await.expect("sent");
         assert_eq!(&pull.recv().await.expect("received")[0], b"after all");
@@ -492,7 +492,7 @@ here! {
         assert!(matches!(push.connect(&endpoint).await, Err(MonocoqueError::Endpoint(_))));
         assert!(matches!(push.bind(&endpoint).await, Err(MonocoqueError::Endpoint(_))));
         assert!(matches!(pull.unbind(&endpoint).await, Err(MonocoqueError::UnknownEndpoint(_))));
-        // Another one of the same name is another one.
+        // An equal name does not make the endpoints equal.
         let (ours, _theirs) = tls_pair().await;
         let (others, _theirs) = tls_pair().await;
         let one = push.attach(AnyStream::new(ours, "tls")).expect("attached");
@@ -514,7 +514,7 @@ fn attach_outside_runtime_is_rejected() {
     });
 }
 
-/// Over and over, at whatever point of a connection's life.
+/// The runtime ends at different points of a connection's lifetime.
 #[test]
 fn runtime_end_drops_attached_streams() {
     for turns in 0..40 {
@@ -536,7 +536,7 @@ fn runtime_end_drops_attached_streams() {
     }
 }
 
-/// Both halves of a stream that takes and gives as little as it may.
+/// Returns both halves of a stream that reads and writes as little as possible.
 fn trickle(stream: TcpStream) -> AnyStream<Halves<Trickle, Trickle>> {
     AnyStream::from_halves(Trickle(stream.clone()), Trickle(stream), "a trickle")
 }
@@ -564,7 +564,7 @@ impl AsyncWrite for Trickle {
     }
 }
 
-/// A reader that gives nothing any more from some moment on, and never returns.
+/// A reader that blocks forever from some moment on.
 struct Silenced {
     stream: TcpStream,
     silenced: Rc<Cell<bool>>,
@@ -580,7 +580,7 @@ impl AsyncRead for Silenced {
     }
 }
 
-/// A writer that fails when it is told to.
+/// A writer that fails when its flag is set.
 struct Breaking {
     stream: TcpStream,
     error: Rc<RefCell<Option<io::Error>>>,
@@ -612,7 +612,7 @@ struct Panicking {
 impl AsyncRead for Panicking {
     async fn read<B: IoBufMut>(&mut self, buf: B) -> BufResult<usize, B> {
         let read = self.stream.read(buf).await;
-        assert!(!self.panics.get(), "the reader was told to");
+        assert!(!self.panics.get(), "panics on request");
         read
     }
 }

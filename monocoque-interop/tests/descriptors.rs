@@ -1,5 +1,5 @@
-//! Attached streams leave no descriptor behind. It is alone in its process, whose descriptors it
-//! counts.
+//! Checks that attached streams leak no descriptors. It is alone in its process, whose descriptors
+//! it counts.
 
 use std::time::Duration;
 
@@ -7,16 +7,15 @@ use compio::runtime::Runtime;
 use monocoque::transport::AnyStream;
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque_interop::tls::{tcp_pair, tls_pair};
-use testing::process_stats::Held;
+use testing::process_stats::ProcessStats;
 use testing::yield_now;
 
-/// Those that were attached, at whatever point of their lives: also such as have operations of
-/// their own with the kernel.
+/// Includes streams with pending operations in the kernel, dropped at any point of their lifetime.
 #[test]
 fn attached_streams_leak_no_descriptors() {
     let live = |turns: usize, close: bool| {
         Runtime::new().expect("a runtime").block_on(async {
-            // Nobody is to wait for what the other one does not take any more.
+            // Without linger, so that closing does not wait for the other socket.
             let push = PushSocket::builder().linger(Some(Duration::ZERO)).build().expect("a socket");
             let pull = PullSocket::new().expect("a socket");
             let (ours, theirs) = tls_pair().await;
@@ -36,11 +35,11 @@ fn attached_streams_leak_no_descriptors() {
     };
     for close in [true, false] {
         live(0, close);
-        let before = Held::now();
+        let before = ProcessStats::now();
         for turns in 0..30 {
             live(turns, close);
-            let left = Held::now().fds.saturating_sub(before.fds);
-            assert_eq!(left, 0, "{turns} turns of the runtime: {:#?}", Held::descriptors());
+            let left = ProcessStats::now().fds.saturating_sub(before.fds);
+            assert_eq!(left, 0, "{turns} turns of the runtime: {:#?}", ProcessStats::descriptors());
         }
     }
 }

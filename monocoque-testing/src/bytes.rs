@@ -1,6 +1,6 @@
-//! The bytes of peers that are no sockets.
+//! Byte encodings for raw test peers that do not use a socket.
 
-/// Our greeting, which is also that of any other NULL peer.
+/// Returns the greeting of a ZMTP 3.1 peer with the NULL mechanism.
 pub fn greeting() -> [u8; 64] {
     let mut greeting = [0; 64];
     greeting[..16].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL");

@@ -1,9 +1,9 @@
-//! The ways to run the body of a test.
+//! Runners for the body of a test.
 //!
-//! A body runs six times: over tcp, ipc and inproc, on the caller's compio runtime and beside a
-//! context with an I/O thread; that of a chosen file four times more, on the polling driver.
-//! It must not block its thread: what blocks, such as a [`Wire`](crate::Wire), lives on a thread of
-//! its own.
+//! A body runs in six configurations: over tcp, ipc and inproc, on the caller's compio runtime and
+//! with a context that has an I/O thread. The bodies of a few files run in four more, on the
+//! polling driver. A body must not block its thread: blocking calls, such as those of a
+//! [`RawPeer`](crate::RawPeer), belong on a thread of their own.
 
 use std::net::TcpListener;
 use std::pin::pin;
@@ -31,11 +31,11 @@ pub enum Transport {
 pub enum Placement {
     /// The compio runtime that the body runs on.
     Current,
-    /// A context with an I/O thread; the body runs on an executor that knows nothing of compio.
+    /// A context with an I/O thread; the body runs on an executor without compio.
     Thread,
 }
 
-/// Where a body runs.
+/// The configuration that a body runs in.
 #[derive(Debug)]
 pub struct At {
     pub context: Context,
@@ -44,7 +44,7 @@ pub struct At {
     directory: tempfile::TempDir,
 }
 
-/// Runs a body to its end, which must come in time.
+/// Runs a body, which must end within [`DEADLINE`].
 pub fn run<F: Future<Output = ()>>(
     transport: Transport,
     placement: Placement,
@@ -53,7 +53,7 @@ pub fn run<F: Future<Output = ()>>(
     run_within(DEADLINE, transport, placement, body);
 }
 
-/// Runs a body to its end, which must come in time, on the polling driver.
+/// Runs a body on the polling driver; it must end within [`DEADLINE`].
 pub fn run_polling<F: Future<Output = ()>>(
     transport: Transport,
     placement: Placement,
@@ -62,7 +62,7 @@ pub fn run_polling<F: Future<Output = ()>>(
     run_on(Some(Driver::Polling), DEADLINE, transport, placement, body);
 }
 
-/// Runs a body that has more to do.
+/// Runs a body, which must end within `limit`.
 pub fn run_within<F: Future<Output = ()>>(
     limit: Duration,
     transport: Transport,
@@ -111,7 +111,7 @@ fn runtime_on(driver: Option<Driver>) -> Runtime {
     RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime")
 }
 
-/// The context, which has the driver that was asked for.
+/// Checks that the context has the driver that was requested.
 fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> Context {
     let context = made.expect("a context");
     if let Some(driver) = driver {
@@ -129,8 +129,8 @@ impl At {
         builder.build_in(&self.context).expect("a socket")
     }
 
-    /// An endpoint to bind to, of which nobody has heard yet.
-    pub fn anywhere(&self) -> Endpoint {
+    /// Returns an endpoint to bind to that no other test uses.
+    pub fn wildcard_endpoint(&self) -> Endpoint {
         match self.transport {
             Transport::Tcp => "tcp://127.0.0.1:0".parse(),
             Transport::Ipc => "ipc://*".parse(),
@@ -139,8 +139,8 @@ impl At {
         .expect("an endpoint")
     }
 
-    /// An endpoint on which nobody listens, and where one can listen later.
-    pub fn nowhere(&self, name: &str) -> Endpoint {
+    /// Returns an endpoint without a listener, where one can be bound later.
+    pub fn unused_endpoint(&self, name: &str) -> Endpoint {
         match self.transport {
             Transport::Tcp => {
                 let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -154,14 +154,14 @@ impl At {
         }
     }
 
-    /// A socket that is bound, and where.
+    /// Builds and binds a socket. Returns it with its endpoint.
     pub async fn bound<S: Socket>(&self, builder: Builder<S>) -> (S, Endpoint) {
         let socket = self.build(builder);
-        let endpoint = socket.bind(self.anywhere()).await.expect("bound");
+        let endpoint = socket.bind(self.wildcard_endpoint()).await.expect("bound");
         (socket, endpoint)
     }
 
-    /// A socket that is connected, as soon as its peer listens.
+    /// Builds a socket and connects it to `endpoint`, which may have no listener yet.
     pub async fn connected<S: Socket>(&self, builder: Builder<S>, endpoint: &Endpoint) -> S {
         let socket = self.build(builder);
         socket.connect(endpoint.clone()).await.expect("connected");
@@ -169,20 +169,22 @@ impl At {
     }
 }
 
-/// A name that nobody else in the process has bound.
+/// Returns an inproc name that is unique in this process.
 fn new_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("inproc://test-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Binds again where somebody has just ceased to listen.
+/// Binds to an endpoint that has just been released.
 pub async fn rebind<S: Socket>(socket: &S, endpoint: &Endpoint) {
     let bound = socket.bind(endpoint.clone()).await;
-    assert_eq!(&bound.expect("the endpoint is free again"), endpoint);
+    assert_eq!(&bound.expect("the endpoint is released"), endpoint);
 }
 
-/// Does blocking work on a thread of its own.
-pub fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> + Send {
+/// Runs blocking work on a thread of its own.
+pub fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = T> + Send {
     let (done, result) = oneshot::channel();
     let thread = thread::spawn(move || {
         let outcome = work();
@@ -193,13 +195,13 @@ pub fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> im
             Ok(outcome) => outcome,
             Err(_) => match thread.join() {
                 Err(panic) => std::panic::resume_unwind(panic),
-                Ok(()) => unreachable!("it has sent its outcome"),
+                Ok(()) => unreachable!("the thread ends after it has sent its result"),
             },
         }
     }
 }
 
-/// Sends until nothing has moved for a while; returns how many messages were taken.
+/// Sends until the queues have been full for a while. Returns how many messages were accepted.
 pub async fn fill<S: monocoque::zmq::capability::Sends>(
     socket: &S,
     mut message: impl FnMut(usize) -> Message,
@@ -214,7 +216,7 @@ pub async fn fill<S: monocoque::zmq::capability::Sends>(
             }
             Err(error) => {
                 assert!(error.reason().is_would_block(), "{error}");
-                assert_eq!(error.into_message(), message(sent), "the message comes back");
+                assert_eq!(error.into_message(), message(sent), "the rejected message is returned");
                 yield_now().await;
             }
         }
@@ -222,21 +224,21 @@ pub async fn fill<S: monocoque::zmq::capability::Sends>(
     sent
 }
 
-/// A message that can be told from all others.
+/// Returns a message with a number as its body.
 pub fn numbered(n: usize) -> Message {
     Message::from(n.to_string())
 }
 
-/// Chance, of which a failure says how to have the same again.
-pub fn chance() -> fastrand::Rng {
+/// Returns a random number generator, and prints the `SEED` that repeats its values.
+pub fn seeded_rng() -> fastrand::Rng {
     let seed =
         std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a number"));
     eprintln!("SEED={seed}");
     fastrand::Rng::with_seed(seed)
 }
 
-/// Lets so much time pass that whatever is on its way arrives: others talk meanwhile, in the same
-/// place.
+/// Waits until messages in flight have arrived: two other sockets exchange messages meanwhile, in
+/// the same placement.
 pub async fn pass_time(at: &At) {
     let (one, endpoint) = at.bound(monocoque::zmq::DealerSocket::builder()).await;
     let other = at.connected(monocoque::zmq::DealerSocket::builder(), &endpoint).await;
@@ -248,13 +250,13 @@ pub async fn pass_time(at: &At) {
     }
 }
 
-/// Talks, again and again, until some work is done and what was begun then is said.
-pub async fn meanwhile<T>(work: impl Future<Output = T>, mut talk: impl AsyncFnMut()) -> T {
+/// Repeats `round` until `work` is done, and completes the last repetition.
+pub async fn repeat_until<T>(work: impl Future<Output = T>, mut round: impl AsyncFnMut()) -> T {
     let mut work = pin!(work);
     loop {
-        match select(work.as_mut(), pin!(talk())).await {
-            Either::Left((done, talking)) => {
-                talking.await;
+        match select(work.as_mut(), pin!(round())).await {
+            Either::Left((done, unfinished)) => {
+                unfinished.await;
                 return done;
             }
             Either::Right(_) => {}

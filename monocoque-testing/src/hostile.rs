@@ -1,8 +1,9 @@
-//! Raw peers that do what no socket does.
+//! Raw peers that violate the protocol or misuse it as no socket does.
 //!
-//! They dial endpoints that sockets of ours bind, and listen where such sockets dial beside their
-//! real endpoints. A message that they send whole is [told apart](is_hostile) from those of the
-//! test. One that they begin and do not finish is a mistake wherever it is received.
+//! They connect to endpoints that tested sockets bind, and listen at additional endpoints that
+//! tested sockets connect to. [`is_hostile`] separates the whole messages that they send from those
+//! of the test. They also begin messages that they never finish: receiving one of these is an
+//! error.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::iter;
@@ -17,34 +18,34 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::bytes::{command, frame, greeting, ready};
 
-/// The topic of the SUBs that they meet, which their messages begin with.
+/// The topic that the tested SUBs subscribe to. All messages of hostile peers begin with it.
 pub const TOPIC: u8 = b'n';
 
-/// Hostile peers, on threads of their own until they [end](Self::end).
+/// Hostile peers, on threads of their own until [`end`](Self::end).
 #[derive(Debug)]
 pub struct Hostile {
     shared: Arc<Shared>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
 }
 
-/// A place where a hostile peer meets a socket of ours.
+/// An endpoint of a tested socket, and how hostile peers present themselves there.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Target {
     pub endpoint: String,
     /// The socket type that the peer announces.
-    pub plays: &'static str,
+    pub socket_type: &'static str,
 }
 
-/// What hostile peers did.
+/// Counts of what hostile peers did.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Connections that brought or took a byte at a time.
+    /// Connections that sent or read one byte at a time.
     pub trickles: AtomicU64,
     pub floods: AtomicU64,
     pub refusals: AtomicU64,
-    /// Those of `refusals` that our sockets dialled.
+    /// The part of `refusals` on connections that tested sockets initiated.
     pub refusals_dialled: AtomicU64,
-    /// Peers that left with all of their topics subscribed to.
+    /// Peers that disconnected without cancelling any of their subscriptions.
     pub subscribers: AtomicU64,
 }
 
@@ -62,7 +63,7 @@ const HOSTILE: &[u8] = b"nothing of the test";
 const UNFINISHED: &[u8] = b"never to be received";
 const _: () = assert!(HOSTILE[0] == TOPIC && UNFINISHED[0] == TOPIC);
 
-/// Tells whether a message is one of a hostile peer, or what is wrong with one that says so.
+/// Returns whether a message is one of a hostile peer. Fails if such a message was altered.
 pub fn is_hostile<'a>(frames: impl IntoIterator<Item = &'a [u8]>) -> Result<bool, String> {
     let frames: Vec<_> = frames.into_iter().collect();
     if frames.first() != Some(&HOSTILE) {
@@ -72,48 +73,49 @@ pub fn is_hostile<'a>(frames: impl IntoIterator<Item = &'a [u8]>) -> Result<bool
     let whole = frames[1..].iter().all(|frame| frame.iter().all(|byte| usize::from(*byte) == more));
     match more > 0 && whole {
         true => Ok(true),
-        false => Err(format!("a message of a hostile peer with {more} frames is not what was sent")),
+        false => Err(format!("a message of a hostile peer with {more} frames was altered")),
     }
 }
 
-/// A whole message: each byte behind the first frame is the number of frames there.
-fn message(chance: &mut Rng) -> Vec<u8> {
-    let more = chance.u8(1..20);
+/// Encodes a whole message: each byte behind its first frame is the number of those frames.
+fn message(rng: &mut Rng) -> Vec<u8> {
+    let more = rng.u8(1..20);
     let bodies = (1..=more).map(|n| {
-        let len = if chance.u8(0..40) == 0 { chance.usize(0..40_000) } else { chance.usize(0..300) };
+        let len = if rng.u8(0..40) == 0 { rng.usize(0..40_000) } else { rng.usize(0..300) };
         frame(u8::from(n < more), &vec![more; len])
     });
     iter::once(frame(1, HOSTILE)).chain(bodies).collect::<Vec<_>>().concat()
 }
 
-/// The beginning of a message: its last frame, or the rest of that, does not follow.
-fn unfinished(chance: &mut Rng) -> Vec<u8> {
+/// Encodes the beginning of a message, whose last frame is missing or cut short.
+fn unfinished(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = [frame(1, UNFINISHED), frame(0, &[0; 300])].concat();
-    bytes.truncate(chance.usize(1..bytes.len()));
+    bytes.truncate(rng.usize(1..bytes.len()));
     bytes
 }
 
 impl Hostile {
-    /// Starts those that dial `dialled`, and those that listen at `listening`.
-    pub fn start(dialled: Vec<Place>, listening: Vec<Place>, topics: usize, seed: u64) -> Self {
+    /// Starts peers that connect to `dialled` and listeners at `listening`.
+    pub fn start(dialled: Vec<Target>, listening: Vec<Target>, topics: usize, seed: u64) -> Self {
         let shared = Shared { topics, ended: AtomicBool::new(false), counts: Counts::default() };
         let mut hostile = Self { shared: Arc::new(shared), threads: Vec::new() };
-        let publishers: Vec<_> = dialled.iter().filter(|place| place.plays == "SUB").cloned().collect();
-        let dials: [(_, Act, _, _); 4] = [
+        let publishers: Vec<_> =
+            dialled.iter().filter(|target| target.socket_type == "SUB").cloned().collect();
+        let dials: [(_, Behaviour, _, _); 4] = [
             ("trickling peer", Shared::trickle, 3, &dialled),
             ("flooding peer", Shared::flood, 2, &dialled),
             ("refusing peer", Shared::refuse, 2, &dialled),
             ("subscriber to many topics", Shared::subscribe_to_many, 1, &publishers),
         ];
         let dials = dials.into_iter().flat_map(|dial| iter::repeat_n(dial, dial.2));
-        for (n, (name, act, _, places)) in (0..).zip(dials) {
-            let places = places.clone();
-            let work = move |shared: &Shared, chance: &mut Rng| shared.dial(act, &places, chance);
+        for (n, (name, behaviour, _, targets)) in (0..).zip(dials) {
+            let targets = targets.clone();
+            let work = move |shared: &Shared, rng: &mut Rng| shared.dial(behaviour, &targets, rng);
             hostile.spawn(name, Rng::with_seed(seed ^ n), work);
         }
-        for (n, place) in (100..).zip(listening) {
-            let listener = listen(&place.endpoint).expect("a place to listen");
-            let work = move |shared: &Shared, chance: &mut Rng| shared.listen(&listener, &place, chance);
+        for (n, target) in (100..).zip(listening) {
+            let listener = listen(&target.endpoint).expect("an address to listen at");
+            let work = move |shared: &Shared, rng: &mut Rng| shared.listen(&listener, &target, rng);
             hostile.spawn("refusing listener", Rng::with_seed(seed ^ n), work);
         }
         hostile
@@ -127,7 +129,7 @@ impl Hostile {
         self.shared.topics
     }
 
-    /// Ends them and their connections. Returns what panicked.
+    /// Ends the peers and their connections. Returns a line for each thread that panicked.
     pub fn end(&mut self) -> Vec<String> {
         self.shared.ended.store(true, Ordering::Relaxed);
         let panicked = |(name, thread): (&str, JoinHandle<()>)| {
@@ -139,125 +141,126 @@ impl Hostile {
     fn spawn(
         &mut self,
         name: &'static str,
-        mut chance: Rng,
+        mut rng: Rng,
         work: impl FnOnce(&Shared, &mut Rng) + Send + 'static,
     ) {
         let shared = self.shared.clone();
-        let work = move || work(&shared, &mut chance);
+        let work = move || work(&shared, &mut rng);
         let thread = thread::Builder::new().name(name.into()).spawn(work).expect("a thread");
         self.threads.push((name, thread));
     }
 }
 
-/// What a peer does with one connection. An error is that of one that the other side has ended.
-type Act = fn(&Shared, &Socket, &Place, &mut Rng) -> io::Result<()>;
+/// The behaviour of a peer on one connection. Returns an error if the other side closed it.
+type Behaviour = fn(&Shared, &Socket, &Target, &mut Rng) -> io::Result<()>;
 
 impl Shared {
-    fn dial(&self, act: Act, places: &[Place], chance: &mut Rng) {
+    fn dial(&self, behaviour: Behaviour, targets: &[Target], rng: &mut Rng) {
         while !self.ended() {
-            let place = chance.choice(places).expect("not empty");
-            if let Ok(stream) = connect(&place.endpoint) {
-                // It may have been cut off, as it deserves.
-                let _cut_off = act(self, &stream, place, chance);
-                leave(&stream, chance);
+            let target = rng.choice(targets).expect("not empty");
+            if let Ok(stream) = connect(&target.endpoint) {
+                // An error is expected: the socket may have closed the connection.
+                let _disconnected = behaviour(self, &stream, target, rng);
+                choose_close(&stream, rng);
             }
-            self.pause(chance.u64(1..40));
+            self.pause(rng.u64(1..40));
         }
     }
 
-    fn listen(&self, listener: &Socket, place: &Place, chance: &mut Rng) {
+    fn listen(&self, listener: &Socket, target: &Target, rng: &mut Rng) {
         while !self.ended() {
             let Ok((stream, _)) = listener.accept() else { continue };
-            let _cut_off = bound(&stream).and_then(|()| self.refuse(&stream, place, chance));
-            leave(&stream, chance);
+            let _disconnected = limit_blocking(&stream).and_then(|()| self.refuse(&stream, target, rng));
+            choose_close(&stream, rng);
             count(&self.counts.refusals_dialled);
         }
     }
 
-    /// Sends the handshake and a few messages a byte at a time.
-    fn trickle(&self, mut stream: &Socket, place: &Place, chance: &mut Rng) -> io::Result<()> {
+    /// Sends the handshake and a few messages one byte at a time.
+    fn trickle(&self, mut stream: &Socket, target: &Target, rng: &mut Rng) -> io::Result<()> {
         count(&self.counts.trickles);
-        // The slow ones do not complete the handshake in time.
-        let slow = chance.u8(0..5) == 0;
-        let said = match place.plays {
+        // Slow peers exceed the handshake timeout.
+        let slow = rng.u8(0..5) == 0;
+        let payload = match target.socket_type {
             "SUB" => command("SUBSCRIBE", &[TOPIC]),
-            _ => message(chance),
+            _ => message(rng),
         };
-        let parts = [&greeting()[..], &ready(place.plays, b""), &said[..said.len().min(2_000)]].concat();
+        let parts =
+            [&greeting()[..], &ready(target.socket_type, b""), &payload[..payload.len().min(2_000)]].concat();
         for byte in parts {
             if self.ended() {
                 return Ok(());
             }
             stream.write_all(&[byte])?;
-            let micros = if slow { chance.u64(5_000..20_000) } else { chance.u64(0..1_500) };
+            let micros = if slow { rng.u64(5_000..20_000) } else { rng.u64(0..1_500) };
             thread::sleep(Duration::from_micros(micros));
         }
-        // What the other side has to say is taken as slowly.
-        for _ in 0..chance.usize(0..200) {
+        // The peer reads as slowly.
+        for _ in 0..rng.usize(0..200) {
             if self.ended() || stream.read(&mut [0])? == 0 {
                 return Ok(());
             }
-            self.pause(chance.u64(0..3));
+            self.pause(rng.u64(0..3));
         }
         Ok(())
     }
 
-    /// Sends far too much of everything, in pieces, and reads little of what comes.
-    fn flood(&self, stream: &Socket, place: &Place, chance: &mut Rng) -> io::Result<()> {
+    /// Sends large amounts of all kinds of traffic in pieces, and reads little.
+    fn flood(&self, stream: &Socket, target: &Target, rng: &mut Rng) -> io::Result<()> {
         count(&self.counts.floods);
-        self.shake_hands(stream, place.plays)?;
-        for _ in 0..chance.usize(1..20) {
+        self.complete_handshake(stream, target.socket_type)?;
+        for _ in 0..rng.usize(1..20) {
             let mut bytes = Vec::new();
-            for _ in 0..chance.usize(1..60) {
-                let more = match (chance.u8(0..5), place.plays) {
-                    (0, _) => command("PING", b"\0\0who is there").repeat(chance.usize(1..50)),
-                    (1 | 2, "SUB") => subscriptions(Older::Too, chance),
-                    // A PUB has no use for it.
-                    (3, "SUB") => message(chance),
-                    (1, _) => subscriptions(Older::Not, chance),
-                    _ => message(chance),
+            for _ in 0..rng.usize(1..60) {
+                let more = match (rng.u8(0..5), target.socket_type) {
+                    (0, _) => command("PING", b"\0\0who is there").repeat(rng.usize(1..50)),
+                    (1 | 2, "SUB") => subscriptions(LegacyForm::Included, rng),
+                    // A PUB ignores messages.
+                    (3, "SUB") => message(rng),
+                    (1, _) => subscriptions(LegacyForm::Excluded, rng),
+                    _ => message(rng),
                 };
                 bytes.extend(more);
             }
-            let largest = *chance.choice(&[7, 200, 70_000]).expect("not empty");
-            self.write_in_pieces(stream, &bytes, largest, chance)?;
+            let largest = *rng.choice(&[7, 200, 70_000]).expect("not empty");
+            self.write_in_pieces(stream, &bytes, largest, rng)?;
         }
-        self.write_in_pieces(stream, &unfinished(chance), 100, chance)
+        self.write_in_pieces(stream, &unfinished(rng), 100, rng)
     }
 
-    /// Is no peer for long: before, within or behind the handshake.
-    fn refuse(&self, mut stream: &Socket, place: &Place, chance: &mut Rng) -> io::Result<()> {
+    /// Breaks off: before, during or after the handshake.
+    fn refuse(&self, mut stream: &Socket, target: &Target, rng: &mut Rng) -> io::Result<()> {
         count(&self.counts.refusals);
-        match chance.u8(0..11) {
+        match rng.u8(0..11) {
             0 => Ok(()),
-            1 => stream.write_all(&noise(chance)),
-            2 => stream.write_all(&greeting()[..chance.usize(1..64)]),
+            1 => stream.write_all(&noise(rng)),
+            2 => stream.write_all(&greeting()[..rng.usize(1..64)]),
             3 => stream.write_all(&[&greeting()[..], &command("ERROR", b"\x08go away!")].concat()),
-            4 => self.shake_hands(stream, "REQ"),
-            5 => self.shake_hands(stream, place.plays),
+            4 => self.complete_handshake(stream, "REQ"),
+            5 => self.complete_handshake(stream, target.socket_type),
             6 => {
-                self.shake_hands(stream, place.plays)?;
-                stream.write_all(&noise(chance))
+                self.complete_handshake(stream, target.socket_type)?;
+                stream.write_all(&noise(rng))
             }
             7 => {
-                self.shake_hands(stream, place.plays)?;
-                stream.write_all(&[&[2][..], &chance.u64(1 << 40..).to_be_bytes()].concat())
+                self.complete_handshake(stream, target.socket_type)?;
+                stream.write_all(&[&[2][..], &rng.u64(1 << 40..).to_be_bytes()].concat())
             }
             8 => {
-                self.shake_hands(stream, place.plays)?;
-                stream.write_all(&unfinished(chance))
+                self.complete_handshake(stream, target.socket_type)?;
+                stream.write_all(&unfinished(rng))
             }
             9 => {
-                self.shake_hands(stream, place.plays)?;
-                stream.write_all(&message(chance))?;
-                // It is there, and takes nothing.
-                self.pause(chance.u64(1..300));
+                self.complete_handshake(stream, target.socket_type)?;
+                stream.write_all(&message(rng))?;
+                // The peer stays connected without reading.
+                self.pause(rng.u64(1..300));
                 Ok(())
             }
             _ => {
-                self.shake_hands(stream, place.plays)?;
-                stream.write_all(&[message(chance), unfinished(chance)].concat())?;
-                for _ in 0..chance.usize(1..100) {
+                self.complete_handshake(stream, target.socket_type)?;
+                stream.write_all(&[message(rng), unfinished(rng)].concat())?;
+                for _ in 0..rng.usize(1..100) {
                     if self.ended() || stream.read(&mut [0; 1_000])? == 0 {
                         break;
                     }
@@ -267,13 +270,13 @@ impl Shared {
         }
     }
 
-    /// Subscribes to many topics at a publisher and leaves once they are known.
-    fn subscribe_to_many(&self, mut stream: &Socket, place: &Place, chance: &mut Rng) -> io::Result<()> {
-        self.shake_hands(stream, place.plays)?;
+    /// Subscribes to many topics at a publisher, and disconnects once it has processed them.
+    fn subscribe_to_many(&self, mut stream: &Socket, target: &Target, rng: &mut Rng) -> io::Result<()> {
+        self.complete_handshake(stream, target.socket_type)?;
         let mut bytes = Vec::new();
         for n in 0..self.topics {
             let topic = format!("{n:x} of many");
-            match chance.bool() {
+            match rng.bool() {
                 true => bytes.extend(command("SUBSCRIBE", topic.as_bytes())),
                 false => bytes.extend(frame(0, &[b"\x01", topic.as_bytes()].concat())),
             }
@@ -286,19 +289,19 @@ impl Shared {
             }
         }
         stream.write_all(&command("PING", b"\0\0are they known?"))?;
-        // Whatever matches is read, up to the PONG.
+        // Reads publications up to the PONG.
         while self.next_frame(stream)?.0 & 4 == 0 {}
         count(&self.counts.subscribers);
         Ok(())
     }
 
-    fn shake_hands(&self, mut stream: &Socket, plays: &str) -> io::Result<()> {
-        stream.write_all(&[&greeting()[..], &ready(plays, b"")].concat())?;
+    fn complete_handshake(&self, mut stream: &Socket, socket_type: &str) -> io::Result<()> {
+        stream.write_all(&[&greeting()[..], &ready(socket_type, b"")].concat())?;
         stream.read_exact(&mut [0; 64])?;
         self.next_frame(stream).map(drop)
     }
 
-    /// The next frame: its flags and its body. It may take its time to come.
+    /// Reads the next frame: its flags and its body. Waits for it until the peers are ended.
     fn next_frame(&self, mut stream: &Socket) -> io::Result<(u8, Vec<u8>)> {
         let mut flags = [0];
         while let Err(error) = stream.read_exact(&mut flags) {
@@ -319,11 +322,11 @@ impl Shared {
         mut stream: &Socket,
         bytes: &[u8],
         largest: usize,
-        chance: &mut Rng,
+        rng: &mut Rng,
     ) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() && !self.ended() {
-            let (piece, behind) = rest.split_at(chance.usize(1..=largest).min(rest.len()));
+            let (piece, behind) = rest.split_at(rng.usize(1..=largest).min(rest.len()));
             stream.write_all(piece)?;
             rest = behind;
         }
@@ -346,24 +349,25 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Whether subscriptions have the older form as well, which is a message to all but publishers.
+/// Whether to use the ZMTP 3.0 form of subscriptions too, which is a message to all but publishers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Older {
-    Too,
-    Not,
+enum LegacyForm {
+    Included,
+    Excluded,
 }
 
-/// Subscribes and cancels, the topic of all SUBs among others, also what is not subscribed to.
-fn subscriptions(older: Older, chance: &mut Rng) -> Vec<u8> {
+/// Encodes subscribe and cancel requests, among them ones for [`TOPIC`] and for topics without a
+/// subscription.
+fn subscriptions(legacy: LegacyForm, rng: &mut Rng) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for _ in 0..chance.usize(1..200) {
-        let topic = match chance.u8(0..3) {
+    for _ in 0..rng.usize(1..200) {
+        let topic = match rng.u8(0..3) {
             0 => vec![TOPIC],
-            _ => format!("{} that come and go", chance.u8(0..100)).into_bytes(),
+            _ => format!("{} that come and go", rng.u8(0..100)).into_bytes(),
         };
-        let subscribes = chance.bool();
-        let older = older == Older::Too && chance.bool();
-        bytes.extend(match (subscribes, older) {
+        let subscribes = rng.bool();
+        let legacy = legacy == LegacyForm::Included && rng.bool();
+        bytes.extend(match (subscribes, legacy) {
             (true, false) => command("SUBSCRIBE", &topic),
             (false, false) => command("CANCEL", &topic),
             (_, true) => frame(0, &[&[u8::from(subscribes)], &topic[..]].concat()),
@@ -372,24 +376,24 @@ fn subscriptions(older: Older, chance: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// Bytes that are neither a greeting nor a frame.
-fn noise(chance: &mut Rng) -> Vec<u8> {
-    let mut bytes = vec![0; chance.usize(1..2_000)];
-    chance.fill(&mut bytes);
+/// Returns bytes that are neither a greeting nor a frame.
+fn noise(rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = vec![0; rng.usize(1..2_000)];
+    rng.fill(&mut bytes);
     bytes[0] = 0xf8;
     bytes
 }
 
-/// Makes the end of a connection a reset, or an orderly one.
-fn leave(stream: &Socket, chance: &mut Rng) {
-    if chance.bool() {
+/// Chooses whether the connection will end with a reset or in an orderly way.
+fn choose_close(stream: &Socket, rng: &mut Rng) {
+    if rng.bool() {
         stream.set_linger(Some(Duration::ZERO)).expect("an option");
     }
 }
 
 fn connect(endpoint: &str) -> io::Result<Socket> {
     let (address, socket) = socket(endpoint)?;
-    bound(&socket)?;
+    limit_blocking(&socket)?;
     socket.connect(&address)?;
     Ok(socket)
 }
@@ -399,13 +403,13 @@ fn listen(endpoint: &str) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.bind(&address)?;
     socket.listen(16)?;
-    // This is also how long `accept` waits.
+    // The timeout of `accept` as well.
     socket.set_read_timeout(Some(Duration::from_millis(100)))?;
     Ok(socket)
 }
 
-/// Bounds how long a call may wait.
-fn bound(stream: &Socket) -> io::Result<()> {
+/// Bounds the duration of blocking calls.
+fn limit_blocking(stream: &Socket) -> io::Result<()> {
     if stream.domain()? != Domain::UNIX {
         stream.set_tcp_nodelay(true)?;
     }

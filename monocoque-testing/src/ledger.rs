@@ -1,10 +1,9 @@
-//! Messages that can be told from all others, and a ledger of who has sent and who has received
-//! which.
+//! Unique messages, and a ledger of which ones were sent and received.
 //!
-//! A sender has a [`Stream`] for each of its lives, in which it numbers its messages; all that a
-//! message holds follows from the seed, the stream and the number, so that one that was changed,
-//! cut short or put together from two is found out. A receiver has a [`Reader`] for each of its
-//! lives.
+//! A sender uses one [`Stream`] for each of its lifetimes and numbers the messages in it. The
+//! content of a message follows from the seed, the stream and the number, so that an altered,
+//! truncated or mixed message is detected. A receiver uses one [`Reader`] for each of its
+//! lifetimes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,34 +11,34 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use fastrand::Rng;
 
-pub use crate::number_sets::{Bits, Piles};
+pub use crate::number_sets::{NumberSet, OrderedRuns};
 
 pub type Frames = Vec<Vec<u8>>;
 
-/// What is being sent, and by which rules.
+/// The kind of traffic, with its delivery guarantees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// PUSH to PULL: to one of them, once, all of it.
+    /// PUSH to PULL: each message to one receiver, once, without loss.
     Work,
-    /// DEALER to ROUTER: likewise.
+    /// DEALER to ROUTER: the same guarantees.
     Request,
-    /// What a ROUTER sends back: dropped if the peer is not there, or has no room.
+    /// ROUTER to DEALER: dropped if the peer is disconnected or its queue is full.
     Reply,
-    /// PUB to SUB: to each, in order, with gaps.
-    News,
+    /// PUB to SUB: to each subscriber, in order, with gaps.
+    Publication,
 }
 
-/// Says which message it is.
+/// The identity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag {
     pub topic: u8,
-    /// What the sender was about: [`CHAOS`], or a phase of a calm.
+    /// The phase of the sender: [`CHAOS`], or one of a quiet period.
     pub phase: u8,
     pub stream: u32,
     pub number: u64,
 }
 
-/// What one sender sends in one life.
+/// The messages that a sender sends in one lifetime.
 #[derive(Debug)]
 pub struct Stream {
     pub id: u32,
@@ -48,20 +47,20 @@ pub struct Stream {
     class: Class,
     seed: u64,
     sent: AtomicU64,
-    /// How much had been sent when a lost connection was noticed, for each of those.
+    /// The number of messages sent when each lost connection was noticed.
     losses: Mutex<Vec<u64>>,
-    /// All lost connections are in `losses`.
+    /// Whether `losses` contains all lost connections.
     exact: bool,
-    /// Connections that were made beside those that it began with.
-    more: AtomicU64,
-    /// The last phase in which nothing may be lost, and the first message in it.
-    settled: Mutex<Option<(u8, u64)>>,
+    /// The number of connections made after the initial ones.
+    later_connections: AtomicU64,
+    /// The last lossless phase and its first message.
+    last_lossless: Mutex<Option<(u8, u64)>>,
     killed: AtomicBool,
-    /// By whichever receiver, for what only one is to receive.
-    seen: Mutex<Bits>,
+    /// The numbers received by any receiver, where each message goes to only one.
+    seen: Mutex<NumberSet>,
 }
 
-/// What one receiver receives in one life.
+/// The messages that a receiver receives in one lifetime.
 #[derive(Debug)]
 pub struct Reader {
     ledger: Arc<Ledger>,
@@ -71,62 +70,62 @@ pub struct Reader {
     views: HashMap<u32, View>,
 }
 
-/// What a receiver has of one stream.
+/// The part of one stream that a receiver has received.
 #[derive(Debug, Default)]
 struct View {
     stream: Option<Arc<Stream>>,
-    piles: Piles,
-    bits: Bits,
+    runs: OrderedRuns,
+    numbers: NumberSet,
     received: u64,
-    /// The highest one of each sender that was heard.
+    /// The highest phase received.
     phase: Option<u8>,
     sender: u8,
 }
 
-/// All that was sent and received.
+/// The messages sent and received in one test.
 #[derive(Debug)]
 pub struct Ledger {
     seed: u64,
     streams: RwLock<Vec<Arc<Stream>>>,
-    /// What the receivers had in the end.
+    /// The final views of the dropped readers.
     views: Mutex<Vec<(String, Class, View)>>,
-    /// The highest phase of a sender that a receiver has heard of.
-    heard: Mutex<HashMap<(u8, u8), u8>>,
-    /// How many messages were received of each phase in which nothing may be lost.
-    settled: Mutex<HashMap<(Class, u8), u64>>,
+    /// The highest phase received, by sender and receiver.
+    highest_phases: Mutex<HashMap<(u8, u8), u8>>,
+    /// The number of messages received in each lossless phase.
+    lossless_counts: Mutex<HashMap<(Class, u8), u64>>,
     checked: AtomicU64,
-    wrongs: Mutex<Vec<String>>,
+    errors: Mutex<Vec<String>>,
 }
 
-/// What became of all messages of one class.
+/// The outcome of all messages of one class.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub sent: u64,
     pub received: u64,
-    /// Sent before a connection of the sender was lost: the system or the receiver had taken them.
+    /// Lost, and sent before their sender lost a connection: the kernel or the receiver had them.
     pub lost_with_a_connection: u64,
-    /// How many connections the senders have lost.
+    /// The number of connections that the senders lost.
     pub connections: u64,
-    /// The most that went with one connection: messages and bytes.
+    /// The largest loss with one connection: messages and bytes.
     pub worst: (u64, u64),
-    /// Sent after that, by a sender that was killed.
+    /// Lost, and sent after that by a sender that was killed.
     pub lost_with_the_sender: u64,
-    /// How many ordered runs the most mixed stream had at one receiver.
+    /// The largest number of ordered runs of one stream at one receiver.
     pub runs: usize,
 }
 
-/// The phase in which anything may happen. A calm has two: in the first one each is to find the
-/// others again, in the second one nothing may be lost. A calm that was disturbed is followed by
-/// another one.
+/// The phase with faults. A quiet period has two phases: in the first the sockets reconnect, in the
+/// second, the lossless one, no message may be lost. A quiet period that was disturbed is followed
+/// by another one.
 pub const CHAOS: u8 = 0;
 
-/// Whether nothing may be lost in this phase, should it be the last one of its kind.
-pub fn settles(phase: u8) -> bool {
+/// Returns whether a phase is lossless, provided that it is the last one of that kind.
+pub fn is_lossless(phase: u8) -> bool {
     phase != CHAOS && phase.is_multiple_of(2)
 }
 
 impl Tag {
-    /// The message: this tag, and frames that follow from it.
+    /// Returns the message: this tag, and frames that follow from it.
     pub fn frames(self, seed: u64) -> Frames {
         let mut frames = vec![self.header(seed).to_vec()];
         let mut rng = self.rng(seed);
@@ -138,12 +137,12 @@ impl Tag {
         frames
     }
 
-    /// How long the message is.
+    /// Returns the length of the message.
     fn bytes(self, seed: u64) -> u64 {
         (HEADER + lens(&mut self.rng(seed)).iter().sum::<usize>()) as u64
     }
 
-    /// The tag of a message, or what is wrong with it.
+    /// Parses and checks a message. Fails if it is not one that was sent.
     pub fn read(seed: u64, frames: &[&[u8]]) -> Result<Self, String> {
         let header: &[u8; HEADER] = frames
             .first()
@@ -169,7 +168,7 @@ impl Tag {
             body.resize(frame.len(), 0);
             rng.fill(&mut body);
             if body != *frame {
-                return Err(format!("{tag:?}: frame {} is not what was sent", n + 1));
+                return Err(format!("{tag:?}: frame {} differs from the one sent", n + 1));
             }
         }
         Ok(tag)
@@ -192,7 +191,7 @@ impl Tag {
     }
 }
 
-/// The bodies of a message: mostly short, now and then large.
+/// Returns the lengths of the bodies: mostly short, a few large.
 fn lens(rng: &mut Rng) -> Vec<usize> {
     let mut len = || match rng.u8(..) {
         0..=159 => rng.usize(0..200),
@@ -206,7 +205,7 @@ fn lens(rng: &mut Rng) -> Vec<usize> {
 }
 
 impl Stream {
-    /// The next message. To be [counted](Self::count) once it is sent.
+    /// Returns the next message. Call [`count`](Self::count) once it is sent.
     pub fn next(&self, topic: u8, phase: u8) -> Frames {
         let number = self.sent();
         self.enter(phase, number);
@@ -221,37 +220,37 @@ impl Stream {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// How many connections were lost so far, all of them together.
+    /// Records the total number of lost connections so far.
     pub fn note_losses(&self, connections: u64) {
         let mut losses = self.losses.lock().expect("not poisoned");
         let known = losses.len().max(connections as usize);
         losses.resize(known, self.sent());
     }
 
-    /// Takes over what a sender in another process announces: what it has sent, and how much more
-    /// it is about to send in a phase. That may be more than it then sends, as long as it is
-    /// killed or says the true number in the end.
+    /// Records what a sender in another process announces: how many messages it has sent, and how
+    /// many more it is about to send in a phase. It may send fewer if it is killed, or if it
+    /// announces the true number in the end.
     pub fn announce(&self, sent: u64, more: u64, phase: u8) {
         self.enter(phase, sent);
         self.sent.store(sent + more, Ordering::Relaxed);
     }
 
-    /// Notes which message is the first one of a phase.
+    /// Records the first message of a lossless phase.
     fn enter(&self, phase: u8, number: u64) {
-        if settles(phase) {
-            let mut settled = self.settled.lock().expect("not poisoned");
-            if settled.is_none_or(|(known, _)| known < phase) {
-                *settled = Some((phase, number));
+        if is_lossless(phase) {
+            let mut last = self.last_lossless.lock().expect("not poisoned");
+            if last.is_none_or(|(known, _)| known < phase) {
+                *last = Some((phase, number));
             }
         }
     }
 
-    /// Notes that the sender makes one more connection, maybe beside one to the same peer.
+    /// Records an additional connection, possibly a second one to the same peer.
     pub fn note_connection(&self) {
-        self.more.fetch_add(1, Ordering::Relaxed);
+        self.later_connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn kill(&self) {
+    pub fn mark_killed(&self) {
         self.killed.store(true, Ordering::Relaxed);
     }
 }
@@ -262,19 +261,19 @@ impl Ledger {
             seed,
             streams: RwLock::default(),
             views: Mutex::default(),
-            heard: Mutex::default(),
-            settled: Mutex::default(),
+            highest_phases: Mutex::default(),
+            lossless_counts: Mutex::default(),
             checked: AtomicU64::new(0),
-            wrongs: Mutex::default(),
+            errors: Mutex::default(),
         })
     }
 
-    /// What all messages follow from.
+    /// Returns the seed of all messages.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// A stream of a sender. `exact` promises to note all of its lost connections.
+    /// Adds a stream. With `exact`, the sender records all of its lost connections.
     pub fn stream(&self, sender: u8, name: &str, class: Class, exact: bool) -> Arc<Stream> {
         let mut streams = self.streams.write().expect("not poisoned");
         let stream = Arc::new(Stream {
@@ -286,8 +285,8 @@ impl Ledger {
             sent: AtomicU64::new(0),
             losses: Mutex::default(),
             exact,
-            more: AtomicU64::new(0),
-            settled: Mutex::default(),
+            later_connections: AtomicU64::new(0),
+            last_lossless: Mutex::default(),
             killed: AtomicBool::new(false),
             seen: Mutex::default(),
         });
@@ -299,98 +298,101 @@ impl Ledger {
         Reader { ledger: self.clone(), name: name.into(), receiver, class, views: HashMap::new() }
     }
 
-    /// Notes something that must not be.
-    pub fn wrong(&self, what: String) {
-        let mut wrongs = self.wrongs.lock().expect("not poisoned");
-        if wrongs.len() < 50 {
-            wrongs.push(what);
+    /// Records an error.
+    pub fn record_error(&self, what: String) {
+        let mut errors = self.errors.lock().expect("not poisoned");
+        if errors.len() < 50 {
+            errors.push(what);
         }
     }
 
-    pub fn wrongs(&self) -> Vec<String> {
-        self.wrongs.lock().expect("not poisoned").clone()
+    pub fn errors(&self) -> Vec<String> {
+        self.errors.lock().expect("not poisoned").clone()
     }
 
-    /// Whether a receiver has heard a sender in this phase.
-    pub fn has_heard(&self, sender: u8, receiver: u8, phase: u8) -> bool {
-        let heard = self.heard.lock().expect("not poisoned");
-        heard.get(&(sender, receiver)).is_some_and(|highest| *highest >= phase)
+    /// Returns whether a receiver has received messages of a sender in this phase.
+    pub fn has_received_from(&self, sender: u8, receiver: u8, phase: u8) -> bool {
+        let highest_phases = self.highest_phases.lock().expect("not poisoned");
+        highest_phases.get(&(sender, receiver)).is_some_and(|highest| *highest >= phase)
     }
 
-    /// How many messages of a phase in which nothing may be lost were received.
-    pub fn settled(&self, class: Class, phase: u8) -> u64 {
-        self.settled.lock().expect("not poisoned").get(&(class, phase)).copied().unwrap_or_default()
+    /// Returns how many messages of a lossless phase were received.
+    pub fn lossless_count(&self, class: Class, phase: u8) -> u64 {
+        self.lossless_counts.lock().expect("not poisoned").get(&(class, phase)).copied().unwrap_or_default()
     }
 
-    /// How many messages were checked, byte by byte.
+    /// Returns how many messages were checked byte by byte.
     pub fn checked(&self) -> u64 {
         self.checked.load(Ordering::Relaxed)
     }
 
-    /// How many streams there were.
-    pub fn lives(&self) -> usize {
+    /// Returns the number of streams.
+    pub fn stream_count(&self) -> usize {
         self.streams.read().expect("not poisoned").len()
     }
 
-    /// What became of all messages, once all readers are dropped. What must not be is
-    /// [noted](Self::wrong).
+    /// Computes the outcome of all messages, once all readers are dropped.
+    /// [Records](Self::record_error) violations of the delivery guarantees.
     ///
-    /// `disturbances` is how many connections may have been lost by a sender that cannot say,
-    /// `peers` how many a sender has at the same time, and `limit` how many bytes may go with a
-    /// connection.
-    pub fn judge(&self, class: Class, disturbances: usize, peers: usize, limit: u64) -> Account {
+    /// `disturbances` is the number of connections that a sender without exact records may have
+    /// lost, `peers` the number of simultaneous peers of a sender, and `limit` the number of bytes
+    /// that may be lost with a connection.
+    pub fn account(&self, class: Class, disturbances: usize, peers: usize, limit: u64) -> Account {
         let mut account = Account::default();
         let streams = self.streams.read().expect("not poisoned").clone();
         for stream in streams.iter().filter(|stream| stream.class == class) {
-            self.judge_losses(stream, limit, &mut account);
+            self.account_losses(stream, limit, &mut account);
         }
         for (name, _, view) in self.views.lock().expect("not poisoned").iter().filter(|view| view.1 == class)
         {
             let Some(stream) = &view.stream else { continue };
             let losses = stream.losses.lock().expect("not poisoned").len();
             let ended = if stream.killed.load(Ordering::Relaxed) { peers } else { 0 };
-            // A lost connection puts what it gives back behind what another peer has, and what it
-            // had brought
-            // beside what the next one brings.
+            // A lost connection adds two runs: its unsent messages follow those of another peer,
+            // and those in flight mix with those of the next connection.
             let disturbed = if stream.exact { losses + ended } else { disturbances };
-            let disturbed = disturbed + stream.more.load(Ordering::Relaxed) as usize;
+            let disturbed = disturbed + stream.later_connections.load(Ordering::Relaxed) as usize;
             let allowed = match class {
-                Class::News => 1,
+                Class::Publication => 1,
                 Class::Work | Class::Request => 1 + 2 * disturbed,
-                // They come from several, each in its own time.
+                // Several senders reply independently.
                 Class::Reply => peers + 2 * disturbed,
             };
-            let runs = view.piles.0.len();
+            let runs = view.runs.0.len();
             if runs > allowed {
                 let wrong = format!("{name} got {} in {runs} runs, {allowed} allowed", stream.name);
-                self.wrong(wrong);
+                self.record_error(wrong);
             }
             account.runs = account.runs.max(runs);
-            if matches!(class, Class::Reply | Class::News) {
+            if matches!(class, Class::Reply | Class::Publication) {
                 account.received += view.received;
             }
         }
         account
     }
 
-    fn judge_losses(&self, stream: &Stream, limit: u64, account: &mut Account) {
+    fn account_losses(&self, stream: &Stream, limit: u64, account: &mut Account) {
         let (sent, seen) = (stream.sent(), stream.seen.lock().expect("not poisoned"));
         let losses = stream.losses.lock().expect("not poisoned");
         account.sent += sent;
-        if matches!(stream.class, Class::Reply | Class::News) {
+        if matches!(stream.class, Class::Reply | Class::Publication) {
             return;
         }
         account.connections += losses.len() as u64;
         account.received += seen.count;
         if seen.end() > sent {
-            self.wrong(format!("{} has sent {sent}, and up to {} were received", stream.name, seen.end()));
+            self.record_error(format!(
+                "{} has sent {sent}, and up to {} were received",
+                stream.name,
+                seen.end()
+            ));
         }
-        let settled = *stream.settled.lock().expect("not poisoned");
+        let last_lossless = *stream.last_lossless.lock().expect("not poisoned");
         let mut each = HashMap::<usize, (u64, u64)>::new();
         for number in (0..sent).filter(|number| !seen.has(*number)) {
             let loss = losses.partition_point(|sent| *sent <= number);
-            let explained =
-                settled.is_none_or(|(_, first)| number < first) && (loss < losses.len() || !stream.exact);
+            let explained = last_lossless.is_none_or(|(_, first)| number < first)
+                && (loss < losses.len() || !stream.exact);
             if explained {
                 let tag = Tag { topic: 0, phase: 0, stream: stream.id, number };
                 let (messages, bytes) = each.entry(loss).or_default();
@@ -400,13 +402,16 @@ impl Ledger {
             } else if stream.killed.load(Ordering::Relaxed) {
                 account.lost_with_the_sender += 1;
             } else {
-                self.wrong(format!("{}: number {number} of {sent} is lost, with no connection", stream.name));
+                self.record_error(format!(
+                    "{}: number {number} of {sent} is lost, with no connection",
+                    stream.name
+                ));
             }
         }
         let worst = each.values().copied().max_by_key(|(_, bytes)| *bytes).unwrap_or_default();
         if stream.exact {
             if worst.1 > limit {
-                self.wrong(format!("{}: {worst:?} lost with one connection", stream.name));
+                self.record_error(format!("{}: {worst:?} lost with one connection", stream.name));
             }
             account.worst = account.worst.max(worst);
         }
@@ -414,28 +419,28 @@ impl Ledger {
 }
 
 impl Reader {
-    /// Checks a message that was received.
+    /// Checks a received message.
     pub fn take<'a>(&mut self, frames: impl IntoIterator<Item = &'a [u8]>) -> Option<Tag> {
         let frames: Vec<_> = frames.into_iter().collect();
         self.take_tag(Tag::read(self.ledger.seed, &frames))
     }
 
-    /// Checks a message that another process has received and read.
+    /// Checks a message that another process has received and parsed.
     pub fn take_tag(&mut self, tag: Result<Tag, String>) -> Option<Tag> {
         self.ledger.checked.fetch_add(1, Ordering::Relaxed);
         match tag.and_then(|tag| self.note(tag).map(|()| tag)) {
             Ok(tag) => Some(tag),
-            Err(wrong) => {
-                self.ledger.wrong(format!("{}: {wrong}", self.name));
+            Err(error) => {
+                self.ledger.record_error(format!("{}: {error}", self.name));
                 None
             }
         }
     }
 
-    /// Notes that another one took part in the way of a message.
-    pub fn heard_through(&self, other: u8, tag: Tag) {
-        let mut heard = self.ledger.heard.lock().expect("not poisoned");
-        let highest = heard.entry((other, self.receiver)).or_default();
+    /// Records that a message has passed another socket on its way.
+    pub fn record_relay(&self, other: u8, tag: Tag) {
+        let mut highest_phases = self.ledger.highest_phases.lock().expect("not poisoned");
+        let highest = highest_phases.entry((other, self.receiver)).or_default();
         *highest = (*highest).max(tag.phase);
     }
 
@@ -449,23 +454,23 @@ impl Reader {
             }
         };
         view.received += 1;
-        view.piles.put(tag.number);
+        view.runs.put(tag.number);
         let Some(stream) = &view.stream else { return Ok(()) };
         let new = match self.class {
             Class::Work | Class::Request => stream.seen.lock().expect("not poisoned").set(tag.number),
-            Class::Reply | Class::News => view.bits.set(tag.number),
+            Class::Reply | Class::Publication => view.numbers.set(tag.number),
         };
         if !new {
             return Err(format!("number {} of {} a second time", tag.number, stream.name));
         }
-        if settles(tag.phase) {
-            let mut settled = self.ledger.settled.lock().expect("not poisoned");
-            *settled.entry((self.class, tag.phase)).or_default() += 1;
+        if is_lossless(tag.phase) {
+            let mut counts = self.ledger.lossless_counts.lock().expect("not poisoned");
+            *counts.entry((self.class, tag.phase)).or_default() += 1;
         }
         if view.phase.is_none_or(|phase| phase < tag.phase) {
             view.phase = Some(tag.phase);
-            let mut heard = self.ledger.heard.lock().expect("not poisoned");
-            let highest = heard.entry((view.sender, self.receiver)).or_default();
+            let mut highest_phases = self.ledger.highest_phases.lock().expect("not poisoned");
+            let highest = highest_phases.entry((view.sender, self.receiver)).or_default();
             *highest = (*highest).max(tag.phase);
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Parts that tests of several packages share.
 //!
-//! [`session`] has two ends of the protocol and an emulated wire between them. With the feature
-//! `sockets` there is all that tests of sockets need: macros such as [`everywhere`] that run a body
-//! in several ways, [peers](Wire) that speak in bytes, a [`proxy`] that harms connections,
-//! [`hostile`] peers, and a [`ledger`] of messages.
+//! [`session`] has two protocol peers and a simulated connection between them. The feature
+//! `sockets` adds what tests of sockets need: macros such as [`everywhere`] that run a test body in
+//! several configurations, [raw peers](RawPeer) that exchange bytes, a [`proxy`] that injects
+//! faults into connections, [`hostile`] peers, and a [`ledger`] of messages.
 #![expect(missing_docs, reason = "read beside the tests that use it")]
 
 pub mod bytes;
@@ -32,13 +32,13 @@ mod python;
 pub use bytes::{command, frame, greeting, property, ready};
 #[cfg(feature = "sockets")]
 pub use cases::{
-    At, Placement, Transport, aside, chance, fill, meanwhile, numbered, pass_time, rebind, run, run_polling,
-    run_within,
+    At, Placement, Transport, fill, numbered, on_blocking_thread, pass_time, rebind, repeat_until, run,
+    run_polling, run_within, seeded_rng,
 };
 #[cfg(feature = "sockets")]
-pub use peers::{Strangers, Wire, WireListener};
+pub use peers::{RawPeer, RawPeerListener, RawPeerSource};
 #[cfg(feature = "sockets")]
-pub use process_stats::resident;
+pub use process_stats::resident_bytes;
 #[cfg(feature = "sockets")]
 pub use python::python;
 pub use wait::{AtOnce, DEADLINE, at_once, eventually, eventually_async, within, yield_now};

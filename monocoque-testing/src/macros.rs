@@ -1,6 +1,7 @@
-//! Macros that make several tests of a body, one for each way to run it.
+//! Macros that turn one test body into several tests, one for each configuration.
 
-/// Makes six tests of each body.
+/// Makes six tests of each body: over tcp, ipc and inproc, on the current runtime and an I/O
+/// thread.
 #[macro_export]
 macro_rules! everywhere {
     ($($bodies:tt)+) => {
@@ -18,7 +19,7 @@ macro_rules! everywhere {
     };
 }
 
-/// As [`everywhere`], for bodies that have to do with streams: there are none within the process.
+/// Makes four tests of each body, over tcp and ipc: for behaviour of streams, which inproc lacks.
 #[macro_export]
 macro_rules! over_streams {
     ($($bodies:tt)+) => {
@@ -60,7 +61,7 @@ macro_rules! ways {
     )+};
 }
 
-/// As [`everywhere`], and four more that insist on the polling driver.
+/// Makes the tests of [`everywhere`], and four more on the polling driver.
 #[macro_export]
 macro_rules! on_every_driver {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
@@ -69,7 +70,7 @@ macro_rules! on_every_driver {
     };
 }
 
-/// As [`over_streams`], and four more that insist on the polling driver.
+/// Makes the tests of [`over_streams`], and four more on the polling driver.
 #[macro_export]
 macro_rules! on_every_driver_over_streams {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {

@@ -1,10 +1,10 @@
-//! What is known of the numbers of messages: which of them there were, and in which order.
+//! Collections of message numbers: sets, and counts of ordered runs.
 
-/// How many ordered runs a sequence was merged from, at the least: the last number of each.
+/// The least number of ordered runs that a sequence was merged from: the last number of each run.
 #[derive(Debug, Default)]
-pub struct Piles(pub Vec<u64>);
+pub struct OrderedRuns(pub Vec<u64>);
 
-impl Piles {
+impl OrderedRuns {
     pub fn put(&mut self, number: u64) {
         match self.0.iter_mut().filter(|last| **last < number).max() {
             Some(last) => *last = number,
@@ -15,13 +15,13 @@ impl Piles {
 
 /// A set of numbers.
 #[derive(Debug, Default)]
-pub struct Bits {
+pub struct NumberSet {
     words: Vec<u64>,
     pub count: u64,
 }
 
-impl Bits {
-    /// Whether it was not in there.
+impl NumberSet {
+    /// Adds a number. Returns `true` if it was not in the set.
     pub fn set(&mut self, number: u64) -> bool {
         let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
         if self.words.len() <= word {
@@ -37,7 +37,7 @@ impl Bits {
         self.words.get((number / 64) as usize).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// One more than the highest.
+    /// Returns one more than the highest number, or 0.
     pub fn end(&self) -> u64 {
         let last = self.words.iter().rposition(|word| *word != 0);
         last.map_or(0, |last| 64 * (last as u64 + 1) - u64::from(self.words[last].leading_zeros()))

@@ -1,4 +1,4 @@
-//! Peers that speak in bytes.
+//! Raw peers, which exchange bytes over a stream.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,63 +14,63 @@ use crate::bytes::{greeting, ready};
 use crate::cases::{At, Placement, Transport};
 use crate::wait::DEADLINE;
 
-/// Where strangers come from: they dial, or are dialled.
+/// A source of raw peers: they connect to the socket, or the socket connects to them.
 #[derive(Debug)]
-pub enum Strangers {
+pub enum RawPeerSource {
     Dial(Endpoint),
-    Listen(WireListener),
+    Listen(RawPeerListener),
 }
 
-impl Strangers {
-    /// Both sorts, for a socket that is bound: it connects to those who listen.
-    pub async fn of<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> [Arc<Self>; 2] {
+impl RawPeerSource {
+    /// Returns both sources for a bound socket, which connects to the listening one.
+    pub async fn both<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> [Arc<Self>; 2] {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("strangers-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let (listener, endpoint) = WireListener::bind(at, &name);
+        let name = format!("raw-peers-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let (listener, endpoint) = RawPeerListener::bind(at, &name);
         socket.connect(endpoint).await.expect("connected");
         [Self::Dial(bound.clone()), Self::Listen(listener)].map(Arc::new)
     }
 
-    /// One sort in each placement, for what takes long.
-    pub async fn of_one_sort<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> Arc<Self> {
-        let [dial, listen] = Self::of(at, socket, bound).await;
+    /// Returns one of the sources, another in each placement, for tests that take long.
+    pub async fn one_per_placement<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> Arc<Self> {
+        let [dial, listen] = Self::both(at, socket, bound).await;
         match at.placement {
             Placement::Current => dial,
             Placement::Thread => listen,
         }
     }
 
-    /// The next one.
-    pub fn next(&self) -> Wire {
+    /// Returns the next raw peer.
+    pub fn next(&self) -> RawPeer {
         match self {
-            Self::Dial(endpoint) => Wire::connect(endpoint),
+            Self::Dial(endpoint) => RawPeer::connect(endpoint),
             Self::Listen(listener) => listener.accept(),
         }
     }
 
-    /// The next one, whose handshake is done.
-    pub fn meet(&self, socket_type: &str) -> Wire {
+    /// Returns the next raw peer after its handshake.
+    pub fn established(&self, socket_type: &str) -> RawPeer {
         let mut wire = self.next();
         wire.shake_hands(socket_type, b"");
         wire
     }
 }
 
-/// A peer that speaks in bytes. It blocks.
+/// A raw peer. Its calls block.
 #[derive(Debug)]
-pub enum Wire {
+pub enum RawPeer {
     Tcp(TcpStream),
     Ipc(UnixStream),
 }
 
-/// Where a [`Wire`] comes from that was not the one who called.
+/// A listener that accepts raw peers.
 #[derive(Debug)]
-pub enum WireListener {
+pub enum RawPeerListener {
     Tcp(TcpListener),
     Ipc(UnixListener),
 }
 
-impl WireListener {
+impl RawPeerListener {
     pub fn bind(at: &At, name: &str) -> (Self, Endpoint) {
         match at.transport {
             Transport::Tcp => {
@@ -79,34 +79,34 @@ impl WireListener {
                 (Self::Tcp(listener), endpoint)
             }
             Transport::Ipc => {
-                let endpoint = at.nowhere(name);
+                let endpoint = at.unused_endpoint(name);
                 let listener = UnixListener::bind(ipc_path(&endpoint)).expect("a path");
                 (Self::Ipc(listener), endpoint)
             }
-            Transport::Inproc => unreachable!("there are no streams within the process"),
+            Transport::Inproc => unreachable!("inproc has no streams"),
         }
     }
 
-    pub fn accept(&self) -> Wire {
+    pub fn accept(&self) -> RawPeer {
         let wire = match self {
-            Self::Tcp(listener) => Wire::Tcp(listener.accept().expect("a peer").0),
-            Self::Ipc(listener) => Wire::Ipc(listener.accept().expect("a peer").0),
+            Self::Tcp(listener) => RawPeer::Tcp(listener.accept().expect("a peer").0),
+            Self::Ipc(listener) => RawPeer::Ipc(listener.accept().expect("a peer").0),
         };
         wire.bounded()
     }
 }
 
-impl Wire {
+impl RawPeer {
     pub fn connect(endpoint: &Endpoint) -> Self {
         let wire = match endpoint.to_string().strip_prefix("tcp://") {
-            Some(address) => Self::Tcp(TcpStream::connect(address).expect("somebody listens")),
-            None => Self::Ipc(UnixStream::connect(ipc_path(endpoint)).expect("somebody listens")),
+            Some(address) => Self::Tcp(TcpStream::connect(address).expect("a listener")),
+            None => Self::Ipc(UnixStream::connect(ipc_path(endpoint)).expect("a listener")),
         };
         wire.bounded()
     }
 
-    /// A peer whose handshake is done.
-    pub fn meet(endpoint: &Endpoint, socket_type: &str) -> Self {
+    /// Connects a raw peer and completes its handshake.
+    pub fn established(endpoint: &Endpoint, socket_type: &str) -> Self {
         let mut wire = Self::connect(endpoint);
         wire.shake_hands(socket_type, b"");
         wire
@@ -125,11 +125,11 @@ impl Wire {
 
     pub fn take(&mut self, n: usize) -> Vec<u8> {
         let mut bytes = vec![0; n];
-        self.read_exact(&mut bytes).expect("something to read");
+        self.read_exact(&mut bytes).expect("enough bytes before the timeout");
         bytes
     }
 
-    /// The next frame: its flags and its body.
+    /// Reads the next frame: its flags and its body.
     pub fn frame(&mut self) -> (u8, Vec<u8>) {
         let flags = self.take(1)[0];
         let len = if flags & 2 == 0 {
@@ -140,7 +140,7 @@ impl Wire {
         (flags, self.take(len))
     }
 
-    /// Reads to the end of the stream, which must come; what was in front of it.
+    /// Reads up to the end of the stream, which must come, and returns those bytes.
     pub fn end(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.read_to_end(&mut rest) {
@@ -151,7 +151,7 @@ impl Wire {
     }
 
     pub fn close(&self) {
-        // It may have ended already.
+        // The stream may have ended already.
         let _ended = match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
             Self::Ipc(stream) => stream.shutdown(Shutdown::Both),
@@ -180,7 +180,7 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl Read for RawPeer {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
@@ -189,7 +189,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl Write for RawPeer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),

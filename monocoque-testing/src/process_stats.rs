@@ -1,30 +1,30 @@
-//! What this process holds.
+//! The resources that this process holds.
 
 use std::fs;
 
-/// What there is at one moment.
+/// The resources of this process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// File descriptors.
+pub struct ProcessStats {
+    /// Open file descriptors.
     pub fds: usize,
     pub threads: usize,
-    /// Memory in kilobytes that is in RAM.
+    /// Resident memory in kilobytes.
     pub rss_kb: usize,
 }
 
-impl Held {
+impl ProcessStats {
     pub fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").expect("a status");
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
             line.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
         };
-        // The one that lists them is one of them, each time.
+        // The descriptor that reads the directory is always one of them.
         let fds = fs::read_dir("/proc/self/fd").expect("a directory").count();
         Self { fds, threads: field("Threads:"), rss_kb: field("VmRSS:") }
     }
 
-    /// What the descriptors are.
+    /// Returns each open descriptor and its target.
     pub fn descriptors() -> Vec<String> {
         let list = fs::read_dir("/proc/self/fd").expect("a directory").flatten();
         let name = |entry: fs::DirEntry| {
@@ -35,7 +35,7 @@ impl Held {
     }
 }
 
-/// Bytes of memory of this process that are in RAM.
-pub fn resident() -> usize {
-    Held::now().rss_kb * 1024
+/// Returns the resident memory of this process in bytes.
+pub fn resident_bytes() -> usize {
+    ProcessStats::now().rss_kb * 1024
 }

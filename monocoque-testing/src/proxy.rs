@@ -1,9 +1,8 @@
-//! A proxy that does to connections what networks do, on purpose: over tcp and ipc, in both
-//! directions.
+//! A proxy over tcp and ipc that injects network faults in both directions.
 //!
-//! One thread owns all of its sockets, none of which blocks, so that an order is carried out
-//! between two pieces of data. What it does by chance comes from a seed and the number of the
-//! connection. It counts what it did.
+//! One thread owns all of its sockets, none of which blocks, so that a command is carried out
+//! between two pieces of data. Random choices follow from a seed and the number of the connection.
+//! The proxy counts its faults.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -20,73 +19,72 @@ use fastrand::Rng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size, set_socket_send_buffer_size};
 
-/// Stands between those who connect to it and a target. Ends with its connections when it is
-/// dropped.
+/// A proxy between connecting sockets and a target. Its connections end when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     endpoint: String,
-    orders: Sender<(Order, Sender<()>)>,
-    bell: UnixStream,
+    commands: Sender<(Command, Sender<()>)>,
+    waker: UnixStream,
     counts: Arc<Mutex<Counts>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What happens to connections that come from now on.
+/// The faults of future connections.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
-    /// Writes 1 to so many bytes at a time; 0 writes what there is.
+pub struct FaultPlan {
+    /// The longest write in bytes, each of a random length; 0 for no limit.
     pub fragment: usize,
-    /// Waits up to so long between two writes.
+    /// The longest delay between two writes.
     pub delay: Duration,
-    /// One of these comes, by chance, to each connection.
-    pub ends: Vec<End>,
-    /// After exactly so many bytes, both directions together, drawn from here.
+    /// The faults of which each connection gets a random one.
+    pub faults: Vec<Fault>,
+    /// The range of the number of bytes, of both directions together, before that fault.
     pub after: Range<u64>,
 }
 
-/// What can happen to a connection.
+/// A fault of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Both sides see a reset (over ipc an error or an end), and what is on its way is lost.
+pub enum Fault {
+    /// Both sides see a reset (over ipc an error or an end of stream); data in flight is lost.
     Reset,
-    /// Both sides see an orderly end, and what the proxy holds is lost.
+    /// Both sides see an orderly end of stream; data in the proxy is lost.
     Close,
-    /// Nothing is forwarded any more, and nobody is told, for so long; then it is reset.
+    /// Forwards nothing for this long, without closing, and then resets the connection.
     Stall(Duration),
-    /// Nothing is forwarded any more for so long; then it goes on.
+    /// Forwards nothing for this long, and then continues.
     Pause(Duration),
-    /// Who connected sees an orderly end, and is still heard.
+    /// Ends the stream to the connecting side; the other direction continues.
     CutToClient,
-    /// The target sees an orderly end, and is still heard.
+    /// Ends the stream to the target; the other direction continues.
     CutToTarget,
 }
 
-/// What a proxy did.
+/// Counts of what a proxy did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections that came.
+    /// Accepted connections.
     pub accepted: u64,
-    /// Connections whose target was not there.
+    /// Connections whose target could not be reached.
     pub unreachable: u64,
     pub resets: u64,
     pub closes: u64,
     pub stalls: u64,
     pub pauses: u64,
     pub cuts: u64,
-    /// How often it went away for a while.
+    /// How often the proxy stopped listening for a while.
     pub refusals: u64,
-    /// Writes of a part of what there was.
+    /// Partial writes.
     pub fragments: u64,
     pub delays: u64,
-    /// Bytes that it had taken and threw away.
+    /// Bytes read and discarded.
     pub bytes_lost: u64,
     pub bytes: u64,
-    /// Connections that are there.
+    /// Open connections.
     pub open: usize,
 }
 
 impl Counts {
-    /// What can lose messages or hold them up, without fragments and delays.
+    /// Returns the number of faults that can lose or delay messages, without fragments and delays.
     pub fn faults(&self) -> u64 {
         self.resets + self.closes + self.stalls + self.pauses + self.cuts + self.refusals
     }
@@ -109,26 +107,26 @@ impl Counts {
 }
 
 #[derive(Debug)]
-enum Order {
-    Faults(Faults),
-    /// To a connection that is there, by chance.
-    One(End),
-    All(End),
+enum Command {
+    SetPlan(FaultPlan),
+    /// Injects a fault into a random open connection.
+    One(Fault),
+    All(Fault),
     Refuse(Duration),
     Target(String),
-    /// No more faults; what is stalled is reset, what is paused goes on.
+    /// Ends all faults: resets stalled connections and continues paused ones.
     Heal,
     Stop,
 }
 
 impl Proxy {
     /// Listens at `front`, `tcp://ADDRESS:0` or `ipc://PATH`, and forwards to `target`.
-    pub fn start(front: &str, target: &str, faults: Faults, seed: u64) -> Self {
-        let listener = Listener::bind(front).expect("a place to listen");
+    pub fn start(front: &str, target: &str, faults: FaultPlan, seed: u64) -> Self {
+        let listener = Listener::bind(front).expect("an endpoint to listen at");
         let endpoint = listener.endpoint();
-        let (orders, inbox) = mpsc::channel();
-        let (bell, rung) = UnixStream::pair().expect("a pair");
-        for end in [&bell, &rung] {
+        let (commands, inbox) = mpsc::channel();
+        let (waker, wakeups) = UnixStream::pair().expect("a pair");
+        for end in [&waker, &wakeups] {
             end.set_nonblocking(true).expect("an option");
         }
         let counts = Arc::new(Mutex::new(Counts::default()));
@@ -136,75 +134,75 @@ impl Proxy {
             front: endpoint.clone(),
             target: target.to_owned(),
             listener: Some(listener),
-            back_at: None,
+            listen_at: None,
             attempts: 0,
             connections: Vec::new(),
             faults,
             seed,
-            chance: Rng::with_seed(seed),
-            orders: inbox,
-            rung,
+            rng: Rng::with_seed(seed),
+            commands: inbox,
+            wakeups,
             counts: counts.clone(),
             now: Counts::default(),
         };
         let thread =
             thread::Builder::new().name("proxy".into()).spawn(move || worker.run()).expect("a thread");
-        Self { endpoint, orders, bell, counts, thread: Some(thread) }
+        Self { endpoint, commands, waker, counts, thread: Some(thread) }
     }
 
-    /// Where to connect to.
+    /// Returns the endpoint to connect to.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    pub fn set(&self, faults: Faults) {
-        self.order(Order::Faults(faults));
+    pub fn set(&self, faults: FaultPlan) {
+        self.command(Command::SetPlan(faults));
     }
 
-    /// Lets something happen to one connection.
-    pub fn hit(&self, end: End) {
-        self.order(Order::One(end));
+    /// Injects a fault into one connection.
+    pub fn inject(&self, fault: Fault) {
+        self.command(Command::One(fault));
     }
 
-    /// Lets something happen to all connections that are there.
-    pub fn hit_all(&self, end: End) {
-        self.order(Order::All(end));
+    /// Injects a fault into all open connections.
+    pub fn inject_all(&self, fault: Fault) {
+        self.command(Command::All(fault));
     }
 
-    /// Does not listen for a while.
+    /// Stops listening for a while.
     pub fn refuse(&self, time: Duration) {
-        self.order(Order::Refuse(time));
+        self.command(Command::Refuse(time));
     }
 
-    /// Forwards new connections to another place.
+    /// Forwards new connections to another target.
     pub fn retarget(&self, target: &str) {
-        self.order(Order::Target(target.to_owned()));
+        self.command(Command::Target(target.to_owned()));
     }
 
-    /// Does no harm any more.
+    /// Ends all faults.
     pub fn heal(&self) {
-        self.order(Order::Heal);
+        self.command(Command::Heal);
     }
 
     pub fn counts(&self) -> Counts {
         *self.counts.lock().expect("not poisoned")
     }
 
-    /// Returns once it is done.
-    fn order(&self, order: Order) {
-        let (done, obeyed) = mpsc::channel();
-        self.orders.send((order, done)).expect("the proxy runs");
-        // Full: it has been rung for.
-        let _full = (&self.bell).write(&[0]);
-        obeyed.recv().expect("the proxy runs");
+    /// Returns once the command is carried out.
+    fn command(&self, command: Command) {
+        let (done, finished) = mpsc::channel();
+        self.commands.send((command, done)).expect("the proxy runs");
+        // A full pipe has a wake-up pending.
+        let _full = (&self.waker).write(&[0]);
+        finished.recv().expect("the proxy runs");
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // It may have panicked, which its thread has said.
-        let _gone = self.orders.send((Order::Stop, mpsc::channel().0));
-        let _full = (&self.bell).write(&[0]);
+        // The thread may have panicked, and has reported it.
+        let _gone = self.commands.send((Command::Stop, mpsc::channel().0));
+        let _full = (&self.waker).write(&[0]);
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(ended.is_ok() || thread::panicking(), "the proxy panicked");
@@ -212,8 +210,7 @@ impl Drop for Proxy {
     }
 }
 
-/// An address of the loopback network that nobody else uses: a port there stays free when it is
-/// left for a while.
+/// Returns a loopback address that no other process uses: a port there stays free while unbound.
 pub fn own_loopback() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let (pid, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -224,15 +221,15 @@ struct Worker {
     front: String,
     target: String,
     listener: Option<Listener>,
-    /// When to listen again, and how often that has failed.
-    back_at: Option<Instant>,
+    /// When to listen again, and how many attempts have failed.
+    listen_at: Option<Instant>,
     attempts: u32,
     connections: Vec<Connection>,
-    faults: Faults,
+    faults: FaultPlan,
     seed: u64,
-    chance: Rng,
-    orders: Receiver<(Order, Sender<()>)>,
-    rung: UnixStream,
+    rng: Rng,
+    commands: Receiver<(Command, Sender<()>)>,
+    wakeups: UnixStream,
     counts: Arc<Mutex<Counts>>,
     now: Counts,
 }
@@ -240,12 +237,12 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         loop {
-            while let Ok((order, done)) = self.orders.try_recv() {
-                if !self.obey(order) {
+            while let Ok((command, done)) = self.commands.try_recv() {
+                if !self.carry_out(command) {
                     return;
                 }
                 self.publish();
-                // Nobody waits if it was dropped meanwhile.
+                // The receiver may have been dropped meanwhile.
                 let _gone = done.send(());
             }
             self.listen_again();
@@ -262,53 +259,53 @@ impl Worker {
         *self.counts.lock().expect("not poisoned") = self.now;
     }
 
-    fn obey(&mut self, order: Order) -> bool {
-        match order {
-            Order::Faults(faults) => self.faults = faults,
-            Order::One(end) => {
+    fn carry_out(&mut self, command: Command) -> bool {
+        match command {
+            Command::SetPlan(faults) => self.faults = faults,
+            Command::One(fault) => {
                 if !self.connections.is_empty() {
-                    let at = self.chance.usize(..self.connections.len());
-                    if !self.connections[at].meet(end, &mut self.now) {
+                    let at = self.rng.usize(..self.connections.len());
+                    if !self.connections[at].apply(fault, &mut self.now) {
                         self.connections.swap_remove(at);
                     }
                 }
             }
-            Order::All(end) => {
+            Command::All(fault) => {
                 let now = &mut self.now;
-                self.connections.retain_mut(|connection| connection.meet(end, now));
+                self.connections.retain_mut(|connection| connection.apply(fault, now));
             }
-            Order::Refuse(time) => {
+            Command::Refuse(time) => {
                 self.listener = None;
-                self.back_at = Some(Instant::now() + time);
+                self.listen_at = Some(Instant::now() + time);
                 self.now.refusals += 1;
             }
-            Order::Target(target) => self.target = target,
-            Order::Heal => {
-                self.faults = Faults::default();
-                self.back_at = self.back_at.map(|_| Instant::now());
+            Command::Target(target) => self.target = target,
+            Command::Heal => {
+                self.faults = FaultPlan::default();
+                self.listen_at = self.listen_at.map(|_| Instant::now());
                 let now = &mut self.now;
                 self.connections.retain_mut(|connection| connection.heal(now));
             }
-            Order::Stop => return false,
+            Command::Stop => return false,
         }
         true
     }
 
-    /// Listens again when it is time. Another process may have its port for all addresses
-    /// meanwhile: that will end.
+    /// Listens again when it is due. A failure is temporary: another process has bound the port for
+    /// all addresses.
     fn listen_again(&mut self) {
-        if self.back_at.is_none_or(|at| at > Instant::now()) {
+        if self.listen_at.is_none_or(|at| at > Instant::now()) {
             return;
         }
         match Listener::bind(&self.front) {
             Ok(listener) => {
                 self.listener = Some(listener);
-                (self.back_at, self.attempts) = (None, 0);
+                (self.listen_at, self.attempts) = (None, 0);
             }
             Err(error) => {
                 self.attempts += 1;
-                assert!(self.attempts < ATTEMPTS, "its own place is not free: {error}");
-                self.back_at = Some(Instant::now() + PAUSE);
+                assert!(self.attempts < ATTEMPTS, "the proxy's own address is still in use: {error}");
+                self.listen_at = Some(Instant::now() + PAUSE);
             }
         }
     }
@@ -316,9 +313,9 @@ impl Worker {
     fn accept(&mut self) {
         while let Some(client) = self.listener.as_ref().and_then(Listener::accept) {
             self.now.accepted += 1;
-            let chance = Rng::with_seed(self.seed ^ self.now.accepted.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let rng = Rng::with_seed(self.seed ^ self.now.accepted.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             match Pipe::connect(&self.target) {
-                Ok(target) => self.connections.push(Connection::new(client, target, &self.faults, chance)),
+                Ok(target) => self.connections.push(Connection::new(client, target, &self.faults, rng)),
                 Err(_) => {
                     client.reset_at_end();
                     self.now.unreachable += 1;
@@ -327,14 +324,14 @@ impl Worker {
         }
     }
 
-    /// Waits until there is something to do.
+    /// Waits until a socket is ready, a command arrives or a delay ends.
     fn wait(&self) {
         let now = Instant::now();
-        let mut fds = vec![PollFd::new(&self.rung, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&self.wakeups, PollFlags::IN)];
         fds.extend(
             self.listener.as_ref().map(|listener| PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN)),
         );
-        let mut wake = self.back_at;
+        let mut wake = self.listen_at;
         for connection in &self.connections {
             connection.watch(now, &mut fds, &mut wake);
         }
@@ -344,26 +341,26 @@ impl Worker {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => panic!("poll: {error}"),
         }
-        let _none = (&self.rung).read(&mut [0; 64]);
+        let _none = (&self.wakeups).read(&mut [0; 64]);
     }
 }
 
 struct Connection {
-    /// Who connected, and the target.
+    /// The connecting side and the target.
     pipes: [Pipe; 2],
-    /// From each of them to the other.
+    /// One flow from each of them to the other.
     flows: [Flow; 2],
     fragment: usize,
     delay: Duration,
-    /// What happens after how many more bytes.
-    fate: Option<(End, u64)>,
-    /// Nothing is forwarded until then.
-    still: Option<(Instant, Still)>,
-    chance: Rng,
+    /// The fault that is due after so many more bytes.
+    planned: Option<(Fault, u64)>,
+    /// Forwards nothing until this instant.
+    halt: Option<(Instant, Halt)>,
+    rng: Rng,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Still {
+enum Halt {
     ThenReset,
     ThenOn,
 }
@@ -372,58 +369,58 @@ enum Still {
 struct Flow {
     held: Vec<u8>,
     at: usize,
-    /// The source has ended.
+    /// The source has ended its stream.
     source_ended: bool,
-    /// The destination has been told.
+    /// The stream to the destination has been ended.
     ended: bool,
     next: Option<Instant>,
 }
 
-/// What came of an attempt to forward.
+/// The result of an attempt to forward.
 enum Moved {
     Some,
     None,
-    /// The connection meets its fate.
-    Fate,
+    /// The fault of the connection is due.
+    FaultDue,
     Broken,
 }
 
 impl Connection {
-    fn new(client: Pipe, target: Pipe, faults: &Faults, mut chance: Rng) -> Self {
-        let fate = chance.choice(&faults.ends).copied();
-        let fate = fate.map(|end| (end, chance.u64(faults.after.clone())));
+    fn new(client: Pipe, target: Pipe, faults: &FaultPlan, mut rng: Rng) -> Self {
+        let planned = rng.choice(&faults.faults).copied();
+        let planned = planned.map(|fault| (fault, rng.u64(faults.after.clone())));
         Self {
             pipes: [client, target],
             flows: Default::default(),
             fragment: faults.fragment,
             delay: faults.delay,
-            fate,
-            still: None,
-            chance,
+            planned,
+            halt: None,
+            rng,
         }
     }
 
-    /// Forwards what there is. `false` if the connection is over.
+    /// Forwards available data. Returns `false` if the connection is over.
     fn step(&mut self, counts: &mut Counts) -> bool {
-        if let Some((until, then)) = self.still {
+        if let Some((until, then)) = self.halt {
             if Instant::now() < until {
                 return true;
             }
-            self.still = None;
-            if then == Still::ThenReset {
+            self.halt = None;
+            if then == Halt::ThenReset {
                 return self.reset(counts);
             }
         }
         for side in [0, 1] {
-            // Bounded, so that orders and other connections have their turn.
+            // Bounded, so that commands and other connections are served too.
             for _ in 0..16 {
                 match self.forward(side, counts) {
                     Moved::Some => {}
                     Moved::None => break,
                     Moved::Broken => return self.reset(counts),
-                    Moved::Fate => {
-                        if let Some((end, _)) = self.fate.take() {
-                            return self.meet(end, counts);
+                    Moved::FaultDue => {
+                        if let Some((fault, _)) = self.planned.take() {
+                            return self.apply(fault, counts);
                         }
                     }
                 }
@@ -443,21 +440,21 @@ impl Connection {
             }
             let rest = flow.held.len() - flow.at;
             let mut piece =
-                if self.fragment > 0 { rest.min(self.chance.usize(1..=self.fragment)) } else { rest };
-            if let Some((_, left)) = self.fate {
+                if self.fragment > 0 { rest.min(self.rng.usize(1..=self.fragment)) } else { rest };
+            if let Some((_, left)) = self.planned {
                 if left == 0 {
-                    return Moved::Fate;
+                    return Moved::FaultDue;
                 }
                 piece = piece.min(usize::try_from(left).unwrap_or(usize::MAX));
             }
             match self.pipes[destination].write(&flow.held[flow.at..flow.at + piece]) {
-                Err(error) if is_later(&error) => return Moved::None,
+                Err(error) if is_retry(&error) => return Moved::None,
                 Err(_) => return Moved::Broken,
                 Ok(n) => {
                     flow.at += n;
                     counts.bytes += n as u64;
                     counts.fragments += u64::from(n < rest);
-                    if let Some((_, left)) = &mut self.fate {
+                    if let Some((_, left)) = &mut self.planned {
                         *left -= n as u64;
                     }
                 }
@@ -467,7 +464,7 @@ impl Connection {
                 flow.at = 0;
             }
             if !self.delay.is_zero() {
-                flow.next = Some(now + self.delay.mul_f64(self.chance.f64()));
+                flow.next = Some(now + self.delay.mul_f64(self.rng.f64()));
                 counts.delays += 1;
             }
             return Moved::Some;
@@ -485,42 +482,42 @@ impl Connection {
                 Moved::None
             }
             Ok(_) => Moved::Some,
-            Err(error) if is_later(&error) => Moved::None,
+            Err(error) if is_retry(&error) => Moved::None,
             Err(_) => Moved::Broken,
         }
     }
 
-    /// Lets something happen to it. `false` if the connection is over.
-    fn meet(&mut self, end: End, counts: &mut Counts) -> bool {
-        let still = |time, then| Some((Instant::now() + time, then));
-        match end {
-            End::Reset => {
+    /// Applies a fault. Returns `false` if the connection is over.
+    fn apply(&mut self, fault: Fault, counts: &mut Counts) -> bool {
+        let halt = |time, then| Some((Instant::now() + time, then));
+        match fault {
+            Fault::Reset => {
                 counts.resets += 1;
                 return self.reset(counts);
             }
-            End::Close => {
+            Fault::Close => {
                 counts.closes += 1;
                 counts.bytes_lost += self.held();
                 return false;
             }
-            End::Stall(time) => {
+            Fault::Stall(time) => {
                 counts.stalls += 1;
-                self.still = still(time, Still::ThenReset);
+                self.halt = halt(time, Halt::ThenReset);
             }
-            End::Pause(time) => {
+            Fault::Pause(time) => {
                 counts.pauses += 1;
-                self.still = still(time, Still::ThenOn);
+                self.halt = halt(time, Halt::ThenOn);
             }
-            End::CutToClient => self.cut(1, counts),
-            End::CutToTarget => self.cut(0, counts),
+            Fault::CutToClient => self.cut(1, counts),
+            Fault::CutToTarget => self.cut(0, counts),
         }
         true
     }
 
     fn heal(&mut self, counts: &mut Counts) -> bool {
-        (self.fragment, self.delay, self.fate) = (0, Duration::ZERO, None);
-        match self.still.take() {
-            Some((_, Still::ThenReset)) => self.reset(counts),
+        (self.fragment, self.delay, self.planned) = (0, Duration::ZERO, None);
+        match self.halt.take() {
+            Some((_, Halt::ThenReset)) => self.reset(counts),
             _ => true,
         }
     }
@@ -533,7 +530,7 @@ impl Connection {
         self.pipes[1 - side].shutdown(Shutdown::Write);
     }
 
-    /// Makes the end an abrupt one.
+    /// Makes the connection end with a reset.
     fn reset(&self, counts: &mut Counts) -> bool {
         counts.bytes_lost += self.held();
         self.pipes.iter().for_each(Pipe::reset_at_end);
@@ -544,10 +541,10 @@ impl Connection {
         self.flows.iter().map(|flow| (flow.held.len() - flow.at) as u64).sum()
     }
 
-    /// Adds what it waits for.
+    /// Adds the descriptors and the instant that the connection waits for.
     fn watch<'a>(&'a self, now: Instant, fds: &mut Vec<PollFd<'a>>, wake: &mut Option<Instant>) {
         let mut wake_at = |at: Instant| *wake = Some(wake.map_or(at, |other| other.min(at)));
-        if let Some((until, _)) = self.still {
+        if let Some((until, _)) = self.halt {
             return wake_at(until);
         }
         for (side, flow) in self.flows.iter().enumerate() {
@@ -563,7 +560,7 @@ impl Connection {
     }
 }
 
-fn is_later(error: &io::Error) -> bool {
+fn is_retry(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
@@ -576,7 +573,7 @@ impl Pipe {
     fn connect(endpoint: &str) -> io::Result<Self> {
         match address(endpoint) {
             Address::Tcp(address) => {
-                // One that is there and does not answer is not waited for: others have their turn.
+                // A short timeout: connecting blocks the commands and the other connections.
                 let address = address.parse().map_err(io::Error::other)?;
                 Self::Tcp(TcpStream::connect_timeout(&address, Duration::from_millis(200))?).ready()
             }
@@ -584,8 +581,7 @@ impl Pipe {
         }
     }
 
-    /// Small buffers: little is on its way when something happens, and who is held back notices
-    /// soon.
+    /// Small buffers: a fault loses little, and the sender soon notices back-pressure.
     fn ready(self) -> io::Result<Self> {
         match &self {
             Self::Tcp(stream) => {
@@ -601,7 +597,7 @@ impl Pipe {
 
     fn reset_at_end(&self) {
         if let Self::Tcp(stream) = self {
-            // One that has ended by itself needs none.
+            // An error means that the connection has ended already.
             let _ended = set_socket_linger(stream, Some(Duration::ZERO));
         }
     }
@@ -651,7 +647,7 @@ impl Listener {
         match &listener {
             Self::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
-                // Those that are accepted have it from here.
+                // Accepted connections inherit it.
                 set_socket_recv_buffer_size(listener, BUFFER)?;
             }
             Self::Ipc(listener, _) => listener.set_nonblocking(true)?,
@@ -687,7 +683,7 @@ impl AsFd for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Self::Ipc(_, path) = self {
-            // It may be gone with its directory.
+            // An error means that its directory was removed first.
             let _gone = std::fs::remove_file(path);
         }
     }
@@ -706,10 +702,10 @@ fn address(endpoint: &str) -> Address<'_> {
     }
 }
 
-/// How much of a flow the proxy holds.
+/// The buffer size of a flow in bytes.
 const CHUNK: usize = 16 * 1024;
-/// What the system is asked to hold, of which it takes twice as much.
+/// The buffer size requested of the kernel, which doubles it.
 const BUFFER: usize = 32 * 1024;
-/// How long it is waited for a place that is not free, and how often.
+/// The pause between attempts to listen again, and their maximum number.
 const PAUSE: Duration = Duration::from_millis(10);
 const ATTEMPTS: u32 = 1_000;

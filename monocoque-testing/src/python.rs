@@ -1,11 +1,11 @@
-//! An interpreter of Python for peers of pyzmq.
+//! The Python interpreter of pyzmq peers.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// A Python with pyzmq: what `MONOCOQUE_PYTHON` names, or else `python3`. Panics if it has no
-/// pyzmq.
+/// Returns a Python with pyzmq: `MONOCOQUE_PYTHON`, or else `python3`. Panics if it cannot import
+/// `zmq`.
 pub fn python() -> &'static OsString {
     static PYTHON: OnceLock<OsString> = OnceLock::new();
     PYTHON.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! How long a test may take, and waiting meanwhile.
+//! Time limits of tests, and ways to wait within them.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing here takes this long unless something is lost, or a thread hangs.
-/// `scripts/tsan.sh` asks for patience.
+/// The time limit of a test. No step takes this long unless a message is lost or a thread hangs. It
+/// is longer under `scripts/tsan.sh`.
 pub const DEADLINE: Duration =
     Duration::from_secs(if option_env!("MONOCOQUE_SLOW").is_some() { 600 } else { 30 });
 
-/// Does work that must come to its end in time: fails, and does not hang, if it does not.
+/// Runs `work` on a thread and fails, instead of hanging, if it takes longer than `limit`.
 pub fn within(limit: Duration, work: impl FnOnce() + Send + 'static) {
     let (running, ended) = mpsc::channel::<()>();
     let thread = thread::spawn(move || {
@@ -21,12 +21,12 @@ pub fn within(limit: Duration, work: impl FnOnce() + Send + 'static) {
         work();
     });
     match ended.recv_timeout(limit) {
-        Err(RecvTimeoutError::Timeout) => panic!("it has not ended within {limit:?}"),
+        Err(RecvTimeoutError::Timeout) => panic!("the work has not ended within {limit:?}"),
         _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
 }
 
-/// Lets others run.
+/// Yields to other tasks and threads.
 pub async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
@@ -40,7 +40,7 @@ pub async fn yield_now() {
     .await;
 }
 
-/// [`at_once`], as a method.
+/// [`at_once`] as a method.
 pub trait AtOnce: Future + Sized {
     fn at_once(self) -> Option<Self::Output> {
         at_once(self)
@@ -49,7 +49,7 @@ pub trait AtOnce: Future + Sized {
 
 impl<F: Future> AtOnce for F {}
 
-/// What a future gives without waiting; `None` if it has to. It may yield before.
+/// Returns the output of a future that does not wait, and `None` if it waits. It may yield first.
 pub fn at_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     let yielded = Arc::new(Woken::default());
@@ -72,16 +72,16 @@ impl Wake for Woken {
     }
 }
 
-/// Waits for something that there is no event for.
+/// Polls until a condition holds that has no event to wait for.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     eventually_async(what, async || holds()).await;
 }
 
-/// As [`eventually`], for what takes a call to find out.
+/// [`eventually`] for a condition that is evaluated by an async call.
 pub async fn eventually_async(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !holds().await {
-        assert!(start.elapsed() < DEADLINE / 2, "not in time: {what}");
+        assert!(start.elapsed() < DEADLINE / 2, "timed out waiting until {what}");
         yield_now().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Messages of every size at which something changes, bytes glued together or cut apart anywhere.
+//! Messages of every boundary size, and bytes joined or split at any position.
 
 use std::time::Instant;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 use monocoque_core::Message;
 use monocoque_zmtp::{Limits, SessionConfig, SocketType};
 use proptest::prelude::*;
-use testing::session::{End, Inbound, Pair, greeting, ready};
-use testing::{at_every_chopping, frame};
+use testing::session::{Inbound, Pair, TestPeer, greeting, ready};
+use testing::{for_each_chunk_size, frame};
 
 const SIZES: [usize; 19] = [
     0,
@@ -31,14 +31,14 @@ const SIZES: [usize; 19] = [
     1 << 20,
 ];
 
-/// A body that shows when a piece of it is in the wrong place.
+/// Returns a body in which a misplaced piece is recognizable.
 fn body(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
-at_every_chopping! {
-    fn boundary_size_bodies_round_trip(chop) {
-        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chop);
+for_each_chunk_size! {
+    fn boundary_size_bodies_round_trip(chunk_len) {
+        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chunk_len);
         for size in SIZES {
             pair.send(body(size));
             pair.send([body(size), vec![], body(size)]);
@@ -47,8 +47,8 @@ at_every_chopping! {
         }
     }
 
-    fn multi_frame_messages_round_trip(chop) {
-        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chop);
+    fn multi_frame_messages_round_trip(chunk_len) {
+        let mut pair = Pair::connected(SocketType::Push, SocketType::Pull, chunk_len);
         for count in [1, 2, 100] {
             for size in [0, 1, 100, 600] {
                 let message = Message::from(vec![body(size); count]);
@@ -58,20 +58,20 @@ at_every_chopping! {
         }
     }
 
-    fn handshake_and_messages_in_one_read(chop) {
-        let mut end = End::new(SessionConfig::new(SocketType::Router), Instant::now());
+    fn handshake_and_messages_in_one_read(chunk_len) {
+        let mut end = TestPeer::new(SessionConfig::new(SocketType::Router), Instant::now());
         let hello = [greeting(1), ready(SocketType::Dealer), frame(0, b"one"), frame(1, b"two"), frame(0, b"")];
-        end.feed(&hello.concat(), chop);
+        end.feed(&hello.concat(), chunk_len);
         assert_eq!(end.recv(), [Inbound::Message("one".into()), Inbound::Message(["two", ""].into())]);
     }
 
-    fn message_appears_at_last_byte(chop) {
+    fn message_appears_at_last_byte(chunk_len) {
         let bytes = [frame(1, b"A"), frame(1, &body(300)), frame(0, b"B")].concat();
         let (last, rest) = bytes.split_last().expect("bytes");
-        let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
-        end.feed(rest, chop);
+        let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+        end.feed(rest, chunk_len);
         assert_eq!(end.recv(), []);
-        end.feed(&[*last], chop);
+        end.feed(&[*last], chunk_len);
         assert_eq!(end.recv().len(), 1);
     }
 }
@@ -81,7 +81,7 @@ fn handshake_tolerates_any_split() {
     let hello = [greeting(1), ready(SocketType::Dealer), frame(0, b"one")].concat();
     for first in 0..hello.len() {
         for second in [first, (first + 1).min(hello.len()), (first + 10).min(hello.len())] {
-            let mut end = End::new(SessionConfig::new(SocketType::Router), Instant::now());
+            let mut end = TestPeer::new(SessionConfig::new(SocketType::Router), Instant::now());
             end.feed(&hello[..first], usize::MAX);
             end.feed(&hello[first..second], usize::MAX);
             end.feed(&hello[second..], usize::MAX);
@@ -103,7 +103,7 @@ fn bytes_after_handshake_stay_buffered() {
 
 #[test]
 fn decoder_reports_needed_length() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     let bytes = frame(0, &body(1000));
     for (fed, need) in [(0, 1), (1, 9), (8, 9), (9, 1009), (500, 1009), (1008, 1009)] {
         end.feed(&bytes[end.input.len()..fed], usize::MAX);
@@ -115,16 +115,16 @@ fn decoder_reports_needed_length() {
 
 #[test]
 fn announced_length_allocates_nothing() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xf6", usize::MAX);
-    assert_eq!(end.error(), None, "the largest frame that memory can hold is allowed by default");
+    assert_eq!(end.error(), None, "the default limit is the largest frame that memory can hold");
     assert_eq!(end.need(), isize::MAX as usize);
 }
 
 #[test]
 fn impossible_length_is_rejected_at_header() {
     for size in [i64::MAX as u64 - 8, i64::MAX as u64, u64::MAX - 38, u64::MAX] {
-        let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+        let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
         end.feed(&[&[2][..], &size.to_be_bytes()].concat(), usize::MAX);
         assert!(end.error().is_some(), "{size:#x}");
     }
@@ -135,7 +135,7 @@ fn small_message_releases_read_buffer() {
     for ours in [SocketType::Dealer, SocketType::Xpub] {
         for size in [0, 1, 76, 77, 78, 300, 512] {
             let theirs = if ours == SocketType::Xpub { SocketType::Sub } else { SocketType::Router };
-            let mut end = End::established(SessionConfig::new(ours), theirs);
+            let mut end = TestPeer::established(SessionConfig::new(ours), theirs);
             let topic = [&b"\x01"[..], &vec![b't'; size.min(200)]].concat();
             let command = [&b"\x09SUBSCRIBE"[..], &vec![b't'; size]].concat();
             let mut bytes =
@@ -154,7 +154,7 @@ fn small_message_releases_read_buffer() {
 
 #[test]
 fn large_body_is_not_copied() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     let page = Bytes::from(frame(0, &body(64 * 1024)));
     end.input.push(page.clone());
     end.feed(b"\x00", usize::MAX);
@@ -173,7 +173,7 @@ fn any_message() -> impl Strategy<Value = Vec<Vec<u8>>> {
     proptest::collection::vec(any_frame(), 1..6)
 }
 
-/// Bytes that go deeper into a decoder than noise does: frames, some of them wrong.
+/// Bytes that reach deeper into a decoder than noise: frames, some of them invalid.
 fn near_frames() -> impl Strategy<Value = Vec<u8>> {
     let command = proptest::sample::select(vec![
         &b"\x04PING\0\x01ctx"[..],
@@ -198,8 +198,8 @@ fn near_frames() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// Feeds `bytes` cut into pieces of the given lengths, over and over.
-fn feed_in_pieces(end: &mut End, mut bytes: &[u8], lens: &[usize]) {
+/// Feeds `bytes` in pieces of the given lengths, repeatedly.
+fn feed_in_pieces(end: &mut TestPeer, mut bytes: &[u8], lens: &[usize]) {
     for len in lens.iter().cycle() {
         if bytes.is_empty() {
             return;
@@ -242,11 +242,11 @@ proptest! {
             config.limits = limits;
             let peer = if ours == SocketType::Xpub { SocketType::Sub } else { SocketType::Router };
             let mut end = if during_handshake {
-                let mut end = End::new(config, Instant::now());
+                let mut end = TestPeer::new(config, Instant::now());
                 end.feed(&greeting(1), usize::MAX);
                 end
             } else {
-                End::established(config, peer)
+                TestPeer::established(config, peer)
             };
             feed_in_pieces(&mut end, &bytes, lens);
             (end.recv(), end.error().cloned(), end.written())
@@ -262,7 +262,7 @@ proptest! {
     ) {
         let bytes = [&greeting(1)[..good], &noise].concat();
         let outcome = |lens: &[usize]| {
-            let mut end = End::new(SessionConfig::new(SocketType::Dealer), Instant::now());
+            let mut end = TestPeer::new(SessionConfig::new(SocketType::Dealer), Instant::now());
             feed_in_pieces(&mut end, &bytes, lens);
             (end.recv(), end.error().cloned(), end.written())
         };

@@ -1,9 +1,9 @@
-//! The heartbeat, in virtual time.
+//! Heartbeats, in virtual time.
 
 use std::time::{Duration, Instant};
 
 use monocoque_zmtp::{ConfigError, SessionConfig, SocketType, ZmtpError, ZmtpSession};
-use testing::session::{End, Inbound, Pair};
+use testing::session::{Inbound, Pair, TestPeer};
 
 const PING: &[u8] = b"\x04\x07\x04PING\0\0";
 const PONG: &[u8] = b"\x04\x05\x04PONG";
@@ -20,13 +20,13 @@ fn config(socket_type: SocketType, interval: u64, timeout: Option<u64>, ttl: u64
     config
 }
 
-/// Our end, whose peer is silent.
-fn alone(interval: u64, timeout: Option<u64>, ttl: u64) -> End {
-    End::established(config(SocketType::Dealer, interval, timeout, ttl), SocketType::Router)
+/// Creates a peer of which the other side is silent.
+fn with_silent_peer(interval: u64, timeout: Option<u64>, ttl: u64) -> TestPeer {
+    TestPeer::established(config(SocketType::Dealer, interval, timeout, ttl), SocketType::Router)
 }
 
-/// Lets time pass at one end, to the millisecond; gives what it put out, and when.
-fn pass(end: &mut End, millis: u64) -> Vec<(u64, Vec<u8>)> {
+/// Advances a peer by single milliseconds. Returns its outputs and their times.
+fn advance(end: &mut TestPeer, millis: u64) -> Vec<(u64, Vec<u8>)> {
     let mut put = Vec::new();
     for at in 1..=millis {
         end.now += ms(1);
@@ -41,24 +41,24 @@ fn pass(end: &mut End, millis: u64) -> Vec<(u64, Vec<u8>)> {
 
 #[test]
 fn heartbeat_off_has_no_deadline() {
-    let end = End::established(SessionConfig::new(SocketType::Dealer), SocketType::Router);
+    let end = TestPeer::established(SessionConfig::new(SocketType::Dealer), SocketType::Router);
     assert_eq!(end.deadline(), None);
-    assert_eq!(alone(0, None, 0).deadline(), None, "zero is off");
+    assert_eq!(with_silent_peer(0, None, 0).deadline(), None, "zero is off");
 }
 
 #[test]
 fn ping_is_sent_each_interval() {
-    let mut end = alone(100, Some(0), 0);
+    let mut end = with_silent_peer(100, Some(0), 0);
     assert_eq!(end.deadline(), Some(end.now + ms(100)));
-    let pings = pass(&mut end, 350);
+    let pings = advance(&mut end, 350);
     assert_eq!(pings, [100, 200, 300].map(|at| (at, PING.to_vec())));
     assert!(end.is_ready(), "a timeout of zero waits for ever");
 }
 
 #[test]
 fn ping_announces_ttl_in_deciseconds() {
-    let mut end = alone(100, Some(0), 2599);
-    assert_eq!(pass(&mut end, 100), [(100, b"\x04\x07\x04PING\0\x19".to_vec())]);
+    let mut end = with_silent_peer(100, Some(0), 2599);
+    assert_eq!(advance(&mut end, 100), [(100, b"\x04\x07\x04PING\0\x19".to_vec())]);
     assert_eq!(
         ZmtpSession::new(config(SocketType::Dealer, 100, None, 6_553_600)).err(),
         Some(ConfigError::HeartbeatTtl)
@@ -68,10 +68,10 @@ fn ping_announces_ttl_in_deciseconds() {
 #[test]
 fn silence_after_ping_times_out() {
     for (timeout, ends_at) in [(Some(30), 130), (None, 200), (Some(250), 350)] {
-        let mut end = alone(100, timeout, 0);
-        pass(&mut end, ends_at - 1);
+        let mut end = with_silent_peer(100, timeout, 0);
+        advance(&mut end, ends_at - 1);
         assert_eq!(end.error(), None);
-        pass(&mut end, 1);
+        advance(&mut end, 1);
         assert_eq!(end.error(), Some(&ZmtpError::HeartbeatTimeout));
     }
 }
@@ -79,13 +79,13 @@ fn silence_after_ping_times_out() {
 #[test]
 fn traffic_after_ping_keeps_connection() {
     for sign_of_life in [PONG, b"\x00\x01A", b"\x04\x04\x03XYZ"] {
-        let mut end = alone(100, Some(50), 0);
-        pass(&mut end, 99);
+        let mut end = with_silent_peer(100, Some(50), 0);
+        advance(&mut end, 99);
         for _ in 0..5 {
-            assert_eq!(pass(&mut end, 1).len(), 1, "a PING");
-            pass(&mut end, 49);
+            assert_eq!(advance(&mut end, 1).len(), 1, "a PING");
+            advance(&mut end, 49);
             end.feed(sign_of_life, usize::MAX);
-            pass(&mut end, 50);
+            advance(&mut end, 50);
         }
         assert_eq!(end.error(), None);
     }
@@ -93,12 +93,12 @@ fn traffic_after_ping_keeps_connection() {
 
 #[test]
 fn traffic_before_ping_does_not_count() {
-    let mut end = alone(100, Some(50), 0);
-    pass(&mut end, 99);
+    let mut end = with_silent_peer(100, Some(50), 0);
+    advance(&mut end, 99);
     end.feed(b"\x00\x01A", usize::MAX);
-    pass(&mut end, 50);
+    advance(&mut end, 50);
     assert_eq!(end.error(), None);
-    pass(&mut end, 1);
+    advance(&mut end, 1);
     assert_eq!(end.error(), Some(&ZmtpError::HeartbeatTimeout));
 }
 
@@ -131,13 +131,13 @@ fn unilateral_heartbeat_keeps_connection() {
 
 #[test]
 fn paused_reading_expires_no_timer() {
-    let mut end = alone(100, Some(50), 0);
+    let mut end = with_silent_peer(100, Some(50), 0);
     end.feed(b"\x04\x07\x04PING\0\x01", usize::MAX);
     end.written();
     for _ in 0..1000 {
-        // The engine has stopped reading: it says that it hears the peer now.
-        end.last_heard = end.now + ms(1);
-        pass(&mut end, 1);
+        // The engine has stopped reading, and reports the peer as alive now.
+        end.last_received = end.now + ms(1);
+        advance(&mut end, 1);
     }
     assert_eq!(end.error(), None);
 }
@@ -145,13 +145,13 @@ fn paused_reading_expires_no_timer() {
 #[test]
 fn expired_ttl_disconnects() {
     for (tenths, millis) in [(1_u16, 100), (25, 2500)] {
-        let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
-        pass(&mut end, 10_000);
+        let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+        advance(&mut end, 10_000);
         end.feed(&[&b"\x04\x07\x04PING"[..], &tenths.to_be_bytes()].concat(), usize::MAX);
         assert_eq!(end.written(), PONG);
-        pass(&mut end, millis - 1);
+        advance(&mut end, millis - 1);
         assert_eq!(end.error(), None);
-        pass(&mut end, 1);
+        advance(&mut end, 1);
         assert_eq!(end.error(), Some(&ZmtpError::TtlExpired));
     }
 }
@@ -160,16 +160,16 @@ fn expired_ttl_disconnects() {
 fn later_frame_cancels_ttl() {
     for later in [PING, PONG, b"\x00\x01A", b"\x04\x04\x03XYZ"] {
         for glued in [true, false] {
-            let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+            let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
             let promise = b"\x04\x07\x04PING\0\x01";
             if glued {
                 end.feed(&[promise, later].concat(), usize::MAX);
             } else {
                 end.feed(promise, usize::MAX);
-                pass(&mut end, 50);
+                advance(&mut end, 50);
                 end.feed(later, usize::MAX);
             }
-            pass(&mut end, 1000);
+            advance(&mut end, 1000);
             assert_eq!(end.error(), None);
             assert_eq!(end.deadline(), None);
         }
@@ -178,23 +178,23 @@ fn later_frame_cancels_ttl() {
 
 #[test]
 fn ping_renews_ttl() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     for _ in 0..10 {
         end.feed(b"\x04\x07\x04PING\0\x01", usize::MAX);
-        pass(&mut end, 99);
+        advance(&mut end, 99);
     }
     assert_eq!(end.error(), None);
-    // A longer promise, then a shorter one.
+    // A longer TTL, then a shorter one.
     end.feed(b"\x04\x07\x04PING\x10\0", usize::MAX);
-    pass(&mut end, 99);
+    advance(&mut end, 99);
     end.feed(b"\x04\x07\x04PING\0\x01", usize::MAX);
-    pass(&mut end, 100);
+    advance(&mut end, 100);
     assert_eq!(end.error(), Some(&ZmtpError::TtlExpired));
 }
 
 #[test]
 fn max_ttl_does_not_wrap() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(b"\x04\x07\x04PING\xff\xff", usize::MAX);
     end.tick();
     assert_eq!(end.deadline(), Some(end.now + ms(6_553_500)));
@@ -208,14 +208,14 @@ fn max_ttl_does_not_wrap() {
 
 #[test]
 fn zero_ttl_sets_no_deadline() {
-    let mut end = End::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
+    let mut end = TestPeer::established(SessionConfig::new(SocketType::Pull), SocketType::Push);
     end.feed(PING, usize::MAX);
     assert_eq!(end.deadline(), None);
 }
 
 #[test]
 fn late_deadline_sends_one_ping() {
-    let mut end = alone(100, Some(0), 0);
+    let mut end = with_silent_peer(100, Some(0), 0);
     end.now += ms(1000);
     end.tick();
     assert_eq!(end.written(), PING);
@@ -224,8 +224,8 @@ fn late_deadline_sends_one_ping() {
 
 #[test]
 fn served_deadline_moves_forward() {
-    // Whatever the timers, an engine that serves the deadline at its instant does not spin.
-    let mut end = alone(70, Some(30), 100);
+    // With any timers, an engine that serves deadlines when they pass makes progress.
+    let mut end = with_silent_peer(70, Some(30), 100);
     let mut served = 0;
     let stop: Instant = end.now + ms(10_000);
     while let Some(at) = end.deadline().filter(|at| *at < stop) {

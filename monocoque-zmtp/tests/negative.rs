@@ -1,40 +1,39 @@
-//! What a peer must not do, and that it is told apart to the exact violation, however the bytes
-//! arrive.
+//! Violations by a peer: each is detected exactly, however its bytes arrive.
 
 use std::time::Instant;
 
 use monocoque_zmtp::{
     CommandKind, Incompatible, Limits, Malformed, Misbehaved, SessionConfig, SocketType, ZmtpError,
 };
-use testing::session::{End, Inbound, Pair, greeting, ready};
-use testing::{at_every_chopping, frame};
+use testing::session::{Inbound, Pair, TestPeer, greeting, ready};
+use testing::{for_each_chunk_size, frame};
 
-/// Why our socket refuses these first bytes.
-fn stranger(bytes: &[u8], chop: usize) -> ZmtpError {
-    let mut end = End::new(SessionConfig::new(SocketType::Dealer), Instant::now());
-    end.feed(bytes, chop);
+/// Returns the error of a session for these first bytes.
+fn first_bytes_error(bytes: &[u8], chunk_len: usize) -> ZmtpError {
+    let mut end = TestPeer::new(SessionConfig::new(SocketType::Dealer), Instant::now());
+    end.feed(bytes, chunk_len);
     end.error().expect("refused").clone()
 }
 
-/// Why our socket refuses these bytes after a good greeting.
-fn handshake(bytes: &[u8], chop: usize) -> ZmtpError {
-    stranger(&[&greeting(1), bytes].concat(), chop)
+/// Returns the error of a session for these bytes after a valid greeting.
+fn handshake_error(bytes: &[u8], chunk_len: usize) -> ZmtpError {
+    first_bytes_error(&[&greeting(1), bytes].concat(), chunk_len)
 }
 
-/// An end in traffic.
-fn active(ours: SocketType) -> End {
-    End::established(SessionConfig::new(ours), counterpart(ours))
+/// Creates a peer that has completed its handshake.
+fn active(ours: SocketType) -> TestPeer {
+    TestPeer::established(SessionConfig::new(ours), counterpart(ours))
 }
 
 fn counterpart(ours: SocketType) -> SocketType {
     SocketType::ALL.into_iter().find(|theirs| ours.is_compatible_with(*theirs)).expect("a peer")
 }
 
-/// Why our socket refuses these bytes in traffic.
-fn traffic(ours: SocketType, bytes: &[u8], chop: usize) -> ZmtpError {
+/// Returns the error of a decoder for these bytes.
+fn traffic_error(ours: SocketType, bytes: &[u8], chunk_len: usize) -> ZmtpError {
     let mut end = active(ours);
-    end.feed(bytes, chop);
-    assert_eq!(end.recv(), [], "nothing comes out of what is refused");
+    end.feed(bytes, chunk_len);
+    assert_eq!(end.recv(), [], "rejected bytes produce no item");
     end.error().expect("refused").clone()
 }
 
@@ -46,26 +45,26 @@ fn ready_with(metadata: &[u8]) -> Vec<u8> {
     frame(4, &[b"\x05READY", metadata].concat())
 }
 
-at_every_chopping! {
-    fn foreign_or_old_protocols_are_rejected(chop) {
+for_each_chunk_size! {
+    fn foreign_or_old_protocols_are_rejected(chunk_len) {
         let signature: ZmtpError = Malformed::Signature.into();
         let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
         for bytes in [&[0; 64][..], http, tls, b"SSH-2.0-OpenSSH_9.6\r\n", b"\x01\x00", b"\xff\0\0\0\0\0\0\0\x01\0"] {
-            assert_eq!(stranger(bytes, chop), signature);
+            assert_eq!(first_bytes_error(bytes, chunk_len), signature);
         }
         for major in 0..3 {
             let older = [&b"\xff\0\0\0\0\0\0\0\x01\x7f"[..], &[major], b"\x05\x00\x00"].concat();
-            assert_eq!(stranger(&older, chop), Incompatible::Version { major }.into());
+            assert_eq!(first_bytes_error(&older, chunk_len), Incompatible::Version { major }.into());
         }
     }
 
-    fn other_mechanisms_are_rejected(chop) {
+    fn other_mechanisms_are_rejected(chunk_len) {
         for name in [&b"PLAIN"[..], b"CURVE", b"null", b"NULLX", b""] {
             let mut bytes = greeting(1);
             bytes[12..16].fill(0);
             bytes[12..12 + name.len()].copy_from_slice(name);
-            match stranger(&bytes, chop) {
+            match first_bytes_error(&bytes, chunk_len) {
                 ZmtpError::Incompatible(Incompatible::Mechanism { theirs }) => {
                     assert_eq!(theirs.to_string().as_bytes(), name);
                 }
@@ -74,7 +73,7 @@ at_every_chopping! {
         }
     }
 
-    fn malformed_metadata_is_rejected(chop) {
+    fn malformed_metadata_is_rejected(chunk_len) {
         let socket_type = property(b"Socket-Type", b"ROUTER");
         let overrun: ZmtpError = Malformed::PropertyOverrun.into();
         let table: [(Vec<u8>, ZmtpError); 11] = [
@@ -97,11 +96,11 @@ at_every_chopping! {
             ([socket_type, property(b"X", b"").repeat(256)].concat(), Misbehaved::TooManyProperties.into()),
         ];
         for (metadata, error) in table {
-            assert_eq!(handshake(&ready_with(&metadata), chop), error, "{}", metadata.escape_ascii());
+            assert_eq!(handshake_error(&ready_with(&metadata), chunk_len), error, "{}", metadata.escape_ascii());
         }
     }
 
-    fn traffic_during_handshake_is_rejected(chop) {
+    fn traffic_during_handshake_is_rejected(chunk_len) {
         let unexpected = |kind| ZmtpError::from(Misbehaved::UnexpectedCommand(kind));
         let table: [(&[u8], ZmtpError); 10] = [
             (b"\x00\x05HELLO", Misbehaved::MessageInHandshake.into()),
@@ -116,20 +115,20 @@ at_every_chopping! {
             (b"\x08\x00", Malformed::ReservedFlags(8).into()),
         ];
         for (bytes, error) in table {
-            assert_eq!(handshake(bytes, chop), error, "{}", bytes.escape_ascii());
+            assert_eq!(handshake_error(bytes, chunk_len), error, "{}", bytes.escape_ascii());
         }
         for size in [65_537, i64::MAX as u64] {
             let header = [&[6][..], &size.to_be_bytes()].concat();
-            assert_eq!(handshake(&header, chop), Misbehaved::HandshakeCommandTooLarge(size).into());
+            assert_eq!(handshake_error(&header, chunk_len), Misbehaved::HandshakeCommandTooLarge(size).into());
         }
     }
 
-    fn second_ready_is_rejected(chop) {
+    fn second_ready_is_rejected(chunk_len) {
         let twice = ready(SocketType::Router).repeat(2);
-        assert_eq!(handshake(&twice, chop), Misbehaved::UnexpectedCommand(CommandKind::Ready).into());
+        assert_eq!(handshake_error(&twice, chunk_len), Misbehaved::UnexpectedCommand(CommandKind::Ready).into());
     }
 
-    fn incompatible_peer_receives_error(chop) {
+    fn incompatible_peer_receives_error(chunk_len) {
         let (ours, theirs) = (SocketType::Dealer, SocketType::Pub);
         for (name, error) in [
             (&b"PUB"[..], Incompatible::SocketType { ours, theirs }),
@@ -137,19 +136,19 @@ at_every_chopping! {
             (b"dealer", Incompatible::UnknownSocketType),
             (b"", Incompatible::UnknownSocketType),
         ] {
-            let mut end = End::new(SessionConfig::new(ours), Instant::now());
-            end.feed(&greeting(1), chop);
+            let mut end = TestPeer::new(SessionConfig::new(ours), Instant::now());
+            end.feed(&greeting(1), chunk_len);
             end.written();
-            end.feed(&ready_with(&property(b"Socket-Type", name)), chop);
+            end.feed(&ready_with(&property(b"Socket-Type", name)), chunk_len);
             assert_eq!(end.error(), Some(&error.into()));
             assert_eq!(end.written(), b"\x04\x20\x05ERROR\x19Incompatible socket types");
         }
     }
 
-    fn traffic_flags_byte_is_validated(chop) {
+    fn traffic_flags_byte_is_validated(chunk_len) {
         for flags in 0..=255 {
             let mut end = active(SocketType::Dealer);
-            end.feed(&[flags, 0, 0, 0, 0, 0, 0, 0, 0], chop);
+            end.feed(&[flags, 0, 0, 0, 0, 0, 0, 0, 0], chunk_len);
             match flags {
                 0x00 | 0x02 => assert_eq!(end.recv()[0], Inbound::Message("".into())),
                 0x01 | 0x03 => assert_eq!(end.recv().first(), (flags == 1).then(|| Inbound::Message(["", ""].into())).as_ref()),
@@ -160,7 +159,7 @@ at_every_chopping! {
         }
     }
 
-    fn malformed_commands_are_rejected(chop) {
+    fn malformed_commands_are_rejected(chunk_len) {
         let table: [(&[u8], Malformed); 9] = [
             (b"\x04\x00", Malformed::EmptyCommand),
             (b"\x04\x01\x00", Malformed::EmptyCommandName),
@@ -173,45 +172,45 @@ at_every_chopping! {
             (b"\x04\x09\x05ERROR\xff40", Malformed::ErrorReason),
         ];
         for (bytes, error) in table {
-            assert_eq!(traffic(SocketType::Dealer, bytes, chop), error.into(), "{}", bytes.escape_ascii());
+            assert_eq!(traffic_error(SocketType::Dealer, bytes, chunk_len), error.into(), "{}", bytes.escape_ascii());
         }
     }
 
-    fn unexpected_subscription_is_rejected(chop) {
+    fn unexpected_subscription_is_rejected(chunk_len) {
         for ours in SocketType::ALL.into_iter().filter(|ours| !ours.takes_subscriptions()) {
             for (bytes, kind) in [
                 (&b"\x04\x0b\x09SUBSCRIBEA"[..], CommandKind::Subscribe),
                 (b"\x04\x08\x06CANCELA", CommandKind::Cancel),
             ] {
-                assert_eq!(traffic(ours, bytes, chop), Misbehaved::UnexpectedCommand(kind).into());
+                assert_eq!(traffic_error(ours, bytes, chunk_len), Misbehaved::UnexpectedCommand(kind).into());
             }
-            // The form of ZMTP 3.0 is an ordinary message there.
+            // There, the form of ZMTP 3.0 is an ordinary message.
             let mut end = active(ours);
-            end.feed(b"\x00\x02\x01A", chop);
+            end.feed(b"\x00\x02\x01A", chunk_len);
             assert_eq!(end.recv(), [Inbound::Message("\x01A".into())]);
         }
     }
 
-    fn publisher_receives_data_as_messages(chop) {
+    fn publisher_receives_data_as_messages(chunk_len) {
         for ours in [SocketType::Pub, SocketType::Xpub] {
             let mut end = active(ours);
-            end.feed(b"\x00\x01A\x00\x00\x01\x01\x01\x00\x01A\x00\x02\x00A", chop);
+            end.feed(b"\x00\x01A\x00\x00\x01\x01\x01\x00\x01A\x00\x02\x00A", chunk_len);
             let cancel = Inbound::Cancel("A".into());
             let messages = ["A".into(), "".into(), ["\x01", "A"].into()].map(Inbound::Message);
             assert_eq!(end.recv(), [&messages[..], &[cancel]].concat());
         }
     }
 
-    fn excess_length_is_rejected_at_header(chop) {
+    fn excess_length_is_rejected_at_header(chunk_len) {
         for size in [1 << 63, u64::MAX - 37, u64::MAX] {
             let header = [&[2][..], &size.to_be_bytes()].concat();
-            assert_eq!(traffic(SocketType::Dealer, &header, chop), Malformed::FrameLength(size).into());
+            assert_eq!(traffic_error(SocketType::Dealer, &header, chunk_len), Malformed::FrameLength(size).into());
         }
         let mut config = SessionConfig::new(SocketType::Dealer);
         config.limits = Limits { max_frame_size: 1000, max_message_size: 1500, max_frames: 4 };
         let refused = |bytes: &[u8]| {
-            let mut end = End::established(config.clone(), SocketType::Router);
-            end.feed(bytes, chop);
+            let mut end = TestPeer::established(config.clone(), SocketType::Router);
+            end.feed(bytes, chunk_len);
             assert_eq!(end.recv(), []);
             end.error().cloned()
         };
@@ -236,27 +235,27 @@ at_every_chopping! {
         assert_eq!(refused(&[&b"\x01\x00".repeat(4)[..], &header(4, 500)].concat()), None);
     }
 
-    fn limits_reset_per_message_ignore_commands(chop) {
+    fn limits_reset_per_message_ignore_commands(chunk_len) {
         let mut config = SessionConfig::new(SocketType::Dealer);
         config.limits = Limits { max_frame_size: 4, max_message_size: 6, max_frames: 2 };
-        let mut end = End::established(config, SocketType::Router);
+        let mut end = TestPeer::established(config, SocketType::Router);
         for _ in 0..3 {
-            end.feed(b"\x01\x04AAAA\x04\x07\x04PING\0\0\x00\x02BB", chop);
+            end.feed(b"\x01\x04AAAA\x04\x07\x04PING\0\0\x00\x02BB", chunk_len);
             assert_eq!(end.recv(), [Inbound::Message(["AAAA", "BB"].into())], "{:?}", end.error());
             assert_eq!(end.written(), b"\x04\x05\x04PONG");
         }
     }
 
-    fn oversize_command_is_rejected_at_name(chop) {
+    fn oversize_command_is_rejected_at_name(chunk_len) {
         let small = Limits { max_frame_size: 1, max_message_size: 1, max_frames: 1 };
         let none = Limits::default();
         for (ours, limits) in SocketType::ALL.into_iter().flat_map(|ours| [(ours, small), (ours, none)]) {
             let mut config = SessionConfig::new(ours);
             config.limits = limits;
             let refused = |name: &str, size: u64| {
-                let mut end = End::established(config.clone(), counterpart(ours));
+                let mut end = TestPeer::established(config.clone(), counterpart(ours));
                 let header = [&[6][..], &size.to_be_bytes(), &[name.len() as u8], name.as_bytes()].concat();
-                end.feed(&header, chop);
+                end.feed(&header, chunk_len);
                 end.error().cloned()
             };
             let too_large = |kind, size, limit| Some(Misbehaved::CommandTooLarge { kind, size, limit }.into());
@@ -288,41 +287,41 @@ at_every_chopping! {
         }
     }
 
-    fn command_limit_applies_between_frames(chop) {
+    fn command_limit_applies_between_frames(chunk_len) {
         let mut end = active(SocketType::Pull);
-        end.feed(&[&frame(1, b"first")[..], &[6], &(COMMAND_MAX + 1).to_be_bytes(), b"\x04PONG"].concat(), chop);
+        end.feed(&[&frame(1, b"first")[..], &[6], &(COMMAND_MAX + 1).to_be_bytes(), b"\x04PONG"].concat(), chunk_len);
         let (kind, size, limit) = (CommandKind::Pong, COMMAND_MAX + 1, COMMAND_MAX);
         assert_eq!(end.error(), Some(&Misbehaved::CommandTooLarge { kind, size, limit }.into()));
     }
 
-    fn subscription_limited_by_remaining_topic_bytes(chop) {
+    fn subscription_limited_by_remaining_topic_bytes(chunk_len) {
         let mut end = active(SocketType::Pub);
         let topics = end.peer.as_ref().expect("a peer").topic_budget.clone();
         topics.set_used(TOPICS_MAX - 100_000);
         let large = vec![b'x'; 100_000];
-        end.feed(&frame(4, &[b"\x09SUBSCRIBE", &large[..]].concat()), chop.max(100));
+        end.feed(&frame(4, &[b"\x09SUBSCRIBE", &large[..]].concat()), chunk_len.max(100));
         assert_eq!(end.recv(), [Inbound::Subscribe(large.into())]);
         let header = [&[6][..], &100_011_u64.to_be_bytes(), b"\x09SUBSCRIBE"].concat();
-        end.feed(&header, chop);
+        end.feed(&header, chunk_len);
         let (kind, size, limit) = (CommandKind::Subscribe, 100_011, 100_010);
         assert_eq!(end.error(), Some(&Misbehaved::CommandTooLarge { kind, size, limit }.into()));
     }
 
-    fn legacy_subscription_has_topic_limit(chop) {
+    fn legacy_subscription_has_topic_limit(chunk_len) {
         let mut config = SessionConfig::new(SocketType::Xpub);
         config.limits = Limits { max_frame_size: 1000, max_message_size: 1000, max_frames: 4 };
-        let mut end = End::established(config.clone(), SocketType::Sub);
+        let mut end = TestPeer::established(config.clone(), SocketType::Sub);
         let large = vec![b'x'; 2_000_000];
-        end.feed(&frame(0, &[&[1], &large[..]].concat()), chop.max(1000));
+        end.feed(&frame(0, &[&[1], &large[..]].concat()), chunk_len.max(1000));
         assert_eq!(end.recv(), [Inbound::Subscribe(large.clone().into())]);
         end.peer.as_ref().expect("a peer").topic_budget.set_used(2_000_000);
-        end.feed(&frame(0, &[&[0], &large[..]].concat()), chop.max(1000));
+        end.feed(&frame(0, &[&[0], &large[..]].concat()), chunk_len.max(1000));
         assert_eq!(end.recv(), [Inbound::Cancel(large.into())]);
         let refused = |size: u64, first: u8| {
-            let mut end = End::established(config.clone(), SocketType::Sub);
-            end.feed(&[&[2][..], &size.to_be_bytes()].concat(), chop);
+            let mut end = TestPeer::established(config.clone(), SocketType::Sub);
+            end.feed(&[&[2][..], &size.to_be_bytes()].concat(), chunk_len);
             assert_eq!(end.error(), None);
-            end.feed(&[first], chop);
+            end.feed(&[first], chunk_len);
             end.error().cloned()
         };
         let (size, limit) = (TOPICS_MAX + 2, TOPICS_MAX + 1);
@@ -333,30 +332,30 @@ at_every_chopping! {
         assert_eq!(refused(1001, b'x'), Some(Misbehaved::FrameTooLarge { size: 1001, limit: 1000 }.into()));
     }
 
-    fn ping_flood_gets_one_pong(chop) {
+    fn ping_flood_gets_one_pong(chunk_len) {
         let mut end = active(SocketType::Pull);
-        end.feed(&b"\x04\x08\x04PING\0\0A".repeat(100), chop);
+        end.feed(&b"\x04\x08\x04PING\0\0A".repeat(100), chunk_len);
         assert_eq!(end.written(), b"\x04\x06\x04PONGA");
-        end.feed(b"\x04\x08\x04PING\0\0B", chop);
+        end.feed(b"\x04\x08\x04PING\0\0B", chunk_len);
         assert_eq!(end.written(), b"\x04\x06\x04PONGB");
     }
 
-    fn long_form_small_length_is_accepted(chop) {
+    fn long_form_small_length_is_accepted(chunk_len) {
         let mut end = active(SocketType::Dealer);
-        end.feed(b"\x03\0\0\0\0\0\0\0\x01A\x02\0\0\0\0\0\0\0\x00", chop);
+        end.feed(b"\x03\0\0\0\0\0\0\0\x01A\x02\0\0\0\0\0\0\0\x00", chunk_len);
         assert_eq!(end.recv(), [Inbound::Message(["A", ""].into())]);
-        end.feed(b"\x06\0\0\0\0\0\0\0\x07\x04PING\0\0", chop);
+        end.feed(b"\x06\0\0\0\0\0\0\0\x07\x04PING\0\0", chunk_len);
         assert_eq!(end.written(), b"\x04\x05\x04PONG");
     }
 
-    fn echoed_bytes_connect_symmetric_types(chop) {
-        // An echo server looks like a socket of our own type: only types that meet themselves get
-        // that far.
+    fn echoed_bytes_connect_symmetric_types(chunk_len) {
+        // An echo server appears as a socket of our own type: only types that are compatible with
+        // themselves complete the handshake.
         for ours in SocketType::ALL {
-            let mut end = End::new(SessionConfig::new(ours), Instant::now());
+            let mut end = TestPeer::new(SessionConfig::new(ours), Instant::now());
             for _ in 0..3 {
                 let echo = end.written();
-                end.feed(&echo, chop);
+                end.feed(&echo, chunk_len);
             }
             let theirs = ours;
             match ours.is_compatible_with(theirs) {
@@ -366,8 +365,8 @@ at_every_chopping! {
         }
     }
 
-    fn ten_thousand_frames_are_received(chop) {
-        let mut pair = Pair::connected(SocketType::Dealer, SocketType::Router, chop);
+    fn ten_thousand_frames_are_received(chunk_len) {
+        let mut pair = Pair::connected(SocketType::Dealer, SocketType::Router, chunk_len);
         let frames = vec![b"id".as_slice(); 10_000];
         pair.send(frames.clone());
         match &*pair.recv() {
@@ -377,7 +376,7 @@ at_every_chopping! {
     }
 }
 
-/// How large a command without a topic may be.
+/// The largest command without a topic.
 const COMMAND_MAX: u64 = 64 * 1024;
-/// How much a peer may have of topics.
+/// The total size of the topics of one peer.
 const TOPICS_MAX: u64 = 64 * 1024 * 1024;

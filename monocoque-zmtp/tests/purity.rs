@@ -1,9 +1,9 @@
-//! The crate has no clock, no randomness, no I/O and no runtime: its sources do not name one.
+//! Checks that the crate has no clock, randomness, I/O or runtime: its sources do not name one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What must not be used, in code; examples in comments may.
+/// Names that must not occur in code; they may in the examples of comments.
 const FORBIDDEN: [&str; 10] = [
     "Instant::now",
     "SystemTime",

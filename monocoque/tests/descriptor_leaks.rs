@@ -9,7 +9,7 @@ use std::time::Duration;
 use compio::runtime::Runtime;
 use monocoque::Endpoint;
 use monocoque::zmq::PullSocket;
-use testing::process_stats::Held;
+use testing::process_stats::ProcessStats;
 use testing::yield_now;
 
 /// Serializes the tests, since descriptors are counted for the whole process.
@@ -43,12 +43,12 @@ fn assert_no_descriptor_leak(end: impl AsyncFn(&PullSocket)) {
     };
     for endpoint in ["tcp://127.0.0.1:0", "ipc://*"] {
         live(endpoint);
-        let before = Held::now();
+        let before = ProcessStats::now();
         for _ in 0..20 {
             live(endpoint);
         }
-        let left = Held::now().fds.saturating_sub(before.fds);
-        assert_eq!(left, 0, "{endpoint}: {:#?}", Held::descriptors());
+        let left = ProcessStats::now().fds.saturating_sub(before.fds);
+        assert_eq!(left, 0, "{endpoint}: {:#?}", ProcessStats::descriptors());
     }
 }
 
@@ -77,11 +77,16 @@ fn runtime_end_during_close_leaks_nothing() {
     };
     for endpoint in ["tcp://127.0.0.1:0", "ipc://*"] {
         live(endpoint, 0);
-        let before = Held::now();
+        let before = ProcessStats::now();
         for turns in 0..50 {
             live(endpoint, turns);
-            let left = Held::now().fds.saturating_sub(before.fds);
-            assert_eq!(left, 0, "{endpoint}, {turns} turns of the runtime: {:#?}", Held::descriptors());
+            let left = ProcessStats::now().fds.saturating_sub(before.fds);
+            assert_eq!(
+                left,
+                0,
+                "{endpoint}, {turns} turns of the runtime: {:#?}",
+                ProcessStats::descriptors()
+            );
         }
     }
 }

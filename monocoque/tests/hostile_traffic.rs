@@ -10,7 +10,7 @@ use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
 use testing::{
-    Strangers, Wire, command, frame, greeting, meanwhile, numbered, over_streams, ready, resident,
+    RawPeerSource, RawPeer, command, frame, greeting, repeat_until, numbered, over_streams, ready, resident_bytes,
 };
 
 /// Reconnect interval of the sockets.
@@ -44,11 +44,11 @@ over_streams! {
                 .bound(PullSocket::builder().max_message_size(limit).reconnect_interval(AT_ONCE))
                 .await;
             let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
-            let before = resident();
-            let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
-            let cut_off = testing::aside(move || {
+            let before = resident_bytes();
+            let source = RawPeerSource::one_per_placement(&at, &pull, &endpoint).await;
+            let cut_off = testing::on_blocking_thread(move || {
                 for name in ["PING", "PONG", "ERROR", "FOO", "SUBSCRIBE", "CANCEL", "READY"] {
-                    let mut wire = strangers.meet("PUSH");
+                    let mut wire = source.established("PUSH");
                     let long = (1_u64 << 40).to_be_bytes();
                     let header = [&[6][..], &long, &[name.len() as u8], name.as_bytes()].concat();
                     if wire.write_all(&header).is_ok() {
@@ -56,14 +56,14 @@ over_streams! {
                     }
                 }
             });
-            meanwhile(cut_off, async || {
+            repeat_until(cut_off, async || {
                 match limit {
                     Some(0) => testing::yield_now().await,
                     _ => exchange_push_pull(&push, &pull).await,
                 }
             })
             .await;
-            let grown = resident().saturating_sub(before);
+            let grown = resident_bytes().saturating_sub(before);
             assert!(grown < 32 << 20, "{grown} bytes for commands without an end, limit {limit:?}");
         }
     }
@@ -72,14 +72,14 @@ over_streams! {
         let (publisher, endpoint) =
             at.bound(PubSocket::builder().max_message_size(Some(1)).reconnect_interval(AT_ONCE)).await;
         let sizes = [300, 100_000, 2_000_000];
-        let subscribed = testing::aside(move || {
+        let subscribed = testing::on_blocking_thread(move || {
             let mut wires = Vec::new();
             for size in sizes {
                 let topic = vec![b'x'; size];
-                let mut wire = Wire::meet(&endpoint, "SUB");
+                let mut wire = RawPeer::established(&endpoint, "SUB");
                 wire.write_all(&command("SUBSCRIBE", &topic)).expect("accepted by the system");
                 wires.push(wire);
-                let mut older = Wire::meet(&endpoint, "SUB");
+                let mut older = RawPeer::established(&endpoint, "SUB");
                 older.write_all(&frame(0, &[&[1], &topic[..]].concat())).expect("accepted by the system");
                 wires.push(older);
             }
@@ -92,10 +92,10 @@ over_streams! {
     async fn endless_multipart_message_disconnects(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        let before = resident();
-        let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
-        let cut_off = testing::aside(move || {
-            let mut wire = strangers.meet("PUSH");
+        let before = resident_bytes();
+        let source = RawPeerSource::one_per_placement(&at, &pull, &endpoint).await;
+        let cut_off = testing::on_blocking_thread(move || {
+            let mut wire = source.established("PUSH");
             let frames = frame(1, b"").repeat(10_000);
             let mut sent = 0;
             while wire.write_all(&frames).is_ok() {
@@ -104,9 +104,9 @@ over_streams! {
             // The last write may have been accepted in part.
             sent + 10_000
         });
-        let sent = meanwhile(cut_off, async || exchange_push_pull(&push, &pull).await).await;
+        let sent = repeat_until(cut_off, async || exchange_push_pull(&push, &pull).await).await;
         assert!(sent > 1 << 20, "disconnected after only {sent} frames");
-        let grown = resident().saturating_sub(before);
+        let grown = resident_bytes().saturating_sub(before);
         assert!(grown < 256 << 20, "{grown} bytes for frames without a body");
         assert!(pull.try_recv().is_err(), "nothing of it is received");
     }
@@ -115,9 +115,9 @@ over_streams! {
         const FRAMES: usize = 250_000;
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        let strangers = Strangers::of_one_sort(&at, &pull, &endpoint).await;
-        let said = testing::aside(move || {
-            let mut wire = strangers.meet("PUSH");
+        let source = RawPeerSource::one_per_placement(&at, &pull, &endpoint).await;
+        let said = testing::on_blocking_thread(move || {
+            let mut wire = source.established("PUSH");
             wire.put(&[frame(1, b"").repeat(FRAMES - 1), frame(0, b"last")].concat());
             wire
         });
@@ -130,7 +130,7 @@ over_streams! {
                 assert_eq!(pull.recv().await.expect("received"), "still there?".into());
             }
         };
-        let _wire = meanwhile(said, listen).await;
+        let _wire = repeat_until(said, listen).await;
         let message = match found {
             Some(message) => message,
             None => pull.recv().await.expect("received"),
@@ -141,10 +141,10 @@ over_streams! {
     async fn ping_flood_coalesces_unread_pongs(at) {
         const PINGS: usize = 50_000;
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(1).reconnect_interval(AT_ONCE)).await;
-        for (turn, strangers) in (1..).zip(Strangers::of(&at, &push, &endpoint).await) {
+        for (turn, source) in (1..).zip(RawPeerSource::both(&at, &push, &endpoint).await) {
             let (go, gone) = std::sync::mpsc::channel();
-            let flood = testing::aside(move || {
-                let mut wire = strangers.meet("PULL");
+            let flood = testing::on_blocking_thread(move || {
+                let mut wire = source.established("PULL");
                 gone.recv().expect("the peer's receive buffer is full");
                 wire.put(&command("PING", b"\0\x000123456789abcdef").repeat(PINGS));
                 wire.put(&command("PONG", b"nobody asked"));
@@ -161,16 +161,16 @@ over_streams! {
             let talk = async || {
                 testing::eventually("the well-behaved peer receives", || push.try_send("still there?").is_ok() | pull.try_recv().is_ok()).await;
             };
-            let mut wire = meanwhile(flood, talk).await;
+            let mut wire = repeat_until(flood, talk).await;
             // The message behind the PINGs is discarded and counted, which shows that all PINGs
             // have been read.
-            meanwhile(testing::eventually("all messages are read", || push.stats().discarded == turn), talk).await;
+            repeat_until(testing::eventually("all messages are read", || push.stats().discarded == turn), talk).await;
             testing::eventually("the well-behaved peer receives", || {
                 let _full = push.try_send("still there?");
                 pull.try_recv().is_ok()
             })
             .await;
-            let read = testing::aside(move || {
+            let read = testing::on_blocking_thread(move || {
                 let mut pongs = 0_usize;
                 loop {
                     match wire.frame() {
@@ -194,20 +194,20 @@ over_streams! {
     }
 
     async fn only_expired_ping_ttl_disconnects(at) {
-        async fn check(strangers: &std::sync::Arc<Strangers>, theirs: &'static str) {
-            let strangers = strangers.clone();
-            testing::aside(move || {
-                let mut silent = strangers.meet(theirs);
+        async fn check(source: &std::sync::Arc<RawPeerSource>, theirs: &'static str) {
+            let source = source.clone();
+            testing::on_blocking_thread(move || {
+                let mut silent = source.established(theirs);
                 // First no TTL, then one of almost two hours; the last one is a tenth of a second.
                 for ttl in [b"\0\0", b"\xff\xff"] {
                     silent.put(&command("PING", ttl));
                     assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));
                 }
                 let start = std::time::Instant::now();
-                let mut lies = match &*strangers {
-                    Strangers::Dial(_) => strangers.meet(theirs),
+                let mut lies = match &*source {
+                    RawPeerSource::Dial(_) => source.established(theirs),
                     // A listener has one connection at a time: the same peer sends the next PING.
-                    Strangers::Listen(_) => {
+                    RawPeerSource::Listen(_) => {
                         silent.put(&command("PING", b"\0\x01"));
                         assert_eq!(silent.frame(), (4, b"\x04PONG".to_vec()));
                         silent.end();
@@ -227,26 +227,26 @@ over_streams! {
         }
         let (pull, endpoint) = at.bound(PullSocket::builder().reconnect_interval(AT_ONCE)).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        for strangers in Strangers::of(&at, &pull, &endpoint).await {
-            meanwhile(check(&strangers, "PUSH"), async || exchange_push_pull(&push, &pull).await).await;
+        for source in RawPeerSource::both(&at, &pull, &endpoint).await {
+            repeat_until(check(&source, "PUSH"), async || exchange_push_pull(&push, &pull).await).await;
         }
         // Send-only socket types detect it too.
         let (push, endpoint) = at.bound(PushSocket::builder().reconnect_interval(AT_ONCE)).await;
-        for strangers in Strangers::of(&at, &push, &endpoint).await {
-            check(&strangers, "PULL").await;
+        for source in RawPeerSource::both(&at, &push, &endpoint).await {
+            check(&source, "PULL").await;
         }
         let (publisher, endpoint) = at.bound(PubSocket::builder().reconnect_interval(AT_ONCE)).await;
-        for strangers in Strangers::of(&at, &publisher, &endpoint).await {
-            check(&strangers, "SUB").await;
+        for source in RawPeerSource::both(&at, &publisher, &endpoint).await {
+            check(&source, "SUB").await;
         }
     }
 
     async fn malformed_request_envelope_is_dropped(at) {
         let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
         let request = at.connected(ReqSocket::builder(), &endpoint).await;
-        for strangers in Strangers::of(&at, &reply, &endpoint).await {
-            let mut wire = testing::aside(move || {
-                let mut wire = strangers.meet("DEALER");
+        for source in RawPeerSource::both(&at, &reply, &endpoint).await {
+            let mut wire = testing::on_blocking_thread(move || {
+                let mut wire = source.established("DEALER");
                 for _ in 0..100 {
                     wire.put(&frame(0, b"no delimiter"));
                     wire.put(&[frame(1, b"no"), frame(1, b"delimiter"), frame(0, b"either")].concat());
@@ -257,7 +257,7 @@ over_streams! {
             })
             .await;
             exchange_request_reply(&request, &reply).await;
-            let answer = testing::aside(move || {
+            let answer = testing::on_blocking_thread(move || {
                 wire.put(&[frame(1, b""), frame(0, b"good")].concat());
                 [wire.frame(), wire.frame()]
             });
@@ -276,9 +276,9 @@ over_streams! {
         const HOPS: usize = 10_000;
         let (reply, endpoint) = at.bound(RepSocket::builder().reconnect_interval(AT_ONCE)).await;
         let request = at.connected(ReqSocket::builder(), &endpoint).await;
-        for strangers in Strangers::of(&at, &reply, &endpoint).await {
-            let answer = testing::aside(move || {
-                let mut wire = strangers.meet("DEALER");
+        for source in RawPeerSource::both(&at, &reply, &endpoint).await {
+            let answer = testing::on_blocking_thread(move || {
+                let mut wire = source.established("DEALER");
                 wire.put(&[frame(1, b"hop").repeat(HOPS), frame(1, b""), frame(0, b"question")].concat());
                 for _ in 0..HOPS {
                     assert_eq!(wire.frame(), (1, b"hop".to_vec()));
@@ -295,9 +295,9 @@ over_streams! {
             exchange_request_reply(&request, &reply).await;
         }
         let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
-        for strangers in Strangers::of(&at, &router, &endpoint).await {
-            let wire = testing::aside(move || {
-                let mut wire = strangers.meet("DEALER");
+        for source in RawPeerSource::both(&at, &router, &endpoint).await {
+            let wire = testing::on_blocking_thread(move || {
+                let mut wire = source.established("DEALER");
                 wire.put(&[frame(1, b"hop").repeat(HOPS), frame(0, b"question")].concat());
                 wire
             });
@@ -311,9 +311,9 @@ over_streams! {
         let good = at.connected(SubSocket::builder(), &endpoint).await;
         good.subscribe("").expect("open");
         publisher.wait_for_subscriptions(1).await.expect("open");
-        for strangers in Strangers::of(&at, &publisher, &endpoint).await {
-            let come_and_go = testing::aside(move || {
-                let mut wire = strangers.meet("SUB");
+        for source in RawPeerSource::both(&at, &publisher, &endpoint).await {
+            let come_and_go = testing::on_blocking_thread(move || {
+                let mut wire = source.established("SUB");
                 let topic = vec![b's'; LARGE];
                 wire.put(&command("SUBSCRIBE", &topic));
                 wire.put(&command("CANCEL", &topic));
@@ -323,7 +323,7 @@ over_streams! {
                 wire.put(&command("SUBSCRIBE", b"still"));
                 assert_eq!(wire.frame(), (0, b"still there?".to_vec()));
             });
-            meanwhile(come_and_go, async || exchange_publication(&publisher, &good).await).await;
+            repeat_until(come_and_go, async || exchange_publication(&publisher, &good).await).await;
             testing::eventually("the subscriptions are removed", || publisher.subscription_count() == 1).await;
         }
     }
@@ -333,20 +333,20 @@ over_streams! {
         let good = at.connected(SubSocket::builder(), &endpoint).await;
         good.subscribe("").expect("open");
         publisher.wait_for_subscriptions(1).await.expect("open");
-        let before = resident();
-        for strangers in Strangers::of(&at, &publisher, &endpoint).await {
-            let too_much = testing::aside(move || {
-                let mut wire = strangers.meet("SUB");
+        let before = resident_bytes();
+        for source in RawPeerSource::both(&at, &publisher, &endpoint).await {
+            let too_much = testing::on_blocking_thread(move || {
+                let mut wire = source.established("SUB");
                 for n in 0..5 {
                     // The fifth exceeds the limit.
                     let _written = wire.write_all(&command("SUBSCRIBE", &vec![n; LARGE]));
                 }
                 wire.end()
             });
-            meanwhile(too_much, async || exchange_publication(&publisher, &good).await).await;
+            repeat_until(too_much, async || exchange_publication(&publisher, &good).await).await;
             testing::eventually("the subscriptions are removed", || publisher.subscription_count() == 1).await;
         }
-        let grown = resident().saturating_sub(before);
+        let grown = resident_bytes().saturating_sub(before);
         assert!(grown < 256 << 20, "{grown} bytes are kept for removed topics");
     }
 
@@ -354,8 +354,8 @@ over_streams! {
         const SILENT: usize = 20;
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
-        let mut silent = testing::aside(move || {
-            let silent = (0..SILENT).map(|_| Wire::connect(&there));
+        let mut silent = testing::on_blocking_thread(move || {
+            let silent = (0..SILENT).map(|_| RawPeer::connect(&there));
             let mut silent: Vec<_> = silent.collect();
             // Some peers stop after the greeting, some in the middle of READY.
             for (n, wire) in silent.iter_mut().enumerate() {
@@ -367,9 +367,9 @@ over_streams! {
         })
         .await;
         for n in 0..SILENT {
-            let (listener, there) = testing::WireListener::bind(&at, &format!("silent-{n}"));
+            let (listener, there) = testing::RawPeerListener::bind(&at, &format!("silent-{n}"));
             push.connect(there).await.expect("connected");
-            silent.push(testing::aside(move || listener.accept()).await);
+            silent.push(testing::on_blocking_thread(move || listener.accept()).await);
         }
         let pull = at.connected(PullSocket::builder(), &endpoint).await;
         push.wait_for_peers(1).await.expect("open");
@@ -379,7 +379,7 @@ over_streams! {
         }
         assert_eq!(push.peer_count(), 1);
         push.close().await;
-        testing::aside(move || {
+        testing::on_blocking_thread(move || {
             for mut wire in silent {
                 let bytes_read = wire.end();
                 assert!(!bytes_read.windows(3).any(|bytes| bytes == [0, 3, b'1']), "a message: {bytes_read:x?}");
@@ -392,16 +392,16 @@ over_streams! {
     async fn noisy_dealer_leaves_others_served(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().reconnect_interval(AT_ONCE)).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
-        for strangers in Strangers::of(&at, &router, &endpoint).await {
-            let noise = testing::aside(move || {
-                let mut wire = strangers.meet("DEALER");
+        for source in RawPeerSource::both(&at, &router, &endpoint).await {
+            let noise = testing::on_blocking_thread(move || {
+                let mut wire = source.established("DEALER");
                 for _ in 0..1000 {
                     wire.put(&[frame(0, b""), frame(1, b""), frame(0, b""), command("XYZ", b"unknown")].concat());
                 }
                 wire
             });
             let mut theirs = 0;
-            let _wire = meanwhile(noise, async || {
+            let _wire = repeat_until(noise, async || {
                 dealer.send("still there?").await.expect("sent");
                 loop {
                     let message = router.recv().await.expect("received");
@@ -434,9 +434,9 @@ fn runtime_end_keeps_read_buffers() {
             for n in 1..=3 {
                 let endpoint = endpoint.clone();
                 peers.push(thread::spawn(move || {
-                    let mut stranger = Wire::connect(&endpoint);
+                    let mut stranger = RawPeer::connect(&endpoint);
                     stranger.put(&greeting());
-                    let mut peer = Wire::meet(&endpoint, "PUSH");
+                    let mut peer = RawPeer::established(&endpoint, "PUSH");
                     let many = frame(0, &[n; 3_000]).repeat(100);
                     // Writes until the runtime ends.
                     while peer.write_all(&many).is_ok() {}

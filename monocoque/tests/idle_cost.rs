@@ -10,8 +10,8 @@ use futures::StreamExt;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Monitor, SocketEvent};
 use nix::sys::resource::{UsageWho, getrusage};
-use testing::process_stats::Held;
-use testing::{At, AtOnce, Placement, Transport, WireListener, numbered};
+use testing::process_stats::ProcessStats;
+use testing::{At, AtOnce, Placement, Transport, RawPeerListener, numbered};
 
 /// Runs a body in all placements while no other test runs.
 fn run_exclusively<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {
@@ -34,7 +34,7 @@ fn cpu_time() -> Duration {
 
 /// Measures the CPU time of a second in which the caller is idle.
 async fn cpu_time_per_second() -> Duration {
-    testing::aside(|| {
+    testing::on_blocking_thread(|| {
         let before = cpu_time();
         thread::sleep(Duration::from_secs(1));
         cpu_time() - before
@@ -96,12 +96,12 @@ fn idle_connections_use_no_cpu() {
 fn thousand_dead_endpoints_stay_cheap() {
     run_exclusively(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let nowhere: Vec<_> = (0..10).map(|n| at.nowhere(&n.to_string())).collect();
+        let nowhere: Vec<_> = (0..10).map(|n| at.unused_endpoint(&n.to_string())).collect();
         let push = at.build(PushSocket::builder().reconnect_interval(Duration::from_secs(60)));
         let mut monitor = push.monitor();
         push.connect(endpoint).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
-        let before = Held::now();
+        let before = ProcessStats::now();
         for n in 0..100 {
             for nowhere in &nowhere {
                 push.connect(nowhere.clone()).await.expect("connected");
@@ -112,8 +112,8 @@ fn thousand_dead_endpoints_stay_cheap() {
         }
         let used = cpu_time_per_second().await;
         assert!(used < Duration::from_millis(30), "{used:?} of CPU time in an idle second");
-        let now = Held::now();
-        assert!(now.fds <= before.fds + 2, "{:#?}", Held::descriptors());
+        let now = ProcessStats::now();
+        assert!(now.fds <= before.fds + 2, "{:#?}", ProcessStats::descriptors());
         assert!(now.threads <= before.threads + 1);
         assert!(now.rss_kb < before.rss_kb + 16 * 1024, "{before:?} {now:?}");
         push.close().await;
@@ -129,7 +129,7 @@ fn zero_interval_does_not_spin() {
         let push = at.build(PushSocket::builder().reconnect_interval(Duration::ZERO));
         push.connect(endpoint).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
-        let (listener, hangs_up) = WireListener::bind(&at, "hangs-up");
+        let (listener, hangs_up) = RawPeerListener::bind(&at, "hangs-up");
         thread::spawn(move || {
             loop {
                 drop(listener.accept());
@@ -137,7 +137,7 @@ fn zero_interval_does_not_spin() {
         });
         let mut monitor = push.monitor();
         let start = Instant::now();
-        push.connect(at.nowhere("nobody")).await.expect("connected");
+        push.connect(at.unused_endpoint("nobody")).await.expect("connected");
         push.connect(hangs_up).await.expect("connected");
         let mut attempts = 0;
         let mut n = 0;

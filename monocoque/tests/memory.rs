@@ -65,7 +65,7 @@ const SLACK: usize = 2 << 20;
 #[test]
 fn burst_memory_is_released() {
     run_exclusively(async |at: At| {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         let before = allocated_bytes();
         for _ in 0..MESSAGES {
@@ -91,8 +91,8 @@ fn departed_subscriber_queue_is_released() {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
         let before = allocated_bytes();
         let there = endpoint.clone();
-        let wire = testing::aside(move || {
-            let mut wire = testing::Wire::meet(&there, "SUB");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = testing::RawPeer::established(&there, "SUB");
             std::io::Write::write_all(&mut wire, &testing::command("SUBSCRIBE", b"")).expect("written");
             wire
         })
@@ -133,7 +133,7 @@ fn kept_small_message_releases_page() {
 }
 
 /// Writes `bytes` in pieces of size `piece`.
-fn trickle(wire: &mut testing::Wire, bytes: &[u8], piece: usize) {
+fn trickle(wire: &mut testing::RawPeer, bytes: &[u8], piece: usize) {
     for piece in bytes.chunks(piece) {
         wire.write_all(piece).expect("written");
         // Lets the reader take the piece by itself.
@@ -150,7 +150,7 @@ fn junk(len: usize) -> Vec<u8> {
 struct Hostile {
     what: &'static str,
     shakes_hands: bool,
-    act: fn(&mut testing::Wire) -> usize,
+    act: fn(&mut testing::RawPeer) -> usize,
 }
 
 const HOSTILE: [Hostile; 8] = [
@@ -245,13 +245,13 @@ fn hostile_peer_memory_is_bounded() {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
             let before = allocated_bytes();
             let there = endpoint.clone();
-            let (wires, counted) = testing::aside(move || {
+            let (wires, counted) = testing::on_blocking_thread(move || {
                 let mut counted = 0;
                 let wires: Vec<_> = (0..4)
                     .map(|_| {
                         let mut wire = match shakes_hands {
-                            true => testing::Wire::meet(&there, "PUSH"),
-                            false => testing::Wire::connect(&there),
+                            true => testing::RawPeer::established(&there, "PUSH"),
+                            false => testing::RawPeer::connect(&there),
                         };
                         counted += act(&mut wire);
                         wire
@@ -273,7 +273,7 @@ fn hostile_peer_memory_is_bounded() {
 
 /// Writes a random piece and returns how many bytes of it must be kept. `open` is true within a
 /// multipart message.
-fn send_random_piece(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
+fn send_random_piece(wire: &mut testing::RawPeer, chance: &mut fastrand::Rng, open: &mut bool) -> usize {
     let len = *chance.choice(&[0, 1, 100, 513, 2_000, 8_000, 30_000, 70_000]).expect("not empty");
     let piece = *chance.choice(&[1, 7, 64, 1_448, 20_000, usize::MAX]).expect("not empty");
     // Single bytes would take too long.
@@ -298,7 +298,7 @@ fn send_random_piece(wire: &mut testing::Wire, chance: &mut fastrand::Rng, open:
 
 /// Writes random traffic and stops at a random point: in the greeting, in the handshake, in a
 /// frame, in a command or between them.
-fn send_and_stop_randomly(wire: &mut testing::Wire, chance: &mut fastrand::Rng) -> usize {
+fn send_and_stop_randomly(wire: &mut testing::RawPeer, chance: &mut fastrand::Rng) -> usize {
     let handshake = [&testing::greeting()[..], &testing::ready("PUSH", b"anyone")].concat();
     if chance.u8(0..4) == 0 {
         let end = chance.usize(1..handshake.len());
@@ -328,9 +328,9 @@ fn backpressured_peer_releases_page() {
     run_exclusively(async |at: At| {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
         let before = allocated_bytes();
-        let busy = testing::aside(move || {
+        let busy = testing::on_blocking_thread(move || {
             [(); PEERS].map(|()| {
-                let mut wire = testing::Wire::meet(&endpoint, "PUSH");
+                let mut wire = testing::RawPeer::established(&endpoint, "PUSH");
                 wire.write_all(&testing::frame(0, &[7; 100]).repeat(SENT)).expect("written");
                 wire
             })
@@ -353,18 +353,18 @@ fn backpressured_peer_releases_page() {
 #[test]
 fn random_peer_memory_is_bounded() {
     const PEERS: usize = 8;
-    let mut chance = testing::chance();
+    let mut chance = testing::seeded_rng();
     let seeds = [(); 4].map(|()| chance.u64(..));
     run_exclusively(move |at: At| async move {
         for seed in seeds {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
             let before = allocated_bytes();
             let there = endpoint.clone();
-            let (wires, counted) = testing::aside(move || {
+            let (wires, counted) = testing::on_blocking_thread(move || {
                 let mut chance = fastrand::Rng::with_seed(seed);
                 let mut counted = 0;
                 let wires = [(); PEERS].map(|()| {
-                    let mut wire = testing::Wire::connect(&there);
+                    let mut wire = testing::RawPeer::connect(&there);
                     counted += send_and_stop_randomly(&mut wire, &mut chance);
                     wire
                 });
@@ -418,8 +418,8 @@ fn forwarded_message_releases_page() {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
-        let wire = testing::aside(move || {
-            let mut wire = testing::Wire::meet(&endpoint, "SUB");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = testing::RawPeer::established(&endpoint, "SUB");
             wire.write_all(&testing::command("SUBSCRIBE", b"")).expect("written");
             wire
         })
@@ -491,8 +491,8 @@ fn small_unread_messages_are_accounted() {
         for len in [0, 1, 20, 100] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(0)).await;
             let before = allocated_bytes();
-            let wire = testing::aside(move || {
-                let mut wire = testing::Wire::meet(&endpoint, "PUSH");
+            let wire = testing::on_blocking_thread(move || {
+                let mut wire = testing::RawPeer::established(&endpoint, "PUSH");
                 wire.write_all(&testing::frame(0, &vec![7; len]).repeat(20_000)).expect("written");
                 wire
             })
@@ -514,8 +514,8 @@ fn unread_xpub_drops_departed_lanes() {
         for round in 0..2 {
             for _ in 0..PEERS {
                 let there = endpoint.clone();
-                let wire = testing::aside(move || {
-                    let mut wire = testing::Wire::meet(&there, "SUB");
+                let wire = testing::on_blocking_thread(move || {
+                    let mut wire = testing::RawPeer::established(&there, "SUB");
                     (0..30_u8).for_each(|n| wire.put(&testing::command("SUBSCRIBE", &[n])));
                     wire
                 })
@@ -543,9 +543,9 @@ fn unread_xpub_drops_departed_topics() {
         let before = allocated_bytes();
         for _ in 0..2 {
             let there = endpoint.clone();
-            let peers = testing::aside(move || {
+            let peers = testing::on_blocking_thread(move || {
                 [0, 1, 2].map(|peer| {
-                    let mut wire = testing::Wire::meet(&there, "SUB");
+                    let mut wire = testing::RawPeer::established(&there, "SUB");
                     for n in 0..TOPICS {
                         let topic = [format!("{peer} {n} ").into_bytes(), vec![7; LEN]].concat();
                         wire.write_all(&testing::command("SUBSCRIBE", &topic)).expect("written");

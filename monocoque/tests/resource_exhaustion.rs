@@ -18,7 +18,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Context, Monitor, MonocoqueError, SocketEvent};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
-use testing::{At, AtOnce, Placement, Transport, Wire, numbered};
+use testing::{At, AtOnce, Placement, Transport, RawPeer, numbered};
 
 fn lock_exclusively() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
@@ -62,12 +62,12 @@ async fn check_peer_churn(at: At) {
         dealer.close().await;
         testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
         let there = endpoint.clone();
-        testing::aside(move || drop(Wire::connect(&there))).await;
+        testing::on_blocking_thread(move || drop(RawPeer::connect(&there))).await;
     };
     for n in 0..100 {
         cycle(n).await;
     }
-    let before = (open_descriptors(), testing::resident());
+    let before = (open_descriptors(), testing::resident_bytes());
     for n in 0..cycles() {
         cycle(n).await;
     }
@@ -75,7 +75,7 @@ async fn check_peer_churn(at: At) {
         open_descriptors() <= before.0 + 2
     })
     .await;
-    let grown = testing::resident().saturating_sub(before.1);
+    let grown = testing::resident_bytes().saturating_sub(before.1);
     assert!(grown < 8 << 20, "{grown} bytes more after {} peers", 2 * cycles());
     router.close().await;
 }

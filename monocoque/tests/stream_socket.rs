@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{DealerSocket, SocketType, StreamSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RoutingId, SocketEvent, proxy};
-use testing::{AtOnce, Wire, WireListener, numbered, over_streams, resident};
+use testing::{AtOnce, RawPeer, RawPeerListener, numbered, over_streams, resident_bytes};
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -50,8 +50,8 @@ over_streams! {
         let (server, endpoint) = at.bound(StreamSocket::builder()).await;
         for _ in 0..10 {
             let there = endpoint.clone();
-            let client = testing::aside(move || {
-                let mut wire = Wire::connect(&there);
+            let client = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::connect(&there);
                 wire.put(REQUEST);
                 wire.end()
             });
@@ -68,9 +68,9 @@ over_streams! {
     }
 
     async fn stream_fetches_http_page(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "http");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "http");
         let client = at.connected(StreamSocket::builder(), &endpoint).await;
-        let server = testing::aside(move || {
+        let server = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             assert_eq!(wire.take(REQUEST.len()), REQUEST);
             wire.put(ANSWER.as_bytes());
@@ -106,8 +106,8 @@ over_streams! {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(3)).await;
         let bytes = patterned_bytes(500_000);
         let sent = bytes.clone();
-        let wire = testing::aside(move || {
-            let mut wire = Wire::connect(&endpoint);
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&endpoint);
             wire.put(&sent);
             wire.close();
             wire
@@ -122,9 +122,9 @@ over_streams! {
     async fn unread_bytes_apply_backpressure(at) {
         const FLOOD: usize = 64 << 20;
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(10)).await;
-        let before = resident();
-        let wire = testing::aside(move || {
-            let mut wire = Wire::connect(&endpoint);
+        let before = resident_bytes();
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&endpoint);
             wire.write_timeout(Duration::from_millis(250));
             let chunk = vec![7; 8192];
             let mut sent = 0;
@@ -142,9 +142,9 @@ over_streams! {
         })
         .await;
         assert!(stream.stats().recv_queue <= 10);
-        assert!(resident().saturating_sub(before) < FLOOD / 2);
+        assert!(resident_bytes().saturating_sub(before) < FLOOD / 2);
         let peer = expect_connect_notice(&stream).await;
-        let (rest, ended) = futures::join!(take(&stream, &peer, wire.1), testing::aside(move || {
+        let (rest, ended) = futures::join!(take(&stream, &peer, wire.1), testing::on_blocking_thread(move || {
             wire.0.close();
             wire.0
         }));
@@ -156,9 +156,9 @@ over_streams! {
     async fn full_peer_blocks_only_itself(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(2)).await;
         let there = endpoint.clone();
-        let mut slow = testing::aside(move || Wire::connect(&there)).await;
+        let mut slow = testing::on_blocking_thread(move || RawPeer::connect(&there)).await;
         let slow_id = expect_connect_notice(&stream).await;
-        let mut quick = testing::aside(move || Wire::connect(&endpoint)).await;
+        let mut quick = testing::on_blocking_thread(move || RawPeer::connect(&endpoint)).await;
         let quick_id = expect_connect_notice(&stream).await;
         let piece = patterned_bytes(100_000);
         let mut sent = 0;
@@ -178,14 +178,14 @@ over_streams! {
         assert!(blocked.as_mut().at_once().is_none());
         for _ in 0..100 {
             stream.send_to(&quick_id, "quick").await.expect("sent");
-            quick = testing::aside(move || {
+            quick = testing::on_blocking_thread(move || {
                 assert_eq!(quick.take(5), b"quick");
                 quick
             })
             .await;
         }
         let expected = piece.clone();
-        let (result, ()) = futures::join!(blocked, testing::aside(move || {
+        let (result, ()) = futures::join!(blocked, testing::on_blocking_thread(move || {
             for _ in 0..=sent {
                 assert!(slow.take(expected.len()) == expected);
             }
@@ -196,7 +196,7 @@ over_streams! {
 
     async fn lost_peer_fails_waiting_send(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().send_hwm(1)).await;
-        let wire = testing::aside(move || Wire::connect(&endpoint)).await;
+        let wire = testing::on_blocking_thread(move || RawPeer::connect(&endpoint)).await;
         let peer = expect_connect_notice(&stream).await;
         let flood = async {
             while let Ok(()) = stream.send_to(&peer, vec![0; 100_000]).await {}
@@ -215,7 +215,7 @@ over_streams! {
 
     async fn empty_message_closes_after_queue(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
-        let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
+        let mut wire = testing::on_blocking_thread(move || RawPeer::connect(&endpoint)).await;
         let peer = expect_connect_notice(&stream).await;
         let piece = patterned_bytes(100_000);
         for _ in 0..100 {
@@ -224,7 +224,7 @@ over_streams! {
         stream.try_send([&peer[..], b""]).expect("closed");
         assert!(is_unreachable(stream.send_to(&peer, "more").await));
         assert!(is_unreachable(stream.send_to(&peer, "").await), "already closed");
-        let bytes_read = testing::aside(move || wire.end()).await;
+        let bytes_read = testing::on_blocking_thread(move || wire.end()).await;
         assert!(bytes_read == piece.repeat(100));
         expect_disconnect_notice(&stream, &peer).await;
         assert_eq!((stream.stats().dropped, stream.stats().sent), (0, 100));
@@ -232,20 +232,20 @@ over_streams! {
 
     async fn closed_dialled_stream_stays_closed(at) {
         for name in [None, Some("server")] {
-            let (listener, endpoint) = WireListener::bind(&at, &format!("listens {}", name.is_some()));
+            let (listener, endpoint) = RawPeerListener::bind(&at, &format!("listens {}", name.is_some()));
             let stream = at.build(StreamSocket::builder().reconnect_interval(AT_ONCE));
             let mut monitor = stream.monitor();
             match name {
                 Some(name) => stream.connect_as(endpoint.clone(), name).await.expect("connected"),
                 None => stream.connect(endpoint.clone()).await.expect("connected"),
             };
-            let mut wire = testing::aside(move || listener.accept()).await;
+            let mut wire = testing::on_blocking_thread(move || listener.accept()).await;
             let peer = expect_connect_notice(&stream).await;
             assert!(name.is_none_or(|name| *name.as_bytes() == *peer));
             stream.send_to(&peer, "the last word").await.expect("sent");
             stream.send_to(&peer, "").await.expect("closed");
             assert!(is_unreachable(stream.send_to(&peer, "more").await));
-            assert_eq!(testing::aside(move || wire.end()).await, b"the last word");
+            assert_eq!(testing::on_blocking_thread(move || wire.end()).await, b"the last word");
             expect_disconnect_notice(&stream, &peer).await;
             loop {
                 match monitor.next().await.expect("open") {
@@ -258,13 +258,13 @@ over_streams! {
             let again = stream.disconnect(endpoint).await;
             assert!(matches!(again, Err(MonocoqueError::UnknownEndpoint(_))), "{again:?}");
             if let Some(name) = name {
-                stream.connect_as(at.nowhere("another"), name).await.expect("the name is free");
+                stream.connect_as(at.unused_endpoint("another"), name).await.expect("the name is free");
             }
         }
     }
 
     async fn lost_stream_connection_reconnects(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "listens");
         let stream = at.build(StreamSocket::builder().reconnect_interval(AT_ONCE));
         stream.connect_as(endpoint, "server").await.expect("connected");
         let server = RoutingId::try_from("server").expect("an id");
@@ -273,7 +273,7 @@ over_streams! {
             let bytes = format!("round {round}");
             stream.send_to(&server, bytes.clone()).await.expect("queued or sent");
             let accepts = listener.take().expect("the peer has reconnected");
-            listener = Some(testing::aside(move || {
+            listener = Some(testing::on_blocking_thread(move || {
                 let mut wire = accepts.accept();
                 assert_eq!(wire.take(bytes.len()), bytes.as_bytes());
                 wire.put(b"heard");
@@ -289,7 +289,7 @@ over_streams! {
 
     async fn absent_stream_peer_is_unreachable(at) {
         let stream = at.build(StreamSocket::builder());
-        let endpoint = at.nowhere("nowhere");
+        let endpoint = at.unused_endpoint("nowhere");
         stream.connect_as(endpoint.clone(), "absent").await.expect("connected");
         stream.send(["absent", "queued"]).await.expect("queued");
         assert!(is_unreachable(stream.send(["absent", ""]).await));
@@ -301,7 +301,7 @@ over_streams! {
 
     async fn stream_frames_are_concatenated(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
-        let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
+        let mut wire = testing::on_blocking_thread(move || RawPeer::connect(&endpoint)).await;
         let peer = expect_connect_notice(&stream).await;
         let large = vec![b'x'; 100_000];
         stream.send_to(&peer, [&b"a"[..], b"", &large, b"b"]).await.expect("sent");
@@ -310,7 +310,7 @@ over_streams! {
         expected.extend_from_slice(&large);
         expected.extend_from_slice(b"bc");
         let len = expected.len();
-        let wire = testing::aside(move || {
+        let wire = testing::on_blocking_thread(move || {
             assert!(wire.take(len) == expected);
             wire
         }).await;
@@ -321,8 +321,8 @@ over_streams! {
 
     async fn notify_off_sends_no_notice(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::connect(&endpoint);
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&endpoint);
             wire.put(b"here");
             wire
         }).await;
@@ -337,8 +337,8 @@ over_streams! {
     async fn monitor_reports_stream_events(at) {
         let stream = at.build(StreamSocket::builder());
         let mut monitor = stream.monitor();
-        let endpoint = stream.bind(at.anywhere()).await.expect("bound");
-        let wire = testing::aside(move || Wire::connect(&endpoint)).await;
+        let endpoint = stream.bind(at.wildcard_endpoint()).await.expect("bound");
+        let wire = testing::on_blocking_thread(move || RawPeer::connect(&endpoint)).await;
         let peer = expect_connect_notice(&stream).await;
         wire.close();
         expect_disconnect_notice(&stream, &peer).await;
@@ -364,13 +364,13 @@ over_streams! {
 
     async fn close_sends_queued_bytes(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder()).await;
-        let mut wire = testing::aside(move || Wire::connect(&endpoint)).await;
+        let mut wire = testing::on_blocking_thread(move || RawPeer::connect(&endpoint)).await;
         let peer = expect_connect_notice(&stream).await;
         let piece = patterned_bytes(100_000);
         for _ in 0..50 {
             stream.send_to(&peer, &piece[..]).await.expect("queued");
         }
-        let (bytes_read, ()) = futures::join!(testing::aside(move || wire.end()), stream.close());
+        let (bytes_read, ()) = futures::join!(testing::on_blocking_thread(move || wire.end()), stream.close());
         assert!(bytes_read == piece.repeat(50));
     }
 
@@ -378,8 +378,8 @@ over_streams! {
         let (front, endpoint) = at.bound(StreamSocket::builder().stream_notify(false)).await;
         let (back, behind) = at.bound(DealerSocket::builder()).await;
         let worker = at.connected(DealerSocket::builder(), &behind).await;
-        let client = testing::aside(move || {
-            let mut wire = Wire::connect(&endpoint);
+        let client = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&endpoint);
             for n in 0..100 {
                 let number = format!("{n:04}");
                 wire.put(number.as_bytes());
@@ -403,13 +403,13 @@ over_streams! {
     async fn hostile_bytes_break_nothing(at) {
         let (stream, endpoint) = at.bound(StreamSocket::builder().recv_hwm(20)).await;
         let good = endpoint.clone();
-        let good = testing::aside(move || Wire::connect(&good)).await;
+        let good = testing::on_blocking_thread(move || RawPeer::connect(&good)).await;
         let mut good = Some(good);
         let good_id = expect_connect_notice(&stream).await;
-        let mut chance = testing::chance();
-        let strangers = testing::aside(move || {
+        let mut chance = testing::seeded_rng();
+        let source = testing::on_blocking_thread(move || {
             for n in 0..60 {
-                let mut wire = Wire::connect(&endpoint);
+                let mut wire = RawPeer::connect(&endpoint);
                 let bytes: Vec<u8> = match n % 5 {
                     0 => Vec::new(),
                     1 => [&testing::greeting()[..], &testing::ready("STREAM", b"")].concat(),
@@ -425,14 +425,14 @@ over_streams! {
             }
         });
         let mut asked = 0;
-        let mut strangers = Box::pin(strangers.fuse());
+        let mut source = Box::pin(source.fuse());
         let mut over = false;
         while !over || asked < 20 {
-            over = over || strangers.as_mut().at_once().is_some();
+            over = over || source.as_mut().at_once().is_some();
             stream.send_to(&good_id, "?").await.expect("sent");
             asked += 1;
             let mut wire = good.take().expect("the peer has reconnected");
-            let answered = testing::aside(move || {
+            let answered = testing::on_blocking_thread(move || {
                 assert_eq!(wire.take(1), b"?");
                 wire.put(b"!");
                 wire
@@ -467,7 +467,7 @@ fn stream_peer_ids_never_repeat() {
         let mut seen = std::collections::HashSet::new();
         for n in 0..50 {
             let there = endpoint.clone();
-            let wire = testing::aside(move || Wire::connect(&there)).await;
+            let wire = testing::on_blocking_thread(move || RawPeer::connect(&there)).await;
             let peer = expect_connect_notice(&stream).await;
             assert!(seen.insert(peer.clone()), "of connection {n}");
             stream.send_to(&peer, numbered(n)).await.expect("sent");

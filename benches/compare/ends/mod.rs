@@ -1,4 +1,4 @@
-//! The ends: the same roles, played by each library in the way that is plain and fast for it.
+//! The child processes: the same roles in each library, implemented in its plain and fast way.
 
 mod ours;
 mod raw;
@@ -13,8 +13,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::job::{Job, Library};
 use crate::measure;
 
-/// Plays the role that the arguments describe until the process is killed; comes back only when
-/// that fails.
+/// Runs the role in the arguments until the process is killed. Returns only after an error.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let Some(job) = Job::from_args(args) else {
         eprintln!("not a job: {args:?}");
@@ -24,7 +23,8 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     match play(&job) {
         Ok(never) => match never {},
         Err(error) => {
-            // For the parent, if it is still interested: when it is done, the ends lose each other.
+            // Printed for the parent. At the end it also occurs when the other process is killed
+            // first.
             println!("{job:?}: {error}");
             ExitCode::FAILURE
         }
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 }
 
 fn play(job: &Job) -> Result<Infallible, Box<dyn Error>> {
-    // A thousand peers need more than the thousand files that are usual.
+    // A thousand peers need more descriptors than the default limit.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     match job.library {

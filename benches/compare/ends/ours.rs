@@ -1,5 +1,5 @@
-//! Monocoque, with default options, by plain `send` and `recv`. What is done is the same wherever
-//! the connections live.
+//! The Monocoque side, with default options and plain `send` and `recv`, wherever its connections
+//! run.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -16,7 +16,7 @@ use monocoque::{Context, MonocoqueError};
 use crate::job::{Attach, Job, Role};
 use crate::measure::{BOUND, Counter, STARTED, Stopwatch};
 
-/// Where the connections live, and the program runs.
+/// The threads of the connections and of the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Placement {
     /// Both in one compio runtime.
@@ -50,7 +50,7 @@ async fn play(job: &Job, placement: Placement, context: &Context) -> Never {
         }
         Role::Sub => placement.each(subscribers(job, context).await?, receive).await,
         Role::Req => {
-            placement.each(sockets::<ReqSocket>(job, context).await?, |s, n| ask(s, n, body())).await
+            placement.each(sockets::<ReqSocket>(job, context).await?, |s, n| request(s, n, body())).await
         }
         Role::Rep => placement.each(sockets::<RepSocket>(job, context).await?, |s, _| echo(s)).await,
         Role::Dealer => {
@@ -68,7 +68,7 @@ async fn send<S: Sends>(socket: S, body: Vec<u8>) -> Never {
     }
 }
 
-/// Starts when somebody listens.
+/// Publishes once a peer is connected.
 async fn publish(socket: PubSocket, body: Vec<u8>) -> Never {
     socket.wait_for_subscriptions(1).await?;
     send(socket, body).await
@@ -81,7 +81,7 @@ async fn receive<S: Receives>(socket: S, mut counter: Counter) -> Never {
     }
 }
 
-/// REP and ROUTER alike: the one keeps the envelope, the other shows it.
+/// Echoes with a REP or ROUTER: the REP stores the envelope, the ROUTER delivers it.
 async fn echo<S: Sends + Receives>(socket: S) -> Never {
     loop {
         let message = socket.recv().await?;
@@ -89,7 +89,7 @@ async fn echo<S: Sends + Receives>(socket: S) -> Never {
     }
 }
 
-async fn ask(socket: ReqSocket, counter: Counter, body: Vec<u8>) -> Never {
+async fn request(socket: ReqSocket, counter: Counter, body: Vec<u8>) -> Never {
     let mut stopwatch = Stopwatch::start(counter);
     loop {
         socket.request(body.as_slice()).await?;
@@ -127,7 +127,7 @@ async fn subscribers(job: &Job, context: &Context) -> Result<Vec<SubSocket>, Mon
     Ok(sockets)
 }
 
-/// Peers that are connected, and nothing more.
+/// Connects peers that stay idle.
 async fn idle(job: &Job, context: &Context) -> Result<Vec<PushSocket>, MonocoqueError> {
     let mut sockets = Vec::new();
     for _ in 0..job.idle {
@@ -145,8 +145,8 @@ async fn idle(job: &Job, context: &Context) -> Result<Vec<PushSocket>, Monocoque
 }
 
 impl Placement {
-    /// Gives each socket something to do, all at the same time: the first one here, each other one
-    /// as a task or thread of its own.
+    /// Runs the work of all sockets concurrently: the first one here, the others as tasks or
+    /// threads.
     async fn each<S, F>(self, sockets: Vec<S>, work: impl Fn(S, Counter) -> F) -> Never
     where
         F: Future<Output = Never> + Send + 'static,

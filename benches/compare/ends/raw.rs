@@ -1,4 +1,4 @@
-//! REQ and REP without any library: what the kernel alone costs.
+//! Requests and replies over plain TCP: the cost of the kernel alone.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use crate::job::{Attach, Job};
 use crate::measure::{BOUND, Counter, Stopwatch};
 
-/// The end that connects asks, the one that binds answers.
+/// Sends requests on the side that connects, and replies on the side that binds.
 pub(crate) fn run(job: &Job) -> io::Result<Infallible> {
     let address = job.endpoint.trim_start_matches("tcp://");
     let mut body = job.body();

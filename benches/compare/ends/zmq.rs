@@ -1,6 +1,6 @@
-//! libzmq, with default options: one context, one thread that uses the sockets, blocking calls
-//! where there is one socket and `zmq_poll` where there are many. A message is received into the
-//! same `Message` again and again.
+//! The libzmq side, with default options: one context, one thread that uses the sockets, blocking
+//! calls on a single socket and `zmq_poll` on several. A message is received into the same
+//! `Message` repeatedly.
 
 use std::convert::Infallible;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::measure::{BOUND, Counter, Stopwatch};
 pub(crate) fn run(job: &Job) -> Result<Infallible> {
     let context = Context::new();
     let _idle: Vec<Socket> =
-        (0..job.idle).map(|_| attached(&context, SocketType::PUSH, job)).collect::<Result<_>>()?;
+        (0..job.idle).map(|_| attached_socket(&context, SocketType::PUSH, job)).collect::<Result<_>>()?;
     let kind = match job.role {
         Role::Push => SocketType::PUSH,
         Role::Pull => SocketType::PULL,
@@ -25,7 +25,7 @@ pub(crate) fn run(job: &Job) -> Result<Infallible> {
         Role::Router => SocketType::ROUTER,
     };
     let sockets: Vec<Socket> =
-        (0..job.sockets).map(|_| attached(&context, kind, job)).collect::<Result<_>>()?;
+        (0..job.sockets).map(|_| attached_socket(&context, kind, job)).collect::<Result<_>>()?;
     let body = job.body();
     match (job.role, &sockets[..]) {
         (_, []) => loop {
@@ -35,8 +35,8 @@ pub(crate) fn run(job: &Job) -> Result<Infallible> {
         (Role::Push | Role::Pub, sockets) => send_by_all(sockets, &body),
         (Role::Pull | Role::Sub, [socket]) => receive(socket),
         (Role::Pull | Role::Sub, sockets) => receive_from_all(sockets),
-        (Role::Req, [socket, ..]) => ask(socket, &body),
-        (Role::Rep, [socket, ..]) => answer(socket),
+        (Role::Req, [socket, ..]) => request(socket, &body),
+        (Role::Rep, [socket, ..]) => reply(socket),
         (Role::Dealer, sockets) => deal(sockets, job.in_flight, &body),
         (Role::Router, [socket, ..]) => route(socket),
     }
@@ -57,7 +57,7 @@ fn receive(socket: &Socket) -> Result<Infallible> {
     }
 }
 
-fn ask(socket: &Socket, body: &[u8]) -> Result<Infallible> {
+fn request(socket: &Socket, body: &[u8]) -> Result<Infallible> {
     let mut stopwatch = Stopwatch::start(Counter::of(0));
     let mut message = Message::new();
     loop {
@@ -67,7 +67,7 @@ fn ask(socket: &Socket, body: &[u8]) -> Result<Infallible> {
     }
 }
 
-fn answer(socket: &Socket) -> Result<Infallible> {
+fn reply(socket: &Socket) -> Result<Infallible> {
     loop {
         socket.send(socket.recv_msg(0)?, 0)?;
     }
@@ -88,7 +88,7 @@ fn send_by_all(sockets: &[Socket], body: &[u8]) -> Result<Infallible> {
         zmq::poll(&mut items, -1)?;
         for (item, socket) in items.iter().zip(sockets) {
             let mut left = if item.is_writable() { BATCH } else { 0 };
-            while left > 0 && there_was(socket.send(body, DONTWAIT))? {
+            while left > 0 && is_ready(socket.send(body, DONTWAIT))? {
                 left -= 1;
             }
         }
@@ -103,7 +103,7 @@ fn receive_from_all(sockets: &[Socket]) -> Result<Infallible> {
         zmq::poll(&mut items, -1)?;
         for ((item, socket), counter) in items.iter().zip(sockets).zip(&mut counters) {
             let mut left = if item.is_readable() { BATCH } else { 0 };
-            while left > 0 && there_was(socket.recv(&mut message, DONTWAIT))? {
+            while left > 0 && is_ready(socket.recv(&mut message, DONTWAIT))? {
                 counter.add();
                 left -= 1;
             }
@@ -121,7 +121,7 @@ fn deal(sockets: &[Socket], in_flight: usize, body: &[u8]) -> Result<Infallible>
     loop {
         zmq::poll(&mut items, -1)?;
         for ((item, socket), counter) in items.iter().zip(sockets).zip(&mut counters) {
-            while item.is_readable() && there_was(socket.recv(&mut message, DONTWAIT))? {
+            while item.is_readable() && is_ready(socket.recv(&mut message, DONTWAIT))? {
                 counter.add();
                 socket.send(body, 0)?;
             }
@@ -129,7 +129,7 @@ fn deal(sockets: &[Socket], in_flight: usize, body: &[u8]) -> Result<Infallible>
     }
 }
 
-fn attached(context: &Context, kind: SocketType, job: &Job) -> Result<Socket> {
+fn attached_socket(context: &Context, kind: SocketType, job: &Job) -> Result<Socket> {
     let socket = context.socket(kind)?;
     if kind == SocketType::SUB {
         socket.set_subscribe(b"")?;
@@ -144,8 +144,8 @@ fn attached(context: &Context, kind: SocketType, job: &Job) -> Result<Socket> {
     Ok(socket)
 }
 
-/// Whether there was something to receive, or room to send.
-fn there_was(done: Result<()>) -> Result<bool> {
+/// Returns `false` if the call would have blocked.
+fn is_ready(done: Result<()>) -> Result<bool> {
     match done {
         Ok(()) => Ok(true),
         Err(Error::EAGAIN) => Ok(false),
@@ -153,5 +153,5 @@ fn there_was(done: Result<()>) -> Result<bool> {
     }
 }
 
-/// How much one socket may do before it is the turn of the next: what its queue holds by default.
+/// The largest number of messages of one socket at a time: its default high-water mark.
 const BATCH: usize = 1000;

@@ -2,10 +2,10 @@
 
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start};
+use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::{bound, connected};
 
-/// The number behind a name in a line of JSON.
+/// Returns the number of a field in a line of JSON.
 #[track_caller]
 fn number(line: &str, name: &str) -> f64 {
     let (_, rest) = line.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name} in {line}"));
@@ -16,7 +16,7 @@ fn number(line: &str, name: &str) -> f64 {
 #[track_caller]
 fn check_throughput(line: &str, messages: f64, size: f64) {
     assert!(line.contains(r#""measure":"throughput""#), "{line}");
-    assert_eq!(number(line, "messages"), messages - 1.0, "the first one starts the clock");
+    assert_eq!(number(line, "messages"), messages - 1.0, "the first message starts the clock");
     assert_eq!(number(line, "bytes"), (messages - 1.0) * size);
     let (seconds, rate) = (number(line, "seconds"), number(line, "messages_per_second"));
     assert!(seconds > 0.0 && (rate * seconds - (messages - 1.0)).abs() < 0.01, "{line}");
@@ -42,13 +42,13 @@ fn bench_defaults_to_both_ends() {
 
 #[test]
 fn bench_prints_readable_figures() {
-    let place = Place::new();
-    let text = run(&["bench", "throughput", "-n", "100", "-b", &place.endpoint("bench")], "").text();
+    let directory = TestDirectory::new();
+    let text = run(&["bench", "throughput", "-n", "100", "-b", &directory.endpoint("bench")], "").text();
     assert!(
         text.starts_with("throughput: ") && text.contains(" msg/s, ") && text.contains("99 messages"),
         "{text}"
     );
-    let text = run(&["bench", "latency", "-n", "100", "-b", &place.endpoint("bench")], "").text();
+    let text = run(&["bench", "latency", "-n", "100", "-b", &directory.endpoint("bench")], "").text();
     assert!(
         text.starts_with("latency: p50 ") && text.contains(", p99 ") && text.contains("100 round trips"),
         "{text}"
@@ -57,8 +57,8 @@ fn bench_prints_readable_figures() {
 
 #[test]
 fn bench_end_measures_remote_mq() {
-    let place = Place::new();
-    let endpoint = place.endpoint("ends");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("ends");
     let pull = start(&["bench", "pull", "-b", &endpoint, "-n", "1000", "-O", "json"]);
     assert_eq!(run(&["bench", "push", "-c", &endpoint, "-n", "1000"], "").text(), "");
     check_throughput(&pull.end().text(), 1000.0, 64.0);
@@ -69,14 +69,14 @@ fn bench_end_measures_remote_mq() {
 
 #[test]
 fn bench_end_measures_libzmq() {
-    let place = Place::new();
-    let endpoint = place.endpoint("theirs");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("theirs");
     let push = bound(SocketType::PUSH, &endpoint);
     let mq = start(&["bench", "pull", "-c", &endpoint, "-n", "10", "-O", "json"]);
     (0..10).for_each(|_| push.send("12345", 0).unwrap());
     check_throughput(&mq.end().text(), 10.0, 5.0);
 
-    let endpoint = place.endpoint("asked");
+    let endpoint = directory.endpoint("asked");
     let mq = start(&["bench", "rep", "-b", &endpoint, "-n", "3"]);
     let req = connected(SocketType::REQ, &endpoint);
     for _ in 0..3 {
@@ -91,7 +91,7 @@ fn invalid_bench_arguments_are_rejected() {
     run(&["bench", "pull"], "").failed(2, "one end needs --bind or --connect");
     run(&["bench", "-c", "tcp://127.0.0.1:1"], "").failed(2, "with both ends here, give --bind");
     run(&["bench", "-n", "0"], "").failed(2, "0 is not in 1");
-    let place = Place::new();
-    let nowhere = format!("ipc://{}/missing/directory", place.path("no"));
+    let directory = TestDirectory::new();
+    let nowhere = format!("ipc://{}/missing/directory", directory.path("no"));
     run(&["bench", "throughput", "-b", &nowhere], "").failed(1, "cannot bind ipc://");
 }

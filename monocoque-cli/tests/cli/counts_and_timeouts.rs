@@ -1,16 +1,16 @@
-//! How many messages, how often, and for how long.
+//! Message counts, repetition, intervals and timeouts.
 
 use std::time::{Duration, Instant};
 
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start, until};
+use crate::mq_process::{TestDirectory, run, start, until};
 use crate::peer::{bound, text};
 
 #[test]
 fn count_limits_sent_messages() {
-    let place = Place::new();
-    let endpoint = place.endpoint("count");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("count");
     let pull = bound(SocketType::PULL, &endpoint);
     let received = |n: usize| (0..n).map(|_| text(&pull)).collect::<Vec<_>>();
     run(&["push", "-c", &endpoint, "-d", "a", "-d", "b", "-n", "5"], "").ok();
@@ -23,8 +23,8 @@ fn count_limits_sent_messages() {
 
 #[test]
 fn repeat_sends_until_interrupt() {
-    let place = Place::new();
-    let endpoint = place.endpoint("repeat");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("repeat");
     let pull = bound(SocketType::PULL, &endpoint);
     let mq = start(&["push", "-c", &endpoint, "-d", "tick", "--repeat", "-i", "1ms"]);
     for _ in 0..10 {
@@ -35,10 +35,10 @@ fn repeat_sends_until_interrupt() {
 
 #[test]
 fn count_limits_received_messages() {
-    let place = Place::new();
-    let endpoint = place.endpoint("count");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("count");
     let push = bound(SocketType::PUSH, &endpoint);
-    assert_eq!(run(&["pull", "-b", &place.endpoint("none"), "-n", "0"], "").text(), "");
+    assert_eq!(run(&["pull", "-b", &directory.endpoint("none"), "-n", "0"], "").text(), "");
     let mq = start(&["pull", "-c", &endpoint, "-n", "2"]);
     (0..5).for_each(|n| push.send(&*n.to_string(), 0).unwrap());
     assert_eq!(mq.end().text(), "0\n1\n");
@@ -46,8 +46,8 @@ fn count_limits_received_messages() {
 
 #[test]
 fn interval_spaces_messages_apart() {
-    let place = Place::new();
-    let endpoint = place.endpoint("interval");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("interval");
     let pull = bound(SocketType::PULL, &endpoint);
     let start = Instant::now();
     run(&["push", "-c", &endpoint, "-d", "x", "-n", "4", "-i", "50ms"], "").ok();
@@ -57,8 +57,8 @@ fn interval_spaces_messages_apart() {
 
 #[test]
 fn silence_before_first_message_fails() {
-    let place = Place::new();
-    let at = |name| place.endpoint(name);
+    let directory = TestDirectory::new();
+    let at = |name| directory.endpoint(name);
     for command in ["pull", "sub"] {
         run(&[command, "-b", &at("a"), "-t", "50ms"], "")
             .failed(124, "timed out: nothing was received within 50ms");
@@ -71,8 +71,8 @@ fn silence_before_first_message_fails() {
 
 #[test]
 fn missing_peer_times_out() {
-    let place = Place::new();
-    let nowhere = place.endpoint("nowhere");
+    let directory = TestDirectory::new();
+    let nowhere = directory.endpoint("nowhere");
     for command in ["push", "req", "dealer", "pair"] {
         run(&[command, "-c", &nowhere, "-d", "x", "-t", "50ms"], "")
             .failed(124, "no peer was there within 50ms");
@@ -87,8 +87,8 @@ fn missing_peer_times_out() {
 
 #[test]
 fn missing_reply_times_out() {
-    let place = Place::new();
-    let endpoint = place.endpoint("mute");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("mute");
     let rep = bound(SocketType::REP, &endpoint);
     let mq = start(&["req", "-c", &endpoint, "-d", "question", "-t", "1s"]);
     assert_eq!(text(&rep), "question");
@@ -97,9 +97,9 @@ fn missing_reply_times_out() {
 
 #[test]
 fn silence_after_messages_ends() {
-    let place = Place::new();
+    let directory = TestDirectory::new();
     let sent_one = |name, more: &[&str]| {
-        let endpoint = place.endpoint(name);
+        let endpoint = directory.endpoint(name);
         let push = bound(SocketType::PUSH, &endpoint);
         let mq = start(&[&["pull", "-c", &endpoint, "-t", "2s"], more].concat());
         push.send("one", 0).unwrap();
@@ -107,19 +107,19 @@ fn silence_after_messages_ends() {
     };
     assert_eq!(sent_one("enough", &[]).text(), "one\n");
     let printed = sent_one("too few", &["-n", "2"]).failed(124, "nothing was received within 2s");
-    assert_eq!(printed, b"one\n", "what came before is printed");
+    assert_eq!(printed, b"one\n", "earlier messages are printed");
 }
 
 #[test]
 fn input_wait_suspends_timeout() {
-    let place = Place::new();
-    let endpoint = place.endpoint("input");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("input");
     let pair = bound(SocketType::PAIR, &endpoint);
     let mut mq = start(&["pair", "-c", &endpoint, "-t", "500ms"]);
     mq.type_in("one\n");
     assert_eq!(text(&pair), "one");
     let start = Instant::now();
-    until("it has taken longer than the timeout", || start.elapsed() > Duration::from_millis(700));
+    until("the timeout has passed", || start.elapsed() > Duration::from_millis(700));
     mq.type_in("two\n");
     assert_eq!(text(&pair), "two");
     mq.end().failed(124, "nothing was received");

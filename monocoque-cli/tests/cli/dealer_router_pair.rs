@@ -2,13 +2,13 @@
 
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start};
+use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::{bound, connected, socket, text};
 
 #[test]
 fn router_addresses_peers_by_id() {
-    let place = Place::new();
-    let endpoint = place.endpoint("named");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("named");
     let mut router = start(&["router", "-b", &endpoint, "-O", "json", "-I", "json", "-n", "1"]);
     let dealer = socket(SocketType::DEALER);
     dealer.set_identity(b"worker-1").unwrap();
@@ -24,8 +24,8 @@ fn router_addresses_peers_by_id() {
 
 #[test]
 fn router_accepts_its_printed_lines() {
-    let place = Place::new();
-    let endpoint = place.endpoint("lines");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("lines");
     let mut router = start(&["router", "-b", &endpoint, "-n", "2"]);
     let req = connected(SocketType::REQ, &endpoint);
     for question in ["one", "two"] {
@@ -40,8 +40,8 @@ fn router_accepts_its_printed_lines() {
 
 #[test]
 fn router_reports_unknown_id() {
-    let place = Place::new();
-    let endpoint = place.endpoint("unknown");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("unknown");
     let ended = run(&["router", "-b", &endpoint, "--delimiter", ":", "-d", "nobody:hello", "-n", "0"], "");
     assert!(ended.stderr.contains("no peer with the routing id nobody is connected"), "{}", ended.stderr);
     ended.failed(1, "1 message was not delivered");
@@ -49,8 +49,8 @@ fn router_reports_unknown_id() {
 
 #[test]
 fn router_waits_for_peer_count() {
-    let place = Place::new();
-    let endpoint = place.endpoint("wait");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("wait");
     let router =
         start(&["router", "-b", &endpoint, "-w", "1", "--delimiter", ":", "-d", "worker:job", "-n", "0"]);
     assert_eq!(run(&["dealer", "-c", &endpoint, "--identity", "worker", "-n", "1"], "").text(), "job\n");
@@ -59,8 +59,8 @@ fn router_waits_for_peer_count() {
 
 #[test]
 fn dealer_exchanges_with_rep() {
-    let place = Place::new();
-    let endpoint = place.endpoint("rep");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("rep");
     let rep = start(&["rep", "-b", &endpoint, "--echo", "-n", "2"]);
     let args = ["dealer", "-c", &endpoint, "--delimiter", "/", "-d", "/one", "-d", "/two", "-n", "2"];
     assert_eq!(run(&args, "").text(), "/one\n/two\n");
@@ -69,8 +69,8 @@ fn dealer_exchanges_with_rep() {
 
 #[test]
 fn dealer_ends_with_input() {
-    let place = Place::new();
-    let endpoint = place.endpoint("nothing");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("nothing");
     let router = bound(SocketType::ROUTER, &endpoint);
     run(&["dealer", "-c", &endpoint, "--routing-id", "me", "-n", "0"], "a\nb\n").ok();
     assert_eq!(router.recv_multipart(0).unwrap(), [b"me", &b"a"[..]]);
@@ -79,8 +79,8 @@ fn dealer_ends_with_input() {
 
 #[test]
 fn pair_receives_while_awaiting_input() {
-    let place = Place::new();
-    let endpoint = place.endpoint("pair");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("pair");
     let mut one = start(&["pair", "-b", &endpoint]);
     let mut two = start(&["pair", "-c", &endpoint]);
     for n in 0..3 {

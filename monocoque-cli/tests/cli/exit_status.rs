@@ -1,9 +1,9 @@
-//! How it ends: interrupted, with nobody reading, with messages that nobody takes.
+//! Exit statuses: after signals, without a reader of the output, with undelivered messages.
 
 use nix::sys::signal::Signal;
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start, start_unread, until};
+use crate::mq_process::{TestDirectory, run, start, start_unread, until};
 use crate::peer::{bound, connected, socket, text};
 
 const SIGNALS: [(Signal, i32); 2] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)];
@@ -64,9 +64,9 @@ fn interrupt_with_undelivered_message_fails() {
 
 #[test]
 fn interrupt_before_reply_fails() {
-    let place = Place::new();
+    let directory = TestDirectory::new();
     for (signal, code) in SIGNALS {
-        let endpoint = place.endpoint(signal.as_str());
+        let endpoint = directory.endpoint(signal.as_str());
         let rep = bound(SocketType::REP, &endpoint);
         let mq = start(&["req", "-c", &endpoint, "-d", "asked"]);
         assert_eq!(text(&rep), "asked");
@@ -76,8 +76,8 @@ fn interrupt_before_reply_fails() {
 
 #[test]
 fn interrupt_sends_lines_already_read() {
-    let place = Place::new();
-    let endpoint = place.endpoint("flush");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("flush");
     let pull = bound(SocketType::PULL, &endpoint);
     let mut mq = start(&["push", "-c", &endpoint, "-v"]);
     let line = "x".repeat(1000);
@@ -94,8 +94,8 @@ fn interrupt_sends_lines_already_read() {
 
 #[test]
 fn interrupt_prints_received_messages() {
-    let place = Place::new();
-    let endpoint = place.endpoint("print");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("print");
     let push = connected(SocketType::PUSH, &endpoint);
     let mq = start(&["pull", "-b", &endpoint]);
     push.send("one", 0).unwrap();
@@ -105,8 +105,8 @@ fn interrupt_prints_received_messages() {
     assert_eq!(mq.interrupt().text(), "one\ntwo\n");
 }
 
-/// A PULL that takes only what fills its queues.
-fn lazy(endpoint: &str) -> zmq::Socket {
+/// Creates a PULL that receives only what fits in its queues.
+fn slow_pull(endpoint: &str) -> zmq::Socket {
     let pull = socket(SocketType::PULL);
     pull.set_rcvhwm(1).unwrap();
     pull.set_linger(0).unwrap();
@@ -116,9 +116,9 @@ fn lazy(endpoint: &str) -> zmq::Socket {
 
 #[test]
 fn undelivered_messages_fail() {
-    let place = Place::new();
-    let endpoint = place.endpoint("lazy");
-    let pull = lazy(&endpoint);
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("slow");
+    let pull = slow_pull(&endpoint);
     let lines = format!("{}\n", "x".repeat(1_000_000)).repeat(30);
     let ended = run(&["push", "-c", &endpoint, "--linger", "100ms"], &lines);
     assert!(
@@ -132,15 +132,15 @@ fn undelivered_messages_fail() {
 
 #[test]
 fn second_interrupt_ends_immediately() {
-    let place = Place::new();
-    let endpoint = place.endpoint("lazy");
-    let pull = lazy(&endpoint);
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("slow");
+    let pull = slow_pull(&endpoint);
     let mut mq = start(&["push", "-c", &endpoint, "--linger", "1h"]);
-    // More than it reads ahead, and more than the system takes.
+    // More than it reads ahead, and more than the kernel buffers.
     let line = format!("{}\n", "x".repeat(100_000));
     (0..300).for_each(|_| mq.type_in(&line));
     mq.signal(Signal::SIGINT);
-    assert!(mq.told("messages still to be sent: ").ends_with("; interrupt again to leave them"));
+    assert!(mq.stderr_after("messages still to be sent: ").ends_with("; interrupt again to leave them"));
     mq.signal(Signal::SIGINT);
     assert_eq!(mq.end().code, Some(130));
     drop(pull);
@@ -148,14 +148,14 @@ fn second_interrupt_ends_immediately() {
 
 #[test]
 fn closed_stdout_ends_receivers_quietly() {
-    let place = Place::new();
+    let directory = TestDirectory::new();
     for format in ["lines", "frames", "json", "raw"] {
-        let endpoint = place.endpoint(format);
+        let endpoint = directory.endpoint(format);
         let push = bound(SocketType::PUSH, &endpoint);
         push.set_linger(0).unwrap();
         let mut mq = start_unread(&["pull", "-c", &endpoint, "-O", format]);
         mq.close_stdout();
-        until("mq notices", || {
+        until("mq has ended", || {
             let _ = push.send("x", zmq::DONTWAIT);
             !mq.is_alive()
         });
@@ -167,11 +167,12 @@ fn closed_stdout_ends_receivers_quietly() {
 
 #[test]
 fn closed_stdout_ends_monitor_quietly() {
-    let place = Place::new();
-    let mut mq = start_unread(&["monitor", "req", "-c", &place.endpoint("nowhere")]);
+    let directory = TestDirectory::new();
+    let mut mq = start_unread(&["monitor", "req", "-c", &directory.endpoint("nowhere")]);
     mq.close_stdout();
     mq.end().ok();
-    let ends = [format!("pull@{}", place.endpoint("front")), format!("push@{}", place.endpoint("back"))];
+    let ends =
+        [format!("pull@{}", directory.endpoint("front")), format!("push@{}", directory.endpoint("back"))];
     let mut mq = start_unread(&["proxy", &ends[0], &ends[1], "--stats", "1ms"]);
     mq.close_stdout();
     mq.end().ok();

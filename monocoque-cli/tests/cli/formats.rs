@@ -1,16 +1,16 @@
-//! Messages in and out of `mq`, from one `mq` to another.
+//! Input and output formats of `mq`, tested from one `mq` to another.
 
 use std::fs;
 
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start};
+use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::{bound, framed, messages, text};
 
-/// What `pull` prints of what `push` is given.
+/// Returns what `pull` prints for the input of `push`.
 fn passed(push: &[&str], input: impl AsRef<[u8]>, pull: &[&str]) -> Vec<u8> {
-    let place = Place::new();
-    let endpoint = place.endpoint("passed");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("passed");
     let puller = start(&[&["pull", "-b", &endpoint], pull].concat());
     run(&[&["push", "-c", &endpoint], push].concat(), input).ok();
     puller.end().ok()
@@ -69,9 +69,9 @@ fn whole_input_is_one_message() {
 
 #[test]
 fn data_options_precede_files() {
-    let place = Place::new();
-    fs::write(place.path("a"), "a\nfile\0").unwrap();
-    let sent = ["-f", &place.path("a"), "-f", "-", "-d", "x y", "-d", "z", "--delimiter", " "];
+    let directory = TestDirectory::new();
+    fs::write(directory.path("a"), "a\nfile\0").unwrap();
+    let sent = ["-f", &directory.path("a"), "-f", "-", "-d", "x y", "-d", "z", "--delimiter", " "];
     assert_eq!(
         String::from_utf8(passed(&sent, "typed\n", &["-O", "json", "-n", "4"])).unwrap(),
         "{\"frames\":[\"x\",\"y\"]}\n{\"frames\":[\"z\"]}\n{\"frames\":[\"a\\nfile\\u0000\"]}\n{\"frames\":[\"typed\\n\"]}\n"
@@ -86,14 +86,14 @@ fn data_option_accepts_json() {
 
 #[test]
 fn malformed_input_is_located() {
-    let place = Place::new();
-    let endpoint = place.endpoint("wrong");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("wrong");
     let pull = bound(SocketType::PULL, &endpoint);
     let push = ["push", "-c", &endpoint, "-I"];
     let wrong = "{\"frames\":[\"good\"]}\n{\"frame\":1}\n";
     run(&[&push[..], &["json"]].concat(), wrong)
         .failed(1, "message 2 of the input: a message needs \"frames\"");
-    assert_eq!(text(&pull), "good", "what came before is sent");
+    assert_eq!(text(&pull), "good", "earlier messages are sent");
     run(&[&push[..], &["frames"]].concat(), "hello")
         .failed(1, "message 1 of the input: a frame starts with a flag");
     run(&[&push[..], &["frames"]].concat(), b"\0\0\0\0\x02a").failed(1, "the input ends within a message");
@@ -101,9 +101,9 @@ fn malformed_input_is_located() {
 
 #[test]
 fn missing_file_fails_immediately() {
-    let place = Place::new();
-    let endpoint = place.endpoint("nowhere");
-    let missing = place.path("missing");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("nowhere");
+    let missing = directory.path("missing");
     run(&["push", "-c", &endpoint, "-d", "x", "-f", &missing], "")
         .failed(1, &format!("cannot read {missing}: No such file"));
 }

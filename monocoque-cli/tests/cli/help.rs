@@ -1,6 +1,6 @@
-//! What `--help` says, and what is said about command lines that are wrong.
+//! The output of `--help`, and the errors of invalid command lines.
 
-use crate::mq_process::{Place, run};
+use crate::mq_process::{TestDirectory, run};
 
 const COMMANDS: [&str; 12] =
     ["push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "proxy", "monitor", "bench"];
@@ -67,13 +67,13 @@ fn invalid_command_lines_are_rejected() {
 
 #[test]
 fn runtime_errors_print_one_line() {
-    let place = Place::new();
+    let directory = TestDirectory::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
     let ended = run(&["pull", "-b", &endpoint], "");
     assert_eq!(ended.stderr, format!("mq: cannot bind {endpoint}: Address already in use (os error 98)\n"));
     ended.failed(1, "");
-    let ended = run(&["dealer", "-b", &place.endpoint("id"), "--identity", ""], "");
+    let ended = run(&["dealer", "-b", &directory.endpoint("id"), "--identity", ""], "");
     assert!(
         ended.stderr.starts_with("mq: invalid routing id") && ended.stderr.lines().count() == 1,
         "{}",

@@ -1,5 +1,5 @@
-//! The program `mq` as it is run: beside sockets of libzmq, beside scripts of pyzmq, and beside
-//! itself.
+//! Tests of the program `mq` as a process: with sockets of libzmq, scripts of pyzmq, and other `mq`
+//! processes.
 
 mod bench;
 mod counts_and_timeouts;

@@ -1,8 +1,8 @@
-//! `mq monitor`, and what `--verbose` tells.
+//! `mq monitor`, and the messages of `--verbose`.
 
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start};
+use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::connected;
 
 #[test]
@@ -28,8 +28,8 @@ fn monitor_reports_connection_lifecycle() {
 
 #[test]
 fn monitor_reports_connect_attempts() {
-    let place = Place::new();
-    let nowhere = place.endpoint("nowhere");
+    let directory = TestDirectory::new();
+    let nowhere = directory.endpoint("nowhere");
     let text = run(&["monitor", "req", "-c", &nowhere, "-n", "2"], "").text();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], format!("connect failed {nowhere}: No such file or directory (os error 2)"));
@@ -38,8 +38,8 @@ fn monitor_reports_connect_attempts() {
 
 #[test]
 fn monitor_reports_incompatible_peer() {
-    let place = Place::new();
-    let endpoint = place.endpoint("other");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("other");
     let pull = start(&["pull", "-b", &endpoint]);
     let mq = start(&["monitor", "sub", "-c", &endpoint]);
     while !mq.line().starts_with("handshake failed") {}
@@ -49,20 +49,20 @@ fn monitor_reports_incompatible_peer() {
 
 #[test]
 fn verbose_reports_events_and_messages() {
-    let place = Place::new();
-    let endpoint = place.endpoint("verbose");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("verbose");
     let mut pull = start(&["pull", "-b", &endpoint, "-v", "-n", "1"]);
     assert_eq!(pull.endpoint(), endpoint);
     run(&["push", "-c", &endpoint, "-d", "x"], "").ok();
-    pull.told("handshake succeeded");
-    assert_eq!(pull.told("sent 0 and received "), "1 messages");
+    pull.stderr_after("handshake succeeded");
+    assert_eq!(pull.stderr_after("sent 0 and received "), "1 messages");
     assert_eq!(pull.end().text(), "x\n");
 }
 
 #[test]
 fn colour_defaults_to_terminals_only() {
-    let place = Place::new();
-    let endpoint = place.endpoint("colour");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("colour");
     let args = ["monitor", "pull", "-b", &endpoint, "-n", "1", "--color"];
     for when in ["auto", "never"] {
         let text = run(&[&args[..], &[when]].concat(), "").text();

@@ -1,4 +1,4 @@
-//! A process of `mq`, and what it prints.
+//! A process of `mq`, and its output.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -10,21 +10,21 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Nothing here takes as long, unless it hangs.
+/// The time limit of a step; only a process that hangs takes as long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// An `mq` that runs. Killed if the test ends before it.
+/// A running `mq`. It is killed if the test ends first.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Option<JoinHandle<Vec<u8>>>,
     lines: Receiver<String>,
-    told: Receiver<String>,
-    said: String,
+    stderr_lines: Receiver<String>,
+    stderr: String,
 }
 
-/// What an `mq` that has ended leaves.
+/// The result of an `mq` that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -42,24 +42,24 @@ pub(crate) fn start(args: &[&str]) -> Running {
         let mut all = Vec::new();
         loop {
             let from = all.len();
-            if stdout.read_until(b'\n', &mut all).expect("its output") == 0 {
+            if stdout.read_until(b'\n', &mut all).expect("readable output") == 0 {
                 return all;
             }
-            // The test may not want lines.
+            // The receiver is gone if the test does not read lines.
             let _ = line.send(String::from_utf8_lossy(&all[from..]).trim_end().to_owned());
         }
     }));
     mq
 }
 
-/// Starts `mq`, and reads nothing of what it prints.
+/// Starts `mq` without reading its output.
 pub(crate) fn start_unread(args: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("mq starts");
-    let told = lines_of(child.stderr.take().expect("piped"));
+    let stderr_lines = lines_of(child.stderr.take().expect("piped"));
     let stdin = child.stdin.take();
-    Running { child, stdin, stdout: None, lines: mpsc::channel().1, told, said: String::new() }
+    Running { child, stdin, stdout: None, lines: mpsc::channel().1, stderr_lines, stderr: String::new() }
 }
 
 /// Runs `mq` to its end.
@@ -72,70 +72,72 @@ pub(crate) fn run(args: &[&str], input: impl AsRef<[u8]>) -> Ended {
 impl Running {
     /// Writes to its standard input, which stays open.
     pub(crate) fn type_in(&mut self, text: &str) {
-        self.stdin.as_mut().expect("open").write_all(text.as_bytes()).expect("it reads");
+        self.stdin.as_mut().expect("open").write_all(text.as_bytes()).expect("a writable standard input");
     }
 
-    /// Writes all of its standard input.
+    /// Writes its whole standard input and closes it.
     pub(crate) fn feed(&mut self, input: impl AsRef<[u8]>) {
         let mut stdin = self.stdin.take().expect("open");
         let input = input.as_ref().to_vec();
-        // It may end without reading it.
+        // `mq` may end without reading it.
         thread::spawn(move || stdin.write_all(&input));
     }
 
-    /// Nobody will ever read what it prints.
+    /// Closes the reading end of its standard output.
     pub(crate) fn close_stdout(&mut self) {
         self.child.stdout = None;
     }
 
-    /// Whether it still runs.
+    /// Returns whether the process is running.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("its status").is_none()
+        self.child.try_wait().expect("the exit status").is_none()
     }
 
-    /// The next line on standard output.
+    /// Returns the next line on standard output.
     pub(crate) fn line(&self) -> String {
         self.lines
             .recv_timeout(LIMIT)
-            .unwrap_or_else(|_| panic!("no more lines; it said: {:?}", self.told.try_recv()))
+            .unwrap_or_else(|_| panic!("no further line; standard error: {:?}", self.stderr_lines.try_recv()))
     }
 
-    /// What follows `start` in a line on standard error.
-    pub(crate) fn told(&mut self, start: &str) -> String {
+    /// Returns the rest of the next line on standard error that contains `start`.
+    pub(crate) fn stderr_after(&mut self, start: &str) -> String {
         loop {
-            let line =
-                self.told.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("no {start:?} in {}", self.said));
-            self.said += &format!("{line}\n");
+            let line = self
+                .stderr_lines
+                .recv_timeout(LIMIT)
+                .unwrap_or_else(|_| panic!("no {start:?} in {}", self.stderr));
+            self.stderr += &format!("{line}\n");
             if let Some((_, rest)) = line.split_once(start) {
                 return rest.to_owned();
             }
         }
     }
 
-    /// Where it has bound.
+    /// Returns the endpoint that it has bound to.
     pub(crate) fn endpoint(&mut self) -> String {
-        self.told("listening on ")
+        self.stderr_after("listening on ")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("a running process");
     }
 
-    /// Waits until it has ended by itself. Its standard input ends too.
+    /// Closes its standard input and waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         self.stdin = None;
         let mut status = None;
         until("mq ends", || {
-            status = self.child.try_wait().expect("its status");
+            status = self.child.try_wait().expect("the exit status");
             status.is_some()
         });
         let stdout = self.stdout.take().map(|stdout| stdout.join().expect("no panic")).unwrap_or_default();
-        let mut stderr = std::mem::take(&mut self.said);
-        stderr.extend(self.told.iter().map(|line| line + "\n"));
+        let mut stderr = std::mem::take(&mut self.stderr);
+        stderr.extend(self.stderr_lines.iter().map(|line| line + "\n"));
         Ended { code: status.and_then(|status| status.code()), stdout, stderr }
     }
 
-    /// Ends it by Ctrl-C.
+    /// Interrupts it, as Ctrl-C does.
     pub(crate) fn interrupt(self) -> Ended {
         self.end_by(Signal::SIGINT)
     }
@@ -157,20 +159,20 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// Checks that it has succeeded, and gives what it has printed.
+    /// Checks that it has succeeded, and returns its output.
     #[track_caller]
     pub(crate) fn ok(self) -> Vec<u8> {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }
 
-    /// The same as text.
+    /// Checks that it has succeeded, and returns its output as text.
     #[track_caller]
     pub(crate) fn text(self) -> String {
         String::from_utf8(self.ok()).expect("text")
     }
 
-    /// Checks that it has failed with that code, and said that.
+    /// Checks that it has failed with that exit code and error message.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, reason: &str) -> Vec<u8> {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
@@ -179,11 +181,11 @@ impl Ended {
     }
 }
 
-/// Endpoints of their own.
+/// A directory of endpoints for one test.
 #[derive(Debug)]
-pub(crate) struct Place(TempDir);
+pub(crate) struct TestDirectory(TempDir);
 
-impl Place {
+impl TestDirectory {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
     }
@@ -197,11 +199,11 @@ impl Place {
     }
 }
 
-/// Waits for a condition.
+/// Polls until a condition holds.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < LIMIT, "it took too long until {what}");
+        assert!(start.elapsed() < LIMIT, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,4 +1,4 @@
-//! The other end: a socket of libzmq in this process, or of pyzmq in one of its own.
+//! The peer of `mq`: a socket of libzmq in this process, or of pyzmq in another one.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use zmq::{Context, Socket, SocketType};
 
 use crate::mq_process::LIMIT;
 
-/// What is exchanged; the same as in peer.py.
+/// Returns the messages to exchange; peer.py has the same.
 pub(crate) fn messages() -> Vec<Vec<Vec<u8>>> {
     let frames = |frames: &[&[u8]]| frames.iter().map(|frame| frame.to_vec()).collect();
     let all: Vec<u8> = (0..=255).collect();
@@ -24,7 +24,7 @@ pub(crate) fn messages() -> Vec<Vec<Vec<u8>>> {
     ]
 }
 
-/// They as `-I frames` and `-O frames` have them.
+/// Encodes messages in the format of `-I frames` and `-O frames`.
 pub(crate) fn framed(messages: &[Vec<Vec<u8>>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for message in messages {
@@ -51,7 +51,7 @@ pub(crate) enum Role {
     Echo,
 }
 
-/// A socket that plays its role.
+/// A socket with a role.
 #[derive(Debug)]
 pub(crate) enum Peer {
     Libzmq(Option<JoinHandle<()>>),
@@ -59,7 +59,7 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// Binds or connects it, and says where.
+    /// Starts a peer that binds or connects. Returns it with its endpoint.
     pub(crate) fn start(
         implementation: Implementation,
         kind: SocketType,
@@ -73,12 +73,14 @@ impl Peer {
         }
     }
 
-    /// Waits until it has ended, content with all it got.
+    /// Waits until the peer has ended, and checks that it has received what it expects.
     pub(crate) fn done(mut self) {
         match &mut self {
-            Self::Libzmq(thread) => thread.take().expect("once").join().expect("it is content"),
+            Self::Libzmq(thread) => {
+                thread.take().expect("once").join().expect("the peer has received what it expects")
+            }
             Self::Pyzmq(child) => {
-                let status = child.wait().expect("its status");
+                let status = child.wait().expect("the exit status");
                 assert!(status.success(), "the pyzmq side ended with {status}: see its last line");
             }
         }
@@ -95,37 +97,36 @@ impl Drop for Peer {
     }
 }
 
-/// A socket of libzmq that waits for nothing longer than tests do.
+/// Creates a libzmq socket whose calls time out with the tests.
 pub(crate) fn socket(kind: SocketType) -> Socket {
     let socket = Context::new().socket(kind).expect("a socket");
-    let limit = i32::try_from(LIMIT.as_millis()).expect("it is short");
+    let limit = i32::try_from(LIMIT.as_millis()).expect("a short limit");
     socket.set_rcvtimeo(limit).expect("an option");
     socket.set_sndtimeo(limit).expect("an option");
     socket.set_linger(limit).expect("an option");
     if kind == SocketType::SUB {
-        // It would linger for its own unsubscription, which a publisher that has ended does not
-        // take.
+        // Its final unsubscription would linger at a publisher that has ended.
         socket.set_linger(0).expect("an option");
         socket.set_subscribe(b"").expect("an option");
     }
     socket
 }
 
-/// One that is connected.
+/// Creates a connected socket.
 pub(crate) fn connected(kind: SocketType, endpoint: &str) -> Socket {
     let socket = socket(kind);
     socket.connect(endpoint).expect("an endpoint");
     socket
 }
 
-/// One that is bound.
+/// Creates a bound socket.
 pub(crate) fn bound(kind: SocketType, endpoint: &str) -> Socket {
     let socket = socket(kind);
     socket.bind(endpoint).expect("an endpoint");
     socket
 }
 
-/// The next message as text.
+/// Receives a message as text.
 pub(crate) fn text(socket: &Socket) -> String {
     String::from_utf8(socket.recv_bytes(0).expect("a message")).expect("text")
 }

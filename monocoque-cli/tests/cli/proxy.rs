@@ -3,13 +3,13 @@
 use nix::sys::signal::Signal;
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start};
+use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::{bound, connected, text};
 
 #[test]
 fn proxy_forwards_publications() {
-    let place = Place::new();
-    let (front, back) = (place.endpoint("front"), place.endpoint("back"));
+    let directory = TestDirectory::new();
+    let (front, back) = (directory.endpoint("front"), directory.endpoint("back"));
     let mq = start(&["proxy", &format!("xpub@{back}"), &format!("xsub@{front}")]);
     let publisher = connected(SocketType::XPUB, &front);
     let subscriber = connected(SocketType::SUB, &back);
@@ -24,8 +24,8 @@ fn proxy_forwards_publications() {
 
 #[test]
 fn pipeline_is_captured_and_counted() {
-    let place = Place::new();
-    let [front, back, copy] = ["front", "back", "copy"].map(|name| place.endpoint(name));
+    let directory = TestDirectory::new();
+    let [front, back, copy] = ["front", "back", "copy"].map(|name| directory.endpoint(name));
     let captured = bound(SocketType::PULL, &copy);
     let ends = [format!("pull@{front}"), format!("push@{back}"), format!("push@connect:{copy}")];
     let mq = start(&["proxy", &ends[0], &ends[1], "--capture", &ends[2], "-O", "json"]);
@@ -44,14 +44,14 @@ fn pipeline_is_captured_and_counted() {
 
 #[test]
 fn capture_matches_forwarded_messages() {
-    let place = Place::new();
-    let [front, back, copy] = ["front", "back", "copy"].map(|name| place.endpoint(name));
+    let directory = TestDirectory::new();
+    let [front, back, copy] = ["front", "back", "copy"].map(|name| directory.endpoint(name));
     let ends = [format!("router@{front}"), format!("dealer@{back}"), format!("pub@{copy}")];
     let mut mq = start(&["proxy", &ends[0], &ends[1], "--capture", &ends[2], "-v"]);
     let observer = connected(SocketType::SUB, &copy);
-    mq.told("a SUB with the routing id");
+    mq.stderr_after("a SUB with the routing id");
     let (req, rep) = (connected(SocketType::REQ, &front), connected(SocketType::REP, &back));
-    // A publisher that has heard of a SUB may not yet have heard what it wants.
+    // A publisher may know the connection of a SUB before its subscription.
     let seen = (0..1000).find_map(|_| {
         req.send("question", 0).unwrap();
         assert_eq!(text(&rep), "question");
@@ -66,8 +66,9 @@ fn capture_matches_forwarded_messages() {
 
 #[test]
 fn stats_interval_prints_figures() {
-    let place = Place::new();
-    let ends = [format!("pull@{}", place.endpoint("front")), format!("push@{}", place.endpoint("back"))];
+    let directory = TestDirectory::new();
+    let ends =
+        [format!("pull@{}", directory.endpoint("front")), format!("push@{}", directory.endpoint("back"))];
     let mq = start(&["proxy", &ends[0], &ends[1], "--stats", "10ms"]);
     for _ in 0..3 {
         assert_eq!(mq.line(), "PULL to PUSH: 0 messages, 0 bytes; PUSH to PULL: 0 messages, 0 bytes");

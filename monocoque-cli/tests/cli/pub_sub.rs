@@ -2,13 +2,13 @@
 
 use zmq::SocketType;
 
-use crate::mq_process::{Place, run, start};
+use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::{bound, connected, socket};
 
 #[test]
 fn topic_becomes_first_frame() {
-    let place = Place::new();
-    let endpoint = place.endpoint("topic");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("topic");
     let sub = connected(SocketType::SUB, &endpoint);
     run(&["pub", "-b", &endpoint, "-w", "1", "--topic", "weather", "-d", "rain", "-d", "snow"], "").ok();
     assert_eq!(sub.recv_multipart(0).unwrap(), [b"weather", &b"rain"[..]]);
@@ -17,8 +17,8 @@ fn topic_becomes_first_frame() {
 
 #[test]
 fn topics_select_messages() {
-    let place = Place::new();
-    let endpoint = place.endpoint("topics");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("topics");
     let publisher = bound(SocketType::XPUB, &endpoint);
     let mq = start(&["sub", "-c", &endpoint, "-s", "a", "-s", "b.", "-n", "3"]);
     let mut asked = [publisher.recv_bytes(0).unwrap(), publisher.recv_bytes(0).unwrap()];
@@ -32,8 +32,8 @@ fn topics_select_messages() {
 
 #[test]
 fn pub_waits_for_subscription_count() {
-    let place = Place::new();
-    let endpoint = place.endpoint("several");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("several");
     let one = start(&["sub", "-c", &endpoint, "-n", "1"]);
     let publisher = start(&["pub", "-b", &endpoint, "-w", "2", "-d", "news"]);
     let two = start(&["sub", "-c", &endpoint, "-s", "new", "-n", "1"]);
@@ -44,15 +44,15 @@ fn pub_waits_for_subscription_count() {
 
 #[test]
 fn pub_without_subscribers_warns() {
-    let place = Place::new();
-    let ended = run(&["pub", "-b", &place.endpoint("nobody"), "-d", "x"], "");
+    let directory = TestDirectory::new();
+    let ended = run(&["pub", "-b", &directory.endpoint("nobody"), "-d", "x"], "");
     assert!(ended.stderr.contains("nobody is subscribed"), "{}", ended.stderr);
     ended.ok();
 }
 
-/// Where to bind, one that takes next to nothing ahead, and what it takes slowly.
-fn slow_subscriber(place: &Place) -> (String, zmq::Socket, String) {
-    let endpoint = place.endpoint("slow");
+/// Returns an endpoint to bind to, a SUB with minimal buffers, and a large message body.
+fn slow_subscriber(directory: &TestDirectory) -> (String, zmq::Socket, String) {
+    let endpoint = directory.endpoint("slow");
     let sub = socket(SocketType::SUB);
     sub.set_rcvhwm(1).unwrap();
     sub.connect(&endpoint).unwrap();
@@ -61,8 +61,8 @@ fn slow_subscriber(place: &Place) -> (String, zmq::Socket, String) {
 
 #[test]
 fn nodrop_waits_for_slow_subscriber() {
-    let place = Place::new();
-    let (endpoint, sub, data) = slow_subscriber(&place);
+    let directory = TestDirectory::new();
+    let (endpoint, sub, data) = slow_subscriber(&directory);
     let publisher =
         start(&["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--nodrop", "-d", &data, "-n", "200"]);
     for _ in 0..200 {
@@ -73,8 +73,8 @@ fn nodrop_waits_for_slow_subscriber() {
 
 #[test]
 fn dropped_messages_are_reported() {
-    let place = Place::new();
-    let (endpoint, _sub, data) = slow_subscriber(&place);
+    let directory = TestDirectory::new();
+    let (endpoint, _sub, data) = slow_subscriber(&directory);
     let args = ["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--linger", "0s", "-d", &data, "-n", "1000"];
     run(&args, "").failed(1, "messages were not delivered: their subscribers had no room");
 }

@@ -1,4 +1,4 @@
-//! What is different where a terminal is.
+//! Output to a terminal.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,16 +9,16 @@ use std::thread::{self, JoinHandle};
 use nix::pty::openpty;
 use zmq::SocketType;
 
-use crate::mq_process::{Place, until};
+use crate::mq_process::{TestDirectory, until};
 use crate::peer::{bound, text};
 
-/// A terminal, and all that is written to it until its last writer is gone.
+/// Opens a terminal. Returns it with a thread that collects its output.
 fn terminal() -> (OwnedFd, JoinHandle<String>) {
     let terminal = openpty(None, None).expect("a terminal");
     let mut shown = File::from(terminal.master);
     let reading = thread::spawn(move || {
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
-        // It ends with an error.
+        // Reading a closed terminal fails.
         while let Ok(n @ 1..) = shown.read(&mut some) {
             all.extend(&some[..n]);
         }
@@ -27,19 +27,19 @@ fn terminal() -> (OwnedFd, JoinHandle<String>) {
     (terminal.slave, reading)
 }
 
-/// Runs `mq` with that as its standard output and that as its standard error.
+/// Runs `mq` with these standard output and standard error streams.
 fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
     let mut mq = command.stdout(stdout).stderr(stderr).spawn().expect("mq starts");
-    until("mq ends", || mq.try_wait().expect("its status").is_some());
-    assert!(mq.wait().expect("its status").success());
+    until("mq ends", || mq.try_wait().expect("the exit status").is_some());
+    assert!(mq.wait().expect("the exit status").success());
 }
 
 #[test]
 fn terminal_escapes_are_neutralized() {
-    let place = Place::new();
-    let endpoint = place.endpoint("escapes");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("escapes");
     let dealer = crate::peer::socket(SocketType::DEALER);
     dealer.set_identity(b"me").unwrap();
     dealer.connect(&endpoint).unwrap();
@@ -51,8 +51,8 @@ fn terminal_escapes_are_neutralized() {
 
 #[test]
 fn progress_appears_on_terminal() {
-    let place = Place::new();
-    let endpoint = place.endpoint("progress");
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("progress");
     let pull = bound(SocketType::PULL, &endpoint);
     let (stderr, shown) = terminal();
     run_at(&["push", "-c", &endpoint, "-d", "hello", "-n", "3", "-i", "100ms"], Stdio::null(), stderr);

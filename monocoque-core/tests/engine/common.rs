@@ -1,5 +1,5 @@
-//! A wire in memory that does to the actor what kernels do: takes a part, gives a part, is
-//! interrupted, ends.
+//! An in-memory stream that behaves like a kernel: short reads and writes, interruptions, errors,
+//! end of stream.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,24 +19,23 @@ use monocoque_core::transport::{ByteStream, DirectWriter};
 use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use thiserror::Error;
 
-/// One end of a wire. What it writes is [taken](Wire::taken), what it reads was
-/// [given](Wire::give).
+/// One end of a stream. Output of the actor is returned by [`written`](Wire::written), its input is
+/// given by [`push_input`](Wire::push_input).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire(Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     written: Vec<u8>,
-    /// How many bytes, or what else, each write comes to; once there are no more, everything is
-    /// taken.
-    writes: VecDeque<Taken>,
-    /// Writes take nothing and wait.
+    /// The outcomes of the next writes; further writes succeed in full.
+    writes: VecDeque<WriteOutcome>,
+    /// Whether writes block.
     stuck: bool,
-    /// The largest number of slices that one write was given.
+    /// The largest number of slices in one write.
     slices: usize,
     input: VecDeque<u8>,
-    /// How many bytes a read gives at most.
-    chop: usize,
+    /// The largest number of bytes that one read returns.
+    max_read: usize,
     interrupt_reads: bool,
     interrupted: bool,
     reads: usize,
@@ -47,9 +46,9 @@ struct State {
     writer: Option<Waker>,
 }
 
-/// What becomes of one write.
+/// The outcome of one write.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Taken {
+pub(crate) enum WriteOutcome {
     Bytes(usize),
     Nothing,
     Interrupted,
@@ -59,12 +58,12 @@ pub(crate) enum Taken {
 impl Wire {
     pub(crate) fn new() -> Self {
         let wire = Self::default();
-        wire.0.borrow_mut().chop = usize::MAX;
+        wire.0.borrow_mut().max_read = usize::MAX;
         wire
     }
 
-    pub(crate) fn chop(self, at_most: usize) -> Self {
-        self.0.borrow_mut().chop = at_most;
+    pub(crate) fn max_read(self, at_most: usize) -> Self {
+        self.0.borrow_mut().max_read = at_most;
         self
     }
 
@@ -73,7 +72,7 @@ impl Wire {
         self
     }
 
-    pub(crate) fn writes(self, script: impl IntoIterator<Item = Taken>) -> Self {
+    pub(crate) fn writes(self, script: impl IntoIterator<Item = WriteOutcome>) -> Self {
         self.0.borrow_mut().writes.extend(script);
         self
     }
@@ -83,28 +82,28 @@ impl Wire {
         self
     }
 
-    /// The other end sends.
-    pub(crate) fn give(&self, bytes: &[u8]) {
+    /// Appends input, as if the peer had sent it.
+    pub(crate) fn push_input(&self, bytes: &[u8]) {
         let mut state = self.0.borrow_mut();
         state.input.extend(bytes);
         state.reader.take().into_iter().for_each(Waker::wake);
     }
 
-    /// The other end sends no more.
+    /// Ends the input.
     pub(crate) fn end(&self) {
         let mut state = self.0.borrow_mut();
         state.input_ended = true;
         state.reader.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Writes go on.
+    /// Lets blocked writes continue.
     pub(crate) fn release(&self) {
         let mut state = self.0.borrow_mut();
         state.stuck = false;
         state.writer.take().into_iter().for_each(Waker::wake);
     }
 
-    pub(crate) fn taken(&self) -> Vec<u8> {
+    pub(crate) fn written(&self) -> Vec<u8> {
         self.0.borrow().written.clone()
     }
 
@@ -126,7 +125,7 @@ impl Wire {
         poll_fn(|cx| {
             let mut state = self.0.borrow_mut();
             if state.write_shut && std::mem::take(&mut state.stuck) {
-                // The reader hears of the end first.
+                // The reader learns of the shutdown first.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -138,11 +137,11 @@ impl Wire {
                 return Poll::Pending;
             }
             state.slices = state.slices.max(slices.len());
-            let n = match state.writes.pop_front().unwrap_or(Taken::Bytes(usize::MAX)) {
-                Taken::Bytes(n) => n.min(whole),
-                Taken::Nothing => 0,
-                Taken::Interrupted => return Poll::Ready(Err(io::ErrorKind::Interrupted.into())),
-                Taken::Broken => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            let n = match state.writes.pop_front().unwrap_or(WriteOutcome::Bytes(usize::MAX)) {
+                WriteOutcome::Bytes(n) => n.min(whole),
+                WriteOutcome::Nothing => 0,
+                WriteOutcome::Interrupted => return Poll::Ready(Err(io::ErrorKind::Interrupted.into())),
+                WriteOutcome::Broken => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             };
             let bytes = slices.iter().flat_map(|slice| slice.iter()).take(n);
             state.written.extend(bytes);
@@ -169,7 +168,7 @@ impl AsyncRead for Wire {
             }
             state.interrupted = false;
             state.reads += 1;
-            let n = state.input.len().min(capacity).min(state.chop);
+            let n = state.input.len().min(capacity).min(state.max_read);
             Poll::Ready(Ok::<_, io::Error>(state.input.drain(..n).collect()))
         })
         .await;
@@ -212,26 +211,26 @@ impl ByteStream for Wire {
     }
 
     fn direct_writer(&self) -> Option<Arc<dyn DirectWriter>> {
-        Some(Arc::new(NeverNow))
+        Some(Arc::new(BlockedWriter))
     }
 }
 
-/// A direct way that never takes anything.
+/// A direct writer that always blocks.
 #[derive(Debug)]
-struct NeverNow;
+struct BlockedWriter;
 
-impl DirectWriter for NeverNow {
+impl DirectWriter for BlockedWriter {
     fn try_write(&self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 }
 
-/// A protocol: `hello` is the handshake, then each item is a length of four bytes and a body. `?`
-/// is answered with `!`.
+/// A protocol with the handshake `hello`. Each item has a length of four bytes and a body; `?` is
+/// answered with `!`.
 ///
-/// With a mask, items go over the wire in another form than they are queued in: see [`masked`].
+/// With a mask, items are written in another form than they are queued in: see [`masked`].
 #[derive(Debug)]
-pub(crate) struct Counted {
+pub(crate) struct LengthPrefixed {
     greeted: bool,
     masks: bool,
 }
@@ -241,16 +240,16 @@ pub(crate) struct Counted {
 pub(crate) struct NotHello;
 
 #[derive(Debug, Default)]
-pub(crate) struct CountedDecoder {
+pub(crate) struct LengthPrefixedDecoder {
     need: usize,
 }
 
 #[derive(Debug)]
-pub(crate) struct CountedEncoder {
+pub(crate) struct LengthPrefixedEncoder {
     masks: bool,
 }
 
-impl Counted {
+impl LengthPrefixed {
     pub(crate) fn new() -> Self {
         Self { greeted: false, masks: false }
     }
@@ -260,10 +259,10 @@ impl Counted {
     }
 }
 
-impl Protocol for Counted {
+impl Protocol for LengthPrefixed {
     type Peer = ();
-    type Decoder = CountedDecoder;
-    type Encoder = CountedEncoder;
+    type Decoder = LengthPrefixedDecoder;
+    type Encoder = LengthPrefixedEncoder;
     type Error = NotHello;
 
     fn advance(
@@ -280,8 +279,8 @@ impl Protocol for Counted {
             None => Ok(Step::NeedInput(self)),
             Some(hello) if hello == *b"hello" => {
                 input.advance(5);
-                let decoder = CountedDecoder::default();
-                let encoder = CountedEncoder { masks: self.masks };
+                let decoder = LengthPrefixedDecoder::default();
+                let encoder = LengthPrefixedEncoder { masks: self.masks };
                 Ok(Step::Established(Established { peer: (), decoder, encoder }))
             }
             Some(_) => {
@@ -293,7 +292,7 @@ impl Protocol for Counted {
     }
 }
 
-impl Decode for CountedDecoder {
+impl Decode for LengthPrefixedDecoder {
     type Item = Vec<u8>;
     type Kind = ();
     type Error = NotHello;
@@ -313,7 +312,7 @@ impl Decode for CountedDecoder {
                 return Ok(None);
             }
             input.advance(4);
-            let body = input.take(len).expect("it is there").to_vec();
+            let body = input.take(len).expect("a whole body").to_vec();
             if body == b"?" {
                 put(replies, b"!");
                 continue;
@@ -328,7 +327,7 @@ impl Decode for CountedDecoder {
     }
 }
 
-impl Encode for CountedEncoder {
+impl Encode for LengthPrefixedEncoder {
     type Error = NotHello;
 
     fn is_identity(&self) -> bool {
@@ -345,20 +344,20 @@ impl Encode for CountedEncoder {
     }
 }
 
-/// The masked form of a message: every byte changes, and so does the length.
+/// Returns the masked form of a message: every byte changes, and so does the length.
 pub(crate) fn masked(queued: &[u8]) -> Vec<u8> {
     let bytes: Vec<_> = queued.iter().map(|byte| byte ^ 0x5a).collect();
     [b"<", &*bytes, b">"].concat()
 }
 
-/// An actor that runs, past its handshake.
+/// Starts an actor that has completed its handshake.
 pub(crate) fn start(
-    protocol: Counted,
+    protocol: LengthPrefixed,
     wire: &Wire,
-    owner: &Owner,
+    handler: &TestHandler,
 ) -> compio::runtime::JoinHandle<Closed<NotHello>> {
-    wire.give(b"hello");
-    compio::runtime::spawn(SocketActor::new(wire.clone(), protocol).run(owner.clone()))
+    wire.push_input(b"hello");
+    compio::runtime::spawn(SocketActor::new(wire.clone(), protocol).run(handler.clone()))
 }
 
 pub(crate) fn put(out: &mut Outbox, body: &[u8]) {
@@ -371,48 +370,48 @@ pub(crate) fn encoded(body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes(), body].concat()
 }
 
-/// Who owns the connection in a test.
+/// The handler of a connection in a test.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owner(Rc<RefCell<Owned>>, VecDeque<Vec<u8>>);
+pub(crate) struct TestHandler(Rc<RefCell<HandlerState>>, VecDeque<Vec<u8>>);
 
 #[derive(Debug, Default)]
-struct Owned {
+struct HandlerState {
     queued: Outbox,
-    /// Nothing will follow.
+    /// Whether the last message is queued.
     done: bool,
     aborted: bool,
     wakers: Vec<Waker>,
-    /// How many more items there is room for; `None` for any number.
+    /// The number of items that fit; `None` for no limit.
     room: Option<usize>,
     gone: bool,
     held: Vec<Vec<u8>>,
     received: Vec<Vec<u8>>,
     unsent: Option<Outbox>,
     attached: bool,
-    /// There is a direct way.
+    /// Whether a direct writer exists.
     has_direct: bool,
 }
 
-impl Owner {
+impl TestHandler {
     pub(crate) fn send(&self, body: &[u8]) {
-        self.change(|owned| put(&mut owned.queued, body));
+        self.change(|state| put(&mut state.queued, body));
     }
 
     pub(crate) fn finish(&self) {
-        self.change(|owned| owned.done = true);
+        self.change(|state| state.done = true);
     }
 
     pub(crate) fn abort(&self) {
-        self.change(|owned| owned.aborted = true);
+        self.change(|state| state.aborted = true);
     }
 
     pub(crate) fn room(&self, room: usize) {
-        self.change(|owned| owned.room = Some(room));
+        self.change(|state| state.room = Some(room));
     }
 
-    /// Wants to receive no more.
-    pub(crate) fn leave(&self) {
-        self.change(|owned| owned.gone = true);
+    /// Closes the receiving side.
+    pub(crate) fn close_inlet(&self) {
+        self.change(|state| state.gone = true);
     }
 
     pub(crate) fn received(&self) -> Vec<Vec<u8>> {
@@ -427,25 +426,25 @@ impl Owner {
         self.0.borrow().has_direct
     }
 
-    /// How often the first message that came back was begun.
+    /// Returns how many times the first returned message was attempted.
     pub(crate) fn attempts(&self) -> u32 {
         self.0.borrow().unsent.as_ref().map_or(0, Outbox::first_attempts)
     }
 
-    /// What came back at the end, which has come.
+    /// Returns the messages that were returned unsent at the end. Panics before the end.
     pub(crate) fn unsent(&self) -> Vec<u8> {
-        let owned = self.0.borrow();
-        owned.unsent.as_ref().expect("the outlet was closed").slices().collect::<Vec<_>>().concat()
+        let state = self.0.borrow();
+        state.unsent.as_ref().expect("the outlet was closed").slices().collect::<Vec<_>>().concat()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Owned)) {
-        let mut owned = self.0.borrow_mut();
-        change(&mut owned);
-        owned.wakers.drain(..).for_each(Waker::wake);
+    fn change(&self, change: impl FnOnce(&mut HandlerState)) {
+        let mut state = self.0.borrow_mut();
+        change(&mut state);
+        state.wakers.drain(..).for_each(Waker::wake);
     }
 }
 
-impl ConnectionHandler<Counted> for Owner {
+impl ConnectionHandler<LengthPrefixed> for TestHandler {
     type Outlet = Self;
     type Inlet = Self;
 
@@ -456,44 +455,44 @@ impl ConnectionHandler<Counted> for Owner {
     }
 }
 
-impl Outlet for Owner {
+impl Outlet for TestHandler {
     fn poll_take(&mut self, cx: &mut Context<'_>, batch: &mut Outbox) -> Poll<bool> {
-        let mut owned = self.0.borrow_mut();
+        let mut state = self.0.borrow_mut();
         assert!(batch.is_empty());
-        if !owned.queued.is_empty() {
-            std::mem::swap(&mut owned.queued, batch);
+        if !state.queued.is_empty() {
+            std::mem::swap(&mut state.queued, batch);
             return Poll::Ready(true);
         }
-        if owned.done {
+        if state.done {
             return Poll::Ready(false);
         }
-        owned.wakers.push(cx.waker().clone());
+        state.wakers.push(cx.waker().clone());
         Poll::Pending
     }
 
     fn poll_abort(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut owned = self.0.borrow_mut();
-        if owned.aborted {
+        let mut state = self.0.borrow_mut();
+        if state.aborted {
             return Poll::Ready(());
         }
-        owned.wakers.push(cx.waker().clone());
+        state.wakers.push(cx.waker().clone());
         Poll::Pending
     }
 
     fn on_closed(&mut self, unsent: Outbox) {
         let previous = self.0.borrow_mut().unsent.replace(unsent);
-        assert!(previous.is_none(), "closed once");
+        assert!(previous.is_none(), "on_closed is called once");
     }
 }
 
-impl Inlet<CountedDecoder> for Owner {
+impl Inlet<LengthPrefixedDecoder> for TestHandler {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut owned = self.0.borrow_mut();
-        if owned.gone {
+        let mut state = self.0.borrow_mut();
+        if state.gone {
             return Poll::Ready(false);
         }
-        if owned.room == Some(0) {
-            owned.wakers.push(cx.waker().clone());
+        if state.room == Some(0) {
+            state.wakers.push(cx.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(true)
@@ -504,48 +503,48 @@ impl Inlet<CountedDecoder> for Owner {
     }
 
     fn on_item(&mut self, (): ()) -> InletStatus {
-        let item = self.1.pop_front().expect("it was put");
-        let mut owned = self.0.borrow_mut();
-        assert_ne!(owned.room, Some(0), "there was no room");
-        owned.room = owned.room.map(|room| room - 1);
+        let item = self.1.pop_front().expect("an item was pushed");
+        let mut state = self.0.borrow_mut();
+        assert_ne!(state.room, Some(0), "the inlet reported no room");
+        state.room = state.room.map(|room| room - 1);
         let verdict = match () {
             () if item == b"forbidden" => return InletStatus::Violation,
-            () if owned.room == Some(0) => InletStatus::Full,
+            () if state.room == Some(0) => InletStatus::Full,
             () => InletStatus::Ready,
         };
-        owned.held.push(item);
+        state.held.push(item);
         verdict
     }
 
     fn flush(&mut self) {
-        let owned = &mut *self.0.borrow_mut();
-        owned.received.append(&mut owned.held);
+        let state = &mut *self.0.borrow_mut();
+        state.received.append(&mut state.held);
     }
 }
 
-/// Runs `body` on a runtime, to its end in time.
+/// Runs `body` on a runtime, within a time limit.
 pub(crate) fn run(body: impl Future<Output = ()>) {
     let bounded = compio::runtime::Runtime::new()
         .expect("a runtime")
         .block_on(async { compio::time::timeout(2 * LIMIT, body).await });
-    bounded.expect("it ends in time");
+    bounded.expect("the test ends in time");
 }
 
-/// Lets the tasks run until `holds`.
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Runs the other tasks until `holds` returns `true`.
+pub(crate) async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < LIMIT, "not in time: {what}");
-        settle(1).await;
+        assert!(start.elapsed() < LIMIT, "timed out waiting until {what}");
+        run_tasks(1).await;
     }
 }
 
-/// Lets the tasks run `n` times.
-pub(crate) async fn settle(n: usize) {
+/// Runs the other tasks `n` times.
+pub(crate) async fn run_tasks(n: usize) {
     for _ in 0..n {
         monocoque_core::runtime::yield_now().await;
     }
 }
 
-/// How long a condition may take to come true. `scripts/tsan.sh` asks for patience.
+/// How long a condition may take to hold. It is longer under `scripts/tsan.sh`.
 const LIMIT: Duration = Duration::from_secs(if option_env!("MONOCOQUE_SLOW").is_some() { 200 } else { 10 });

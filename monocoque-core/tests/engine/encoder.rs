@@ -1,21 +1,23 @@
-//! A protocol whose messages go over the wire in another form than they are queued in.
+//! Protocols that write messages in another form than they are queued in.
 
-use crate::common::{Counted, NotHello, Owner, Taken, Wire, encoded, masked, run, settle, until};
+use crate::common::{
+    LengthPrefixed, NotHello, TestHandler, Wire, WriteOutcome, encoded, masked, run, run_tasks, wait_until,
+};
 use monocoque_core::actor::{Closed, InFlight};
 use monocoque_core::{Encode, Outbox, Queued};
 
-/// An actor that runs, past its handshake.
-fn start(wire: &Wire, owner: &Owner) -> compio::runtime::JoinHandle<Closed<NotHello>> {
-    crate::common::start(Counted::masking(), wire, owner)
+/// Starts an actor that has completed its handshake.
+fn start(wire: &Wire, handler: &TestHandler) -> compio::runtime::JoinHandle<Closed<NotHello>> {
+    crate::common::start(LengthPrefixed::masking(), wire, handler)
 }
 
-/// Small messages and large ones, more than are encoded at a time.
+/// Returns small and large messages, more than one call encodes.
 fn bodies() -> Vec<Vec<u8>> {
     let lens = [3, 0, 5_000, 1, 100_000, 4_096, 20, 60_000, 9_000];
     lens.iter().zip(1..).map(|(&len, byte)| vec![byte; len]).collect()
 }
 
-/// The messages as they are queued and as they are written.
+/// Returns the messages as they are queued and as they are written.
 fn both_forms() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let queued: Vec<_> = bodies().iter().map(|body| encoded(body)).collect();
     let written = queued.iter().map(|message| masked(message)).collect();
@@ -35,16 +37,20 @@ fn encoded_batch_short_writes_continue() {
     let expected = written.concat();
     for cut in cuts(&written) {
         run(async {
-            let wire = Wire::new().writes([Taken::Bytes(5), Taken::Bytes(cut), Taken::Interrupted]);
-            let owner = Owner::default();
-            bodies().iter().for_each(|body| owner.send(body));
-            owner.finish();
-            let actor = start(&wire, &owner);
-            until("all is written", || wire.taken().len() == 5 + expected.len()).await;
+            let wire = Wire::new().writes([
+                WriteOutcome::Bytes(5),
+                WriteOutcome::Bytes(cut),
+                WriteOutcome::Interrupted,
+            ]);
+            let handler = TestHandler::default();
+            bodies().iter().for_each(|body| handler.send(body));
+            handler.finish();
+            let actor = start(&wire, &handler);
+            wait_until("all messages are written", || wire.written().len() == 5 + expected.len()).await;
             wire.end();
             assert!(matches!(actor.await.expect("no panic"), Closed::ByUs | Closed::ByPeer));
-            assert!(wire.taken()[5..] == expected, "cut at {cut}");
-            assert_eq!(owner.unsent(), []);
+            assert!(wire.written()[5..] == expected, "cut at {cut}");
+            assert_eq!(handler.unsent(), []);
         });
     }
 }
@@ -54,32 +60,32 @@ fn lost_batch_returns_whole_neutral_messages() {
     let (queued, written) = both_forms();
     for cut in cuts(&written) {
         run(async {
-            // What is encoded at a time is written in one go, as far as it goes.
+            // A batch of encoded messages takes several short writes.
             let mut left = cut;
             let wire = Wire::new();
-            let owner = Owner::default();
-            bodies().iter().for_each(|body| owner.send(body));
+            let handler = TestHandler::default();
+            bodies().iter().for_each(|body| handler.send(body));
             let wire = wire.writes(
-                [Taken::Bytes(5)].into_iter().chain(
+                [WriteOutcome::Bytes(5)].into_iter().chain(
                     std::iter::from_fn(move || {
                         let n = left.min(1_000);
                         left -= n;
-                        Some(if n > 0 { Taken::Bytes(n) } else { Taken::Broken })
+                        Some(if n > 0 { WriteOutcome::Bytes(n) } else { WriteOutcome::Broken })
                     })
                     .take(cut / 1_000 + 2),
                 ),
             );
-            let closed = start(&wire, &owner).await.expect("no panic");
+            let closed = start(&wire, &handler).await.expect("no panic");
             assert!(matches!(closed, Closed::Io(_)), "{closed:?}");
-            let taken = wire.taken().len() - 5;
+            let taken = wire.written().len() - 5;
             assert!(taken <= cut);
             let (mut done, mut end) = (0, 0);
             while done < written.len() && end + written[done].len() <= taken {
                 end += written[done].len();
                 done += 1;
             }
-            assert!(owner.unsent() == queued[done..].concat(), "cut at {cut}");
-            assert_eq!(owner.attempts(), u32::from(end < taken), "cut at {cut}");
+            assert!(handler.unsent() == queued[done..].concat(), "cut at {cut}");
+            assert_eq!(handler.attempts(), u32::from(end < taken), "cut at {cut}");
         });
     }
 }
@@ -88,41 +94,41 @@ fn lost_batch_returns_whole_neutral_messages() {
 fn replies_are_encoded_between_messages() {
     run(async {
         let wire = Wire::new();
-        let owner = Owner::default();
-        let _actor = start(&wire, &owner);
-        until("it is up", || owner.is_attached()).await;
+        let handler = TestHandler::default();
+        let _actor = start(&wire, &handler);
+        wait_until("the connection is established", || handler.is_attached()).await;
         let stuck = wire.clone().stuck();
-        owner.send(b"first");
-        settle(5).await;
+        handler.send(b"first");
+        run_tasks(5).await;
         for _ in 0..3 {
-            stuck.give(&encoded(b"?"));
+            stuck.push_input(&encoded(b"?"));
         }
-        settle(5).await;
-        owner.send(b"second");
+        run_tasks(5).await;
+        handler.send(b"second");
         stuck.release();
         let masked = |body: &[u8]| masked(&encoded(body));
         let expected =
             [b"hello".to_vec(), masked(b"first"), masked(b"!").repeat(3), masked(b"second")].concat();
-        until("all is written", || wire.taken().len() == expected.len()).await;
-        assert_eq!(wire.taken(), expected);
+        wait_until("all messages are written", || wire.written().len() == expected.len()).await;
+        assert_eq!(wire.written(), expected);
     });
 }
 
 #[test]
 fn direct_write_needs_identity_encoder() {
     run(async {
-        for (protocol, has_direct) in [(Counted::new(), true), (Counted::masking(), false)] {
-            let (wire, owner) = (Wire::new(), Owner::default());
-            let actor = crate::common::start(protocol, &wire, &owner);
-            until("it is up", || owner.is_attached()).await;
-            assert_eq!(owner.has_direct(), has_direct);
+        for (protocol, has_direct) in [(LengthPrefixed::new(), true), (LengthPrefixed::masking(), false)] {
+            let (wire, handler) = (Wire::new(), TestHandler::default());
+            let actor = crate::common::start(protocol, &wire, &handler);
+            wait_until("the connection is established", || handler.is_attached()).await;
+            assert_eq!(handler.has_direct(), has_direct);
             wire.end();
             actor.await.expect("no panic");
         }
     });
 }
 
-/// Takes nothing.
+/// An encoder that encodes nothing.
 #[derive(Debug)]
 struct Stuck;
 

@@ -1,25 +1,25 @@
-//! The two ends of a link: what a program of its own protocol holds on to.
+//! The channel between a program and a connection of its own protocol.
 
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::common::{Wire, run, settle, until};
+use crate::common::{Wire, run, run_tasks, wait_until};
 use futures_util::FutureExt;
 use monocoque_core::actor::{Channel, ChannelClosed, SocketActor};
 use monocoque_core::{
     Decode, Established, IdentityEncoder, Message, Outbox, Protocol, SegmentedBuffer, Step,
 };
 
-/// Every byte is a message; a zero byte instead of a handshake is an error.
+/// A protocol with one-byte messages. A zero byte instead of a handshake is an error.
 #[derive(Debug)]
-struct Letters;
+struct SingleBytes;
 
 #[derive(Debug, thiserror::Error)]
 #[error("zero")]
 struct Zero;
 
-impl Protocol for Letters {
+impl Protocol for SingleBytes {
     type Peer = ();
     type Decoder = Self;
     type Encoder = IdentityEncoder<Zero>;
@@ -43,7 +43,7 @@ impl Protocol for Letters {
     }
 }
 
-impl Decode for Letters {
+impl Decode for SingleBytes {
     type Item = Message;
     type Kind = ();
     type Error = Zero;
@@ -72,10 +72,10 @@ fn cancelled_send_unblocks_next_sender() {
             let mut given_up = pin!(link.send(letter(b'b')));
             assert!(given_up.as_mut().now_or_never().is_none(), "full");
         }
-        wire.give(b"x");
-        let actor = compio::runtime::spawn(SocketActor::new(wire.clone(), Letters).run(link.clone()));
-        link.send(letter(b'c')).await.expect("there is room again");
-        until("all is written", || wire.taken().ends_with(b"ac")).await;
+        wire.push_input(b"x");
+        let actor = compio::runtime::spawn(SocketActor::new(wire.clone(), SingleBytes).run(link.clone()));
+        link.send(letter(b'c')).await.expect("room after the channel is drained");
+        wait_until("all messages are written", || wire.written().ends_with(b"ac")).await;
         drop(actor);
     });
 }
@@ -85,14 +85,14 @@ fn cancelled_receiver_passes_wake_on() {
     run(async {
         let wire = Wire::new();
         let link = Channel::<Message>::new();
-        wire.give(b"x");
-        let _actor = compio::runtime::spawn(SocketActor::new(wire.clone(), Letters).run(link.clone()));
+        wire.push_input(b"x");
+        let _actor = compio::runtime::spawn(SocketActor::new(wire.clone(), SingleBytes).run(link.clone()));
         assert_eq!(link.recv().await, Ok("x".into()));
         assert!(link.recv().now_or_never().is_none());
         let other = link.clone();
         let waiting = compio::runtime::spawn(async move { other.recv().await });
-        settle(3).await;
-        wire.give(b"y");
+        run_tasks(3).await;
+        wire.push_input(b"y");
         assert_eq!(waiting.await.expect("no panic"), Ok("y".into()));
     });
 }
@@ -101,10 +101,10 @@ fn cancelled_receiver_passes_wake_on() {
 fn arrived_messages_precede_link_close() {
     run(async {
         let wire = Wire::new();
-        wire.give(b"abc");
+        wire.push_input(b"abc");
         wire.end();
         let link = Channel::new();
-        SocketActor::new(wire, Letters).run(link.clone()).await;
+        SocketActor::new(wire, SingleBytes).run(link.clone()).await;
         for expected in ["a", "b", "c"] {
             assert_eq!(link.recv().await, Ok(expected.into()));
         }
@@ -117,9 +117,9 @@ fn arrived_messages_precede_link_close() {
 fn failed_handshake_closes_link() {
     run(async {
         let wire = Wire::new();
-        wire.give(b"\0");
+        wire.push_input(b"\0");
         let link = Channel::<Message>::new();
-        SocketActor::new(wire, Letters).run(link.clone()).await;
+        SocketActor::new(wire, SingleBytes).run(link.clone()).await;
         assert_eq!(link.recv().now_or_never(), Some(Err(ChannelClosed)));
         assert_eq!(link.send(letter(b'a')).now_or_never(), Some(Err(ChannelClosed)));
     });
@@ -129,14 +129,14 @@ fn failed_handshake_closes_link() {
 fn close_flushes_queued_messages() {
     run(async {
         let wire = Wire::new();
-        wire.give(b"x");
+        wire.push_input(b"x");
         let link = Channel::<Message>::new();
         for byte in b"abc" {
             link.send(letter(*byte)).await.expect("room");
         }
         link.close();
-        let _closed = SocketActor::new(wire.clone(), Letters).run(link.clone()).await;
-        assert_eq!(wire.taken(), b"abc");
+        let _closed = SocketActor::new(wire.clone(), SingleBytes).run(link.clone()).await;
+        assert_eq!(wire.written(), b"abc");
         let mut sending = pin!(link.send(letter(b'd')));
         assert_eq!(
             sending.as_mut().poll(&mut Context::from_waker(Waker::noop())),

@@ -1,5 +1,4 @@
-//! Connections on a wire in memory: actors, what their encoders do, and the link to whoever owns
-//! them.
+//! Connections over an in-memory stream: actors, encoders, and the channels of their owners.
 #![cfg(feature = "runtime")]
 
 mod actor;

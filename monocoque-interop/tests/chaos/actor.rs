@@ -1,4 +1,4 @@
-//! A thread that plays one part, in one life after the other.
+//! A thread that runs a part through its lifetimes.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -8,64 +8,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::channel::oneshot;
 
-use crate::scenario::Shared;
+use crate::part::{Implementation, Part};
+use crate::shared::Shared;
 use crate::{child, monocoque_peers};
-use testing::ledger::Class;
-
-/// A part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Push,
-    Pull,
-    Router,
-    Dealer(Name),
-    Pub,
-    Sub(Manner),
-}
-
-/// What a DEALER calls itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
-    /// The same in all its lives.
-    Own,
-    None,
-}
-
-/// How a SUB reads while there is chaos.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    Good,
-    Slow,
-    /// Not at all.
-    Stopped,
-}
-
-/// Whose implementation it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Make {
-    /// Monocoque's.
-    Ours,
-    /// Monocoque's, in a process of its own.
-    Process,
-    /// libzmq's, in a process of its own: an abort of libzmq ends no other part.
-    Theirs,
-}
-
-/// What is known of an actor.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    /// Its number among all.
-    pub(crate) index: u8,
-    pub(crate) role: Role,
-    pub(crate) make: Make,
-    pub(crate) mortal: bool,
-    pub(crate) binds: Vec<String>,
-    pub(crate) connects: Vec<String>,
-    /// Endpoints that it dials beside those: of hostile peers, and of nobody.
-    pub(crate) beside: Vec<String>,
-    /// Two threads connect and disconnect all of these while there is chaos.
-    pub(crate) reconnects: bool,
-}
 
 #[derive(Debug)]
 pub(crate) struct Actor {
@@ -74,66 +19,48 @@ pub(crate) struct Actor {
     thread: JoinHandle<()>,
 }
 
-/// Ends the life that is on.
+/// The sender that ends the current lifetime.
 type Kill = Arc<Mutex<Option<oneshot::Sender<()>>>>;
-/// Tells a life that it is to end.
-pub(crate) type End = oneshot::Receiver<()>;
-
-impl Role {
-    /// What it sends, and what it receives.
-    pub(crate) fn classes(self) -> (Option<Class>, Option<Class>) {
-        match self {
-            Self::Push => (Some(Class::Work), None),
-            Self::Pull => (None, Some(Class::Work)),
-            Self::Router => (None, Some(Class::Request)),
-            Self::Dealer(_) => (Some(Class::Request), Some(Class::Reply)),
-            Self::Pub => (Some(Class::News), None),
-            Self::Sub(_) => (None, Some(Class::News)),
-        }
-    }
-}
-
-impl Part {
-    pub(crate) fn name(&self) -> String {
-        format!("{:?} {} ({:?})", self.role, self.index, self.make)
-    }
-}
 
 impl Actor {
     pub(crate) fn start(part: Part, shared: Arc<Shared>, seed: u64) -> Self {
         let kill = Kill::default();
-        let (to_kill, cast) = (kill.clone(), part.clone());
-        let play = move || {
-            let mut chance = Rng::with_seed(seed);
-            let mut home = None;
+        let (to_kill, own_part) = (kill.clone(), part.clone());
+        let run = move || {
+            let mut rng = Rng::with_seed(seed);
+            let mut placement = None;
             loop {
                 let (kill, end) = oneshot::channel();
                 *to_kill.lock().expect("not poisoned") = Some(kill);
                 if shared.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                match cast.make {
-                    Make::Ours => home = Some(monocoque_peers::live(&cast, &shared, end, &mut chance, home)),
-                    Make::Process | Make::Theirs => child::live(&cast, &shared, end, &mut chance),
+                match own_part.implementation {
+                    Implementation::Ours => {
+                        placement = Some(monocoque_peers::live(&own_part, &shared, end, &mut rng, placement))
+                    }
+                    Implementation::Process | Implementation::Theirs => {
+                        child::live(&own_part, &shared, end, &mut rng)
+                    }
                 }
                 if !shared.ended.load(Ordering::SeqCst) {
-                    // Away for a moment, mostly.
-                    thread::sleep(Duration::from_millis(chance.u64(0..80)));
+                    // Stays away for a random time.
+                    thread::sleep(Duration::from_millis(rng.u64(0..80)));
                 }
             }
         };
-        let thread = thread::Builder::new().name(part.name()).spawn(play).expect("a thread");
+        let thread = thread::Builder::new().name(part.name()).spawn(run).expect("a thread");
         Self { part, kill, thread }
     }
 
-    /// Ends its life. `false` if it is between two.
+    /// Ends the current lifetime. Returns `false` between two lifetimes.
     pub(crate) fn kill(&self) -> bool {
         let kill = self.kill.lock().expect("not poisoned").take();
         kill.is_some_and(|kill| kill.send(()).is_ok())
     }
 
-    /// Whether it lives, and is not about to be killed.
-    pub(crate) fn lives(&self) -> bool {
+    /// Returns whether a lifetime is running that has no command to end.
+    pub(crate) fn is_alive(&self) -> bool {
         self.kill.lock().expect("not poisoned").is_some()
     }
 
@@ -141,7 +68,7 @@ impl Actor {
         self.thread.is_finished()
     }
 
-    /// What it said when it panicked, if it did.
+    /// Returns the panic message, if it has panicked.
     pub(crate) fn join(self) -> Option<String> {
         let name = self.part.name();
         let panic = self.thread.join().err()?;

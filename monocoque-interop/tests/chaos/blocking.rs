@@ -1,30 +1,30 @@
-//! Sockets of Monocoque as a [player](crate::child_main) uses them, by calls that wait.
+//! Monocoque sockets of a [child process](crate::child_main), used through blocking calls.
 
 use std::time::Duration;
 
 use monocoque::zmq::{Builder, DealerSocket, PullSocket, PushSocket, Socket, capability};
 use monocoque::{Message, MonocoqueError};
 
-use crate::child_main::{Attaches, Receives, Sends, WAIT};
+use crate::child_socket::{Attaches, Receives, Sends, WAIT};
 use crate::monocoque_peers::with_options;
 use testing::ledger::Frames;
 
-/// A socket that is played by blocking calls.
+/// A socket that is used through blocking calls.
 pub(crate) struct Blocking<S>(S);
 
 pub(crate) fn push() -> Blocking<PushSocket> {
-    made(PushSocket::builder().send_hwm(100))
+    built(PushSocket::builder().send_hwm(100))
 }
 
 pub(crate) fn pull() -> Blocking<PullSocket> {
-    made(PullSocket::builder().recv_hwm(100))
+    built(PullSocket::builder().recv_hwm(100))
 }
 
 pub(crate) fn dealer() -> Blocking<DealerSocket> {
-    made(DealerSocket::builder())
+    built(DealerSocket::builder())
 }
 
-fn made<S: Socket>(builder: Builder<S>) -> Blocking<S> {
+fn built<S: Socket>(builder: Builder<S>) -> Blocking<S> {
     Blocking(with_options(builder).build().expect("a socket"))
 }
 
@@ -42,7 +42,7 @@ impl<S: Socket> Attaches for Blocking<S> {
     }
 
     fn close(self) {
-        self.0.blocking_close().expect("elsewhere");
+        self.0.blocking_close().expect("called outside the runtime of the socket");
     }
 }
 

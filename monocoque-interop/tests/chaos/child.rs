@@ -1,8 +1,8 @@
-//! Parts that are played in a process of their own, by Monocoque or by libzmq.
+//! Parts that run in child processes, with Monocoque or libzmq.
 //!
-//! The test runs once more in that process, which [plays](crate::child_main) the one part. Orders
-//! reach it by its standard input: the phase, or the end of it all. It [reports](Report) on its
-//! standard output what it sends and what it receives. Now and then it is stopped for a while.
+//! The test is started again in the child process, which [runs](crate::child_main) a single part.
+//! It receives commands on its standard input: the phase, and the end of input to close. It
+//! [reports](Report) on its standard output what it sends and receives. It is stopped occasionally.
 
 use std::env;
 use std::fmt::{self, Display, Formatter};
@@ -18,85 +18,85 @@ use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::actor::{End, Make, Manner, Name, Part, Role};
-use crate::scenario::{PAUSE, Shared};
+use crate::part::{End, Implementation, Part, ReadSpeed, Role, RoutingIdKind};
+use crate::shared::{PAUSE, Shared};
 use testing::ledger::{CHAOS, Reader, Stream, Tag};
 
-/// Lives once: as long as the process, which is killed or told to end.
+/// Runs one lifetime: as long as the process, which is ended by a signal or a command.
 ///
-/// A process of libzmq may also end by an abort of its own, which is as if it had been killed.
-pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, chance: &mut Rng) {
+/// A process of libzmq may also end by an abort of libzmq, which counts as killed.
+pub(crate) fn live(part: &Part, shared: &Arc<Shared>, mut end: End, rng: &mut Rng) {
     let account = Account::open(part, shared);
     let stream = account.stream.clone();
     let mut process = Process::start(part, account);
-    let told = process.direct(shared, &mut end, chance);
-    let in_order = told && shared.ended.load(Ordering::SeqCst);
+    let commanded = process.direct(shared, &mut end, rng);
+    let in_order = commanded && shared.ended.load(Ordering::SeqCst);
     let status = process.end(in_order);
     if let Some(stream) = stream.filter(|_| !in_order || !status.success()) {
-        stream.kill();
+        stream.mark_killed();
     }
     let ended_by = |signal: Signal| status.signal() == Some(signal as i32);
-    if part.make == Make::Theirs && ended_by(Signal::SIGABRT) {
-        // All that it had reported is entered: whoever sees this count sees that as well.
+    if part.implementation == Implementation::Theirs && ended_by(Signal::SIGABRT) {
+        // Its reports are recorded first: the count makes them visible.
         shared.aborts.fetch_add(1, Ordering::SeqCst);
         eprintln!("{} has aborted", part.name());
-    } else if !(in_order && status.success() || told && !in_order && ended_by(Signal::SIGKILL)) {
-        shared.ledger.wrong(format!("{} has ended: {status}", part.name()));
+    } else if !(in_order && status.success() || commanded && !in_order && ended_by(Signal::SIGKILL)) {
+        shared.ledger.record_error(format!("{} has ended: {status}", part.name()));
     }
 }
 
-/// A process that plays a part. It is killed when this is dropped.
+/// A child process with one part. It is killed when this is dropped.
 struct Process {
     child: Child,
-    orders: Option<ChildStdin>,
-    /// Enters into the account what it reports.
+    commands: Option<ChildStdin>,
+    /// The thread that records its reports.
     reports: Option<JoinHandle<()>>,
 }
 
 impl Process {
     fn start(part: &Part, mut account: Account) -> Self {
-        let brief = Brief {
+        let task = Task {
             seed: account.shared.ledger.seed(),
             stream: account.stream.as_ref().map_or(0, |stream| stream.id),
             index: part.index,
-            make: part.make,
+            implementation: part.implementation,
             role: part.role,
             binds: part.binds.clone(),
             connects: part.connects.clone(),
         };
         let mut child = Command::new(env::current_exe().expect("a path"))
             .args(["--exact", "chaos_run_keeps_all_invariants", "--nocapture"])
-            .env(BRIEF, brief.to_string())
+            .env(BRIEF, task.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it starts");
+            .expect("a child process");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let work = move || {
-            // What the test says in that process is no report.
+            // Other output of the test is no report.
             let reports = lines.map_while(Result::ok).filter_map(|line| Report::read(&line));
             reports.for_each(|report| account.enter(report));
         };
         let reports = thread::Builder::new().name(part.name()).spawn(work).expect("a thread");
-        Self { orders: child.stdin.take(), child, reports: Some(reports) }
+        Self { commands: child.stdin.take(), child, reports: Some(reports) }
     }
 
-    /// Passes the phases on, and stops it now and then, until it is told to end. `false` if it has
-    /// ended by itself before that.
-    fn direct(&mut self, shared: &Shared, end: &mut End, chance: &mut Rng) -> bool {
+    /// Forwards phases and stops the process occasionally, up to the end of this lifetime. Returns
+    /// `false` if the process ends first.
+    fn direct(&mut self, shared: &Shared, end: &mut End, rng: &mut Rng) -> bool {
         let mut known = CHAOS;
         let mut stopped_until = None;
         while matches!(end.try_recv(), Ok(None)) {
             let phase = shared.phase();
             if phase != known {
                 known = phase;
-                self.order(phase);
+                self.command(phase);
             }
             match stopped_until {
-                None if phase == CHAOS && chance.u16(0..400) == 0 => {
+                None if phase == CHAOS && rng.u16(0..400) == 0 => {
                     self.signal(Signal::SIGSTOP);
                     shared.stops.fetch_add(1, Ordering::Relaxed);
-                    stopped_until = Some(Instant::now() + Duration::from_millis(chance.u64(20..1_500)));
+                    stopped_until = Some(Instant::now() + Duration::from_millis(rng.u64(20..1_500)));
                 }
                 Some(until) if phase != CHAOS || until <= Instant::now() => {
                     self.signal(Signal::SIGCONT);
@@ -112,23 +112,23 @@ impl Process {
         true
     }
 
-    fn order(&mut self, phase: u8) {
-        // One that has ended by itself is found out by its status.
-        let _ended = self.orders.as_mut().map(|orders| writeln!(orders, "{phase}"));
+    fn command(&mut self, phase: u8) {
+        // The exit status will show whether the process has ended.
+        let _ended = self.commands.as_mut().map(|commands| writeln!(commands, "{phase}"));
     }
 
     fn signal(&self, signal: Signal) {
-        // It is not waited for yet, so its number is its own.
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is there");
+        // The process is not reaped yet, so its id is still its own.
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("a process that is not reaped");
     }
 
-    /// Ends it if it has not ended, and returns once all that it has reported is entered.
+    /// Ends the process if it is running, and returns once its reports are recorded.
     fn end(mut self, in_order: bool) -> ExitStatus {
         if in_order {
-            drop(self.orders.take());
+            drop(self.commands.take());
             self.signal(Signal::SIGCONT);
         } else {
-            self.child.kill().expect("it is there");
+            self.child.kill().expect("a process that is not reaped");
         }
         let status = self.child.wait().expect("a child");
         self.reports.take().expect("once").join().expect("no panic");
@@ -138,13 +138,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has mostly ended already.
+        // It has usually ended already.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
-/// What a process has to do with the ledger.
+/// The records of a process in the ledger.
 struct Account {
     shared: Arc<Shared>,
     role: Role,
@@ -157,8 +157,8 @@ impl Account {
     fn open(part: &Part, shared: &Arc<Shared>) -> Self {
         let (index, name, ledger) = (part.index, part.name(), &shared.ledger);
         let (sends, receives) = part.role.classes();
-        // libzmq does not say which connections it has lost.
-        let exact = part.make != Make::Theirs;
+        // libzmq does not report lost connections.
+        let exact = part.implementation != Implementation::Theirs;
         Self {
             stream: sends.map(|class| ledger.stream(index, &name, class, exact)),
             reader: receives.map(|class| ledger.reader(index, &name, class)),
@@ -177,8 +177,8 @@ impl Account {
             (Report::Received { through, tag }, stream, Some(reader)) => {
                 let Some(tag) = reader.take_tag(Ok(tag)) else { return };
                 match stream {
-                    Some(stream) if stream.id == tag.stream => reader.heard_through(through, tag),
-                    // Of an earlier life of the same name.
+                    Some(stream) if stream.id == tag.stream => reader.record_relay(through, tag),
+                    // A reply to an earlier lifetime with the same routing id.
                     Some(_) => _ = self.shared.stale_replies.fetch_add(1, Ordering::Relaxed),
                     None if self.role == Role::Router => {
                         self.shared.replies.fetch_add(1, Ordering::Relaxed);
@@ -186,33 +186,33 @@ impl Account {
                     None => {}
                 }
             }
-            (report, ..) => self.shared.ledger.wrong(format!("{}: {report}", self.name)),
+            (report, ..) => self.shared.ledger.record_error(format!("{}: {report}", self.name)),
         }
     }
 }
 
-/// What a process is to play.
+/// The task of a child process.
 #[derive(Debug)]
-pub(crate) struct Brief {
+pub(crate) struct Task {
     pub(crate) seed: u64,
     /// The number of its stream.
     pub(crate) stream: u32,
     pub(crate) index: u8,
-    pub(crate) make: Make,
+    pub(crate) implementation: Implementation,
     pub(crate) role: Role,
     pub(crate) binds: Vec<String>,
     pub(crate) connects: Vec<String>,
 }
 
-impl Brief {
-    /// That of this process, if it was started to play a part.
+impl Task {
+    /// Returns the task of this process; `None` if it is not a child.
     pub(crate) fn of_this_process() -> Option<Self> {
         let text = env::var(BRIEF).ok()?;
         let mut lines = text.lines();
         let mut next = || lines.next().expect("a field");
         let (seed, stream, index) = (next(), next(), next());
-        let (make, role) = (next(), next());
-        let makes = [Make::Process, Make::Theirs];
+        let (implementation, role) = (next(), next());
+        let implementations = [Implementation::Process, Implementation::Theirs];
         let (binds, connects) = lines.map(str::to_owned).partition(|line| line.starts_with(BIND));
         let strip = |lines: Vec<String>, mark| {
             let strip = |line: String| line.strip_prefix(mark).expect("marked").to_owned();
@@ -222,7 +222,10 @@ impl Brief {
             seed: seed.parse().expect("a seed"),
             stream: stream.parse().expect("a number"),
             index: index.parse().expect("a number"),
-            make: makes.into_iter().find(|known| format!("{known:?}") == make).expect("a make"),
+            implementation: implementations
+                .into_iter()
+                .find(|known| format!("{known:?}") == implementation)
+                .expect("an implementation"),
             role: ROLES.into_iter().find(|known| format!("{known:?}") == role).expect("a role"),
             binds: strip(binds, BIND),
             connects: strip(connects, CONNECT),
@@ -230,36 +233,36 @@ impl Brief {
     }
 }
 
-impl Display for Brief {
+impl Display for Task {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { seed, stream, index, make, role, binds, connects } = self;
-        write!(f, "{seed}\n{stream}\n{index}\n{make:?}\n{role:?}")?;
+        let Self { seed, stream, index, implementation, role, binds, connects } = self;
+        write!(f, "{seed}\n{stream}\n{index}\n{implementation:?}\n{role:?}")?;
         binds.iter().try_for_each(|endpoint| write!(f, "\n{BIND}{endpoint}"))?;
         connects.iter().try_for_each(|endpoint| write!(f, "\n{CONNECT}{endpoint}"))
     }
 }
 
-/// What was ordered.
+/// The commands received from the parent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Orders(Arc<(AtomicU8, AtomicBool)>);
+pub(crate) struct Commands(Arc<(AtomicU8, AtomicBool)>);
 
-impl Orders {
-    /// Takes orders, the last of which is the end of the input.
+impl Commands {
+    /// Starts to read commands. The end of input is the last one.
     pub(crate) fn listen() -> Self {
-        // Nobody else ends this process if it is stopped when the test ends.
+        // Kills a stopped process with its parent.
         let signal = Some(rustix::process::Signal::KILL);
         rustix::process::set_parent_process_death_signal(signal).expect("set");
-        let orders = Self::default();
-        let told = orders.clone();
+        let commands = Self::default();
+        let commanded = commands.clone();
         thread::spawn(move || {
             for line in std::io::stdin().lines().map_while(Result::ok) {
-                told.0.0.store(line.parse().expect("a phase"), Ordering::Relaxed);
+                commanded.0.0.store(line.parse().expect("a phase"), Ordering::Relaxed);
             }
-            told.0.1.store(true, Ordering::Relaxed);
+            commanded.0.1.store(true, Ordering::Relaxed);
         });
-        // The test has begun a line of its own.
+        // Ends the line that the test harness has begun.
         println!();
-        orders
+        commands
     }
 
     pub(crate) fn phase(&self) -> u8 {
@@ -271,17 +274,17 @@ impl Orders {
     }
 }
 
-/// A line of what a process tells of itself. One that is killed has written its last line as a
-/// whole, or not at all.
+/// A line of output to the parent. A killed process has written its last line as a whole, or not at
+/// all.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// It has sent so many messages, and is about to send more of them in a phase. So no more is
-    /// received of it than it has reported, whenever it is killed.
+    /// The number of messages sent, and how many more are about to be sent in a phase. Reported
+    /// first, so that no more is received than was reported, whenever the process is killed.
     Sends { sent: u64, more: u64, phase: u8, losses: u64 },
-    /// A message of this tag, by way of another one.
+    /// A message of this tag, which has passed another socket.
     Received { through: u8, tag: Tag },
-    /// What must not be.
-    Wrong(String),
+    /// A violation.
+    Violation(String),
 }
 
 impl Report {
@@ -289,7 +292,7 @@ impl Report {
         println!("{REPORT}{self}");
     }
 
-    /// `None` for a line that is no report.
+    /// Returns `None` for other output.
     fn read(line: &str) -> Option<Self> {
         let text = line.strip_prefix(REPORT)?;
         let (what, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -300,7 +303,7 @@ impl Report {
                 let (topic, phase, stream) = (topic as u8, phase as u8, stream as u32);
                 Self::Received { through: through as u8, tag: Tag { topic, phase, stream, number } }
             }
-            _ => Self::Wrong(text.to_owned()),
+            _ => Self::Violation(text.to_owned()),
         })
     }
 }
@@ -312,23 +315,23 @@ impl Display for Report {
             Self::Received { through, tag: Tag { topic, phase, stream, number } } => {
                 write!(f, "received {through} {topic} {phase} {stream} {number}")
             }
-            Self::Wrong(wrong) => write!(f, "wrong: {wrong}"),
+            Self::Violation(wrong) => write!(f, "wrong: {wrong}"),
         }
     }
 }
 
-/// What is played in processes.
+/// The roles of child processes.
 const ROLES: [Role; 6] = [
     Role::Push,
     Role::Pull,
     Role::Router,
-    Role::Dealer(Name::Own),
-    Role::Dealer(Name::None),
-    Role::Sub(Manner::Good),
+    Role::Dealer(RoutingIdKind::Own),
+    Role::Dealer(RoutingIdKind::None),
+    Role::Sub(ReadSpeed::Good),
 ];
-/// The variable that holds the brief.
+/// The environment variable with the task.
 const BRIEF: &str = "MONOCOQUE_CHAOS_PART";
 const BIND: &str = "bind ";
 const CONNECT: &str = "connect ";
-/// A line of a report begins like this.
+/// The beginning of a report.
 const REPORT: &str = "report ";

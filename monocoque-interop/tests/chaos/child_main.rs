@@ -1,110 +1,94 @@
-//! Plays a part in a process of its own: the same for Monocoque and libzmq.
+//! The main function of a child process, for Monocoque and libzmq alike.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::actor::{Make, Role};
-use crate::child::{Brief, Orders, Report};
-use crate::scenario::{DEADLINE, PAUSE, Quota, TOPIC, burst};
+use crate::child::{Commands, Report, Task};
+use crate::child_socket::{Attaches, Receives, Sends, WAIT};
+use crate::part::{Implementation, Role};
+use crate::shared::{DEADLINE, PAUSE, Quota, TOPIC, burst};
 use crate::{blocking, libzmq_peers};
 use testing::hostile::is_hostile;
-use testing::ledger::{Frames, Tag};
+use testing::ledger::Tag;
 
-/// A socket of whichever implementation. Calls wait for [`WAIT`] at the most.
-pub(crate) trait Attaches {
-    fn bind(&self, endpoint: &str) -> Result<(), String>;
-    fn connect(&self, endpoint: &str);
-    /// How many connections it has lost, if it can say.
-    fn lost_connections(&self) -> u64;
-    fn close(self);
-}
-
-pub(crate) trait Sends: Attaches {
-    /// `false` if there was no room for it.
-    fn send(&self, frames: Frames) -> bool;
-}
-
-pub(crate) trait Receives: Attaches {
-    /// What has come, or comes within that time.
-    fn receive(&self, wait: Duration) -> Option<Frames>;
-}
-
-/// Plays the part that this process was started for. `false` if it was not started for one.
-pub(crate) fn play() -> bool {
-    let Some(brief) = Brief::of_this_process() else { return false };
-    let player = Player { brief, orders: Orders::listen(), sent: 0, quota: Quota::default() };
-    let Brief { make, role, index, .. } = player.brief;
-    match (make, role) {
-        (Make::Ours, _) => unreachable!("not played in a process of its own"),
-        (Make::Process, Role::Push) => player.push(blocking::push()),
-        (Make::Process, Role::Pull) => player.receive(blocking::pull()),
-        (Make::Process, Role::Dealer(_)) => player.dealer(blocking::dealer()),
-        (Make::Process, _) => unreachable!("not played by Monocoque in a process of its own"),
-        (Make::Theirs, Role::Push) => player.push(libzmq_peers::socket(role, index)),
-        (Make::Theirs, Role::Pull | Role::Sub(_)) => player.receive(libzmq_peers::socket(role, index)),
-        (Make::Theirs, Role::Router) => player.router(libzmq_peers::socket(role, index)),
-        (Make::Theirs, Role::Dealer(_)) => player.dealer(libzmq_peers::socket(role, index)),
-        (Make::Theirs, Role::Pub) => unreachable!("not played by libzmq"),
+/// Runs the part of this process. Returns `false` if it is not a child process.
+pub(crate) fn run() -> bool {
+    let Some(task) = Task::of_this_process() else { return false };
+    let runner = PartRunner { task, commands: Commands::listen(), sent: 0, quota: Quota::default() };
+    let Task { implementation, role, index, .. } = runner.task;
+    match (implementation, role) {
+        (Implementation::Ours, _) => unreachable!("runs in the process of the test"),
+        (Implementation::Process, Role::Push) => runner.push(blocking::push()),
+        (Implementation::Process, Role::Pull) => runner.receive(blocking::pull()),
+        (Implementation::Process, Role::Dealer(_)) => runner.dealer(blocking::dealer()),
+        (Implementation::Process, _) => unreachable!("Monocoque has no such part in a child process"),
+        (Implementation::Theirs, Role::Push) => runner.push(libzmq_peers::socket(role, index)),
+        (Implementation::Theirs, Role::Pull | Role::Sub(_)) => {
+            runner.receive(libzmq_peers::socket(role, index))
+        }
+        (Implementation::Theirs, Role::Router) => runner.router(libzmq_peers::socket(role, index)),
+        (Implementation::Theirs, Role::Dealer(_)) => runner.dealer(libzmq_peers::socket(role, index)),
+        (Implementation::Theirs, Role::Pub) => unreachable!("libzmq has no such part"),
     }
     true
 }
 
-struct Player {
-    brief: Brief,
-    orders: Orders,
+struct PartRunner {
+    task: Task,
+    commands: Commands,
     sent: u64,
     quota: Quota,
 }
 
-impl Player {
+impl PartRunner {
     fn push(mut self, socket: impl Sends) {
         self.attach(&socket);
-        while !self.orders.ended() {
+        while !self.commands.ended() {
             self.send_burst(&socket);
             thread::sleep(PAUSE);
         }
-        self.report_sent(&socket, 0, self.orders.phase());
+        self.report_sent(&socket, 0, self.commands.phase());
         socket.close();
     }
 
     fn dealer(mut self, socket: impl Sends + Receives) {
         self.attach(&socket);
-        while !self.orders.ended() {
+        while !self.commands.ended() {
             self.send_burst(&socket);
             while let Some(frames) = socket.receive(Duration::ZERO) {
                 match frames.first().and_then(|first| first.first()) {
                     Some(router) => _ = self.received(*router, &frames[1..]),
-                    None => Report::Wrong("an empty reply".into()).write(),
+                    None => Report::Violation("an empty reply".into()).write(),
                 }
             }
             thread::sleep(PAUSE);
         }
-        self.report_sent(&socket, 0, self.orders.phase());
+        self.report_sent(&socket, 0, self.commands.phase());
         socket.close();
     }
 
-    /// PULL and SUB.
+    /// Receives as a PULL or SUB.
     fn receive(self, socket: impl Receives) {
         self.attach(&socket);
-        while !self.orders.ended() {
+        while !self.commands.ended() {
             let Some(frames) = socket.receive(WAIT) else { continue };
             match is_hostile(frames.iter().map(Vec::as_slice)) {
                 Ok(true) => {}
                 Ok(false) => _ = self.received(0, &frames),
-                Err(wrong) => Report::Wrong(wrong).write(),
+                Err(wrong) => Report::Violation(wrong).write(),
             }
         }
         socket.close();
     }
 
-    /// Sends back what comes, its number in front.
+    /// Echoes messages with its index in front.
     fn router(self, socket: impl Sends + Receives) {
         self.attach(&socket);
-        while !self.orders.ended() {
+        while !self.commands.ended() {
             let Some(mut frames) = socket.receive(WAIT) else { continue };
             if self.received(0, &frames[1..]) {
-                frames.insert(1, vec![self.brief.index]);
-                // One that has gone is none to send to.
+                frames.insert(1, vec![self.task.index]);
+                // The message is dropped if the peer has disconnected.
                 let _dropped = socket.send(frames);
             }
         }
@@ -112,25 +96,25 @@ impl Player {
     }
 
     fn attach(&self, socket: &impl Attaches) {
-        for endpoint in &self.brief.binds {
+        for endpoint in &self.task.binds {
             let start = Instant::now();
             while let Err(error) = socket.bind(endpoint) {
                 assert!(start.elapsed() < DEADLINE, "still not free: {endpoint}: {error}");
                 thread::sleep(Duration::from_millis(5));
             }
         }
-        self.brief.connects.iter().for_each(|endpoint| socket.connect(endpoint));
+        self.task.connects.iter().for_each(|endpoint| socket.connect(endpoint));
     }
 
-    /// Sends a few messages; none any more once that is settled. What there is no room for is sent
-    /// the next time.
+    /// Sends a few messages, up to the quota of a lossless phase. Messages that do not fit in the
+    /// queue are sent later.
     fn send_burst(&mut self, socket: &impl Sends) {
-        let phase = self.orders.phase();
-        let messages = burst(phase, self.brief.role).min(self.quota.left(phase));
+        let phase = self.commands.phase();
+        let messages = burst(phase, self.task.role).min(self.quota.left(phase));
         self.report_sent(socket, messages as u64, phase);
         for _ in 0..messages {
-            let tag = Tag { topic: TOPIC, phase, stream: self.brief.stream, number: self.sent };
-            if !socket.send(tag.frames(self.brief.seed)) {
+            let tag = Tag { topic: TOPIC, phase, stream: self.task.stream, number: self.sent };
+            if !socket.send(tag.frames(self.task.seed)) {
                 return;
             }
             self.sent += 1;
@@ -142,15 +126,12 @@ impl Player {
         Report::Sends { sent: self.sent, more, phase, losses: socket.lost_connections() }.write();
     }
 
-    /// Whether it was a message of the test, whole.
+    /// Checks and reports a received message. Returns whether it was valid.
     fn received(&self, through: u8, frames: &[Vec<u8>]) -> bool {
         let frames: Vec<_> = frames.iter().map(Vec::as_slice).collect();
-        let tag = Tag::read(self.brief.seed, &frames);
+        let tag = Tag::read(self.task.seed, &frames);
         let whole = tag.is_ok();
-        tag.map_or_else(Report::Wrong, |tag| Report::Received { through, tag }).write();
+        tag.map_or_else(Report::Violation, |tag| Report::Received { through, tag }).write();
         whole
     }
 }
-
-/// How long a call may wait for room, or for a message.
-pub(crate) const WAIT: Duration = Duration::from_millis(20);

@@ -1,21 +1,21 @@
-//! Sockets of libzmq as a [player](crate::child_main) uses them.
+//! libzmq sockets of a [child process](crate::child_main).
 
 use std::time::Duration;
 
-use crate::actor::{Manner, Name, Role};
-use crate::child_main::{Attaches, Receives, Sends, WAIT};
-use crate::scenario::TOPIC;
+use crate::child_socket::{Attaches, Receives, Sends, WAIT};
+use crate::part::{ReadSpeed, Role, RoutingIdKind};
+use crate::shared::TOPIC;
 use testing::ledger::Frames;
 
-/// The socket of a role, in a context of its own.
+/// Creates the socket of a role, in a context of its own.
 pub(crate) fn socket(role: Role, index: u8) -> zmq::Socket {
     let kind = match role {
         Role::Push => zmq::PUSH,
         Role::Pull => zmq::PULL,
         Role::Router => zmq::ROUTER,
         Role::Dealer(_) => zmq::DEALER,
-        Role::Sub(Manner::Good) => zmq::SUB,
-        Role::Pub | Role::Sub(_) => unreachable!("not played by libzmq"),
+        Role::Sub(ReadSpeed::Good) => zmq::SUB,
+        Role::Pub | Role::Sub(_) => unreachable!("libzmq has no such part"),
     };
     let socket = zmq::Context::new().socket(kind).expect("a libzmq socket");
     let set = || {
@@ -25,7 +25,7 @@ pub(crate) fn socket(role: Role, index: u8) -> zmq::Socket {
         socket.set_reconnect_ivl(10)?;
         socket.set_handshake_ivl(1000)?;
         socket.set_sndtimeo(millis(WAIT) as i32)?;
-        if role == Role::Dealer(Name::Own) {
+        if role == Role::Dealer(RoutingIdKind::Own) {
             socket.set_identity(format!("dealer {index}").as_bytes())?;
         }
         if kind == zmq::SUB {
@@ -37,7 +37,7 @@ pub(crate) fn socket(role: Role, index: u8) -> zmq::Socket {
     socket
 }
 
-/// To topics that nobody sends, and to the one of the test.
+/// Subscribes to topics without messages, and to the one of the test.
 fn subscribe(socket: &zmq::Socket) -> zmq::Result<()> {
     (0..100).try_for_each(|n| socket.set_subscribe(format!("other {n}").as_bytes()))?;
     socket.set_subscribe(&[TOPIC])

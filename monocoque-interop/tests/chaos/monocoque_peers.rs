@@ -1,4 +1,4 @@
-//! The parts as played by Monocoque in the process of the test.
+//! The Monocoque parts in the process of the test.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,69 +14,69 @@ use monocoque::zmq::{
 };
 use monocoque::{Context, Message};
 
-use crate::actor::{End, Manner, Name, Part, Role};
+use crate::part::{End, Part, ReadSpeed, Role, RoutingIdKind};
 use crate::reconnects::Reconnects;
-use crate::scenario::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
+use crate::shared::{DEADLINE, PAUSE, Quota, Shared, TOPIC};
 use testing::hostile::is_hostile;
 use testing::ledger::{CHAOS, Class, Frames, Stream};
 use testing::yield_now;
 
-/// Where the connections of a life live.
+/// The threads of the connections in one lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// A context that others use as well, and that stays.
+    /// The shared context, which outlives the socket.
     Shared,
     /// A context that is dropped with the socket.
     Context,
-    /// The runtime of the actor, which ends with it: what is left of the socket is dropped by that.
+    /// The runtime of the actor, which ends with it and drops the rest of the socket.
     Runtime,
 }
 
-/// One life.
+/// One lifetime of a part.
 struct Life<'a> {
     part: &'a Part,
     shared: &'a Arc<Shared>,
     context: Context,
     placement: Placement,
-    /// Where the one before it lived.
+    /// The placement of the previous lifetime.
     before: Option<Placement>,
     seed: u64,
 }
 
-/// Lives once, and says where.
+/// Runs one lifetime. Returns its placement.
 pub(crate) fn live(
     part: &Part,
     shared: &Arc<Shared>,
     end: End,
-    chance: &mut Rng,
+    rng: &mut Rng,
     before: Option<Placement>,
 ) -> Placement {
-    let placement = *chance
+    let placement = *rng
         .choice(&[Placement::Shared, Placement::Shared, Placement::Context, Placement::Runtime])
         .expect("not empty");
-    let seed = chance.u64(..);
+    let seed = rng.u64(..);
     let life = |context| Life { part, shared, context, placement, before, seed };
     match placement {
-        Placement::Shared => futures::executor::block_on(life(shared.context.clone()).play(end)),
+        Placement::Shared => futures::executor::block_on(life(shared.context.clone()).run(end)),
         Placement::Context => {
-            futures::executor::block_on(life(Context::new().expect("an I/O thread")).play(end))
+            futures::executor::block_on(life(Context::new().expect("an I/O thread")).run(end))
         }
         Placement::Runtime => compio::runtime::Runtime::new()
             .expect("a runtime")
-            .block_on(async { life(Context::current().expect("inside a runtime")).play(end).await }),
+            .block_on(async { life(Context::current().expect("inside a runtime")).run(end).await }),
     }
     placement
 }
 
 impl Life<'_> {
-    async fn play(&self, end: End) {
+    async fn run(&self, end: End) {
         match self.part.role {
             Role::Push => self.push(end).await,
             Role::Pull => self.pull(end).await,
             Role::Router => self.router(end).await,
             Role::Dealer(name) => self.dealer(name, end).await,
             Role::Pub => self.publish(end).await,
-            Role::Sub(manner) => self.subscribe(manner, end).await,
+            Role::Sub(speed) => self.subscribe(speed, end).await,
         }
     }
 
@@ -104,7 +104,7 @@ impl Life<'_> {
         self.close(&pull, None).await;
     }
 
-    /// Sends back what comes, its number in front.
+    /// Echoes messages with its index in front.
     async fn router(&self, end: End) {
         let router = self.open(RouterSocket::builder()).await;
         let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::Request);
@@ -125,10 +125,10 @@ impl Life<'_> {
         self.close(&router, None).await;
     }
 
-    async fn dealer(&self, name: Name, end: End) {
+    async fn dealer(&self, name: RoutingIdKind, end: End) {
         let builder = match name {
-            Name::Own => DealerSocket::builder().routing_id(format!("dealer {}", self.part.index)),
-            Name::None => DealerSocket::builder(),
+            RoutingIdKind::Own => DealerSocket::builder().routing_id(format!("dealer {}", self.part.index)),
+            RoutingIdKind::None => DealerSocket::builder(),
         };
         let dealer = self.open(builder).await;
         let ledger = &self.shared.ledger;
@@ -142,15 +142,15 @@ impl Life<'_> {
                     continue;
                 }
                 let Some(router) = message.frame(0).and_then(|frame| frame.first()) else {
-                    ledger.wrong(format!("{}: an empty reply", stream.name));
+                    ledger.record_error(format!("{}: an empty reply", stream.name));
                     continue;
                 };
                 match reader.take(message.iter().skip(1)) {
                     Some(tag) if tag.stream != stream.id => {
-                        // Of an earlier life of the same name.
+                        // A reply to an earlier lifetime with the same routing id.
                         self.shared.stale_replies.fetch_add(1, Ordering::Relaxed);
                     }
-                    Some(tag) => reader.heard_through(*router, tag),
+                    Some(tag) => reader.record_relay(*router, tag),
                     None => {}
                 }
             }
@@ -162,31 +162,31 @@ impl Life<'_> {
 
     async fn publish(&self, end: End) {
         let publisher = self.open(PubSocket::builder()).await;
-        let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::News, true);
+        let stream = self.shared.ledger.stream(self.part.index, &self.part.name(), Class::Publication, true);
         self.until(end, self.send(&publisher, &stream)).await;
-        self.shared.news_dropped.fetch_add(publisher.stats().dropped, Ordering::Relaxed);
+        self.shared.publications_dropped.fetch_add(publisher.stats().dropped, Ordering::Relaxed);
         self.close(&publisher, None).await;
     }
 
-    async fn subscribe(&self, manner: Manner, end: End) {
-        let hwm = if manner == Manner::Good { 1000 } else { 10 };
+    async fn subscribe(&self, speed: ReadSpeed, end: End) {
+        let hwm = if speed == ReadSpeed::Good { 1000 } else { 10 };
         let subscriber = self.make(SubSocket::builder().recv_hwm(hwm));
         for n in 0..TOPICS {
             subscriber.subscribe(format!("other {n}")).expect("open");
         }
         subscriber.subscribe([TOPIC]).expect("open");
         self.attach(&subscriber).await;
-        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::News);
+        let mut reader = self.shared.ledger.reader(self.part.index, &self.part.name(), Class::Publication);
         let work = async {
             for n in 0.. {
-                while manner == Manner::Stopped && self.shared.phase() == CHAOS {
+                while speed == ReadSpeed::Stopped && self.shared.phase() == CHAOS {
                     self.pause(Duration::from_millis(10)).await;
                 }
                 let message = subscriber.recv().await.expect("open");
                 if !self.is_hostile(&message) {
                     reader.take(&message);
                 }
-                // What it wants changes all the time, but for the topic that it is sent.
+                // Its subscriptions change continuously, except for the topic of the test.
                 if n % 16 == 0 {
                     let topic = format!("more {}", n % TOPICS);
                     if (n / TOPICS).is_multiple_of(2) {
@@ -196,7 +196,7 @@ impl Life<'_> {
                     }
                     .expect("open");
                 }
-                if manner == Manner::Slow && self.shared.phase() == CHAOS {
+                if speed == ReadSpeed::Slow && self.shared.phase() == CHAOS {
                     self.pause(Duration::from_millis(5)).await;
                 }
             }
@@ -205,7 +205,7 @@ impl Life<'_> {
         self.close(&subscriber, None).await;
     }
 
-    /// Sends in bursts; once that is settled, a number of messages and no more.
+    /// Sends in bursts; in a lossless phase, a fixed number of messages.
     async fn send<S: Sends>(&self, socket: &S, stream: &Arc<Stream>) {
         let mut quota = Quota::default();
         loop {
@@ -224,7 +224,7 @@ impl Life<'_> {
         }
     }
 
-    /// Works until the life ends.
+    /// Runs `work` up to the end of this lifetime.
     async fn until<T>(&self, end: End, work: impl Future<Output = T>) {
         match select(pin!(work), end).await {
             Either::Left(_) => unreachable!("the work has no end"),
@@ -238,15 +238,15 @@ impl Life<'_> {
         socket
     }
 
-    /// A socket with the options that all of them have.
+    /// Creates a socket with the common options.
     fn make<S: Socket>(&self, builder: Builder<S>) -> S {
         with_options(builder).build_in(&self.context).expect("a socket")
     }
 
-    /// Whether a message is one of a hostile peer, which has to be whole.
+    /// Returns whether a message is one of a hostile peer, which must be whole.
     fn is_hostile(&self, message: &Message) -> bool {
         let hostile = is_hostile(message).unwrap_or_else(|wrong| {
-            self.shared.ledger.wrong(format!("{}: {wrong}", self.part.name()));
+            self.shared.ledger.record_error(format!("{}: {wrong}", self.part.name()));
             true
         });
         self.shared.hostile_messages.fetch_add(u64::from(hostile), Ordering::Relaxed);
@@ -264,16 +264,15 @@ impl Life<'_> {
             let waited = start.elapsed().as_millis() as u64;
             self.shared.longest_bind.fetch_max(waited, Ordering::Relaxed);
         }
-        for endpoint in self.part.connects.iter().chain(&self.part.beside) {
+        for endpoint in self.part.connects.iter().chain(&self.part.additional) {
             socket.connect(endpoint).await.expect("an endpoint");
         }
     }
 
-    /// The end of a life: at the end of all in order, else without a word.
+    /// Closes the socket at the end of the test; otherwise leaves it to be dropped.
     ///
-    /// Who is bound in a runtime of its own is closed before that one ends. Otherwise the
-    /// descriptor of a peer that comes just then would be left behind: see the test in
-    /// `descriptors.rs` that is ignored.
+    /// A socket bound in a runtime of its own is closed before the runtime ends: otherwise, the
+    /// descriptor of a peer that connects at that moment would leak.
     async fn close<S: Socket>(&self, socket: &S, stream: Option<&Arc<Stream>>) {
         if let Some(stream) = stream {
             stream.note_losses(socket.stats().lost_connections);
@@ -282,7 +281,7 @@ impl Life<'_> {
         if self.shared.ended.load(Ordering::SeqCst) || leaves_a_listener {
             socket.close().await;
         } else if let Some(stream) = stream {
-            stream.kill();
+            stream.mark_killed();
         }
     }
 
@@ -291,7 +290,7 @@ impl Life<'_> {
             Placement::Runtime => compio::time::sleep(time).await,
             Placement::Shared | Placement::Context => {
                 thread::sleep(time);
-                // What else the actor does has its turn.
+                // Lets other tasks of the actor run.
                 yield_now().await;
             }
         }
@@ -309,5 +308,5 @@ fn message(frames: Frames) -> Message {
     Message::from(frames)
 }
 
-/// Topics that nobody sends.
+/// The number of topics without messages.
 const TOPICS: usize = 500;

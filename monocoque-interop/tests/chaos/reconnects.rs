@@ -1,4 +1,4 @@
-//! Two threads that connect and disconnect the endpoints of one socket all the time.
+//! Threads that continuously connect and disconnect the endpoints of a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +9,12 @@ use fastrand::Rng;
 use monocoque::MonocoqueError;
 use monocoque::zmq::Socket;
 
-use crate::actor::Part;
-use crate::scenario::Shared;
+use crate::part::Part;
+use crate::shared::Shared;
 use testing::ledger::Stream;
 
-/// The threads of one life. They end with the chaos or when this is dropped. When the chaos ends,
-/// the endpoints of the part are connected, each once, and no others are.
+/// The two threads of one lifetime. They end with the faults, or when this is dropped. After the
+/// faults, each endpoint of the part is connected once, and no others are.
 #[derive(Debug)]
 pub(crate) struct Reconnects {
     dropped: Arc<AtomicBool>,
@@ -23,7 +23,7 @@ pub(crate) struct Reconnects {
 }
 
 impl Reconnects {
-    /// `None` for a part that does not reconnect, and once the chaos is over.
+    /// Returns `None` for a part that does not reconnect, and after the faults.
     pub(crate) fn start<S: Socket>(
         socket: &S,
         part: &Part,
@@ -34,7 +34,7 @@ impl Reconnects {
         if !part.reconnects {
             return None;
         }
-        // Counted first, so that whoever ends the chaos waits for it or is seen.
+        // Counted before the check, so that the end of the faults is either seen here or waits.
         shared.reconnecting.fetch_add(1, Ordering::SeqCst);
         if shared.reconnected.load(Ordering::SeqCst) {
             shared.reconnecting.fetch_sub(1, Ordering::SeqCst);
@@ -62,13 +62,13 @@ impl Drop for Reconnects {
         self.dropped.store(true, Ordering::SeqCst);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                self.shared.ledger.wrong("a thread that connects and disconnects panicked".into());
+                self.shared.ledger.record_error("a thread that connects and disconnects panicked".into());
             }
         }
     }
 }
 
-/// What both threads share. The last of them restores the endpoints as it drops this.
+/// The state of both threads. The last one restores the endpoints when it drops this.
 struct Worker<S: Socket> {
     socket: S,
     part: Part,
@@ -78,26 +78,27 @@ struct Worker<S: Socket> {
 }
 
 impl<S: Socket> Worker<S> {
-    fn reconnect(&self, chance: &mut Rng) {
-        let Part { connects, beside, .. } = &self.part;
-        let endpoints: Vec<_> = connects.iter().chain(beside).collect();
+    fn reconnect(&self, rng: &mut Rng) {
+        let Part { connects, additional, .. } = &self.part;
+        let endpoints: Vec<_> = connects.iter().chain(additional).collect();
         while !self.dropped.load(Ordering::SeqCst) && !self.shared.reconnected.load(Ordering::SeqCst) {
-            let endpoint = chance.choice(&endpoints).expect("not empty");
-            // Somewhat more of these than of those: the connections do not become ever more.
-            if chance.u8(0..100) < 45 {
+            let endpoint = rng.choice(&endpoints).expect("not empty");
+            // Disconnects more often than it connects, so that the number of connections stays
+            // bounded.
+            if rng.u8(0..100) < 45 {
                 self.connect(endpoint);
             } else {
                 self.disconnect(endpoint);
             }
             self.shared.reconnects.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(Duration::from_micros(chance.u64(0..8_000)));
+            thread::sleep(Duration::from_micros(rng.u64(0..8_000)));
         }
     }
 
     fn restore(&self) {
         if !self.dropped.load(Ordering::SeqCst) {
-            let Part { connects, beside, .. } = &self.part;
-            for endpoint in connects.iter().chain(beside) {
+            let Part { connects, additional, .. } = &self.part;
+            for endpoint in connects.iter().chain(additional) {
                 while self.disconnect(endpoint) {}
             }
             connects.iter().for_each(|endpoint| self.connect(endpoint));
@@ -108,18 +109,18 @@ impl<S: Socket> Worker<S> {
     fn connect(&self, endpoint: &str) {
         self.stream.note_connection();
         if let Err(error) = self.socket.blocking_connect(endpoint) {
-            self.shared.ledger.wrong(format!("{}: connect {endpoint}: {error}", self.part.name()));
+            self.shared.ledger.record_error(format!("{}: connect {endpoint}: {error}", self.part.name()));
         }
     }
 
-    /// `false` if it was not connected.
+    /// Returns `false` if the endpoint was not connected.
     fn disconnect(&self, endpoint: &str) -> bool {
         match self.socket.blocking_disconnect(endpoint) {
             Ok(()) => true,
             Err(MonocoqueError::UnknownEndpoint(_)) => false,
             Err(error) => {
                 let wrong = format!("{}: disconnect {endpoint}: {error}", self.part.name());
-                self.shared.ledger.wrong(wrong);
+                self.shared.ledger.record_error(wrong);
                 false
             }
         }

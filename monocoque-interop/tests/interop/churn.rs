@@ -1,12 +1,12 @@
-//! libzmq peers that die, come back, or leave with something on the way.
+//! libzmq peers that close, return, or close with messages in flight.
 
 use std::time::Duration;
 
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SubSocket};
 
 use crate::support::{
-    Binds, Case, LIMIT, close, eventually, libzmq, meanwhile, moment, number, on_thread, peers, recv, send,
-    their_recv, their_send, within,
+    Binds, Case, LIMIT, close, eventually, libzmq, libzmq_recv, libzmq_send, number, on_thread, peers, recv,
+    send, with_load, within, yield_briefly,
 };
 
 everywhere! {
@@ -25,13 +25,13 @@ over_ipc! {
     full_dealer_survives_lost_router,
 }
 
-where_they_bind! {
+connect_only! {
     closing_push_reaches_returned_pull,
 }
 
-/// A PULL dies again and again while our PUSH sends without a pause. What each one receives has no
-/// gap, and nothing that an earlier one had: lost is only what the kernel and the dead had already
-/// taken.
+/// A PULL is replaced repeatedly while a PUSH sends continuously. Each PULL receives without gaps
+/// and without messages of an earlier one: only messages that the kernel or the closed PULL already
+/// had are lost.
 async fn dying_pull_receives_without_gaps(case: &Case) {
     const LIVES: usize = 5;
     const A_LIFE: usize = 300;
@@ -41,7 +41,7 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
         .build_in(&case.context)
         .unwrap();
     let pull = libzmq(zmq::PULL);
-    let [endpoint] = case.meet(&push, [&pull]).await;
+    let [endpoint] = case.join(&push, [&pull]).await;
     let load = async {
         for n in 0.. {
             send(&push, n.to_string()).await;
@@ -53,37 +53,37 @@ async fn dying_pull_receives_without_gaps(case: &Case) {
         for _ in 0..LIVES {
             let pull = first.take().unwrap_or_else(|| {
                 let pull = libzmq(zmq::PULL);
-                case.again(&pull, &endpoint);
+                case.rejoin(&pull, &endpoint);
                 pull
             });
             let heard = on_thread(move || numbers(&pull, A_LIFE)).await;
-            assert!(heard[0] >= next, "{} came to two of them", heard[0]);
+            assert!(heard[0] >= next, "{} was received by two sockets", heard[0]);
             assert!(heard.windows(2).all(|pair| pair[1] == pair[0] + 1), "a gap: {heard:?}");
             next = heard[A_LIFE - 1] + 1;
         }
     };
-    meanwhile(load, lives).await;
+    with_load(load, lives).await;
     close(push).await;
 }
 
-/// What is sent while nobody is there arrives whole and in order, once somebody is.
+/// Messages sent without a peer arrive whole and in order at the next peer.
 async fn push_queues_for_absent_pull(case: &Case) {
     const ROUNDS: usize = 4;
     const A_ROUND: usize = 100;
     let push =
         PushSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let pull = libzmq(zmq::PULL);
-    let [endpoint] = case.meet(&push, [&pull]).await;
+    let [endpoint] = case.join(&push, [&pull]).await;
     let mut pull = Some(pull);
     for round in 0..ROUNDS {
         let there = pull.take().unwrap_or_else(|| {
             let pull = libzmq(zmq::PULL);
-            case.again(&pull, &endpoint);
+            case.rejoin(&pull, &endpoint);
             pull
         });
         let theirs = on_thread(move || numbers(&there, A_ROUND));
         if case.binds() == Binds::Us {
-            // A PUSH that only bound waits for somebody to come.
+            // A PUSH that only binds waits for a peer.
             peers(&push, 1).await;
         }
         if round == 0 || case.binds() == Binds::Us {
@@ -93,7 +93,7 @@ async fn push_queues_for_absent_pull(case: &Case) {
         }
         let heard = theirs.await;
         assert_eq!(heard, (round * A_ROUND..(round + 1) * A_ROUND).collect::<Vec<_>>());
-        eventually("the lost peer is noticed", || push.peer_count() == 0).await;
+        eventually("the lost peer is removed", || push.peer_count() == 0).await;
         if case.binds() == Binds::Them && round + 1 < ROUNDS {
             for n in 0..A_ROUND {
                 send(&push, ((round + 1) * A_ROUND + n).to_string()).await;
@@ -103,16 +103,16 @@ async fn push_queues_for_absent_pull(case: &Case) {
     close(push).await;
 }
 
-/// The PULL dies after our PUSH was closed with much to send: within its linger the next one gets
-/// the rest.
+/// The PULL is closed after a PUSH was closed with many queued messages: within the linger time,
+/// the next PULL receives the rest.
 async fn closing_push_reaches_returned_pull(case: &Case) {
     const MESSAGES: usize = 300;
     let push =
         PushSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let pull = libzmq(zmq::PULL);
     pull.set_rcvhwm(1).unwrap();
-    let [endpoint] = case.meet(&push, [&pull]).await;
-    // More than the kernel takes; the large frames stay with us until they are written.
+    let [endpoint] = case.join(&push, [&pull]).await;
+    // More than the kernel buffers; large frames stay in the socket until they are written.
     let large = vec![0; 200_000];
     for n in 0..MESSAGES {
         send(&push, [n.to_string().as_bytes(), &large]).await;
@@ -122,11 +122,11 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
     let receiving = async {
         assert_eq!(on_thread(move || numbers(&pull, 3)).await, [0, 1, 2]);
         let pull = libzmq(zmq::PULL);
-        case.again(&pull, &endpoint);
+        case.rejoin(&pull, &endpoint);
         let rest = on_thread(move || {
             let mut rest = numbers(&pull, 1);
             while rest.last() != Some(&(MESSAGES - 1)) {
-                rest.push(number(&their_recv(&pull)[0]));
+                rest.push(number(&libzmq_recv(&pull)[0]));
             }
             rest
         })
@@ -137,13 +137,13 @@ async fn closing_push_reaches_returned_pull(case: &Case) {
     futures::join!(closing, receiving);
 }
 
-/// One of two PULLs dies under load: the sender never fails, the other receives on in order,
+/// One of two PULLs closes under load: no send fails, and the other PULL receives in order and
 /// nothing twice.
 async fn push_survives_one_dying_pull(case: &Case) {
     const ENOUGH: usize = 2000;
     let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&case.context).unwrap();
     let (dies, lives) = (libzmq(zmq::PULL), libzmq(zmq::PULL));
-    case.meet(&push, [&dies, &lives]).await;
+    case.join(&push, [&dies, &lives]).await;
     peers(&push, 2).await;
     let load = async {
         for n in 0.. {
@@ -153,18 +153,17 @@ async fn push_survives_one_dying_pull(case: &Case) {
     let heard = async {
         futures::join!(on_thread(move || numbers(&dies, 100)), on_thread(move || numbers(&lives, ENOUGH)))
     };
-    let (dead, living) = meanwhile(load, heard).await;
-    // The message that was being written when the peer died goes to the other one, behind newer
-    // ones
-    // perhaps.
+    let (dead, living) = with_load(load, heard).await;
+    // The message in flight when the peer closed is sent to the other one, possibly behind newer
+    // messages.
     assert!(dead.is_sorted(), "out of order: {dead:?}");
     let mut all = [&dead[..], &living[..]].concat();
     all.sort_unstable();
-    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "something came twice");
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "a message was received twice");
     close(push).await;
 }
 
-/// A PUSH closes with linger and leaves: everything it sent is received, each time.
+/// A PUSH sends and closes with linger: all of its messages are received, each time.
 async fn restarting_push_loses_nothing(case: &Case) {
     const LIVES: usize = 8;
     const A_LIFE: usize = 1500;
@@ -174,17 +173,17 @@ async fn restarting_push_loses_nothing(case: &Case) {
         .build_in(&case.context)
         .unwrap();
     let push = libzmq(zmq::PUSH);
-    let [endpoint] = case.meet(&pull, [&push]).await;
+    let [endpoint] = case.join(&pull, [&push]).await;
     let mut push = Some(push);
     for life in 0..LIVES {
         let here = push.take().unwrap_or_else(|| {
             let push = libzmq(zmq::PUSH);
-            case.again(&push, &endpoint);
+            case.rejoin(&push, &endpoint);
             push
         });
         let theirs = on_thread(move || {
             for n in 0..A_LIFE {
-                their_send(&here, &[(life * A_LIFE + n).to_string()]);
+                libzmq_send(&here, &[(life * A_LIFE + n).to_string()]);
             }
         });
         for n in 0..A_LIFE {
@@ -195,16 +194,16 @@ async fn restarting_push_loses_nothing(case: &Case) {
     close(pull).await;
 }
 
-/// Connected, sent, gone, before anybody looked.
+/// The PUSHes connect, send and close before the PULL receives.
 async fn pull_receives_from_departed_pushes(case: &Case) {
     const PUSHES: usize = 10;
     let pull =
         PullSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let pushes: [_; PUSHES] = std::array::from_fn(|_| libzmq(zmq::PUSH));
-    case.meet(&pull, pushes.each_ref()).await;
+    case.join(&pull, pushes.each_ref()).await;
     let theirs = on_thread(move || {
         for (n, push) in pushes.into_iter().enumerate() {
-            their_send(&push, &[n.to_string(), "x".repeat(70_000)]);
+            libzmq_send(&push, &[n.to_string(), "x".repeat(70_000)]);
             drop(push);
         }
     });
@@ -220,20 +219,20 @@ async fn pull_receives_from_departed_pushes(case: &Case) {
     close(pull).await;
 }
 
-/// A DEALER says a lot and leaves. The replies cannot be written any more; what it said is still
-/// heard to the end.
+/// A DEALER sends and closes. The replies cannot be written any more; its messages are received to
+/// the last one.
 async fn leaving_dealer_loses_nothing(case: &Case) {
     const MESSAGES: usize = 100;
     let router = RouterSocket::builder().recv_hwm(2).build_in(&case.context).unwrap();
     let dealer = libzmq(zmq::DEALER);
-    case.meet(&router, [&dealer]).await;
+    case.join(&router, [&dealer]).await;
     on_thread(move || {
         for n in 0..MESSAGES {
-            their_send(&dealer, &[n.to_string()]);
+            libzmq_send(&dealer, &[n.to_string()]);
         }
     })
     .await;
-    // The DEALER is gone, most of what it said has not been looked at.
+    // The DEALER is closed, and most of its messages are still unreceived.
     for n in 0..MESSAGES {
         let message = recv(&router).await;
         assert_eq!(number(&message[1]), n);
@@ -242,40 +241,41 @@ async fn leaving_dealer_loses_nothing(case: &Case) {
     close(router).await;
 }
 
-/// The peer dies while our inbox is full and we write: that ends, and the next one is met.
+/// The peer closes while the inbox is full and a write is pending: the write ends, and the next
+/// peer connects.
 async fn full_dealer_survives_lost_router(case: &Case) {
     const MESSAGES: usize = 100;
     let dealer = DealerSocket::builder()
         .routing_id("full")
         .recv_hwm(2)
-        // What the last peer did not take would wait for another.
+        // Messages that the last peer did not receive would wait for another one.
         .linger(Some(Duration::ZERO))
         .reconnect_interval(Duration::from_millis(5))
         .build_in(&case.context)
         .unwrap();
     let router = libzmq(zmq::ROUTER);
-    let [endpoint] = case.meet(&dealer, [&router]).await;
+    let [endpoint] = case.join(&dealer, [&router]).await;
     send(&dealer, "hello").await;
     on_thread(move || {
-        assert_eq!(their_recv(&router), [b"full".to_vec(), b"hello".to_vec()]);
+        assert_eq!(libzmq_recv(&router), [b"full".to_vec(), b"hello".to_vec()]);
         for n in 0..MESSAGES {
-            their_send(&router, &["full".to_owned(), n.to_string()]);
+            libzmq_send(&router, &["full".to_owned(), n.to_string()]);
         }
     })
     .await;
-    // Whether the write fails is seen by the peer being taken off.
-    within(LIMIT, "the lost peer is noticed", async {
+    // The failure of the write shows in the number of peers.
+    within(LIMIT, "the lost peer is removed", async {
         while dealer.peer_count() > 0 {
-            // Refused once the peer is off: then nobody is there.
-            let _ = dealer.try_send("is anybody there?");
-            moment().await;
+            // It fails once the peer is removed, since there is no other.
+            let _ = dealer.try_send("probe");
+            yield_briefly().await;
         }
     })
     .await;
     let router = libzmq(zmq::ROUTER);
-    case.again(&router, &endpoint);
+    case.rejoin(&router, &endpoint);
     let theirs = on_thread(move || {
-        their_recv(&router);
+        libzmq_recv(&router);
         router
     });
     for n in 0..MESSAGES {
@@ -287,32 +287,32 @@ async fn full_dealer_survives_lost_router(case: &Case) {
     close(dealer).await;
 }
 
-/// Between two requests the REP is replaced.
+/// The REP is replaced between two requests.
 async fn req_reaches_restarted_rep(case: &Case) {
     let req =
         ReqSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let rep = libzmq(zmq::REP);
-    let [endpoint] = case.meet(&req, [&rep]).await;
+    let [endpoint] = case.join(&req, [&rep]).await;
     let mut rep = Some(rep);
     for n in 0..5 {
         let here = rep.take().unwrap_or_else(|| {
             let rep = libzmq(zmq::REP);
-            case.again(&rep, &endpoint);
+            case.rejoin(&rep, &endpoint);
             rep
         });
         let theirs = on_thread(move || {
-            let request = their_recv(&here);
-            their_send(&here, &request);
+            let request = libzmq_recv(&here);
+            libzmq_send(&here, &request);
         });
         let reply = within(LIMIT, "request", req.request(n.to_string())).await.unwrap();
         assert_eq!(number(&reply[0]), n);
         theirs.await;
-        eventually("the lost peer is noticed", || req.peer_count() == 0).await;
+        eventually("the lost peer is removed", || req.peer_count() == 0).await;
     }
     close(req).await;
 }
 
-/// A publisher that comes back is told what we want, and what we want no longer is not among it.
+/// A restarted publisher receives the current subscriptions only.
 async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
     const TOPICS: usize = 2000;
     let sub =
@@ -321,19 +321,19 @@ async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
         sub.subscribe(format!("{topic:04}")).unwrap();
     }
     let publisher = libzmq(zmq::XPUB);
-    let [endpoint] = case.meet(&sub, [&publisher]).await;
+    let [endpoint] = case.join(&sub, [&publisher]).await;
     let mut publisher = Some(publisher);
     for life in 0..3 {
         let here = publisher.take().unwrap_or_else(|| {
             let publisher = libzmq(zmq::XPUB);
-            case.again(&publisher, &endpoint);
+            case.rejoin(&publisher, &endpoint);
             publisher
         });
         let theirs = on_thread(move || {
-            let mut topics: Vec<_> = (life..TOPICS).map(|_| their_recv(&here).remove(0)).collect();
+            let mut topics: Vec<_> = (life..TOPICS).map(|_| libzmq_recv(&here).remove(0)).collect();
             topics.sort_unstable();
-            their_send(&here, &["0001 not after the first life".to_owned()]);
-            their_send(&here, &["1999".to_owned(), life.to_string()]);
+            libzmq_send(&here, &["0001 not after the first life".to_owned()]);
+            libzmq_send(&here, &["1999".to_owned(), life.to_string()]);
             topics
         });
         if life < 2 {
@@ -341,41 +341,41 @@ async fn sub_resubscribes_at_restarted_xpub(case: &Case) {
         }
         assert_eq!(recv(&sub).await, [b"1999".to_vec(), life.to_string().into_bytes()]);
         let expected: Vec<_> = (life..TOPICS).map(|topic| format!("\x01{topic:04}").into_bytes()).collect();
-        assert!(theirs.await == expected, "life {life}: other topics");
-        eventually("the lost peer is noticed", || sub.peer_count() == 0).await;
+        assert!(theirs.await == expected, "life {life}: wrong topics");
+        eventually("the lost peer is removed", || sub.peer_count() == 0).await;
         sub.unsubscribe(format!("{life:04}")).unwrap();
     }
     close(sub).await;
 }
 
-/// A subscriber that comes back wants what it says now, not what the one before it wanted.
+/// A restarted subscriber receives its current subscriptions only, not those of its predecessor.
 async fn pub_drops_departed_subscriptions(case: &Case) {
     let publisher =
         PubSocket::builder().reconnect_interval(Duration::from_millis(5)).build_in(&case.context).unwrap();
     let sub = libzmq(zmq::SUB);
     sub.set_subscribe(b"").unwrap();
-    let [endpoint] = case.meet(&publisher, [&sub]).await;
+    let [endpoint] = case.join(&publisher, [&sub]).await;
     let mut sub = Some(sub);
     for life in 0..4 {
         let here = sub.take().unwrap_or_else(|| {
             let sub = libzmq(zmq::SUB);
             sub.set_subscribe(life.to_string().as_bytes()).unwrap();
-            case.again(&sub, &endpoint);
+            case.rejoin(&sub, &endpoint);
             sub
         });
-        // A SUB that is bound tells what it wants once it looks.
-        let theirs = on_thread(move || their_recv(&here));
+        // A bound SUB sends its subscriptions when it is called.
+        let theirs = on_thread(move || libzmq_recv(&here));
         within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
         if life > 0 {
             send(&publisher, "something else").await;
         }
         send(&publisher, [life.to_string(), "news".into()]).await;
         assert_eq!(theirs.await, [life.to_string().into_bytes(), b"news".to_vec()]);
-        eventually("the subscriptions are gone", || publisher.subscription_count() == 0).await;
+        eventually("the subscriptions are removed", || publisher.subscription_count() == 0).await;
     }
     close(publisher).await;
 }
 
 fn numbers(pull: &zmq::Socket, n: usize) -> Vec<usize> {
-    (0..n).map(|_| number(&their_recv(pull)[0])).collect()
+    (0..n).map(|_| number(&libzmq_recv(pull)[0])).collect()
 }

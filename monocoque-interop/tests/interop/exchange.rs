@@ -1,5 +1,5 @@
-//! Each type with each of its counterparts: every shape of message arrives unchanged and in order,
-//! both ways.
+//! Each socket type with each of its counterparts: messages of all shapes arrive unchanged and in
+//! order, in both directions.
 
 use monocoque::Message;
 use monocoque::zmq::capability::{Receives, Sends};
@@ -9,8 +9,8 @@ use monocoque::zmq::{
 };
 
 use crate::support::{
-    Case, Frames, LIMIT, assert_same, close, echo, libzmq, on_thread, receive_all, recv, send, send_all,
-    shapes, their_echo, their_recv, their_send, within,
+    Case, Frames, LIMIT, assert_same, close, echo, libzmq, libzmq_echo, libzmq_recv, libzmq_send, on_thread,
+    receive_all, recv, send, send_all, shapes, within,
 };
 
 everywhere! {
@@ -38,8 +38,8 @@ everywhere! {
 
 async fn dealer_with_router(case: &Case) {
     let (dealer, router) = (DealerSocket::new_in(&case.context).unwrap(), libzmq(zmq::ROUTER));
-    case.meet(&dealer, [&router]).await;
-    let echo = on_thread(move || their_echo(&router, shapes().len()));
+    case.join(&dealer, [&router]).await;
+    let echo = on_thread(move || libzmq_echo(&router, shapes().len()));
     send_all_receive_all(&dealer, &[]).await;
     echo.await;
     close(dealer).await;
@@ -47,8 +47,8 @@ async fn dealer_with_router(case: &Case) {
 
 async fn dealer_with_dealer(case: &Case) {
     let (dealer, theirs) = (DealerSocket::new_in(&case.context).unwrap(), libzmq(zmq::DEALER));
-    case.meet(&dealer, [&theirs]).await;
-    let echo = on_thread(move || their_echo(&theirs, shapes().len()));
+    case.join(&dealer, [&theirs]).await;
+    let echo = on_thread(move || libzmq_echo(&theirs, shapes().len()));
     send_all_receive_all(&dealer, &[]).await;
     echo.await;
     close(dealer).await;
@@ -56,8 +56,8 @@ async fn dealer_with_dealer(case: &Case) {
 
 async fn dealer_with_rep(case: &Case) {
     let (dealer, rep) = (DealerSocket::new_in(&case.context).unwrap(), libzmq(zmq::REP));
-    case.meet(&dealer, [&rep]).await;
-    let echo = on_thread(move || their_echo(&rep, shapes().len()));
+    case.join(&dealer, [&rep]).await;
+    let echo = on_thread(move || libzmq_echo(&rep, shapes().len()));
     send_all_receive_all(&dealer, &[b"envelope", b""]).await;
     echo.await;
     close(dealer).await;
@@ -65,8 +65,8 @@ async fn dealer_with_rep(case: &Case) {
 
 async fn router_with_dealer(case: &Case) {
     let (router, dealer) = (RouterSocket::new_in(&case.context).unwrap(), libzmq(zmq::DEALER));
-    case.meet(&router, [&dealer]).await;
-    let theirs = on_thread(move || they_send_all_receive_all(&dealer, &[]));
+    case.join(&router, [&dealer]).await;
+    let theirs = on_thread(move || libzmq_send_all_receive_all(&dealer, &[]));
     echo(&router, shapes().len()).await;
     theirs.await;
     close(router).await;
@@ -74,8 +74,8 @@ async fn router_with_dealer(case: &Case) {
 
 async fn router_with_req(case: &Case) {
     let (router, req) = (RouterSocket::new_in(&case.context).unwrap(), libzmq(zmq::REQ));
-    case.meet(&router, [&req]).await;
-    let theirs = on_thread(move || they_ask(&req));
+    case.join(&router, [&req]).await;
+    let theirs = on_thread(move || libzmq_request_all(&req));
     echo(&router, shapes().len()).await;
     theirs.await;
     close(router).await;
@@ -85,11 +85,11 @@ async fn router_with_router(case: &Case) {
     let router = RouterSocket::builder().routing_id("ours").build_in(&case.context).unwrap();
     let theirs = libzmq(zmq::ROUTER);
     theirs.set_identity(b"theirs").unwrap();
-    // Until the handshake is done, there is no peer of that name.
+    // Without it, messages before the end of the handshake would be dropped.
     theirs.set_router_mandatory(true).unwrap();
-    case.meet(&router, [&theirs]).await;
+    case.join(&router, [&theirs]).await;
     within(LIMIT, "wait_for_peers", router.wait_for_peers(1)).await.unwrap();
-    let echo = on_thread(move || their_echo(&theirs, shapes().len()));
+    let echo = on_thread(move || libzmq_echo(&theirs, shapes().len()));
     for shape in shapes() {
         let mut message = vec![b"theirs".to_vec()];
         message.extend_from_slice(shape);
@@ -106,9 +106,9 @@ async fn router_with_router(case: &Case) {
 
 async fn req_with_rep(case: &Case) {
     let (req, rep) = (ReqSocket::new_in(&case.context).unwrap(), libzmq(zmq::REP));
-    case.meet(&req, [&rep]).await;
-    let echo = on_thread(move || their_echo(&rep, shapes().len()));
-    ask(&req).await;
+    case.join(&req, [&rep]).await;
+    let echo = on_thread(move || libzmq_echo(&rep, shapes().len()));
+    request_all(&req).await;
     echo.await;
     close(req).await;
 }
@@ -116,24 +116,24 @@ async fn req_with_rep(case: &Case) {
 async fn req_with_router(case: &Case) {
     let req = ReqSocket::builder().routing_id("asks").build_in(&case.context).unwrap();
     let router = libzmq(zmq::ROUTER);
-    case.meet(&req, [&router]).await;
+    case.join(&req, [&router]).await;
     let echo = on_thread(move || {
         for (n, shape) in shapes().iter().enumerate() {
-            let request = their_recv(&router);
+            let request = libzmq_recv(&router);
             assert_eq!(request[..2], [b"asks".to_vec(), vec![]], "routing id and delimiter");
             assert_same(n, &request[2..], shape);
-            their_send(&router, &request);
+            libzmq_send(&router, &request);
         }
     });
-    ask(&req).await;
+    request_all(&req).await;
     echo.await;
     close(req).await;
 }
 
 async fn rep_with_req(case: &Case) {
     let (rep, req) = (RepSocket::new_in(&case.context).unwrap(), libzmq(zmq::REQ));
-    case.meet(&rep, [&req]).await;
-    let theirs = on_thread(move || they_ask(&req));
+    case.join(&rep, [&req]).await;
+    let theirs = on_thread(move || libzmq_request_all(&req));
     echo(&rep, shapes().len()).await;
     theirs.await;
     close(rep).await;
@@ -141,8 +141,8 @@ async fn rep_with_req(case: &Case) {
 
 async fn rep_with_dealer(case: &Case) {
     let (rep, dealer) = (RepSocket::new_in(&case.context).unwrap(), libzmq(zmq::DEALER));
-    case.meet(&rep, [&dealer]).await;
-    let theirs = on_thread(move || they_send_all_receive_all(&dealer, &[b"two", b"hops", b""]));
+    case.join(&rep, [&dealer]).await;
+    let theirs = on_thread(move || libzmq_send_all_receive_all(&dealer, &[b"two", b"hops", b""]));
     for (n, shape) in shapes().iter().enumerate() {
         let request = recv(&rep).await;
         assert_same(n, &request, shape);
@@ -155,8 +155,8 @@ async fn rep_with_dealer(case: &Case) {
 async fn pub_with_sub(case: &Case) {
     let (publisher, sub) = (PubSocket::new_in(&case.context).unwrap(), libzmq(zmq::SUB));
     sub.set_subscribe(b"").unwrap();
-    case.meet(&publisher, [&sub]).await;
-    let theirs = on_thread(move || they_receive_all(&sub));
+    case.join(&publisher, [&sub]).await;
+    let theirs = on_thread(move || libzmq_receive_all(&sub));
     publish_all(&publisher).await;
     theirs.await;
     close(publisher).await;
@@ -164,10 +164,10 @@ async fn pub_with_sub(case: &Case) {
 
 async fn pub_with_xsub(case: &Case) {
     let (publisher, xsub) = (PubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XSUB));
-    case.meet(&publisher, [&xsub]).await;
+    case.join(&publisher, [&xsub]).await;
     let theirs = on_thread(move || {
-        their_send(&xsub, &[b"\x01"]);
-        they_receive_all(&xsub);
+        libzmq_send(&xsub, &[b"\x01"]);
+        libzmq_receive_all(&xsub);
     });
     publish_all(&publisher).await;
     theirs.await;
@@ -177,10 +177,10 @@ async fn pub_with_xsub(case: &Case) {
 async fn sub_with_xpub(case: &Case) {
     let (sub, xpub) = (SubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XPUB));
     sub.subscribe("").unwrap();
-    case.meet(&sub, [&xpub]).await;
+    case.join(&sub, [&xpub]).await;
     let theirs = on_thread(move || {
-        assert_eq!(their_recv(&xpub), [b"\x01"]);
-        they_send_all(&xpub, &[]);
+        assert_eq!(libzmq_recv(&xpub), [b"\x01"]);
+        libzmq_send_all(&xpub, &[]);
     });
     receive_all(&sub).await;
     theirs.await;
@@ -189,8 +189,8 @@ async fn sub_with_xpub(case: &Case) {
 
 async fn push_with_pull(case: &Case) {
     let (push, pull) = (PushSocket::new_in(&case.context).unwrap(), libzmq(zmq::PULL));
-    case.meet(&push, [&pull]).await;
-    let theirs = on_thread(move || they_receive_all(&pull));
+    case.join(&push, [&pull]).await;
+    let theirs = on_thread(move || libzmq_receive_all(&pull));
     send_all(&push).await;
     theirs.await;
     close(push).await;
@@ -198,24 +198,24 @@ async fn push_with_pull(case: &Case) {
 
 async fn pull_with_push(case: &Case) {
     let (pull, push) = (PullSocket::new_in(&case.context).unwrap(), libzmq(zmq::PUSH));
-    case.meet(&pull, [&push]).await;
-    let theirs = on_thread(move || they_send_all(&push, &[]));
+    case.join(&pull, [&push]).await;
+    let theirs = on_thread(move || libzmq_send_all(&push, &[]));
     receive_all(&pull).await;
     theirs.await;
     close(pull).await;
 }
 
-/// Sends all before it looks at the first echo.
+/// Sends all messages before it receives the first echo.
 async fn send_all_receive_all<S: Sends + Receives>(socket: &S, envelope: &[&[u8]]) {
     for shape in shapes() {
-        send(socket, Message::from(sealed(envelope, shape))).await;
+        send(socket, Message::from(with_envelope(envelope, shape))).await;
     }
     for (n, shape) in shapes().iter().enumerate() {
-        assert_same(n, &recv(socket).await, &sealed(envelope, shape));
+        assert_same(n, &recv(socket).await, &with_envelope(envelope, shape));
     }
 }
 
-async fn ask(req: &ReqSocket) {
+async fn request_all(req: &ReqSocket) {
     for (n, shape) in shapes().iter().enumerate() {
         let reply = within(LIMIT, "request", req.request(shape.clone())).await.unwrap();
         assert_same(n, &crate::support::frames(&reply), shape);
@@ -227,40 +227,40 @@ async fn publish_all(publisher: &PubSocket) {
     send_all(publisher).await;
 }
 
-fn they_send_all(socket: &zmq::Socket, envelope: &[&[u8]]) {
+fn libzmq_send_all(socket: &zmq::Socket, envelope: &[&[u8]]) {
     for shape in shapes() {
-        their_send(socket, &sealed(envelope, shape));
+        libzmq_send(socket, &with_envelope(envelope, shape));
     }
 }
 
-fn they_receive_all(socket: &zmq::Socket) {
+fn libzmq_receive_all(socket: &zmq::Socket) {
     for (n, shape) in shapes().iter().enumerate() {
-        assert_same(n, &their_recv(socket), shape);
+        assert_same(n, &libzmq_recv(socket), shape);
     }
 }
 
-fn they_send_all_receive_all(socket: &zmq::Socket, envelope: &[&[u8]]) {
-    they_send_all(socket, envelope);
+fn libzmq_send_all_receive_all(socket: &zmq::Socket, envelope: &[&[u8]]) {
+    libzmq_send_all(socket, envelope);
     for (n, shape) in shapes().iter().enumerate() {
-        assert_same(n, &their_recv(socket), &sealed(envelope, shape));
+        assert_same(n, &libzmq_recv(socket), &with_envelope(envelope, shape));
     }
 }
 
-fn they_ask(req: &zmq::Socket) {
+fn libzmq_request_all(req: &zmq::Socket) {
     for (n, shape) in shapes().iter().enumerate() {
-        their_send(req, shape);
-        assert_same(n, &their_recv(req), shape);
+        libzmq_send(req, shape);
+        assert_same(n, &libzmq_recv(req), shape);
     }
 }
 
-fn sealed(envelope: &[&[u8]], shape: &[Vec<u8>]) -> Frames {
+fn with_envelope(envelope: &[&[u8]], shape: &[Vec<u8>]) -> Frames {
     envelope.iter().map(|frame| frame.to_vec()).chain(shape.iter().cloned()).collect()
 }
 
 async fn pair_with_pair(case: &Case) {
     let (pair, theirs) = (PairSocket::new_in(&case.context).unwrap(), libzmq(zmq::PAIR));
-    case.meet(&pair, [&theirs]).await;
-    let echo = on_thread(move || their_echo(&theirs, shapes().len()));
+    case.join(&pair, [&theirs]).await;
+    let echo = on_thread(move || libzmq_echo(&theirs, shapes().len()));
     send_all_receive_all(&pair, &[]).await;
     echo.await;
     close(pair).await;
@@ -269,10 +269,10 @@ async fn pair_with_pair(case: &Case) {
 async fn xpub_with_sub(case: &Case) {
     let (xpub, sub) = (XpubSocket::new_in(&case.context).unwrap(), libzmq(zmq::SUB));
     sub.set_subscribe(b"").unwrap();
-    case.meet(&xpub, [&sub]).await;
+    case.join(&xpub, [&sub]).await;
     let heard = on_thread(move || {
         for (n, shape) in shapes().iter().enumerate() {
-            assert_same(n, &their_recv(&sub), shape);
+            assert_same(n, &libzmq_recv(&sub), shape);
         }
         sub.set_unsubscribe(b"").unwrap();
         sub
@@ -286,43 +286,43 @@ async fn xpub_with_sub(case: &Case) {
 
 async fn xpub_with_xsub(case: &Case) {
     let (xpub, xsub) = (XpubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XSUB));
-    case.meet(&xpub, [&xsub]).await;
+    case.join(&xpub, [&xsub]).await;
     let heard = on_thread(move || {
-        their_send(&xsub, &[b"\x01"]);
+        libzmq_send(&xsub, &[b"\x01"]);
         for (n, shape) in shapes().iter().enumerate() {
-            assert_same(n, &their_recv(&xsub), shape);
+            assert_same(n, &libzmq_recv(&xsub), shape);
         }
-        their_send(&xsub, &["thanks"]);
+        libzmq_send(&xsub, &["thanks"]);
         xsub
     });
     assert_eq!(recv(&xpub).await, [b"\x01"]);
     send_all(&xpub).await;
     assert_eq!(recv(&xpub).await, ["thanks".as_bytes()]);
     drop(heard.await);
-    assert_eq!(recv(&xpub).await, [b"\0"], "it is gone");
+    assert_eq!(recv(&xpub).await, [b"\0"], "an unsubscription at the end of the peer");
     close(xpub).await;
 }
 
 async fn xsub_with_pub(case: &Case) {
     let (xsub, publisher) = (XsubSocket::new_in(&case.context).unwrap(), libzmq(zmq::PUB));
     send(&xsub, b"\x01").await;
-    case.meet(&xsub, [&publisher]).await;
-    let (stop, told) = std::sync::mpsc::channel::<()>();
-    // When it has heard of the subscription it does not say.
+    case.join(&xsub, [&publisher]).await;
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    // A PUB does not report when it knows the subscription.
     let published = on_thread(move || {
-        while told.try_recv().is_err_and(|error| error == std::sync::mpsc::TryRecvError::Empty) {
-            their_send(&publisher, &["is anybody there"]);
+        while stopped.try_recv().is_err_and(|error| error == std::sync::mpsc::TryRecvError::Empty) {
+            libzmq_send(&publisher, &["probe"]);
             std::thread::yield_now();
         }
         for shape in shapes() {
-            their_send(&publisher, shape);
+            libzmq_send(&publisher, shape);
         }
         publisher
     });
-    assert_eq!(recv(&xsub).await, ["is anybody there".as_bytes()]);
+    assert_eq!(recv(&xsub).await, ["probe".as_bytes()]);
     drop(stop);
     let mut message = recv(&xsub).await;
-    while message == ["is anybody there".as_bytes()] {
+    while message == ["probe".as_bytes()] {
         message = recv(&xsub).await;
     }
     for (n, shape) in shapes().iter().enumerate() {
@@ -337,15 +337,15 @@ async fn xsub_with_pub(case: &Case) {
 
 async fn xsub_with_xpub(case: &Case) {
     let (xsub, xpub) = (XsubSocket::new_in(&case.context).unwrap(), libzmq(zmq::XPUB));
-    case.meet(&xsub, [&xpub]).await;
+    case.join(&xsub, [&xpub]).await;
     send(&xsub, b"\x01").await;
     let theirs = on_thread(move || {
-        assert_eq!(their_recv(&xpub), [b"\x01"]);
+        assert_eq!(libzmq_recv(&xpub), [b"\x01"]);
         for shape in shapes() {
-            their_send(&xpub, shape);
+            libzmq_send(&xpub, shape);
         }
-        assert_eq!(their_recv(&xpub), ["thanks".as_bytes()]);
-        assert_eq!(their_recv(&xpub), [b"\0"]);
+        assert_eq!(libzmq_recv(&xpub), ["thanks".as_bytes()]);
+        assert_eq!(libzmq_recv(&xpub), [b"\0"]);
     });
     receive_all(&xsub).await;
     send(&xsub, "thanks").await;

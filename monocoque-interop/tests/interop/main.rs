@@ -1,15 +1,20 @@
-//! Monocoque against libzmq: real peers, on threads of their own, over real transports.
+//! Monocoque with libzmq peers, which run on threads of their own, over real transports.
 //!
-//! [`exchange`]: every type with its counterparts, every shape of message. [`many`]: several
-//! peers on one socket. [`matrix`]:
-//! which types come together. [`named`]: peers that are named, and whose coming and going is told.
-//! [`raw`]: STREAM, with theirs and with plain sockets. [`churn`]: peers that come and go.
-//! [`bursts`]: many messages at once. [`redelivery`]: a message that they refuse. [`deciding`]:
-//! options that change what a subscription does. [`proxied`]: our proxy between theirs.
-//! [`reliability`]: options that both have to understand, and stopped peers. [`pyzmq`]: a newer
-//! libzmq, in a Python process. What they share is in [`support`]. How to run them, and what they
-//! need, is
-//! said in `docs/contributing/interop.md`.
+//! - [`exchange`]: every socket type with its counterparts, and messages of every shape.
+//! - [`many_peers`]: several peers on one socket.
+//! - [`type_matrix`]: which types are compatible.
+//! - [`routing_ids`]: named peers, and notifications of their connections.
+//! - [`stream_socket`]: STREAM, with libzmq and with plain sockets.
+//! - [`churn`]: peers that disconnect and return.
+//! - [`bursts`]: many messages at once.
+//! - [`redelivery`]: a message that libzmq rejects.
+//! - [`subscription_options`]: options that change the effect of subscriptions.
+//! - [`proxy`]: a Monocoque proxy between libzmq peers.
+//! - [`reliability`]: options that both libraries must interpret alike, and stopped peers.
+//! - [`pyzmq`]: a newer libzmq, in Python processes.
+//!
+//! [`support`] has what they share. `docs/contributing/interop.md` explains how to run them and
+//! what they need.
 
 #[macro_use]
 mod support;

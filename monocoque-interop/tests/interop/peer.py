@@ -1,12 +1,12 @@
-"""One socket of pyzmq for the tests in pyzmq.rs: checks what it gets, exits non-zero on a difference.
+"""One pyzmq socket for the tests in pyzmq.rs: checks what it receives, exits non-zero on a difference.
 
 usage: peer.py TYPE ROLE bind|connect ENDPOINT
 
-Prints the version of libzmq, then the endpoint. Roles: `echo` sends back what it receives, `ask` sends each message and
-expects it back, `name` names the peer it connects to, and asks that one, `source` sends all messages, `sink` expects
-all, `repeat` sends back whatever comes until it is killed, `ascending` expects numbers, each above the one before it,
-until `end`. Of a STREAM: `bytes` sends all bytes back and waits for the end, `early` sends before its peer is there.
-`inverted`, `manual`, `leaving`, `last_value` and `lists` are the other halves of the tests in deciding.rs.
+Prints the version of libzmq, then the endpoint. Roles: `echo` echoes messages; `ask` sends each message and expects it
+back; `name` assigns a routing id to the peer it connects to, and sends it requests; `source` sends all messages; `sink`
+expects all messages; `repeat` echoes until it is killed; `ascending` expects ascending numbers until `end`. Roles of a
+STREAM: `bytes` echoes all bytes until the connection ends; `early` sends before its peer is connected. `inverted`,
+`manual`, `leaving`, `last_value` and `lists` are for the tests in subscription_options.rs.
 """
 
 import sys

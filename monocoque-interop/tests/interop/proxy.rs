@@ -1,12 +1,12 @@
-//! Our proxy between their sockets.
+//! A Monocoque proxy between libzmq sockets.
 
 use futures::future::join_all;
 use monocoque::proxy;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket, XpubSocket, XsubSocket};
 
 use crate::support::{
-    Case, LIMIT, close, eventually, libzmq, meanwhile, number, on_thread, peers, their_echo, their_recv,
-    their_send, within,
+    Case, LIMIT, close, eventually, libzmq, libzmq_echo, libzmq_recv, libzmq_send, number, on_thread, peers,
+    with_load, within,
 };
 
 everywhere! {
@@ -21,20 +21,20 @@ async fn broker_serves_libzmq_peers(case: &Case) {
     let back = DealerSocket::new_in(&case.context).unwrap();
     let clients = [(); 3].map(|()| libzmq(zmq::REQ));
     let workers = [(); 3].map(|()| libzmq(zmq::REP));
-    case.meet(&front, clients.each_ref()).await;
-    case.meet(&back, workers.each_ref()).await;
+    case.join(&front, clients.each_ref()).await;
+    case.join(&back, workers.each_ref()).await;
     peers(&back, 3).await;
-    let serving = workers.map(|worker| on_thread(move || their_echo(&worker, EACH)));
+    let serving = workers.map(|worker| on_thread(move || libzmq_echo(&worker, EACH)));
     let asking = clients.map(|client| {
         on_thread(move || {
             for n in 0..EACH {
-                their_send(&client, &[n.to_string()]);
-                assert_eq!(number(&their_recv(&client)[0]), n);
+                libzmq_send(&client, &[n.to_string()]);
+                assert_eq!(number(&libzmq_recv(&client)[0]), n);
             }
         })
     });
     let broker = async { proxy(&front, &back).await.expect("open") };
-    meanwhile(broker, async { futures::join!(join_all(asking), join_all(serving)) }).await;
+    with_load(broker, async { futures::join!(join_all(asking), join_all(serving)) }).await;
     close(front).await;
     close(back).await;
 }
@@ -44,57 +44,57 @@ async fn forwarder_serves_libzmq_peers(case: &Case) {
     let back = XpubSocket::new_in(&case.context).unwrap();
     let (publisher, sub) = (libzmq(zmq::XPUB), libzmq(zmq::SUB));
     sub.set_subscribe(b"news").unwrap();
-    case.meet(&front, [&publisher]).await;
-    case.meet(&back, [&sub]).await;
+    case.join(&front, [&publisher]).await;
+    case.join(&back, [&sub]).await;
     let heard = on_thread(move || {
         for n in 0..100 {
-            let message = their_recv(&sub);
+            let message = libzmq_recv(&sub);
             assert_eq!((&message[0][..], number(&message[1])), (&b"news of today"[..], n));
         }
         sub.set_unsubscribe(b"news").unwrap();
         sub
     });
     let published = on_thread(move || {
-        assert_eq!(their_recv(&publisher), [b"\x01news"]);
+        assert_eq!(libzmq_recv(&publisher), [b"\x01news"]);
         for n in 0..100 {
-            their_send(&publisher, &["olds".to_owned(), n.to_string()]);
-            their_send(&publisher, &["news of today".to_owned(), n.to_string()]);
+            libzmq_send(&publisher, &["olds".to_owned(), n.to_string()]);
+            libzmq_send(&publisher, &["news of today".to_owned(), n.to_string()]);
         }
-        assert_eq!(their_recv(&publisher), [b"\0news"]);
+        assert_eq!(libzmq_recv(&publisher), [b"\0news"]);
     });
     let forwarder = async { proxy(&front, &back).await.expect("open") };
-    meanwhile(forwarder, async { futures::join!(heard, published) }).await;
+    with_load(forwarder, async { futures::join!(heard, published) }).await;
     close(front).await;
     close(back).await;
 }
 
-/// The proxy is given up and begun again all the time.
+/// The proxy future is dropped and started again continuously.
 async fn restarting_proxy_forwards_libzmq_pipeline(case: &Case) {
     const MESSAGES: usize = 5_000;
     let front = PullSocket::new_in(&case.context).unwrap();
     let back = PushSocket::new_in(&case.context).unwrap();
     let (push, pull) = (libzmq(zmq::PUSH), libzmq(zmq::PULL));
-    case.meet(&front, [&push]).await;
-    case.meet(&back, [&pull]).await;
+    case.join(&front, [&push]).await;
+    case.join(&back, [&pull]).await;
     let sent = on_thread(move || {
         for n in 0..MESSAGES {
-            their_send(&push, &[n.to_string()]);
+            libzmq_send(&push, &[n.to_string()]);
         }
         push
     });
     let heard = on_thread(move || {
         for n in 0..MESSAGES {
-            assert_eq!(number(&their_recv(&pull)[0]), n);
+            assert_eq!(number(&libzmq_recv(&pull)[0]), n);
         }
     });
     let passing = async {
         loop {
             let run = std::pin::pin!(proxy(&front, &back));
-            let pause = std::pin::pin!(crate::support::moment());
+            let pause = std::pin::pin!(crate::support::yield_briefly());
             futures::future::select(run, pause).await;
         }
     };
-    meanwhile(passing, async { futures::join!(sent, heard) }).await;
-    eventually("nothing is left", || front.stats().recv_queue == 0).await;
+    with_load(passing, async { futures::join!(sent, heard) }).await;
+    eventually("the queue is empty", || front.stats().recv_queue == 0).await;
     within(LIMIT, "close", async { futures::join!(front.close(), back.close()) }).await;
 }

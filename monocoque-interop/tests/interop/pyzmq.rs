@@ -1,8 +1,8 @@
-//! The same exchanges with pyzmq, which brings a newer libzmq than the `zmq` crate, in a process of
-//! its own.
+//! The exchanges with pyzmq, which has a newer libzmq than the `zmq` crate, in processes of its
+//! own.
 //!
-//! `scripts/pyzmq_env.sh` makes the Python environment; `MONOCOQUE_PYTHON` names its interpreter.
-//! Without it, the `python3` of the system has to have pyzmq; a test never passes for want of it.
+//! `scripts/pyzmq_env.sh` creates the Python environment; `MONOCOQUE_PYTHON` names its interpreter.
+//! The default is `python3`. A test fails if the interpreter has no pyzmq.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ with_pyzmq! {
 
 async fn dealer_with_router(case: &Case) {
     let dealer = DealerSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &dealer, "ROUTER", "echo").await;
+    let peer = Peer::join(case, &dealer, "ROUTER", "echo").await;
     send_all(&dealer).await;
     receive_all(&dealer).await;
     peer.done().await;
@@ -46,7 +46,7 @@ async fn dealer_with_router(case: &Case) {
 
 async fn router_with_dealer(case: &Case) {
     let router = RouterSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &router, "DEALER", "ask").await;
+    let peer = Peer::join(case, &router, "DEALER", "ask").await;
     echo(&router, shapes().len()).await;
     peer.done().await;
     close(router).await;
@@ -54,7 +54,7 @@ async fn router_with_dealer(case: &Case) {
 
 async fn router_with_req(case: &Case) {
     let router = RouterSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &router, "REQ", "ask").await;
+    let peer = Peer::join(case, &router, "REQ", "ask").await;
     echo(&router, shapes().len()).await;
     peer.done().await;
     close(router).await;
@@ -62,7 +62,7 @@ async fn router_with_req(case: &Case) {
 
 async fn req_with_rep(case: &Case) {
     let req = ReqSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &req, "REP", "echo").await;
+    let peer = Peer::join(case, &req, "REP", "echo").await;
     for (n, shape) in shapes().iter().enumerate() {
         send(&req, shape.clone()).await;
         assert_same(n, &recv(&req).await, shape);
@@ -73,7 +73,7 @@ async fn req_with_rep(case: &Case) {
 
 async fn rep_with_req(case: &Case) {
     let rep = RepSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &rep, "REQ", "ask").await;
+    let peer = Peer::join(case, &rep, "REQ", "ask").await;
     echo(&rep, shapes().len()).await;
     peer.done().await;
     close(rep).await;
@@ -81,7 +81,7 @@ async fn rep_with_req(case: &Case) {
 
 async fn pub_with_sub(case: &Case) {
     let publisher = PubSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &publisher, "SUB", "sink").await;
+    let peer = Peer::join(case, &publisher, "SUB", "sink").await;
     within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
     send_all(&publisher).await;
     peer.done().await;
@@ -91,7 +91,7 @@ async fn pub_with_sub(case: &Case) {
 async fn sub_with_xpub(case: &Case) {
     let sub = SubSocket::new_in(&case.context).unwrap();
     sub.subscribe("").unwrap();
-    let peer = Peer::meet(case, &sub, "XPUB", "source").await;
+    let peer = Peer::join(case, &sub, "XPUB", "source").await;
     receive_all(&sub).await;
     peer.done().await;
     close(sub).await;
@@ -99,7 +99,7 @@ async fn sub_with_xpub(case: &Case) {
 
 async fn push_with_pull(case: &Case) {
     let push = PushSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &push, "PULL", "sink").await;
+    let peer = Peer::join(case, &push, "PULL", "sink").await;
     send_all(&push).await;
     peer.done().await;
     close(push).await;
@@ -107,7 +107,7 @@ async fn push_with_pull(case: &Case) {
 
 async fn pull_with_push(case: &Case) {
     let pull = PullSocket::new_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &pull, "PUSH", "source").await;
+    let peer = Peer::join(case, &pull, "PUSH", "source").await;
     receive_all(&pull).await;
     peer.done().await;
     close(pull).await;
@@ -129,7 +129,7 @@ fn pyzmq_brings_newer_libzmq() {
 pub(crate) struct Peer(Child);
 
 impl Peer {
-    pub(crate) async fn meet<S: Socket>(case: &Case, ours: &S, kind: &str, role: &str) -> Self {
+    pub(crate) async fn join<S: Socket>(case: &Case, ours: &S, kind: &str, role: &str) -> Self {
         match case.binds() {
             Binds::Us => {
                 let endpoint = case.bind(ours).await;
@@ -143,7 +143,7 @@ impl Peer {
         }
     }
 
-    /// One that is bound, for several of ours.
+    /// Starts a process whose socket is bound, for several connecting ones.
     pub(crate) async fn bound(case: &Case, kind: &str, role: &str) -> (Self, String) {
         Self::start(kind, role, "bind", case.wildcard()).await
     }
@@ -170,13 +170,13 @@ impl Peer {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("it is there");
+        kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("a process that is not reaped");
     }
 
-    /// Waits until it has ended, content with all it got.
+    /// Waits until the process has ended, and checks that it has received what it expects.
     pub(crate) async fn done(mut self) {
         on_thread(move || {
-            let status = self.0.wait().expect("its status");
+            let status = self.0.wait().expect("the exit status");
             assert!(status.success(), "the pyzmq side ended with {status}: see its last line");
         })
         .await;

@@ -1,4 +1,4 @@
-//! A message that libzmq does not take: tried a few times, then dropped; what is behind it goes on.
+//! A message that libzmq rejects is attempted a few times and then dropped; later messages arrive.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use futures::StreamExt;
 use monocoque::SocketEvent;
 use monocoque::zmq::PushSocket;
 
-/// What the peer takes.
+/// The largest message that the peer accepts.
 const LIMIT: u64 = 1 << 20;
 const TOO_LARGE: usize = 32 << 20;
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-/// libzmq's own limit, and its way to end a connection.
+/// libzmq has its own limit, and closes the connection.
 #[test]
 fn libzmq_refusal_drops_only_message() {
     testing::run(testing::Transport::Tcp, testing::Placement::Thread, async |at| {
@@ -33,7 +33,7 @@ fn libzmq_refusal_drops_only_message() {
         };
         assert_eq!(attempts, 3);
         push.send("behind").await.expect("queued");
-        let received = testing::aside(move || {
+        let received = testing::on_blocking_thread(move || {
             theirs.set_rcvtimeo(20_000).expect("set");
             theirs.recv_bytes(0)
         });

@@ -1,5 +1,5 @@
-//! Options that two libraries have to understand in the same way: heartbeats, numbered requests,
-//! refusals, stopped peers.
+//! Options that both libraries must interpret alike: heartbeats, numbered requests, rejected
+//! handshakes, stopped peers.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use nix::sys::signal::Signal;
 
 use crate::pyzmq::Peer;
 use crate::support::{
-    Case, LIMIT, close, eventually, libzmq, libzmq_named, meanwhile, moment, number, on_thread, peers, recv,
-    send, their_echo, their_recv, their_send, within,
+    Case, LIMIT, close, eventually, libzmq, libzmq_echo, libzmq_named, libzmq_recv, libzmq_send, number,
+    on_thread, peers, recv, send, with_load, within, yield_briefly,
 };
 
 everywhere! {
@@ -33,13 +33,13 @@ with_pyzmq! {
     stopped_subscriber_leaves_others_served,
 }
 
-where_we_bind! {
+bind_only! {
     handover_gives_name_to_newcomer,
 }
 
 const BEAT: Duration = Duration::from_millis(50);
 
-/// Both beat, and nothing else is said for many times the timeout: nobody is given up.
+/// Both sides send heartbeats and nothing else for several timeouts: the connection stays.
 async fn mutual_heartbeats_keep_connection(case: &Case) {
     let pull = PullSocket::builder()
         .heartbeat_interval(Some(BEAT))
@@ -51,23 +51,23 @@ async fn mutual_heartbeats_keep_connection(case: &Case) {
     push.set_heartbeat_ivl(50).unwrap();
     push.set_heartbeat_timeout(2_000).unwrap();
     push.set_heartbeat_ttl(2_000).unwrap();
-    case.meet(&pull, [&push]).await;
+    case.join(&pull, [&push]).await;
     peers(&pull, 1).await;
     let mut monitor = pull.monitor();
     let start = Instant::now();
     while start.elapsed() < BEAT * 60 {
-        moment().await;
+        yield_briefly().await;
     }
-    their_send(&push, &["still there"]);
+    libzmq_send(&push, &["still there"]);
     assert_eq!(recv(&pull).await, ["still there".as_bytes()]);
-    while let Some(Some(event)) = now(&mut monitor) {
+    while let Some(Some(event)) = poll_event(&mut monitor) {
         assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
     }
     close(pull).await;
 }
 
-/// Their process is stopped, not killed: TCP says nothing. When it goes on it is met again, and all
-/// goes on.
+/// The peer's process is stopped, not killed, so that TCP reports nothing. Once it continues, it
+/// reconnects and messages are delivered again.
 async fn stopped_peer_reconnects_after_timeout(case: &Case) {
     let dealer = DealerSocket::builder()
         .heartbeat_interval(Some(BEAT))
@@ -76,11 +76,11 @@ async fn stopped_peer_reconnects_after_timeout(case: &Case) {
         .build_in(&case.context)
         .unwrap();
     let mut monitor = dealer.monitor();
-    let peer = Peer::meet(case, &dealer, "DEALER", "repeat").await;
+    let peer = Peer::join(case, &dealer, "DEALER", "repeat").await;
     send(&dealer, "before").await;
     assert_eq!(recv(&dealer).await, ["before".as_bytes()]);
     peer.signal(Signal::SIGSTOP);
-    let reason = within(LIMIT, "it is noticed", async {
+    let reason = within(LIMIT, "the stopped peer is noticed", async {
         loop {
             if let Some(SocketEvent::Disconnected { reason, .. }) = monitor.next().await {
                 break reason;
@@ -88,22 +88,22 @@ async fn stopped_peer_reconnects_after_timeout(case: &Case) {
         }
     });
     assert!(matches!(reason.await, DisconnectReason::HeartbeatTimeout));
-    eventually("it is gone", || dealer.peer_count() == 0).await;
+    eventually("the peer is removed", || dealer.peer_count() == 0).await;
     peer.signal(Signal::SIGCONT);
     peers(&dealer, 1).await;
     send(&dealer, "after").await;
     assert_eq!(recv(&dealer).await, ["after".as_bytes()]);
     peer.signal(Signal::SIGKILL);
-    eventually("it is gone", || dealer.peer_count() == 0).await;
+    eventually("the peer is removed", || dealer.peer_count() == 0).await;
     close(dealer).await;
 }
 
-/// Its process is stopped: it has what it had room for, the other one gets everything, and it goes
-/// on when it can.
+/// A stopped subscriber receives what fits in the queues, the other one receives everything, and
+/// the stopped one continues when it can.
 async fn stopped_subscriber_leaves_others_served(case: &Case) {
     const MESSAGES: usize = 5_000;
     let publisher = PubSocket::builder().send_hwm(100).build_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &publisher, "SUB", "ascending").await;
+    let peer = Peer::join(case, &publisher, "SUB", "ascending").await;
     let good = SubSocket::builder().build_in(&case.context).unwrap();
     good.subscribe("").unwrap();
     good.connect(case.bind(&publisher).await.as_str()).await.unwrap();
@@ -112,19 +112,19 @@ async fn stopped_subscriber_leaves_others_served(case: &Case) {
     let body = vec![7; 4_000];
     for n in 0..MESSAGES {
         let sent = publisher.send([n.to_string().into_bytes(), body.clone()]);
-        within(LIMIT, "it never waits", sent).await.unwrap();
+        within(LIMIT, "sending without waiting", sent).await.unwrap();
         if n % 50 == 49 {
             for n in n - 49..=n {
                 assert_eq!(number(&recv(&good).await[0]), n);
             }
         }
-        assert!(publisher.stats().send_queue <= 200, "a mark for each");
+        assert!(publisher.stats().send_queue <= 200, "the queues exceed the high-water marks");
     }
     let dropped = publisher.stats().dropped;
     assert!(dropped > 0 && dropped < MESSAGES as u64, "{dropped}");
     peer.signal(Signal::SIGCONT);
-    // The last word is for a subscriber that has room again.
-    eventually("it goes on", || publisher.stats().send_queue == 0).await;
+    // The last message is for a subscriber whose queue has room again.
+    eventually("the send queue is empty", || publisher.stats().send_queue == 0).await;
     send(&publisher, "end").await;
     peer.done().await;
     assert_eq!(publisher.stats().dropped, dropped);
@@ -136,12 +136,12 @@ async fn correlated_requests_match_libzmq_replies(case: &Case) {
     for kind in [zmq::REP, zmq::ROUTER] {
         let req = ReqSocket::builder().req_relaxed(true).req_correlate(true).build_in(&case.context).unwrap();
         let theirs = libzmq(kind);
-        case.meet(&req, [&theirs]).await;
-        // A request that is given up before anybody has taken it is not sent.
+        case.join(&req, [&theirs]).await;
+        // A request that is abandoned before a peer has accepted it is not sent.
         peers(&req, 1).await;
-        let served = on_thread(move || their_echo(&theirs, 200));
+        let served = on_thread(move || libzmq_echo(&theirs, 200));
         for n in 0..100 {
-            // The first one is given up, and its reply comes all the same.
+            // The first request is abandoned, and its reply arrives all the same.
             send(&req, format!("given up {n}")).await;
             send(&req, format!("asked {n}")).await;
             assert_eq!(recv(&req).await, [format!("asked {n}").as_bytes()]);
@@ -154,11 +154,11 @@ async fn correlated_requests_match_libzmq_replies(case: &Case) {
 async fn libzmq_correlated_requests_get_replies(case: &Case) {
     let ask = |socket: zmq::Socket| {
         on_thread(move || {
-            // Each time it gives its connection up.
+            // It closes its connection for each abandoned request.
             for n in 0..10 {
-                their_send(&socket, &[format!("given up {n}")]);
-                their_send(&socket, &[format!("asked {n}")]);
-                assert_eq!(their_recv(&socket), [format!("asked {n}").as_bytes()]);
+                libzmq_send(&socket, &[format!("given up {n}")]);
+                libzmq_send(&socket, &[format!("asked {n}")]);
+                assert_eq!(libzmq_recv(&socket), [format!("asked {n}").as_bytes()]);
             }
         })
     };
@@ -170,39 +170,40 @@ async fn libzmq_correlated_requests_get_replies(case: &Case) {
     };
     let rep = RepSocket::new_in(&case.context).unwrap();
     let theirs = req();
-    case.meet(&rep, [&theirs]).await;
+    case.join(&rep, [&theirs]).await;
     let answer = async {
         loop {
             let request = rep.recv().await.expect("received");
             rep.send(request).await.expect("sent");
         }
     };
-    meanwhile(answer, ask(theirs)).await;
+    with_load(answer, ask(theirs)).await;
     close(rep).await;
 
     let router = RouterSocket::new_in(&case.context).unwrap();
     let theirs = req();
-    case.meet(&router, [&theirs]).await;
+    case.join(&router, [&theirs]).await;
     let answer = async {
         loop {
             let request = router.recv().await.expect("received");
             router.send(request).await.expect("sent");
         }
     };
-    meanwhile(answer, ask(theirs)).await;
+    with_load(answer, ask(theirs)).await;
     close(router).await;
 }
 
 async fn mandatory_router_rejects_departed_peer(case: &Case) {
     let router = RouterSocket::builder().router_mandatory(true).build_in(&case.context).unwrap();
     let dealer = libzmq_named(zmq::DEALER, "here");
-    case.meet(&router, [&dealer]).await;
+    case.join(&router, [&dealer]).await;
     peers(&router, 1).await;
     send(&router, ["here", "hello"]).await;
-    assert_eq!(on_thread(move || their_recv(&dealer)).await, ["hello".as_bytes()]);
-    eventually("it is gone", || router.peer_count() == 0).await;
+    assert_eq!(on_thread(move || libzmq_recv(&dealer)).await, ["hello".as_bytes()]);
+    eventually("the peer is removed", || router.peer_count() == 0).await;
     for name in ["here", "nowhere"] {
-        let error = within(LIMIT, "send", router.send([name, "lost"])).await.expect_err("nobody is there");
+        let error =
+            within(LIMIT, "send", router.send([name, "lost"])).await.expect_err("no peer has the routing id");
         assert!(matches!(error.reason(), MonocoqueError::Unreachable), "{error}");
     }
     close(router).await;
@@ -211,22 +212,22 @@ async fn mandatory_router_rejects_departed_peer(case: &Case) {
 async fn handover_gives_name_to_newcomer(case: &Case) {
     let router = RouterSocket::builder().router_handover(true).build_in(&case.context).unwrap();
     let old = libzmq_named(zmq::DEALER, "name");
-    // It would come back and take the name over again.
+    // Otherwise it would reconnect and take the routing id over again.
     old.set_reconnect_ivl(-1).unwrap();
-    case.meet(&router, [&old]).await;
+    case.join(&router, [&old]).await;
     peers(&router, 1).await;
     send(&router, ["name", "for the old one"]).await;
     let old = on_thread(move || {
-        assert_eq!(their_recv(&old), ["for the old one".as_bytes()]);
+        assert_eq!(libzmq_recv(&old), ["for the old one".as_bytes()]);
         old
     })
     .await;
     let new = libzmq_named(zmq::DEALER, "name");
-    case.meet(&router, [&new]).await;
-    their_send(&new, &["here I am"]);
+    case.join(&router, [&new]).await;
+    libzmq_send(&new, &["here I am"]);
     assert_eq!(recv(&router).await, ["name".as_bytes(), "here I am".as_bytes()]);
     send(&router, ["name", "for the new one"]).await;
-    assert_eq!(on_thread(move || their_recv(&new)).await, ["for the new one".as_bytes()]);
+    assert_eq!(on_thread(move || libzmq_recv(&new)).await, ["for the new one".as_bytes()]);
     drop(old);
     close(router).await;
 }
@@ -237,11 +238,11 @@ async fn nodrop_pub_awaits_slow_sub(case: &Case) {
     let sub = libzmq(zmq::SUB);
     sub.set_rcvhwm(5).unwrap();
     sub.set_subscribe(b"").unwrap();
-    case.meet(&publisher, [&sub]).await;
-    // A libzmq that is bound takes notice of a peer when it is called.
+    case.join(&publisher, [&sub]).await;
+    // A bound libzmq socket accepts peers when it is called.
     let heard = on_thread(move || {
         for n in 0..MESSAGES {
-            assert_eq!(number(&their_recv(&sub)[0]), n);
+            assert_eq!(number(&libzmq_recv(&sub)[0]), n);
         }
     });
     within(LIMIT, "subscribed", publisher.wait_for_subscriptions(1)).await.unwrap();
@@ -259,8 +260,8 @@ async fn incompatible_libzmq_type_fails_handshake(case: &Case) {
         SubSocket::builder().reconnect_interval(Duration::from_millis(1)).build_in(&case.context).unwrap();
     let mut monitor = sub.monitor();
     let theirs = libzmq(zmq::PUSH);
-    case.meet(&sub, [&theirs]).await;
-    let reason = within(LIMIT, "it is told", async {
+    case.join(&sub, [&theirs]).await;
+    let reason = within(LIMIT, "the handshake failure is reported", async {
         loop {
             if let Some(SocketEvent::HandshakeFailed { reason, .. }) = monitor.next().await {
                 break reason;
@@ -268,7 +269,7 @@ async fn incompatible_libzmq_type_fails_handshake(case: &Case) {
         }
     });
     let reason = reason.await;
-    // Whoever looks first closes: either we know why, or they have gone.
+    // Either side may close first: the error is known, or the peer has closed.
     assert!(
         matches!(reason, DisconnectReason::Protocol(_) | DisconnectReason::ByPeer | DisconnectReason::Io(_)),
         "{reason}"
@@ -281,15 +282,15 @@ async fn oversized_message_disconnects_libzmq(case: &Case) {
     let pull = PullSocket::builder().max_message_size(Some(1000)).build_in(&case.context).unwrap();
     let mut monitor = pull.monitor();
     let push = libzmq(zmq::PUSH);
-    case.meet(&pull, [&push]).await;
+    case.join(&pull, [&push]).await;
     let push = on_thread(move || {
-        their_send(&push, &[vec![0; 1000]]);
-        their_send(&push, &[vec![0; 1001]]);
+        libzmq_send(&push, &[vec![0; 1000]]);
+        libzmq_send(&push, &[vec![0; 1001]]);
         push
     })
     .await;
     assert_eq!(recv(&pull).await, [vec![0; 1000]]);
-    within(LIMIT, "it is cut off", async {
+    within(LIMIT, "the peer is disconnected", async {
         loop {
             if let Some(SocketEvent::Disconnected { reason, .. }) = monitor.next().await {
                 assert!(matches!(reason, DisconnectReason::Protocol(_)), "{reason}");
@@ -299,9 +300,9 @@ async fn oversized_message_disconnects_libzmq(case: &Case) {
     })
     .await;
     let sent = on_thread(move || {
-        // What is sent before they have noticed goes with the connection.
+        // What is sent before the connection is closed is lost with it.
         for _ in 0..20 {
-            their_send(&push, &[b"good again"]);
+            libzmq_send(&push, &[b"good again"]);
             thread::park_timeout(BEAT);
         }
         push
@@ -315,10 +316,10 @@ async fn probe_router_works_both_ways(case: &Case) {
     let dealer =
         DealerSocket::builder().routing_id("ours").probe_router(true).build_in(&case.context).unwrap();
     let router = libzmq(zmq::ROUTER);
-    case.meet(&dealer, [&router]).await;
+    case.join(&dealer, [&router]).await;
     let router = on_thread(move || {
-        assert_eq!(their_recv(&router), ["ours".as_bytes(), b""]);
-        their_send(&router, &["ours", "welcome"]);
+        assert_eq!(libzmq_recv(&router), ["ours".as_bytes(), b""]);
+        libzmq_send(&router, &["ours", "welcome"]);
         router
     })
     .await;
@@ -329,15 +330,15 @@ async fn probe_router_works_both_ways(case: &Case) {
     let router = RouterSocket::new_in(&case.context).unwrap();
     let theirs = libzmq_named(zmq::DEALER, "theirs");
     theirs.set_probe_router(true).unwrap();
-    case.meet(&router, [&theirs]).await;
-    let theirs = on_thread(move || (their_recv(&theirs), theirs));
+    case.join(&router, [&theirs]).await;
+    let theirs = on_thread(move || (libzmq_recv(&theirs), theirs));
     assert_eq!(recv(&router).await, ["theirs".as_bytes(), b""]);
     send(&router, ["theirs", "welcome"]).await;
     assert_eq!(theirs.await.0, ["welcome".as_bytes()]);
     close(router).await;
 }
 
-/// The next event, if there is one; it may yield before.
-fn now(monitor: &mut Monitor) -> Option<Option<SocketEvent>> {
+/// Returns the next event if there is one. It may yield first.
+fn poll_event(monitor: &mut Monitor) -> Option<Option<SocketEvent>> {
     monitor.next().now_or_never().or_else(|| monitor.next().now_or_never())
 }

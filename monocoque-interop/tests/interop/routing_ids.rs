@@ -1,14 +1,14 @@
-//! Sockets that name their peers, and hear who comes and goes. What libzmq calls
-//! `ZMQ_ROUTER_NOTIFY` is in no libzmq that is released with its draft interface: what it is held
-//! against here is how their peers come and go.
+//! Sockets that assign routing ids, and notifications of connecting peers. No released libzmq has
+//! `ZMQ_ROUTER_NOTIFY`, which belongs to its draft interface: the tests compare with the
+//! connections of its peers.
 
 use monocoque::RouterNotify;
 use monocoque::zmq::{DealerSocket, RouterSocket};
 
 use crate::pyzmq::Peer;
 use crate::support::{
-    Case, Frames, LIMIT, close, echo, eventually, libzmq, libzmq_named, on_thread, recv, send, shapes,
-    their_recv, their_send, within,
+    Case, Frames, LIMIT, close, echo, eventually, libzmq, libzmq_named, libzmq_recv, libzmq_send, on_thread,
+    recv, send, shapes, within,
 };
 
 everywhere! {
@@ -21,35 +21,35 @@ with_pyzmq! {
     router_notify_reports_pyzmq_dealer,
 }
 
-where_they_bind! {
+connect_only! {
     libzmq_peers_get_assigned_names,
     restarted_libzmq_keeps_assigned_name,
     lost_libzmq_router_triggers_hiccup,
 }
 
-where_we_bind! {
+bind_only! {
     hello_and_disconnect_enclose_messages,
 }
 
 with_pyzmq! {
-    where_we_bind:
+    bind_only:
     libzmq_router_assigns_our_name,
 }
 
-fn told(case: &Case) -> RouterSocket {
+fn notifying_router(case: &Case) -> RouterSocket {
     let events = [RouterNotify::Connect, RouterNotify::Disconnect];
     RouterSocket::builder().router_notify(events).build_in(&case.context).unwrap()
 }
 
 async fn router_notify_reports_libzmq_dealer(case: &Case) {
-    let (router, dealer) = (told(case), libzmq_named(zmq::DEALER, "theirs"));
-    case.meet(&router, [&dealer]).await;
+    let (router, dealer) = (notifying_router(case), libzmq_named(zmq::DEALER, "theirs"));
+    case.join(&router, [&dealer]).await;
     assert_eq!(recv(&router).await, [&b"theirs"[..], b""]);
     send(&router, ["theirs", "welcome"]).await;
     let theirs = on_thread(move || {
-        assert_eq!(their_recv(&dealer), [b"welcome"]);
+        assert_eq!(libzmq_recv(&dealer), [b"welcome"]);
         for n in 0..100 {
-            their_send(&dealer, &[n.to_string()]);
+            libzmq_send(&dealer, &[n.to_string()]);
         }
     });
     for n in 0..100 {
@@ -68,12 +68,12 @@ async fn router_notify_reports_libzmq_router(case: &Case) {
         .unwrap();
     let theirs = libzmq(zmq::ROUTER);
     theirs.set_identity(b"theirs").unwrap();
-    case.meet(&router, [&theirs]).await;
+    case.join(&router, [&theirs]).await;
     assert_eq!(recv(&router).await, [&b"theirs"[..], b""]);
     send(&router, ["theirs", "hello"]).await;
     let answer = on_thread(move || {
-        assert_eq!(their_recv(&theirs), [&b"ours"[..], b"hello"]);
-        their_send(&theirs, &["ours", "hello"]);
+        assert_eq!(libzmq_recv(&theirs), [&b"ours"[..], b"hello"]);
+        libzmq_send(&theirs, &["ours", "hello"]);
         theirs
     });
     assert_eq!(recv(&router).await, [&b"theirs"[..], b"hello"]);
@@ -82,8 +82,8 @@ async fn router_notify_reports_libzmq_router(case: &Case) {
 }
 
 async fn router_notify_reports_pyzmq_dealer(case: &Case) {
-    let router = told(case);
-    let peer = Peer::meet(case, &router, "DEALER", "ask").await;
+    let router = notifying_router(case);
+    let peer = Peer::join(case, &router, "DEALER", "ask").await;
     let notice = recv(&router).await;
     assert_eq!((notice.len(), notice[0].len(), notice[1].len()), (2, 5, 0));
     for _ in shapes() {
@@ -106,10 +106,10 @@ async fn libzmq_peers_get_assigned_names(case: &Case) {
         send(&router, [name, "before the handshake"]).await;
     }
     let theirs = on_thread(move || {
-        assert_eq!(their_recv(&dealer), [b"before the handshake"]);
-        assert_eq!(their_recv(&other), [&b"we"[..], b"before the handshake"]);
-        their_send(&dealer, &["up"]);
-        their_send(&other, &["we", "up"]);
+        assert_eq!(libzmq_recv(&dealer), [b"before the handshake"]);
+        assert_eq!(libzmq_recv(&other), [&b"we"[..], b"before the handshake"]);
+        libzmq_send(&dealer, &["up"]);
+        libzmq_send(&other, &["we", "up"]);
         (dealer, other)
     });
     let mut heard = [recv(&router).await, recv(&router).await];
@@ -126,14 +126,14 @@ async fn restarted_libzmq_keeps_assigned_name(case: &Case) {
     let endpoint = first.get_last_endpoint().unwrap().unwrap();
     router.connect_as(&*endpoint, "name").await.unwrap();
     send(&router, ["name", "first"]).await;
-    on_thread(move || assert_eq!(their_recv(&first), [b"first"])).await;
-    eventually("it is lost", || router.peer_count() == 0).await;
+    on_thread(move || assert_eq!(libzmq_recv(&first), [b"first"])).await;
+    eventually("the connection is lost", || router.peer_count() == 0).await;
     send(&router, ["name", "second"]).await;
     let second = on_thread(move || {
         let second = libzmq(zmq::DEALER);
-        // The address is free as soon as the one before has gone.
+        // The address is free once the previous socket is closed.
         while second.bind(&endpoint).is_err() {}
-        assert_eq!(their_recv(&second), [b"second"]);
+        assert_eq!(libzmq_recv(&second), [b"second"]);
         second
     });
     drop(second.await);
@@ -142,7 +142,7 @@ async fn restarted_libzmq_keeps_assigned_name(case: &Case) {
 
 async fn libzmq_router_assigns_our_name(case: &Case) {
     let dealer = DealerSocket::builder().routing_id("our own").build_in(&case.context).unwrap();
-    let peer = Peer::meet(case, &dealer, "ROUTER", "name").await;
+    let peer = Peer::join(case, &dealer, "ROUTER", "name").await;
     echo(&dealer, shapes().len()).await;
     peer.done().await;
     close(dealer).await;
@@ -152,10 +152,10 @@ async fn hello_and_disconnect_enclose_messages(case: &Case) {
     let router = RouterSocket::builder().hello_msg("hello").disconnect_msg("gone");
     let router = router.build_in(&case.context).unwrap();
     let dealer = libzmq_named(zmq::DEALER, "theirs");
-    case.meet(&router, [&dealer]).await;
+    case.join(&router, [&dealer]).await;
     on_thread(move || {
-        assert_eq!(their_recv(&dealer), [b"hello"]);
-        their_send(&dealer, &["more"]);
+        assert_eq!(libzmq_recv(&dealer), [b"hello"]);
+        libzmq_send(&dealer, &["more"]);
     })
     .await;
     assert_eq!(recv(&router).await, [&b"theirs"[..], b"more"]);
@@ -167,9 +167,9 @@ async fn lost_libzmq_router_triggers_hiccup(case: &Case) {
     let dealer = DealerSocket::builder().hello_msg("hello").hiccup_msg("lost");
     let dealer = dealer.build_in(&case.context).unwrap();
     let router = libzmq(zmq::ROUTER);
-    case.meet(&dealer, [&router]).await;
+    case.join(&dealer, [&router]).await;
     on_thread(move || {
-        let hello = their_recv(&router);
+        let hello = libzmq_recv(&router);
         assert_eq!(hello[1], b"hello");
         router.send_multipart([&hello[0][..], b"more"], 0).unwrap();
     })

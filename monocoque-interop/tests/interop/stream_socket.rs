@@ -1,4 +1,4 @@
-//! Our STREAM against theirs, and against sockets of the standard library.
+//! STREAM sockets with those of libzmq, and with sockets of the standard library.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use monocoque::zmq::StreamSocket;
 
 use crate::pyzmq::Peer;
 use crate::support::{
-    Case, Frames, LIMIT, close, eventually, libzmq, on_thread, recv, send, shapes, their_recv, their_send,
+    Case, Frames, LIMIT, close, eventually, libzmq, libzmq_recv, libzmq_send, on_thread, recv, send, shapes,
     within,
 };
 
@@ -21,12 +21,12 @@ with_pyzmq! {
     stream_bytes_flow_with_pyzmq,
 }
 
-where_they_bind! {
+connect_only! {
     early_bytes_reach_named_peer,
 }
 
 with_pyzmq! {
-    where_we_bind:
+    bind_only:
     stream_serves_named_client,
 }
 
@@ -41,13 +41,13 @@ ways! {
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nHello, World!";
 
-/// All bytes of all messages.
-fn everything() -> Vec<u8> {
+/// Returns the bytes of all messages.
+fn joined_shape_bytes() -> Vec<u8> {
     shapes().iter().flatten().flatten().copied().collect()
 }
 
-/// A peer that has connected, and what it is called.
-async fn welcome(stream: &StreamSocket) -> Vec<u8> {
+/// Waits for a peer to connect. Returns its routing id.
+async fn expect_connect_notice(stream: &StreamSocket) -> Vec<u8> {
     let mut notice = recv(stream).await;
     assert_eq!((notice.len(), notice[1].len()), (2, 0));
     notice.remove(0)
@@ -64,16 +64,16 @@ async fn take(stream: &StreamSocket, from: &[u8], len: usize) -> Vec<u8> {
     bytes
 }
 
-fn their_welcome(stream: &zmq::Socket) -> Vec<u8> {
-    let mut notice = their_recv(stream);
+fn libzmq_connect_notice(stream: &zmq::Socket) -> Vec<u8> {
+    let mut notice = libzmq_recv(stream);
     assert_eq!((notice.len(), notice[1].len()), (2, 0));
     notice.remove(0)
 }
 
-fn their_take(stream: &zmq::Socket, from: &[u8], len: usize) -> Vec<u8> {
+fn libzmq_take(stream: &zmq::Socket, from: &[u8], len: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < len {
-        let chunk: Frames = their_recv(stream);
+        let chunk: Frames = libzmq_recv(stream);
         assert_eq!(chunk[0], from);
         bytes.extend_from_slice(&chunk[1]);
     }
@@ -82,25 +82,25 @@ fn their_take(stream: &zmq::Socket, from: &[u8], len: usize) -> Vec<u8> {
 
 async fn stream_bytes_flow_both_ways(case: &Case) {
     let (stream, theirs) = (StreamSocket::new_in(&case.context).unwrap(), libzmq(zmq::STREAM));
-    case.meet(&stream, [&theirs]).await;
-    let peer = welcome(&stream).await;
+    case.join(&stream, [&theirs]).await;
+    let peer = expect_connect_notice(&stream).await;
     let echo = on_thread(move || {
-        let peer = their_welcome(&theirs);
-        let heard = their_take(&theirs, &peer, everything().len());
+        let peer = libzmq_connect_notice(&theirs);
+        let heard = libzmq_take(&theirs, &peer, joined_shape_bytes().len());
         for piece in heard.chunks(50_000) {
-            their_send(&theirs, &[&peer, piece]);
+            libzmq_send(&theirs, &[&peer, piece]);
         }
         theirs
     });
     for message in shapes() {
-        // One without any bytes would close the connection.
+        // An empty message would close the connection.
         if message.iter().any(|frame| !frame.is_empty()) {
             let mut message = message.clone();
             message.insert(0, peer.clone());
             send(&stream, message).await;
         }
     }
-    assert!(take(&stream, &peer, everything().len()).await == everything());
+    assert!(take(&stream, &peer, joined_shape_bytes().len()).await == joined_shape_bytes());
     drop(echo.await);
     assert_eq!(recv(&stream).await, [&peer[..], b""]);
     close(stream).await;
@@ -110,19 +110,19 @@ async fn stream_close_reaches_peer(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     for we_close in [true, false] {
         let theirs = libzmq(zmq::STREAM);
-        case.meet(&stream, [&theirs]).await;
-        let peer = welcome(&stream).await;
+        case.join(&stream, [&theirs]).await;
+        let peer = expect_connect_notice(&stream).await;
         let their_side = on_thread(move || {
-            let peer = their_welcome(&theirs);
+            let peer = libzmq_connect_notice(&theirs);
             if !we_close {
-                their_send(&theirs, &[&peer[..], b"goodbye"]);
-                their_send(&theirs, &[&peer[..], b""]);
-                // What it has to do for that it does when it is called.
+                libzmq_send(&theirs, &[&peer[..], b"goodbye"]);
+                libzmq_send(&theirs, &[&peer[..], b""]);
+                // libzmq closes the connection when it is called.
                 theirs.set_rcvtimeo(200).unwrap();
                 let _nothing = theirs.recv_multipart(0);
             } else {
-                assert_eq!(their_take(&theirs, &peer, 7), b"goodbye");
-                assert_eq!(their_recv(&theirs), [&peer[..], b""]);
+                assert_eq!(libzmq_take(&theirs, &peer, 7), b"goodbye");
+                assert_eq!(libzmq_recv(&theirs), [&peer[..], b""]);
             }
             theirs
         });
@@ -134,17 +134,17 @@ async fn stream_close_reaches_peer(case: &Case) {
         }
         assert_eq!(recv(&stream).await, [&peer[..], b""]);
         drop(their_side.await);
-        eventually("it is gone", || stream.peer_count() == 0).await;
+        eventually("the peer is removed", || stream.peer_count() == 0).await;
     }
     drop(stream);
 }
 
 async fn stream_bytes_flow_with_pyzmq(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
-    let other = Peer::meet(case, &stream, "STREAM", "bytes").await;
-    let peer = welcome(&stream).await;
-    send(&stream, [peer.clone(), everything()]).await;
-    assert!(take(&stream, &peer, everything().len()).await == everything());
+    let other = Peer::join(case, &stream, "STREAM", "bytes").await;
+    let peer = expect_connect_notice(&stream).await;
+    send(&stream, [peer.clone(), joined_shape_bytes()]).await;
+    assert!(take(&stream, &peer, joined_shape_bytes().len()).await == joined_shape_bytes());
     send(&stream, [&peer[..], b""]).await;
     within(LIMIT, "the end of the peer", other.done()).await;
     assert_eq!(recv(&stream).await, [&peer[..], b""]);
@@ -158,12 +158,12 @@ async fn early_bytes_reach_named_peer(case: &Case) {
     stream.connect_as(endpoint, "server").await.unwrap();
     send(&stream, ["server", "early"]).await;
     let heard = on_thread(move || {
-        let peer = their_welcome(&theirs);
-        assert_eq!(their_take(&theirs, &peer, 5), b"early");
-        their_send(&theirs, &[&peer[..], b"heard"]);
+        let peer = libzmq_connect_notice(&theirs);
+        assert_eq!(libzmq_take(&theirs, &peer, 5), b"early");
+        libzmq_send(&theirs, &[&peer[..], b"heard"]);
         theirs
     });
-    assert_eq!(welcome(&stream).await, b"server");
+    assert_eq!(expect_connect_notice(&stream).await, b"server");
     assert_eq!(take(&stream, b"server", 5).await, b"heard");
     drop(heard.await);
     close(stream).await;
@@ -171,8 +171,8 @@ async fn early_bytes_reach_named_peer(case: &Case) {
 
 async fn stream_serves_named_client(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
-    let other = Peer::meet(case, &stream, "STREAM", "early").await;
-    let peer = welcome(&stream).await;
+    let other = Peer::join(case, &stream, "STREAM", "early").await;
+    let peer = expect_connect_notice(&stream).await;
     assert_eq!(take(&stream, &peer, 5).await, b"early");
     send(&stream, [&peer[..], b"heard"]).await;
     other.done().await;
@@ -180,7 +180,7 @@ async fn stream_serves_named_client(case: &Case) {
     close(stream).await;
 }
 
-/// The program of the ZeroMQ guide, on one side or the other.
+/// The program of the ZeroMQ guide, on either side.
 async fn guide_http_page_is_fetched(case: &Case) {
     let stream = StreamSocket::new_in(&case.context).unwrap();
     match case.binds() {
@@ -194,7 +194,7 @@ async fn guide_http_page_is_fetched(case: &Case) {
                 client.read_to_end(&mut page).unwrap();
                 page
             });
-            let peer = welcome(&stream).await;
+            let peer = expect_connect_notice(&stream).await;
             assert_eq!(take(&stream, &peer, REQUEST.len()).await, REQUEST);
             send(&stream, [&peer[..], ANSWER]).await;
             send(&stream, [&peer[..], b""]).await;
@@ -213,7 +213,7 @@ async fn guide_http_page_is_fetched(case: &Case) {
                 client.write_all(ANSWER).unwrap();
                 listener
             });
-            let peer = welcome(&stream).await;
+            let peer = expect_connect_notice(&stream).await;
             send(&stream, [&peer[..], REQUEST]).await;
             assert_eq!(take(&stream, &peer, ANSWER.len()).await, ANSWER);
             assert_eq!(recv(&stream).await, [&peer[..], b""]);

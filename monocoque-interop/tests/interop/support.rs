@@ -1,4 +1,4 @@
-//! Where a test runs, who binds, how long anything may take, and what is sent.
+//! The configurations of a test, its time limits, and the messages it sends.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -17,7 +17,7 @@ use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::{Context, Message};
 use tempfile::TempDir;
 
-/// How long anything may take that is to happen.
+/// The time limit of a step.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +32,16 @@ pub(crate) enum Binds {
     Them,
 }
 
-/// Where our connections live.
+/// The threads of the connections under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// In the compio runtime that runs the test.
+    /// The compio runtime that runs the test.
     Runtime,
-    /// On an I/O thread; the test is driven from outside any runtime.
+    /// An I/O thread; the test runs outside any runtime.
     Thread,
 }
 
-/// One way to run a test.
+/// The configuration of a test.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) context: Context,
@@ -51,7 +51,7 @@ pub(crate) struct Case {
     endpoints: Cell<usize>,
 }
 
-/// Runs `body` in one way.
+/// Runs `body` in one configuration.
 pub(crate) fn run(transport: Transport, binds: Binds, placement: Placement, body: impl AsyncFnOnce(&Case)) {
     let body = async |context: Context| {
         let directory = tempfile::tempdir().expect("a directory for ipc endpoints");
@@ -66,7 +66,7 @@ pub(crate) fn run(transport: Transport, binds: Binds, placement: Placement, body
     }
 }
 
-/// Makes each test body a module with a test for every transport, side that binds, and placement.
+/// Makes a module of each body with tests for every transport, binding side and placement.
 macro_rules! everywhere {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
@@ -81,8 +81,8 @@ macro_rules! everywhere {
     })+};
 }
 
-/// The same where it matters that it is we who bind.
-macro_rules! where_we_bind {
+/// Makes the tests in which Monocoque binds.
+macro_rules! bind_only {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
         tcp_in_runtime = Tcp, Us, Runtime;
@@ -92,8 +92,8 @@ macro_rules! where_we_bind {
     })+};
 }
 
-/// The same where it matters that it is they who bind.
-macro_rules! where_they_bind {
+/// Makes the tests in which libzmq binds.
+macro_rules! connect_only {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
         tcp_in_runtime = Tcp, Them, Runtime;
@@ -103,8 +103,8 @@ macro_rules! where_they_bind {
     })+};
 }
 
-/// The same over ipc, where what a peer has written is with us. Over tcp, what is still on its side
-/// is lost when we write to it after it has closed.
+/// Makes the tests over ipc, where written data is already with the reader. Over tcp, data in
+/// flight is lost when it writes to a closed peer.
 macro_rules! over_ipc {
     ($($(#[$attribute:meta])* $body:ident),+ $(,)?) => {$(ways! {
         [$(#[$attribute])*] $body:
@@ -138,7 +138,7 @@ macro_rules! way {
     };
 }
 
-/// The bodies that need pyzmq, under one of the macros above.
+/// Makes the tests of bodies that need pyzmq, with one of the macros above.
 macro_rules! with_pyzmq {
     ($ways:ident: $($body:ident),+ $(,)?) => {
         $ways! { $(#[ignore = "needs pyzmq: scripts/test.sh"] $body),+ }
@@ -146,9 +146,9 @@ macro_rules! with_pyzmq {
 }
 
 impl Case {
-    /// Brings our socket and theirs together. Returns the endpoint of each of theirs, for
-    /// [`again`](Self::again).
-    pub(crate) async fn meet<S: Socket, const N: usize>(
+    /// Connects a Monocoque socket with libzmq sockets. Returns an endpoint for each of those, for
+    /// [`rejoin`](Self::rejoin).
+    pub(crate) async fn join<S: Socket, const N: usize>(
         &self,
         ours: &S,
         theirs: [&zmq::Socket; N],
@@ -174,8 +174,8 @@ impl Case {
         }
     }
 
-    /// Brings many of ours together with one of theirs.
-    pub(crate) async fn meet_one<S: Socket>(&self, ours: &[S], theirs: &zmq::Socket) {
+    /// Connects several Monocoque sockets with one of libzmq.
+    pub(crate) async fn join_one<S: Socket>(&self, ours: &[S], theirs: &zmq::Socket) {
         match self.binds {
             Binds::Us => {
                 for socket in ours {
@@ -193,11 +193,11 @@ impl Case {
         }
     }
 
-    /// Puts a socket of theirs where another one was that is gone.
-    pub(crate) fn again(&self, theirs: &zmq::Socket, endpoint: &str) {
+    /// Connects a libzmq socket in place of a closed one.
+    pub(crate) fn rejoin(&self, theirs: &zmq::Socket, endpoint: &str) {
         match self.binds {
             Binds::Us => theirs.connect(endpoint).expect("libzmq connects"),
-            Binds::Them => theirs.bind(endpoint).expect("libzmq binds where it was bound"),
+            Binds::Them => theirs.bind(endpoint).expect("libzmq binds to the endpoint again"),
         }
     }
 
@@ -209,7 +209,7 @@ impl Case {
         self.binds
     }
 
-    /// An endpoint that is free.
+    /// Returns an unused endpoint.
     pub(crate) fn wildcard(&self) -> String {
         match self.transport {
             Transport::Tcp => "tcp://127.0.0.1:0".into(),
@@ -223,7 +223,7 @@ impl Case {
 
 // Time.
 
-/// The result of `future`; panics if that is not there in time.
+/// Returns the output of `future`; panics if it takes longer than `limit`.
 pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     if let Some(done) = futures::FutureExt::now_or_never(&mut future) {
@@ -231,57 +231,56 @@ pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<O
     }
     match select(future, pin!(after(limit))).await {
         Either::Left((result, _)) => result,
-        Either::Right(((), _)) => panic!("{what}: not done after {limit:?}"),
+        Either::Right(((), _)) => panic!("{what}: timed out after {limit:?}"),
     }
 }
 
-/// Waits until `condition` holds; panics if that does not happen in time.
+/// Polls until `condition` holds; panics if it does not within [`LIMIT`].
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     within(LIMIT, what, async {
         while !condition() {
-            moment().await;
+            yield_briefly().await;
         }
     })
     .await;
 }
 
-/// Lets others run.
-pub(crate) async fn moment() {
+/// Yields to other tasks and threads for a millisecond.
+pub(crate) async fn yield_briefly() {
     after(Duration::from_millis(1)).await;
 }
 
-/// The result of `future`, while `load`, which has no end, runs beside it.
-pub(crate) async fn meanwhile<T>(load: impl Future<Output = ()>, future: impl Future<Output = T>) -> T {
+/// Returns the output of `future` while `load` runs concurrently, which must not end.
+pub(crate) async fn with_load<T>(load: impl Future<Output = ()>, future: impl Future<Output = T>) -> T {
     match select(pin!(load), pin!(future)).await {
         Either::Left(((), _)) => unreachable!("the load has no end"),
         Either::Right((result, _)) => result,
     }
 }
 
-/// Ready after `delay`, whatever runtime there is or is not. The thread ends as soon as nobody
-/// waits any more.
+/// Completes after `delay`, on any executor. The thread ends as soon as the future is dropped.
 fn after(delay: Duration) -> impl Future<Output = ()> {
     let (done, result) = oneshot::channel();
     let (alive, gone) = mpsc::channel::<()>();
     thread::spawn(move || {
         if gone.recv_timeout(delay) == Err(mpsc::RecvTimeoutError::Timeout) {
-            // Nobody waits for it if this came at the same moment.
+            // The receiver may have been dropped at the same moment.
             let _ = done.send(());
         }
     });
     async move {
         let _alive = alive;
-        result.await.expect("the timer is there until its time has come");
+        result.await.expect("the timer thread sends when the delay is over");
     }
 }
 
-/// Runs `work`, which may block, on a thread of its own. Starts at once; a panic is passed on.
+/// Runs blocking `work` on a thread of its own, from the call on. Passes a panic on.
 pub(crate) fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = T> {
     let (done, result) = oneshot::channel();
     let thread = thread::spawn(move || {
-        // Nobody waits for it if the test has failed meanwhile.
+        // The receiver is gone if the test has failed.
         let _ = done.send(work());
     });
     async move {
@@ -292,10 +291,9 @@ pub(crate) fn on_thread<T: Send + 'static>(
     }
 }
 
-// Theirs.
+// Helpers for libzmq sockets.
 
-/// A libzmq socket in a context of its own: once it is dropped, its connections and its port are
-/// gone.
+/// Creates a libzmq socket in a context of its own: dropping it closes its connections and port.
 pub(crate) fn libzmq(kind: zmq::SocketType) -> zmq::Socket {
     let limit = LIMIT.as_millis().try_into().expect("a few seconds");
     let socket = zmq::Context::new().socket(kind).expect("a libzmq socket");
@@ -305,29 +303,29 @@ pub(crate) fn libzmq(kind: zmq::SocketType) -> zmq::Socket {
     socket
 }
 
-/// A libzmq socket with a routing id.
+/// Creates a libzmq socket with a routing id.
 pub(crate) fn libzmq_named(kind: zmq::SocketType, id: &str) -> zmq::Socket {
     let socket = libzmq(kind);
     socket.set_identity(id.as_bytes()).expect("a routing id");
     socket
 }
 
-pub(crate) fn their_send<F: AsRef<[u8]>>(socket: &zmq::Socket, frames: &[F]) {
+pub(crate) fn libzmq_send<F: AsRef<[u8]>>(socket: &zmq::Socket, frames: &[F]) {
     socket.send_multipart(frames.iter().map(AsRef::as_ref), 0).expect("libzmq sends in time");
 }
 
-pub(crate) fn their_recv(socket: &zmq::Socket) -> Frames {
+pub(crate) fn libzmq_recv(socket: &zmq::Socket) -> Frames {
     socket.recv_multipart(0).expect("libzmq receives in time")
 }
 
-/// Sends `n` messages back where they came from.
-pub(crate) fn their_echo(socket: &zmq::Socket, n: usize) {
+/// Echoes `n` messages.
+pub(crate) fn libzmq_echo(socket: &zmq::Socket, n: usize) {
     for _ in 0..n {
-        their_send(socket, &their_recv(socket));
+        libzmq_send(socket, &libzmq_recv(socket));
     }
 }
 
-// Ours.
+// Helpers for Monocoque sockets.
 
 pub(crate) async fn send<S: Sends>(socket: &S, message: impl Into<Message> + Send) {
     within(LIMIT, "send", socket.send(message)).await.expect("sent");
@@ -349,7 +347,7 @@ pub(crate) async fn receive_all<S: Receives>(socket: &S) {
     }
 }
 
-/// Sends `n` messages back where they came from.
+/// Echoes `n` messages.
 pub(crate) async fn echo<S: Sends + Receives>(socket: &S, n: usize) {
     for _ in 0..n {
         let message = within(LIMIT, "recv", socket.recv()).await.expect("received");
@@ -365,7 +363,7 @@ pub(crate) async fn close<S: Socket>(socket: S) {
     within(LIMIT, "close", socket.close()).await;
 }
 
-// Messages.
+// The messages of the exchanges.
 
 pub(crate) type Frames = Vec<Vec<u8>>;
 
@@ -373,8 +371,8 @@ pub(crate) fn frames(message: &Message) -> Frames {
     message.iter().map(<[u8]>::to_vec).collect()
 }
 
-/// Messages of all sizes and numbers of frames, no two frames with the same content. `peer.py`
-/// makes the same.
+/// Returns messages of all sizes and frame counts; no two frames have the same content. `peer.py`
+/// has the same.
 pub(crate) fn shapes() -> &'static [Frames] {
     static SHAPES: OnceLock<Vec<Frames>> = OnceLock::new();
     SHAPES.get_or_init(|| {
@@ -390,7 +388,7 @@ pub(crate) fn shapes() -> &'static [Frames] {
     })
 }
 
-/// `len` bytes that depend on `seed` and on where they stand.
+/// Returns `len` bytes that depend on `seed` and on their position.
 fn body(seed: usize, len: usize) -> Vec<u8> {
     let period: Vec<u8> = (0..251).map(|n| ((seed + n) % 251) as u8).collect();
     let mut body = period.repeat(len / 251 + 1);
@@ -398,17 +396,17 @@ fn body(seed: usize, len: usize) -> Vec<u8> {
     body
 }
 
-/// Compares without printing megabytes.
+/// Compares messages without printing megabytes.
 pub(crate) fn assert_same(n: usize, got: &[Vec<u8>], sent: &[Vec<u8>]) {
     let lens = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(lens(got), lens(sent), "the frames of message {n}");
     for (i, (got, sent)) in got.iter().zip(sent).enumerate() {
         let differs = got.iter().zip(sent).position(|(got, sent)| got != sent);
-        assert_eq!(differs, None, "message {n}, frame {i}: the first byte that differs");
+        assert_eq!(differs, None, "message {n}, frame {i}: the position of the first different byte");
     }
 }
 
-/// A frame with a number in it.
+/// Parses a frame with a number.
 pub(crate) fn number(frame: &[u8]) -> usize {
     std::str::from_utf8(frame).ok().and_then(|text| text.parse().ok()).expect("a number")
 }

@@ -1,5 +1,5 @@
-//! Each type of ours with each type of theirs: they come together, or not, as the specifications
-//! say.
+//! Each socket type of Monocoque with each of libzmq: they connect only if the specifications
+//! allow it.
 
 use futures::StreamExt;
 use monocoque::SocketEvent;
@@ -14,8 +14,8 @@ everywhere! {
     type_matrix_matches_specification,
 }
 
-/// For each type of ours those of theirs that it talks to.
-const TALKS_TO: [(SocketType, &[zmq::SocketType]); 11] = [
+/// For each socket type of Monocoque, the compatible types of libzmq.
+const COMPATIBLE: [(SocketType, &[zmq::SocketType]); 11] = [
     (SocketType::Req, &[zmq::REP, zmq::ROUTER]),
     (SocketType::Rep, &[zmq::REQ, zmq::DEALER]),
     (SocketType::Dealer, &[zmq::REP, zmq::DEALER, zmq::ROUTER]),
@@ -29,7 +29,7 @@ const TALKS_TO: [(SocketType, &[zmq::SocketType]); 11] = [
     (SocketType::Pair, &[zmq::PAIR]),
 ];
 
-const THEIRS: [zmq::SocketType; 11] = [
+const LIBZMQ_TYPES: [zmq::SocketType; 11] = [
     zmq::REQ,
     zmq::REP,
     zmq::DEALER,
@@ -58,12 +58,12 @@ async fn type_matrix_matches_specification(case: &Case) {
 }
 
 async fn one_with_each<S: Socket>(case: &Case, ours: SocketType) {
-    let (_, talks_to) = TALKS_TO.iter().find(|(socket_type, _)| *socket_type == ours).expect("a row");
-    for theirs in THEIRS {
+    let (_, talks_to) = COMPATIBLE.iter().find(|(socket_type, _)| *socket_type == ours).expect("a row");
+    for theirs in LIBZMQ_TYPES {
         let socket = S::new_in(&case.context).unwrap();
         let mut monitor = socket.monitor();
         let peer = libzmq(theirs);
-        case.meet(&socket, [&peer]).await;
+        case.join(&socket, [&peer]).await;
         let met = within(LIMIT, &format!("{ours} and {theirs:?}"), async {
             loop {
                 match monitor.next().await.expect("open") {

@@ -1,4 +1,4 @@
-//! What goes on while the figures are taken.
+//! The load during the measurement.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,26 +13,26 @@ use futures::executor::block_on;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
 use monocoque::{Context, Message};
 
-use testing::hostile::{Hostile, Place};
-use testing::proxy::{End, Faults, Proxy, own_loopback};
+use testing::hostile::{Hostile, Target};
+use testing::proxy::{Fault, FaultPlan, Proxy, own_loopback};
 
-/// A load, which goes on until its [end](Self::end).
+/// A load that runs until [`end`](Self::end).
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    /// Each with a socket that stays.
+    /// Threads that each use a persistent socket.
     threads: Vec<JoinHandle<()>>,
-    /// Those that come and go, or look after themselves.
-    guests: Vec<JoinHandle<()>>,
-    /// Closes the sockets that others wait on.
+    /// Threads that create and close sockets, or end by themselves.
+    short_lived: Vec<JoinHandle<()>>,
+    /// Closes the sockets of `threads`.
     close: Vec<Box<dyn FnOnce()>>,
     proxies: Arc<[Proxy]>,
     hostile: Hostile,
-    /// Goes last.
+    /// Dropped last.
     _directory: tempfile::TempDir,
 }
 
-/// Of the round trips since the last time: microseconds, and how often as long as those of a plain
-/// stream at the same time, which the load of the machine makes longer as well.
+/// Round trips since the last call: in microseconds, and relative to those of a plain stream at the
+/// same time, which other load of the machine affects alike.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
@@ -45,12 +45,12 @@ struct Shared {
     context: Context,
     stop: AtomicBool,
     messages: AtomicU64,
-    lives: AtomicU64,
+    sockets: AtomicU64,
     trips: Mutex<Vec<u32>>,
-    /// The same over a stream with nothing but threads at its ends.
+    /// Round trips over a stream between two threads.
     plain_trips: Mutex<Vec<u32>>,
-    /// Where to find a PULL, a ROUTER and a PUB: each over tcp and ipc.
-    places: [[String; 2]; 3],
+    /// The endpoints of a PULL, a ROUTER and a PUB: each over tcp and ipc.
+    endpoints: [[String; 2]; 3],
 }
 
 impl Load {
@@ -61,38 +61,40 @@ impl Load {
         let router = RouterSocket::new_in(&context).expect("a socket");
         let publisher = PubSocket::new_in(&context).expect("a socket");
         let place = |name: &str| format!("ipc://{}", directory.path().join(name).display());
-        let places = [
+        let endpoints = [
             bind(&pull, place("pull")),
             bind(&router, place("router")),
             bind(&publisher, place("publisher")),
         ];
         let through = |target: &String, seed| {
-            let faults = Faults { fragment: 4_000, ..Faults::default() };
+            let faults = FaultPlan { fragment: 4_000, ..FaultPlan::default() };
             Proxy::start(&format!("tcp://{}:0", own_loopback()), target, faults, seed)
         };
         let proxies: Arc<[Proxy]> =
-            places.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
+            endpoints.iter().zip(seed..).map(|([target, _], seed)| through(target, seed)).collect();
         let [to_pull, to_router, to_publisher] = [0, 1, 2].map(|n: usize| proxies[n].endpoint().to_owned());
         let refusing = format!("tcp://{}:5555", own_loopback());
-        let meet = |endpoint: &String, plays| Place { endpoint: endpoint.clone(), plays };
-        let plays = ["PUSH", "DEALER", "SUB"];
-        let dialled =
-            places.iter().zip(plays).flat_map(|(each, plays)| each.each_ref().map(|it| meet(it, plays)));
-        let hostile = Hostile::start(dialled.collect(), vec![meet(&refusing, "PULL")], TOPICS, seed);
+        let target = |endpoint: &String, socket_type| Target { endpoint: endpoint.clone(), socket_type };
+        let socket_types = ["PUSH", "DEALER", "SUB"];
+        let dialled = endpoints
+            .iter()
+            .zip(socket_types)
+            .flat_map(|(each, kind)| each.each_ref().map(|endpoint| target(endpoint, kind)));
+        let hostile = Hostile::start(dialled.collect(), vec![target(&refusing, "PULL")], TOPICS, seed);
         let shared = Arc::new(Shared {
             context: context.clone(),
             stop: AtomicBool::new(false),
             messages: AtomicU64::new(0),
-            lives: AtomicU64::new(0),
+            sockets: AtomicU64::new(0),
             trips: Mutex::default(),
             plain_trips: Mutex::default(),
-            places,
+            endpoints,
         });
 
         let mut load = Self {
             shared: shared.clone(),
             threads: Vec::new(),
-            guests: Vec::new(),
+            short_lived: Vec::new(),
             close: Vec::new(),
             proxies: proxies.clone(),
             hostile,
@@ -112,13 +114,13 @@ impl Load {
             }
         });
         load.serve(&publisher, |shared, publisher| {
-            // Those that come and go wait for news to the end.
+            // Short-lived subscribers wait for messages to the end.
             while block_on(publisher.send(["news", "of the day"])).is_ok() {
                 shared.count();
                 thread::sleep(Duration::from_millis(1));
             }
         });
-        for endpoint in [to_pull, shared.places[0][1].clone()] {
+        for endpoint in [to_pull, shared.endpoints[0][1].clone()] {
             let builder = PushSocket::builder()
                 .linger(Some(Duration::ZERO))
                 .reconnect_interval(Duration::from_millis(10));
@@ -146,7 +148,7 @@ impl Load {
             }
         });
         let dealer = DealerSocket::new_in(&context).expect("a socket");
-        block_on(dealer.connect(&shared.places[1][0])).expect("an endpoint");
+        block_on(dealer.connect(&shared.endpoints[1][0])).expect("an endpoint");
         load.serve(&dealer, |shared, dealer| {
             while !shared.stopped() {
                 let start = Instant::now();
@@ -158,17 +160,19 @@ impl Load {
             }
         });
 
-        load.spawn(plain);
-        load.spawn(move |shared| theirs(shared, &[&to_router, &to_publisher]));
+        load.spawn(measure_plain_round_trips);
+        load.spawn(move |shared| run_libzmq_peers(shared, &[&to_router, &to_publisher]));
         for n in 0..2 {
             load.spawn(move |shared| churn(shared, &mut Rng::with_seed(seed ^ n)));
         }
         load.spawn(move |shared| {
-            let mut chance = Rng::with_seed(!seed);
+            let mut rng = Rng::with_seed(!seed);
             while !shared.stopped() {
-                thread::sleep(Duration::from_millis(chance.u64(50..400)));
-                let proxy = chance.choice(&proxies[..]).expect("not empty");
-                proxy.hit(*chance.choice(&[End::Reset, End::Close, End::CutToClient]).expect("not empty"));
+                thread::sleep(Duration::from_millis(rng.u64(50..400)));
+                let proxy = rng.choice(&proxies[..]).expect("not empty");
+                proxy.inject(
+                    *rng.choice(&[Fault::Reset, Fault::Close, Fault::CutToClient]).expect("not empty"),
+                );
             }
         });
         load
@@ -178,9 +182,9 @@ impl Load {
         self.shared.messages.load(Ordering::Relaxed)
     }
 
-    /// How many sockets have come and gone.
-    pub(crate) fn lives(&self) -> u64 {
-        self.shared.lives.load(Ordering::Relaxed)
+    /// Returns how many sockets were created and dropped.
+    pub(crate) fn sockets(&self) -> u64 {
+        self.shared.sockets.load(Ordering::Relaxed)
     }
 
     pub(crate) fn faults(&self) -> u64 {
@@ -198,7 +202,7 @@ impl Load {
         Latency { p50, p99, times_p50: p50 / plain[0], times_p99: p99 / plain[1] }
     }
 
-    /// How often a hostile peer was connected.
+    /// Returns how many connections hostile peers have made.
     pub(crate) fn hostile(&self) -> u64 {
         let counts = self.hostile.counts();
         let all = [&counts.trickles, &counts.floods, &counts.refusals, &counts.subscribers];
@@ -208,8 +212,8 @@ impl Load {
     pub(crate) fn end(mut self) {
         assert!(self.hostile.end().is_empty(), "a hostile peer panicked");
         self.shared.stop.store(true, Ordering::SeqCst);
-        // Those that ask first, while they are answered.
-        self.guests.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        // The requesting sockets end first, while they receive replies.
+        self.short_lived.into_iter().for_each(|thread| thread.join().expect("no panic"));
         self.close.into_iter().rev().for_each(|close| close());
         self.threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
     }
@@ -224,11 +228,11 @@ impl Load {
 
     fn spawn(&mut self, work: impl FnOnce(&Shared) + Send + 'static) {
         let shared = self.shared.clone();
-        self.guests.push(thread::spawn(move || work(&shared)));
+        self.short_lived.push(thread::spawn(move || work(&shared)));
     }
 }
 
-/// How many topics one hostile peer subscribes to: what that takes is within the tolerance.
+/// The number of topics of a hostile subscriber; the memory for them is within the tolerance.
 const TOPICS: usize = 20_000;
 
 impl Shared {
@@ -246,11 +250,11 @@ fn note(trips: &Mutex<Vec<u32>>, start: Instant) {
     trips.lock().expect("not poisoned").push(u32::try_from(trip).unwrap_or(u32::MAX));
 }
 
-/// Round trips over a plain stream.
-fn plain(shared: &Shared) {
+/// Measures round trips over a plain stream.
+fn measure_plain_round_trips(shared: &Shared) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut here = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
-    let (mut there, _) = listener.accept().expect("it connects");
+    let mut here = TcpStream::connect(listener.local_addr().expect("an address")).expect("a listener");
+    let (mut there, _) = listener.accept().expect("a connection");
     for stream in [&here, &there] {
         stream.set_nodelay(true).expect("an option");
     }
@@ -275,31 +279,31 @@ fn bind<S: Socket>(socket: &S, ipc: String) -> [String; 2] {
     [bind(format!("tcp://{}:0", own_loopback())), bind(ipc)]
 }
 
-/// Makes, uses and drops sockets.
-fn churn(shared: &Shared, chance: &mut Rng) {
+/// Creates, uses and drops sockets continuously.
+fn churn(shared: &Shared, rng: &mut Rng) {
     while !shared.stopped() {
-        match chance.u8(0..4) {
-            0 => block_on(one_life(&shared.context, shared, chance)),
-            1 => block_on(one_life(&Context::new().expect("an I/O thread"), shared, chance)),
+        match rng.u8(0..4) {
+            0 => block_on(use_one_socket(&shared.context, shared, rng)),
+            1 => block_on(use_one_socket(&Context::new().expect("an I/O thread"), shared, rng)),
             2 => Runtime::new().expect("a runtime").block_on(async {
-                one_life(&Context::current().expect("inside a runtime"), shared, chance).await;
+                use_one_socket(&Context::current().expect("inside a runtime"), shared, rng).await;
             }),
-            _ => one_life_of_theirs(shared, chance),
+            _ => use_one_libzmq_socket(shared, rng),
         }
-        shared.lives.fetch_add(1, Ordering::Relaxed);
-        thread::sleep(Duration::from_micros(chance.u64(0..6_000)));
+        shared.sockets.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_micros(rng.u64(0..6_000)));
     }
 }
 
-async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
-    let [pull, router, publisher] = &shared.places;
-    let transport = chance.usize(0..2);
-    let in_order = chance.bool();
-    match chance.u8(0..3) {
+async fn use_one_socket(context: &Context, shared: &Shared, rng: &mut Rng) {
+    let [pull, router, publisher] = &shared.endpoints;
+    let transport = rng.usize(0..2);
+    let in_order = rng.bool();
+    match rng.u8(0..3) {
         0 => {
             let push = PushSocket::new_in(context).expect("a socket");
             push.connect(&pull[transport]).await.expect("an endpoint");
-            for n in 0..chance.usize(1..100) {
+            for n in 0..rng.usize(1..100) {
                 push.send(vec![n as u8; n * 10]).await.expect("open");
             }
             if in_order {
@@ -308,10 +312,10 @@ async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
         }
         1 => {
             let builder = DealerSocket::builder().linger(Some(Duration::ZERO));
-            let builder = if in_order { builder.routing_id(format!("{}", chance.u64(..))) } else { builder };
+            let builder = if in_order { builder.routing_id(format!("{}", rng.u64(..))) } else { builder };
             let dealer = builder.build_in(context).expect("a socket");
             dealer.connect(&router[transport]).await.expect("an endpoint");
-            for _ in 0..chance.usize(1..30) {
+            for _ in 0..rng.usize(1..30) {
                 dealer.send("there and back").await.expect("open");
                 dealer.recv().await.expect("open");
             }
@@ -334,20 +338,20 @@ async fn one_life(context: &Context, shared: &Shared, chance: &mut Rng) {
     }
 }
 
-fn one_life_of_theirs(shared: &Shared, chance: &mut Rng) {
+fn use_one_libzmq_socket(shared: &Shared, rng: &mut Rng) {
     let context = zmq::Context::new();
     let dealer = context.socket(zmq::DEALER).expect("a libzmq socket");
     dealer.set_linger(0).expect("an option");
     dealer.set_rcvtimeo(10_000).expect("an option");
-    dealer.connect(&shared.places[1][chance.usize(0..2)]).expect("an endpoint");
-    for _ in 0..chance.usize(1..30) {
+    dealer.connect(&shared.endpoints[1][rng.usize(0..2)]).expect("an endpoint");
+    for _ in 0..rng.usize(1..30) {
         dealer.send("there and back", 0).expect("sent");
         dealer.recv_bytes(0).expect("an answer");
     }
 }
 
-/// A DEALER and a SUB of libzmq that stay, behind proxies.
-fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
+/// Runs a persistent DEALER and SUB of libzmq, behind proxies.
+fn run_libzmq_peers(shared: &Shared, [router, publisher]: &[&str; 2]) {
     let context = zmq::Context::new();
     let make = |kind, endpoint: &str| {
         let socket = context.socket(kind).expect("a libzmq socket");
@@ -359,8 +363,8 @@ fn theirs(shared: &Shared, [router, publisher]: &[&str; 2]) {
     let (dealer, subscriber) = (make(zmq::DEALER, router), make(zmq::SUB, publisher));
     subscriber.set_subscribe(b"news").expect("a topic");
     while !shared.stopped() {
-        // There may be no room while it is not connected.
-        let _full = dealer.send("from the other one", zmq::DONTWAIT);
+        // The queue may be full while it is not connected.
+        let _full = dealer.send("from libzmq", zmq::DONTWAIT);
         for socket in [&dealer, &subscriber] {
             while socket.recv_multipart(zmq::DONTWAIT).is_ok() {
                 shared.count();

@@ -1,7 +1,7 @@
-//! Two ends and the wire between them, in virtual time.
+//! Two protocol peers and the connection between them, in virtual time.
 //!
-//! An [`End`] does what the engine does: it feeds what arrives, keeps what is to be written, and
-//! serves the deadline. A [`Pair`] carries the bytes of one to the other, chopped.
+//! A [`TestPeer`] does what the engine does: it feeds input, keeps output, and serves the deadline.
+//! A [`Pair`] carries the output of each to the other, in chunks.
 #![expect(missing_debug_implementations, reason = "half of their parts have none")]
 
 pub mod wire;
@@ -16,14 +16,15 @@ use monocoque_zmtp::{
     encode_message, encode_subscription,
 };
 
-/// Makes a test of each function for input that arrives 1, 2 or 7 bytes at a time, and all at once.
+/// Makes tests of each function for input that arrives in chunks of 1, 2 or 7 bytes, and all at
+/// once.
 #[macro_export]
-macro_rules! at_every_chopping {
-    ($(fn $name:ident($chop:ident) $body:block)*) => {$(
+macro_rules! for_each_chunk_size {
+    ($(fn $name:ident($chunk_len:ident) $body:block)*) => {$(
         mod $name {
             use super::*;
 
-            fn check($chop: usize) $body
+            fn check($chunk_len: usize) $body
 
             #[test]
             fn chunks_of_one_byte() {
@@ -48,7 +49,7 @@ macro_rules! at_every_chopping {
     )*};
 }
 
-/// What an end has received.
+/// An item that a peer has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbound {
     Message(Message),
@@ -56,15 +57,15 @@ pub enum Inbound {
     Cancel(Message),
 }
 
-/// One end of a connection.
-pub struct End {
+/// A protocol session with its buffers, without I/O.
+pub struct TestPeer {
     phase: Phase,
     pub input: SegmentedBuffer,
     pub output: Outbox,
     pub peer: Option<PeerInfo>,
     pub received: Vec<Inbound>,
     pub now: Instant,
-    pub last_heard: Instant,
+    pub last_received: Instant,
 }
 
 enum Phase {
@@ -73,8 +74,8 @@ enum Phase {
     Closed(ZmtpError),
 }
 
-impl End {
-    /// An end that has put out its greeting.
+impl TestPeer {
+    /// Creates a peer whose output has its greeting.
     pub fn new(config: SessionConfig, now: Instant) -> Self {
         let session = ZmtpSession::new(config).expect("a valid configuration");
         let mut end = Self {
@@ -84,19 +85,19 @@ impl End {
             peer: None,
             received: Vec::new(),
             now,
-            last_heard: now,
+            last_received: now,
         };
         end.run();
         end
     }
 
-    /// An end whose handshake with a ZMTP 3.1 peer of that type is done, and whose part of it was
-    /// written.
+    /// Creates a peer that has completed the handshake with a ZMTP 3.1 peer of that type; its own
+    /// part of the handshake is taken out of the output.
     pub fn established(config: SessionConfig, peer: SocketType) -> Self {
         Self::established_over(1, config, peer)
     }
 
-    /// The same with a peer of ZMTP 3.`minor`.
+    /// Does the same with a peer of ZMTP 3.`minor`.
     pub fn established_over(minor: u8, config: SessionConfig, peer: SocketType) -> Self {
         let mut end = Self::new(config, Instant::now());
         end.feed(&greeting(minor), usize::MAX);
@@ -106,16 +107,16 @@ impl End {
         end
     }
 
-    /// Takes bytes in, in pieces of `chop`.
-    pub fn feed(&mut self, bytes: &[u8], chop: usize) {
-        for piece in bytes.chunks(chop) {
+    /// Feeds input in chunks of `chunk_len` bytes.
+    pub fn feed(&mut self, bytes: &[u8], chunk_len: usize) {
+        for piece in bytes.chunks(chunk_len) {
             self.input.push(Bytes::copy_from_slice(piece));
-            self.last_heard = self.now;
+            self.last_received = self.now;
             self.run();
         }
     }
 
-    /// Takes out what was put out.
+    /// Takes the output, as encoded bytes.
     pub fn written(&mut self) -> Vec<u8> {
         let output = std::mem::take(&mut self.output);
         let mut wire = Outbox::new();
@@ -136,7 +137,7 @@ impl End {
         encode_subscription(kind, topic, &mut self.output);
     }
 
-    /// The items that have arrived since the last call.
+    /// Returns the items that have arrived since the last call.
     pub fn recv(&mut self) -> Vec<Inbound> {
         std::mem::take(&mut self.received)
     }
@@ -166,17 +167,17 @@ impl End {
         }
     }
 
-    /// Serves the deadline if it is reached.
+    /// Serves the deadline if it has passed.
     pub fn tick(&mut self) {
         if self.deadline().is_some_and(|at| at <= self.now) {
             self.serve_deadline();
         }
     }
 
-    /// Serves the deadline, whether it is reached or not.
+    /// Serves the deadline, even if it has not passed.
     pub fn serve_deadline(&mut self) {
         if let Phase::Active(halves) = &mut self.phase
-            && let Err(error) = halves.1.on_deadline(self.now, self.last_heard, &mut self.output)
+            && let Err(error) = halves.1.on_deadline(self.now, self.last_received, &mut self.output)
         {
             self.phase = Phase::Closed(error);
         }
@@ -210,31 +211,34 @@ impl End {
                     monocoque_zmtp::Inbound::Cancel => Inbound::Cancel(message),
                 });
             }
-            assert!(messages.is_empty(), "it was put out and not told");
-            assert!(self.input.is_empty() || halves.0.need() > self.input.len(), "wants what it has");
+            assert!(messages.is_empty(), "a message was decoded without an item");
+            assert!(
+                self.input.is_empty() || halves.0.need() > self.input.len(),
+                "the decoder waits for input that it has"
+            );
         }
         Ok(())
     }
 }
 
-/// Two ends and a wire.
+/// Two peers and a connection that loses nothing.
 pub struct Pair {
-    pub client: End,
-    pub server: End,
+    pub client: TestPeer,
+    pub server: TestPeer,
     pub now: Instant,
-    /// How many bytes arrive at a time.
-    pub chop: usize,
+    /// The largest number of bytes that arrive at a time.
+    pub chunk_len: usize,
 }
 
 impl Pair {
-    pub fn new(client: SessionConfig, server: SessionConfig, chop: usize) -> Self {
+    pub fn new(client: SessionConfig, server: SessionConfig, chunk_len: usize) -> Self {
         let now = Instant::now();
-        Self { client: End::new(client, now), server: End::new(server, now), now, chop }
+        Self { client: TestPeer::new(client, now), server: TestPeer::new(server, now), now, chunk_len }
     }
 
-    /// Two ends whose handshake is done.
-    pub fn connected(client: SocketType, server: SocketType, chop: usize) -> Self {
-        let mut pair = Self::new(SessionConfig::new(client), SessionConfig::new(server), chop);
+    /// Creates two peers that have completed their handshake.
+    pub fn connected(client: SocketType, server: SocketType, chunk_len: usize) -> Self {
+        let mut pair = Self::new(SessionConfig::new(client), SessionConfig::new(server), chunk_len);
         pair.handshake();
         pair
     }
@@ -245,19 +249,19 @@ impl Pair {
         assert!(self.server.is_ready(), "{:?}", self.server.error());
     }
 
-    /// Carries bytes until neither end has anything to write.
+    /// Carries bytes until neither peer has output.
     pub fn drive(&mut self) {
         loop {
             let (up, down) = (self.client.written(), self.server.written());
             if up.is_empty() && down.is_empty() {
                 return;
             }
-            self.server.feed(&up, self.chop);
-            self.client.feed(&down, self.chop);
+            self.server.feed(&up, self.chunk_len);
+            self.client.feed(&down, self.chunk_len);
         }
     }
 
-    /// Lets time pass, a millisecond at a time, at both ends and on the wire.
+    /// Advances time by single milliseconds, at both peers and on the connection.
     pub fn advance(&mut self, time: Duration) {
         for _ in 0..time.as_millis() {
             self.now += Duration::from_millis(1);
@@ -279,7 +283,7 @@ impl Pair {
     }
 }
 
-/// The greeting of a NULL peer of ZMTP 3.`minor`, as libzmq sends it.
+/// Returns the greeting of a NULL peer of ZMTP 3.`minor`, as libzmq sends it.
 pub fn greeting(minor: u8) -> Vec<u8> {
     let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x00NULL".to_vec();
     bytes[11] = minor;
@@ -287,7 +291,7 @@ pub fn greeting(minor: u8) -> Vec<u8> {
     bytes
 }
 
-/// The READY of an anonymous peer, as libzmq sends it.
+/// Returns the READY of an anonymous peer, as libzmq sends it.
 pub fn ready(socket_type: SocketType) -> Vec<u8> {
     let name = socket_type.name().as_bytes();
     let mut body = [&b"\x05READY\x0bSocket-Type\0\0\0"[..], &[name.len() as u8], name].concat();

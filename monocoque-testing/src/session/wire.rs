@@ -1,8 +1,7 @@
-//! Two ends on an emulated wire, in virtual time: what is on it arrives in pieces, late, or not at
-//! all.
+//! A simulated connection in virtual time: bytes on it arrive in pieces, late, or not at all.
 //!
-//! All of it follows from one seed. A test is run with many of them by [`seeds`]; one that fails
-//! says which it was, and `SEED` in the environment runs that one alone.
+//! All of its behaviour follows from one seed. [`seeds`] runs a test with many of them and prints
+//! the one that fails; `SEED` in the environment runs that one alone.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,167 +9,166 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use monocoque_zmtp::{SessionConfig, Subscription, ZmtpError};
 
-use super::{End, Inbound};
+use super::{Inbound, TestPeer};
 
-/// Runs a test with so many seeds that nobody has chosen, or with the one of the environment.
+/// Runs a test with `count` random seeds, or with the one in the environment.
 pub fn seeds(count: u64, test: impl Fn(Rng)) {
     let given = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
     let first = given.unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("SEED={first} and those after it");
+    eprintln!("SEED={first} and the following ones");
     for n in 0..given.map_or(count, |_| 1) {
         let seed = first.wrapping_add(n);
-        let _named = Named(seed);
+        let _print_seed = PrintSeedOnPanic(seed);
         test(Rng::with_seed(seed));
     }
 }
 
-/// Says at the end of a test that fails which seed it was.
-struct Named(u64);
+/// Prints the seed of a test when it fails.
+struct PrintSeedOnPanic(u64);
 
-impl Drop for Named {
+impl Drop for PrintSeedOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("to have the same again: SEED={}", self.0);
+            eprintln!("to repeat the failure: SEED={}", self.0);
         }
     }
 }
 
-/// What a wire does to what is put on it.
+/// The chunk size and the delay of a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Weather {
-    /// The largest piece that arrives at a time.
+pub struct NetworkConditions {
+    /// The largest chunk that arrives at a time.
     pub piece: usize,
-    /// The longest that a piece is on its way.
+    /// The longest delay of a chunk.
     pub delay: Duration,
 }
 
-impl Weather {
-    /// From byte by byte to all at once, from at once to `delay`.
-    pub fn any(chance: &mut Rng, delay: Duration) -> Self {
-        let piece = *chance.choice(&[1, 2, 7, 64, 1000, usize::MAX]).expect("six");
-        Self { piece, delay: chance.choice([Duration::ZERO, delay / 10, delay]).expect("three") }
+impl NetworkConditions {
+    /// Chooses a chunk size from one byte to unlimited, and a delay from none to `delay`.
+    pub fn any(rng: &mut Rng, delay: Duration) -> Self {
+        let piece = *rng.choice(&[1, 2, 7, 64, 1000, usize::MAX]).expect("six");
+        Self { piece, delay: rng.choice([Duration::ZERO, delay / 10, delay]).expect("three") }
     }
 }
 
-/// Bytes on their way in both directions. What goes in one of them arrives in order.
+/// Bytes in flight in both directions; each direction keeps its order.
 pub struct Wire {
-    chance: Rng,
-    weather: Weather,
-    ways: [Way; 2],
+    rng: Rng,
+    conditions: NetworkConditions,
+    directions: [Direction; 2],
 }
 
 #[derive(Default)]
-struct Way {
+struct Direction {
     in_flight: VecDeque<(Instant, Vec<u8>)>,
     cut: bool,
 }
 
 impl Wire {
-    fn new(weather: Weather, chance: Rng) -> Self {
-        Self { chance, weather, ways: Default::default() }
+    fn new(conditions: NetworkConditions, rng: Rng) -> Self {
+        Self { rng, conditions, directions: Default::default() }
     }
 
-    /// Takes bytes that are for the end of that side.
+    /// Queues bytes for the peer at that side.
     fn put(&mut self, to: usize, mut bytes: &[u8], now: Instant) {
-        let way = &mut self.ways[to];
-        while !bytes.is_empty() && !way.cut {
-            let longest = self.weather.piece.min(bytes.len());
-            let (piece, rest) = bytes.split_at(self.chance.usize(1..=longest));
-            let delay = Duration::from_micros(self.chance.u64(0..=self.weather.delay.as_micros() as u64));
-            let before = way.in_flight.back().map_or(now, |(at, _)| *at);
-            way.in_flight.push_back((before.max(now + delay), piece.to_vec()));
+        let direction = &mut self.directions[to];
+        while !bytes.is_empty() && !direction.cut {
+            let longest = self.conditions.piece.min(bytes.len());
+            let (piece, rest) = bytes.split_at(self.rng.usize(1..=longest));
+            let delay = Duration::from_micros(self.rng.u64(0..=self.conditions.delay.as_micros() as u64));
+            let before = direction.in_flight.back().map_or(now, |(at, _)| *at);
+            direction.in_flight.push_back((before.max(now + delay), piece.to_vec()));
             bytes = rest;
         }
     }
 
-    /// The next piece that has arrived at that side.
+    /// Takes the next chunk that has arrived at that side.
     fn take(&mut self, to: usize, now: Instant) -> Option<Vec<u8>> {
-        self.ways[to].in_flight.pop_front_if(|(at, _)| *at <= now).map(|(_, piece)| piece)
+        self.directions[to].in_flight.pop_front_if(|(at, _)| *at <= now).map(|(_, piece)| piece)
     }
 
-    /// When the next piece arrives.
+    /// Returns the arrival time of the next chunk.
     fn next_arrival(&self) -> Option<Instant> {
-        self.ways.iter().filter_map(|way| way.in_flight.front()).map(|(at, _)| *at).min()
+        self.directions.iter().filter_map(|direction| direction.in_flight.front()).map(|(at, _)| *at).min()
     }
 
-    /// From now on nothing arrives at that side, and nobody is told.
+    /// Discards all further bytes to that side, without an error.
     pub fn cut(&mut self, to: usize) {
-        self.ways[to].in_flight.clear();
-        self.ways[to].cut = true;
+        self.directions[to].in_flight.clear();
+        self.directions[to].cut = true;
     }
 
-    /// Whether something is on its way.
+    /// Returns whether bytes are in flight.
     pub fn is_busy(&self) -> bool {
         self.next_arrival().is_some()
     }
 }
 
-/// Two ends and their wire.
-pub struct Link {
-    pub ends: [End; 2],
+/// Two peers and their connection.
+pub struct SimulatedConnection {
+    pub peers: [TestPeer; 2],
     pub wire: Wire,
     pub now: Instant,
-    /// What each of them has sent.
+    /// The items that each peer has sent.
     pub sent: [Vec<Inbound>; 2],
-    /// When each of them has sent a PING.
+    /// The times at which each peer has sent a PING.
     pub pings: [Vec<Instant>; 2],
     over: bool,
 }
 
-impl Link {
-    /// Two ends whose greetings are on the wire.
-    pub fn new(configs: [SessionConfig; 2], weather: Weather, chance: &mut Rng) -> Self {
+impl SimulatedConnection {
+    /// Creates two peers whose greetings are in flight.
+    pub fn new(configs: [SessionConfig; 2], conditions: NetworkConditions, rng: &mut Rng) -> Self {
         let now = Instant::now();
-        let mut link = Self {
-            ends: configs.map(|config| End::new(config, now)),
-            wire: Wire::new(weather, chance.fork()),
+        let mut connection = Self {
+            peers: configs.map(|config| TestPeer::new(config, now)),
+            wire: Wire::new(conditions, rng.fork()),
             now,
             sent: Default::default(),
             pings: Default::default(),
             over: false,
         };
-        (0..2).for_each(|side| link.write(side));
-        link
+        (0..2).for_each(|side| connection.write(side));
+        connection
     }
 
     pub fn is_ready(&self) -> bool {
-        self.ends.iter().all(End::is_ready)
+        self.peers.iter().all(TestPeer::is_ready)
     }
 
-    /// The first of the two that has given up, and why.
-    pub fn given_up(&self) -> Option<(usize, &ZmtpError)> {
-        self.ends.iter().enumerate().find_map(|(side, end)| end.error().map(|error| (side, error)))
+    /// Returns the first peer that has failed, and its error.
+    pub fn first_error(&self) -> Option<(usize, &ZmtpError)> {
+        self.peers.iter().enumerate().find_map(|(side, peer)| peer.error().map(|error| (side, error)))
     }
 
-    /// Lets one end say something to the other.
+    /// Sends an item from one of the peers.
     pub fn send(&mut self, from: usize, what: Inbound) {
-        let end = &mut self.ends[from];
+        let peer = &mut self.peers[from];
         match &what {
-            Inbound::Message(message) => end.send(message.clone()),
-            Inbound::Subscribe(topic) => end.subscribe(Subscription::Subscribe, &topic[0]),
-            Inbound::Cancel(topic) => end.subscribe(Subscription::Cancel, &topic[0]),
+            Inbound::Message(message) => peer.send(message.clone()),
+            Inbound::Subscribe(topic) => peer.subscribe(Subscription::Subscribe, &topic[0]),
+            Inbound::Cancel(topic) => peer.subscribe(Subscription::Cancel, &topic[0]),
         }
         self.sent[from].push(what);
         self.write(from);
     }
 
-    /// Lets time pass. Ends early if somebody gives up.
-    pub fn pass(&mut self, time: Duration) {
+    /// Advances time, up to the first error.
+    pub fn advance(&mut self, time: Duration) {
         let until = self.now + time;
-        while self.given_up().is_none() && self.step(until) {}
+        while self.first_error().is_none() && self.step(until) {}
     }
 
-    /// Goes on to the next instant at which something happens, or to `until` if nothing does:
-    /// `false`.
+    /// Advances to the next event. Without one, advances to `until` and returns `false`.
     pub fn step(&mut self, until: Instant) -> bool {
-        let deadlines = self.ends.iter().filter_map(End::deadline);
+        let deadlines = self.peers.iter().filter_map(TestPeer::deadline);
         let next = deadlines.chain(self.wire.next_arrival()).min().filter(|at| *at <= until && !self.over);
-        // A deadline that was made earlier by what has just arrived may have passed.
+        // The input that has just arrived may have moved a deadline into the past.
         self.now = self.now.max(next.unwrap_or(until));
         for side in 0..2 {
-            self.ends[side].now = self.now;
+            self.peers[side].now = self.now;
             while let Some(piece) = self.wire.take(side, self.now) {
-                self.ends[side].feed(&piece, usize::MAX);
+                self.peers[side].feed(&piece, usize::MAX);
                 self.write(side);
             }
         }
@@ -180,42 +178,45 @@ impl Link {
         next.is_some()
     }
 
-    /// Both ends hear that the connection is over, and nothing that was on its way.
+    /// Ends the connection at both peers and discards what is in flight.
     pub fn reset(&mut self) {
         (0..2).for_each(|side| self.wire.cut(side));
         self.over = true;
     }
 
-    /// What an end has received is the beginning of what the other has sent, in order, each message
-    /// whole.
+    /// Checks that each peer has received a prefix of what the other has sent: in order, each
+    /// message whole.
     pub fn check_received(&self) {
         for side in 0..2 {
-            let (received, sent) = (&self.ends[side].received, &self.sent[1 - side]);
+            let (received, sent) = (&self.peers[side].received, &self.sent[1 - side]);
             assert!(sent.starts_with(received), "{} of {} at side {side}", received.len(), sent.len());
         }
     }
 
-    /// All that was sent has been received.
+    /// Checks that each peer has received all that the other has sent.
     pub fn check_all_received(&self) {
         self.check_received();
         assert_eq!(
-            [1, 0].map(|side: usize| self.ends[side].received.len()),
+            [1, 0].map(|side: usize| self.peers[side].received.len()),
             [0, 1].map(|side: usize| self.sent[side].len())
         );
     }
 
     fn tick(&mut self, side: usize) {
-        let end = &mut self.ends[side];
-        end.tick();
-        assert!(end.deadline().is_none_or(|at| at > self.now), "a deadline that was served is behind us");
-        if !end.output.is_empty() {
+        let peer = &mut self.peers[side];
+        peer.tick();
+        assert!(
+            peer.deadline().is_none_or(|at| at > self.now),
+            "a served deadline must be replaced by a later one"
+        );
+        if !peer.output.is_empty() {
             self.pings[side].push(self.now);
         }
         self.write(side);
     }
 
     fn write(&mut self, side: usize) {
-        let bytes = self.ends[side].written();
+        let bytes = self.peers[side].written();
         self.wire.put(1 - side, &bytes, self.now);
     }
 }

@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
+use testing::{AtOnce, RawPeer, numbered, on_every_driver, on_every_driver_over_streams};
 
 /// Leaves the connection idle: nothing is left to write, and the next send starts a new write.
 async fn settle<S: Sends, R: Receives>(sender: &S, receiver: &R) {
@@ -37,9 +37,9 @@ fn large(n: usize) -> Message {
 const TOO_MUCH: usize = 40;
 
 /// Returns a socket with more to write than the kernel accepts, and its peer, which does not read.
-async fn stalled_push(at: &testing::At) -> (PushSocket, Wire) {
+async fn stalled_push(at: &testing::At) -> (PushSocket, RawPeer) {
     let (push, endpoint) = at.bound(PushSocket::builder().linger(Some(Duration::ZERO))).await;
-    let wire = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;
+    let wire = testing::on_blocking_thread(move || RawPeer::established(&endpoint, "PULL")).await;
     push.wait_for_peers(1).await.expect("open");
     for n in 0..TOO_MUCH {
         push.send_buffered(large(n)).await.expect("room");
@@ -48,7 +48,7 @@ async fn stalled_push(at: &testing::At) -> (PushSocket, Wire) {
 }
 
 /// Reads the messages of [`stalled_push`], to the end of the stream.
-fn read_all(mut wire: Wire) {
+fn read_all(mut wire: RawPeer) {
     for n in 0..TOO_MUCH {
         let frames = [wire.frame(), wire.frame()];
         assert_eq!(frames.map(|(_, body)| body), large(n).iter().map(<[u8]>::to_vec).collect::<Vec<_>>()[..]);
@@ -151,7 +151,7 @@ on_every_driver! {
     }
 
     async fn idle_flush_returns_immediately(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.flush().at_once().expect("no peer").expect("open");
         push.send_buffered(numbered(0)).await.expect("room");
@@ -163,7 +163,7 @@ on_every_driver! {
         push.flush().at_once().expect("nothing is queued").expect("open");
 
         let publisher = at.build(PubSocket::builder());
-        publisher.bind(at.anywhere()).await.expect("bound");
+        publisher.bind(at.wildcard_endpoint()).await.expect("bound");
         publisher.send_buffered("to nobody").await.expect("sent");
         publisher.flush().at_once().expect("no peer").expect("open");
     }
@@ -192,7 +192,7 @@ on_every_driver! {
 
     async fn batches_under_load_keep_order(at) {
         const MESSAGES: usize = 5_000;
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         for (send_hwm, recv_hwm) in [(1, 1), (2, 7), (1000, 10), (1000, 1000), (0, 0)] {
             let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(recv_hwm)).await;
             let push = at.connected(PushSocket::builder().send_hwm(send_hwm), &endpoint).await;
@@ -477,7 +477,7 @@ on_every_driver_over_streams! {
         let (push, endpoint) = at.bound(PushSocket::builder()).await;
         let there = endpoint.clone();
         // The peer does not read, so its messages stay queued.
-        let wire = testing::aside(move || Wire::meet(&there, "PULL")).await;
+        let wire = testing::on_blocking_thread(move || RawPeer::established(&there, "PULL")).await;
         push.wait_for_peers(1).await.expect("open");
         for n in 0..TOO_MUCH {
             push.send(large(n)).await.expect("room");
@@ -510,7 +510,7 @@ on_every_driver_over_streams! {
         match select(flush, Box::pin(testing::pass_time(&at))).await {
             Either::Left(_) => panic!("the peer has not read it"),
             Either::Right(((), flush)) => {
-                let reading = testing::aside(move || read_all(wire));
+                let reading = testing::on_blocking_thread(move || read_all(wire));
                 flush.await.expect("open");
                 assert_eq!(push.stats().send_queue, 0);
                 // The linger is zero: data that the kernel has not accepted by now is lost.
@@ -543,7 +543,7 @@ on_every_driver_over_streams! {
         for _ in 0..100 {
             assert!(push.flush().at_once().is_none());
         }
-        let reading = testing::aside(move || read_all(wire));
+        let reading = testing::on_blocking_thread(move || read_all(wire));
         // The next waiter is woken all the same.
         push.flush().await.expect("open");
         push.close().await;

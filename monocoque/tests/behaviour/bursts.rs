@@ -7,7 +7,7 @@ use futures::SinkExt;
 use monocoque::zmq::capability::Receives;
 use monocoque::zmq::{DealerSocket, PubSocket, PushSocket, RouterSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{Placement, Transport, Wire, everywhere, over_streams};
+use testing::{Placement, Transport, RawPeer, everywhere, over_streams};
 
 const BURST: usize = 2_500;
 /// Burst size where each message waits for a thread to take the previous one.
@@ -157,8 +157,8 @@ everywhere! {
 over_streams! {
     async fn stopped_subscriber_delays_sender_once(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(10)).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "SUB");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "SUB");
             wire.put(&testing::command("SUBSCRIBE", b""));
             wire
         })
@@ -213,7 +213,7 @@ everywhere! {
     }
 
     async fn first_connect_releases_waiting_send(at) {
-        let endpoint = at.nowhere("first");
+        let endpoint = at.unused_endpoint("first");
         let push = at.socket::<PushSocket>();
         let mut sending = std::pin::pin!(push.send("waits"));
         assert_waits(&mut sending).await;
@@ -232,7 +232,7 @@ fn connect_releases_each_waiting_type() {
                 let socket = monocoque::zmq::$socket::new_in(&at.context).expect("a socket");
                 let mut sending = std::pin::pin!(socket.send("waits"));
                 assert_waits(&mut sending).await;
-                socket.connect(at.nowhere("first")).await.expect("connected");
+                socket.connect(at.unused_endpoint("first")).await.expect("connected");
                 sending.await.expect("queued for the new endpoint");
             )+};
         }

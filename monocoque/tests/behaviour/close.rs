@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{Wire, WireListener, fill, numbered, on_every_driver, on_every_driver_over_streams};
+use testing::{RawPeer, RawPeerListener, fill, numbered, on_every_driver, on_every_driver_over_streams};
 
 on_every_driver! {
     async fn close_delivers_one_message(at) {
@@ -33,7 +33,7 @@ on_every_driver! {
     }
 
     async fn close_waits_for_late_peer(at) {
-        let endpoint = at.nowhere("late");
+        let endpoint = at.unused_endpoint("late");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for n in 0..10_000 {
             push.send(numbered(n)).await.expect("sent");
@@ -65,7 +65,7 @@ on_every_driver! {
 
     async fn expired_linger_ends_close(at) {
         let push = at.build(PushSocket::builder().linger(Some(Duration::from_millis(50))));
-        push.connect(at.nowhere("nobody")).await.expect("connected");
+        push.connect(at.unused_endpoint("nobody")).await.expect("connected");
         push.send("lost").await.expect("queued");
         let start = Instant::now();
         push.close().await;
@@ -74,7 +74,7 @@ on_every_driver! {
 
     async fn close_fails_all_waiting_calls(at) {
         let dealer = at.build(DealerSocket::builder().send_hwm(1).linger(Some(Duration::ZERO)));
-        dealer.connect(at.nowhere("nobody")).await.expect("connected");
+        dealer.connect(at.unused_endpoint("nobody")).await.expect("connected");
         dealer.send("queued").await.expect("queued");
         let waiting = (0..50).map(|n| {
             let dealer = dealer.clone();
@@ -108,12 +108,12 @@ on_every_driver! {
 
 on_every_driver_over_streams! {
     async fn closing_socket_reconnects_lost_connection(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "lost");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "lost");
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;
         for n in 0..100 {
             push.send(Message::from([n.to_string().into_bytes(), vec![0; 100_000]])).await.expect("sent");
         }
-        let received = testing::aside(move || {
+        let received = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
             wire.frame();
@@ -135,19 +135,19 @@ on_every_driver_over_streams! {
     async fn zero_linger_closes_immediately(at) {
         let soon = || PushSocket::builder().linger(Some(Duration::ZERO));
         let (without_peer, _endpoint) = at.bound(soon()).await;
-        let dialling = at.connected(soon(), &at.nowhere("nobody")).await;
+        let dialling = at.connected(soon(), &at.unused_endpoint("nobody")).await;
         dialling.send("lost").await.expect("queued");
-        let (listener, endpoint) = WireListener::bind(&at, "silent");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "silent");
         let silent = at.connected(soon(), &endpoint).await;
         silent.send("lost").await.expect("queued");
-        let (listener, wire) = testing::aside(move || {
+        let (listener, wire) = testing::on_blocking_thread(move || {
             let wire = listener.accept();
             (listener, wire)
         })
         .await;
-        let (full_listener, full_at) = WireListener::bind(&at, "full");
+        let (full_listener, full_at) = RawPeerListener::bind(&at, "full");
         let full = at.connected(soon(), &full_at).await;
-        let stopped = testing::aside(move || {
+        let stopped = testing::on_blocking_thread(move || {
             let mut wire = full_listener.accept();
             wire.shake_hands("PULL", b"");
             wire
@@ -164,9 +164,9 @@ on_every_driver_over_streams! {
     async fn close_ends_peer_stream(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let there = endpoint.clone();
-        let wire = testing::aside(move || Wire::meet(&there, "DEALER")).await;
+        let wire = testing::on_blocking_thread(move || RawPeer::established(&there, "DEALER")).await;
         router.wait_for_peers(1).await.expect("open");
-        let gone = testing::aside(move || {
+        let gone = testing::on_blocking_thread(move || {
             let mut wire = wire;
             wire.end()
         });

@@ -34,7 +34,7 @@ everywhere! {
     }
 
     async fn conflated_push_keeps_newest_message(at) {
-        let endpoint = at.nowhere("late");
+        let endpoint = at.unused_endpoint("late");
         let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
         for n in 0..2000 {
             push.send(numbered(n)).await.expect("never blocks");
@@ -64,7 +64,7 @@ everywhere! {
     }
 
     async fn immediate_push_queues_nothing(at) {
-        let endpoint = at.nowhere("nobody");
+        let endpoint = at.unused_endpoint("nobody");
         let push = at.connected(PushSocket::builder().immediate(true), &endpoint).await;
         assert!(push.try_send("x").expect_err("no peer").reason().is_would_block());
         let mut blocked = Box::pin(push.send("waits"));

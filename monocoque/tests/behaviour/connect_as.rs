@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{DisconnectReason, MonocoqueError, RouterNotify, RoutingId, SocketEvent};
-use testing::{AtOnce, Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
+use testing::{AtOnce, RawPeer, RawPeerListener, everywhere, frame, greeting, numbered, over_streams, ready};
 
 fn id(name: &str) -> RoutingId {
     RoutingId::try_from(name).expect("an id")
@@ -21,7 +21,7 @@ fn is_duplicate<T: std::fmt::Debug>(result: Result<T, MonocoqueError>) -> bool {
 
 everywhere! {
     async fn messages_queue_until_peer_connects(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let router = at.build(router().send_hwm(10));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
         for n in 0..15 {
@@ -38,7 +38,7 @@ everywhere! {
     }
 
     async fn mandatory_send_waits_when_full(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let router = at.build(router().send_hwm(2).router_mandatory(true));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
         for n in 0..2 {
@@ -57,7 +57,7 @@ everywhere! {
     }
 
     async fn disconnect_makes_waiting_send_unreachable(at) {
-        let endpoint = at.nowhere("never");
+        let endpoint = at.unused_endpoint("never");
         let router = at.build(router().send_hwm(1).router_mandatory(true));
         router.connect_as(endpoint.clone(), "never").await.expect("connected");
         let never = id("never");
@@ -71,7 +71,7 @@ everywhere! {
     }
 
     async fn immediate_send_without_peer_fails(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let router = at.build(router().router_mandatory(true).immediate(true));
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
         let error = router.send_to(&id("later"), "now").await.expect_err("no such peer");
@@ -87,11 +87,11 @@ everywhere! {
         let (router, endpoint) = at.bound(router()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("accepted"), &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
-        let elsewhere = at.nowhere("elsewhere");
+        let elsewhere = at.unused_endpoint("elsewhere");
         assert!(is_duplicate(router.connect_as(elsewhere.clone(), "accepted").await));
         router.connect_as(elsewhere.clone(), "given").await.expect("connected");
         assert!(is_duplicate(router.connect_as(elsewhere.clone(), "given").await));
-        assert!(is_duplicate(router.connect_as(at.nowhere("third"), "given").await));
+        assert!(is_duplicate(router.connect_as(at.unused_endpoint("third"), "given").await));
         // The rejected call has left no endpoint behind.
         router.disconnect(elsewhere.clone()).await.expect("connected once");
         let again = router.disconnect(elsewhere.clone()).await;
@@ -99,11 +99,11 @@ everywhere! {
         router.connect_as(elsewhere, "given").await.expect("free again");
         dealer.close().await;
         testing::eventually("the peer has disconnected", || router.peer_count() == 0).await;
-        router.connect_as(at.nowhere("fourth"), "accepted").await.expect("free again");
+        router.connect_as(at.unused_endpoint("fourth"), "accepted").await.expect("free again");
     }
 
     async fn close_sends_queued_messages(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let router = at.build(router());
         router.connect_as(endpoint.clone(), "later").await.expect("connected");
         router.send(["later", "the last word"]).await.expect("queued");
@@ -117,7 +117,7 @@ everywhere! {
 
     async fn invalid_name_is_rejected(at) {
         let router = at.build(router());
-        let endpoint = at.nowhere("nowhere");
+        let endpoint = at.unused_endpoint("nowhere");
         let empty = router.connect_as(endpoint.clone(), "").await;
         assert!(matches!(empty, Err(MonocoqueError::RoutingId(_))), "{empty:?}");
         let long = router.connect_as(endpoint.clone(), vec![1; 256]).await;
@@ -158,7 +158,7 @@ over_streams! {
     }
 
     async fn assigned_name_survives_reconnects(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "listens");
         let quick = router().reconnect_interval(Duration::from_millis(1));
         let router = at.build(quick.router_mandatory(true));
         router.connect_as(endpoint, "name").await.expect("connected");
@@ -167,7 +167,7 @@ over_streams! {
         for round in 0..10 {
             router.send_to(&name, numbered(round)).await.expect("sent");
             let accepts = listener.take().expect("the peer has reconnected");
-            listener = Some(testing::aside(move || {
+            listener = Some(testing::on_blocking_thread(move || {
                 let mut wire = accepts.accept();
                 wire.shake_hands("DEALER", format!("another {round}").as_bytes());
                 assert_eq!(wire.frame(), (0, round.to_string().into_bytes()));
@@ -184,12 +184,12 @@ over_streams! {
         for handover in [false, true] {
             let (router, endpoint) = at.bound(router().router_handover(handover)).await;
             let mut monitor = router.monitor();
-            let later = at.nowhere(&format!("later {handover}"));
+            let later = at.unused_endpoint(&format!("later {handover}"));
             router.connect_as(later.clone(), "ours").await.expect("connected");
             router.send(["ours", "for the right one"]).await.expect("queued");
             let impostor = async |there: monocoque::Endpoint| {
-                testing::aside(move || {
-                    let mut wire = Wire::connect(&there);
+                testing::on_blocking_thread(move || {
+                    let mut wire = RawPeer::connect(&there);
                     wire.put(&[&greeting()[..], &ready("DEALER", b"ours"), &frame(0, b"it is me")].concat());
                     wire.end();
                 }).await;

@@ -8,7 +8,7 @@ use futures::future::{Either, select};
 use monocoque::zmq::capability::Publishes;
 use monocoque::zmq::{Builder, PubSocket, PullSocket, ReqSocket, RouterSocket, XpubSocket};
 use monocoque::{Endpoint, SocketEvent};
-use testing::{At, Wire, WireListener, over_streams};
+use testing::{At, RawPeer, RawPeerListener, over_streams};
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -16,15 +16,15 @@ over_streams! {
     async fn departed_budget_delays_new_peer(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().departed_budget(100_000)).await;
         let there = endpoint.clone();
-        testing::aside(move || {
-            let mut wire = Wire::meet(&there, "PUSH");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "PUSH");
             (0..4).for_each(|_| wire.put(&testing::frame(0, &[7; 50_000])));
         })
         .await;
         testing::eventually("the peer has disconnected", || pull.peer_count() == 0 && pull.stats().recv_queue == 4).await;
         let there = endpoint.clone();
-        let newcomer = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "PUSH");
+        let newcomer = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "PUSH");
             wire.put(&testing::frame(0, b"newcomer"));
             wire
         })
@@ -46,12 +46,12 @@ over_streams! {
         let mut monitor = router.monitor();
         // More messages than are read ahead of a receive, and no more than the kernel buffers hold.
         let olds = if matches!(endpoint, Endpoint::Tcp { .. }) { 100 } else { 15 };
-        let newcomer = testing::aside(move || {
-            let mut old = Wire::connect(&endpoint);
+        let newcomer = testing::on_blocking_thread(move || {
+            let mut old = RawPeer::connect(&endpoint);
             old.shake_hands("DEALER", b"named");
             (0..olds).for_each(|n| old.put(&testing::frame(0, &[n; 10_000])));
             drop(old);
-            let mut newcomer = Wire::connect(&endpoint);
+            let mut newcomer = RawPeer::connect(&endpoint);
             newcomer.shake_hands("DEALER", b"named");
             newcomer.put(&testing::frame(0, b"newcomer"));
             newcomer
@@ -74,12 +74,12 @@ over_streams! {
         let mut last = None;
         for connection in 0..3_u8 {
             if let Some(wire) = last.take() {
-                drop::<Wire>(wire);
+                drop::<RawPeer>(wire);
                 testing::eventually("the routing id is free", || router.stats().peers == 0).await;
             }
             let endpoint = endpoint.clone();
-            let met = testing::aside(move || {
-                let mut wire = Wire::connect(&endpoint);
+            let met = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::connect(&endpoint);
                 wire.shake_hands("DEALER", b"named");
                 (0..50).for_each(|n| wire.put(&testing::frame(0, &[connection, n])));
                 wire
@@ -98,10 +98,10 @@ over_streams! {
 
     async fn req_discards_surplus_replies(at) {
         for (hwm, surplus) in [(1, 2), (1000, 1_099)] {
-            let (listener, endpoint) = WireListener::bind(&at, &format!("router-{hwm}"));
+            let (listener, endpoint) = RawPeerListener::bind(&at, &format!("router-{hwm}"));
             let request = at.connected(ReqSocket::builder().recv_hwm(hwm), &endpoint).await;
             request.send("one").await.expect("queued");
-            let answered = testing::aside(move || {
+            let answered = testing::on_blocking_thread(move || {
                 let mut wire = listener.accept();
                 wire.shake_hands("ROUTER", b"");
                 wire.take(2 + 2 + 3);
@@ -113,7 +113,7 @@ over_streams! {
             assert_eq!(request.recv().await.expect("received"), "first".into());
             testing::eventually("the surplus replies are discarded", || request.stats().discarded == surplus as u64).await;
             request.send("two").await.expect("in turn");
-            let answered = testing::aside(move || {
+            let answered = testing::on_blocking_thread(move || {
                 wire.put(b"\x01\x00\x00\x06second");
                 wire
             });
@@ -123,10 +123,10 @@ over_streams! {
     }
 
     async fn connected_xpub_handles_second_connection(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "subscriber");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "subscriber");
         let publisher = at.connected(XpubSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
-        let subscribe = |listener: WireListener| {
-            testing::aside(move || {
+        let subscribe = |listener: RawPeerListener| {
+            testing::on_blocking_thread(move || {
                 let mut wire = listener.accept();
                 wire.shake_hands("SUB", b"");
                 wire.write_all(&testing::command("SUBSCRIBE", b"")).expect("written");
@@ -140,7 +140,7 @@ over_streams! {
         let (listener, mut second) = subscribe(listener).await;
         publisher.wait_for_subscriptions(1).await.expect("open");
         publisher.send("news").await.expect("sent");
-        let read = testing::aside(move || (second.frame().1, second)).await;
+        let read = testing::on_blocking_thread(move || (second.frame().1, second)).await;
         assert_eq!(read.0, b"news");
         drop(read);
         testing::eventually("the disconnect is detected", || publisher.peer_count() == 0).await;
@@ -149,8 +149,8 @@ over_streams! {
 }
 
 /// Connects a peer that subscribes to `topics` topics.
-fn subscriber(endpoint: &Endpoint, topics: usize) -> Wire {
-    let mut wire = Wire::meet(endpoint, "SUB");
+fn subscriber(endpoint: &Endpoint, topics: usize) -> RawPeer {
+    let mut wire = RawPeer::established(endpoint, "SUB");
     let commands =
         (0..topics).flat_map(|n| testing::command("SUBSCRIBE", format!("topic {n:06}").as_bytes()));
     wire.put(&commands.collect::<Vec<_>>());
@@ -158,7 +158,7 @@ fn subscriber(endpoint: &Endpoint, topics: usize) -> Wire {
 }
 
 /// Measures the round-trip time of many PINGs.
-fn ping(wire: &mut Wire) -> Vec<Duration> {
+fn ping(wire: &mut RawPeer) -> Vec<Duration> {
     let mut waits = Vec::new();
     for _ in 0..2000 {
         let start = Instant::now();
@@ -179,19 +179,19 @@ async fn assert_mass_unsubscribe_is_fast<S: Publishes>(
     const TOPICS: usize = 100_000;
     let (publisher, endpoint) = at.bound(builder).await;
     let there = endpoint.clone();
-    let subscribing = testing::aside(move || [(); 3].map(|()| subscriber(&there, TOPICS)));
-    let peers = testing::meanwhile(subscribing, async || receive(&publisher).await).await;
+    let subscribing = testing::on_blocking_thread(move || [(); 3].map(|()| subscriber(&there, TOPICS)));
+    let peers = testing::repeat_until(subscribing, async || receive(&publisher).await).await;
     while publisher.subscription_count() < 3 * TOPICS {
         receive(&publisher).await;
     }
     let there = endpoint.clone();
     let mut waits = Vec::new();
-    let asking = testing::aside(move || {
-        let mut wire = Wire::meet(&there, "SUB");
+    let asking = testing::on_blocking_thread(move || {
+        let mut wire = RawPeer::established(&there, "SUB");
         drop(peers);
         ping(&mut wire)
     });
-    let answers = testing::meanwhile(asking, async || {
+    let answers = testing::repeat_until(asking, async || {
         let start = Instant::now();
         publisher.send("news").await.expect("open");
         waits.push(start.elapsed());
@@ -224,7 +224,7 @@ over_streams! {
     async fn xpub_receives_all_final_unsubscriptions(at) {
         const TOPICS: usize = 5_000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
-        let peer = testing::aside(move || subscriber(&endpoint, TOPICS));
+        let peer = testing::on_blocking_thread(move || subscriber(&endpoint, TOPICS));
         let peer = peer.await;
         for n in 0..TOPICS {
             assert_eq!(xpub.recv().await.expect("open"), format!("\x01topic {n:06}").into());
@@ -240,7 +240,7 @@ over_streams! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         for topics in [1, 30, 900] {
             let there = endpoint.clone();
-            let peer = testing::aside(move || subscriber(&there, topics)).await;
+            let peer = testing::on_blocking_thread(move || subscriber(&there, topics)).await;
             testing::eventually("the subscriptions have arrived", || xpub.stats().recv_queue == topics).await;
             drop(peer);
             testing::eventually("the subscriptions are removed", || xpub.stats().recv_queue == 0).await;
@@ -249,7 +249,7 @@ over_streams! {
 
     async fn xpub_receives_cancel_of_read_subscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
-        let mut peer = testing::aside(move || subscriber(&endpoint, 1)).await;
+        let mut peer = testing::on_blocking_thread(move || subscriber(&endpoint, 1)).await;
         assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
         for command in ["CANCEL", "SUBSCRIBE"] {
             peer.put(&testing::command(command, b"topic 000000"));
@@ -264,7 +264,7 @@ over_streams! {
     async fn verbose_xpub_receives_single_unsubscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().xpub_verbose(true)).await;
         let there = endpoint.clone();
-        let mut peer = testing::aside(move || subscriber(&there, 1)).await;
+        let mut peer = testing::on_blocking_thread(move || subscriber(&there, 1)).await;
         peer.put(&testing::command("SUBSCRIBE", b"topic 000000"));
         testing::eventually("the subscriptions have arrived", || xpub.stats().recv_queue == 2).await;
         drop(peer);
@@ -281,7 +281,7 @@ over_streams! {
             let mut peers = Vec::new();
             for _ in 0..2 {
                 let there = endpoint.clone();
-                peers.push(testing::aside(move || subscriber(&there, 1)).await);
+                peers.push(testing::on_blocking_thread(move || subscriber(&there, 1)).await);
                 assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
             }
             for peer in peers {
@@ -296,14 +296,14 @@ over_streams! {
         const TOPICS: usize = 2_000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let there = endpoint.clone();
-        let victim = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "SUB");
+        let victim = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "SUB");
             wire.put(&testing::command("SUBSCRIBE", b"victim"));
             wire
         })
         .await;
         assert_eq!(xpub.recv().await.expect("open"), "\x01victim".into());
-        let waves = testing::aside(move || {
+        let waves = testing::on_blocking_thread(move || {
             for wave in 0..30 {
                 let mut wire = subscriber(&endpoint, TOPICS);
                 wire.put(&testing::command("PING", b"\0\0"));
@@ -334,16 +334,16 @@ over_streams! {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
         let mut monitor = router.monitor();
         let there = endpoint.clone();
-        let flooded = testing::aside(move || {
-            let mut old = Wire::connect(&there);
+        let flooded = testing::on_blocking_thread(move || {
+            let mut old = RawPeer::connect(&there);
             old.shake_hands("DEALER", b"named");
             let many = testing::frame(0, &[7; 1_000]).repeat(1_000);
             while old.write_all(&many).is_ok() {}
         });
         let there = endpoint.clone();
         assert_eq!(router.recv().await.expect("open").len(), 2, "the first message has two frames");
-        let newcomer = testing::aside(move || {
-            let mut newcomer = Wire::connect(&there);
+        let newcomer = testing::on_blocking_thread(move || {
+            let mut newcomer = RawPeer::connect(&there);
             newcomer.shake_hands("DEALER", b"named");
             newcomer.put(&testing::frame(0, b"newcomer"));
             newcomer

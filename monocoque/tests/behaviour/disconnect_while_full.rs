@@ -26,8 +26,8 @@ over_streams! {
     async fn full_dealer_with_dead_peer_closes(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().recv_hwm(1).linger(Some(Duration::ZERO))).await;
         let there = endpoint.clone();
-        let wire = testing::aside(move || {
-            let mut wire = testing::Wire::meet(&there, "DEALER");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = testing::RawPeer::established(&there, "DEALER");
             wire.put(&testing::frame(0, b"x").repeat(10));
             wire
         })
@@ -48,7 +48,7 @@ over_streams! {
         dealer.close().await;
     }
     async fn full_dealer_reconnects_without_receiver(at) {
-        let (listener, endpoint) = testing::WireListener::bind(&at, "again");
+        let (listener, endpoint) = testing::RawPeerListener::bind(&at, "again");
         let dealer = at.build(
             DealerSocket::builder()
                 .recv_hwm(1)
@@ -56,7 +56,7 @@ over_streams! {
                 .linger(Some(Duration::ZERO)),
         );
         dealer.connect(endpoint).await.expect("connected");
-        let again = testing::aside(move || {
+        let again = testing::on_blocking_thread(move || {
             for _ in 0..3 {
                 let mut wire = listener.accept();
                 wire.shake_hands("ROUTER", b"");

@@ -73,7 +73,7 @@ everywhere! {
 
     async fn infinite_linger_waits_for_peer(at) {
         for (n, limit) in FOR_EVER.into_iter().enumerate() {
-            let endpoint = at.nowhere(&format!("later-{n}"));
+            let endpoint = at.unused_endpoint(&format!("later-{n}"));
             let push = at.connected(PushSocket::builder().linger(Some(limit)), &endpoint).await;
             push.send("last").await.expect("queued");
             let mut closing = Box::pin(push.close());
@@ -83,7 +83,7 @@ everywhere! {
             let ((), received) = futures::join!(closing, pull.recv());
             assert_eq!(received.expect("received"), "last".into());
         }
-        let push = at.connected(PushSocket::builder().linger(Some(Duration::ZERO)), &at.nowhere("never")).await;
+        let push = at.connected(PushSocket::builder().linger(Some(Duration::ZERO)), &at.unused_endpoint("never")).await;
         push.send("last").await.expect("queued");
         push.close().await;
         assert_eq!(push.stats().dropped, 1);
@@ -130,7 +130,7 @@ over_streams! {
                 SocketEvent::Retrying { delay, .. } => Some(delay),
                 _ => None,
             };
-            let delay = first_event(&push, at.nowhere("nobody"), retrying).await;
+            let delay = first_event(&push, at.unused_endpoint("nobody"), retrying).await;
             assert!(delay >= limit / 3, "{delay:?}");
             push.close().await;
         }

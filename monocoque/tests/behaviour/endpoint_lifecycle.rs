@@ -16,7 +16,7 @@ const FOR_EVER: Option<Duration> = None;
 
 everywhere! {
     async fn close_without_endpoint_drops_messages(at) {
-        let endpoint = at.nowhere("gone");
+        let endpoint = at.unused_endpoint("gone");
         let push = at.connected(PushSocket::builder().linger(FOR_EVER), &endpoint).await;
         for _ in 0..3 {
             push.send("waits").await.expect("queued");
@@ -27,7 +27,7 @@ everywhere! {
     }
 
     async fn disconnect_ends_lingering_close(at) {
-        let endpoint = at.nowhere("gone");
+        let endpoint = at.unused_endpoint("gone");
         let push = at.connected(PushSocket::builder().linger(FOR_EVER), &endpoint).await;
         push.send("waits").await.expect("queued");
         let mut closing = std::pin::pin!(push.close());
@@ -38,7 +38,7 @@ everywhere! {
     }
 
     async fn try_send_after_disconnect_would_block(at) {
-        let endpoint = at.nowhere("gone");
+        let endpoint = at.unused_endpoint("gone");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.disconnect(endpoint.clone()).await.expect("connected");
         let error = push.try_send("to nobody").expect_err("no endpoint for peers");
@@ -49,7 +49,7 @@ everywhere! {
     }
 
     async fn close_drops_unsent_request(at) {
-        let endpoint = at.nowhere("gone");
+        let endpoint = at.unused_endpoint("gone");
         let request = at.connected(ReqSocket::builder().linger(FOR_EVER), &endpoint).await;
         request.send("question").await.expect("queued");
         request.close().await;
@@ -74,7 +74,7 @@ everywhere! {
     }
 
     async fn second_pair_connect_reconnects(at) {
-        let endpoint = at.nowhere("pair");
+        let endpoint = at.unused_endpoint("pair");
         let one = at.socket::<PairSocket>();
         testing::rebind(&one, &endpoint).await;
         let other = at.connected(PairSocket::builder().reconnect_interval(Duration::from_secs(3600)), &endpoint).await;
@@ -136,7 +136,7 @@ over_streams! {
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(0)).await;
         let mut monitor = push.monitor();
         let there = endpoint.clone();
-        let lazy = testing::aside(move || testing::Wire::meet(&there, "PULL")).await;
+        let lazy = testing::on_blocking_thread(move || testing::RawPeer::established(&there, "PULL")).await;
         let first = loop {
             if let SocketEvent::HandshakeSucceeded { connection, .. } = monitor.next().await.expect("open") {
                 break connection.id;
@@ -156,7 +156,7 @@ over_streams! {
     async fn tcp_probe_emits_probe_reason(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut monitor = pull.monitor();
-        drop(testing::aside(move || testing::Wire::connect(&endpoint)).await);
+        drop(testing::on_blocking_thread(move || testing::RawPeer::connect(&endpoint)).await);
         loop {
             if let SocketEvent::HandshakeFailed { reason, .. } = monitor.next().await.expect("open") {
                 assert!(matches!(reason, DisconnectReason::Probe), "{reason}");

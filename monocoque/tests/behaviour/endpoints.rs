@@ -8,7 +8,7 @@ use testing::{Transport, everywhere, numbered, over_streams, rebind};
 
 everywhere! {
     async fn connect_before_bind_delivers(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for n in 0..10 {
             push.send(numbered(n)).await.expect("queued");
@@ -25,7 +25,7 @@ everywhere! {
         let mut around = Vec::new();
         for n in 0..8 {
             let endpoint = if n % 2 == 0 {
-                let endpoint = middle.bind(at.anywhere()).await.expect("bound");
+                let endpoint = middle.bind(at.wildcard_endpoint()).await.expect("bound");
                 around.push(at.connected(DealerSocket::builder(), &endpoint).await);
                 endpoint
             } else {
@@ -64,7 +64,7 @@ everywhere! {
     }
 
     async fn close_frees_endpoint(at) {
-        let endpoint = at.nowhere("again");
+        let endpoint = at.unused_endpoint("again");
         for n in 0..20 {
             let pull = at.build(PullSocket::builder());
             rebind(&pull, &endpoint).await;
@@ -77,7 +77,7 @@ everywhere! {
     }
 
     async fn unbind_frees_endpoint(at) {
-        let endpoint = at.nowhere("unbound");
+        let endpoint = at.unused_endpoint("unbound");
         let pull = at.build(PullSocket::builder());
         rebind(&pull, &endpoint).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -113,14 +113,14 @@ everywhere! {
 over_streams! {
     async fn bind_returns_resolved_endpoint(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        assert_ne!(endpoint, at.anywhere());
+        assert_ne!(endpoint, at.wildcard_endpoint());
         assert_eq!(pull.last_endpoint(), Some(endpoint.clone()));
         assert_eq!(endpoint.to_string().parse::<Endpoint>().as_ref(), Ok(&endpoint));
         if at.transport == Transport::Tcp {
             assert!(!endpoint.to_string().ends_with(":0"), "{endpoint}");
         }
         let push = at.socket::<PushSocket>();
-        assert!(push.connect(at.anywhere()).await.is_err(), "a wildcard cannot be connected to");
+        assert!(push.connect(at.wildcard_endpoint()).await.is_err(), "a wildcard cannot be connected to");
         assert!(matches!(push.bind(endpoint.clone()).await, Err(MonocoqueError::Io { .. })), "in use");
         push.connect(endpoint.to_string().as_str()).await.expect("as text");
         push.send("found").await.expect("sent");

@@ -1,7 +1,7 @@
 //! Fair queuing and round robin: which peer receives a message, and whose message is received next.
 
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
-use testing::{Wire, everywhere, numbered, over_streams};
+use testing::{RawPeer, everywhere, numbered, over_streams};
 
 everywhere! {
     async fn push_alternates_between_pulls(at) {
@@ -80,11 +80,11 @@ over_streams! {
     async fn peer_without_handshake_gets_nothing(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder()).await;
         let there = endpoint.clone();
-        let silent = testing::aside(move || {
-            let mut half = Wire::connect(&there);
+        let silent = testing::on_blocking_thread(move || {
+            let mut half = RawPeer::connect(&there);
             half.put(&testing::greeting());
             half.take(64);
-            (Wire::connect(&there), half)
+            (RawPeer::connect(&there), half)
         })
         .await;
         let good = at.connected(DealerSocket::builder(), &endpoint).await;
@@ -94,7 +94,7 @@ over_streams! {
             assert_eq!(good.recv().await.expect("each of them"), numbered(n));
         }
         assert_eq!(dealer.peer_count(), 1);
-        let after = testing::aside(move || {
+        let after = testing::on_blocking_thread(move || {
             let (mut nothing, mut half) = silent;
             nothing.take(64);
             // Exactly the READY command.

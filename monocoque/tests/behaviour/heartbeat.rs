@@ -9,7 +9,7 @@ use monocoque::zmq::{
     SubSocket,
 };
 use monocoque::{DisconnectReason, MonocoqueError, SocketEvent};
-use testing::{Wire, everywhere, frame, over_streams};
+use testing::{RawPeer, everywhere, frame, over_streams};
 
 const BEAT: Duration = Duration::from_millis(40);
 
@@ -22,9 +22,9 @@ async fn assert_silent_peer_disconnected<S: Socket>(
 ) {
     let socket = at.build(builder.heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT));
     let mut monitor = socket.monitor();
-    let endpoint = socket.bind(at.anywhere()).await.expect("bound");
+    let endpoint = socket.bind(at.wildcard_endpoint()).await.expect("bound");
     let start = Instant::now();
-    let silent = testing::aside(move || Wire::meet(&endpoint, peer_type)).await;
+    let silent = testing::on_blocking_thread(move || RawPeer::established(&endpoint, peer_type)).await;
     loop {
         match monitor.next().await.expect("open") {
             SocketEvent::Disconnected { reason, .. } => {
@@ -35,7 +35,7 @@ async fn assert_silent_peer_disconnected<S: Socket>(
         }
     }
     assert!(start.elapsed() >= BEAT * 2, "{peer_type}: too early");
-    testing::aside(move || {
+    testing::on_blocking_thread(move || {
         let mut silent = silent;
         let (flags, body) = silent.frame();
         assert_eq!((flags, &body[..7]), (4, &b"\x04PING\0\0"[..]));
@@ -79,16 +79,16 @@ over_streams! {
         let dealer = at.build(
             DealerSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_ttl(Duration::from_millis(200)),
         );
-        let there = dealer.bind(at.anywhere()).await.expect("bound");
-        testing::aside(move || {
-            let mut wire = Wire::meet(&there, "DEALER");
+        let there = dealer.bind(at.wildcard_endpoint()).await.expect("bound");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "DEALER");
             let (flags, body) = wire.frame();
             assert_eq!((flags, &body[..]), (4, &b"\x04PING\0\x02"[..]), "the TTL is announced in tenths of a second");
         })
         .await;
         // Announces a TTL of a tenth of a second and stays silent.
-        testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             wire.put(&testing::command("PING", b"\0\x01"));
             wire.frame();
             wire.end();
@@ -101,8 +101,8 @@ over_streams! {
         let builder = PullSocket::builder().recv_hwm(1).heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT);
         let (pull, endpoint) = at.bound(builder).await;
         let mut monitor = pull.monitor();
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             wire.put(&frame(0, b"1"));
             wire.put(&frame(0, b"2"));
             wire.put(&frame(0, b"3"));
@@ -126,8 +126,8 @@ over_streams! {
         let (pull, endpoint) = at.bound(builder).await;
         let body: Vec<u8> = (0..1_000_000).map(|n: usize| (n % 251) as u8).collect();
         let message_bytes = frame(0, &body);
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             // The peer cannot answer a PING in the middle of a frame.
             for piece in message_bytes.chunks(20_000) {
                 wire.put(piece);
@@ -145,8 +145,8 @@ over_streams! {
         // More than all kernel buffers hold.
         const LARGE: usize = 40 << 20;
         let there = endpoint.clone();
-        let slow = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "PULL");
+        let slow = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "PULL");
             // A PING may precede the message.
             while wire.take(1) == [4] {
                 let len = wire.take(1)[0];
@@ -172,7 +172,7 @@ over_streams! {
         testing::eventually("the peer has disconnected", || push.peer_count() == 0).await;
 
         let mut monitor = push.monitor();
-        let _stopped = testing::aside(move || Wire::meet(&endpoint, "PULL")).await;
+        let _stopped = testing::on_blocking_thread(move || RawPeer::established(&endpoint, "PULL")).await;
         push.wait_for_peers(1).await.expect("open");
         push.send(vec![1; LARGE]).await.expect("queued");
         loop {
@@ -184,14 +184,14 @@ over_streams! {
     }
 
     async fn heartbeat_timeout_reconnects_dealer(at) {
-        let (listener, endpoint) = testing::WireListener::bind(&at, "silent");
+        let (listener, endpoint) = testing::RawPeerListener::bind(&at, "silent");
         let dealer = at.build(
             DealerSocket::builder()
                 .heartbeat_interval(Some(BEAT))
                 .reconnect_interval(Duration::from_millis(1)),
         );
         dealer.connect(endpoint).await.expect("connected");
-        testing::aside(move || {
+        testing::on_blocking_thread(move || {
             for _ in 0..2 {
                 let mut silent = listener.accept();
                 silent.shake_hands("DEALER", b"");

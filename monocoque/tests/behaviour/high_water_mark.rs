@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{AtOnce, Wire, fill, numbered, on_every_driver, on_every_driver_over_streams};
+use testing::{AtOnce, RawPeer, fill, numbered, on_every_driver, on_every_driver_over_streams};
 
 /// A message large enough to fill the kernel buffers soon.
 fn large(n: usize) -> Message {
@@ -16,7 +16,7 @@ fn large(n: usize) -> Message {
 on_every_driver! {
     async fn send_hwm_limits_pending_messages(at) {
         for hwm in [1, 2, 1000] {
-            let endpoint = at.nowhere(&hwm.to_string());
+            let endpoint = at.unused_endpoint(&hwm.to_string());
             let push = at.connected(PushSocket::builder().send_hwm(hwm), &endpoint).await;
             for n in 0..hwm {
                 push.try_send(numbered(n)).expect("room");
@@ -140,8 +140,8 @@ on_every_driver! {
 on_every_driver_over_streams! {
     async fn stalled_reader_applies_backpressure(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
-        let (written, wire) = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        let (written, wire) = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             wire.write_timeout(Duration::from_millis(200));
             let message = testing::frame(0, &[7; 50_000]);
             let mut written = 0;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use monocoque::Endpoint;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
-use testing::{Strangers, Wire, WireListener, command, frame, greeting, over_streams, property, ready};
+use testing::{RawPeerSource, RawPeer, RawPeerListener, command, frame, greeting, over_streams, property, ready};
 
 /// Violations during the handshake: the name of each case, and all bytes that the peer sends.
 fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {
@@ -92,8 +92,8 @@ over_streams! {
         for (case, meets, bytes) in bad_handshakes().into_iter().map(|(case, bytes)| (case, false, bytes)).chain(traffic) {
             println!("{case}");
             let there = endpoint.clone();
-            let cut_off = testing::aside(move || {
-                let mut wire = if meets { Wire::meet(&there, "DEALER") } else { Wire::connect(&there) };
+            let cut_off = testing::on_blocking_thread(move || {
+                let mut wire = if meets { RawPeer::established(&there, "DEALER") } else { RawPeer::connect(&there) };
                 // The peer may be disconnected before it has written everything.
                 let _written = std::io::Write::write_all(&mut wire, &bytes);
                 wire.end()
@@ -109,9 +109,9 @@ over_streams! {
         let dealer = at.build(DealerSocket::builder().reconnect_interval(Duration::from_millis(1)));
         dealer.connect(good).await.expect("connected");
         exchange_message(&router, &dealer).await;
-        let (listener, bad) = WireListener::bind(&at, "bad");
+        let (listener, bad) = RawPeerListener::bind(&at, "bad");
         dealer.connect(bad).await.expect("connected");
-        let cut_off = testing::aside(move || {
+        let cut_off = testing::on_blocking_thread(move || {
             for (case, bytes) in bad_handshakes() {
                 println!("{case}");
                 let mut wire = listener.accept();
@@ -122,16 +122,16 @@ over_streams! {
             assert_eq!(wire.take(64)[9..12], greeting()[9..12], "the socket keeps reconnecting");
             wire
         });
-        testing::meanwhile(cut_off, async || exchange_message(&router, &dealer).await).await;
+        testing::repeat_until(cut_off, async || exchange_message(&router, &dealer).await).await;
     }
 
     async fn connecting_socket_disconnects_bad_traffic(at) {
         let (router, good) = at.bound(RouterSocket::builder().reconnect_interval(Duration::from_millis(1))).await;
         let dealer = at.connected(DealerSocket::builder(), &good).await;
         exchange_message(&router, &dealer).await;
-        let (listener, bad) = WireListener::bind(&at, "bad");
+        let (listener, bad) = RawPeerListener::bind(&at, "bad");
         router.connect(bad).await.expect("connected");
-        let cut_off = testing::aside(move || {
+        let cut_off = testing::on_blocking_thread(move || {
             for (case, bytes) in bad_traffic() {
                 println!("{case}");
                 let mut wire = listener.accept();
@@ -141,7 +141,7 @@ over_streams! {
             }
             listener.accept()
         });
-        let _wire = testing::meanwhile(cut_off, async || exchange_message(&router, &dealer).await).await;
+        let _wire = testing::repeat_until(cut_off, async || exchange_message(&router, &dealer).await).await;
         testing::eventually("the last peer has disconnected", || router.peer_count() == 1).await;
     }
 
@@ -152,17 +152,17 @@ over_streams! {
             push.send("still there?").await.expect("sent");
             assert_eq!(pull.recv().await.expect("received"), "still there?".into());
         };
-        let mut chance = testing::chance();
-        for strangers in Strangers::of(&at, &pull, &endpoint).await {
+        let mut chance = testing::seeded_rng();
+        for source in RawPeerSource::both(&at, &pull, &endpoint).await {
             let noise: Vec<Vec<u8>> = (0..20).map(|_| (0..64).map(|_| chance.u8(..)).collect()).collect();
-            let cut_off = testing::aside(move || {
+            let cut_off = testing::on_blocking_thread(move || {
                 for bytes in noise {
-                    let mut wire = strangers.next();
+                    let mut wire = source.next();
                     let _written = std::io::Write::write_all(&mut wire, &bytes);
                     wire.end();
                 }
                 // The socket receives its own bytes: a PULL rejects a PULL.
-                let mut wire = strangers.next();
+                let mut wire = source.next();
                 let mut buffer = [0; 256];
                 let mut echoed = 0;
                 while let Ok(n @ 1..) = std::io::Read::read(&mut wire, &mut buffer) {
@@ -171,15 +171,15 @@ over_streams! {
                 }
                 assert!(echoed > 64, "the handshake got as far as READY");
             });
-            testing::meanwhile(cut_off, exchange).await;
+            testing::repeat_until(cut_off, exchange).await;
         }
     }
 
     async fn maximum_frame_length_is_refused(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
-        testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "DEALER");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "DEALER");
             wire.put(&[&[2][..], &(u64::MAX >> 1).to_be_bytes(), b"x"].concat());
             wire.end()
         })
@@ -192,8 +192,8 @@ over_streams! {
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.send("before").await.expect("sent");
         assert_eq!(pull.recv().await.expect("received"), "before".into());
-        testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             wire.put(&command("SUBSCRIBE", b""));
             wire.end()
         })
@@ -208,8 +208,8 @@ over_streams! {
         good.subscribe("").expect("open");
         publisher.wait_for_subscriptions(1).await.expect("open");
         let there = endpoint.clone();
-        let mut odd = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "SUB");
+        let mut odd = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "SUB");
             wire.put(&frame(0, b"data"));
             wire.put(&[frame(1, b"\x01more"), frame(0, b"of it")].concat());
             wire.put(&command("CANCEL", b"what was never subscribed to"));
@@ -221,14 +221,14 @@ over_streams! {
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("odd").await.expect("sent");
         assert_eq!(good.recv().await.expect("received"), "odd".into());
-        let delivered = testing::aside(move || odd.frame()).await;
+        let delivered = testing::on_blocking_thread(move || odd.frame()).await;
         assert_eq!(delivered, (0, b"odd".to_vec()));
     }
 
     async fn every_socket_type_answers_ping(at) {
         async fn check(endpoint: Endpoint, theirs: &'static str) {
-            let pong = testing::aside(move || {
-                let mut wire = Wire::meet(&endpoint, theirs);
+            let pong = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::established(&endpoint, theirs);
                 wire.put(&command("PING", b"\0\0LOL"));
                 wire.put(&command("PONG", b"nobody asked"));
                 let first = wire.frame();
@@ -262,8 +262,8 @@ over_streams! {
         ];
         for half in halves {
             let there = endpoint.clone();
-            let dying = testing::aside(move || {
-                let mut wire = Wire::connect(&there);
+            let dying = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::connect(&there);
                 wire.shake_hands("DEALER", b"same");
                 wire.put(&[&frame(0, b"whole")[..], &half].concat());
                 wire.put(b"");
@@ -279,7 +279,7 @@ over_streams! {
 
     async fn staged_greeting_completes_handshake(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let stages = |mut wire: Wire| {
+        let stages = |mut wire: RawPeer| {
             // As libzmq does: each stage follows the same stage of the peer.
             let hello = greeting();
             wire.put(&hello[..10]);
@@ -296,13 +296,13 @@ over_streams! {
             wire
         };
         let there = endpoint.clone();
-        let wire = testing::aside(move || stages(Wire::connect(&there))).await;
+        let wire = testing::on_blocking_thread(move || stages(RawPeer::connect(&there))).await;
         assert_eq!(pull.recv().await.expect("received"), "at last".into());
         drop(wire);
 
-        let (listener, there) = WireListener::bind(&at, "stages");
+        let (listener, there) = RawPeerListener::bind(&at, "stages");
         pull.connect(there).await.expect("connected");
-        let _wire = testing::aside(move || stages(listener.accept())).await;
+        let _wire = testing::on_blocking_thread(move || stages(listener.accept())).await;
         assert_eq!(pull.recv().await.expect("received"), "at last".into());
     }
 
@@ -311,8 +311,8 @@ over_streams! {
         let all = [&greeting()[..], &ready("PUSH", b""), &frame(1, b"a"), &frame(0, b"b")].concat();
         for cut in (0..all.len()).step_by(3) {
             let (there, all) = (endpoint.clone(), all.clone());
-            let wire = testing::aside(move || {
-                let mut wire = Wire::connect(&there);
+            let wire = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::connect(&there);
                 wire.put(&all[..cut]);
                 // The socket's greeting does not depend on the peer's.
                 wire.take(64);
@@ -327,9 +327,9 @@ over_streams! {
 
     async fn endless_handshake_times_out(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder().handshake_timeout(Some(Duration::from_millis(200)))).await;
-        testing::aside(move || {
-            let mut silent = Wire::connect(&endpoint);
-            let mut slow = Wire::connect(&endpoint);
+        testing::on_blocking_thread(move || {
+            let mut silent = RawPeer::connect(&endpoint);
+            let mut slow = RawPeer::connect(&endpoint);
             let start = std::time::Instant::now();
             // One byte at a time, each within the timeout.
             let mut bytes_sent = 0;

@@ -52,7 +52,7 @@ fn inproc_limit_is_both_hwms() {
 #[test]
 fn unbound_inproc_limit_is_send_hwm() {
     on_both_runtimes(async |at| {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let push = at.connected(PushSocket::builder().send_hwm(2), &endpoint).await;
         assert_eq!(count_accepted(&push), 2);
         let mut third = Box::pin(push.send("third"));
@@ -116,7 +116,7 @@ fn large_body_is_not_copied() {
         let body = Bytes::from(vec![1; 100_000]);
         let is_body = |message: Message| message[1].as_ptr() == body.as_ptr();
         let message = || Message::from([Bytes::from("topic"), body.clone()]);
-        let early = at.nowhere("early");
+        let early = at.unused_endpoint("early");
         let push = at.connected(PushSocket::builder(), &early).await;
         push.send(message()).await.expect("sent");
         let pull = at.build(PullSocket::builder());
@@ -245,7 +245,7 @@ fn delivered_messages_outlive_sender() {
 #[test]
 fn close_lingers_for_inproc_bind() {
     on_both_runtimes(async |at| {
-        let endpoint = at.nowhere("late");
+        let endpoint = at.unused_endpoint("late");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.send("still here").await.expect("queued");
         let pull: PullSocket = at.socket();
@@ -276,7 +276,7 @@ fn incompatible_inproc_types_fail_handshake() {
         }
         assert_eq!((pull.peer_count(), sub.peer_count()), (0, 0));
         let pair: PairSocket = at.socket();
-        let own = at.nowhere("own");
+        let own = at.unused_endpoint("own");
         pair.bind(&own).await.expect("bound");
         pair.connect(&own).await.expect("connected without a peer");
         assert_eq!(pair.peer_count(), 0, "a socket is not its own peer");
@@ -306,8 +306,8 @@ fn handover_from_stream_passes_queue_on() {
         let builder = RouterSocket::builder().router_handover(true).send_hwm(0);
         let (router, endpoint) = at.bound(builder).await;
         let tcp = router.bind("tcp://127.0.0.1:0").await.expect("bound");
-        let stalled = testing::aside(move || {
-            let mut wire = testing::Wire::connect(&tcp);
+        let stalled = testing::on_blocking_thread(move || {
+            let mut wire = testing::RawPeer::connect(&tcp);
             wire.shake_hands("DEALER", b"one");
             wire
         });

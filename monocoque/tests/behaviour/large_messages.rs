@@ -4,7 +4,7 @@ use std::io::Write;
 
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket};
-use testing::{Wire, WireListener, on_every_driver, on_every_driver_over_streams};
+use testing::{RawPeer, RawPeerListener, on_every_driver, on_every_driver_over_streams};
 
 fn bytes(len: usize) -> Vec<u8> {
     let mut byte = 1_u32;
@@ -32,12 +32,12 @@ on_every_driver! {
 
 on_every_driver_over_streams! {
     async fn large_messages_reach_slow_reader(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "small");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "small");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         for len in [300 << 10, 1 << 20] {
             push.send(bytes(len)).await.expect("sent");
         }
-        testing::aside(move || {
+        testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
             for len in [300_usize << 10, 1 << 20] {
@@ -54,8 +54,8 @@ on_every_driver_over_streams! {
 
     async fn large_messages_reassemble_from_fragments(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             for len in [300 << 10, 1 << 20] {
                 for piece in testing::frame(0, &bytes(len)).chunks(1_461) {
                     wire.write_all(piece).expect("written");
@@ -86,9 +86,9 @@ fn message_of_64_mib_arrives() {
 testing::over_streams! {
     async fn frame_beyond_two_gib_arrives(at) {
         const LEN: usize = (1 << 31) + (8 << 20);
-        let (listener, endpoint) = WireListener::bind(&at, "huge");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "huge");
         let push = at.connected(PushSocket::builder(), &endpoint).await;
-        let read = testing::aside(move || {
+        let read = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
             assert_eq!(wire.take(9), [&[2][..], &(LEN as u64).to_be_bytes()].concat());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use monocoque::Message;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket};
-use testing::{Wire, WireListener, numbered, on_every_driver, on_every_driver_over_streams, rebind};
+use testing::{RawPeer, RawPeerListener, numbered, on_every_driver, on_every_driver_over_streams, rebind};
 
 fn large(n: usize) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; 50_000]])
@@ -12,7 +12,7 @@ fn large(n: usize) -> Message {
 
 on_every_driver! {
     async fn rebound_pull_receives_queued_messages(at) {
-        let endpoint = at.nowhere("rebound");
+        let endpoint = at.unused_endpoint("rebound");
         let pull = at.build(PullSocket::builder());
         rebind(&pull, &endpoint).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -34,13 +34,13 @@ on_every_driver! {
 on_every_driver_over_streams! {
     async fn connecting_push_resends_after_cuts(at) {
         const MESSAGES: usize = 1000;
-        let (listener, endpoint) = WireListener::bind(&at, "cut");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "cut");
         let push = at.build(PushSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
         push.connect(endpoint).await.expect("connected");
         for n in 0..MESSAGES {
             push.send(large(n)).await.expect("sent");
         }
-        let received = testing::aside(move || {
+        let received = testing::on_blocking_thread(move || {
             let mut numbers = Vec::new();
             for cut in [1, 0, 5, 2, 1000] {
                 let mut wire = listener.accept();
@@ -71,7 +71,7 @@ on_every_driver_over_streams! {
     async fn lost_peer_messages_move_on(at) {
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(0)).await;
         let there = endpoint.clone();
-        let stopped = testing::aside(move || Wire::meet(&there, "PULL")).await;
+        let stopped = testing::on_blocking_thread(move || RawPeer::established(&there, "PULL")).await;
         push.wait_for_peers(1).await.expect("open");
         for n in 0..400 {
             push.send(large(n)).await.expect("sent");
@@ -99,8 +99,8 @@ on_every_driver_over_streams! {
 
     async fn departed_peer_messages_are_received(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder()).await;
-        testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "DEALER");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "DEALER");
             for n in 0..100 {
                 wire.put(&testing::frame(0, n.to_string().as_bytes()));
             }
@@ -116,10 +116,10 @@ on_every_driver_over_streams! {
 
     async fn router_messages_await_same_peer(at) {
         for hand_shaken in ["same", "other"] {
-            let (listener, endpoint) = WireListener::bind(&at, hand_shaken);
+            let (listener, endpoint) = RawPeerListener::bind(&at, hand_shaken);
             let router = at.build(RouterSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
             router.connect(endpoint).await.expect("connected");
-            let (listener, wire) = testing::aside(move || {
+            let (listener, wire) = testing::on_blocking_thread(move || {
                 let mut wire = listener.accept();
                 wire.shake_hands("DEALER", b"same");
                 (listener, wire)
@@ -135,7 +135,7 @@ on_every_driver_over_streams! {
             testing::eventually("the lost connection is detected", || router.peer_count() == 0).await;
             let left = router.stats().send_queue;
             assert!(left > 100 && router.stats().dropped == 0, "{left}");
-            let numbers = testing::aside(move || {
+            let numbers = testing::on_blocking_thread(move || {
                 let mut wire = listener.accept();
                 wire.shake_hands("DEALER", hand_shaken.as_bytes());
                 let mut numbers = Vec::new();
@@ -158,10 +158,10 @@ on_every_driver_over_streams! {
     }
 
     async fn close_resends_to_reconnected_subscriber(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "subscriber");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "subscriber");
         let publisher = at.build(PubSocket::builder().send_hwm(0).reconnect_interval(Duration::from_millis(1)));
         publisher.connect(endpoint).await.expect("connected");
-        let (listener, wire) = testing::aside(move || {
+        let (listener, wire) = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("SUB", b"");
             wire.put(&testing::command("SUBSCRIBE", b""));
@@ -173,7 +173,7 @@ on_every_driver_over_streams! {
             publisher.send(large(n)).await.expect("sent");
         }
         wire.close();
-        let take = testing::aside(move || {
+        let take = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("SUB", b"");
             let mut last = None;

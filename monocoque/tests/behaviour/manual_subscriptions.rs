@@ -230,7 +230,7 @@ everywhere! {
     async fn proxy_forwards_manual_subscriptions(at) {
         let publisher = at.build(PubSocket::builder());
         let front = at.build(XsubSocket::builder());
-        front.connect(publisher.bind(at.anywhere()).await.expect("bound")).await.expect("connected");
+        front.connect(publisher.bind(at.wildcard_endpoint()).await.expect("bound")).await.expect("connected");
         let (back, endpoint) = at.bound(XpubSocket::builder().xpub_manual(true)).await;
         let body = async {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;

@@ -4,7 +4,7 @@
 use futures::future::{Either, join_all, select};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Endpoint, Message, MonocoqueError};
-use testing::{At, Wire, everywhere, numbered, over_streams};
+use testing::{At, RawPeer, everywhere, numbered, over_streams};
 
 const KIB: usize = 1024;
 /// The header of a frame of more than 255 bytes.
@@ -79,7 +79,7 @@ async fn dealers(at: &At, endpoint: &Endpoint, n: usize) -> Vec<DealerSocket> {
 everywhere! {
     async fn many_dealers_get_ordered_replies(at) {
         const PEERS: usize = 20;
-        let seed = testing::chance().u64(..);
+        let seed = testing::seeded_rng().u64(..);
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealers = dealers(&at, &endpoint, PEERS).await;
         let talk = async {
@@ -91,7 +91,7 @@ everywhere! {
     }
 
     async fn peer_churn_crosses_threshold(at) {
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let lasting = dealers(&at, &endpoint, 1).await;
         let talk = async {
@@ -116,7 +116,7 @@ everywhere! {
     async fn push_bursts_arrive_in_order(at) {
         const PEERS: usize = 20;
         const EACH: usize = 60;
-        let seed = testing::chance().u64(..);
+        let seed = testing::seeded_rng().u64(..);
         let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(10)).await;
         let pushes =
             join_all((0..PEERS).map(|_| at.connected(PushSocket::builder().send_hwm(20), &endpoint))).await;
@@ -153,7 +153,7 @@ over_streams! {
         router.wait_for_peers(PEERS).await.expect("open");
         for n in 0..20 {
             let there = endpoint.clone();
-            let mut wire = testing::aside(move || Wire::meet(&there, "DEALER")).await;
+            let mut wire = testing::on_blocking_thread(move || RawPeer::established(&there, "DEALER")).await;
             router.wait_for_peers(PEERS + 1).await.expect("open");
             testing::pass_time(&at).await;
             // Both have arrived before this thread polls; a write this small does not block.
@@ -172,8 +172,8 @@ over_streams! {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let _crowd = dealers(&at, &endpoint, 10).await;
         router.wait_for_peers(10).await.expect("open");
-        let writing = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "DEALER");
+        let writing = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "DEALER");
             for (n, len) in [1, 300, 8 * KIB, 8 * KIB - HEADER, 9 * KIB, 600 * KIB].into_iter().enumerate() {
                 let bytes = testing::frame(0, &vec![n as u8; len]);
                 // The front goes in single bytes, the rest in pieces of one read or a little more.

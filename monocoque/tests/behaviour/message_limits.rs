@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use monocoque::zmq::{PullSocket, ZmtpError};
 use monocoque::{DisconnectReason, SocketEvent};
-use testing::{Wire, frame, over_streams};
+use testing::{RawPeer, frame, over_streams};
 
 over_streams! {
     async fn message_beyond_limit_disconnects(at) {
@@ -12,8 +12,8 @@ over_streams! {
         let mut monitor = pull.monitor();
         let body = vec![b'x'; 1000];
         let there = endpoint.clone();
-        let good = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "PUSH");
+        let good = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "PUSH");
             wire.put(&frame(0, &[b'x'; 1000]));
             wire.put(&[frame(1, &[b'x'; 500]), frame(1, b""), frame(0, &[b'x'; 500])].concat());
             wire
@@ -31,8 +31,8 @@ over_streams! {
         ];
         for bytes in bad {
             let (there, bytes_sent) = (endpoint.clone(), bytes.clone());
-            testing::aside(move || {
-                let mut wire = Wire::meet(&there, "PUSH");
+            testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::established(&there, "PUSH");
                 wire.put(&bytes_sent);
                 wire.end();
             })
@@ -45,7 +45,7 @@ over_streams! {
             };
             assert!(matches!(reason, DisconnectReason::Protocol(ZmtpError::Misbehaved(_))), "{bytes:x?}: {reason}");
         }
-        testing::aside(move || {
+        testing::on_blocking_thread(move || {
             let mut good = good;
             good.put(&frame(0, b"still here"));
             good
@@ -59,15 +59,15 @@ over_streams! {
         let (unlimited, elsewhere) = at.bound(PullSocket::builder().max_message_size(None)).await;
         let beyond = [&[2][..], &((1_u64 << 30) + 1).to_be_bytes()].concat();
         let bytes_sent = beyond.clone();
-        testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             wire.put(&bytes_sent);
             wire.end();
         })
         .await;
         testing::eventually("the peer is disconnected", || pull.peer_count() == 0).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&elsewhere, "PUSH");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&elsewhere, "PUSH");
             wire.put(&beyond);
             wire
         })

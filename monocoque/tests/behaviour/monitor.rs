@@ -9,7 +9,7 @@ use monocoque::zmq::{
     ZmtpError,
 };
 use monocoque::{DisconnectReason, Monitor, ReconnectStop, SocketEvent};
-use testing::{AtOnce, Wire, everywhere, numbered, over_streams, rebind};
+use testing::{AtOnce, RawPeer, everywhere, numbered, over_streams, rebind};
 
 /// Returns the first value that `pick` derives from an event.
 async fn event<T>(monitor: &mut Monitor, mut pick: impl FnMut(SocketEvent) -> Option<T>) -> T {
@@ -58,7 +58,7 @@ everywhere! {
     async fn connection_lifecycle_events_are_ordered(at) {
         let pull = at.build(PullSocket::builder());
         let bound = pull.monitor();
-        let endpoint = pull.bind(at.anywhere()).await.expect("bound");
+        let endpoint = pull.bind(at.wildcard_endpoint()).await.expect("bound");
         let push = at.build(PushSocket::builder());
         let connected = push.monitor();
         push.connect(endpoint.clone()).await.expect("connected");
@@ -165,8 +165,8 @@ over_streams! {
             let there = endpoint.clone();
             match round % 3 {
                 0 => drop(at.connected(DealerSocket::builder(), &there).await),
-                1 => testing::aside(move || drop(Wire::connect(&there))).await,
-                _ => testing::aside(move || Wire::meet(&there, "DEALER").close()).await,
+                1 => testing::on_blocking_thread(move || drop(RawPeer::connect(&there))).await,
+                _ => testing::on_blocking_thread(move || RawPeer::established(&there, "DEALER").close()).await,
             }
         }
         let _open = at.connected(DealerSocket::builder(), &endpoint).await;
@@ -207,8 +207,8 @@ over_streams! {
             second
         };
         let there = endpoint.clone();
-        let wire = testing::aside(move || {
-            let mut wire = Wire::connect(&there);
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&there);
             wire.put(b"GET / HTTP/1.1\r\n\r\n");
             wire
         })
@@ -217,7 +217,7 @@ over_streams! {
         assert!(matches!(failure_reason, DisconnectReason::Protocol(ZmtpError::Malformed(_))), "{failure_reason:?}");
         drop(wire);
         let there = endpoint.clone();
-        let _silent = testing::aside(move || Wire::connect(&there)).await;
+        let _silent = testing::on_blocking_thread(move || RawPeer::connect(&there)).await;
         assert!(matches!(failure(&mut monitor).await, DisconnectReason::HandshakeTimeout));
         let publisher = at.connected(PubSocket::builder(), &endpoint).await;
         let failure_reason = failure(&mut monitor).await;
@@ -237,12 +237,12 @@ over_streams! {
         }
         let nowhere = at.build(PushSocket::builder().reconnect_interval(ms(1)).reconnect_interval_max(ms(200)));
         let mut monitor = nowhere.monitor();
-        nowhere.connect(at.nowhere("nobody")).await.expect("connected");
+        nowhere.connect(at.unused_endpoint("nobody")).await.expect("connected");
         assert!(retry(&mut monitor).await <= ms(1), "the first retry is immediate");
     }
 
     async fn retry_delay_doubles_until_handshake(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let ms = Duration::from_millis;
         let push = at.build(PushSocket::builder().reconnect_interval(ms(2)).reconnect_interval_max(ms(64)));
         let mut monitor = push.monitor();
@@ -265,9 +265,9 @@ over_streams! {
         let (sub, endpoint) = at.bound(SubSocket::builder()).await;
         let mut monitor = sub.monitor();
         let there = endpoint.clone();
-        testing::aside(move || {
+        testing::on_blocking_thread(move || {
             for _ in 0..600 {
-                drop(Wire::connect(&there));
+                drop(RawPeer::connect(&there));
             }
         })
         .await;

@@ -2,7 +2,7 @@
 
 use monocoque::Message;
 use monocoque::zmq::{XpubSocket, XsubSocket};
-use testing::{Wire, everywhere, frame, over_streams};
+use testing::{RawPeer, everywhere, frame, over_streams};
 
 /// Multipart messages with a subscription in the first frame, and in a later one.
 const LISTS: [&[&[u8]]; 3] = [&[b"\x01a", b"data", b"\0more"], &[b"\x01b", b"\0a"], &[b"data", b"\x01c"]];
@@ -79,8 +79,8 @@ over_streams! {
     async fn long_subscription_list_exceeds_hwm(at) {
         const TOPICS: u16 = 1000;
         let (xpub, endpoint) = at.bound(XpubSocket::builder().only_first_subscribe(true).recv_hwm(1)).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "XSUB");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "XSUB");
             for n in 0..TOPICS {
                 let [high, low] = n.to_be_bytes();
                 wire.put(&frame(u8::from(n + 1 < TOPICS), &[1, high, low]));

@@ -61,7 +61,7 @@ everywhere! {
     }
 
     async fn pair_queues_until_peer_connects(at) {
-        let endpoint = at.nowhere("later");
+        let endpoint = at.unused_endpoint("later");
         let one = at.connected(PairSocket::builder(), &endpoint).await;
         for n in 0..100 {
             one.send(numbered(n)).await.expect("queued");

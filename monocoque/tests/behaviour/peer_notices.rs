@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use monocoque::zmq::{Builder, DealerSocket, RouterSocket};
 use monocoque::{Message, RouterNotify, RoutingId};
-use testing::{Wire, WireListener, everywhere, frame, greeting, numbered, over_streams, ready};
+use testing::{RawPeer, RawPeerListener, everywhere, frame, greeting, numbered, over_streams, ready};
 
 /// A builder for a ROUTER that receives every notice.
 fn notifying_router() -> Builder<RouterSocket> {
@@ -22,7 +22,7 @@ async fn expect_messages(router: &RouterSocket, expected: &[[&str; 2]]) {
 }
 
 /// Completes the handshake as `name` and sends the numbers from zero on.
-fn peer_sending_numbers(mut wire: Wire, name: &str, messages: usize) -> Wire {
+fn peer_sending_numbers(mut wire: RawPeer, name: &str, messages: usize) -> RawPeer {
     wire.shake_hands("DEALER", name.as_bytes());
     for n in 0..messages {
         wire.put(&frame(0, n.to_string().as_bytes()));
@@ -78,7 +78,7 @@ over_streams! {
 
     async fn full_receiver_keeps_notices(at) {
         let (router, endpoint) = at.bound(notifying_router().recv_hwm(1)).await;
-        let wire = testing::aside(move || peer_sending_numbers(Wire::connect(&endpoint), "peer", 50)).await;
+        let wire = testing::on_blocking_thread(move || peer_sending_numbers(RawPeer::connect(&endpoint), "peer", 50)).await;
         wire.close();
         expect_messages(&router, &[["peer", ""]]).await;
         for n in 0..50 {
@@ -89,7 +89,7 @@ over_streams! {
 
     async fn disconnect_notice_follows_failed_write(at) {
         let (router, endpoint) = at.bound(notifying_router().recv_hwm(2)).await;
-        let wire = testing::aside(move || peer_sending_numbers(Wire::connect(&endpoint), "peer", 100)).await;
+        let wire = testing::on_blocking_thread(move || peer_sending_numbers(RawPeer::connect(&endpoint), "peer", 100)).await;
         testing::eventually("two messages are queued", || router.stats().recv_queue == 2).await;
         drop(wire);
         // Nothing is received: only a failed write detects the disconnect.
@@ -118,11 +118,11 @@ over_streams! {
         let first = at.connected(named("twin"), &endpoint).await;
         expect_messages(&router, &[["twin", ""]]).await;
         let there = endpoint.clone();
-        testing::aside(move || {
-            let mut twin = Wire::connect(&there);
+        testing::on_blocking_thread(move || {
+            let mut twin = RawPeer::connect(&there);
             twin.put(&[&greeting()[..], &ready("DEALER", b"twin"), &frame(0, b"from an impostor")].concat());
             twin.end();
-            let mut stranger = Wire::connect(&there);
+            let mut stranger = RawPeer::connect(&there);
             stranger.put(b"not a greeting, and long enough to be seen as such by whoever reads it, I hope");
             stranger.end();
         })
@@ -136,12 +136,12 @@ over_streams! {
     async fn handover_sends_no_disconnect_notice(at) {
         let (router, endpoint) = at.bound(notifying_router().router_handover(true)).await;
         let there = endpoint.clone();
-        let old = testing::aside(move || peer_sending_numbers(Wire::connect(&there), "name", 0)).await;
+        let old = testing::on_blocking_thread(move || peer_sending_numbers(RawPeer::connect(&there), "name", 0)).await;
         expect_messages(&router, &[["name", ""]]).await;
         let new = at.connected(named("name"), &endpoint).await;
         expect_messages(&router, &[["name", ""]]).await;
         testing::eventually("the old connection has ended", || router.peer_count() == 1).await;
-        testing::aside(move || drop({ let mut old = old; old.end() })).await;
+        testing::on_blocking_thread(move || drop({ let mut old = old; old.end() })).await;
         new.send("here").await.expect("sent");
         expect_messages(&router, &[["name", "here"]]).await;
         new.close().await;
@@ -150,9 +150,9 @@ over_streams! {
     }
 
     async fn reconnect_notices_stay_in_order(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "listens");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "listens");
         let router = at.connected(notifying_router().reconnect_interval(Duration::from_millis(1)), &endpoint).await;
-        let peers = testing::aside(move || {
+        let peers = testing::on_blocking_thread(move || {
             for _ in 0..10 {
                 peer_sending_numbers(listener.accept(), "peer", 5).close();
             }
@@ -193,8 +193,8 @@ over_streams! {
 
     async fn many_peers_notify_once_each(at) {
         let (router, endpoint) = at.bound(notifying_router()).await;
-        let peers = testing::aside(move || {
-            let mut wires: Vec<_> = (0..30).map(|n| peer_sending_numbers(Wire::connect(&endpoint), &format!("p{n}"), n)).collect();
+        let peers = testing::on_blocking_thread(move || {
+            let mut wires: Vec<_> = (0..30).map(|n| peer_sending_numbers(RawPeer::connect(&endpoint), &format!("p{n}"), n)).collect();
             while let Some(wire) = wires.pop() {
                 drop(wire);
             }
@@ -238,7 +238,7 @@ everywhere! {
     }
 
     async fn lost_connection_delivers_hiccup_message(at) {
-        let endpoint = at.nowhere("lost");
+        let endpoint = at.unused_endpoint("lost");
         let router = at.build(RouterSocket::builder().hello_msg("welcome"));
         testing::rebind(&router, &endpoint).await;
         let dealer = at.connected(named("peer").hiccup_msg("lost"), &endpoint).await;

@@ -4,7 +4,7 @@
 use futures::FutureExt;
 use monocoque::zmq::{PubSocket, SubSocket};
 use monocoque::{Endpoint, Message};
-use testing::{At, Placement, Transport, Wire, everywhere, over_streams};
+use testing::{At, Placement, RawPeer, Transport, everywhere, over_streams};
 
 const KIB: usize = 1024;
 const TOPICS: [&str; 8] = ["", "a", "ab", "abc", "b", "bc", "x", "xyz"];
@@ -75,7 +75,7 @@ fn message(chance: &mut fastrand::Rng, n: usize) -> Message {
 everywhere! {
     async fn subscribers_receive_exactly_matching_topics(at) {
         const ROUNDS: usize = 12;
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         let (publisher, endpoint) = at.bound(PubSocket::builder().send_hwm(0)).await;
         let mut listeners = Vec::new();
         for topics in [&[""][..], &["a"], &["ab", "b", "abc"], &["abc"], &["bc", "x"], &["never"], &["ab", "xy"]] {
@@ -149,8 +149,8 @@ over_streams! {
             publisher.wait_for_subscriptions(n + 1).await.expect("open");
             good.push(subscriber);
         }
-        let mut stopped = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "SUB");
+        let mut stopped = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "SUB");
             wire.put(&testing::command("SUBSCRIBE", b""));
             wire
         })
@@ -172,7 +172,7 @@ over_streams! {
         testing::eventually("only the stopped subscriber has queued messages", || publisher.stats().send_queue <= HWM).await;
         let stats = publisher.stats();
         assert_eq!((stats.send_queue, stats.sent), (HWM, sent as u64));
-        let reading = testing::aside(move || {
+        let reading = testing::on_blocking_thread(move || {
             let mut numbers = Vec::new();
             let mut rest = &stopped.end()[..];
             while let [1, len, bytes @ ..] = rest {

@@ -1,7 +1,7 @@
 //! Topic matching of PUB and SUB, and the count of subscriptions.
 
 use monocoque::zmq::{PubSocket, SubSocket};
-use testing::{Wire, numbered, on_every_driver, on_every_driver_over_streams};
+use testing::{RawPeer, numbered, on_every_driver, on_every_driver_over_streams};
 
 on_every_driver! {
     async fn topic_is_first_frame_prefix(at) {
@@ -82,7 +82,7 @@ on_every_driver! {
     async fn sub_receives_from_many_publishers(at) {
         let subscriber = at.socket::<SubSocket>();
         subscriber.subscribe("").expect("open");
-        let endpoint = subscriber.bind(at.anywhere()).await.expect("bound");
+        let endpoint = subscriber.bind(at.wildcard_endpoint()).await.expect("bound");
         let mut publishers = Vec::new();
         for _ in 0..3 {
             let publisher = at.connected(PubSocket::builder(), &endpoint).await;
@@ -101,8 +101,8 @@ on_every_driver_over_streams! {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         for n in 0..10 {
             let there = endpoint.clone();
-            let wire = testing::aside(move || {
-                let mut wire = Wire::meet(&there, "SUB");
+            let wire = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::established(&there, "SUB");
                 wire.put(&testing::command("SUBSCRIBE", format!("old {n}").as_bytes()));
                 // The form of a ZMTP 3.0 peer.
                 wire.put(&testing::frame(0, b"\x01old"));

@@ -25,7 +25,7 @@ struct Canceller {
 
 impl Canceller {
     fn new() -> Self {
-        Self { chance: RefCell::new(testing::chance()), cancelled: RefCell::default() }
+        Self { chance: RefCell::new(testing::seeded_rng()), cancelled: RefCell::default() }
     }
 
     fn draw(&self, n: usize) -> usize {
@@ -96,11 +96,11 @@ impl Canceller {
         // A port outside the range of the ports bound in the loop.
         let nowhere: Endpoint = match at.transport {
             Transport::Tcp => "tcp://127.0.0.1:1".parse().expect("an endpoint"),
-            Transport::Ipc | Transport::Inproc => at.nowhere("unrest"),
+            Transport::Ipc | Transport::Inproc => at.unused_endpoint("unrest"),
         };
         loop {
             let _cancelled = self.poll_then_drop(socket.wait_for_peers(100)).await;
-            let bound = self.poll_then_drop(socket.bind(at.anywhere())).await;
+            let bound = self.poll_then_drop(socket.bind(at.wildcard_endpoint())).await;
             let _cancelled = self.poll_then_drop(socket.connect(nowhere.clone())).await;
             yield_now().await;
             if let Some(bound) = bound {

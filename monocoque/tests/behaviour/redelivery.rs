@@ -10,7 +10,7 @@ use monocoque::zmq::{
     Socket, SubSocket,
 };
 use monocoque::{ConnectionId, Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
-use testing::{WireListener, everywhere, over_streams};
+use testing::{RawPeerListener, everywhere, over_streams};
 
 /// The peer's message size limit.
 const LIMIT: u64 = 1 << 20;
@@ -136,9 +136,9 @@ over_streams! {
     }
 
     async fn flush_waits_for_redelivered_message(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "flush");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "flush");
         let push = at.connected(PushSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
-        let listener = testing::aside(move || {
+        let listener = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
             // The write has begun.
@@ -148,7 +148,7 @@ over_streams! {
         send(&push, vec![7; TOO_LARGE]).await;
         let listener = listener.await;
         let flushed = std::pin::pin!(push.flush());
-        let read = testing::aside(move || {
+        let read = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
             let message = wire.frame().1;
@@ -160,10 +160,10 @@ over_streams! {
     }
 
     async fn repeated_hangups_double_retry_delay(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "hangs-up");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "hangs-up");
         let pull = at.connected(PullSocket::builder().reconnect_interval(AT_ONCE * 5), &endpoint).await;
         let mut monitor = pull.monitor();
-        let hangs_up = testing::aside(move || {
+        let hangs_up = testing::on_blocking_thread(move || {
             for _ in 0..6 {
                 listener.accept().shake_hands("PUSH", b"");
             }
@@ -182,11 +182,11 @@ over_streams! {
 
     async fn protocol_error_gets_longest_delay(at) {
         for nonsense in [&b"\xff"[..], b"\x04\x00", b"\x04\x06\x05READY", b"\x04\x07\x05ERROR\x00"] {
-            let (listener, endpoint) = WireListener::bind(&at, &nonsense.escape_ascii().to_string().replace('\\', "_"));
+            let (listener, endpoint) = RawPeerListener::bind(&at, &nonsense.escape_ascii().to_string().replace('\\', "_"));
             let pull = at.connected(PullSocket::builder().reconnect_interval(AT_ONCE), &endpoint).await;
             let mut monitor = pull.monitor();
             let nonsense = nonsense.to_vec();
-            let said = testing::aside(move || {
+            let said = testing::on_blocking_thread(move || {
                 let mut wire = listener.accept();
                 wire.shake_hands("PUSH", b"");
                 wire.put(&nonsense);
@@ -203,13 +203,13 @@ over_streams! {
     }
 
     async fn reconnect_stop_gives_endpoint_up(at) {
-        let (listener, endpoint) = WireListener::bind(&at, "lost");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "lost");
         let options = PullSocket::builder()
             .reconnect_interval(AT_ONCE)
             .reconnect_stop([ReconnectStop::ConnectionLost]);
         let pull = at.connected(options, &endpoint).await;
         let mut monitor = pull.monitor();
-        let lost = testing::aside(move || {
+        let lost = testing::on_blocking_thread(move || {
             listener.accept().shake_hands("PUSH", b"");
             listener
         });
@@ -241,7 +241,7 @@ everywhere! {
     }
 
     async fn reconnect_stop_honours_remote_unbind(at) {
-        let (push, endpoint) = (at.build(PushSocket::builder()), at.nowhere("unbound"));
+        let (push, endpoint) = (at.build(PushSocket::builder()), at.unused_endpoint("unbound"));
         push.bind(endpoint.clone()).await.expect("bound");
         let pull = at.build(builder_without_reconnect());
         let mut monitor = pull.monitor();

@@ -43,7 +43,7 @@ everywhere! {
 
     async fn newest_unsent_request_is_sent(at) {
         for correlate in [false, true] {
-            let endpoint = at.nowhere(&format!("later {correlate}"));
+            let endpoint = at.unused_endpoint(&format!("later {correlate}"));
             let req = at.connected(ReqSocket::builder().req_relaxed(true).req_correlate(correlate), &endpoint).await;
             for n in 0..10 {
                 req.send(numbered(n)).await.expect("queued");

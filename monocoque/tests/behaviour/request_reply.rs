@@ -2,7 +2,7 @@
 
 use monocoque::MonocoqueError;
 use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
-use testing::{AtOnce, Wire, numbered, on_every_driver, on_every_driver_over_streams};
+use testing::{AtOnce, RawPeer, numbered, on_every_driver, on_every_driver_over_streams};
 
 on_every_driver! {
     async fn req_and_rep_must_alternate(at) {
@@ -140,7 +140,7 @@ on_every_driver! {
         let serving: Vec<_> = (0..3)
             .map(|_| {
                 let rep = rep.clone();
-                testing::aside(move || {
+                testing::on_blocking_thread(move || {
                     loop {
                         match futures::executor::block_on(rep.recv()) {
                             Ok(request) => {
@@ -178,8 +178,8 @@ on_every_driver_over_streams! {
         req.wait_for_peers(1).await.expect("open");
         req.send("question").await.expect("sent");
         let request = asked.recv().await.expect("received");
-        let other = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "REP");
+        let other = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "REP");
             wire.put(&[testing::frame(1, b""), testing::frame(0, b"from a stranger")].concat());
             wire.put(&testing::command("PING", b"\0\0"));
             assert_eq!(wire.frame().1, b"\x04PONG", "all frames have been read");
@@ -204,9 +204,9 @@ on_every_driver_over_streams! {
         let no_delimiter = [testing::frame(1, b"no"), testing::frame(0, b"delimiter")].concat();
         for reply in [testing::frame(0, b""), testing::frame(0, b"bare"), no_delimiter] {
             let (req, endpoint) = at.bound(ReqSocket::builder()).await;
-            let mut wire = testing::aside(move || Wire::meet(&endpoint, "REP")).await;
+            let mut wire = testing::on_blocking_thread(move || RawPeer::established(&endpoint, "REP")).await;
             req.send("question").await.expect("sent");
-            let rest = testing::aside(move || {
+            let rest = testing::on_blocking_thread(move || {
                 assert_eq!((wire.frame(), wire.frame()), ((1, vec![]), (0, b"question".to_vec())));
                 wire.put(&reply);
                 wire.end()

@@ -9,7 +9,7 @@ const TOPICS: usize = 3_000;
 
 everywhere! {
     async fn topics_survive_publisher_restart(at) {
-        let endpoint = at.nowhere("publisher");
+        let endpoint = at.unused_endpoint("publisher");
         let subscriber = at.build(SubSocket::builder().send_hwm(10).reconnect_interval(Duration::from_millis(5)));
         subscriber.connect(endpoint.clone()).await.expect("connected");
         for n in 0..TOPICS {
@@ -33,7 +33,7 @@ everywhere! {
     }
 
     async fn offline_subscription_changes_are_replayed(at) {
-        let endpoint = at.nowhere("publisher");
+        let endpoint = at.unused_endpoint("publisher");
         let publisher = at.build(PubSocket::builder());
         rebind(&publisher, &endpoint).await;
         let subscriber = at.build(SubSocket::builder().reconnect_interval(Duration::from_millis(5)));

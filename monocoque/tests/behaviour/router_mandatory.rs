@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket, SubSocket};
 use monocoque::{Message, MonocoqueError, RoutingId};
-use testing::{AtOnce, Wire, everywhere, numbered, over_streams};
+use testing::{AtOnce, RawPeer, everywhere, numbered, over_streams};
 
 fn id(name: &str) -> RoutingId {
     RoutingId::try_from(name).expect("an id")
@@ -95,8 +95,8 @@ over_streams! {
     async fn lost_peer_fails_waiting_send(at) {
         let builder = RouterSocket::builder().router_mandatory(true).send_hwm(1);
         let (router, endpoint) = at.bound(builder).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::connect(&endpoint);
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&endpoint);
             wire.shake_hands("DEALER", b"stopped");
             wire
         })
@@ -121,8 +121,8 @@ over_streams! {
     async fn handover_moves_queued_messages(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_handover(true)).await;
         let there = endpoint.clone();
-        let old = testing::aside(move || {
-            let mut wire = Wire::connect(&there);
+        let old = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&there);
             wire.shake_hands("DEALER", b"name");
             wire
         })
@@ -144,7 +144,7 @@ over_streams! {
         assert_eq!(new.recv().await.expect("received"), "for the new one".into());
         new.send("from the new one").await.expect("sent");
         assert_eq!(router.recv_from().await.expect("received"), (id("name"), "from the new one".into()));
-        testing::aside(move || drop({ let mut old = old; old.end() })).await;
+        testing::on_blocking_thread(move || drop({ let mut old = old; old.end() })).await;
         // The end of the old connection does not affect the new one.
         router.send_to(&id("name"), "still there").await.expect("sent");
         assert_eq!(new.recv().await.expect("received"), "still there".into());
@@ -154,8 +154,8 @@ over_streams! {
         let builder = PubSocket::builder().nodrop(true).send_hwm(1).send_timeout(Some(Duration::from_millis(50)));
         let (publisher, endpoint) = at.bound(builder).await;
         let there = endpoint.clone();
-        let _stopped = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "SUB");
+        let _stopped = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "SUB");
             wire.put(&testing::command("SUBSCRIBE", b"stopped"));
             wire
         })

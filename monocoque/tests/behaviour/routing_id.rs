@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use monocoque::zmq::{DealerSocket, ReqSocket, RouterSocket};
 use monocoque::{MonocoqueError, RoutingId};
-use testing::{Wire, everywhere, over_streams};
+use testing::{RawPeer, everywhere, over_streams};
 
 everywhere! {
     async fn announced_routing_id_is_used(at) {
@@ -92,8 +92,8 @@ over_streams! {
         let first = at.connected(named(), &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
         let there = endpoint.clone();
-        let refused = testing::aside(move || {
-            let mut wire = Wire::connect(&there);
+        let refused = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::connect(&there);
             let message = testing::frame(0, b"from an impostor");
             wire.put(&[&testing::greeting()[..], &testing::ready("DEALER", b"twin"), &message].concat());
             wire.end()

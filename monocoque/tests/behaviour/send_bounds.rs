@@ -60,7 +60,7 @@ everywhere! {
         let senders: Vec<_> = (0..4)
             .map(|sender| {
                 let push = push.clone();
-                testing::aside(move || {
+                testing::on_blocking_thread(move || {
                     for n in 0..EACH {
                         let message = [sender.to_string(), n.to_string()];
                         futures::executor::block_on(push.send(message)).expect("sent");
@@ -71,7 +71,7 @@ everywhere! {
         let receivers: Vec<_> = (0..2)
             .map(|_| {
                 let pull = pull.clone();
-                testing::aside(move || {
+                testing::on_blocking_thread(move || {
                     let receive = async || {
                         let mut last = [None::<usize>; 4];
                         let mut count = 0;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use monocoque::zmq::{PubSocket, PushSocket, RepSocket, ReqSocket, SubSocket, XpubSocket};
 use monocoque::{Frame, Message, MonocoqueError};
-use testing::{Wire, WireListener, everywhere, over_streams};
+use testing::{RawPeer, RawPeerListener, everywhere, over_streams};
 
 /// A way to send that fails.
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +112,8 @@ over_streams! {
             XpubSocket::builder().xpub_manual(true).xpub_manual_last_value(true).nodrop(true).send_hwm(1);
         let (publisher, endpoint) = at.bound(options).await;
         let there = endpoint.clone();
-        let lazy = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "SUB");
+        let lazy = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "SUB");
             wire.put(&testing::command("SUBSCRIBE", b""));
             wire
         })
@@ -138,9 +138,9 @@ over_streams! {
 
     async fn conflate_replaces_queued_large_message(at) {
         const LARGE: usize = 40 << 20;
-        let (listener, endpoint) = WireListener::bind(&at, "conflate");
+        let (listener, endpoint) = RawPeerListener::bind(&at, "conflate");
         let push = at.connected(PushSocket::builder().conflate(true), &endpoint).await;
-        let wire = testing::aside(move || {
+        let wire = testing::on_blocking_thread(move || {
             let mut wire = listener.accept();
             wire.shake_hands("PULL", b"");
             // The first message is being written.
@@ -153,7 +153,7 @@ over_streams! {
             push.try_send(vec![byte; LARGE]).expect("never full");
         }
         assert_eq!(push.stats().dropped, 2);
-        let last = testing::aside(move || {
+        let last = testing::on_blocking_thread(move || {
             std::io::copy(&mut std::io::Read::take(&mut wire, LARGE as u64), &mut std::io::sink()).expect("read");
             wire.frame().1
         });
@@ -164,9 +164,9 @@ over_streams! {
         const LARGE: usize = 40 << 20;
         for peers in [1, 2] {
             let (publisher, endpoint) = at.bound(PubSocket::builder().conflate(true)).await;
-            let met = testing::aside(move || {
+            let met = testing::on_blocking_thread(move || {
                 let meet = || {
-                    let mut wire = Wire::meet(&endpoint, "SUB");
+                    let mut wire = RawPeer::established(&endpoint, "SUB");
                     wire.put(&testing::command("SUBSCRIBE", b""));
                     wire
                 };
@@ -175,7 +175,7 @@ over_streams! {
             let wires = met.await;
             publisher.wait_for_subscriptions(peers).await.expect("open");
             publisher.send(vec![1; LARGE]).await.expect("sent");
-            let begun = testing::aside(move || {
+            let begun = testing::on_blocking_thread(move || {
                 let mut wires = wires;
                 wires.iter_mut().for_each(|wire| drop(wire.take(9)));
                 wires
@@ -183,8 +183,8 @@ over_streams! {
             let wires = begun.await;
             publisher.send(vec![2; LARGE]).await.expect("sent");
             publisher.send(vec![3; LARGE]).await.expect("sent");
-            let last = testing::aside(move || {
-                let read = |mut wire: Wire| {
+            let last = testing::on_blocking_thread(move || {
+                let read = |mut wire: RawPeer| {
                     let mut first = std::io::Read::take(&mut wire, LARGE as u64);
                     std::io::copy(&mut first, &mut std::io::sink()).expect("read");
                     wire.frame().1[0]

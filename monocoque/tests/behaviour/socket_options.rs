@@ -297,7 +297,7 @@ over_streams! {
 
 over_streams! {
     async fn reconnect_stop_on_refused_connection(at) {
-        let nowhere = at.nowhere("nobody");
+        let nowhere = at.unused_endpoint("nobody");
         let push = at.build(PushSocket::builder().reconnect_stop([ReconnectStop::ConnectionRefused]));
         let mut monitor = push.monitor();
         push.connect(nowhere.clone()).await.expect("in the background");
@@ -317,7 +317,7 @@ over_streams! {
     }
 
     async fn unrelated_failure_keeps_retrying(at) {
-        let nowhere = at.nowhere("nobody");
+        let nowhere = at.unused_endpoint("nobody");
         let failed = [ReconnectStop::HandshakeFailed];
         let push = at.build(PushSocket::builder().reconnect_stop(failed));
         let mut monitor = push.monitor();

@@ -12,7 +12,7 @@ use monocoque::zmq::{DealerSocket, PubSocket, PullSocket};
 use monocoque::{DisconnectReason, Endpoint, Monitor, SocketEvent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use testing::{At, AtOnce, Placement, Transport, Wire, command, frame, greeting, over_streams, ready};
+use testing::{At, AtOnce, Placement, Transport, RawPeer, command, frame, greeting, over_streams, ready};
 
 const BEAT: Duration = Duration::from_millis(300);
 
@@ -23,12 +23,12 @@ struct Answers(Vec<Arc<AtomicU32>>);
 impl Answers {
     fn of(endpoint: &Endpoint, socket_type: &str, peers: usize) -> Self {
         let answer = |()| {
-            let (mut wire, answered) = (Wire::meet(endpoint, socket_type), Arc::new(AtomicU32::new(0)));
+            let (mut wire, answered) = (RawPeer::established(endpoint, socket_type), Arc::new(AtomicU32::new(0)));
             let counter = answered.clone();
             thread::spawn(move || {
                 let mut header = [0; 2];
                 while wire.read_exact(&mut header).is_ok() {
-                    let body = Wire::take(&mut wire, header[1].into());
+                    let body = RawPeer::take(&mut wire, header[1].into());
                     if body.starts_with(b"\x04PING") {
                         let Ok(()) = wire.write_all(&command("PONG", b"")) else { break };
                         counter.fetch_add(1, Ordering::Relaxed);
@@ -75,7 +75,7 @@ async fn wait_for_heartbeat_timeout(monitor: &mut Monitor) {
 over_streams! {
     async fn stalled_pub_keeps_answering_subscribers(at) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().heartbeat_interval(Some(BEAT))).await;
-        let answers = testing::aside(move || Answers::of(&endpoint, "SUB", 5)).await;
+        let answers = testing::on_blocking_thread(move || Answers::of(&endpoint, "SUB", 5)).await;
         publisher.wait_for_peers(5).await.expect("open");
         let mut monitor = publisher.monitor();
         for stall in [4, 1, 2, 6, 3, 3] {
@@ -96,7 +96,7 @@ over_streams! {
     async fn stall_before_ping_keeps_peers(at) {
         let builder = DealerSocket::builder().heartbeat_interval(Some(BEAT)).heartbeat_timeout(BEAT / 3);
         let (dealer, endpoint) = at.bound(builder).await;
-        let answers = testing::aside(move || Answers::of(&endpoint, "DEALER", 3)).await;
+        let answers = testing::on_blocking_thread(move || Answers::of(&endpoint, "DEALER", 3)).await;
         dealer.wait_for_peers(3).await.expect("open");
         let mut monitor = dealer.monitor();
         // The next PING is due during a stall, or just before one.
@@ -111,8 +111,8 @@ over_streams! {
 
     async fn stalled_receiver_keeps_ttl_peers(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let (start, promising) = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "PUSH");
+        let (start, promising) = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "PUSH");
             let promising = thread::spawn(move || {
                 // Each PING follows within its TTL of a fifth of a second.
                 for n in 0..60 {
@@ -139,7 +139,7 @@ over_streams! {
     async fn dead_peer_after_stall_times_out(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().heartbeat_interval(Some(BEAT))).await;
         let mut monitor = dealer.monitor();
-        let silent = testing::aside(move || Wire::meet(&endpoint, "DEALER")).await;
+        let silent = testing::on_blocking_thread(move || RawPeer::established(&endpoint, "DEALER")).await;
         dealer.wait_for_peers(1).await.expect("open");
         thread::sleep(BEAT * 4);
         wait_for_heartbeat_timeout(&mut monitor).await;
@@ -148,7 +148,7 @@ over_streams! {
 
     async fn dead_peer_during_stalls_times_out(at) {
         let (dealer, endpoint) = at.bound(DealerSocket::builder().heartbeat_interval(Some(BEAT / 3))).await;
-        let silent = testing::aside(move || Wire::meet(&endpoint, "DEALER")).await;
+        let silent = testing::on_blocking_thread(move || RawPeer::established(&endpoint, "DEALER")).await;
         dealer.wait_for_peers(1).await.expect("open");
         let mut stalls = 0;
         while dealer.peer_count() > 0 {
@@ -167,7 +167,7 @@ over_streams! {
         let (pull, endpoint) = at.bound(builder).await;
         let mut monitor = pull.monitor();
         let shaking = thread::spawn(move || {
-            let mut wires = [(); 3].map(|()| Wire::connect(&endpoint));
+            let mut wires = [(); 3].map(|()| RawPeer::connect(&endpoint));
             for wire in &mut wires {
                 wire.put(&greeting());
             }
@@ -196,7 +196,7 @@ fn publish_in_child(placement: Placement, transport: Transport) {
         let (publisher, endpoint) = at.bound(PubSocket::builder().heartbeat_interval(Some(BEAT))).await;
         println!("\n{ENDPOINT}{endpoint}");
         // Runs until the parent closes the pipe.
-        testing::aside(|| std::io::stdin().read_to_end(&mut Vec::new())).await.expect("the end");
+        testing::on_blocking_thread(|| std::io::stdin().read_to_end(&mut Vec::new())).await.expect("the end");
         drop(publisher);
     });
 }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use monocoque::zmq::{PubSocket, SubSocket};
-use testing::{Wire, over_streams};
+use testing::{RawPeer, over_streams};
 
 const MESSAGES: usize = 5_000;
 
 over_streams! {
     async fn stopped_subscriber_leaves_others_complete(at) {
         let publisher = at.build(PubSocket::builder().send_hwm(100).linger(Some(Duration::ZERO)));
-        let endpoint = publisher.bind(at.anywhere()).await.expect("bound");
+        let endpoint = publisher.bind(at.wildcard_endpoint()).await.expect("bound");
         let there = endpoint.clone();
-        let mut stopped = testing::aside(move || {
-            let mut wire = Wire::meet(&there, "SUB");
+        let mut stopped = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&there, "SUB");
             wire.put(&testing::command("SUBSCRIBE", b""));
             wire
         })
@@ -33,7 +33,7 @@ over_streams! {
         }
         // Once it continues, the stopped subscriber receives complete messages in order, with gaps.
         publisher.close().await;
-        testing::aside(move || {
+        testing::on_blocking_thread(move || {
             let mut last = None;
             let mut rest = stopped.end();
             let mut count = 0;

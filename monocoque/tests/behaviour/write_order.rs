@@ -68,7 +68,7 @@ async fn exchange_in_bursts<S: Sends + Receives>(socket: &S, seed: u64, who: usi
 
 everywhere! {
     async fn two_dealers_keep_order(at) {
-        let seed = testing::chance().u64(..);
+        let seed = testing::seeded_rng().u64(..);
         let (one, endpoint) = at.bound(DealerSocket::builder()).await;
         let other = at.connected(DealerSocket::builder(), &endpoint).await;
         futures::join!(exchange_in_bursts(&one, seed, 0), exchange_in_bursts(&other, seed, 1));
@@ -76,7 +76,7 @@ everywhere! {
     }
 
     async fn bursting_router_keeps_order(at) {
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         let seed = chance.u64(..);
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let mut dealers = Vec::new();
@@ -115,7 +115,7 @@ everywhere! {
     }
 
     async fn rep_and_reqs_keep_order(at) {
-        let mut chance = testing::chance();
+        let mut chance = testing::seeded_rng();
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let mut reqs = Vec::new();
         for _ in 0..4 {

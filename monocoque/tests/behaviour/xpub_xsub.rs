@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use monocoque::zmq::{Builder, PubSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, proxy};
-use testing::{At, AtOnce, Wire, command, eventually, everywhere, frame, numbered, over_streams};
+use testing::{At, AtOnce, RawPeer, command, eventually, everywhere, frame, numbered, over_streams};
 
 async fn expect_messages(xpub: &XpubSocket, expected: &[&[u8]]) {
     for expected in expected {
@@ -142,7 +142,7 @@ everywhere! {
     }
 
     async fn random_subscriptions_yield_correct_set(at) {
-        let mut rng = testing::chance();
+        let mut rng = testing::seeded_rng();
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let mut topics = Topics::default();
         let mut subs = Vec::new();
@@ -263,8 +263,8 @@ everywhere! {
 over_streams! {
     async fn lost_peer_cancels_its_topics(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().recv_hwm(2)).await;
-        let wire = testing::aside(move || {
-            let mut wire = Wire::meet(&endpoint, "SUB");
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = RawPeer::established(&endpoint, "SUB");
             for n in 0..50_u8 {
                 wire.put(&command("SUBSCRIBE", &[n]));
             }

@@ -15,7 +15,7 @@ use monocoque::zmq::{
     XsubSocket,
 };
 use monocoque::{Context, DisconnectReason, Endpoint, Proxy, SocketEvent};
-use testing::{At, Wire, command, frame, over_streams};
+use testing::{At, RawPeer, command, frame, over_streams};
 
 /// Progress of the caller, and the flag that ends it.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Drop for EndOnDrop {
 
 /// Sends messages of 12 bytes until the load is over.
 fn flood(endpoint: &Endpoint, socket_type: &'static str, load: &Arc<Load>) {
-    let (mut wire, load) = (Wire::meet(endpoint, socket_type), load.clone());
+    let (mut wire, load) = (RawPeer::established(endpoint, socket_type), load.clone());
     let many = frame(0, b"twelve bytes").repeat(1000);
     thread::spawn(move || {
         wire.write_timeout(Duration::from_millis(50));
@@ -71,11 +71,11 @@ fn flood(endpoint: &Endpoint, socket_type: &'static str, load: &Arc<Load>) {
 
 /// Answers each PING to the end of the connection.
 fn answer_pings(endpoint: &Endpoint, socket_type: &'static str) {
-    let mut wire = Wire::meet(endpoint, socket_type);
+    let mut wire = RawPeer::established(endpoint, socket_type);
     thread::spawn(move || {
         let mut header = [0; 2];
         while wire.read_exact(&mut header).is_ok() {
-            let body = Wire::take(&mut wire, header[1].into());
+            let body = RawPeer::take(&mut wire, header[1].into());
             if body.starts_with(b"\x04PING") && wire.write_all(&command("PONG", b"")).is_err() {
                 break;
             }
@@ -86,7 +86,7 @@ fn answer_pings(endpoint: &Endpoint, socket_type: &'static str) {
 /// Measures how many messages the caller handles until a PING is answered, and until a new
 /// connection completes its handshake: the median of five.
 fn measure_waits(endpoint: &Endpoint, socket_type: &'static str, load: &Load) -> [u64; 2] {
-    let mut idle = Wire::meet(endpoint, socket_type);
+    let mut idle = RawPeer::established(endpoint, socket_type);
     let handled = || load.handled.load(Ordering::Relaxed);
     let mut waits = [(); 2].map(|()| Vec::new());
     for _ in 0..5 {
@@ -96,7 +96,7 @@ fn measure_waits(endpoint: &Endpoint, socket_type: &'static str, load: &Load) ->
         while &idle.frame().1[..5] != b"\x04PONG" {}
         waits[0].push(handled() - before);
         let before = handled();
-        let _newcomer = Wire::meet(endpoint, socket_type);
+        let _newcomer = RawPeer::established(endpoint, socket_type);
         waits[1].push(handled() - before);
     }
     waits.map(|mut waits| {
@@ -117,7 +117,7 @@ async fn assert_stays_responsive<S: Socket>(
     let (socket, endpoint) = at.bound(builder.heartbeat_interval(Some(Duration::from_millis(500)))).await;
     let load = Arc::new(Load::default());
     let (there, flooding) = (endpoint.clone(), load.clone());
-    testing::aside(move || {
+    testing::on_blocking_thread(move || {
         (0..3).for_each(|_| answer_pings(&there, peer_type));
         (0..floods).for_each(|_| flood(&there, peer_type, &flooding));
     })
@@ -293,7 +293,7 @@ over_streams! {
     }
 
     async fn calls_without_work_yield(at) {
-        let nowhere = at.nowhere("nobody");
+        let nowhere = at.unused_endpoint("nobody");
         assert_stays_responsive(&at, PushSocket::builder(), ("PULL", 0), SLOW, async |push| {
             push.flush().await.expect("open");
         })
@@ -314,7 +314,7 @@ over_streams! {
         sub.subscribe("wanted").expect("open");
         let load = Arc::new(Load::default());
         let flooding = load.clone();
-        testing::aside(move || (0..4).for_each(|_| flood(&endpoint, "PUB", &flooding))).await;
+        testing::on_blocking_thread(move || (0..4).for_each(|_| flood(&endpoint, "PUB", &flooding))).await;
         let others = async {
             while sub.stats().discarded < 100_000 {
                 testing::yield_now().await;
@@ -329,7 +329,7 @@ over_streams! {
         let servers = at.build(RouterSocket::builder().router_mandatory(true));
         let load = Arc::new(Load::default());
         let flooding = load.clone();
-        testing::aside(move || (0..4).for_each(|_| flood(&endpoint, "DEALER", &flooding))).await;
+        testing::on_blocking_thread(move || (0..4).for_each(|_| flood(&endpoint, "DEALER", &flooding))).await;
         let proxy = Proxy::new(&clients, &servers);
         let others = async {
             while clients.stats().discarded < 100_000 {
@@ -411,7 +411,7 @@ async fn flooded_pull(at: &At) -> (PullSocket, Arc<Load>) {
     let (pull, endpoint) = at.bound(PullSocket::builder()).await;
     let load = Arc::new(Load::default());
     let flooding = load.clone();
-    testing::aside(move || (0..4).for_each(|_| flood(&endpoint, "PUSH", &flooding))).await;
+    testing::on_blocking_thread(move || (0..4).for_each(|_| flood(&endpoint, "PUSH", &flooding))).await;
     pull.wait_for_peers(4).await.expect("open");
     (pull, load)
 }

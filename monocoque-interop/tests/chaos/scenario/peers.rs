@@ -1,52 +1,52 @@
-//! Who takes part, and who talks to whom and through what.
+//! The parts, their connections and their proxies.
 
 use std::path::Path;
 
 use fastrand::Rng;
 
 use super::faults;
-use crate::actor::Make::{Ours, Process, Theirs};
-use crate::actor::{Make, Manner, Name, Part, Role};
-use testing::hostile::Place;
+use crate::part::Implementation::{Ours, Process, Theirs};
+use crate::part::{Implementation, Part, ReadSpeed, Role, RoutingIdKind};
+use testing::hostile::Target;
 use testing::proxy::{Proxy, own_loopback};
 
-pub(super) struct Cast<'a> {
+pub(super) struct Parts<'a> {
     directory: &'a Path,
-    chance: &'a mut Rng,
+    rng: &'a mut Rng,
     pub(super) parts: Vec<Part>,
-    /// Who must hear whom.
+    /// The pairs of sender and receiver that must exchange messages.
     pub(super) pairs: Vec<(u8, u8)>,
     pub(super) proxies: Vec<Proxy>,
-    /// Where hostile peers dial.
-    pub(super) dialled: Vec<Place>,
-    /// Where hostile peers listen.
-    pub(super) listening: Vec<Place>,
+    /// The endpoints that hostile peers connect to.
+    pub(super) dialled: Vec<Target>,
+    /// The endpoints that hostile peers listen at.
+    pub(super) listening: Vec<Target>,
 }
 
-impl<'a> Cast<'a> {
-    /// Its endpoints of ipc are in the directory.
-    pub(super) fn new(directory: &'a Path, chance: &'a mut Rng) -> Self {
-        let mut cast = Self {
+impl<'a> Parts<'a> {
+    /// Creates all parts, with ipc endpoints in `directory`.
+    pub(super) fn new(directory: &'a Path, rng: &'a mut Rng) -> Self {
+        let mut parts = Self {
             directory,
-            chance,
+            rng,
             parts: Vec::new(),
             pairs: Vec::new(),
             proxies: Vec::new(),
             dialled: Vec::new(),
             listening: Vec::new(),
         };
-        let pushes = cast.work();
-        let dealers = cast.requests();
-        let subscribers = cast.news();
-        cast.spare();
-        cast.dial_beside(&pushes, &dealers, &subscribers);
+        let pushes = parts.work();
+        let dealers = parts.requests();
+        let subscribers = parts.publications();
+        parts.spared_pairs();
+        parts.connect_additional(&pushes, &dealers, &subscribers);
         for index in [pushes[4], dealers[11]] {
-            cast.parts[usize::from(index)].reconnects = true;
+            parts.parts[usize::from(index)].reconnects = true;
         }
-        cast
+        parts
     }
 
-    /// The PUSHes, and PULLs for them.
+    /// Adds the PUSHes and their PULLs.
     fn work(&mut self) -> [u8; 5] {
         let (a, b, c, o) = (port(), self.place("pull"), port(), port());
         let (a2, b2, c2) = (self.through(&a), self.through(&b), self.through(&c));
@@ -68,62 +68,62 @@ impl<'a> Cast<'a> {
             self.parts[usize::from(push)].connects.push(o.clone());
             self.pairs.push((push, pull));
         }
-        self.dialled.extend([a, b, o].map(|endpoint| Place { endpoint, plays: "PUSH" }));
+        self.dialled.extend([a, b, o].map(|endpoint| Target { endpoint, socket_type: "PUSH" }));
         pushes
     }
 
-    /// The DEALERs, and ROUTERs for them.
+    /// Adds the DEALERs and their ROUTERs.
     fn requests(&mut self) -> [u8; 12] {
         let (d, e, f) = (port(), self.place("router"), port());
         let (d2, e2, f2) = (self.through(&d), self.through(&e), self.through(&f));
         let router = self.add(Role::Router, Ours, &[&d, &e], &[]);
         let other = self.add(Role::Router, Theirs, &[&f], &[]);
-        let dealers: [(Make, Name, &[&str], &[u8]); 12] = [
-            (Ours, Name::Own, &[&d2], &[router]),
-            (Ours, Name::Own, &[&e2], &[router]),
-            (Ours, Name::Own, &[&d], &[router]),
-            (Ours, Name::None, &[&d2, &f2], &[router, other]),
-            (Ours, Name::None, &[&e2, &f], &[router, other]),
-            (Ours, Name::None, &[&e], &[router]),
-            (Ours, Name::None, &[&d, &f2], &[router, other]),
-            (Theirs, Name::Own, &[&d2], &[router]),
-            (Theirs, Name::None, &[&e2], &[router]),
-            (Theirs, Name::None, &[&d], &[router]),
-            (Process, Name::None, &[&d2, &f], &[router, other]),
-            (Ours, Name::None, &[&d, &f], &[router, other]),
+        let dealers: [(Implementation, RoutingIdKind, &[&str], &[u8]); 12] = [
+            (Ours, RoutingIdKind::Own, &[&d2], &[router]),
+            (Ours, RoutingIdKind::Own, &[&e2], &[router]),
+            (Ours, RoutingIdKind::Own, &[&d], &[router]),
+            (Ours, RoutingIdKind::None, &[&d2, &f2], &[router, other]),
+            (Ours, RoutingIdKind::None, &[&e2, &f], &[router, other]),
+            (Ours, RoutingIdKind::None, &[&e], &[router]),
+            (Ours, RoutingIdKind::None, &[&d, &f2], &[router, other]),
+            (Theirs, RoutingIdKind::Own, &[&d2], &[router]),
+            (Theirs, RoutingIdKind::None, &[&e2], &[router]),
+            (Theirs, RoutingIdKind::None, &[&d], &[router]),
+            (Process, RoutingIdKind::None, &[&d2, &f], &[router, other]),
+            (Ours, RoutingIdKind::None, &[&d, &f], &[router, other]),
         ];
-        let dealers = dealers.map(|(make, name, connects, routers)| {
-            let dealer = self.add(Role::Dealer(name), make, &[], connects);
+        let dealers = dealers.map(|(implementation, name, connects, routers)| {
+            let dealer = self.add(Role::Dealer(name), implementation, &[], connects);
             self.pairs.extend(routers.iter().flat_map(|router| [(dealer, *router), (*router, dealer)]));
             dealer
         });
-        self.dialled.extend([d, e].map(|endpoint| Place { endpoint, plays: "DEALER" }));
+        self.dialled.extend([d, e].map(|endpoint| Target { endpoint, socket_type: "DEALER" }));
         dealers
     }
 
-    /// The SUBs, and a PUB for them.
-    fn news(&mut self) -> [u8; 5] {
+    /// Adds the SUBs and their PUB.
+    fn publications(&mut self) -> [u8; 5] {
         let (g, h) = (port(), self.place("pub"));
         let (g2, h2) = (self.through(&g), self.through(&h));
         let publisher = self.add(Role::Pub, Ours, &[&g, &h], &[]);
         let subscribers = [
-            (Ours, Manner::Good, &g2),
-            (Ours, Manner::Good, &h),
-            (Ours, Manner::Slow, &h2),
-            (Ours, Manner::Stopped, &g),
-            (Theirs, Manner::Good, &g2),
+            (Ours, ReadSpeed::Good, &g2),
+            (Ours, ReadSpeed::Good, &h),
+            (Ours, ReadSpeed::Slow, &h2),
+            (Ours, ReadSpeed::Stopped, &g),
+            (Theirs, ReadSpeed::Good, &g2),
         ];
-        let subscribers = subscribers.map(|(make, manner, connect)| {
-            let subscriber = self.add(Role::Sub(manner), make, &[], &[connect]);
+        let subscribers = subscribers.map(|(implementation, speed, connect)| {
+            let subscriber = self.add(Role::Sub(speed), implementation, &[], &[connect]);
             self.pairs.push((publisher, subscriber));
             subscriber
         });
-        self.dialled.extend([g, h].map(|endpoint| Place { endpoint, plays: "SUB" }));
+        self.dialled.extend([g, h].map(|endpoint| Target { endpoint, socket_type: "SUB" }));
         subscribers
     }
 
-    /// Pairs that nothing happens to.
-    fn spare(&mut self) {
+    /// Adds parts that are spared all faults.
+    fn spared_pairs(&mut self) {
         let first = self.parts.len();
         for endpoint in [port(), self.place("spared")] {
             let push = self.add(Role::Push, Ours, &[], &[&endpoint]);
@@ -132,14 +132,15 @@ impl<'a> Cast<'a> {
         }
         let endpoint = port();
         let publisher = self.add(Role::Pub, Ours, &[&endpoint], &[]);
-        let subscriber = self.add(Role::Sub(Manner::Good), Ours, &[], &[&endpoint]);
+        let subscriber = self.add(Role::Sub(ReadSpeed::Good), Ours, &[], &[&endpoint]);
         self.pairs.push((publisher, subscriber));
-        self.dialled.push(Place { endpoint, plays: "SUB" });
-        self.parts[first..].iter_mut().for_each(|part| part.mortal = false);
+        self.dialled.push(Target { endpoint, socket_type: "SUB" });
+        self.parts[first..].iter_mut().for_each(|part| part.killable = false);
     }
 
-    /// Lets some dial other endpoints beside their own: hostile ones, and one where nobody listens.
-    fn dial_beside(&mut self, pushes: &[u8], dealers: &[u8], subscribers: &[u8]) {
+    /// Lets some parts connect to additional endpoints: of hostile peers, and one without a
+    /// listener.
+    fn connect_additional(&mut self, pushes: &[u8], dealers: &[u8], subscribers: &[u8]) {
         let nobody = port();
         let (p, q, r, s) = (port(), self.place("no pull"), port(), self.place("no pub"));
         let all: [(u8, &[&str]); 7] = [
@@ -151,23 +152,23 @@ impl<'a> Cast<'a> {
             (dealers[11], &[&r, &nobody]),
             (subscribers[1], &[&s]),
         ];
-        for (index, beside) in all {
-            self.parts[usize::from(index)].beside = owned(beside);
+        for (index, additional) in all {
+            self.parts[usize::from(index)].additional = owned(additional);
         }
         let listening = [(p, "PULL"), (q, "PULL"), (r, "ROUTER"), (s, "PUB")];
-        self.listening.extend(listening.map(|(endpoint, plays)| Place { endpoint, plays }));
+        self.listening.extend(listening.map(|(endpoint, socket_type)| Target { endpoint, socket_type }));
     }
 
-    fn add(&mut self, role: Role, make: Make, binds: &[&str], connects: &[&str]) -> u8 {
+    fn add(&mut self, role: Role, implementation: Implementation, binds: &[&str], connects: &[&str]) -> u8 {
         let index = self.parts.len() as u8;
         self.parts.push(Part {
             index,
             role,
-            make,
-            mortal: true,
+            implementation,
+            killable: true,
             binds: owned(binds),
             connects: owned(connects),
-            beside: Vec::new(),
+            additional: Vec::new(),
             reconnects: false,
         });
         index
@@ -177,13 +178,13 @@ impl<'a> Cast<'a> {
         format!("ipc://{}", self.directory.join(name).display())
     }
 
-    /// The endpoint of a new proxy for the target.
+    /// Starts a proxy to the target. Returns its endpoint.
     fn through(&mut self, target: &str) -> String {
         let front = match target.starts_with("tcp") {
             true => format!("tcp://{}:0", own_loopback()),
             false => self.place(&format!("proxy {}", self.proxies.len())),
         };
-        let proxy = Proxy::start(&front, target, faults(self.chance), self.chance.u64(..));
+        let proxy = Proxy::start(&front, target, faults(self.rng), self.rng.u64(..));
         let endpoint = proxy.endpoint().to_owned();
         self.proxies.push(proxy);
         endpoint

@@ -1,48 +1,48 @@
-//! What is told in the end, and what is held against the ledger.
+//! The printed summary and the final checks of the ledger.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Scenario;
-use super::quiescence::Course;
+use super::quiescence::Outcome;
 use crate::actor::Actor;
 use testing::ledger::{Account, Class};
 use testing::proxy::Counts;
 
 impl Scenario {
-    /// Judges all classes, tells what happened, and returns what was wrong.
-    pub(super) fn sum_up(mut self, course: &Course) -> Vec<String> {
+    /// Evaluates all classes, prints a summary, and returns the errors.
+    pub(super) fn sum_up(mut self, outcome: &Outcome) -> Vec<String> {
         let ledger = self.shared.ledger.clone();
         for actor in self.actors.drain(..).filter(Actor::is_finished) {
-            actor.join().into_iter().for_each(|panic| ledger.wrong(panic));
+            actor.join().into_iter().for_each(|panic| ledger.record_error(panic));
         }
         let mut counts = Counts::default();
         self.proxies.iter().for_each(|proxy| counts.add(&proxy.counts()));
         let of_processes = load(&self.shared.stops) + load(&self.shared.aborts);
         let disturbances = (self.kills + of_processes + counts.accepted + counts.faults()) as usize;
-        let of = |class| ledger.judge(class, disturbances, 3, lost_at_most());
+        let of = |class| ledger.account(class, disturbances, 3, lost_at_most());
         let (work, request) = (of(Class::Work), of(Class::Request));
-        let (reply, news) = (of(Class::Reply), of(Class::News));
-        self.tell_of_load(&counts, course);
-        tell_of_losses("PUSH to PULL", &work);
-        tell_of_losses("DEALER to ROUTER", &request);
-        self.tell_of_drops(&reply, &news);
-        self.tell_of_peers();
-        self.check_that_all_happened();
-        ledger.wrongs()
+        let (reply, publications) = (of(Class::Reply), of(Class::Publication));
+        self.print_load(&counts, outcome);
+        print_losses("PUSH to PULL", &work);
+        print_losses("DEALER to ROUTER", &request);
+        self.print_drops(&reply, &publications);
+        self.print_peers();
+        self.check_all_happened();
+        ledger.errors()
     }
 
-    fn tell_of_load(&self, counts: &Counts, course: &Course) {
-        let Course { calms, recovery, last, settling, .. } = course;
+    fn print_load(&self, counts: &Counts, outcome: &Outcome) {
+        let Outcome { periods, recovery, last, settling, .. } = outcome;
         println!(
             "SEED={} load held {:.1} s: {} lives, {} kills, {} faults in {} connections through proxies \
              ({} resets, {} closes, {} stalls, {} pauses, {} cuts, {} refusals, {} fragments, {} delays); \
-             {} messages checked; found each other in {recovery:.1?}, the last one: {last:?}; \
-             settled in {settling:.1?}, calms: {calms}",
+             {} messages checked; all pairs connected in {recovery:.1?}, the last one: {last:?}; \
+             all received in {settling:.1?}, periods: {periods}",
             self.seed,
             self.held.as_secs_f64(),
-            self.shared.ledger.lives(),
+            self.shared.ledger.stream_count(),
             self.kills,
             counts.faults(),
             counts.accepted,
@@ -58,7 +58,7 @@ impl Scenario {
         );
     }
 
-    fn tell_of_drops(&self, reply: &Account, news: &Account) {
+    fn print_drops(&self, reply: &Account, publications: &Account) {
         println!(
             "  ROUTER to DEALER: {} sent, {} received, {} of them by a later life of the name; {} dropped by ROUTERs of \
              ours, the rest lost with a connection or a receiver; at most {} runs",
@@ -70,13 +70,13 @@ impl Scenario {
         );
         println!(
             "  PUBs to SUBs: {} sent, {} received; {} dropped for those without room, the rest by those who were away",
-            news.sent,
-            news.received,
-            load(&self.shared.news_dropped),
+            publications.sent,
+            publications.received,
+            load(&self.shared.publications_dropped),
         );
     }
 
-    fn tell_of_peers(&self) {
+    fn print_peers(&self) {
         let (peers, shared) = (self.hostile.counts(), &self.shared);
         println!(
             "  hostile peers: {} trickled, {} flooded, {} refused ({} of them dialled), {} left with {} topics, \
@@ -96,7 +96,7 @@ impl Scenario {
         );
     }
 
-    fn check_that_all_happened(&self) {
+    fn check_all_happened(&self) {
         let (peers, shared) = (self.hostile.counts(), &self.shared);
         let happened = [
             ("trickling peer", &peers.trickles),
@@ -107,16 +107,16 @@ impl Scenario {
             ("stopped process", &shared.stops),
             ("connect or disconnect from two threads", &shared.reconnects),
         ];
-        // A round that has ended early has not had the time for all of it.
-        if shared.ledger.wrongs().is_empty() && self.held > Duration::from_secs(5) {
+        // A round that has ended early may lack some of them.
+        if shared.ledger.errors().is_empty() && self.held > Duration::from_secs(5) {
             for (what, _) in happened.into_iter().filter(|(_, times)| load(times) == 0) {
-                shared.ledger.wrong(format!("there was no {what}"));
+                shared.ledger.record_error(format!("there was no {what}"));
             }
         }
     }
 }
 
-fn tell_of_losses(name: &str, account: &Account) {
+fn print_losses(name: &str, account: &Account) {
     println!(
         "  {name}: {} sent, {} received; lost with one of {} connections: {} (at most {} messages, {} bytes \
          with one of ours), with a killed sender: {}; at most {} runs",
@@ -135,7 +135,7 @@ fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// How much can go with one connection: what two systems buffer for it, and what the proxy does.
+/// Returns how many bytes one connection may lose: the buffers of two kernels and of the proxy.
 fn lost_at_most() -> u64 {
     let largest = |name: &str| -> u64 {
         let text = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).expect("a limit");

@@ -6,7 +6,7 @@ use monocoque::Message;
 use monocoque::zmq::{PullSocket, PushSocket};
 
 use super::{SOON, number, through};
-use testing::proxy::{End, Faults};
+use testing::proxy::{Fault, FaultPlan};
 use testing::{At, Placement, Transport, numbered, over_streams};
 
 async fn send_million_then_close(at: At) {
@@ -42,7 +42,7 @@ fn close_delivers_million_messages() {
 over_streams! {
     async fn refused_connection_still_delivers_message(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
         for n in 0..5 {
             proxy.refuse(Duration::from_millis(100));
             testing::eventually("the proxy refuses connections", || proxy.counts().refusals == n + 1).await;
@@ -60,8 +60,8 @@ over_streams! {
     }
 
     async fn zero_linger_never_splits_message(at) {
-        let mut chance = testing::chance();
-        let faults = Faults { fragment: 4_000, delay: Duration::from_micros(20), ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { fragment: 4_000, delay: Duration::from_micros(20), ..FaultPlan::default() };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let message = |life: u8, n: u8| Message::from([vec![life, n], vec![n; 8_000], vec![!n; 100]]);
@@ -89,11 +89,11 @@ over_streams! {
     /// the next one.
     async fn close_survives_half_open_connection(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
-        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
         let push = at.build(PushSocket::builder().send_hwm(0).reconnect_interval(SOON));
         push.connect(proxy.endpoint()).await.expect("connected");
         push.wait_for_peers(1).await.expect("open");
-        proxy.hit_all(End::Stall(Duration::from_secs(3600)));
+        proxy.inject_all(Fault::Stall(Duration::from_secs(3600)));
         testing::eventually("the connection is half open", || proxy.counts().stalls == 1).await;
         const MESSAGES: u64 = 500;
         for n in 0..MESSAGES {

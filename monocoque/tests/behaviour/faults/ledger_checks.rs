@@ -1,6 +1,6 @@
 //! Tests of the ledger itself: it detects every kind of fault.
 
-use testing::ledger::{Account, Bits, Class, Ledger, Piles, Reader, Stream};
+use testing::ledger::{Account, Class, Ledger, NumberSet, OrderedRuns, Reader, Stream};
 
 fn sent(stream: &Stream, n: usize) -> Vec<Vec<Vec<u8>>> {
     let next = |_| {
@@ -36,7 +36,7 @@ fn ledger_detects_altered_message() {
             assert!(!take(&mut reader, &wrong));
         }
     }
-    assert!(ledger.wrongs().len() >= 50);
+    assert!(ledger.errors().len() >= 50);
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn last_calm_forbids_loss() {
         }
         stream.note_losses(1);
         drop(reader);
-        ledger.judge(Class::Work, 0, 1, u64::MAX);
-        ledger.wrongs()
+        ledger.account(Class::Work, 0, 1, u64::MAX);
+        ledger.errors()
     };
     assert!((0..2).all(|phase| lost_in(phase, 1).is_empty()));
     assert_eq!(1, lost_in(2, 1).len());
@@ -75,26 +75,26 @@ fn ledger_attributes_each_loss() {
         stream.note_losses(1);
         let after = sent(&stream, 10);
         if killed {
-            stream.kill();
+            stream.mark_killed();
         }
         for frames in before[..7].iter().chain(&after[..5]) {
             assert!(take(&mut reader, frames));
         }
         drop(reader);
-        let account = ledger.judge(Class::Work, 0, 1, u64::MAX);
-        (account, ledger.wrongs().len())
+        let account = ledger.account(Class::Work, 0, 1, u64::MAX);
+        (account, ledger.errors().len())
     };
     let (account, wrongs) = judge(false);
     assert_eq!((account.sent, account.received, account.lost_with_a_connection, wrongs), (20, 12, 3, 5));
     let (account, wrongs) = judge(true);
     assert_eq!((account.lost_with_a_connection, account.lost_with_the_sender, wrongs), (3, 5, 0));
-    assert!(ledger.wrongs().is_empty());
+    assert!(ledger.errors().is_empty());
 }
 
 #[test]
 fn sequence_splits_into_fewest_runs() {
     let runs = |numbers: &[u64]| {
-        let mut piles = Piles::default();
+        let mut piles = OrderedRuns::default();
         numbers.iter().for_each(|number| piles.put(*number));
         piles.0.len()
     };
@@ -106,7 +106,7 @@ fn sequence_splits_into_fewest_runs() {
 
 #[test]
 fn bit_set_counts_distinct_numbers() {
-    let mut bits = Bits::default();
+    let mut bits = NumberSet::default();
     assert!(bits.set(3) && bits.set(200) && !bits.set(3));
     assert!(bits.has(200) && !bits.has(199) && !bits.has(10_000));
     assert_eq!(bits.count, 2);

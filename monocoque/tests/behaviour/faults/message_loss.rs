@@ -11,8 +11,8 @@ use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 
 use super::{SOON, number, through};
-use testing::ledger::{Bits, Piles};
-use testing::proxy::{End, Faults, Proxy};
+use testing::ledger::{NumberSet, OrderedRuns};
+use testing::proxy::{Fault, FaultPlan, Proxy};
 use testing::{Transport, over_streams};
 
 /// A message of three frames of different lengths.
@@ -24,8 +24,13 @@ fn large(n: u64) -> Message {
     Message::from([n.to_string().into_bytes(), vec![n as u8; LARGE]])
 }
 
-const ENDS: [End; 5] =
-    [End::Reset, End::Close, End::CutToClient, End::CutToTarget, End::Stall(Duration::from_millis(5))];
+const ENDS: [Fault; 5] = [
+    Fault::Reset,
+    Fault::Close,
+    Fault::CutToClient,
+    Fault::CutToTarget,
+    Fault::Stall(Duration::from_millis(5)),
+];
 
 /// Sends and receives while the proxy ends one connection after the other, then until 100 messages
 /// in a row arrive. Returns the numbers received and the count of messages sent.
@@ -85,14 +90,14 @@ async fn exchange<S: Sends, R: Receives>(
 }
 
 fn assert_once(numbers: &[u64]) {
-    let mut seen = Bits::default();
+    let mut seen = NumberSet::default();
     for n in numbers {
         assert!(seen.set(*n), "{n} was received twice");
     }
 }
 
 fn runs(numbers: &[u64]) -> usize {
-    let mut piles = Piles::default();
+    let mut piles = OrderedRuns::default();
     numbers.iter().for_each(|n| piles.put(*n));
     piles.0.len()
 }
@@ -100,8 +105,8 @@ fn runs(numbers: &[u64]) -> usize {
 over_streams! {
     /// Ends each connection after a random number of bytes, often within a handshake or a frame.
     async fn pull_never_receives_partial_message(at) {
-        let mut chance = testing::chance();
-        let faults = Faults { ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { faults: ENDS.to_vec(), after: 0..1_500, ..FaultPlan::default() };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let push = at.build(PushSocket::builder().send_hwm(20).reconnect_interval(SOON).linger(Some(Duration::ZERO)));
@@ -112,8 +117,8 @@ over_streams! {
     }
 
     async fn router_never_receives_partial_message(at) {
-        let mut chance = testing::chance();
-        let faults = Faults { fragment: 100, ends: ENDS.to_vec(), after: 0..1_500, ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { fragment: 100, faults: ENDS.to_vec(), after: 0..1_500, ..FaultPlan::default() };
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let dealer = at.build(DealerSocket::builder().send_hwm(20).reconnect_interval(SOON).linger(Some(Duration::ZERO)));
@@ -125,8 +130,8 @@ over_streams! {
     /// Checks the order over all connections: a connecting socket has one connection at a time.
     async fn resets_lose_only_kernel_data(at) {
         const CONNECTIONS: u64 = 25;
-        let mut chance = testing::chance();
-        let faults = Faults { ends: vec![End::Reset], after: 0..400_000, ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { faults: vec![Fault::Reset], after: 0..400_000, ..FaultPlan::default() };
         let (push, endpoint) = at.bound(PushSocket::builder().send_hwm(20).linger(Some(Duration::ZERO))).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let pull = at.build(PullSocket::builder().reconnect_interval(SOON));
@@ -146,8 +151,8 @@ over_streams! {
     /// Checks the order within each connection: a bound socket has several at the same time.
     async fn resets_keep_connection_order(at) {
         const CONNECTIONS: u64 = 25;
-        let mut chance = testing::chance();
-        let faults = Faults { ends: ENDS.to_vec(), after: 0..400_000, ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { faults: ENDS.to_vec(), after: 0..400_000, ..FaultPlan::default() };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let push = at.build(PushSocket::builder().send_hwm(20).reconnect_interval(SOON).linger(Some(Duration::ZERO)));
@@ -165,8 +170,8 @@ over_streams! {
 
     async fn flapping_pull_leaves_others_served(at) {
         const MESSAGES: u64 = 3_000;
-        let mut chance = testing::chance();
-        let faults = Faults { ends: ENDS.to_vec(), after: 0..300_000, ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { faults: ENDS.to_vec(), after: 0..300_000, ..FaultPlan::default() };
         let mut pulls = Vec::new();
         let push = at.build(PushSocket::builder().send_hwm(20).reconnect_interval(SOON));
         let mut proxy = None;

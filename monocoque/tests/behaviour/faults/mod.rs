@@ -1,4 +1,4 @@
-//! Faults of a proxy between sockets: messages arrive complete, once and in order, and only data
+//! FaultPlan of a proxy between sockets: messages arrive complete, once and in order, and only data
 //! that the kernel had accepted is lost.
 //!
 //! Random choices follow from a seed, which a failure prints and `SEED` repeats.
@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use monocoque::{Endpoint, Message};
 
-use testing::proxy::{Faults, Proxy, own_loopback};
+use testing::proxy::{FaultPlan, Proxy, own_loopback};
 use testing::{At, Transport};
 
 /// Starts a proxy over the transport of the test.
-fn through(at: &At, target: &Endpoint, faults: Faults, seed: u64) -> Proxy {
+fn through(at: &At, target: &Endpoint, faults: FaultPlan, seed: u64) -> Proxy {
     let front = match at.transport {
         Transport::Tcp => format!("tcp://{}:0", own_loopback()),
-        Transport::Ipc | Transport::Inproc => at.nowhere("proxy").to_string(),
+        Transport::Ipc | Transport::Inproc => at.unused_endpoint("proxy").to_string(),
     };
     Proxy::start(&front, &target.to_string(), faults, seed)
 }

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use testing::DEADLINE;
-use testing::proxy::{Counts, End, Faults, Proxy, own_loopback};
+use testing::proxy::{Counts, Fault, FaultPlan, Proxy, own_loopback};
 
 /// Returns a proxy and both ends of a connection through it.
-fn connected(faults: Faults) -> (Proxy, TcpStream, TcpStream) {
+fn connected(faults: FaultPlan) -> (Proxy, TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let target = format!("tcp://{}", listener.local_addr().expect("an address"));
     let proxy = Proxy::start(&format!("tcp://{}:0", own_loopback()), &target, faults, 7);
@@ -44,7 +44,7 @@ fn pattern() -> Vec<u8> {
 #[test]
 fn delayed_fragments_arrive_complete() {
     let (proxy, client, server) =
-        connected(Faults { fragment: 3_000, delay: Duration::from_micros(50), ..Faults::default() });
+        connected(FaultPlan { fragment: 3_000, delay: Duration::from_micros(50), ..FaultPlan::default() });
     let reader = thread::spawn(move || read_rest(&server));
     (&client).write_all(&pattern()).expect("written");
     drop(client);
@@ -58,7 +58,7 @@ fn delayed_fragments_arrive_complete() {
 #[test]
 fn cut_happens_at_exact_byte() {
     for n in [0, 1, 1_000, 70_000] {
-        let faults = Faults { ends: vec![End::CutToTarget], after: n..n + 1, ..Faults::default() };
+        let faults = FaultPlan { faults: vec![Fault::CutToTarget], after: n..n + 1, ..FaultPlan::default() };
         let (proxy, client, server) = connected(faults);
         let writer = thread::spawn(move || {
             // The proxy does not accept all of it.
@@ -76,10 +76,10 @@ fn cut_happens_at_exact_byte() {
 
 #[test]
 fn reset_reaches_both_ends() {
-    let (proxy, client, server) = connected(Faults::default());
+    let (proxy, client, server) = connected(FaultPlan::default());
     (&client).write_all(b"before").expect("written");
     (&server).read_exact(&mut [0; 6]).expect("forwarded");
-    proxy.hit_all(End::Reset);
+    proxy.inject_all(Fault::Reset);
     assert_eq!(read_rest(&client).1, Some(ErrorKind::ConnectionReset));
     assert_eq!(read_rest(&server).1, Some(ErrorKind::ConnectionReset));
     assert_eq!(proxy.counts().resets, 1);
@@ -87,8 +87,8 @@ fn reset_reaches_both_ends() {
 
 #[test]
 fn stalled_connection_ends_by_reset() {
-    let (proxy, client, server) = connected(Faults::default());
-    proxy.hit_all(End::Stall(Duration::from_millis(100)));
+    let (proxy, client, server) = connected(FaultPlan::default());
+    proxy.inject_all(Fault::Stall(Duration::from_millis(100)));
     (&client).write_all(b"lost").expect("accepted by the kernel");
     let start = Instant::now();
     assert_eq!(read_rest(&server), (Vec::new(), Some(ErrorKind::ConnectionReset)));
@@ -99,8 +99,8 @@ fn stalled_connection_ends_by_reset() {
 
 #[test]
 fn paused_connection_resumes_later() {
-    let (proxy, client, server) = connected(Faults::default());
-    proxy.hit_all(End::Pause(Duration::from_millis(50)));
+    let (proxy, client, server) = connected(FaultPlan::default());
+    proxy.inject_all(Fault::Pause(Duration::from_millis(50)));
     (&client).write_all(b"late").expect("accepted by the kernel");
     drop(client);
     assert_eq!(read_rest(&server), (b"late".to_vec(), None));
@@ -108,7 +108,7 @@ fn paused_connection_resumes_later() {
 
 #[test]
 fn refused_proxy_accepts_again() {
-    let (proxy, _client, _server) = connected(Faults::default());
+    let (proxy, _client, _server) = connected(FaultPlan::default());
     proxy.refuse(Duration::from_millis(100));
     let connect = || TcpStream::connect(&proxy.endpoint()["tcp://".len()..]);
     let start = Instant::now();

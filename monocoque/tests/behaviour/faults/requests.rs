@@ -8,7 +8,7 @@ use monocoque::MonocoqueError;
 use monocoque::zmq::{RepSocket, ReqSocket};
 
 use super::{SOON, through};
-use testing::proxy::{End, Faults};
+use testing::proxy::{Fault, FaultPlan};
 use testing::{At, AtOnce, Placement, Transport, numbered, over_streams};
 
 /// Echoes every request, without end.
@@ -28,12 +28,12 @@ async fn run_with_load<T>(load: impl Future<Output = ()>, work: impl Future<Outp
 
 async fn check_late_reply(at: At) {
     let (rep, endpoint) = at.bound(RepSocket::builder()).await;
-    let proxy = through(&at, &endpoint, Faults::default(), 0);
+    let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
     let req = at.build(ReqSocket::builder());
     req.connect(proxy.endpoint()).await.expect("connected");
     let ask = async {
         assert_eq!(req.request("first").await.expect("answered"), "first".into());
-        proxy.hit_all(End::Pause(Duration::from_millis(200)));
+        proxy.inject_all(Fault::Pause(Duration::from_millis(200)));
         testing::eventually("the proxy has paused the connection", || proxy.counts().pauses == 1).await;
         req.send("late").await.expect("in turn");
         for _ in 0..1000 {
@@ -65,8 +65,8 @@ fn late_reply_over_ipc_stays_matched() {
 
 over_streams! {
     async fn fragmented_request_envelopes_never_mix(at) {
-        let mut chance = testing::chance();
-        let faults = Faults { fragment: 7, delay: Duration::from_micros(100), ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let faults = FaultPlan { fragment: 7, delay: Duration::from_micros(100), ..FaultPlan::default() };
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let mut reqs = Vec::new();
@@ -88,14 +88,14 @@ over_streams! {
     /// replaced.
     async fn lost_request_is_not_resent(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
-        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
         let build = || at.build(ReqSocket::builder().reconnect_interval(SOON).linger(Some(Duration::ZERO)));
         let ask = async {
             for n in 0..10 {
                 let req = build();
                 req.connect(proxy.endpoint()).await.expect("connected");
                 assert_eq!(req.request("good").await.expect("answered"), "good".into());
-                proxy.hit_all(End::Stall(Duration::from_secs(3600)));
+                proxy.inject_all(Fault::Stall(Duration::from_secs(3600)));
                 testing::eventually("the connection is half open", || proxy.counts().stalls == n + 1).await;
                 req.send("lost").await.expect("in turn");
                 req.flush().await.expect("accepted by the kernel");
@@ -117,14 +117,14 @@ over_streams! {
     /// received.
     async fn unsent_request_is_resent(at) {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
-        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
         let req = at.build(ReqSocket::builder().reconnect_interval(SOON));
         req.connect(proxy.endpoint()).await.expect("connected");
         let ask = async {
             for n in 0..30usize {
                 req.wait_for_peers(1).await.expect("open");
                 let lost = req.stats().lost_connections;
-                proxy.hit_all(End::Reset);
+                proxy.inject_all(Fault::Reset);
                 testing::eventually("the lost connection is detected", || req.stats().lost_connections > lost).await;
                 let reply = req.request(numbered(n)).await.expect("answered");
                 assert_eq!(reply, numbered(n));

@@ -8,13 +8,13 @@ use futures::future::{Either, select};
 use monocoque::zmq::{PubSocket, SubSocket};
 
 use super::{SOON, number, through};
-use testing::proxy::{End, Faults};
-use testing::{At, Placement, Transport, Wire, over_streams};
+use testing::proxy::{Fault, FaultPlan};
+use testing::{At, Placement, RawPeer, Transport, over_streams};
 
 /// Moves the publisher three times, and resets the connection in the middle of each replay.
 async fn check_topic_replay(at: At) {
     const TOPICS: usize = 100_000;
-    let mut chance = testing::chance();
+    let mut chance = testing::seeded_rng();
     let topic = |n: usize| format!("topic {n};");
     let subscriber = at.build(SubSocket::builder().reconnect_interval(SOON));
     for n in 0..TOPICS {
@@ -24,7 +24,7 @@ async fn check_topic_replay(at: At) {
     subscriber.unsubscribe("taken back").expect("open");
 
     let (first, endpoint) = at.bound(PubSocket::builder()).await;
-    let cut = Faults { ends: vec![End::Reset], after: 100_000..1_500_000, ..Faults::default() };
+    let cut = FaultPlan { faults: vec![Fault::Reset], after: 100_000..1_500_000, ..FaultPlan::default() };
     let proxy = through(&at, &endpoint, cut.clone(), chance.u64(..));
     subscriber.connect(proxy.endpoint()).await.expect("connected");
     let mut before = first;
@@ -34,7 +34,7 @@ async fn check_topic_replay(at: At) {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         proxy.retarget(&endpoint.to_string());
         proxy.heal();
-        proxy.hit_all(End::Reset);
+        proxy.inject_all(Fault::Reset);
         publisher.wait_for_subscriptions(TOPICS).await.expect("open");
         assert_eq!(publisher.subscription_count(), TOPICS, "round {round}");
         wait_slowly("the previous publisher has no subscriptions", || before.subscription_count() == 0).await;
@@ -46,7 +46,7 @@ async fn check_topic_replay(at: At) {
         }
         before = publisher;
         proxy.set(cut.clone());
-        proxy.hit_all(End::Reset);
+        proxy.inject_all(Fault::Reset);
     }
 }
 
@@ -71,9 +71,9 @@ fn resets_over_ipc_replay_all_topics() {
 over_streams! {
     async fn subscriber_order_survives_reconnects(at) {
         const CONNECTIONS: u64 = 30;
-        let mut chance = testing::chance();
-        let ends = vec![End::Reset, End::Close, End::CutToClient, End::CutToTarget];
-        let faults = Faults { fragment: 500, ends, after: 0..20_000, ..Faults::default() };
+        let mut chance = testing::seeded_rng();
+        let ends = vec![Fault::Reset, Fault::Close, Fault::CutToClient, Fault::CutToTarget];
+        let faults = FaultPlan { fragment: 500, faults: ends, after: 0..20_000, ..FaultPlan::default() };
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         let proxy = through(&at, &endpoint, faults, chance.u64(..));
         let subscriber = at.build(SubSocket::builder().reconnect_interval(SOON));
@@ -116,8 +116,8 @@ over_streams! {
         let (publisher, endpoint) = at.bound(PubSocket::builder()).await;
         for round in 0..5 {
             let there = endpoint.clone();
-            let first = testing::aside(move || {
-                let mut wire = Wire::meet(&there, "SUB");
+            let first = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::established(&there, "SUB");
                 wire.put(&testing::command("SUBSCRIBE", b"a"));
                 wire
             })
@@ -127,8 +127,8 @@ over_streams! {
             drop(first);
             testing::eventually("the peer has disconnected", || publisher.peer_count() == 0).await;
             let there = endpoint.clone();
-            let second = testing::aside(move || {
-                let mut wire = Wire::meet(&there, "SUB");
+            let second = testing::on_blocking_thread(move || {
+                let mut wire = RawPeer::established(&there, "SUB");
                 wire.put(&testing::command("SUBSCRIBE", b"b"));
                 wire
             })
@@ -136,7 +136,7 @@ over_streams! {
             publisher.wait_for_subscriptions(1).await.expect("open");
             publisher.send("a").await.expect("sent");
             publisher.send(format!("b{round}")).await.expect("sent");
-            let got = testing::aside(move || {
+            let got = testing::on_blocking_thread(move || {
                 let mut wire = second;
                 let frame = wire.frame();
                 wire.close();

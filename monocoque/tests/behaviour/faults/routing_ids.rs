@@ -5,7 +5,7 @@ use std::time::Duration;
 use monocoque::zmq::{DealerSocket, RouterSocket};
 
 use super::{SOON, through};
-use testing::proxy::{End, Faults};
+use testing::proxy::{Fault, FaultPlan};
 use testing::{numbered, over_streams};
 
 over_streams! {
@@ -16,7 +16,7 @@ over_streams! {
             DealerSocket::builder().routing_id(name).reconnect_interval(SOON).linger(Some(Duration::ZERO))
         };
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
-        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
         let other = at.connected(named("other"), &endpoint).await;
         for round in 0..3 {
             let first = at.build(named("twin"));
@@ -24,7 +24,7 @@ over_streams! {
             router.wait_for_peers(2).await.expect("open");
             first.send("first").await.expect("sent");
             assert_eq!(router.recv().await.expect("received"), ["twin", "first"].into());
-            proxy.hit_all(End::Stall(Duration::from_secs(3600)));
+            proxy.inject_all(Fault::Stall(Duration::from_secs(3600)));
             testing::eventually("the connection is half open", || proxy.counts().stalls == round + 1).await;
             drop(first);
 
@@ -62,7 +62,7 @@ over_streams! {
     /// stays connected.
     async fn reset_peer_keeps_routing_id(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
-        let proxy = through(&at, &endpoint, Faults::default(), 0);
+        let proxy = through(&at, &endpoint, FaultPlan::default(), 0);
         let build = |name: &str| at.build(DealerSocket::builder().routing_id(name).reconnect_interval(SOON));
         let (shaken, calm) = (build("shaken"), build("calm"));
         shaken.connect(proxy.endpoint()).await.expect("connected");
@@ -74,7 +74,7 @@ over_streams! {
             // Only a connection that has completed its handshake counts as lost.
             shaken.wait_for_peers(1).await.expect("open");
             let lost = shaken.stats().lost_connections;
-            proxy.hit_all(End::Reset);
+            proxy.inject_all(Fault::Reset);
             testing::eventually("the lost connection is detected", || shaken.stats().lost_connections > lost).await;
             calm.send(numbered(n)).await.expect("sent");
             let message = router.recv().await.expect("received");

@@ -1,4 +1,4 @@
-//! A process at one end, and how to talk to it: a line each way.
+//! A child process of a benchmark, and the lines exchanged with it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-/// A process that plays one role. It is killed when this is dropped.
-pub struct End {
+/// A process with one role. It is killed when this is dropped.
+pub struct PeerProcess {
     name: String,
     process: Child,
     input: ChildStdin,
     lines: Receiver<String>,
 }
 
-impl End {
+impl PeerProcess {
     /// Starts `command`, a program and its arguments.
     pub fn start(name: String, command: &[OsString]) -> Result<Self, String> {
         Self::spawn(name, command).map_err(|error| format!("cannot start an end: {error}"))
@@ -28,16 +28,16 @@ impl End {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let input = process.stdin.take().expect("it is piped");
-        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        let input = process.stdin.take().expect("piped");
+        let output = BufReader::new(process.stdout.take().expect("piped"));
         let (line, lines) = mpsc::channel();
-        // Ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|text| line.send(text)));
         Ok(Self { name, process, input, lines })
     }
 
-    /// What follows `word`, which is what the process is to say next.
-    pub fn hear(&self, word: &str, limit: Duration) -> Result<String, String> {
+    /// Waits for a line that starts with `word`. Returns the rest of it.
+    pub fn expect_line(&self, word: &str, limit: Duration) -> Result<String, String> {
         let line = self.lines.recv_timeout(limit);
         let line = line.map_err(|error| format!("{self}: waiting for '{word}': {error}"))?;
         match line.strip_prefix(word) {
@@ -46,26 +46,26 @@ impl End {
         }
     }
 
-    /// What follows `word` in the answer to `question`.
-    pub fn ask(&mut self, question: &str, word: &str) -> Result<String, String> {
+    /// Sends `question`. Returns the rest of an answer that starts with `word`.
+    pub fn request(&mut self, question: &str, word: &str) -> Result<String, String> {
         writeln!(self.input, "{question}").map_err(|error| format!("{self}: {error}"))?;
-        self.hear(word, ANSWER_LIMIT)
+        self.expect_line(word, ANSWER_LIMIT)
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for PeerProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-impl Drop for End {
+impl Drop for PeerProcess {
     fn drop(&mut self) {
-        // An error means that it has ended by itself.
+        // An error means that the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Generous: for a busy machine.
+/// Generous, for a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
