@@ -34,6 +34,7 @@
 //! | `sync` | where locks and atomics come from |
 //!
 //! Without the feature `runtime` only what needs no stream, thread or lock is left, for use by protocol crates.
+#![cfg_attr(feature = "runtime", allow(clippy::incompatible_msrv, reason = "compio needs a newer compiler"))]
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

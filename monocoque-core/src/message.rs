@@ -129,9 +129,7 @@ impl Message {
     /// Adds a frame in front of all others.
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         let frame = frame.into();
-        if let Repr::Inline(inline) = &mut self.0
-            && inline.insert_front(&frame)
-        {
+        if self.inline_mut().is_some_and(|inline| inline.insert_front(&frame)) {
             return;
         }
         self.rope().insert(0, frame.into_bytes());
@@ -185,9 +183,7 @@ impl Message {
     /// Adds a copy of `body` as the last frame, in place when it fits.
     #[inline]
     pub fn push_copy(&mut self, body: &[u8]) {
-        if let Repr::Inline(inline) = &mut self.0
-            && inline.push(body)
-        {
+        if self.inline_mut().is_some_and(|inline| inline.push(body)) {
             return;
         }
         self.rope().push(Bytes::copy_from_slice(body));
@@ -203,13 +199,20 @@ impl Message {
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn push_start(&mut self, bytes: &[u8], len: usize) {
-        if let Repr::Inline(inline) = &mut self.0
-            && let Some(block) = bytes.first_chunk()
-            && inline.fill(block, len)
-        {
+        let block = bytes.first_chunk();
+        if block.is_some_and(|block| self.inline_mut().is_some_and(|inline| inline.fill(block, len))) {
             return;
         }
         self.push_copy(&bytes[..len]);
+    }
+
+    /// The frames that are stored in the message, if all of them are.
+    #[inline]
+    fn inline_mut(&mut self) -> Option<&mut Inline> {
+        match &mut self.0 {
+            Repr::Inline(inline) => Some(inline),
+            Repr::Rope(_) => None,
+        }
     }
 
     /// The only frame, if it is stored in the message: its length, and a block that it is the start of.
@@ -258,16 +261,16 @@ impl Inline {
         if body.len() > MESSAGE_INLINE {
             return None;
         }
-        let (words, rest) = body.as_chunks::<WORD>();
-        let mut last = [0; WORD];
-        for (to, from) in last.iter_mut().zip(rest) {
+        let words = body.chunks_exact(WORD);
+        let (count, mut last) = (words.len(), [0; WORD]);
+        for (to, from) in last.iter_mut().zip(words.remainder()) {
             *to = *from;
         }
         let mut bodies = [[0; WORD]; WORDS];
         for (n, to) in bodies.iter_mut().enumerate() {
-            match words.get(n) {
+            match body.get(n * WORD..).and_then(<[u8]>::first_chunk) {
                 Some(word) => *to = *word,
-                None if n == words.len() => *to = last,
+                None if n == count => *to = last,
                 None => {}
             }
         }

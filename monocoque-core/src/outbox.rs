@@ -186,9 +186,7 @@ impl Outbox {
             return;
         }
         self.advance_cursor(n);
-        while let Some(&end) = self.ends.front()
-            && end <= self.consumed
-        {
+        while let Some(&end) = self.ends.front().filter(|end| **end <= self.consumed) {
             self.first = end;
             self.ends.pop_front();
         }
@@ -244,9 +242,10 @@ impl Outbox {
 
     /// Notes how often the message that was put last was begun before.
     pub fn note_attempts(&mut self, attempts: u32) {
-        if attempts > 0
-            && let Some(&end) = self.ends.back()
-        {
+        if attempts == 0 {
+            return;
+        }
+        if let Some(&end) = self.ends.back() {
             self.attempts.push_back((end, attempts));
         }
     }
@@ -327,9 +326,8 @@ impl Outbox {
     }
 
     fn advance(&self, cursor: &mut Cursor, mut n: usize) {
-        while n > 0
-            && let Some(part) = self.part_at(cursor, n)
-        {
+        while n > 0 {
+            let Some(part) = self.part_at(cursor, n) else { return };
             n -= part.body().len();
         }
     }

@@ -217,10 +217,11 @@ impl<V> SubscriptionIndex<V> {
         }
         // Below all branches that look at what the topic has in common with others.
         let (mut below, mut parent) = (self.root, ROOT);
-        while let Place::Branch(next) = below.place()
-            && self.branches[next].bit < bit
-        {
+        while let Place::Branch(next) = below.place() {
             let branch = &self.branches[next];
+            if branch.bit >= bit {
+                break;
+            }
             (below, parent) = (branch.sides[branch.bit.of(&topic)], next);
         }
         let sides = if bit.of(&topic) == 1 { [below, Node::leaf(at)] } else { [Node::leaf(at), below] };
@@ -469,8 +470,8 @@ impl Bit {
 
 /// How many bytes two slices start with in common.
 fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    let (blocks, others) = (one.as_chunks::<64>().0, other.as_chunks::<64>().0);
-    let whole = 64 * blocks.iter().zip(others).take_while(|(a, b)| a == b).count();
+    let (blocks, others) = (one.chunks_exact(64), other.chunks_exact(64));
+    let whole = 64 * blocks.zip(others).take_while(|(a, b)| a == b).count();
     let rest = one[whole..].iter().zip(&other[whole..]);
     whole + rest.take_while(|(a, b)| a == b).count()
 }
