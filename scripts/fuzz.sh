@@ -6,6 +6,7 @@
 #   --keep    adds to fuzz/corpus what was found to reach new code
 set -euo pipefail
 
+nightly=${NIGHTLY:-nightly}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() { printf 'fuzz: %s\n' "$*" >&2; exit 1; }
@@ -38,7 +39,7 @@ for target in "${targets[@]}"; do
     [[ -n "$(find "fuzz/corpus/$target" -type f 2>/dev/null)" ]] || fail "fuzz/corpus/$target has no seeds"
 done
 
-cargo +nightly --version >/dev/null 2>&1 ||
+cargo "+$nightly" --version >/dev/null 2>&1 ||
     fail "the nightly toolchain is missing; install it with: rustup toolchain install nightly"
 # libFuzzer is built from source.
 command -v c++ >/dev/null || scripts/apt_install.sh g++
@@ -56,7 +57,7 @@ cargo_fuzz() {
     shift
     case " $* " in *' envelope '*) features=(--features envelope) ;; esac
     RUSTFLAGS="${RUSTFLAGS:-} -D warnings" CARGO_TERM_QUIET=true PATH="$tools/bin:$PATH" \
-        cargo +nightly fuzz "$verb" --fuzz-dir fuzz --target-dir "$out" "${features[@]}" "$@"
+        cargo "+$nightly" fuzz "$verb" --fuzz-dir fuzz --target-dir "$out" "${features[@]}" "$@"
 }
 
 bin=$out/$(rustc -vV | sed -n 's/^host: //p')/release

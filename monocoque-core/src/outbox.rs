@@ -190,9 +190,7 @@ impl Outbox {
             return;
         }
         self.advance_cursor(n);
-        while let Some(&end) = self.ends.front()
-            && end <= self.consumed
-        {
+        while let Some(&end) = self.ends.front().filter(|end| **end <= self.consumed) {
             self.first = end;
             self.ends.pop_front();
         }
@@ -249,9 +247,10 @@ impl Outbox {
 
     /// Sets how many attempts at the message that was put last have failed.
     pub fn set_last_attempts(&mut self, attempts: u32) {
-        if attempts > 0
-            && let Some(&end) = self.ends.back()
-        {
+        if attempts == 0 {
+            return;
+        }
+        if let Some(&end) = self.ends.back() {
             self.attempts.push_back((end, attempts));
         }
     }
@@ -335,9 +334,8 @@ impl Outbox {
     }
 
     fn advance(&self, cursor: &mut Cursor, mut n: usize) {
-        while n > 0
-            && let Some(part) = self.part_at(cursor, n)
-        {
+        while n > 0 {
+            let Some(part) = self.part_at(cursor, n) else { return };
             n -= part.body().len();
         }
     }

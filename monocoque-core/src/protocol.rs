@@ -124,9 +124,8 @@ pub trait Encode: Debug + 'static {
     /// Encodes messages from the front of `queued` and adds them to `wire`, one there for each one
     /// that was taken. Stops when all are taken, or `wire` has `limit` bytes or more.
     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
-        while wire.bytes() < limit
-            && let Some(message) = queued.next_message()
-        {
+        while wire.bytes() < limit {
+            let Some(message) = queued.next_message() else { return };
             message.for_each(|part| wire.put_part(part));
             wire.end_message();
         }

@@ -139,13 +139,14 @@ impl Decoder {
                     return Ok(Some(Inbound::Message));
                 }
             } else {
-                let message = messages.push_back_mut(Message::new());
-                push_frame(message, header, input);
-                return Ok(Some(if self.takes_subscriptions {
-                    as_legacy_subscription(message)
-                } else {
-                    Inbound::Message
-                }));
+                messages.push_back(Message::new());
+                if let Some(message) = messages.back_mut() {
+                    push_frame(message, header, input);
+                    if self.takes_subscriptions {
+                        return Ok(Some(as_legacy_subscription(message)));
+                    }
+                }
+                return Ok(Some(Inbound::Message));
             }
         }
     }
@@ -348,13 +349,15 @@ impl Decoder {
 fn push_frame(message: &mut Message, header: FrameHeader, input: &mut SegmentedBuffer) {
     if header.body_len() > COPY_MAX {
         message.push_bytes(take_body(header, input));
-    } else if input.chunk().len() >= header.frame_len()
-        && let Some(body) = input.chunk().get(header.len()..)
-    {
-        message.push_prefix(body, header.body_len());
-        input.advance(header.frame_len());
-    } else {
-        message.push_copy(&take_body(header, input));
+        return;
+    }
+    let is_contiguous = input.chunk().len() >= header.frame_len();
+    match input.chunk().get(header.len()..) {
+        Some(body) if is_contiguous => {
+            message.push_prefix(body, header.body_len());
+            input.advance(header.frame_len());
+        }
+        _ => message.push_copy(&take_body(header, input)),
     }
 }
 

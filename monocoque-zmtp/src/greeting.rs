@@ -36,15 +36,12 @@ pub(crate) fn check_greeting(bytes: &[u8], mechanism: MechanismName) -> Result<O
     {
         return Err(Malformed::Signature.into());
     }
-    if let Some(&major) = bytes.get(VERSION)
-        && major < 3
-    {
+    if let Some(&major) = bytes.get(VERSION).filter(|major| **major < 3) {
         return Err(Incompatible::Version { major }.into());
     }
-    if let Some(&name) = bytes.get(MECHANISM..).and_then(<[u8]>::first_chunk)
-        && name != mechanism.0
-    {
-        return Err(Incompatible::Mechanism { theirs: MechanismName(name) }.into());
+    let theirs = bytes.get(MECHANISM..).and_then(<[u8]>::first_chunk).map(|name| MechanismName(*name));
+    if let Some(theirs) = theirs.filter(|theirs| *theirs != mechanism) {
+        return Err(Incompatible::Mechanism { theirs }.into());
     }
     Ok(match bytes.get(VERSION..GREETING_LEN) {
         None => None,

@@ -77,7 +77,7 @@ fn split_property(metadata: &[u8]) -> Result<(&str, &[u8], &[u8]), Malformed> {
     if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(byte)) {
         return Err(Malformed::PropertyName);
     }
-    let name = str::from_utf8(name).map_err(|_| Malformed::PropertyName)?;
+    let name = std::str::from_utf8(name).map_err(|_| Malformed::PropertyName)?;
     let (value_len, rest) = rest.split_first_chunk().ok_or(Malformed::PropertyOverrun)?;
     let value_len = usize::try_from(u32::from_be_bytes(*value_len)).unwrap_or(usize::MAX);
     let (value, rest) = rest.split_at_checked(value_len).ok_or(Malformed::PropertyOverrun)?;

@@ -60,9 +60,8 @@ impl Encode for Encoder {
     }
 
     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
-        while wire.bytes() < limit
-            && let Some(message) = queued.next_message()
-        {
+        while wire.bytes() < limit {
+            let Some(message) = queued.next_message() else { return };
             for frame in QueuedFrames::new(message) {
                 if self.has_legacy_subscriptions { put_legacy_frame(&frame, wire) } else { frame.put(wire) }
             }

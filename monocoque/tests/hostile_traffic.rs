@@ -10,7 +10,8 @@ use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
 use testing::{
-    RawPeerSource, RawPeer, command, frame, greeting, repeat_until, numbered, over_streams, ready, resident_bytes,
+    RawPeer, RawPeerSource, command, frame, greeting, numbered, over_streams, ready, repeat_until,
+    resident_bytes,
 };
 
 /// Reconnect interval of the sockets.

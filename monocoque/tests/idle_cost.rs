@@ -11,7 +11,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Monitor, SocketEvent};
 use nix::sys::resource::{UsageWho, getrusage};
 use testing::process_stats::ProcessStats;
-use testing::{At, AtOnce, Placement, Transport, RawPeerListener, numbered};
+use testing::{At, AtOnce, Placement, RawPeerListener, Transport, numbered};
 
 /// Runs a body in all placements while no other test runs.
 fn run_exclusively<F: Future<Output = ()>>(body: impl Fn(At) -> F + Copy + Send + 'static) {

@@ -18,7 +18,7 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Context, Monitor, MonocoqueError, SocketEvent};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
-use testing::{At, AtOnce, Placement, Transport, RawPeer, numbered};
+use testing::{At, AtOnce, Placement, RawPeer, Transport, numbered};
 
 fn lock_exclusively() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());

@@ -60,16 +60,16 @@ impl Inline {
         if body.len() > CAPACITY {
             return None;
         }
-        let (words, rest) = body.as_chunks::<WORD>();
-        let mut last = [0; WORD];
-        for (to, from) in last.iter_mut().zip(rest) {
+        let words = body.chunks_exact(WORD);
+        let (count, mut last) = (words.len(), [0; WORD]);
+        for (to, from) in last.iter_mut().zip(words.remainder()) {
             *to = *from;
         }
         let mut bodies = [[0; WORD]; WORDS];
         for (n, to) in bodies.iter_mut().enumerate() {
-            match words.get(n) {
+            match body.get(n * WORD..).and_then(<[u8]>::first_chunk) {
                 Some(word) => *to = *word,
-                None if n == words.len() => *to = last,
+                None if n == count => *to = last,
                 None => {}
             }
         }

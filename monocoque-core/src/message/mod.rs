@@ -127,9 +127,7 @@ impl Message {
     /// Adds a frame in front of all others.
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         let frame = frame.into();
-        if let Repr::Inline(inline) = &mut self.0
-            && inline.insert_front(&frame)
-        {
+        if self.inline_mut().is_some_and(|inline| inline.insert_front(&frame)) {
             return;
         }
         self.rope().insert(0, frame.into_bytes());
@@ -183,9 +181,7 @@ impl Message {
     /// Adds a copy of `body` as the last frame.
     #[inline]
     pub fn push_copy(&mut self, body: &[u8]) {
-        if let Repr::Inline(inline) = &mut self.0
-            && inline.push(body)
-        {
+        if self.inline_mut().is_some_and(|inline| inline.push(body)) {
             return;
         }
         self.rope().push(Bytes::copy_from_slice(body));
@@ -203,13 +199,20 @@ impl Message {
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn push_prefix(&mut self, bytes: &[u8], len: usize) {
-        if let Repr::Inline(inline) = &mut self.0
-            && let Some(block) = bytes.first_chunk()
-            && inline.fill(block, len)
-        {
+        let block = bytes.first_chunk();
+        if block.is_some_and(|block| self.inline_mut().is_some_and(|inline| inline.fill(block, len))) {
             return;
         }
         self.push_copy(&bytes[..len]);
+    }
+
+    /// Returns the inline frames, unless the message is a rope.
+    #[inline]
+    fn inline_mut(&mut self) -> Option<&mut Inline> {
+        match &mut self.0 {
+            Repr::Inline(inline) => Some(inline),
+            Repr::Rope(_) => None,
+        }
     }
 
     /// Returns the only frame of an inline message: its length, and a block that starts with it.

@@ -219,10 +219,11 @@ impl<V> SubscriptionIndex<V> {
         }
         // Below all branches on bits that the topic has in common with others.
         let (mut below, mut parent) = (self.root, ROOT);
-        while let NodeRef::Branch(next) = below.unpack()
-            && self.branches[next].bit < bit
-        {
+        while let NodeRef::Branch(next) = below.unpack() {
             let branch = &self.branches[next];
+            if branch.bit >= bit {
+                break;
+            }
             (below, parent) = (branch.children[branch.bit.of(&topic)], next);
         }
         let children = if bit.of(&topic) == 1 { [below, Node::leaf(at)] } else { [Node::leaf(at), below] };
@@ -476,8 +477,8 @@ impl Bit {
 
 /// Returns the length of the common prefix of two slices.
 fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    let (blocks, others) = (one.as_chunks::<64>().0, other.as_chunks::<64>().0);
-    let whole = 64 * blocks.iter().zip(others).take_while(|(a, b)| a == b).count();
+    let (blocks, others) = (one.chunks_exact(64), other.chunks_exact(64));
+    let whole = 64 * blocks.zip(others).take_while(|(a, b)| a == b).count();
     let rest = one[whole..].iter().zip(&other[whole..]);
     whole + rest.take_while(|(a, b)| a == b).count()
 }

@@ -7,7 +7,7 @@ use futures::SinkExt;
 use monocoque::zmq::capability::Receives;
 use monocoque::zmq::{DealerSocket, PubSocket, PushSocket, RouterSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, MonocoqueError};
-use testing::{Placement, Transport, RawPeer, everywhere, over_streams};
+use testing::{Placement, RawPeer, Transport, everywhere, over_streams};
 
 const BURST: usize = 2_500;
 /// Burst size where each message waits for a thread to take the previous one.

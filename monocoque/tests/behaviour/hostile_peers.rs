@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use monocoque::Endpoint;
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
-use testing::{RawPeerSource, RawPeer, RawPeerListener, command, frame, greeting, over_streams, property, ready};
+use testing::{
+    RawPeer, RawPeerListener, RawPeerSource, command, frame, greeting, over_streams, property, ready,
+};
 
 /// Violations during the handshake: the name of each case, and all bytes that the peer sends.
 fn bad_handshakes() -> Vec<(&'static str, Vec<u8>)> {

@@ -12,7 +12,7 @@ use monocoque::zmq::{DealerSocket, PubSocket, PullSocket};
 use monocoque::{DisconnectReason, Endpoint, Monitor, SocketEvent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use testing::{At, AtOnce, Placement, Transport, RawPeer, command, frame, greeting, over_streams, ready};
+use testing::{At, AtOnce, Placement, RawPeer, Transport, command, frame, greeting, over_streams, ready};
 
 const BEAT: Duration = Duration::from_millis(300);
 
@@ -23,7 +23,8 @@ struct Answers(Vec<Arc<AtomicU32>>);
 impl Answers {
     fn of(endpoint: &Endpoint, socket_type: &str, peers: usize) -> Self {
         let answer = |()| {
-            let (mut wire, answered) = (RawPeer::established(endpoint, socket_type), Arc::new(AtomicU32::new(0)));
+            let (mut wire, answered) =
+                (RawPeer::established(endpoint, socket_type), Arc::new(AtomicU32::new(0)));
             let counter = answered.clone();
             thread::spawn(move || {
                 let mut header = [0; 2];
