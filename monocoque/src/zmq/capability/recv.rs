@@ -127,6 +127,7 @@ macro_rules! recv_methods {
         ///
         /// As [`recv`](Self::recv), and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where
         /// that would wait.
+        #[inline]
         $vis fn try_recv(&self) -> Result<$crate::Message, $crate::MonocoqueError> {
             self.handle().engine().try_recv()
         }
@@ -136,6 +137,7 @@ macro_rules! recv_methods {
         /// # Errors
         ///
         /// As [`try_recv`](Self::try_recv).
+        #[inline]
         $vis fn try_recv_with_peer(
             &self,
         ) -> Result<($crate::Message, std::sync::Arc<$crate::Peer>), $crate::MonocoqueError> {

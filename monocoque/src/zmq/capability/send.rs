@@ -102,6 +102,7 @@ macro_rules! send_methods {
         ///
         /// As [`send`](Self::send), and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where
         /// that would wait.
+        #[inline]
         $vis fn try_send(
             &self,
             message: impl Into<$crate::Message>,
