@@ -152,7 +152,7 @@ heading "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
 
 heading "monocoque-zmtp needs no runtime, and no operating system"
-cargo clippy -p monocoque-zmtp -p monocoque-core --no-default-features -- -D warnings
+cargo clippy -p monocoque-zmtp -p monocoque-zmq-core --no-default-features -- -D warnings
 if [[ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]]; then
     cargo build -p monocoque-zmtp --target wasm32-unknown-unknown
 else
