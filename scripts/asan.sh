@@ -16,4 +16,4 @@ fi
 # A target of its own keeps build scripts and macros free of the sanitizer, a directory of its own the usual artefacts.
 export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=address"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}"
-exec cargo "+$nightly" test -p monocoque-core --lib --target "$target" --target-dir target/asan -- "$@"
+exec cargo "+$nightly" test -p monocoque-zmq-core --lib --target "$target" --target-dir target/asan -- "$@"

@@ -230,7 +230,7 @@ heading "the pages of the socket types list the methods that the types have"
 scripts/check_socket_pages.py "${CARGO_TARGET_DIR:-target}/doc/monocoque/zmq"
 
 heading "monocoque-zmtp needs no runtime, and no operating system"
-cargo clippy -p monocoque-zmtp -p monocoque-core --no-default-features -- -D warnings
+cargo clippy -p monocoque-zmtp -p monocoque-zmq-core --no-default-features -- -D warnings
 if [[ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]]; then
     cargo build -p monocoque-zmtp --target wasm32-unknown-unknown
 else

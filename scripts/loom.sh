@@ -15,7 +15,7 @@ models=$(find monocoque-core/src monocoque/src -name models.rs -exec cat {} + | 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 RUSTFLAGS="${RUSTFLAGS:-} --cfg monocoque_loom -D warnings" \
-    cargo test --release --lib -p monocoque-core -p monocoque --target-dir target/loom -- "${@:-models::}" --skip tests:: --nocapture |
+    cargo test --release --lib -p monocoque-zmq-core -p monocoque-zmq --target-dir target/loom -- "${@:-models::}" --skip tests:: --nocapture |
     tee "$output"
 
 ran=$(awk '/^test result: ok\./ { ran += $4 } END { print ran + 0 }' "$output")

@@ -20,5 +20,5 @@ export MONOCOQUE_SLOW=1
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}"
 tsan() { cargo "+$nightly" test -Zbuild-std --target "$target" --target-dir target/tsan "$@"; }
 
-tsan -p monocoque-core --lib --tests -- "$@"
-tsan -p monocoque --all-features --lib --tests -- "$@"
+tsan -p monocoque-zmq-core --lib --tests -- "$@"
+tsan -p monocoque-zmq --all-features --lib --tests -- "$@"

@@ -35,10 +35,7 @@
 //!
 //! Without the feature `runtime`, only the types that need no stream, thread or lock remain;
 //! protocol crates depend on these.
-#![cfg_attr(
-    feature = "runtime",
-    allow(clippy::incompatible_msrv, reason = "compio needs a newer compiler")
-)]
+#![cfg_attr(feature = "runtime", allow(clippy::incompatible_msrv, reason = "compio needs a newer compiler"))]
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

@@ -4,7 +4,7 @@
 //! A [`Pair`] carries the output of each to the other, in chunks.
 #![expect(missing_debug_implementations, reason = "half of their parts have none")]
 
-pub mod wire;
+pub mod network;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use monocoque_core::Message;
 use monocoque_zmtp::{SessionConfig, SocketType, ZmtpError};
-use testing::session::wire::{NetworkConditions, SimulatedConnection, seeds};
+use testing::session::network::{NetworkConditions, SimulatedConnection, seeds};
 use testing::session::{Inbound, TestPeer};
 
 /// The number of seeds for each property.
