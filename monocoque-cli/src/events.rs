@@ -32,12 +32,15 @@ impl Described {
 
 pub(crate) fn describe(event: &SocketEvent) -> Described {
     match event {
-        SocketEvent::Listening { endpoint } => {
-            told("listening", GOOD, format!("on {endpoint}"), json!({ "endpoint": endpoint.to_string() }))
-        }
+        SocketEvent::Listening { endpoint } => event_line(
+            "listening",
+            GOOD,
+            format!("on {endpoint}"),
+            json!({ "endpoint": endpoint.to_string() }),
+        ),
         SocketEvent::BindFailed { endpoint, error } => failed("bind_failed", endpoint, error),
         SocketEvent::Unbound { endpoint } => {
-            told("unbound", FAINT, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
+            event_line("unbound", FAINT, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
         }
         SocketEvent::Accepted { connection } => connected("accepted", FAINT, connection, "", json!({})),
         SocketEvent::AcceptFailed { endpoint, error } => failed("accept_failed", endpoint, error),
@@ -71,34 +74,39 @@ pub(crate) fn describe(event: &SocketEvent) -> Described {
         SocketEvent::Retrying { endpoint, delay } => {
             let rest = format!("{endpoint} in {delay:.0?}");
             let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            told("retrying", FAINT, rest, json!({ "endpoint": endpoint.to_string(), "delay_ms": delay }))
+            event_line(
+                "retrying",
+                FAINT,
+                rest,
+                json!({ "endpoint": endpoint.to_string(), "delay_ms": delay }),
+            )
         }
         SocketEvent::GivenUp { endpoint } => {
-            told("given_up", BAD, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
+            event_line("given_up", BAD, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
         }
-        SocketEvent::MessageDropped { connection, bytes, attempts } => told(
+        SocketEvent::MessageDropped { connection, bytes, attempts } => event_line(
             "message_dropped",
             BAD,
             format!("{bytes} bytes to {}, lost with {attempts} connections", connection.peer),
             json!({ "endpoint": connection.endpoint.to_string(), "bytes": bytes, "attempts": attempts }),
         ),
-        SocketEvent::TaskPanicked { endpoint, message } => told(
+        SocketEvent::TaskPanicked { endpoint, message } => event_line(
             "task_panicked",
             BAD,
             format!("{endpoint}: {message}"),
             json!({ "endpoint": endpoint.to_string(), "error": &**message }),
         ),
-        SocketEvent::Closed => told("closed", FAINT, String::new(), json!({})),
+        SocketEvent::Closed => event_line("closed", FAINT, String::new(), json!({})),
         SocketEvent::Lagged(events) => {
-            told("lagged", BAD, format!("{events} events are missing"), json!({ "events": events }))
+            event_line("lagged", BAD, format!("{events} events are missing"), json!({ "events": events }))
         }
-        other => told("other", FAINT, format!("{other:?}"), json!({})),
+        other => event_line("other", FAINT, format!("{other:?}"), json!({})),
     }
 }
 
 fn failed(name: &'static str, endpoint: &monocoque::Endpoint, error: &std::io::Error) -> Described {
     let fields = json!({ "endpoint": endpoint.to_string(), "error": error.to_string() });
-    told(name, BAD, format!("{endpoint}: {error}"), fields)
+    event_line(name, BAD, format!("{endpoint}: {error}"), fields)
 }
 
 fn connected(
@@ -109,14 +117,15 @@ fn connected(
     more: Value,
 ) -> Described {
     let Connection { id, endpoint, peer, .. } = connection;
-    let mut described = told(name, style, format!("{peer} (connection {id} of {endpoint}){rest}"), more);
+    let mut described =
+        event_line(name, style, format!("{peer} (connection {id} of {endpoint}){rest}"), more);
     described.fields.insert("connection".into(), u64::from(*id).into());
     described.fields.insert("endpoint".into(), endpoint.to_string().into());
     described.fields.insert("peer".into(), peer.clone().into());
     described
 }
 
-fn told(name: &'static str, style: Style, rest: String, fields: Value) -> Described {
+fn event_line(name: &'static str, style: Style, rest: String, fields: Value) -> Described {
     let Value::Object(fields) = fields else { unreachable!("fields are written as an object") };
     Described { name, style, rest, fields }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Session<S: Socket> {
     pub(crate) timeout: Option<Duration>,
     setting: Setting,
     /// The task that prints events.
-    telling: Option<JoinHandle<()>>,
+    printing: Option<JoinHandle<()>>,
     /// The number of messages for peers that were not connected.
     unreachable: Cell<u64>,
     /// The number of messages that `send` is waiting with.
@@ -91,9 +91,9 @@ impl<S: Socket> Session<S> {
             builder = builder.routing_id(identity);
         }
         let socket = tune(builder).build()?;
-        let telling = setting.verbose.then(|| compio::runtime::spawn(tell(socket.monitor())));
+        let printing = setting.verbose.then(|| compio::runtime::spawn(print_events(socket.monitor())));
         let (unreachable, waiting, forgiven) = (Cell::default(), Cell::default(), Cell::default());
-        Ok(Self { socket, timeout, setting: setting.clone(), telling, unreachable, waiting, forgiven })
+        Ok(Self { socket, timeout, setting: setting.clone(), printing, unreachable, waiting, forgiven })
     }
 
     pub(crate) async fn attach(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
@@ -161,9 +161,9 @@ impl<S: Socket> Session<S> {
             note(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
         self.socket.close().await;
-        if let Some(telling) = self.telling {
+        if let Some(printing) = self.printing {
             // It ends with the socket.
-            let _ = telling.await;
+            let _ = printing.await;
         }
         let stats = self.socket.stats();
         if self.setting.verbose {
@@ -228,7 +228,7 @@ impl<S: Receives> Session<S> {
     }
 }
 
-async fn tell(mut monitor: Monitor) {
+async fn print_events(mut monitor: Monitor) {
     while let Some(event) = monitor.next().await {
         note(events::describe(&event).coloured());
     }

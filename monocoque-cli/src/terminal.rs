@@ -9,16 +9,16 @@ use anstyle::{AnsiColor, Style};
 
 /// Prints an error.
 pub(crate) fn complain(error: &dyn Display) {
-    say(format!("{BAD}mq:{BAD:#} {error}\n"));
+    print_line(format!("{BAD}mq:{BAD:#} {error}\n"));
 }
 
 /// Prints a note.
 pub(crate) fn note(text: impl Display) {
-    say(format!("{FAINT}mq:{FAINT:#} {text}\n"));
+    print_line(format!("{FAINT}mq:{FAINT:#} {text}\n"));
 }
 
 /// Prints a line in one write, so that lines of several processes do not mix.
-fn say(mut line: String) {
+fn print_line(mut line: String) {
     if AutoStream::choice(&stderr()) == ColorChoice::Never {
         line = strip_str(&line).to_string();
     }

@@ -50,8 +50,8 @@ async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<O
         Measure::Rep => latency::answer(one(what)?, None).await.map(|()| None),
         Measure::All | Measure::Throughput => {
             let (pull, push) = Plan::of_both_ends(what, args, setting)?;
-            let (tell, bound) = flume::bounded(1);
-            let pulling = on_thread(move || throughput::pull(pull, Some(tell)));
+            let (report, bound) = flume::bounded(1);
+            let pulling = on_thread(move || throughput::pull(pull, Some(report)));
             let pushed = match bound.recv_async().await {
                 Ok(endpoint) => throughput::push(push.connected(endpoint)).await,
                 // It has failed to bind, and returns the reason.
@@ -62,8 +62,8 @@ async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<O
         }
         Measure::Latency => {
             let (rep, req) = Plan::of_both_ends(what, args, setting)?;
-            let (tell, bound) = flume::bounded(1);
-            let answering = on_thread(move || latency::answer(rep, Some(tell)));
+            let (report, bound) = flume::bounded(1);
+            let answering = on_thread(move || latency::answer(rep, Some(report)));
             let asked = match bound.recv_async().await {
                 Ok(endpoint) => latency::ask(req.connected(endpoint)).await,
                 Err(_) => Ok(None),

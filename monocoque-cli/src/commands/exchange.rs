@@ -61,23 +61,23 @@ async fn exchange<S: Sends + Receives>(
     args: &ExchangeArgs,
     why_lost: &'static str,
 ) -> Result<(), Error> {
-    let (heard, silent, all_sent) =
+    let (last_received, silent, all_sent) =
         (Cell::new(Instant::now()), Cell::new(false), Cell::new(args.input.repeat));
     let sending = async {
         send::wait_for_peers(&session, args.input.wait_for_peers).await?;
         let sent = send::send_all(&session, input, None, &Progress::none()).await;
         // The timeout does not run while there is input to send.
-        heard.set(Instant::now());
+        last_received.set(Instant::now());
         all_sent.set(sent.is_ok());
         sent
     };
     let receiving = receiver.receive(&session, async |_| {
-        heard.set(Instant::now());
+        last_received.set(Instant::now());
         Ok(())
     });
     let silence = async {
         match session.timeout {
-            Some(limit) => silence(&heard, limit).await,
+            Some(limit) => wait_for_silence(&last_received, limit).await,
             None => pending().await,
         }
         silent.set(true);
@@ -115,9 +115,9 @@ async fn both(
 }
 
 /// Waits until nothing was received for `limit`.
-async fn silence(heard: &Cell<Instant>, limit: Duration) {
-    while heard.get().elapsed() < limit {
-        sleep_until(heard.get() + limit).await;
+async fn wait_for_silence(last_received: &Cell<Instant>, limit: Duration) {
+    while last_received.get().elapsed() < limit {
+        sleep_until(last_received.get() + limit).await;
     }
 }
 

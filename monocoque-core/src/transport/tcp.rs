@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn cancelled_connect_closes_socket() {
         on_both_drivers(async || {
-            // Nobody accepts and the backlog is full: the system goes on trying.
+            // No accept is pending and the backlog is full: the system goes on trying.
             let options = SocketOptions { backlog: 0, ..SocketOptions::default() };
             let host = Host::Ip(Ipv4Addr::LOCALHOST.into());
             let (listener, endpoint) = Listener::bind(&host, 0, &options).await.expect("bound");

@@ -219,8 +219,8 @@ impl Cancels {
 
     /// Returns the remaining reports.
     fn reports(self) -> impl Iterator<Item = Message> {
-        let told = self.topics.into_iter().zip(self.fates).filter(|(_, fate)| *fate != Fate::Annulled);
-        told.map(|(topic, _)| report(Subscription::Cancel, &topic))
+        let reported = self.topics.into_iter().zip(self.fates).filter(|(_, fate)| *fate != Fate::Annulled);
+        reported.map(|(topic, _)| report(Subscription::Cancel, &topic))
     }
 }
 

@@ -57,7 +57,7 @@ fn disconnect_during_connect_stops_dial() {
             connecting.join().expect("connected");
             assert!(was_there || disconnect(&engine, &endpoint(text)), "it is connected by now");
             assert!(is_alone(&engine));
-            assert!(registry.is_empty(), "nobody waits at the name");
+            assert!(registry.is_empty(), "no socket waits at the name");
         });
     }
 }
@@ -106,7 +106,7 @@ fn connect_during_close_is_cancelled() {
                 endpoints.iter().all(|endpoint| endpoint.token.is_cancelled()),
                 "a dial would go on for ever"
             );
-            assert!(registry.is_empty(), "nobody waits at the name");
+            assert!(registry.is_empty(), "no socket waits at the name");
         });
     }
 }

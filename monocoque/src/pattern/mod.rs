@@ -37,7 +37,7 @@ use crate::options::Notices;
 
 /// A row of the table.
 #[derive(Debug)]
-#[expect(unnameable_types, reason = "named by the sealed trait behind `Kind`, which nobody outside can name")]
+#[expect(unnameable_types, reason = "named by the sealed trait behind `Socket`, which no user can name")]
 pub struct Pattern {
     pub(crate) socket_type: SocketType,
     pub(crate) routing: Routing,

@@ -36,13 +36,13 @@ enum Step {
     /// A pump has written its batch, and asks for more.
     Take { who: usize },
     /// A peer sends something, to which the next message may be the reply.
-    Hear { who: usize },
+    Input { who: usize },
     /// Deferred messages are flushed.
-    LetGo,
+    Flush,
     /// An endpoint is detached, and connected or bound again; its peer may be assigned a name.
-    Leave { endpoint: usize, name: u8 },
+    Detach { endpoint: usize, name: u8 },
     /// The high-water mark changes.
-    Mark { hwm: usize },
+    SetHwm { hwm: usize },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -54,10 +54,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who, 0..256_usize).prop_map(|(who, written)| Step::Down { who, written }),
         12 => (name.clone(), len, flush).prop_map(|(name, len, flush)| Step::Send { name, len, flush }),
         5 => who.prop_map(|who| Step::Take { who }),
-        3 => who.prop_map(|who| Step::Hear { who }),
-        1 => Just(Step::LetGo),
-        1 => (endpoint, name).prop_map(|(endpoint, name)| Step::Leave { endpoint, name }),
-        1 => (0..6_usize).prop_map(|hwm| Step::Mark { hwm }),
+        3 => who.prop_map(|who| Step::Input { who }),
+        1 => Just(Step::Flush),
+        1 => (endpoint, name).prop_map(|(endpoint, name)| Step::Detach { endpoint, name }),
+        1 => (0..6_usize).prop_map(|hwm| Step::SetHwm { hwm }),
     ]
 }
 
@@ -162,7 +162,7 @@ struct Peer {
     endpoint_key: EndpointKey,
     name: RoutingId,
     wire: Arc<Wire>,
-    heard: Arc<AtomicBool>,
+    has_input: Arc<AtomicBool>,
     form: Form,
     /// The batch of its pump.
     batch: InFlight,
@@ -171,7 +171,7 @@ struct Peer {
     /// Its endpoint was detached.
     leaving: bool,
     /// Another peer has taken over its name.
-    doomed: bool,
+    is_replaced: bool,
 }
 
 impl Peer {
@@ -233,7 +233,7 @@ impl Peer {
     }
 
     fn is_there(&self) -> bool {
-        !self.leaving && !self.doomed
+        !self.leaving && !self.is_replaced
     }
 }
 
@@ -332,22 +332,22 @@ impl Ledger {
                     self.fetch(at);
                 }
             }
-            Step::Hear { who: at } => {
+            Step::Input { who: at } => {
                 if let Some(at) = who(at, &self.peers) {
-                    self.peers[at].heard.store(true, Ordering::Relaxed);
+                    self.peers[at].has_input.store(true, Ordering::Relaxed);
                 }
             }
-            Step::LetGo => {
+            Step::Flush => {
                 self.out.flush(&mut Wakes::default());
                 self.holds = false;
             }
-            Step::Leave { endpoint, name } => self.leave(endpoint, name),
-            Step::Mark { hwm } => {
+            Step::Detach { endpoint, name } => self.detach(endpoint, name),
+            Step::SetHwm { hwm } => {
                 self.hwm = hwm;
                 self.out.set_hwm(Hwm::new(hwm), &mut Wakes::default());
             }
         }
-        self.see_what_was_given();
+        self.find_given_messages();
         self.check();
     }
 
@@ -362,11 +362,11 @@ impl Ledger {
             .map(|(_, name)| name.clone());
         let name = given_name.unwrap_or_else(|| self.name(name));
         let takes = self.number() as usize % 7 * 10;
-        let (wire, heard) =
+        let (wire, has_input) =
             (Arc::new(Wire { takes, bytes: Mutex::default() }), Arc::new(AtomicBool::new(true)));
         let form = Form { masks: self.number().is_multiple_of(3) };
         let has_direct = takes > 0 && form.is_identity();
-        let direct = has_direct.then(|| DirectWrite::new(wire.clone(), heard.clone()));
+        let direct = has_direct.then(|| DirectWrite::new(wire.clone(), has_input.clone()));
         let wakes = &mut Wakes::default();
         let key = self.out.add_peer(name.clone(), endpoint_key, direct, wakes);
         if self.is_kept_from(&name, endpoint_key.id) {
@@ -384,7 +384,7 @@ impl Ledger {
             let old = &mut self.peers[at];
             let taken = old.taken();
             given = old.given.split_off(taken);
-            old.doomed = true;
+            old.is_replaced = true;
         }
         let key = key.expect("accepted");
         if let Some(at) = self.pending.iter().position(|(of_endpoint, ..)| *of_endpoint == endpoint_key.id) {
@@ -400,12 +400,12 @@ impl Ledger {
             endpoint_key,
             name,
             wire,
-            heard,
+            has_input,
             form,
             batch: InFlight::new(&form),
             given,
             leaving: false,
-            doomed: false,
+            is_replaced: false,
         };
         self.peers.push(peer);
     }
@@ -417,10 +417,10 @@ impl Ledger {
         self.out.remove_peer(peer.key, peer.batch.into_unsent(), &mut Wakes::default());
         self.delivered += delivered as u64;
         let unsent = &peer.given[delivered..];
-        if self.out.lifecycle.phase == Phase::Aborted || peer.doomed {
+        if self.out.lifecycle.phase == Phase::Aborted || peer.is_replaced {
             self.dropped += unsent.len() as u64;
         } else if !self.by_name {
-            unsent.iter().rev().for_each(|orphan| self.backlog.push_front(*orphan));
+            unsent.iter().rev().for_each(|message| self.backlog.push_front(*message));
         } else if unsent.is_empty()
             || !peer.endpoint_key.is_connected()
             || peer.leaving
@@ -442,8 +442,8 @@ impl Ledger {
             _ => peer.name[..] == [name],
         };
         let known = self.peers.iter().filter(|peer| peer.is_there()).find(named);
-        let made_up = known.map_or_else(|| vec![name, 0], |peer| peer.name.to_vec());
-        let target = if self.by_name { Target::Id(&made_up) } else { Target::Pattern };
+        let id = known.map_or_else(|| vec![name, 0], |peer| peer.name.to_vec());
+        let target = if self.by_name { Target::Id(&id) } else { Target::Pattern };
         let there = self.peers.iter().filter(|peer| peer.is_there());
         let nobody_yet = there.clone().next().is_none() && !self.options.immediate;
         let room: Vec<_> = match self.by_name {
@@ -529,24 +529,25 @@ impl Ledger {
             Phase::Draining => peer.leaving || self.backlog.is_empty(),
             Phase::Aborted => true,
         };
-        let (waiting, doomed) = (peer.waiting(), peer.doomed || self.out.lifecycle.phase == Phase::Aborted);
+        let (waiting, is_replaced) =
+            (peer.waiting(), peer.is_replaced || self.out.lifecycle.phase == Phase::Aborted);
         let cx = Context::from_waker(Waker::noop());
         match self.out.poll_take(peer.key, &cx, peer.batch.queued_mut(), &mut Wakes::default()) {
             Poll::Ready(true) => {
-                assert!(waiting > 0 && !doomed);
+                assert!(waiting > 0 && !is_replaced);
                 assert_eq!(peer.batch.queued().messages(), waiting, "all that waits, in one batch");
             }
             Poll::Ready(false) => {
-                assert!(doomed || waiting == 0 && over);
+                assert!(is_replaced || waiting == 0 && over);
                 self.down(at, 0);
                 return false;
             }
-            Poll::Pending => assert!(waiting == 0 && !over && !doomed),
+            Poll::Pending => assert!(waiting == 0 && !over && !is_replaced),
         }
         true
     }
 
-    fn leave(&mut self, endpoint: usize, name: u8) {
+    fn detach(&mut self, endpoint: usize, name: u8) {
         let endpoint_key = self.endpoints[endpoint];
         self.out.detach_endpoint(endpoint_key.id, &mut Wakes::default());
         for peer in self.peers.iter_mut().filter(|peer| peer.endpoint_key == endpoint_key) {
@@ -573,9 +574,9 @@ impl Ledger {
     }
 
     /// Finds out which peers got the messages that waited for any peer: they go in order.
-    fn see_what_was_given(&mut self) {
+    fn find_given_messages(&mut self) {
         let mut given = 0;
-        for peer in self.peers.iter_mut().filter(|peer| !peer.doomed) {
+        for peer in self.peers.iter_mut().filter(|peer| !peer.is_replaced) {
             let link = self.out.peers.links.get(peer.key).expect("it is there");
             let all = peer.bytes(outbox_of(link));
             let known = encoded(&peer.given).len();
@@ -592,7 +593,7 @@ impl Ledger {
                     more = rest;
                 }
             }
-            assert!(more.is_empty(), "nobody has sent this, or not in this order");
+            assert!(more.is_empty(), "bytes that were not sent, or not in this order");
         }
         let mut first: Vec<_> = self.backlog.drain(..given).collect();
         let mut found: Vec<_> = self.peers.iter().flat_map(|peer| &peer.given).copied().collect();
@@ -605,7 +606,7 @@ impl Ledger {
     fn check(&self) {
         let waiting = self.backlog.iter().map(|sent| sent.message());
         assert!(self.out.queue.backlog.messages().eq(waiting), "whole, in order and once");
-        for peer in self.peers.iter().filter(|peer| !peer.doomed) {
+        for peer in self.peers.iter().filter(|peer| !peer.is_replaced) {
             let link = self.out.peers.links.get(peer.key).expect("it is there");
             let all = peer.bytes(outbox_of(link));
             assert!(all == encoded(&peer.given), "whole, in order and once");
@@ -656,7 +657,7 @@ impl Ledger {
             } else {
                 break;
             }
-            self.see_what_was_given();
+            self.find_given_messages();
             self.check();
         }
         assert_eq!((self.out.queued(), self.accepted), (0, self.delivered + self.dropped));

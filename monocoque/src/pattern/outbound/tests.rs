@@ -36,8 +36,8 @@ fn parked(pattern: &Pattern, hwm: usize, takes: Option<usize>) -> (Outbound, Pee
 }
 
 fn join(out: &mut Outbound, takes: Option<usize>) -> PeerKey {
-    let heard = Arc::new(AtomicBool::new(true));
-    let direct = takes.map(|n| DirectWrite::new(Arc::new(Takes(n)), heard));
+    let has_input = Arc::new(AtomicBool::new(true));
+    let direct = takes.map(|n| DirectWrite::new(Arc::new(Takes(n)), has_input));
     let id = routing_id(b"", out.peer_count() as u32);
     let mut wakes = Wakes::default();
     let through = EndpointKey { id: EndpointId::new(0), origin: Origin::Bound };
