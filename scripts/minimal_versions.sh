@@ -16,7 +16,7 @@ copy=$target/minimal-versions/source
 rm -rf "$copy"
 mkdir -p "$copy"
 # Whatever git knows, or would add.
-git ls-files -z --cached --others --exclude-standard | xargs -0 -I{} sh -c 'test ! -e "$1" || cp --parents "$1" "$2"' _ {} "$copy"
+git ls-files -z --cached --others --exclude-standard | xargs -0 -I{} sh -c 'test ! -e "$1" -a ! -L "$1" || cp --parents --no-dereference "$1" "$2"' _ {} "$copy"
 
 selected=()
 for package in $(scripts/published.sh); do
