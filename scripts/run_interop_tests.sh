@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the interop examples, then the interop tests, against libzmq (built by the `zmq` crate) and pyzmq. Nothing is
 # skipped: what is missing is installed, or this fails. See docs/contributing/interop.md.
-# Further arguments go to the tests: scripts/run_interop_tests.sh many::
+# Further arguments go to the tests: scripts/run_interop_tests.sh many_peers::
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
