@@ -13,7 +13,7 @@ use monocoque::Message;
 use crate::args::{FormatArgs, InputArgs};
 use crate::error::Error;
 use crate::format::{Decoder, FirstFrame, InputFormat};
-use crate::progress::Beside;
+use crate::progress::ProgressMode;
 
 /// The messages to send, one after the other.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Input {
     /// The earliest time of the next message.
     due: Option<Instant>,
     /// The stream that may be a terminal beside the progress bar.
-    pub(crate) beside: Beside,
+    pub(crate) beside: ProgressMode,
 }
 
 /// The amount of input.
@@ -47,7 +47,7 @@ impl Input {
         let tab = (first == FirstFrame::RoutingId).then(|| b"\t".to_vec());
         let decoder = Decoder { format: args.input, delimiter: delimiter.or(tab), first };
         let given = given(args, &decoder)?;
-        let beside = if given.is_empty() { Beside::Stdin } else { Beside::Nothing };
+        let beside = if given.is_empty() { ProgressMode::Stdin } else { ProgressMode::Nothing };
         let messages: Box<dyn Iterator<Item = Result<Message, Error>> + Send> = if given.is_empty() {
             if args.repeat {
                 return Err(Error::Usage(
@@ -56,9 +56,9 @@ impl Input {
             }
             Box::new(Stdin { decoder, read: 0, ended: false }.flat())
         } else if args.repeat || extent.fill {
-            Box::new(given.into_iter().cycle().map(Given::load))
+            Box::new(given.into_iter().cycle().map(Source::load))
         } else {
-            Box::new(given.into_iter().map(Given::load))
+            Box::new(given.into_iter().map(Source::load))
         };
         let interval = args.interval.unwrap_or_default();
         Ok(Self { messages: on_thread(messages, extent.limit), interval, due: None, beside })
@@ -80,12 +80,12 @@ impl Input {
 
 /// A message given on the command line.
 #[derive(Clone, Debug)]
-enum Given {
+enum Source {
     Message(Message),
     File(PathBuf),
 }
 
-impl Given {
+impl Source {
     fn load(self) -> Result<Message, Error> {
         match self {
             Self::Message(message) => Ok(message),
@@ -99,20 +99,20 @@ impl Given {
     }
 }
 
-fn given(args: &InputArgs, decoder: &Decoder) -> Result<Vec<Given>, Error> {
+fn given(args: &InputArgs, decoder: &Decoder) -> Result<Vec<Source>, Error> {
     if !args.data.is_empty() && matches!(args.input, InputFormat::Frames | InputFormat::Whole) {
         return Err(Error::Usage("--data is read as --input lines or json says, not frames or whole".into()));
     }
     let message = |(n, text): (usize, &String)| {
         let parsed = decoder.parse(text.clone().into_bytes());
-        parsed.map(Given::Message).map_err(|error| Error::Usage(format!("--data number {}: {error}", n + 1)))
+        parsed.map(Source::Message).map_err(|error| Error::Usage(format!("--data number {}: {error}", n + 1)))
     };
     let file = |path: &PathBuf| {
         // A missing file is reported before anything is sent.
         if path != Path::new("-") {
             fs::File::open(path).map_err(|error| Error::File(path.clone(), error))?;
         }
-        Ok(Given::File(path.clone()))
+        Ok(Source::File(path.clone()))
     };
     args.data.iter().enumerate().map(message).chain(args.file.iter().map(file)).collect()
 }

@@ -24,19 +24,19 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Cli;
-use crate::session::Setting;
+use crate::session::Env;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.terminal.color.write_global();
     let done = signals::interrupt().and_then(|interrupt| {
-        let setting = Setting { interrupt, verbose: cli.terminal.verbose, announce: true };
-        runtime::block_on(commands::run(cli.command, setting))?
+        let env = Env { interrupt, verbose: cli.terminal.verbose, announce: true };
+        runtime::block_on(commands::run(cli.command, env))?
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::complain(&error);
+            terminal::warn(&error);
             error.exit_code()
         }
     }

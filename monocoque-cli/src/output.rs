@@ -10,7 +10,7 @@ use monocoque::Message;
 use crate::args::{FormatArgs, OutputArgs};
 use crate::error::Error;
 use crate::format::{Encoder, FirstFrame, OutputFormat};
-use crate::progress::Beside;
+use crate::progress::ProgressMode;
 
 /// The destination of received messages.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Output {
     batches: flume::Sender<Vec<Message>>,
     ended: flume::Receiver<io::Result<()>>,
     /// The stream that may be a terminal beside the progress bar.
-    pub(crate) beside: Beside,
+    pub(crate) beside: ProgressMode,
 }
 
 /// The state of the reader of standard output.
@@ -37,7 +37,8 @@ impl Output {
             terminal: stdout().is_terminal(),
             colour: AutoStream::choice(&stdout()) != ColorChoice::Never,
         };
-        let beside = if args.output == OutputFormat::Quiet { Beside::Nothing } else { Beside::Stdout };
+        let beside =
+            if args.output == OutputFormat::Quiet { ProgressMode::Nothing } else { ProgressMode::Stdout };
         let (batches, taken) = flume::bounded(WAITING);
         let (end, ended) = flume::bounded(1);
         thread::spawn(move || end.send(write(&encoder, &taken)));

@@ -21,7 +21,7 @@ struct Shown {
 
 /// The stream of messages beside the progress bar.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Beside {
+pub(crate) enum ProgressMode {
     /// Standard input, unless messages were given on the command line.
     Stdin,
     /// Standard output.
@@ -37,11 +37,11 @@ impl Progress {
 
     /// Starts a progress bar, up to `count` messages if that is known. There is none if messages
     /// are typed or printed on a terminal.
-    pub(crate) fn new(count: Option<u64>, beside: Beside) -> Self {
+    pub(crate) fn new(count: Option<u64>, beside: ProgressMode) -> Self {
         let in_the_way = match beside {
-            Beside::Stdin => stdin().is_terminal(),
-            Beside::Stdout => stdout().is_terminal(),
-            Beside::Nothing => false,
+            ProgressMode::Stdin => stdin().is_terminal(),
+            ProgressMode::Stdout => stdout().is_terminal(),
+            ProgressMode::Nothing => false,
         };
         if in_the_way || !stderr().is_terminal() {
             return Self::none();

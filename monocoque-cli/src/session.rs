@@ -15,11 +15,11 @@ use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
 use crate::events;
 use crate::signals::Interrupt;
-use crate::terminal::{complain, note};
+use crate::terminal::{info, warn};
 
 /// The settings of the whole process.
 #[derive(Clone, Debug)]
-pub(crate) struct Setting {
+pub(crate) struct Env {
     pub(crate) interrupt: Interrupt,
     pub(crate) verbose: bool,
     /// Resolved wildcard endpoints are printed on standard error.
@@ -28,14 +28,14 @@ pub(crate) struct Setting {
 
 /// The arguments that a socket is opened with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Opening<'a> {
+pub(crate) struct SocketSpec<'a> {
     pub(crate) endpoints: &'a EndpointArgs,
     pub(crate) options: &'a OptionArgs,
     pub(crate) identity: Option<&'a str>,
     pub(crate) timeout: Option<Duration>,
 }
 
-impl<'a> From<&'a ConnectionArgs> for Opening<'a> {
+impl<'a> From<&'a ConnectionArgs> for SocketSpec<'a> {
     fn from(args: &'a ConnectionArgs) -> Self {
         let ConnectionArgs { endpoints, options, identity, timeout } = args;
         Self { endpoints, options, identity: identity.as_deref(), timeout: *timeout }
@@ -47,7 +47,7 @@ impl<'a> From<&'a ConnectionArgs> for Opening<'a> {
 pub(crate) struct Session<S: Socket> {
     pub(crate) socket: S,
     pub(crate) timeout: Option<Duration>,
-    setting: Setting,
+    env: Env,
     /// The task that prints events.
     printing: Option<JoinHandle<()>>,
     /// The number of messages for peers that were not connected.
@@ -55,28 +55,28 @@ pub(crate) struct Session<S: Socket> {
     /// The number of messages that `send` is waiting with.
     waiting: Cell<u64>,
     /// The number of messages dropped before losses counted.
-    forgiven: Cell<u64>,
+    drop_baseline: Cell<u64>,
 }
 
 impl<S: Socket> Session<S> {
     pub(crate) async fn open<'a>(
-        opening: impl Into<Opening<'a>>,
-        setting: &Setting,
+        opening: impl Into<SocketSpec<'a>>,
+        env: &Env,
         tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
         let opening = opening.into();
-        let session = Self::make(opening, setting, tune)?;
+        let session = Self::make(opening, env, tune)?;
         session.attach(opening.endpoints).await?;
         Ok(session)
     }
 
     /// Creates a socket without endpoints.
     pub(crate) fn make(
-        opening: Opening<'_>,
-        setting: &Setting,
+        opening: SocketSpec<'_>,
+        env: &Env,
         tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
-        let Opening { options, identity, timeout, .. } = opening;
+        let SocketSpec { options, identity, timeout, .. } = opening;
         let mut builder = S::builder()
             .send_hwm(options.hwm)
             .recv_hwm(options.hwm)
@@ -91,9 +91,9 @@ impl<S: Socket> Session<S> {
             builder = builder.routing_id(identity);
         }
         let socket = tune(builder).build()?;
-        let printing = setting.verbose.then(|| compio::runtime::spawn(print_events(socket.monitor())));
-        let (unreachable, waiting, forgiven) = (Cell::default(), Cell::default(), Cell::default());
-        Ok(Self { socket, timeout, setting: setting.clone(), printing, unreachable, waiting, forgiven })
+        let printing = env.verbose.then(|| compio::runtime::spawn(print_events(socket.monitor())));
+        let (unreachable, waiting, drop_baseline) = (Cell::default(), Cell::default(), Cell::default());
+        Ok(Self { socket, timeout, env: env.clone(), printing, unreachable, waiting, drop_baseline })
     }
 
     pub(crate) async fn attach(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
@@ -110,8 +110,8 @@ impl<S: Socket> Session<S> {
     async fn bind(&self, endpoint: &Endpoint) -> Result<(), Error> {
         let bound = self.socket.bind(endpoint).await.map_err(Error::Bind)?;
         // With --verbose, the events include it.
-        if bound != *endpoint && self.setting.announce && !self.setting.verbose {
-            note(format_args!("listening on {bound}"));
+        if bound != *endpoint && self.env.announce && !self.env.verbose {
+            info(format_args!("listening on {bound}"));
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl<S: Socket> Session<S> {
         is_done: impl FnOnce() -> bool,
     ) -> Result<(), Error> {
         let interrupted = async {
-            let signal = self.setting.interrupt.come().await;
+            let signal = self.env.interrupt.received().await;
             if is_done() { Ok(()) } else { Err(Error::Interrupted(signal)) }
         };
         or(work, interrupted).await
@@ -149,16 +149,16 @@ impl<S: Socket> Session<S> {
     }
 
     /// Excludes the messages dropped so far from the losses.
-    pub(crate) fn forgive(&self) {
-        self.forgiven.set(self.socket.stats().dropped);
+    pub(crate) fn reset_drop_baseline(&self) {
+        self.drop_baseline.set(self.socket.stats().dropped);
     }
 
     /// Sends queued messages and closes the socket. Fails if the work has failed or messages were
     /// not delivered; undelivered messages take precedence over a signal.
     pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
         let waiting = self.socket.stats().send_queue;
-        if waiting > 0 && self.setting.interrupt.is_here() {
-            note(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
+        if waiting > 0 && self.env.interrupt.is_received() {
+            info(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
         self.socket.close().await;
         if let Some(printing) = self.printing {
@@ -166,10 +166,10 @@ impl<S: Socket> Session<S> {
             let _ = printing.await;
         }
         let stats = self.socket.stats();
-        if self.setting.verbose {
-            note(format_args!("sent {} and received {} messages", stats.sent, stats.received));
+        if self.env.verbose {
+            info(format_args!("sent {} and received {} messages", stats.sent, stats.received));
         }
-        let lost = stats.dropped - self.forgiven.get() + self.unreachable.get() + self.waiting.get();
+        let lost = stats.dropped - self.drop_baseline.get() + self.unreachable.get() + self.waiting.get();
         if lost == 0 {
             return done;
         }
@@ -177,11 +177,11 @@ impl<S: Socket> Session<S> {
         match done {
             Ok(()) => Err(loss),
             Err(interrupted @ Error::Interrupted(_)) => {
-                complain(&interrupted);
+                warn(&interrupted);
                 Err(loss)
             }
             failed => {
-                complain(&loss);
+                warn(&loss);
                 failed
             }
         }
@@ -199,7 +199,7 @@ impl<S: Sends> Session<S> {
             MonocoqueError::Unreachable => {
                 self.unreachable.set(self.unreachable.get() + 1);
                 if let Some(Ok(id)) = error.into_message().frame(0).map(RoutingId::try_from) {
-                    complain(&format_args!("no peer with the routing id {id} is connected"));
+                    warn(&format_args!("no peer with the routing id {id} is connected"));
                 }
                 Ok(())
             }
@@ -230,7 +230,7 @@ impl<S: Receives> Session<S> {
 
 async fn print_events(mut monitor: Monitor) {
     while let Some(event) = monitor.next().await {
-        note(events::describe(&event).coloured());
+        info(events::describe(&event).coloured());
     }
 }
 

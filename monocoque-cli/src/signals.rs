@@ -19,13 +19,13 @@ pub(crate) struct Interrupt {
 
 impl Interrupt {
     /// Waits for the first signal, and returns its number.
-    pub(crate) async fn come(&self) -> i32 {
+    pub(crate) async fn received(&self) -> i32 {
         let _ = self.come.recv_async().await;
         self.signal.load(Ordering::Acquire)
     }
 
     /// Returns whether the signal has been received.
-    pub(crate) fn is_here(&self) -> bool {
+    pub(crate) fn is_received(&self) -> bool {
         self.come.is_disconnected()
     }
 }

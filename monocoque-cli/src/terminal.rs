@@ -8,12 +8,12 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 /// Prints an error.
-pub(crate) fn complain(error: &dyn Display) {
+pub(crate) fn warn(error: &dyn Display) {
     print_line(format!("{BAD}mq:{BAD:#} {error}\n"));
 }
 
 /// Prints a note.
-pub(crate) fn note(text: impl Display) {
+pub(crate) fn info(text: impl Display) {
     print_line(format!("{FAINT}mq:{FAINT:#} {text}\n"));
 }
 

@@ -23,7 +23,7 @@ use crate::socket::Engine;
 /// [`Context::shared`].
 ///
 /// An inproc name (`inproc://name`) is visible within its context only. All sockets created without
-/// a context, or in a [`current`](Context::current) one, share one set of registry, on any thread.
+/// a context, or in a [`current`](Context::current) one, share one set of names, on any thread.
 ///
 /// The I/O threads of a context end once it and its sockets are dropped and queued messages are
 /// sent.

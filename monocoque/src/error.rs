@@ -52,8 +52,8 @@ pub enum MonocoqueError {
     /// (`EAGAIN`).
     #[error("the operation would have to wait")]
     WouldBlock,
-    /// The [`send_timeout`](crate::zmq::Builder::send_timeout) or
-    /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) has expired (`EAGAIN`).
+    /// The timeout of the call, or the [`send_timeout`](crate::zmq::Builder::send_timeout) or
+    /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket has expired (`EAGAIN`).
     #[error("the operation timed out")]
     TimedOut,
     /// A blocking call on the thread that runs the connections of the socket: the call would block
@@ -86,10 +86,10 @@ pub enum MonocoqueError {
     /// The socket has no connection with this number (`ENOENT`).
     #[error("the socket has no connection with the number {0}")]
     UnknownPeer(ConnectionId),
-    /// A routing id that is empty, longer than 255 bytes, or starts with a zero byte (`EINVAL`).
+    /// A routing id that is empty or longer than 255 bytes (`EINVAL`).
     #[error("invalid routing id: {0}")]
     RoutingId(#[from] RoutingIdError),
-    /// A routing id that starts with a zero byte, which is reserved for generated ones.
+    /// A routing id that starts with a zero byte, which is reserved for generated ones (`EINVAL`).
     #[error("a routing id must not start with a zero byte: those are generated")]
     ReservedRoutingId,
     /// A STREAM socket was bound or connected to an inproc endpoint, which carries no bytes

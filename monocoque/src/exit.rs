@@ -15,13 +15,13 @@ use crate::socket::Engine;
 
 /// The sockets whose connections run on I/O threads.
 #[derive(Debug, Default)]
-struct Sockets {
+struct LiveSockets {
     engines: Vec<Weak<Engine>>,
     /// The length of `engines` at which dropped sockets are removed from it.
     full: usize,
 }
 
-static SOCKETS: Mutex<Sockets> = Mutex::new(Sockets { engines: Vec::new(), full: 0 });
+static SOCKETS: Mutex<LiveSockets> = Mutex::new(LiveSockets { engines: Vec::new(), full: 0 });
 
 /// Registers a socket whose connections run on an I/O thread.
 pub(crate) fn register(engine: &Arc<Engine>) {

@@ -69,7 +69,8 @@
 //!
 //! # Related crates
 //!
-//! The wire format is in the crate `monocoque-zmtp`, the engine in `monocoque-core`.
+//! The wire format is in the crate `monocoque-zmtp`, the engine in
+//! `monocoque-zmq-core`.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -112,7 +112,7 @@ pub struct Proxy<'a> {
 
 /// Controls a [`Proxy`], from any thread. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct ProxyControl(Arc<Mutex<State>>);
+pub struct ProxyControl(Arc<Mutex<ControlState>>);
 
 /// The statistics of a [`Proxy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub struct Traffic {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ControlState {
     paused: bool,
     terminated: bool,
     stats: ProxyStats,
@@ -179,7 +179,7 @@ impl<'a> Proxy<'a> {
         yielding::now_if_due().await;
         // In a forked process both sockets are closed, and the state may be locked forever.
         let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
-        let mut seat = WaitGuard::new(|ticket| {
+        let mut guard = WaitGuard::new(|ticket| {
             if !is_foreign() {
                 drop(self.control.0.lock().runner.remove(ticket));
             }
@@ -195,7 +195,7 @@ impl<'a> Proxy<'a> {
                 if state.terminated {
                     return Poll::Ready(Ok(()));
                 }
-                state.runner.wait(&mut seat.ticket, cx.waker());
+                state.runner.wait(&mut guard.ticket, cx.waker());
                 if state.paused {
                     return Poll::Pending;
                 }
@@ -244,7 +244,7 @@ impl ProxyControl {
         self.0.lock().stats
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut ControlState)) {
         let mut state = self.0.lock();
         change(&mut state);
         let runner = state.runner.drain();

@@ -8,18 +8,18 @@ use monocoque::zmq::{RepSocket, ReqSocket};
 use super::report::{Figures, Latency};
 use super::{Bound, Plan};
 use crate::error::Error;
-use crate::progress::{Beside, Progress};
+use crate::progress::{Progress, ProgressMode};
 use crate::session::Session;
 
 pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
-    let session = Session::<ReqSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<ReqSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
     let mut times = Vec::new();
     let work = async {
         session.in_time(session.socket.wait_for_peers(1), "no peer was there").await?;
-        let progress = if plan.setting.verbose {
+        let progress = if plan.env.verbose {
             Progress::none()
         } else {
-            Progress::new(Some(plan.count), Beside::Nothing)
+            Progress::new(Some(plan.count), ProgressMode::Nothing)
         };
         let body = plan.message();
         for _ in 0..plan.count {
@@ -37,7 +37,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
 }
 
 pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error> {
-    let session = Session::<RepSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<RepSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
     if let Some(bound) = bound {
         // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());

@@ -13,7 +13,7 @@ use crate::args::{BenchArgs, EndpointArgs, Measure};
 use crate::error::Error;
 use crate::output::print_line;
 use crate::runtime;
-use crate::session::{Opening, Setting};
+use crate::session::{Env, SocketSpec};
 use report::Figures;
 
 /// The plan of one side of a measurement.
@@ -22,34 +22,34 @@ struct Plan {
     endpoints: EndpointArgs,
     args: BenchArgs,
     count: u64,
-    setting: Setting,
+    env: Env,
 }
 
 /// Receives the endpoint that the binding side has bound.
 type Bound = flume::Sender<Option<Endpoint>>;
 
-pub(crate) async fn run(args: &BenchArgs, setting: &Setting) -> Result<(), Error> {
+pub(crate) async fn run(args: &BenchArgs, env: &Env) -> Result<(), Error> {
     let what: &[Measure] = match args.what {
         Measure::All => &[Measure::Throughput, Measure::Latency],
         _ => std::slice::from_ref(&args.what),
     };
     for &what in what {
-        if let Some(figures) = measure(what, args, setting).await? {
+        if let Some(figures) = measure(what, args, env).await? {
             print_line(&figures.line(args.output))?;
         }
     }
     Ok(())
 }
 
-async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<Option<Figures>, Error> {
-    let one = |what| Plan::of_one_end(what, args, setting);
+async fn measure(what: Measure, args: &BenchArgs, env: &Env) -> Result<Option<Figures>, Error> {
+    let one = |what| Plan::of_one_end(what, args, env);
     match what {
         Measure::Push => throughput::push(one(what)?).await.map(|()| None),
         Measure::Pull => throughput::pull(one(what)?, None).await,
         Measure::Req => latency::ask(one(what)?).await,
         Measure::Rep => latency::answer(one(what)?, None).await.map(|()| None),
         Measure::All | Measure::Throughput => {
-            let (pull, push) = Plan::of_both_ends(what, args, setting)?;
+            let (pull, push) = Plan::of_both_ends(what, args, env)?;
             let (report, bound) = flume::bounded(1);
             let pulling = on_thread(move || throughput::pull(pull, Some(report)));
             let pushed = match bound.recv_async().await {
@@ -61,7 +61,7 @@ async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<O
             pushed.map(|()| figures)
         }
         Measure::Latency => {
-            let (rep, req) = Plan::of_both_ends(what, args, setting)?;
+            let (rep, req) = Plan::of_both_ends(what, args, env)?;
             let (report, bound) = flume::bounded(1);
             let answering = on_thread(move || latency::answer(rep, Some(report)));
             let asked = match bound.recv_async().await {
@@ -75,15 +75,15 @@ async fn measure(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<O
 }
 
 impl Plan {
-    fn new(endpoints: EndpointArgs, what: Measure, args: &BenchArgs, setting: &Setting) -> Self {
+    fn new(endpoints: EndpointArgs, what: Measure, args: &BenchArgs, env: &Env) -> Self {
         let default = match what {
             Measure::Latency | Measure::Req | Measure::Rep => 10_000,
             _ => 1_000_000,
         };
-        Self { endpoints, args: args.clone(), count: args.count.unwrap_or(default), setting: setting.clone() }
+        Self { endpoints, args: args.clone(), count: args.count.unwrap_or(default), env: env.clone() }
     }
 
-    fn of_one_end(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<Self, Error> {
+    fn of_one_end(what: Measure, args: &BenchArgs, env: &Env) -> Result<Self, Error> {
         let endpoints = EndpointArgs {
             bind: args.bind.iter().cloned().collect(),
             connect: args.connect.iter().cloned().collect(),
@@ -91,23 +91,23 @@ impl Plan {
         if endpoints.bind.is_empty() && endpoints.connect.is_empty() {
             return Err(Error::Usage("one end needs --bind or --connect".into()));
         }
-        Ok(Self::new(endpoints, what, args, setting))
+        Ok(Self::new(endpoints, what, args, env))
     }
 
     /// Returns the plans of the binding side and the connecting side.
-    fn of_both_ends(what: Measure, args: &BenchArgs, setting: &Setting) -> Result<(Self, Self), Error> {
+    fn of_both_ends(what: Measure, args: &BenchArgs, env: &Env) -> Result<(Self, Self), Error> {
         if args.connect.is_some() {
             return Err(Error::Usage(
                 "with both ends here, give --bind; with --connect, say which end to be: push, pull, req or rep".into(),
             ));
         }
         // Only the other side needs the endpoint.
-        let setting = &Setting { announce: false, ..setting.clone() };
+        let env = &Env { announce: false, ..env.clone() };
         let anywhere = ([127, 0, 0, 1], 0);
         let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
         let nowhere = EndpointArgs { bind: Vec::new(), connect: Vec::new() };
-        let binding = Self::new(EndpointArgs { bind: vec![bind], ..nowhere.clone() }, what, args, setting);
-        Ok((binding, Self::new(nowhere, what, args, setting)))
+        let binding = Self::new(EndpointArgs { bind: vec![bind], ..nowhere.clone() }, what, args, env);
+        Ok((binding, Self::new(nowhere, what, args, env)))
     }
 
     fn connected(mut self, to: Option<Endpoint>) -> Self {
@@ -115,9 +115,9 @@ impl Plan {
         self
     }
 
-    fn opening(&self) -> Opening<'_> {
+    fn opening(&self) -> SocketSpec<'_> {
         let BenchArgs { options, timeout, .. } = &self.args;
-        Opening { endpoints: &self.endpoints, options, identity: None, timeout: *timeout }
+        SocketSpec { endpoints: &self.endpoints, options, identity: None, timeout: *timeout }
     }
 
     fn message(&self) -> Vec<u8> {

@@ -9,11 +9,11 @@ use monocoque::zmq::{PullSocket, PushSocket};
 use super::report::{Figures, Throughput};
 use super::{Bound, Plan};
 use crate::error::Error;
-use crate::progress::{Beside, Progress};
+use crate::progress::{Progress, ProgressMode};
 use crate::session::Session;
 
 pub(super) async fn push(plan: Plan) -> Result<(), Error> {
-    let session = Session::<PushSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<PushSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
     let body = Bytes::from(plan.message());
     let work = async {
         for _ in 0..plan.count {
@@ -27,7 +27,7 @@ pub(super) async fn push(plan: Plan) -> Result<(), Error> {
 
 /// Counts received messages and bytes. Time begins with the first message, which is not counted.
 pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figures>, Error> {
-    let session = Session::<PullSocket>::open(plan.opening(), &plan.setting, |builder| builder).await?;
+    let session = Session::<PullSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
     if let Some(bound) = bound {
         // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());
@@ -43,10 +43,10 @@ pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figu
 }
 
 async fn receive(session: &Session<PullSocket>, plan: &Plan) -> Result<Option<Figures>, Error> {
-    let progress = if plan.setting.verbose {
+    let progress = if plan.env.verbose {
         Progress::none()
     } else {
-        Progress::new(Some(plan.count), Beside::Nothing)
+        Progress::new(Some(plan.count), ProgressMode::Nothing)
     };
     session.recv().await?;
     let start = Instant::now();

@@ -13,12 +13,12 @@ use super::receive::Receiver;
 use crate::args::RepArgs;
 use crate::error::Error;
 use crate::output::separator;
-use crate::session::{Session, Setting};
-use crate::terminal::complain;
+use crate::session::{Env, Session};
+use crate::terminal::warn;
 
-pub(super) async fn reply(args: &RepArgs, setting: &Setting) -> Result<(), Error> {
-    let session = Session::<RepSocket>::open(&args.pull.connection, setting, |builder| builder).await?;
-    let mut receiver = Receiver::open(&args.pull, setting);
+pub(super) async fn reply(args: &RepArgs, env: &Env) -> Result<(), Error> {
+    let session = Session::<RepSocket>::open(&args.pull.connection, env, |builder| builder).await?;
+    let mut receiver = Receiver::open(&args.pull, env);
     let failures = Cell::new(0);
     let work = async {
         let answer = async |request: &Message| session.send(answer(args, request, &failures).await?).await;
@@ -51,7 +51,7 @@ async fn answer(args: &RepArgs, request: &Message, failures: &Cell<u64>) -> Resu
     match run {
         Ok(Ok(Output { status, stdout, .. })) => {
             if !status.success() {
-                complain(&format_args!("{shown:?} ended with {status}"));
+                warn(&format_args!("{shown:?} ended with {status}"));
                 failures.set(failures.get() + 1);
             }
             Ok(stdout.into())

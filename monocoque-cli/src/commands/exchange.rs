@@ -19,24 +19,21 @@ use crate::format::FirstFrame;
 use crate::input::{Extent, Input};
 use crate::output::{Output, Reader};
 use crate::progress::Progress;
-use crate::session::{Session, Setting};
+use crate::session::{Env, Session};
 
-pub(super) async fn both_ways<S: Sends + Receives>(
-    args: &ExchangeArgs,
-    setting: &Setting,
-) -> Result<(), Error> {
+pub(super) async fn both_ways<S: Sends + Receives>(args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
-    let session = Session::<S>::open(&args.connection, setting, |builder| builder.recv_timeout(None)).await?;
-    let receiver = open(args, FirstFrame::Plain, setting);
+    let session = Session::<S>::open(&args.connection, env, |builder| builder.recv_timeout(None)).await?;
+    let receiver = open(args, FirstFrame::Plain, env);
     exchange(session, input, receiver, args, NOT_TAKEN).await
 }
 
-pub(super) async fn route(args: &RouterArgs, setting: &Setting) -> Result<(), Error> {
+pub(super) async fn route(args: &RouterArgs, env: &Env) -> Result<(), Error> {
     let RouterArgs { exchange: args, echo } = args;
     let id = FirstFrame::RoutingId;
     if *echo {
-        let session = Session::<RouterSocket>::open(&args.connection, setting, |builder| builder).await?;
-        let mut receiver = open(args, id, setting);
+        let session = Session::<RouterSocket>::open(&args.connection, env, |builder| builder).await?;
+        let mut receiver = open(args, id, env);
         let back = async |message: &Message| session.send(message.clone()).await;
         let work = async { receiver.receive(&session, back).await.map(drop) };
         let done = session.until_interrupted(work, || args.count.is_none()).await;
@@ -45,13 +42,13 @@ pub(super) async fn route(args: &RouterArgs, setting: &Setting) -> Result<(), Er
     let input = Input::open(&args.input, &args.format, id, Extent::default())?;
     let tune =
         |builder: monocoque::zmq::Builder<RouterSocket>| builder.recv_timeout(None).router_mandatory(true);
-    let session = Session::open(&args.connection, setting, tune).await?;
-    let receiver = open(args, id, setting);
+    let session = Session::open(&args.connection, env, tune).await?;
+    let receiver = open(args, id, env);
     exchange(session, input, receiver, args, NOT_THERE).await
 }
 
-fn open(args: &ExchangeArgs, first: FirstFrame, setting: &Setting) -> Receiver {
-    Receiver::new(Output::open(&args.output, &args.format, first), args.count, setting)
+fn open(args: &ExchangeArgs, first: FirstFrame, env: &Env) -> Receiver {
+    Receiver::new(Output::open(&args.output, &args.format, first), args.count, env)
 }
 
 async fn exchange<S: Sends + Receives>(

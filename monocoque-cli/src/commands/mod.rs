@@ -14,23 +14,23 @@ use monocoque::zmq::{DealerSocket, PairSocket};
 use crate::args::Command;
 use crate::bench;
 use crate::error::Error;
-use crate::session::Setting;
+use crate::session::Env;
 
-pub(crate) async fn run(command: Command, setting: Setting) -> Result<(), Error> {
-    let setting = &setting;
+pub(crate) async fn run(command: Command, env: Env) -> Result<(), Error> {
+    let env = &env;
     match command {
-        Command::Push(args) => send::push(&args, setting).await,
-        Command::Pull(args) => receive::pull(&args, setting).await,
-        Command::Pub(args) => send::publish(&args, setting).await,
-        Command::Sub(args) => receive::subscribe(&args, setting).await,
-        Command::Req(args) => request::ask(&args, setting).await,
-        Command::Rep(args) => answer::reply(&args, setting).await,
-        Command::Dealer(args) => exchange::both_ways::<DealerSocket>(&args, setting).await,
-        Command::Pair(args) => exchange::both_ways::<PairSocket>(&args, setting).await,
-        Command::Router(args) => exchange::route(&args, setting).await,
-        Command::Proxy(args) => proxy::run(&args, setting).await,
-        Command::Monitor(args) => monitor::run(&args, setting).await,
-        Command::Bench(args) => bench::run(&args, setting).await,
+        Command::Push(args) => send::push(&args, env).await,
+        Command::Pull(args) => receive::pull(&args, env).await,
+        Command::Pub(args) => send::publish(&args, env).await,
+        Command::Sub(args) => receive::subscribe(&args, env).await,
+        Command::Req(args) => request::ask(&args, env).await,
+        Command::Rep(args) => answer::reply(&args, env).await,
+        Command::Dealer(args) => exchange::both_ways::<DealerSocket>(&args, env).await,
+        Command::Pair(args) => exchange::both_ways::<PairSocket>(&args, env).await,
+        Command::Router(args) => exchange::route(&args, env).await,
+        Command::Proxy(args) => proxy::run(&args, env).await,
+        Command::Monitor(args) => monitor::run(&args, env).await,
+        Command::Bench(args) => bench::run(&args, env).await,
     }
 }
 

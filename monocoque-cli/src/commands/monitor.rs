@@ -12,28 +12,28 @@ use crate::args::{MonitorArgs, Report};
 use crate::error::Error;
 use crate::events::describe;
 use crate::output::{Reader, print_line};
-use crate::session::{Session, Setting};
+use crate::session::{Env, Session};
 
-pub(super) async fn run(args: &MonitorArgs, setting: &Setting) -> Result<(), Error> {
+pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
     match args.kind {
-        SocketType::Pair => watch::<PairSocket>(args, setting).await,
-        SocketType::Pub => watch::<PubSocket>(args, setting).await,
-        SocketType::Sub => watch::<SubSocket>(args, setting).await,
-        SocketType::Req => watch::<ReqSocket>(args, setting).await,
-        SocketType::Rep => watch::<RepSocket>(args, setting).await,
-        SocketType::Dealer => watch::<DealerSocket>(args, setting).await,
-        SocketType::Router => watch::<RouterSocket>(args, setting).await,
-        SocketType::Pull => watch::<PullSocket>(args, setting).await,
-        SocketType::Push => watch::<PushSocket>(args, setting).await,
-        SocketType::Xpub => watch::<XpubSocket>(args, setting).await,
-        SocketType::Xsub => watch::<XsubSocket>(args, setting).await,
-        SocketType::Stream => watch::<StreamSocket>(args, setting).await,
+        SocketType::Pair => watch::<PairSocket>(args, env).await,
+        SocketType::Pub => watch::<PubSocket>(args, env).await,
+        SocketType::Sub => watch::<SubSocket>(args, env).await,
+        SocketType::Req => watch::<ReqSocket>(args, env).await,
+        SocketType::Rep => watch::<RepSocket>(args, env).await,
+        SocketType::Dealer => watch::<DealerSocket>(args, env).await,
+        SocketType::Router => watch::<RouterSocket>(args, env).await,
+        SocketType::Pull => watch::<PullSocket>(args, env).await,
+        SocketType::Push => watch::<PushSocket>(args, env).await,
+        SocketType::Xpub => watch::<XpubSocket>(args, env).await,
+        SocketType::Xsub => watch::<XsubSocket>(args, env).await,
+        SocketType::Stream => watch::<StreamSocket>(args, env).await,
     }
 }
 
-async fn watch<S: Socket>(args: &MonitorArgs, setting: &Setting) -> Result<(), Error> {
+async fn watch<S: Socket>(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
     // The command itself prints the events of --verbose.
-    let quiet = Setting { verbose: false, ..setting.clone() };
+    let quiet = Env { verbose: false, ..env.clone() };
     let session = Session::<S>::make((&args.connection).into(), &quiet, |builder| builder)?;
     let monitor = session.socket.monitor();
     session.attach(&args.connection.endpoints).await?;

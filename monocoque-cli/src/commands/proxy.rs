@@ -16,22 +16,22 @@ use super::NOT_TAKEN;
 use crate::args::{End, ProxyArgs, Report};
 use crate::error::Error;
 use crate::output::{Reader, print_line};
-use crate::session::{Opening, Session, Setting};
+use crate::session::{Env, Session, SocketSpec};
 use crate::signals;
 
-pub(super) async fn run(args: &ProxyArgs, setting: &Setting) -> Result<(), Error> {
+pub(super) async fn run(args: &ProxyArgs, env: &Env) -> Result<(), Error> {
     // Both directions are forwarded: the order of the sockets makes no difference.
     let (front, back) = (&args.frontend, &args.backend);
     for (front, back) in [(front, back), (back, front)] {
         match (front.kind, back.kind) {
             (SocketType::Router, SocketType::Dealer) => {
-                return between::<RouterSocket, DealerSocket>(front, back, args, setting).await;
+                return between::<RouterSocket, DealerSocket>(front, back, args, env).await;
             }
             (SocketType::Xsub, SocketType::Xpub) => {
-                return between::<XsubSocket, XpubSocket>(front, back, args, setting).await;
+                return between::<XsubSocket, XpubSocket>(front, back, args, env).await;
             }
             (SocketType::Pull, SocketType::Push) => {
-                return between::<PullSocket, PushSocket>(front, back, args, setting).await;
+                return between::<PullSocket, PushSocket>(front, back, args, env).await;
             }
             _ => {}
         }
@@ -46,14 +46,14 @@ async fn between<F: Proxied, B: Proxied>(
     front: &End,
     back: &End,
     args: &ProxyArgs,
-    setting: &Setting,
+    env: &Env,
 ) -> Result<(), Error> {
     match &args.capture {
-        None => pass::<F, B, PushSocket>(front, back, None, args, setting).await,
+        None => pass::<F, B, PushSocket>(front, back, None, args, env).await,
         Some(end) => match end.kind {
-            SocketType::Pub => pass::<F, B, PubSocket>(front, back, Some(end), args, setting).await,
-            SocketType::Push => pass::<F, B, PushSocket>(front, back, Some(end), args, setting).await,
-            SocketType::Pair => pass::<F, B, PairSocket>(front, back, Some(end), args, setting).await,
+            SocketType::Pub => pass::<F, B, PubSocket>(front, back, Some(end), args, env).await,
+            SocketType::Push => pass::<F, B, PushSocket>(front, back, Some(end), args, env).await,
+            SocketType::Pair => pass::<F, B, PairSocket>(front, back, Some(end), args, env).await,
             other => Err(Error::Usage(format!("--capture takes pub, push or pair, not {}", other.name()))),
         },
     }
@@ -64,13 +64,13 @@ async fn pass<F: Proxied, B: Proxied, C: Sends>(
     back: &End,
     capture: Option<&End>,
     args: &ProxyArgs,
-    setting: &Setting,
+    env: &Env,
 ) -> Result<(), Error> {
     let requests = signals::reports()?;
-    let front = open::<F>(front, args, setting).await?;
-    let back = open::<B>(back, args, setting).await?;
+    let front = open::<F>(front, args, env).await?;
+    let back = open::<B>(back, args, env).await?;
     let capture = match capture {
-        Some(end) => Some(open::<C>(end, args, setting).await?),
+        Some(end) => Some(open::<C>(end, args, env).await?),
         None => None,
     };
     let mut proxy = Proxy::new(&front.socket, &back.socket);
@@ -83,20 +83,20 @@ async fn pass<F: Proxied, B: Proxied, C: Sends>(
     if done.is_ok() {
         done = figures.print().map(drop);
     }
-    front.forgive();
-    back.forgive();
+    front.reset_drop_baseline();
+    back.reset_drop_baseline();
     let (front, back) = zip(front.close(Ok(()), NOT_TAKEN), back.close(Ok(()), NOT_TAKEN)).await;
     if let Some(capture) = capture {
-        capture.forgive();
+        capture.reset_drop_baseline();
         capture.close(Ok(()), NOT_TAKEN).await?;
     }
     done.and(front).and(back)
 }
 
-async fn open<S: Socket>(end: &End, args: &ProxyArgs, setting: &Setting) -> Result<Session<S>, Error> {
+async fn open<S: Socket>(end: &End, args: &ProxyArgs, env: &Env) -> Result<Session<S>, Error> {
     let opening =
-        Opening { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
-    Session::open(opening, setting, |builder| builder).await
+        SocketSpec { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
+    Session::open(opening, env, |builder| builder).await
 }
 
 /// The printed statistics.

@@ -10,27 +10,23 @@ use crate::error::Error;
 use crate::format::FirstFrame;
 use crate::output::{Output, Reader};
 use crate::progress::Progress;
-use crate::session::{Session, Setting};
+use crate::session::{Env, Session};
 
-pub(super) async fn pull(args: &PullArgs, setting: &Setting) -> Result<(), Error> {
-    let session = Session::<PullSocket>::open(&args.connection, setting, |builder| builder).await?;
-    print_all(session, args, setting).await
+pub(super) async fn pull(args: &PullArgs, env: &Env) -> Result<(), Error> {
+    let session = Session::<PullSocket>::open(&args.connection, env, |builder| builder).await?;
+    print_all(session, args, env).await
 }
 
-pub(super) async fn subscribe(args: &SubArgs, setting: &Setting) -> Result<(), Error> {
-    let session = Session::<SubSocket>::open(&args.pull.connection, setting, |builder| builder).await?;
+pub(super) async fn subscribe(args: &SubArgs, env: &Env) -> Result<(), Error> {
+    let session = Session::<SubSocket>::open(&args.pull.connection, env, |builder| builder).await?;
     let everything = [String::new()];
     let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
     topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
-    print_all(session, &args.pull, setting).await
+    print_all(session, &args.pull, env).await
 }
 
-async fn print_all<S: Receives>(
-    session: Session<S>,
-    args: &PullArgs,
-    setting: &Setting,
-) -> Result<(), Error> {
-    let mut receiver = Receiver::open(args, setting);
+async fn print_all<S: Receives>(session: Session<S>, args: &PullArgs, env: &Env) -> Result<(), Error> {
+    let mut receiver = Receiver::open(args, env);
     let work = async { receiver.receive(&session, async |_| Ok(())).await.map(drop) };
     let done = session.until_interrupted(work, || args.count.is_none()).await;
     receiver.finish(session.close(done, NOT_TAKEN).await).await
@@ -46,13 +42,13 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn open(args: &PullArgs, setting: &Setting) -> Self {
+    pub(super) fn open(args: &PullArgs, env: &Env) -> Self {
         let output = Output::open(&args.output, &args.format, FirstFrame::Plain);
-        Self::new(output, args.count, setting)
+        Self::new(output, args.count, env)
     }
 
-    pub(super) fn new(output: Output, count: Option<u64>, setting: &Setting) -> Self {
-        let progress = if setting.verbose { Progress::none() } else { Progress::new(count, output.beside) };
+    pub(super) fn new(output: Output, count: Option<u64>, env: &Env) -> Self {
+        let progress = if env.verbose { Progress::none() } else { Progress::new(count, output.beside) };
         Self { output, progress, count, received: 0 }
     }
 

@@ -7,11 +7,11 @@ use crate::args::ReqArgs;
 use crate::error::Error;
 use crate::format::FirstFrame;
 use crate::output::{Output, Reader};
-use crate::session::{Session, Setting};
+use crate::session::{Env, Session};
 
-pub(super) async fn ask(args: &ReqArgs, setting: &Setting) -> Result<(), Error> {
-    let (mut input, progress) = send::open(&args.push, setting)?;
-    let session = Session::<ReqSocket>::open(&args.push.connection, setting, |builder| builder).await?;
+pub(super) async fn ask(args: &ReqArgs, env: &Env) -> Result<(), Error> {
+    let (mut input, progress) = send::open(&args.push, env)?;
+    let session = Session::<ReqSocket>::open(&args.push.connection, env, |builder| builder).await?;
     let output = Output::open(&args.output, &args.push.format, FirstFrame::Plain);
     let work = async {
         send::wait_for_peers(&session, args.push.input.wait_for_peers).await?;

@@ -9,12 +9,12 @@ use crate::error::Error;
 use crate::format::FirstFrame;
 use crate::input::{Extent, Input};
 use crate::progress::Progress;
-use crate::session::{Session, Setting};
-use crate::terminal::note;
+use crate::session::{Env, Session};
+use crate::terminal::info;
 
-pub(super) async fn push(args: &PushArgs, setting: &Setting) -> Result<(), Error> {
-    let (input, progress) = open(args, setting)?;
-    let session = Session::<PushSocket>::open(&args.connection, setting, |builder| builder).await?;
+pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
+    let (input, progress) = open(args, env)?;
+    let session = Session::<PushSocket>::open(&args.connection, env, |builder| builder).await?;
     let work = async {
         wait_for_peers(&session, args.input.wait_for_peers).await?;
         send_all(&session, input, None, &progress).await
@@ -24,11 +24,10 @@ pub(super) async fn push(args: &PushArgs, setting: &Setting) -> Result<(), Error
     session.close(done, NOT_TAKEN).await
 }
 
-pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Error> {
-    let (input, progress) = open(&args.push, setting)?;
+pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
+    let (input, progress) = open(&args.push, env)?;
     let PushArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.push;
-    let session =
-        Session::<PubSocket>::open(connection, setting, |builder| builder.nodrop(args.nodrop)).await?;
+    let session = Session::<PubSocket>::open(connection, env, |builder| builder.nodrop(args.nodrop)).await?;
     let work = async {
         if let Some(n) = *wait_for_peers {
             let subscribed = session.socket.wait_for_subscriptions(n);
@@ -39,7 +38,7 @@ pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Err
     let done = session.until_interrupted(work, || args.push.is_endless()).await;
     drop(progress);
     if wait_for_peers.is_none() && session.socket.subscription_count() == 0 {
-        note("nobody is subscribed at the end; --wait-for-peers 1 waits for a subscriber first");
+        info("nobody is subscribed at the end; --wait-for-peers 1 waits for a subscriber first");
     }
     session
         .close(done, "their subscribers had no room or were lost; see --nodrop, --hwm and --interval")
@@ -47,10 +46,10 @@ pub(super) async fn publish(args: &PubArgs, setting: &Setting) -> Result<(), Err
 }
 
 /// Opens the input.
-pub(super) fn open(args: &PushArgs, setting: &Setting) -> Result<(Input, Progress), Error> {
+pub(super) fn open(args: &PushArgs, env: &Env) -> Result<(Input, Progress), Error> {
     let extent = Extent { limit: args.count, fill: args.count.is_some() };
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, extent)?;
-    let progress = if setting.verbose { Progress::none() } else { Progress::new(args.count, input.beside) };
+    let progress = if env.verbose { Progress::none() } else { Progress::new(args.count, input.beside) };
     Ok((input, progress))
 }
 

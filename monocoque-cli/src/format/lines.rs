@@ -57,7 +57,7 @@ pub(super) fn write(message: &Message, how: &Encoder, out: &mut impl Write) -> i
                 let style = if how.colour { NAME } else { Style::new() };
                 write!(out, "{style}{id}{style:#}")?;
             }
-            _ if how.terminal => out.write_all(harmless(frame).as_bytes())?,
+            _ if how.terminal => out.write_all(sanitize(frame).as_bytes())?,
             _ => out.write_all(frame)?,
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn write(message: &Message, how: &Encoder, out: &mut impl Write) -> i
 }
 
 /// Escapes control characters for a terminal.
-fn harmless(frame: &[u8]) -> String {
+fn sanitize(frame: &[u8]) -> String {
     let mut shown = String::with_capacity(frame.len());
     for chunk in frame.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(harmless("a\tb \u{1b}[2J\r\n\u{e9}".as_bytes()), "a\tb \\u{1b}[2J\\r\\n\u{e9}");
-        assert_eq!(harmless(b"\xff\x00x"), "\\xff\\u{0}x");
+        assert_eq!(sanitize("a\tb \u{1b}[2J\r\n\u{e9}".as_bytes()), "a\tb \\u{1b}[2J\\r\\n\u{e9}");
+        assert_eq!(sanitize(b"\xff\x00x"), "\\xff\\u{0}x");
     }
 
     #[test]

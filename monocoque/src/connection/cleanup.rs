@@ -42,7 +42,7 @@ pub(crate) fn remove_receiver(engine: &Arc<Engine>, mut departure: Departure) {
         engine.departures.lock().queue.push_back(departure);
         serve(engine);
     } else {
-        let _done = report_cancels(engine, departure, &mut Pace::Unbroken).now_or_never();
+        let _done = report_cancels(engine, departure, &mut YieldPolicy::Never).now_or_never();
     }
 }
 
@@ -56,11 +56,11 @@ fn serve(engine: &Arc<Engine>) {
     if std::mem::replace(&mut engine.departures.lock().is_served, true) {
         return;
     }
-    let service = Service(Some(engine.clone()));
-    if engine.runtime.spawn(|| async move { service.run(&mut Pace::new()).await }).is_err()
+    let service = CleanupTask(Some(engine.clone()));
+    if engine.runtime.spawn(|| async move { service.run(&mut YieldPolicy::new()).await }).is_err()
         && !std::mem::replace(&mut engine.departures.lock().is_served, true)
     {
-        let _done = Service(Some(engine.clone())).run(&mut Pace::Unbroken).now_or_never();
+        let _done = CleanupTask(Some(engine.clone())).run(&mut YieldPolicy::Never).now_or_never();
     }
 }
 
@@ -91,14 +91,14 @@ fn next_work(engine: &Engine) -> Option<Work> {
 /// Reports the topics that have no subscriber any more, and closes the lane.
 ///
 /// A subscription whose report is unread is not reported, and neither is its cancellation.
-async fn report_cancels(engine: &Engine, mut departure: Departure, pace: &mut Pace) {
+async fn report_cancels(engine: &Engine, mut departure: Departure, policy: &mut YieldPolicy) {
     let Departure { key, lane, .. } = departure;
     let cancels = engine.out.lock().publisher().map(|publisher| publisher.take_cancels(key));
     let mut cancels = Cancels::of(cancels.unwrap_or_default());
     if cancels.can_be_annulled() {
-        let mut unread = Unread::take(engine, lane);
+        let mut unread = UnreadMessages::take(engine, lane);
         while unread.step(&mut cancels) {
-            pace.step().await;
+            policy.step().await;
         }
     }
     let mut remaining = cancels.reports();
@@ -109,7 +109,7 @@ async fn report_cancels(engine: &Engine, mut departure: Departure, pace: &mut Pa
         }
         let bytes = batch.iter().map(Weigh::weight).sum();
         engine.inbox.push(lane, &mut batch, bytes);
-        pace.step().await;
+        policy.step().await;
     }
     close_lane(engine, &mut departure);
 }
@@ -123,24 +123,24 @@ enum Work {
 }
 
 /// The cleanup task. `None` once it is done.
-struct Service(Option<Arc<Engine>>);
+struct CleanupTask(Option<Arc<Engine>>);
 
-impl Service {
-    async fn run(mut self, pace: &mut Pace) {
+impl CleanupTask {
+    async fn run(mut self, policy: &mut YieldPolicy) {
         while let Some(engine) = &self.0 {
             match next_work(engine) {
                 Some(Work::Sweep) => {
                     sweep(engine);
-                    pace.step().await;
+                    policy.step().await;
                 }
-                Some(Work::Report(departure)) => report_cancels(engine, departure, pace).await,
+                Some(Work::Report(departure)) => report_cancels(engine, departure, policy).await,
                 None => self.0 = None,
             }
         }
     }
 }
 
-impl Drop for Service {
+impl Drop for CleanupTask {
     /// The runtime may end before the work is done.
     fn drop(&mut self) {
         if let Some(engine) = &self.0 {
@@ -151,14 +151,14 @@ impl Drop for Service {
 
 /// The rule by which the cleanup task yields.
 #[derive(Debug)]
-enum Pace {
+enum YieldPolicy {
     /// Never yields.
-    Unbroken,
+    Never,
     /// Yields once a slice has passed since this time.
     Since(Instant),
 }
 
-impl Pace {
+impl YieldPolicy {
     fn new() -> Self {
         Self::Since(Instant::now())
     }
@@ -178,13 +178,13 @@ impl Pace {
 struct Cancels {
     /// Sorted.
     topics: Vec<Bytes>,
-    fates: Vec<Fate>,
+    states: Vec<ReportState>,
     repeated: bool,
 }
 
 /// The outcome for the report of one cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum ReportState {
     /// Undecided.
     Open,
     /// Neither the subscription nor the cancellation is received.
@@ -196,7 +196,7 @@ enum Fate {
 impl Cancels {
     fn of(cancels: PeerCancels) -> Self {
         let PeerCancels { topics, repeated } = cancels;
-        Self { fates: vec![Fate::Open; topics.len()], topics, repeated }
+        Self { states: vec![ReportState::Open; topics.len()], topics, repeated }
     }
 
     /// Returns whether each unread subscription is the only one of its topic.
@@ -209,23 +209,26 @@ impl Cancels {
     fn annuls(&mut self, message: &Message, publisher: &mut Publisher) -> bool {
         let Some((kind, topic)) = as_subscription(message) else { return false };
         let Ok(at) = self.topics.binary_search_by(|other| other[..].cmp(topic)) else { return false };
-        let Some(fate) = self.fates.get_mut(at).filter(|fate| **fate == Fate::Open) else { return false };
-        *fate = match kind {
-            Subscription::Subscribe if publisher.annul(topic) => Fate::Annulled,
-            Subscription::Subscribe | Subscription::Cancel => Fate::Reported,
+        let Some(state) = self.states.get_mut(at).filter(|state| **state == ReportState::Open) else {
+            return false;
         };
-        *fate == Fate::Annulled
+        *state = match kind {
+            Subscription::Subscribe if publisher.annul(topic) => ReportState::Annulled,
+            Subscription::Subscribe | Subscription::Cancel => ReportState::Reported,
+        };
+        *state == ReportState::Annulled
     }
 
     /// Returns the remaining reports.
     fn reports(self) -> impl Iterator<Item = Message> {
-        let reported = self.topics.into_iter().zip(self.fates).filter(|(_, fate)| *fate != Fate::Annulled);
+        let reported =
+            self.topics.into_iter().zip(self.states).filter(|(_, state)| *state != ReportState::Annulled);
         reported.map(|(topic, _)| report(Subscription::Cancel, &topic))
     }
 }
 
 /// The unread messages of a lane, taken out of it and put back on drop.
-struct Unread<'a> {
+struct UnreadMessages<'a> {
     engine: &'a Engine,
     lane: LaneKey,
     messages: VecDeque<Message>,
@@ -234,7 +237,7 @@ struct Unread<'a> {
     bytes: usize,
 }
 
-impl<'a> Unread<'a> {
+impl<'a> UnreadMessages<'a> {
     fn take(engine: &'a Engine, lane: LaneKey) -> Self {
         let messages = engine.inbox.take_unread(lane);
         Self { engine, lane, messages, kept: VecDeque::new(), gone: 0, bytes: 0 }
@@ -259,7 +262,7 @@ impl<'a> Unread<'a> {
     }
 }
 
-impl Drop for Unread<'_> {
+impl Drop for UnreadMessages<'_> {
     fn drop(&mut self) {
         self.messages.append(&mut self.kept);
         self.engine.inbox.put_back(self.lane, &mut self.messages, self.gone, self.bytes);

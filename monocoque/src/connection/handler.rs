@@ -8,7 +8,7 @@ use std::sync::Arc;
 use monocoque_core::actor::ConnectionHandler;
 use monocoque_core::sync::AtomicBool;
 use monocoque_core::transport::DirectWriter;
-use monocoque_core::{Decode, LaneConfig, Message, Protocol, RoutingId};
+use monocoque_core::{Decode, LaneConfig, Message, Protocol};
 use monocoque_zmtp::{Inbound, PeerInfo};
 
 use super::Course;
@@ -73,8 +73,7 @@ impl SessionHandler {
         };
         outcome.set(HandshakeOutcome::Accepted);
         let PeerInfo { socket_type, routing_id, properties, topic_budget: topics, .. } = peer;
-        let announced = || RoutingId::try_from(routing_id).ok();
-        let routing_id = endpoint.name.clone().or_else(announced).unwrap_or_else(|| id.clone());
+        let routing_id = Engine::visible_id(&endpoint, &routing_id, &id);
         engine.out.lock().set_connection(key, connection.id);
         engine.emit(|| SocketEvent::HandshakeSucceeded {
             connection: connection.clone(),

@@ -40,13 +40,13 @@ impl CancellationToken {
 
     /// Waits until the token is cancelled.
     pub(crate) async fn cancelled(&self) {
-        let mut seat = WaitGuard::new(|ticket| drop(self.0.lock().waiters.remove(ticket)));
+        let mut guard = WaitGuard::new(|ticket| drop(self.0.lock().waiters.remove(ticket)));
         poll_fn(|cx| {
             let mut signal = self.0.lock();
             if signal.is_cancelled {
                 return Poll::Ready(());
             }
-            signal.waiters.wait(&mut seat.ticket, cx.waker());
+            signal.waiters.wait(&mut guard.ticket, cx.waker());
             Poll::Pending
         })
         .await;

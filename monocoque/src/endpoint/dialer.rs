@@ -9,7 +9,7 @@ use monocoque_core::{Backoff, Endpoint, runtime};
 
 use super::EndpointRef;
 use super::panic::catch_panic;
-use super::reconnect::{Next, after_connection, is_wanted};
+use super::reconnect::{Next, after_connection, after_failure, give_up, is_wanted};
 use crate::connection::{self, Ended};
 use crate::monitor::SocketEvent;
 use crate::socket::Engine;
@@ -26,7 +26,12 @@ pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) 
         let delay;
         (next, delay) = match connected {
             Ok(stream) => serve(&engine, &endpoint, stream, &mut backoff).await,
-            Err(error) => (after_failure(&engine, &endpoint, error), backoff.next_delay()),
+            Err(error) => {
+                let next = after_failure(&engine, &endpoint, &error);
+                let failed = || endpoint.address.clone();
+                engine.emit(|| SocketEvent::ConnectFailed { endpoint: failed(), error: error.into() });
+                (next, backoff.next_delay())
+            }
         };
         if next != Next::Reconnect {
             break;
@@ -37,11 +42,9 @@ pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) 
         }
     }
     if next == Next::GiveUp {
-        engine.remove_endpoint(&endpoint);
-    }
-    engine.with_wakes(|out, wakes| out.end_dial(endpoint.key.id, wakes));
-    if next == Next::GiveUp {
-        engine.emit(|| SocketEvent::GivenUp { endpoint: endpoint.address.clone() });
+        give_up(&engine, &endpoint);
+    } else {
+        engine.with_wakes(|out, wakes| out.end_dial(endpoint.key.id, wakes));
     }
     drop(task);
 }
@@ -65,28 +68,6 @@ async fn serve(
         Ended { .. } => backoff.next_delay(),
     };
     (after_connection(engine, endpoint, &ended), delay)
-}
-
-/// Decides the next step after a failed attempt to connect.
-fn after_failure(engine: &Engine, endpoint: &EndpointRef, error: io::Error) -> Next {
-    let is_stopped =
-        engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint.address, &error);
-    engine.emit(|| SocketEvent::ConnectFailed { endpoint: endpoint.address.clone(), error: error.into() });
-    match () {
-        () if !is_wanted(engine, endpoint) => Next::Nothing,
-        () if is_stopped => Next::GiveUp,
-        () => Next::Reconnect,
-    }
-}
-
-/// Returns whether nothing listens at the address. The file of a Unix domain socket may be missing,
-/// too.
-fn is_refusal(address: &Endpoint, error: &io::Error) -> bool {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => true,
-        io::ErrorKind::NotFound => matches!(address, Endpoint::Ipc(_)),
-        _ => false,
-    }
 }
 
 async fn connect(engine: &Engine, address: &Endpoint) -> io::Result<Stream> {

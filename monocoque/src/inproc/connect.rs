@@ -10,7 +10,7 @@ use super::pipe::{DisconnectOnDrop, PipeEnd};
 use crate::connection::Ended;
 use crate::connection::events::begun;
 use crate::endpoint::EndpointRef;
-use crate::endpoint::reconnect::{Next, after_connection};
+use crate::endpoint::reconnect::{Next, after_connection, give_up};
 use crate::monitor::{DisconnectReason, SocketEvent};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Incoming, Routing};
@@ -118,10 +118,7 @@ fn on_disconnected(engine: &Arc<Engine>, endpoint: &EndpointRef, ended: &Ended) 
     }
     match after_connection(engine, endpoint, ended) {
         Next::Reconnect => engine.registry.wait(engine, endpoint),
-        Next::GiveUp => {
-            engine.remove_endpoint(endpoint);
-            engine.emit(|| SocketEvent::GivenUp { endpoint: endpoint.address.clone() });
-        }
+        Next::GiveUp => give_up(engine, endpoint),
         Next::Nothing => {}
     }
     if is_displaced {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
+use bytes::Bytes;
 use monocoque_core::{Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, runtime};
 use monocoque_zmtp::{Properties, Subscription};
 
@@ -60,7 +61,7 @@ impl PipeEnd {
         let about_peer = Peer {
             connection: connection.clone(),
             socket_type: peer.socket.pattern.socket_type,
-            routing_id: peer.socket.options.routing_id.clone().unwrap_or_else(|| id.clone()),
+            routing_id: visible_id(endpoint, peer, &id),
             properties: Properties::default(),
         };
         Self {
@@ -78,7 +79,7 @@ impl PipeEnd {
     /// Returns the events of the new connection for the receiver.
     pub(super) fn events(&self, peer: &Participant) -> (Span, [SocketEvent; 2]) {
         let connection = self.connection.clone();
-        let routing_id = peer.socket.options.routing_id.clone().unwrap_or_else(|| self.id.clone());
+        let routing_id = visible_id(&self.endpoint, peer, &self.id);
         let socket_type = peer.socket.pattern.socket_type;
         let succeeded = SocketEvent::HandshakeSucceeded { connection, socket_type, routing_id };
         (self.span.clone(), [begun(&self.endpoint, &self.connection), succeeded])
@@ -141,6 +142,14 @@ impl PipeEnd {
         let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason };
         on_disconnected(&engine, &endpoint, &ended);
     }
+}
+
+/// Returns the routing id of a peer that the application sees, as over streams.
+fn visible_id(endpoint: &EndpointRef, peer: &Participant, generated: &RoutingId) -> RoutingId {
+    let Engine { pattern, options, .. } = &*peer.socket;
+    let announces = pattern.socket_type.announces_routing_id();
+    let announced = if announces { options.announced_id() } else { Bytes::new() };
+    Engine::visible_id(endpoint, &announced, generated)
 }
 
 /// Disconnects a pipe when it is dropped.

@@ -8,7 +8,7 @@ use monocoque_zmtp::decode_messages;
 /// A queue of whole messages that are not assigned to a peer yet, and not encoded.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    messages: VecDeque<Waiting>,
+    messages: VecDeque<BacklogEntry>,
     bytes: usize,
     /// The number of messages at the front that lost connections have given back.
     returned: usize,
@@ -16,7 +16,7 @@ pub(super) struct Backlog {
 
 /// A message that waits for a peer.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct BacklogEntry {
     pub(super) message: Message,
     /// The number of connections on which its transmission began.
     pub(super) attempts: u32,
@@ -26,11 +26,11 @@ pub(super) struct Waiting {
 impl Backlog {
     pub(super) fn push(&mut self, message: Message) {
         self.bytes += message.byte_len();
-        self.messages.push_back(Waiting { message, attempts: 0, returned: false });
+        self.messages.push_back(BacklogEntry { message, attempts: 0, returned: false });
     }
 
     /// Removes the first message.
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
+    pub(super) fn pop(&mut self) -> Option<BacklogEntry> {
         let Some(waiting) = self.messages.pop_front() else {
             // Frees the memory of a burst.
             self.messages = VecDeque::new();
@@ -42,7 +42,7 @@ impl Backlog {
     }
 
     /// Puts back a message that was popped.
-    pub(super) fn put_back(&mut self, waiting: Waiting) {
+    pub(super) fn put_back(&mut self, waiting: BacklogEntry) {
         self.bytes += waiting.message.byte_len();
         self.returned += usize::from(waiting.returned);
         self.messages.push_front(waiting);
@@ -53,7 +53,7 @@ impl Backlog {
         let attempts: Vec<_> = unsent.attempts().collect();
         let mut waiting: VecDeque<_> = decode_messages(unsent)
             .into_iter()
-            .map(|message| Waiting { message, attempts: 0, returned: true })
+            .map(|message| BacklogEntry { message, attempts: 0, returned: true })
             .collect();
         for (at, attempts) in attempts {
             if let Some(waiting) = waiting.get_mut(at) {

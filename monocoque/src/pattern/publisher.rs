@@ -27,7 +27,7 @@ pub(crate) struct Publisher {
     final_cancels: Option<Box<FinalCancels>>,
     /// Reports not received yet, if the application receives the first and the last of each topic.
     reports: Option<Box<Reports>>,
-    rules: Rules,
+    rules: PublisherRules,
     /// The peer whose subscription the application has received last.
     last_subscriber: Option<PeerKey>,
     /// The next message goes to the last subscriber only, unless its sender has waited since before
@@ -57,7 +57,7 @@ struct FinalCancels {
 
 /// The options of a publisher.
 #[derive(Clone, Copy, Debug)]
-struct Rules {
+struct PublisherRules {
     /// All subscriptions are reported, not only the first of a topic.
     verbose: bool,
     /// All cancellations are reported, not only the last of a topic.
@@ -88,7 +88,7 @@ impl Publisher {
         } else {
             (PubSubHub::default(), None)
         };
-        let rules = Rules {
+        let rules = PublisherRules {
             verbose: options.verbose || options.manual,
             verboser: options.verboser || options.manual,
             inverted: options.inverted,
@@ -207,7 +207,7 @@ impl Publisher {
     ) -> SubscriptionOutcome {
         self.sweep(2);
         let hub = self.requested.as_deref_mut().unwrap_or(&mut self.hub);
-        let Rules { verbose, verboser, .. } = self.rules;
+        let PublisherRules { verbose, verboser, .. } = self.rules;
         // Is it reported, and did some peer subscribe to the topic before?
         let (is_reported, was_wanted) = match kind {
             Subscription::Subscribe => match hub.subscribe(key, topic) {

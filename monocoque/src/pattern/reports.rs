@@ -20,14 +20,14 @@ use monocoque_zmtp::Subscription;
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     // There may be a million topics: a map without long pauses to grow.
-    topics: BTreeMap<Bytes, Unread>,
+    topics: BTreeMap<Bytes, UnreadReports>,
     /// Every subscription is received, also those of known topics.
     verbose: bool,
 }
 
 /// The unread reports of one topic.
 #[derive(Clone, Copy, Debug)]
-struct Unread {
+struct UnreadReports {
     /// The application has last received a subscription of the topic.
     known: bool,
     begins: usize,
@@ -41,7 +41,7 @@ impl Reports {
 
     /// Adds a report that is to be received; `known` tells if the topic was wanted before.
     pub(super) fn add(&mut self, kind: Subscription, topic: Bytes, known: bool) {
-        let unread = self.topics.entry(topic).or_insert(Unread { known, begins: 0, ends: 0 });
+        let unread = self.topics.entry(topic).or_insert(UnreadReports { known, begins: 0, ends: 0 });
         *unread.count(kind) += 1;
     }
 
@@ -78,7 +78,7 @@ impl Reports {
         learns && both
     }
 
-    fn change(&mut self, topic: &[u8], change: impl FnOnce(&mut Unread)) {
+    fn change(&mut self, topic: &[u8], change: impl FnOnce(&mut UnreadReports)) {
         let Some(unread) = self.topics.get_mut(topic) else { return };
         change(unread);
         if unread.begins + unread.ends == 0 {
@@ -87,7 +87,7 @@ impl Reports {
     }
 }
 
-impl Unread {
+impl UnreadReports {
     const fn count(&mut self, kind: Subscription) -> &mut usize {
         match kind {
             Subscription::Subscribe => &mut self.begins,

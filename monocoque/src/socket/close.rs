@@ -73,11 +73,12 @@ impl Engine {
     /// Returns the reason why there is nothing more to wait for, if so. Changes only when an
     /// endpoint or a peer is removed.
     fn drained(&self, out: &Outbound) -> Option<Drained> {
-        match () {
-            () if out.peer_count() > 0 => None,
-            () if !out.has_waiting() => Some(Drained::Sent),
-            () if self.endpoints.is_empty() || out.waits_for_no_reply() => Some(Drained::Unreachable),
-            () => None,
+        if out.peer_count() > 0 {
+            None
+        } else if !out.has_waiting() {
+            Some(Drained::Sent)
+        } else {
+            (self.endpoints.is_empty() || out.waits_for_no_reply()).then_some(Drained::Unreachable)
         }
     }
 

@@ -206,6 +206,13 @@ impl Engine {
         routing_id(id, self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Returns the routing id that the application sees: assigned to the endpoint, announced by the
+    /// peer, or generated.
+    pub(crate) fn visible_id(endpoint: &EndpointRef, announced: &[u8], generated: &RoutingId) -> RoutingId {
+        let announced = || RoutingId::try_from(announced).ok();
+        endpoint.name.clone().or_else(announced).unwrap_or_else(|| generated.clone())
+    }
+
     /// Returns the reason to refuse a peer.
     pub(crate) fn refusal(&self) -> Refusal {
         if self.pattern.exclusive { Refusal::PairInUse } else { Refusal::DuplicateId }
@@ -242,14 +249,14 @@ impl Engine {
         config: LaneConfig,
     ) -> LaneKey {
         let latest = config.conflate || self.options.conflate;
-        let series = endpoint.ordering_group().or_else(|| self.ordering_group(&peer.routing_id));
+        let ordering_group = endpoint.ordering_group().or_else(|| self.ordering_group(&peer.routing_id));
         let hwm = self.recv_hwm.lock();
         // A REQ queues one reply and keeps reading, so that replies to no request are discarded.
         let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
         self.inbox.open_lane(
             key,
             Arc::new(peer),
-            LaneConfig { hwm: *hwm, ordering_group: series, conflate: latest, ..config },
+            LaneConfig { hwm: *hwm, ordering_group, conflate: latest, ..config },
         )
     }
 

@@ -14,10 +14,10 @@ use monocoque_core::{deadline, runtime};
 
 /// The deadlines of the futures of one socket.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(Mutex<State>);
+pub(crate) struct Timers(Mutex<Deadlines>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Deadlines {
     due: BTreeMap<Timer, Waker>,
     next: u64,
     /// The deadline that the supervisor sleeps for.

@@ -225,7 +225,7 @@ impl<S: Socket> Builder<S> {
         self
     }
 
-    /// Limits the frames of a message that a peer may send; 0 is as 1. Default: 1,048,576.
+    /// Limits the frames of a message that a peer may send; 0 counts as 1. Default: 1,048,576.
     ///
     /// A peer that goes beyond it is disconnected.
     pub fn max_frames(mut self, frames: usize) -> Self {

@@ -13,16 +13,16 @@ use crate::socket::Engine;
 /// types, which offer the methods of the [engine](Engine) that make sense for them.
 #[derive(Clone)]
 #[expect(unnameable_types, reason = "named by the sealed trait behind `Socket`, which no user can name")]
-pub struct Handle(Arc<Shared>);
+pub struct Handle(Arc<SharedHandle>);
 
 /// The state that the clones of a handle share. The tasks of the socket hold the engine, too.
-struct Shared {
+struct SharedHandle {
     engine: Arc<Engine>,
     /// Replaces the engine in a process that was forked from that of the socket.
     closed: OnceLock<Arc<Engine>>,
 }
 
-impl Drop for Shared {
+impl Drop for SharedHandle {
     fn drop(&mut self) {
         let engine = self.engine.clone();
         if self.engine.is_foreign() {
@@ -35,7 +35,7 @@ impl Drop for Shared {
 
 impl Handle {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self(Arc::new(Shared { engine, closed: OnceLock::new() }))
+        Self(Arc::new(SharedHandle { engine, closed: OnceLock::new() }))
     }
 
     /// Returns the engine, or a closed one in a process that was forked from that of the socket.

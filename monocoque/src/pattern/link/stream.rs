@@ -45,6 +45,8 @@ pub(in crate::pattern) enum Pump {
 pub(in crate::pattern) enum Batch {
     Messages,
     Control,
+    /// Replies of the protocol, which no queue of the link holds.
+    Replies,
 }
 
 /// The fast path: writes a lone reply directly to the stream instead of waking the write pump.
@@ -206,8 +208,7 @@ impl Pump {
     pub(in crate::pattern) fn watch(&mut self, aborts: Waker) {
         let batch = match self {
             Self::Writing { batch, .. } => *batch,
-            // The batch is a reply of the protocol.
-            Self::Running | Self::Parked(_) => Batch::Messages,
+            Self::Running | Self::Parked(_) => Batch::Replies,
         };
         *self = Self::Writing { batch, waker: Some(aborts) };
     }

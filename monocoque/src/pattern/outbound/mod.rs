@@ -39,7 +39,7 @@ pub(crate) struct Outbound {
     pub(crate) queue: SendQueue,
     pub(crate) counters: Counters,
     peers: Peers,
-    rules: Rules,
+    rules: SendRules,
 }
 
 /// Counters of messages and connections since the socket was created.
@@ -56,7 +56,7 @@ pub(crate) struct Counters {
 
 /// The parts of pattern and options that sending depends on.
 #[derive(Clone, Copy, Debug)]
-struct Rules {
+struct SendRules {
     hwm: Hwm,
     /// `send` waits or fails where the message would otherwise be dropped.
     blocks: bool,
@@ -101,7 +101,7 @@ impl Outbound {
             queue: SendQueue::default(),
             counters: Counters::default(),
             peers: Peers::new(pattern, options),
-            rules: Rules {
+            rules: SendRules {
                 hwm: if options.conflate { Hwm::UNLIMITED } else { options.send_hwm },
                 blocks: pattern.when_full == WhenFull::Block || options.mandatory,
                 immediate: options.immediate,
@@ -244,7 +244,7 @@ impl Outbound {
     }
 }
 
-impl Rules {
+impl SendRules {
     /// Returns whether a message is a request to end the connection.
     #[inline]
     fn is_end(&self, message: &Message) -> bool {

@@ -4,7 +4,7 @@ use monocoque_core::{BytePermits, Message, PeerKey, Room, Ticket};
 use monocoque_zmtp::encode_message;
 use smallvec::SmallVec;
 
-use super::{Hub, Outbound, Phase, Rules};
+use super::{Hub, Outbound, Phase, SendRules};
 use crate::endpoint::EndpointId;
 use crate::error::MonocoqueError;
 use crate::pattern::Pattern;
@@ -59,9 +59,30 @@ impl Outbound {
         if !self.peers.any_will_do() {
             return self.send_to_some(request, message, wakes);
         }
-        let outcome = self.send_to_any(request, message, wakes);
-        self.counters.sent += u64::from(matches!(outcome, SendOutcome::Queued(_)));
-        outcome
+        if self.queue.backlog.is_empty()
+            && let Some(key) = self.send_next(message, request.flush, wakes)
+        {
+            self.counters.sent += 1;
+            return SendOutcome::Queued(Some(key));
+        }
+        self.send_to_backlog(message)
+    }
+
+    /// Queues `message` for the first peer to connect, if one is awaited.
+    fn send_to_backlog(&mut self, message: &mut Message) -> SendOutcome {
+        let is_early = self.lifecycle.is_dialling() && !self.rules.immediate && self.peers.hub.is_empty();
+        if is_early && self.rules.conflate {
+            self.counters.dropped += self.queue.backlog.clear();
+        }
+        let backlog = &mut self.queue.backlog;
+        let fits =
+            backlog.is_empty() || backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
+        if is_early && fits && self.rules.hwm.admits(backlog.len()) {
+            backlog.push(std::mem::take(message));
+            self.counters.sent += 1;
+            return SendOutcome::Queued(None);
+        }
+        SendOutcome::Full
     }
 
     /// Queues `message` where not every peer will do.
@@ -81,7 +102,8 @@ impl Outbound {
             }
             (Hub::PubSub(..), _) => self.send_to_matching(request, message, wakes),
             (Hub::All, _) => self.send_to_all(request, message, wakes),
-            _ => self.send_to_any(request, message, wakes),
+            // No such type sends.
+            (Hub::Router(_) | Hub::None, _) => SendOutcome::Full,
         };
         if matches!(outcome, SendOutcome::Queued(_)) {
             self.counters.sent += 1;
@@ -151,32 +173,6 @@ impl Outbound {
         has_place
     }
 
-    #[inline]
-    fn send_to_any(
-        &mut self,
-        request: SendRequest<'_>,
-        message: &mut Message,
-        wakes: &mut Wakes,
-    ) -> SendOutcome {
-        if self.queue.backlog.is_empty()
-            && let Some(key) = self.send_next(message, request.flush, wakes)
-        {
-            return SendOutcome::Queued(Some(key));
-        }
-        let is_early = self.lifecycle.is_dialling() && !self.rules.immediate && self.peers.hub.is_empty();
-        if is_early && self.rules.conflate {
-            self.counters.dropped += self.queue.backlog.clear();
-        }
-        let backlog = &mut self.queue.backlog;
-        let fits =
-            backlog.is_empty() || backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
-        if is_early && fits && self.rules.hwm.admits(backlog.len()) {
-            backlog.push(std::mem::take(message));
-            return SendOutcome::Queued(None);
-        }
-        SendOutcome::Full
-    }
-
     /// Queues a message for the next peer in turn with room for it.
     #[inline]
     pub(super) fn send_next(
@@ -186,7 +182,7 @@ impl Outbound {
         wakes: &mut Wakes,
     ) -> Option<PeerKey> {
         let Hub::Router(hub) = &mut self.peers.hub else { return None };
-        let Rules { hwm, conflate, .. } = self.rules;
+        let SendRules { hwm, conflate, .. } = self.rules;
         let mut cx = SendContext { hwm, flush, yield_budget: &mut self.queue.yield_budget, wakes };
         let len = message.byte_len();
         loop {
@@ -215,7 +211,7 @@ impl Outbound {
         message: &mut Message,
         wakes: &mut Wakes,
     ) -> SendOutcome {
-        let Rules { hwm, blocks, conflate, .. } = self.rules;
+        let SendRules { hwm, blocks, conflate, .. } = self.rules;
         let Some(link) = self.peers.links.get_mut(key) else { return self.drop_message() };
         let len = message.byte_len();
         let admits = !link.is_stopped() && (conflate || link.admits(hwm, len));
@@ -300,7 +296,7 @@ impl Outbound {
     /// Returns whether the sender of a message for many peers waits for one of them.
     #[inline]
     fn has_full_target(&mut self, request: SendRequest<'_>, targets: &[PeerKey], len: usize) -> bool {
-        let Rules { hwm, blocks, conflate, .. } = self.rules;
+        let SendRules { hwm, blocks, conflate, .. } = self.rules;
         if conflate {
             return false;
         }
@@ -312,7 +308,7 @@ impl Outbound {
 
     /// Queues a message for many peers. It is encoded once.
     fn broadcast(&mut self, flush: Flush, targets: &[PeerKey], message: &Message, wakes: &mut Wakes) {
-        let Rules { hwm, conflate, .. } = self.rules;
+        let SendRules { hwm, conflate, .. } = self.rules;
         let len = message.byte_len();
         encode_message(message, &mut self.queue.broadcast.scratch);
         let is_shared = self.queue.broadcast.scratch.is_contiguous() && !conflate;
