@@ -130,6 +130,23 @@ everywhere! {
         let closed = router.connect_as("tcp://127.0.0.1:1", "name").await;
         assert!(matches!(closed, Err(MonocoqueError::Closed)), "{closed:?}");
     }
+
+    async fn assigned_name_is_reported(at) {
+        for announced in [DealerSocket::builder().routing_id("its own"), DealerSocket::builder()] {
+            let (dealer, endpoint) = at.bound(announced).await;
+            let router = at.build(router());
+            let mut monitor = router.monitor();
+            router.connect_as(endpoint, "ours").await.expect("connected");
+            let reported = loop {
+                if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
+                    break routing_id;
+                }
+            };
+            dealer.send("up").await.expect("sent");
+            let (_, peer) = router.recv_with_peer().await.expect("received");
+            assert_eq!((&reported, peer.routing_id()), (&id("ours"), &id("ours")));
+        }
+    }
 }
 
 over_streams! {
