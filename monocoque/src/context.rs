@@ -114,7 +114,7 @@ impl Context {
     /// use monocoque::Context;
     ///
     /// let mut proactor = ProactorBuilder::new();
-    /// // From Linux 6.1 on. 5.19: `coop_taskrun(true).taskrun_flag(true)`; before, compio polls.
+    /// // From Linux 6.1 on. 5.19: `coop_taskrun(true).taskrun_flag(true)`; older ones poll.
     /// proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
     /// let runtime = RuntimeBuilder::new().with_proactor(proactor).build()?;
     /// let context = runtime.block_on(async { Context::current() })?;
@@ -130,7 +130,7 @@ impl Context {
         Ok(Self::of(vec![runtime], Vec::new(), process_registry()))
     }
 
-    /// Returns the driver of the connections: io_uring, or epoll where that is missing or
+    /// Returns the driver of the connections: io_uring, or polling where that is missing or
     /// forbidden.
     #[expect(clippy::indexing_slicing, reason = "a context has at least one runtime")]
     pub fn driver(&self) -> Driver {
@@ -350,7 +350,7 @@ impl ContextBuilder {
         self
     }
 
-    /// Requires a driver. Default: io_uring if it is available, else epoll.
+    /// Requires a driver. Default: io_uring if it is available, else polling.
     pub fn driver(mut self, driver: Driver) -> Self {
         self.driver = Some(driver);
         self

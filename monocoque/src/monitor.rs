@@ -189,7 +189,7 @@ impl fmt::Display for ConnectionId {
 pub struct Connection {
     /// The number of the connection.
     pub id: ConnectionId,
-    /// The local endpoint of the connection: bound, connected or attached.
+    /// The endpoint of this socket that the connection belongs to: bound, connected or attached.
     pub endpoint: Endpoint,
     /// The address of the peer, for display: `tcp://127.0.0.1:40000`.
     pub peer: String,

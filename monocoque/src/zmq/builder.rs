@@ -140,11 +140,11 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the limit up to which the [`reconnect_interval`](Self::reconnect_interval) doubles from
-    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: zero, it does not grow from one
-    /// failed attempt to the next.
+    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: zero. The interval does
+    /// not grow then.
     ///
-    /// After connections that end before a message or a minute it doubles in any case, up to the
-    /// longest interval, which is at least 32 times the first.
+    /// After a connection that ends within a minute and without a message, the interval doubles in
+    /// any case, up to the longest one, which is at least 32 times the first.
     pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
         self.options.reconnect_interval_max = max;
         self
@@ -195,8 +195,9 @@ impl<S: Socket> Builder<S> {
         self
     }
 
-    /// Limits the bytes of messages that wait to be received and came over connections that have
-    /// ended. Default: 64 MiB. 0 for none: new connections wait until all of them are received.
+    /// Limits the unread bytes that ended connections leave behind. Default: 64 MiB.
+    ///
+    /// With 0, new connections wait until all of them are received.
     ///
     /// Beyond it nothing is read from connections that are made from then on, until the program has
     /// received enough: peers that send, leave and come back are held back, and nothing is lost.
@@ -207,8 +208,8 @@ impl<S: Socket> Builder<S> {
         self
     }
 
-    /// Limits the connections on which the same message may be begun and lost before it is dropped:
-    /// 0 for no limit. Default: 3.
+    /// Sets the number of lost connections, each with the same message begun on it, after which the
+    /// message is dropped: 0 for no limit. Default: 3.
     ///
     /// A peer that ends the connection because of a message, as one beyond its size limit does,
     /// would get that message first again, for ever. So it is tried on another peer where the
@@ -233,7 +234,7 @@ impl<S: Socket> Builder<S> {
         self
     }
 
-    /// Queues nothing for peers that are not connected (`ZMQ_IMMEDIATE`): `send` waits for one
+    /// Queues nothing for peers that are not connected (`ZMQ_IMMEDIATE`): `send` waits for a peer
     /// instead. Default: false, up to [`send_hwm`](Self::send_hwm) messages wait for the first peer
     /// of a socket that has connected somewhere.
     ///

@@ -1,8 +1,8 @@
 //! The outgoing side of one connection: its state, its counters, and its path to the peer.
 //!
 //! A link is in exactly one [`Life`] and has exactly one [`Way`]: a queue that the write pump of a
-//! stream empties, or an inproc peer that takes each message at once. It knows neither the protocol
-//! nor the socket type.
+//! stream empties, or an inproc peer that takes each message at once. It knows the neutral
+//! framing of queues, but neither the peer's protocol nor the socket type.
 
 mod inproc;
 mod stream;

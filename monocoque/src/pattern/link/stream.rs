@@ -163,7 +163,7 @@ impl StreamLink {
         if !direct.has_input.swap(false, Ordering::Relaxed) || !is_lone {
             return false;
         }
-        // The pump will meet the same error, and end the connection.
+        // The pump gets the same error, and ends the connection.
         let written = direct.stream.try_write(self.outbox.chunk()).unwrap_or(0);
         self.outbox.consume(written);
         self.budget.release(written);
