@@ -231,7 +231,7 @@ impl<S: Sends + Receives> Model<'_, S> {
             |peer_model: &ModelPeer| peer_model.pending.front().is_some_and(|(_, body)| *body == received);
         let found = from.find(|at| is_next(&self.peers[*at]));
         let at = found.unwrap_or_else(|| panic!("no peer has sent this: {received:?}"));
-        let (envelope, _) = self.peers[at].said.pop_front().expect("just seen");
+        let (envelope, _) = self.peers[at].pending.pop_front().expect("just seen");
         (at, envelope)
     }
 
