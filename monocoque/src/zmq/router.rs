@@ -125,6 +125,9 @@ impl Builder<RouterSocket> {
     /// one is disconnected, and messages queued for it go to the newcomer. Default: false, the
     /// newcomer is refused.
     ///
+    /// The batch that is being written to the old peer may have arrived in part: what is left of it
+    /// is dropped and [counted](crate::SocketStats).
+    ///
     /// Messages of the old peer are received first, to their end if it has closed: for as long as
     /// the queue is full, and otherwise until nothing has come for 200 ms, or for a second in all;
     /// at most 16 MiB of them, since it may send without end.

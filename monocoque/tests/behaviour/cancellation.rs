@@ -27,7 +27,7 @@ on_every_driver! {
                 let mut next = vec![0; peers];
                 let mut cancelled = 0;
                 let mut got = 0;
-                while got < each * peers || cancelled < 100_000 {
+                while got < each * peers || cancelled < 10_000 {
                     let message = if cancelled % 3 == 0 {
                         pull.recv().now_or_never()
                     } else {

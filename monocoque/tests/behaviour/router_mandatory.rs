@@ -144,6 +144,7 @@ over_streams! {
             assert_eq!(new.recv().await.expect("queued messages are not lost"), large(n));
         }
         testing::eventually("the old connection has ended", || router.peer_count() == 1).await;
+        assert_eq!(router.stats().dropped, 1, "the message that was being written");
         router.send_to(&id("name"), "for the new one").await.expect("sent");
         assert_eq!(new.recv().await.expect("received"), "for the new one".into());
         new.send("from the new one").await.expect("sent");
