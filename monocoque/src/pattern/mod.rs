@@ -33,7 +33,7 @@ mod yield_budget;
 
 use monocoque_zmtp::SocketType;
 
-use crate::options::Notices;
+use crate::options::{Notices, Options};
 
 /// A row of the table.
 #[derive(Debug)]
@@ -54,6 +54,13 @@ pub struct Pattern {
     pub(crate) notices: Notices,
     /// The framing of messages in streams.
     pub(crate) framing: Framing,
+}
+
+impl Pattern {
+    /// Returns whether `send` drops messages, rather than wait or fail, while queues are full.
+    pub(crate) fn drops_when_full(&self, options: &Options) -> bool {
+        self.when_full == WhenFull::Drop && !options.mandatory
+    }
 }
 
 /// The framing of messages in a stream.

@@ -16,7 +16,7 @@ use crate::pattern::link::{Flush, STALL_TIMEOUT};
 use crate::pattern::outbound::{Outbound, Phase, SendOutcome, SendRequest, Target};
 use crate::pattern::subscription_frame::{SubscriptionList, as_subscription, is_list};
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, Routing, WhenFull};
+use crate::pattern::{Envelope, Routing};
 use crate::peer::Peer;
 
 /// A message that is being sent.
@@ -238,11 +238,6 @@ impl Engine {
         }
         outcome
     }
-
-    /// Returns whether the socket drops messages while queues are full.
-    pub(super) fn drops_when_full(&self) -> bool {
-        self.pattern.when_full == WhenFull::Drop && !self.options.mandatory
-    }
 }
 
 /// Queues a message for the peer with a routing id, by default the first frame.
@@ -372,7 +367,7 @@ impl WaitSlot<'_> {
             match attempt {
                 Ok(Attempt::Done) => return Poll::Ready(Ok(())),
                 Ok(Attempt::Full) if self.finds_stalled(cx) => {}
-                Ok(Attempt::Full) if self.engine.drops_when_full() => return Poll::Pending,
+                Ok(Attempt::Full) if self.drops_when_full() => return Poll::Pending,
                 Ok(Attempt::Full) => return self.poll_timeout(limit, cx),
                 Ok(Attempt::Yield) => return Poll::Pending,
                 Err(reason) => return Poll::Ready(Err(reason)),
@@ -380,10 +375,14 @@ impl WaitSlot<'_> {
         }
     }
 
+    fn drops_when_full(&self) -> bool {
+        self.engine.pattern.drops_when_full(&self.engine.options)
+    }
+
     /// Returns whether the sender of a socket that drops has waited long enough to try again, which
     /// detects a stalled connection. If not, it is woken then.
     pub(super) fn finds_stalled(&mut self, cx: &Context<'_>) -> bool {
-        let is_over = self.engine.drops_when_full() && self.timed_out(Some(STALL_TIMEOUT), cx);
+        let is_over = self.drops_when_full() && self.timed_out(Some(STALL_TIMEOUT), cx);
         if is_over {
             self.reset_timer();
         }

@@ -29,7 +29,7 @@ use super::envelope::Dialogue;
 use super::link::Flush;
 use super::publisher::Publisher;
 use super::wakes::Wakes;
-use super::{Framing, Pattern, WhenFull};
+use super::{Framing, Pattern};
 use crate::options::Options;
 
 /// The sending side of a socket.
@@ -103,7 +103,7 @@ impl Outbound {
             peers: Peers::new(pattern, options),
             rules: SendRules {
                 hwm: if options.conflate { Hwm::UNLIMITED } else { options.send_hwm },
-                blocks: pattern.when_full == WhenFull::Block || options.mandatory,
+                blocks: !pattern.drops_when_full(options),
                 immediate: options.immediate,
                 conflate: options.conflate,
                 handover: options.handover,
