@@ -59,7 +59,7 @@ struct Events {
     repeated: Cell<u32>,
     expired: Cell<u32>,
     hung: Cell<u32>,
-    /// Whether the worker that hung has answered again.
+    /// The worker that hung has answered again.
     recovered: Cell<bool>,
 }
 

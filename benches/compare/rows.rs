@@ -23,7 +23,7 @@ pub(crate) struct Shape {
     pub(crate) from: Role,
     /// The role that receives messages or replies.
     pub(crate) to: Role,
-    /// What the side `from` does; the other side does the opposite.
+    /// The task of the side `from`; the other side has the opposite one.
     pub(crate) from_attach: Attach,
     /// The number of sockets of the side that connects; the other has one.
     pub(crate) connecting: usize,

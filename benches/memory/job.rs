@@ -10,9 +10,9 @@ pub(crate) const CHILD: &str = "--end";
 pub(crate) struct Job {
     pub(crate) library: Library,
     pub(crate) role: Role,
-    /// Whether it sends 64-byte messages as fast as possible, or none.
+    /// Sends 64-byte messages as fast as possible; else none.
     pub(crate) busy: bool,
-    /// Whether allocations are counted, which takes memory of its own.
+    /// Counts allocations, which takes memory of its own.
     pub(crate) counts: bool,
 }
 

@@ -53,9 +53,9 @@ struct Pair {
     /// The items that each side has sent, as the other should receive them.
     sent: [Vec<Inbound>; 2],
     received: [Vec<Inbound>; 2],
-    /// Whether bytes towards the upper side were corrupted.
+    /// Bytes towards the upper side were corrupted.
     corrupted: bool,
-    /// Whether time has passed, so that a heartbeat may have timed out.
+    /// Time has passed: a heartbeat may have timed out.
     waited: bool,
     budget: usize,
 }

@@ -1,6 +1,6 @@
 //! The runtimes that connections live on: that of the calling thread, or of an I/O thread.
 //!
-//! All that touches a stream stays on one thread. A [`RuntimeHandle`] reaches it from any thread:
+//! Streams stay on one thread. A [`RuntimeHandle`] reaches it from any thread:
 //! it sends closures to a mailbox, whose task turns them into tasks of that runtime. The mailbox is
 //! the only task that other threads wake to start work. It ends when the last handle is dropped.
 //!
