@@ -94,7 +94,7 @@ impl<T: Weigh, L> Inbox<T, L> {
                 return Poll::Ready(Ok(next));
             }
             let mut producer = self.producer.lock();
-            // What came since then, or the end, found no waiter to wake; nor did the items that
+            // Items that came since then, or the end, found no waiter to wake; nor did those that
             // another receiver has fetched and left.
             if producer.ready.is_empty() && !producer.is_closed && !self.has_active.load(Ordering::Relaxed) {
                 producer.receivers.wait(ticket, cx.waker());
