@@ -49,6 +49,16 @@ fn assert_five_delivered(name: &str, program: impl FnOnce(&str)) {
     }
 }
 
+/// Returns whether this is the child process. In the parent, starts it and waits for its success.
+fn is_child(name: &str) -> bool {
+    if env::var(TO).is_ok() {
+        return true;
+    }
+    let mut child = start(name, "itself");
+    testing::within(testing::DEADLINE, move || assert!(child.wait().expect("the process ends").success()));
+    false
+}
+
 async fn send_five(to: &str) -> PushSocket {
     let push = PushSocket::new().expect("a socket");
     push.connect(to).await.expect("connected");
@@ -181,12 +191,7 @@ fn assert_all_closed(
 
 #[test]
 fn forked_child_handles_are_closed() {
-    let name = "forked_child_handles_are_closed";
-    if env::var(TO).is_err() {
-        let mut child = start(name, "itself");
-        testing::within(testing::DEADLINE, move || {
-            assert!(child.wait().expect("the process ends").success())
-        });
+    if !is_child("forked_child_handles_are_closed") {
         return;
     }
     let context = Context::new().expect("a context");
@@ -229,12 +234,7 @@ fn is_closed<T>(result: Result<T, MonocoqueError>) -> bool {
 
 #[test]
 fn forked_child_futures_are_closed() {
-    let name = "forked_child_futures_are_closed";
-    if env::var(TO).is_err() {
-        let mut child = start(name, "itself");
-        testing::within(testing::DEADLINE, move || {
-            assert!(child.wait().expect("the process ends").success())
-        });
+    if !is_child("forked_child_futures_are_closed") {
         return;
     }
     let context = Context::new().expect("a context");
