@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::common::{
-    LengthPrefixed, NotHello, TestHandler, Wire, WriteOutcome, encoded, run, run_tasks, wait_until,
+    LengthPrefixed, NotHello, TestHandler, Wire, WriteOutcome, check_replies, check_written, encoded, run,
+    run_tasks, wait_until,
 };
 use monocoque_core::actor::{Closed, SocketActor};
 
@@ -30,15 +31,7 @@ fn short_writes_resume_at_any_byte() {
                 WriteOutcome::Bytes(cut),
                 WriteOutcome::Interrupted,
             ]);
-            let handler = TestHandler::default();
-            bodies().iter().for_each(|body| handler.send(body));
-            handler.finish();
-            let actor = start(&wire, &handler);
-            wait_until("all messages are written", || wire.written().len() == 5 + expected.len()).await;
-            wire.end();
-            assert!(matches!(actor.await.expect("no panic"), Closed::ByUs | Closed::ByPeer));
-            assert!(wire.written()[5..] == expected, "cut at {cut}");
-            assert_eq!(handler.unsent(), []);
+            check_written(LengthPrefixed::new(), wire, &bodies(), &expected, cut).await;
         });
     }
 }
@@ -216,25 +209,7 @@ fn closed_inlet_discards_input() {
 
 #[test]
 fn replies_precede_queued_messages() {
-    run(async {
-        let wire = Wire::new();
-        let handler = TestHandler::default();
-        let _actor = start(&wire, &handler);
-        wait_until("the connection is established", || handler.is_attached()).await;
-        let stuck = wire.clone().stuck();
-        handler.send(b"first");
-        run_tasks(5).await;
-        for _ in 0..3 {
-            stuck.push_input(&encoded(b"?"));
-        }
-        run_tasks(5).await;
-        handler.send(b"second");
-        stuck.release();
-        let expected =
-            [b"hello".to_vec(), encoded(b"first"), encoded(b"!").repeat(3), encoded(b"second")].concat();
-        wait_until("all messages are written", || wire.written().len() == expected.len()).await;
-        assert_eq!(wire.written(), expected);
-    });
+    check_replies(LengthPrefixed::new(), encoded);
 }
 
 #[test]

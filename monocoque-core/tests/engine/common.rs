@@ -360,6 +360,48 @@ pub(crate) fn start(
     compio::runtime::spawn(SocketActor::new(wire.clone(), protocol).run(handler.clone()))
 }
 
+/// Checks that `bodies` are written as the bytes `expected`, with a short write at `cut`.
+pub(crate) async fn check_written(
+    protocol: LengthPrefixed,
+    wire: Wire,
+    bodies: &[Vec<u8>],
+    expected: &[u8],
+    cut: usize,
+) {
+    let handler = TestHandler::default();
+    bodies.iter().for_each(|body| handler.send(body));
+    handler.finish();
+    let actor = start(protocol, &wire, &handler);
+    wait_until("all messages are written", || wire.written().len() == 5 + expected.len()).await;
+    wire.end();
+    assert!(matches!(actor.await.expect("no panic"), Closed::ByUs | Closed::ByPeer));
+    assert!(wire.written()[5..] == *expected, "cut at {cut}");
+    assert_eq!(handler.unsent(), []);
+}
+
+/// Checks that replies are written between messages, each in the form that `encode` gives it.
+pub(crate) fn check_replies(protocol: LengthPrefixed, encode: impl Fn(&[u8]) -> Vec<u8>) {
+    run(async {
+        let wire = Wire::new();
+        let handler = TestHandler::default();
+        let _actor = start(protocol, &wire, &handler);
+        wait_until("the connection is established", || handler.is_attached()).await;
+        let stuck = wire.clone().stuck();
+        handler.send(b"first");
+        run_tasks(5).await;
+        for _ in 0..3 {
+            stuck.push_input(&encoded(b"?"));
+        }
+        run_tasks(5).await;
+        handler.send(b"second");
+        stuck.release();
+        let expected =
+            [b"hello".to_vec(), encode(b"first"), encode(b"!").repeat(3), encode(b"second")].concat();
+        wait_until("all messages are written", || wire.written().len() == expected.len()).await;
+        assert_eq!(wire.written(), expected);
+    });
+}
+
 pub(crate) fn put(out: &mut Outbox, body: &[u8]) {
     out.put(&(body.len() as u32).to_be_bytes());
     out.put_shared(&bytes::Bytes::copy_from_slice(body));

@@ -1,7 +1,8 @@
 //! Protocols that write messages in another form than they are queued in.
 
 use crate::common::{
-    LengthPrefixed, NotHello, TestHandler, Wire, WriteOutcome, encoded, masked, run, run_tasks, wait_until,
+    LengthPrefixed, NotHello, TestHandler, Wire, WriteOutcome, check_replies, check_written, encoded, masked,
+    run, wait_until,
 };
 use monocoque_core::actor::{Closed, InFlight};
 use monocoque_core::{Encode, Outbox, Queued};
@@ -42,15 +43,7 @@ fn encoded_batch_short_writes_continue() {
                 WriteOutcome::Bytes(cut),
                 WriteOutcome::Interrupted,
             ]);
-            let handler = TestHandler::default();
-            bodies().iter().for_each(|body| handler.send(body));
-            handler.finish();
-            let actor = start(&wire, &handler);
-            wait_until("all messages are written", || wire.written().len() == 5 + expected.len()).await;
-            wire.end();
-            assert!(matches!(actor.await.expect("no panic"), Closed::ByUs | Closed::ByPeer));
-            assert!(wire.written()[5..] == expected, "cut at {cut}");
-            assert_eq!(handler.unsent(), []);
+            check_written(LengthPrefixed::masking(), wire, &bodies(), &expected, cut).await;
         });
     }
 }
@@ -92,26 +85,7 @@ fn lost_batch_returns_whole_neutral_messages() {
 
 #[test]
 fn replies_are_encoded_between_messages() {
-    run(async {
-        let wire = Wire::new();
-        let handler = TestHandler::default();
-        let _actor = start(&wire, &handler);
-        wait_until("the connection is established", || handler.is_attached()).await;
-        let stuck = wire.clone().stuck();
-        handler.send(b"first");
-        run_tasks(5).await;
-        for _ in 0..3 {
-            stuck.push_input(&encoded(b"?"));
-        }
-        run_tasks(5).await;
-        handler.send(b"second");
-        stuck.release();
-        let masked = |body: &[u8]| masked(&encoded(body));
-        let expected =
-            [b"hello".to_vec(), masked(b"first"), masked(b"!").repeat(3), masked(b"second")].concat();
-        wait_until("all messages are written", || wire.written().len() == expected.len()).await;
-        assert_eq!(wire.written(), expected);
-    });
+    check_replies(LengthPrefixed::masking(), |body| masked(&encoded(body)));
 }
 
 #[test]
