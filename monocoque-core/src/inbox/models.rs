@@ -72,36 +72,38 @@ fn receiver_and_pump_wake_mutually() {
     }
 }
 
-#[test]
-fn two_receivers_share_one_batch() {
-    check(2, || {
+/// Checks that two receivers get one of two items each, when `put` puts them into a lane.
+fn check_two_receivers(
+    hwm: usize,
+    receive: impl AsyncFn(Arc<Inbox<Item>>) -> Result<Item, InboxClosed> + Copy + Send + Sync + 'static,
+    put: fn(&Inbox<Item>, LaneKey, [Item; 2]),
+) {
+    check(2, move || {
         let inbox = Arc::new(Inbox::new());
-        let lane = lane(&inbox, 0, None);
+        let lane = lane(&inbox, hwm, None);
         let receivers = [(); 2].map(|()| {
             let inbox = inbox.clone();
-            spawn(move || block_on(receive(&inbox)).expect("open"))
+            spawn(move || block_on(receive(inbox)).expect("open"))
         });
-        push(&inbox, lane, [(0, 0), (0, 1)]);
+        put(&inbox, lane, [(0, 0), (0, 1)]);
         let mut got = receivers.map(|receiver| receiver.join().expect("received"));
         got.sort();
         assert_eq!(got, [(0, 0), (0, 1)]);
     });
 }
 
+fn deliver_both(inbox: &Inbox<Item>, lane: LaneKey, items: [Item; 2]) {
+    assert_eq!(deliver(inbox, lane, items), 2);
+}
+
+#[test]
+fn two_receivers_share_one_batch() {
+    check_two_receivers(0, async |inbox| receive(&inbox).await, push);
+}
+
 #[test]
 fn two_receivers_share_full_lane() {
-    check(2, || {
-        let inbox = Arc::new(Inbox::new());
-        let lane = lane(&inbox, 1, None);
-        let receivers = [(); 2].map(|()| {
-            let inbox = inbox.clone();
-            spawn(move || block_on(receive(&inbox)).expect("open"))
-        });
-        assert_eq!(deliver(&inbox, lane, [(0, 0), (0, 1)]), 2);
-        let mut got = receivers.map(|receiver| receiver.join().expect("received"));
-        got.sort();
-        assert_eq!(got, [(0, 0), (0, 1)]);
-    });
+    check_two_receivers(1, async |inbox| receive(&inbox).await, deliver_both);
 }
 
 #[test]
@@ -153,18 +155,7 @@ async fn receive_later(inbox: &Inbox<Item>) -> Result<Item, InboxClosed> {
 
 #[test]
 fn yielding_receiver_keeps_its_ticket() {
-    check(2, || {
-        let inbox = Arc::new(Inbox::new());
-        let lane = lane(&inbox, 1, None);
-        let receivers = [(); 2].map(|()| {
-            let inbox = inbox.clone();
-            spawn(move || block_on(receive_later(&inbox)).expect("open"))
-        });
-        assert_eq!(deliver(&inbox, lane, [(0, 0), (0, 1)]), 2);
-        let mut got = receivers.map(|receiver| receiver.join().expect("received"));
-        got.sort();
-        assert_eq!(got, [(0, 0), (0, 1)]);
-    });
+    check_two_receivers(1, async |inbox| receive_later(&inbox).await, deliver_both);
 }
 
 #[test]
