@@ -319,6 +319,31 @@ fn send_and_stop_randomly(wire: &mut testing::RawPeer, chance: &mut fastrand::Rn
     kept + header.len() + arrived
 }
 
+/// Checks that the memory of unread messages shrinks again once most of them are received.
+#[test]
+fn backpressured_buffer_shrinks_again() {
+    const SENT: usize = 1_150;
+    run_exclusively(async |at: At| {
+        let (pull, endpoint) = at.bound(PullSocket::builder().recv_hwm(1)).await;
+        let before = allocated_bytes();
+        let _wire = testing::on_blocking_thread(move || {
+            let mut wire = testing::RawPeer::established(&endpoint, "PUSH");
+            wire.write_all(&testing::frame(0, &[7; 100]).repeat(SENT)).expect("written");
+            wire
+        })
+        .await;
+        let mut left = SENT;
+        // First less than half of a page of 64 KiB, then little of what was moved out of it.
+        for next in [280, 10] {
+            for _ in next..left {
+                pull.recv().await.expect("received");
+            }
+            left = next;
+            wait_until_stable_below("unread messages", before, left * 125 + 2 * CONNECTION).await;
+        }
+    });
+}
+
 /// Checks that a page filled by a busy peer is not kept for the few messages under back-pressure.
 #[test]
 fn backpressured_peer_releases_page() {

@@ -44,8 +44,8 @@ pub(super) struct Input<S: ByteStream> {
     read_size: usize,
     /// The last read was full: there is more.
     is_busy: bool,
-    /// Nothing was read since memory was [released](Self::shrink).
-    is_shrunk: bool,
+    /// The length of the buffer when memory was last [released](Self::shrink); `None` after a read.
+    shrunk_len: Option<usize>,
 }
 
 /// The read memory of one connection, which the write pump releases when the connection is idle.
@@ -93,7 +93,7 @@ impl<S: ByteStream> Input<S> {
             partial_frame: None,
             read_size: READ_MIN,
             is_busy: false,
-            is_shrunk: true,
+            shrunk_len: Some(0),
         }
     }
 
@@ -111,12 +111,12 @@ impl<S: ByteStream> Input<S> {
             self.buffer.compact();
         }
         self.partial_frame = self.partial_frame.take().map(|slab| self.extend_partial(slab, need));
-        self.is_shrunk = true;
+        self.shrunk_len = Some(self.buffer.len());
     }
 
     /// Returns true if the memory may be much larger than what has arrived.
     pub(super) fn has_spare_memory(&self) -> bool {
-        !self.is_shrunk
+        self.shrunk_len.is_none_or(|len| len > 2 * self.buffer.len().max(LEASE_MIN))
     }
 
     /// Reads once. A partial frame, of which `need` bytes are wanted in one place, is kept out of
@@ -131,7 +131,7 @@ impl<S: ByteStream> Input<S> {
         let is_exact = slab.capacity() == need;
         let (result, slab) = self.read_into(slab).await;
         let n = result?;
-        self.is_shrunk = false;
+        self.shrunk_len = None;
         self.adjust_read_size(n, asked, is_exact);
         if n == 0 || slab.filled() >= need {
             let piece = self.memory.freeze(slab);
