@@ -10,13 +10,28 @@ command -v c++ >/dev/null || scripts/apt_install.sh g++
 MONOCOQUE_PYTHON="$(scripts/pyzmq_env.sh)"
 export MONOCOQUE_PYTHON
 
-# Always the whole workspace, so that each crate is built once.
-tests() { cargo test --workspace --all-features "$@"; }
+# Everything at once, so that each crate is built once: cargo chooses features by what it is asked for. All but the
+# examples, which scripts/examples.sh builds and runs.
+tests() { cargo test --workspace --all-features --lib --bins --tests "$@"; }
 
-# All but the examples, which scripts/examples.sh builds and runs.
-tests --lib --bins --tests
-tests --doc
-# Those with pyzmq.
-tests --test interop --test cli -- --ignored
-# With an /etc/hosts of its own.
-unshare --map-root-user --mount cargo test --workspace --all-features --test dns -- --ignored
+# The program of the integration test of that name, as `tests` has built it.
+program() {
+    tests --no-run --quiet --message-format=json | python3 -c '
+import json, sys
+found = [m["executable"] for m in map(json.loads, sys.stdin)
+         if m.get("executable") and m["target"]["kind"] == ["test"] and m["target"]["name"] == sys.argv[1]]
+sys.exit(f"found {found} for {sys.argv[1]}") if len(found) != 1 else print(found[0])' "$1"
+}
+
+tests
+cargo test --workspace --all-features --doc
+
+# What `cargo test` ignores: the tests with pyzmq, and the one with an /etc/hosts of its own. Not the soak, which takes
+# minutes.
+for name in interop cli dns; do
+    program=$(program $name)
+    alone=()
+    [[ $name != dns ]] || alone=(unshare --map-root-user --mount)
+    printf -- '--- %s, what is ignored else\n' "$name"
+    "${alone[@]}" "$program" --ignored
+done
