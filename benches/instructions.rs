@@ -200,6 +200,7 @@ fn decoder() -> Decoder {
             Step::Established(established) if turn == 0 => return established.decoder,
             Step::Established(_) => {}
             Step::NeedInput(next) => *session = Some(next),
+            Step::Ask(..) => {}
         }
         turn = 1 - turn;
         ends[turn].1.push(Bytes::copy_from_slice(output.chunk()));

@@ -4,6 +4,7 @@
 //! a line differs.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::error::Error;
 use std::time::Instant;
 
@@ -30,10 +31,15 @@ impl Protocol for Lines {
     type Peer = ();
     type Decoder = LineDecoder;
     type Encoder = IdentityEncoder<TooLong>;
+    type Question = Infallible;
     type Error = TooLong;
 
     fn advance(self, _: &mut SegmentedBuffer, _: &mut Outbox, _: Instant) -> Result<Step<Self>, TooLong> {
         Ok(Step::Established(Established { peer: (), decoder: LineDecoder, encoder: IdentityEncoder::new() }))
+    }
+
+    fn resume(self, answer: Infallible) -> Self {
+        match answer {}
     }
 }
 

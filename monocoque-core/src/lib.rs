@@ -85,7 +85,7 @@ pub use message::{IntoIter, Iter, Message, Part, Parts};
 pub use monitor::{Lagged, Monitor, Monitors};
 pub use outbox::{Outbox, Queued, QueuedCursor, QueuedMessage};
 pub use peer::{PeerEvent, PeerKey, PeerTable};
-pub use protocol::{Decode, Encode, Established, IdentityEncoder, Protocol, Step};
+pub use protocol::{Decode, Encode, Established, IdentityEncoder, Protocol, Question, Step};
 pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
     Topics,

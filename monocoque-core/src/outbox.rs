@@ -74,6 +74,15 @@ impl Outbox {
         self.put += bytes.len();
     }
 
+    /// Adds `len` bytes, which `fill` writes in their place, to the message that is being put.
+    #[inline]
+    pub fn put_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        let start = self.small.len();
+        self.small.resize(start + len, 0);
+        fill(self.small.get_mut(start..).unwrap_or_default());
+        self.put += len;
+    }
+
     /// Adds a copy of the first `len` bytes of a block to the message that is being put.
     ///
     /// Copying a block of fixed length is faster than copying just those bytes.

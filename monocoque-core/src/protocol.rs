@@ -20,6 +20,7 @@
 //! form in any case.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Debug;
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub trait Protocol: Debug + Sized + 'static {
     type Decoder: Decode<Error = Self::Error>;
     /// The sending half.
     type Encoder: Encode<Error = Self::Error>;
+    /// A question on which the handshake depends; [`Infallible`] for a protocol that never asks.
+    type Question: Question;
     /// The faults of the peer or its bytes.
     type Error: Error + Send + Sync + 'static;
 
@@ -49,6 +52,9 @@ pub trait Protocol: Debug + Sized + 'static {
         now: Instant,
     ) -> Result<Step<Self>, Self::Error>;
 
+    /// Takes the answer to a [question](Step::Ask). [`advance`](Self::advance) is called next.
+    fn resume(self, answer: <Self::Question as Question>::Answer) -> Self;
+
     /// Returns how many bytes [`advance`](Self::advance) needs at the front of the input to go on.
     ///
     /// A hint, as [`Decode::need`] is.
@@ -62,8 +68,22 @@ pub trait Protocol: Debug + Sized + 'static {
 pub enum Step<P: Protocol> {
     /// More bytes are needed.
     NeedInput(P),
+    /// The application is asked, for example whether this peer may come in. The handshake
+    /// [goes on](Protocol::resume) with its answer.
+    Ask(P, P::Question),
     /// The handshake is done.
     Established(Established<P>),
+}
+
+/// A question of a handshake.
+pub trait Question: Debug + 'static {
+    /// The answer to it.
+    type Answer: 'static;
+}
+
+/// Never asked.
+impl Question for Infallible {
+    type Answer = Self;
 }
 
 /// A finished handshake.

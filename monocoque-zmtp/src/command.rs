@@ -32,7 +32,13 @@ pub(crate) fn peek_kind(body: &[u8], size: u64) -> Result<Result<CommandKind, us
 /// A command that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
-    /// READY with its metadata, not parsed yet.
+    /// HELLO, of a form that its mechanism knows.
+    Hello(&'a [u8]),
+    /// WELCOME, in the same way.
+    Welcome(&'a [u8]),
+    /// INITIATE, in the same way.
+    Initiate(&'a [u8]),
+    /// READY with its metadata, not parsed yet, or sealed.
     Ready(&'a [u8]),
     Error(Reason),
     /// SUBSCRIBE with its topic.
@@ -45,6 +51,8 @@ pub(crate) enum Command<'a> {
         context: &'a [u8],
     },
     Pong,
+    /// MESSAGE, of which only a sealed link knows more.
+    Message,
     Unknown,
 }
 
@@ -57,6 +65,9 @@ impl<'a> Command<'a> {
         }
         let (name, data) = rest.split_at_checked(name_len.into()).ok_or(Malformed::CommandNameOverrun)?;
         Ok(match CommandKind::from_name(name) {
+            CommandKind::Hello => Self::Hello(data),
+            CommandKind::Welcome => Self::Welcome(data),
+            CommandKind::Initiate => Self::Initiate(data),
             CommandKind::Ready => Self::Ready(data),
             CommandKind::Error => Self::Error(parse_reason(data)?),
             CommandKind::Subscribe => Self::Subscribe(data),
@@ -67,6 +78,7 @@ impl<'a> Command<'a> {
                 Self::Ping { ttl: u16::from_be_bytes(*ttl), context }
             }
             CommandKind::Pong => Self::Pong,
+            CommandKind::Message => Self::Message,
             CommandKind::Unknown => Self::Unknown,
         })
     }
@@ -74,18 +86,22 @@ impl<'a> Command<'a> {
     /// Returns the kind.
     pub(crate) const fn kind(&self) -> CommandKind {
         match self {
+            Self::Hello(_) => CommandKind::Hello,
+            Self::Welcome(_) => CommandKind::Welcome,
+            Self::Initiate(_) => CommandKind::Initiate,
             Self::Ready(_) => CommandKind::Ready,
             Self::Error(_) => CommandKind::Error,
             Self::Subscribe(_) => CommandKind::Subscribe,
             Self::Cancel(_) => CommandKind::Cancel,
             Self::Ping { .. } => CommandKind::Ping,
             Self::Pong => CommandKind::Pong,
+            Self::Message => CommandKind::Message,
             Self::Unknown => CommandKind::Unknown,
         }
     }
 }
 
-fn parse_reason(data: &[u8]) -> Result<Reason, Malformed> {
+pub(crate) fn parse_reason(data: &[u8]) -> Result<Reason, Malformed> {
     match data.split_first() {
         Some((&len, reason)) if reason.len() == usize::from(len) => Ok(Reason::new(reason)),
         _ => Err(Malformed::ErrorReason),
@@ -105,7 +121,7 @@ pub(crate) fn put_command(kind: CommandKind, data: &[u8], out: &mut Outbox) {
 }
 
 /// Puts an ERROR.
-pub(crate) fn put_error(reason: &'static str, out: &mut Outbox) {
+pub(crate) fn put_error(reason: &str, out: &mut Outbox) {
     let len = u8::try_from(reason.len()).unwrap_or(u8::MAX);
     let reason = reason.bytes().take(len.into());
     put_command(CommandKind::Error, &std::iter::once(len).chain(reason).collect::<Vec<_>>(), out);

@@ -6,7 +6,9 @@
 use bytes::Bytes;
 
 use crate::names::MechanismName;
-use crate::{ConfigError, HeartbeatConfig, SocketType};
+use crate::{ConfigError, HeartbeatConfig, PlainCredentials, Properties, SocketType};
+#[cfg(feature = "curve")]
+use crate::{CurvePublicKey, CurveSecretKey};
 
 /// The configuration of one connection.
 ///
@@ -34,6 +36,12 @@ pub struct SessionConfig {
     pub heartbeat: HeartbeatConfig,
     /// The security mechanism.
     pub mechanism: MechanismConfig,
+    /// Whether the application [is asked](crate::AuthQuestion) if a peer may come in; default:
+    /// false. A server of PLAIN asks in any case, and a client of PLAIN or CURVE never.
+    pub authenticates: bool,
+    /// Properties of the application for the peer, with names that begin with `X-`; default: none.
+    /// libzmq: `ZMQ_METADATA`.
+    pub properties: Properties,
 }
 
 impl SessionConfig {
@@ -45,6 +53,8 @@ impl SessionConfig {
             limits: Limits::default(),
             heartbeat: HeartbeatConfig::default(),
             mechanism: MechanismConfig::default(),
+            authenticates: false,
+            properties: Properties::default(),
         }
     }
 
@@ -58,32 +68,72 @@ impl SessionConfig {
         if self.socket_type == SocketType::Stream {
             return Err(ConfigError::NotZmtp);
         }
+        if let MechanismConfig::PlainClient(credentials) = &self.mechanism {
+            credentials.check()?;
+        }
+        self.properties.check_own()?;
         self.heartbeat.check()
     }
 }
 
 /// The security mechanism of a connection. Both peers must use the same one; there is no
 /// negotiation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum MechanismConfig {
     /// No security. libzmq: `ZMQ_NULL`.
     #[default]
     Null,
+    /// Clients prove who they are by a user name and a password. libzmq: `ZMQ_PLAIN_SERVER`.
+    PlainServer,
+    /// Proves who we are by a user name and a password. libzmq: `ZMQ_PLAIN_USERNAME`.
+    PlainClient(PlainCredentials),
+    /// Encryption; clients prove who they are by their keys. libzmq: `ZMQ_CURVE_SERVER`.
+    #[cfg(feature = "curve")]
+    CurveServer {
+        /// Our key, whose public half the clients have.
+        secret_key: CurveSecretKey,
+    },
+    /// Encryption; proves who we are by our key, and checks the key of the server. libzmq:
+    /// `ZMQ_CURVE_SERVERKEY`.
+    #[cfg(feature = "curve")]
+    CurveClient {
+        /// Our key.
+        secret_key: CurveSecretKey,
+        /// The key of the server.
+        server_key: CurvePublicKey,
+    },
 }
 
 impl MechanismConfig {
     /// Returns the name in the greeting.
-    pub(crate) const fn name(&self) -> MechanismName {
+    pub const fn name(&self) -> MechanismName {
         match self {
             Self::Null => MechanismName::NULL,
+            Self::PlainServer | Self::PlainClient(_) => MechanismName::PLAIN,
+            #[cfg(feature = "curve")]
+            Self::CurveServer { .. } | Self::CurveClient { .. } => MechanismName::CURVE,
         }
     }
 
     /// Returns true if we are the server of the mechanism, which may connect or bind.
     pub(crate) const fn is_server(&self) -> bool {
         match self {
-            Self::Null => false,
+            Self::Null | Self::PlainClient(_) => false,
+            Self::PlainServer => true,
+            #[cfg(feature = "curve")]
+            Self::CurveServer { .. } => true,
+            #[cfg(feature = "curve")]
+            Self::CurveClient { .. } => false,
+        }
+    }
+
+    /// Returns true if a session needs [`Entropy`](crate::Entropy).
+    pub const fn needs_entropy(&self) -> bool {
+        match self {
+            Self::Null | Self::PlainClient(_) | Self::PlainServer => false,
+            #[cfg(feature = "curve")]
+            Self::CurveServer { .. } | Self::CurveClient { .. } => true,
         }
     }
 }

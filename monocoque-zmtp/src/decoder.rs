@@ -6,7 +6,8 @@
 //!
 //! This is the hot path. A frame that lies whole in the first segment is parsed in place, and a
 //! small body is copied straight into the message; only frames across the end of a segment are
-//! joined.
+//! joined. The frames of a sealed link are opened first, on a way of their own: its bytes never
+//! reach the parser of open frames.
 
 use std::collections::VecDeque;
 
@@ -16,6 +17,7 @@ use monocoque_core::{Message, Outbox, SegmentedBuffer};
 use crate::command::{Command, MAX_KNOWN_NAME, peek_kind, put_command};
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::heartbeat::AnnouncedTtl;
+use crate::mechanism::{Opened, Opener, SEALED_OVERHEAD};
 use crate::names::CommandKind;
 use crate::{Limits, Malformed, Misbehaved, SessionConfig, SocketType, TopicBudget, ZmtpError};
 
@@ -47,7 +49,7 @@ pub enum Inbound {
 pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
     let mut config = SessionConfig::new(SocketType::Dealer);
     config.limits.max_frames = usize::MAX;
-    let mut decoder = Decoder::new(&config, AnnouncedTtl::default(), TopicBudget::default());
+    let mut decoder = Decoder::new(&config, None, AnnouncedTtl::default(), TopicBudget::default());
     let mut messages = VecDeque::with_capacity(outbox.messages());
     let mut input = outbox.into_segments();
     while let Ok(Some(_)) = decoder.next_item(&mut input, &mut Outbox::new(), &mut messages) {}
@@ -70,8 +72,10 @@ pub struct Decoder {
     /// The size up to which the next frame of a message needs no closer check.
     next_frame_max: u64,
     /// The length of the frame, or of the header, that was not whole. Nothing is parsed before it
-    /// is.
-    pub(crate) need: usize,
+    /// is. On a sealed link it never is: frames are opened first.
+    need: usize,
+    /// Opens the frames of a sealed link, with what `need` is there.
+    opener: Option<(Box<Opener>, usize)>,
     announced_ttl: AnnouncedTtl,
     /// How many bytes of topics the peer may have.
     topic_budget: TopicBudget,
@@ -80,6 +84,7 @@ pub struct Decoder {
 impl Decoder {
     pub(crate) fn new(
         config: &SessionConfig,
+        opener: Option<Box<Opener>>,
         announced_ttl: AnnouncedTtl,
         topic_budget: TopicBudget,
     ) -> Self {
@@ -93,7 +98,8 @@ impl Decoder {
             partial: Message::new(),
             partial_len: 0,
             next_frame_max: 0,
-            need: 1,
+            need: if opener.is_some() { usize::MAX } else { 1 },
+            opener: opener.map(|opener| (opener, 1)),
             announced_ttl,
             topic_budget,
         };
@@ -109,7 +115,7 @@ impl Decoder {
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
         if input.len() < self.need {
-            return Ok(None);
+            return self.next_sealed_item(input, replies, messages);
         }
         self.need = 1;
         loop {
@@ -119,7 +125,8 @@ impl Decoder {
                     return Ok(None);
                 }
                 self.announced_ttl.cancel();
-                if let Some(inbound) = self.on_command(header, input, replies, messages)? {
+                let body = take_body(header, input);
+                if let Some(inbound) = self.on_command(&body, replies, messages)? {
                     return Ok(Some(inbound));
                 }
                 continue;
@@ -128,7 +135,7 @@ impl Decoder {
                 return Ok(None);
             }
             if input.len() < header.frame_len() {
-                self.check_count(header)?;
+                self.check_count()?;
                 self.need = header.frame_len();
                 return Ok(None);
             }
@@ -149,6 +156,127 @@ impl Decoder {
                 return Ok(Some(Inbound::Message));
             }
         }
+    }
+
+    /// Returns how many bytes are needed to go on.
+    pub(crate) fn needed(&self) -> usize {
+        self.opener.as_ref().map_or(self.need, |(_, need)| *need)
+    }
+
+    /// Decodes the next item of a sealed link. On any other, more input is needed.
+    #[inline(never)]
+    fn next_sealed_item(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        while let Some(frame) = self.next_sealed_frame(input)? {
+            self.announced_ttl.cancel();
+            let inbound = if frame.is_command() {
+                self.on_sealed_command(frame.body(), replies, messages)?
+            } else {
+                self.on_sealed_message_frame(frame, messages)?
+            };
+            if inbound.is_some() {
+                return Ok(inbound);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens the next frame of a sealed link, once it is whole. It is refused as soon as its
+    /// header, name or number shows that it is not the next one.
+    fn next_sealed_frame(&mut self, input: &mut SegmentedBuffer) -> Result<Option<Opened>, ZmtpError> {
+        let limit = self.sealed_limit();
+        let Some((opener, need)) = &mut self.opener else { return Ok(None) };
+        if input.len() < *need {
+            return Ok(None);
+        }
+        let mut bytes = [0; MAX_HEADER_LEN];
+        let arrived = input.peek_into(&mut bytes);
+        let arrived = bytes.get(..arrived).unwrap_or(&bytes);
+        let Some(header) = FrameHeader::parse(arrived)? else {
+            *need = FrameHeader::header_len(arrived);
+            return Ok(None);
+        };
+        let size = header.size.checked_sub(SEALED_OVERHEAD).filter(|_| !header.has_more());
+        let size = size.ok_or(Malformed::Unsealed)?;
+        if size > limit {
+            return Err(Misbehaved::FrameTooLarge { size, limit }.into());
+        }
+        if input.len() < header.frame_len() {
+            opener.check_start(header, input)?;
+            *need = header.frame_len();
+            return Ok(None);
+        }
+        *need = 1;
+        opener.open(header, input).map(Some)
+    }
+
+    /// Returns how large the body of a sealed frame may be. Whether it is a message, and which
+    /// closer limit applies, shows when it is opened.
+    fn sealed_limit(&self) -> u64 {
+        let Limits { max_frame_size, max_message_size, .. } = self.limits;
+        let limit = max_frame_size.min(max_message_size - self.partial_len).max(MAX_COMMAND);
+        if !self.takes_subscriptions {
+            return limit;
+        }
+        let [subscribe, cancel] =
+            [CommandKind::Subscribe, CommandKind::Cancel].map(|kind| self.command_limit(kind));
+        limit.max(subscribe).max(cancel)
+    }
+
+    fn on_sealed_command(
+        &self,
+        body: &[u8],
+        replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        let size = body.len() as u64;
+        if let Ok(kind) = peek_kind(body, size)? {
+            let limit = self.command_limit(kind);
+            if size > limit {
+                return Err(Misbehaved::CommandTooLarge { kind, size, limit }.into());
+            }
+        }
+        self.on_command(body, replies, messages)
+    }
+
+    fn on_sealed_message_frame(
+        &mut self,
+        frame: Opened,
+        messages: &mut VecDeque<Message>,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        let (size, has_more) = (frame.body().len() as u64, frame.has_more());
+        let is_whole = !has_more && self.partial.is_empty();
+        let legacy_limit = match frame.body().first() {
+            Some(first @ (0 | 1)) if self.takes_subscriptions && is_whole => {
+                Some(self.legacy_subscription_limit(*first))
+            }
+            _ => None,
+        };
+        match legacy_limit {
+            Some(limit) if size > limit => {
+                return Err(Misbehaved::SubscriptionTooLarge { size, limit }.into());
+            }
+            Some(_) => {}
+            None => self.check_size(size)?,
+        }
+        self.check_count()?;
+        match frame.into_large() {
+            Ok(body) => self.partial.push_bytes(body),
+            Err(small) => self.partial.push_copy(small.body()),
+        }
+        self.partial_len = if has_more { self.partial_len + size } else { 0 };
+        if has_more {
+            return Ok(None);
+        }
+        let mut message = std::mem::take(&mut self.partial);
+        let is_subscribable = self.takes_subscriptions && is_whole;
+        let inbound = if is_subscribable { as_legacy_subscription(&mut message) } else { Inbound::Message };
+        messages.push_back(message);
+        Ok(Some(inbound))
     }
 
     /// Returns the header of the next frame, once it is whole.
@@ -222,9 +350,13 @@ impl Decoder {
     fn check_legal(&self, kind: CommandKind) -> Result<(), Misbehaved> {
         match kind {
             CommandKind::Subscribe | CommandKind::Cancel if self.takes_subscriptions => Ok(()),
-            CommandKind::Subscribe | CommandKind::Cancel | CommandKind::Ready => {
-                Err(Misbehaved::UnexpectedCommand(kind))
-            }
+            CommandKind::Subscribe
+            | CommandKind::Cancel
+            | CommandKind::Hello
+            | CommandKind::Welcome
+            | CommandKind::Initiate
+            | CommandKind::Ready
+            | CommandKind::Message => Err(Misbehaved::UnexpectedCommand(kind)),
             CommandKind::Ping | CommandKind::Pong | CommandKind::Error | CommandKind::Unknown => Ok(()),
         }
     }
@@ -251,32 +383,34 @@ impl Decoder {
         if may_subscribe {
             let mut bytes = [0; MAX_HEADER_LEN + 1];
             let arrived = input.peek_into(&mut bytes);
-            let limit = match bytes.get(..arrived).and_then(|bytes| bytes.get(header.len())) {
+            match bytes.get(..arrived).and_then(|bytes| bytes.get(header.len())) {
                 None => {
                     self.need = header.len() + 1;
                     return Ok(false);
                 }
-                Some(1) => Some(self.topic_budget.remaining()),
-                Some(0) => Some(self.topic_budget.used()),
-                Some(_) => None,
-            };
-            if let Some(limit) = limit {
-                let limit = MAX_COMMAND.max(limit.saturating_add(1));
-                let size = header.size;
-                return if size > limit {
-                    Err(Misbehaved::SubscriptionTooLarge { size, limit })
-                } else {
-                    Ok(true)
-                };
+                Some(first @ (0 | 1)) => {
+                    let (size, limit) = (header.size, self.legacy_subscription_limit(*first));
+                    return if size > limit {
+                        Err(Misbehaved::SubscriptionTooLarge { size, limit })
+                    } else {
+                        Ok(true)
+                    };
+                }
+                Some(_) => {}
             }
         }
-        self.check_size(header).map(|()| true)
+        self.check_size(header.size).map(|()| true)
+    }
+
+    /// Returns how large a subscription of ZMTP 3.0 may be that begins with this byte.
+    fn legacy_subscription_limit(&self, first: u8) -> u64 {
+        let topics = if first == 1 { self.topic_budget.remaining() } else { self.topic_budget.used() };
+        MAX_COMMAND.max(topics.saturating_add(1))
     }
 
     /// Checks a frame against the limits on the size of frames and messages.
-    fn check_size(&self, header: FrameHeader) -> Result<(), Misbehaved> {
+    fn check_size(&self, size: u64) -> Result<(), Misbehaved> {
         let Limits { max_frame_size, max_message_size, .. } = self.limits;
-        let size = header.size;
         if size > max_frame_size {
             return Err(Misbehaved::FrameTooLarge { size, limit: max_frame_size });
         }
@@ -287,10 +421,10 @@ impl Decoder {
         Ok(())
     }
 
-    /// Checks the limit on the number of frames.
-    fn check_count(&self, header: FrameHeader) -> Result<(), Misbehaved> {
+    /// Checks the limit on the number of frames, for one more.
+    fn check_count(&self) -> Result<(), Misbehaved> {
         let limit = self.limits.max_frames;
-        if header.is_command() || self.partial.is_empty() || self.partial.len() < limit {
+        if self.partial.is_empty() || self.partial.len() < limit {
             return Ok(());
         }
         Err(Misbehaved::TooManyFrames { limit })
@@ -302,7 +436,7 @@ impl Decoder {
         header: FrameHeader,
         input: &mut SegmentedBuffer,
     ) -> Result<Option<Message>, Misbehaved> {
-        self.check_count(header)?;
+        self.check_count()?;
         push_frame(&mut self.partial, header, input);
         self.partial_len = if header.has_more() { self.partial_len + header.size } else { 0 };
         self.next_frame_max = self.next_frame_limit();
@@ -312,13 +446,11 @@ impl Decoder {
     #[inline(never)]
     fn on_command(
         &self,
-        header: FrameHeader,
-        input: &mut SegmentedBuffer,
+        body: &[u8],
         replies: &mut Outbox,
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
-        let body = take_body(header, input);
-        let command = Command::parse(&body)?;
+        let command = Command::parse(body)?;
         self.check_legal(command.kind())?;
         match command {
             Command::Subscribe(topic) => {
@@ -338,7 +470,13 @@ impl Decoder {
                 }
                 Ok(None)
             }
-            Command::Pong | Command::Unknown | Command::Ready(_) => Ok(None),
+            Command::Pong
+            | Command::Unknown
+            | Command::Hello(_)
+            | Command::Welcome(_)
+            | Command::Initiate(_)
+            | Command::Ready(_)
+            | Command::Message => Ok(None),
             Command::Error(reason) => Err(ZmtpError::PeerError(reason)),
         }
     }

@@ -6,11 +6,12 @@
 
 use std::time::Instant;
 
-use monocoque_core::{Message, Outbox};
+use monocoque_core::{Message, Outbox, Part};
 
 use crate::command::{Command, put_command};
 use crate::frame::{MORE, QueuedFrame, put_header};
 use crate::heartbeat::{AnnouncedTtl, Heartbeat};
+use crate::mechanism::Sealer;
 use crate::names::CommandKind;
 use crate::{Revision, SessionConfig, SocketType};
 
@@ -19,7 +20,7 @@ use crate::{Revision, SessionConfig, SocketType};
 /// A message without frames adds nothing.
 ///
 /// ```
-/// use monocoque_core::{Message, Outbox};
+/// use monocoque_core::{Message, Outbox, Part};
 /// use monocoque_zmtp::encode_message;
 ///
 /// let mut outbox = Outbox::new();
@@ -78,36 +79,64 @@ pub fn encode_subscription(kind: Subscription, topic: &[u8], out: &mut Outbox) {
 
 /// The sending half of a connection. It is used through [`Encode`](monocoque_core::Encode).
 ///
-/// It keeps the connection alive, and rewrites subscriptions for a peer of ZMTP 3.0. All other
-/// messages are sent in their queued form.
+/// It keeps the connection alive, rewrites subscriptions for a peer of ZMTP 3.0, and seals frames
+/// on a sealed link. All other messages are sent in their queued form.
 #[derive(Debug)]
 pub struct Encoder {
     pub(crate) heartbeat: Heartbeat,
     /// Subscriptions are sent as messages.
-    pub(crate) has_legacy_subscriptions: bool,
+    has_legacy_subscriptions: bool,
+    /// Seals all frames.
+    sealer: Option<Box<Sealer>>,
 }
 
 impl Encoder {
-    pub(crate) fn new(config: &SessionConfig, revision: Revision, now: Instant) -> Self {
+    pub(crate) fn new(
+        config: &SessionConfig,
+        revision: Revision,
+        sealer: Option<Box<Sealer>>,
+        now: Instant,
+    ) -> Self {
         let subscribes = matches!(config.socket_type, SocketType::Sub | SocketType::Xsub);
         let has_legacy_subscriptions = subscribes && revision == Revision::V3_0;
-        Self { heartbeat: Heartbeat::new(&config.heartbeat, now), has_legacy_subscriptions }
+        Self { heartbeat: Heartbeat::new(&config.heartbeat, now), has_legacy_subscriptions, sealer }
     }
 
     pub(crate) fn announced_ttl(&self) -> AnnouncedTtl {
         self.heartbeat.announced_ttl()
     }
+
+    /// Returns true if this peer gets messages in their queued form.
+    pub(crate) fn is_identity(&self) -> bool {
+        !self.has_legacy_subscriptions && self.sealer.is_none()
+    }
+
+    /// Adds a frame in the form of this peer.
+    pub(crate) fn put_frame(&mut self, frame: &QueuedFrame<'_>, out: &mut Outbox) {
+        let legacy = if self.has_legacy_subscriptions { as_legacy_subscription(frame) } else { None };
+        let (flags, start, body) = match legacy {
+            Some((prefix, topic)) => (0, prefix, Part::Inline(topic)),
+            None => (frame.flags(), &[][..], frame.body()),
+        };
+        match &mut self.sealer {
+            Some(sealer) => sealer.put(flags, start, body.body(), out),
+            None => {
+                put_header(flags, start.len() + body.body().len(), out);
+                out.put(start);
+                out.put_part(body);
+            }
+        }
+    }
 }
 
-/// Adds a frame in the form of ZMTP 3.0.
-pub(crate) fn put_legacy_frame(frame: &QueuedFrame<'_>, out: &mut Outbox) {
-    let command = if frame.is_command() { Command::parse(frame.body().body()).ok() } else { None };
-    let (prefix, topic) = match command {
-        Some(Command::Subscribe(topic)) => (1, topic),
-        Some(Command::Cancel(topic)) => (0, topic),
-        _ => return frame.put(out),
-    };
-    put_header(0, 1 + topic.len(), out);
-    out.put(&[prefix]);
-    out.put(topic);
+/// Returns a subscription in the form of ZMTP 3.0: a prefix and a topic.
+fn as_legacy_subscription<'a>(frame: &QueuedFrame<'a>) -> Option<(&'static [u8], &'a [u8])> {
+    if !frame.is_command() {
+        return None;
+    }
+    match Command::parse(frame.body().body()).ok()? {
+        Command::Subscribe(topic) => Some((&[1], topic)),
+        Command::Cancel(topic) => Some((&[0], topic)),
+        _ => None,
+    }
 }

@@ -33,12 +33,41 @@ pub enum ZmtpError {
     /// The peer refused us with an ERROR command.
     #[error("the peer gave up: {0}")]
     PeerError(Reason),
+    /// The application refused the peer, with this status.
+    #[error("the peer was refused: {0}")]
+    Refused(RefusalStatus),
+    /// Nobody could say whether the peer may come in.
+    #[error("the peer could not be authenticated: {0}")]
+    Unauthenticated(AuthFault),
+    /// The session was advanced before its question was answered, or without one.
+    #[error("a question was not answered")]
+    Unanswered,
     /// Nothing was received within the heartbeat timeout after a PING.
     #[error("nothing was received within the heartbeat timeout")]
     HeartbeatTimeout,
     /// Nothing was received within the TTL that the peer announced.
     #[error("nothing was received within the TTL that the peer announced")]
     TtlExpired,
+}
+
+impl ZmtpError {
+    /// Returns true if the peer did not prove who it is, or may not come in.
+    pub const fn is_auth_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Unauthenticated(_)
+                | Self::Incompatible(Incompatible::Mechanism { .. })
+                | Self::Malformed(Malformed::Form(_) | Malformed::Unsealed)
+                | Self::Misbehaved(
+                    Misbehaved::CannotOpen(_)
+                        | Misbehaved::NonceReused(_)
+                        | Misbehaved::Cookie
+                        | Misbehaved::Vouch
+                        | Misbehaved::WeakKey
+                )
+        )
+    }
 }
 
 /// Bytes that do not parse.
@@ -81,6 +110,12 @@ pub enum Malformed {
     /// An ERROR whose reason has another length than announced.
     #[error("ERROR with a reason of another length than announced")]
     ErrorReason,
+    /// A command of PLAIN or CURVE that is longer or shorter than its form, or of another version.
+    #[error("{0} command of another form")]
+    Form(CommandKind),
+    /// A frame on a sealed link that is too short for a sealed one, or does not begin like one.
+    #[error("a frame that is not sealed on a sealed link")]
+    Unsealed,
 }
 
 /// A violation of the protocol by a peer.
@@ -93,6 +128,25 @@ pub enum Misbehaved {
     /// A handshake command of more than 64 KiB.
     #[error("handshake command of {0} bytes")]
     HandshakeCommandTooLarge(u64),
+    /// A sealed command that our key does not open: it was changed on the way, or sealed for
+    /// another key.
+    #[error("{0} command that cannot be opened")]
+    CannotOpen(CommandKind),
+    /// A sealed command whose nonce is not higher than the one before: it was sent before.
+    #[error("{0} command with a nonce that was used")]
+    NonceReused(CommandKind),
+    /// A cookie that we did not give to this connection.
+    #[error("INITIATE with a cookie of another connection")]
+    Cookie,
+    /// A vouch that does not vouch for this connection.
+    #[error("INITIATE with a vouch for another connection")]
+    Vouch,
+    /// A public key of low order, with which anyone can compute the shared key.
+    #[error("a public key of low order")]
+    WeakKey,
+    /// Undefined flags inside a sealed frame.
+    #[error("reserved flags in a sealed frame: {0:#04x}")]
+    SealedFlags(u8),
     /// A command that is not legal at this point, or for this type of socket.
     #[error("unexpected {0} command")]
     UnexpectedCommand(CommandKind),
@@ -193,9 +247,80 @@ pub enum ConfigError {
     /// A STREAM socket, which does not use ZMTP.
     #[error("a STREAM socket does not use ZMTP")]
     NotZmtp,
+    /// A session of CURVE without random bytes.
+    #[error("a session of CURVE needs entropy")]
+    NoEntropy,
     /// A heartbeat TTL of more than 6553.5 seconds.
     #[error("heartbeat TTL of more than 6553.5 seconds")]
     HeartbeatTtl,
+    /// A user name or password of more than 255 bytes.
+    #[error("user name or password of {0} bytes, at most 255 are allowed")]
+    CredentialsTooLong(usize),
+    /// A property name that is empty, longer than 255 bytes, has an illegal character, or does not
+    /// begin with `X-`.
+    #[error("the name of a property begins with X-, and consists of at most 255 letters, digits and -_.+")]
+    PropertyName,
+    /// Metadata of more than 32 KiB or 256 properties.
+    #[error("metadata of more than 32 KiB or 256 properties")]
+    MetadataTooLarge,
+}
+
+/// The reason why nobody can say whether a peer may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum AuthFault {
+    /// Nobody is there to be asked.
+    #[error("there is no authenticator, and no ZAP handler")]
+    NoHandler,
+    /// The authenticator has panicked.
+    #[error("the authenticator has panicked")]
+    Panicked,
+    /// A reply of ZAP with other than seven frames.
+    #[error("a ZAP reply of {0} frames")]
+    FrameCount(usize),
+    /// A reply of ZAP of another version than 1.0, or without a delimiter.
+    #[error("a ZAP reply of another version")]
+    Version,
+    /// A reply of ZAP to another request.
+    #[error("a ZAP reply to another request")]
+    RequestId,
+    /// A reply of ZAP with a status other than 200, 300, 400 and 500.
+    #[error("a ZAP reply with an unknown status")]
+    Status,
+    /// A reply of ZAP with a user id that is not UTF-8, or malformed metadata.
+    #[error("a ZAP reply with a malformed user id or metadata")]
+    Metadata,
+    /// The ZAP handler is gone.
+    #[error("the ZAP handler is gone")]
+    HandlerGone,
+}
+
+/// The status with which a peer is refused, as in ZAP (RFC 27).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalStatus {
+    /// 300: for now. The connection ends without an ERROR, and the peer connects again.
+    Temporary,
+    /// 400: the peer may not come in.
+    Denied,
+    /// 500: the authenticator has failed.
+    Internal,
+}
+
+impl RefusalStatus {
+    /// Returns the number.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Temporary => 300,
+            Self::Denied => 400,
+            Self::Internal => 500,
+        }
+    }
+}
+
+impl fmt::Display for RefusalStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code().fmt(f)
+    }
 }
 
 /// The reason in an ERROR command of a peer: at most 255 printable ASCII characters.
@@ -213,6 +338,12 @@ impl Reason {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the status code of ZAP, if the reason is one: three digits, the first not zero.
+    pub fn status(&self) -> Option<u16> {
+        let is_code = self.0.len() == 3 && self.0.bytes().all(|byte| byte.is_ascii_digit());
+        self.0.parse().ok().filter(|code| is_code && *code >= 100)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -229,5 +360,14 @@ mod tests {
     fn reason_masks_unprintable_bytes() {
         assert_eq!(Reason::new(b"400").as_str(), "400");
         assert_eq!(Reason::new(b"\x1b[2J\n\xff ok").to_string(), "?[2J?? ok");
+    }
+
+    #[test]
+    fn reason_of_three_digits_is_status() {
+        let status = |text: &str| Reason::new(text.as_bytes()).status();
+        assert_eq!((status("400"), status("999")), (Some(400), Some(999)));
+        for text in ["", "40", "4000", "040", "+40", "4 0", "no"] {
+            assert_eq!(status(text), None, "{text:?}");
+        }
     }
 }

@@ -100,10 +100,9 @@ impl<'a> QueuedFrame<'a> {
         self.header.is_command()
     }
 
-    /// Adds the frame in its queued form.
-    pub(crate) fn put(&self, out: &mut Outbox) {
-        put_header(self.header.flags & !LONG, self.body.body().len(), out);
-        out.put_part(self.body);
+    /// Returns [`MORE`], [`COMMAND`] or none.
+    pub(crate) const fn flags(&self) -> u8 {
+        self.header.flags & !LONG
     }
 }
 

@@ -45,6 +45,7 @@
 //! let mut established = loop {
 //!     match session.advance(&mut input, &mut output, Instant::now())? {
 //!         Step::NeedInput(next) => session = next,
+//!         Step::Ask(..) => unreachable!("only with `SessionConfig::authenticates`"),
 //!         Step::Established(established) => break established,
 //!     }
 //!     output.clear(); // a program would write it
@@ -83,6 +84,7 @@
 )]
 #![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
 
+mod auth;
 mod command;
 mod config;
 mod decoder;
@@ -95,22 +97,32 @@ mod mechanism;
 mod names;
 mod properties;
 mod protocol;
+mod secret;
 mod session;
 mod socket_type;
 mod topic_budget;
+mod z85;
 
+pub use auth::{Admission, AuthQuestion, AuthReply, Credentials}; // whether a peer may come in
 pub use config::{Limits, MechanismConfig, SessionConfig}; // the configuration of a connection
 pub use decoder::{Decoder, Inbound, decode_messages}; // the receiving half and its items
 pub use encoder::{Encoder, Subscription, encode_message, encode_subscription}; // the sending half
-pub use error::{ConfigError, Incompatible, Malformed, Misbehaved, Reason, ZmtpError}; // errors, by who is to blame
+pub use error::{
+    AuthFault, ConfigError, Incompatible, Malformed, Misbehaved, Reason, RefusalStatus, ZmtpError,
+}; // errors, by who is to blame
 pub use frame::{QueuedFrame, QueuedFrames}; // the parts of a queued message
 pub use greeting::Revision; // the version of a peer
 pub use heartbeat::HeartbeatConfig; // part of the configuration
+#[cfg(feature = "curve")]
+pub use mechanism::curve::{CurvePublicKey, CurveSecretKey, KeyError}; // the keys of CURVE
+pub use mechanism::plain::PlainCredentials; // the credentials of PLAIN
 pub use names::{CommandKind, MechanismName}; // the names in an error
 pub use properties::Properties; // the metadata of a peer
+pub use secret::{Entropy, Password}; // secrets
 pub use session::{PeerInfo, ZmtpSession}; // the handshake and its result
 pub use socket_type::SocketType; // which types are compatible
 pub use topic_budget::TopicBudget; // how much a peer may subscribe to
+pub use z85::{Z85Error, z85_decode, z85_encode}; // the text of keys
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -12,6 +12,10 @@ pub struct MechanismName(pub(crate) [u8; 20]);
 impl MechanismName {
     /// `NULL`: no security.
     pub const NULL: Self = Self(*b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    /// `PLAIN`: a user name and a password, in clear text.
+    pub const PLAIN: Self = Self(*b"PLAIN\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    /// `CURVE`: encryption, and authentication by public keys.
+    pub const CURVE: Self = Self(*b"CURVE\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
 }
 
 impl fmt::Display for MechanismName {
@@ -31,6 +35,12 @@ impl fmt::Debug for MechanismName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandKind {
+    /// The first command of a client of PLAIN or CURVE.
+    Hello,
+    /// The answer to a HELLO.
+    Welcome,
+    /// The second command of such a client, with its metadata.
+    Initiate,
     /// The last command of a handshake.
     Ready,
     /// A refusal.
@@ -43,6 +53,8 @@ pub enum CommandKind {
     Ping,
     /// The answer to a PING.
     Pong,
+    /// A sealed frame of CURVE.
+    Message,
     /// A command that this crate does not know.
     Unknown,
 }
@@ -51,22 +63,23 @@ impl CommandKind {
     /// Returns the name on the wire.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Hello => "HELLO",
+            Self::Welcome => "WELCOME",
+            Self::Initiate => "INITIATE",
             Self::Ready => "READY",
             Self::Error => "ERROR",
             Self::Subscribe => "SUBSCRIBE",
             Self::Cancel => "CANCEL",
             Self::Ping => "PING",
             Self::Pong => "PONG",
+            Self::Message => "MESSAGE",
             Self::Unknown => "unknown",
         }
     }
 
     /// Returns the kind with this name.
     pub(crate) fn from_name(name: &[u8]) -> Self {
-        [Self::Ping, Self::Pong, Self::Subscribe, Self::Cancel, Self::Ready, Self::Error]
-            .into_iter()
-            .find(|kind| kind.name().as_bytes() == name)
-            .unwrap_or(Self::Unknown)
+        KNOWN.into_iter().find(|kind| kind.name().as_bytes() == name).unwrap_or(Self::Unknown)
     }
 }
 
@@ -75,3 +88,17 @@ impl fmt::Display for CommandKind {
         f.write_str(self.name())
     }
 }
+
+/// The commands with a name of their own, the frequent ones first.
+const KNOWN: [CommandKind; 10] = [
+    CommandKind::Ping,
+    CommandKind::Pong,
+    CommandKind::Subscribe,
+    CommandKind::Cancel,
+    CommandKind::Ready,
+    CommandKind::Error,
+    CommandKind::Hello,
+    CommandKind::Welcome,
+    CommandKind::Initiate,
+    CommandKind::Message,
+];

@@ -8,7 +8,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Malformed, Misbehaved, ZmtpError};
+use crate::{ConfigError, Malformed, Misbehaved, ZmtpError};
 
 /// The properties of a peer, in the order of its metadata.
 ///
@@ -45,6 +45,49 @@ impl Properties {
         })
     }
 
+    /// Adds a property.
+    ///
+    /// # Errors
+    ///
+    /// If the name is empty, longer than 255 bytes, or has anything but letters, digits and `-_.+`,
+    /// or if there are more than 256 properties or 32 KiB.
+    pub fn push(&mut self, name: &str, value: &[u8]) -> Result<(), ConfigError> {
+        if !matches!(name.len(), 1..=MAX_NAME) || !is_name(name.as_bytes()) {
+            return Err(ConfigError::PropertyName);
+        }
+        let len = self.0.len().saturating_add(1 + name.len() + 4).saturating_add(value.len());
+        if len > MAX_OWN || self.iter().count() == MAX_PROPERTIES {
+            return Err(ConfigError::MetadataTooLarge);
+        }
+        let mut metadata = Vec::from(std::mem::take(&mut self.0));
+        push_property(name, value, &mut metadata);
+        self.0 = metadata.into();
+        Ok(())
+    }
+
+    /// Checks properties of our own: those of applications begin with `X-`.
+    pub(crate) fn check_own(&self) -> Result<(), ConfigError> {
+        let is_own = |name: &str| name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"));
+        if self.0.len() > MAX_OWN || self.iter().count() >= MAX_PROPERTIES - 2 {
+            return Err(ConfigError::MetadataTooLarge);
+        }
+        if self.iter().all(|(name, _)| is_own(name)) { Ok(()) } else { Err(ConfigError::PropertyName) }
+    }
+
+    /// Returns the properties in their form on the wire.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads properties in their form on the wire, for example in a reply of ZAP.
+    ///
+    /// # Errors
+    ///
+    /// If they are malformed, or more than 256.
+    pub fn from_wire(metadata: &[u8]) -> Result<Self, ZmtpError> {
+        Self::parse(metadata)
+    }
+
     /// Checks metadata and copies it, so that the connection does not keep the memory that the
     /// handshake was read into, and a property costs no more than its own bytes.
     pub(crate) fn parse(metadata: &[u8]) -> Result<Self, ZmtpError> {
@@ -74,7 +117,7 @@ fn split_property(metadata: &[u8]) -> Result<(&str, &[u8], &[u8]), Malformed> {
         return Err(Malformed::EmptyPropertyName);
     }
     let (name, rest) = rest.split_at_checked(name_len.into()).ok_or(Malformed::PropertyOverrun)?;
-    if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(byte)) {
+    if !is_name(name) {
         return Err(Malformed::PropertyName);
     }
     let name = std::str::from_utf8(name).map_err(|_| Malformed::PropertyName)?;
@@ -84,8 +127,12 @@ fn split_property(metadata: &[u8]) -> Result<(&str, &[u8], &[u8]), Malformed> {
     Ok((name, value, rest))
 }
 
+fn is_name(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(byte))
+}
+
 /// Adds one of our own properties, whose names and values are short.
-pub(crate) fn push_property(name: &'static str, value: &[u8], metadata: &mut Vec<u8>) {
+pub(crate) fn push_property(name: &str, value: &[u8], metadata: &mut Vec<u8>) {
     metadata.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
     metadata.extend_from_slice(name.as_bytes());
     metadata.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -98,6 +145,10 @@ pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
 pub(crate) const IDENTITY: &str = "Identity";
 /// The most properties: far more than any peer sends, and few enough for a linear search.
 const MAX_PROPERTIES: usize = 256;
+/// The longest name.
+const MAX_NAME: usize = 255;
+/// The most bytes of our own properties: half of what a peer accepts in a handshake.
+const MAX_OWN: usize = 32 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 
-use crate::encoder::put_legacy_frame;
+use crate::auth::{AuthQuestion, AuthReply};
 use crate::{Decoder, Encoder, Inbound, PeerInfo, QueuedFrames, ZmtpError, ZmtpSession};
 
 impl Protocol for ZmtpSession {
     type Peer = PeerInfo;
     type Decoder = Decoder;
     type Encoder = Encoder;
+    type Question = AuthQuestion;
     type Error = ZmtpError;
 
     fn advance(
@@ -24,6 +25,10 @@ impl Protocol for ZmtpSession {
         now: Instant,
     ) -> Result<Step<Self>, ZmtpError> {
         self.run(input, output, now)
+    }
+
+    fn resume(self, reply: AuthReply) -> Self {
+        self.on_reply(reply)
     }
 
     fn need(&self) -> usize {
@@ -48,7 +53,7 @@ impl Decode for Decoder {
 
     #[inline]
     fn need(&self) -> usize {
-        self.need
+        self.needed()
     }
 }
 
@@ -56,14 +61,14 @@ impl Encode for Encoder {
     type Error = ZmtpError;
 
     fn is_identity(&self) -> bool {
-        !self.has_legacy_subscriptions
+        self.is_identity()
     }
 
     fn encode(&mut self, queued: &mut Queued<'_>, wire: &mut Outbox, limit: usize) {
         while wire.bytes() < limit {
             let Some(message) = queued.next_message() else { return };
             for frame in QueuedFrames::new(message) {
-                if self.has_legacy_subscriptions { put_legacy_frame(&frame, wire) } else { frame.put(wire) }
+                self.put_frame(&frame, wire);
             }
             wire.end_message();
         }

@@ -1,20 +1,21 @@
 //! The handshake of a connection.
 //!
-//! Owns the order of events from the first byte to the traffic, and the check that the two socket
-//! types are compatible. It knows neither the commands of a mechanism nor a deadline: the engine
-//! has one for the whole handshake. Called by the engine, through
-//! [`Protocol`](monocoque_core::Protocol).
+//! Owns the order of events from the first byte to the traffic. It knows neither the commands of a
+//! mechanism nor a deadline: the engine has one for the whole handshake. Called by the engine,
+//! through [`Protocol`](monocoque_core::Protocol).
 //!
 //! ```text
-//!        our 64 bytes                peer's 64 bytes                  mechanism done,
-//!            out                   in; NULL: READY out                types compatible
-//!  +-------+        +----------------+          +---------------+             +------------------+
-//!  | Start | -----> | ExpectGreeting | -------> | ExpectCommand | ----------> | Decoder, Encoder |
-//!  +-------+        +----------------+          +---------------+             +------------------+
-//!                           |                        |         |
-//!                      signature,               malformed,   incompatible types:
-//!                  version, mechanism          unexpected,   ERROR out
-//!                           v                  ERROR in v      v
+//!                                         may the peer come in?  +-------+
+//!                                                     +--------->| Asked |--+ refused: ERROR out
+//!        our 64 bytes                peer's 64 bytes  |          +-------+  |
+//!            out                           in         |   allowed    |      |
+//!  +-------+        +----------------+          +---------------+ <--+      |   +------------------+
+//!  | Start | -----> | ExpectGreeting | -------> | ExpectCommand | ----------|-> | Decoder, Encoder |
+//!  +-------+        +----------------+          +---------------+   done    |   +------------------+
+//!                           |                        |      incompatible:   |
+//!                      signature,               malformed,  ERROR out       |
+//!                  version, mechanism          unexpected,                  |
+//!                           v                  ERROR in v                   v
 //!                   +------------------------------------------------+
 //!                   |  ZmtpError: write the output, then close       |
 //!                   +------------------------------------------------+
@@ -25,15 +26,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use monocoque_core::{Established, Outbox, SegmentedBuffer, Step};
 
-use crate::command::{Command, put_error};
-use crate::config::MAX_ROUTING_ID;
+use crate::auth::{Admission, AuthReply};
+use crate::command::Command;
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::greeting::{GREETING_LEN, check_greeting, greeting};
-use crate::mechanism::{Mechanism, Progress};
-use crate::properties::{IDENTITY, SOCKET_TYPE};
+use crate::mechanism::{Done, Mechanism, PeerIdentity, Progress, put_refusal};
+use crate::secret::Entropy;
 use crate::{
-    ConfigError, Decoder, Encoder, Incompatible, Misbehaved, Properties, Revision, SessionConfig, SocketType,
-    TopicBudget, ZmtpError,
+    ConfigError, Decoder, Encoder, Misbehaved, Properties, RefusalStatus, Revision, SessionConfig,
+    SocketType, TopicBudget, ZmtpError,
 };
 
 /// One connection, from its first byte to the end of the handshake.
@@ -44,6 +45,7 @@ use crate::{
 pub struct ZmtpSession {
     config: SessionConfig,
     state: HandshakeState,
+    revision: Revision,
     /// How many bytes are needed to go on.
     pub(crate) need: usize,
 }
@@ -51,11 +53,17 @@ pub struct ZmtpSession {
 #[derive(Debug)]
 enum HandshakeState {
     /// Our greeting is not sent.
-    Start,
+    Start(Entropy),
     /// Our greeting is sent.
-    ExpectGreeting,
+    ExpectGreeting(Entropy),
     /// Both greetings are exchanged.
-    ExpectCommand { revision: Revision, mechanism: Mechanism },
+    ExpectCommand(Mechanism),
+    /// The application decides whether the peer may come in.
+    Asked(Mechanism),
+    /// The application has decided.
+    Answered(Mechanism, AuthReply),
+    /// An answer came without a question.
+    Broken,
 }
 
 /// The result of a handshake: the properties of a peer.
@@ -69,6 +77,8 @@ pub struct PeerInfo {
     pub revision: Revision,
     /// Its metadata.
     pub properties: Properties,
+    /// The description of the peer by the application, if it [was asked](crate::AuthQuestion).
+    pub admission: Admission,
     /// Its budget for topics. The owner of its subscriptions keeps it up to date.
     pub topic_budget: TopicBudget,
 }
@@ -78,10 +88,28 @@ impl ZmtpSession {
     ///
     /// # Errors
     ///
-    /// If the routing id or the heartbeat TTL is out of range.
+    /// If the configuration is out of range, or its mechanism
+    /// [needs entropy](crate::MechanismConfig::needs_entropy).
     pub fn new(config: SessionConfig) -> Result<Self, ConfigError> {
+        if config.mechanism.needs_entropy() {
+            return Err(ConfigError::NoEntropy);
+        }
+        Self::start(config, Entropy::none())
+    }
+
+    /// A session that has sent nothing yet, of any mechanism. Each needs entropy of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration is out of range.
+    pub fn with_entropy(config: SessionConfig, entropy: Entropy) -> Result<Self, ConfigError> {
+        Self::start(config, entropy)
+    }
+
+    fn start(config: SessionConfig, entropy: Entropy) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { config, state: HandshakeState::Start, need: 1 })
+        let state = HandshakeState::Start(entropy);
+        Ok(Self { config, state, revision: Revision::V3_1, need: 1 })
     }
 
     /// Goes as far as `input` allows.
@@ -92,44 +120,86 @@ impl ZmtpSession {
         now: Instant,
     ) -> Result<Step<Self>, ZmtpError> {
         loop {
-            self.state = match self.state {
-                HandshakeState::Start => {
+            let progress = match self.state {
+                HandshakeState::Start(entropy) => {
                     let mechanism = &self.config.mechanism;
                     output.put(&greeting(mechanism.name(), mechanism.is_server()));
                     output.end_message();
-                    HandshakeState::ExpectGreeting
+                    self.state = HandshakeState::ExpectGreeting(entropy);
+                    continue;
                 }
-                HandshakeState::ExpectGreeting => match take_greeting(&self.config, input)? {
-                    Some(revision) => HandshakeState::ExpectCommand {
-                        revision,
-                        mechanism: Mechanism::start(&self.config, output),
-                    },
-                    None => return Ok(Step::NeedInput(self)),
-                },
-                HandshakeState::ExpectCommand { revision, mechanism } => {
-                    match take_command(input, &mut self.need)? {
-                        Some(body) => match Command::parse(&body)? {
-                            Command::Error(reason) => return Err(ZmtpError::PeerError(reason)),
-                            command => {
-                                let Progress::Done(properties) = mechanism.on_command(&command)?;
-                                let peer = check_peer(&self.config, revision, properties, output)?;
-                                return Ok(Step::Established(establish(&self.config, peer, now)));
-                            }
-                        },
-                        None => {
-                            self.state = HandshakeState::ExpectCommand { revision, mechanism };
-                            return Ok(Step::NeedInput(self));
-                        }
+                HandshakeState::ExpectGreeting(entropy) => {
+                    let Some(revision) = take_greeting(&self.config, input)? else {
+                        self.state = HandshakeState::ExpectGreeting(entropy);
+                        return Ok(Step::NeedInput(self));
+                    };
+                    self.revision = revision;
+                    Mechanism::start(&self.config, entropy, output)?
+                }
+                HandshakeState::ExpectCommand(mechanism) => {
+                    let Some(body) = take_command(input, &mut self.need)? else {
+                        self.state = HandshakeState::ExpectCommand(mechanism);
+                        return Ok(Step::NeedInput(self));
+                    };
+                    match mechanism.parse(&body)? {
+                        Command::Error(reason) => return Err(ZmtpError::PeerError(reason)),
+                        command => mechanism.on_command(&command, &self.config, output)?,
                     }
+                }
+                HandshakeState::Answered(mechanism, reply) => {
+                    mechanism.on_admitted(admit(reply, &self.config, output)?, &self.config, output)
+                }
+                HandshakeState::Asked(_) | HandshakeState::Broken => return Err(ZmtpError::Unanswered),
+            };
+            self.state = match progress {
+                Progress::Next(mechanism) => HandshakeState::ExpectCommand(mechanism),
+                Progress::Ask(mechanism, question) => {
+                    self.state = HandshakeState::Asked(mechanism);
+                    return Ok(Step::Ask(self, question));
+                }
+                Progress::Done(done) => {
+                    return Ok(Step::Established(establish(&self.config, self.revision, done, now)));
                 }
             };
         }
     }
+
+    /// Takes the answer of the application.
+    pub(crate) fn on_reply(mut self, reply: AuthReply) -> Self {
+        self.state = match self.state {
+            HandshakeState::Asked(mechanism) => HandshakeState::Answered(mechanism, reply),
+            _ => HandshakeState::Broken,
+        };
+        self
+    }
 }
 
-fn establish(config: &SessionConfig, peer: PeerInfo, now: Instant) -> Established<ZmtpSession> {
-    let encoder = Encoder::new(config, peer.revision, now);
-    let decoder = Decoder::new(config, encoder.announced_ttl(), peer.topic_budget.clone());
+/// Tells a peer that it is refused, unless it may come in later.
+fn admit(reply: AuthReply, config: &SessionConfig, output: &mut Outbox) -> Result<Admission, ZmtpError> {
+    match reply {
+        AuthReply::Allow(admission) => Ok(admission),
+        AuthReply::Refuse(status) => {
+            if status != RefusalStatus::Temporary {
+                put_refusal(config, &status.to_string(), output);
+            }
+            Err(ZmtpError::Refused(status))
+        }
+        AuthReply::Fail(fault) => Err(ZmtpError::Unauthenticated(fault)),
+    }
+}
+
+fn establish(
+    config: &SessionConfig,
+    revision: Revision,
+    done: Done,
+    now: Instant,
+) -> Established<ZmtpSession> {
+    let Done { peer: PeerIdentity { socket_type, routing_id, properties }, admission, seal } = done;
+    let topic_budget = TopicBudget::default();
+    let (sealer, opener) = seal.unzip();
+    let encoder = Encoder::new(config, revision, sealer, now);
+    let decoder = Decoder::new(config, opener, encoder.announced_ttl(), topic_budget.clone());
+    let peer = PeerInfo { socket_type, routing_id, revision, properties, admission, topic_budget };
     Established { peer, decoder, encoder }
 }
 
@@ -159,34 +229,9 @@ fn take_command(input: &mut SegmentedBuffer, need: &mut usize) -> Result<Option<
         *need = header.frame_len();
         return Ok(None);
     }
+    *need = 1;
     input.advance(header.len());
     Ok(input.take(header.body_len()))
-}
-
-/// Checks the properties of a peer. An incompatible peer gets an ERROR.
-fn check_peer(
-    config: &SessionConfig,
-    revision: Revision,
-    properties: Properties,
-    output: &mut Outbox,
-) -> Result<PeerInfo, ZmtpError> {
-    let name = properties.get(SOCKET_TYPE).ok_or(Misbehaved::MissingSocketType)?;
-    let socket_type = check_type(config.socket_type, name)
-        .inspect_err(|_| put_error("Incompatible socket types", output))?;
-    let routing_id = properties.get(IDENTITY).unwrap_or_default();
-    if routing_id.len() > MAX_ROUTING_ID {
-        return Err(Misbehaved::RoutingIdTooLong(routing_id.len()).into());
-    }
-    if routing_id.first() == Some(&0) {
-        return Err(Misbehaved::RoutingIdReserved.into());
-    }
-    let routing_id = Bytes::copy_from_slice(routing_id);
-    Ok(PeerInfo { socket_type, routing_id, revision, properties, topic_budget: TopicBudget::default() })
-}
-
-fn check_type(ours: SocketType, name: &[u8]) -> Result<SocketType, Incompatible> {
-    let theirs = SocketType::from_name(name).ok_or(Incompatible::UnknownSocketType)?;
-    if ours.is_compatible_with(theirs) { Ok(theirs) } else { Err(Incompatible::SocketType { ours, theirs }) }
 }
 
 /// The largest command of the handshake: the memory that an unknown peer can make us use.

@@ -8,6 +8,7 @@ use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdErr
 use thiserror::Error;
 
 use crate::monitor::ConnectionId;
+use crate::security::SecurityError;
 
 /// The error of a call on a socket or a context.
 ///
@@ -111,6 +112,9 @@ pub enum MonocoqueError {
         /// The values that it accepts.
         range: &'static str,
     },
+    /// A security option that cannot work, by itself or with the others (`EINVAL`).
+    #[error("security: {0}")]
+    Security(SecurityError),
     /// The name of a network interface is invalid (`EINVAL`).
     #[error(transparent)]
     InterfaceName(#[from] InterfaceNameError),

@@ -95,6 +95,7 @@ mod pattern;
 mod peer;
 mod proxy;
 mod raw;
+pub mod security;
 mod socket;
 mod stats;
 mod trace;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use monocoque_core::actor::Closed;
 use monocoque_core::{Endpoint, Lagged, RoutingId};
-use monocoque_zmtp::{SocketType, ZmtpError};
+use monocoque_zmtp::{RefusalStatus, SocketType, ZmtpError};
 use thiserror::Error;
 
 /// A stream of the events of a socket, from the moment the stream was created; see
@@ -216,6 +216,13 @@ pub enum DisconnectReason {
     /// ERROR command, or violated the protocol.
     #[error(transparent)]
     Protocol(ZmtpError),
+    /// The authenticator of this socket has refused the peer, with this status.
+    #[error("the peer was refused: {0}")]
+    Refused(RefusalStatus),
+    /// The peer has refused this socket, with this status of ZAP: 400 for wrong credentials, 500
+    /// for a failure of its authenticator.
+    #[error("the peer refused this socket: {0}")]
+    Denied(u16),
     /// A message that this socket type does not accept, such as a reply without a delimiter, or
     /// more subscriptions than a peer may have.
     #[error("the peer sent a message that this socket does not accept")]
@@ -240,7 +247,21 @@ impl DisconnectReason {
     /// Returns whether another attempt is likely to fail in the same way: the peer is reachable but
     /// incompatible.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Protocol(_) | Self::Violation)
+        match self {
+            Self::Protocol(error) => !matches!(error, ZmtpError::Unauthenticated(_)),
+            Self::Refused(status) => *status != RefusalStatus::Temporary,
+            Self::Violation | Self::Denied(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns whether the peer did not prove who it is, or may not come in.
+    pub(crate) fn is_auth_failure(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Protocol(error) => error.is_auth_failure(),
+            _ => false,
+        }
     }
 }
 
@@ -252,6 +273,11 @@ impl From<Closed<ZmtpError>> for DisconnectReason {
             Closed::ByUs => Self::ByUs,
             Closed::Io(error) => Self::Io(error.into()),
             Closed::Protocol(ZmtpError::HeartbeatTimeout | ZmtpError::TtlExpired) => Self::HeartbeatTimeout,
+            Closed::Protocol(ZmtpError::Refused(status)) => Self::Refused(status),
+            Closed::Protocol(ZmtpError::PeerError(reason)) => match reason.status() {
+                Some(status) => Self::Denied(status),
+                None => Self::Protocol(ZmtpError::PeerError(reason)),
+            },
             Closed::Protocol(error) => Self::Protocol(error),
             Closed::Violation => Self::Violation,
             Closed::HandshakeTimeout => Self::HandshakeTimeout,

@@ -8,6 +8,8 @@ use monocoque_core::transport::SocketOptions;
 use monocoque_core::{BytePermits, Hwm, Message, RoutingId};
 use monocoque_zmtp::{HeartbeatConfig, Limits};
 
+use crate::security::SecurityOptions;
+
 /// The options of one socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -71,6 +73,7 @@ pub(crate) struct Options {
     pub(crate) hiccup_msg: Option<Message>,
     /// Options of the operating system's sockets.
     pub(crate) sockets: SocketOptions,
+    pub(crate) security: SecurityOptions,
 }
 
 /// A reason to stop connecting to an endpoint; see
@@ -176,6 +179,7 @@ impl Default for Options {
             disconnect_msg: None,
             hiccup_msg: None,
             sockets: SocketOptions::default(),
+            security: SecurityOptions::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use monocoque_core::{Endpoint, Host, RoutingId};
-use monocoque_zmtp::{Properties, SocketType};
+use monocoque_zmtp::{Admission, Properties, SocketType};
 
 use crate::monitor::Connection;
 
@@ -36,6 +36,7 @@ pub struct Peer {
     pub(crate) socket_type: SocketType,
     pub(crate) routing_id: RoutingId,
     pub(crate) properties: Properties,
+    pub(crate) admission: Admission,
 }
 
 impl Peer {
@@ -47,11 +48,7 @@ impl Peer {
 
     /// Returns the IP address of the peer (`Peer-Address`), `None` unless it is connected over TCP.
     pub fn address(&self) -> Option<IpAddr> {
-        match self.connection.peer.parse() {
-            Ok(Endpoint::Tcp { host: Host::Ip(ip), .. }) => Some(ip),
-            Ok(Endpoint::Tcp { host: Host::Zoned(ip, _), .. }) => Some(ip.into()),
-            _ => None,
-        }
+        ip_address(&self.connection.peer)
     }
 
     /// Returns the socket type of the peer (`Socket-Type`).
@@ -65,16 +62,25 @@ impl Peer {
         &self.routing_id
     }
 
-    /// Returns the authenticated user id (`User-Id`). Always `None` with the NULL mechanism, the
-    /// only one so far.
+    /// Returns the user id that the [authenticator](crate::zmq::Builder::authenticator) gave the
+    /// peer (`User-Id`); `None` if there is none, or it gave none.
     pub fn user_id(&self) -> Option<&str> {
-        None
+        Some(&*self.admission.user_id).filter(|id| !id.is_empty())
     }
 
-    /// Returns a property of the peer's handshake by its name, without regard to case. Names of
-    /// application properties begin with `X-`. The value is what the peer sent and is not verified.
-    /// Inproc peers have no properties.
+    /// Returns a property of the peer by its name, without regard to case: of those that the
+    /// authenticator added, or else of those that the peer sent in its handshake, which are not
+    /// verified. Names of application properties begin with `X-`. Inproc peers have no properties.
     pub fn property(&self, name: &str) -> Option<&[u8]> {
-        self.properties.get(name)
+        self.admission.properties.get(name).or_else(|| self.properties.get(name))
+    }
+}
+
+/// Returns the IP address in the label of a peer, `None` unless it is connected over TCP.
+pub(crate) fn ip_address(label: &str) -> Option<IpAddr> {
+    match label.parse() {
+        Ok(Endpoint::Tcp { host: Host::Ip(ip), .. }) => Some(ip),
+        Ok(Endpoint::Tcp { host: Host::Zoned(ip, _), .. }) => Some(ip.into()),
+        _ => None,
     }
 }

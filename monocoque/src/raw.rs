@@ -9,7 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use monocoque_core::{Decode, Encode, Established, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use monocoque_zmtp::{
-    Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType, TopicBudget, ZmtpError,
+    Admission, AuthQuestion, AuthReply, Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType,
+    TopicBudget, ZmtpError,
 };
 
 /// A raw connection. It is established before the first byte.
@@ -28,6 +29,7 @@ impl Protocol for RawSession {
     type Peer = PeerInfo;
     type Decoder = RawDecoder;
     type Encoder = RawEncoder;
+    type Question = AuthQuestion;
     type Error = ZmtpError;
 
     fn advance(self, _: &mut SegmentedBuffer, _: &mut Outbox, _: Instant) -> Result<Step<Self>, ZmtpError> {
@@ -36,9 +38,15 @@ impl Protocol for RawSession {
             routing_id: Bytes::new(),
             revision: Revision::V3_1,
             properties: Properties::default(),
+            admission: Admission::default(),
             topic_budget: TopicBudget::default(),
         };
         Ok(Step::Established(Established { peer, decoder: RawDecoder, encoder: RawEncoder }))
+    }
+
+    /// Not called: nothing is asked.
+    fn resume(self, _: AuthReply) -> Self {
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 //! own.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -115,11 +116,15 @@ impl<T> fmt::Debug for Channel<T> {
 impl<T, P> ConnectionHandler<P> for Channel<T>
 where
     T: Weigh + 'static,
-    P: Protocol,
+    P: Protocol<Question = Infallible>,
     P::Decoder: Decode<Item = T, Kind = ()>,
 {
     type Outlet = ChannelOutlet<T>;
     type Inlet = ChannelInlet<T>;
+
+    async fn answer(&self, question: Infallible) -> Infallible {
+        question
+    }
 
     fn on_established(
         self,

@@ -40,7 +40,7 @@ pub use channel::{Channel, ChannelClosed, ChannelInlet, ChannelOutlet};
 pub use in_flight::InFlight;
 
 use crate::transport::{ByteStream, DirectWriter};
-use crate::{Decode, Encode, Established, Outbox, Protocol, Step, runtime};
+use crate::{Decode, Encode, Established, Outbox, Protocol, Question, Step, deadline, runtime};
 use input::{Input, SharedArena};
 use read_pump::ReadPump;
 use write_pump::{CLOSE_TIMEOUT, WritePump};
@@ -74,6 +74,10 @@ pub trait ConnectionHandler<P: Protocol>: Sized {
     type Outlet: Outlet;
     /// The destination of the read pump.
     type Inlet: Inlet<P::Decoder>;
+
+    /// Answers a question of the handshake. The future is dropped when the handshake is over its
+    /// deadline.
+    fn answer(&self, question: P::Question) -> impl Future<Output = <P::Question as Question>::Answer>;
 
     /// Called when the handshake is done. `None` refuses the peer: the connection is closed.
     ///
@@ -210,7 +214,8 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
     async fn run_inner<H: ConnectionHandler<P>>(self, handler: H) -> Closed<P::Error> {
         let Self { stream, protocol, handshake_timeout } = self;
         let mut input = Input::new(stream.clone());
-        let handshake = handshake(stream.clone(), protocol, &mut input);
+        let end = handshake_timeout.and_then(|timeout| deadline::after(Instant::now(), timeout));
+        let handshake = handshake(stream.clone(), protocol, &mut input, &handler, end);
         let established = with_handshake_timeout(handshake_timeout, &stream, handshake).await;
         let Established { peer, decoder, encoder } = match established {
             Ok(established) => established,
@@ -242,11 +247,14 @@ impl<S: ByteStream> Drop for ShutdownOnDrop<S> {
     }
 }
 
-/// Reads and writes in turn until the protocol is established.
+/// Reads and writes in turn until the protocol is established. Its questions are answered between
+/// a write and a read, and until `end`.
 async fn handshake<S: ByteStream, P: Protocol>(
     mut stream: S,
     mut protocol: P,
     input: &mut Input<S>,
+    handler: &impl ConnectionHandler<P>,
+    end: Option<Instant>,
 ) -> Result<Established<P>, Closed<P::Error>> {
     let mut output = Outbox::new();
     let mut has_received = false;
@@ -266,6 +274,12 @@ async fn handshake<S: ByteStream, P: Protocol>(
         match step {
             Ok(Step::Established(established)) => return Ok(established),
             Ok(Step::NeedInput(next)) => protocol = next,
+            Ok(Step::Ask(pending, question)) => {
+                let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+                let answer = runtime::within(left, handler.answer(question)).await;
+                protocol = pending.resume(answer.ok_or(Closed::HandshakeTimeout)?);
+                continue;
+            }
             Err(error) => {
                 stream.shutdown(Shutdown::Both);
                 return Err(Closed::Protocol(error));

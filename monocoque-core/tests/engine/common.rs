@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
@@ -263,6 +264,7 @@ impl Protocol for LengthPrefixed {
     type Peer = ();
     type Decoder = LengthPrefixedDecoder;
     type Encoder = LengthPrefixedEncoder;
+    type Question = Infallible;
     type Error = NotHello;
 
     fn advance(
@@ -289,6 +291,10 @@ impl Protocol for LengthPrefixed {
                 Err(NotHello)
             }
         }
+    }
+
+    fn resume(self, answer: Infallible) -> Self {
+        match answer {}
     }
 }
 
@@ -489,6 +495,10 @@ impl TestHandler {
 impl ConnectionHandler<LengthPrefixed> for TestHandler {
     type Outlet = Self;
     type Inlet = Self;
+
+    async fn answer(&self, question: Infallible) -> Infallible {
+        question
+    }
 
     fn on_established(self, (): (), direct: Option<Arc<dyn DirectWriter>>) -> Option<(Self, Self)> {
         self.0.borrow_mut().attached = true;

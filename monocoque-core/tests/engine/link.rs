@@ -1,6 +1,7 @@
 //! The channel between a program and a connection of its own protocol.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +24,7 @@ impl Protocol for SingleBytes {
     type Peer = ();
     type Decoder = Self;
     type Encoder = IdentityEncoder<Zero>;
+    type Question = Infallible;
     type Error = Zero;
 
     fn advance(
@@ -40,6 +42,10 @@ impl Protocol for SingleBytes {
                 encoder: IdentityEncoder::new(),
             })),
         }
+    }
+
+    fn resume(self, answer: Infallible) -> Self {
+        match answer {}
     }
 }
 

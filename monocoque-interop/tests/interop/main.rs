@@ -10,6 +10,7 @@
 //! - [`redelivery`]: a message that libzmq rejects.
 //! - [`subscription_options`]: options that change the effect of subscriptions.
 //! - [`proxy`]: a Monocoque proxy between libzmq peers.
+//! - [`security`]: PLAIN and CURVE, in both roles, and who is refused.
 //! - [`reliability`]: options that both libraries must interpret alike, and stopped peers.
 //! - [`pyzmq`]: a newer libzmq, in Python processes.
 //!
@@ -28,6 +29,7 @@ mod pyzmq;
 mod redelivery;
 mod reliability;
 mod routing_ids;
+mod security;
 mod stream_socket;
 mod subscription_options;
 mod type_matrix;

@@ -1,6 +1,6 @@
 """One pyzmq socket for the tests in pyzmq.rs: checks what it receives, exits non-zero on a difference.
 
-usage: peer.py TYPE ROLE bind|connect ENDPOINT
+usage: peer.py TYPE ROLE bind|connect ENDPOINT [SECURITY ...]
 
 Prints the version of libzmq, then the endpoint. Roles: `echo` echoes messages; `ask` sends each message and expects it
 back; `name` assigns a routing id to the peer it connects to, and sends it requests; `source` sends all messages; `sink`
@@ -10,8 +10,10 @@ STREAM: `bytes` echoes all bytes until the connection ends; `early` sends before
 """
 
 import sys
+import threading
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 LIMIT = 20_000
 NAME = b"named"
@@ -59,6 +61,24 @@ def name(socket):
         socket.send_multipart([NAME, *message])
     for n, message in enumerate(shapes()):
         check(n, socket.recv_multipart(), [NAME, *message])
+
+
+def refused(socket):
+    """Expects that the peer refuses it, which ends the connection for good."""
+    monitor = socket.get_monitor_socket()
+    while True:
+        event = recv_monitor_message(monitor)
+        if event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            sys.exit("it was let in")
+        if event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            return check("of the status", [event["value"]], [400])
+
+
+def refuses(socket):
+    """Expects that nobody comes in, and that its handler refuses one."""
+    monitor = socket.get_monitor_socket()
+    while recv_monitor_message(monitor)["event"] != zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        pass
 
 
 def take(socket, peer, length):
@@ -191,8 +211,40 @@ OPTIONS = {
 }
 
 
+def secure(socket, role="null", *secrets):
+    if role == "plain-server":
+        admit(socket.context, secrets)
+        socket.plain_server = True
+    if role == "plain-client":
+        socket.plain_username, socket.plain_password = (secret.encode() for secret in secrets)
+    if role == "curve-server":
+        socket.curve_secretkey = secrets[0].encode()
+        socket.curve_server = True
+    if role == "curve-client":
+        socket.curve_secretkey, socket.curve_publickey, socket.curve_serverkey = (s.encode() for s in secrets)
+
+
+def admit(context, credentials):
+    """Answers ZAP requests of clients with a user name and a password."""
+    handler = context.socket(zmq.REP)
+    handler.linger = 0
+    handler.bind("inproc://zeromq.zap.01")
+
+    def serve():
+        try:
+            while True:
+                version, number, _, _, _, _, *given = handler.recv_multipart()
+                is_known = given == [secret.encode() for secret in credentials]
+                status = b"200" if is_known else b"400"
+                handler.send_multipart([version, number, status, b"", given[0] if is_known else b"", b""])
+        except zmq.ContextTerminated:
+            handler.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
 def main():
-    kind, role, way, endpoint = sys.argv[1:]
+    kind, role, way, endpoint, *security = sys.argv[1:]
     socket = zmq.Context().socket(getattr(zmq, kind))
     socket.rcvtimeo = socket.sndtimeo = socket.linger = LIMIT
     if kind == "SUB":
@@ -201,13 +253,19 @@ def main():
         socket.setsockopt(OPTIONS[role, kind], 1)
     if role in ("name", "early"):
         socket.connect_routing_id = NAME
+    secure(socket, *security)
+    if role in ("refused", "refuses"):
+        # Before there are events. pyzmq keeps it for the role.
+        socket.get_monitor_socket().rcvtimeo = LIMIT
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
     roles = {"repeat": repeat, "echo": echo, "ask": ask, "source": source, "sink": sink, "ascending": ascending}
     roles |= {"inverted": inverted, "manual": manual, "leaving": leaving, "last_value": last_value, "lists": lists}
     roles |= {"name": name, "bytes": raw, "early": early}
+    roles |= {"refused": refused, "refuses": refuses}
     roles[role](socket)
+    socket.disable_monitor()
     socket.close()
     socket.context.term()
 

@@ -35,8 +35,8 @@ with_pyzmq! {
     pull_with_push,
 }
 
-async fn dealer_with_router(case: &Case) {
-    let dealer = DealerSocket::new_in(&case.context).unwrap();
+pub(crate) async fn dealer_with_router(case: &Case) {
+    let dealer: DealerSocket = case.socket();
     let peer = Peer::join(case, &dealer, "ROUTER", "echo").await;
     send_all(&dealer).await;
     receive_all(&dealer).await;
@@ -44,24 +44,24 @@ async fn dealer_with_router(case: &Case) {
     close(dealer).await;
 }
 
-async fn router_with_dealer(case: &Case) {
-    let router = RouterSocket::new_in(&case.context).unwrap();
+pub(crate) async fn router_with_dealer(case: &Case) {
+    let router: RouterSocket = case.socket();
     let peer = Peer::join(case, &router, "DEALER", "ask").await;
     echo(&router, shapes().len()).await;
     peer.done().await;
     close(router).await;
 }
 
-async fn router_with_req(case: &Case) {
-    let router = RouterSocket::new_in(&case.context).unwrap();
+pub(crate) async fn router_with_req(case: &Case) {
+    let router: RouterSocket = case.socket();
     let peer = Peer::join(case, &router, "REQ", "ask").await;
     echo(&router, shapes().len()).await;
     peer.done().await;
     close(router).await;
 }
 
-async fn req_with_rep(case: &Case) {
-    let req = ReqSocket::new_in(&case.context).unwrap();
+pub(crate) async fn req_with_rep(case: &Case) {
+    let req: ReqSocket = case.socket();
     let peer = Peer::join(case, &req, "REP", "echo").await;
     for (n, shape) in shapes().iter().enumerate() {
         send(&req, shape.clone()).await;
@@ -71,16 +71,16 @@ async fn req_with_rep(case: &Case) {
     close(req).await;
 }
 
-async fn rep_with_req(case: &Case) {
-    let rep = RepSocket::new_in(&case.context).unwrap();
+pub(crate) async fn rep_with_req(case: &Case) {
+    let rep: RepSocket = case.socket();
     let peer = Peer::join(case, &rep, "REQ", "ask").await;
     echo(&rep, shapes().len()).await;
     peer.done().await;
     close(rep).await;
 }
 
-async fn pub_with_sub(case: &Case) {
-    let publisher = PubSocket::new_in(&case.context).unwrap();
+pub(crate) async fn pub_with_sub(case: &Case) {
+    let publisher: PubSocket = case.socket();
     let peer = Peer::join(case, &publisher, "SUB", "sink").await;
     within(LIMIT, "wait_for_subscriptions", publisher.wait_for_subscriptions(1)).await.unwrap();
     send_all(&publisher).await;
@@ -88,8 +88,8 @@ async fn pub_with_sub(case: &Case) {
     close(publisher).await;
 }
 
-async fn sub_with_xpub(case: &Case) {
-    let sub = SubSocket::new_in(&case.context).unwrap();
+pub(crate) async fn sub_with_xpub(case: &Case) {
+    let sub: SubSocket = case.socket();
     sub.subscribe("").unwrap();
     let peer = Peer::join(case, &sub, "XPUB", "source").await;
     receive_all(&sub).await;
@@ -97,16 +97,16 @@ async fn sub_with_xpub(case: &Case) {
     close(sub).await;
 }
 
-async fn push_with_pull(case: &Case) {
-    let push = PushSocket::new_in(&case.context).unwrap();
+pub(crate) async fn push_with_pull(case: &Case) {
+    let push: PushSocket = case.socket();
     let peer = Peer::join(case, &push, "PULL", "sink").await;
     send_all(&push).await;
     peer.done().await;
     close(push).await;
 }
 
-async fn pull_with_push(case: &Case) {
-    let pull = PullSocket::new_in(&case.context).unwrap();
+pub(crate) async fn pull_with_push(case: &Case) {
+    let pull: PullSocket = case.socket();
     let peer = Peer::join(case, &pull, "PUSH", "source").await;
     receive_all(&pull).await;
     peer.done().await;
@@ -133,10 +133,10 @@ impl Peer {
         match case.binds() {
             Binds::Us => {
                 let endpoint = case.bind(ours).await;
-                Self::start(kind, role, "connect", endpoint).await.0
+                Self::start(case, kind, role, "connect", endpoint).await.0
             }
             Binds::Them => {
-                let (peer, endpoint) = Self::start(kind, role, "bind", case.wildcard()).await;
+                let (peer, endpoint) = Self::start(case, kind, role, "bind", case.wildcard()).await;
                 ours.connect(endpoint).await.unwrap();
                 peer
             }
@@ -145,16 +145,24 @@ impl Peer {
 
     /// Starts a process whose socket is bound, for several connecting ones.
     pub(crate) async fn bound(case: &Case, kind: &str, role: &str) -> (Self, String) {
-        Self::start(kind, role, "bind", case.wildcard()).await
+        Self::start(case, kind, role, "bind", case.wildcard()).await
     }
 
-    async fn start(kind: &str, role: &str, way: &'static str, endpoint: String) -> (Self, String) {
+    async fn start(
+        case: &Case,
+        kind: &str,
+        role: &str,
+        way: &'static str,
+        endpoint: String,
+    ) -> (Self, String) {
+        let security = case.security().of_peer();
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peer.py");
         let (kind, role) = (kind.to_owned(), role.to_owned());
         on_thread(move || {
             let mut child = Command::new(python())
                 .arg(script)
                 .args([&kind, &role, way, &endpoint])
+                .args(security)
                 .stdout(Stdio::piped())
                 .spawn()
                 .expect("python starts");

@@ -13,9 +13,11 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use monocoque::zmq::Socket;
-use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::capability::{Receives, Secure, Sends};
 use monocoque::{Context, Message};
 use tempfile::TempDir;
+
+use crate::security::Security;
 
 /// The time limit of a step.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -49,13 +51,21 @@ pub(crate) struct Case {
     binds: Binds,
     directory: TempDir,
     endpoints: Cell<usize>,
+    security: Cell<Security>,
 }
 
 /// Runs `body` in one configuration.
 pub(crate) fn run(transport: Transport, binds: Binds, placement: Placement, body: impl AsyncFnOnce(&Case)) {
     let body = async |context: Context| {
         let directory = tempfile::tempdir().expect("a directory for ipc endpoints");
-        let case = Case { context, transport, binds, directory, endpoints: Cell::new(0) };
+        let case = Case {
+            context,
+            transport,
+            binds,
+            directory,
+            endpoints: Cell::new(0),
+            security: Cell::new(Security::Null),
+        };
         within(3 * LIMIT, "the test", body(&case)).await;
     };
     match placement {
@@ -203,6 +213,20 @@ impl Case {
 
     pub(crate) async fn bind<S: Socket>(&self, ours: &S) -> String {
         ours.bind(self.wildcard()).await.expect("bound").to_string()
+    }
+
+    /// Sets the role of the sockets that are made from now on.
+    pub(crate) fn secure(&self, security: Security) {
+        self.security.set(security);
+    }
+
+    pub(crate) fn security(&self) -> Security {
+        self.security.get()
+    }
+
+    /// Creates a Monocoque socket, in its role.
+    pub(crate) fn socket<S: Secure>(&self) -> S {
+        self.security.get().apply(S::builder()).build_in(&self.context).expect("a socket")
     }
 
     pub(crate) fn binds(&self) -> Binds {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use monocoque_core::{Decode, Encode, Message, Outbox, Protocol, QueuedCursor, SegmentedBuffer, Step};
 use monocoque_zmtp::{
-    Decoder, Encoder, PeerInfo, SessionConfig, SocketType, Subscription, ZmtpError, ZmtpSession,
-    encode_message, encode_subscription,
+    AuthQuestion, AuthReply, Decoder, Encoder, Entropy, PeerInfo, SessionConfig, SocketType, Subscription,
+    ZmtpError, ZmtpSession, encode_message, encode_subscription,
 };
 
 /// Makes tests of each function for input that arrives in chunks of 1, 2 or 7 bytes, and all at
@@ -62,6 +62,8 @@ pub struct TestPeer {
     phase: Phase,
     pub input: SegmentedBuffer,
     pub output: Outbox,
+    /// The output of the handshake that is not taken.
+    handshake: Vec<u8>,
     pub peer: Option<PeerInfo>,
     pub received: Vec<Inbound>,
     pub now: Instant,
@@ -70,6 +72,7 @@ pub struct TestPeer {
 
 enum Phase {
     Handshake(Option<ZmtpSession>),
+    Asked(Option<ZmtpSession>, AuthQuestion),
     Active(Box<(Decoder, Encoder)>),
     Closed(ZmtpError),
 }
@@ -77,11 +80,20 @@ enum Phase {
 impl TestPeer {
     /// Creates a peer whose output has its greeting.
     pub fn new(config: SessionConfig, now: Instant) -> Self {
-        let session = ZmtpSession::new(config).expect("a valid configuration");
+        let mut entropy = [0; Entropy::LEN];
+        entropy.iter_mut().for_each(|byte| *byte = fastrand::u8(..));
+        Self::with_entropy(config, entropy, now)
+    }
+
+    /// Does the same with random bytes that a test chooses.
+    pub fn with_entropy(config: SessionConfig, entropy: [u8; Entropy::LEN], now: Instant) -> Self {
+        let session = ZmtpSession::with_entropy(config, Entropy::new(entropy));
+        let session = session.expect("a valid configuration");
         let mut end = Self {
             phase: Phase::Handshake(Some(session)),
             input: SegmentedBuffer::new(),
             output: Outbox::new(),
+            handshake: Vec::new(),
             peer: None,
             received: Vec::new(),
             now,
@@ -126,7 +138,25 @@ impl TestPeer {
             }
             _ => wire.append(&output),
         }
-        wire.slices().collect::<Vec<_>>().concat()
+        let mut written = std::mem::take(&mut self.handshake);
+        wire.slices().for_each(|slice| written.extend_from_slice(slice));
+        written
+    }
+
+    /// Returns the question that is not answered.
+    pub fn question(&self) -> Option<&AuthQuestion> {
+        match &self.phase {
+            Phase::Asked(_, question) => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Answers the question.
+    pub fn answer(&mut self, reply: AuthReply) {
+        let Phase::Asked(session, _) = &mut self.phase else { panic!("no question was asked") };
+        let session = session.take().expect("a session that waits for an answer");
+        self.phase = Phase::Handshake(Some(session.resume(reply)));
+        self.run();
     }
 
     pub fn send(&mut self, message: impl Into<Message>) {
@@ -194,7 +224,9 @@ impl TestPeer {
             let session = session.take().expect("a session between two steps");
             match session.advance(&mut self.input, &mut self.output, self.now)? {
                 Step::NeedInput(session) => self.phase = Phase::Handshake(Some(session)),
+                Step::Ask(session, question) => self.phase = Phase::Asked(Some(session), question),
                 Step::Established(established) => {
+                    self.handshake = self.written();
                     self.peer = Some(established.peer);
                     self.phase = Phase::Active(Box::new((established.decoder, established.encoder)));
                 }

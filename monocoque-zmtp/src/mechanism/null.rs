@@ -1,30 +1,59 @@
 //! NULL: no security (RFC 23, section 'The NULL Security Mechanism').
 //!
 //! Each side sends READY as soon as it has the other's greeting, as libzmq does; in RFC 37 the
-//! client sends first. Called by the enum of mechanisms only.
+//! client sends first. A side that asks the application does so before its READY: the other side
+//! may wait for that. Called by the enum of mechanisms only.
 
+use bytes::Bytes;
 use monocoque_core::Outbox;
 
-use super::metadata;
+use super::{Done, Mechanism, Progress, identify_or_refuse, metadata};
+use crate::auth::{Admission, AuthQuestion, Credentials};
 use crate::command::{Command, put_command};
 use crate::names::CommandKind;
 use crate::{Misbehaved, Properties, SessionConfig, ZmtpError};
 
-/// Puts out our READY.
-pub(super) fn start(config: &SessionConfig, output: &mut Outbox) -> ExpectReady {
-    put_command(CommandKind::Ready, &metadata(config), output);
-    ExpectReady
+/// The state of either side.
+#[derive(Debug)]
+pub(crate) enum NullState {
+    /// The application is asked.
+    Undecided,
+    /// Our READY is sent.
+    ExpectReady(Admission),
 }
 
-/// The state after our READY, before the peer's.
-#[derive(Debug)]
-pub(crate) struct ExpectReady;
+/// Puts out our READY, or asks the application first.
+pub(super) fn start(config: &SessionConfig, output: &mut Outbox) -> Progress {
+    if !config.authenticates {
+        return NullState::on_admitted(Admission::default(), config, output);
+    }
+    let question = AuthQuestion {
+        credentials: Credentials::Null,
+        routing_id: Bytes::new(),
+        properties: Properties::default(),
+    };
+    Progress::Ask(Mechanism::Null(NullState::Undecided), question)
+}
 
-impl ExpectReady {
-    pub(super) fn on_command(self, command: &Command<'_>) -> Result<Properties, ZmtpError> {
-        match command {
-            Command::Ready(metadata) => Properties::parse(metadata),
-            other => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
+impl NullState {
+    pub(super) fn on_command(
+        self,
+        command: &Command<'_>,
+        config: &SessionConfig,
+        output: &mut Outbox,
+    ) -> Result<Progress, ZmtpError> {
+        match (self, command) {
+            (Self::ExpectReady(admission), Command::Ready(properties)) => {
+                let peer = identify_or_refuse(config, properties, output)?;
+                Ok(Progress::Done(Done { peer, admission, seal: None }))
+            }
+            (_, other) => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
         }
+    }
+
+    /// Puts out our READY, after the application has admitted the peer.
+    pub(super) fn on_admitted(admission: Admission, config: &SessionConfig, output: &mut Outbox) -> Progress {
+        put_command(CommandKind::Ready, &metadata(config), output);
+        Progress::Next(Mechanism::Null(Self::ExpectReady(admission)))
     }
 }

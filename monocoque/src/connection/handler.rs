@@ -9,7 +9,7 @@ use monocoque_core::actor::ConnectionHandler;
 use monocoque_core::sync::AtomicBool;
 use monocoque_core::transport::DirectWriter;
 use monocoque_core::{Decode, LaneConfig, Message, Protocol};
-use monocoque_zmtp::{Inbound, PeerInfo};
+use monocoque_zmtp::{AuthQuestion, AuthReply, Inbound, PeerInfo};
 
 use super::Course;
 use super::inlet::SessionInlet;
@@ -18,6 +18,7 @@ use crate::endpoint::EndpointRef;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::DirectWrite;
 use crate::peer::Peer;
+use crate::security::authenticate;
 use crate::socket::{Engine, Refusal};
 
 /// The outcome of a handshake.
@@ -39,11 +40,15 @@ pub(super) struct SessionHandler {
 
 impl<P> ConnectionHandler<P> for SessionHandler
 where
-    P: Protocol<Peer = PeerInfo>,
+    P: Protocol<Peer = PeerInfo, Question = AuthQuestion>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
 {
     type Outlet = SessionOutlet;
     type Inlet = SessionInlet;
+
+    async fn answer(&self, question: AuthQuestion) -> AuthReply {
+        authenticate(&self.engine, &self.connection, question).await
+    }
 
     fn on_established(
         self,
@@ -72,7 +77,7 @@ impl SessionHandler {
             }
         };
         outcome.set(HandshakeOutcome::Accepted);
-        let PeerInfo { socket_type, routing_id, properties, topic_budget: topics, .. } = peer;
+        let PeerInfo { socket_type, routing_id, properties, admission, topic_budget: topics, .. } = peer;
         let routing_id = Engine::visible_id(&endpoint, &routing_id, &id);
         engine.out.lock().set_connection(key, connection.id);
         engine.emit(|| SocketEvent::HandshakeSucceeded {
@@ -80,7 +85,7 @@ impl SessionHandler {
             socket_type,
             routing_id: routing_id.clone(),
         });
-        let peer = Peer { connection: connection.clone(), socket_type, routing_id, properties };
+        let peer = Peer { connection: connection.clone(), socket_type, routing_id, properties, admission };
         let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
         let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, course.clone());
         let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);

@@ -21,7 +21,7 @@ use futures_util::future::{Either, select};
 use monocoque_core::actor::{Closed, SocketActor};
 use monocoque_core::transport::{ByteStream, Stream};
 use monocoque_core::{Decode, Message, Protocol};
-use monocoque_zmtp::{Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
+use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
 
 use self::events::ConnectionEvents;
 use self::handler::{HandshakeOutcome, SessionHandler};
@@ -29,6 +29,7 @@ use crate::endpoint::{EndpointRef, Origin};
 use crate::monitor::DisconnectReason;
 use crate::pattern::Framing;
 use crate::raw::RawSession;
+use crate::security;
 use crate::socket::{Engine, Refusal};
 
 #[cfg(fuzzing)]
@@ -88,7 +89,12 @@ pub(crate) async fn run_on<S: ByteStream>(engine: &Arc<Engine>, stream: S, endpo
     match engine.pattern.framing {
         Framing::Raw => run_protocol(engine, stream, RawSession, endpoint).await,
         Framing::Zmtp => {
-            let Ok(session) = ZmtpSession::new(session_config(engine)) else {
+            let config = session_config(engine);
+            let session = match config.mechanism.needs_entropy() {
+                true => ZmtpSession::with_entropy(config, security::entropy()),
+                false => ZmtpSession::new(config),
+            };
+            let Ok(session) = session else {
                 unreachable!("the options were checked when they were set");
             };
             run_protocol(engine, stream, session, endpoint).await
@@ -101,13 +107,16 @@ fn session_config(engine: &Engine) -> SessionConfig {
     config.routing_id = engine.options.announced_id();
     config.heartbeat = engine.options.heartbeat;
     config.limits = engine.options.limits;
+    config.mechanism = engine.options.security.mechanism.clone();
+    config.authenticates = engine.options.security.authenticates();
+    config.properties = engine.options.security.properties.clone();
     config
 }
 
 async fn run_protocol<S, P>(engine: &Arc<Engine>, stream: S, session: P, endpoint: &EndpointRef) -> Ended
 where
     S: ByteStream,
-    P: Protocol<Peer = PeerInfo, Error = ZmtpError>,
+    P: Protocol<Peer = PeerInfo, Question = AuthQuestion, Error = ZmtpError>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
 {
     let events = ConnectionEvents::begin(engine, endpoint, stream.peer_label());
@@ -138,6 +147,9 @@ where
         },
     };
     let was_up = outcome.get() == HandshakeOutcome::Accepted;
+    if !was_up && reason.is_auth_failure() {
+        engine.out.lock().counters.auth_failures += 1;
+    }
     events.end(was_up, reason.clone());
     let has_progress = course.has_progress.get() || started.elapsed() >= LONG_LIVED;
     Ended { was_up, has_progress, comes_back: course.comes_back.get(), reason }

@@ -5,7 +5,7 @@ use std::task::{Wake, Waker};
 
 use bytes::Bytes;
 use monocoque_core::{Hwm, LaneConfig, LaneKey, Message, Outbox, PeerKey, Room, RoutingId, Weigh, runtime};
-use monocoque_zmtp::{Properties, Subscription};
+use monocoque_zmtp::{Admission, Properties, Subscription};
 
 use crate::connection::Ended;
 use crate::connection::cleanup::{remove_peer, remove_receiver};
@@ -63,6 +63,7 @@ impl PipeEnd {
             socket_type: peer.socket.pattern.socket_type,
             routing_id: visible_id(endpoint, peer, &id),
             properties: Properties::default(),
+            admission: Admission::default(),
         };
         Self {
             engine: engine.clone(),

@@ -84,6 +84,12 @@ impl<S> InprocRegistry<S> {
         was_bound
     }
 
+    /// Returns whether a socket is bound to a name.
+    pub(crate) fn is_bound(&self, name: &InprocName) -> bool {
+        let entries = self.0.lock();
+        entries.get(name).and_then(|entry| entry.bound.as_ref()).is_some_and(Registration::is_live)
+    }
+
     /// Calls `connect` with each socket that waits for a name and the one bound to it, under the
     /// lock of the registry. A socket for which it returns `false` goes on waiting. The sockets are
     /// given to `done` under the lock, and must be dropped after it.

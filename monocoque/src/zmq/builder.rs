@@ -1,5 +1,6 @@
 //! The options of a socket, and how one is made.
 
+mod security;
 mod system;
 
 use std::marker::PhantomData;
@@ -290,6 +291,7 @@ impl<S: Socket> Builder<S> {
         if let Some(rejected) = self.rejected {
             return Err(rejected);
         }
+        self.options.security.check().map_err(MonocoqueError::Security)?;
         let runtime = context.runtime(&self.options.affinity)?;
         let engine = Engine::new(S::pattern(), self.options, runtime, context.registry())?;
         context.admit(&engine)?;

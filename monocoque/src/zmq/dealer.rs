@@ -27,7 +27,7 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct DealerSocket(DEALER): Sends + Receives + Proxied + Conflate + HelloMsg + ProbeRouter;
+    pub struct DealerSocket(DEALER): Sends + Receives + Proxied + Conflate + HelloMsg + ProbeRouter + Secure;
 }
 
 impl Builder<DealerSocket> {

@@ -21,5 +21,5 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct PairSocket(PAIR): Sends + Receives + Proxied;
+    pub struct PairSocket(PAIR): Sends + Receives + Proxied + Secure;
 }

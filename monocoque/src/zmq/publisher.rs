@@ -28,7 +28,7 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct PubSocket(PUB): Sends + Publishes + Proxied + Conflate + InvertMatching;
+    pub struct PubSocket(PUB): Sends + Publishes + Proxied + Conflate + InvertMatching + Secure;
 }
 
 impl<S: Publishes> Builder<S> {

@@ -27,5 +27,5 @@ socket! {
     /// pull.try_send("a job")?; // no method named `try_send` found
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub struct PullSocket(PULL): Receives + Proxied + Conflate;
+    pub struct PullSocket(PULL): Receives + Proxied + Conflate + Secure;
 }

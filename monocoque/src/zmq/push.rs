@@ -22,5 +22,5 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct PushSocket(PUSH): Sends + Proxied + Conflate;
+    pub struct PushSocket(PUSH): Sends + Proxied + Conflate + Secure;
 }

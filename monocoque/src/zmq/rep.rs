@@ -25,5 +25,5 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct RepSocket(REP): Sends + Receives;
+    pub struct RepSocket(REP): Sends + Receives + Secure;
 }

@@ -35,7 +35,7 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct ReqSocket(REQ): Sends + Receives + ProbeRouter;
+    pub struct ReqSocket(REQ): Sends + Receives + ProbeRouter + Secure;
 }
 
 impl ReqSocket {

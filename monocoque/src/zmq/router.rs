@@ -37,7 +37,7 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct RouterSocket(ROUTER): Sends + Receives + RoutesById + Proxied + HelloMsg + ProbeRouter;
+    pub struct RouterSocket(ROUTER): Sends + Receives + RoutesById + Proxied + HelloMsg + ProbeRouter + Secure;
 }
 
 impl Builder<RouterSocket> {

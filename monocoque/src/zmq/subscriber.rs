@@ -22,5 +22,5 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct SubSocket(SUB): Receives + Subscribes + Proxied + Conflate + InvertMatching;
+    pub struct SubSocket(SUB): Receives + Subscribes + Proxied + Conflate + InvertMatching + Secure;
 }

@@ -40,7 +40,7 @@ socket! {
     /// # }).unwrap();
     /// ```
     pub struct XpubSocket(XPUB):
-        Sends + Receives + Publishes + Proxied + InvertMatching + OnlyFirstSubscribe;
+        Sends + Receives + Publishes + Proxied + InvertMatching + OnlyFirstSubscribe + Secure;
 }
 
 impl XpubSocket {

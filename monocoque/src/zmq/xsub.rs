@@ -30,7 +30,7 @@ socket! {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub struct XsubSocket(XSUB): Sends + Receives + Subscribes + Proxied + OnlyFirstSubscribe;
+    pub struct XsubSocket(XSUB): Sends + Receives + Subscribes + Proxied + OnlyFirstSubscribe + Secure;
 }
 
 impl<S: OnlyFirstSubscribe> Builder<S> {

@@ -27,6 +27,7 @@ impl Protocol for Numbers {
     type Peer = ();
     type Decoder = Self;
     type Encoder = IdentityEncoder<Infallible>;
+    type Question = Infallible;
     type Error = Infallible;
 
     fn advance(
@@ -36,6 +37,10 @@ impl Protocol for Numbers {
         _now: Instant,
     ) -> Result<Step<Self>, Infallible> {
         Ok(Step::NeedInput(self))
+    }
+
+    fn resume(self, answer: Infallible) -> Self {
+        match answer {}
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Counters {
     pub(crate) dropped: u64,
     /// Connections made by this socket that were established and have ended.
     pub(crate) lost: u64,
+    /// Handshakes that failed since the peer did not prove who it is, or may not come in.
+    pub(crate) auth_failures: u64,
 }
 
 /// The parts of pattern and options that sending depends on.

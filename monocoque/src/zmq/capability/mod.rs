@@ -30,8 +30,9 @@
 //! | [`InvertMatching`] | PUB, SUB, XPUB |
 //! | [`OnlyFirstSubscribe`] | XPUB, XSUB |
 //! | [`ProbeRouter`] | DEALER, ROUTER, REQ |
+//! | [`Secure`] | all but STREAM |
 //!
-//! The last five have no methods: each is an option of the [`Builder`](super::Builder), and is
+//! The last six have no methods: each is an option of the [`Builder`](super::Builder), and is
 //! named after it.
 
 // Each file has a macro with the methods of a capability, and the trait. The macro gives the same
@@ -82,6 +83,10 @@ pub trait InvertMatching: Socket {}
 /// [`only_first_subscribe`](super::Builder::only_first_subscribe).
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `only_first_subscribe`")]
 pub trait OnlyFirstSubscribe: Socket {}
+
+/// A socket type with the [options of security](crate::security): every one that speaks ZMTP.
+#[diagnostic::on_unimplemented(message = "a `{Self}` does not have the options of security")]
+pub trait Secure: Socket {}
 
 /// A socket type with the option [`probe_router`](super::Builder::probe_router).
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `probe_router`")]

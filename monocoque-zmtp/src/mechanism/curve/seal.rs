@@ -1,0 +1,188 @@
+//! Sealed traffic: one MESSAGE for each frame (RFC 26, section 'The MESSAGE Command').
+//!
+//! ```text
+//! header  07 MESSAGE  number(8)  authenticator(16)  box: flags(1) body
+//! ```
+//!
+//! The header is that of a message, without MORE, as libzmq writes it. RFC 26 says that of a command,
+//! which is accepted as well. What a frame is, is said by the flags in the box.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use monocoque_core::{Outbox, SegmentedBuffer};
+
+use super::boxes::{MAC_LEN, SharedKey, short_nonce};
+use crate::frame::{COMMAND, FrameHeader, MAX_HEADER_LEN, MORE, put_header};
+use crate::names::CommandKind;
+use crate::{Malformed, Misbehaved, ZmtpError};
+
+/// The sending end of a sealed link.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    key: Arc<SharedKey>,
+    prefix: &'static [u8; 16],
+    /// The number of the next frame.
+    next: u64,
+    /// Flags and body of the frame that is being sealed.
+    plain: Vec<u8>,
+}
+
+/// The receiving end of a sealed link.
+#[derive(Debug)]
+pub(crate) struct Opener {
+    key: Arc<SharedKey>,
+    prefix: &'static [u8; 16],
+    /// The number of the last frame.
+    last: u64,
+}
+
+/// A frame that was opened.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Small {
+        plain: [u8; SMALL_MAX],
+        len: usize,
+    },
+    /// Flags and body.
+    Large(Bytes),
+}
+
+impl Sealer {
+    pub(super) const fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], next: u64) -> Self {
+        Self { key, prefix, next, plain: Vec::new() }
+    }
+
+    /// Adds a frame of which the body begins with `start`. `flags` are those of an open frame.
+    pub(crate) fn put(&mut self, flags: u8, start: &[u8], body: &[u8], out: &mut Outbox) {
+        self.plain.clear();
+        let is_command = flags & COMMAND != 0;
+        self.plain.push(flags & MORE | if is_command { SEALED_COMMAND } else { 0 });
+        self.plain.extend_from_slice(start);
+        self.plain.extend_from_slice(body);
+        let nonce = short_nonce(self.prefix, self.next);
+        put_header(0, START_LEN + MAC_LEN + self.plain.len(), out);
+        out.put(MESSAGE);
+        out.put(&self.next.to_be_bytes());
+        self.next += 1;
+        let Self { key, plain, .. } = self;
+        let seal = |sealed: &mut [u8]| {
+            if let Some((mac, body)) = sealed.split_first_chunk_mut() {
+                key.seal_to(&nonce, plain, mac, body);
+            }
+        };
+        let len = MAC_LEN + plain.len();
+        if len < LARGE_MIN {
+            out.put_with(len, seal);
+        } else {
+            let mut sealed = vec![0; len];
+            seal(&mut sealed);
+            out.put_shared(&sealed.into());
+            self.plain = Vec::new();
+        }
+    }
+}
+
+impl Opener {
+    pub(super) const fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], last: u64) -> Self {
+        Self { key, prefix, last }
+    }
+
+    /// Checks the name and the number of a frame, if they have arrived.
+    pub(crate) fn check_start(&self, header: FrameHeader, input: &SegmentedBuffer) -> Result<(), ZmtpError> {
+        let mut bytes = [0; MAX_HEADER_LEN + START_LEN];
+        let arrived = input.peek_into(&mut bytes);
+        match bytes.get(header.len()..arrived).and_then(<[u8]>::first_chunk) {
+            Some(start) => self.number(start).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn number(&self, start: &[u8; START_LEN]) -> Result<u64, ZmtpError> {
+        let (name, number) = start.split_at(MESSAGE.len());
+        if name != MESSAGE {
+            return Err(Malformed::Unsealed.into());
+        }
+        let number = number.first_chunk().map_or(0, |number| u64::from_be_bytes(*number));
+        if number <= self.last {
+            return Err(Misbehaved::NonceReused(CommandKind::Message).into());
+        }
+        Ok(number)
+    }
+
+    /// Takes a frame out of the input, which has all of it, and opens it.
+    pub(crate) fn open(
+        &mut self,
+        header: FrameHeader,
+        input: &mut SegmentedBuffer,
+    ) -> Result<Opened, ZmtpError> {
+        input.advance(header.len());
+        let frame = input.take(header.body_len()).ok_or(Malformed::Unsealed)?;
+        let (start, sealed) = frame.split_first_chunk().ok_or(Malformed::Unsealed)?;
+        let (mac, sealed) = sealed.split_first_chunk().ok_or(Malformed::Unsealed)?;
+        let number = self.number(start)?;
+        let nonce = short_nonce(self.prefix, number);
+        let mut small = [0; SMALL_MAX];
+        let opened = match small.get_mut(..sealed.len()) {
+            Some(plain) => {
+                let is_open = self.key.open_to(&nonce, mac, sealed, plain);
+                is_open.then_some(Opened::Small { plain: small, len: sealed.len() })
+            }
+            None => {
+                let mut plain = vec![0; sealed.len()];
+                let is_open = self.key.open_to(&nonce, mac, sealed, &mut plain);
+                is_open.then(|| Opened::Large(plain.into()))
+            }
+        };
+        let opened = opened.ok_or(Misbehaved::CannotOpen(CommandKind::Message))?;
+        self.last = number;
+        match opened.plain().first().copied() {
+            None => Err(Malformed::Unsealed.into()),
+            Some(0 | MORE | SEALED_COMMAND) => Ok(opened),
+            Some(flags) => Err(Misbehaved::SealedFlags(flags).into()),
+        }
+    }
+}
+
+impl Opened {
+    fn plain(&self) -> &[u8] {
+        match self {
+            Self::Small { plain, len } => plain.get(..*len).unwrap_or_default(),
+            Self::Large(plain) => plain,
+        }
+    }
+
+    /// Returns true if more frames of the message follow.
+    pub(crate) fn has_more(&self) -> bool {
+        self.plain().first() == Some(&MORE)
+    }
+
+    /// Returns true if the body is a command.
+    pub(crate) fn is_command(&self) -> bool {
+        self.plain().first() == Some(&SEALED_COMMAND)
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.plain().get(1..).unwrap_or_default()
+    }
+
+    /// Returns a large body, in memory of its own.
+    pub(crate) fn into_large(self) -> Result<Bytes, Self> {
+        match self {
+            Self::Large(plain) => Ok(plain.slice(1..)),
+            small @ Self::Small { .. } => Err(small),
+        }
+    }
+}
+
+/// What sealing adds to the body of a frame.
+pub(crate) const SEALED_OVERHEAD: u64 = (START_LEN + MAC_LEN + 1) as u64;
+const MESSAGE: &[u8; 8] = b"\x07MESSAGE";
+/// The length of the name and the number.
+const START_LEN: usize = 16;
+/// The flag of a command, in a box.
+const SEALED_COMMAND: u8 = 0x02;
+/// The length of flags and body up to which they are opened on the stack.
+const SMALL_MAX: usize = 257;
+/// The length from which on a sealed body has memory of its own.
+const LARGE_MIN: usize = 4096;

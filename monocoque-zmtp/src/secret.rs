@@ -1,0 +1,103 @@
+//! Secrets that are neither printed nor compared in variable time, and wiped when dropped.
+//!
+//! Owns the password of PLAIN and the entropy of a session. The secret key of CURVE is beside its
+//! mechanism.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// A password of any bytes. It has no `Debug` of its bytes and no `==`, and is wiped from memory
+/// when it is dropped.
+///
+/// ```
+/// use monocoque_zmtp::Password;
+///
+/// let password = Password::from("secret");
+/// assert!(password.matches(b"secret") && !password.matches(b"public"));
+/// assert_eq!(format!("{password:?}"), "Password(..)");
+/// ```
+#[derive(Clone)]
+pub struct Password(Zeroizing<Vec<u8>>);
+
+impl Password {
+    /// Returns true if the password is `other`. The time depends on the lengths alone.
+    pub fn matches(&self, other: &[u8]) -> bool {
+        self.0.ct_eq(other).into()
+    }
+
+    /// Returns the bytes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Password {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl From<String> for Password {
+    /// Takes the memory of the text, which is wiped later.
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Password {
+    /// Takes the memory of the bytes, which is wiped later.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// The random bytes of one session: this crate has no source of its own.
+///
+/// Every session needs new ones, from the system's generator.
+pub struct Entropy(
+    #[cfg_attr(not(feature = "curve"), expect(dead_code, reason = "no other mechanism uses it"))]
+    Zeroizing<[u8; Self::LEN]>,
+);
+
+impl Entropy {
+    /// The number of bytes.
+    pub const LEN: usize = 96;
+
+    /// Takes random bytes.
+    pub fn new(bytes: [u8; Self::LEN]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// No entropy, for a session that does not use it.
+    pub(crate) fn none() -> Self {
+        Self::new([0; Self::LEN])
+    }
+
+    /// Takes `N` bytes, from the byte `at` on.
+    #[cfg(feature = "curve")]
+    pub(crate) fn take<const N: usize>(&self, at: usize) -> Zeroizing<[u8; N]> {
+        let mut bytes = Zeroizing::new([0; N]);
+        bytes.iter_mut().zip(self.0.iter().skip(at)).for_each(|(byte, random)| *byte = *random);
+        bytes
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy(..)")
+    }
+}

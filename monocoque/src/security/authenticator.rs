@@ -1,0 +1,131 @@
+//! Who decides whether a peer may come in.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use monocoque_zmtp::{AuthFault, AuthQuestion, AuthReply, Credentials, MechanismName};
+
+use super::zap;
+use crate::monitor::Connection;
+use crate::peer;
+use crate::socket::Engine;
+
+/// Decides which peers may come in; see [`Builder::authenticator`](crate::zmq::Builder::authenticator).
+///
+/// An async function is an authenticator, and so is [`Allow`](super::Allow):
+///
+/// ```
+/// use monocoque::security::{AuthReply, AuthRequest, Credentials};
+/// use monocoque::zmq::RepSocket;
+///
+/// async fn check(request: AuthRequest) -> AuthReply {
+///     match request.credentials() {
+///         Credentials::Plain { username, password } if username == "anna" && password.matches(b"s3cret") => {
+///             AuthReply::allow_user("anna")
+///         }
+///         _ => AuthReply::deny(),
+///     }
+/// }
+///
+/// let rep = RepSocket::builder().plain_server().authenticator(check).build()?;
+/// # drop(rep);
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// ```
+///
+/// The future runs on the thread of the connection, between reads: it must not block that thread.
+/// It may wait, while many others are asked and all other connections go on; the
+/// [`handshake_timeout`](crate::zmq::Builder::handshake_timeout) drops it. If it panics, the
+/// connection ends, and nothing else does.
+pub trait Authenticator: Send + Sync + 'static {
+    /// Decides about one peer.
+    fn authenticate<'a>(&'a self, request: AuthRequest) -> Pin<Box<dyn Future<Output = AuthReply> + 'a>>;
+}
+
+impl<F, R> Authenticator for F
+where
+    F: Fn(AuthRequest) -> R + Send + Sync + 'static,
+    R: Future<Output = AuthReply> + 'static,
+{
+    fn authenticate<'a>(&'a self, request: AuthRequest) -> Pin<Box<dyn Future<Output = AuthReply> + 'a>> {
+        Box::pin(self(request))
+    }
+}
+
+/// The question to an [`Authenticator`].
+#[derive(Clone, Debug)]
+pub struct AuthRequest {
+    connection: Arc<Connection>,
+    domain: String,
+    question: AuthQuestion,
+}
+
+impl AuthRequest {
+    /// Returns the connection: the endpoint of the socket, and the address of the peer.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Returns the IP address of the peer, `None` unless it is connected over TCP.
+    pub fn address(&self) -> Option<IpAddr> {
+        peer::ip_address(&self.connection.peer)
+    }
+
+    /// Returns the [`zap_domain`](crate::zmq::Builder::zap_domain) of the socket; empty if it has
+    /// none.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// Returns the mechanism, for example `CURVE`.
+    pub fn mechanism(&self) -> MechanismName {
+        self.question.credentials.mechanism()
+    }
+
+    /// Returns the proof of who the peer is.
+    pub fn credentials(&self) -> &Credentials {
+        &self.question.credentials
+    }
+
+    /// Returns the routing id that the peer announces, up to 255 bytes. Always empty with NULL and
+    /// PLAIN: the peer has not sent it yet.
+    pub fn routing_id(&self) -> &[u8] {
+        &self.question.routing_id
+    }
+
+    /// Returns a property of the peer's handshake by its name, without regard to case. Always `None`
+    /// with NULL and PLAIN.
+    pub fn property(&self, name: &str) -> Option<&[u8]> {
+        self.question.properties.get(name)
+    }
+}
+
+/// An authenticator that the sockets made with clones of a builder share.
+#[derive(Clone)]
+pub(crate) struct AuthenticatorRef(pub(crate) Arc<dyn Authenticator>);
+
+impl fmt::Debug for AuthenticatorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+/// Asks the authenticator of a socket, or else the ZAP handler of its context.
+pub(crate) async fn authenticate(
+    engine: &Arc<Engine>,
+    connection: &Arc<Connection>,
+    question: AuthQuestion,
+) -> AuthReply {
+    let domain = engine.options.security.zap_domain.clone();
+    let request = AuthRequest { connection: connection.clone(), domain, question };
+    match &engine.options.security.authenticator {
+        Some(AuthenticatorRef(authenticator)) => {
+            let decision = async { authenticator.authenticate(request).await };
+            AssertUnwindSafe(decision).catch_unwind().await.unwrap_or(AuthReply::Fail(AuthFault::Panicked))
+        }
+        None => zap::authenticate(engine, &request).await,
+    }
+}
