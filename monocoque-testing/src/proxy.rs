@@ -26,6 +26,7 @@ pub struct Proxy {
     commands: Sender<(Command, Sender<()>)>,
     waker: UnixStream,
     counts: Arc<Mutex<Counts>>,
+    record: Record,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,7 +41,12 @@ pub struct FaultPlan {
     pub faults: Vec<Fault>,
     /// The range of the number of bytes, of both directions together, before that fault.
     pub after: Range<u64>,
+    /// Whether all bytes are kept, for [`Proxy::recorded`].
+    pub records: bool,
 }
+
+/// The bytes of either direction that were read from connections that are recorded.
+type Record = Arc<Mutex<[Vec<u8>; 2]>>;
 
 /// A fault of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +135,7 @@ impl Proxy {
         for end in [&waker, &wakeups] {
             end.set_nonblocking(true).expect("an option");
         }
-        let counts = Arc::new(Mutex::new(Counts::default()));
+        let (counts, record) = (Arc::new(Mutex::new(Counts::default())), Record::default());
         let worker = Worker {
             front: endpoint.clone(),
             target: target.to_owned(),
@@ -143,11 +149,12 @@ impl Proxy {
             commands: inbox,
             wakeups,
             counts: counts.clone(),
+            record: record.clone(),
             now: Counts::default(),
         };
         let thread =
             thread::Builder::new().name("proxy".into()).spawn(move || worker.run()).expect("a thread");
-        Self { endpoint, commands, waker, counts, thread: Some(thread) }
+        Self { endpoint, commands, waker, counts, record, thread: Some(thread) }
     }
 
     /// Returns the endpoint to connect to.
@@ -186,6 +193,12 @@ impl Proxy {
 
     pub fn counts(&self) -> Counts {
         *self.counts.lock().expect("not poisoned")
+    }
+
+    /// Returns the bytes of recorded connections: those to the target, and those to the connecting
+    /// side.
+    pub fn recorded(&self) -> [Vec<u8>; 2] {
+        self.record.lock().expect("not poisoned").clone()
     }
 
     /// Returns once the command is carried out.
@@ -231,6 +244,7 @@ struct Worker {
     commands: Receiver<(Command, Sender<()>)>,
     wakeups: UnixStream,
     counts: Arc<Mutex<Counts>>,
+    record: Record,
     now: Counts,
 }
 
@@ -315,7 +329,10 @@ impl Worker {
             self.now.accepted += 1;
             let rng = Rng::with_seed(self.seed ^ self.now.accepted.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             match Pipe::connect(&self.target) {
-                Ok(target) => self.connections.push(Connection::new(client, target, &self.faults, rng)),
+                Ok(target) => {
+                    let record = self.faults.records.then(|| self.record.clone());
+                    self.connections.push(Connection::new(client, target, &self.faults, rng, record));
+                }
                 Err(_) => {
                     client.reset_at_end();
                     self.now.unreachable += 1;
@@ -357,6 +374,7 @@ struct Connection {
     /// Forwards nothing until this instant.
     halt: Option<(Instant, Halt)>,
     rng: Rng,
+    record: Option<Record>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,7 +404,7 @@ enum Moved {
 }
 
 impl Connection {
-    fn new(client: Pipe, target: Pipe, faults: &FaultPlan, mut rng: Rng) -> Self {
+    fn new(client: Pipe, target: Pipe, faults: &FaultPlan, mut rng: Rng, record: Option<Record>) -> Self {
         let planned = rng.choice(&faults.faults).copied();
         let planned = planned.map(|fault| (fault, rng.u64(faults.after.clone())));
         Self {
@@ -397,6 +415,7 @@ impl Connection {
             planned,
             halt: None,
             rng,
+            record,
         }
     }
 
@@ -475,6 +494,9 @@ impl Connection {
         flow.held.resize(CHUNK, 0);
         let read = self.pipes[source].read(&mut flow.held);
         flow.held.truncate(read.as_ref().map_or(0, |n| *n));
+        if let Some(record) = &self.record {
+            record.lock().expect("not poisoned")[side].extend_from_slice(&flow.held);
+        }
         match read {
             Ok(0) => {
                 (flow.source_ended, flow.ended) = (true, true);

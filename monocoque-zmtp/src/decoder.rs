@@ -74,11 +74,51 @@ pub struct Decoder {
     /// The length of the frame, or of the header, that was not whole. Nothing is parsed before it
     /// is. On a sealed link it never is: frames are opened first.
     need: usize,
-    /// Opens the frames of a sealed link, with what `need` is there.
-    opener: Option<(Box<Opener>, usize)>,
+    sealed: Option<Box<SealedLink>>,
     announced_ttl: AnnouncedTtl,
     /// How many bytes of topics the peer may have.
     topic_budget: TopicBudget,
+}
+
+/// A link of which all frames are sealed.
+#[derive(Debug)]
+struct SealedLink {
+    opener: Box<Opener>,
+    /// How many bytes are needed to go on.
+    need: usize,
+}
+
+impl SealedLink {
+    /// Opens the next frame, once it is whole. It is refused as soon as its header, name or number
+    /// shows that it is not the next one.
+    fn next_frame(
+        &mut self,
+        input: &mut SegmentedBuffer,
+        limit: u64,
+    ) -> Result<Option<Opened<'_>>, ZmtpError> {
+        if input.len() < self.need {
+            return Ok(None);
+        }
+        let mut bytes = [0; MAX_HEADER_LEN];
+        let arrived = input.peek_into(&mut bytes);
+        let arrived = bytes.get(..arrived).unwrap_or(&bytes);
+        let Some(header) = FrameHeader::parse(arrived)? else {
+            self.need = FrameHeader::header_len(arrived);
+            return Ok(None);
+        };
+        let size = header.size.checked_sub(SEALED_OVERHEAD).filter(|_| !header.has_more());
+        let size = size.ok_or(Malformed::Unsealed)?;
+        if size > limit {
+            return Err(Misbehaved::FrameTooLarge { size, limit }.into());
+        }
+        if input.len() < header.frame_len() {
+            self.opener.check_start(header, input)?;
+            self.need = header.frame_len();
+            return Ok(None);
+        }
+        self.need = 1;
+        self.opener.open(header, input).map(Some)
+    }
 }
 
 impl Decoder {
@@ -99,7 +139,7 @@ impl Decoder {
             partial_len: 0,
             next_frame_max: 0,
             need: if opener.is_some() { usize::MAX } else { 1 },
-            opener: opener.map(|opener| (opener, 1)),
+            sealed: opener.map(|opener| Box::new(SealedLink { opener, need: 1 })),
             announced_ttl,
             topic_budget,
         };
@@ -160,7 +200,7 @@ impl Decoder {
 
     /// Returns how many bytes are needed to go on.
     pub(crate) fn needed(&self) -> usize {
-        self.opener.as_ref().map_or(self.need, |(_, need)| *need)
+        self.sealed.as_ref().map_or(self.need, |link| link.need)
     }
 
     /// Decodes the next item of a sealed link. On any other, more input is needed.
@@ -171,47 +211,21 @@ impl Decoder {
         replies: &mut Outbox,
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
-        while let Some(frame) = self.next_sealed_frame(input)? {
+        // Taken out, so that an opened frame may lie in its memory. After an error it is not needed.
+        let Some(mut link) = self.sealed.take() else { return Ok(None) };
+        let mut inbound = None;
+        while inbound.is_none()
+            && let Some(frame) = link.next_frame(input, self.sealed_limit())?
+        {
             self.announced_ttl.cancel();
-            let inbound = if frame.is_command() {
+            inbound = if frame.is_command() {
                 self.on_sealed_command(frame.body(), replies, messages)?
             } else {
                 self.on_sealed_message_frame(frame, messages)?
             };
-            if inbound.is_some() {
-                return Ok(inbound);
-            }
         }
-        Ok(None)
-    }
-
-    /// Opens the next frame of a sealed link, once it is whole. It is refused as soon as its
-    /// header, name or number shows that it is not the next one.
-    fn next_sealed_frame(&mut self, input: &mut SegmentedBuffer) -> Result<Option<Opened>, ZmtpError> {
-        let limit = self.sealed_limit();
-        let Some((opener, need)) = &mut self.opener else { return Ok(None) };
-        if input.len() < *need {
-            return Ok(None);
-        }
-        let mut bytes = [0; MAX_HEADER_LEN];
-        let arrived = input.peek_into(&mut bytes);
-        let arrived = bytes.get(..arrived).unwrap_or(&bytes);
-        let Some(header) = FrameHeader::parse(arrived)? else {
-            *need = FrameHeader::header_len(arrived);
-            return Ok(None);
-        };
-        let size = header.size.checked_sub(SEALED_OVERHEAD).filter(|_| !header.has_more());
-        let size = size.ok_or(Malformed::Unsealed)?;
-        if size > limit {
-            return Err(Misbehaved::FrameTooLarge { size, limit }.into());
-        }
-        if input.len() < header.frame_len() {
-            opener.check_start(header, input)?;
-            *need = header.frame_len();
-            return Ok(None);
-        }
-        *need = 1;
-        opener.open(header, input).map(Some)
+        self.sealed = Some(link);
+        Ok(inbound)
     }
 
     /// Returns how large the body of a sealed frame may be. Whether it is a message, and which
@@ -245,7 +259,7 @@ impl Decoder {
 
     fn on_sealed_message_frame(
         &mut self,
-        frame: Opened,
+        frame: Opened<'_>,
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
         let (size, has_more) = (frame.body().len() as u64, frame.has_more());
@@ -264,10 +278,7 @@ impl Decoder {
             None => self.check_size(size)?,
         }
         self.check_count()?;
-        match frame.into_large() {
-            Ok(body) => self.partial.push_bytes(body),
-            Err(small) => self.partial.push_copy(small.body()),
-        }
+        frame.push_to(&mut self.partial);
         self.partial_len = if has_more { self.partial_len + size } else { 0 };
         if has_more {
             return Ok(None);

@@ -35,10 +35,12 @@ pub enum Z85Error {
 /// # Ok::<(), monocoque_zmtp::Z85Error>(())
 /// ```
 pub fn z85_encode(bytes: &[u8]) -> Result<String, Z85Error> {
-    let (groups, []) = bytes.as_chunks() else { return Err(Z85Error::Length(bytes.len())) };
-    let mut text = String::with_capacity(groups.len() * TEXT_GROUP);
-    for group in groups {
-        let value = u32::from_be_bytes(*group);
+    if bytes.len() % BYTE_GROUP != 0 {
+        return Err(Z85Error::Length(bytes.len()));
+    }
+    let mut text = String::with_capacity(bytes.len() / BYTE_GROUP * TEXT_GROUP);
+    for group in bytes.chunks(BYTE_GROUP) {
+        let value = group.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
         let digits = [BASE.pow(4), BASE.pow(3), BASE.pow(2), BASE, 1].map(|unit| value / unit % BASE);
         text.extend(
             digits.iter().filter_map(|digit| ALPHABET.get(*digit as usize)).map(|&byte| char::from(byte)),
@@ -53,11 +55,11 @@ pub fn z85_encode(bytes: &[u8]) -> Result<String, Z85Error> {
 ///
 /// If the text is not Z85.
 pub fn z85_decode(text: &str) -> Result<Vec<u8>, Z85Error> {
-    let (groups, []) = text.as_bytes().as_chunks::<TEXT_GROUP>() else {
+    if text.len() % TEXT_GROUP != 0 {
         return Err(Z85Error::Length(text.len()));
-    };
-    let mut bytes = Vec::with_capacity(groups.len() * BYTE_GROUP);
-    for (group, at) in groups.iter().zip((0..).step_by(TEXT_GROUP)) {
+    }
+    let mut bytes = Vec::with_capacity(text.len() / TEXT_GROUP * BYTE_GROUP);
+    for (group, at) in text.as_bytes().chunks(TEXT_GROUP).zip((0..).step_by(TEXT_GROUP)) {
         let mut value = 0_u64;
         for (character, offset) in group.iter().zip(0..) {
             let digit = ALPHABET.iter().position(|digit| digit == character);

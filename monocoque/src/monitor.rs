@@ -231,6 +231,10 @@ pub enum DisconnectReason {
     /// [`handshake_timeout`](crate::zmq::Builder::handshake_timeout).
     #[error("the handshake took too long")]
     HandshakeTimeout,
+    /// Too many connections of the endpoint were in their handshake, and this one was the oldest;
+    /// see [`pending_handshakes`](crate::zmq::Builder::pending_handshakes).
+    #[error("too many handshakes at once")]
+    TooManyHandshakes,
     /// Nothing was received for longer than the heartbeat timeout, or than the TTL that the peer
     /// announced.
     #[error("nothing was received from the peer within the heartbeat timeout")]

@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) linger: Option<Duration>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) handshake_timeout: Option<Duration>,
+    /// The most handshakes of a bound endpoint at a time; zero for no limit.
+    pub(crate) pending_handshakes: usize,
     pub(crate) reconnect_interval: Duration,
     pub(crate) reconnect_interval_max: Duration,
     /// The number of received bytes that ended connections may leave unread before reading from new
@@ -154,6 +156,7 @@ impl Default for Options {
             linger: Some(Duration::from_secs(30)),
             connect_timeout: None,
             handshake_timeout: Some(Duration::from_secs(30)),
+            pending_handshakes: 1000,
             reconnect_interval: Duration::from_millis(100),
             reconnect_interval_max: Duration::ZERO,
             departed_budget: BytePermits::DEFAULT_CAPACITY,

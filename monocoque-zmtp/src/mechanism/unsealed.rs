@@ -1,7 +1,7 @@
 //! The types of a sealed link where no mechanism seals. None of them has a value.
+#![expect(clippy::needless_pass_by_ref_mut, reason = "the same methods as where frames are sealed")]
 
-use bytes::Bytes;
-use monocoque_core::{Outbox, SegmentedBuffer};
+use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
 use crate::ZmtpError;
 use crate::frame::FrameHeader;
@@ -16,7 +16,7 @@ pub(crate) enum Opener {}
 
 /// See `curve::seal`.
 #[derive(Debug)]
-pub(crate) enum Opened {}
+pub(crate) struct Opened<'a>(&'a Opener);
 
 impl Sealer {
     pub(crate) fn put(&mut self, _: u8, _: &[u8], _: &[u8], _: &mut Outbox) {
@@ -29,26 +29,26 @@ impl Opener {
         match *self {}
     }
 
-    pub(crate) fn open(&mut self, _: FrameHeader, _: &mut SegmentedBuffer) -> Result<Opened, ZmtpError> {
+    pub(crate) fn open(&mut self, _: FrameHeader, _: &mut SegmentedBuffer) -> Result<Opened<'_>, ZmtpError> {
         match *self {}
     }
 }
 
-impl Opened {
+impl Opened<'_> {
     pub(crate) fn has_more(&self) -> bool {
-        match *self {}
+        match *self.0 {}
     }
 
     pub(crate) fn is_command(&self) -> bool {
-        match *self {}
+        match *self.0 {}
     }
 
     pub(crate) fn body(&self) -> &[u8] {
-        match *self {}
+        match *self.0 {}
     }
 
-    pub(crate) fn into_large(self) -> Result<Bytes, Self> {
-        match self {}
+    pub(crate) fn push_to(self, _: &mut Message) {
+        match *self.0 {}
     }
 }
 

@@ -15,6 +15,7 @@ use super::Course;
 use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
 use crate::endpoint::EndpointRef;
+use crate::endpoint::handshakes::HandshakePlace;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::DirectWrite;
 use crate::peer::Peer;
@@ -36,6 +37,8 @@ pub(super) struct SessionHandler {
     pub(super) connection: Arc<Connection>,
     pub(super) outcome: Rc<Cell<HandshakeOutcome>>,
     pub(super) course: Rc<Course>,
+    /// The place of the handshake, which ends with the handler.
+    pub(super) place: Option<HandshakePlace>,
 }
 
 impl<P> ConnectionHandler<P> for SessionHandler
@@ -66,7 +69,8 @@ impl SessionHandler {
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, endpoint, connection, outcome, course } = self;
+        let Self { engine, endpoint, connection, outcome, course, place } = self;
+        drop(place);
         let has_input = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone()));
         let (key, id) = match engine.accept_peer(&peer, &endpoint, direct) {

@@ -25,6 +25,7 @@ use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, 
 
 use self::events::ConnectionEvents;
 use self::handler::{HandshakeOutcome, SessionHandler};
+use crate::endpoint::handshakes::HandshakePlace;
 use crate::endpoint::{EndpointRef, Origin};
 use crate::monitor::DisconnectReason;
 use crate::pattern::Framing;
@@ -77,17 +78,27 @@ impl Default for Course {
 ///
 /// After its endpoint is cancelled, it ends: during the handshake at once, later when its queue is
 /// written.
-pub(crate) async fn run(engine: &Arc<Engine>, stream: Stream, endpoint: &EndpointRef) -> Ended {
+pub(crate) async fn run(
+    engine: &Arc<Engine>,
+    stream: Stream,
+    endpoint: &EndpointRef,
+    place: Option<HandshakePlace>,
+) -> Ended {
     match stream {
-        Stream::Tcp(stream) => run_on(engine, stream, endpoint).await,
-        Stream::Ipc(stream) => run_on(engine, stream, endpoint).await,
+        Stream::Tcp(stream) => run_on(engine, stream, endpoint, place).await,
+        Stream::Ipc(stream) => run_on(engine, stream, endpoint, place).await,
     }
 }
 
 /// Runs a connection on a stream of any kind.
-pub(crate) async fn run_on<S: ByteStream>(engine: &Arc<Engine>, stream: S, endpoint: &EndpointRef) -> Ended {
+pub(crate) async fn run_on<S: ByteStream>(
+    engine: &Arc<Engine>,
+    stream: S,
+    endpoint: &EndpointRef,
+    place: Option<HandshakePlace>,
+) -> Ended {
     match engine.pattern.framing {
-        Framing::Raw => run_protocol(engine, stream, RawSession, endpoint).await,
+        Framing::Raw => run_protocol(engine, stream, RawSession, endpoint, place).await,
         Framing::Zmtp => {
             let config = session_config(engine);
             let session = match config.mechanism.needs_entropy() {
@@ -97,7 +108,7 @@ pub(crate) async fn run_on<S: ByteStream>(engine: &Arc<Engine>, stream: S, endpo
             let Ok(session) = session else {
                 unreachable!("the options were checked when they were set");
             };
-            run_protocol(engine, stream, session, endpoint).await
+            run_protocol(engine, stream, session, endpoint, place).await
         }
     }
 }
@@ -113,7 +124,13 @@ fn session_config(engine: &Engine) -> SessionConfig {
     config
 }
 
-async fn run_protocol<S, P>(engine: &Arc<Engine>, stream: S, session: P, endpoint: &EndpointRef) -> Ended
+async fn run_protocol<S, P>(
+    engine: &Arc<Engine>,
+    stream: S,
+    session: P,
+    endpoint: &EndpointRef,
+    place: Option<HandshakePlace>,
+) -> Ended
 where
     S: ByteStream,
     P: Protocol<Peer = PeerInfo, Question = AuthQuestion, Error = ZmtpError>,
@@ -122,23 +139,29 @@ where
     let events = ConnectionEvents::begin(engine, endpoint, stream.peer_label());
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
     let (course, started) = (Rc::new(Course::default()), Instant::now());
+    let displaced = place.as_ref().map(HandshakePlace::displaced).unwrap_or_default();
     let handler = SessionHandler {
         engine: engine.clone(),
         endpoint: endpoint.clone(),
         connection: events.connection.clone(),
         outcome: outcome.clone(),
         course: course.clone(),
+        place,
     };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(events.span.around(actor.run(handler)));
-    let closed = match select(run, std::pin::pin!(endpoint.token.cancelled())).await {
+    let cancelled = std::pin::pin!(endpoint.token.cancelled());
+    let displacement = std::pin::pin!(displaced.cancelled());
+    let over = select(cancelled, displacement);
+    let closed = match select(run, over).await {
         Either::Left((closed, _)) => closed,
-        Either::Right(((), run)) if outcome.get() == HandshakeOutcome::Accepted => run.await,
+        Either::Right((_, run)) if outcome.get() == HandshakeOutcome::Accepted => run.await,
         Either::Right(_) => Closed::ByUs,
     };
     let reason = match outcome.get() {
         HandshakeOutcome::Refused(Refusal::Unwanted) => DisconnectReason::ByUs,
         HandshakeOutcome::Refused(Refusal::PairInUse) => DisconnectReason::PairInUse,
+        HandshakeOutcome::Pending if displaced.is_cancelled() => DisconnectReason::TooManyHandshakes,
         _ if course.is_disconnected.get() => DisconnectReason::ByUs,
         _ => match DisconnectReason::from(closed) {
             // Only accepted peers can be probes.
@@ -147,8 +170,10 @@ where
         },
     };
     let was_up = outcome.get() == HandshakeOutcome::Accepted;
-    if !was_up && reason.is_auth_failure() {
-        engine.out.lock().counters.auth_failures += 1;
+    if !was_up && !matches!(reason, DisconnectReason::ByUs) {
+        let counters = &mut engine.out.lock().counters;
+        counters.failed_handshakes += 1;
+        counters.auth_failures += u64::from(reason.is_auth_failure());
     }
     events.end(was_up, reason.clone());
     let has_progress = course.has_progress.get() || started.elapsed() >= LONG_LIVED;

@@ -67,7 +67,7 @@ pub(crate) fn adopt<S: ByteStream>(engine: &Arc<Engine>, stream: S) -> Result<En
     engine.attach_endpoint(&endpoint);
     let (engine, task) = (engine.clone(), Task::new(engine));
     runtime::spawn_local(async move {
-        let run = connection::run_on(&engine, stream, &endpoint);
+        let run = connection::run_on(&engine, stream, &endpoint, None);
         let _ended = catch_panic(&engine, &endpoint.address, run).await;
         engine.remove_endpoint(&endpoint);
         drop(task);

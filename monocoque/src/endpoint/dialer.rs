@@ -56,7 +56,7 @@ async fn serve(
     stream: Stream,
     backoff: &mut Backoff,
 ) -> (Next, Duration) {
-    let run = catch_panic(engine, &endpoint.address, connection::run(engine, stream, endpoint)).await;
+    let run = catch_panic(engine, &endpoint.address, connection::run(engine, stream, endpoint, None)).await;
     let ended = run.unwrap_or_else(Ended::by_panic);
     let delay = match &ended {
         Ended { reason, .. } if reason.is_lasting() => backoff.rejected_delay(),
@@ -65,6 +65,8 @@ async fn serve(
             backoff.next_delay()
         }
         Ended { was_up: true, .. } => backoff.early_disconnect_delay(),
+        // A server does not say that it cannot open a HELLO: it ends the connection.
+        Ended { .. } if engine.options.security.is_secured() => backoff.early_disconnect_delay(),
         Ended { .. } => backoff.next_delay(),
     };
     (after_connection(engine, endpoint, &ended), delay)

@@ -9,6 +9,7 @@ use monocoque_core::transport::{Listener, Stream};
 
 use super::EndpointRef;
 use super::cancellation::CancelOnDrop;
+use super::handshakes::{HandshakePlace, Handshakes};
 use super::panic::catch_panic;
 use crate::connection;
 use crate::monitor::SocketEvent;
@@ -23,11 +24,16 @@ pub(super) async fn run(
     released: CancelOnDrop,
     task: Task,
 ) {
-    let accept = || catch_panic(&engine, &endpoint.address, listener.accept());
+    let handshakes = Handshakes::new(engine.options.pending_handshakes);
+    let accept = async || {
+        let accepted = catch_panic(&engine, &endpoint.address, listener.accept()).await;
+        handshakes.wait_for_place().await;
+        accepted
+    };
     while let Some(accepted) = endpoint.token.run_until_cancelled(accept()).await {
         match accepted.unwrap_or_else(|| Err(io::Error::other("the task has panicked"))) {
             Ok((stream, _peer)) => {
-                serve(engine.clone(), stream, endpoint.clone(), task.clone());
+                serve(engine.clone(), stream, endpoint.clone(), handshakes.begin(), task.clone());
                 runtime::yield_now().await;
             }
             // File descriptors or memory have run out: existing connections continue, the next one
@@ -45,9 +51,9 @@ pub(super) async fn run(
     drop(task);
 }
 
-fn serve(engine: Arc<Engine>, stream: Stream, endpoint: EndpointRef, task: Task) {
+fn serve(engine: Arc<Engine>, stream: Stream, endpoint: EndpointRef, place: HandshakePlace, task: Task) {
     runtime::spawn_local(async move {
-        let run = connection::run(&engine, stream, &endpoint);
+        let run = connection::run(&engine, stream, &endpoint, Some(place));
         let _ended = catch_panic(&engine, &endpoint.address, run).await;
         drop(task);
     });

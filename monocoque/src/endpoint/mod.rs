@@ -7,6 +7,7 @@ pub(crate) mod bind;
 pub(crate) mod cancellation;
 pub(crate) mod connect;
 mod dialer;
+pub(crate) mod handshakes;
 mod listener;
 pub(crate) mod panic;
 pub(crate) mod reconnect;

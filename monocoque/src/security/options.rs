@@ -55,6 +55,11 @@ impl SecurityOptions {
         }
     }
 
+    /// Returns whether there is a mechanism, other than NULL.
+    pub(crate) fn is_secured(&self) -> bool {
+        !matches!(self.mechanism, MechanismConfig::Null)
+    }
+
     /// Checks the options together.
     pub(crate) fn check(&self) -> Result<(), SecurityError> {
         let is_closed = self.enforces_domain && self.zap_domain.is_empty() && self.authenticator.is_none();

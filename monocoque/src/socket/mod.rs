@@ -308,6 +308,7 @@ impl Engine {
             recv_queue: waiting,
             peers: out.peer_count(),
             lost_connections: out.counters.lost,
+            failed_handshakes: out.counters.failed_handshakes,
             auth_failures: out.counters.auth_failures,
         }
     }

@@ -130,6 +130,18 @@ impl<S: Socket> Builder<S> {
         self
     }
 
+    /// Limits the accepted connections of a bound endpoint whose handshake is not done: 0 for no
+    /// limit. Default: 1000.
+    ///
+    /// Beyond it the next connection waits to be accepted, until a handshake is done or failed, or
+    /// the oldest one has taken a second: that one is ended then, with
+    /// [`TooManyHandshakes`](crate::DisconnectReason::TooManyHandshakes). So strangers that connect
+    /// and stay silent, or slow, cannot keep others out.
+    pub fn pending_handshakes(mut self, connections: usize) -> Self {
+        self.options.pending_handshakes = connections;
+        self
+    }
+
     /// Sets the time before a lost connection is made again (`ZMQ_RECONNECT_IVL`). Default: 100 ms.
     ///
     /// Half of it is random, so that many peers do not come back in step. If the peer rejects the

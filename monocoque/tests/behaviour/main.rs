@@ -45,6 +45,8 @@ mod resubscription;
 mod router_mandatory;
 mod routing_id;
 mod runtimes;
+#[cfg(feature = "curve")]
+mod security;
 mod send_bounds;
 mod send_side_effects;
 mod sender_yielding;

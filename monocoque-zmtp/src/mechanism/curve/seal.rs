@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use monocoque_core::{Outbox, SegmentedBuffer};
+use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
 use super::boxes::{MAC_LEN, SharedKey, short_nonce};
 use crate::frame::{COMMAND, FrameHeader, MAX_HEADER_LEN, MORE, put_header};
@@ -35,16 +35,15 @@ pub(crate) struct Opener {
     prefix: &'static [u8; 16],
     /// The number of the last frame.
     last: u64,
+    small: [u8; SMALL_MAX],
 }
 
-/// A frame that was opened.
+/// Flags and body of a frame that was opened.
 #[derive(Debug)]
-pub(crate) enum Opened {
-    Small {
-        plain: [u8; SMALL_MAX],
-        len: usize,
-    },
-    /// Flags and body.
+pub(crate) enum Opened<'a> {
+    /// A small one, in memory of the opener.
+    Small(&'a [u8]),
+    /// A large one, in memory of its own.
     Large(Bytes),
 }
 
@@ -85,7 +84,7 @@ impl Sealer {
 
 impl Opener {
     pub(super) const fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], last: u64) -> Self {
-        Self { key, prefix, last }
+        Self { key, prefix, last, small: [0; SMALL_MAX] }
     }
 
     /// Checks the name and the number of a frame, if they have arrived.
@@ -115,39 +114,37 @@ impl Opener {
         &mut self,
         header: FrameHeader,
         input: &mut SegmentedBuffer,
-    ) -> Result<Opened, ZmtpError> {
+    ) -> Result<Opened<'_>, ZmtpError> {
         input.advance(header.len());
         let frame = input.take(header.body_len()).ok_or(Malformed::Unsealed)?;
         let (start, sealed) = frame.split_first_chunk().ok_or(Malformed::Unsealed)?;
         let (mac, sealed) = sealed.split_first_chunk().ok_or(Malformed::Unsealed)?;
         let number = self.number(start)?;
         let nonce = short_nonce(self.prefix, number);
-        let mut small = [0; SMALL_MAX];
-        let opened = match small.get_mut(..sealed.len()) {
-            Some(plain) => {
-                let is_open = self.key.open_to(&nonce, mac, sealed, plain);
-                is_open.then_some(Opened::Small { plain: small, len: sealed.len() })
-            }
+        let Self { key, small, .. } = self;
+        let (is_open, opened) = match small.get_mut(..sealed.len()) {
+            Some(plain) => (key.open_to(&nonce, mac, sealed, plain), Opened::Small(plain)),
             None => {
                 let mut plain = vec![0; sealed.len()];
-                let is_open = self.key.open_to(&nonce, mac, sealed, &mut plain);
-                is_open.then(|| Opened::Large(plain.into()))
+                (key.open_to(&nonce, mac, sealed, &mut plain), Opened::Large(plain.into()))
             }
         };
-        let opened = opened.ok_or(Misbehaved::CannotOpen(CommandKind::Message))?;
+        if !is_open {
+            return Err(Misbehaved::CannotOpen(CommandKind::Message).into());
+        }
         self.last = number;
         match opened.plain().first().copied() {
-            None => Err(Malformed::Unsealed.into()),
             Some(0 | MORE | SEALED_COMMAND) => Ok(opened),
             Some(flags) => Err(Misbehaved::SealedFlags(flags).into()),
+            None => Err(Malformed::Unsealed.into()),
         }
     }
 }
 
-impl Opened {
+impl Opened<'_> {
     fn plain(&self) -> &[u8] {
         match self {
-            Self::Small { plain, len } => plain.get(..*len).unwrap_or_default(),
+            Self::Small(plain) => plain,
             Self::Large(plain) => plain,
         }
     }
@@ -166,11 +163,11 @@ impl Opened {
         self.plain().get(1..).unwrap_or_default()
     }
 
-    /// Returns a large body, in memory of its own.
-    pub(crate) fn into_large(self) -> Result<Bytes, Self> {
+    /// Adds the body to a message.
+    pub(crate) fn push_to(self, message: &mut Message) {
         match self {
-            Self::Large(plain) => Ok(plain.slice(1..)),
-            small @ Self::Small { .. } => Err(small),
+            Self::Small(plain) => message.push_copy(plain.get(1..).unwrap_or_default()),
+            Self::Large(plain) => message.push_bytes(plain.slice(1..)),
         }
     }
 }
@@ -182,7 +179,7 @@ const MESSAGE: &[u8; 8] = b"\x07MESSAGE";
 const START_LEN: usize = 16;
 /// The flag of a command, in a box.
 const SEALED_COMMAND: u8 = 0x02;
-/// The length of flags and body up to which they are opened on the stack.
+/// The length of flags and body up to which they are opened in memory of the opener.
 const SMALL_MAX: usize = 257;
 /// The length from which on a sealed body has memory of its own.
 const LARGE_MIN: usize = 4096;

@@ -52,7 +52,9 @@ pub(crate) struct Counters {
     pub(crate) dropped: u64,
     /// Connections made by this socket that were established and have ended.
     pub(crate) lost: u64,
-    /// Handshakes that failed since the peer did not prove who it is, or may not come in.
+    /// Connections that ended before their handshake was done, and not by this socket.
+    pub(crate) failed_handshakes: u64,
+    /// The part of them of which the peer did not prove who it is, or may not come in.
     pub(crate) auth_failures: u64,
 }
 

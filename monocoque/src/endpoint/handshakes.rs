@@ -1,0 +1,116 @@
+//! The handshakes of a bound endpoint: strangers take only so many places.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
+use monocoque_core::runtime;
+
+use super::cancellation::CancellationToken;
+
+/// The connections of a bound endpoint whose handshake is not done.
+#[derive(Clone, Debug)]
+pub(super) struct Handshakes {
+    /// The most of them; zero for no limit.
+    limit: usize,
+    places: Rc<RefCell<Places>>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    taken: BTreeMap<u64, Place>,
+    next: u64,
+    /// The listener, while it waits for a place.
+    listener: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Place {
+    since: Instant,
+    displaced: CancellationToken,
+}
+
+/// A place among the handshakes of an endpoint, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct HandshakePlace {
+    number: u64,
+    displaced: CancellationToken,
+    places: Rc<RefCell<Places>>,
+}
+
+impl Handshakes {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, places: Rc::default() }
+    }
+
+    /// Waits for a place. If the oldest handshake has had enough time, it is displaced.
+    pub(super) async fn wait_for_place(&self) {
+        while let Some(oldest) = self.oldest_if_full() {
+            let left = GRACE.saturating_sub(oldest.elapsed());
+            if left.is_zero() {
+                self.displace_oldest();
+                return;
+            }
+            let place = poll_fn(|cx| {
+                let mut places = self.places.borrow_mut();
+                if places.taken.len() < self.limit {
+                    return Poll::Ready(());
+                }
+                places.listener = Some(cx.waker().clone());
+                Poll::Pending
+            });
+            if let Either::Left(_) = select(place, std::pin::pin!(runtime::sleep(left))).await {
+                return;
+            }
+        }
+    }
+
+    /// Takes a place.
+    pub(super) fn begin(&self) -> HandshakePlace {
+        let mut places = self.places.borrow_mut();
+        let (number, displaced) = (places.next, CancellationToken::default());
+        places.next += 1;
+        places.taken.insert(number, Place { since: Instant::now(), displaced: displaced.clone() });
+        HandshakePlace { number, displaced, places: self.places.clone() }
+    }
+
+    /// Returns when the oldest handshake began, if there is no place.
+    fn oldest_if_full(&self) -> Option<Instant> {
+        let places = self.places.borrow();
+        let is_full = self.limit > 0 && places.taken.len() >= self.limit;
+        places.taken.values().next().filter(|_| is_full).map(|place| place.since)
+    }
+
+    fn displace_oldest(&self) {
+        let oldest = self.places.borrow_mut().taken.pop_first();
+        if let Some((_, place)) = oldest {
+            place.displaced.cancel();
+        }
+    }
+}
+
+impl HandshakePlace {
+    /// Returns the token that is cancelled when another connection takes the place.
+    pub(crate) fn displaced(&self) -> CancellationToken {
+        self.displaced.clone()
+    }
+}
+
+impl Drop for HandshakePlace {
+    fn drop(&mut self) {
+        let mut places = self.places.borrow_mut();
+        places.taken.remove(&self.number);
+        let listener = places.listener.take();
+        drop(places);
+        if let Some(listener) = listener {
+            listener.wake();
+        }
+    }
+}
+
+/// The time that a handshake has in any case before it is displaced.
+const GRACE: Duration = Duration::from_secs(1);
