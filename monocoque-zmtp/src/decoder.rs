@@ -213,17 +213,18 @@ impl Decoder {
     ) -> Result<Option<Inbound>, ZmtpError> {
         // Taken out, so that an opened frame may lie in its memory. After an error it is not needed.
         let Some(mut link) = self.sealed.take() else { return Ok(None) };
-        let mut inbound = None;
-        while inbound.is_none()
-            && let Some(frame) = link.next_frame(input, self.sealed_limit())?
-        {
+        let inbound = loop {
+            let Some(frame) = link.next_frame(input, self.sealed_limit())? else { break None };
             self.announced_ttl.cancel();
-            inbound = if frame.is_command() {
+            let inbound = if frame.is_command() {
                 self.on_sealed_command(frame.body(), replies, messages)?
             } else {
                 self.on_sealed_message_frame(frame, messages)?
             };
-        }
+            if inbound.is_some() {
+                break inbound;
+            }
+        };
         self.sealed = Some(link);
         Ok(inbound)
     }
