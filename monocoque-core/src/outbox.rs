@@ -74,13 +74,12 @@ impl Outbox {
         self.put += bytes.len();
     }
 
-    /// Adds `len` bytes, which `fill` writes in their place, to the message that is being put.
+    /// Returns the last `len` bytes that were [put](Self::put) by copy, to change them in place;
+    /// none if there are fewer.
     #[inline]
-    pub fn put_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
-        let start = self.small.len();
-        self.small.resize(start + len, 0);
-        fill(self.small.get_mut(start..).unwrap_or_default());
-        self.put += len;
+    pub fn last_put_mut(&mut self, len: usize) -> &mut [u8] {
+        let start = self.small.len().checked_sub(len);
+        start.and_then(|start| self.small.get_mut(start..)).unwrap_or_default()
     }
 
     /// Adds a copy of the first `len` bytes of a block to the message that is being put.

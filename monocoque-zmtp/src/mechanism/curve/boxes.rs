@@ -2,8 +2,8 @@
 //!
 //! Owns the layout of nonces, and the calls of the cryptography. It does not know commands.
 
-use dryoc::classic::crypto_box::crypto_box_beforenm;
-use dryoc::classic::crypto_secretbox::{crypto_secretbox_detached, crypto_secretbox_open_detached};
+use dryoc::classic::crypto_box::{crypto_box_beforenm, crypto_box_detached_afternm_inplace};
+use dryoc::classic::crypto_secretbox::crypto_secretbox_open_detached;
 use zeroize::Zeroizing;
 
 use super::keys::KEY_LEN;
@@ -31,16 +31,16 @@ impl SharedKey {
     /// Adds a box with `plain` to `out`.
     pub(super) fn seal(&self, nonce: &Nonce, plain: &[u8], out: &mut Vec<u8>) {
         let at = out.len();
-        out.resize(at + MAC_LEN + plain.len(), 0);
-        if let Some((mac, body)) = out.get_mut(at..).and_then(<[u8]>::split_first_chunk_mut) {
-            self.seal_to(nonce, plain, mac, body);
-        }
+        out.extend_from_slice(&[0; MAC_LEN]);
+        out.extend_from_slice(plain);
+        self.seal_in_place(nonce, out.get_mut(at..).unwrap_or_default());
     }
 
-    /// Seals `plain` into `body`, which is as long.
-    pub(super) fn seal_to(&self, nonce: &Nonce, plain: &[u8], mac: &mut [u8; MAC_LEN], body: &mut [u8]) {
-        let sealed = crypto_secretbox_detached(body, mac, plain, nonce, &self.0);
-        debug_assert!(sealed.is_ok(), "only lengths can be wrong");
+    /// Seals what is behind the place of the authenticator.
+    pub(super) fn seal_in_place(&self, nonce: &Nonce, sealed: &mut [u8]) {
+        if let Some((mac, body)) = sealed.split_first_chunk_mut() {
+            crypto_box_detached_afternm_inplace(body, mac, nonce, &self.0);
+        }
     }
 
     /// Opens a box.

@@ -24,8 +24,6 @@ pub(crate) struct Sealer {
     prefix: &'static [u8; 16],
     /// The number of the next frame.
     next: u64,
-    /// Flags and body of the frame that is being sealed.
-    plain: Vec<u8>,
 }
 
 /// The receiving end of a sealed link.
@@ -49,35 +47,30 @@ pub(crate) enum Opened<'a> {
 
 impl Sealer {
     pub(super) const fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], next: u64) -> Self {
-        Self { key, prefix, next, plain: Vec::new() }
+        Self { key, prefix, next }
     }
 
     /// Adds a frame of which the body begins with `start`. `flags` are those of an open frame.
+    #[inline]
     pub(crate) fn put(&mut self, flags: u8, start: &[u8], body: &[u8], out: &mut Outbox) {
-        self.plain.clear();
-        let is_command = flags & COMMAND != 0;
-        self.plain.push(flags & MORE | if is_command { SEALED_COMMAND } else { 0 });
-        self.plain.extend_from_slice(start);
-        self.plain.extend_from_slice(body);
         let nonce = short_nonce(self.prefix, self.next);
-        put_header(0, START_LEN + MAC_LEN + self.plain.len(), out);
-        out.put(MESSAGE);
-        out.put(&self.next.to_be_bytes());
+        let number = self.next.to_be_bytes();
         self.next += 1;
-        let Self { key, plain, .. } = self;
-        let seal = |sealed: &mut [u8]| {
-            if let Some((mac, body)) = sealed.split_first_chunk_mut() {
-                key.seal_to(&nonce, plain, mac, body);
-            }
-        };
-        let len = MAC_LEN + plain.len();
-        if len < LARGE_MIN {
-            out.put_with(len, seal);
+        let is_command = flags & COMMAND != 0;
+        // The place of the authenticator, and the flags.
+        let mut head = [0; MAC_LEN + 1];
+        let [.., sealed_flags] = &mut head;
+        *sealed_flags = flags & MORE | if is_command { SEALED_COMMAND } else { 0 };
+        let parts = [&MESSAGE[..], &number, &head, start, body];
+        let sealed_len = head.len() + start.len() + body.len();
+        put_header(0, START_LEN + sealed_len, out);
+        if sealed_len < LARGE_MIN {
+            parts.into_iter().for_each(|part| out.put(part));
+            self.key.seal_in_place(&nonce, out.last_put_mut(sealed_len));
         } else {
-            let mut sealed = vec![0; len];
-            seal(&mut sealed);
-            out.put_shared(&sealed.into());
-            self.plain = Vec::new();
+            let mut frame = parts.concat();
+            self.key.seal_in_place(&nonce, frame.get_mut(START_LEN..).unwrap_or_default());
+            out.put_shared(&frame.into());
         }
     }
 }
@@ -110,13 +103,26 @@ impl Opener {
     }
 
     /// Takes a frame out of the input, which has all of it, and opens it.
+    #[inline]
     pub(crate) fn open(
         &mut self,
         header: FrameHeader,
         input: &mut SegmentedBuffer,
     ) -> Result<Opened<'_>, ZmtpError> {
-        input.advance(header.len());
-        let frame = input.take(header.body_len()).ok_or(Malformed::Unsealed)?;
+        match input.chunk().get(header.len()..header.frame_len()) {
+            Some(frame) => {
+                let opened = self.open_frame(frame)?;
+                input.advance(header.frame_len());
+                Ok(opened)
+            }
+            None => {
+                input.advance(header.len());
+                self.open_frame(&input.take(header.body_len()).unwrap_or_default())
+            }
+        }
+    }
+
+    fn open_frame(&mut self, frame: &[u8]) -> Result<Opened<'_>, ZmtpError> {
         let (start, sealed) = frame.split_first_chunk().ok_or(Malformed::Unsealed)?;
         let (mac, sealed) = sealed.split_first_chunk().ok_or(Malformed::Unsealed)?;
         let number = self.number(start)?;
