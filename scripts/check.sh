@@ -86,6 +86,7 @@ options_in_code() {
         /^}/ { inside = 0 }
         !inside { next }
         /^    \/\/\// { if (libzmq == "-" && match($0, /ZMQ_[A-Z0-9_]+/)) libzmq = substr($0, RSTART, RLENGTH); next }
+        /^    #\[/ { next }
         /^    pub fn / { name = $3; sub(/[(<].*/, "", name); if (name !~ /^build(_in)?$/) print name, libzmq }
         { libzmq = "-" }
     ' libzmq=- monocoque/src/zmq/*.rs monocoque/src/zmq/builder/*.rs | sort

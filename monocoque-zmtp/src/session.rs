@@ -5,17 +5,19 @@
 //! through [`Protocol`](monocoque_core::Protocol).
 //!
 //! ```text
-//!                                         may the peer come in?  +-------+
-//!                                                     +--------->| Asked |--+ refused: ERROR out
-//!        our 64 bytes                peer's 64 bytes  |          +-------+  |
-//!            out                           in         |   allowed    |      |
-//!  +-------+        +----------------+          +---------------+ <--+      |   +------------------+
-//!  | Start | -----> | ExpectGreeting | -------> | ExpectCommand | ----------|-> | Decoder, Encoder |
-//!  +-------+        +----------------+          +---------------+   done    |   +------------------+
-//!                           |                        |      incompatible:   |
-//!                      signature,               malformed,  ERROR out       |
-//!                  version, mechanism          unexpected,                  |
-//!                           v                  ERROR in v                   v
+//!        our 64 bytes                peer's 64 bytes
+//!            out                           in                    done
+//!  +-------+        +----------------+          +---------------+      +------------------+
+//!  | Start | -----> | ExpectGreeting | -------> | ExpectCommand | ---> | Decoder, Encoder |
+//!  +-------+        +----------------+          +---------------+      +------------------+
+//!                           |                     |     |     ^
+//!                      signature,        malformed,     |     | allowed
+//!                  version, mechanism   unexpected,     v     |
+//!                           |         incompatible:   +---------+
+//!                           |             ERROR out   |  Asked  |  may the peer come in?
+//!                           |                     |   +---------+
+//!                           |                     |     | refused: ERROR out
+//!                           v                     v     v
 //!                   +------------------------------------------------+
 //!                   |  ZmtpError: write the output, then close       |
 //!                   +------------------------------------------------+

@@ -97,8 +97,8 @@ secured! {
         sub_with_xpub,
         push_with_pull,
         pull_with_push;
-    // A REQ of libzmq that is a server of PLAIN loses its connection at the first reply, with libzmq
-    // at the other end, too.
+    // A REQ of libzmq that is a server of PLAIN loses its connection at the first reply, with
+    // libzmq at the other end, too.
     [CurveServer, CurveClient, PlainServer] => router_with_req, rep_with_req;
 }
 

@@ -76,8 +76,8 @@ impl Allow {
     }
 
     /// Allows the owners of the keys in a directory, as it is when they connect: files with the end
-    /// `.pub`, each with a key as Z85 in its first line. The user id is the name of the file without
-    /// its end. Files that hold no key are left out.
+    /// `.pub`, each with a key as Z85 in its first line. The user id is the name of the file
+    /// without its end. Files that hold no key are left out.
     ///
     /// A key that is added or removed counts from the next handshake on; connections that are
     /// established stay.

@@ -14,7 +14,8 @@ use crate::monitor::Connection;
 use crate::peer;
 use crate::socket::Engine;
 
-/// Decides which peers may come in; see [`Builder::authenticator`](crate::zmq::Builder::authenticator).
+/// Decides which peers may come in; see
+/// [`Builder::authenticator`](crate::zmq::Builder::authenticator).
 ///
 /// An async function is an authenticator, and so is [`Allow`](super::Allow):
 ///
@@ -23,11 +24,13 @@ use crate::socket::Engine;
 /// use monocoque::zmq::RepSocket;
 ///
 /// async fn check(request: AuthRequest) -> AuthReply {
-///     match request.credentials() {
-///         Credentials::Plain { username, password } if username == "anna" && password.matches(b"s3cret") => {
-///             AuthReply::allow_user("anna")
-///         }
-///         _ => AuthReply::deny(),
+///     let Credentials::Plain { username, password } = request.credentials() else {
+///         return AuthReply::deny();
+///     };
+///     if username == "anna" && password.matches(b"s3cret") {
+///         AuthReply::allow_user("anna")
+///     } else {
+///         AuthReply::deny()
 ///     }
 /// }
 ///
@@ -96,8 +99,8 @@ impl AuthRequest {
         &self.question.routing_id
     }
 
-    /// Returns a property of the peer's handshake by its name, without regard to case. Always `None`
-    /// with NULL and PLAIN.
+    /// Returns a property of the peer's handshake by its name, without regard to case. Always
+    /// `None` with NULL and PLAIN.
     pub fn property(&self, name: &str) -> Option<&[u8]> {
         self.question.properties.get(name)
     }

@@ -4,8 +4,8 @@
 //! header  07 MESSAGE  number(8)  authenticator(16)  box: flags(1) body
 //! ```
 //!
-//! The header is that of a message, without MORE, as libzmq writes it. RFC 26 says that of a command,
-//! which is accepted as well. What a frame is, is said by the flags in the box.
+//! The header is that of a message, without MORE, as libzmq writes it. RFC 26 says that of a
+//! command, which is accepted as well. Only the flags in the box tell messages and commands apart.
 
 use std::sync::Arc;
 

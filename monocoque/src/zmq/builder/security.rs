@@ -35,7 +35,7 @@ impl<S: Secure> Builder<S> {
     }
 
     /// Makes the socket a client of CURVE, with this secret key, of the server with this public one
-    /// (`ZMQ_CURVE_SECRETKEY`, `ZMQ_CURVE_SERVERKEY`). Default: NULL.
+    /// (`ZMQ_CURVE_SERVERKEY`, `ZMQ_CURVE_SECRETKEY`). Default: NULL.
     ///
     /// All traffic is encrypted, and no other server can take part. A client that nobody needs to
     /// know makes a new [`CurveKeyPair`](crate::security::CurveKeyPair).
@@ -84,8 +84,8 @@ impl<S: Secure> Builder<S> {
     /// Decides which peers may come in. Default: none, a ZAP handler is asked if there is one.
     ///
     /// Servers of PLAIN and CURVE ask about their clients, and sockets of NULL about all peers,
-    /// whether they connect or the socket does. Clients of PLAIN and CURVE do not ask. A peer that is refused
-    /// is told, and tries again after its longest interval; the monitor reports it, and
+    /// whether they connect or the socket does. Clients of PLAIN and CURVE do not ask. A peer that
+    /// is refused is told, and tries again after its longest interval; the monitor reports it, and
     /// [`auth_failures`](crate::SocketStats::auth_failures) counts it.
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.options.security.authenticator = Some(AuthenticatorRef(Arc::new(authenticator)));
@@ -107,16 +107,16 @@ impl<S: Secure> Builder<S> {
     }
 
     /// Lets nobody in while there is a [`zap_domain`](Self::zap_domain) and no ZAP handler
-    /// (`ZMQ_ZAP_ENFORCE_DOMAIN`); a server of CURVE without a domain then asks no handler. Default:
-    /// false. It has no meaning with an [`authenticator`](Self::authenticator).
+    /// (`ZMQ_ZAP_ENFORCE_DOMAIN`); a server of CURVE without a domain then asks no handler.
+    /// Default: false. It has no meaning with an [`authenticator`](Self::authenticator).
     pub fn zap_enforce_domain(mut self, enforce: bool) -> Self {
         self.options.security.enforces_domain = enforce;
         self
     }
 
     /// Adds a property to what peers learn in the handshake (`ZMQ_METADATA`): its name begins with
-    /// `X-`. Default: none. Peers read it by [`Peer::property`](crate::Peer::property), and it is not
-    /// verified.
+    /// `X-`. Default: none. Peers read it by [`Peer::property`](crate::Peer::property), and it is
+    /// not verified.
     ///
     /// ```
     /// # compio::runtime::Runtime::new().unwrap().block_on(async {

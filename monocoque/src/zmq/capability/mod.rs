@@ -30,10 +30,10 @@
 //! | [`InvertMatching`] | PUB, SUB, XPUB |
 //! | [`OnlyFirstSubscribe`] | XPUB, XSUB |
 //! | [`ProbeRouter`] | DEALER, ROUTER, REQ |
-//! | [`Secure`] | all but STREAM |
+//! | [`Secure`] | DEALER, ROUTER, REQ, REP, PUB, SUB, XPUB, XSUB, PUSH, PULL, PAIR |
 //!
-//! The last six have no methods: each is an option of the [`Builder`](super::Builder), and is
-//! named after it.
+//! The last six have no methods. Each is an option of the [`Builder`](super::Builder) and is named
+//! after it; `Secure` stands for all options of [security](crate::security).
 
 // Each file has a macro with the methods of a capability, and the trait. The macro gives the same
 // methods to the trait (`fn + Send`) and to the types that have the capability (`pub fn`, see
