@@ -44,6 +44,10 @@ pub mod raw_tcp {}
 #[doc = include_str!("../docs/guide/heartbeats.md")]
 pub mod heartbeats {}
 
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/security.md")]
+pub mod security {}
+
 // Its program needs TLS, which monocoque-interop has: it is a test of that crate.
 #[cfg(not(doctest))]
 #[doc = links!()]

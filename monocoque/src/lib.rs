@@ -37,6 +37,7 @@
 //! | a chapter for each messaging pattern | [`guide`] |
 //! | the socket types | [`zmq`] |
 //! | options of sockets | [`Builder`](zmq::Builder), [`guide::options`] |
+//! | encryption, and who may come in | [`security`], [`guide::security`] |
 //! | calls of the `zmq` crate, `zeromq`, `tmq` and pyzmq | [`guide::migration`] |
 //! | behaviour that differs from libzmq | [`guide::differences`] |
 //!
@@ -60,11 +61,15 @@
 //!
 //! # Security
 //!
-//! Connections are neither encrypted nor authenticated: CURVE and PLAIN are not implemented. A TLS
-//! stream can be [attached](zmq::PullSocket::attach): [`guide::tls`].
+//! By default, connections are neither encrypted nor authenticated. The module [`security`] has the
+//! mechanisms CURVE and PLAIN, and authenticators, which decide who may come in:
+//! [`guide::security`]. A TLS stream can be [attached](zmq::PullSocket::attach): [`guide::tls`].
+//! Connections within the process, over inproc, have no mechanism.
 //!
 //! # Features
 //!
+//! * `curve` (default): the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no
+//!   feature.
 //! * `tracing`: reports connection events to the crate `tracing`, with a span for each connection.
 //!
 //! # Related crates
