@@ -233,7 +233,7 @@ scripts/check_socket_pages.py "${CARGO_TARGET_DIR:-target}/doc/monocoque/zmq"
 heading "monocoque-zmtp needs no runtime, and no operating system"
 cargo clippy -p monocoque-zmtp -p monocoque-zmq-core --no-default-features -- -D warnings
 if [[ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]]; then
-    cargo build -p monocoque-zmtp --target wasm32-unknown-unknown
+    cargo build -p monocoque-zmtp --no-default-features --target wasm32-unknown-unknown
 else
     echo "not built for wasm32: install the target with: rustup target add wasm32-unknown-unknown"
 fi

@@ -211,7 +211,7 @@ impl Decoder {
         replies: &mut Outbox,
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
-        // Taken out, so that an opened frame may lie in its memory. After an error it is not needed.
+        // Taken out, so that an opened frame may lie in its memory. After an error it is gone.
         let Some(mut link) = self.sealed.take() else { return Ok(None) };
         let inbound = loop {
             let Some(frame) = link.next_frame(input, self.sealed_limit())? else { break None };

@@ -22,15 +22,28 @@ use zeroize::Zeroizing;
 pub struct Password(Zeroizing<Vec<u8>>);
 
 impl Password {
-    /// Returns true if the password is `other`. The time depends on the lengths alone.
+    /// Returns true if the password is `other`. The time is the same for all that PLAIN can carry,
+    /// of up to 255 bytes; that of longer ones depends on their length.
     pub fn matches(&self, other: &[u8]) -> bool {
-        self.0.ct_eq(other).into()
+        match (padded(&self.0), padded(other)) {
+            (Some(ours), Some(theirs)) => ours.ct_eq(&theirs[..]).into(),
+            _ => self.0.ct_eq(other).into(),
+        }
     }
 
     /// Returns the bytes.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Returns the length and the bytes of a password in a block of one size, if it fits.
+fn padded(password: &[u8]) -> Option<Zeroizing<[u8; PADDED_LEN]>> {
+    let mut block = Zeroizing::new([0; PADDED_LEN]);
+    let [len, bytes @ ..] = &mut *block;
+    *len = u8::try_from(password.len()).ok()?;
+    bytes.get_mut(..password.len())?.copy_from_slice(password);
+    Some(block)
 }
 
 impl From<&[u8]> for Password {
@@ -99,5 +112,27 @@ impl Entropy {
 impl fmt::Debug for Entropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Entropy(..)")
+    }
+}
+
+/// The length of the block in which passwords are compared.
+const PADDED_LEN: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_match_by_length_and_bytes() {
+        let lens = [0, 1, 254, 255, 256, 300];
+        for ours in lens {
+            let password = Password::from(vec![0; ours]);
+            for theirs in lens {
+                assert_eq!(password.matches(&vec![0; theirs]), ours == theirs, "{ours} and {theirs}");
+            }
+            let mut other = vec![0; ours];
+            other.iter_mut().rev().take(1).for_each(|last| *last = 1);
+            assert_eq!(password.matches(&other), ours == 0);
+        }
     }
 }

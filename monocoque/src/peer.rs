@@ -68,11 +68,24 @@ impl Peer {
         Some(&*self.admission.user_id).filter(|id| !id.is_empty())
     }
 
-    /// Returns a property of the peer by its name, without regard to case: of those that the
-    /// authenticator added, or else of those that the peer sent in its handshake, which are not
-    /// verified. Names of application properties begin with `X-`. Inproc peers have no properties.
+    /// Returns a property of the peer by its name, without regard to case.
+    ///
+    /// `User-Id` is the [user id](Self::user_id). Others are those that the authenticator added, or
+    /// else those that the peer sent in its handshake, which are not verified: `Socket-Type`,
+    /// `Identity`, and those of applications, whose names begin with `X-`. Inproc peers have no
+    /// properties.
     pub fn property(&self, name: &str) -> Option<&[u8]> {
-        self.admission.properties.get(name).or_else(|| self.properties.get(name))
+        if name.eq_ignore_ascii_case("User-Id") {
+            return self.user_id().map(str::as_bytes);
+        }
+        self.admission.properties.get(name).or_else(|| self.claim(name))
+    }
+
+    /// Returns a property that the peer sent itself. No name that others might trust is one.
+    fn claim(&self, name: &str) -> Option<&[u8]> {
+        let is_own = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"));
+        let is_known = ["Socket-Type", "Identity"].iter().any(|known| known.eq_ignore_ascii_case(name));
+        self.properties.get(name).filter(|_| is_own || is_known)
     }
 }
 

@@ -35,8 +35,8 @@ pub struct SocketStats {
     pub lost_connections: u64,
     /// Connections that the peer ended, or that failed, before their handshake was done.
     pub failed_handshakes: u64,
-    /// The part of them that failed since the peer did not prove who it is, or may not come in: refused
-    /// by the [authenticator](crate::zmq::Builder::authenticator), another mechanism, or a key that
-    /// does not fit.
+    /// The part of them that failed since the peer did not prove who it is, or may not come in:
+    /// refused by the [authenticator](crate::zmq::Builder::authenticator), another mechanism, or a
+    /// key that does not fit.
     pub auth_failures: u64,
 }

@@ -113,6 +113,7 @@ fn faults(rng: &mut Rng) -> FaultPlan {
         Pause(Duration::from_millis(300)),
     ];
     FaultPlan {
+        records: false,
         fragment: if rng.bool() { rng.usize(64..4_096) } else { 0 },
         delay: if rng.u8(0..4) == 0 { Duration::from_micros(rng.u64(50..1_500)) } else { Duration::ZERO },
         faults: ends.to_vec(),

@@ -11,6 +11,8 @@ use std::pin::Pin;
 use ipnet::IpNet;
 #[cfg(feature = "curve")]
 use monocoque_zmtp::CurvePublicKey;
+#[cfg(feature = "curve")]
+use monocoque_zmtp::RefusalStatus;
 use monocoque_zmtp::{AuthReply, Credentials, Password};
 use thiserror::Error;
 
@@ -80,7 +82,9 @@ impl Allow {
     /// without its end. Files that hold no key are left out.
     ///
     /// A key that is added or removed counts from the next handshake on; connections that are
-    /// established stay.
+    /// established stay. Each handshake lists the directory and reads the files that have changed:
+    /// it is meant for a local disk and up to some thousands of keys. While it cannot be listed,
+    /// peers are refused for now, with status 300.
     #[cfg(feature = "curve")]
     pub fn key_directory(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.directory = Some(super::key_directory::KeyDirectory::new(path.into()));
@@ -157,7 +161,7 @@ impl Allow {
         }
     }
 
-    /// Compares with a password in any case, so that the time does not tell which users exist.
+    /// Compares with a password in any case: the time does not tell which users exist.
     fn decide_password(&self, username: &[u8], password: &Password) -> AuthReply {
         let nobody = Password::from("");
         let known = self.passwords.get(username);
@@ -174,9 +178,11 @@ impl Allow {
         if self.any_key || self.keys.contains(key) {
             return AuthReply::allow_user(key.to_string());
         }
-        match self.directory.as_ref().and_then(|directory| directory.owner_of(key)) {
-            Some(owner) => AuthReply::allow_user(owner),
-            None => AuthReply::deny(),
+        match self.directory.as_ref().map(|directory| directory.owner_of(key)) {
+            Some(Ok(Some(owner))) => AuthReply::allow_user(owner),
+            // The peer may come in once the directory can be read again.
+            Some(Err(_)) => AuthReply::Refuse(RefusalStatus::Temporary),
+            Some(Ok(None)) | None => AuthReply::deny(),
         }
     }
 }

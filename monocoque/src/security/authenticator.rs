@@ -39,7 +39,8 @@ use crate::socket::Engine;
 /// # Ok::<(), monocoque::MonocoqueError>(())
 /// ```
 ///
-/// The future runs on the thread of the connection, between reads: it must not block that thread.
+/// The future runs on the thread of the connection, between reads: it must not block that thread,
+/// and finds no tokio runtime there; spawn a task on a handle of one, and await its result.
 /// It may wait, while many others are asked and all other connections go on; the
 /// [`handshake_timeout`](crate::zmq::Builder::handshake_timeout) drops it. If it panics, the
 /// connection ends, and nothing else does.
@@ -55,6 +56,12 @@ where
 {
     fn authenticate<'a>(&'a self, request: AuthRequest) -> Pin<Box<dyn Future<Output = AuthReply> + 'a>> {
         Box::pin(self(request))
+    }
+}
+
+impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
+    fn authenticate<'a>(&'a self, request: AuthRequest) -> Pin<Box<dyn Future<Output = AuthReply> + 'a>> {
+        (**self).authenticate(request)
     }
 }
 
@@ -106,7 +113,7 @@ impl AuthRequest {
     }
 }
 
-/// An authenticator that the sockets made with clones of a builder share.
+/// The authenticator of a socket.
 #[derive(Clone)]
 pub(crate) struct AuthenticatorRef(pub(crate) Arc<dyn Authenticator>);
 

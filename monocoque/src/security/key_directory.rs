@@ -1,11 +1,11 @@
 //! A directory of public keys, which is read again when it changes.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use monocoque_core::sync::Mutex;
 use monocoque_zmtp::CurvePublicKey;
@@ -14,15 +14,28 @@ use monocoque_zmtp::CurvePublicKey;
 #[derive(Clone, Debug)]
 pub(super) struct KeyDirectory {
     path: PathBuf,
-    files: Arc<Mutex<HashMap<PathBuf, KeyFile>>>,
+    files: Arc<Mutex<BTreeMap<PathBuf, KeyFile>>>,
 }
 
 /// A file, as it was read.
 #[derive(Debug)]
 struct KeyFile {
-    modified: Option<SystemTime>,
-    len: u64,
+    version: Version,
     key: Option<CurvePublicKey>,
+}
+
+/// The file and the time of its last change.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    changed: (i64, i64),
+    len: u64,
+}
+
+impl From<Metadata> for Version {
+    fn from(file: Metadata) -> Self {
+        Self { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()), len: file.len() }
+    }
 }
 
 impl KeyDirectory {
@@ -30,25 +43,28 @@ impl KeyDirectory {
         Self { path, files: Arc::default() }
     }
 
-    /// Returns the name of the file with this key, without its end. Reads the files that have
+    /// Returns the name of the first file with this key, without its end. Reads the files that have
     /// changed.
-    pub(super) fn owner_of(&self, key: &CurvePublicKey) -> Option<String> {
+    pub(super) fn owner_of(&self, key: &CurvePublicKey) -> io::Result<Option<String>> {
         let mut files = self.files.lock();
-        let mut found = HashMap::new();
-        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            let path = entry.path();
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
             if path.extension().is_none_or(|end| end != "pub") {
                 continue;
             }
             let Ok(metadata) = fs::metadata(&path) else { continue };
-            let (modified, len) = (metadata.modified().ok(), metadata.len());
-            let known = files.remove(&path).filter(|file| file.modified == modified && file.len == len);
-            let file = known.unwrap_or_else(|| KeyFile { modified, len, key: read_key(&path) });
+            let version = Version::from(metadata);
+            let file = match files.remove(&path) {
+                Some(known) if known.version == version => known,
+                _ => KeyFile { version, key: read_key(&path) },
+            };
             found.insert(path, file);
         }
         *files = found;
-        let owner = files.iter().find(|(_, file)| file.key.as_ref() == Some(key))?;
-        Some(owner.0.file_stem()?.to_string_lossy().into_owned())
+        let owner = files.iter().find(|(_, file)| file.key.as_ref() == Some(key));
+        let name = owner.and_then(|(path, _)| path.file_stem());
+        Ok(name.map(|name| name.to_string_lossy().into_owned()))
     }
 }
 

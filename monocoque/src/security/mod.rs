@@ -49,7 +49,9 @@ pub use allow::{Allow, AllowError};
 pub use authenticator::{AuthRequest, Authenticator};
 #[cfg(feature = "curve")]
 pub use keys::CurveKeyPair;
-pub use monocoque_zmtp::{Admission, AuthFault, AuthReply, Credentials, Password, Properties, RefusalStatus};
+pub use monocoque_zmtp::{
+    Admission, AuthFault, AuthReply, ConfigError, Credentials, Password, Properties, RefusalStatus,
+};
 #[cfg(feature = "curve")]
 pub use monocoque_zmtp::{CurvePublicKey, CurveSecretKey, KeyError, Z85Error};
 pub use options::SecurityError;

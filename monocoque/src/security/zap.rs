@@ -3,8 +3,10 @@
 //! Owns the form of requests and replies, and what holds where there is no handler. Each request
 //! goes over a DEALER of its own, as in libzmq.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::future::{Either, select};
 use monocoque_core::{Endpoint, Message};
 use monocoque_zmtp::{
     Admission, AuthFault, AuthReply, Credentials, MechanismConfig, Properties, RefusalStatus,
@@ -50,7 +52,12 @@ async fn ask(engine: &Arc<Engine>, endpoint: Endpoint, request: Message) -> Resu
     let dealer = Dealer(dealer.map_err(|_| AuthFault::HandlerGone)?);
     connect::connect(&dealer.0, endpoint, None).map_err(|_| AuthFault::HandlerGone)?;
     dealer.0.send(None, request).await.map_err(|_| AuthFault::HandlerGone)?;
-    dealer.0.recv().await.map_err(|_| AuthFault::HandlerGone)
+    let gone = pin!(dealer.0.watch(|out| (out.peer_count() == 0).then_some(())));
+    // The reply comes first if both are there.
+    match select(dealer.0.recv(), gone).await {
+        Either::Left((Ok(reply), _)) => Ok(reply),
+        _ => Err(AuthFault::HandlerGone),
+    }
 }
 
 /// A socket that is closed when the request is over, also if it is given up.

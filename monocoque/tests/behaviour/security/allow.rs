@@ -1,12 +1,13 @@
 //! The ready-made authenticator, with lists of peers.
 
 use std::fs;
+use std::time::Duration;
 
 use futures::StreamExt;
 use monocoque::security::{Allow, CurveKeyPair};
 use monocoque::zmq::{Builder, PullSocket, PushSocket};
 use monocoque::{DisconnectReason, SocketEvent};
-use testing::{At, Transport, over_streams};
+use testing::{At, Transport, eventually, over_streams};
 
 use super::{client_keys, curve_client, curve_server, server_keys};
 
@@ -104,6 +105,19 @@ over_streams! {
         assert_eq!(comes_in(&keys).await.as_deref(), Some("ben"));
         fs::write(path.join("ben.pub"), format!("{}\n\n", server_keys().public)).expect("written");
         assert_eq!(comes_in(&keys).await, None);
+    }
+
+    async fn peers_wait_for_directory(at) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let missing = directory.path().join("keys");
+        let allow = Allow::new().key_directory(&missing);
+        let (pull, endpoint) = at.bound(curve_server(PullSocket::builder()).authenticator(allow)).await;
+        let client = curve_client(PushSocket::builder()).reconnect_interval(Duration::from_millis(1));
+        let push = at.connected(client, &endpoint).await;
+        eventually("a refusal", || pull.stats().auth_failures > 0).await;
+        fs::create_dir(&missing).expect("created");
+        fs::write(missing.join("anna.pub"), client_keys().public.to_string()).expect("written");
+        push.wait_for_peers(1).await.expect("open");
     }
 
     async fn one_directory_follows_changes(at) {

@@ -41,6 +41,25 @@ over_streams! {
         assert_eq!(peer.property("x-zone"), Some(&b"checked"[..]));
     }
 
+    async fn peer_cannot_claim_trusted_properties(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let wire = testing::on_blocking_thread(move || {
+            let mut wire = testing::RawPeer::connect(&endpoint);
+            let properties = [("Socket-Type", "PUSH"), ("User-Id", "admin"), ("Peer-Address", "::1"), ("X-a", "b")];
+            let metadata = properties.map(|(name, value)| testing::property(name, value.as_bytes())).concat();
+            wire.put(&[&testing::greeting()[..], &testing::command("READY", &metadata), b"\0\x01x"].concat());
+            wire
+        });
+        let _wire = wire.await;
+        let (_, peer) = pull.recv_with_peer().await.expect("received");
+        assert_eq!(peer.user_id(), None);
+        for (name, value) in
+            [("User-Id", None), ("Peer-Address", None), ("X-A", Some(&b"b"[..])), ("Socket-Type", Some(b"PUSH"))]
+        {
+            assert_eq!(peer.property(name), value, "{name}");
+        }
+    }
+
     async fn refused_peer_learns_status_and_waits(at) {
         for (status, code) in [(RefusalStatus::Denied, 400), (RefusalStatus::Internal, 500)] {
             let check = move |_: AuthRequest| async move { AuthReply::Refuse(status) };

@@ -142,6 +142,20 @@ over_streams! {
         }
     }
 
+    async fn handler_that_ends_is_told_apart(at) {
+        let _alone = ONE_AT_A_TIME.lock().await;
+        let handler: RepSocket = at.socket();
+        handler.bind(ZAP).await.expect("bound");
+        let end = async {
+            handler.recv().await.expect("a request");
+            handler.close().await;
+        };
+        let server = curve_server(PullSocket::builder());
+        let reason = attempt(&at, server, curve_client(PushSocket::builder()), end).await.expect_err("no");
+        let expected = ZmtpError::Unauthenticated(AuthFault::HandlerGone);
+        assert!(matches!(&reason, DisconnectReason::Protocol(error) if *error == expected), "{reason:?}");
+    }
+
     async fn without_handler_mechanism_and_domain_decide(at) {
         let _alone = ONE_AT_A_TIME.lock().await;
         let null = PullSocket::builder;
