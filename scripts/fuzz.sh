@@ -51,11 +51,14 @@ if [[ "$("$tools/bin/cargo-fuzz" --version 2>/dev/null)" != "cargo-fuzz $cargo_f
     cargo install --quiet --locked --root "$tools" "cargo-fuzz@$cargo_fuzz"
 fi
 
-# cargo-fuzz, with a verb, options and a target. Only one target needs the facade, and with it a runtime.
+# cargo-fuzz, with a verb, options and a target. Two targets need the facade, and with it a runtime.
 cargo_fuzz() {
     local verb=$1 features=()
     shift
-    case " $* " in *' envelope '*) features=(--features envelope) ;; esac
+    case " $* " in
+        *' envelope '*) features=(--features envelope) ;;
+        *' zap '*) features=(--features zap) ;;
+    esac
     RUSTFLAGS="${RUSTFLAGS:-} -D warnings" CARGO_TERM_QUIET=true PATH="$tools/bin:$PATH" \
         cargo "+$nightly" fuzz "$verb" --fuzz-dir fuzz --target-dir "$out" "${features[@]}" "$@"
 }

@@ -113,7 +113,12 @@ pub mod zmq;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub use connection::fuzzing;
+pub mod fuzzing {
+    //! The entry points of fuzz targets.
+
+    pub use crate::connection::fuzzing::Peer;
+    pub use crate::security::parse_zap_reply;
+}
 
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};

@@ -254,9 +254,10 @@ def main():
     if role in ("name", "early"):
         socket.connect_routing_id = NAME
     secure(socket, *security)
-    if role in ("refused", "refuses"):
-        # Before there are events. pyzmq keeps it for the role.
-        socket.get_monitor_socket().rcvtimeo = LIMIT
+    # Before there are events. pyzmq keeps it for the role.
+    monitor = socket.get_monitor_socket() if role in ("refused", "refuses") else None
+    if monitor:
+        monitor.rcvtimeo = LIMIT
     getattr(socket, way)(endpoint)
     print(zmq.zmq_version(), flush=True)
     print(socket.last_endpoint.decode(), flush=True)
@@ -265,7 +266,10 @@ def main():
     roles |= {"name": name, "bytes": raw, "early": early}
     roles |= {"refused": refused, "refuses": refuses}
     roles[role](socket)
-    socket.disable_monitor()
+    if monitor:
+        # Not `disable_monitor`: libzmq waits for a reader of its last event.
+        socket.monitor(None, 0)
+        monitor.close()
     socket.close()
     socket.context.term()
 

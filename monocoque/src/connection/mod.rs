@@ -34,7 +34,7 @@ use crate::security;
 use crate::socket::{Engine, Refusal};
 
 #[cfg(fuzzing)]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 
 /// The outcome of a connection that has ended.
 #[derive(Debug)]

@@ -50,11 +50,14 @@ pub use authenticator::{AuthRequest, Authenticator};
 #[cfg(feature = "curve")]
 pub use keys::CurveKeyPair;
 pub use monocoque_zmtp::{
-    Admission, AuthFault, AuthReply, ConfigError, Credentials, Password, Properties, RefusalStatus,
+    Admission, AuthFault, AuthReply, ConfigError, Credentials, MechanismName, Password, Properties,
+    RefusalStatus,
 };
 #[cfg(feature = "curve")]
 pub use monocoque_zmtp::{CurvePublicKey, CurveSecretKey, KeyError, Z85Error};
 pub use options::SecurityError;
+#[cfg(fuzzing)]
+pub use zap::parse_reply as parse_zap_reply;
 
 pub(crate) use authenticator::{AuthenticatorRef, authenticate};
 pub(crate) use options::SecurityOptions;

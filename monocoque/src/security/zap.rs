@@ -93,7 +93,9 @@ fn request_frames(request: &AuthRequest) -> Message {
     frames
 }
 
-fn parse_reply(reply: &Message) -> Result<AuthReply, AuthFault> {
+/// Parses the reply of a handler.
+#[cfg_attr(not(fuzzing), expect(unreachable_pub, reason = "for fuzz targets"))]
+pub fn parse_reply(reply: &Message) -> Result<AuthReply, AuthFault> {
     let frames: Vec<&[u8]> = reply.iter().collect();
     let [delimiter, version, id, status, _text, user_id, metadata] = frames[..] else {
         return Err(AuthFault::FrameCount(frames.len()));
