@@ -24,6 +24,10 @@ pub(crate) enum Error {
     Socket(MonocoqueError),
     #[error("cannot read {path}: {1}", path = .0.display())]
     File(PathBuf, #[source] io::Error),
+    #[error("cannot write {path}: {1}", path = .0.display())]
+    Write(PathBuf, #[source] io::Error),
+    #[error("{path} exists already; --force replaces it", path = .0.display())]
+    Exists(PathBuf),
     #[error("cannot read standard input: {0}")]
     Stdin(#[source] io::Error),
     #[error("message {0} of the input: {1}")]

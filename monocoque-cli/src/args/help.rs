@@ -264,3 +264,26 @@ Examples:
     values!(),
     exit_codes!("Success: all messages have arrived.")
 );
+
+pub(super) const KEYGEN: &str = "\
+Files:
+  PATH.key and PATH.pub each hold one key, as Z85 in the first line. The permissions
+  of PATH.key are 0600. Neither file is written if one of them exists, unless --force
+  is given.
+
+Examples:
+  Print a key pair:
+      mq keygen
+  Make the keys of a server and of a client, and use them:
+      mkdir clients
+      mq keygen --out server
+      mq keygen --out clients/anna
+      mq pull -b tcp://*:5555 --curve-server --key-file server.key --keys clients
+      mq push -c tcp://server:5555 --curve-client --server-key server.pub \\
+          --key-file clients/anna.key
+
+Exit codes:
+  0    Success.
+  1    Failure, described on standard error.
+  2    The command line is wrong; nothing was written.
+";

@@ -4,6 +4,7 @@ mod bench;
 mod connection;
 mod ends;
 mod help;
+mod keygen;
 mod messages;
 mod sections;
 mod values;
@@ -15,6 +16,7 @@ use monocoque::zmq::SocketType;
 pub(crate) use bench::{BenchArgs, Measure};
 pub(crate) use connection::{ConnectionArgs, EndpointArgs, OptionArgs};
 pub(crate) use ends::End;
+pub(crate) use keygen::KeygenArgs;
 pub(crate) use messages::{AnswerArgs, FormatArgs, InputArgs, OutputArgs};
 
 /// Talk to ZeroMQ sockets from the command line
@@ -78,6 +80,7 @@ pub(crate) enum Command {
     Proxy(ProxyArgs),
     Monitor(MonitorArgs),
     Bench(BenchArgs),
+    Keygen(KeygenArgs),
 }
 
 /// Send messages, each to the next PULL peer in turn

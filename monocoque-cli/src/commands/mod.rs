@@ -3,6 +3,7 @@
 
 mod answer;
 mod exchange;
+mod keygen;
 mod monitor;
 mod proxy;
 mod receive;
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command, env: Env) -> Result<(), Error> {
         Command::Proxy(args) => proxy::run(&args, env).await,
         Command::Monitor(args) => monitor::run(&args, env).await,
         Command::Bench(args) => bench::run(&args, env).await,
+        Command::Keygen(args) => keygen::run(&args),
     }
 }
 

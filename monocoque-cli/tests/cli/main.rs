@@ -7,6 +7,7 @@ mod dealer_router_pair;
 mod exit_status;
 mod formats;
 mod help;
+mod keygen;
 mod monitor;
 mod mq_process;
 mod patterns;

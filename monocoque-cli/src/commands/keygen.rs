@@ -1,0 +1,81 @@
+//! `mq keygen`.
+
+use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use monocoque::security::CurveKeyPair;
+use serde_json::json;
+
+use crate::args::{KeygenArgs, Report};
+use crate::error::Error;
+use crate::output::print_line;
+
+pub(super) fn run(args: &KeygenArgs) -> Result<(), Error> {
+    let keys = CurveKeyPair::generate();
+    let (public, secret) = (keys.public, keys.secret.to_z85());
+    let line = match (&args.out, args.output) {
+        (None, Report::Text) => format!("public: {public}\nsecret: {}", *secret),
+        (None, Report::Json) => json!({ "public": public.to_string(), "secret": *secret }).to_string(),
+        (Some(_), Report::Text) => public.to_string(),
+        (Some(_), Report::Json) => json!({ "public": public.to_string() }).to_string(),
+    };
+    if let Some(path) = &args.out {
+        write_pair(path, &keys, if args.force { Existing::Replace } else { Existing::Keep })?;
+    }
+    print_line(&line).map(drop)
+}
+
+/// The fate of files that exist already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Existing {
+    Keep,
+    Replace,
+}
+
+/// Writes both files, or neither if one of them exists and is kept.
+fn write_pair(path: &Path, keys: &CurveKeyPair, existing: Existing) -> Result<(), Error> {
+    let [public_path, secret_path] = [with_end(path, "pub")?, with_end(path, "key")?];
+    write(&public_path, &keys.public.to_string(), PUBLIC, existing)?;
+    let written = write(&secret_path, &keys.secret.to_z85(), SECRET, existing);
+    if written.is_err() && existing == Existing::Keep {
+        // It is new, and of no use.
+        let _ = std::fs::remove_file(&public_path);
+    }
+    written
+}
+
+fn with_end(path: &Path, end: &str) -> Result<PathBuf, Error> {
+    let no_name = || Error::Usage(format!("--out {}: the name of a file is missing", path.display()));
+    let mut name = path.file_name().ok_or_else(no_name)?.to_owned();
+    name.push(OsStr::new("."));
+    name.push(OsStr::new(end));
+    Ok(path.with_file_name(name))
+}
+
+/// Writes a file as a whole: it is created under another name, with its permissions, and renamed.
+fn write(path: &Path, key: &str, mode: u32, existing: Existing) -> Result<(), Error> {
+    let failed = |error| Error::Write(path.to_owned(), error);
+    let directory =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory)
+        .map_err(failed)?;
+    file.write_all(key.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
+    let renamed = match existing {
+        Existing::Keep => file.persist_noclobber(path),
+        Existing::Replace => file.persist(path),
+    };
+    match renamed {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
+/// The permissions of the files, of which the umask takes some away.
+const SECRET: u32 = 0o600;
+const PUBLIC: u32 = 0o644;
