@@ -1,7 +1,8 @@
 //! The errors of `mq`, with their exit codes.
 
+use std::fmt::Display;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use monocoque::{Endpoint, MonocoqueError, SendError};
@@ -24,6 +25,8 @@ pub(crate) enum Error {
     Socket(MonocoqueError),
     #[error("cannot read {path}: {1}", path = .0.display())]
     File(PathBuf, #[source] io::Error),
+    #[error("cannot use {path}: line {line}: {reason}", path = .path.display())]
+    Line { path: PathBuf, line: usize, reason: String },
     #[error("cannot write {path}: {1}", path = .0.display())]
     Write(PathBuf, #[source] io::Error),
     #[error("{path} exists already; --force replaces it", path = .0.display())]
@@ -49,6 +52,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// An error in a line of a file. The reason does not repeat the line.
+    pub(crate) fn line(path: &Path, line: usize, reason: impl Display) -> Self {
+        Self::Line { path: path.to_owned(), line, reason: reason.to_string() }
+    }
+
     /// Returns the exit code, as listed by `--help`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {

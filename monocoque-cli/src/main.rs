@@ -1,8 +1,8 @@
 //! `mq`: ZeroMQ sockets on the command line.
 //!
 //! [`args`] is the command line, [`commands`] its execution. In between, [`session`] opens and
-//! closes a socket, [`input`] and [`output`] are threads that read and write messages, and
-//! [`mod@format`] has the formats of messages there.
+//! closes a socket, [`mod@security`] has its keys and passwords, [`input`] and [`output`] are
+//! threads that read and write messages, and [`mod@format`] has the formats of messages there.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -15,6 +15,7 @@ mod input;
 mod output;
 mod progress;
 mod runtime;
+mod security;
 mod session;
 mod signals;
 mod terminal;
@@ -24,20 +25,25 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Cli;
+use crate::error::Error;
+use crate::security::Security;
 use crate::session::Env;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.terminal.color.write_global();
-    let done = signals::interrupt().and_then(|interrupt| {
-        let env = Env { interrupt, verbose: cli.terminal.verbose, announce: true };
-        runtime::block_on(commands::run(cli.command, env))?
-    });
-    match done {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::warn(&error);
             error.exit_code()
         }
     }
+}
+
+fn run(cli: Cli) -> Result<(), Error> {
+    let security = cli.command.security().map(Security::load).transpose()?.unwrap_or_default();
+    let interrupt = signals::interrupt()?;
+    let env = Env { interrupt, verbose: cli.terminal.verbose, announce: true, security };
+    runtime::block_on(commands::run(cli.command, env))?
 }

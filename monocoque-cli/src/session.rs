@@ -7,13 +7,14 @@ use compio::runtime::JoinHandle;
 use compio::time::timeout;
 use futures_lite::StreamExt;
 use futures_lite::future::or;
-use monocoque::zmq::capability::{Receives, Sends};
-use monocoque::zmq::{Builder, Socket};
+use monocoque::zmq::capability::{Receives, Secure, Sends};
+use monocoque::zmq::{Builder, Socket, StreamSocket};
 use monocoque::{Endpoint, Message, Monitor, MonocoqueError, RoutingId};
 
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
 use crate::events;
+use crate::security::{Failures, Security};
 use crate::signals::Interrupt;
 use crate::terminal::{info, warn};
 
@@ -24,6 +25,7 @@ pub(crate) struct Env {
     pub(crate) verbose: bool,
     /// Resolved wildcard endpoints are printed on standard error.
     pub(crate) announce: bool,
+    pub(crate) security: Security,
 }
 
 /// The arguments that a socket is opened with.
@@ -48,8 +50,8 @@ pub(crate) struct Session<S: Socket> {
     pub(crate) socket: S,
     pub(crate) timeout: Option<Duration>,
     env: Env,
-    /// The task that prints events.
-    printing: Option<JoinHandle<()>>,
+    /// The task that prints events and failures.
+    printing: JoinHandle<()>,
     /// The number of messages for peers that were not connected.
     unreachable: Cell<u64>,
     /// The number of messages that `send` is waiting with.
@@ -58,7 +60,7 @@ pub(crate) struct Session<S: Socket> {
     drop_baseline: Cell<u64>,
 }
 
-impl<S: Socket> Session<S> {
+impl<S: Secure> Session<S> {
     pub(crate) async fn open<'a>(
         opening: impl Into<SocketSpec<'a>>,
         env: &Env,
@@ -72,6 +74,27 @@ impl<S: Socket> Session<S> {
 
     /// Creates a socket without endpoints.
     pub(crate) fn make(
+        opening: SocketSpec<'_>,
+        env: &Env,
+        tune: impl FnOnce(Builder<S>) -> Builder<S>,
+    ) -> Result<Self, Error> {
+        Self::build(opening, env, |builder| tune(env.security.apply(builder)))
+    }
+}
+
+impl Session<StreamSocket> {
+    /// Creates a socket without endpoints.
+    pub(crate) fn make_raw(opening: SocketSpec<'_>, env: &Env) -> Result<Self, Error> {
+        if env.security.is_none() {
+            Self::build(opening, env, |builder| builder)
+        } else {
+            Err(Error::Usage("a STREAM socket has no options of security".into()))
+        }
+    }
+}
+
+impl<S: Socket> Session<S> {
+    fn build(
         opening: SocketSpec<'_>,
         env: &Env,
         tune: impl FnOnce(Builder<S>) -> Builder<S>,
@@ -91,7 +114,8 @@ impl<S: Socket> Session<S> {
             builder = builder.routing_id(identity);
         }
         let socket = tune(builder).build()?;
-        let printing = env.verbose.then(|| compio::runtime::spawn(print_events(socket.monitor())));
+        let failures = Failures::new(&env.security);
+        let printing = compio::runtime::spawn(print_events(socket.monitor(), env.verbose, failures));
         let (unreachable, waiting, drop_baseline) = (Cell::default(), Cell::default(), Cell::default());
         Ok(Self { socket, timeout, env: env.clone(), printing, unreachable, waiting, drop_baseline })
     }
@@ -161,10 +185,8 @@ impl<S: Socket> Session<S> {
             info(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
         self.socket.close().await;
-        if let Some(printing) = self.printing {
-            // It ends with the socket.
-            let _ = printing.await;
-        }
+        // It ends with the socket.
+        let _ = self.printing.await;
         let stats = self.socket.stats();
         if self.env.verbose {
             info(format_args!("sent {} and received {} messages", stats.sent, stats.received));
@@ -228,9 +250,15 @@ impl<S: Receives> Session<S> {
     }
 }
 
-async fn print_events(mut monitor: Monitor) {
+/// Prints failures of security, and all events with --verbose.
+async fn print_events(mut monitor: Monitor, verbose: bool, mut failures: Failures) {
     while let Some(event) = monitor.next().await {
-        info(events::describe(&event).coloured());
+        if verbose {
+            info(events::describe(&event).coloured());
+        }
+        if let Some(line) = failures.explain(&event) {
+            warn(&line);
+        }
     }
 }
 

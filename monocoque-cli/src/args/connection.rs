@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use monocoque::Endpoint;
 
-use super::values;
+use super::{SecurityArgs, values};
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArgs {
@@ -51,4 +51,6 @@ pub(crate) struct OptionArgs {
     /// heartbeats]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, help_heading = "Connections")]
     pub(crate) heartbeat: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
 }

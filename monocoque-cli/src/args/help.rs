@@ -15,6 +15,11 @@ Examples:
   Send a request, and reply to all requests:
       mq req -c tcp://server:5557 -d 'how are you?' --timeout 2s
       mq rep -b tcp://*:5557 --exec 'tr a-z A-Z'
+  Encrypt messages, and allow one client alone:
+      mq keygen --out server
+      mq keygen --out client
+      mq pull -b tcp://*:5555 --curve-server --key-file server.key --allow-key client.pub
+      mq push -c tcp://server:5555 --curve-client --server-key server.pub --key-file client.key
 
 Each command has a page of its own: mq help pull.
 
@@ -253,6 +258,8 @@ Examples:
       mq bench
   Throughput of larger messages over ipc:
       mq bench throughput --size 16384 --bind ipc:///tmp/bench
+  Throughput with CURVE, both sides in this process:
+      mq bench throughput --curve-server --key-file server.key
   Between two machines:
       mq bench pull -b tcp://*:5555 -n 1000000
       mq bench push -c tcp://server:5555 -n 1000000

@@ -7,6 +7,7 @@ mod help;
 mod keygen;
 mod messages;
 mod sections;
+mod security;
 mod values;
 
 use anstream::ColorChoice;
@@ -18,6 +19,7 @@ pub(crate) use connection::{ConnectionArgs, EndpointArgs, OptionArgs};
 pub(crate) use ends::End;
 pub(crate) use keygen::KeygenArgs;
 pub(crate) use messages::{AnswerArgs, FormatArgs, InputArgs, OutputArgs};
+pub(crate) use security::SecurityArgs;
 
 /// Talk to ZeroMQ sockets from the command line
 ///
@@ -81,6 +83,27 @@ pub(crate) enum Command {
     Monitor(MonitorArgs),
     Bench(BenchArgs),
     Keygen(KeygenArgs),
+}
+
+impl Command {
+    /// Returns the options of security, of a command that opens sockets.
+    pub(crate) fn security(&self) -> Option<&SecurityArgs> {
+        let options = match self {
+            Self::Push(args) => &args.connection.options,
+            Self::Pull(args) => &args.connection.options,
+            Self::Pub(args) => &args.push.connection.options,
+            Self::Sub(args) => &args.pull.connection.options,
+            Self::Req(args) => &args.push.connection.options,
+            Self::Rep(args) => &args.pull.connection.options,
+            Self::Dealer(args) | Self::Pair(args) => &args.connection.options,
+            Self::Router(args) => &args.exchange.connection.options,
+            Self::Proxy(args) => &args.options,
+            Self::Monitor(args) => &args.connection.options,
+            Self::Bench(args) => &args.options,
+            Self::Keygen(_) => return None,
+        };
+        Some(&options.security)
+    }
 }
 
 /// Send messages, each to the next PULL peer in turn
@@ -221,7 +244,8 @@ pub(crate) struct RouterArgs {
 ///
 /// Connects peers that do not know each other: `router` and `dealer` form a request queue, `xsub`
 /// and `xpub` a forwarder, `pull` and `push` a pipeline. Prints the number of forwarded messages
-/// when it is interrupted, on SIGUSR1, and at the interval of --stats.
+/// when it is interrupted, on SIGUSR1, and at the interval of --stats. The options of connections
+/// and of security apply to all its sockets: both sides, and --capture.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::PROXY)]
 pub(crate) struct ProxyArgs {

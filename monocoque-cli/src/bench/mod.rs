@@ -9,10 +9,11 @@ use std::thread;
 
 use monocoque::Endpoint;
 
-use crate::args::{BenchArgs, EndpointArgs, Measure};
+use crate::args::{BenchArgs, EndpointArgs, Measure, SecurityArgs};
 use crate::error::Error;
 use crate::output::print_line;
 use crate::runtime;
+use crate::security::Security;
 use crate::session::{Env, SocketSpec};
 use report::Figures;
 
@@ -103,11 +104,12 @@ impl Plan {
         }
         // Only the other side needs the endpoint.
         let env = &Env { announce: false, ..env.clone() };
+        let client = &Env { security: of_client(args, env)?, ..env.clone() };
         let anywhere = ([127, 0, 0, 1], 0);
         let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
         let nowhere = EndpointArgs { bind: Vec::new(), connect: Vec::new() };
         let binding = Self::new(EndpointArgs { bind: vec![bind], ..nowhere.clone() }, what, args, env);
-        Ok((binding, Self::new(nowhere, what, args, env)))
+        Ok((binding, Self::new(nowhere, what, args, client)))
     }
 
     fn connected(mut self, to: Option<Endpoint>) -> Self {
@@ -123,6 +125,18 @@ impl Plan {
     fn message(&self) -> Vec<u8> {
         vec![b'x'; self.args.size]
     }
+}
+
+/// Returns the security of the connecting side, if both are here.
+fn of_client(args: &BenchArgs, env: &Env) -> Result<Security, Error> {
+    let SecurityArgs { allow_key, keys, .. } = &args.options.security;
+    let is_open = allow_key.is_empty() && keys.is_none();
+    env.security.of_client().filter(|_| is_open).ok_or_else(|| {
+        Error::Usage(
+            "with both ends here, --curve-server measures CURVE; for other options of security, run each end alone"
+                .into(),
+        )
+    })
 }
 
 /// Runs one side on a thread with its own runtime.

@@ -9,7 +9,7 @@ use futures_lite::future::{or, pending};
 use futures_util::future::{Either, select};
 use monocoque::Message;
 use monocoque::zmq::RouterSocket;
-use monocoque::zmq::capability::{Receives, Sends};
+use monocoque::zmq::capability::{Receives, Secure, Sends};
 
 use super::receive::Receiver;
 use super::{NOT_TAKEN, send};
@@ -21,7 +21,10 @@ use crate::output::{Output, Reader};
 use crate::progress::Progress;
 use crate::session::{Env, Session};
 
-pub(super) async fn both_ways<S: Sends + Receives>(args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
+pub(super) async fn both_ways<S: Sends + Receives + Secure>(
+    args: &ExchangeArgs,
+    env: &Env,
+) -> Result<(), Error> {
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
     let session = Session::<S>::open(&args.connection, env, |builder| builder.recv_timeout(None)).await?;
     let receiver = open(args, FirstFrame::Plain, env);

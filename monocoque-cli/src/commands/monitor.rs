@@ -1,6 +1,7 @@
 //! `mq monitor`.
 
 use futures_lite::StreamExt;
+use monocoque::zmq::capability::Secure;
 use monocoque::zmq::{
     DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
     SocketType, StreamSocket, SubSocket, XpubSocket, XsubSocket,
@@ -15,6 +16,8 @@ use crate::output::{Reader, print_line};
 use crate::session::{Env, Session};
 
 pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
+    // The command itself prints the events of --verbose.
+    let env = &Env { verbose: false, ..env.clone() };
     match args.kind {
         SocketType::Pair => watch::<PairSocket>(args, env).await,
         SocketType::Pub => watch::<PubSocket>(args, env).await,
@@ -27,14 +30,17 @@ pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
         SocketType::Push => watch::<PushSocket>(args, env).await,
         SocketType::Xpub => watch::<XpubSocket>(args, env).await,
         SocketType::Xsub => watch::<XsubSocket>(args, env).await,
-        SocketType::Stream => watch::<StreamSocket>(args, env).await,
+        SocketType::Stream => {
+            watch_session(args, Session::<StreamSocket>::make_raw((&args.connection).into(), env)?).await
+        }
     }
 }
 
-async fn watch<S: Socket>(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
-    // The command itself prints the events of --verbose.
-    let quiet = Env { verbose: false, ..env.clone() };
-    let session = Session::<S>::make((&args.connection).into(), &quiet, |builder| builder)?;
+async fn watch<S: Secure>(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
+    watch_session(args, Session::<S>::make((&args.connection).into(), env, |builder| builder)?).await
+}
+
+async fn watch_session<S: Socket>(args: &MonitorArgs, session: Session<S>) -> Result<(), Error> {
     let monitor = session.socket.monitor();
     session.attach(&args.connection.endpoints).await?;
     let done =

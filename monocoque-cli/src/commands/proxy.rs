@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use compio::time::sleep;
 use futures_lite::future::{or, pending, zip};
-use monocoque::zmq::capability::{Proxied, Sends};
+use monocoque::zmq::capability::{Proxied, Secure, Sends};
 use monocoque::zmq::{
-    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SocketType,
-    XpubSocket, XsubSocket,
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SocketType, XpubSocket,
+    XsubSocket,
 };
 use monocoque::{Proxy, ProxyControl, Traffic};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub(super) async fn run(args: &ProxyArgs, env: &Env) -> Result<(), Error> {
     )))
 }
 
-async fn between<F: Proxied, B: Proxied>(
+async fn between<F: Proxied + Secure, B: Proxied + Secure>(
     front: &End,
     back: &End,
     args: &ProxyArgs,
@@ -59,7 +59,7 @@ async fn between<F: Proxied, B: Proxied>(
     }
 }
 
-async fn pass<F: Proxied, B: Proxied, C: Sends>(
+async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
     front: &End,
     back: &End,
     capture: Option<&End>,
@@ -93,7 +93,7 @@ async fn pass<F: Proxied, B: Proxied, C: Sends>(
     done.and(front).and(back)
 }
 
-async fn open<S: Socket>(end: &End, args: &ProxyArgs, env: &Env) -> Result<Session<S>, Error> {
+async fn open<S: Secure>(end: &End, args: &ProxyArgs, env: &Env) -> Result<Session<S>, Error> {
     let opening =
         SocketSpec { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
     Session::open(opening, env, |builder| builder).await

@@ -12,7 +12,8 @@ fn every_command_has_help() {
     for command in COMMANDS.into_iter().chain([KEYGEN]) {
         let page = run(&[command, "--help"], "").text();
         let all = ["Usage: mq ", "Examples:\n", "Exit codes:\n", "--verbose"];
-        let of_sockets: &[_] = if command == KEYGEN { &[] } else { &["Endpoints:\n", "Durations:\n"] };
+        let of_sockets: &[_] =
+            if command == KEYGEN { &[] } else { &["Endpoints:\n", "Durations:\n", "Security:\n"] };
         for section in all.iter().chain(of_sockets) {
             assert!(page.contains(section), "mq {command} --help has no {section:?}");
         }

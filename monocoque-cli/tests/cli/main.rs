@@ -15,4 +15,5 @@ mod peer;
 mod proxy;
 mod pub_sub;
 mod req_rep;
+mod security;
 mod terminal;

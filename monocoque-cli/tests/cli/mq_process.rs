@@ -1,5 +1,6 @@
 //! A process of `mq`, and its output.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -34,7 +35,18 @@ pub(crate) struct Ended {
 
 /// Starts `mq`; its standard input stays open.
 pub(crate) fn start(args: &[&str]) -> Running {
-    let mut mq = start_unread(args);
+    read(start_unread(args))
+}
+
+/// Starts `mq` with a password in its environment.
+pub(crate) fn start_with_password(args: &[&str], password: &str) -> Running {
+    let mut command = command(args);
+    command.env(PASSWORD, password);
+    read(spawn(command))
+}
+
+/// Reads the output of `mq`.
+fn read(mut mq: Running) -> Running {
     let mut stdout = BufReader::new(mq.child.stdout.take().expect("piped"));
     let (line, lines) = mpsc::channel();
     mq.lines = lines;
@@ -54,8 +66,17 @@ pub(crate) fn start(args: &[&str]) -> Running {
 
 /// Starts `mq` without reading its output.
 pub(crate) fn start_unread(args: &[&str]) -> Running {
+    spawn(command(args))
+}
+
+fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args).env_remove(PASSWORD);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn spawn(mut command: Command) -> Running {
     let mut child = command.spawn().expect("mq starts");
     let stderr_lines = lines_of(child.stderr.take().expect("piped"));
     let stdin = child.stdin.take();
@@ -86,6 +107,12 @@ impl Running {
     /// Closes the reading end of its standard output.
     pub(crate) fn close_stdout(&mut self) {
         self.child.stdout = None;
+    }
+
+    /// Returns its arguments as other users see them.
+    pub(crate) fn visible_arguments(&self) -> String {
+        let arguments = fs::read(format!("/proc/{}/cmdline", self.child.id())).expect("a running process");
+        String::from_utf8(arguments).expect("text")
     }
 
     /// Returns whether the process is running.
@@ -207,6 +234,9 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// The environment variable with the password of a client.
+const PASSWORD: &str = "MQ_PASSWORD";
 
 fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();

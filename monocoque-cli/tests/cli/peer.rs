@@ -49,6 +49,10 @@ pub(crate) enum Role {
     Sink,
     Ask,
     Echo,
+    /// Expects that its peer refuses it; pyzmq only.
+    Refused,
+    /// Expects that it cannot accept its peer; pyzmq only.
+    Refuses,
 }
 
 /// A socket with a role.
@@ -69,8 +73,19 @@ impl Peer {
     ) -> (Self, String) {
         match implementation {
             Implementation::Libzmq => libzmq(kind, role, way, endpoint),
-            Implementation::Pyzmq => pyzmq(kind, role, way, endpoint),
+            Implementation::Pyzmq => pyzmq(kind, role, way, endpoint, &[]),
         }
+    }
+
+    /// Starts a peer of pyzmq with the arguments of a mechanism. Returns it with its endpoint.
+    pub(crate) fn start_secure(
+        kind: SocketType,
+        role: Role,
+        way: &str,
+        endpoint: &str,
+        security: &[&str],
+    ) -> (Self, String) {
+        pyzmq(kind, role, way, endpoint, security)
     }
 
     /// Waits until the peer has ended, and checks that it has received what it expects.
@@ -152,15 +167,17 @@ fn play(socket: &Socket, role: Role) {
                 assert!(recv() == message);
             }
             Role::Echo => send(&recv()),
+            Role::Refused | Role::Refuses => unreachable!("a role of pyzmq"),
         }
     }
 }
 
-fn pyzmq(kind: SocketType, role: Role, way: &str, endpoint: &str) -> (Peer, String) {
+fn pyzmq(kind: SocketType, role: Role, way: &str, endpoint: &str, security: &[&str]) -> (Peer, String) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cli/peer.py");
     let mut child = Command::new(python())
         .arg(script)
         .args([format!("{kind:?}"), format!("{role:?}").to_lowercase(), way.into(), endpoint.into()])
+        .args(security)
         .stdout(Stdio::piped())
         .spawn()
         .expect("python starts");
