@@ -5,3 +5,4 @@ mod curve;
 mod hostile_curve;
 mod null;
 mod plain;
+mod transcripts;
