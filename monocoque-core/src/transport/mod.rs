@@ -32,6 +32,7 @@ use crate::{Endpoint, EndpointError};
 pub use any::AnyStream;
 pub use halves::Halves;
 pub use options::{InterfaceName, InterfaceNameError, Keepalive, SocketOptions};
+pub use socks::SocksLogin;
 
 /// A connected stream of bytes that an actor can run on.
 ///

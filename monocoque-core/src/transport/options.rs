@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, TcpKeepalive};
 
+use super::SocksLogin;
 use crate::{Endpoint, EndpointError};
 
 /// Options of system sockets. `None` leaves an option to the system. `TCP_NODELAY` is always set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SocketOptions {
     /// How many connections may wait to be accepted. Default: 100.
     pub backlog: u32,
@@ -35,6 +36,8 @@ pub struct SocketOptions {
     pub ipv6: bool,
     /// The SOCKS5 proxy for TCP connections: a TCP endpoint.
     pub socks_proxy: Option<Endpoint>,
+    /// The user name and the password for the proxy, if it asks for them.
+    pub socks_login: Option<SocksLogin>,
 }
 
 impl SocketOptions {
@@ -92,6 +95,7 @@ impl Default for SocketOptions {
             device: None,
             ipv6: true,
             socks_proxy: None,
+            socks_login: None,
         }
     }
 }

@@ -1,20 +1,63 @@
-//! The client side of SOCKS5 (RFC 1928): no authentication, the command CONNECT.
+//! The client side of SOCKS5 (RFC 1928): the command CONNECT, without authentication or with a user
+//! name and a password (RFC 1929).
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
 use compio::BufResult;
 use compio::io::{AsyncReadExt, AsyncWriteExt};
 use compio::net::TcpStream;
+use zeroize::Zeroizing;
 
 use crate::endpoint::Host;
 
+/// A user name and a password for a proxy. The password is not in `Debug`, and is wiped.
+#[derive(Clone)]
+pub struct SocksLogin {
+    username: Vec<u8>,
+    password: Zeroizing<Vec<u8>>,
+}
+
+impl SocksLogin {
+    /// The user name and the password, each of 1 to 255 bytes; `None` if one is not.
+    pub fn new(username: &[u8], password: &[u8]) -> Option<Self> {
+        let is_legal = |field: &[u8]| matches!(field.len(), 1..=255);
+        (is_legal(username) && is_legal(password))
+            .then(|| Self { username: username.to_vec(), password: Zeroizing::new(password.to_vec()) })
+    }
+
+    /// Returns the message of RFC 1929.
+    fn message(&self) -> Vec<u8> {
+        let mut message = vec![LOGIN_VERSION];
+        for field in [&self.username[..], &self.password] {
+            message.push(u8::try_from(field.len()).unwrap_or(u8::MAX));
+            message.extend_from_slice(field);
+        }
+        message
+    }
+}
+
+impl fmt::Debug for SocksLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SocksLogin(..)")
+    }
+}
+
 /// Asks the proxy at the other end of `stream` to connect to `host`, and returns the stream to it.
-pub(super) async fn request(mut stream: TcpStream, host: &Host, port: u16) -> io::Result<TcpStream> {
-    write(&mut stream, vec![VERSION, 1, NO_AUTHENTICATION]).await?;
-    match read(&mut stream).await? {
-        [VERSION, NO_AUTHENTICATION] => {}
-        [VERSION, _] => {
+pub(super) async fn request(
+    mut stream: TcpStream,
+    host: &Host,
+    port: u16,
+    login: Option<&SocksLogin>,
+) -> io::Result<TcpStream> {
+    let methods: &[u8] = if login.is_some() { &[NO_AUTHENTICATION, LOGIN] } else { &[NO_AUTHENTICATION] };
+    let count = u8::try_from(methods.len()).unwrap_or(u8::MAX);
+    write(&mut stream, [&[VERSION, count], methods].concat()).await?;
+    match (read(&mut stream).await?, login) {
+        ([VERSION, NO_AUTHENTICATION], _) => {}
+        ([VERSION, LOGIN], Some(login)) => log_in(&mut stream, login).await?,
+        ([VERSION, _], _) => {
             return Err(socks_error(io::ErrorKind::PermissionDenied, "the proxy requires authentication"));
         }
         _ => return Err(socks_error(io::ErrorKind::InvalidData, "the proxy does not use SOCKS5")),
@@ -30,6 +73,17 @@ pub(super) async fn request(mut stream: TcpStream, host: &Host, port: u16) -> io
     check_reply(reply)?;
     skip_address(&mut stream, kind).await?;
     Ok(stream)
+}
+
+async fn log_in(stream: &mut TcpStream, login: &SocksLogin) -> io::Result<()> {
+    write(stream, login.message()).await?;
+    match read(stream).await? {
+        [LOGIN_VERSION, 0] => Ok(()),
+        [LOGIN_VERSION, _] => {
+            Err(socks_error(io::ErrorKind::PermissionDenied, "the proxy refuses the user name and password"))
+        }
+        _ => Err(socks_error(io::ErrorKind::InvalidData, "the proxy does not use RFC 1929")),
+    }
 }
 
 /// Adds the address of the destination. A name is sent as it is: the proxy resolves it.
@@ -110,6 +164,8 @@ async fn read<const N: usize>(stream: &mut TcpStream) -> io::Result<[u8; N]> {
 
 const VERSION: u8 = 0x05;
 const NO_AUTHENTICATION: u8 = 0x00;
+const LOGIN: u8 = 0x02;
+const LOGIN_VERSION: u8 = 0x01;
 const CONNECT: u8 = 0x01;
 const IPV4: u8 = 0x01;
 const NAME: u8 = 0x03;
@@ -168,6 +224,62 @@ mod tests {
             assert_eq!(heard.expect("connected"), *b"hi");
             assert_eq!(command, [&[5, 1, 0, 3, 12][..], b"host.invalid", &[0, 1]].concat());
         });
+    }
+
+    /// Connects through a proxy that asks for a user name and a password, and gives this answer.
+    async fn logged_in(answer: [u8; 2]) -> (io::Result<[u8; 2]>, Vec<u8>) {
+        let (listener, proxy) = bind("tcp://127.0.0.1:*").await.expect("bound");
+        let options = SocketOptions {
+            socks_proxy: Some(proxy),
+            socks_login: SocksLogin::new(b"anna", b"s3cret"),
+            ..SocketOptions::default()
+        };
+        let client = async {
+            let Stream::Tcp(mut stream) = Stream::connect(&endpoint("tcp://192.0.2.1:258"), &options).await?
+            else {
+                panic!("tcp")
+            };
+            read::<2>(&mut stream).await
+        };
+        let server = async {
+            let (stream, _) = listener.accept().await.expect("accepted");
+            let Stream::Tcp(mut stream) = stream else { panic!("tcp: {stream:?}") };
+            assert_eq!(read(&mut stream).await.expect("a greeting"), [5, 2, 0, 2]);
+            write(&mut stream, vec![5, 2]).await.expect("written");
+            let login: [u8; 13] = read(&mut stream).await.expect("a login");
+            write(&mut stream, answer.to_vec()).await.expect("written");
+            if answer == [1, 0] {
+                let command: [u8; 10] = read(&mut stream).await.expect("a command");
+                assert_eq!(command, [5, 1, 0, 1, 192, 0, 2, 1, 1, 2]);
+                write(&mut stream, vec![5, 0, 0, 1, 9, 9, 9, 9, 0, 1, b'h', b'i']).await.expect("written");
+            }
+            login.to_vec()
+        };
+        join!(client, server)
+    }
+
+    #[test]
+    fn proxy_receives_login_if_it_asks() {
+        on_both_drivers(async || {
+            let (heard, login) = logged_in([1, 0]).await;
+            assert_eq!(heard.expect("connected"), *b"hi");
+            assert_eq!(login, b"\x01\x04anna\x06s3cret");
+            for (answer, kind) in
+                [([1, 1], io::ErrorKind::PermissionDenied), ([5, 0], io::ErrorKind::InvalidData)]
+            {
+                let (heard, _) = logged_in(answer).await;
+                assert_eq!(heard.expect_err("refused").kind(), kind);
+            }
+        });
+    }
+
+    #[test]
+    fn login_is_checked_and_not_printed() {
+        for (username, password) in [(0, 1), (1, 0), (256, 1), (1, 256)] {
+            assert!(SocksLogin::new(&vec![1; username], &vec![1; password]).is_none());
+        }
+        let login = SocksLogin::new(&[b'u'; 255], &[b'p'; 255]).expect("legal");
+        assert_eq!(format!("{login:?}"), "SocksLogin(..)");
     }
 
     #[test]

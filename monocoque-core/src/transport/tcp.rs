@@ -26,7 +26,7 @@ pub(super) async fn connect(
         None => connect_directly(source, host, port, options).await,
         Some(Endpoint::Tcp { host: proxy, port: at, .. }) => {
             let stream = connect_directly(source, proxy, *at, options).await?;
-            socks::request(stream, host, port).await
+            socks::request(stream, host, port, options.socks_login.as_ref()).await
         }
         Some(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "the SOCKS proxy is not a tcp endpoint")),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use monocoque_core::Endpoint;
-use monocoque_core::transport::InterfaceName;
+use monocoque_core::transport::{InterfaceName, SocksLogin};
 
 use super::Builder;
 use crate::error::MonocoqueError;
@@ -227,6 +227,21 @@ impl<S: Socket> Builder<S> {
                 self.reject(MonocoqueError::OutOfRange { option, range });
             }
             Err(error) => self.reject(error),
+        }
+        self
+    }
+
+    /// Sets the user name and the password for the [`socks_proxy`](Self::socks_proxy), if it asks for
+    /// them (`ZMQ_SOCKS_USERNAME`, `ZMQ_SOCKS_PASSWORD`): each of 1 to 255 bytes. Default: none.
+    ///
+    /// They travel to the proxy in clear text.
+    pub fn socks_login(mut self, username: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
+        match SocksLogin::new(username.as_ref(), password.as_ref()) {
+            Some(login) => self.options.sockets.socks_login = Some(login),
+            None => {
+                let (option, range) = ("socks_login", "a user name and a password of 1 to 255 bytes");
+                self.reject(MonocoqueError::OutOfRange { option, range });
+            }
         }
         self
     }
