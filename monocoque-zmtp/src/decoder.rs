@@ -155,7 +155,7 @@ impl Decoder {
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
         if input.len() < self.need {
-            return self.next_sealed_item(input, replies, messages);
+            return self.on_short_input(input, replies, messages);
         }
         self.need = 1;
         loop {
@@ -165,8 +165,7 @@ impl Decoder {
                     return Ok(None);
                 }
                 self.announced_ttl.cancel();
-                let body = take_body(header, input);
-                if let Some(inbound) = self.on_command(&body, replies, messages)? {
+                if let Some(inbound) = self.on_command_frame(header, input, replies, messages)? {
                     return Ok(Some(inbound));
                 }
                 continue;
@@ -204,8 +203,8 @@ impl Decoder {
     }
 
     /// Decodes the next item of a sealed link. On any other, more input is needed.
-    #[inline(never)]
-    fn next_sealed_item(
+    #[cold]
+    fn on_short_input(
         &mut self,
         input: &mut SegmentedBuffer,
         replies: &mut Outbox,
@@ -213,8 +212,20 @@ impl Decoder {
     ) -> Result<Option<Inbound>, ZmtpError> {
         // Taken out, so that an opened frame may lie in its memory. After an error it is gone.
         let Some(mut link) = self.sealed.take() else { return Ok(None) };
-        let inbound = loop {
-            let Some(frame) = link.next_frame(input, self.sealed_limit())? else { break None };
+        let inbound = self.next_sealed_item(&mut link, input, replies, messages)?;
+        self.sealed = Some(link);
+        Ok(inbound)
+    }
+
+    #[inline(never)]
+    fn next_sealed_item(
+        &mut self,
+        link: &mut SealedLink,
+        input: &mut SegmentedBuffer,
+        replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        while let Some(frame) = link.next_frame(input, self.sealed_limit())? {
             self.announced_ttl.cancel();
             let inbound = if frame.is_command() {
                 self.on_sealed_command(frame.body(), replies, messages)?
@@ -222,11 +233,10 @@ impl Decoder {
                 self.on_sealed_message_frame(frame, messages)?
             };
             if inbound.is_some() {
-                break inbound;
+                return Ok(inbound);
             }
-        };
-        self.sealed = Some(link);
-        Ok(inbound)
+        }
+        Ok(None)
     }
 
     /// Returns how large the body of a sealed frame may be. Whether it is a message, and which
@@ -456,6 +466,16 @@ impl Decoder {
     }
 
     #[inline(never)]
+    fn on_command_frame(
+        &self,
+        header: FrameHeader,
+        input: &mut SegmentedBuffer,
+        replies: &mut Outbox,
+        messages: &mut VecDeque<Message>,
+    ) -> Result<Option<Inbound>, ZmtpError> {
+        self.on_command(&take_body(header, input), replies, messages)
+    }
+
     fn on_command(
         &self,
         body: &[u8],

@@ -1,7 +1,7 @@
 //! Golden transcripts of CURVE: the bytes of libzmq 4.3.5 in either role, and ours with them.
 //!
-//! Each line of a transcript is what one side wrote: `<` libzmq, `>` we. Our random bytes are fixed,
-//! so that those of libzmq, which are not, fit in every run.
+//! Each line of a transcript is what one side wrote: `<` libzmq, `>` we. Our random bytes are
+//! fixed, so that those of libzmq, which are not, fit in every run.
 
 use std::time::Instant;
 
