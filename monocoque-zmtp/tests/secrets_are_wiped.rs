@@ -58,7 +58,7 @@ fn check<T: Send + 'static>(secret: &Masked, make: fn(Vec<u8>) -> T) {
 #[test]
 fn secret_keys_and_passwords_are_wiped() {
     let secret = Masked::random(32);
-    check(&secret, |bytes| Password::from(bytes));
+    check::<Password>(&secret, Password::from);
     let secret = Masked::random(32);
     check(&secret, |bytes| {
         let key = CurveSecretKey::from_bytes(bytes[..].try_into().expect("32 bytes"));

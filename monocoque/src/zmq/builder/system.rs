@@ -232,7 +232,8 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the user name and the password for the [`socks_proxy`](Self::socks_proxy), if it asks
-    /// for them (`ZMQ_SOCKS_USERNAME`, `ZMQ_SOCKS_PASSWORD`): each of 1 to 255 bytes. Default: none.
+    /// for them (`ZMQ_SOCKS_USERNAME`, `ZMQ_SOCKS_PASSWORD`): each of 1 to 255 bytes. Default:
+    /// none.
     ///
     /// They travel to the proxy in clear text.
     pub fn socks_login(mut self, username: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {

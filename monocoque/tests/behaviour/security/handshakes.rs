@@ -9,7 +9,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque::{DisconnectReason, SocketEvent};
-use testing::{RawPeer, command, eventually, numbered, on_blocking_thread, over_streams};
+use testing::{
+    At, Placement, RawPeer, Transport, command, eventually, numbered, on_blocking_thread, over_streams,
+};
 
 use super::{curve_client, curve_server};
 
@@ -49,40 +51,6 @@ over_streams! {
         assert_eq!(pull.stats().failed_handshakes, 0);
     }
 
-    async fn good_client_comes_in_during_flood(at) {
-        // Strangers that send what costs the most: a HELLO of the right form with a key of their own.
-        let (pull, endpoint) = at.bound(curve_server(PullSocket::builder()).pending_handshakes(16)).await;
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (target, over) = (endpoint.clone(), is_over.clone());
-        let flood = on_blocking_thread(move || {
-            let mut strangers = VecDeque::new();
-            let mut count = 0_u64;
-            while !over.load(Ordering::Relaxed) {
-                let mut stranger = RawPeer::connect(&target);
-                if stranger.write_all(&hello(count)).is_ok() {
-                    strangers.push_back(stranger);
-                }
-                // More than may wait to be accepted.
-                if strangers.len() > 200 {
-                    strangers.pop_front();
-                }
-                count += 1;
-            }
-            count
-        });
-        let flooded = || pull.stats().auth_failures >= 100;
-        eventually("a flood", flooded).await;
-        for n in 0..5 {
-            let push = at.connected(curve_client(PushSocket::builder()), &endpoint).await;
-            push.send(numbered(n)).await.expect("sent");
-            assert_eq!(pull.recv().await.expect("received"), numbered(n));
-            push.close().await;
-        }
-        is_over.store(true, Ordering::Relaxed);
-        let count = flood.await;
-        assert!(count >= 100, "{count} strangers");
-    }
-
     async fn probes_free_their_place(at) {
         let builder = curve_server(PullSocket::builder()).pending_handshakes(1);
         let (pull, endpoint) = at.bound(builder).await;
@@ -93,6 +61,48 @@ over_streams! {
         push.send("hello").await.expect("sent");
         assert_eq!(pull.recv().await.expect("received"), "hello".into());
     }
+}
+
+/// Over ipc the system refuses clients while strangers fill the queue of those that wait.
+#[test]
+fn good_client_comes_in_during_flood() {
+    for placement in [Placement::Current, Placement::Thread] {
+        testing::run(Transport::Tcp, placement, let_client_in_during_flood);
+    }
+}
+
+async fn let_client_in_during_flood(at: At) {
+    // Strangers that send what costs the most: a HELLO of the right form, with their own key.
+    let (pull, endpoint) = at.bound(curve_server(PullSocket::builder()).pending_handshakes(16)).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (target, over) = (endpoint.clone(), is_over.clone());
+    let flood = on_blocking_thread(move || {
+        let mut strangers = VecDeque::new();
+        let mut count = 0_u64;
+        while !over.load(Ordering::Relaxed) {
+            let mut stranger = RawPeer::connect(&target);
+            if stranger.write_all(&hello(count)).is_ok() {
+                strangers.push_back(stranger);
+            }
+            // More than may wait to be accepted.
+            if strangers.len() > 200 {
+                strangers.pop_front();
+            }
+            count += 1;
+        }
+        count
+    });
+    let flooded = || pull.stats().auth_failures >= 100;
+    eventually("a flood", flooded).await;
+    for n in 0..5 {
+        let push = at.connected(curve_client(PushSocket::builder()), &endpoint).await;
+        push.send(numbered(n)).await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), numbered(n));
+        push.close().await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let count = flood.await;
+    assert!(count >= 100, "{count} strangers");
 }
 
 /// Returns the greeting and the HELLO of a stranger, which the server cannot open.
