@@ -7,6 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 selected=()
 for package in $(scripts/published.sh); do
     selected+=(--package "$package")
+    # What an earlier run unpacked and built, which cargo takes for the archives of this one: they have the same version.
+    rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/"$package"-[0-9]* \
+        "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/"$package"-*
 done
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
