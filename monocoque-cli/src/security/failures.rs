@@ -77,7 +77,8 @@ impl Mechanism {
         match reason {
             DisconnectReason::Denied(status) => Some((Kind::Refused, self.denied(*status))),
             DisconnectReason::Refused(status) => Some((Kind::Refused, self.refused(*status))),
-            DisconnectReason::ByPeer | DisconnectReason::Io(_) => {
+            // libzmq may reset the connection, and with it what it has sent.
+            DisconnectReason::ByPeer | DisconnectReason::Probe | DisconnectReason::Io(_) => {
                 // At a listener without security it may be a stranger.
                 let is_stranger = matches!((self, origin), (Self::Null, Origin::Accepted));
                 (!is_stranger).then(|| (Kind::Ended, self.ended()))
