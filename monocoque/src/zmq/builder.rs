@@ -156,8 +156,9 @@ impl<S: Socket> Builder<S> {
     /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: zero. The interval does
     /// not grow then.
     ///
-    /// After a connection that ends within a minute and without a message, the interval doubles in
-    /// any case, up to the longest one, which is at least 32 times the first.
+    /// After a connection that ends within a minute and without a message, or with a mechanism in
+    /// its handshake, the interval doubles in any case, up to the longest one, which is at least 32
+    /// times the first.
     pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
         self.options.reconnect_interval_max = max;
         self
