@@ -83,7 +83,7 @@ impl fmt::Debug for Password {
 /// Every session needs new ones, from the system's generator.
 pub struct Entropy(
     #[cfg_attr(not(feature = "curve"), expect(dead_code, reason = "no other mechanism uses it"))]
-    Zeroizing<[u8; Self::LEN]>,
+    Zeroizing<Vec<u8>>,
 );
 
 impl Entropy {
@@ -92,12 +92,12 @@ impl Entropy {
 
     /// Takes random bytes.
     pub fn new(bytes: [u8; Self::LEN]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(Zeroizing::new(Zeroizing::new(bytes).to_vec()))
     }
 
     /// No entropy, for a session that does not use it.
     pub(crate) fn none() -> Self {
-        Self::new([0; Self::LEN])
+        Self(Zeroizing::default())
     }
 
     /// Takes `N` bytes, from the byte `at` on.

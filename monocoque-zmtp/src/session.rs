@@ -45,7 +45,8 @@ use crate::{
 /// [crate documentation](crate).
 #[derive(Debug)]
 pub struct ZmtpSession {
-    config: SessionConfig,
+    /// Boxed, since a session is moved often.
+    config: Box<SessionConfig>,
     state: HandshakeState,
     revision: Revision,
     /// How many bytes are needed to go on.
@@ -80,7 +81,7 @@ pub struct PeerInfo {
     /// Its metadata.
     pub properties: Properties,
     /// The description of the peer by the application, if it [was asked](crate::AuthQuestion).
-    pub admission: Admission,
+    pub admission: Box<Admission>,
     /// Its budget for topics. The owner of its subscriptions keeps it up to date.
     pub topic_budget: TopicBudget,
 }
@@ -111,7 +112,7 @@ impl ZmtpSession {
     fn start(config: SessionConfig, entropy: Entropy) -> Result<Self, ConfigError> {
         config.check()?;
         let state = HandshakeState::Start(entropy);
-        Ok(Self { config, state, revision: Revision::V3_1, need: 1 })
+        Ok(Self { config: config.into(), state, revision: Revision::V3_1, need: 1 })
     }
 
     /// Goes as far as `input` allows.
@@ -177,9 +178,9 @@ impl ZmtpSession {
 }
 
 /// Tells a peer that it is refused, unless it may come in later.
-fn admit(reply: AuthReply, config: &SessionConfig, output: &mut Outbox) -> Result<Admission, ZmtpError> {
+fn admit(reply: AuthReply, config: &SessionConfig, output: &mut Outbox) -> Result<Box<Admission>, ZmtpError> {
     match reply {
-        AuthReply::Allow(admission) => Ok(admission),
+        AuthReply::Allow(admission) => Ok(admission.into()),
         AuthReply::Refuse(status) => {
             if status != RefusalStatus::Temporary {
                 put_refusal(config, &status.to_string(), output);

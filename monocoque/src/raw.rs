@@ -9,8 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use monocoque_core::{Decode, Encode, Established, Message, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use monocoque_zmtp::{
-    Admission, AuthQuestion, AuthReply, Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType,
-    TopicBudget, ZmtpError,
+    AuthQuestion, AuthReply, Inbound, PeerInfo, Properties, QueuedFrames, Revision, SocketType, TopicBudget,
+    ZmtpError,
 };
 
 /// A raw connection. It is established before the first byte.
@@ -38,7 +38,7 @@ impl Protocol for RawSession {
             routing_id: Bytes::new(),
             revision: Revision::V3_1,
             properties: Properties::default(),
-            admission: Admission::default(),
+            admission: Box::default(),
             topic_budget: TopicBudget::default(),
         };
         Ok(Step::Established(Established { peer, decoder: RawDecoder, encoder: RawEncoder }))

@@ -276,7 +276,8 @@ async fn handshake<S: ByteStream, P: Protocol>(
             Ok(Step::NeedInput(next)) => protocol = next,
             Ok(Step::Ask(pending, question)) => {
                 let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-                let answer = runtime::within(left, handler.answer(question)).await;
+                // Boxed: few handshakes ask, and all would be as large as what they wait for.
+                let answer = Box::pin(runtime::within(left, handler.answer(question))).await;
                 protocol = pending.resume(answer.ok_or(Closed::HandshakeTimeout)?);
                 continue;
             }

@@ -50,7 +50,8 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) peer: PeerIdentity,
-    pub(crate) admission: Admission,
+    /// Boxed: it moves with the handshake, and is empty in most.
+    pub(crate) admission: Box<Admission>,
     /// Both ends of the sealed link, if the mechanism seals.
     pub(crate) seal: Option<(Box<Sealer>, Box<Opener>)>,
 }
@@ -111,7 +112,7 @@ impl Mechanism {
     /// Goes on after the application has admitted the peer.
     pub(crate) fn on_admitted(
         self,
-        admission: Admission,
+        admission: Box<Admission>,
         config: &SessionConfig,
         output: &mut Outbox,
     ) -> Progress {

@@ -19,13 +19,13 @@ pub(crate) enum NullState {
     /// The application is asked.
     Undecided,
     /// Our READY is sent.
-    ExpectReady(Admission),
+    ExpectReady(Box<Admission>),
 }
 
 /// Puts out our READY, or asks the application first.
 pub(super) fn start(config: &SessionConfig, output: &mut Outbox) -> Progress {
     if !config.authenticates {
-        return NullState::on_admitted(Admission::default(), config, output);
+        return NullState::on_admitted(Box::default(), config, output);
     }
     let question = AuthQuestion {
         credentials: Credentials::Null,
@@ -52,7 +52,11 @@ impl NullState {
     }
 
     /// Puts out our READY, after the application has admitted the peer.
-    pub(super) fn on_admitted(admission: Admission, config: &SessionConfig, output: &mut Outbox) -> Progress {
+    pub(super) fn on_admitted(
+        admission: Box<Admission>,
+        config: &SessionConfig,
+        output: &mut Outbox,
+    ) -> Progress {
         put_command(CommandKind::Ready, &metadata(config), output);
         Progress::Next(Mechanism::Null(Self::ExpectReady(admission)))
     }

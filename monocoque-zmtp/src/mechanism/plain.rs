@@ -38,7 +38,7 @@ pub(crate) enum PlainState {
     ExpectHello,
     /// The application is asked.
     Undecided,
-    ExpectInitiate(Admission),
+    ExpectInitiate(Box<Admission>),
     ExpectWelcome,
     ExpectReady,
 }
@@ -99,7 +99,7 @@ impl PlainState {
             }
             (Self::ExpectWelcome, Command::Welcome(_)) => Err(Malformed::Form(CommandKind::Welcome).into()),
             (Self::ExpectReady, Command::Ready(properties)) => {
-                Ok(done(identify(config, properties)?, Admission::default()))
+                Ok(done(identify(config, properties)?, Box::default()))
             }
             (_, other) => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
         }
@@ -114,7 +114,7 @@ impl PlainState {
     }
 
     /// Goes on after the application has admitted the peer.
-    pub(super) fn on_admitted(admission: Admission, output: &mut Outbox) -> Progress {
+    pub(super) fn on_admitted(admission: Box<Admission>, output: &mut Outbox) -> Progress {
         put_command(CommandKind::Welcome, &[], output);
         Self::ExpectInitiate(admission).into()
     }
@@ -136,7 +136,7 @@ pub(super) fn put_error(reason: &str, output: &mut Outbox) {
     output.end_message();
 }
 
-fn done(peer: PeerIdentity, admission: Admission) -> Progress {
+fn done(peer: PeerIdentity, admission: Box<Admission>) -> Progress {
     Progress::Done(Done { peer, admission, seal: None })
 }
 

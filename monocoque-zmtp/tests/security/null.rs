@@ -23,7 +23,7 @@ fn question_comes_before_own_ready() {
     let admission = Admission { user_id: "anna".into(), ..Admission::default() };
     server.answer(AuthReply::Allow(admission.clone()));
     assert!(server.is_ready());
-    assert_eq!(server.peer.as_ref().expect("a peer").admission, admission);
+    assert_eq!(*server.peer.as_ref().expect("a peer").admission, admission);
     assert_eq!(server.written(), ready(SocketType::Router));
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use monocoque_core::actor::{InletStatus, Outlet};
 use monocoque_core::{Endpoint, Message, Outbox, RoutingId};
-use monocoque_zmtp::{Admission, Inbound, PeerInfo, Properties, Revision, SocketType, TopicBudget};
+use monocoque_zmtp::{Inbound, PeerInfo, Properties, Revision, SocketType, TopicBudget};
 
 use super::handler::{HandshakeOutcome, SessionHandler};
 use super::inlet::SessionInlet;
@@ -46,7 +46,7 @@ impl Peer {
             routing_id: Bytes::copy_from_slice(routing_id),
             revision: Revision::V3_1,
             properties: Properties::default(),
-            admission: Admission::default(),
+            admission: Box::default(),
             topic_budget: TopicBudget::default(),
         };
         let (outlet, inlet) = handler.accept(info, None)?;

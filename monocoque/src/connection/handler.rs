@@ -89,7 +89,13 @@ impl SessionHandler {
             socket_type,
             routing_id: routing_id.clone(),
         });
-        let peer = Peer { connection: connection.clone(), socket_type, routing_id, properties, admission };
+        let peer = Peer {
+            connection: connection.clone(),
+            socket_type,
+            routing_id,
+            properties,
+            admission: *admission,
+        };
         let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
         let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, course.clone());
         let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);

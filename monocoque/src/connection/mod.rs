@@ -13,6 +13,7 @@ mod outlet;
 pub(crate) mod subscriptions;
 
 use std::cell::Cell;
+use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, 
 
 use self::events::ConnectionEvents;
 use self::handler::{HandshakeOutcome, SessionHandler};
+use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::handshakes::HandshakePlace;
 use crate::endpoint::{EndpointRef, Origin};
 use crate::monitor::DisconnectReason;
@@ -139,7 +141,7 @@ where
     let events = ConnectionEvents::begin(engine, endpoint, stream.peer_label());
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
     let (course, started) = (Rc::new(Course::default()), Instant::now());
-    let displaced = place.as_ref().map(HandshakePlace::displaced).unwrap_or_default();
+    let displaced = place.as_ref().map(HandshakePlace::displaced);
     let handler = SessionHandler {
         engine: engine.clone(),
         endpoint: endpoint.clone(),
@@ -151,7 +153,12 @@ where
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(events.span.around(actor.run(handler)));
     let cancelled = std::pin::pin!(endpoint.token.cancelled());
-    let displacement = std::pin::pin!(displaced.cancelled());
+    let displacement = std::pin::pin!(async {
+        match &displaced {
+            Some(displaced) => displaced.cancelled().await,
+            None => pending().await,
+        }
+    });
     let over = select(cancelled, displacement);
     let closed = match select(run, over).await {
         Either::Left((closed, _)) => closed,
@@ -161,7 +168,9 @@ where
     let reason = match outcome.get() {
         HandshakeOutcome::Refused(Refusal::Unwanted) => DisconnectReason::ByUs,
         HandshakeOutcome::Refused(Refusal::PairInUse) => DisconnectReason::PairInUse,
-        HandshakeOutcome::Pending if displaced.is_cancelled() => DisconnectReason::TooManyHandshakes,
+        HandshakeOutcome::Pending if displaced.as_ref().is_some_and(CancellationToken::is_cancelled) => {
+            DisconnectReason::TooManyHandshakes
+        }
         _ if course.is_disconnected.get() => DisconnectReason::ByUs,
         _ => match DisconnectReason::from(closed) {
             // Only accepted peers can be probes.

@@ -13,7 +13,7 @@ use monocoque_core::sync::Mutex;
 use monocoque_core::sync::model::{block_on, check, poll_once, spawn};
 use monocoque_core::transport::DirectWriter;
 use monocoque_core::{Encode, Endpoint, Hwm, IdentityEncoder, Outbox, Queued, RuntimeHandle};
-use monocoque_zmtp::{Admission, Properties, Revision, TopicBudget};
+use monocoque_zmtp::{Properties, Revision, TopicBudget};
 
 use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
@@ -109,7 +109,7 @@ fn established(
         revision: Revision::V3_1,
         properties: Properties::default(),
         topic_budget: TopicBudget::default(),
-        admission: Admission::default(),
+        admission: Box::default(),
     };
     handler.accept(peer, direct.map(|wire| wire as _))
 }

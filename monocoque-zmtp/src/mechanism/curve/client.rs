@@ -7,7 +7,6 @@ use super::boxes::{self, SharedKey, long_nonce, short_nonce};
 use super::keys::KEY_LEN;
 use super::seal::{Opener, Sealer};
 use super::{CurvePublicKey, CurveSecretKey, CurveState};
-use crate::auth::Admission;
 use crate::command::{Command, put_command};
 use crate::mechanism::{Done, Progress, identify, metadata};
 use crate::names::CommandKind;
@@ -121,7 +120,7 @@ fn on_ready(key: SharedKey, ready: &[u8], config: &SessionConfig) -> Result<Prog
     let sealer = Sealer::new(key.clone(), boxes::FROM_CLIENT, INITIATE_NUMBER + 1);
     let opener = Opener::new(key, boxes::FROM_SERVER, number);
     let seal = Some((Box::new(sealer), Box::new(opener)));
-    Ok(Progress::Done(Done { peer, admission: Admission::default(), seal }))
+    Ok(Progress::Done(Done { peer, admission: Box::default(), seal }))
 }
 
 /// The numbers of our commands, from which their nonces are made.

@@ -51,7 +51,7 @@ impl CurveState {
     /// Goes on after the application has admitted the peer.
     pub(super) fn on_admitted(
         self,
-        admission: Admission,
+        admission: Box<Admission>,
         config: &SessionConfig,
         output: &mut Outbox,
     ) -> Progress {

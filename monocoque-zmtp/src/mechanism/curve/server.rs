@@ -150,7 +150,7 @@ impl WelcomeSent {
         let peer = identify_or_refuse(config, metadata, output)?;
         let verified = Verified { peer, key, number };
         if !config.authenticates {
-            return Ok(verified.on_admitted(Admission::default(), config, output));
+            return Ok(verified.on_admitted(Box::default(), config, output));
         }
         let question = AuthQuestion {
             credentials: Credentials::Curve(CurvePublicKey::from_bytes(*client_key)),
@@ -166,7 +166,7 @@ impl Verified {
     /// Puts out our READY.
     pub(super) fn on_admitted(
         self,
-        admission: Admission,
+        admission: Box<Admission>,
         config: &SessionConfig,
         output: &mut Outbox,
     ) -> Progress {
