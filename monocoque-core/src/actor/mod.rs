@@ -51,7 +51,7 @@ use write_pump::{CLOSE_TIMEOUT, WritePump};
 /// # use monocoque_core::{actor::{Channel, SocketActor}, Decode, Protocol, Message};
 /// # async fn connect<P>(protocol: P) -> std::io::Result<()>
 /// # where
-/// #     P: Protocol<Peer = ()>,
+/// #     P: Protocol<Peer = (), Question = std::convert::Infallible>,
 /// #     P::Decoder: Decode<Item = Message, Kind = ()>,
 /// # {
 /// let stream = compio::net::TcpStream::connect("127.0.0.1:5555").await?;
