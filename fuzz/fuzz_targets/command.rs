@@ -124,6 +124,10 @@ fn effect(ours: SocketType, body: &[u8]) -> Effect {
         (b"SUBSCRIBE", _) => unexpected(CommandKind::Subscribe),
         (b"CANCEL", _) => unexpected(CommandKind::Cancel),
         (b"READY", _) => unexpected(CommandKind::Ready),
+        (b"HELLO", _) => unexpected(CommandKind::Hello),
+        (b"WELCOME", _) => unexpected(CommandKind::Welcome),
+        (b"INITIATE", _) => unexpected(CommandKind::Initiate),
+        (b"MESSAGE", _) => unexpected(CommandKind::Message),
         (b"ERROR", [len, reason @ ..]) if reason.len() == usize::from(*len) => {
             let printable = |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '?' };
             Effect { refusal: Some(reason.iter().map(printable).collect()), ..Effect::default() }

@@ -210,11 +210,11 @@ impl Decoder {
         replies: &mut Outbox,
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
-        // Taken out, so that an opened frame may lie in its memory. After an error it is gone.
+        // Taken out, so that an opened frame may lie in its memory.
         let Some(mut link) = self.sealed.take() else { return Ok(None) };
-        let inbound = self.next_sealed_item(&mut link, input, replies, messages)?;
+        let inbound = self.next_sealed_item(&mut link, input, replies, messages);
         self.sealed = Some(link);
-        Ok(inbound)
+        inbound
     }
 
     #[inline(never)]

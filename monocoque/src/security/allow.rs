@@ -8,7 +8,7 @@ use std::future::ready;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 #[cfg(feature = "curve")]
 use monocoque_zmtp::CurvePublicKey;
 #[cfg(feature = "curve")]
@@ -204,5 +204,14 @@ impl fmt::Debug for Allow {
 
 fn parse(text: &str) -> Result<IpNet, AllowError> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| address()).map_err(|_| AllowError::Address(text.to_owned()))
+    let network = text.parse().or_else(|_| address()).map_err(|_| AllowError::Address(text.to_owned()))?;
+    Ok(to_canonical(network))
+}
+
+/// Returns the IPv4 form of a network of IPv4-mapped IPv6 addresses: peers have that form.
+fn to_canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let v4 = mapped.addr().to_ipv4_mapped();
+    let net = v4.zip(mapped.prefix_len().checked_sub(96)).map(|(addr, len)| Ipv4Net::new(addr, len));
+    net.and_then(Result::ok).map_or(network, IpNet::V4)
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use monocoque_core::sync::Mutex;
 use monocoque_zmtp::CurvePublicKey;
@@ -32,6 +33,14 @@ struct Version {
     len: u64,
 }
 
+impl Version {
+    /// Returns whether another change would have another time: the clock of files is coarse.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(now.as_secs()).is_ok_and(|now| now - self.changed.0 > SETTLED_SECONDS)
+    }
+}
+
 impl From<Metadata> for Version {
     fn from(file: Metadata) -> Self {
         Self { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()), len: file.len() }
@@ -53,10 +62,11 @@ impl KeyDirectory {
             if path.extension().is_none_or(|end| end != "pub") {
                 continue;
             }
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            // A pipe would block.
+            let Some(metadata) = fs::metadata(&path).ok().filter(Metadata::is_file) else { continue };
             let version = Version::from(metadata);
             let file = match files.remove(&path) {
-                Some(known) if known.version == version => known,
+                Some(known) if known.version == version && version.is_settled() => known,
                 _ => KeyFile { version, key: read_key(&path) },
             };
             found.insert(path, file);
@@ -75,5 +85,7 @@ fn read_key(path: &Path) -> Option<CurvePublicKey> {
     text.lines().next()?.trim().parse().ok()
 }
 
+/// How long a file is read again at each question after its last change.
+const SETTLED_SECONDS: i64 = 2;
 /// The most bytes that are read of a file.
 const READ_MAX: u64 = 4096;

@@ -51,6 +51,10 @@ async fn ask(engine: &Arc<Engine>, endpoint: Endpoint, request: Message) -> Resu
     let dealer = Engine::new(&pattern::DEALER, options, engine.runtime.clone(), engine.registry.clone());
     let dealer = Dealer(dealer.map_err(|_| AuthFault::HandlerGone)?);
     connect::connect(&dealer.0, endpoint, None).map_err(|_| AuthFault::HandlerGone)?;
+    // A handler that is there is connected at once.
+    if dealer.0.peer_count() == 0 {
+        return Err(AuthFault::HandlerGone);
+    }
     dealer.0.send(None, request).await.map_err(|_| AuthFault::HandlerGone)?;
     let gone = pin!(dealer.0.watch(|out| (out.peer_count() == 0).then_some(())));
     // The reply comes first if both are there.

@@ -38,9 +38,10 @@ impl SharedKey {
 
     /// Seals what is behind the place of the authenticator.
     pub(super) fn seal_in_place(&self, nonce: &Nonce, sealed: &mut [u8]) {
-        if let Some((mac, body)) = sealed.split_first_chunk_mut() {
-            crypto_box_detached_afternm_inplace(body, mac, nonce, &self.0);
-        }
+        let Some((mac, body)) = sealed.split_first_chunk_mut() else {
+            unreachable!("nothing leaves unsealed: there is room for the authenticator");
+        };
+        crypto_box_detached_afternm_inplace(body, mac, nonce, &self.0);
     }
 
     /// Opens a box.

@@ -78,6 +78,9 @@ over_streams! {
             (allow().addresses::<&str>([]), false),
             (allow().deny_addresses(["10.0.0.0/8"]), true),
             (allow().deny_addresses(["127.0.0.0/8"]), !is_tcp),
+            (allow().deny_addresses(["::ffff:127.0.0.1"]), !is_tcp),
+            (allow().deny_addresses(["::ffff:127.0.0.0/104"]), !is_tcp),
+            (allow().addresses(["::ffff:127.0.0.0/104"]), is_tcp),
             (allow().addresses(["127.0.0.0/8"]).and_then(|allow| allow.deny_addresses(["127.0.0.1"])), false),
         ] {
             let server = PullSocket::builder().authenticator(allow.expect("addresses"));
