@@ -51,7 +51,7 @@ const WORK: [Work; 4] = [
     Work { name: "messages of 64 B", roles: ["pull", "push"], size: 64, count: 1_000_000 },
     Work { name: "messages of 1 KiB", roles: ["pull", "push"], size: 1 << 10, count: 400_000 },
     Work { name: "messages of 16 KiB", roles: ["pull", "push"], size: 16 << 10, count: 60_000 },
-    Work { name: "handshakes", roles: ["serve", "join"], size: 0, count: 3_000 },
+    Work { name: "handshakes", roles: ["serve", "join"], size: 0, count: 400 },
 ];
 
 fn main() -> ExitCode {
