@@ -10,7 +10,6 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use monocoque::security::CurveSecretKey;
