@@ -41,7 +41,7 @@ pub struct FaultPlan {
     pub faults: Vec<Fault>,
     /// The range of the number of bytes, of both directions together, before that fault.
     pub after: Range<u64>,
-    /// Whether all bytes are kept, for [`Proxy::recorded`].
+    /// Keeps all bytes, for [`Proxy::recorded`].
     pub records: bool,
 }
 

@@ -49,14 +49,14 @@ pub enum AuthReply {
     Allow(Admission),
     /// The peer may not come in.
     Refuse(RefusalStatus),
-    /// Nobody can say. The connection ends without an ERROR, and the peer connects again.
+    /// No decision could be made. The connection ends without an ERROR; the peer connects again.
     Fail(AuthFault),
 }
 
 /// The description of a peer that may come in.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// Who the peer is, for the application. Empty: not known.
+    /// The user that the peer is, for the application; empty if it is not known.
     pub user_id: String,
     /// Properties that the authenticator adds to the peer. They are not sent to it.
     pub properties: Properties,

@@ -36,7 +36,7 @@ pub struct SessionConfig {
     pub heartbeat: HeartbeatConfig,
     /// The security mechanism.
     pub mechanism: MechanismConfig,
-    /// Whether the application [is asked](crate::AuthQuestion) if a peer may come in; default:
+    /// Makes the session [ask](crate::AuthQuestion) the application if a peer may come in; default:
     /// false. A server of PLAIN asks in any case, and a client of PLAIN or CURVE never.
     pub authenticates: bool,
     /// Properties of the application for the peer, with names that begin with `X-`; default: none.

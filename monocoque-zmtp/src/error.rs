@@ -36,7 +36,7 @@ pub enum ZmtpError {
     /// The application refused the peer, with this status.
     #[error("the peer was refused: {0}")]
     Refused(RefusalStatus),
-    /// Nobody could say whether the peer may come in.
+    /// No decision could be made whether the peer may come in.
     #[error("the peer could not be authenticated: {0}")]
     Unauthenticated(AuthFault),
     /// The session was advanced before its question was answered, or without one.
@@ -265,11 +265,11 @@ pub enum ConfigError {
     MetadataTooLarge,
 }
 
-/// The reason why nobody can say whether a peer may come in.
+/// The reason why no decision could be made about a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum AuthFault {
-    /// Nobody is there to be asked.
+    /// No authenticator and no handler is there to be asked.
     #[error("there is no authenticator, and no ZAP handler")]
     NoHandler,
     /// The authenticator has panicked.

@@ -52,5 +52,5 @@ impl Opened<'_> {
     }
 }
 
-/// What sealing adds to the body of a frame.
+/// The bytes that sealing adds to the body of a frame.
 pub(crate) const SEALED_OVERHEAD: u64 = 0;

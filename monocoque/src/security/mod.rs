@@ -3,8 +3,8 @@
 //! | mechanism | options | gives |
 //! |---|---|---|
 //! | NULL | none, the default | nothing |
-//! | PLAIN | [`plain_server`](crate::zmq::Builder::plain_server), [`plain_client`](crate::zmq::Builder::plain_client) | a user name and a password, in clear text |
-//! | CURVE | [`curve_server`](crate::zmq::Builder::curve_server), [`curve_client`](crate::zmq::Builder::curve_client) | encryption, and proof of a key on both sides |
+//! | PLAIN | [`plain_server`], [`plain_client`] | a user name and a password, in clear text |
+//! | CURVE | [`curve_server`], [`curve_client`] | encryption, and proof of a key on both sides |
 //!
 //! Both peers need the same mechanism; there is no negotiation, and no fallback. Client and server
 //! of a mechanism are independent of who binds and who connects. Mechanisms apply to tcp, ipc and
@@ -35,6 +35,11 @@
 //! # Ok::<(), monocoque::MonocoqueError>(())
 //! # }).unwrap();
 //! ```
+//!
+//! [`plain_server`]: crate::zmq::Builder::plain_server
+//! [`plain_client`]: crate::zmq::Builder::plain_client
+//! [`curve_server`]: crate::zmq::Builder::curve_server
+//! [`curve_client`]: crate::zmq::Builder::curve_client
 
 mod allow;
 mod authenticator;

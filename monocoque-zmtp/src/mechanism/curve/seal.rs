@@ -178,7 +178,7 @@ impl Opened<'_> {
     }
 }
 
-/// What sealing adds to the body of a frame.
+/// The bytes that sealing adds to the body of a frame.
 pub(crate) const SEALED_OVERHEAD: u64 = (START_LEN + MAC_LEN + 1) as u64;
 const MESSAGE: &[u8; 8] = b"\x07MESSAGE";
 /// The length of the name and the number.
