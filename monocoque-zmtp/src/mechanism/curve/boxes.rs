@@ -23,9 +23,13 @@ impl SharedKey {
         Ok(Self(Zeroizing::new(key)))
     }
 
-    /// A key that only we have.
-    pub(super) fn from_random(key: Zeroizing<[u8; KEY_LEN]>) -> Self {
+    /// A key that was not agreed upon: it is random, or derived from another one.
+    pub(super) fn from_bytes(key: Zeroizing<[u8; KEY_LEN]>) -> Self {
         Self(key)
+    }
+
+    pub(super) fn expose(&self) -> &[u8; KEY_LEN] {
+        &self.0
     }
 
     /// Adds a box with `plain` to `out`.

@@ -11,13 +11,14 @@
 //!
 //! `C` and `S` are the long-term keys of client and server, `C'` and `S'` those of one connection.
 //! The [`client`] and the [`server`] own the states of one side each, [`keys`] the long-term keys,
-//! [`boxes`] what is sealed for whom, and [`seal`] the traffic.
+//! [`boxes`] what is sealed for whom, [`seal`] the frames of the traffic, and [`traffic`] its keys.
 
 mod boxes;
 pub(super) mod client;
 mod keys;
 pub(crate) mod seal;
 pub(super) mod server;
+mod traffic;
 
 use monocoque_core::Outbox;
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
-use super::boxes::{MAC_LEN, SharedKey, short_nonce};
+use super::boxes::{MAC_LEN, SharedKey};
+use super::traffic::TrafficKey;
 use crate::frame::{COMMAND, FrameHeader, MAX_HEADER_LEN, MORE, put_header};
 use crate::names::CommandKind;
 use crate::{Malformed, Misbehaved, ZmtpError};
@@ -20,8 +21,7 @@ use crate::{Malformed, Misbehaved, ZmtpError};
 /// The sending end of a sealed link.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    key: Arc<SharedKey>,
-    prefix: &'static [u8; 16],
+    key: TrafficKey,
     /// The number of the next frame.
     next: u64,
 }
@@ -29,8 +29,7 @@ pub(crate) struct Sealer {
 /// The receiving end of a sealed link.
 #[derive(Debug)]
 pub(crate) struct Opener {
-    key: Arc<SharedKey>,
-    prefix: &'static [u8; 16],
+    key: TrafficKey,
     /// The number of the last frame.
     last: u64,
     small: [u8; SMALL_MAX],
@@ -46,38 +45,38 @@ pub(crate) enum Opened<'a> {
 }
 
 impl Sealer {
-    pub(super) const fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], next: u64) -> Self {
-        Self { key, prefix, next }
+    pub(super) fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], next: u64) -> Self {
+        Self { key: TrafficKey::new(key, prefix), next }
     }
 
     /// Adds a frame of which the body begins with `start`. `flags` are those of an open frame.
     #[inline]
     pub(crate) fn put(&mut self, flags: u8, start: &[u8], body: &[u8], out: &mut Outbox) {
-        let nonce = short_nonce(self.prefix, self.next);
-        let number = self.next.to_be_bytes();
+        let number = self.next;
         self.next += 1;
         let is_command = flags & COMMAND != 0;
         // The place of the authenticator, and the flags.
         let mut head = [0; MAC_LEN + 1];
         let [.., sealed_flags] = &mut head;
         *sealed_flags = flags & MORE | if is_command { SEALED_COMMAND } else { 0 };
-        let parts = [&MESSAGE[..], &number, &head, start, body];
+        let number_bytes = number.to_be_bytes();
+        let parts = [&MESSAGE[..], &number_bytes, &head, start, body];
         let sealed_len = head.len() + start.len() + body.len();
         put_header(0, START_LEN + sealed_len, out);
         if sealed_len < LARGE_MIN {
             parts.into_iter().for_each(|part| out.put(part));
-            self.key.seal_in_place(&nonce, out.last_put_mut(sealed_len));
+            self.key.seal_in_place(number, out.last_put_mut(sealed_len));
         } else {
             let mut frame = parts.concat();
-            self.key.seal_in_place(&nonce, frame.get_mut(START_LEN..).unwrap_or_default());
+            self.key.seal_in_place(number, frame.get_mut(START_LEN..).unwrap_or_default());
             out.put_shared(&frame.into());
         }
     }
 }
 
 impl Opener {
-    pub(super) const fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], last: u64) -> Self {
-        Self { key, prefix, last, small: [0; SMALL_MAX] }
+    pub(super) fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], last: u64) -> Self {
+        Self { key: TrafficKey::new(key, prefix), last, small: [0; SMALL_MAX] }
     }
 
     /// Checks the name and the number of a frame, if they have arrived.
@@ -126,13 +125,12 @@ impl Opener {
         let (start, sealed) = frame.split_first_chunk().ok_or(Malformed::Unsealed)?;
         let (mac, sealed) = sealed.split_first_chunk().ok_or(Malformed::Unsealed)?;
         let number = self.number(start)?;
-        let nonce = short_nonce(self.prefix, number);
         let Self { key, small, .. } = self;
         let (is_open, opened) = match small.get_mut(..sealed.len()) {
-            Some(plain) => (key.open_to(&nonce, mac, sealed, plain), Opened::Small(plain)),
+            Some(plain) => (key.open_to(number, mac, sealed, plain), Opened::Small(plain)),
             None => {
                 let mut plain = vec![0; sealed.len()];
-                (key.open_to(&nonce, mac, sealed, &mut plain), Opened::Large(plain.into()))
+                (key.open_to(number, mac, sealed, &mut plain), Opened::Large(plain.into()))
             }
         };
         if !is_open {

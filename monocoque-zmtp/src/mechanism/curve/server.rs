@@ -99,7 +99,7 @@ impl Start {
         }
 
         let ours = CurveSecretKey::from_bytes(*self.entropy.take(0));
-        let cookie_key = SharedKey::from_random(self.entropy.take(KEY_LEN));
+        let cookie_key = SharedKey::from_bytes(self.entropy.take(KEY_LEN));
         let [welcome_nonce, cookie_nonce] = [64, 80].map(|at| self.entropy.take::<16>(at));
         let kept = Zeroizing::new([*theirs, *ours.expose()].concat());
         let mut plain = Zeroizing::new(ours.public_key().as_bytes().to_vec());
