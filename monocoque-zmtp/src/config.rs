@@ -117,7 +117,7 @@ impl MechanismConfig {
     }
 
     /// Returns true if we are the server of the mechanism, which may connect or bind.
-    pub(crate) const fn is_server(&self) -> bool {
+    pub const fn is_server(&self) -> bool {
         match self {
             Self::Null | Self::PlainClient(_) => false,
             Self::PlainServer => true,

@@ -50,6 +50,9 @@ where
     type Inlet = SessionInlet;
 
     async fn answer(&self, question: AuthQuestion) -> AuthReply {
+        if let Some(place) = &self.place {
+            place.keep();
+        }
         authenticate(&self.engine, &self.connection, question).await
     }
 

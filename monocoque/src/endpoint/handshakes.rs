@@ -31,6 +31,8 @@ struct Places {
 #[derive(Debug)]
 struct Place {
     since: Instant,
+    /// The application decides about the peer.
+    is_undecided: bool,
     displaced: CancellationToken,
 }
 
@@ -47,12 +49,13 @@ impl Handshakes {
         Self { limit, places: Rc::default() }
     }
 
-    /// Waits for a place. If the oldest handshake has had enough time, it is displaced.
+    /// Waits for a place. If the oldest handshake has had enough time, it is displaced; those that
+    /// wait for a decision of the application only if all do.
     pub(super) async fn wait_for_place(&self) {
-        while let Some(oldest) = self.oldest_if_full() {
-            let left = GRACE.saturating_sub(oldest.elapsed());
+        while let Some((number, since)) = self.oldest_if_full() {
+            let left = GRACE.saturating_sub(since.elapsed());
             if left.is_zero() {
-                self.displace_oldest();
+                self.displace(number);
                 return;
             }
             let place = poll_fn(|cx| {
@@ -74,20 +77,23 @@ impl Handshakes {
         let mut places = self.places.borrow_mut();
         let (number, displaced) = (places.next, CancellationToken::default());
         places.next += 1;
-        places.taken.insert(number, Place { since: Instant::now(), displaced: displaced.clone() });
+        let place = Place { since: Instant::now(), is_undecided: false, displaced: displaced.clone() };
+        places.taken.insert(number, place);
         HandshakePlace { number, displaced, places: self.places.clone() }
     }
 
-    /// Returns when the oldest handshake began, if there is no place.
-    fn oldest_if_full(&self) -> Option<Instant> {
+    /// Returns the number and the start of the oldest handshake, if there is no place.
+    fn oldest_if_full(&self) -> Option<(u64, Instant)> {
         let places = self.places.borrow();
         let is_full = self.limit > 0 && places.taken.len() >= self.limit;
-        places.taken.values().next().filter(|_| is_full).map(|place| place.since)
+        let by_age = || places.taken.iter().filter(|_| is_full);
+        let oldest = by_age().find(|(_, place)| !place.is_undecided).or_else(|| by_age().next());
+        oldest.map(|(number, place)| (*number, place.since))
     }
 
-    fn displace_oldest(&self) {
-        let oldest = self.places.borrow_mut().taken.pop_first();
-        if let Some((_, place)) = oldest {
+    fn displace(&self, number: u64) {
+        let place = self.places.borrow_mut().taken.remove(&number);
+        if let Some(place) = place {
             place.displaced.cancel();
         }
     }
@@ -97,6 +103,14 @@ impl HandshakePlace {
     /// Returns the token that is cancelled when another connection takes the place.
     pub(crate) fn displaced(&self) -> CancellationToken {
         self.displaced.clone()
+    }
+
+    /// Keeps the place while the application decides about the peer, as long as others can be
+    /// displaced.
+    pub(crate) fn keep(&self) {
+        if let Some(place) = self.places.borrow_mut().taken.get_mut(&self.number) {
+            place.is_undecided = true;
+        }
     }
 }
 

@@ -38,6 +38,9 @@ pub enum SecurityError {
     /// libzmq aborts.
     #[error("a server of PLAIN with zap_enforce_domain needs a zap_domain")]
     DomainRequired,
+    /// `authenticator` at a client of PLAIN or CURVE, which would never ask it.
+    #[error("a client of PLAIN or CURVE does not ask an authenticator: set it on the server")]
+    AuthenticatorOfClient,
 }
 
 impl SecurityOptions {
@@ -65,6 +68,9 @@ impl SecurityOptions {
         let is_closed = self.enforces_domain && self.zap_domain.is_empty() && self.authenticator.is_none();
         match &self.mechanism {
             MechanismConfig::PlainServer if is_closed => Err(SecurityError::DomainRequired),
+            mechanism if self.is_secured() && !mechanism.is_server() && self.authenticator.is_some() => {
+                Err(SecurityError::AuthenticatorOfClient)
+            }
             _ => Ok(()),
         }
     }

@@ -136,7 +136,8 @@ impl<S: Socket> Builder<S> {
     /// Beyond it the next connection waits to be accepted, until a handshake is done or failed, or
     /// the oldest one has taken a second: that one is ended then, with
     /// [`TooManyHandshakes`](crate::DisconnectReason::TooManyHandshakes). So strangers that connect
-    /// and stay silent, or slow, cannot keep others out.
+    /// and stay silent, or slow, cannot keep others out. Peers about whom an
+    /// [`authenticator`](Self::authenticator) or ZAP handler is asked stay while there are others.
     pub fn pending_handshakes(mut self, connections: usize) -> Self {
         self.options.pending_handshakes = connections;
         self

@@ -230,7 +230,7 @@ over_streams! {
 
 #[test]
 fn options_are_checked() {
-    use monocoque::security::SecurityError;
+    use monocoque::security::{Allow, SecurityError};
 
     let error = |builder: monocoque::zmq::Builder<PullSocket>| match builder.build() {
         Err(MonocoqueError::Security(error)) => error,
@@ -242,6 +242,10 @@ fn options_are_checked() {
     assert_eq!(error(builder().plain_client("", &*long)), SecurityError::CredentialsTooLong(256));
     assert_eq!(error(builder().zap_domain(&*long)), SecurityError::DomainTooLong(256));
     assert_eq!(error(builder().plain_server().zap_enforce_domain(true)), SecurityError::DomainRequired);
+    let client = builder().authenticator(Allow::new()).plain_client("anna", "s3cret");
+    assert_eq!(error(client), SecurityError::AuthenticatorOfClient);
+    let client = curve_client(builder()).authenticator(Allow::new());
+    assert_eq!(error(client), SecurityError::AuthenticatorOfClient);
     for name in ["", "X", "Zone", "X-a b", "Socket-Type", "X-\u{e9}"] {
         assert_eq!(error(builder().metadata(name, "")), SecurityError::PropertyName, "{name:?}");
     }

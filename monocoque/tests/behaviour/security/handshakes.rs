@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::channel::oneshot;
+use futures::{FutureExt, StreamExt};
+use monocoque::security::{AuthReply, AuthRequest};
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque::{DisconnectReason, SocketEvent};
 use testing::{
@@ -37,6 +39,26 @@ over_streams! {
         };
         assert!(matches!(reason, DisconnectReason::TooManyHandshakes), "{reason:?}");
         eventually("it is counted", || pull.stats().failed_handshakes == 1).await;
+        drop(strangers);
+    }
+
+    async fn undecided_handshakes_are_not_displaced(at) {
+        let (decide, decision) = oneshot::channel();
+        let decision = decision.map(|_| AuthReply::allow()).shared();
+        let authenticator = move |_: AuthRequest| decision.clone();
+        let builder = PullSocket::builder().pending_handshakes(2).authenticator(authenticator);
+        let (pull, endpoint) = at.bound(builder).await;
+        let mut monitor = pull.monitor();
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        while !matches!(monitor.next().await, Some(SocketEvent::Accepted { .. })) {}
+        let silent = endpoint.clone();
+        let strangers =
+            on_blocking_thread(move || [(); 3].map(|()| RawPeer::connect(&silent))).await;
+        eventually("strangers are displaced", || pull.stats().failed_handshakes == 2).await;
+        decide.send(()).expect("a handshake waits");
+        push.send("hello").await.expect("sent");
+        assert_eq!(pull.recv().await.expect("received"), "hello".into());
+        assert_eq!(push.stats().failed_handshakes, 0);
         drop(strangers);
     }
 
