@@ -30,6 +30,7 @@
 //! | `transport`, `endpoint` | streams, and their addresses |
 //! | `monitor` | events for monitors |
 //! | `runtime` | the threads that connections live on, timers, and readiness |
+//! | `serialize` | serialization of values, with the feature `serde` |
 //! | `reconnect` | the delay before the next attempt to connect |
 //! | `sync` | the source of locks and atomics |
 //!
@@ -70,17 +71,22 @@ pub mod runtime;
 pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod transport;
+#[cfg(feature = "serde")]
+mod serialize;
 mod waiters;
 
 #[cfg(feature = "runtime")]
 pub use alloc::process_id;
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
-pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
-pub use frame::Frame;
+pub use endpoint::{
+    AttachedStream, Endpoint, EndpointError, EndpointErrorKind, Host, HostName, InprocName, IpcAddress,
+    Source,
+};
+pub use frame::{Frame, FrameBytes};
 #[cfg(feature = "runtime")]
 pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneKey, NextItem, RecvGuard, Weigh};
-pub use message::{IntoIter, Iter, Message, Part, Parts};
+pub use message::{FrameCountError, IntoIter, Iter, Message, MessageFrames, Part, Parts, TextError};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
 pub use outbox::{Outbox, Queued, QueuedCursor, QueuedMessage};

@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -18,13 +18,13 @@ use crate::Frame;
 /// use monocoque_core::{RoutingId, RoutingIdError};
 ///
 /// let id = RoutingId::try_from("worker-1")?;
-/// assert_eq!(&*id, b"worker-1");
+/// assert_eq!(id, "worker-1");
 /// assert_eq!(id.to_string(), "worker-1");
 /// assert_eq!(RoutingId::try_from(&[0, 0xab][..])?.to_string(), "0x00ab");
 /// assert_eq!(RoutingId::try_from(""), Err(RoutingIdError::Empty));
 /// # Ok::<(), RoutingIdError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct RoutingId(Frame);
 
 impl RoutingId {
@@ -37,6 +37,10 @@ impl RoutingId {
             1..=Self::MAX_LEN => Ok(Self(Frame::copy_from(id))),
             len => Err(RoutingIdError::TooLong(len)),
         }
+    }
+
+    pub(crate) fn into_frame(self) -> Frame {
+        self.0
     }
 }
 
@@ -56,6 +60,7 @@ macro_rules! routing_id_from {
         impl TryFrom<$bytes> for RoutingId {
             type Error = RoutingIdError;
 
+            /// Copies the bytes.
             fn try_from(id: $bytes) -> Result<Self, RoutingIdError> {
                 Self::new(id.as_ref())
             }
@@ -63,19 +68,39 @@ macro_rules! routing_id_from {
     )+};
 }
 
-routing_id_from!(&[u8], &str, &Frame, Bytes, Frame, String, Vec<u8>);
+routing_id_from!(&[u8], &str, &Bytes, &Frame, &String, &Vec<u8>, Bytes, Frame, String, Vec<u8>);
 
 impl<const N: usize> TryFrom<&[u8; N]> for RoutingId {
     type Error = RoutingIdError;
 
+    /// Copies the bytes.
     fn try_from(id: &[u8; N]) -> Result<Self, RoutingIdError> {
         Self::new(id)
     }
 }
 
-impl From<RoutingId> for Frame {
-    fn from(id: RoutingId) -> Self {
-        id.0
+impl FromStr for RoutingId {
+    type Err = RoutingIdError;
+
+    /// Copies the text.
+    fn from_str(text: &str) -> Result<Self, RoutingIdError> {
+        Self::new(text.as_bytes())
+    }
+}
+
+impl<const N: usize> TryFrom<[u8; N]> for RoutingId {
+    type Error = RoutingIdError;
+
+    /// Copies the bytes.
+    fn try_from(id: [u8; N]) -> Result<Self, RoutingIdError> {
+        Self::new(&id)
+    }
+}
+
+impl From<&Self> for RoutingId {
+    /// Shares the bytes of a long id, and copies a short one.
+    fn from(id: &Self) -> Self {
+        id.clone()
     }
 }
 
@@ -99,25 +124,6 @@ impl Borrow<[u8]> for RoutingId {
     #[inline]
     fn borrow(&self) -> &[u8] {
         self
-    }
-}
-
-impl Hash for RoutingId {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
-
-impl PartialOrd for RoutingId {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for RoutingId {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (**self).cmp(&**other)
     }
 }
 

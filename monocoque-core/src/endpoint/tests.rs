@@ -8,9 +8,16 @@ fn parse(text: &str) -> Endpoint {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn refused(text: &str) -> EndpointError {
+fn kind(error: EndpointError) -> EndpointErrorKind {
+    error.kind().clone()
+}
+
+fn refused(text: &str) -> EndpointErrorKind {
     match text.parse::<Endpoint>() {
-        Err(error) => error,
+        Err(error) => {
+            assert_eq!(error.endpoint(), text);
+            kind(error)
+        }
         Ok(endpoint) => panic!("{text} became {endpoint:?}"),
     }
 }
@@ -47,22 +54,22 @@ fn equivalent_forms_compare_equal() {
 #[test]
 fn unknown_scheme_is_rejected() {
     for text in ["", "tcp", "tcp:127.0.0.1:5555", "/run/app.sock", "tcp:/127.0.0.1:1"] {
-        assert_eq!(refused(text), EndpointError::NoScheme, "{text}");
+        assert_eq!(refused(text), EndpointErrorKind::NoScheme, "{text}");
     }
     for scheme in ["udp", "TCP", "", " tcp", "inproc "] {
-        assert_eq!(refused(&format!("{scheme}://a:1")), EndpointError::UnknownScheme(scheme.into()));
+        assert_eq!(refused(&format!("{scheme}://a:1")), EndpointErrorKind::UnknownScheme(scheme.into()));
     }
 }
 
 #[test]
 fn invalid_port_is_rejected() {
     for text in ["tcp://", "tcp://127.0.0.1", "tcp://[::1]", "tcp://localhost"] {
-        assert_eq!(refused(text), EndpointError::NoPort, "{text}");
+        assert_eq!(refused(text), EndpointErrorKind::NoPort, "{text}");
     }
     for port in
         ["", "65536", "+1", "-1", "1x", " 1", "1 ", "080", "00", "0x1", "99999999999999999999", "**", "١"]
     {
-        assert_eq!(refused(&format!("tcp://127.0.0.1:{port}")), EndpointError::BadPort(port.into()));
+        assert_eq!(refused(&format!("tcp://127.0.0.1:{port}")), EndpointErrorKind::BadPort(port.into()));
     }
 }
 
@@ -106,7 +113,7 @@ fn invalid_host_is_rejected() {
         &long,
         &label,
     ] {
-        assert_eq!(refused(&format!("tcp://{host}:5555")), EndpointError::BadHost(host.into()));
+        assert_eq!(refused(&format!("tcp://{host}:5555")), EndpointErrorKind::BadHost(host.into()));
     }
 }
 
@@ -129,7 +136,10 @@ fn interface_name_follows_kernel_rules() {
         for text in [format!("tcp://{name}:5555"), format!("tcp://[fe80::1%{name}]:5555")] {
             match text.contains("0123456789") && !text.contains('[') {
                 true => {
-                    assert_eq!(refused("tcp://0123456789:5555"), EndpointError::BadHost("0123456789".into()))
+                    assert_eq!(
+                        refused("tcp://0123456789:5555"),
+                        EndpointErrorKind::BadHost("0123456789".into())
+                    )
                 }
                 false => assert_eq!(parse(&text).to_string(), text),
             }
@@ -141,11 +151,14 @@ fn interface_name_follows_kernel_rules() {
 #[test]
 fn ipv6_without_brackets_gets_hint() {
     let error = refused("tcp://2001:db8::1:2");
-    assert_eq!(error, EndpointError::NoBrackets("2001:db8::1".into(), "2".into()));
+    assert_eq!(error, EndpointErrorKind::NoBrackets("2001:db8::1".into(), "2".into()));
     assert_eq!(error.to_string(), "an IPv6 address needs brackets, as in tcp://[2001:db8::1]:2");
-    assert_eq!(refused("tcp://::1:5555"), EndpointError::NoBrackets("::1".into(), "5555".into()));
-    assert_eq!(refused("tcp://fe80::1%eth0:1"), EndpointError::NoBrackets("fe80::1%eth0".into(), "1".into()));
-    assert_eq!(refused("tcp://::1:0;[::1]:1"), EndpointError::NoBrackets("::1".into(), "0".into()));
+    assert_eq!(refused("tcp://::1:5555"), EndpointErrorKind::NoBrackets("::1".into(), "5555".into()));
+    assert_eq!(
+        refused("tcp://fe80::1%eth0:1"),
+        EndpointErrorKind::NoBrackets("fe80::1%eth0".into(), "1".into())
+    );
+    assert_eq!(refused("tcp://::1:0;[::1]:1"), EndpointErrorKind::NoBrackets("::1".into(), "0".into()));
 }
 
 #[test]
@@ -154,18 +167,18 @@ fn source_address_is_connect_only() {
         let endpoint = parse(text);
         assert_eq!(endpoint.to_string(), text);
         assert_eq!(endpoint.check_connect(), Ok(()));
-        assert_eq!(endpoint.check_bind(), Err(EndpointError::BindSource));
+        assert_eq!(endpoint.check_bind().map_err(kind), Err(EndpointErrorKind::BindSource));
     }
     assert_eq!(parse("tcp://127.0.0.1:*;127.0.0.1:1"), parse("tcp://127.0.0.1:0;127.0.0.1:1"));
     assert_ne!(parse("tcp://127.0.0.1:0;127.0.0.1:1"), parse("tcp://127.0.0.1:1"));
     assert_eq!(parse("tcp://127.0.0.1:1").check_bind(), Ok(()));
-    assert_eq!(refused("tcp://127.0.0.1;127.0.0.1:1"), EndpointError::NoPort);
-    assert_eq!(refused("tcp://;127.0.0.1:1"), EndpointError::NoPort);
-    assert_eq!(refused("tcp://a b:1;127.0.0.1:1"), EndpointError::BadHost("a b".into()));
-    assert_eq!(refused("tcp://a:1;"), EndpointError::NoPort);
-    assert_eq!(refused("tcp://a:1;b:2;c:3"), EndpointError::BadHost("b:2;c".into()));
-    assert_eq!(parse("tcp://a:1;*:2").check_connect(), Err(EndpointError::ConnectWildcard));
-    assert_eq!(parse("tcp://a:1;b:0").check_connect(), Err(EndpointError::ConnectPort));
+    assert_eq!(refused("tcp://127.0.0.1;127.0.0.1:1"), EndpointErrorKind::NoPort);
+    assert_eq!(refused("tcp://;127.0.0.1:1"), EndpointErrorKind::NoPort);
+    assert_eq!(refused("tcp://a b:1;127.0.0.1:1"), EndpointErrorKind::BadHost("a b".into()));
+    assert_eq!(refused("tcp://a:1;"), EndpointErrorKind::NoPort);
+    assert_eq!(refused("tcp://a:1;b:2;c:3"), EndpointErrorKind::BadHost("b:2;c".into()));
+    assert_eq!(parse("tcp://a:1;*:2").check_connect().map_err(kind), Err(EndpointErrorKind::ConnectWildcard));
+    assert_eq!(parse("tcp://a:1;b:0").check_connect().map_err(kind), Err(EndpointErrorKind::ConnectPort));
 }
 
 #[test]
@@ -180,12 +193,12 @@ fn ipv6_endpoints_are_detected() {
 
 #[test]
 fn invalid_ipc_path_is_rejected() {
-    assert_eq!(refused("ipc://"), EndpointError::NoPath);
-    assert_eq!(refused("ipc://@"), EndpointError::NoPath);
-    assert_eq!(refused("ipc://a\0b"), EndpointError::NulInPath);
+    assert_eq!(refused("ipc://"), EndpointErrorKind::NoPath);
+    assert_eq!(refused("ipc://@"), EndpointErrorKind::NoPath);
+    assert_eq!(refused("ipc://a\0b"), EndpointErrorKind::NulInPath);
     let longest = "a".repeat(107);
     assert_eq!(parse(&format!("ipc://{longest}")).to_string().len(), 113);
-    assert_eq!(refused(&format!("ipc://{longest}b")), EndpointError::PathTooLong(108));
+    assert_eq!(refused(&format!("ipc://{longest}b")), EndpointErrorKind::PathTooLong(108));
 }
 
 #[test]
@@ -204,9 +217,9 @@ fn wildcard_endpoint_rejects_connect() {
         assert_eq!(parse(text).check_connect(), Ok(()));
     }
     for text in ["tcp://*:1", "tcp://*:*", "ipc://*"] {
-        assert_eq!(parse(text).check_connect(), Err(EndpointError::ConnectWildcard));
+        assert_eq!(parse(text).check_connect().map_err(kind), Err(EndpointErrorKind::ConnectWildcard));
     }
-    assert_eq!(parse("tcp://[::1]:0").check_connect(), Err(EndpointError::ConnectPort));
+    assert_eq!(parse("tcp://[::1]:0").check_connect().map_err(kind), Err(EndpointErrorKind::ConnectPort));
 }
 
 #[test]
@@ -223,7 +236,50 @@ fn endpoint_converts_from_many_types() {
     assert_eq!(take(&endpoint).as_ref(), Ok(&endpoint));
     assert_eq!(take(SocketAddr::from(([127, 0, 0, 1], 5555))).as_ref(), Ok(&endpoint));
     assert_eq!(take(endpoint.clone()), Ok(endpoint));
-    assert_eq!(take("x"), Err(EndpointError::NoScheme));
+    assert_eq!(take("x").map_err(kind), Err(EndpointErrorKind::NoScheme));
+}
+
+#[test]
+fn error_names_text_and_reason() {
+    let error = "foo".parse::<Endpoint>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid endpoint \"foo\": an endpoint needs a scheme, as in tcp://127.0.0.1:5555"
+    );
+    let error = parse("tcp://*:1").check_connect().unwrap_err();
+    assert!(error.to_string().starts_with("invalid endpoint \"tcp://*:1\": a wildcard"), "{error}");
+}
+
+#[test]
+fn endpoint_parts_are_readable() {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::os::unix::ffi::OsStrExt;
+
+    let endpoint = parse("tcp://192.0.2.1:80");
+    assert_eq!((endpoint.scheme(), endpoint.port()), ("tcp", Some(80)));
+    assert_eq!(endpoint.host(), Some(&Host::from(Ipv4Addr::new(192, 0, 2, 1))));
+    assert_eq!(endpoint.socket_addr(), Some(([192, 0, 2, 1], 80).into()));
+    let zoned = parse("tcp://[fe80::1%3]:80").socket_addr().unwrap();
+    assert_eq!(zoned.to_string(), "[fe80::1%3]:80");
+    for text in ["tcp://*:1", "tcp://localhost:1", "tcp://[fe80::1%eth0]:1", "ipc://x", "inproc://x"] {
+        assert_eq!(parse(text).socket_addr(), None, "{text}");
+    }
+    let ipc = parse("ipc://x");
+    assert_eq!((ipc.scheme(), ipc.host(), ipc.port()), ("ipc", None, None));
+
+    assert_eq!(Endpoint::tcp(Ipv6Addr::LOCALHOST, 5).unwrap(), "tcp://[::1]:5");
+    for host in ["::1", "[::1]"] {
+        assert_eq!(Endpoint::try_from((host, 5)).unwrap(), "tcp://[::1]:5");
+    }
+    let error = kind(Endpoint::tcp("a b", 5).unwrap_err());
+    assert_eq!(error, EndpointErrorKind::BadHost("a b".into()));
+    assert_eq!(Endpoint::ipc("/run/a b").unwrap(), "ipc:///run/a b");
+    assert_eq!(Endpoint::try_from(Path::new("x")).unwrap(), "ipc://x");
+    let path = Path::new(std::ffi::OsStr::from_bytes(b"\xff"));
+    assert_eq!(kind(Endpoint::ipc(path).unwrap_err()), EndpointErrorKind::PathNotUtf8);
+    assert_eq!(Endpoint::inproc("x").unwrap(), "inproc://x");
+    assert_eq!(kind(Endpoint::inproc("").unwrap_err()), EndpointErrorKind::NoName);
+    assert!(parse("tcp://127.0.0.1:9") < parse("tcp://127.0.0.1:10"));
 }
 
 proptest! {

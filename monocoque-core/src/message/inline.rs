@@ -155,7 +155,7 @@ impl Lens {
 
     /// Returns the length of all frames: the highest byte of the product is the sum of all bytes.
     #[inline]
-    const fn sum(self) -> usize {
+    pub(super) const fn sum(self) -> usize {
         (self.lens().wrapping_mul(0x0101_0101_0101_0101) >> 56) as usize
     }
 
@@ -182,7 +182,7 @@ impl Lens {
         }
     }
 
-    const fn pop_back(self) -> Option<Self> {
+    pub(super) const fn pop_back(self) -> Option<Self> {
         match self.count() {
             0 => None,
             count => Some(Self::new(count as u64 - 1, self.lens() & !(0xff << (8 * (count - 1))))),

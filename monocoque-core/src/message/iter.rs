@@ -1,5 +1,7 @@
 //! Iterators over the frames of a message.
 
+use std::iter::FusedIterator;
+
 use bytes::Bytes;
 
 use super::inline::Lens;
@@ -22,6 +24,16 @@ impl<'a> Iterator for Iter<'a> {
         self.0.size_hint()
     }
 }
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(Part::body)
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+impl FusedIterator for Iter<'_> {}
 
 /// A frame of a [`Message`] with its storage; see [`Message::parts`].
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +90,25 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
+impl DoubleEndedIterator for Parts<'_> {
+    #[expect(clippy::indexing_slicing, reason = "lengths add up to what is used")]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            PartsRepr::Inline(lens, bodies) => {
+                let rest = lens.pop_back()?;
+                let body = &bodies[rest.sum()..lens.sum()];
+                *lens = rest;
+                Some(Part::Inline(body))
+            }
+            PartsRepr::Rope(rope) => rope.next_back().map(Part::Shared),
+        }
+    }
+}
+
+impl ExactSizeIterator for Parts<'_> {}
+
+impl FusedIterator for Parts<'_> {}
+
 /// The frames of a [`Message`], by value.
 #[derive(Clone, Debug)]
 pub struct IntoIter(IntoIterRepr);
@@ -106,6 +137,19 @@ impl Iterator for IntoIter {
         (len, Some(len))
     }
 }
+
+impl DoubleEndedIterator for IntoIter {
+    fn next_back(&mut self) -> Option<Frame> {
+        match &mut self.0 {
+            IntoIterRepr::Inline(message) => message.pop_back(),
+            IntoIterRepr::Rope(rope) => rope.next_back().map(Frame::from),
+        }
+    }
+}
+
+impl ExactSizeIterator for IntoIter {}
+
+impl FusedIterator for IntoIter {}
 
 impl IntoIterator for Message {
     type Item = Frame;

@@ -8,20 +8,28 @@
 //! |---|---|
 //! | `inline` | the storage of small messages |
 //! | `iter` | the iterators over frames |
-//! | `convert` | conversions from other types |
+//! | `edit` | inserting, removing and splitting |
+//! | `compare` | comparison with frames, bytes and text, order, hash |
+//! | `convert` | conversions from and to other types |
 
+mod compare;
 mod convert;
+mod edit;
 mod inline;
 mod iter;
 
 use std::fmt;
 use std::ops::Index;
+use std::str::Utf8Error;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use thiserror::Error;
 
 use crate::frame::{Frame, FrameRepr, Preview};
 
+pub use compare::MessageFrames;
+pub use convert::FrameCountError;
 use inline::Inline;
 use iter::PartsRepr;
 pub use iter::{IntoIter, Iter, Part, Parts};
@@ -34,9 +42,14 @@ pub use iter::{IntoIter, Iter, Part, Parts};
 /// ```
 /// use monocoque_core::Message;
 ///
-/// let message = Message::from(["topic", "payload"]);
+/// let message = Message::from(("topic", vec![1, 2]));
 /// assert_eq!(message.len(), 2);
-/// assert_eq!(&message[1], b"payload");
+/// assert_eq!(message.str(0)?, "topic");
+/// assert_eq!(message[1], [1, 2]);
+/// assert_eq!(message, [&b"topic"[..], &[1, 2]]);
+/// let [topic, payload] = message.try_into()?;
+/// assert_eq!(topic, "topic");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Message(Repr);
@@ -91,8 +104,32 @@ impl Message {
     }
 
     /// Returns the frame at `index`, if there is one.
-    pub fn frame(&self, index: usize) -> Option<&[u8]> {
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
         self.iter().nth(index)
+    }
+
+    /// Returns the first frame, if there is one.
+    pub fn first(&self) -> Option<&[u8]> {
+        self.get(0)
+    }
+
+    /// Returns the last frame, if there is one.
+    pub fn last(&self) -> Option<&[u8]> {
+        self.iter().next_back()
+    }
+
+    /// Returns the text of the frame at `index`. Fails if there is no such frame, or it is no UTF-8.
+    /// `Display` shows any message: its frames as text, with a space between them.
+    pub fn str(&self, index: usize) -> Result<&str, TextError> {
+        let frames = self.len();
+        let frame = self.get(index).ok_or(TextError::NoFrame { index, frames })?;
+        std::str::from_utf8(frame).map_err(|error| TextError::NotUtf8 { index, error })
+    }
+
+    /// Returns copies of the frames. [`Vec<Frame>`](Frame) and `Vec<Bytes>` are made from a message
+    /// without copies of long ones.
+    pub fn to_vec(&self) -> Vec<Vec<u8>> {
+        self.iter().map(<[u8]>::to_vec).collect()
     }
 
     /// Returns the frames, in order.
@@ -159,22 +196,15 @@ impl Message {
         }
     }
 
-    /// Removes the first `n` frames, or all if there are fewer, and returns them as a message.
-    pub fn split_front(&mut self, n: usize) -> Self {
-        let n = n.min(self.len());
-        match &mut self.0 {
-            Repr::Inline(_) => std::iter::from_fn(|| self.pop_front()).take(n).collect(),
-            Repr::Rope(rope) => Self(Repr::Rope(rope.drain(..n).collect())),
-        }
-    }
-
     /// Adds the frames of `other` at the end. Shared frames stay shared.
     pub fn append(&mut self, other: &Self) {
-        for part in other.parts() {
-            match part {
-                Part::Inline(body) => self.push_copy(body),
-                Part::Shared(body) => self.push_bytes(body.clone()),
-            }
+        other.parts().for_each(|part| self.push_part(part));
+    }
+
+    fn push_part(&mut self, part: Part<'_>) {
+        match part {
+            Part::Inline(body) => self.push_copy(body),
+            Part::Shared(body) => self.push_bytes(body.clone()),
         }
     }
 
@@ -261,23 +291,49 @@ impl Index<usize> for Message {
     ///
     /// # Panics
     ///
-    /// If there is no such frame; [`Message::frame`] does not panic.
-    #[expect(clippy::panic, reason = "what `Index` is for, and documented: `frame` does not panic")]
+    /// If there is no such frame; [`Message::get`] does not panic.
+    #[expect(clippy::panic, reason = "what `Index` is for, and documented: `get` does not panic")]
     fn index(&self, index: usize) -> &[u8] {
-        match self.frame(index) {
+        match self.get(index) {
             Some(frame) => frame,
             None => panic!("frame {index} of a message of {} frames", self.len()),
         }
     }
 }
 
-impl PartialEq for Message {
-    fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().eq(other.iter())
-    }
+/// The reason why a frame is no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// The message has no such frame.
+    #[error("no frame {index}: the message has {frames}")]
+    NoFrame {
+        /// The index that was asked for.
+        index: usize,
+        /// The number of frames.
+        frames: usize,
+    },
+    /// The frame is no UTF-8.
+    #[error("frame {index} is not UTF-8: {error}")]
+    NotUtf8 {
+        /// The index of the frame.
+        index: usize,
+        /// The place of the first byte that is not UTF-8.
+        error: Utf8Error,
+    },
 }
 
-impl Eq for Message {}
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, frame) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(&String::from_utf8_lossy(frame))?;
+        }
+        Ok(())
+    }
+}
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -47,11 +47,11 @@ fn pop_back_keeps_front_frames() {
         let mut message: Message = bodies.iter().copied().collect();
         for left in (0..bodies.len()).rev() {
             assert_eq!(&*message.pop_back().expect("a frame"), bodies[left].as_bytes());
-            assert_eq!(message, bodies[..left].iter().copied().collect());
+            assert_eq!(message, bodies[..left]);
         }
         assert!(message.pop_back().is_none());
         message.push_back("again");
-        assert_eq!(message, "again".into());
+        assert_eq!(message, "again");
     }
 }
 
@@ -144,4 +144,114 @@ fn inline_block_needs_single_frame() {
 fn debug_output_is_bounded() {
     let shown = format!("{:?}", Message::from(vec![b'x'; 1 << 20]));
     assert!(shown.len() < 80 && shown.contains("1048576"), "{shown}");
+}
+
+#[test]
+fn iterators_run_from_both_ends() {
+    let long = "x".repeat(100);
+    for frames in [vec!["a", "", "bcd"], vec!["a", &long, "", &long]] {
+        let message = Message::from(&frames);
+        assert_eq!(message.iter().len(), frames.len());
+        assert!(message.iter().rev().eq(frames.iter().rev().map(|frame| frame.as_bytes())));
+        assert!(message.clone().into_iter().rev().eq(frames.iter().rev().map(|frame| Frame::from(*frame))));
+        let mut iter = message.iter();
+        assert_eq!((iter.next(), iter.next_back()), (message.first(), message.last()));
+        assert_eq!(iter.len(), frames.len() - 2);
+        assert!(iter.eq(frames[1..frames.len() - 1].iter().map(|frame| frame.as_bytes())));
+        let mut parts = message.into_iter();
+        assert_eq!(parts.next_back().unwrap(), frames[frames.len() - 1]);
+        assert_eq!(parts.next().unwrap(), "a");
+        assert_eq!(parts.len(), frames.len() - 2);
+    }
+}
+
+#[test]
+fn edited_messages_keep_other_frames() {
+    let long = "x".repeat(100);
+    for body in ["b", &long] {
+        let message = Message::from(["a", body, "c", body]);
+        for index in 0..=5 {
+            let mut model = message.to_vec();
+            let mut edited = message.clone();
+            let removed = (index < 4).then(|| model.remove(index));
+            assert_eq!(edited.remove(index).map(Vec::from), removed);
+            assert_eq!(edited, model);
+
+            let (mut edited, mut model) = (message.clone(), message.to_vec());
+            let replaced = model.get_mut(index).map(|frame| std::mem::replace(frame, b"new".to_vec()));
+            assert_eq!(edited.replace(index, "new").map(Vec::from), replaced);
+            assert_eq!(edited, model);
+
+            let (mut edited, mut model) = (message.clone(), message.to_vec());
+            edited.truncate(index);
+            model.truncate(index);
+            assert_eq!(edited, model);
+
+            let mut front = message.clone();
+            assert_eq!(front.split_off(index), message.to_vec()[index.min(4)..]);
+            assert_eq!(front, model);
+
+            if index <= 4 {
+                let (mut edited, mut model) = (message.clone(), message.to_vec());
+                edited.insert(index, "new");
+                model.insert(index, b"new".to_vec());
+                assert_eq!(edited, model);
+                assert_eq!(message.slice(index..), message.to_vec()[index..]);
+                assert_eq!(message.slice(..index), message.to_vec()[..index]);
+            }
+        }
+        assert_eq!(message.slice(1..=2), [body, "c"]);
+        let mut cleared = message;
+        cleared.clear();
+        assert!(cleared.is_empty());
+    }
+}
+
+#[test]
+#[should_panic(expected = "frames 3..5 of a message of 4 frames")]
+fn range_behind_last_frame_panics() {
+    Message::from(["a", "b", "c", "d"]).slice(3..5);
+}
+
+#[test]
+#[should_panic(expected = "frame inserted at 2 into a message of 1 frames")]
+fn insertion_behind_end_panics() {
+    Message::from("a").insert(2, "b");
+}
+
+#[test]
+fn wrong_frame_count_returns_message() {
+    let error = <[Frame; 2]>::try_from(Message::from(["a", "b", "c"])).unwrap_err();
+    assert_eq!((error.expected(), error.found()), (2, 3));
+    assert_eq!(error.to_string(), "a message of 3 frames, expected 2");
+    let (a, b, c) = error.into_message().try_into().unwrap();
+    assert_eq!((&*a, &*b, &*c), (&b"a"[..], &b"b"[..], &b"c"[..]));
+}
+
+#[test]
+fn shared_bytes_are_not_copied() {
+    let body = vec![7; 300];
+    let at = body.as_ptr();
+    let message = Message::from(body);
+    assert_eq!(message[0].as_ptr(), at);
+    let frame = Frame::try_from(message).unwrap();
+    assert_eq!(frame.as_ptr(), at);
+    assert_eq!(Frame::from(&frame).as_ptr(), at);
+    let message = Message::from(("topic", &frame));
+    assert_eq!(message[1].as_ptr(), at);
+    assert_eq!(message.slice(1..)[0].as_ptr(), at);
+    drop((frame, message.clone()));
+    let [_, body] = <[Bytes; 2]>::try_from(Vec::<Bytes>::from(message)).unwrap();
+    assert_eq!(body.as_ptr(), at);
+    let body = Vec::<u8>::from(Frame::from(body));
+    assert_eq!(body.as_ptr(), at);
+}
+
+#[test]
+fn text_errors_name_frame() {
+    let message = Message::from([&b"text"[..], b"\xff"]);
+    assert_eq!(message.str(0), Ok("text"));
+    assert!(matches!(message.str(1), Err(TextError::NotUtf8 { index: 1, .. })));
+    assert_eq!(message.str(2).unwrap_err().to_string(), "no frame 2: the message has 2");
+    assert_eq!(message.to_string(), "text \u{fffd}");
 }

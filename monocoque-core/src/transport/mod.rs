@@ -27,7 +27,7 @@ use compio::net::{TcpStream, UnixStream};
 use rustix::net::SendFlags;
 use socket2::{Domain, SockRef, Type};
 
-use crate::{Endpoint, EndpointError};
+use crate::{Endpoint, EndpointErrorKind};
 
 pub use any::AnyStream;
 pub use halves::Halves;
@@ -163,7 +163,7 @@ impl Stream {
             }
             Endpoint::Ipc(address) => ipc::connect(address, options).map(Self::Ipc),
             Endpoint::Inproc(_) => Err(inproc_has_no_stream()),
-            Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
+            Endpoint::Attached(_) => Err(endpoint.error(EndpointErrorKind::NoAddress).into()),
         }
     }
 }
@@ -203,7 +203,7 @@ impl Listener {
                 Ok((Self(ListenerKind::Ipc(listener)), endpoint))
             }
             Endpoint::Inproc(_) => Err(inproc_has_no_stream()),
-            Endpoint::Attached(_) => Err(EndpointError::NoAddress.into()),
+            Endpoint::Attached(_) => Err(endpoint.error(EndpointErrorKind::NoAddress).into()),
         }
     }
 

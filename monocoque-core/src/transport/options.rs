@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, TcpKeepalive};
 
 use super::SocksLogin;
-use crate::{Endpoint, EndpointError};
+use crate::{Endpoint, EndpointError, EndpointErrorKind};
 
 /// Options of system sockets. `None` leaves an option to the system. `TCP_NODELAY` is always set.
 #[derive(Clone, Debug)]
@@ -43,7 +43,11 @@ pub struct SocketOptions {
 impl SocketOptions {
     /// Checks that `endpoint` can be used with these options.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        if self.ipv6 || !endpoint.is_ipv6() { Ok(()) } else { Err(EndpointError::Ipv6Off) }
+        if self.ipv6 || !endpoint.is_ipv6() {
+            Ok(())
+        } else {
+            Err(endpoint.error(EndpointErrorKind::Ipv6Off))
+        }
     }
 
     /// Returns true if a name may be resolved to `address`.

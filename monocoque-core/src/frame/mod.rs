@@ -1,9 +1,21 @@
 //! Frames: the parts of a message.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `compare` | comparison with bytes and text, order, hash |
+//! | `convert` | conversions from and to other types |
 
+mod compare;
+mod convert;
+
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
+use std::str::Utf8Error;
 
 use bytes::Bytes;
+
+pub use compare::FrameBytes;
 
 /// One frame of a [`Message`](crate::Message): bytes of any length, zero included.
 ///
@@ -13,7 +25,9 @@ use bytes::Bytes;
 /// use monocoque_core::Frame;
 ///
 /// let frame = Frame::from("hello");
-/// assert_eq!(&*frame, b"hello");
+/// assert_eq!(frame, "hello");
+/// assert_eq!(frame.as_str(), Ok("hello"));
+/// assert_eq!(frame[1..3], *b"el");
 /// ```
 #[derive(Clone)]
 pub struct Frame(pub(crate) FrameRepr);
@@ -35,6 +49,17 @@ impl Frame {
         } else {
             Self(FrameRepr::Shared(Bytes::copy_from_slice(body)))
         }
+    }
+
+    /// A frame of static bytes, without a copy.
+    pub const fn from_static(body: &'static [u8]) -> Self {
+        Self(FrameRepr::Shared(Bytes::from_static(body)))
+    }
+
+    /// Returns the text of a frame of UTF-8. `Display` shows any frame, with U+FFFD in the place of
+    /// what is no UTF-8.
+    pub fn as_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self)
     }
 
     /// Returns the frame as [`Bytes`]: without a copy for a long frame, with a copy of at most 38
@@ -66,53 +91,29 @@ impl AsRef<[u8]> for Frame {
     }
 }
 
+/// Compares and hashes like the bytes: a map with frames as keys can be asked with a slice.
+impl Borrow<[u8]> for Frame {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Default for Frame {
+    /// Returns the empty frame.
+    fn default() -> Self {
+        Self::copy_from(&[])
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&String::from_utf8_lossy(self))
+    }
+}
+
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Preview(self).fmt(f)
-    }
-}
-
-impl PartialEq for Frame {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for Frame {}
-
-impl From<Bytes> for Frame {
-    fn from(body: Bytes) -> Self {
-        Self(FrameRepr::Shared(body))
-    }
-}
-
-impl From<Vec<u8>> for Frame {
-    fn from(body: Vec<u8>) -> Self {
-        Self(FrameRepr::Shared(body.into()))
-    }
-}
-
-impl From<String> for Frame {
-    fn from(body: String) -> Self {
-        body.into_bytes().into()
-    }
-}
-
-impl From<&[u8]> for Frame {
-    fn from(body: &[u8]) -> Self {
-        Self::copy_from(body)
-    }
-}
-
-impl<const N: usize> From<&[u8; N]> for Frame {
-    fn from(body: &[u8; N]) -> Self {
-        Self::copy_from(body)
-    }
-}
-
-impl From<&str> for Frame {
-    fn from(body: &str) -> Self {
-        Self::copy_from(body.as_bytes())
     }
 }
 
