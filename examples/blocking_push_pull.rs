@@ -73,6 +73,6 @@ fn work(context: &Context, worker: usize, from: Endpoint, to: Endpoint) -> Outco
 }
 
 fn parse(message: &Message, frame: usize) -> Outcome<usize> {
-    let frame = message.frame(frame).ok_or("a frame is missing")?;
+    let frame = message.get(frame).ok_or("a frame is missing")?;
     Ok(std::str::from_utf8(frame)?.parse()?)
 }

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
         let answer = dealer.recv().await?;
         println!("the answer is {answer:?}");
-        assert_eq!(answer, ["hello", "to you"].into());
+        assert_eq!(answer, ["hello", "to you"]);
         dealer.close().await;
         Ok(())
     })

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut done_by = vec![None; WORKERS * EACH];
         for _ in 0..WORKERS * EACH {
             let result = pull.recv().await?;
-            let [worker, n, body] = [0, 1, 2].map(|at| result.frame(at).unwrap_or_default());
+            let [worker, n, body] = [0, 1, 2].map(|at| result.get(at).unwrap_or_default());
             let worker: usize = str::from_utf8(worker)?.parse()?;
             let n: usize = str::from_utf8(n)?.parse()?;
             if body != vec![n as u8; n * 67] {

@@ -73,6 +73,6 @@ async fn work(service: RouterSocket) -> Outcome<u64> {
 }
 
 fn parse(message: &Message, frame: usize) -> Outcome<u64> {
-    let frame = message.frame(frame).ok_or("a frame is missing")?;
+    let frame = message.get(frame).ok_or("a frame is missing")?;
     Ok(std::str::from_utf8(frame)?.parse()?)
 }

@@ -220,7 +220,7 @@ impl<S: Sends> Session<S> {
         match error.reason() {
             MonocoqueError::Unreachable => {
                 self.unreachable.set(self.unreachable.get() + 1);
-                if let Some(Ok(id)) = error.into_message().frame(0).map(RoutingId::try_from) {
+                if let Some(Ok(id)) = error.into_message().get(0).map(RoutingId::try_from) {
                     warn(&format_args!("no peer with the routing id {id} is connected"));
                 }
                 Ok(())

@@ -419,7 +419,7 @@ fn take_body(header: FrameHeader, input: &mut SegmentedBuffer) -> Bytes {
 /// Returns the meaning of a message to a publisher: a peer of ZMTP 3.0 sends subscriptions as
 /// messages.
 fn as_legacy_subscription(message: &mut Message) -> Inbound {
-    let (inbound, topic) = match message.frame(0) {
+    let (inbound, topic) = match message.get(0) {
         Some([1, topic @ ..]) => (Inbound::Subscribe, topic),
         Some([0, topic @ ..]) => (Inbound::Cancel, topic),
         _ => return Inbound::Message,

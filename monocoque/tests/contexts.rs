@@ -35,7 +35,7 @@ fn exchange_message(context: &Context) {
         let push = PushSocket::new_in(context).expect("a socket");
         push.connect(endpoint).await.expect("connected");
         push.send("x").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "x".into());
+        assert_eq!(pull.recv().await.expect("received"), "x");
     });
 }
 
@@ -82,7 +82,7 @@ fn socket_affinity_selects_io_thread() {
         let on = || woken.0.lock().expect("no panic").clone();
         block_on(testing::eventually("the waker has run", || on().is_some()));
         assert_eq!(on(), Some(format!("monocoque-io-{wanted}")));
-        assert_eq!(block_on(receive).expect("received"), "x".into());
+        assert_eq!(block_on(receive).expect("received"), "x");
     }
     let nowhere = PullSocket::builder().affinity([3]).build_in(&context).expect_err("no such I/O thread");
     assert!(matches!(nowhere, MonocoqueError::OutOfRange { option: "affinity", .. }), "{nowhere}");

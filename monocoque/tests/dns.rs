@@ -41,7 +41,7 @@ fn changed_dns_address_is_followed() {
         let push = push.build_in(&context).expect("a socket");
         push.connect(format!("tcp://moves.test:{port}").as_str()).await.expect("connected");
         push.send("here").await.expect("sent");
-        assert_eq!(first.recv().await.expect("received"), "here".into());
+        assert_eq!(first.recv().await.expect("received"), "here");
 
         say("127.0.0.3");
         let second = PullSocket::new_in(&context).expect("a socket");
@@ -49,6 +49,6 @@ fn changed_dns_address_is_followed() {
         first.close().await;
         push.wait_for_peers(1).await.expect("open");
         push.send("there").await.expect("sent");
-        assert_eq!(second.recv().await.expect("received"), "there".into());
+        assert_eq!(second.recv().await.expect("received"), "there");
     });
 }

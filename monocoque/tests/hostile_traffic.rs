@@ -22,7 +22,7 @@ const LARGE: usize = 16 << 20;
 /// Sends one message and receives it.
 async fn exchange_push_pull(push: &PushSocket, pull: &PullSocket) {
     push.send("still there?").await.expect("sent");
-    assert_eq!(pull.recv().await.expect("received"), "still there?".into());
+    assert_eq!(pull.recv().await.expect("received"), "still there?");
 }
 
 async fn exchange_request_reply(request: &ReqSocket, reply: &RepSocket) {
@@ -30,12 +30,12 @@ async fn exchange_request_reply(request: &ReqSocket, reply: &RepSocket) {
         let question = reply.recv().await.expect("received");
         reply.send(question).await.expect("sent");
     });
-    assert_eq!(answer.expect("answered"), "still there?".into());
+    assert_eq!(answer.expect("answered"), "still there?");
 }
 
 async fn exchange_publication(publisher: &PubSocket, subscriber: &SubSocket) {
     publisher.send("still there?").await.expect("sent");
-    assert_eq!(subscriber.recv().await.expect("received"), "still there?".into());
+    assert_eq!(subscriber.recv().await.expect("received"), "still there?");
 }
 
 over_streams! {
@@ -126,9 +126,9 @@ over_streams! {
         let listen = async || {
             push.send("still there?").await.expect("sent");
             let message = pull.recv().await.expect("received");
-            if message != "still there?".into() {
+            if message != "still there?" {
                 assert!(found.replace(message).is_none(), "once");
-                assert_eq!(pull.recv().await.expect("received"), "still there?".into());
+                assert_eq!(pull.recv().await.expect("received"), "still there?");
             }
         };
         let _wire = repeat_until(said, listen).await;
@@ -136,7 +136,7 @@ over_streams! {
             Some(message) => message,
             None => pull.recv().await.expect("received"),
         };
-        assert_eq!((message.len(), message.frame(FRAMES - 1)), (FRAMES, Some(&b"last"[..])));
+        assert_eq!((message.len(), message.get(FRAMES - 1)), (FRAMES, Some(&b"last"[..])));
     }
 
     async fn ping_flood_coalesces_unread_pongs(at) {
@@ -264,7 +264,7 @@ over_streams! {
             });
             let serve = async {
                 let question = reply.recv().await.expect("received");
-                assert_eq!(question, "good".into());
+                assert_eq!(question, "good");
                 reply.send(question).await.expect("sent");
             };
             let (answer, ()) = futures::join!(answer, serve);
@@ -288,7 +288,7 @@ over_streams! {
             });
             let serve = async {
                 let question = reply.recv().await.expect("received");
-                assert_eq!(question, "question".into());
+                assert_eq!(question, "question");
                 reply.send("answer").await.expect("sent");
             };
             let (answer, ()) = futures::join!(answer, serve);
@@ -406,13 +406,13 @@ over_streams! {
                 dealer.send("still there?").await.expect("sent");
                 loop {
                     let message = router.recv().await.expect("received");
-                    if message.frame(1) == Some(b"still there?") {
+                    if message.get(1) == Some(b"still there?") {
                         router.send(message).await.expect("sent");
                         break;
                     }
                     theirs += 1;
                 }
-                assert_eq!(dealer.recv().await.expect("received"), "still there?".into());
+                assert_eq!(dealer.recv().await.expect("received"), "still there?");
             })
             .await;
             while theirs < 2000 {

@@ -78,7 +78,7 @@ fn check_delivery(transport: Transport) {
             for n in 0..100 {
                 assert_eq!(pull.recv().await.expect("received"), testing::numbered(n));
             }
-            assert_eq!(pull.recv().await.expect("received"), large.into());
+            assert_eq!(pull.recv().await.expect("received"), large);
 
             let (rep, endpoint) = at.bound(RepSocket::builder()).await;
             let req = at.connected(ReqSocket::builder(), &endpoint).await;
@@ -102,7 +102,7 @@ fn check_delivery(transport: Transport) {
             publisher.wait_for_subscriptions(1).await.expect("open");
             publisher.send(["other", "first"]).await.expect("sent");
             publisher.send(["news", "second"]).await.expect("sent");
-            assert_eq!(subscriber.recv().await.expect("received"), ["news", "second"].into());
+            assert_eq!(subscriber.recv().await.expect("received"), ["news", "second"]);
 
             futures::join!(push.close(), pull.close(), req.close(), rep.close());
             futures::join!(publisher.close(), subscriber.close());

@@ -143,7 +143,7 @@ fn thread_local_destructor_can_send() {
         });
     });
     ends.join().expect("no panic");
-    assert_eq!(pull.blocking_recv_timeout(testing::DEADLINE).expect("received"), "last words".into());
+    assert_eq!(pull.blocking_recv_timeout(testing::DEADLINE).expect("received"), "last words");
 }
 
 /// Asserts that each call of a child on a handle of its parent fails as closed.
@@ -186,7 +186,7 @@ fn assert_all_closed(
     let push = PushSocket::new_in(&Context::new().expect("a context")).expect("a socket");
     push.blocking_connect(endpoint).expect("connected");
     push.blocking_send("within the child").expect("sent");
-    assert_eq!(pull.blocking_recv().expect("received"), "within the child".into());
+    assert_eq!(pull.blocking_recv().expect("received"), "within the child");
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn forked_child_handles_are_closed() {
             dealer.blocking_send("of the parent").expect("sent");
             assert_eq!(&router.blocking_recv().expect("received")[1], b"of the parent");
             publisher.blocking_send("of the parent").expect("sent");
-            assert_eq!(subscriber.blocking_recv().expect("received"), "of the parent".into());
+            assert_eq!(subscriber.blocking_recv().expect("received"), "of the parent");
         }
     }
 }
@@ -319,7 +319,7 @@ fn forked_child_futures_are_closed() {
         assert!(recv_batch.as_mut().at_once().is_some_and(is_closed));
         let sent = send.as_mut().at_once().expect("at once").expect_err("closed");
         assert!(sent.reason().is_closed());
-        assert_eq!(sent.into_message(), "second".into());
+        assert_eq!(sent.into_message(), "second");
         assert!(send_timeout.as_mut().at_once().is_some_and(|sent| sent.is_err()));
         assert!(sink.flush().at_once().is_some_and(is_closed));
         assert_eq!(sink.take_unsent(), Some("fourth".into()));
@@ -342,10 +342,10 @@ fn forked_child_futures_are_closed() {
     for n in ["1", "2", "3", "4", "5"] {
         peer.blocking_send(n).expect("sent");
     }
-    assert_eq!(block_on(stream.next()).expect("open").expect("received"), "1".into());
-    assert_eq!(block_on(recv).expect("received"), "2".into());
-    assert_eq!(block_on(recv_timeout).expect("received"), "3".into());
-    assert_eq!(block_on(recv_with_peer).expect("received").0, "4".into());
+    assert_eq!(block_on(stream.next()).expect("open").expect("received"), "1");
+    assert_eq!(block_on(recv).expect("received"), "2");
+    assert_eq!(block_on(recv_timeout).expect("received"), "3");
+    assert_eq!(block_on(recv_with_peer).expect("received").0, "4");
     assert_eq!(block_on(recv_batch).expect("received"), 1);
     let later = PullSocket::new_in(&context).expect("a socket");
     later.blocking_bind("inproc://later").expect("bound");
@@ -353,13 +353,13 @@ fn forked_child_futures_are_closed() {
     block_on(send_timeout).expect("sent");
     block_on(sink.flush()).expect("sent");
     for message in ["first", "second", "third", "fourth"] {
-        assert_eq!(later.blocking_recv().expect("received"), message.into());
+        assert_eq!(later.blocking_recv().expect("received"), message);
     }
     if binds {
         block_on(bind).expect("bound");
     }
     receiver.blocking_bind(nowhere).expect("bound");
-    assert_eq!(receiver.blocking_recv().expect("received"), "last".into());
+    assert_eq!(receiver.blocking_recv().expect("received"), "last");
     block_on(close);
     block_on(shutdown);
     assert!(wait.at_once().is_none() && run.at_once().is_none());

@@ -87,7 +87,7 @@ fn descriptor_exhaustion_is_survived() {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let good = at.connected(PushSocket::builder(), &endpoint).await;
         good.send("good").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "good".into());
+        assert_eq!(pull.recv().await.expect("received"), "good");
         let mut monitor = pull.monitor();
 
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
@@ -108,7 +108,7 @@ fn descriptor_exhaustion_is_survived() {
                 failures += usize::from(matches!(event, SocketEvent::AcceptFailed { .. }));
             }
             good.send("still good").await.expect("sent");
-            assert_eq!(pull.recv().await.expect("received"), "still good".into());
+            assert_eq!(pull.recv().await.expect("received"), "still good");
         }
         assert!((1..=20).contains(&failures), "{failures} failures: the accept loop has stopped or spins");
 
@@ -175,7 +175,7 @@ fn thread_exhaustion_is_survived() {
 
         setrlimit(Resource::RLIMIT_NPROC, soft, hard).expect("the old limit");
         push.blocking_send("there").expect("sent");
-        assert_eq!(pull.blocking_recv().expect("received"), "there".into());
+        assert_eq!(pull.blocking_recv().expect("received"), "there");
         pull.blocking_bind("tcp://localhost:0").expect("bound");
     });
 }

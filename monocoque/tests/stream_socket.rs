@@ -13,7 +13,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// Receives a connect notice and returns the routing id of the peer.
 async fn expect_connect_notice(stream: &StreamSocket) -> RoutingId {
     let (id, chunk) = stream.recv_from().await.expect("received");
-    assert_eq!(chunk, "".into(), "a connect notice is empty");
+    assert_eq!(chunk, "", "a connect notice is empty");
     id
 }
 
@@ -327,7 +327,7 @@ over_streams! {
             wire
         }).await;
         let (peer, chunk) = stream.recv_from().await.expect("received");
-        assert_eq!(chunk, "here".into());
+        assert_eq!(chunk, "here");
         wire.close();
         testing::eventually("the peer has disconnected", || stream.peer_count() == 0).await;
         assert!(stream.try_recv().is_err());
@@ -440,7 +440,7 @@ over_streams! {
             loop {
                 let (id, chunk) = stream.recv_from().await.expect("received");
                 if id == good_id {
-                    assert_eq!(chunk, "!".into());
+                    assert_eq!(chunk, "!");
                     break;
                 }
                 if chunk[0].starts_with(b"\xff") {

@@ -47,7 +47,7 @@ fn encoded(object: &Map<String, Value>) -> Result<&str, FormatError> {
 pub(super) fn write(message: &Message, first: FirstFrame, out: &mut impl Write) -> io::Result<()> {
     let mut frames = message.iter();
     out.write_all(b"{")?;
-    if let (FirstFrame::RoutingId, Some(id)) = (first, message.frame(0)) {
+    if let (FirstFrame::RoutingId, Some(id)) = (first, message.get(0)) {
         frames.next();
         out.write_all(b"\"id\":")?;
         write_frame(id, out)?;

@@ -16,7 +16,7 @@ pub(super) fn parse(line: Vec<u8>, delimiter: Option<&[u8]>, first: FirstFrame) 
         Some(delimiter) => split(&line, delimiter).into(),
     };
     if first == FirstFrame::RoutingId
-        && let Some(id) = message.frame(0).and_then(from_hex)
+        && let Some(id) = message.get(0).and_then(from_hex)
     {
         message.pop_front();
         message.push_front(id);

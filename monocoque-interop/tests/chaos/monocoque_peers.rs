@@ -141,7 +141,7 @@ impl Life<'_> {
                 if self.is_hostile(&message) {
                     continue;
                 }
-                let Some(router) = message.frame(0).and_then(|frame| frame.first()) else {
+                let Some(router) = message.get(0).and_then(|frame| frame.first()) else {
                     ledger.record_error(format!("{}: an empty reply", stream.name));
                     continue;
                 };

@@ -141,7 +141,7 @@ impl SessionInlet {
             }
         }
         let message = self.batch.pop_back().unwrap_or_default();
-        let topic = message.frame(0).unwrap_or_default();
+        let topic = message.get(0).unwrap_or_default();
         match inbound {
             Inbound::Message => InletStatus::Ready,
             Inbound::Subscribe => self.on_subscription(Subscription::Subscribe, topic),

@@ -52,7 +52,7 @@ fn inproc_sender_and_receiver_wake() {
         let messages = ["a", "b", "c", "d"];
         let sender = spawn(move || messages.iter().for_each(|message| send(&push, message)));
         for message in messages {
-            assert_eq!(received(&pull), message.into());
+            assert_eq!(received(&pull), message);
         }
         sender.join().expect("sent");
     });
@@ -68,7 +68,7 @@ fn bind_connect_race_joins_peers() {
             push
         });
         bind(&pull);
-        assert_eq!(received(&pull), "a".into());
+        assert_eq!(received(&pull), "a");
         let push = sender.join().expect("sent");
         assert_eq!((push.peer_count(), pull.peer_count()), (1, 1));
     });
@@ -82,10 +82,10 @@ fn concurrent_inproc_sends_both_arrive() {
         connect(&other);
         let thread = spawn(move || {
             send(&other, "a");
-            assert_eq!(received(&other), "b".into());
+            assert_eq!(received(&other), "b");
         });
         send(&one, "b");
-        assert_eq!(received(&one), "a".into());
+        assert_eq!(received(&one), "a");
         thread.join().expect("both ways");
     });
 }
@@ -141,7 +141,7 @@ fn subscribe_bind_race_announces_topic() {
         let topics = publisher.out.lock().subscriptions().map(|hub| hub.topic_count());
         assert_eq!(topics, Some(1));
         send(&publisher, "b");
-        assert_eq!(received(&sub), "b".into());
+        assert_eq!(received(&sub), "b");
     });
 }
 

@@ -49,7 +49,7 @@ impl Dialogue {
     /// discarded.
     pub(crate) fn takes_reply(&mut self, from: PeerKey, message: &Message) -> bool {
         let Self::Asked { of: Some(asked), number, answered: answered @ false } = self else { return false };
-        let bears = |number: &Frame| message.frame(0) == Some(&**number);
+        let bears = |number: &Frame| message.get(0) == Some(&**number);
         *answered = *asked == from && number.as_ref().is_none_or(bears);
         *answered
     }
@@ -84,8 +84,8 @@ impl Dialogue {
 /// request.
 fn strip_number(number: &Frame, message: &mut Message) -> bool {
     let answers = message.len() > 2
-        && message.frame(0) == Some(&**number)
-        && message.frame(1).is_some_and(<[u8]>::is_empty);
+        && message.get(0) == Some(&**number)
+        && message.get(1).is_some_and(<[u8]>::is_empty);
     if answers {
         message.pop_front();
         message.pop_front();

@@ -74,7 +74,7 @@ mod tests {
             if disposition == Disposition::Queue {
                 let mut before = message.clone();
                 restore(pattern, &Options::default(), &mut before);
-                assert_eq!(before, frames.iter().copied().collect());
+                assert_eq!(before, frames);
             }
             (disposition, message)
         };

@@ -16,7 +16,7 @@ fn as_subscription_frame(frame: &[u8]) -> Option<(Subscription, &[u8])> {
 /// Parses a message as one subscription and nothing else.
 #[inline]
 pub(crate) fn as_subscription(message: &Message) -> Option<(Subscription, &[u8])> {
-    if message.len() == 1 { message.frame(0).and_then(as_subscription_frame) } else { None }
+    if message.len() == 1 { message.get(0).and_then(as_subscription_frame) } else { None }
 }
 
 /// Creates the message that reports a subscription.
@@ -30,7 +30,7 @@ pub(crate) fn report(kind: Subscription, topic: &[u8]) -> Message {
 
 /// Returns whether a multi-frame message starts with a subscription. Other frames may follow.
 pub(crate) fn is_list(message: &Message) -> bool {
-    message.len() > 1 && message.frame(0).is_some_and(|frame| as_subscription_frame(frame).is_some())
+    message.len() > 1 && message.get(0).is_some_and(|frame| as_subscription_frame(frame).is_some())
 }
 
 /// The subscriptions of a message, and its other frames.
@@ -77,7 +77,7 @@ mod tests {
                 (Subscription::Subscribe, b"a")
             ]
         );
-        assert_eq!(list.rest, [&b"data"[..], b"", b"\x02"].into());
+        assert_eq!(list.rest, [&b"data"[..], b"", b"\x02"]);
     }
 
     #[test]

@@ -31,7 +31,7 @@
 //! let push = PushSocket::builder().curve_client(&client, server.public).build()?;
 //! push.connect(endpoint).await?;
 //! push.send("sealed").await?;
-//! assert_eq!(pull.recv().await?, "sealed".into());
+//! assert_eq!(pull.recv().await?, "sealed");
 //! # Ok::<(), monocoque::MonocoqueError>(())
 //! # }).unwrap();
 //! ```

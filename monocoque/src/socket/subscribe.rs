@@ -46,7 +46,7 @@ impl Filter {
     #[inline]
     pub(super) fn admits(&self, message: &Message) -> bool {
         self.admits_all.load(Ordering::Acquire)
-            || self.topics.read().any_match(message.frame(0).unwrap_or_default()) != self.inverted
+            || self.topics.read().any_match(message.get(0).unwrap_or_default()) != self.inverted
     }
 }
 

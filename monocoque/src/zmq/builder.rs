@@ -341,7 +341,7 @@ impl<S: HelloMsg> Builder<S> {
     /// let router = RouterSocket::new()?;
     /// let worker = DealerSocket::builder().routing_id("worker").hello_msg("READY").build()?;
     /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
-    /// assert_eq!(router.recv().await?, ["worker", "READY"].into());
+    /// assert_eq!(router.recv().await?, ["worker", "READY"]);
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```

@@ -44,7 +44,7 @@ impl Builder<DealerSocket> {
     /// client.connect(server.bind("tcp://127.0.0.1:0").await?).await?;
     /// client.wait_for_peers(1).await?;
     /// server.close().await;
-    /// assert_eq!(client.recv().await?, "LOST".into());
+    /// assert_eq!(client.recv().await?, "LOST");
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```

@@ -85,9 +85,9 @@ impl Builder<RouterSocket> {
     /// let dealer = DealerSocket::builder().routing_id("worker").build()?;
     /// dealer.connect(endpoint).await?;
     ///
-    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has connected
+    /// assert_eq!(router.recv().await?, ["worker", ""]); // it has connected
     /// dealer.close().await;
-    /// assert_eq!(router.recv().await?, ["worker", ""].into()); // it has gone
+    /// assert_eq!(router.recv().await?, ["worker", ""]); // it has gone
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
@@ -111,8 +111,8 @@ impl Builder<RouterSocket> {
     /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
     /// worker.send("READY").await?;
     /// worker.close().await;
-    /// assert_eq!(router.recv().await?, ["worker", "READY"].into());
-    /// assert_eq!(router.recv().await?, ["worker", "GONE"].into());
+    /// assert_eq!(router.recv().await?, ["worker", "READY"]);
+    /// assert_eq!(router.recv().await?, ["worker", "GONE"]);
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```

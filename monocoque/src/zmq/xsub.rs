@@ -56,8 +56,8 @@ impl<S: OnlyFirstSubscribe> Builder<S> {
     /// xsub.wait_for_peers(1).await?;
     ///
     /// xsub.send([&b"\x01news"[..], b"from", b"Oslo"]).await?;
-    /// assert_eq!(xpub.recv().await?, b"\x01news".into());
-    /// assert_eq!(xpub.recv().await?, ["from", "Oslo"].into());
+    /// assert_eq!(xpub.recv().await?, b"\x01news");
+    /// assert_eq!(xpub.recv().await?, ["from", "Oslo"]);
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```

@@ -14,7 +14,7 @@ use testing::{AtOnce, RawPeer, numbered, on_every_driver, on_every_driver_over_s
 async fn settle<S: Sends, R: Receives>(sender: &S, receiver: &R) {
     sender.send("settle").await.expect("sent");
     sender.flush().await.expect("open");
-    assert_eq!(receiver.recv().await.expect("received"), "settle".into());
+    assert_eq!(receiver.recv().await.expect("received"), "settle");
 }
 
 /// Waits until `n` messages are in the receive queue.
@@ -74,7 +74,7 @@ on_every_driver! {
         for round in 0..20 {
             settle(&one, &other).await;
             other.send("question").await.expect("room");
-            assert_eq!(one.recv().await.expect("received"), "question".into());
+            assert_eq!(one.recv().await.expect("received"), "question");
             for n in 0..round {
                 one.send_buffered(numbered(n)).await.expect("room");
             }
@@ -98,7 +98,7 @@ on_every_driver! {
         push.send("sent").await.expect("room");
         let mut received = Vec::new();
         for pull in &pulls {
-            assert_eq!(pull.recv().await.expect("received"), "settle".into());
+            assert_eq!(pull.recv().await.expect("received"), "settle");
             received.push(pull.recv().await.expect("one each"));
         }
         assert!(received.contains(&"held".into()) && received.contains(&"sent".into()));
@@ -184,7 +184,7 @@ on_every_driver! {
             let got = pull.recv_batch(&mut messages, max).at_once().expect("a message is queued").expect("open");
             assert_eq!((got, messages.len()), (expected, before + expected));
         }
-        assert_eq!(messages[0], "before".into());
+        assert_eq!(messages[0], "before");
         assert!(messages[1..].iter().enumerate().all(|(n, message)| *message == numbered(n)));
         assert!(pull.recv_batch(&mut messages, 100).at_once().is_none());
         assert_eq!((messages.len(), pull.stats().received), (11, 10));
@@ -297,7 +297,7 @@ on_every_driver! {
             assert!((1..=10).contains(&got) && messages.len() == before + got);
         }
         for (message, n) in messages.iter().zip(&expected) {
-            assert_eq!(*message, ["wanted".to_owned(), n.to_string()].into());
+            assert_eq!(*message, ["wanted".to_owned(), n.to_string()]);
         }
         assert!(subscriber.recv_batch(&mut messages, 10).at_once().is_none());
         assert_eq!(messages.len(), expected.len());
@@ -394,7 +394,7 @@ on_every_driver! {
         assert!(batch.as_mut().at_once().is_none());
         let (batch, ()) = futures::join!(batch, pull.close());
         assert!(matches!(batch, Err(MonocoqueError::Closed)));
-        assert_eq!(messages, ["before".into()]);
+        assert_eq!(messages, ["before"]);
     }
 }
 
@@ -426,7 +426,7 @@ on_every_driver_over_streams! {
         }
         publisher.wait_for_subscriptions(2).await.expect("open");
         settle(&publisher, &subscribers[0]).await;
-        assert_eq!(subscribers[1].recv().await.expect("received"), "settle".into());
+        assert_eq!(subscribers[1].recv().await.expect("received"), "settle");
         for n in 0..10 {
             publisher.send_buffered(numbered(n)).await.expect("sent");
         }
@@ -457,8 +457,8 @@ on_every_driver_over_streams! {
         }
         push.flush().await.expect("open");
         expect_numbers(&leaving, 0..10).await;
-        assert_eq!(leaving.recv().await.expect("received"), "rest".into());
-        assert_eq!(staying.recv().await.expect("received"), "rest".into());
+        assert_eq!(leaving.recv().await.expect("received"), "rest");
+        assert_eq!(staying.recv().await.expect("received"), "rest");
         for n in 0..2 {
             push.send_buffered(numbered(n)).await.expect("room");
         }
@@ -487,7 +487,7 @@ on_every_driver_over_streams! {
         for _ in 0..2 {
             push.send("one each").await.expect("room");
         }
-        assert_eq!(pull.recv().await.expect("received"), "one each".into());
+        assert_eq!(pull.recv().await.expect("received"), "one each");
         testing::pass_time(&at).await;
         let mut flush = Box::pin(push.flush());
         assert!(flush.as_mut().at_once().is_none());

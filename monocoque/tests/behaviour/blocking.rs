@@ -100,7 +100,7 @@ fn blocking_calls_cover_other_types() {
         dealer.blocking_send("hello").expect("sent");
         let (peer, message) = router.blocking_recv_from().expect("received");
         router.blocking_send_to(&peer, message).expect("sent");
-        assert_eq!(dealer.blocking_recv().expect("received"), "hello".into());
+        assert_eq!(dealer.blocking_recv().expect("received"), "hello");
         router.blocking_unbind(endpoint.clone()).expect("it was bound");
         router.blocking_bind(endpoint).expect("free again");
 
@@ -111,7 +111,7 @@ fn blocking_calls_cover_other_types() {
         subscriber.blocking_connect(endpoint).expect("connected");
         publisher.blocking_wait_for_subscriptions(1).expect("open");
         publisher.blocking_send("news").expect("sent");
-        assert_eq!(subscriber.blocking_recv().expect("received"), "news".into());
+        assert_eq!(subscriber.blocking_recv().expect("received"), "news");
 
         context.blocking_shutdown().expect("called outside the I/O thread");
         server.join().expect("ended by the shutdown");
@@ -130,7 +130,7 @@ fn blocking_timeout_uses_no_cpu() {
         assert!(dealer.blocking_recv_batch(&mut Vec::new(), 10).expect_err("no peer").is_timeout());
         let error = dealer.blocking_send("one").expect_err("no peer");
         assert!(error.reason().is_timeout());
-        assert_eq!(error.into_message(), "one".into());
+        assert_eq!(error.into_message(), "one");
         assert!(start.elapsed() >= 3 * LIMIT);
         let busy = processor_time() - busy;
         assert!(busy < LIMIT / 10, "the thread was busy for {busy:?}");
@@ -159,7 +159,7 @@ fn close_wakes_blocked_threads() {
         assert!(receiver.join().expect("no panic").expect_err("closed").is_closed());
         let error = sender.join().expect("no panic").expect_err("closed");
         assert!(error.reason().is_closed());
-        assert_eq!(error.into_message(), "never".into());
+        assert_eq!(error.into_message(), "never");
     });
 }
 
@@ -186,9 +186,9 @@ fn blocking_in_runtime_would_deadlock() {
             let peer = "peer".try_into().expect("a name");
             let error = router.blocking_send_to(&peer, "body").expect_err("called on the I/O thread");
             assert!(matches!(error.reason(), MonocoqueError::WouldDeadlock));
-            assert_eq!(error.into_message(), "body".into());
+            assert_eq!(error.into_message(), "body");
             let error = router.blocking_send(["peer", "body"]).expect_err("called on the I/O thread");
-            assert_eq!(error.into_message(), ["peer", "body"].into());
+            assert_eq!(error.into_message(), ["peer", "body"]);
             let req = ReqSocket::new_in(&context).expect("a socket");
             assert_deadlock(req.blocking_request("question"));
             let publisher = PubSocket::new_in(&context).expect("a socket");
@@ -209,7 +209,7 @@ fn blocking_in_runtime_would_deadlock() {
             thread::spawn(move || sent.send(clone.blocking_send_to(&peer, message)));
             sends.await.expect("no panic").expect("sent by the other thread");
             router.close().await;
-            assert_eq!(other_thread.join().expect("no panic").expect("answered"), "hello".into());
+            assert_eq!(other_thread.join().expect("no panic").expect("answered"), "hello");
         });
     });
 }
@@ -248,13 +248,13 @@ fn blocking_call_timeout_overrides_option() {
     assert!(pull.blocking_recv_timeout(short).expect_err("nothing was sent").is_timeout());
     let error = push.blocking_send_timeout("x", short).expect_err("no peer");
     assert!(error.reason().is_timeout());
-    assert_eq!(error.into_message(), "x".into());
+    assert_eq!(error.into_message(), "x");
     assert!(started.elapsed() >= 2 * short && started.elapsed() < DEADLINE);
     let endpoint = pull.blocking_bind("inproc://bounded").expect("bound");
     push.blocking_connect(endpoint).expect("connected");
     push.blocking_send_timeout("y", Duration::ZERO).expect("not full");
-    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("a message is queued"), "y".into());
+    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("a message is queued"), "y");
     let receiver = std::thread::spawn(move || pull.blocking_recv_timeout(DEADLINE).expect("in time"));
     push.blocking_send_timeout("z", DEADLINE).expect("sent");
-    assert_eq!(receiver.join().expect("received"), "z".into());
+    assert_eq!(receiver.join().expect("received"), "z");
 }

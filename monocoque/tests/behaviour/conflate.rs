@@ -73,6 +73,6 @@ everywhere! {
         let pull = at.build(PullSocket::builder());
         testing::rebind(&pull, &endpoint).await;
         blocked.await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "waits".into());
+        assert_eq!(pull.recv().await.expect("received"), "waits");
     }
 }

@@ -34,7 +34,7 @@ everywhere! {
             assert_eq!(dealer.recv().await.expect("received"), numbered(n));
         }
         router.send(["later", "now"]).await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "now".into());
+        assert_eq!(dealer.recv().await.expect("received"), "now");
     }
 
     async fn mandatory_send_waits_when_full(at) {
@@ -80,7 +80,7 @@ everywhere! {
         testing::rebind(&dealer, &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
         router.send_to(&id("later"), "now").await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "now".into());
+        assert_eq!(dealer.recv().await.expect("received"), "now");
     }
 
     async fn duplicate_name_is_rejected(at) {
@@ -112,7 +112,7 @@ everywhere! {
             testing::rebind(&dealer, &endpoint).await;
             dealer.recv().await.expect("received")
         }, router.close());
-        assert_eq!(message, "the last word".into());
+        assert_eq!(message, "the last word");
     }
 
     async fn invalid_name_is_rejected(at) {
@@ -156,7 +156,7 @@ over_streams! {
             let router = at.build(router().router_notify([RouterNotify::Connect, RouterNotify::Disconnect]));
             let mut monitor = router.monitor();
             router.connect_as(endpoint.clone(), "ours").await.expect("connected");
-            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
+            assert_eq!(router.recv().await.expect("received"), ["ours", ""]);
             let assigned = loop {
                 if let Some(SocketEvent::HandshakeSucceeded { routing_id, .. }) = monitor.next().await {
                     break routing_id;
@@ -167,10 +167,10 @@ over_streams! {
             assert_eq!(router.recv_from().await.expect("received"), (id("ours"), "up".into()));
             router.send_to(&id("ours"), "down").await.expect("sent");
             router.send_to(&id("its own"), "lost").await.expect("dropped");
-            assert_eq!(dealer.recv().await.expect("received"), "down".into());
+            assert_eq!(dealer.recv().await.expect("received"), "down");
             assert_eq!(router.stats().dropped, 1);
             router.disconnect(endpoint).await.expect("connected");
-            assert_eq!(router.recv().await.expect("received"), ["ours", ""].into());
+            assert_eq!(router.recv().await.expect("received"), ["ours", ""]);
         }
     }
 
@@ -192,7 +192,7 @@ over_streams! {
                 wire.close();
                 accepts
             }).await);
-            assert_eq!(router.recv().await.expect("received"), ["name", "said"].into());
+            assert_eq!(router.recv().await.expect("received"), ["name", "said"]);
             testing::eventually("the connection is lost", || router.peer_count() == 0).await;
         }
     }
@@ -220,12 +220,12 @@ over_streams! {
             }
             let dealer = at.build(DealerSocket::builder());
             testing::rebind(&dealer, &later).await;
-            assert_eq!(dealer.recv().await.expect("received"), "for the right one".into());
+            assert_eq!(dealer.recv().await.expect("received"), "for the right one");
             impostor(endpoint).await;
             router.send(["ours", "still"]).await.expect("sent");
-            assert_eq!(dealer.recv().await.expect("received"), "still".into());
+            assert_eq!(dealer.recv().await.expect("received"), "still");
             dealer.send("here").await.expect("sent");
-            assert_eq!(router.recv().await.expect("received"), ["ours", "here"].into());
+            assert_eq!(router.recv().await.expect("received"), ["ours", "here"]);
         }
     }
 }
@@ -246,6 +246,6 @@ fn inproc_peer_gets_assigned_name() {
             assert_eq!(dealer.recv().await.expect("received"), numbered(n));
         }
         dealer.send("up").await.expect("sent");
-        assert_eq!(router.recv().await.expect("received"), ["ours", "up"].into());
+        assert_eq!(router.recv().await.expect("received"), ["ours", "up"]);
     });
 }

@@ -37,7 +37,7 @@ over_streams! {
         for _ in 0..4 {
             assert_eq!(pull.recv().await.expect("received").byte_len(), 50_000);
         }
-        assert_eq!(pull.recv().await.expect("received"), "newcomer".into());
+        assert_eq!(pull.recv().await.expect("received"), "newcomer");
         drop(newcomer);
     }
 
@@ -62,9 +62,9 @@ over_streams! {
         assert!(idle.recv_timeout(Duration::from_millis(1300)).await.is_err());
         for n in 0..olds {
             let message = router.recv().await.expect("open");
-            assert!(message.frame(1) == Some(&[n; 10_000]), "message {n} is missing");
+            assert!(message.get(1) == Some(&[n; 10_000]), "message {n} is missing");
         }
-        assert_eq!(router.recv().await.expect("open"), ["named", "newcomer"].into());
+        assert_eq!(router.recv().await.expect("open"), ["named", "newcomer"]);
         while !matches!(monitor.next().await, Some(SocketEvent::Disconnected { .. })) {}
         drop(newcomer);
     }
@@ -110,14 +110,14 @@ over_streams! {
                 wire
             });
             let mut wire = answered.await;
-            assert_eq!(request.recv().await.expect("received"), "first".into());
+            assert_eq!(request.recv().await.expect("received"), "first");
             testing::eventually("the surplus replies are discarded", || request.stats().discarded == surplus as u64).await;
             request.send("two").await.expect("in turn");
             let answered = testing::on_blocking_thread(move || {
                 wire.put(b"\x01\x00\x00\x06second");
                 wire
             });
-            assert_eq!(request.recv().await.expect("received"), "second".into());
+            assert_eq!(request.recv().await.expect("received"), "second");
             drop(answered.await);
         }
     }
@@ -227,11 +227,11 @@ over_streams! {
         let peer = testing::on_blocking_thread(move || subscriber(&endpoint, TOPICS));
         let peer = peer.await;
         for n in 0..TOPICS {
-            assert_eq!(xpub.recv().await.expect("open"), format!("\x01topic {n:06}").into());
+            assert_eq!(xpub.recv().await.expect("open"), format!("\x01topic {n:06}"));
         }
         drop(peer);
         for n in 0..TOPICS {
-            assert_eq!(xpub.recv().await.expect("open"), format!("\0topic {n:06}").into());
+            assert_eq!(xpub.recv().await.expect("open"), format!("\0topic {n:06}"));
         }
         assert!(xpub.try_recv().is_err());
     }
@@ -250,14 +250,14 @@ over_streams! {
     async fn xpub_receives_cancel_of_read_subscription(at) {
         let (xpub, endpoint) = at.bound(XpubSocket::builder()).await;
         let mut peer = testing::on_blocking_thread(move || subscriber(&endpoint, 1)).await;
-        assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
+        assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000");
         for command in ["CANCEL", "SUBSCRIBE"] {
             peer.put(&testing::command(command, b"topic 000000"));
         }
         testing::eventually("the subscriptions have arrived", || xpub.stats().recv_queue == 2).await;
         drop(peer);
         testing::eventually("the surplus cancel is dropped", || xpub.stats().recv_queue == 1).await;
-        assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
+        assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000");
         assert!(xpub.try_recv().is_err());
     }
 
@@ -270,7 +270,7 @@ over_streams! {
         drop(peer);
         for kind in [1, 1, 0] {
             let report = xpub.recv().await.expect("open");
-            assert_eq!(report, [&[kind][..], b"topic 000000"].concat().into());
+            assert_eq!(report, [&[kind][..], b"topic 000000"].concat());
         }
         assert!(xpub.try_recv().is_err());
     }
@@ -282,11 +282,11 @@ over_streams! {
             for _ in 0..2 {
                 let there = endpoint.clone();
                 peers.push(testing::on_blocking_thread(move || subscriber(&there, 1)).await);
-                assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000".into());
+                assert_eq!(xpub.recv().await.expect("open"), "\x01topic 000000");
             }
             for peer in peers {
                 drop(peer);
-                assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000".into());
+                assert_eq!(xpub.recv().await.expect("open"), "\0topic 000000");
             }
             assert!(xpub.try_recv().is_err(), "round {round}");
         }
@@ -302,7 +302,7 @@ over_streams! {
             wire
         })
         .await;
-        assert_eq!(xpub.recv().await.expect("open"), "\x01victim".into());
+        assert_eq!(xpub.recv().await.expect("open"), "\x01victim");
         let waves = testing::on_blocking_thread(move || {
             for wave in 0..30 {
                 let mut wire = subscriber(&endpoint, TOPICS);
@@ -321,7 +321,7 @@ over_streams! {
                 Either::Left(_) => break,
                 Either::Right((message, _)) => {
                     seen += 1;
-                    if message.expect("open") == "\0victim".into() {
+                    if message.expect("open") == "\0victim" {
                         received_after = Some(seen);
                     }
                 }
@@ -350,7 +350,7 @@ over_streams! {
         });
         let (mut newcomer, mut old) = (std::pin::pin!(newcomer), 0);
         let mut wire = None;
-        while router.recv().await.expect("open") != ["named", "newcomer"].into() {
+        while router.recv().await.expect("open") != ["named", "newcomer"] {
             old += 1;
             if wire.is_none() {
                 wire = testing::at_once(newcomer.as_mut());

@@ -18,9 +18,9 @@ async fn exchange_and_disconnect(at: &At, option: impl Fn(Builder<DealerSocket>)
     let other = at.connected(option(DealerSocket::builder()), &endpoint).await;
     for message in ["there", "and back"] {
         other.send(message).await.expect("sent");
-        assert_eq!(one.recv().await.expect("received"), message.into());
+        assert_eq!(one.recv().await.expect("received"), message);
         one.send(message).await.expect("sent");
-        assert_eq!(other.recv().await.expect("received"), message.into());
+        assert_eq!(other.recv().await.expect("received"), message);
     }
     other.disconnect(endpoint).await.expect("disconnected");
     testing::eventually("the connection has ended", || one.peer_count() == 0).await;
@@ -67,7 +67,7 @@ everywhere! {
             push.connect(endpoint).await.expect("connected");
             let (received, sent) = futures::join!(receiving, sending);
             sent.expect("sent");
-            assert_eq!(received.expect("received"), "after a while".into());
+            assert_eq!(received.expect("received"), "after a while");
         }
     }
 
@@ -81,7 +81,7 @@ everywhere! {
             let pull = at.build(PullSocket::builder());
             pull.bind(endpoint).await.expect("bound");
             let ((), received) = futures::join!(closing, pull.recv());
-            assert_eq!(received.expect("received"), "last".into());
+            assert_eq!(received.expect("received"), "last");
         }
         let push = at.connected(PushSocket::builder().linger(Some(Duration::ZERO)), &at.unused_endpoint("never")).await;
         push.send("last").await.expect("queued");
@@ -157,7 +157,7 @@ fn infinite_blocking_timeouts_keep_waiting() {
             push.blocking_send_timeout("after a while", limit).expect("sent");
             push.blocking_close().expect("closed");
         });
-        assert_eq!(pull.blocking_recv_timeout(limit).expect("received"), "after a while".into());
+        assert_eq!(pull.blocking_recv_timeout(limit).expect("received"), "after a while");
         sending.join().expect("sent");
         assert!(pull.blocking_recv_timeout(Duration::ZERO).expect_err("nothing is left").is_timeout());
     }

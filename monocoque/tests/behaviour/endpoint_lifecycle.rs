@@ -84,7 +84,7 @@ everywhere! {
         testing::rebind(&one, &endpoint).await;
         other.connect(endpoint).await.expect("connected");
         other.send("here again").await.expect("queued");
-        assert_eq!(one.recv().await.expect("received"), "here again".into());
+        assert_eq!(one.recv().await.expect("received"), "here again");
     }
 
     async fn disconnect_peer_ends_one_connection(at) {
@@ -106,7 +106,7 @@ everywhere! {
             }
         }
         good.send("good").await.expect("queued");
-        assert_eq!(pull.recv().await.expect("received"), "good".into());
+        assert_eq!(pull.recv().await.expect("received"), "good");
         let unknown = pull.disconnect_peer(number).expect_err("already disconnected");
         assert!(matches!(unknown, MonocoqueError::UnknownPeer(n) if n == number));
     }

@@ -59,7 +59,7 @@ everywhere! {
         pull.wait_for_peers(2).await.expect("open");
         dealer.wait_for_peers(1).await.expect("open");
         dealer.send("x").await.expect("sent");
-        assert_eq!(twice.recv().await.expect("received"), "x".into());
+        assert_eq!(twice.recv().await.expect("received"), "x");
         assert_eq!(dealer.peer_count(), 1);
     }
 

@@ -58,7 +58,7 @@ everywhere! {
             assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
         }
         push.send("still there").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "still there".into());
+        assert_eq!(pull.recv().await.expect("received"), "still there");
     }
 }
 
@@ -116,7 +116,7 @@ over_streams! {
             assert!(!matches!(event, SocketEvent::Disconnected { .. }), "{event:?}");
         }
         for n in ["1", "2", "3"] {
-            assert_eq!(pull.recv().await.expect("received"), n.into());
+            assert_eq!(pull.recv().await.expect("received"), n);
         }
         drop(wire);
     }
@@ -136,7 +136,7 @@ over_streams! {
             wire
         });
         let (message, _wire) = futures::join!(pull.recv(), wire);
-        assert_eq!(message.expect("received"), body.into());
+        assert_eq!(message.expect("received"), body);
     }
 
     async fn only_stalled_reader_disconnects(at) {
@@ -203,7 +203,7 @@ over_streams! {
             good
         })
         .await;
-        assert_eq!(dealer.recv().await.expect("received"), "here".into());
+        assert_eq!(dealer.recv().await.expect("received"), "here");
     }
 }
 

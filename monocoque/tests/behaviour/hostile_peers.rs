@@ -82,7 +82,7 @@ async fn exchange_message(router: &RouterSocket, dealer: &DealerSocket) {
     let message = router.recv().await.expect("received");
     assert_eq!(message.len(), 2, "a message of a bad peer was received: {message:?}");
     router.send(message).await.expect("sent");
-    assert_eq!(dealer.recv().await.expect("received"), "still there?".into());
+    assert_eq!(dealer.recv().await.expect("received"), "still there?");
 }
 
 over_streams! {
@@ -152,7 +152,7 @@ over_streams! {
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let exchange = async || {
             push.send("still there?").await.expect("sent");
-            assert_eq!(pull.recv().await.expect("received"), "still there?".into());
+            assert_eq!(pull.recv().await.expect("received"), "still there?");
         };
         let mut chance = testing::seeded_rng();
         for source in RawPeerSource::both(&at, &pull, &endpoint).await {
@@ -193,7 +193,7 @@ over_streams! {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.send("before").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "before".into());
+        assert_eq!(pull.recv().await.expect("received"), "before");
         testing::on_blocking_thread(move || {
             let mut wire = RawPeer::established(&endpoint, "PUSH");
             wire.put(&command("SUBSCRIBE", b""));
@@ -201,7 +201,7 @@ over_streams! {
         })
         .await;
         push.send("after").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "after".into());
+        assert_eq!(pull.recv().await.expect("received"), "after");
     }
 
     async fn pub_ignores_data_messages(at) {
@@ -222,7 +222,7 @@ over_streams! {
         .await;
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("odd").await.expect("sent");
-        assert_eq!(good.recv().await.expect("received"), "odd".into());
+        assert_eq!(good.recv().await.expect("received"), "odd");
         let delivered = testing::on_blocking_thread(move || odd.frame()).await;
         assert_eq!(delivered, (0, b"odd".to_vec()));
     }
@@ -272,7 +272,7 @@ over_streams! {
             });
             dying.await;
             let message = router.recv().await.expect("received");
-            assert_eq!(message, ["same", "whole"].into());
+            assert_eq!(message, ["same", "whole"]);
             exchange_message(&router, &dealer).await;
             testing::eventually("the peer has disconnected", || router.peer_count() == 1).await;
         }
@@ -299,13 +299,13 @@ over_streams! {
         };
         let there = endpoint.clone();
         let wire = testing::on_blocking_thread(move || stages(RawPeer::connect(&there))).await;
-        assert_eq!(pull.recv().await.expect("received"), "at last".into());
+        assert_eq!(pull.recv().await.expect("received"), "at last");
         drop(wire);
 
         let (listener, there) = RawPeerListener::bind(&at, "stages");
         pull.connect(there).await.expect("connected");
         let _wire = testing::on_blocking_thread(move || stages(listener.accept())).await;
-        assert_eq!(pull.recv().await.expect("received"), "at last".into());
+        assert_eq!(pull.recv().await.expect("received"), "at last");
     }
 
     async fn handshake_survives_any_split(at) {
@@ -322,7 +322,7 @@ over_streams! {
                 wire
             })
             .await;
-            assert_eq!(pull.recv().await.expect("received"), ["a", "b"].into());
+            assert_eq!(pull.recv().await.expect("received"), ["a", "b"]);
             drop(wire);
         }
     }

@@ -61,7 +61,7 @@ fn unbound_inproc_limit_is_send_hwm() {
         pull.bind(endpoint).await.expect("bound");
         assert!(third.at_once().is_some_and(|sent| sent.is_ok()), "not full");
         for expected in ["0", "1", "third"] {
-            assert_eq!(pull.try_recv().expect("a message is queued"), expected.into());
+            assert_eq!(pull.try_recv().expect("a message is queued"), expected);
         }
     });
 }
@@ -153,8 +153,8 @@ fn inproc_name_binds_once() {
         assert_eq!((push.peer_count(), one.peer_count()), (0, 0));
         push.send("for whoever is next").await.expect("queued");
         testing::rebind(&other, &endpoint).await;
-        assert_eq!(other.try_recv().expect("a message is queued"), "for whoever is next".into());
-        assert_eq!(one.try_recv().expect("a message is queued"), "for the one".into());
+        assert_eq!(other.try_recv().expect("a message is queued"), "for whoever is next");
+        assert_eq!(one.try_recv().expect("a message is queued"), "for the one");
         other.close().await;
         assert_eq!(push.peer_count(), 0);
         testing::rebind(&one, &endpoint).await;
@@ -254,7 +254,7 @@ fn close_lingers_for_inproc_bind() {
             pull.bind(&endpoint).await.expect("bound");
         };
         futures::join!(push.close(), bind);
-        assert_eq!(pull.try_recv().expect("a message is queued"), "still here".into());
+        assert_eq!(pull.try_recv().expect("a message is queued"), "still here");
         assert_eq!(pull.peer_count(), 0);
     });
 }
@@ -292,11 +292,11 @@ fn displaced_inproc_peer_reconnects_later() {
         let other = at.connected(named(), &endpoint).await;
         assert_eq!((one.peer_count(), other.peer_count(), router.peer_count()), (0, 1, 1));
         router.send(["one", "hello"]).await.expect("sent");
-        assert_eq!(other.try_recv().expect("a message is queued"), "hello".into());
+        assert_eq!(other.try_recv().expect("a message is queued"), "hello");
         other.close().await;
         assert_eq!((one.peer_count(), router.peer_count()), (1, 1));
         one.send("back").await.expect("sent");
-        assert_eq!(router.try_recv().expect("a message is queued"), ["one", "back"].into());
+        assert_eq!(router.try_recv().expect("a message is queued"), ["one", "back"]);
     });
 }
 
@@ -323,7 +323,7 @@ fn handover_from_stream_passes_queue_on() {
         let dealer = at.connected(DealerSocket::builder().routing_id("one"), &endpoint).await;
         router.send(["one", "c"]).await.expect("sent");
         for message in ["a", "b", "c"] {
-            assert_eq!(dealer.try_recv().expect("handed over"), message.into());
+            assert_eq!(dealer.try_recv().expect("handed over"), message);
         }
         drop(stalled);
     });
@@ -342,7 +342,7 @@ fn inproc_topics_exceed_hwm() {
             assert_eq!(xpub.recv().await.expect("received")[0][1..], *format!("{n:04}").as_bytes());
         }
         xpub.send("4711 it is").await.expect("sent");
-        assert_eq!(sub.try_recv().expect("a message is queued"), "4711 it is".into());
+        assert_eq!(sub.try_recv().expect("a message is queued"), "4711 it is");
         drop(sub);
         eventually("the subscriptions end with their socket", || xpub.subscription_count() == 0).await;
         let mut ended = 0;
@@ -370,7 +370,7 @@ fn ended_runtime_frees_inproc_name() {
     let push = PushSocket::new().expect("a socket");
     block_on(push.connect("inproc://ends")).expect("connected");
     push.try_send("to the other").expect("sent");
-    assert_eq!(other.try_recv().expect("a message is queued"), "to the other".into());
+    assert_eq!(other.try_recv().expect("a message is queued"), "to the other");
 }
 
 #[test]
@@ -388,11 +388,11 @@ fn surplus_inproc_reply_is_discarded() {
                 // The queue may be full.
                 let _full = router.try_send(answer("stale"));
             }
-            assert_eq!(request.recv().await.expect("received"), "first".into());
+            assert_eq!(request.recv().await.expect("received"), "first");
             request.send("two").await.expect("in turn");
             router.recv().await.expect("received");
             router.send(answer("second")).await.expect("sent");
-            assert_eq!(request.recv().await.expect("received"), "second".into());
+            assert_eq!(request.recv().await.expect("received"), "second");
         }
     });
 }

@@ -22,7 +22,7 @@ everywhere! {
         for (subscriber, topics) in &subscribers {
             let wanted = |subject: &&str| !topics.iter().any(|topic| subject.starts_with(topic));
             for subject in subjects.into_iter().filter(wanted) {
-                assert_eq!(subscriber.recv().await.expect("received"), [subject, "body"].into());
+                assert_eq!(subscriber.recv().await.expect("received"), [subject, "body"]);
             }
             assert!(subscriber.try_recv().is_err());
         }
@@ -30,8 +30,8 @@ everywhere! {
         last.unsubscribe("a").expect("open");
         testing::eventually("the subscription is cancelled", || publisher.subscription_count() == 5).await;
         publisher.send("aa").await.expect("sent");
-        assert_eq!(last.recv().await.expect("received"), "aa".into());
-        assert_eq!(subscribers[0].0.recv().await.expect("received"), "aa".into());
+        assert_eq!(last.recv().await.expect("received"), "aa");
+        assert_eq!(subscribers[0].0.recv().await.expect("received"), "aa");
         assert!(subscribers[1].0.try_recv().is_err());
     }
 
@@ -39,14 +39,14 @@ everywhere! {
         let (xpub, endpoint) = at.bound(XpubSocket::builder().invert_matching(true)).await;
         let xsub = at.connected(XsubSocket::builder(), &endpoint).await;
         xsub.subscribe("").expect("open");
-        assert_eq!(xpub.recv().await.expect("received"), b"\x01".into());
+        assert_eq!(xpub.recv().await.expect("received"), b"\x01");
         for n in 0..10 {
             xpub.send(n.to_string()).await.expect("sent");
         }
         xsub.unsubscribe("").expect("open");
-        assert_eq!(xpub.recv().await.expect("received"), b"\0".into());
+        assert_eq!(xpub.recv().await.expect("received"), b"\0");
         xpub.send("now").await.expect("sent");
-        assert_eq!(xsub.recv().await.expect("received"), "now".into());
+        assert_eq!(xsub.recv().await.expect("received"), "now");
     }
 
     async fn inverted_sub_filters_locally(at) {
@@ -60,7 +60,7 @@ everywhere! {
         testing::eventually("both messages are queued", || subscriber.stats().recv_queue == 2).await;
         // The empty topic matches both messages; without it, one of them matches none.
         subscriber.unsubscribe("").expect("open");
-        assert_eq!(subscriber.recv().await.expect("received"), "c".into());
+        assert_eq!(subscriber.recv().await.expect("received"), "c");
         assert!(subscriber.try_recv().is_err());
         assert_eq!(subscriber.stats().discarded, 1);
     }

@@ -17,7 +17,7 @@ on_every_driver! {
         rebind(&pull, &endpoint).await;
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         push.send("first").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "first".into());
+        assert_eq!(pull.recv().await.expect("received"), "first");
         pull.close().await;
         testing::eventually("the lost connection is detected", || push.peer_count() == 0).await;
         for n in 0..500 {

@@ -31,7 +31,7 @@ everywhere! {
         assert_eq!(xpub.subscription_count(), 1);
         xpub.send("A").await.expect("sent");
         xpub.send("B1").await.expect("sent");
-        assert_eq!(other.recv().await.expect("received"), "B1".into());
+        assert_eq!(other.recv().await.expect("received"), "B1");
 
         // The last subscriber is another peer now.
         one.subscribe("C").expect("open");
@@ -41,11 +41,11 @@ everywhere! {
         other.unsubscribe("A").expect("open");
         expect_messages(&xpub, &[b"\0A"]).await;
         xpub.send("B2").await.expect("sent");
-        assert_eq!(other.recv().await.expect("received"), "B2".into());
+        assert_eq!(other.recv().await.expect("received"), "B2");
         xpub.unsubscribe("B").expect("open");
         xpub.send("B3").await.expect("sent");
         for expected in ["B2", "B3"] {
-            assert_eq!(one.recv().await.expect("received"), expected.into());
+            assert_eq!(one.recv().await.expect("received"), expected);
         }
         assert!(one.try_recv().is_err() && other.try_recv().is_err());
         xpub.close().await;
@@ -63,7 +63,7 @@ everywhere! {
         expect_messages(&xpub, &[b"hello"]).await;
         xpub.subscribe("A").expect("open");
         xpub.send("A").await.expect("sent");
-        assert_eq!(one.recv().await.expect("received"), "A".into());
+        assert_eq!(one.recv().await.expect("received"), "A");
         assert!(other.try_recv().is_err());
     }
 
@@ -105,7 +105,7 @@ everywhere! {
         // No grant is kept for a disconnected peer.
         xpub.send("a2").await.expect("sent");
         for expected in ["a1", "a2"] {
-            assert_eq!(stays.recv().await.expect("received"), expected.into());
+            assert_eq!(stays.recv().await.expect("received"), expected);
         }
         expect_messages(&xpub, &[b"\0a"]).await;
     }
@@ -143,7 +143,7 @@ everywhere! {
             xpub.send(n.to_string()).await.expect("sent");
         }
         for (n, sub) in subs.iter().enumerate() {
-            assert_eq!(sub.recv().await.expect("received"), n.to_string().into());
+            assert_eq!(sub.recv().await.expect("received"), n.to_string());
             assert!(sub.try_recv().is_err());
         }
     }
@@ -162,8 +162,8 @@ everywhere! {
         }
         xpub.send("1").await.expect("sent");
         xpub.send("2").await.expect("sent");
-        assert_eq!(one.recv().await.expect("received"), "1".into());
-        assert_eq!(other.recv().await.expect("received"), "2".into());
+        assert_eq!(one.recv().await.expect("received"), "1");
+        assert_eq!(other.recv().await.expect("received"), "2");
     }
 
     async fn last_value_reaches_newcomer_only(at) {
@@ -220,10 +220,10 @@ everywhere! {
         xpub.unsubscribe("").expect("open");
         xpub.send("4").await.expect("sent");
         for expected in ["1", "3", "4"] {
-            assert_eq!(one.recv().await.expect("received"), expected.into());
+            assert_eq!(one.recv().await.expect("received"), expected);
         }
         other.subscribe("3").expect("open");
-        assert_eq!(other.recv().await.expect("received"), "3".into());
+        assert_eq!(other.recv().await.expect("received"), "3");
         assert!(other.try_recv().is_err());
     }
 
@@ -245,7 +245,7 @@ everywhere! {
             for n in 0..100 {
                 publisher.send(["b".to_owned(), n.to_string()]).await.expect("sent");
                 publisher.send(["a".to_owned(), n.to_string()]).await.expect("sent");
-                assert_eq!(sub.recv().await.expect("received"), ["a".to_owned(), n.to_string()].into());
+                assert_eq!(sub.recv().await.expect("received"), ["a".to_owned(), n.to_string()]);
             }
             sub.close().await;
             testing::eventually("all subscriptions are cancelled", || publisher.subscription_count() == 0).await;
@@ -276,8 +276,8 @@ everywhere! {
         }
         xpub.send("all").await.expect("sent");
         for (n, sub) in subs.iter().enumerate() {
-            assert_eq!(sub.recv().await.expect("received"), format!("{n}.").into());
-            assert_eq!(sub.recv().await.expect("received"), "all".into());
+            assert_eq!(sub.recv().await.expect("received"), format!("{n}."));
+            assert_eq!(sub.recv().await.expect("received"), "all");
         }
     }
 }

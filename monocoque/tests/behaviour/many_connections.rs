@@ -186,7 +186,7 @@ over_streams! {
         let reading = async {
             for (n, len) in [1, 300, 8 * KIB, 8 * KIB - HEADER, 9 * KIB, 600 * KIB].into_iter().enumerate() {
                 let (_, message) = router.recv_from().await.expect("received");
-                assert!(message == vec![n as u8; len].into(), "{len} bytes");
+                assert!(message == vec![n as u8; len], "{len} bytes");
             }
         };
         futures::join!(writing, reading);

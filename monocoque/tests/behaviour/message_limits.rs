@@ -19,7 +19,7 @@ over_streams! {
             wire
         })
         .await;
-        assert_eq!(pull.recv().await.expect("received"), body.into());
+        assert_eq!(pull.recv().await.expect("received"), body);
         assert_eq!(pull.recv().await.expect("received").len(), 3);
         let header = |len: u64| [&[2][..], &len.to_be_bytes()].concat();
         let bad: [Vec<u8>; 5] = [
@@ -51,7 +51,7 @@ over_streams! {
             good
         })
         .await;
-        assert_eq!(pull.recv().await.expect("received"), "still here".into());
+        assert_eq!(pull.recv().await.expect("received"), "still here");
     }
 
     async fn default_limit_is_one_gib(at) {

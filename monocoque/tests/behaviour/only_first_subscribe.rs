@@ -33,7 +33,7 @@ everywhere! {
         }
         assert_eq!(xpub.subscription_count(), 1);
         xpub.send("b").await.expect("sent");
-        assert_eq!(xsub.recv().await.expect("received"), "b".into());
+        assert_eq!(xsub.recv().await.expect("received"), "b");
     }
 
     async fn xpub_splits_multipart_subscriptions(at) {
@@ -49,7 +49,7 @@ everywhere! {
         }
         assert_eq!(xpub.subscription_count(), 1);
         xpub.send("b").await.expect("sent");
-        assert_eq!(xsub.recv().await.expect("received"), "b".into());
+        assert_eq!(xsub.recv().await.expect("received"), "b");
     }
 
     async fn endless_subscription_sends_yield(at) {
@@ -60,7 +60,7 @@ everywhere! {
         while xpub.stats().recv_queue == 0 {
             xsub.send([&b"\x01a"[..], b"data"]).await.expect("sent");
         }
-        assert_eq!(xpub.recv().await.expect("received"), b"\x01a".into());
+        assert_eq!(xpub.recv().await.expect("received"), b"\x01a");
     }
 
     async fn subscription_lists_default_to_whole(at) {
@@ -90,7 +90,7 @@ over_streams! {
         .await;
         for n in 0..TOPICS {
             let [high, low] = n.to_be_bytes();
-            assert_eq!(xpub.recv().await.expect("received"), (&[1, high, low]).into());
+            assert_eq!(xpub.recv().await.expect("received"), (&[1, high, low]));
         }
         assert_eq!(xpub.subscription_count(), usize::from(TOPICS));
         drop(wire);

@@ -41,7 +41,7 @@ everywhere! {
             }
         }
         one.send("for the other").await.expect("sent");
-        assert_eq!(other.recv().await.expect("received"), "for the other".into());
+        assert_eq!(other.recv().await.expect("received"), "for the other");
         assert_eq!(one.peer_count(), 1);
         other.close().await;
         // A message may be lost with one of the third socket's refused connections.
@@ -52,7 +52,7 @@ everywhere! {
             }
         };
         let met = async {
-            while one.recv().await.expect("received") != "here".into() {}
+            while one.recv().await.expect("received") != "here" {}
         };
         futures::select_biased! {
             () = std::pin::pin!(met.fuse()) => {}

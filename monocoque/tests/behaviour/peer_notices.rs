@@ -17,7 +17,7 @@ fn named(name: &str) -> Builder<DealerSocket> {
 
 async fn expect_messages(router: &RouterSocket, expected: &[[&str; 2]]) {
     for expected in expected {
-        assert_eq!(router.recv().await.expect("received"), (*expected).into());
+        assert_eq!(router.recv().await.expect("received"), (*expected));
     }
 }
 
@@ -49,7 +49,7 @@ over_streams! {
         let (id, notice) = router.recv_from().await.expect("received");
         assert_eq!((id.len(), id[0], notice), (5, 0, "".into()));
         router.send_to(&id, "welcome").await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        assert_eq!(dealer.recv().await.expect("received"), "welcome");
         dealer.close().await;
         assert_eq!(router.recv_from().await.expect("received"), (id, "".into()));
     }
@@ -82,7 +82,7 @@ over_streams! {
         wire.close();
         expect_messages(&router, &[["peer", ""]]).await;
         for n in 0..50 {
-            assert_eq!(router.recv().await.expect("received"), ["peer", &n.to_string()].into());
+            assert_eq!(router.recv().await.expect("received"), ["peer", &n.to_string()]);
         }
         expect_messages(&router, &[["peer", ""]]).await;
     }
@@ -102,7 +102,7 @@ over_streams! {
         let mut n = 0;
         loop {
             let (_, message) = router.recv_from().await.expect("received");
-            if message == "".into() {
+            if message == "" {
                 break;
             }
             assert_eq!(message, numbered(n));
@@ -165,7 +165,7 @@ over_streams! {
             let mut last = None;
             loop {
                 let (_, message) = router.recv_from().await.expect("received");
-                if message == "".into() {
+                if message == "" {
                     break;
                 }
                 let n: usize = std::str::from_utf8(&message[0]).expect("text").parse().expect("a number");
@@ -204,7 +204,7 @@ over_streams! {
         while gone < 30 {
             let (id, message) = router.recv_from().await.expect("received");
             let of = by_peer.entry(id).or_default();
-            gone += usize::from(message == "".into() && !of.is_empty());
+            gone += usize::from(message == "" && !of.is_empty());
             of.push(message);
         }
         peers.await;
@@ -227,7 +227,7 @@ everywhere! {
             dealer.send("more").await.expect("sent");
             dealer.close().await;
             expect_messages(&router, &[["peer", "hello"], ["peer", "more"]]).await;
-            assert_eq!(router.recv().await.expect("received"), ["peer", "over", "and out"].into());
+            assert_eq!(router.recv().await.expect("received"), ["peer", "over", "and out"]);
         }
         let dealer = at.connected(named("peer"), &endpoint).await;
         dealer.wait_for_peers(1).await.expect("open");
@@ -243,12 +243,12 @@ everywhere! {
         testing::rebind(&router, &endpoint).await;
         let dealer = at.connected(named("peer").hiccup_msg("lost"), &endpoint).await;
         for _ in 0..3 {
-            assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+            assert_eq!(dealer.recv().await.expect("received"), "welcome");
             router.unbind(&endpoint).await.expect("bound");
-            assert_eq!(dealer.recv().await.expect("received"), "lost".into());
+            assert_eq!(dealer.recv().await.expect("received"), "lost");
             testing::rebind(&router, &endpoint).await;
         }
-        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        assert_eq!(dealer.recv().await.expect("received"), "welcome");
         dealer.disconnect(&endpoint).await.expect("connected");
         testing::eventually("the peer has disconnected", || dealer.peer_count() == 0).await;
         assert!(dealer.try_recv().is_err());

@@ -59,7 +59,7 @@ everywhere! {
                 dealer.send(n.to_string()).await.expect("sent");
             }
             for n in 0..EACH {
-                assert_eq!(dealer.recv().await.expect("received"), n.to_string().into());
+                assert_eq!(dealer.recv().await.expect("received"), n.to_string());
             }
         };
         run_with_proxies(proxy(&router, &router), async { join!(talk(one), talk(other)) }).await;
@@ -85,9 +85,9 @@ everywhere! {
                 publisher.send(["a".to_owned(), n.to_string()]).await.expect("sent");
                 publisher.send(["b".to_owned(), n.to_string()]).await.expect("sent");
                 publisher.send("c").await.expect("sent");
-                assert_eq!(one.recv().await.expect("received"), ["a".to_owned(), n.to_string()].into());
-                assert_eq!(other.recv().await.expect("received"), ["a".to_owned(), n.to_string()].into());
-                assert_eq!(other.recv().await.expect("received"), ["b".to_owned(), n.to_string()].into());
+                assert_eq!(one.recv().await.expect("received"), ["a".to_owned(), n.to_string()]);
+                assert_eq!(other.recv().await.expect("received"), ["a".to_owned(), n.to_string()]);
+                assert_eq!(other.recv().await.expect("received"), ["b".to_owned(), n.to_string()]);
             }
             other.close().await;
             testing::eventually("an unused topic is cancelled upstream", || publisher.subscription_count() == 1).await;
@@ -133,15 +133,15 @@ everywhere! {
         let control = proxy.control();
         let body = async {
             push.send("one").await.expect("sent");
-            assert_eq!(pull.recv().await.expect("received"), "one".into());
-            assert_eq!(observer.recv().await.expect("received"), "one".into());
+            assert_eq!(pull.recv().await.expect("received"), "one");
+            assert_eq!(observer.recv().await.expect("received"), "one");
             control.pause();
             push.send("two").await.expect("sent");
             testing::pass_time(&at).await;
             assert!(pull.try_recv().is_err());
             control.resume();
-            assert_eq!(pull.recv().await.expect("received"), "two".into());
-            assert_eq!(observer.recv().await.expect("received"), "two".into());
+            assert_eq!(pull.recv().await.expect("received"), "two");
+            assert_eq!(observer.recv().await.expect("received"), "two");
             let stats = control.stats();
             assert_eq!((stats.forward.messages, stats.forward.bytes, stats.not_captured), (2, 6, 0));
             assert_eq!(stats.backward.messages, 0);
@@ -152,7 +152,7 @@ everywhere! {
         push.send("three").await.expect("the sockets are open");
         let again = Proxy::new(&front, &back);
         run_with_proxies(again.run(), async {
-            assert_eq!(pull.recv().await.expect("received"), "three".into());
+            assert_eq!(pull.recv().await.expect("received"), "three");
         })
         .await;
     }
@@ -170,7 +170,7 @@ everywhere! {
         };
         let (ended, ()) = join!(proxy(&front, &back), body);
         assert!(matches!(ended, Err(MonocoqueError::Closed)));
-        assert_eq!(front.recv().await.expect("still there"), "waits".into());
+        assert_eq!(front.recv().await.expect("still there"), "waits");
     }
 
     async fn proxy_discards_undeliverable_messages(at) {
@@ -183,7 +183,7 @@ everywhere! {
             worker.send(["nobody", "lost"]).await.expect("sent");
             worker.send("only a name").await.expect("sent");
             worker.send(["client", "found"]).await.expect("sent");
-            assert_eq!(client.recv().await.expect("received"), "found".into());
+            assert_eq!(client.recv().await.expect("received"), "found");
             assert_eq!(back.stats().discarded, 2);
         };
         run_with_proxies(proxy(&front, &back), body).await;

@@ -21,7 +21,7 @@ on_every_driver! {
             assert_eq!(&all.recv().await.expect("received")[0], topic.as_bytes());
         }
         for topic in ["a.b", "a.bc", "a.b.c"] {
-            assert_eq!(some.recv().await.expect("received"), [topic, "a.b"].into());
+            assert_eq!(some.recv().await.expect("received"), [topic, "a.b"]);
         }
         assert!(some.try_recv().is_err() && none.try_recv().is_err());
     }
@@ -37,7 +37,7 @@ on_every_driver! {
             publisher.send(["xyz".to_owned(), n.to_string()]).await.expect("sent");
         }
         for n in 0..10 {
-            assert_eq!(subscriber.recv().await.expect("once each"), ["xyz".to_owned(), n.to_string()].into());
+            assert_eq!(subscriber.recv().await.expect("once each"), ["xyz".to_owned(), n.to_string()]);
         }
         assert!(subscriber.try_recv().is_err());
     }
@@ -54,14 +54,14 @@ on_every_driver! {
         publisher.wait_for_subscriptions(2).await.expect("open");
         assert_eq!(publisher.subscription_count(), 2);
         publisher.send("topic 1").await.expect("sent");
-        assert_eq!(subscriber.recv().await.expect("still subscribed"), "topic 1".into());
+        assert_eq!(subscriber.recv().await.expect("still subscribed"), "topic 1");
         subscriber.unsubscribe("topic").expect("open");
         testing::eventually("the subscription is cancelled", || publisher.subscription_count() == 1).await;
         subscriber.subscribe("mark").expect("open");
         publisher.wait_for_subscriptions(2).await.expect("open");
         publisher.send("topic 2").await.expect("sent");
         publisher.send("mark").await.expect("sent");
-        assert_eq!(subscriber.recv().await.expect("received"), "mark".into());
+        assert_eq!(subscriber.recv().await.expect("received"), "mark");
     }
 
     async fn unsubscribe_takes_effect_immediately(at) {
@@ -76,7 +76,7 @@ on_every_driver! {
         publisher.send("new").await.expect("sent");
         assert_eq!(&subscriber.recv().await.expect("received")[1], b"0");
         subscriber.unsubscribe("old").expect("open");
-        assert_eq!(subscriber.recv().await.expect("messages in flight are filtered"), "new".into());
+        assert_eq!(subscriber.recv().await.expect("messages in flight are filtered"), "new");
     }
 
     async fn sub_receives_from_many_publishers(at) {
@@ -118,6 +118,6 @@ on_every_driver_over_streams! {
         publisher.wait_for_subscriptions(1).await.expect("open");
         publisher.send("old").await.expect("sent");
         publisher.send("new").await.expect("sent");
-        assert_eq!(subscriber.recv().await.expect("received"), "new".into());
+        assert_eq!(subscriber.recv().await.expect("received"), "new");
     }
 }

@@ -43,7 +43,7 @@ over_streams! {
         let mut monitor = push.monitor();
         send(&push, "first").await;
         send(&push, vec![7; TOO_LARGE]).await;
-        assert_eq!(pull.recv().await.expect("received"), "first".into());
+        assert_eq!(pull.recv().await.expect("received"), "first");
         let (bytes, attempts) = next_dropped_event(&mut monitor).await;
         assert_eq!((bytes, attempts), (TOO_LARGE + 9, 3));
         for n in 0..100_u32 {
@@ -62,7 +62,7 @@ over_streams! {
         send(&push, vec![7; TOO_LARGE]).await;
         assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&push, "behind").await;
-        assert_eq!(pull.recv().await.expect("received"), "behind".into());
+        assert_eq!(pull.recv().await.expect("received"), "behind");
     }
 
     async fn refused_message_finds_other_peer(at) {
@@ -87,7 +87,7 @@ over_streams! {
         send(&router, ["dealer".into(), vec![7; TOO_LARGE]]).await;
         assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&router, ["dealer", "behind"]).await;
-        assert_eq!(dealer.recv().await.expect("received"), "behind".into());
+        assert_eq!(dealer.recv().await.expect("received"), "behind");
     }
 
     async fn connecting_pub_drops_refused_message(at) {
@@ -100,7 +100,7 @@ over_streams! {
         assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         publisher.wait_for_subscriptions(1).await.expect("open");
         send(&publisher, "behind").await;
-        assert_eq!(subscriber.recv().await.expect("received"), "behind".into());
+        assert_eq!(subscriber.recv().await.expect("received"), "behind");
     }
 
     async fn refused_request_emits_message_dropped(at) {
@@ -111,7 +111,7 @@ over_streams! {
         send(&request, vec![7; TOO_LARGE]).await;
         assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&request, "another").await;
-        assert_eq!(reply.recv().await.expect("received"), "another".into());
+        assert_eq!(reply.recv().await.expect("received"), "another");
     }
 
     async fn pair_drops_refused_message(at) {
@@ -121,7 +121,7 @@ over_streams! {
         send(&other, vec![7; TOO_LARGE]).await;
         assert_eq!(next_dropped_event(&mut monitor).await.1, 3);
         send(&other, "behind").await;
-        assert_eq!(one.recv().await.expect("received"), "behind".into());
+        assert_eq!(one.recv().await.expect("received"), "behind");
     }
 
     async fn delivery_attempts_option_limits_retries(at) {
@@ -237,7 +237,7 @@ everywhere! {
         }
         next_established(&mut monitor).await;
         push.send("still here").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "still here".into());
+        assert_eq!(pull.recv().await.expect("received"), "still here");
     }
 
     async fn reconnect_stop_honours_remote_unbind(at) {
@@ -256,7 +256,7 @@ everywhere! {
                 _ => {}
             }
         }
-        assert_eq!(pull.recv().await.expect("received before the disconnect"), "before".into());
+        assert_eq!(pull.recv().await.expect("received before the disconnect"), "before");
         testing::rebind(&push, &endpoint).await;
         assert!(matches!(pull.disconnect(endpoint.clone()).await, Err(MonocoqueError::UnknownEndpoint(_))));
         assert_eq!(pull.peer_count(), 0);

@@ -22,7 +22,7 @@ everywhere! {
         testing::eventually("the late reply has arrived", has_come).await;
         assert!(req.recv().at_once().is_none());
         router.send(second).await.expect("sent");
-        assert_eq!(req.recv().await.expect("received"), "second".into());
+        assert_eq!(req.recv().await.expect("received"), "second");
         assert!(req.recv().await.is_err(), "answered");
     }
 
@@ -38,7 +38,7 @@ everywhere! {
         assert_eq!(second[2], *b"second");
         router.send(first).await.expect("dropped");
         router.send(second).await.expect("sent");
-        assert_eq!(req.recv().await.expect("received"), "second".into());
+        assert_eq!(req.recv().await.expect("received"), "second");
     }
 
     async fn newest_unsent_request_is_sent(at) {

@@ -15,12 +15,12 @@ on_every_driver! {
             req.send(numbered(n)).await.expect("in turn");
             let refused = req.send("too early").await.expect_err("out of turn");
             assert!(matches!(refused.reason(), MonocoqueError::OutOfTurn(_)));
-            assert_eq!(refused.into_message(), "too early".into());
+            assert_eq!(refused.into_message(), "too early");
             assert_eq!(rep.recv().await.expect("in turn"), numbered(n));
             assert!(matches!(rep.recv().await, Err(MonocoqueError::OutOfTurn(_))));
             rep.send(["re".to_owned(), n.to_string()]).await.expect("in turn");
             assert!(matches!(rep.try_send("twice").expect_err("once").reason(), MonocoqueError::OutOfTurn(_)));
-            assert_eq!(req.recv().await.expect("in turn"), ["re".to_owned(), n.to_string()].into());
+            assert_eq!(req.recv().await.expect("in turn"), ["re".to_owned(), n.to_string()]);
         }
     }
 
@@ -45,9 +45,9 @@ on_every_driver! {
         let (rep, endpoint) = at.bound(RepSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder(), &endpoint).await;
         dealer.send(["hop 1", "hop 2", "", "question", "", "more"]).await.expect("sent");
-        assert_eq!(rep.recv().await.expect("received"), ["question", "", "more"].into());
+        assert_eq!(rep.recv().await.expect("received"), ["question", "", "more"]);
         rep.send(["answer", ""]).await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), ["hop 1", "hop 2", "", "answer", ""].into());
+        assert_eq!(dealer.recv().await.expect("received"), ["hop 1", "hop 2", "", "answer", ""]);
     }
 
     async fn rep_drops_requests_without_delimiter(at) {
@@ -57,9 +57,9 @@ on_every_driver! {
         dealer.send(["still", "none"]).await.expect("sent");
         dealer.send(["nothing behind it", ""]).await.expect("sent");
         dealer.send(["", "question"]).await.expect("sent");
-        assert_eq!(rep.recv().await.expect("received"), "question".into());
+        assert_eq!(rep.recv().await.expect("received"), "question");
         rep.send("answer").await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), ["", "answer"].into());
+        assert_eq!(dealer.recv().await.expect("received"), ["", "answer"]);
     }
 
     async fn reply_reaches_its_requester(at) {
@@ -108,7 +108,7 @@ on_every_driver! {
                 Some(other) => panic!("two requests at the same time: {request:?} and {other:?}"),
             }
         }
-        let asked = if request == "first".into() { &first } else { &second };
+        let asked = if request == "first" { &first } else { &second };
         rep.send(request.clone()).await.expect("in turn");
         assert_eq!(asked.recv().await.expect("the peer's own message"), request);
     }
@@ -186,10 +186,10 @@ on_every_driver_over_streams! {
             wire
         })
         .await;
-        let id = request.frame(0).expect("an id").to_vec();
+        let id = request.get(0).expect("an id").to_vec();
         asked.send([id.clone(), Vec::new(), b"answer".to_vec()]).await.expect("sent");
         asked.send([id, Vec::new(), b"late".to_vec()]).await.expect("sent");
-        assert_eq!(req.recv().await.expect("received"), "answer".into());
+        assert_eq!(req.recv().await.expect("received"), "answer");
         testing::eventually("the stranger's and the late reply have arrived", || {
             let stats = req.stats();
             stats.discarded + stats.recv_queue as u64 == 2

@@ -25,7 +25,7 @@ everywhere! {
             publisher.send("taken back").await.expect("sent");
             for n in [0, TOPICS / 2, TOPICS - 1] {
                 publisher.send([format!("topic {n};"), round.to_string()]).await.expect("sent");
-                let expected = [format!("topic {n};"), round.to_string()].into();
+                let expected = [format!("topic {n};"), round.to_string()];
                 assert_eq!(subscriber.recv().await.expect("received"), expected);
             }
             publisher.close().await;
@@ -49,6 +49,6 @@ everywhere! {
         publisher.wait_for_subscriptions(1).await.expect("open");
         publisher.send("before").await.expect("sent");
         publisher.send("meanwhile").await.expect("sent");
-        assert_eq!(subscriber.recv().await.expect("received"), "meanwhile".into());
+        assert_eq!(subscriber.recv().await.expect("received"), "meanwhile");
     }
 }

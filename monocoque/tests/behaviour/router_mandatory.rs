@@ -20,15 +20,15 @@ everywhere! {
         let (router, endpoint) = at.bound(RouterSocket::builder().router_mandatory(true)).await;
         let refused = router.send_to(&id("nobody"), "lost").await.expect_err("no such peer");
         assert!(matches!(refused.reason(), MonocoqueError::Unreachable), "{refused}");
-        assert_eq!(refused.into_message(), "lost".into());
+        assert_eq!(refused.into_message(), "lost");
         let refused = router.try_send(["nobody", "lost"]).expect_err("no such peer");
         assert!(matches!(refused.reason(), MonocoqueError::Unreachable), "{refused}");
-        assert_eq!(refused.into_message(), ["nobody", "lost"].into());
+        assert_eq!(refused.into_message(), ["nobody", "lost"]);
         assert_eq!(router.stats().dropped, 0);
         let dealer = at.connected(DealerSocket::builder().routing_id("somebody"), &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
         router.send_to(&id("somebody"), "found").await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "found".into());
+        assert_eq!(dealer.recv().await.expect("received"), "found");
     }
 
     async fn mandatory_send_awaits_full_peer(at) {
@@ -146,13 +146,13 @@ over_streams! {
         testing::eventually("the old connection has ended", || router.peer_count() == 1).await;
         assert_eq!(router.stats().dropped, 1, "the message that was being written");
         router.send_to(&id("name"), "for the new one").await.expect("sent");
-        assert_eq!(new.recv().await.expect("received"), "for the new one".into());
+        assert_eq!(new.recv().await.expect("received"), "for the new one");
         new.send("from the new one").await.expect("sent");
         assert_eq!(router.recv_from().await.expect("received"), (id("name"), "from the new one".into()));
         testing::on_blocking_thread(move || drop({ let mut old = old; old.end() })).await;
         // The end of the old connection does not affect the new one.
         router.send_to(&id("name"), "still there").await.expect("sent");
-        assert_eq!(new.recv().await.expect("received"), "still there".into());
+        assert_eq!(new.recv().await.expect("received"), "still there");
     }
 
     async fn nodrop_ignores_unmatched_full_peers(at) {
@@ -176,7 +176,7 @@ over_streams! {
         assert!(error.reason().is_timeout(), "{error}");
         for _ in 0..100 {
             publisher.send("quick").await.expect("sent");
-            assert_eq!(sub.recv().await.expect("received"), "quick".into());
+            assert_eq!(sub.recv().await.expect("received"), "quick");
         }
     }
 }

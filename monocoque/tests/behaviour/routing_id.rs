@@ -16,8 +16,8 @@ everywhere! {
         assert_eq!((&*peer, message), (&*longest, ["a", "b"].into()));
         router.send_to(&peer, "direct").await.expect("sent");
         router.send([&*longest, b"framed"]).await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "direct".into());
-        assert_eq!(dealer.recv().await.expect("received"), "framed".into());
+        assert_eq!(dealer.recv().await.expect("received"), "direct");
+        assert_eq!(dealer.recv().await.expect("received"), "framed");
     }
 
     async fn anonymous_peers_get_generated_ids(at) {
@@ -28,29 +28,29 @@ everywhere! {
         let (one_id, _) = router.recv_from().await.expect("received");
         other.send("other").await.expect("sent");
         let (other_id, request) = router.recv_from().await.expect("received");
-        assert_eq!(request, ["", "other"].into());
+        assert_eq!(request, ["", "other"]);
         assert_ne!(one_id, other_id);
         for id in [&one_id, &other_id] {
             assert_eq!((id.len(), id[0]), (5, 0));
         }
         router.send_to(&one_id, "for one").await.expect("sent");
         router.send_to(&other_id, ["", "for the other"]).await.expect("sent");
-        assert_eq!(one.recv().await.expect("received"), "for one".into());
-        assert_eq!(other.recv().await.expect("received"), "for the other".into());
+        assert_eq!(one.recv().await.expect("received"), "for one");
+        assert_eq!(other.recv().await.expect("received"), "for the other");
     }
 
     async fn probe_router_introduces_peer(at) {
         let (router, endpoint) = at.bound(RouterSocket::builder()).await;
         let dealer = at.connected(DealerSocket::builder().routing_id("dealer").probe_router(true), &endpoint).await;
-        assert_eq!(router.recv().await.expect("received"), ["dealer", ""].into());
+        assert_eq!(router.recv().await.expect("received"), ["dealer", ""]);
         router.send(["dealer", "welcome"]).await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "welcome".into());
+        assert_eq!(dealer.recv().await.expect("received"), "welcome");
         let req = at.connected(ReqSocket::builder().routing_id("req").probe_router(true), &endpoint).await;
-        assert_eq!(router.recv().await.expect("received"), ["req", ""].into());
+        assert_eq!(router.recv().await.expect("received"), ["req", ""]);
         req.send("question").await.expect("sent");
-        assert_eq!(router.recv().await.expect("received"), ["req", "", "question"].into());
+        assert_eq!(router.recv().await.expect("received"), ["req", "", "question"]);
         let other = at.connected(RouterSocket::builder().routing_id("router").probe_router(true), &endpoint).await;
-        assert_eq!(router.recv().await.expect("received"), ["router", ""].into());
+        assert_eq!(router.recv().await.expect("received"), ["router", ""]);
         drop(other);
     }
 
@@ -67,7 +67,7 @@ everywhere! {
             MonocoqueError::EmptyMessage
         ));
         router.send(["here", "found"]).await.expect("sent");
-        assert_eq!(dealer.recv().await.expect("received"), "found".into());
+        assert_eq!(dealer.recv().await.expect("received"), "found");
     }
 
     async fn returning_peer_keeps_routing_id(at) {
@@ -76,7 +76,7 @@ everywhere! {
             let dealer = at.connected(DealerSocket::builder().routing_id("regular"), &endpoint).await;
             dealer.send(testing::numbered(n)).await.expect("sent");
             let message = router.recv().await.expect("received");
-            assert_eq!(message, ["regular".to_owned(), n.to_string()].into());
+            assert_eq!(message, ["regular".to_owned(), n.to_string()]);
             router.send(message).await.expect("sent");
             assert_eq!(dealer.recv().await.expect("received"), testing::numbered(n));
             dealer.close().await;
@@ -105,17 +105,17 @@ over_streams! {
             router.send(["twin".to_owned(), n.to_string()]).await.expect("sent");
             assert_eq!(first.recv().await.expect("still the first"), testing::numbered(n));
             first.send("first").await.expect("sent");
-            assert_eq!(router.recv().await.expect("received"), ["twin", "first"].into());
+            assert_eq!(router.recv().await.expect("received"), ["twin", "first"]);
         }
         first.close().await;
         // Messages sent while the peer was refused may be lost.
         let arrives = async || {
             second.send("second").await.expect("queued");
-            router.try_recv().is_ok_and(|message| message == ["twin", "second"].into())
+            router.try_recv().is_ok_and(|message| message == ["twin", "second"])
         };
         testing::eventually_async("the second peer's message is received", arrives).await;
         router.send(["twin", "you"]).await.expect("sent");
-        assert_eq!(second.recv().await.expect("received"), "you".into());
+        assert_eq!(second.recv().await.expect("received"), "you");
     }
 }
 

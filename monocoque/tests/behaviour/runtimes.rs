@@ -154,7 +154,7 @@ async fn publish_through_stream(context: Context, other: Context) {
     let hearing = async {
         for n in (0..MESSAGES).step_by(2) {
             let event = events.next().await.expect("open").expect("received");
-            assert_eq!(event, ["even".to_owned(), n.to_string()].into());
+            assert_eq!(event, ["even".to_owned(), n.to_string()]);
         }
     };
     futures::join!(telling, hearing);

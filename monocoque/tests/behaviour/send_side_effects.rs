@@ -57,7 +57,7 @@ everywhere! {
                 fail_send(&request, how).await;
                 let peers = request.peer_count();
                 assert_eq!(peers, usize::from(!correlate), "the connection is kept");
-                assert_eq!(request.recv().await.expect("received"), "question".into(), "{how:?}");
+                assert_eq!(request.recv().await.expect("received"), "question", "{how:?}");
             }
         }
     }
@@ -67,12 +67,12 @@ everywhere! {
         let options = ReqSocket::builder().req_relaxed(true).reconnect_interval(Duration::from_millis(1));
         let request = at.connected(options, &endpoint).await;
         request.send("first").await.expect("queued");
-        assert_eq!(reply.recv().await.expect("received"), "first".into());
+        assert_eq!(reply.recv().await.expect("received"), "first");
         request.send("second").await.expect("queued");
         reply.send("late").await.expect("dropped or not");
-        assert_eq!(reply.recv().await.expect("received"), "second".into());
+        assert_eq!(reply.recv().await.expect("received"), "second");
         reply.send("answer").await.expect("queued");
-        assert_eq!(request.recv().await.expect("received"), "answer".into());
+        assert_eq!(request.recv().await.expect("received"), "answer");
     }
 
     async fn published_body_freed_after_delivery(at) {
@@ -118,7 +118,7 @@ over_streams! {
             wire
         })
         .await;
-        assert_eq!(publisher.recv().await.expect("received"), "\x01".into());
+        assert_eq!(publisher.recv().await.expect("received"), "\x01");
         publisher.subscribe("").expect("open");
         publisher.try_send(vec![1; 8 << 20]).expect("sent to the first subscriber");
         // The write pump has taken the message and cannot write it.
@@ -128,11 +128,11 @@ over_streams! {
 
         let subscriber = at.connected(SubSocket::builder(), &endpoint).await;
         subscriber.subscribe("").expect("open");
-        assert_eq!(publisher.recv().await.expect("received"), "\x01".into());
+        assert_eq!(publisher.recv().await.expect("received"), "\x01");
         publisher.subscribe("").expect("open");
         assert!(futures::poll!(&mut waiting).is_pending(), "for the first subscriber, which is full");
         publisher.send("last value").await.expect("for the second subscriber only");
-        assert_eq!(subscriber.recv().await.expect("received"), "last value".into());
+        assert_eq!(subscriber.recv().await.expect("received"), "last value");
         drop(lazy);
     }
 

@@ -133,7 +133,7 @@ over_streams! {
             thread::sleep(Duration::from_millis(700));
             testing::yield_now().await;
         }
-        assert_eq!(pull.recv().await.expect("received"), "still there".into());
+        assert_eq!(pull.recv().await.expect("received"), "still there");
         drop(promising.join());
     }
 

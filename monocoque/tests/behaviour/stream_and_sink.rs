@@ -40,7 +40,7 @@ on_every_driver! {
         let mut sink = push.sink();
         drop(push);
         sink.send("still there".into()).await.expect("sent");
-        assert_eq!(messages.next().await.expect("open").expect("received"), "still there".into());
+        assert_eq!(messages.next().await.expect("open").expect("received"), "still there");
     }
 
     async fn forwarded_stream_keeps_order(at) {
@@ -200,7 +200,7 @@ on_every_driver! {
         sink.feed(large(filled)).await.expect("kept behind the other message");
         let read = async {
             expect_numbers(&pull, filled).await;
-            assert_eq!(pull.recv().await.expect("received"), "behind".into());
+            assert_eq!(pull.recv().await.expect("received"), "behind");
             assert_eq!(pull.recv().await.expect("received"), large(filled));
         };
         let (sent, flushed, ()) = futures::join!(behind, sink.flush(), read);
@@ -218,7 +218,7 @@ on_every_driver! {
         let read = async {
             drop(sink);
             expect_numbers(&pull, filled).await;
-            assert_eq!(pull.recv().await.expect("received"), "behind".into());
+            assert_eq!(pull.recv().await.expect("received"), "behind");
         };
         let (sent, ()) = futures::join!(behind, read);
         sent.expect("sent");
@@ -296,7 +296,7 @@ on_every_driver! {
             let req = at.connected(ReqSocket::builder(), &endpoint).await;
             for n in 0..100 {
                 let reply = req.request(numbered(n)).await.expect("answered");
-                assert_eq!(reply, [n.to_string(), "answered".to_owned()].into());
+                assert_eq!(reply, [n.to_string(), "answered".to_owned()]);
             }
             rep.close().await;
         };

@@ -30,7 +30,7 @@ everywhere! {
         let error = push.send("nobody is there").await.expect_err("no peer");
         assert!(start.elapsed() >= SHORT);
         assert!(error.reason().is_timeout(), "{error}");
-        assert_eq!(error.into_message(), "nobody is there".into());
+        assert_eq!(error.into_message(), "nobody is there");
     }
 
     async fn concurrent_receivers_time_out_separately(at) {

@@ -136,7 +136,7 @@ everywhere! {
             one.subscribe("end").expect("open");
             publisher.wait_for_subscriptions(5).await.expect("open");
             publisher.send("t").await.expect("sent");
-            assert_eq!(other.recv().await.expect("received"), "t".into());
+            assert_eq!(other.recv().await.expect("received"), "t");
         };
         futures::future::select(std::pin::pin!(proxy(&front, &back)), std::pin::pin!(work)).await;
     }
@@ -193,13 +193,13 @@ everywhere! {
         xsub.send("up").await.expect("sent");
         xsub.send([&b"\x01up"[..], b"in two frames"]).await.expect("sent");
         xsub.send("").await.expect("sent");
-        assert_eq!(xpub.recv().await.expect("received"), "up".into());
-        assert_eq!(xpub.recv().await.expect("received"), [&b"\x01up"[..], b"in two frames"].into());
-        assert_eq!(xpub.recv().await.expect("received"), "".into());
+        assert_eq!(xpub.recv().await.expect("received"), "up");
+        assert_eq!(xpub.recv().await.expect("received"), [&b"\x01up"[..], b"in two frames"]);
+        assert_eq!(xpub.recv().await.expect("received"), "");
         for n in 0..100 {
             xpub.send(["news".to_owned(), n.to_string()]).await.expect("sent");
             xpub.send("nothing for you").await.expect("sent");
-            assert_eq!(xsub.recv().await.expect("received"), ["news".to_owned(), n.to_string()].into());
+            assert_eq!(xsub.recv().await.expect("received"), ["news".to_owned(), n.to_string()]);
         }
         xsub.send(b"\0news").await.expect("sent");
         xsub.try_send(b"\0news").expect("sent");
@@ -211,7 +211,7 @@ everywhere! {
         xsub.connect(there).await.expect("connected");
         publisher.wait_for_subscriptions(1).await.expect("open");
         publisher.send("later").await.expect("sent");
-        assert_eq!(xsub.recv().await.expect("received"), "later".into());
+        assert_eq!(xsub.recv().await.expect("received"), "later");
     }
 
     async fn xsub_message_reaches_all_xpubs(at) {
@@ -252,7 +252,7 @@ everywhere! {
         for _ in 0..3 {
             let sub = at.connected(SubSocket::builder(), &endpoint).await;
             sub.subscribe("hello").expect("open");
-            assert_eq!(sub.recv().await.expect("received"), ["hello", "from here"].into());
+            assert_eq!(sub.recv().await.expect("received"), ["hello", "from here"]);
             expect_messages(&xpub, &[b"\x01hello"]).await;
             sub.close().await;
             expect_messages(&xpub, &[b"\0hello"]).await;

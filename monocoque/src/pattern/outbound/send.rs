@@ -270,7 +270,7 @@ impl Outbound {
         let Hub::PubSub(publisher) = &mut self.peers.hub else { return SendOutcome::Dropped };
         let targets = &mut self.queue.broadcast.targets;
         targets.clear();
-        publisher.matches(message.frame(0).unwrap_or_default(), targets);
+        publisher.matches(message.get(0).unwrap_or_default(), targets);
         match targets[..] {
             [] => return SendOutcome::Queued(None),
             [only] => {

@@ -65,7 +65,7 @@ macro_rules! by_id_methods {
         /// router.send(["printer", "a page"]).await?; // the connection may not be made yet
         /// assert_eq!(&dealer.recv().await?[0], b"a page");
         /// dealer.send("done").await?;
-        /// assert_eq!(router.recv().await?, ["printer", "done"].into());
+        /// assert_eq!(router.recv().await?, ["printer", "done"]);
         /// # Ok::<(), monocoque::MonocoqueError>(())
         /// # }).unwrap();
         /// ```

@@ -53,7 +53,7 @@ async fn exchange<S: Sends, R: Receives>(
         let mut good = 0;
         while good < 100 {
             let mut received = receiver.recv().await.expect("open");
-            if received.frame(0).is_some_and(|frame| frame.first() == Some(&0)) {
+            if received.get(0).is_some_and(|frame| frame.first() == Some(&0)) {
                 // The routing id that a ROUTER prepends.
                 received.pop_front();
             }

@@ -29,7 +29,7 @@ fn through(at: &At, target: &Endpoint, faults: FaultPlan, seed: u64) -> Proxy {
 
 /// Parses the number of a message, which is its first frame.
 fn number(message: &Message) -> u64 {
-    let text = message.frame(0).and_then(|frame| std::str::from_utf8(frame).ok());
+    let text = message.get(0).and_then(|frame| std::str::from_utf8(frame).ok());
     text.and_then(|text| text.parse().ok()).expect("a number")
 }
 

@@ -32,7 +32,7 @@ async fn check_late_reply(at: At) {
     let req = at.build(ReqSocket::builder());
     req.connect(proxy.endpoint()).await.expect("connected");
     let ask = async {
-        assert_eq!(req.request("first").await.expect("answered"), "first".into());
+        assert_eq!(req.request("first").await.expect("answered"), "first");
         proxy.inject_all(Fault::Pause(Duration::from_millis(200)));
         testing::eventually("the proxy has paused the connection", || proxy.counts().pauses == 1).await;
         req.send("late").await.expect("in turn");
@@ -41,7 +41,7 @@ async fn check_late_reply(at: At) {
         }
         let early = req.send("too early").await.expect_err("the reply has not arrived");
         assert!(matches!(early.reason(), MonocoqueError::OutOfTurn(_)));
-        assert_eq!(req.recv().await.expect("the late reply is received"), "late".into());
+        assert_eq!(req.recv().await.expect("the late reply is received"), "late");
         for n in 0..10_000 {
             req.send(numbered(n)).await.expect("in turn");
             if n % 3 == 0 && req.recv().at_once().is_some_and(|reply| reply.expect("open") == numbered(n)) {
@@ -94,7 +94,7 @@ over_streams! {
             for n in 0..10 {
                 let req = build();
                 req.connect(proxy.endpoint()).await.expect("connected");
-                assert_eq!(req.request("good").await.expect("answered"), "good".into());
+                assert_eq!(req.request("good").await.expect("answered"), "good");
                 proxy.inject_all(Fault::Stall(Duration::from_secs(3600)));
                 testing::eventually("the connection is half open", || proxy.counts().stalls == n + 1).await;
                 req.send("lost").await.expect("in turn");
@@ -105,7 +105,7 @@ over_streams! {
                 assert!(req.recv().at_once().is_none(), "the request is lost");
                 let next = build();
                 next.connect(proxy.endpoint()).await.expect("connected");
-                assert_eq!(next.request("next").await.expect("answered"), "next".into());
+                assert_eq!(next.request("next").await.expect("answered"), "next");
                 req.close().await;
                 next.close().await;
             }

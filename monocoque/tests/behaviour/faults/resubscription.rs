@@ -42,7 +42,7 @@ async fn check_topic_replay(at: At) {
         for _ in 0..100 {
             let n = chance.usize(..TOPICS);
             publisher.send([topic(n), round.to_string()]).await.expect("sent");
-            assert_eq!(subscriber.recv().await.expect("received"), [topic(n), round.to_string()].into());
+            assert_eq!(subscriber.recv().await.expect("received"), [topic(n), round.to_string()]);
         }
         before = publisher;
         proxy.set(cut.clone());

@@ -23,7 +23,7 @@ over_streams! {
             first.connect(proxy.endpoint()).await.expect("connected");
             router.wait_for_peers(2).await.expect("open");
             first.send("first").await.expect("sent");
-            assert_eq!(router.recv().await.expect("received"), ["twin", "first"].into());
+            assert_eq!(router.recv().await.expect("received"), ["twin", "first"]);
             proxy.inject_all(Fault::Stall(Duration::from_secs(3600)));
             testing::eventually("the connection is half open", || proxy.counts().stalls == round + 1).await;
             drop(first);
@@ -31,7 +31,7 @@ over_streams! {
             let second = at.connected(named("twin"), &endpoint).await;
             for n in 0..20 {
                 other.send(numbered(n)).await.expect("sent");
-                assert_eq!(router.recv().await.expect("received"), ["other".to_owned(), n.to_string()].into());
+                assert_eq!(router.recv().await.expect("received"), ["other".to_owned(), n.to_string()]);
                 router.send(["other".to_owned(), n.to_string()]).await.expect("sent");
                 assert_eq!(other.recv().await.expect("received"), numbered(n));
             }
@@ -41,7 +41,7 @@ over_streams! {
             // Messages sent while the successor was refused are lost.
             let arrives = async || {
                 second.send("second").await.expect("queued");
-                router.try_recv().is_ok_and(|message| message == ["twin", "second"].into())
+                router.try_recv().is_ok_and(|message| message == ["twin", "second"])
             };
             testing::eventually_async("the successor's message is received", arrives).await;
             for n in 0..50 {
@@ -78,7 +78,7 @@ over_streams! {
             testing::eventually("the lost connection is detected", || shaken.stats().lost_connections > lost).await;
             calm.send(numbered(n)).await.expect("sent");
             let message = router.recv().await.expect("received");
-            assert_eq!(message, ["calm".to_owned(), n.to_string()].into());
+            assert_eq!(message, ["calm".to_owned(), n.to_string()]);
             router.send(message).await.expect("sent");
             assert_eq!(calm.recv().await.expect("received"), numbered(n));
             shaken.wait_for_peers(1).await.expect("open");

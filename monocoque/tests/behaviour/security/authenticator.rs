@@ -36,7 +36,7 @@ over_streams! {
         let dealer = at.connected(dealer, &endpoint).await;
         dealer.send("hello").await.expect("sent");
         let (message, peer) = router.recv_with_peer().await.expect("received");
-        assert_eq!(message, ["worker", "hello"].into());
+        assert_eq!(message, ["worker", "hello"]);
         assert_eq!(peer.user_id(), Some("anna"));
         assert_eq!(peer.property("x-zone"), Some(&b"checked"[..]));
     }
@@ -97,7 +97,7 @@ over_streams! {
         let push = curve_client(PushSocket::builder()).reconnect_interval(interval);
         let push = at.connected(push, &endpoint).await;
         push.send("in the end").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "in the end".into());
+        assert_eq!(pull.recv().await.expect("received"), "in the end");
     }
 
     async fn other_peers_come_in_while_one_waits(at) {
@@ -123,9 +123,9 @@ over_streams! {
         let quick = curve_client(DealerSocket::builder()).routing_id("quick");
         let quick = at.connected(quick, &endpoint).await;
         quick.send("early").await.expect("sent");
-        assert_eq!(router.recv().await.expect("received"), ["quick", "early"].into());
+        assert_eq!(router.recv().await.expect("received"), ["quick", "early"]);
         answer.unbounded_send(()).expect("asked");
-        assert_eq!(router.recv().await.expect("received"), ["slow", "late"].into());
+        assert_eq!(router.recv().await.expect("received"), ["slow", "late"]);
     }
 
     async fn silent_authenticator_times_out(at) {
@@ -146,7 +146,7 @@ over_streams! {
         assert!(matches!(reason, DisconnectReason::HandshakeTimeout), "{reason:?}");
         let good = at.connected(curve_client(DealerSocket::builder()).routing_id("good"), &endpoint).await;
         good.send("hello").await.expect("sent");
-        assert_eq!(router.recv().await.expect("received"), ["good", "hello"].into());
+        assert_eq!(router.recv().await.expect("received"), ["good", "hello"]);
     }
 
     async fn panic_of_authenticator_ends_one_connection(at) {
@@ -159,14 +159,14 @@ over_streams! {
         let mut monitor = router.monitor();
         let good = at.connected(curve_client(DealerSocket::builder()).routing_id("good"), &endpoint).await;
         good.send("before").await.expect("sent");
-        assert_eq!(router.recv().await.expect("received"), ["good", "before"].into());
+        assert_eq!(router.recv().await.expect("received"), ["good", "before"]);
         while !matches!(monitor.next().await, Some(SocketEvent::HandshakeSucceeded { .. })) {}
         let _bad = at.connected(curve_client(DealerSocket::builder()).routing_id("bad"), &endpoint).await;
         let reason = failed_handshake(&mut monitor).await;
         let expected = ZmtpError::Unauthenticated(AuthFault::Panicked);
         assert!(matches!(&reason, DisconnectReason::Protocol(error) if *error == expected), "{reason:?}");
         good.send("after").await.expect("sent");
-        assert_eq!(router.recv().await.expect("received"), ["good", "after"].into());
+        assert_eq!(router.recv().await.expect("received"), ["good", "after"]);
     }
 
     async fn anonymous_peers_are_asked_about_with_authenticator(at) {

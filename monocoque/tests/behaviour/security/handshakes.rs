@@ -31,7 +31,7 @@ over_streams! {
         }
         let push = at.connected(curve_client(PushSocket::builder()), &endpoint).await;
         push.send("hello").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "hello".into());
+        assert_eq!(pull.recv().await.expect("received"), "hello");
         let reason = loop {
             if let SocketEvent::HandshakeFailed { reason, .. } = monitor.next().await.expect("an event") {
                 break reason;
@@ -57,7 +57,7 @@ over_streams! {
         eventually("strangers are displaced", || pull.stats().failed_handshakes == 2).await;
         decide.send(()).expect("a handshake waits");
         push.send("hello").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "hello".into());
+        assert_eq!(pull.recv().await.expect("received"), "hello");
         assert_eq!(push.stats().failed_handshakes, 0);
         drop(strangers);
     }
@@ -81,7 +81,7 @@ over_streams! {
         let push = curve_client(PushSocket::builder()).reconnect_interval(Duration::from_millis(1));
         let push = at.connected(push, &endpoint).await;
         push.send("hello").await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), "hello".into());
+        assert_eq!(pull.recv().await.expect("received"), "hello");
     }
 }
 

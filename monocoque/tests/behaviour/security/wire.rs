@@ -117,7 +117,7 @@ over_streams! {
         let (pull, tap) = Tap::bound(&at, server).await;
         let push = tap.client(&at, PushSocket::builder().heartbeat_interval(Some(interval))).await;
         push.send(MARKER).await.expect("sent");
-        assert_eq!(pull.recv().await.expect("received"), MARKER.into());
+        assert_eq!(pull.recv().await.expect("received"), MARKER);
         let seen = || tap.0.recorded().iter().map(Vec::len).sum::<usize>();
         let before = seen();
         eventually("PINGs and PONGs", || seen() > before + 1000).await;
@@ -211,13 +211,13 @@ over_streams! {
         let (xpub, tap) = Tap::bound(&at, XpubSocket::builder()).await;
         let xsub = tap.client(&at, XsubSocket::builder()).await;
         xsub.send(format!("\u{1}{MARKER}")).await.expect("sent");
-        assert_eq!(xpub.recv().await.expect("received"), format!("\u{1}{MARKER}").into());
+        assert_eq!(xpub.recv().await.expect("received"), format!("\u{1}{MARKER}"));
         for n in 0..50 {
             let message: Message = [MARKER.to_owned(), format!("{n}")].into();
             xpub.send(message.clone()).await.expect("sent");
             assert_eq!(xsub.recv().await.expect("received"), message);
             xsub.send(format!("up {MARKER}")).await.expect("sent");
-            assert_eq!(xpub.recv().await.expect("received"), format!("up {MARKER}").into());
+            assert_eq!(xpub.recv().await.expect("received"), format!("up {MARKER}"));
         }
         tap.check([true, true]);
     }
