@@ -66,13 +66,13 @@ mod router;
 mod routing_id;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+#[cfg(feature = "serde")]
+mod serialize;
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub mod sync;
 #[cfg(feature = "runtime")]
 pub mod transport;
-#[cfg(feature = "serde")]
-mod serialize;
 mod waiters;
 
 #[cfg(feature = "runtime")]

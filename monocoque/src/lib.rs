@@ -124,8 +124,9 @@ pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
-    AttachedStream, Driver, Endpoint, EndpointError, Frame, Host, HostName, InprocName, IpcAddress, Message,
-    Part, Parts, RoutingId, RoutingIdError, Source,
+    AttachedStream, Driver, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes, FrameCountError,
+    Host, HostName, InprocName, IpcAddress, Message, MessageFrames, Part, Parts, RoutingId, RoutingIdError,
+    Source, TextError,
 };
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;

@@ -56,6 +56,8 @@ mod stalls;
 mod stopped_subscriber;
 mod stream_and_sink;
 mod timeouts;
+mod values;
+mod values;
 mod write_order;
 mod xpub_xsub;
 mod yielding;

@@ -1,0 +1,234 @@
+//! Messages, frames, routing ids and endpoints as values: the lines that one types by habit.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use monocoque::{Endpoint, Frame, FrameCountError, Host, Message, RoutingId, RoutingIdError, TextError};
+
+type Result = std::result::Result<(), Box<dyn std::error::Error>>;
+
+#[test]
+fn messages_compare_with_literals() {
+    let one = Message::from("x");
+    assert!(one == "x" && "x" == one && one == *"x" && one == b"x" && one == *b"x");
+    assert!(one == String::from("x") && one == Bytes::from("x") && one == vec![b'x'] && one == b"x"[..]);
+    assert!(one == Frame::from("x") && one == Cow::Borrowed("x") && one != "y" && one != "");
+    assert!(one == ["x"] && one == [b"x"] && one == vec!["x"] && one == ["x"][..] && one == &["x"][..]);
+    let two = Message::from(["a", "b"]);
+    assert!(two == ["a", "b"] && two == &["a", "b"] && two == vec!["a", "b"] && two == ["a", "b"][..]);
+    assert!(two == [Frame::from("a"), Frame::from("b")] && two == [b"a".to_vec(), b"b".to_vec()]);
+    assert!(two == [String::from("a"), String::from("b")] && two == [Bytes::from("a"), Bytes::from("b")]);
+    assert!(two != "a" && two != "ab" && two != ["a"] && two != ["a", "b", ""] && two != [""; 0]);
+    assert_eq!(two, two.clone());
+    assert_eq!(Message::new(), [""; 0]);
+}
+
+#[test]
+fn frames_compare_with_literals() {
+    let frame = Frame::from("x");
+    assert!(frame == "x" && "x" == frame && frame == *b"x" && frame == b"x" && frame == b"x"[..]);
+    assert!(frame == Bytes::from("x") && Bytes::from("x") == frame && frame == vec![b'x']);
+    assert!(frame == String::from("x") && frame == Cow::Borrowed("x") && frame == *"x" && frame != "");
+    let id = RoutingId::try_from("x").unwrap();
+    assert!(id == "x" && "x" == id && id == b"x" && id == *b"x" && id == frame && frame == id);
+    assert!(frame < "y".into() && id < "y".parse().unwrap());
+}
+
+#[test]
+fn messages_are_made_of_anything() {
+    let (text, bytes) = (String::from("x"), vec![b'x']);
+    let id: RoutingId = "x".parse().unwrap();
+    for message in [
+        Message::from("x"),
+        Message::from(&text),
+        Message::from(text.clone()),
+        Message::from(&bytes),
+        Message::from(bytes.clone()),
+        Message::from(b"x"),
+        Message::from(*b"x"),
+        Message::from(&b"x"[..]),
+        Message::from(Box::<[u8]>::from(*b"x")),
+        Message::from(Arc::<[u8]>::from(*b"x")),
+        Message::from(Bytes::from("x")),
+        Message::from(&Bytes::from("x")),
+        Message::from(BytesMut::from("x")),
+        Message::from(Cow::Borrowed("x")),
+        Message::from(Cow::<str>::Owned(text.clone())),
+        Message::from(Cow::Borrowed(&b"x"[..])),
+        Message::from(Frame::from("x")),
+        Message::from(&Frame::from("x")),
+        Message::from(id.clone()),
+        Message::from(&id),
+        Message::from(&Message::from("x")),
+        Message::from(["x"]),
+        Message::from(("x",)),
+        Message::from(vec!["x"]),
+        ["x"].into_iter().collect(),
+    ] {
+        assert_eq!(message, "x");
+    }
+}
+
+#[test]
+fn messages_are_made_of_many_frames() {
+    let (words, owned) = (vec!["a", "b"], vec![String::from("a"), String::from("b")]);
+    for message in [
+        Message::from(["a", "b"]),
+        Message::from(&["a", "b"]),
+        Message::from(&["a", "b"][..]),
+        Message::from(&words),
+        Message::from(words.clone()),
+        Message::from(&words[..]),
+        Message::from(&owned),
+        Message::from(owned),
+        Message::from(("a", "b")),
+        Message::from(("a", vec![b'b'])),
+        Message::from((Frame::from("a"), b"b")),
+        Message::from((String::from("a"), Bytes::from("b"))),
+        Message::from([b"a", b"b"]),
+        Message::from([Bytes::from("a"), Bytes::from("b")]),
+        Message::from(vec![vec![b'a'], vec![b'b']]),
+        "a b".split(' ').collect(),
+    ] {
+        assert_eq!(message, ["a", "b"]);
+    }
+    let mut message = Message::from(("id", "", "body"));
+    message.extend(["more"]);
+    assert_eq!(message, ["id", "", "body", "more"]);
+}
+
+#[test]
+fn frames_are_made_of_anything() {
+    let (text, bytes) = (String::from("x"), vec![b'x']);
+    for frame in [
+        Frame::from("x"),
+        Frame::from(&text),
+        Frame::from(text.clone()),
+        Frame::from(&bytes),
+        Frame::from(bytes),
+        Frame::from(b"x"),
+        Frame::from(*b"x"),
+        Frame::from(&b"x"[..]),
+        Frame::from(Box::<[u8]>::from(*b"x")),
+        Frame::from(Arc::<[u8]>::from(*b"x")),
+        Frame::from(Bytes::from("x")),
+        Frame::from(BytesMut::from("x")),
+        Frame::from(Cow::Borrowed("x")),
+        Frame::from(&Frame::from("x")),
+        Frame::from(RoutingId::try_from(*b"x").unwrap()),
+        Frame::from_static(b"x"),
+    ] {
+        assert_eq!(frame, "x");
+    }
+    assert!(Frame::default().is_empty());
+}
+
+#[test]
+fn messages_come_apart() -> Result {
+    let message = Message::from(["topic", "body"]);
+    let [topic, body] = <[Frame; 2]>::try_from(message.clone())?;
+    assert_eq!((topic.as_str()?, &*body), ("topic", &b"body"[..]));
+    let (topic, body): (Frame, Frame) = message.clone().try_into()?;
+    assert_eq!(String::try_from(topic)?, "topic");
+    assert_eq!(Bytes::from(body), "body");
+    assert_eq!(message.to_vec(), [&b"topic"[..], b"body"]);
+    assert_eq!(Vec::<Frame>::from(message.clone()), ["topic", "body"]);
+    assert_eq!(Vec::<Bytes>::from(message.clone()), ["topic", "body"]);
+    assert_eq!(Vec::<Vec<u8>>::from(message.clone()), [&b"topic"[..], b"body"]);
+    let error: FrameCountError = <[Frame; 3]>::try_from(message.clone()).expect_err("two frames");
+    assert_eq!(error.to_string(), "a message of 2 frames, expected 3");
+    assert_eq!(error.into_message(), message);
+    assert_eq!(Frame::try_from(Message::from("x"))?, "x");
+    assert_eq!(Vec::<u8>::from(Frame::from("x")), b"x");
+    Ok(())
+}
+
+#[test]
+fn frames_are_read_as_text() -> Result {
+    let message = Message::from([&b"topic"[..], b"\xff"]);
+    assert_eq!(message.str(0)?, "topic");
+    assert_eq!(message.str(0)?.parse::<u32>().ok(), None);
+    assert!(matches!(message.str(1), Err(TextError::NotUtf8 { index: 1, .. })));
+    assert!(matches!(message.str(2), Err(TextError::NoFrame { index: 2, frames: 2 })));
+    assert_eq!(message.to_string(), "topic \u{fffd}");
+    assert_eq!(format!("{:>6}", Frame::from("x")), "     x");
+    assert_eq!(Frame::from("x").to_string(), "x");
+    assert!(String::try_from(Frame::from(*b"\xff")).is_err());
+    Ok(())
+}
+
+#[test]
+fn messages_are_indexed_and_edited() {
+    let mut message = Message::from(["a", "b", "c"]);
+    assert_eq!((&message[0], message.get(1), message.get(3)), (&b"a"[..], Some(&b"b"[..]), None));
+    assert_eq!((message.first(), message.last()), (Some(&b"a"[..]), Some(&b"c"[..])));
+    assert_eq!(message.slice(1..), ["b", "c"]);
+    assert_eq!(message.slice(..=1), ["a", "b"]);
+    assert_eq!(message.iter().len(), 3);
+    assert!(message.iter().rev().eq([b"c", b"b", b"a"]));
+    assert!(message.iter().any(|frame| frame == b"b"));
+    for frame in &message {
+        assert_eq!(frame.len(), 1);
+    }
+    message.insert(0, "id");
+    message.insert(1, "");
+    assert_eq!(message, ["id", "", "a", "b", "c"]);
+    assert_eq!(message.remove(1).expect("a frame"), "");
+    assert_eq!(message.replace(0, "other").expect("a frame"), "id");
+    assert_eq!(message.split_off(2), ["b", "c"]);
+    message.truncate(1);
+    assert_eq!(message, "other");
+    message.clear();
+    assert!(message.is_empty());
+    let frame = Frame::from("topic.sub");
+    assert!(frame.starts_with(b"topic.") && frame[6..] == *b"sub" && frame.len() == 9);
+}
+
+#[test]
+fn values_are_keys_of_maps() -> Result {
+    let mut replies = HashMap::from([(Frame::from("1"), "one")]);
+    assert_eq!(replies.remove(&b"1"[..]), Some("one"));
+    let seen: HashSet<Message> = [Message::from("a"), ["a", "b"].into(), "a".into()].into();
+    assert_eq!(seen.len(), 2);
+    let sorted: BTreeSet<Message> = [Message::from("b"), ["a", "b"].into(), "a".into()].into();
+    assert!(sorted.iter().eq(&[Message::from("a"), ["a", "b"].into(), "b".into()]));
+    let workers = BTreeMap::from([("w1".parse::<RoutingId>()?, 1)]);
+    assert_eq!(workers.get(&b"w1"[..]), Some(&1));
+    let mut endpoints: Vec<Endpoint> = vec!["tcp://127.0.0.1:2".parse()?, "tcp://127.0.0.1:1".parse()?];
+    endpoints.sort();
+    assert_eq!(endpoints[0], "tcp://127.0.0.1:1");
+    Ok(())
+}
+
+#[test]
+fn routing_ids_are_made_of_text() -> Result {
+    let id: RoutingId = "worker".parse()?;
+    assert_eq!(id, RoutingId::try_from(b"worker")?);
+    assert_eq!(id, RoutingId::try_from(String::from("worker"))?);
+    assert_eq!(id, RoutingId::try_from(&String::from("worker"))?);
+    assert_eq!(id, RoutingId::from(&id));
+    assert_eq!(id.to_string(), "worker");
+    assert_eq!("".parse::<RoutingId>(), Err(RoutingIdError::Empty));
+    Ok(())
+}
+
+#[test]
+fn endpoints_answer_questions() -> Result {
+    let endpoint: Endpoint = "tcp://127.0.0.1:5555".parse()?;
+    assert_eq!((endpoint.scheme(), endpoint.port()), ("tcp", Some(5555)));
+    assert_eq!(endpoint.host(), Some(&Host::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))));
+    assert_eq!(endpoint.socket_addr(), Some(SocketAddr::from(([127, 0, 0, 1], 5555))));
+    assert_eq!(endpoint, Endpoint::tcp("127.0.0.1", 5555)?);
+    assert_eq!(endpoint, Endpoint::try_from((Ipv4Addr::LOCALHOST, 5555))?);
+    assert_eq!(Endpoint::tcp(Ipv6Addr::LOCALHOST, 1)?, "tcp://[::1]:1");
+    assert_eq!(Endpoint::try_from(("localhost", 1))?, "tcp://localhost:1");
+    assert_eq!(Endpoint::ipc("/run/app.sock")?, Endpoint::try_from(Path::new("/run/app.sock"))?);
+    assert_eq!(Endpoint::inproc("name")?, "inproc://name");
+    let error = "foo".parse::<Endpoint>().expect_err("no scheme");
+    assert!(error.to_string().starts_with("invalid endpoint \"foo\": "), "{error}");
+    Ok(())
+}
