@@ -296,7 +296,7 @@ impl Context {
         if sockets.shut_down {
             drop(sockets);
             engine.close();
-            return Err(MonocoqueError::Closed);
+            return Err(MonocoqueError::ContextClosed);
         }
         if sockets.engines.len() >= sockets.full {
             sockets.engines.retain(|engine| engine.strong_count() > 0);

@@ -1,7 +1,7 @@
 //! The errors of sockets and contexts, sorted by cause.
 
 use std::convert::Infallible;
-use std::io;
+use std::{fmt, io};
 
 use monocoque_core::transport::InterfaceNameError;
 use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdError, RuntimeGone};
@@ -28,27 +28,29 @@ pub enum MonocoqueError {
     /// The endpoint is malformed, or does not support the call (`EINVAL`, `EPROTONOSUPPORT`).
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The operating system refused to bind; the source is its error (`EADDRINUSE`,
-    /// `EADDRNOTAVAIL`, `EMFILE`...).
-    #[error("bind {endpoint}: {source}")]
+    /// The operating system refused to bind (`EADDRINUSE`, `EADDRNOTAVAIL`, `EMFILE`...).
+    #[error("bind {endpoint}: {error}")]
     Io {
         /// The endpoint that was to be bound.
         endpoint: Box<Endpoint>,
         /// The error of the operating system.
-        source: io::Error,
+        error: io::Error,
     },
-    /// The file descriptor is not a listening socket; the source is the cause.
+    /// The file descriptor is not a listening socket.
     #[error("the descriptor cannot be listened on: {0}")]
-    Descriptor(#[source] io::Error),
+    Descriptor(io::Error),
     /// An I/O thread could not be started.
     #[error("an I/O thread could not be started: {0}")]
-    Thread(#[source] io::Error),
+    Thread(io::Error),
     /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
     #[error("there is no compio runtime on this thread")]
     NoRuntime,
     /// The socket was closed, or the runtime of its connections has ended (`ETERM`, `ENOTSOCK`).
     #[error("the socket is closed")]
     Closed,
+    /// The context was shut down, so that it makes no sockets (`ETERM`).
+    #[error("the context was shut down: it makes no more sockets")]
+    ContextClosed,
     /// The call would have to wait: there is no message to receive, or the queues are full
     /// (`EAGAIN`).
     #[error("the operation would have to wait")]
@@ -78,9 +80,12 @@ pub enum MonocoqueError {
     /// Manual subscription requires [`xpub_manual`](crate::zmq::Builder::xpub_manual) (`EINVAL`).
     #[error("manual subscription requires `Builder::xpub_manual(true)`")]
     ManualModeRequired,
-    /// The message has no frame, or none after the routing id.
-    #[error("a message needs at least one frame, for a ROUTER one after the routing id")]
+    /// The message has no frame.
+    #[error("a message needs at least one frame")]
     EmptyMessage,
+    /// The message has no frame after the routing id of the peer, which is its first one.
+    #[error("a message needs at least one frame after the routing id")]
+    NoBody,
     /// The endpoint is neither bound nor connected (`ENOENT`).
     #[error("{0}: neither bound nor connected")]
     UnknownEndpoint(Box<Endpoint>),
@@ -89,7 +94,7 @@ pub enum MonocoqueError {
     UnknownPeer(ConnectionId),
     /// A routing id that is empty or longer than 255 bytes (`EINVAL`).
     #[error("invalid routing id: {0}")]
-    RoutingId(#[from] RoutingIdError),
+    RoutingId(RoutingIdError),
     /// A routing id that starts with a zero byte, which is reserved for generated ones (`EINVAL`).
     #[error("a routing id must not start with a zero byte: those are generated")]
     ReservedRoutingId,
@@ -120,7 +125,66 @@ pub enum MonocoqueError {
     InterfaceName(#[from] InterfaceNameError),
 }
 
+/// A result of this library: `Result<()>`, or `Result<T, SendError>`.
+pub type Result<T, E = MonocoqueError> = std::result::Result<T, E>;
+
+/// The kind of a [`MonocoqueError`]: what a program can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The socket or its context is closed: no later call will succeed.
+    Closed,
+    /// The call would have to wait.
+    WouldBlock,
+    /// A timeout has expired.
+    TimedOut,
+    /// An argument or an option is invalid: the program has to change.
+    InvalidInput,
+    /// The operating system refused; a later attempt may succeed.
+    System,
+    /// The call is out of turn: another one comes first.
+    OutOfTurn,
+    /// There is no such peer, connection or endpoint.
+    NotFound,
+    /// The call is not possible on this thread.
+    WrongThread,
+}
+
 impl MonocoqueError {
+    /// Returns the kind of the error.
+    ///
+    /// ```
+    /// use monocoque::ErrorKind;
+    /// use monocoque::zmq::PullSocket;
+    ///
+    /// let pull = PullSocket::new()?;
+    /// assert_eq!(pull.try_recv().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), monocoque::Error>(())
+    /// ```
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Closed | Self::ContextClosed => ErrorKind::Closed,
+            Self::WouldBlock => ErrorKind::WouldBlock,
+            Self::TimedOut => ErrorKind::TimedOut,
+            Self::Io { .. } | Self::Descriptor(_) | Self::Thread(_) => ErrorKind::System,
+            Self::OutOfTurn(_) => ErrorKind::OutOfTurn,
+            Self::Unreachable | Self::UnknownEndpoint(_) | Self::UnknownPeer(_) => ErrorKind::NotFound,
+            Self::NoRuntime | Self::WouldDeadlock | Self::WrongThread => ErrorKind::WrongThread,
+            Self::Endpoint(_)
+            | Self::ManualModeRequired
+            | Self::EmptyMessage
+            | Self::NoBody
+            | Self::RoutingId(_)
+            | Self::ReservedRoutingId
+            | Self::RawInproc
+            | Self::DuplicateRoutingId
+            | Self::HeartbeatTtl
+            | Self::OutOfRange { .. }
+            | Self::Security(_)
+            | Self::InterfaceName(_) => ErrorKind::InvalidInput,
+        }
+    }
+
     /// Returns whether the call would have had to wait.
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::WouldBlock)
@@ -131,9 +195,37 @@ impl MonocoqueError {
         matches!(self, Self::TimedOut)
     }
 
-    /// Returns whether the socket is closed: no later call will succeed.
+    /// Returns whether the socket or its context is closed: no later call will succeed.
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed)
+        matches!(self, Self::Closed | Self::ContextClosed)
+    }
+}
+
+impl From<RoutingIdError> for MonocoqueError {
+    fn from(error: RoutingIdError) -> Self {
+        Self::RoutingId(error)
+    }
+}
+
+impl From<MonocoqueError> for io::Error {
+    /// Converts to an error of the kind that `std` has for it, with the same text.
+    fn from(error: MonocoqueError) -> Self {
+        let kind = match &error {
+            MonocoqueError::Io { error, .. }
+            | MonocoqueError::Descriptor(error)
+            | MonocoqueError::Thread(error) => error.kind(),
+            MonocoqueError::Unreachable => io::ErrorKind::HostUnreachable,
+            other => match other.kind() {
+                ErrorKind::Closed => io::ErrorKind::BrokenPipe,
+                ErrorKind::WouldBlock => io::ErrorKind::WouldBlock,
+                ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+                ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+                ErrorKind::NotFound => io::ErrorKind::NotFound,
+                ErrorKind::WrongThread => io::ErrorKind::Deadlock,
+                ErrorKind::OutOfTurn | ErrorKind::System => io::ErrorKind::Other,
+            },
+        };
+        Self::new(kind, error)
     }
 }
 
@@ -163,15 +255,13 @@ impl From<InboxClosed> for MonocoqueError {
 ///
 /// let push = PushSocket::new()?;
 /// let error = push.try_send("nobody is there").unwrap_err();
-/// assert!(error.reason().is_would_block());
-/// assert_eq!(&error.into_message()[0], b"nobody is there");
+/// assert!(error.is_would_block());
+/// assert_eq!(error.into_message(), "nobody is there");
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Error)]
-#[error("{reason}")]
+#[derive(Debug)]
 pub struct SendError {
-    #[source]
     reason: MonocoqueError,
     message: Message,
 }
@@ -186,14 +276,146 @@ impl SendError {
         &self.reason
     }
 
+    /// Returns the kind of the reason.
+    pub fn kind(&self) -> ErrorKind {
+        self.reason.kind()
+    }
+
+    /// Returns the message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
     /// Returns the message, to send it again or elsewhere.
     pub fn into_message(self) -> Message {
         self.message
+    }
+
+    /// Returns the reason and the message.
+    pub fn into_parts(self) -> (MonocoqueError, Message) {
+        (self.reason, self.message)
+    }
+
+    /// Returns whether the queues are full: the call would have had to wait.
+    pub fn is_would_block(&self) -> bool {
+        self.reason.is_would_block()
+    }
+
+    /// Returns whether the timeout of the call has expired.
+    pub fn is_timeout(&self) -> bool {
+        self.reason.is_timeout()
+    }
+
+    /// Returns whether the socket or its context is closed: no later call will succeed.
+    pub fn is_closed(&self) -> bool {
+        self.reason.is_closed()
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl std::error::Error for SendError {
+    /// Returns the source of the reason, of which the text is that of this error.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.reason.source()
     }
 }
 
 impl From<SendError> for MonocoqueError {
     fn from(error: SendError) -> Self {
         error.reason
+    }
+}
+
+impl From<SendError> for io::Error {
+    /// Converts the reason.
+    fn from(error: SendError) -> Self {
+        error.reason.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system_error() -> io::Error {
+        io::Error::from_raw_os_error(98)
+    }
+
+    /// Returns an error of each variant.
+    fn all() -> Vec<MonocoqueError> {
+        use MonocoqueError::*;
+
+        let endpoint = || Box::new("tcp://127.0.0.1:1".parse::<monocoque_core::Endpoint>().unwrap());
+        let all = vec![
+            Endpoint("foo".parse::<monocoque_core::Endpoint>().unwrap_err()),
+            Io { endpoint: endpoint(), error: system_error() },
+            Descriptor(system_error()),
+            Thread(system_error()),
+            NoRuntime,
+            Closed,
+            ContextClosed,
+            WouldBlock,
+            TimedOut,
+            WouldDeadlock,
+            WrongThread,
+            Unreachable,
+            OutOfTurn("a REP socket must receive a request before it replies"),
+            ManualModeRequired,
+            EmptyMessage,
+            NoBody,
+            UnknownEndpoint(endpoint()),
+            UnknownPeer(1.into()),
+            RoutingId("".parse::<monocoque_core::RoutingId>().unwrap_err()),
+            ReservedRoutingId,
+            RawInproc,
+            DuplicateRoutingId,
+            HeartbeatTtl,
+            OutOfRange { option: "affinity", range: "a number" },
+            Security(SecurityError::DomainRequired),
+            InterfaceName(InterfaceNameError),
+        ];
+        // A new variant belongs into the list above.
+        all.iter().for_each(|error| match error {
+            Endpoint(_) | Io { .. } | Descriptor(_) | Thread(_) | NoRuntime | Closed | ContextClosed => {}
+            WouldBlock | TimedOut | WouldDeadlock | WrongThread | Unreachable | OutOfTurn(_) => {}
+            ManualModeRequired | EmptyMessage | NoBody | UnknownEndpoint(_) | UnknownPeer(_) => {}
+            RoutingId(_) | ReservedRoutingId | RawInproc | DuplicateRoutingId | HeartbeatTtl => {}
+            OutOfRange { .. } | Security(_) | InterfaceName(_) => {}
+        });
+        all
+    }
+
+    #[test]
+    fn reports_repeat_nothing() {
+        let mut errors: Vec<anyhow::Error> = all().into_iter().map(Into::into).collect();
+        errors.extend(all().into_iter().map(|reason| SendError::new(reason, Message::from("x")).into()));
+        errors.extend(all().into_iter().map(|error| io::Error::from(error).into()));
+        errors.push(crate::DisconnectReason::Io(std::sync::Arc::new(system_error())).into());
+        for error in errors {
+            let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+            for (index, text) in texts.iter().enumerate() {
+                let others = texts.iter().enumerate().filter(|(other, _)| *other != index);
+                let repeated = others.map(|(_, other)| other).find(|other| other.contains(text));
+                assert_eq!(repeated, None, "{error:#}");
+            }
+        }
+    }
+
+    #[test]
+    fn causes_are_part_of_text() {
+        for error in all() {
+            let text = error.to_string();
+            let has_cause = matches!(
+                error,
+                MonocoqueError::Io { .. } | MonocoqueError::Descriptor(_) | MonocoqueError::Thread(_)
+            );
+            assert_eq!(text.contains("in use"), has_cause, "{text}");
+            assert_eq!(io::Error::from(error).to_string(), text);
+        }
     }
 }

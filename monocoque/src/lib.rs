@@ -121,7 +121,7 @@ pub mod fuzzing {
 }
 
 pub use context::{Context, ContextBuilder};
-pub use error::{MonocoqueError, SendError};
+pub use error::{ErrorKind, MonocoqueError, MonocoqueError as Error, Result, SendError};
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
     AttachedStream, Driver, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes, FrameCountError,

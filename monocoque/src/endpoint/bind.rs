@@ -51,10 +51,10 @@ pub(super) fn check_framing(engine: &Engine, address: &Endpoint) -> Result<(), M
     }
 }
 
-fn bind_failed(engine: &Engine, address: Endpoint, source: io::Error) -> MonocoqueError {
-    let error = || io::Error::new(source.kind(), source.to_string());
-    engine.emit(|| SocketEvent::BindFailed { endpoint: address.clone(), error: error().into() });
-    MonocoqueError::Io { endpoint: address.into(), source }
+fn bind_failed(engine: &Engine, address: Endpoint, error: io::Error) -> MonocoqueError {
+    let copy = || io::Error::new(error.kind(), error.to_string());
+    engine.emit(|| SocketEvent::BindFailed { endpoint: address.clone(), error: copy().into() });
+    MonocoqueError::Io { endpoint: address.into(), error }
 }
 
 /// Binds an inproc name. There is no listener task: connecting sockets are connected at once.

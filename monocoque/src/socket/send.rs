@@ -255,7 +255,7 @@ fn send_by_id(
             let request = SendRequest { target: Target::Id(&id), ..request };
             let outcome = (!message.is_empty()).then(|| out.send(request, message, wakes));
             message.push_front(id);
-            outcome.ok_or(MonocoqueError::EmptyMessage)?
+            outcome.ok_or(MonocoqueError::NoBody)?
         }
     };
     if outcome == SendOutcome::Unreachable { Err(MonocoqueError::Unreachable) } else { Ok(outcome) }

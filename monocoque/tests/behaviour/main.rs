@@ -57,7 +57,6 @@ mod stopped_subscriber;
 mod stream_and_sink;
 mod timeouts;
 mod values;
-mod values;
 mod write_order;
 mod xpub_xsub;
 mod yielding;
