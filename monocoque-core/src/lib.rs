@@ -86,7 +86,9 @@ pub use endpoint::{
 pub use frame::{Frame, FrameBytes};
 #[cfg(feature = "runtime")]
 pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneKey, NextItem, RecvGuard, Weigh};
-pub use message::{FrameCountError, IntoIter, Iter, Message, MessageFrames, Part, Parts, TextError};
+pub use message::{
+    FrameCountError, IntoIter, IntoMessage, Iter, Message, MessageFrames, Part, Parts, TextError,
+};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};
 pub use outbox::{Outbox, Queued, QueuedCursor, QueuedMessage};

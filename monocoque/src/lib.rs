@@ -125,8 +125,8 @@ pub use error::{ErrorKind, MonocoqueError, MonocoqueError as Error, Result, Send
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
     AttachedStream, Driver, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes, FrameCountError,
-    Host, HostName, InprocName, IpcAddress, Message, MessageFrames, Part, Parts, RoutingId, RoutingIdError,
-    Source, TextError,
+    Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames, Part, Parts, RoutingId,
+    RoutingIdError, Source, TextError,
 };
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;

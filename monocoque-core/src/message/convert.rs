@@ -12,6 +12,20 @@ use super::inline::Inline;
 use super::{Message, Repr};
 use crate::{Frame, RoutingId};
 
+/// Values that can be sent: whatever converts [into a message](Message#trait-implementations).
+///
+/// For a type of your own, implement `From<YourType> for Message`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    label = "cannot be sent",
+    note = "a message is text, bytes or frames, or an array, a tuple or a vector of these",
+    note = "for a type of your own, implement `From<{Self}> for Message`"
+)]
+pub trait IntoMessage: Into<Message> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Message>> IntoMessage for T {}
+
 impl<F: Into<Frame>> Extend<F> for Message {
     fn extend<I: IntoIterator<Item = F>>(&mut self, frames: I) {
         frames.into_iter().for_each(|frame| self.push_back(frame));

@@ -29,7 +29,7 @@ use thiserror::Error;
 use crate::frame::{Frame, FrameRepr, Preview};
 
 pub use compare::MessageFrames;
-pub use convert::FrameCountError;
+pub use convert::{FrameCountError, IntoMessage};
 use inline::Inline;
 use iter::PartsRepr;
 pub use iter::{IntoIter, Iter, Part, Parts};
