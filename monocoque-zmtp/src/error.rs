@@ -57,7 +57,7 @@ impl ZmtpError {
             self,
             Self::Refused(_)
                 | Self::Unauthenticated(_)
-                | Self::Incompatible(Incompatible::Mechanism { .. })
+                | Self::Incompatible(Incompatible::Mechanism { .. } | Incompatible::BothServers { .. })
                 | Self::Malformed(Malformed::Form(_) | Malformed::Unsealed)
                 | Self::Misbehaved(
                     Misbehaved::CannotOpen(_)
@@ -130,7 +130,7 @@ pub enum Misbehaved {
     HandshakeCommandTooLarge(u64),
     /// A sealed command that our key does not open: it was changed on the way, or sealed for
     /// another key.
-    #[error("{0} command that cannot be opened")]
+    #[error("{0} command that cannot be opened{hint}", hint = hint(*.0))]
     CannotOpen(CommandKind),
     /// A sealed command whose nonce is not higher than the one before: it was sent before.
     #[error("{0} command with a nonce that was used")]
@@ -205,6 +205,14 @@ pub enum Misbehaved {
     },
 }
 
+/// Returns the likely cause of a command that cannot be opened.
+const fn hint(kind: CommandKind) -> &'static str {
+    match kind {
+        CommandKind::Hello => ": the client expects another public key of this server",
+        _ => "",
+    }
+}
+
 /// A difference between two well-behaved peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -220,6 +228,12 @@ pub enum Incompatible {
     Mechanism {
         /// The mechanism that it announced.
         theirs: MechanismName,
+    },
+    /// Both are servers of the security mechanism: one has to be the client.
+    #[error("the peer is a server of {mechanism}, too: one of the two has to be the client")]
+    BothServers {
+        /// The mechanism.
+        mechanism: MechanismName,
     },
     /// The peer is of a socket type that this crate does not know.
     #[error("peer of an unknown socket type")]

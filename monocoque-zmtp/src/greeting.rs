@@ -30,7 +30,12 @@ pub(crate) fn greeting(mechanism: MechanismName, as_server: bool) -> [u8; GREETI
 }
 
 /// Checks the part of the peer's greeting that has arrived; `None` while it is not whole.
-pub(crate) fn check_greeting(bytes: &[u8], mechanism: MechanismName) -> Result<Option<Revision>, ZmtpError> {
+/// libzmq never announces that it is a server.
+pub(crate) fn check_greeting(
+    bytes: &[u8],
+    mechanism: MechanismName,
+    is_server: bool,
+) -> Result<Option<Revision>, ZmtpError> {
     if bytes.first().is_some_and(|&byte| byte != SIGNATURE_FIRST)
         || bytes.get(SIGNATURE_END).is_some_and(|&byte| byte != SIGNATURE_LAST)
     {
@@ -42,6 +47,9 @@ pub(crate) fn check_greeting(bytes: &[u8], mechanism: MechanismName) -> Result<O
     let theirs = bytes.get(MECHANISM..).and_then(<[u8]>::first_chunk).map(|name| MechanismName(*name));
     if let Some(theirs) = theirs.filter(|theirs| *theirs != mechanism) {
         return Err(Incompatible::Mechanism { theirs }.into());
+    }
+    if is_server && bytes.get(AS_SERVER) == Some(&1) {
+        return Err(Incompatible::BothServers { mechanism }.into());
     }
     Ok(match bytes.get(VERSION..GREETING_LEN) {
         None => None,
@@ -65,7 +73,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8]) -> Result<Option<Revision>, ZmtpError> {
-        check_greeting(bytes, MechanismName::NULL)
+        check_greeting(bytes, MechanismName::NULL, false)
     }
 
     #[test]
@@ -75,6 +83,20 @@ mod tests {
         assert_eq!(bytes[16..], [0; 48]);
         assert_eq!(greeting(MechanismName::NULL, true)[32], 1);
         assert_eq!(check(&bytes), Ok(Some(Revision::V3_1)));
+    }
+
+    #[test]
+    fn second_server_is_rejected() {
+        let both = Incompatible::BothServers { mechanism: MechanismName::PLAIN };
+        let bytes = greeting(MechanismName::PLAIN, true);
+        for len in 0..=64 {
+            let expected = if len > 32 { Err(both.into()) } else { Ok(None) };
+            assert_eq!(check_greeting(&bytes[..len], MechanismName::PLAIN, true), expected, "{len} bytes");
+        }
+        for (theirs, ours) in [(true, false), (false, true), (false, false)] {
+            let bytes = greeting(MechanismName::PLAIN, theirs);
+            assert_eq!(check_greeting(&bytes, MechanismName::PLAIN, ours), Ok(Some(Revision::V3_1)));
+        }
     }
 
     #[test]

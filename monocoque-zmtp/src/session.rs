@@ -210,7 +210,9 @@ fn establish(
 fn take_greeting(config: &SessionConfig, input: &mut SegmentedBuffer) -> Result<Option<Revision>, ZmtpError> {
     let mut bytes = [0; GREETING_LEN];
     let arrived = input.peek_into(&mut bytes);
-    let revision = check_greeting(bytes.get(..arrived).unwrap_or(&bytes), config.mechanism.name())?;
+    let mechanism = &config.mechanism;
+    let arrived = bytes.get(..arrived).unwrap_or(&bytes);
+    let revision = check_greeting(arrived, mechanism.name(), mechanism.is_server())?;
     if revision.is_some() {
         input.advance(GREETING_LEN);
     }

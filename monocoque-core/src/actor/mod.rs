@@ -27,6 +27,7 @@ mod write_pump;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::Debug;
+use std::future::pending;
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -35,10 +36,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
+use futures_util::future::{Either, select};
 
 pub use channel::{Channel, ChannelClosed, ChannelInlet, ChannelOutlet};
 pub use in_flight::InFlight;
 
+use crate::runtime::epoll::Readable;
 use crate::transport::{ByteStream, DirectWriter};
 use crate::{Decode, Encode, Established, Outbox, Protocol, Question, Step, deadline, runtime};
 use input::{Input, SharedArena};
@@ -277,8 +280,13 @@ async fn handshake<S: ByteStream, P: Protocol>(
             Ok(Step::Ask(pending, question)) => {
                 let left = end.map(|end| end.saturating_duration_since(Instant::now()));
                 // Boxed: few handshakes ask, and all would be as large as what they wait for.
-                let answer = Box::pin(runtime::within(left, handler.answer(question))).await;
-                protocol = pending.resume(answer.ok_or(Closed::HandshakeTimeout)?);
+                let answer = Box::pin(runtime::within(left, handler.answer(question)));
+                match select(answer, Box::pin(peer_ended(&stream))).await {
+                    Either::Left((answer, _)) => {
+                        protocol = pending.resume(answer.ok_or(Closed::HandshakeTimeout)?);
+                    }
+                    Either::Right(_) => return Err(Closed::ByPeer),
+                }
                 continue;
             }
             Err(error) => {
@@ -293,6 +301,16 @@ async fn handshake<S: ByteStream, P: Protocol>(
             Err(error) => return Err(handshake_io_error(error, has_received)),
         }
     }
+}
+
+/// Waits until the peer has ended the stream; for ever where nothing shows that.
+async fn peer_ended<S: ByteStream>(stream: &S) {
+    if let Ok(Some(readable)) = Readable::new(stream.clone())
+        && readable.ended().await.is_ok()
+    {
+        return;
+    }
+    pending().await
 }
 
 /// Returns the reason for a handshake whose stream has failed. A peer that closes it with our

@@ -117,6 +117,16 @@ impl<S: ByteStream> Readable<S> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
+    /// Waits until the peer has ended the stream, whether its last bytes were read or not.
+    pub(crate) async fn ended(&self) -> io::Result<()> {
+        loop {
+            self.wait().await?;
+            if self.set.watched.borrow().get(self.key).is_some_and(|row| row.readiness == Readiness::Ended) {
+                return Ok(());
+            }
+        }
+    }
+
     fn poll(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.set.failed.get() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));

@@ -8,7 +8,7 @@ use std::future::ready;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 #[cfg(feature = "curve")]
 use monocoque_zmtp::CurvePublicKey;
 #[cfg(feature = "curve")]
@@ -92,7 +92,8 @@ impl Allow {
         self
     }
 
-    /// Allows users with these passwords, of PLAIN. The user id is the user name.
+    /// Allows users with these passwords, of PLAIN. The user id is the user name,
+    /// unless that is not UTF-8. Of two passwords of a user the last one counts.
     pub fn passwords<U, P>(mut self, passwords: impl IntoIterator<Item = (U, P)>) -> Self
     where
         U: AsRef<[u8]>,
@@ -141,10 +142,16 @@ impl Allow {
     }
 
     fn allows_address(&self, address: Option<IpAddr>) -> bool {
-        // An IPv4 peer of an IPv6 listener.
-        let address = address.map(|address| address.to_canonical());
+        // An IPv4 peer of an IPv6 listener has an IPv6 address, too, and any IPv4 peer is in an
+        // IPv6 network that has these.
+        let forms = address.map(|address| {
+            let address = address.to_canonical();
+            let IpAddr::V4(v4) = address else { return [address; 2] };
+            [address, v4.to_ipv6_mapped().into()]
+        });
         let is_in = |networks: &[IpNet]| {
-            address.is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
+            let mut forms = forms.iter().flatten();
+            forms.any(|form| networks.iter().any(|network| network.contains(form)))
         };
         self.allowed.as_deref().is_none_or(is_in) && !is_in(&self.denied)
     }
@@ -168,7 +175,8 @@ impl Allow {
         let known = self.passwords.get(username);
         let matches = password.matches(known.unwrap_or(&nobody).expose());
         if matches && known.is_some() {
-            AuthReply::allow_user(String::from_utf8_lossy(username))
+            // Without one, if two names could become the same.
+            AuthReply::allow_user(std::str::from_utf8(username).unwrap_or_default())
         } else {
             AuthReply::deny()
         }
@@ -205,14 +213,5 @@ impl fmt::Debug for Allow {
 
 fn parse(text: &str) -> Result<IpNet, AllowError> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
-    let network = text.parse().or_else(|_| address()).map_err(|_| AllowError::Address(text.to_owned()))?;
-    Ok(to_canonical(network))
-}
-
-/// Returns the IPv4 form of a network of IPv4-mapped IPv6 addresses: peers have that form.
-fn to_canonical(network: IpNet) -> IpNet {
-    let IpNet::V6(mapped) = network else { return network };
-    let v4 = mapped.addr().to_ipv4_mapped();
-    let net = v4.zip(mapped.prefix_len().checked_sub(96)).map(|(addr, len)| Ipv4Net::new(addr, len));
-    net.and_then(Result::ok).map_or(network, IpNet::V4)
+    text.parse().or_else(|_| address()).map_err(|_| AllowError::Address(text.to_owned()))
 }

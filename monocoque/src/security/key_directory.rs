@@ -57,7 +57,8 @@ impl KeyDirectory {
         Self { path, known: Arc::default() }
     }
 
-    /// Returns the name of the first file with this key, without its end. Reads the files that have
+    /// Returns the name of the first file with this key, without its end; empty if it is not
+    /// UTF-8. Reads the files that have
     /// changed. The owners of unknown keys cannot have the directory listed again and again: while
     /// no file comes or goes, it is listed every [`LISTING_INTERVAL`] at most.
     pub(super) fn owner_of(&self, key: &CurvePublicKey) -> io::Result<Option<String>> {
@@ -73,8 +74,9 @@ impl KeyDirectory {
                 known.version = version;
             }
         }
-        let name = known.file_of(key).and_then(|(path, _)| path.file_stem());
-        Ok(name.map(|name| name.to_string_lossy().into_owned()))
+        let owner = known.file_of(key).and_then(|(path, _)| path.file_stem());
+        // A name that is not UTF-8 could become that of another file.
+        Ok(owner.map(|name| name.to_str().unwrap_or_default().to_owned()))
     }
 }
 

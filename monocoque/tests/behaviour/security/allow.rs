@@ -58,12 +58,22 @@ over_streams! {
             ("anna", "", false),
             ("anna", "s3cre", false),
             ("ben", "s3cret", false),
+            ("\u{e9}", "", false),
             ("", "", false),
             ("carl", "", false),
         ] {
             let client = PushSocket::builder().plain_client(username, password);
             let user = comes_in.then(|| username.to_owned());
             assert_eq!(user_of(&at, server(), client).await, user, "{username}:{password}");
+        }
+    }
+
+    async fn user_without_text_name_has_no_id(at) {
+        for name in [b"\xfe", b"\xff"] {
+            let allow = Allow::new().passwords([(b"\xfe", ""), (b"\xff", "")]);
+            let server = PullSocket::builder().plain_server().authenticator(allow);
+            let user = user_of(&at, server, PushSocket::builder().plain_client(name, "")).await;
+            assert_eq!(user.as_deref(), Some(""));
         }
     }
 
@@ -80,6 +90,9 @@ over_streams! {
             (allow().deny_addresses(["127.0.0.0/8"]), !is_tcp),
             (allow().deny_addresses(["::ffff:127.0.0.1"]), !is_tcp),
             (allow().deny_addresses(["::ffff:127.0.0.0/104"]), !is_tcp),
+            (allow().deny_addresses(["::ffff:0:0/95"]), !is_tcp),
+            (allow().deny_addresses(["::/0"]), !is_tcp),
+            (allow().addresses(["::/0"]), is_tcp),
             (allow().addresses(["::ffff:127.0.0.0/104"]), is_tcp),
             (allow().addresses(["127.0.0.0/8"]).and_then(|allow| allow.deny_addresses(["127.0.0.1"])), false),
         ] {

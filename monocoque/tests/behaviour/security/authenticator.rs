@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::channel::mpsc;
+use futures::channel::{mpsc, oneshot};
 use futures::lock::Mutex;
 use monocoque::security::{
     Admission, AuthFault, AuthReply, AuthRequest, Credentials, Properties, RefusalStatus,
@@ -178,6 +178,41 @@ over_streams! {
         let reason = failed_handshake(&mut monitor).await;
         assert!(matches!(reason, DisconnectReason::Denied(400)), "{reason:?}");
         eventually("it is counted", || pull.stats().auth_failures == 1).await;
+    }
+
+    async fn client_that_leaves_ends_question(at) {
+        let (asked, mut questions) = mpsc::unbounded();
+        let check = move |_: AuthRequest| {
+            let (dropped, is_dropped) = oneshot::channel::<()>();
+            asked.unbounded_send(is_dropped).expect("the test waits");
+            async move {
+                let _dropped = dropped;
+                std::future::pending().await
+            }
+        };
+        let server = PullSocket::builder().authenticator(check).handshake_timeout(None);
+        let (pull, endpoint) = at.bound(server).await;
+        let mut monitor = pull.monitor();
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        let is_dropped = questions.next().await.expect("asked");
+        push.close().await;
+        assert!(is_dropped.await.is_err(), "the question is given up");
+        let reason = failed_handshake(&mut monitor).await;
+        assert!(matches!(reason, DisconnectReason::ByPeer), "{reason:?}");
+        assert_eq!(pull.stats().failed_handshakes, 1);
+    }
+
+    async fn second_server_is_named_at_once(at) {
+        let (pull, endpoint) = at.bound(curve_server(PullSocket::builder())).await;
+        let push = at.build(curve_server(PushSocket::builder()));
+        let (mut ours, mut theirs) = (push.monitor(), pull.monitor());
+        push.connect(endpoint).await.expect("connected");
+        for monitor in [&mut ours, &mut theirs] {
+            let reason = failed_handshake(monitor).await;
+            let text = reason.to_string();
+            assert!(text.contains("a server of CURVE, too") || matches!(reason, DisconnectReason::ByPeer), "{text}");
+        }
+        assert!(push.stats().auth_failures + pull.stats().auth_failures > 0);
     }
 
     async fn close_ends_pending_authentication(at) {

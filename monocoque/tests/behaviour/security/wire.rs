@@ -180,10 +180,6 @@ over_streams! {
         let req = at.connected(ReqSocket::builder(), &other).await;
         req.wait_for_peers(1).await.expect("open");
         push.connect(endpoint).await.expect("connected");
-        // One batch of 8 MiB, which is sealed in steps of 128 KiB.
-        for n in 0..MESSAGES {
-            push.send(vec![n as u8; 4096]).await.expect("sent");
-        }
         let trips = Cell::new(0);
         let exchange = async {
             loop {
@@ -196,7 +192,11 @@ over_streams! {
                 trips.set(trips.get() + 1);
             }
         };
+        // 8 MiB, which are sealed and opened in steps of 128 KiB at most.
         let received = async {
+            for n in 0..MESSAGES {
+                push.send(vec![n as u8; 4096]).await.expect("sent");
+            }
             for _ in 0..MESSAGES {
                 pull.recv().await.expect("received");
             }
