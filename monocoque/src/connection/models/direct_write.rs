@@ -46,7 +46,7 @@ fn concurrent_direct_writes_stay_whole() {
         check(2, move || {
             let (engine, _runtime, outlet, _inlet, wire) = connected(0, takes);
             let pump = spawn_pump(outlet, &wire);
-            let sender = spawn_call(&engine, move |engine| send(engine, "a"));
+            let sender = spawn_with(&engine, move |engine| send(engine, "a"));
             send(&engine, "b");
             sender.join().expect("sent");
             engine.close();

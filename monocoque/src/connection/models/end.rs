@@ -9,8 +9,8 @@ fn check_end(end: impl Fn(&Arc<Engine>, IdleRuntime) -> Option<IdleRuntime> + Se
         let (engine, runtime) = socket(&DEALER, 1, 1);
         let (_outlet, _inlet) = peer(&engine, 0);
         send(&engine, "a");
-        let sender = spawn_call(&engine, move |engine| block_on(engine.send(None, "b")).is_err());
-        let watcher = spawn_call(&engine, move |engine| block_on(engine.wait_for_peers(2)).is_err());
+        let sender = spawn_with(&engine, move |engine| block_on(engine.send(None, "b")).is_err());
+        let watcher = spawn_with(&engine, move |engine| block_on(engine.wait_for_peers(2)).is_err());
         let _runtime = end(&engine, runtime);
         assert!(sender.join().expect("done") && watcher.join().expect("done"));
     });
@@ -39,7 +39,7 @@ fn runtime_end_wakes_pumps_and_receivers() {
         let [(mut waits, _), (mut writes, _)] = [0, 1].map(|n| peer(&engine, n));
         let waiting = spawn(move || write_all(&mut waits, &Wire::new(0)));
         let writing = spawn(move || block_on(poll_fn(|cx| writes.poll_abort(cx))));
-        let receiver = spawn_call(&engine, move |engine| block_on(engine.recv()).is_err());
+        let receiver = spawn_with(&engine, move |engine| block_on(engine.recv()).is_err());
         drop(runtime);
         waiting.join().expect("done");
         writing.join().expect("done");
@@ -53,7 +53,7 @@ fn accepted_messages_survive_close() {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (outlet, _inlet) = peer(&engine, 0);
         let wire = Wire::new(0);
-        let sender = spawn_call(&engine, move |engine| {
+        let sender = spawn_with(&engine, move |engine| {
             ["a", "b"].into_iter().take_while(|message| block_on(engine.send(None, *message)).is_ok()).count()
         });
         let pump = spawn_pump(outlet, &wire);

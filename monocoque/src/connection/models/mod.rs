@@ -15,7 +15,7 @@ use bytes::Bytes;
 use monocoque_core::actor::{InFlight, InletStatus, Outlet};
 use monocoque_core::runtime::IdleRuntime;
 use monocoque_core::sync::Mutex;
-use monocoque_core::sync::model::{JoinHandle, block_on, check, poll_once, spawn};
+use monocoque_core::sync::model::{JoinHandle, block_on, check, poll_once, spawn, spawn_with};
 use monocoque_core::transport::DirectWriter;
 use monocoque_core::{Encode, Endpoint, Hwm, IdentityEncoder, Outbox, Queued, RuntimeHandle};
 use monocoque_zmtp::{Properties, Revision, TopicBudget};
@@ -160,15 +160,6 @@ fn write(outlet: &mut SessionOutlet, wire: &Wire, messages: usize) {
 fn spawn_pump(mut outlet: SessionOutlet, wire: &Arc<Wire>) -> JoinHandle<()> {
     let wire = wire.clone();
     spawn(move || write_all(&mut outlet, &wire))
-}
-
-/// Calls a socket on a thread of its own.
-fn spawn_call<T: 'static>(
-    engine: &Arc<Engine>,
-    call: impl FnOnce(&Arc<Engine>) -> T + Send + 'static,
-) -> JoinHandle<T> {
-    let engine = engine.clone();
-    spawn(move || call(&engine))
 }
 
 fn write_batch<E: Encode>(batch: &mut InFlight, encoder: &mut E, wire: &Wire) {

@@ -34,7 +34,7 @@ fn lost_peer_messages_move_on() {
             Outlet::on_closed(&mut lost, batch);
         });
         // The third one waits until one of the others has ended.
-        let sender = spawn_call(&engine, move |engine| {
+        let sender = spawn_with(&engine, move |engine| {
             ["a", "b", "c"].iter().for_each(|message| send(engine, message))
         });
         ends.join().expect("a message for it");
@@ -51,7 +51,7 @@ fn lost_peer_messages_move_on() {
 fn wait_for_peers_sees_arrivals() {
     check(3, || {
         let (engine, _runtime) = socket(&DEALER, 1, 2);
-        let watcher = spawn_call(&engine, move |engine| block_on(engine.wait_for_peers(2)).is_ok());
+        let watcher = spawn_with(&engine, move |engine| block_on(engine.wait_for_peers(2)).is_ok());
         let _peers = [0, 1].map(|n| peer(&engine, n));
         assert!(watcher.join().expect("done"));
     });
@@ -83,7 +83,7 @@ fn request_matches_its_reply() {
 fn subscribe_during_attach_announces_once() {
     check(3, || {
         let (engine, _runtime) = socket(&SUB, 1, 1);
-        let subscriber = spawn_call(&engine, move |engine| engine.subscribe(b"topic").expect("open"));
+        let subscriber = spawn_with(&engine, move |engine| engine.subscribe(b"topic").expect("open"));
         let (mut outlet, _inlet) = peer(&engine, 0);
         let mut batch = Outbox::new();
         assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
@@ -100,7 +100,7 @@ fn disconnect_during_attach_leaves_none() {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let via = endpoint_ref(&engine, 0);
         let giving_up =
-            spawn_call(&engine, move |engine| connect::disconnect(engine, &endpoint(0)).expect("connected"));
+            spawn_with(&engine, move |engine| connect::disconnect(engine, &endpoint(0)).expect("connected"));
         if let Some((mut outlet, _inlet)) = established(&engine, via, None) {
             write_all(&mut outlet, &Wire::new(0));
             Outlet::on_closed(&mut outlet, Outbox::new());
@@ -118,7 +118,7 @@ fn lost_masked_batch_requeues_plain() {
         ["a", "b"].iter().for_each(|message| send(&engine, message));
         let mut batch = InFlight::new(&Masking);
         assert!(block_on(poll_fn(|cx| lost.poll_take(cx, batch.queued_mut()))));
-        let sender = spawn_call(&engine, move |engine| send(engine, "c"));
+        let sender = spawn_with(&engine, move |engine| send(engine, "c"));
         batch.encode(&mut Masking);
         // The whole first message, and a part of the second.
         batch.consume(2 * MESSAGE + 1);

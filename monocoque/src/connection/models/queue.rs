@@ -23,7 +23,7 @@ fn two_senders_share_one_slot() {
         let (mut outlet, _inlet) = peer(&engine, 0);
         let wire = Wire::new(0);
         send(&engine, "a");
-        let senders = ["b", "c"].map(|message| spawn_call(&engine, move |engine| send(engine, message)));
+        let senders = ["b", "c"].map(|message| spawn_with(&engine, move |engine| send(engine, message)));
         write(&mut outlet, &wire, 3);
         senders.into_iter().for_each(|sender| sender.join().expect("sent"));
         assert!(["abc", "acb"].contains(&&*wire.messages()), "{}", wire.messages());
@@ -36,7 +36,7 @@ fn two_slots_release_two_senders() {
         let (engine, _runtime) = socket(&DEALER, 2, 1);
         let (mut outlet, _inlet) = peer(&engine, 0);
         ["a", "b"].iter().for_each(|message| send(&engine, message));
-        let senders = ["c", "d"].map(|message| spawn_call(&engine, move |engine| send(engine, message)));
+        let senders = ["c", "d"].map(|message| spawn_with(&engine, move |engine| send(engine, message)));
         let mut batch = Outbox::new();
         assert!(block_on(poll_fn(|cx| outlet.poll_take(cx, &mut batch))));
         assert_eq!(batch.messages(), 2);
@@ -51,10 +51,10 @@ fn cancelled_sender_passes_ticket_on() {
         let (mut outlet, _inlet) = peer(&engine, 0);
         let wire = Wire::new(0);
         send(&engine, "a");
-        let fickle = spawn_call(&engine, move |engine| {
+        let fickle = spawn_with(&engine, move |engine| {
             matches!(poll_once(pin!(engine.send(None, "b"))), Ready(Ok(())))
         });
-        let patient = spawn_call(&engine, move |engine| {
+        let patient = spawn_with(&engine, move |engine| {
             send(engine, "c");
             engine.close();
         });
@@ -70,8 +70,8 @@ fn cancelled_receiver_passes_wake_on() {
     check(2, || {
         let (engine, _runtime) = socket(&DEALER, 1, 1);
         let (_outlet, mut inlet) = peer(&engine, 0);
-        let fickle = spawn_call(&engine, move |engine| poll_once(pin!(engine.recv())).is_ready());
-        let patient = spawn_call(&engine, move |engine| drop(block_on(engine.recv()).expect("open")));
+        let fickle = spawn_with(&engine, move |engine| poll_once(pin!(engine.recv())).is_ready());
+        let patient = spawn_with(&engine, move |engine| drop(block_on(engine.recv()).expect("open")));
         deliver(&mut inlet, "a");
         deliver(&mut inlet, "b");
         patient.join().expect("received");
