@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # So many at least, and all that are there: a model that is not run promises nothing.
 least=56
-models=$(find monocoque-core/src monocoque/src -name models.rs -exec cat {} + | grep -c '^#\[test\]$')
+models=$(find monocoque-core/src monocoque/src \( -name models.rs -o -path '*/models/*.rs' \) -exec cat {} + | grep -c '^#\[test\]$')
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
-use monocoque_fuzz::{Inbound, Script, TestPeer};
+use monocoque_fuzz::{Connection, Inbound, Script, TestPeer};
 use monocoque_zmtp::{
     AuthReply, CurveSecretKey, Entropy, MechanismConfig, PlainCredentials, RefusalStatus, SessionConfig,
     SocketType, z85_decode, z85_encode,
@@ -61,11 +61,8 @@ fn plain(script: &mut Script<'_>) -> [MechanismConfig; 2] {
 
 /// The two sides of the connection: the client connects.
 struct Pair {
-    ends: [TestPeer; 2],
-    /// The bytes that each side has written and the other has not read.
-    wires: [Vec<u8>; 2],
+    connection: Connection,
     sent: [Vec<Inbound>; 2],
-    received: [Vec<Inbound>; 2],
     /// The answer of the application.
     allows: bool,
     /// Bytes were changed or repeated.
@@ -83,10 +80,8 @@ impl Pair {
                 TestPeer::with_entropy(config, [seed; Entropy::LEN], now)
             });
         Self {
-            ends: [client, server],
-            wires: Default::default(),
+            connection: Connection::new([client, server]),
             sent: Default::default(),
-            received: Default::default(),
             allows,
             is_corrupted: false,
         }
@@ -97,75 +92,61 @@ impl Pair {
         let end = what % 2;
         match what {
             0 | 1 => self.send(end, script),
-            2..=5 => self.carry(end, usize::from(script.byte()) + 1),
-            6 | 7 => self.change_byte(end, script),
+            2..=5 => self.connection.carry(end, usize::from(script.byte()) + 1),
+            6 | 7 => self.is_corrupted |= self.connection.change_byte(end, script),
             _ => self.repeat(end, script),
         }
         self.write();
     }
 
     fn send(&mut self, from: usize, script: &mut Script<'_>) {
-        if !self.ends[from].is_ready() || self.sent[from].len() == SENT_MAX {
+        if !self.connection.ends[from].is_ready() || self.sent[from].len() == SENT_MAX {
             return;
         }
         let message: Message =
             (0..=script.below(3)).map(|_| vec![script.byte(); *script.choose(&SIZES)]).collect();
-        self.ends[from].send(message.clone());
+        self.connection.ends[from].send(message.clone());
         self.sent[from].push(Inbound::Message(message));
-    }
-
-    fn change_byte(&mut self, from: usize, script: &mut Script<'_>) {
-        let (at, bits) = (usize::from(script.byte()), script.byte());
-        if let Some(byte) = self.wires[from].get_mut(at) {
-            *byte ^= bits;
-            self.is_corrupted |= bits != 0;
-        }
     }
 
     /// Repeats the first bytes in flight.
     fn repeat(&mut self, from: usize, script: &mut Script<'_>) {
-        let n = usize::from(script.byte()).min(self.wires[from].len());
-        let again = self.wires[from][..n].to_vec();
+        let wire = &mut self.connection.wires[from];
+        let n = usize::from(script.byte()).min(wire.len());
+        let again = wire[..n].to_vec();
         self.is_corrupted |= n > 0;
-        self.wires[from].splice(..0, again);
+        wire.splice(..0, again);
     }
 
-    /// Moves the output of both sides into flight, and answers questions.
+    /// Answers questions, and moves the output of both sides into flight.
     fn write(&mut self) {
-        for (end, wire) in self.ends.iter_mut().zip(&mut self.wires) {
+        for end in &mut self.connection.ends {
             if end.question().is_some() {
                 let refusal = AuthReply::Refuse(RefusalStatus::Denied);
                 end.answer(if self.allows { AuthReply::allow() } else { refusal });
             }
-            wire.append(&mut end.written());
         }
-    }
-
-    fn carry(&mut self, from: usize, n: usize) {
-        let to = 1 - from;
-        let wire = &mut self.wires[from];
-        let piece: Vec<_> = wire.drain(..n.min(wire.len())).collect();
-        self.ends[to].feed(&piece, usize::MAX);
-        self.received[to].append(&mut self.ends[to].recv());
+        self.connection.write();
     }
 
     fn carry_all(&mut self) {
         self.write();
-        while self.wires.iter().any(|wire| !wire.is_empty()) {
-            self.carry(0, usize::MAX);
+        while self.connection.is_busy() {
+            self.connection.carry(0, usize::MAX);
             self.write();
-            self.carry(1, usize::MAX);
+            self.connection.carry(1, usize::MAX);
             self.write();
         }
     }
 
     fn check(&self, is_sealed: bool) {
+        let Connection { ends, received, .. } = &self.connection;
         for at in [0, 1] {
-            let (sent, received) = (&self.sent[1 - at], &self.received[at]);
+            let (sent, received) = (&self.sent[1 - at], &received[at]);
             assert!(!is_sealed || sent.starts_with(received), "changed, repeated or reordered");
             if !self.is_corrupted {
                 assert_eq!(received, sent);
-                assert_eq!(self.ends[at].is_ready(), self.allows, "{:?}", self.ends[at].error());
+                assert_eq!(ends[at].is_ready(), self.allows, "{:?}", ends[at].error());
             }
         }
     }

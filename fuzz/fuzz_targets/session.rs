@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use monocoque_core::Message;
-use monocoque_fuzz::{Inbound, Script, TestPeer};
+use monocoque_fuzz::{Connection, Inbound, Script, TestPeer};
 use monocoque_zmtp::{Incompatible, SessionConfig, SocketType, Subscription, ZmtpError};
 
 fuzz_target!(|input: &[u8]| {
@@ -47,12 +47,9 @@ const UPPER: usize = 1;
 
 struct Pair {
     types: [SocketType; 2],
-    ends: [TestPeer; 2],
-    /// The bytes that each side has written and the other has not read.
-    wires: [Vec<u8>; 2],
+    connection: Connection,
     /// The items that each side has sent, as the other should receive them.
     sent: [Vec<Inbound>; 2],
-    received: [Vec<Inbound>; 2],
     /// Bytes towards the upper side were corrupted.
     corrupted: bool,
     /// Time has passed: a heartbeat may have timed out.
@@ -65,10 +62,8 @@ impl Pair {
         let now = Instant::now();
         Self {
             types: [LOWER, UPPER].map(|end| configs[end].socket_type),
-            ends: [LOWER, UPPER].map(|end| TestPeer::new(configs[end].clone(), now)),
-            wires: Default::default(),
+            connection: Connection::new([LOWER, UPPER].map(|end| TestPeer::new(configs[end].clone(), now))),
             sent: Default::default(),
-            received: Default::default(),
             corrupted: false,
             waited: false,
             budget: SENT_MAX,
@@ -80,24 +75,24 @@ impl Pair {
         let end = what % 2;
         match what {
             0 | 1 => self.send(end, script),
-            2..=5 => self.carry(end, usize::from(script.byte()) + 1),
+            2..=5 => self.connection.carry(end, usize::from(script.byte()) + 1),
             6 => self.wait(Duration::from_millis(10) * script.byte().into()),
-            _ => self.corrupt_byte(script),
+            _ => self.corrupted |= self.connection.change_byte(LOWER, script),
         }
-        self.write();
+        self.connection.write();
     }
 
     /// Sends a message, or a subscription if the receiver takes those.
     fn send(&mut self, from: usize, script: &mut Script<'_>) {
         let to = 1 - from;
         let frames = script.below(4);
-        if !self.ends[from].is_ready() {
+        if !self.connection.ends[from].is_ready() {
             return;
         }
         if frames == 0 && self.types[to].takes_subscriptions() {
             let kind = *script.choose(&[Subscription::Subscribe, Subscription::Cancel]);
             let topic = script.string(64);
-            self.ends[from].subscribe(kind, topic);
+            self.connection.ends[from].subscribe(kind, topic);
             self.sent[from].push(match kind {
                 Subscription::Subscribe => Inbound::Subscribe(topic.into()),
                 Subscription::Cancel => Inbound::Cancel(topic.into()),
@@ -105,7 +100,7 @@ impl Pair {
             return;
         }
         let message: Message = (0..=frames).map(|_| self.body(script)).collect();
-        self.ends[from].send(message.clone());
+        self.connection.ends[from].send(message.clone());
         self.sent[from].push(expected_inbound(self.types[to], message));
     }
 
@@ -117,42 +112,18 @@ impl Pair {
 
     fn wait(&mut self, time: Duration) {
         self.waited = true;
-        for end in &mut self.ends {
+        for end in &mut self.connection.ends {
             end.now += time;
             end.tick();
         }
     }
 
-    /// Changes a byte in flight towards the upper side.
-    fn corrupt_byte(&mut self, script: &mut Script<'_>) {
-        let (at, bits) = (usize::from(script.byte()), script.byte());
-        if let Some(byte) = self.wires[LOWER].get_mut(at) {
-            *byte ^= bits;
-            self.corrupted |= bits != 0;
-        }
-    }
-
-    /// Moves the output of both sides into flight.
-    fn write(&mut self) {
-        for (end, wire) in self.ends.iter_mut().zip(&mut self.wires) {
-            wire.append(&mut end.written());
-        }
-    }
-
-    fn carry(&mut self, from: usize, n: usize) {
-        let to = 1 - from;
-        let wire = &mut self.wires[from];
-        let piece: Vec<_> = wire.drain(..n.min(wire.len())).collect();
-        self.ends[to].feed(&piece, usize::MAX);
-        self.received[to].append(&mut self.ends[to].recv());
-    }
-
     fn carry_all(&mut self) {
-        self.write();
-        while self.wires.iter().any(|wire| !wire.is_empty()) {
-            self.carry(LOWER, usize::MAX);
-            self.carry(UPPER, usize::MAX);
-            self.write();
+        self.connection.write();
+        while self.connection.is_busy() {
+            self.connection.carry(LOWER, usize::MAX);
+            self.connection.carry(UPPER, usize::MAX);
+            self.connection.write();
         }
     }
 
@@ -161,12 +132,13 @@ impl Pair {
         self.check_end(LOWER, configs);
         if !self.corrupted {
             self.check_end(UPPER, configs);
-            assert_eq!(self.ends[LOWER].peer.is_some(), self.ends[UPPER].peer.is_some());
+            let [lower, upper] = &self.connection.ends;
+            assert_eq!(lower.peer.is_some(), upper.peer.is_some());
         }
     }
 
     fn check_end(&self, at: usize, configs: &[SessionConfig; 2]) {
-        let (end, other) = (&self.ends[at], 1 - at);
+        let (end, other) = (&self.connection.ends[at], 1 - at);
         let (ours, theirs) = (self.types[at], self.types[other]);
         if let Some(peer) = &end.peer {
             assert!(ours.is_compatible_with(theirs));
@@ -174,7 +146,7 @@ impl Pair {
             let announced = if theirs.announces_routing_id() { &*configs[other].routing_id } else { &[] };
             assert_eq!(peer.routing_id, announced);
         }
-        let (sent, received) = (&self.sent[other], &self.received[at]);
+        let (sent, received) = (&self.sent[other], &self.connection.received[at]);
         match end.error() {
             None if self.corrupted => assert!(sent.starts_with(received)),
             None => {

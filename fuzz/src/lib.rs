@@ -1,4 +1,5 @@
-//! A reader of fuzz inputs, and the protocol peers shared with the tests of `monocoque-zmtp`.
+//! A reader of fuzz inputs, the protocol peers shared with the tests of `monocoque-zmtp`, and a
+//! connection between two of them.
 
 use monocoque_zmtp::SocketType;
 pub use testing::frame;
@@ -44,6 +45,49 @@ impl<'a> Script<'a> {
 
     pub fn rest(self) -> &'a [u8] {
         self.0
+    }
+}
+
+/// Two sessions, and the bytes between them, which a target may change.
+pub struct Connection {
+    pub ends: [TestPeer; 2],
+    /// The bytes that each side has written and the other has not read.
+    pub wires: [Vec<u8>; 2],
+    pub received: [Vec<Inbound>; 2],
+}
+
+impl Connection {
+    pub fn new(ends: [TestPeer; 2]) -> Self {
+        Self { ends, wires: Default::default(), received: Default::default() }
+    }
+
+    /// Moves the output of both sides into flight.
+    pub fn write(&mut self) {
+        for (end, wire) in self.ends.iter_mut().zip(&mut self.wires) {
+            wire.append(&mut end.written());
+        }
+    }
+
+    /// Returns whether bytes are in flight.
+    pub fn is_busy(&self) -> bool {
+        self.wires.iter().any(|wire| !wire.is_empty())
+    }
+
+    /// Lets the other side read up to `n` bytes.
+    pub fn carry(&mut self, from: usize, n: usize) {
+        let to = 1 - from;
+        let wire = &mut self.wires[from];
+        let piece: Vec<_> = wire.drain(..n.min(wire.len())).collect();
+        self.ends[to].feed(&piece, usize::MAX);
+        self.received[to].append(&mut self.ends[to].recv());
+    }
+
+    /// Changes a byte in flight from this side. Returns whether it did.
+    pub fn change_byte(&mut self, from: usize, script: &mut Script<'_>) -> bool {
+        let (at, bits) = (usize::from(script.byte()), script.byte());
+        let Some(byte) = self.wires[from].get_mut(at) else { return false };
+        *byte ^= bits;
+        bits != 0
     }
 }
 

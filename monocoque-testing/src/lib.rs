@@ -40,5 +40,5 @@ pub use peers::{RawPeer, RawPeerListener, RawPeerSource};
 #[cfg(feature = "sockets")]
 pub use process_stats::resident_bytes;
 #[cfg(feature = "sockets")]
-pub use python::python;
+pub use python::{python, start_python_peer};
 pub use wait::{AtOnce, DEADLINE, at_once, eventually, eventually_async, within, yield_now};

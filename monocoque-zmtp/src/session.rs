@@ -32,7 +32,7 @@ use crate::auth::{Admission, AuthReply};
 use crate::command::Command;
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::greeting::{GREETING_LEN, check_greeting, greeting};
-use crate::mechanism::{Done, Mechanism, PeerIdentity, Progress, put_refusal};
+use crate::mechanism::{Done, Local, Mechanism, PeerIdentity, Progress};
 use crate::secret::Entropy;
 use crate::{
     ConfigError, Decoder, Encoder, Misbehaved, Properties, RefusalStatus, Revision, SessionConfig,
@@ -123,21 +123,22 @@ impl ZmtpSession {
         now: Instant,
     ) -> Result<Step<Self>, ZmtpError> {
         loop {
+            let mut local = Local { config: &self.config, output };
             let progress = match self.state {
                 HandshakeState::Start(entropy) => {
-                    let mechanism = &self.config.mechanism;
-                    output.put(&greeting(mechanism.name(), mechanism.is_server()));
-                    output.end_message();
+                    let mechanism = &local.config.mechanism;
+                    local.output.put(&greeting(mechanism.name(), mechanism.is_server()));
+                    local.output.end_message();
                     self.state = HandshakeState::ExpectGreeting(entropy);
                     continue;
                 }
                 HandshakeState::ExpectGreeting(entropy) => {
-                    let Some(revision) = take_greeting(&self.config, input)? else {
+                    let Some(revision) = take_greeting(local.config, input)? else {
                         self.state = HandshakeState::ExpectGreeting(entropy);
                         return Ok(Step::NeedInput(self));
                     };
                     self.revision = revision;
-                    Mechanism::start(&self.config, entropy, output)?
+                    Mechanism::start(entropy, &mut local)?
                 }
                 HandshakeState::ExpectCommand(mechanism) => {
                     let Some(body) = take_command(input, &mut self.need)? else {
@@ -146,11 +147,11 @@ impl ZmtpSession {
                     };
                     match mechanism.parse(&body)? {
                         Command::Error(reason) => return Err(ZmtpError::PeerError(reason)),
-                        command => mechanism.on_command(&command, &self.config, output)?,
+                        command => mechanism.on_command(&command, &mut local)?,
                     }
                 }
                 HandshakeState::Answered(mechanism, reply) => {
-                    mechanism.on_admitted(admit(reply, &self.config, output)?, &self.config, output)
+                    mechanism.on_admitted(admit(reply, &mut local)?, &mut local)
                 }
                 HandshakeState::Asked(_) | HandshakeState::Broken => return Err(ZmtpError::Unanswered),
             };
@@ -178,12 +179,12 @@ impl ZmtpSession {
 }
 
 /// Tells a peer that it is refused, unless it may come in later.
-fn admit(reply: AuthReply, config: &SessionConfig, output: &mut Outbox) -> Result<Box<Admission>, ZmtpError> {
+fn admit(reply: AuthReply, local: &mut Local<'_>) -> Result<Box<Admission>, ZmtpError> {
     match reply {
         AuthReply::Allow(admission) => Ok(admission.into()),
         AuthReply::Refuse(status) => {
             if status != RefusalStatus::Temporary {
-                put_refusal(config, &status.to_string(), output);
+                local.put_refusal(&status.to_string());
             }
             Err(ZmtpError::Refused(status))
         }

@@ -1,7 +1,8 @@
 //! The text of `--help` below the options.
 
 use super::sections::{
-    exit_codes, input_formats, output_formats, receiver_exit_codes, sender_exit_codes, values,
+    exchange_sections, exit_codes, input_formats, output_formats, receiver_exit_codes, receiver_sections,
+    sender_exit_codes, sender_sections, values,
 };
 
 pub(super) const MQ: &str = concat!(
@@ -41,9 +42,7 @@ Examples:
       mq push -c tcp://server:5555 --delimiter ' ' -d 'header body'
 
 ",
-    input_formats!(),
-    values!(),
-    sender_exit_codes!()
+    sender_sections!()
 );
 
 pub(super) const PULL: &str = concat!(
@@ -58,9 +57,7 @@ Examples:
       mq pull -b tcp://*:5555 -t 1s -O json | jq .frames
 
 ",
-    output_formats!(),
-    values!(),
-    receiver_exit_codes!()
+    receiver_sections!()
 );
 
 pub(super) const PUB: &str = concat!(
@@ -74,9 +71,7 @@ Examples:
       mq pub -b tcp://*:5556 -d tick --repeat -i 1s
 
 ",
-    input_formats!(),
-    values!(),
-    sender_exit_codes!()
+    sender_sections!()
 );
 
 pub(super) const SUB: &str = concat!(
@@ -90,9 +85,7 @@ Examples:
       mq sub -c tcp://server:5556 -n 1 -t 5s
 
 ",
-    output_formats!(),
-    values!(),
-    receiver_exit_codes!()
+    receiver_sections!()
 );
 
 pub(super) const REQ: &str = concat!(
@@ -126,9 +119,7 @@ Examples:
       mq rep -b tcp://*:5557 --reply pong -n 1
 
 ",
-    output_formats!(),
-    values!(),
-    receiver_exit_codes!()
+    receiver_sections!()
 );
 
 pub(super) const DEALER_ABOUT: &str = "\
@@ -149,10 +140,7 @@ Examples:
       mq dealer -c tcp://server:5558 -d 'job done' -n 0
 
 ",
-    input_formats!(),
-    output_formats!(),
-    values!(),
-    receiver_exit_codes!()
+    exchange_sections!()
 );
 
 pub(super) const PAIR_ABOUT: &str = "\
@@ -171,10 +159,7 @@ Examples:
       mq pair -c tcp://server:5559 -f data.bin -n 1
 
 ",
-    input_formats!(),
-    output_formats!(),
-    values!(),
-    receiver_exit_codes!()
+    exchange_sections!()
 );
 
 pub(super) const ROUTER: &str = concat!(
@@ -197,10 +182,7 @@ Examples:
       mq router -b tcp://*:5558 -O json -I json <> answers | ./answer > answers
 
 ",
-    input_formats!(),
-    output_formats!(),
-    values!(),
-    receiver_exit_codes!()
+    exchange_sections!()
 );
 
 pub(super) const PROXY: &str = concat!(

@@ -90,4 +90,26 @@ macro_rules! sender_exit_codes {
     };
 }
 
+/// The sections of commands that send.
+macro_rules! sender_sections {
+    () => {
+        concat!(input_formats!(), values!(), sender_exit_codes!())
+    };
+}
+
+/// The sections of commands that receive.
+macro_rules! receiver_sections {
+    () => {
+        concat!(output_formats!(), values!(), receiver_exit_codes!())
+    };
+}
+
+/// The sections of commands that send and receive at once.
+macro_rules! exchange_sections {
+    () => {
+        concat!(input_formats!(), output_formats!(), values!(), receiver_exit_codes!())
+    };
+}
+
+pub(super) use {exchange_sections, receiver_sections, sender_sections};
 pub(super) use {exit_codes, input_formats, output_formats, receiver_exit_codes, sender_exit_codes, values};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use monocoque::security::CurveKeyPair;
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::args::{KeygenArgs, Report};
 use crate::error::Error;
@@ -35,16 +36,23 @@ enum Existing {
     Replace,
 }
 
-/// Writes both files, or neither if one of them exists and is kept.
+/// Writes both files, or neither if one cannot be written, or exists and is kept.
 fn write_pair(path: &Path, keys: &CurveKeyPair, existing: Existing) -> Result<(), Error> {
     let [public_path, secret_path] = [with_end(path, "pub")?, with_end(path, "key")?];
-    write(&public_path, &keys.public.to_string(), PUBLIC, existing)?;
-    let written = write(&secret_path, &keys.secret.to_z85(), SECRET, existing);
-    if written.is_err() && existing == Existing::Keep {
-        // It is new, and of no use.
-        let _ = std::fs::remove_file(&public_path);
-    }
-    written
+    let public = write(&public_path, &keys.public.to_string(), PUBLIC)?;
+    let secret = write(&secret_path, &keys.secret.to_z85(), SECRET)?;
+    let replaced = match existing {
+        Existing::Keep => None,
+        Existing::Replace => link(&public_path),
+    };
+    rename(public, &public_path, existing)?;
+    rename(secret, &secret_path, existing).inspect_err(|_| {
+        // A public key that is missing is noticed; one of another secret key is not.
+        let restored = replaced.is_some_and(|old| old.persist(&public_path).is_ok());
+        if !restored {
+            let _ = std::fs::remove_file(&public_path);
+        }
+    })
 }
 
 fn with_end(path: &Path, end: &str) -> Result<PathBuf, Error> {
@@ -55,16 +63,24 @@ fn with_end(path: &Path, end: &str) -> Result<PathBuf, Error> {
     Ok(path.with_file_name(name))
 }
 
-/// Writes a file as a whole: it is created under another name, with its permissions, and renamed.
-fn write(path: &Path, key: &str, mode: u32, existing: Existing) -> Result<(), Error> {
+/// Writes a file as a whole, with its permissions, under a temporary name beside `path`.
+fn write(path: &Path, key: &str, mode: u32) -> Result<NamedTempFile, Error> {
     let failed = |error| Error::Write(path.to_owned(), error);
-    let directory =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::Builder::new()
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory)
+        .tempfile_in(directory_of(path))
         .map_err(failed)?;
     file.write_all(key.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
+    Ok(file)
+}
+
+/// Links a file under a temporary name beside it, to put it back with. Returns `None` if there is
+/// no such file, or it cannot be linked.
+fn link(path: &Path) -> Option<NamedTempFile<()>> {
+    tempfile::Builder::new().make_in(directory_of(path), |link| std::fs::hard_link(path, link)).ok()
+}
+
+fn rename(file: NamedTempFile, path: &Path, existing: Existing) -> Result<(), Error> {
     let renamed = match existing {
         Existing::Keep => file.persist_noclobber(path),
         Existing::Replace => file.persist(path),
@@ -72,8 +88,12 @@ fn write(path: &Path, key: &str, mode: u32, existing: Existing) -> Result<(), Er
     match renamed {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
-        Err(error) => Err(failed(error.error)),
+        Err(error) => Err(Error::Write(path.to_owned(), error.error)),
     }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// The permissions of the files, of which the umask takes some away.

@@ -79,6 +79,28 @@ fn keygen_force_replaces_files() {
 }
 
 #[test]
+fn keygen_force_failure_keeps_files() {
+    for (directory_name, file_name) in [("keys.key", "keys.pub"), ("keys.pub", "keys.key")] {
+        let directory = TestDirectory::new();
+        let [in_the_way, file] = [directory_name, file_name].map(|name| directory.path(name));
+        fs::create_dir(&in_the_way).unwrap();
+        fs::write(&file, "precious").unwrap();
+        run(&["keygen", "--out", &directory.path("keys"), "--force"], "")
+            .failed(1, &format!("cannot write {in_the_way}"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+        assert_eq!(fs::read_dir(directory.path("")).unwrap().count(), 2, "no other file is left");
+    }
+}
+
+#[test]
+fn keygen_force_failure_writes_none() {
+    let directory = TestDirectory::new();
+    fs::create_dir(directory.path("keys.key")).unwrap();
+    run(&["keygen", "--out", &directory.path("keys"), "--force"], "").failed(1, "keys.key: ");
+    assert_eq!(fs::read_dir(directory.path("")).unwrap().count(), 1, "the public key is not left");
+}
+
+#[test]
 fn invalid_keygen_arguments_are_rejected() {
     let directory = TestDirectory::new();
     run(&["keygen", "--force"], "").failed(2, "--out <PATH>");

@@ -6,14 +6,13 @@ Prints the endpoint. Roles: `source` sends all messages, `sink` expects them all
 `echo` sends back what it receives, `refused` expects that the peer refuses it, `refuses` that it cannot accept the
 peer.
 
-SECURITY is `plain-server USER PASSWORD`, `plain-client USER PASSWORD`, `curve-server SECRET` or
-`curve-client SECRET PUBLIC SERVER`.
+SECURITY is described in monocoque-testing/python/peer_security.py.
 """
 
 import sys
-import threading
 
 import zmq
+from peer_security import secure
 from zmq.utils.monitor import recv_monitor_message
 
 LIMIT = 20_000
@@ -74,38 +73,6 @@ def failure(socket):
             sys.exit("the handshake has succeeded")
         if event["event"] in (zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
             return event["value"]
-
-
-def secure(socket, role="null", *secrets):
-    if role == "plain-server":
-        admit(socket.context, secrets)
-        socket.plain_server = True
-    if role == "plain-client":
-        socket.plain_username, socket.plain_password = (secret.encode() for secret in secrets)
-    if role == "curve-server":
-        socket.curve_secretkey = secrets[0].encode()
-        socket.curve_server = True
-    if role == "curve-client":
-        socket.curve_secretkey, socket.curve_publickey, socket.curve_serverkey = (s.encode() for s in secrets)
-
-
-def admit(context, credentials):
-    """Answers ZAP requests of clients with a user name and a password."""
-    handler = context.socket(zmq.REP)
-    handler.linger = 0
-    handler.bind("inproc://zeromq.zap.01")
-
-    def serve():
-        try:
-            while True:
-                version, number, _, _, _, _, *given = handler.recv_multipart()
-                is_known = given == [secret.encode() for secret in credentials]
-                status = b"200" if is_known else b"400"
-                handler.send_multipart([version, number, status, b"", b"", b""])
-        except zmq.ContextTerminated:
-            handler.close()
-
-    threading.Thread(target=serve, daemon=True).start()
 
 
 def main():

@@ -1,11 +1,10 @@
 //! The peer of `mq`: a socket of libzmq in this process, or of pyzmq in another one.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread::{self, JoinHandle};
 
-use testing::python;
+use testing::start_python_peer;
 use zmq::{Context, Socket, SocketType};
 
 use crate::mq_process::LIMIT;
@@ -174,14 +173,9 @@ fn play(socket: &Socket, role: Role) {
 
 fn pyzmq(kind: SocketType, role: Role, way: &str, endpoint: &str, security: &[&str]) -> (Peer, String) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cli/peer.py");
-    let mut child = Command::new(python())
-        .arg(script)
-        .args([format!("{kind:?}"), format!("{role:?}").to_lowercase(), way.into(), endpoint.into()])
-        .args(security)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python starts");
-    let stdout = child.stdout.take().expect("piped");
-    let endpoint = BufReader::new(stdout).lines().map_while(Result::ok).next().expect("the endpoint");
+    let args = [format!("{kind:?}"), format!("{role:?}").to_lowercase(), way.into(), endpoint.into()];
+    let (child, mut lines) =
+        start_python_peer(&script, args.into_iter().chain(security.iter().map(|part| (*part).to_owned())));
+    let endpoint = lines.next().expect("the endpoint");
     (Peer::Pyzmq(child), endpoint)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::*;
-use crate::sync::model::{block_on, check, poll_once, spawn};
+use crate::sync::model::{block_on, check, poll_once, spawn, spawn_with};
 use crate::{Room, WaitGuard};
 
 /// A message of a lane, with its number.
@@ -57,12 +57,9 @@ fn receiver_and_pump_wake_mutually() {
         check(3, move || {
             let inbox = Arc::new(Inbox::new());
             let lane = lane(&inbox, hwm, None);
-            let pump = spawn({
-                let inbox = inbox.clone();
-                move || {
-                    deliver(&inbox, lane, [(0, 0), (0, 1), (0, 2)]);
-                    inbox.detach_lane(lane);
-                }
+            let pump = spawn_with(&inbox, move |inbox| {
+                deliver(inbox, lane, [(0, 0), (0, 1), (0, 2)]);
+                inbox.detach_lane(lane);
             });
             assert_eq!(take(&inbox, 3), [(0, 0), (0, 1), (0, 2)]);
             pump.join().expect("delivered");
@@ -111,17 +108,11 @@ fn cancelled_receiver_passes_wake_on() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 0, None);
-        let fickle = spawn({
-            let inbox = inbox.clone();
-            move || match poll_once(pin!(receive(&inbox))) {
-                Poll::Ready(got) => Some(got.expect("open")),
-                Poll::Pending => None,
-            }
+        let fickle = spawn_with(&inbox, move |inbox| match poll_once(pin!(receive(inbox))) {
+            Poll::Ready(got) => Some(got.expect("open")),
+            Poll::Pending => None,
         });
-        let patient = spawn({
-            let inbox = inbox.clone();
-            move || block_on(receive(&inbox)).expect("open")
-        });
+        let patient = spawn_with(&inbox, move |inbox| block_on(receive(inbox)).expect("open"));
         push(&inbox, lane, [(0, 0), (0, 1)]);
         let got = (fickle.join().expect("gone"), patient.join().expect("received"));
         let left = inbox.try_next().expect("open").map(|mut next| next.pop());
@@ -163,14 +154,8 @@ fn cancelled_yielding_receiver_takes_nothing() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 0, None);
-        let fickle = spawn({
-            let inbox = inbox.clone();
-            move || poll_once(pin!(receive_later(&inbox))).is_pending()
-        });
-        let patient = spawn({
-            let inbox = inbox.clone();
-            move || block_on(receive(&inbox)).expect("open")
-        });
+        let fickle = spawn_with(&inbox, move |inbox| poll_once(pin!(receive_later(inbox))).is_pending());
+        let patient = spawn_with(&inbox, move |inbox| block_on(receive(inbox)).expect("open"));
         push(&inbox, lane, [(0, 0)]);
         assert!(fickle.join().expect("gone"));
         assert_eq!(patient.join().expect("received"), (0, 0));
@@ -201,14 +186,8 @@ fn finish_delivers_items_then_ends() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
-        let pump = spawn({
-            let inbox = inbox.clone();
-            move || deliver(&inbox, lane, [(0, 0), (0, 1)])
-        });
-        let receiver = spawn({
-            let inbox = inbox.clone();
-            move || receive_all(&inbox)
-        });
+        let pump = spawn_with(&inbox, move |inbox| deliver(inbox, lane, [(0, 0), (0, 1)]));
+        let receiver = spawn_with(&inbox, move |inbox| receive_all(inbox));
         inbox.drain();
         let delivered = pump.join().expect("no panic");
         let got = receiver.join().expect("no panic");
@@ -222,10 +201,7 @@ fn finish_keeps_delivered_batch() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
-        let receiver = spawn({
-            let inbox = inbox.clone();
-            move || receive_all(&inbox)
-        });
+        let receiver = spawn_with(&inbox, move |inbox| receive_all(inbox));
         push(&inbox, lane, [(0, 0)]);
         inbox.drain();
         assert_eq!(receiver.join().expect("no panic"), [(0, 0)]);
@@ -238,14 +214,8 @@ fn close_wakes_pumps_and_receivers() {
         let inbox = Arc::new(Inbox::new());
         let (full, empty) = (lane(&inbox, 1, None), lane(&inbox, 1, None));
         push(&inbox, full, [(0, 0)]);
-        let pump = spawn({
-            let inbox = inbox.clone();
-            move || deliver(&inbox, full, [(0, 1), (0, 2)])
-        });
-        let receiver = spawn({
-            let inbox = inbox.clone();
-            move || receive_all(&inbox)
-        });
+        let pump = spawn_with(&inbox, move |inbox| deliver(inbox, full, [(0, 1), (0, 2)]));
+        let receiver = spawn_with(&inbox, move |inbox| receive_all(inbox));
         inbox.abort();
         let delivered = pump.join().expect("no panic");
         let got = receiver.join().expect("no panic");
@@ -260,17 +230,11 @@ fn successor_waits_for_predecessor_items() {
     check(2, || {
         let inbox = Arc::new(Inbox::new());
         let [first, second] = [(); 2].map(|()| lane(&inbox, 2, Some(7)));
-        let lost = spawn({
-            let inbox = inbox.clone();
-            move || {
-                deliver(&inbox, first, [(0, 0), (0, 1)]);
-                inbox.detach_lane(first);
-            }
+        let lost = spawn_with(&inbox, move |inbox| {
+            deliver(inbox, first, [(0, 0), (0, 1)]);
+            inbox.detach_lane(first);
         });
-        let next = spawn({
-            let inbox = inbox.clone();
-            move || deliver(&inbox, second, [(1, 0)])
-        });
+        let next = spawn_with(&inbox, move |inbox| deliver(inbox, second, [(1, 0)]));
         assert_eq!(take(&inbox, 3), [(0, 0), (0, 1), (1, 0)]);
         lost.join().expect("delivered");
         assert_eq!(next.join().expect("delivered"), 1);
@@ -282,10 +246,7 @@ fn cleared_items_unblock_pump() {
     check(3, || {
         let inbox = Arc::new(Inbox::new());
         let lane = lane(&inbox, 1, None);
-        let pump = spawn({
-            let inbox = inbox.clone();
-            move || deliver(&inbox, lane, [(0, 0), (0, 1)])
-        });
+        let pump = spawn_with(&inbox, move |inbox| deliver(inbox, lane, [(0, 0), (0, 1)]));
         let mut pumps = Vec::new();
         let mut hold = inbox.lock_receivers();
         let dropped = hold.clear(&mut pumps) as usize;
@@ -309,15 +270,12 @@ fn departed_drain_wakes_new_lane() {
         let inbox = Arc::new(Inbox::with_departed_budget(1));
         let leaving = lane(&inbox, 0, None);
         push(&inbox, leaving, [(0, 0), (0, 1)]);
-        let pumps = spawn({
-            let inbox = inbox.clone();
-            move || {
-                inbox.detach_lane(leaving);
-                let newcomer = lane(&inbox, 1, None);
-                let delivered = deliver(&inbox, newcomer, [(1, 0), (1, 1)]);
-                inbox.detach_lane(newcomer);
-                delivered
-            }
+        let pumps = spawn_with(&inbox, move |inbox| {
+            inbox.detach_lane(leaving);
+            let newcomer = lane(inbox, 1, None);
+            let delivered = deliver(inbox, newcomer, [(1, 0), (1, 1)]);
+            inbox.detach_lane(newcomer);
+            delivered
         });
         assert_eq!(take(&inbox, 4), [(0, 0), (0, 1), (1, 0), (1, 1)]);
         assert_eq!(pumps.join().expect("delivered"), 2);

@@ -40,6 +40,15 @@ pub fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     assert!(orders > 1, "nothing happens at the same time");
 }
 
+/// Runs `work` on a thread of its own that shares a value with the caller.
+pub fn spawn_with<S: 'static, T: 'static>(
+    shared: &Arc<S>,
+    work: impl FnOnce(&Arc<S>) -> T + 'static,
+) -> JoinHandle<T> {
+    let shared = shared.clone();
+    spawn(move || work(&shared))
+}
+
 /// Waits for a future. It is also polled without a wake-up, as executors may do.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let alarm = Arc::new(NotifyWaker(Notify::new()));

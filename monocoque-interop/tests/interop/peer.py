@@ -7,12 +7,14 @@ back; `name` assigns a routing id to the peer it connects to, and sends it reque
 expects all messages; `repeat` echoes until it is killed; `ascending` expects ascending numbers until `end`. Roles of a
 STREAM: `bytes` echoes all bytes until the connection ends; `early` sends before its peer is connected. `inverted`,
 `manual`, `leaving`, `last_value` and `lists` are for the tests in subscription_options.rs.
+
+SECURITY is described in monocoque-testing/python/peer_security.py.
 """
 
 import sys
-import threading
 
 import zmq
+from peer_security import secure
 from zmq.utils.monitor import recv_monitor_message
 
 LIMIT = 20_000
@@ -209,38 +211,6 @@ OPTIONS = {
     ("lists", "XPUB"): ONLY_FIRST_SUBSCRIBE,
     ("lists", "XSUB"): ONLY_FIRST_SUBSCRIBE,
 }
-
-
-def secure(socket, role="null", *secrets):
-    if role == "plain-server":
-        admit(socket.context, secrets)
-        socket.plain_server = True
-    if role == "plain-client":
-        socket.plain_username, socket.plain_password = (secret.encode() for secret in secrets)
-    if role == "curve-server":
-        socket.curve_secretkey = secrets[0].encode()
-        socket.curve_server = True
-    if role == "curve-client":
-        socket.curve_secretkey, socket.curve_publickey, socket.curve_serverkey = (s.encode() for s in secrets)
-
-
-def admit(context, credentials):
-    """Answers ZAP requests of clients with a user name and a password."""
-    handler = context.socket(zmq.REP)
-    handler.linger = 0
-    handler.bind("inproc://zeromq.zap.01")
-
-    def serve():
-        try:
-            while True:
-                version, number, _, _, _, _, *given = handler.recv_multipart()
-                is_known = given == [secret.encode() for secret in credentials]
-                status = b"200" if is_known else b"400"
-                handler.send_multipart([version, number, status, b"", given[0] if is_known else b"", b""])
-        except zmq.ContextTerminated:
-            handler.close()
-
-    threading.Thread(target=serve, daemon=True).start()
 
 
 def main():

@@ -4,9 +4,8 @@
 //! `scripts/pyzmq_env.sh` creates the Python environment; `MONOCOQUE_PYTHON` names its interpreter.
 //! The default is `python3`. A test fails if the interpreter has no pyzmq.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
@@ -15,7 +14,7 @@ use monocoque::zmq::{
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use testing::python;
+use testing::{python, start_python_peer};
 
 use crate::support::{
     Binds, Case, LIMIT, assert_same, close, echo, on_thread, receive_all, recv, send, send_all, shapes,
@@ -159,15 +158,8 @@ impl Peer {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peer.py");
         let (kind, role) = (kind.to_owned(), role.to_owned());
         on_thread(move || {
-            let mut child = Command::new(python())
-                .arg(script)
-                .args([&kind, &role, way, &endpoint])
-                .args(security)
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("python starts");
-            let stdout = child.stdout.take().expect("piped");
-            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let args = [kind, role, way.into(), endpoint].into_iter().chain(security);
+            let (child, mut lines) = start_python_peer(&script, args);
             let version = lines.next().expect("the version of libzmq");
             let endpoint = lines.next().expect("the endpoint");
             assert!(version.starts_with("4."), "libzmq {version}");

@@ -16,8 +16,9 @@ use bytes::Bytes;
 use monocoque_core::Outbox;
 
 use crate::auth::{Admission, AuthQuestion};
-use crate::command::{Command, put_error};
+use crate::command::{Command, put_command, put_error};
 use crate::config::{MAX_ROUTING_ID, MechanismConfig};
+use crate::names::CommandKind;
 use crate::properties::{IDENTITY, SOCKET_TYPE, push_property};
 use crate::secret::Entropy;
 use crate::{Incompatible, Malformed, Misbehaved, Properties, SessionConfig, SocketType, ZmtpError};
@@ -33,6 +34,13 @@ pub(crate) enum Mechanism {
     Plain(plain::PlainState),
     #[cfg(feature = "curve")]
     Curve(Box<curve::CurveState>),
+}
+
+/// The local side of a handshake: its configuration, and the output of its commands.
+#[derive(Debug)]
+pub(crate) struct Local<'a> {
+    pub(crate) config: &'a SessionConfig,
+    pub(crate) output: &'a mut Outbox,
 }
 
 /// The state of a mechanism after a step.
@@ -68,20 +76,19 @@ impl Mechanism {
     /// Starts after the greetings. Only a mechanism that
     /// [needs it](MechanismConfig::needs_entropy) uses the entropy.
     pub(crate) fn start(
-        config: &SessionConfig,
         #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE uses it"))]
         entropy: Entropy,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
-        match &config.mechanism {
-            MechanismConfig::Null => Ok(null::start(config, output)),
+        match &local.config.mechanism {
+            MechanismConfig::Null => Ok(null::start(local)),
             MechanismConfig::PlainServer => Ok(plain::start_server()),
-            MechanismConfig::PlainClient(credentials) => Ok(plain::start_client(credentials, output)),
+            MechanismConfig::PlainClient(credentials) => Ok(plain::start_client(credentials, local)),
             #[cfg(feature = "curve")]
             MechanismConfig::CurveServer { secret_key } => Ok(curve::server::start(secret_key, entropy)),
             #[cfg(feature = "curve")]
             MechanismConfig::CurveClient { secret_key, server_key } => {
-                curve::client::start(secret_key, *server_key, &entropy, output)
+                curve::client::start(secret_key, *server_key, &entropy, local)
             }
         }
     }
@@ -98,62 +105,62 @@ impl Mechanism {
     pub(crate) fn on_command(
         self,
         command: &Command<'_>,
-        config: &SessionConfig,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
         match self {
-            Self::Null(state) => state.on_command(command, config, output),
-            Self::Plain(state) => state.on_command(command, config, output),
+            Self::Null(state) => state.on_command(command, local),
+            Self::Plain(state) => state.on_command(command, local),
             #[cfg(feature = "curve")]
-            Self::Curve(state) => state.on_command(command, config, output),
+            Self::Curve(state) => state.on_command(command, local),
         }
     }
 
     /// Goes on after the application has admitted the peer.
-    pub(crate) fn on_admitted(
-        self,
-        admission: Box<Admission>,
-        config: &SessionConfig,
-        output: &mut Outbox,
-    ) -> Progress {
+    pub(crate) fn on_admitted(self, admission: Box<Admission>, local: &mut Local<'_>) -> Progress {
         match self {
-            Self::Null(_) => null::NullState::on_admitted(admission, config, output),
-            Self::Plain(_) => plain::PlainState::on_admitted(admission, output),
+            Self::Null(_) => null::NullState::on_admitted(admission, local),
+            Self::Plain(_) => plain::PlainState::on_admitted(admission, local),
             #[cfg(feature = "curve")]
-            Self::Curve(state) => state.on_admitted(admission, config, output),
+            Self::Curve(state) => state.on_admitted(admission, local),
         }
     }
 }
 
-/// Returns our own properties, in the order of libzmq.
-fn metadata(config: &SessionConfig) -> Vec<u8> {
-    let mut metadata = Vec::new();
-    push_property(SOCKET_TYPE, config.socket_type.name().as_bytes(), &mut metadata);
-    if config.socket_type.announces_routing_id() {
-        push_property(IDENTITY, &config.routing_id, &mut metadata);
+impl Local<'_> {
+    fn put_command(&mut self, kind: CommandKind, body: &[u8]) {
+        put_command(kind, body, self.output);
     }
-    metadata.extend_from_slice(config.properties.as_bytes());
-    metadata
-}
 
-/// Checks the metadata of a peer, where we may still send an ERROR: an incompatible peer gets one.
-fn identify_or_refuse(
-    config: &SessionConfig,
-    metadata: &[u8],
-    output: &mut Outbox,
-) -> Result<PeerIdentity, ZmtpError> {
-    identify(config, metadata).inspect_err(|error| {
-        if matches!(error, ZmtpError::Incompatible(_)) {
-            put_refusal(config, "Incompatible socket types", output);
+    /// Puts an ERROR, in the form of the mechanism.
+    pub(crate) fn put_refusal(&mut self, reason: &str) {
+        match self.config.mechanism {
+            MechanismConfig::PlainServer | MechanismConfig::PlainClient(_) => {
+                plain::put_error(reason, self.output);
+            }
+            _ => put_error(reason, self.output),
         }
-    })
-}
+    }
 
-/// Puts an ERROR, in the form of the mechanism.
-pub(crate) fn put_refusal(config: &SessionConfig, reason: &str, output: &mut Outbox) {
-    match config.mechanism {
-        MechanismConfig::PlainServer | MechanismConfig::PlainClient(_) => plain::put_error(reason, output),
-        _ => put_error(reason, output),
+    /// Returns our own properties, in the order of libzmq.
+    fn metadata(&self) -> Vec<u8> {
+        let config = self.config;
+        let mut metadata = Vec::new();
+        push_property(SOCKET_TYPE, config.socket_type.name().as_bytes(), &mut metadata);
+        if config.socket_type.announces_routing_id() {
+            push_property(IDENTITY, &config.routing_id, &mut metadata);
+        }
+        metadata.extend_from_slice(config.properties.as_bytes());
+        metadata
+    }
+
+    /// Checks the metadata of a peer, where we may still send an ERROR: an incompatible peer gets
+    /// one.
+    fn identify_or_refuse(&mut self, metadata: &[u8]) -> Result<PeerIdentity, ZmtpError> {
+        identify(self.config, metadata).inspect_err(|error| {
+            if matches!(error, ZmtpError::Incompatible(_)) {
+                self.put_refusal("Incompatible socket types");
+            }
+        })
     }
 }
 

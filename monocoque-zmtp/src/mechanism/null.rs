@@ -5,13 +5,12 @@
 //! may wait for that. Called by the enum of mechanisms only.
 
 use bytes::Bytes;
-use monocoque_core::Outbox;
 
-use super::{Done, Mechanism, Progress, identify_or_refuse, metadata};
+use super::{Done, Local, Mechanism, Progress};
 use crate::auth::{Admission, AuthQuestion, Credentials};
-use crate::command::{Command, put_command};
+use crate::command::Command;
 use crate::names::CommandKind;
-use crate::{Misbehaved, Properties, SessionConfig, ZmtpError};
+use crate::{Misbehaved, Properties, ZmtpError};
 
 /// The state of either side.
 #[derive(Debug)]
@@ -23,9 +22,9 @@ pub(crate) enum NullState {
 }
 
 /// Puts out our READY, or asks the application first.
-pub(super) fn start(config: &SessionConfig, output: &mut Outbox) -> Progress {
-    if !config.authenticates {
-        return NullState::on_admitted(Box::default(), config, output);
+pub(super) fn start(local: &mut Local<'_>) -> Progress {
+    if !local.config.authenticates {
+        return NullState::on_admitted(Box::default(), local);
     }
     let question = AuthQuestion {
         credentials: Credentials::Null,
@@ -39,12 +38,11 @@ impl NullState {
     pub(super) fn on_command(
         self,
         command: &Command<'_>,
-        config: &SessionConfig,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
         match (self, command) {
             (Self::ExpectReady(admission), Command::Ready(properties)) => {
-                let peer = identify_or_refuse(config, properties, output)?;
+                let peer = local.identify_or_refuse(properties)?;
                 Ok(Progress::Done(Done { peer, admission, seal: None }))
             }
             (_, other) => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
@@ -52,12 +50,8 @@ impl NullState {
     }
 
     /// Puts out our READY, after the application has admitted the peer.
-    pub(super) fn on_admitted(
-        admission: Box<Admission>,
-        config: &SessionConfig,
-        output: &mut Outbox,
-    ) -> Progress {
-        put_command(CommandKind::Ready, &metadata(config), output);
+    pub(super) fn on_admitted(admission: Box<Admission>, local: &mut Local<'_>) -> Progress {
+        local.put_command(CommandKind::Ready, &local.metadata());
         Progress::Next(Mechanism::Null(Self::ExpectReady(admission)))
     }
 }

@@ -15,13 +15,13 @@
 use bytes::Bytes;
 use monocoque_core::Outbox;
 
-use super::{Done, Mechanism, PeerIdentity, Progress, identify, identify_or_refuse, metadata};
+use super::{Done, Local, Mechanism, PeerIdentity, Progress, identify};
 use crate::auth::{Admission, AuthQuestion, Credentials};
-use crate::command::{Command, parse_reason, put_command};
+use crate::command::{Command, parse_reason};
 use crate::frame::{COMMAND, put_header};
 use crate::names::CommandKind;
 use crate::secret::Password;
-use crate::{ConfigError, Malformed, Misbehaved, Properties, SessionConfig, ZmtpError};
+use crate::{ConfigError, Malformed, Misbehaved, Properties, ZmtpError};
 
 /// The user name and the password of a client of PLAIN.
 #[derive(Clone, Debug)]
@@ -60,14 +60,14 @@ pub(super) fn start_server() -> Progress {
 }
 
 /// Starts the client: puts out its HELLO.
-pub(super) fn start_client(credentials: &PlainCredentials, output: &mut Outbox) -> Progress {
+pub(super) fn start_client(credentials: &PlainCredentials, local: &mut Local<'_>) -> Progress {
     let mut hello = Vec::new();
     for part in [&*credentials.username, credentials.password.expose()] {
         // The lengths were checked with the configuration.
         hello.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
         hello.extend_from_slice(part);
     }
-    put_command(CommandKind::Hello, &hello, output);
+    local.put_command(CommandKind::Hello, &hello);
     zeroize::Zeroize::zeroize(&mut hello);
     PlainState::ExpectWelcome.into()
 }
@@ -76,8 +76,7 @@ impl PlainState {
     pub(super) fn on_command(
         self,
         command: &Command<'_>,
-        config: &SessionConfig,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
         match (self, command) {
             (Self::ExpectHello, Command::Hello(hello)) => {
@@ -89,17 +88,17 @@ impl PlainState {
                 Ok(Progress::Ask(Mechanism::Plain(Self::Undecided), question))
             }
             (Self::ExpectInitiate(admission), Command::Initiate(properties)) => {
-                let peer = identify_or_refuse(config, properties, output)?;
-                put_command(CommandKind::Ready, &metadata(config), output);
+                let peer = local.identify_or_refuse(properties)?;
+                local.put_command(CommandKind::Ready, &local.metadata());
                 Ok(done(peer, admission))
             }
             (Self::ExpectWelcome, Command::Welcome([])) => {
-                put_command(CommandKind::Initiate, &metadata(config), output);
+                local.put_command(CommandKind::Initiate, &local.metadata());
                 Ok(Self::ExpectReady.into())
             }
             (Self::ExpectWelcome, Command::Welcome(_)) => Err(Malformed::Form(CommandKind::Welcome).into()),
             (Self::ExpectReady, Command::Ready(properties)) => {
-                Ok(done(identify(config, properties)?, Box::default()))
+                Ok(done(identify(local.config, properties)?, Box::default()))
             }
             (_, other) => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
         }
@@ -114,8 +113,8 @@ impl PlainState {
     }
 
     /// Goes on after the application has admitted the peer.
-    pub(super) fn on_admitted(admission: Box<Admission>, output: &mut Outbox) -> Progress {
-        put_command(CommandKind::Welcome, &[], output);
+    pub(super) fn on_admitted(admission: Box<Admission>, local: &mut Local<'_>) -> Progress {
+        local.put_command(CommandKind::Welcome, &[]);
         Self::ExpectInitiate(admission).into()
     }
 }

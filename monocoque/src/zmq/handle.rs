@@ -22,6 +22,21 @@ struct SharedHandle {
     closed: OnceLock<Arc<Engine>>,
 }
 
+/// A value that methods take as an endpoint.
+pub(super) trait IntoEndpoint {
+    fn into_endpoint(self) -> Result<Endpoint, MonocoqueError>;
+}
+
+impl<E> IntoEndpoint for E
+where
+    E: TryInto<Endpoint>,
+    MonocoqueError: From<E::Error>,
+{
+    fn into_endpoint(self) -> Result<Endpoint, MonocoqueError> {
+        Ok(self.try_into()?)
+    }
+}
+
 impl Drop for SharedHandle {
     fn drop(&mut self) {
         let engine = self.engine.clone();
@@ -87,62 +102,45 @@ impl Handle {
         }
     }
 
-    pub(super) async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, MonocoqueError>
-    where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
-    {
+    pub(super) async fn bind(&self, endpoint: impl IntoEndpoint) -> Result<Endpoint, MonocoqueError> {
         yielding::now_if_due().await;
-        let endpoint = endpoint.try_into()?;
+        let endpoint = endpoint.into_endpoint()?;
         bind::bind(self.engine(), endpoint).await
     }
 
-    pub(super) async fn unbind<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
-    where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
-    {
+    pub(super) async fn unbind(&self, endpoint: impl IntoEndpoint) -> Result<(), MonocoqueError> {
         yielding::now_if_due().await;
-        let endpoint = endpoint.try_into()?;
+        let endpoint = endpoint.into_endpoint()?;
         bind::unbind(self.engine(), &endpoint).await
     }
 
-    pub(super) async fn connect<E>(&self, endpoint: E) -> Result<Endpoint, MonocoqueError>
-    where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
-    {
+    pub(super) async fn connect(&self, endpoint: impl IntoEndpoint) -> Result<Endpoint, MonocoqueError> {
         yielding::now_if_due().await;
-        let endpoint = endpoint.try_into()?;
+        let endpoint = endpoint.into_endpoint()?;
         connect::connect(self.engine(), endpoint, None)
     }
 
-    pub(super) async fn connect_as<E, I>(
+    pub(super) async fn connect_as<I>(
         &self,
-        endpoint: E,
+        endpoint: impl IntoEndpoint,
         routing_id: I,
     ) -> Result<Endpoint, MonocoqueError>
     where
-        E: TryInto<Endpoint>,
         I: TryInto<RoutingId>,
-        MonocoqueError: From<E::Error> + From<I::Error>,
+        MonocoqueError: From<I::Error>,
     {
         yielding::now_if_due().await;
         let routing_id = routing_id.try_into()?;
         if routing_id.starts_with(&[0]) {
             return Err(MonocoqueError::ReservedRoutingId);
         }
-        let endpoint = endpoint.try_into()?;
+        let endpoint = endpoint.into_endpoint()?;
         connect::connect(self.engine(), endpoint, Some(routing_id))
     }
 
-    pub(super) async fn disconnect<E>(&self, endpoint: E) -> Result<(), MonocoqueError>
-    where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
-    {
+    pub(super) async fn disconnect(&self, endpoint: impl IntoEndpoint) -> Result<(), MonocoqueError> {
         yielding::now_if_due().await;
-        let endpoint = endpoint.try_into()?;
+        let endpoint = endpoint.into_endpoint()?;
         connect::disconnect(self.engine(), &endpoint)
     }
 

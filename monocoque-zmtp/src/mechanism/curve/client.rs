@@ -1,14 +1,13 @@
 //! The client of CURVE: HELLO, INITIATE.
 
-use monocoque_core::Outbox;
 use zeroize::Zeroizing;
 
 use super::boxes::{self, SharedKey, long_nonce, short_nonce};
 use super::keys::KEY_LEN;
 use super::seal::{Opener, Sealer};
 use super::{CurvePublicKey, CurveSecretKey, CurveState};
-use crate::command::{Command, put_command};
-use crate::mechanism::{Done, Progress, identify, metadata};
+use crate::command::Command;
+use crate::mechanism::{Done, Local, Progress, identify};
 use crate::names::CommandKind;
 use crate::secret::Entropy;
 use crate::{Malformed, Misbehaved, SessionConfig, ZmtpError};
@@ -39,7 +38,7 @@ pub(in crate::mechanism) fn start(
     long_term: &CurveSecretKey,
     server_key: CurvePublicKey,
     entropy: &Entropy,
-    output: &mut Outbox,
+    local: &mut Local<'_>,
 ) -> Result<Progress, ZmtpError> {
     let ours = CurveSecretKey::from_bytes(*entropy.take(0));
     let key = SharedKey::agree(server_key.as_bytes(), ours.expose())?;
@@ -48,7 +47,7 @@ pub(in crate::mechanism) fn start(
     hello.extend_from_slice(ours.public_key().as_bytes());
     hello.extend_from_slice(&HELLO_NUMBER.to_be_bytes());
     key.seal(&short_nonce(boxes::HELLO, HELLO_NUMBER), &[0; 64], &mut hello);
-    put_command(CommandKind::Hello, &hello, output);
+    local.put_command(CommandKind::Hello, &hello);
     let vouch_nonce = entropy.take(KEY_LEN);
     let sent = HelloSent { long_term: long_term.clone(), server_key, ours, key, vouch_nonce };
     Ok(CurveState::Client(ClientState::ExpectWelcome(sent)).into())
@@ -58,14 +57,11 @@ impl ClientState {
     pub(super) fn on_command(
         self,
         command: &Command<'_>,
-        config: &SessionConfig,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
         match (self, command) {
-            (Self::ExpectWelcome(sent), Command::Welcome(welcome)) => {
-                sent.on_welcome(welcome, config, output)
-            }
-            (Self::ExpectReady(key), Command::Ready(ready)) => on_ready(key, ready, config),
+            (Self::ExpectWelcome(sent), Command::Welcome(welcome)) => sent.on_welcome(welcome, local),
+            (Self::ExpectReady(key), Command::Ready(ready)) => on_ready(key, ready, local.config),
             (_, other) => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
         }
     }
@@ -73,12 +69,7 @@ impl ClientState {
 
 impl HelloSent {
     /// Opens `nonce(16) box(S' cookie)`, and puts out our INITIATE.
-    fn on_welcome(
-        self,
-        welcome: &[u8],
-        config: &SessionConfig,
-        output: &mut Outbox,
-    ) -> Result<Progress, ZmtpError> {
+    fn on_welcome(self, welcome: &[u8], local: &mut Local<'_>) -> Result<Progress, ZmtpError> {
         let form = Malformed::Form(CommandKind::Welcome);
         let (nonce, sealed) = welcome.split_first_chunk().ok_or(form)?;
         if sealed.len() != WELCOME_BOX_LEN {
@@ -94,12 +85,12 @@ impl HelloSent {
         let mut plain = Zeroizing::new(self.long_term.public_key().as_bytes().to_vec());
         plain.extend_from_slice(&*self.vouch_nonce);
         vouch_key.seal(&long_nonce(boxes::VOUCH, &self.vouch_nonce), &vouched, &mut plain);
-        plain.extend_from_slice(&metadata(config));
+        plain.extend_from_slice(&local.metadata());
 
         let mut initiate = cookie.to_vec();
         initiate.extend_from_slice(&INITIATE_NUMBER.to_be_bytes());
         key.seal(&short_nonce(boxes::INITIATE, INITIATE_NUMBER), &plain, &mut initiate);
-        put_command(CommandKind::Initiate, &initiate, output);
+        local.put_command(CommandKind::Initiate, &initiate);
         Ok(CurveState::Client(ClientState::ExpectReady(key)).into())
     }
 }

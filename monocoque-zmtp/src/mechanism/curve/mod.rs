@@ -20,14 +20,12 @@ pub(crate) mod seal;
 pub(super) mod server;
 mod traffic;
 
-use monocoque_core::Outbox;
-
 pub use keys::{CurvePublicKey, CurveSecretKey, KeyError};
 
-use super::{Mechanism, Progress};
+use super::{Local, Mechanism, Progress};
+use crate::ZmtpError;
 use crate::auth::Admission;
 use crate::command::Command;
-use crate::{SessionConfig, ZmtpError};
 
 /// The state of either side.
 #[derive(Debug)]
@@ -40,26 +38,18 @@ impl CurveState {
     pub(super) fn on_command(
         self,
         command: &Command<'_>,
-        config: &SessionConfig,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
         match self {
-            Self::Client(state) => state.on_command(command, config, output),
-            Self::Server(state) => state.on_command(command, config, output),
+            Self::Client(state) => state.on_command(command, local),
+            Self::Server(state) => state.on_command(command, local),
         }
     }
 
     /// Goes on after the application has admitted the peer.
-    pub(super) fn on_admitted(
-        self,
-        admission: Box<Admission>,
-        config: &SessionConfig,
-        output: &mut Outbox,
-    ) -> Progress {
+    pub(super) fn on_admitted(self, admission: Box<Admission>, local: &mut Local<'_>) -> Progress {
         match self {
-            Self::Server(server::ServerState::Undecided(verified)) => {
-                verified.on_admitted(admission, config, output)
-            }
+            Self::Server(server::ServerState::Undecided(verified)) => verified.on_admitted(admission, local),
             // Only a server asks.
             state => state.into(),
         }

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use monocoque_core::Outbox;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -15,11 +14,11 @@ use super::keys::KEY_LEN;
 use super::seal::{Opener, Sealer};
 use super::{CurvePublicKey, CurveSecretKey, CurveState};
 use crate::auth::{Admission, AuthQuestion, Credentials};
-use crate::command::{Command, put_command};
-use crate::mechanism::{Done, Mechanism, PeerIdentity, Progress, identify_or_refuse, metadata};
+use crate::command::Command;
+use crate::mechanism::{Done, Local, Mechanism, PeerIdentity, Progress};
 use crate::names::CommandKind;
 use crate::secret::Entropy;
-use crate::{Malformed, Misbehaved, SessionConfig, ZmtpError};
+use crate::{Malformed, Misbehaved, ZmtpError};
 
 /// The state of a server.
 #[derive(Debug)]
@@ -67,14 +66,11 @@ impl ServerState {
     pub(super) fn on_command(
         self,
         command: &Command<'_>,
-        config: &SessionConfig,
-        output: &mut Outbox,
+        local: &mut Local<'_>,
     ) -> Result<Progress, ZmtpError> {
         match (self, command) {
-            (Self::ExpectHello(start), Command::Hello(hello)) => start.on_hello(hello, output),
-            (Self::ExpectInitiate(sent), Command::Initiate(initiate)) => {
-                sent.on_initiate(initiate, config, output)
-            }
+            (Self::ExpectHello(start), Command::Hello(hello)) => start.on_hello(hello, local),
+            (Self::ExpectInitiate(sent), Command::Initiate(initiate)) => sent.on_initiate(initiate, local),
             (_, other) => Err(Misbehaved::UnexpectedCommand(other.kind()).into()),
         }
     }
@@ -82,7 +78,7 @@ impl ServerState {
 
 impl Start {
     /// Opens `version(2) zeros(72) C' number(8) box(zeros)`, and puts out our WELCOME.
-    fn on_hello(self, hello: &[u8], output: &mut Outbox) -> Result<Progress, ZmtpError> {
+    fn on_hello(self, hello: &[u8], local: &mut Local<'_>) -> Result<Progress, ZmtpError> {
         let form = Malformed::Form(CommandKind::Hello);
         let (head, rest) = hello.split_first_chunk::<74>().ok_or(form)?;
         let (theirs, rest) = rest.split_first_chunk().ok_or(form)?;
@@ -108,7 +104,7 @@ impl Start {
 
         let mut welcome = welcome_nonce.to_vec();
         key.seal(&long_nonce(boxes::WELCOME, &welcome_nonce), &plain, &mut welcome);
-        put_command(CommandKind::Welcome, &welcome, output);
+        local.put_command(CommandKind::Welcome, &welcome);
         let sent = WelcomeSent { long_term: self.long_term, cookie_key, number };
         Ok(CurveState::Server(ServerState::ExpectInitiate(sent)).into())
     }
@@ -116,12 +112,7 @@ impl Start {
 
 impl WelcomeSent {
     /// Opens `cookie(96) number(8) box(C nonce(16) vouch(80) metadata)`.
-    fn on_initiate(
-        self,
-        initiate: &[u8],
-        config: &SessionConfig,
-        output: &mut Outbox,
-    ) -> Result<Progress, ZmtpError> {
+    fn on_initiate(self, initiate: &[u8], local: &mut Local<'_>) -> Result<Progress, ZmtpError> {
         let form = Malformed::Form(CommandKind::Initiate);
         let (cookie_nonce, rest) = initiate.split_first_chunk().ok_or(form)?;
         let (cookie, rest) = rest.split_first_chunk::<COOKIE_BOX_LEN>().ok_or(form)?;
@@ -147,10 +138,10 @@ impl WelcomeSent {
         if !bool::from(vouched.ct_eq(&expected)) {
             return Err(Misbehaved::Vouch.into());
         }
-        let peer = identify_or_refuse(config, metadata, output)?;
+        let peer = local.identify_or_refuse(metadata)?;
         let verified = Verified { peer, key, number };
-        if !config.authenticates {
-            return Ok(verified.on_admitted(Box::default(), config, output));
+        if !local.config.authenticates {
+            return Ok(verified.on_admitted(Box::default(), local));
         }
         let question = AuthQuestion {
             credentials: Credentials::Curve(CurvePublicKey::from_bytes(*client_key)),
@@ -164,15 +155,10 @@ impl WelcomeSent {
 
 impl Verified {
     /// Puts out our READY.
-    pub(super) fn on_admitted(
-        self,
-        admission: Box<Admission>,
-        config: &SessionConfig,
-        output: &mut Outbox,
-    ) -> Progress {
+    pub(super) fn on_admitted(self, admission: Box<Admission>, local: &mut Local<'_>) -> Progress {
         let mut ready = READY_NUMBER.to_be_bytes().to_vec();
-        self.key.seal(&short_nonce(boxes::READY, READY_NUMBER), &metadata(config), &mut ready);
-        put_command(CommandKind::Ready, &ready, output);
+        self.key.seal(&short_nonce(boxes::READY, READY_NUMBER), &local.metadata(), &mut ready);
+        local.put_command(CommandKind::Ready, &ready);
         let key = Arc::new(self.key);
         let sealer = Sealer::new(key.clone(), boxes::FROM_SERVER, READY_NUMBER + 1);
         let opener = Opener::new(key, boxes::FROM_CLIENT, self.number);
