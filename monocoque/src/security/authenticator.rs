@@ -40,7 +40,31 @@ use crate::socket::Engine;
 /// ```
 ///
 /// The future runs on the thread of the connection, between reads: it must not block that thread,
-/// and finds no tokio runtime there; spawn a task on a handle of one, and await its result.
+/// and finds no tokio runtime there. A question that needs one is a task of it:
+///
+/// ```
+/// use monocoque::security::{AuthReply, AuthRequest, RefusalStatus};
+/// use monocoque::zmq::RepSocket;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), monocoque::Error> {
+/// let tokio = tokio::runtime::Handle::current();
+/// let authenticator = move |request: AuthRequest| {
+///     let task = tokio.spawn(async move { ask_database(&request).await });
+///     async { task.await.unwrap_or(AuthReply::Refuse(RefusalStatus::Temporary)) }
+/// };
+/// let rep = RepSocket::builder().plain_server().authenticator(authenticator).build()?;
+/// # drop(rep);
+/// # Ok(())
+/// # }
+///
+/// async fn ask_database(request: &AuthRequest) -> AuthReply {
+/// #     let _request = request;
+///     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+///     AuthReply::deny()
+/// }
+/// ```
+///
 /// It may wait, while many others are asked and all other connections go on; the
 /// [`handshake_timeout`](crate::zmq::Builder::handshake_timeout) drops it. If it panics, the
 /// connection ends, and nothing else does.

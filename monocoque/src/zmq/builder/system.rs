@@ -203,7 +203,8 @@ impl<S: Socket> Builder<S> {
     /// `tcp://host:port`. Default: none.
     ///
     /// Host names are resolved by the proxy; events report the address of the proxy. A proxy that
-    /// asks for a user name and a password is not supported. Listening sockets do not use it.
+    /// asks for a user name and a password needs [`socks_login`](Self::socks_login). Listening
+    /// sockets do not use it.
     ///
     /// ```
     /// use monocoque::zmq::DealerSocket;
