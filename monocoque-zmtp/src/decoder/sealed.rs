@@ -7,7 +7,7 @@ use monocoque_core::{Message, Outbox, SegmentedBuffer};
 use super::{Decoder, Inbound, MAX_COMMAND, as_legacy_subscription};
 use crate::command::peek_kind;
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
-use crate::mechanism::{Opened, Opener, SEALED_OVERHEAD};
+use crate::mechanism::{AT_ONCE_MAX, BOX_START, Opened, Opener, SEALED_OVERHEAD};
 use crate::names::CommandKind;
 use crate::{Limits, Malformed, Misbehaved, ZmtpError};
 
@@ -34,6 +34,9 @@ impl SealedLink {
         if input.len() < self.need {
             return Ok(None);
         }
+        if self.opener.is_opening() {
+            return self.open_piece(input);
+        }
         let mut bytes = [0; MAX_HEADER_LEN];
         let arrived = input.peek_into(&mut bytes);
         let arrived = bytes.get(..arrived).unwrap_or(&bytes);
@@ -46,13 +49,27 @@ impl SealedLink {
         if size > limit {
             return Err(Misbehaved::FrameTooLarge { size, limit }.into());
         }
-        if input.len() < header.frame_len() {
+        let is_large = header.body_len() > AT_ONCE_MAX;
+        let need = if is_large { header.len() + BOX_START } else { header.frame_len() };
+        if input.len() < need {
             self.opener.check_start(header, input)?;
-            self.need = header.frame_len();
+            self.need = need;
             return Ok(None);
+        }
+        if is_large {
+            self.opener.begin(header, input)?;
+            return self.open_piece(input);
         }
         self.need = 1;
         self.opener.open(header, input).map(Some)
+    }
+
+    /// Opens what has arrived of a large frame.
+    #[cold]
+    fn open_piece(&mut self, input: &mut SegmentedBuffer) -> Result<Option<Opened<'_>>, ZmtpError> {
+        let left = self.opener.go_on(input);
+        self.need = left.clamp(1, PIECE);
+        if left > 0 { Ok(None) } else { self.opener.finish().map(Some) }
     }
 }
 
@@ -142,3 +159,6 @@ impl Decoder {
         Ok(Some(inbound))
     }
 }
+
+/// The bytes of a large frame that are waited for at a time.
+const PIECE: usize = 256 * 1024;

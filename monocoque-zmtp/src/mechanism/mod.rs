@@ -23,9 +23,9 @@ use crate::properties::{IDENTITY, SOCKET_TYPE, push_property};
 use crate::secret::Entropy;
 use crate::{Incompatible, Malformed, Misbehaved, Properties, SessionConfig, SocketType, ZmtpError};
 #[cfg(feature = "curve")]
-pub(crate) use curve::seal::{Opened, Opener, SEALED_OVERHEAD, Sealer};
+pub(crate) use curve::seal::{AT_ONCE_MAX, BOX_START, Opened, Opener, SEALED_OVERHEAD, Sealer};
 #[cfg(not(feature = "curve"))]
-pub(crate) use unsealed::{Opened, Opener, SEALED_OVERHEAD, Sealer};
+pub(crate) use unsealed::{AT_ONCE_MAX, BOX_START, Opened, Opener, SEALED_OVERHEAD, Sealer};
 
 /// A mechanism that waits for a command, or for the application.
 #[derive(Debug)]

@@ -11,11 +11,13 @@
 //!
 //! `C` and `S` are the long-term keys of client and server, `C'` and `S'` those of one connection.
 //! The [`client`] and the [`server`] own the states of one side each, [`keys`] the long-term keys,
-//! [`boxes`] what is sealed for whom, [`seal`] the frames of the traffic, and [`traffic`] its keys.
+//! [`boxes`] what is sealed for whom, [`seal`] the frames of the traffic, [`large`] those that are
+//! opened piece by piece, and [`traffic`] the keys.
 
 mod boxes;
 pub(super) mod client;
 mod keys;
+mod large;
 pub(crate) mod seal;
 pub(super) mod server;
 mod traffic;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use monocoque_core::{Message, Outbox, SegmentedBuffer};
 
 use super::boxes::{MAC_LEN, SharedKey};
+use super::large::LargeFrame;
 use super::traffic::TrafficKey;
 use crate::frame::{COMMAND, FrameHeader, MAX_HEADER_LEN, MORE, put_header};
 use crate::names::CommandKind;
@@ -33,6 +34,8 @@ pub(crate) struct Opener {
     /// The number of the last frame.
     last: u64,
     small: [u8; SMALL_MAX],
+    /// The frame that is opened piece by piece.
+    large: Option<LargeFrame>,
 }
 
 /// Flags and body of a frame that was opened.
@@ -76,7 +79,7 @@ impl Sealer {
 
 impl Opener {
     pub(super) fn new(key: Arc<SharedKey>, prefix: &'static [u8; 16], last: u64) -> Self {
-        Self { key: TrafficKey::new(key, prefix), last, small: [0; SMALL_MAX] }
+        Self { key: TrafficKey::new(key, prefix), last, small: [0; SMALL_MAX], large: None }
     }
 
     /// Checks the name and the number of a frame, if they have arrived.
@@ -137,15 +140,56 @@ impl Opener {
             return Err(Misbehaved::CannotOpen(CommandKind::Message).into());
         }
         self.last = number;
-        match opened.plain().first().copied() {
-            Some(0 | MORE | SEALED_COMMAND) => Ok(opened),
-            Some(flags) => Err(Misbehaved::SealedFlags(flags).into()),
-            None => Err(Malformed::Unsealed.into()),
-        }
+        opened.checked()
+    }
+
+    /// Returns true while a large frame arrives.
+    pub(crate) const fn is_opening(&self) -> bool {
+        self.large.is_some()
+    }
+
+    /// Begins to open a large frame, of which at least [`BOX_START`] bytes behind the header have
+    /// arrived.
+    pub(crate) fn begin(
+        &mut self,
+        header: FrameHeader,
+        input: &mut SegmentedBuffer,
+    ) -> Result<(), ZmtpError> {
+        input.advance(header.len());
+        let start = input.take(BOX_START).unwrap_or_default();
+        let (start, mac) = start.split_first_chunk().ok_or(Malformed::Unsealed)?;
+        let mac = mac.first_chunk().ok_or(Malformed::Unsealed)?;
+        let number = self.number(start)?;
+        let sealed_len = header.body_len() - BOX_START;
+        self.large = Some(LargeFrame::new(number, *mac, self.key.open_in_pieces(number), sealed_len));
+        Ok(())
+    }
+
+    /// Goes on with a large frame, and returns how many bytes of it are left.
+    pub(crate) fn go_on(&mut self, input: &mut SegmentedBuffer) -> usize {
+        self.large.as_mut().map_or(0, |large| large.take(input))
+    }
+
+    /// Returns a large frame of which all has arrived.
+    pub(crate) fn finish(&mut self) -> Result<Opened<'_>, ZmtpError> {
+        let error = Misbehaved::CannotOpen(CommandKind::Message);
+        let large = self.large.take().ok_or(error)?;
+        let number = large.number;
+        let plain = large.open().ok_or(error)?;
+        self.last = number;
+        Opened::Large(plain.into()).checked()
     }
 }
 
 impl Opened<'_> {
+    fn checked(self) -> Result<Self, ZmtpError> {
+        match self.plain().first().copied() {
+            Some(0 | MORE | SEALED_COMMAND) => Ok(self),
+            Some(flags) => Err(Misbehaved::SealedFlags(flags).into()),
+            None => Err(Malformed::Unsealed.into()),
+        }
+    }
+
     fn plain(&self) -> &[u8] {
         match self {
             Self::Small(plain) => plain,
@@ -181,6 +225,10 @@ pub(crate) const SEALED_OVERHEAD: u64 = (START_LEN + MAC_LEN + 1) as u64;
 const MESSAGE: &[u8; 8] = b"\x07MESSAGE";
 /// The length of the name and the number.
 const START_LEN: usize = 16;
+/// The length of what is in front of the sealed bytes, behind the header of the frame.
+pub(crate) const BOX_START: usize = START_LEN + MAC_LEN;
+/// The length up to which a frame is opened at once, when all of it has arrived: about 2 ms.
+pub(crate) const AT_ONCE_MAX: usize = 1 << 20;
 /// The flag of a command, in a box.
 const SEALED_COMMAND: u8 = 0x02;
 /// The length of flags and body up to which they are opened in memory of the opener.

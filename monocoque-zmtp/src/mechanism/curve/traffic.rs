@@ -8,10 +8,12 @@
 use std::sync::Arc;
 
 use dryoc::classic::crypto_core::crypto_core_hsalsa20;
-use dryoc::classic::crypto_onetimeauth::{crypto_onetimeauth, crypto_onetimeauth_verify};
-use salsa20::SalsaCore;
+use dryoc::classic::crypto_onetimeauth::{
+    OnetimeauthState, crypto_onetimeauth, crypto_onetimeauth_init, crypto_onetimeauth_verify,
+};
 use salsa20::cipher::consts::U10;
-use salsa20::cipher::{KeyIvInit, StreamCipherCore};
+use salsa20::cipher::{KeyIvInit, StreamCipher, StreamCipherCore};
+use salsa20::{Salsa20, SalsaCore};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::boxes::{MAC_LEN, SharedKey, short_nonce};
@@ -63,6 +65,15 @@ impl TrafficKey {
             }
             is_right
         })
+    }
+
+    /// Returns the authenticator and the key stream of the `number`th frame, to open it piece by
+    /// piece.
+    pub(super) fn open_in_pieces(&self, number: u64) -> (OnetimeauthState, Salsa20) {
+        let mut stream = Salsa20::new(self.derived.expose().into(), &number.to_be_bytes().into());
+        let mut mac_key = Zeroizing::new([0; KEY_LEN]);
+        stream.apply_keystream(&mut *mac_key);
+        (crypto_onetimeauth_init(&mac_key), stream)
     }
 
     /// Calls `work` with the key of the authenticator and the key stream of a short frame, and wipes
