@@ -22,6 +22,7 @@ use crate::endpoint::connect;
 use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
 use crate::pattern::{DEALER, Pattern, REQ, SUB};
+use crate::socket::send::ByPattern;
 
 /// The stream of a connection.
 #[derive(Debug)]
@@ -190,7 +191,7 @@ fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
 }
 
 fn send(engine: &Arc<Engine>, message: &str) {
-    block_on(engine.send(None, message)).expect("open");
+    block_on(engine.send(ByPattern, message)).expect("open");
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn cancelled_sender_passes_ticket_on() {
         send(&engine, "a");
         let fickle = spawn({
             let engine = engine.clone();
-            move || matches!(poll_once(pin!(engine.send(None, "b"))), Ready(Ok(())))
+            move || matches!(poll_once(pin!(engine.send(ByPattern, "b"))), Ready(Ok(())))
         });
         let patient = spawn({
             let engine = engine.clone();
@@ -299,7 +300,7 @@ fn check_end(end: impl Fn(&Arc<Engine>, IdleRuntime) -> Option<IdleRuntime> + Se
         send(&engine, "a");
         let sender = spawn({
             let engine = engine.clone();
-            move || block_on(engine.send(None, "b")).is_err()
+            move || block_on(engine.send(ByPattern, "b")).is_err()
         });
         let watcher = spawn({
             let engine = engine.clone();
@@ -355,7 +356,7 @@ fn accepted_messages_survive_close() {
             move || {
                 ["a", "b"]
                     .into_iter()
-                    .take_while(|message| block_on(engine.send(None, *message)).is_ok())
+                    .take_while(|message| block_on(engine.send(ByPattern, *message)).is_ok())
                     .count()
             }
         });
@@ -515,7 +516,7 @@ fn flush_returns_after_last_write() {
         });
         block_on(engine.send_deferred("a")).expect("open");
         block_on(engine.send_deferred("b")).expect("open");
-        block_on(engine.flush()).expect("open");
+        block_on(engine.flush(None)).expect("open");
         assert_eq!(wire.messages(), "ab");
         engine.close();
         pump.join().expect("done");
@@ -532,7 +533,7 @@ fn flush_notices_direct_write() {
             move || write_all(&mut outlet, &wire)
         });
         send(&engine, "a");
-        block_on(engine.flush()).expect("open");
+        block_on(engine.flush(None)).expect("open");
         assert_eq!(wire.messages(), "a");
         engine.close();
         pump.join().expect("done");
