@@ -49,8 +49,8 @@ fn pipe_of_ours() -> (PushSocket, PullSocket) {
     let context = Context::new().expect("a thread");
     let push = PushSocket::new_in(&context).expect("a socket");
     let pull = PullSocket::new_in(&context).expect("a socket");
-    pull.blocking_bind(NAME).expect("bound");
-    push.blocking_connect(NAME).expect("connected");
+    pull.blocking().bind(NAME).expect("bound");
+    push.blocking().connect(NAME).expect("connected");
     (push, pull)
 }
 
@@ -68,7 +68,7 @@ fn pair_of_theirs(one: zmq::SocketType, other: zmq::SocketType) -> (zmq::Socket,
 
 fn bursts_of_ours(n: u64, body: &[u8]) -> Duration {
     let (push, pull) = pipe_of_ours();
-    bursts(n, || push.blocking_send(body).expect("open"), || drop(pull.blocking_recv().expect("open")))
+    bursts(n, || push.blocking().send(body).expect("open"), || drop(pull.blocking().recv().expect("open")))
 }
 
 fn bursts_of_theirs(n: u64, body: &[u8]) -> Duration {
@@ -91,7 +91,7 @@ fn bursts(n: u64, mut send: impl FnMut(), mut receive: impl FnMut()) -> Duration
 
 fn stream_of_ours(n: u64, body: &[u8]) -> Duration {
     let (push, pull) = pipe_of_ours();
-    stream(n, || push.blocking_send(body).expect("open"), || drop(pull.blocking_recv().expect("open")))
+    stream(n, || push.blocking().send(body).expect("open"), || drop(pull.blocking().recv().expect("open")))
 }
 
 fn stream_of_theirs(n: u64, body: &[u8]) -> Duration {
@@ -114,13 +114,13 @@ fn questions_of_ours(n: u64, body: &[u8]) -> Duration {
     let context = Context::new().expect("a thread");
     let req = ReqSocket::new_in(&context).expect("a socket");
     let rep = RepSocket::new_in(&context).expect("a socket");
-    rep.blocking_bind(NAME).expect("bound");
-    req.blocking_connect(NAME).expect("connected");
+    rep.blocking().bind(NAME).expect("bound");
+    req.blocking().connect(NAME).expect("connected");
     let answer = || {
-        let request = rep.blocking_recv().expect("open");
-        rep.blocking_send(request).expect("open");
+        let request = rep.blocking().recv().expect("open");
+        rep.blocking().send(request).expect("open");
     };
-    stream(n, answer, || drop(req.blocking_request(body).expect("open")))
+    stream(n, answer, || drop(req.blocking().request(body).expect("open")))
 }
 
 fn questions_of_theirs(n: u64, body: &[u8]) -> Duration {

@@ -19,9 +19,9 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 fn main() -> Outcome<()> {
     let context = Context::new()?; // the connections live on its I/O thread
     let results = PullSocket::builder().recv_timeout(Some(Duration::from_secs(10))).build_in(&context)?;
-    let to = results.blocking_bind("ipc://*")?;
+    let to = results.blocking().bind("ipc://*")?;
     let jobs = PushSocket::new_in(&context)?;
-    let from = jobs.blocking_bind("ipc://*")?;
+    let from = jobs.blocking().bind("ipc://*")?;
 
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {
@@ -30,17 +30,17 @@ fn main() -> Outcome<()> {
         })
         .collect();
     let source = thread::spawn(move || {
-        jobs.blocking_wait_for_peers(WORKERS)?; // so that each has a share
+        jobs.blocking().wait_for_peers(WORKERS)?; // so that each has a share
         for job in 0..JOBS {
-            jobs.blocking_send(job.to_string())?; // waits while no worker has room
+            jobs.blocking().send(job.to_string())?; // waits while no worker has room
         }
-        jobs.blocking_close()
+        jobs.blocking().close()
     });
 
     let mut done = [0; WORKERS];
     let mut seen = vec![false; JOBS];
     for _ in 0..JOBS {
-        let result = results.blocking_recv()?;
+        let result = results.blocking().recv()?;
         let [worker, job, square] = [parse(&result, 0)?, parse(&result, 1)?, parse(&result, 2)?];
         if square != job * job || std::mem::replace(&mut seen[job], true) {
             return Err(format!("worker {worker}: {square} is wrong for {job}, or came twice").into());
@@ -60,15 +60,15 @@ fn main() -> Outcome<()> {
 /// Squares numbers until the context is shut down.
 fn work(context: &Context, worker: usize, from: Endpoint, to: Endpoint) -> Outcome<()> {
     let (pull, push) = (PullSocket::new_in(context)?, PushSocket::new_in(context)?);
-    pull.blocking_connect(from)?;
-    push.blocking_connect(to)?;
+    pull.blocking().connect(from)?;
+    push.blocking().connect(to)?;
     loop {
-        let job = match pull.blocking_recv() {
+        let job = match pull.blocking().recv() {
             Ok(job) => parse(&job, 0)?,
             Err(MonocoqueError::Closed) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        push.blocking_send([worker, job, job * job].map(|number| number.to_string()))?;
+        push.blocking().send([worker, job, job * job].map(|number| number.to_string()))?;
     }
 }
 

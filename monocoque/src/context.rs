@@ -197,7 +197,7 @@ impl Context {
     /// let context = Context::new()?;
     /// let pull = PullSocket::new_in(&context)?;
     /// context.blocking_shutdown()?;
-    /// assert!(pull.blocking_recv().unwrap_err().is_closed());
+    /// assert!(pull.blocking().recv().unwrap_err().is_closed());
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// ```
     ///
@@ -225,9 +225,9 @@ impl Context {
     ///
     /// let context = Context::shared()?;
     /// let push = PushSocket::new()?;
-    /// push.blocking_connect("tcp://127.0.0.1:5555")?;
+    /// push.blocking().connect("tcp://127.0.0.1:5555")?;
     /// assert!(push.try_send("whoever comes").is_ok());
-    /// # push.blocking_disconnect("tcp://127.0.0.1:5555")?;
+    /// # push.blocking().disconnect("tcp://127.0.0.1:5555")?;
     /// # drop(context);
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// ```

@@ -338,7 +338,7 @@ impl From<SendError> for io::Error {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(monocoque_loom)))]
 mod tests {
     use super::*;
 

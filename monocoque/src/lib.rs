@@ -50,7 +50,7 @@
 //! * **compio**: `new()` inside a compio runtime uses its thread. No thread is crossed, which is
 //!   the fastest configuration. The program must depend on the same version of compio as this
 //!   crate.
-//! * **no runtime**: blocking calls such as [`blocking_recv`](zmq::PullSocket::blocking_recv) park
+//! * **no runtime**: calls of [`blocking()`](zmq::Blocking), such as `pull.blocking().recv()`, park
 //!   the calling thread.
 //!
 //! # Cancellation

@@ -62,15 +62,15 @@ pub async fn proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<
 ///
 /// let context = Context::new()?;
 /// let (frontend, backend) = (PullSocket::new_in(&context)?, PushSocket::new_in(&context)?);
-/// let front = frontend.blocking_bind("tcp://127.0.0.1:0")?;
-/// let back = backend.blocking_bind("tcp://127.0.0.1:0")?;
+/// let front = frontend.blocking().bind("tcp://127.0.0.1:0")?;
+/// let back = backend.blocking().bind("tcp://127.0.0.1:0")?;
 /// let broker = thread::spawn(move || monocoque::blocking_proxy(&frontend, &backend));
 ///
 /// let (push, pull) = (PushSocket::new_in(&context)?, PullSocket::new_in(&context)?);
-/// push.blocking_connect(front)?;
-/// pull.blocking_connect(back)?;
-/// push.blocking_send("passed on")?;
-/// assert_eq!(&pull.blocking_recv()?[0], b"passed on");
+/// push.blocking().connect(front)?;
+/// pull.blocking().connect(back)?;
+/// push.blocking().send("passed on")?;
+/// assert_eq!(&pull.blocking().recv()?[0], b"passed on");
 /// context.blocking_shutdown()?;
 /// assert!(broker.join().unwrap().unwrap_err().is_closed());
 /// # Ok::<(), monocoque::MonocoqueError>(())

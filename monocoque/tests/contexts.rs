@@ -71,14 +71,14 @@ fn socket_affinity_selects_io_thread() {
             .affinity([wanted, 7])
             .build_in(&context)
             .expect("such an I/O thread exists");
-        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
         let woken = Arc::new(WokenOn::default());
         let waker = woken.clone().into();
         let mut receive = pin!(pull.recv());
         assert!(receive.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
         let push = PushSocket::new().expect("a socket");
-        push.blocking_connect(endpoint).expect("connected");
-        push.blocking_send("x").expect("sent");
+        push.blocking().connect(endpoint).expect("connected");
+        push.blocking().send("x").expect("sent");
         let on = || woken.0.lock().expect("no panic").clone();
         block_on(testing::eventually("the waker has run", || on().is_some()));
         assert_eq!(on(), Some(format!("monocoque-io-{wanted}")));

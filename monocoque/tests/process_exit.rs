@@ -39,10 +39,10 @@ fn assert_five_delivered(name: &str, program: impl FnOnce(&str)) {
     }
     for _ in 0..5 {
         let pull = PullSocket::new_in(&Context::new().expect("a context")).expect("a socket");
-        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
         let mut child = start(name, &endpoint.to_string());
         for n in 0..5_u8 {
-            let message = pull.blocking_recv_timeout(testing::DEADLINE).expect("delivered");
+            let message = pull.blocking().recv_timeout(testing::DEADLINE).expect("delivered");
             assert_eq!(message[0], [n]);
         }
         assert!(child.wait().expect("the process ends").success());
@@ -108,7 +108,7 @@ fn program_exit_respects_linger() {
     let name = "program_exit_respects_linger";
     if let Ok(to) = env::var(TO) {
         let push = PushSocket::builder().linger(Some(Duration::from_millis(50))).build().expect("a socket");
-        push.blocking_connect(&*to).expect("connected");
+        push.blocking().connect(&*to).expect("connected");
         push.try_send("to nobody").expect("queued");
         std::process::exit(0);
     }
@@ -124,26 +124,26 @@ fn thread_local_destructor_can_send() {
     impl Drop for Logger {
         fn drop(&mut self) {
             if let Some(push) = self.0.take() {
-                push.blocking_send("last words").expect("sending works in a destructor");
-                push.blocking_flush().expect("written");
+                push.blocking().send("last words").expect("sending works in a destructor");
+                push.blocking().flush().expect("written");
             }
         }
     }
     thread_local!(static LOGGER: Logger = const { Logger(RefCell::new(None)) });
     let context = Context::new().expect("a context");
     let pull = PullSocket::new_in(&context).expect("a socket");
-    let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
     let ends = std::thread::spawn(move || {
         // Initialized before all other thread-locals, so that it is destroyed after them.
         LOGGER.with(|logger| {
             let push = PushSocket::new_in(&context).expect("a socket");
-            push.blocking_connect(endpoint).expect("connected");
-            push.blocking_wait_for_peers(1).expect("open");
+            push.blocking().connect(endpoint).expect("connected");
+            push.blocking().wait_for_peers(1).expect("open");
             logger.0.replace(Some(push));
         });
     });
     ends.join().expect("no panic");
-    assert_eq!(pull.blocking_recv_timeout(testing::DEADLINE).expect("received"), "last words");
+    assert_eq!(pull.blocking().recv_timeout(testing::DEADLINE).expect("received"), "last words");
 }
 
 /// Asserts that each call of a child on a handle of its parent fails as closed.
@@ -155,38 +155,38 @@ fn assert_all_closed(
 ) {
     let closed = |error: &MonocoqueError| assert!(error.is_closed(), "{error}");
     closed(dealer.try_send("of a child").expect_err("closed").reason());
-    closed(dealer.blocking_send("of a child").expect_err("closed").reason());
-    closed(dealer.blocking_send_timeout("of a child", Duration::MAX).expect_err("closed").reason());
+    closed(dealer.blocking().send("of a child").expect_err("closed").reason());
+    closed(dealer.blocking().send_timeout("of a child", Duration::MAX).expect_err("closed").reason());
     closed(&dealer.try_recv().expect_err("closed"));
-    closed(&dealer.blocking_recv().expect_err("closed"));
-    closed(&dealer.blocking_recv_timeout(Duration::MAX).expect_err("closed"));
-    closed(&dealer.blocking_recv_batch(&mut Vec::new(), 9).expect_err("closed"));
-    closed(&dealer.blocking_recv_with_peer().expect_err("closed"));
-    closed(&dealer.blocking_bind("tcp://127.0.0.1:0").expect_err("closed"));
-    closed(&dealer.blocking_unbind("tcp://127.0.0.1:1").expect_err("closed"));
-    closed(&dealer.blocking_connect("tcp://127.0.0.1:1").expect_err("closed"));
-    closed(&dealer.blocking_disconnect("tcp://127.0.0.1:1").expect_err("closed"));
-    closed(&dealer.blocking_wait_for_peers(1).expect_err("closed"));
-    closed(&dealer.blocking_flush().expect_err("closed"));
+    closed(&dealer.blocking().recv().expect_err("closed"));
+    closed(&dealer.blocking().recv_timeout(Duration::MAX).expect_err("closed"));
+    closed(&dealer.blocking().recv_batch(&mut Vec::new(), 9).expect_err("closed"));
+    closed(&dealer.blocking().recv_with_peer().expect_err("closed"));
+    closed(&dealer.blocking().bind("tcp://127.0.0.1:0").expect_err("closed"));
+    closed(&dealer.blocking().unbind("tcp://127.0.0.1:1").expect_err("closed"));
+    closed(&dealer.blocking().connect("tcp://127.0.0.1:1").expect_err("closed"));
+    closed(&dealer.blocking().disconnect("tcp://127.0.0.1:1").expect_err("closed"));
+    closed(&dealer.blocking().wait_for_peers(1).expect_err("closed"));
+    closed(&dealer.blocking().flush().expect_err("closed"));
     closed(&dealer.disconnect_peer(0).expect_err("closed"));
     closed(publisher.try_send("of a child").expect_err("closed").reason());
-    closed(&publisher.blocking_wait_for_subscriptions(9).expect_err("closed"));
+    closed(&publisher.blocking().wait_for_subscriptions(9).expect_err("closed"));
     closed(&subscriber.subscribe("more").expect_err("closed"));
-    closed(&subscriber.blocking_recv().expect_err("closed"));
+    closed(&subscriber.blocking().recv().expect_err("closed"));
     closed(&monocoque::blocking_proxy(dealer, dealer).expect_err("closed"));
     closed(&PushSocket::new_in(context).expect_err("closed"));
     assert_eq!((dealer.peer_count(), dealer.stats().sent), (0, 0));
-    dealer.blocking_close().expect("already closed");
-    publisher.blocking_close().expect("already closed");
+    dealer.blocking().close().expect("already closed");
+    publisher.blocking().close().expect("already closed");
     context.blocking_shutdown().expect("already closed");
     drop((dealer.clone(), context.clone()));
     // The child can create sockets of its own.
     let pull = PullSocket::new().expect("a socket in a shared context of its own");
-    let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
     let push = PushSocket::new_in(&Context::new().expect("a context")).expect("a socket");
-    push.blocking_connect(endpoint).expect("connected");
-    push.blocking_send("within the child").expect("sent");
-    assert_eq!(pull.blocking_recv().expect("received"), "within the child");
+    push.blocking().connect(endpoint).expect("connected");
+    push.blocking().send("within the child").expect("sent");
+    assert_eq!(pull.blocking().recv().expect("received"), "within the child");
 }
 
 #[test]
@@ -196,20 +196,20 @@ fn forked_child_handles_are_closed() {
     }
     let context = Context::new().expect("a context");
     let router = RouterSocket::new_in(&context).expect("a socket");
-    let endpoint = router.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    let endpoint = router.blocking().bind("tcp://127.0.0.1:0").expect("bound");
     let dealer = DealerSocket::new().expect("a socket");
-    dealer.blocking_connect(endpoint).expect("connected");
+    dealer.blocking().connect(endpoint).expect("connected");
     // Makes the direct write available.
-    dealer.blocking_send("there").expect("sent");
-    let message = router.blocking_recv().expect("received");
-    router.blocking_send(message).expect("sent");
-    dealer.blocking_recv().expect("received");
+    dealer.blocking().send("there").expect("sent");
+    let message = router.blocking().recv().expect("received");
+    router.blocking().send(message).expect("sent");
+    dealer.blocking().recv().expect("received");
     let publisher = PubSocket::new().expect("a socket");
-    let endpoint = publisher.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    let endpoint = publisher.blocking().bind("tcp://127.0.0.1:0").expect("bound");
     let subscriber = SubSocket::new().expect("a socket");
     subscriber.subscribe("").expect("open");
-    subscriber.blocking_connect(endpoint).expect("connected");
-    publisher.blocking_wait_for_subscriptions(1).expect("open");
+    subscriber.blocking().connect(endpoint).expect("connected");
+    publisher.blocking().wait_for_subscriptions(1).expect("open");
     match fork::fork().expect("forked") {
         Fork::Child => {
             let shared = Context::shared().expect("a context of its own");
@@ -220,10 +220,10 @@ fn forked_child_handles_are_closed() {
         Fork::Parent(child) => {
             let status = fork::waitpid(child).expect("the child has ended");
             assert_eq!(status, 0, "a call of the child failed differently");
-            dealer.blocking_send("of the parent").expect("sent");
-            assert_eq!(&router.blocking_recv().expect("received")[1], b"of the parent");
-            publisher.blocking_send("of the parent").expect("sent");
-            assert_eq!(subscriber.blocking_recv().expect("received"), "of the parent");
+            dealer.blocking().send("of the parent").expect("sent");
+            assert_eq!(&router.blocking().recv().expect("received")[1], b"of the parent");
+            publisher.blocking().send("of the parent").expect("sent");
+            assert_eq!(subscriber.blocking().recv().expect("received"), "of the parent");
         }
     }
 }
@@ -240,12 +240,12 @@ fn forked_child_futures_are_closed() {
     let context = Context::new().expect("a context");
     let dealer = DealerSocket::new_in(&context).expect("a socket");
     let mut monitor = dealer.monitor();
-    let endpoint = dealer.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+    let endpoint = dealer.blocking().bind("tcp://127.0.0.1:0").expect("bound");
     let peer = DealerSocket::new_in(&context).expect("a socket");
-    peer.blocking_connect(endpoint).expect("connected");
-    dealer.blocking_wait_for_peers(1).expect("open");
+    peer.blocking().connect(endpoint).expect("connected");
+    dealer.blocking().wait_for_peers(1).expect("open");
     let lonely = PushSocket::builder().send_hwm(1).build_in(&context).expect("a socket");
-    lonely.blocking_connect("inproc://later").expect("connected");
+    lonely.blocking().connect("inproc://later").expect("connected");
     lonely.try_send("first").expect("queued");
     let (pull, push) = (PullSocket::new_in(&context), PushSocket::new_in(&context));
     let (pull, push) = (pull.expect("a socket"), push.expect("a socket"));
@@ -255,9 +255,9 @@ fn forked_child_futures_are_closed() {
     let ending = Context::new().expect("a context");
     let leaving = PushSocket::new_in(&ending).expect("a socket");
     let receiver = PullSocket::new_in(&context).expect("a socket");
-    let nowhere = receiver.blocking_bind("tcp://127.0.0.1:0").expect("bound");
-    receiver.blocking_unbind(nowhere.clone()).expect("bound");
-    leaving.blocking_connect(nowhere.clone()).expect("connected");
+    let nowhere = receiver.blocking().bind("tcp://127.0.0.1:0").expect("bound");
+    receiver.blocking().unbind(nowhere.clone()).expect("bound");
+    leaving.blocking().connect(nowhere.clone()).expect("connected");
     leaving.try_send("last").expect("queued");
 
     let mut stream = dealer.stream();
@@ -340,7 +340,7 @@ fn forked_child_futures_are_closed() {
     // The parent is not affected.
     assert!(matches!(block_on(monitor.next()), Some(SocketEvent::Listening { .. })));
     for n in ["1", "2", "3", "4", "5"] {
-        peer.blocking_send(n).expect("sent");
+        peer.blocking().send(n).expect("sent");
     }
     assert_eq!(block_on(stream.next()).expect("open").expect("received"), "1");
     assert_eq!(block_on(recv).expect("received"), "2");
@@ -348,18 +348,18 @@ fn forked_child_futures_are_closed() {
     assert_eq!(block_on(recv_with_peer).expect("received").0, "4");
     assert_eq!(block_on(recv_batch).expect("received"), 1);
     let later = PullSocket::new_in(&context).expect("a socket");
-    later.blocking_bind("inproc://later").expect("bound");
+    later.blocking().bind("inproc://later").expect("bound");
     block_on(send).expect("sent");
     block_on(send_timeout).expect("sent");
     block_on(sink.flush()).expect("sent");
     for message in ["first", "second", "third", "fourth"] {
-        assert_eq!(later.blocking_recv().expect("received"), message);
+        assert_eq!(later.blocking().recv().expect("received"), message);
     }
     if binds {
         block_on(bind).expect("bound");
     }
-    receiver.blocking_bind(nowhere).expect("bound");
-    assert_eq!(receiver.blocking_recv().expect("received"), "last");
+    receiver.blocking().bind(nowhere).expect("bound");
+    assert_eq!(receiver.blocking().recv().expect("received"), "last");
     block_on(close);
     block_on(shutdown);
     assert!(wait.at_once().is_none() && run.at_once().is_none());

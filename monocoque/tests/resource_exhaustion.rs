@@ -154,7 +154,7 @@ fn thread_exhaustion_is_survived() {
         }
         let context = Context::new().expect("a context");
         let pull = PullSocket::new_in(&context).expect("a socket");
-        let bound = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound").to_string();
+        let bound = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound").to_string();
         let by_name = bound.replace("127.0.0.1", "localhost");
         let push = PushSocket::builder()
             .reconnect_interval(Duration::from_millis(1))
@@ -165,18 +165,18 @@ fn thread_exhaustion_is_survived() {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).expect("a limit");
         setrlimit(Resource::RLIMIT_NPROC, 1, hard).expect("a lower limit");
         assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the thread limit holds");
-        push.blocking_connect(&*by_name).expect("connecting in the background");
+        push.blocking().connect(&*by_name).expect("connecting in the background");
         for _ in 0..2 {
             assert_eq!(connect_failed(&mut monitor), ErrorKind::WouldBlock);
         }
-        let error = pull.blocking_bind("tcp://localhost:0").expect_err("no thread can be started");
+        let error = pull.blocking().bind("tcp://localhost:0").expect_err("no thread can be started");
         let MonocoqueError::Io { error: source, .. } = error else { panic!("another error: {error}") };
         assert_eq!(source.kind(), ErrorKind::WouldBlock);
 
         setrlimit(Resource::RLIMIT_NPROC, soft, hard).expect("the old limit");
-        push.blocking_send("there").expect("sent");
-        assert_eq!(pull.blocking_recv().expect("received"), "there");
-        pull.blocking_bind("tcp://localhost:0").expect("bound");
+        push.blocking().send("there").expect("sent");
+        assert_eq!(pull.blocking().recv().expect("received"), "there");
+        pull.blocking().bind("tcp://localhost:0").expect("bound");
     });
 }
 

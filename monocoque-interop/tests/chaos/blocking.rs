@@ -30,11 +30,11 @@ fn built<S: Socket>(builder: Builder<S>) -> Blocking<S> {
 
 impl<S: Socket> Attaches for Blocking<S> {
     fn bind(&self, endpoint: &str) -> Result<(), String> {
-        self.0.blocking_bind(endpoint).map(drop).map_err(|error| error.to_string())
+        self.0.blocking().bind(endpoint).map(drop).map_err(|error| error.to_string())
     }
 
     fn connect(&self, endpoint: &str) {
-        self.0.blocking_connect(endpoint).expect("an endpoint");
+        self.0.blocking().connect(endpoint).expect("an endpoint");
     }
 
     fn lost_connections(&self) -> u64 {
@@ -42,13 +42,13 @@ impl<S: Socket> Attaches for Blocking<S> {
     }
 
     fn close(self) {
-        self.0.blocking_close().expect("called outside the runtime of the socket");
+        self.0.blocking().close().expect("called outside the runtime of the socket");
     }
 }
 
 impl<S: capability::Sends> Sends for Blocking<S> {
     fn send(&self, frames: Frames) -> bool {
-        match self.0.blocking_send_timeout(Message::from(frames), WAIT) {
+        match self.0.blocking().send_timeout(Message::from(frames), WAIT) {
             Ok(()) => true,
             Err(error) if matches!(error.reason(), MonocoqueError::TimedOut) => false,
             Err(error) => panic!("not sent: {error}"),
@@ -60,7 +60,7 @@ impl<S: capability::Receives> Receives for Blocking<S> {
     fn receive(&self, wait: Duration) -> Option<Frames> {
         let received = match wait.is_zero() {
             true => self.0.try_recv(),
-            false => self.0.blocking_recv_timeout(wait),
+            false => self.0.blocking().recv_timeout(wait),
         };
         match received {
             Ok(message) => Some(message.iter().map(<[u8]>::to_vec).collect()),

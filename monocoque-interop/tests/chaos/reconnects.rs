@@ -108,14 +108,14 @@ impl<S: Socket> Worker<S> {
 
     fn connect(&self, endpoint: &str) {
         self.stream.note_connection();
-        if let Err(error) = self.socket.blocking_connect(endpoint) {
+        if let Err(error) = self.socket.blocking().connect(endpoint) {
             self.shared.ledger.record_error(format!("{}: connect {endpoint}: {error}", self.part.name()));
         }
     }
 
     /// Returns `false` if the endpoint was not connected.
     fn disconnect(&self, endpoint: &str) -> bool {
-        match self.socket.blocking_disconnect(endpoint) {
+        match self.socket.blocking().disconnect(endpoint) {
             Ok(()) => true,
             Err(MonocoqueError::UnknownEndpoint(_)) => false,
             Err(error) => {

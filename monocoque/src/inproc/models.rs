@@ -11,6 +11,7 @@ use crate::endpoint::{bind, connect};
 use crate::options::Options;
 use crate::pattern::{DEALER, PUB, PULL, PUSH, Pattern, SUB};
 use crate::socket::Engine;
+use crate::socket::send::ByPattern;
 
 /// Creates two sockets with one registry, and room for one message each.
 fn sockets(patterns: [&'static Pattern; 2]) -> [(Arc<Engine>, IdleRuntime); 2] {
@@ -36,7 +37,7 @@ fn connect(engine: &Arc<Engine>) {
 }
 
 fn send(engine: &Arc<Engine>, message: &str) {
-    block_on(engine.send(None, message)).expect("open");
+    block_on(engine.send(ByPattern, message)).expect("open");
 }
 
 fn received(engine: &Arc<Engine>) -> Message {

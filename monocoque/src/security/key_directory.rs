@@ -135,7 +135,7 @@ const SETTLED_SECONDS: i64 = 2;
 /// The most bytes that are read of a file.
 const READ_MAX: u64 = 4096;
 
-#[cfg(test)]
+#[cfg(all(test, not(monocoque_loom)))]
 mod tests {
     use super::*;
     use crate::security::CurveKeyPair;

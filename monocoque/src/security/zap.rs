@@ -17,6 +17,7 @@ use crate::endpoint::connect;
 use crate::options::Options;
 use crate::pattern;
 use crate::socket::Engine;
+use crate::socket::send::ByPattern;
 
 /// Asks the handler of the context. Without one, the mechanism and the domain decide.
 pub(super) async fn authenticate(engine: &Arc<Engine>, request: &AuthRequest) -> AuthReply {
@@ -55,7 +56,7 @@ async fn ask(engine: &Arc<Engine>, endpoint: Endpoint, request: Message) -> Resu
     if dealer.0.peer_count() == 0 {
         return Err(AuthFault::HandlerGone);
     }
-    dealer.0.send(None, request).await.map_err(|_| AuthFault::HandlerGone)?;
+    dealer.0.send(ByPattern, request).await.map_err(|_| AuthFault::HandlerGone)?;
     let gone = pin!(dealer.0.watch(|out| (out.peer_count() == 0).then_some(())));
     // The reply comes first if both are there.
     match select(dealer.0.recv(), gone).await {

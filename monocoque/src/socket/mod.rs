@@ -16,7 +16,7 @@ pub(crate) mod adapters;
 pub(crate) mod close;
 pub(crate) mod departures;
 mod recv;
-mod send;
+pub(crate) mod send;
 mod subscribe;
 mod timers;
 mod wait_slot;
@@ -24,6 +24,7 @@ mod wait_slot;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
@@ -286,8 +287,13 @@ impl Engine {
         self.out.lock().peer_count()
     }
 
-    pub(crate) async fn wait_for_peers(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
-        self.watch(|out| match out.lifecycle.phase {
+    /// Waits until there are `n` peers, for at most `limit`.
+    pub(crate) async fn wait_for_peers(
+        self: &Arc<Self>,
+        n: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), MonocoqueError> {
+        self.watch_within(limit, |out| match out.lifecycle.phase {
             Phase::Open => (out.peer_count() >= n).then_some(Ok(())),
             _ => Some(Err(MonocoqueError::Closed)),
         })

@@ -46,9 +46,11 @@ impl Engine {
         self.try_recv_with(|next| self.take(next))
     }
 
-    /// Waits for the next message and receives it with its sender.
-    pub(crate) async fn recv_with_peer(self: &Arc<Self>) -> Result<(Message, Arc<Peer>), MonocoqueError> {
-        let limit = self.options.recv_timeout;
+    /// Waits for the next message, for at most `limit`, and receives it with its sender.
+    pub(crate) async fn recv_with_peer(
+        self: &Arc<Self>,
+        limit: Option<Duration>,
+    ) -> Result<(Message, Arc<Peer>), MonocoqueError> {
         let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
         poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_with_peer(next))).await
     }
@@ -58,17 +60,17 @@ impl Engine {
         self.try_recv_with(|next| self.take_with_peer(next))
     }
 
-    /// Waits for a message, and receives up to `max` of them.
+    /// Waits for a message, for at most `limit`, and receives up to `max` of them.
     pub(crate) async fn recv_batch(
         self: &Arc<Self>,
         messages: &mut Vec<Message>,
         max: usize,
+        limit: Option<Duration>,
     ) -> Result<usize, MonocoqueError> {
         if max == 0 {
             yielding::now_if_due().await;
             return Ok(0);
         }
-        let limit = self.options.recv_timeout;
         let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
         poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_batch(next, messages, max))).await
     }

@@ -21,13 +21,38 @@ use crate::peer::Peer;
 
 /// A message that is being sent.
 #[derive(Debug)]
-pub(crate) struct Sending<'a, M> {
+pub(crate) struct Sending<'a, R, M> {
     slot: WaitSlot<'a>,
-    to: Option<&'a RoutingId>,
+    to: R,
     mode: SendMode,
     /// The send timeout; `None` for no limit.
     limit: Option<Duration>,
     body: Body<M>,
+}
+
+/// The receiver of a message, as its sender has named it.
+#[expect(unnameable_types, reason = "named by the sealed trait behind `Recipient`")]
+pub trait Addressed {
+    /// Returns the routing id of the receiver; `None` if the pattern of the socket decides.
+    fn id(&self) -> Result<Option<&RoutingId>, MonocoqueError>;
+}
+
+/// The receiver of a message if the pattern of the socket decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByPattern;
+
+impl Addressed for ByPattern {
+    #[inline]
+    fn id(&self) -> Result<Option<&RoutingId>, MonocoqueError> {
+        Ok(None)
+    }
+}
+
+impl Addressed for &RoutingId {
+    #[inline]
+    fn id(&self) -> Result<Option<&RoutingId>, MonocoqueError> {
+        Ok(Some(self))
+    }
 }
 
 /// The handling of a message while the queues are full, and the time when it is written.
@@ -63,11 +88,11 @@ enum Body<M> {
 impl Engine {
     /// Queues a message, or waits for room.
     #[inline]
-    pub(crate) fn send<'a, M: Into<Message>>(
-        self: &'a Arc<Self>,
-        to: Option<&'a RoutingId>,
+    pub(crate) fn send<R: Addressed, M: Into<Message>>(
+        self: &Arc<Self>,
+        to: R,
         message: M,
-    ) -> Sending<'a, M> {
+    ) -> Sending<'_, R, M> {
         let limit = self.options.send_timeout;
         let slot = WaitSlot::new(self, WaitQueue::Senders);
         Sending { slot, to, mode: SendMode::Wait, limit, body: Body::Given(message) }
@@ -75,25 +100,26 @@ impl Engine {
 
     /// Queues a message, or waits for room, for at most `limit`.
     #[inline]
-    pub(crate) fn send_within<M: Into<Message>>(
+    pub(crate) fn send_within<R: Addressed, M: Into<Message>>(
         self: &Arc<Self>,
         limit: Duration,
+        to: R,
         message: M,
-    ) -> Sending<'_, M> {
-        Sending { limit: Some(limit), ..self.send(None, message) }
+    ) -> Sending<'_, R, M> {
+        Sending { limit: Some(limit), ..self.send(to, message) }
     }
 
     /// Queues a message that is written with later ones, or by [`flush`](Self::flush).
     #[inline]
-    pub(crate) fn send_deferred<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, M> {
-        Sending { mode: SendMode::Deferred, ..self.send(None, message) }
+    pub(crate) fn send_deferred<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, ByPattern, M> {
+        Sending { mode: SendMode::Deferred, ..self.send(ByPattern, message) }
     }
 
     /// Writes deferred messages, and waits until the system has accepted all messages queued so
-    /// far.
-    pub(crate) async fn flush(self: &Arc<Self>) -> Result<(), MonocoqueError> {
+    /// far. Fails once that has taken `limit`.
+    pub(crate) async fn flush(self: &Arc<Self>, limit: Option<Duration>) -> Result<(), MonocoqueError> {
         let mut goals = self.with_wakes(Outbound::flush);
-        self.watch(|out| flushed(out, &mut goals)).await
+        self.watch_within(limit, |out| flushed(out, &mut goals)).await
     }
 
     /// Queues a message, or fails if the queues are full.
@@ -105,6 +131,14 @@ impl Engine {
         match attempt {
             Ok(Attempt::Done) => Ok(()),
             Ok(_) => Err(SendError::new(MonocoqueError::WouldBlock, message)),
+            Err(reason) => Err(SendError::new(reason, message)),
+        }
+    }
+
+    /// Queues a message for a peer, or fails if its queue is full.
+    pub(crate) fn try_send_to(&self, to: &impl Addressed, message: Message) -> Result<(), SendError> {
+        match to.id() {
+            Ok(to) => self.try_send(to, message),
             Err(reason) => Err(SendError::new(reason, message)),
         }
     }
@@ -311,7 +345,7 @@ pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option
     }
 }
 
-impl<M: Into<Message>> Future for Sending<'_, M> {
+impl<R: Addressed, M: Into<Message>> Future for Sending<'_, R, M> {
     type Output = Result<(), SendError>;
 
     #[inline]
@@ -328,11 +362,15 @@ impl<M: Into<Message>> Future for Sending<'_, M> {
     }
 }
 
-impl<M> Sending<'_, M> {
+impl<R: Addressed, M> Sending<'_, R, M> {
     #[inline]
     fn poll_message(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
         let Self { slot, to, mode, limit, body } = self;
-        match slot.poll_send(*to, message, *mode, *limit, cx) {
+        let to = match to.id() {
+            Ok(to) => to,
+            Err(reason) => return Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
+        };
+        match slot.poll_send(to, message, *mode, *limit, cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(reason)) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
             Poll::Pending => {
@@ -391,4 +429,4 @@ impl WaitSlot<'_> {
 }
 
 /// No field is ever pinned.
-impl<M> Unpin for Sending<'_, M> {}
+impl<R, M> Unpin for Sending<'_, R, M> {}

@@ -1,6 +1,7 @@
 //! Subscriptions: those of a SUB or XSUB, and the manual ones of an XPUB.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::sync::{AtomicBool, Ordering, RwLock, RwLockWriteGuard};
@@ -121,8 +122,13 @@ impl Engine {
         self.out.lock().subscriptions().map_or(0, |hub| hub.subscription_count())
     }
 
-    pub(crate) async fn wait_for_subscriptions(self: &Arc<Self>, n: usize) -> Result<(), MonocoqueError> {
-        self.watch(|out| match out.lifecycle.phase {
+    /// Waits until the peers have `n` subscriptions, for at most `limit`.
+    pub(crate) async fn wait_for_subscriptions(
+        self: &Arc<Self>,
+        n: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), MonocoqueError> {
+        self.watch_within(limit, |out| match out.lifecycle.phase {
             Phase::Open => {
                 let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());
                 (count >= n).then_some(Ok(()))

@@ -124,6 +124,21 @@ impl Engine {
         poll_fn(|cx| slot.poll_watch(cx, &mut done)).await
     }
 
+    /// Waits as [`watch`](Self::watch) does, and fails once that has taken `limit`.
+    pub(crate) async fn watch_within<T>(
+        self: &Arc<Self>,
+        limit: Option<Duration>,
+        mut done: impl FnMut(&mut Outbound) -> Option<Result<T, MonocoqueError>>,
+    ) -> Result<T, MonocoqueError> {
+        let mut slot = WaitSlot::new(self, WaitQueue::Watchers);
+        poll_fn(|cx| match slot.poll_watch(cx, &mut done) {
+            // A slot that yields has no ticket, and has not looked yet.
+            Poll::Pending if slot.waiting.ticket.is_some() => slot.poll_timeout(limit, cx),
+            result => result,
+        })
+        .await
+    }
+
     /// Removes a task from a queue.
     fn leave(&self, queue: WaitQueue, ticket: &mut Option<Ticket>) {
         match queue {

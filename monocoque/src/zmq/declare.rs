@@ -50,7 +50,7 @@ macro_rules! socket {
         }
 
         impl $crate::zmq::Socket for $name {}
-        methods!($name: socket_methods, blocking_socket_methods);
+        methods!($name: socket_methods);
         capability!($name: $first);
         $(capability!($name: $further);)*
     };
@@ -60,19 +60,19 @@ macro_rules! socket {
 macro_rules! capability {
     ($name:ident: Sends) => {
         impl $crate::zmq::capability::Sends for $name {}
-        methods!($name: send_methods, blocking_send_methods);
+        methods!($name: send_methods);
     };
     ($name:ident: Receives) => {
         impl $crate::zmq::capability::Receives for $name {}
-        methods!($name: recv_methods, blocking_recv_methods);
+        methods!($name: recv_methods);
     };
     ($name:ident: RoutesById) => {
         impl $crate::zmq::capability::RoutesById for $name {}
-        methods!($name: by_id_methods, blocking_by_id_methods);
+        methods!($name: by_id_methods);
     };
     ($name:ident: Publishes) => {
         impl $crate::zmq::capability::Publishes for $name {}
-        methods!($name: publish_methods, blocking_publish_methods);
+        methods!($name: publish_methods);
     };
     ($name:ident: Subscribes) => {
         impl $crate::zmq::capability::Subscribes for $name {}

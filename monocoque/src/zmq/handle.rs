@@ -1,7 +1,9 @@
 //! The untyped handle inside every socket.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use monocoque_core::{Endpoint, Message, RoutingId, block_on, runtime, runtime::yielding};
 
@@ -108,6 +110,10 @@ impl Handle {
         bind::bind(self.engine(), endpoint).await
     }
 
+    pub(super) async fn bind_fd(&self, listener: OwnedFd) -> Result<Endpoint, MonocoqueError> {
+        bind::bind_fd(self.engine(), listener).await
+    }
+
     pub(super) async fn unbind(&self, endpoint: impl IntoEndpoint) -> Result<(), MonocoqueError> {
         yielding::now_if_due().await;
         let endpoint = endpoint.into_endpoint()?;
@@ -153,17 +159,33 @@ impl Handle {
     /// Receives a message and splits the routing id off, which the sockets that send by routing id
     /// put in front of each.
     pub(super) async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
-        let mut message = self.engine_unchecked().recv().await?;
-        let id = message.pop_front().map(RoutingId::try_from);
-        match id {
-            Some(Ok(id)) => Ok((id, message)),
-            _ => unreachable!("such a socket puts the routing id in front of all it receives"),
-        }
+        split_id(self.engine_unchecked().recv().await?)
+    }
+
+    /// Receives as [`recv_from`](Self::recv_from) does, and waits for at most `timeout`.
+    pub(super) async fn recv_from_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<(RoutingId, Message), MonocoqueError> {
+        split_id(self.engine_unchecked().recv_within(Some(timeout)).await?)
+    }
+
+    /// Receives as [`recv_from`](Self::recv_from) does, if a message is queued.
+    pub(super) fn try_recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
+        split_id(self.engine().try_recv()?)
     }
 
     /// Formats the socket under the name of its type.
     pub(super) fn fmt_as(&self, type_name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(type_name).field("peers", &self.engine().peer_count()).finish_non_exhaustive()
+    }
+}
+
+/// Splits the routing id off a received message.
+fn split_id(mut message: Message) -> Result<(RoutingId, Message), MonocoqueError> {
+    match message.pop_front().map(RoutingId::try_from) {
+        Some(Ok(id)) => Ok((id, message)),
+        _ => unreachable!("such a socket puts the routing id in front of all it receives"),
     }
 }
 

@@ -22,10 +22,11 @@
 //!
 //! # Blocking calls
 //!
-//! The methods with `blocking_` in front are for threads without an executor. They park the thread
-//! until they are done and cost no processor time meanwhile;
-//! [`send_timeout`](Builder::send_timeout) and [`recv_timeout`](Builder::recv_timeout) bound them
-//! as they bound the others.
+//! [`blocking()`](Socket::blocking) is a view of a socket for threads without an executor. Its
+//! methods have the names of those that return a future, park the thread until they are done, and
+//! cost no processor time meanwhile. The options [`send_timeout`](Builder::send_timeout) and
+//! [`recv_timeout`](Builder::recv_timeout) bound them as they bound the others, and those whose
+//! name ends with `_timeout` take a duration.
 //!
 //! The connections must live on another thread, as in a context with I/O threads. On the thread
 //! that runs them, which is that of the compio runtime in which the socket was made, each of these
@@ -40,21 +41,19 @@
 //!
 //! let context = Context::new()?;
 //! let pull = PullSocket::new_in(&context)?;
-//! let endpoint = pull.blocking_bind("tcp://127.0.0.1:0")?;
+//! let endpoint = pull.blocking().bind("tcp://127.0.0.1:0")?;
 //! let sender = thread::spawn(move || {
 //!     let push = PushSocket::new_in(&context)?;
-//!     push.blocking_connect(endpoint)?;
-//!     push.blocking_send("from a thread")?;
-//!     push.blocking_close()
+//!     push.blocking().connect(endpoint)?;
+//!     push.blocking().send("from a thread")?;
+//!     push.blocking().close()
 //! });
-//! assert_eq!(&pull.blocking_recv()?[0], b"from a thread");
+//! assert_eq!(&pull.blocking().recv()?[0], b"from a thread");
 //! sender.join().unwrap()?;
 //! # Ok::<(), monocoque::MonocoqueError>(())
 //! ```
 
 // The macros of methods come first, then the socket types that are made of them.
-#[macro_use]
-mod blocking;
 #[macro_use]
 pub mod capability;
 #[macro_use]
@@ -75,11 +74,14 @@ mod subscriber;
 mod xpub;
 mod xsub;
 
+mod blocking;
 mod builder;
 mod handle;
 mod message_sink;
 mod message_stream;
+mod recipient;
 
+pub use blocking::Blocking;
 pub use builder::Builder;
 pub use dealer::DealerSocket;
 pub use message_sink::MessageSink;
@@ -89,6 +91,7 @@ pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;
 pub use push::PushSocket;
+pub use recipient::Recipient;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;

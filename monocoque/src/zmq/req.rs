@@ -1,5 +1,7 @@
 //! REQ: sends a request and waits for the reply.
 
+use std::time::{Duration, Instant};
+
 use monocoque_core::Message;
 
 use super::Builder;
@@ -53,14 +55,37 @@ impl ReqSocket {
         self.recv().await
     }
 
-    /// [`request`](Self::request), for threads without an executor: a
-    /// [blocking call](crate::zmq#blocking-calls).
+    /// Sends a request and waits for its reply, for at most `timeout` in all, whatever the timeouts
+    /// of the socket are. `Duration::MAX` waits for ever.
+    ///
+    /// After a time-out with the request sent, its reply has to be received before the next one,
+    /// unless the socket is [relaxed](Builder::req_relaxed).
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use monocoque::zmq::{RepSocket, ReqSocket};
+    ///
+    /// let rep = RepSocket::new()?; // which does not reply
+    /// let req = ReqSocket::new()?;
+    /// req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
+    /// let error = req.request_timeout("ping", Duration::from_millis(10)).await.unwrap_err();
+    /// assert!(error.is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
-    /// As `request`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
-    pub fn blocking_request(&self, message: impl Into<Message> + Send) -> Result<Message, MonocoqueError> {
-        self.handle().block_on(self.request(message))
+    /// As [`request`](Self::request).
+    pub async fn request_timeout(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<Message, MonocoqueError> {
+        let begun = Instant::now();
+        self.send_timeout(message, timeout).await?;
+        self.recv_timeout(timeout.saturating_sub(begun.elapsed())).await
     }
 }
 

@@ -102,7 +102,7 @@ macro_rules! socket_methods {
             &self,
             listener: impl Into<std::os::fd::OwnedFd> $(+ $auto)?,
         ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)? {
-            async move { $crate::endpoint::bind::bind_fd(self.handle().engine(), listener.into()).await }
+            async move { self.handle().bind_fd(listener.into()).await }
         }
 
         /// Runs a connection over a stream that is connected already: an accepted one, or TLS. The
@@ -280,7 +280,33 @@ macro_rules! socket_methods {
             &self,
             n: usize,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().wait_for_peers(n).await }
+            async move { self.handle().engine().wait_for_peers(n, None).await }
+        }
+
+        /// Waits as [`wait_for_peers`](Self::wait_for_peers) does, for at most `timeout`.
+        /// `Duration::MAX` waits for ever. Cancel safe.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use std::time::Duration;
+        /// use monocoque::zmq::PushSocket;
+        ///
+        /// let push = PushSocket::new()?;
+        /// let error = push.wait_for_peers_timeout(1, Duration::from_millis(10)).await.unwrap_err();
+        /// assert!(error.is_timeout());
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// As `wait_for_peers`, and [`MonocoqueError::TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn wait_for_peers_timeout(
+            &self,
+            n: usize,
+            timeout: std::time::Duration,
+        ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
+            async move { self.handle().engine().wait_for_peers(n, Some(timeout)).await }
         }
 
         /// Closes the socket, for all handles, and waits until everything that is queued has been
@@ -291,6 +317,29 @@ macro_rules! socket_methods {
         /// on.
         $vis fn close(&self) -> impl Future<Output = ()> $(+ $auto)? {
             self.handle().close()
+        }
+
+        /// Returns the calls of this socket that wait, for threads without an executor: the methods
+        /// of the view have the names of those here, and park the thread.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use monocoque::Context;
+        /// use monocoque::zmq::{RepSocket, ReqSocket};
+        ///
+        /// let context = Context::new()?;
+        /// let (req, rep) = (ReqSocket::new_in(&context)?, RepSocket::new_in(&context)?);
+        /// req.blocking().connect(rep.blocking().bind("tcp://127.0.0.1:0")?)?;
+        /// req.blocking().send("ping")?;
+        /// let ping = rep.blocking().recv()?;
+        /// rep.blocking().send(ping)?;
+        /// let pong = req.blocking().recv_timeout(Duration::from_secs(10))?;
+        /// assert_eq!(&pong[0], b"ping");
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// ```
+        #[inline]
+        $vis fn blocking(&self) -> $crate::zmq::Blocking<'_, Self> {
+            $crate::zmq::Blocking::new(self)
         }
     };
 }
@@ -321,5 +370,4 @@ macro_rules! socket_methods {
 /// ```
 pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
     socket_methods!(fn + Send);
-    blocking_socket_methods!(fn);
 }

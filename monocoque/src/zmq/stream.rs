@@ -39,15 +39,15 @@ socket! {
     ///
     /// let context = Context::new()?;
     /// let server = StreamSocket::new_in(&context)?;
-    /// let endpoint = server.blocking_bind("tcp://127.0.0.1:0")?.to_string();
+    /// let endpoint = server.blocking().bind("tcp://127.0.0.1:0")?.to_string();
     /// let mut client = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
     ///
-    /// let (peer, chunk) = server.blocking_recv_from()?;
+    /// let (peer, chunk) = server.blocking().recv_from()?;
     /// assert!(chunk[0].is_empty()); // it has connected
     /// client.write_all(b"hello").unwrap();
-    /// assert_eq!(&server.blocking_recv_from()?.1[0], b"hello");
-    /// server.blocking_send_to(&peer, "and goodbye")?;
-    /// server.blocking_send_to(&peer, "")?; // closes the connection
+    /// assert_eq!(&server.blocking().recv_from()?.1[0], b"hello");
+    /// server.blocking().send_to(&peer, "and goodbye")?;
+    /// server.blocking().send_to(&peer, "")?; // closes the connection
     /// let mut received = String::new();
     /// client.read_to_string(&mut received).unwrap();
     /// assert_eq!(received, "and goodbye");

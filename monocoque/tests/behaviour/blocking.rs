@@ -1,6 +1,7 @@
 //! Blocking calls: they park their thread and need no executor.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,9 +9,9 @@ use std::time::{Duration, Instant};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
-use monocoque::{Context, Driver, Message, MonocoqueError};
+use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 use rustix::time::{ClockId, clock_gettime};
-use testing::{DEADLINE, within};
+use testing::{DEADLINE, RawPeer, within};
 
 #[test]
 fn blocking_threads_share_one_pull() {
@@ -19,20 +20,20 @@ fn blocking_threads_share_one_pull() {
         for driver in [Driver::IoUring, Driver::Polling] {
             let context = Context::builder().driver(driver).build().expect("an I/O thread");
             let pull = PullSocket::builder().recv_hwm(100).build_in(&context).expect("a socket");
-            let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+            let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
             let pushes: Vec<_> = (0..4)
                 .map(|who| {
                     let (context, endpoint) = (context.clone(), endpoint.clone());
                     thread::spawn(move || {
                         let push = PushSocket::builder().send_hwm(100).build_in(&context).expect("a socket");
-                        push.blocking_connect(endpoint).expect("connected");
-                        push.blocking_wait_for_peers(1).expect("open");
+                        push.blocking().connect(endpoint).expect("connected");
+                        push.blocking().wait_for_peers(1).expect("open");
                         for n in 0..EACH {
-                            push.blocking_send([who.to_string(), n.to_string()]).expect("sent");
+                            push.blocking().send([who.to_string(), n.to_string()]).expect("sent");
                         }
-                        push.blocking_flush().expect("written");
+                        push.blocking().flush().expect("written");
                         assert_eq!(push.stats().send_queue, 0);
-                        push.blocking_close().expect("closed");
+                        push.blocking().close().expect("closed");
                     })
                 })
                 .collect();
@@ -42,8 +43,8 @@ fn blocking_threads_share_one_pull() {
                     let mut got = Vec::new();
                     loop {
                         let outcome = match batches {
-                            true => pull.blocking_recv_batch(&mut got, 50).map(drop),
-                            false => pull.blocking_recv().map(|message| got.push(message)),
+                            true => pull.blocking().recv_batch(&mut got, 50).map(drop),
+                            false => pull.blocking().recv().map(|message| got.push(message)),
                         };
                         match outcome {
                             Ok(()) => {}
@@ -57,7 +58,7 @@ fn blocking_threads_share_one_pull() {
             while pull.stats().received < 4 * EACH as u64 {
                 thread::yield_now();
             }
-            pull.blocking_close().expect("closed");
+            pull.blocking().close().expect("closed");
             let mut next = [[0; 4]; 2];
             let mut seen = vec![[false; EACH]; 4];
             for (by, pull) in pulls.into_iter().enumerate() {
@@ -79,39 +80,39 @@ fn blocking_calls_cover_other_types() {
     within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let rep = RepSocket::new_in(&context).expect("a socket");
-        let endpoint = rep.blocking_bind("ipc://*").expect("bound");
+        let endpoint = rep.blocking().bind("ipc://*").expect("bound");
         let server = thread::spawn(move || {
-            while let Ok(request) = rep.blocking_recv() {
-                rep.blocking_send(request).expect("answered");
+            while let Ok(request) = rep.blocking().recv() {
+                rep.blocking().send(request).expect("answered");
             }
         });
         let req = ReqSocket::new_in(&context).expect("a socket");
-        req.blocking_connect(endpoint.clone()).expect("connected");
+        req.blocking().connect(endpoint.clone()).expect("connected");
         for n in 0..100 {
-            let reply = req.blocking_request(n.to_string()).expect("answered");
+            let reply = req.blocking().request(n.to_string()).expect("answered");
             assert_eq!(number(&reply, 0), n);
         }
-        req.blocking_disconnect(endpoint).expect("it was connected");
+        req.blocking().disconnect(endpoint).expect("it was connected");
 
         let router = RouterSocket::new_in(&context).expect("a socket");
-        let endpoint = router.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let endpoint = router.blocking().bind("tcp://127.0.0.1:0").expect("bound");
         let dealer = DealerSocket::builder().routing_id("me").build_in(&context).expect("a socket");
-        dealer.blocking_connect(endpoint.clone()).expect("connected");
-        dealer.blocking_send("hello").expect("sent");
-        let (peer, message) = router.blocking_recv_from().expect("received");
-        router.blocking_send_to(&peer, message).expect("sent");
-        assert_eq!(dealer.blocking_recv().expect("received"), "hello");
-        router.blocking_unbind(endpoint.clone()).expect("it was bound");
-        router.blocking_bind(endpoint).expect("free again");
+        dealer.blocking().connect(endpoint.clone()).expect("connected");
+        dealer.blocking().send("hello").expect("sent");
+        let (peer, message) = router.blocking().recv_from().expect("received");
+        router.blocking().send_to(&peer, message).expect("sent");
+        assert_eq!(dealer.blocking().recv().expect("received"), "hello");
+        router.blocking().unbind(endpoint.clone()).expect("it was bound");
+        router.blocking().bind(endpoint).expect("free again");
 
         let publisher = PubSocket::new_in(&context).expect("a socket");
-        let endpoint = publisher.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let endpoint = publisher.blocking().bind("tcp://127.0.0.1:0").expect("bound");
         let subscriber = SubSocket::new_in(&context).expect("a socket");
         subscriber.subscribe("news").expect("open");
-        subscriber.blocking_connect(endpoint).expect("connected");
-        publisher.blocking_wait_for_subscriptions(1).expect("open");
-        publisher.blocking_send("news").expect("sent");
-        assert_eq!(subscriber.blocking_recv().expect("received"), "news");
+        subscriber.blocking().connect(endpoint).expect("connected");
+        publisher.blocking().wait_for_subscriptions(1).expect("open");
+        publisher.blocking().send("news").expect("sent");
+        assert_eq!(subscriber.blocking().recv().expect("received"), "news");
 
         context.blocking_shutdown().expect("called outside the I/O thread");
         server.join().expect("ended by the shutdown");
@@ -126,9 +127,9 @@ fn blocking_timeout_uses_no_cpu() {
         let limited = DealerSocket::builder().send_timeout(Some(LIMIT)).recv_timeout(Some(LIMIT));
         let dealer = limited.build_in(&context).expect("a socket");
         let (start, busy) = (Instant::now(), processor_time());
-        assert!(dealer.blocking_recv().expect_err("no peer").is_timeout());
-        assert!(dealer.blocking_recv_batch(&mut Vec::new(), 10).expect_err("no peer").is_timeout());
-        let error = dealer.blocking_send("one").expect_err("no peer");
+        assert!(dealer.blocking().recv().expect_err("no peer").is_timeout());
+        assert!(dealer.blocking().recv_batch(&mut Vec::new(), 10).expect_err("no peer").is_timeout());
+        let error = dealer.blocking().send("one").expect_err("no peer");
         assert!(error.reason().is_timeout());
         assert_eq!(error.into_message(), "one");
         assert!(start.elapsed() >= 3 * LIMIT);
@@ -145,17 +146,17 @@ fn close_wakes_blocked_threads() {
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         let receiver = spawn("waits-to-recv").spawn({
             let dealer = dealer.clone();
-            move || dealer.blocking_recv()
+            move || dealer.blocking().recv()
         });
         let sender = spawn("waits-to-send").spawn({
             let dealer = dealer.clone();
-            move || dealer.blocking_send("never")
+            move || dealer.blocking().send("never")
         });
         let (receiver, sender) = (receiver.expect("a thread"), sender.expect("a thread"));
         while !is_asleep("waits-to-recv") || !is_asleep("waits-to-send") {
             thread::yield_now();
         }
-        dealer.blocking_close().expect("called outside the I/O thread");
+        dealer.blocking().close().expect("called outside the I/O thread");
         assert!(receiver.join().expect("no panic").expect_err("closed").is_closed());
         let error = sender.join().expect("no panic").expect_err("closed");
         assert!(error.reason().is_closed());
@@ -171,42 +172,51 @@ fn blocking_in_runtime_would_deadlock() {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let context = Context::current().expect("inside a runtime");
             let router = RouterSocket::new_in(&context).expect("a socket");
-            assert_deadlock(router.blocking_bind("tcp://127.0.0.1:0"));
+            assert_deadlock(router.blocking().bind("tcp://127.0.0.1:0"));
             let endpoint = router.bind("tcp://127.0.0.1:0").await.expect("bound");
-            assert_deadlock(router.blocking_unbind(endpoint.clone()));
-            assert_deadlock(router.blocking_recv());
-            assert_deadlock(router.blocking_recv_timeout(DEADLINE));
+            assert_deadlock(router.blocking().unbind(endpoint.clone()));
+            assert_deadlock(router.blocking().recv());
+            assert_deadlock(router.blocking().recv_timeout(DEADLINE));
             assert_deadlock(monocoque::blocking_proxy(&router, &router));
-            assert_deadlock(router.blocking_recv_from());
-            assert_deadlock(router.blocking_recv_batch(&mut Vec::new(), 1));
-            assert_deadlock(router.blocking_wait_for_peers(1));
-            assert_deadlock(router.blocking_flush());
-            assert_deadlock(router.blocking_close());
+            assert_deadlock(router.blocking().recv_from());
+            assert_deadlock(router.blocking().recv_from_timeout(DEADLINE));
+            assert_deadlock(router.blocking().recv_with_peer());
+            assert_deadlock(router.blocking().recv_with_peer_timeout(DEADLINE));
+            assert_deadlock(router.blocking().recv_batch(&mut Vec::new(), 1));
+            assert_deadlock(router.blocking().recv_batch_timeout(&mut Vec::new(), 1, DEADLINE));
+            assert_deadlock(router.blocking().wait_for_peers(1));
+            assert_deadlock(router.blocking().wait_for_peers_timeout(1, DEADLINE));
+            assert_deadlock(router.blocking().flush());
+            assert_deadlock(router.blocking().flush_timeout(DEADLINE));
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            assert_deadlock(router.blocking().bind_fd(listener));
+            assert_deadlock(router.blocking().close());
             assert_deadlock(context.blocking_shutdown());
-            let peer = "peer".try_into().expect("a name");
-            let error = router.blocking_send_to(&peer, "body").expect_err("called on the I/O thread");
+            let error = router.blocking().send_to("peer", "body").expect_err("called on the I/O thread");
             assert!(matches!(error.reason(), MonocoqueError::WouldDeadlock));
             assert_eq!(error.into_message(), "body");
-            let error = router.blocking_send(["peer", "body"]).expect_err("called on the I/O thread");
+            let error = router.blocking().send(["peer", "body"]).expect_err("called on the I/O thread");
             assert_eq!(error.into_message(), ["peer", "body"]);
             let req = ReqSocket::new_in(&context).expect("a socket");
-            assert_deadlock(req.blocking_request("question"));
+            assert_deadlock(req.blocking().request("question"));
+            assert_deadlock(req.blocking().request_timeout("question", DEADLINE));
             let publisher = PubSocket::new_in(&context).expect("a socket");
-            assert_deadlock(publisher.blocking_wait_for_subscriptions(1));
+            assert_deadlock(publisher.blocking().wait_for_subscriptions(1));
+            assert_deadlock(publisher.blocking().wait_for_subscriptions_timeout(1, DEADLINE));
 
             // Another thread can wait for work of this one.
             let other_thread = thread::spawn(move || {
                 let dealer = DealerSocket::new_in(&Context::new()?)?;
-                dealer.blocking_connect(endpoint)?;
-                dealer.blocking_send("hello")?;
-                let answer = dealer.blocking_recv()?;
-                dealer.blocking_close()?;
+                dealer.blocking().connect(endpoint)?;
+                dealer.blocking().send("hello")?;
+                let answer = dealer.blocking().recv()?;
+                dealer.blocking().close()?;
                 Ok::<_, MonocoqueError>(answer)
             });
             let (peer, message) = router.recv_from().await.expect("received");
             let clone = router.clone();
             let (sent, sends) = futures::channel::oneshot::channel();
-            thread::spawn(move || sent.send(clone.blocking_send_to(&peer, message)));
+            thread::spawn(move || sent.send(clone.blocking().send_to(&peer, message)));
             sends.await.expect("no panic").expect("sent by the other thread");
             router.close().await;
             assert_eq!(other_thread.join().expect("no panic").expect("answered"), "hello");
@@ -245,16 +255,55 @@ fn blocking_call_timeout_overrides_option() {
     let push = PushSocket::builder().send_timeout(long).build_in(&context).expect("a socket");
     let started = Instant::now();
     let short = Duration::from_millis(30);
-    assert!(pull.blocking_recv_timeout(short).expect_err("nothing was sent").is_timeout());
-    let error = push.blocking_send_timeout("x", short).expect_err("no peer");
+    assert!(pull.blocking().recv_timeout(short).expect_err("nothing was sent").is_timeout());
+    let error = push.blocking().send_timeout("x", short).expect_err("no peer");
     assert!(error.reason().is_timeout());
     assert_eq!(error.into_message(), "x");
     assert!(started.elapsed() >= 2 * short && started.elapsed() < DEADLINE);
-    let endpoint = pull.blocking_bind("inproc://bounded").expect("bound");
-    push.blocking_connect(endpoint).expect("connected");
-    push.blocking_send_timeout("y", Duration::ZERO).expect("not full");
-    assert_eq!(pull.blocking_recv_timeout(Duration::ZERO).expect("a message is queued"), "y");
-    let receiver = std::thread::spawn(move || pull.blocking_recv_timeout(DEADLINE).expect("in time"));
-    push.blocking_send_timeout("z", DEADLINE).expect("sent");
+    let endpoint = pull.blocking().bind("inproc://bounded").expect("bound");
+    push.blocking().connect(endpoint).expect("connected");
+    push.blocking().send_timeout("y", Duration::ZERO).expect("not full");
+    assert_eq!(pull.blocking().recv_timeout(Duration::ZERO).expect("a message is queued"), "y");
+    let receiver = std::thread::spawn(move || pull.blocking().recv_timeout(DEADLINE).expect("in time"));
+    push.blocking().send_timeout("z", DEADLINE).expect("sent");
     assert_eq!(receiver.join().expect("received"), "z");
+}
+
+#[test]
+fn blocking_waits_end_after_their_timeout() {
+    fn assert_late<T: std::fmt::Debug>(outcome: Result<T, MonocoqueError>) {
+        assert!(matches!(outcome, Err(MonocoqueError::TimedOut)), "{outcome:?}");
+    }
+    within(DEADLINE, || {
+        let context = Context::new().expect("a context");
+        let short = Duration::from_millis(5);
+        let router = RouterSocket::builder().router_mandatory(true).send_hwm(1).recv_hwm(1);
+        let router = router.build_in(&context).expect("a socket");
+        let publisher = PubSocket::new_in(&context).expect("a socket");
+        let req = ReqSocket::new_in(&context).expect("a socket");
+        assert_late(router.blocking().wait_for_peers_timeout(1, short));
+        assert_late(publisher.blocking().wait_for_subscriptions_timeout(1, short));
+        assert_late(router.blocking().recv_from_timeout(short));
+        assert_late(router.blocking().recv_with_peer_timeout(short));
+        assert_late(router.blocking().recv_batch_timeout(&mut Vec::new(), 1, short));
+        assert_late(req.blocking().request_timeout("no peer", short));
+
+        // A peer that shakes hands and reads nothing more.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let endpoint = Endpoint::from(listener.local_addr().expect("an address"));
+        router.blocking().connect_as(endpoint, "deaf").expect("connected");
+        let mut peer = RawPeer::Tcp(listener.accept().expect("a connection").0);
+        peer.shake_hands("DEALER", b"");
+        router.blocking().wait_for_peers_timeout(1, DEADLINE).expect("a peer");
+        let large = vec![0; 8 << 20];
+        let error = loop {
+            match router.blocking().send_to_timeout("deaf", large.clone(), short) {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(error.reason().is_timeout(), "{error}");
+        assert_late(router.blocking().flush_timeout(short));
+        drop(peer);
+    });
 }

@@ -150,16 +150,16 @@ fn infinite_blocking_timeouts_keep_waiting() {
     let context = Context::new().expect("a context");
     for limit in FOR_EVER {
         let pull = PullSocket::new_in(&context).expect("a socket");
-        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
         let push = PushSocket::new_in(&context).expect("a socket");
         let sending = std::thread::spawn(move || {
-            push.blocking_connect(endpoint).expect("connected");
-            push.blocking_send_timeout("after a while", limit).expect("sent");
-            push.blocking_close().expect("closed");
+            push.blocking().connect(endpoint).expect("connected");
+            push.blocking().send_timeout("after a while", limit).expect("sent");
+            push.blocking().close().expect("closed");
         });
-        assert_eq!(pull.blocking_recv_timeout(limit).expect("received"), "after a while");
+        assert_eq!(pull.blocking().recv_timeout(limit).expect("received"), "after a while");
         sending.join().expect("sent");
-        assert!(pull.blocking_recv_timeout(Duration::ZERO).expect_err("nothing is left").is_timeout());
+        assert!(pull.blocking().recv_timeout(Duration::ZERO).expect_err("nothing is left").is_timeout());
     }
 }
 

@@ -177,15 +177,15 @@ fn racing_connect_disconnect_keeps_count() {
             thread::spawn(move || (0..300).for_each(|_| work(&push, endpoint)))
         };
         let threads = [
-            run(|push, endpoint| drop(push.blocking_connect(endpoint))),
-            run(|push, endpoint| drop(push.blocking_disconnect(endpoint))),
+            run(|push, endpoint| drop(push.blocking().connect(endpoint))),
+            run(|push, endpoint| drop(push.blocking().disconnect(endpoint))),
             run(|push, _| drop(push.try_send("x"))),
             run(|push, _| drop(push.try_send("x"))),
         ];
         threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
-        while push.blocking_disconnect(endpoint).is_ok() {}
+        while push.blocking().disconnect(endpoint).is_ok() {}
         let error = push.try_send("to nobody").expect_err("no endpoint is left");
         assert!(matches!(error.reason(), MonocoqueError::WouldBlock));
-        push.blocking_close().expect("called outside the I/O thread");
+        push.blocking().close().expect("called outside the I/O thread");
     }
 }

@@ -72,13 +72,13 @@ fn one_thread_sends_then_receives() {
     let context = Context::new().expect("a context");
     let pull = PullSocket::new_in(&context).expect("a socket");
     let push = PushSocket::new_in(&context).expect("a socket");
-    pull.blocking_bind("inproc://all").expect("bound");
-    push.blocking_connect("inproc://all").expect("connected");
+    pull.blocking().bind("inproc://all").expect("bound");
+    push.blocking().connect("inproc://all").expect("connected");
     for n in 0..MESSAGES {
-        push.blocking_send(numbered(n)).expect("sent");
+        push.blocking().send(numbered(n)).expect("sent");
     }
     for n in 0..MESSAGES {
-        assert_eq!(pull.blocking_recv().expect("received"), numbered(n));
+        assert_eq!(pull.blocking().recv().expect("received"), numbered(n));
     }
     on_both_runtimes(async |at| {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
@@ -171,14 +171,14 @@ fn contexts_have_separate_inproc_names() {
     let contexts = [Context::new().expect("a context"), Context::new().expect("a context")];
     let pulls = contexts.each_ref().map(|context| {
         let pull = PullSocket::new_in(context).expect("a socket");
-        pull.blocking_bind("inproc://own").expect("free in each of them");
+        pull.blocking().bind("inproc://own").expect("free in each of them");
         pull
     });
     for (n, context) in contexts.iter().enumerate() {
         let push = PushSocket::new_in(context).expect("a socket");
-        push.blocking_connect("inproc://own").expect("connected");
-        push.blocking_send(numbered(n)).expect("sent");
-        assert_eq!(pulls[n].blocking_recv().expect("received"), numbered(n));
+        push.blocking().connect("inproc://own").expect("connected");
+        push.blocking().send(numbered(n)).expect("sent");
+        assert_eq!(pulls[n].blocking().recv().expect("received"), numbered(n));
         assert!(pulls[1 - n].try_recv().is_err());
     }
 }

@@ -49,6 +49,7 @@ mod runtimes;
 mod security;
 mod send_bounds;
 mod send_side_effects;
+mod send_to;
 mod sender_yielding;
 mod shutdown;
 mod socket_options;

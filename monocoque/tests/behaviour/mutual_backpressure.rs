@@ -18,10 +18,9 @@ everywhere! {
         let dealer = DealerSocket::builder().routing_id("dealer").send_hwm(1).recv_hwm(1);
         let dealer = at.connected(dealer, &endpoint).await;
         router.wait_for_peers(1).await.expect("open");
-        let name = "dealer".try_into().expect("an id");
         let flood_back = async {
             for n in 0..EACH {
-                router.send_to(&name, large(n)).await.expect("sent");
+                router.send_to("dealer", large(n)).await.expect("sent");
             }
         };
         let flood = async {

@@ -78,17 +78,17 @@ fn plain_threads_run_blocking_calls() {
     within(DEADLINE, || {
         let context = Context::new().expect("an I/O thread");
         let pull = PullSocket::new_in(&context).expect("a socket");
-        let endpoint = pull.blocking_bind("tcp://127.0.0.1:0").expect("bound");
+        let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
         let sender = thread::spawn(move || {
             let push = PushSocket::new_in(&Context::new()?)?;
-            push.blocking_connect(endpoint)?;
+            push.blocking().connect(endpoint)?;
             for n in 0..MESSAGES {
-                push.blocking_send(numbered(n))?;
+                push.blocking().send(numbered(n))?;
             }
-            push.blocking_close()
+            push.blocking().close()
         });
         for n in 0..MESSAGES {
-            assert_eq!(pull.blocking_recv().expect("received"), numbered(n));
+            assert_eq!(pull.blocking().recv().expect("received"), numbered(n));
         }
         sender.join().expect("no panic").expect("sent");
         // Any executor works, even one with nothing but wakers.

@@ -133,7 +133,7 @@ fn flush_returns_after_last_write() {
         let pump = spawn_pump(outlet, &wire);
         block_on(engine.send_deferred("a")).expect("open");
         block_on(engine.send_deferred("b")).expect("open");
-        block_on(engine.flush()).expect("open");
+        block_on(engine.flush(None)).expect("open");
         assert_eq!(wire.messages(), "ab");
         engine.close();
         pump.join().expect("done");
@@ -147,7 +147,7 @@ fn flush_notices_direct_write() {
         let (engine, _runtime, outlet, _inlet, wire) = connected(0, 2);
         let pump = spawn_pump(outlet, &wire);
         send(&engine, "a");
-        block_on(engine.flush()).expect("open");
+        block_on(engine.flush(None)).expect("open");
         assert_eq!(wire.messages(), "a");
         engine.close();
         pump.join().expect("done");

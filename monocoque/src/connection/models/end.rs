@@ -9,8 +9,8 @@ fn check_end(end: impl Fn(&Arc<Engine>, IdleRuntime) -> Option<IdleRuntime> + Se
         let (engine, runtime) = socket(&DEALER, 1, 1);
         let (_outlet, _inlet) = peer(&engine, 0);
         send(&engine, "a");
-        let sender = spawn_with(&engine, move |engine| block_on(engine.send(None, "b")).is_err());
-        let watcher = spawn_with(&engine, move |engine| block_on(engine.wait_for_peers(2)).is_err());
+        let sender = spawn_with(&engine, move |engine| block_on(engine.send(ByPattern, "b")).is_err());
+        let watcher = spawn_with(&engine, move |engine| block_on(engine.wait_for_peers(2, None)).is_err());
         let _runtime = end(&engine, runtime);
         assert!(sender.join().expect("done") && watcher.join().expect("done"));
     });
@@ -54,7 +54,10 @@ fn accepted_messages_survive_close() {
         let (outlet, _inlet) = peer(&engine, 0);
         let wire = Wire::new(0);
         let sender = spawn_with(&engine, move |engine| {
-            ["a", "b"].into_iter().take_while(|message| block_on(engine.send(None, *message)).is_ok()).count()
+            ["a", "b"]
+                .into_iter()
+                .take_while(|message| block_on(engine.send(ByPattern, *message)).is_ok())
+                .count()
         });
         let pump = spawn_pump(outlet, &wire);
         engine.close();

@@ -27,6 +27,7 @@ use crate::endpoint::connect;
 use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
 use crate::pattern::{DEALER, Pattern, REQ, SUB};
+use crate::socket::send::ByPattern;
 
 /// The stream of a connection.
 #[derive(Debug)]
@@ -180,7 +181,7 @@ fn deliver(inlet: &mut SessionInlet, message: impl Into<Message>) {
 }
 
 fn send(engine: &Arc<Engine>, message: &str) {
-    block_on(engine.send(None, message)).expect("open");
+    block_on(engine.send(ByPattern, message)).expect("open");
 }
 
 /// The encoded length of a message of one byte.

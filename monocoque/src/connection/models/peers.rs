@@ -51,7 +51,7 @@ fn lost_peer_messages_move_on() {
 fn wait_for_peers_sees_arrivals() {
     check(3, || {
         let (engine, _runtime) = socket(&DEALER, 1, 2);
-        let watcher = spawn_with(&engine, move |engine| block_on(engine.wait_for_peers(2)).is_ok());
+        let watcher = spawn_with(&engine, move |engine| block_on(engine.wait_for_peers(2, None)).is_ok());
         let _peers = [0, 1].map(|n| peer(&engine, n));
         assert!(watcher.join().expect("done"));
     });

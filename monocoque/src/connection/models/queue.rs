@@ -52,7 +52,7 @@ fn cancelled_sender_passes_ticket_on() {
         let wire = Wire::new(0);
         send(&engine, "a");
         let fickle = spawn_with(&engine, move |engine| {
-            matches!(poll_once(pin!(engine.send(None, "b"))), Ready(Ok(())))
+            matches!(poll_once(pin!(engine.send(ByPattern, "b"))), Ready(Ok(())))
         });
         let patient = spawn_with(&engine, move |engine| {
             send(engine, "c");

@@ -21,21 +21,110 @@ macro_rules! by_id_methods {
             self.handle().recv_from()
         }
 
-        /// Queues a message for the peer with this routing id. Cancel safe.
+        /// Receives as [`recv_from`](Self::recv_from) does, but waits no longer than `timeout`,
+        /// whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is.
+        /// `Duration::MAX` waits for ever. Cancel safe.
+        ///
+        /// # Errors
+        ///
+        /// As `recv_from`, and [`TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn recv_from_timeout(
+            &self,
+            timeout: std::time::Duration,
+        ) -> impl Future<
+            Output = Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError>,
+        > $(+ $auto)? {
+            self.handle().recv_from_timeout(timeout)
+        }
+
+        /// Receives the next message, if one is queued, together with the routing id of its sender.
+        /// Never yields.
+        ///
+        /// # Errors
+        ///
+        /// As `recv_from`, and [`WouldBlock`](crate::MonocoqueError::WouldBlock) if no message is
+        /// queued.
+        $vis fn try_recv_from(
+            &self,
+        ) -> Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError> {
+            self.handle().try_recv_from()
+        }
+
+        /// Queues a message for the peer with this routing id, which is given as a
+        /// [`RoutingId`](crate::RoutingId), as text or as bytes. Cancel safe.
+        ///
+        /// A `&RoutingId` costs least: others are copied.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use monocoque::zmq::{DealerSocket, RouterSocket};
+        ///
+        /// let router = RouterSocket::new()?;
+        /// let worker = DealerSocket::builder().routing_id("worker").build()?;
+        /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+        /// worker.send("ready").await?;
+        /// let (id, _ready) = router.recv_from().await?;
+        ///
+        /// router.send_to(&id, "first job").await?;
+        /// router.send_to("worker", "second job").await?;
+        /// assert_eq!(&worker.recv().await?[0], b"first job");
+        /// assert_eq!(&worker.recv().await?[0], b"second job");
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
         ///
         /// # Errors
         ///
         /// Gives the message back, with [`Closed`](crate::MonocoqueError::Closed) when the socket
-        /// is closed; for a STREAM, and with
-        /// [`router_mandatory`](crate::zmq::Builder::router_mandatory), also with
-        /// [`Unreachable`](crate::MonocoqueError::Unreachable) and
+        /// is closed, with [`RoutingId`](crate::MonocoqueError::RoutingId) for what is no routing
+        /// id; for a STREAM, and with [`router_mandatory`](crate::zmq::Builder::router_mandatory),
+        /// also with [`Unreachable`](crate::MonocoqueError::Unreachable) and
         /// [`TimedOut`](crate::MonocoqueError::TimedOut).
-        $vis fn send_to<'a, M: Into<$crate::Message> $(+ $auto)?>(
-            &'a self,
-            peer: &'a $crate::RoutingId,
+        $vis fn send_to<R, M>(
+            &self,
+            peer: R,
             message: M,
-        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
-            self.handle().engine_unchecked().send(Some(peer), message)
+        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)?
+        where
+            R: $crate::zmq::Recipient $(+ $auto)?,
+            M: Into<$crate::Message> $(+ $auto)?,
+        {
+            self.handle().engine_unchecked().send(peer.into_address(), message)
+        }
+
+        /// Queues a message for one peer as [`send_to`](Self::send_to) does, but waits no longer
+        /// than `timeout`, whatever the [`send_timeout`](crate::zmq::Builder::send_timeout) of the
+        /// socket is. `Duration::MAX` waits for ever. Cancel safe.
+        ///
+        /// # Errors
+        ///
+        /// As `send_to`.
+        $vis fn send_to_timeout<R, M>(
+            &self,
+            peer: R,
+            message: M,
+            timeout: std::time::Duration,
+        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)?
+        where
+            R: $crate::zmq::Recipient $(+ $auto)?,
+            M: Into<$crate::Message> $(+ $auto)?,
+        {
+            self.handle().engine_unchecked().send_within(timeout, peer.into_address(), message)
+        }
+
+        /// Queues a message for one peer as [`send_to`](Self::send_to) does, if that can be done at
+        /// once. Never yields.
+        ///
+        /// # Errors
+        ///
+        /// As `send_to`, and [`WouldBlock`](crate::MonocoqueError::WouldBlock) where that would
+        /// wait.
+        $vis fn try_send_to(
+            &self,
+            peer: impl $crate::zmq::Recipient,
+            message: impl Into<$crate::Message>,
+        ) -> Result<(), $crate::SendError> {
+            self.handle().engine().try_send_to(&peer.into_address(), message.into())
         }
 
         /// Connects to an endpoint as [`connect`](crate::zmq::Socket::connect) does, and gives the
@@ -95,5 +184,4 @@ macro_rules! by_id_methods {
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not send by routing id")]
 pub trait RoutesById: Sends + Receives {
     by_id_methods!(fn + Send);
-    blocking_by_id_methods!(fn);
 }

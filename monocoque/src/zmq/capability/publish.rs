@@ -20,7 +20,22 @@ macro_rules! publish_methods {
             &self,
             n: usize,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().wait_for_subscriptions(n).await }
+            async move { self.handle().engine().wait_for_subscriptions(n, None).await }
+        }
+
+        /// Waits as [`wait_for_subscriptions`](Self::wait_for_subscriptions) does, for at most
+        /// `timeout`. `Duration::MAX` waits for ever. Cancel safe.
+        ///
+        /// # Errors
+        ///
+        /// As `wait_for_subscriptions`, and
+        /// [`MonocoqueError::TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn wait_for_subscriptions_timeout(
+            &self,
+            n: usize,
+            timeout: std::time::Duration,
+        ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
+            async move { self.handle().engine().wait_for_subscriptions(n, Some(timeout)).await }
         }
     };
 }
@@ -29,5 +44,4 @@ macro_rules! publish_methods {
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not publish messages")]
 pub trait Publishes: Sends {
     publish_methods!(fn + Send);
-    blocking_publish_methods!(fn);
 }

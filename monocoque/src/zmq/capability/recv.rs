@@ -87,7 +87,25 @@ macro_rules! recv_methods {
             messages: &mut Vec<$crate::Message>,
             max: usize,
         ) -> impl Future<Output = Result<usize, $crate::MonocoqueError>> $(+ $auto)? {
-            self.handle().engine_unchecked().recv_batch(messages, max)
+            let engine = self.handle().engine_unchecked();
+            engine.recv_batch(messages, max, engine.options.recv_timeout)
+        }
+
+        /// Receives messages as [`recv_batch`](Self::recv_batch) does, but waits for the first no
+        /// longer than `timeout`, whatever the
+        /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is. `Duration::MAX`
+        /// waits for ever. Cancel safe, as `recv_batch`.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv`](Self::recv), and [`TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn recv_batch_timeout(
+            &self,
+            messages: &mut Vec<$crate::Message>,
+            max: usize,
+            timeout: std::time::Duration,
+        ) -> impl Future<Output = Result<usize, $crate::MonocoqueError>> $(+ $auto)? {
+            self.handle().engine_unchecked().recv_batch(messages, max, Some(timeout))
         }
 
         /// Receives the next message as [`recv`](Self::recv) does, together with the peer that sent
@@ -117,7 +135,25 @@ macro_rules! recv_methods {
         ) -> impl Future<
             Output = Result<($crate::Message, std::sync::Arc<$crate::Peer>), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            self.handle().engine_unchecked().recv_with_peer()
+            let engine = self.handle().engine_unchecked();
+            engine.recv_with_peer(engine.options.recv_timeout)
+        }
+
+        /// Receives the next message together with its sender, as
+        /// [`recv_with_peer`](Self::recv_with_peer) does, but waits no longer than `timeout`,
+        /// whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is.
+        /// `Duration::MAX` waits for ever. Cancel safe, as `recv`.
+        ///
+        /// # Errors
+        ///
+        /// As [`recv`](Self::recv), and [`TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn recv_with_peer_timeout(
+            &self,
+            timeout: std::time::Duration,
+        ) -> impl Future<
+            Output = Result<($crate::Message, std::sync::Arc<$crate::Peer>), $crate::MonocoqueError>,
+        > $(+ $auto)? {
+            self.handle().engine_unchecked().recv_with_peer(Some(timeout))
         }
 
         /// Receives the next message, if one is queued. Never yields: on a compio runtime that runs
@@ -183,5 +219,4 @@ macro_rules! recv_methods {
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not receive messages")]
 pub trait Receives: Socket {
     recv_methods!(fn + Send);
-    blocking_recv_methods!(fn);
 }

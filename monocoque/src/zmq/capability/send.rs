@@ -27,7 +27,7 @@ macro_rules! send_methods {
             &self,
             message: M,
         ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
-            self.handle().engine_unchecked().send(None, message)
+            self.handle().engine_unchecked().send($crate::socket::send::ByPattern, message)
         }
 
         /// Queues a message as [`send`](Self::send) does, but waits no longer than `timeout`,
@@ -57,7 +57,7 @@ macro_rules! send_methods {
             message: M,
             timeout: std::time::Duration,
         ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
-            self.handle().engine_unchecked().send_within(timeout, message)
+            self.handle().engine_unchecked().send_within(timeout, $crate::socket::send::ByPattern, message)
         }
 
         /// Queues a message as [`send`](Self::send) does, but does not start to write it: that is
@@ -120,7 +120,20 @@ macro_rules! send_methods {
         ///
         /// [`Closed`](crate::MonocoqueError::Closed) when the socket is closed meanwhile.
         $vis fn flush(&self) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().flush().await }
+            async move { self.handle().engine().flush(None).await }
+        }
+
+        /// Writes what is queued and waits for that as [`flush`](Self::flush) does, for at most
+        /// `timeout`. `Duration::MAX` waits for ever. Cancel safe, as `flush`.
+        ///
+        /// # Errors
+        ///
+        /// As `flush`, and [`TimedOut`](crate::MonocoqueError::TimedOut).
+        $vis fn flush_timeout(
+            &self,
+            timeout: std::time::Duration,
+        ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
+            async move { self.handle().engine().flush(Some(timeout)).await }
         }
 
         /// Changes the [`send_hwm`](crate::zmq::Builder::send_hwm), for all peers, at once. No
@@ -161,5 +174,4 @@ macro_rules! send_methods {
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not send messages")]
 pub trait Sends: Socket {
     send_methods!(fn + Send);
-    blocking_send_methods!(fn);
 }

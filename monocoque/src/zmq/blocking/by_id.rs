@@ -1,0 +1,75 @@
+//! Blocking calls of sockets that send by routing id.
+
+use std::time::Duration;
+
+use monocoque_core::{Endpoint, Message, RoutingId, block_on};
+
+use super::Blocking;
+use crate::error::{MonocoqueError, SendError};
+use crate::zmq::Recipient;
+use crate::zmq::capability::RoutesById;
+
+/// The calls of sockets that send by routing id.
+impl<S: RoutesById> Blocking<'_, S> {
+    /// Receives the next message and its sender's routing id, as
+    /// [`recv_from`](RoutesById::recv_from) does.
+    ///
+    /// # Errors
+    ///
+    /// As `recv_from`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
+    pub fn recv_from(self) -> Result<(RoutingId, Message), MonocoqueError> {
+        self.handle().block_on(self.handle().recv_from())
+    }
+
+    /// Receives the next message and its sender's routing id, and waits no longer than `timeout`,
+    /// as [`recv_from_timeout`](RoutesById::recv_from_timeout) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from), and [`MonocoqueError::TimedOut`].
+    pub fn recv_from_timeout(self, timeout: Duration) -> Result<(RoutingId, Message), MonocoqueError> {
+        self.handle().block_on(self.handle().recv_from_timeout(timeout))
+    }
+
+    /// Queues a message for one peer as [`send_to`](RoutesById::send_to) does.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back, as `send_to`; with [`MonocoqueError::WouldDeadlock`] on the thread
+    /// that runs the connections.
+    pub fn send_to<M: Into<Message>>(self, peer: impl Recipient, message: M) -> Result<(), SendError> {
+        let peer = peer.into_address();
+        self.handle().block_on_send(message, |engine, message| engine.send(peer, message))
+    }
+
+    /// Queues a message for one peer, and waits no longer than `timeout`, as
+    /// [`send_to_timeout`](RoutesById::send_to_timeout) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](Self::send_to).
+    pub fn send_to_timeout<M: Into<Message>>(
+        self,
+        peer: impl Recipient,
+        message: M,
+        timeout: Duration,
+    ) -> Result<(), SendError> {
+        let peer = peer.into_address();
+        self.handle().block_on_send(message, |engine, message| engine.send_within(timeout, peer, message))
+    }
+
+    /// Connects to an endpoint and gives the peer there a routing id, as
+    /// [`connect_as`](RoutesById::connect_as) does. Returns at once, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// As `connect_as`.
+    pub fn connect_as<E, I>(self, endpoint: E, routing_id: I) -> Result<Endpoint, MonocoqueError>
+    where
+        E: TryInto<Endpoint>,
+        I: TryInto<RoutingId>,
+        MonocoqueError: From<E::Error> + From<I::Error>,
+    {
+        block_on(self.handle().connect_as(endpoint, routing_id))
+    }
+}

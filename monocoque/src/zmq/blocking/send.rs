@@ -1,0 +1,89 @@
+//! Blocking calls that send.
+
+use std::time::Duration;
+
+use monocoque_core::Message;
+
+use super::Blocking;
+use crate::error::{MonocoqueError, SendError};
+use crate::socket::send::ByPattern;
+use crate::zmq::capability::Sends;
+
+/// The calls of sockets that send.
+impl<S: Sends> Blocking<'_, S> {
+    /// Queues a message as [`send`](Sends::send) does; waits while the queue is full.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PushSocket;
+    ///
+    /// let context = Context::new()?;
+    /// let limit = Duration::from_millis(10);
+    /// let push = PushSocket::builder().send_timeout(Some(limit)).build_in(&context)?;
+    /// let error = push.blocking().send("no peer").unwrap_err();
+    /// assert!(error.reason().is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back, as `send`; with [`MonocoqueError::WouldDeadlock`] on the thread that
+    /// runs the connections.
+    pub fn send<M: Into<Message>>(self, message: M) -> Result<(), SendError> {
+        self.handle().block_on_send(message, |engine, message| engine.send(ByPattern, message))
+    }
+
+    /// Queues a message as [`send`](Self::send) does, but waits no longer than `timeout`, as
+    /// [`send_timeout`](Sends::send_timeout).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PushSocket;
+    ///
+    /// let push = PushSocket::new_in(&Context::new()?)?;
+    /// let limit = Duration::from_millis(10);
+    /// let error = push.blocking().send_timeout("no peer", limit).unwrap_err();
+    /// assert!(error.reason().is_timeout());
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`MonocoqueError::TimedOut`].
+    pub fn send_timeout<M: Into<Message>>(self, message: M, timeout: Duration) -> Result<(), SendError> {
+        self.handle()
+            .block_on_send(message, |engine, message| engine.send_within(timeout, ByPattern, message))
+    }
+
+    /// Queues a message as [`send`](Self::send) does, but does not start to write it, as
+    /// [`send_buffered`](Sends::send_buffered).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_buffered<M: Into<Message>>(self, message: M) -> Result<(), SendError> {
+        self.handle().block_on_send(message, |engine, message| engine.send_deferred(message))
+    }
+
+    /// Writes what is queued, and waits until the system has taken it, as [`flush`](Sends::flush)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// As `flush`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
+    pub fn flush(self) -> Result<(), MonocoqueError> {
+        self.handle().block_on(self.handle().engine().flush(None))
+    }
+
+    /// Writes what is queued, and waits for that no longer than `timeout`, as
+    /// [`flush_timeout`](Sends::flush_timeout) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush), and [`MonocoqueError::TimedOut`].
+    pub fn flush_timeout(self, timeout: Duration) -> Result<(), MonocoqueError> {
+        self.handle().block_on(self.handle().engine().flush(Some(timeout)))
+    }
+}
