@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::future::BoxFuture;
 use monocoque_core::sync::Mutex;
 use monocoque_core::{WaitGuard, Waiters, block_on, runtime::yielding};
 
@@ -49,8 +50,12 @@ use crate::zmq::capability::{Proxied, Sends};
 /// # Errors
 ///
 /// [`MonocoqueError::Closed`] when one of the sockets is closed.
-pub async fn proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<(), MonocoqueError> {
-    Proxy::new(frontend, backend).run().await
+pub fn proxy<'a, F: Proxied, B: Proxied>(
+    frontend: &'a F,
+    backend: &'a B,
+) -> BoxFuture<'a, Result<(), MonocoqueError>> {
+    let proxy = Proxy::new(frontend, backend);
+    Box::pin(async move { proxy.run().await })
 }
 
 /// Runs [`proxy`] on a thread without an executor (`zmq_proxy`).

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use monocoque_core::{Frame, Message, PeerKey, RecvGuard, RoutingId};
+use monocoque_core::{Frame, IntoMessage, Message, PeerKey, RecvGuard, RoutingId};
 
 use super::Engine;
 use super::wait_slot::{WaitQueue, WaitSlot, Waiting};
@@ -19,9 +19,12 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Routing};
 use crate::peer::Peer;
 
-/// A message that is being sent.
+/// A message that is being sent: the future of [`send`](crate::zmq::PushSocket::send).
+///
+/// Dropped before it is ready, it has queued nothing.
 #[derive(Debug)]
-pub(crate) struct Sending<'a, R, M> {
+#[must_use = "futures do nothing unless they are polled"]
+pub struct Sending<'a, M, R = ByPattern> {
     slot: WaitSlot<'a>,
     to: R,
     mode: SendMode,
@@ -39,7 +42,8 @@ pub trait Addressed {
 
 /// The receiver of a message if the pattern of the socket decides.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ByPattern;
+#[expect(unnameable_types, reason = "the default of `Sending`")]
+pub struct ByPattern;
 
 impl Addressed for ByPattern {
     #[inline]
@@ -88,11 +92,11 @@ enum Body<M> {
 impl Engine {
     /// Queues a message, or waits for room.
     #[inline]
-    pub(crate) fn send<R: Addressed, M: Into<Message>>(
+    pub(crate) fn send<R: Addressed, M: IntoMessage>(
         self: &Arc<Self>,
         to: R,
         message: M,
-    ) -> Sending<'_, R, M> {
+    ) -> Sending<'_, M, R> {
         let limit = self.options.send_timeout;
         let slot = WaitSlot::new(self, WaitQueue::Senders);
         Sending { slot, to, mode: SendMode::Wait, limit, body: Body::Given(message) }
@@ -100,18 +104,18 @@ impl Engine {
 
     /// Queues a message, or waits for room, for at most `limit`.
     #[inline]
-    pub(crate) fn send_within<R: Addressed, M: Into<Message>>(
+    pub(crate) fn send_within<R: Addressed, M: IntoMessage>(
         self: &Arc<Self>,
         limit: Duration,
         to: R,
         message: M,
-    ) -> Sending<'_, R, M> {
+    ) -> Sending<'_, M, R> {
         Sending { limit: Some(limit), ..self.send(to, message) }
     }
 
     /// Queues a message that is written with later ones, or by [`flush`](Self::flush).
     #[inline]
-    pub(crate) fn send_deferred<M: Into<Message>>(self: &Arc<Self>, message: M) -> Sending<'_, ByPattern, M> {
+    pub(crate) fn send_deferred<M: IntoMessage>(self: &Arc<Self>, message: M) -> Sending<'_, M> {
         Sending { mode: SendMode::Deferred, ..self.send(ByPattern, message) }
     }
 
@@ -345,7 +349,7 @@ pub(super) fn flushed(out: &Outbound, goals: &mut Vec<(PeerKey, u64)>) -> Option
     }
 }
 
-impl<R: Addressed, M: Into<Message>> Future for Sending<'_, R, M> {
+impl<R: Addressed, M: IntoMessage> Future for Sending<'_, M, R> {
     type Output = Result<(), SendError>;
 
     #[inline]
@@ -362,7 +366,7 @@ impl<R: Addressed, M: Into<Message>> Future for Sending<'_, R, M> {
     }
 }
 
-impl<R: Addressed, M> Sending<'_, R, M> {
+impl<R: Addressed, M> Sending<'_, M, R> {
     #[inline]
     fn poll_message(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
         let Self { slot, to, mode, limit, body } = self;
@@ -429,4 +433,4 @@ impl WaitSlot<'_> {
 }
 
 /// No field is ever pinned.
-impl<R, M> Unpin for Sending<'_, R, M> {}
+impl<R, M> Unpin for Sending<'_, M, R> {}

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::num::NonZero;
 use std::time::Duration;
 
-use monocoque_core::{Hwm, Message, RoutingId};
+use monocoque_core::{Hwm, IntoMessage, Message, RoutingId};
 
 use super::Socket;
 use super::capability::{Conflate, HelloMsg, ProbeRouter};
@@ -345,7 +345,7 @@ impl<S: HelloMsg> Builder<S> {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub fn hello_msg(mut self, message: impl Into<Message>) -> Self {
+    pub fn hello_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.first_message = Some(message.into());
         self
     }

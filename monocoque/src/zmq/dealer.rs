@@ -1,6 +1,6 @@
 //! DEALER: sends and receives without waiting for replies.
 
-use monocoque_core::Message;
+use monocoque_core::IntoMessage;
 
 use super::Builder;
 
@@ -48,7 +48,7 @@ impl Builder<DealerSocket> {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub fn hiccup_msg(mut self, message: impl Into<Message>) -> Self {
+    pub fn hiccup_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.hiccup_msg = Some(message.into());
         self
     }

@@ -5,8 +5,9 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use monocoque_core::{Endpoint, Message, RoutingId, block_on, runtime, runtime::yielding};
+use monocoque_core::{Endpoint, IntoMessage, Message, RoutingId, block_on, runtime, runtime::yielding};
 
+use super::into_endpoint::IntoEndpoint;
 use crate::endpoint::{bind, connect};
 use crate::error::{MonocoqueError, SendError};
 use crate::socket::Engine;
@@ -22,21 +23,6 @@ struct SharedHandle {
     engine: Arc<Engine>,
     /// Replaces the engine in a process that was forked from that of the socket.
     closed: OnceLock<Arc<Engine>>,
-}
-
-/// A value that methods take as an endpoint.
-pub(super) trait IntoEndpoint {
-    fn into_endpoint(self) -> Result<Endpoint, MonocoqueError>;
-}
-
-impl<E> IntoEndpoint for E
-where
-    E: TryInto<Endpoint>,
-    MonocoqueError: From<E::Error>,
-{
-    fn into_endpoint(self) -> Result<Endpoint, MonocoqueError> {
-        Ok(self.try_into()?)
-    }
 }
 
 impl Drop for SharedHandle {
@@ -95,7 +81,7 @@ impl Handle {
         send: impl FnOnce(&'a Arc<Engine>, M) -> F,
     ) -> Result<(), SendError>
     where
-        M: Into<Message>,
+        M: IntoMessage,
         F: Future<Output = Result<(), SendError>>,
     {
         match self.check_may_block() {

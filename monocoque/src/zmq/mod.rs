@@ -77,13 +77,16 @@ mod xsub;
 mod blocking;
 mod builder;
 mod handle;
+mod into_endpoint;
 mod message_sink;
 mod message_stream;
 mod recipient;
 
+pub use crate::socket::send::Sending;
 pub use blocking::Blocking;
 pub use builder::Builder;
 pub use dealer::DealerSocket;
+pub use into_endpoint::IntoEndpoint;
 pub use message_sink::MessageSink;
 pub use message_stream::MessageStream;
 pub use monocoque_zmtp::{CommandKind, Incompatible, Malformed, Misbehaved, Reason, SocketType, ZmtpError};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use monocoque_core::Message;
+use monocoque_core::{IntoMessage, Message};
 
 use super::Builder;
 use crate::error::MonocoqueError;
@@ -50,7 +50,7 @@ impl ReqSocket {
     ///
     /// [`MonocoqueError::OutOfTurn`] while an earlier request has no reply;
     /// [`MonocoqueError::TimedOut`] after the timeouts of the socket; [`MonocoqueError::Closed`].
-    pub async fn request(&self, message: impl Into<Message>) -> Result<Message, MonocoqueError> {
+    pub async fn request(&self, message: impl IntoMessage) -> Result<Message, MonocoqueError> {
         self.send(message).await?;
         self.recv().await
     }
@@ -80,7 +80,7 @@ impl ReqSocket {
     /// As [`request`](Self::request).
     pub async fn request_timeout(
         &self,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<Message, MonocoqueError> {
         let begun = Instant::now();

@@ -1,6 +1,6 @@
 //! ROUTER: sends to peers by routing id.
 
-use monocoque_core::Message;
+use monocoque_core::IntoMessage;
 
 use super::Builder;
 use crate::options::RouterNotify;
@@ -116,7 +116,7 @@ impl Builder<RouterSocket> {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// # }).unwrap();
     /// ```
-    pub fn disconnect_msg(mut self, message: impl Into<Message>) -> Self {
+    pub fn disconnect_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.disconnect_msg = Some(message.into());
         self
     }

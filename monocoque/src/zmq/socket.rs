@@ -66,8 +66,7 @@ macro_rules! socket_methods {
             endpoint: E,
         ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)?
         where
-            E: TryInto<$crate::Endpoint> $(+ $auto)?,
-            $crate::MonocoqueError: From<E::Error>,
+            E: $crate::zmq::IntoEndpoint $(+ $auto)?,
         {
             self.handle().bind(endpoint)
         }
@@ -165,8 +164,7 @@ macro_rules! socket_methods {
             endpoint: E,
         ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)?
         where
-            E: TryInto<$crate::Endpoint> $(+ $auto)?,
-            $crate::MonocoqueError: From<E::Error>,
+            E: $crate::zmq::IntoEndpoint $(+ $auto)?,
         {
             self.handle().connect(endpoint)
         }
@@ -185,8 +183,7 @@ macro_rules! socket_methods {
             endpoint: E,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)?
         where
-            E: TryInto<$crate::Endpoint> $(+ $auto)?,
-            $crate::MonocoqueError: From<E::Error>,
+            E: $crate::zmq::IntoEndpoint $(+ $auto)?,
         {
             self.handle().unbind(endpoint)
         }
@@ -205,8 +202,7 @@ macro_rules! socket_methods {
             endpoint: E,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)?
         where
-            E: TryInto<$crate::Endpoint> $(+ $auto)?,
-            $crate::MonocoqueError: From<E::Error>,
+            E: $crate::zmq::IntoEndpoint $(+ $auto)?,
         {
             self.handle().disconnect(endpoint)
         }

@@ -1,6 +1,6 @@
 //! XPUB: publishes, and receives the subscriptions of its peers.
 
-use monocoque_core::Message;
+use monocoque_core::IntoMessage;
 use monocoque_zmtp::Subscription;
 
 use super::Builder;
@@ -83,7 +83,7 @@ impl Builder<XpubSocket> {
     /// none.
     ///
     /// SUB peers receive it if they have subscribed to it.
-    pub fn xpub_welcome_msg(mut self, message: impl Into<Message>) -> Self {
+    pub fn xpub_welcome_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.first_message = Some(message.into());
         self
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use monocoque_core::{Endpoint, Message, RoutingId, block_on};
+use monocoque_core::{Endpoint, IntoMessage, Message, RoutingId, block_on};
 
 use super::Blocking;
 use crate::error::{MonocoqueError, SendError};
+use crate::zmq::IntoEndpoint;
 use crate::zmq::Recipient;
 use crate::zmq::capability::RoutesById;
 
@@ -37,7 +38,7 @@ impl<S: RoutesById> Blocking<'_, S> {
     ///
     /// Gives the message back, as `send_to`; with [`MonocoqueError::WouldDeadlock`] on the thread
     /// that runs the connections.
-    pub fn send_to<M: Into<Message>>(self, peer: impl Recipient, message: M) -> Result<(), SendError> {
+    pub fn send_to<M: IntoMessage>(self, peer: impl Recipient, message: M) -> Result<(), SendError> {
         let peer = peer.into_address();
         self.handle().block_on_send(message, |engine, message| engine.send(peer, message))
     }
@@ -48,7 +49,7 @@ impl<S: RoutesById> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`send_to`](Self::send_to).
-    pub fn send_to_timeout<M: Into<Message>>(
+    pub fn send_to_timeout<M: IntoMessage>(
         self,
         peer: impl Recipient,
         message: M,
@@ -66,9 +67,9 @@ impl<S: RoutesById> Blocking<'_, S> {
     /// As `connect_as`.
     pub fn connect_as<E, I>(self, endpoint: E, routing_id: I) -> Result<Endpoint, MonocoqueError>
     where
-        E: TryInto<Endpoint>,
+        E: IntoEndpoint,
         I: TryInto<RoutingId>,
-        MonocoqueError: From<E::Error> + From<I::Error>,
+        MonocoqueError: From<I::Error>,
     {
         block_on(self.handle().connect_as(endpoint, routing_id))
     }

@@ -12,12 +12,13 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use monocoque_core::{Endpoint, Message};
+use monocoque_core::{Endpoint, IntoMessage, Message};
 
 use super::handle::Handle;
 use super::{ReqSocket, Socket};
 use crate::endpoint::connect;
 use crate::error::MonocoqueError;
+use crate::zmq::IntoEndpoint;
 
 /// The calls of a socket that wait, for threads without an executor; made by
 /// [`blocking`](Socket::blocking).
@@ -96,8 +97,7 @@ impl<'a, S: Socket> Blocking<'a, S> {
     /// As `bind`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn bind<E>(self, endpoint: E) -> Result<Endpoint, MonocoqueError>
     where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
+        E: IntoEndpoint,
     {
         self.handle().block_on(self.handle().bind(endpoint))
     }
@@ -120,10 +120,9 @@ impl<'a, S: Socket> Blocking<'a, S> {
     /// As `connect`.
     pub fn connect<E>(self, endpoint: E) -> Result<Endpoint, MonocoqueError>
     where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
+        E: IntoEndpoint,
     {
-        connect::connect(self.handle().engine(), endpoint.try_into()?, None)
+        connect::connect(self.handle().engine(), endpoint.into_endpoint()?, None)
     }
 
     /// Stops listening on an endpoint as [`unbind`](Socket::unbind) does.
@@ -133,8 +132,7 @@ impl<'a, S: Socket> Blocking<'a, S> {
     /// As `unbind`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn unbind<E>(self, endpoint: E) -> Result<(), MonocoqueError>
     where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
+        E: IntoEndpoint,
     {
         self.handle().block_on(self.handle().unbind(endpoint))
     }
@@ -147,10 +145,9 @@ impl<'a, S: Socket> Blocking<'a, S> {
     /// As `disconnect`.
     pub fn disconnect<E>(self, endpoint: E) -> Result<(), MonocoqueError>
     where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
+        E: IntoEndpoint,
     {
-        connect::disconnect(self.handle().engine(), &endpoint.try_into()?)
+        connect::disconnect(self.handle().engine(), &endpoint.into_endpoint()?)
     }
 
     /// Waits until at least `n` peers are connected, as
@@ -192,7 +189,7 @@ impl Blocking<'_, ReqSocket> {
     /// # Errors
     ///
     /// As `request`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
-    pub fn request(self, message: impl Into<Message>) -> Result<Message, MonocoqueError> {
+    pub fn request(self, message: impl IntoMessage) -> Result<Message, MonocoqueError> {
         self.handle().block_on(self.socket.request(message))
     }
 
@@ -204,7 +201,7 @@ impl Blocking<'_, ReqSocket> {
     /// As [`request`](Self::request).
     pub fn request_timeout(
         self,
-        message: impl Into<Message>,
+        message: impl IntoMessage,
         timeout: Duration,
     ) -> Result<Message, MonocoqueError> {
         self.handle().block_on(self.socket.request_timeout(message, timeout))

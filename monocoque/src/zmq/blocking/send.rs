@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monocoque_core::Message;
+use monocoque_core::IntoMessage;
 
 use super::Blocking;
 use crate::error::{MonocoqueError, SendError};
@@ -30,7 +30,7 @@ impl<S: Sends> Blocking<'_, S> {
     ///
     /// Gives the message back, as `send`; with [`MonocoqueError::WouldDeadlock`] on the thread that
     /// runs the connections.
-    pub fn send<M: Into<Message>>(self, message: M) -> Result<(), SendError> {
+    pub fn send<M: IntoMessage>(self, message: M) -> Result<(), SendError> {
         self.handle().block_on_send(message, |engine, message| engine.send(ByPattern, message))
     }
 
@@ -52,7 +52,7 @@ impl<S: Sends> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`MonocoqueError::TimedOut`].
-    pub fn send_timeout<M: Into<Message>>(self, message: M, timeout: Duration) -> Result<(), SendError> {
+    pub fn send_timeout<M: IntoMessage>(self, message: M, timeout: Duration) -> Result<(), SendError> {
         self.handle()
             .block_on_send(message, |engine, message| engine.send_within(timeout, ByPattern, message))
     }
@@ -63,7 +63,7 @@ impl<S: Sends> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn send_buffered<M: Into<Message>>(self, message: M) -> Result<(), SendError> {
+    pub fn send_buffered<M: IntoMessage>(self, message: M) -> Result<(), SendError> {
         self.handle().block_on_send(message, |engine, message| engine.send_deferred(message))
     }
 

@@ -8,6 +8,7 @@ use monocoque_core::transport::{InterfaceName, SocksLogin};
 use super::Builder;
 use crate::error::MonocoqueError;
 use crate::options::ReconnectStop;
+use crate::zmq::IntoEndpoint;
 use crate::zmq::Socket;
 
 impl<S: Socket> Builder<S> {
@@ -216,10 +217,9 @@ impl<S: Socket> Builder<S> {
     /// ```
     pub fn socks_proxy<E>(mut self, proxy: E) -> Self
     where
-        E: TryInto<Endpoint>,
-        MonocoqueError: From<E::Error>,
+        E: IntoEndpoint,
     {
-        match proxy.try_into().map_err(MonocoqueError::from) {
+        match proxy.into_endpoint() {
             Ok(proxy @ Endpoint::Tcp { .. }) if proxy.check_connect().is_ok() => {
                 self.options.sockets.socks_proxy = Some(proxy);
             }

@@ -87,7 +87,7 @@ macro_rules! by_id_methods {
         ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)?
         where
             R: $crate::zmq::Recipient $(+ $auto)?,
-            M: Into<$crate::Message> $(+ $auto)?,
+            M: $crate::IntoMessage $(+ $auto)?,
         {
             self.handle().engine_unchecked().send(peer.into_address(), message)
         }
@@ -107,7 +107,7 @@ macro_rules! by_id_methods {
         ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)?
         where
             R: $crate::zmq::Recipient $(+ $auto)?,
-            M: Into<$crate::Message> $(+ $auto)?,
+            M: $crate::IntoMessage $(+ $auto)?,
         {
             self.handle().engine_unchecked().send_within(timeout, peer.into_address(), message)
         }
@@ -122,7 +122,7 @@ macro_rules! by_id_methods {
         $vis fn try_send_to(
             &self,
             peer: impl $crate::zmq::Recipient,
-            message: impl Into<$crate::Message>,
+            message: impl $crate::IntoMessage,
         ) -> Result<(), $crate::SendError> {
             self.handle().engine().try_send_to(&peer.into_address(), message.into())
         }
@@ -171,9 +171,9 @@ macro_rules! by_id_methods {
             routing_id: I,
         ) -> impl Future<Output = Result<$crate::Endpoint, $crate::MonocoqueError>> $(+ $auto)?
         where
-            E: TryInto<$crate::Endpoint> $(+ $auto)?,
+            E: $crate::zmq::IntoEndpoint $(+ $auto)?,
             I: TryInto<$crate::RoutingId> $(+ $auto)?,
-            $crate::MonocoqueError: From<E::Error> + From<I::Error>,
+            $crate::MonocoqueError: From<I::Error>,
         {
             self.handle().connect_as(endpoint, routing_id)
         }

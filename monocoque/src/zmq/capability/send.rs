@@ -23,10 +23,10 @@ macro_rules! send_methods {
         /// receive first, or [`EmptyMessage`](crate::MonocoqueError::EmptyMessage) for a message
         /// without a frame to send.
         #[inline]
-        $vis fn send<M: Into<$crate::Message> $(+ $auto)?>(
+        $vis fn send<M: $crate::IntoMessage $(+ $auto)?>(
             &self,
             message: M,
-        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
+        ) -> $crate::zmq::Sending<'_, M> {
             self.handle().engine_unchecked().send($crate::socket::send::ByPattern, message)
         }
 
@@ -52,11 +52,11 @@ macro_rules! send_methods {
         ///
         /// As [`send`](Self::send), and [`TimedOut`](crate::MonocoqueError::TimedOut).
         #[inline]
-        $vis fn send_timeout<M: Into<$crate::Message> $(+ $auto)?>(
+        $vis fn send_timeout<M: $crate::IntoMessage $(+ $auto)?>(
             &self,
             message: M,
             timeout: std::time::Duration,
-        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
+        ) -> $crate::zmq::Sending<'_, M> {
             self.handle().engine_unchecked().send_within(timeout, $crate::socket::send::ByPattern, message)
         }
 
@@ -89,10 +89,10 @@ macro_rules! send_methods {
         ///
         /// As [`send`](Self::send).
         #[inline]
-        $vis fn send_buffered<M: Into<$crate::Message> $(+ $auto)?>(
+        $vis fn send_buffered<M: $crate::IntoMessage $(+ $auto)?>(
             &self,
             message: M,
-        ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)? {
+        ) -> $crate::zmq::Sending<'_, M> {
             self.handle().engine_unchecked().send_deferred(message)
         }
 
@@ -105,7 +105,7 @@ macro_rules! send_methods {
         #[inline]
         $vis fn try_send(
             &self,
-            message: impl Into<$crate::Message>,
+            message: impl $crate::IntoMessage,
         ) -> Result<(), $crate::SendError> {
             self.handle().engine().try_send(None, message.into())
         }
