@@ -79,7 +79,7 @@ pub use buffer::SegmentedBuffer;
 pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]
-pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneKey, NextItem, RecvGuard, Weigh};
+pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneCounters, LaneKey, NextItem, RecvGuard, Weigh};
 pub use message::{IntoIter, Iter, Message, Part, Parts};
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};

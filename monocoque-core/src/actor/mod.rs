@@ -18,6 +18,7 @@
 //! a write. The one exception is a handshake, which may be dropped: it has nothing to lose. The
 //! read pump waits for one thing at a time; the write side serves all deadlines.
 
+mod byte_counters;
 mod channel;
 mod in_flight;
 mod input;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
 
+pub use byte_counters::ByteCounters;
 pub use channel::{Channel, ChannelClosed, ChannelInlet, ChannelOutlet};
 pub use in_flight::InFlight;
 
@@ -66,6 +68,7 @@ pub struct SocketActor<S, P> {
     stream: S,
     protocol: P,
     handshake_timeout: Option<Duration>,
+    bytes: Arc<ByteCounters>,
 }
 
 /// The owner of a connection: it learns the outcome of the handshake, and provides both ends.
@@ -188,12 +191,18 @@ pub enum Closed<E> {
 impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
     /// An actor for a connected stream.
     pub fn new(stream: S, protocol: P) -> Self {
-        Self { stream, protocol, handshake_timeout: None }
+        Self { stream, protocol, handshake_timeout: None, bytes: Arc::default() }
     }
 
     /// Limits the time of the whole handshake. Default: no limit.
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets the counters of the bytes that the pumps read and write.
+    pub fn byte_counters(mut self, bytes: Arc<ByteCounters>) -> Self {
+        self.bytes = bytes;
         self
     }
 
@@ -212,7 +221,7 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
 
     /// Runs the handshake and the pumps.
     async fn run_inner<H: ConnectionHandler<P>>(self, handler: H) -> Closed<P::Error> {
-        let Self { stream, protocol, handshake_timeout } = self;
+        let Self { stream, protocol, handshake_timeout, bytes } = self;
         let mut input = Input::new(stream.clone());
         let end = handshake_timeout.and_then(|timeout| deadline::after(Instant::now(), timeout));
         let handshake = handshake(stream.clone(), protocol, &mut input, &handler, end);
@@ -228,7 +237,9 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
         let Some((outlet, inlet)) = handler.on_established(peer, direct) else {
             return Closed::Refused;
         };
-        let state = Rc::new(PumpState::new(input.memory()));
+        // Traffic that has arrived with the end of the handshake.
+        bytes.add_read(input.buffer.len());
+        let state = Rc::new(PumpState::new(input.memory(), bytes));
         let reader = ReadPump::new(stream.clone(), input, decoder, inlet, state.clone());
         let reader = compio::runtime::spawn(reader.run());
         WritePump::new(stream, encoder, outlet, state.clone()).run().await;
@@ -343,12 +354,12 @@ struct PumpState<E> {
     /// The last time that bytes arrived; `None` while there is no room for more, and silence does
     /// not count.
     last_received: Cell<Option<Instant>>,
-    /// The number of bytes that have arrived.
-    received_bytes: Cell<u64>,
+    /// The number of bytes that have arrived, and of those that were written.
+    bytes: Arc<ByteCounters>,
 }
 
 impl<E> PumpState<E> {
-    fn new(memory: SharedArena) -> Self {
+    fn new(memory: SharedArena, bytes: Arc<ByteCounters>) -> Self {
         Self {
             memory,
             has_spare_memory: Cell::new(false),
@@ -360,7 +371,7 @@ impl<E> PumpState<E> {
             write_ended: Cell::new(false),
             reason: Cell::new(None),
             last_received: Cell::new(None),
-            received_bytes: Cell::new(0),
+            bytes,
         }
     }
 

@@ -32,7 +32,7 @@ impl Peer {
     pub fn join<S: Socket>(socket: &S, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
         let address: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
         let connection =
-            Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: String::new() };
+            Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: address.clone() };
         let handler = SessionHandler {
             engine: socket.handle().engine().clone(),
             endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
@@ -40,6 +40,7 @@ impl Peer {
             outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),
             course: Rc::default(),
             place: None,
+            bytes: Arc::default(),
         };
         let info = PeerInfo {
             socket_type,

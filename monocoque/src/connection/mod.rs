@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
-use monocoque_core::actor::{Closed, SocketActor};
+use monocoque_core::actor::{ByteCounters, Closed, SocketActor};
 use monocoque_core::transport::{ByteStream, Stream};
-use monocoque_core::{Decode, Message, Protocol};
+use monocoque_core::{AttachedStream, Decode, Endpoint, Message, Protocol};
 use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
 
 use self::events::ConnectionEvents;
@@ -138,8 +138,9 @@ where
     P: Protocol<Peer = PeerInfo, Question = AuthQuestion, Error = ZmtpError>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
 {
-    let events = ConnectionEvents::begin(engine, endpoint, stream.peer_label());
+    let events = ConnectionEvents::begin(engine, endpoint, peer_endpoint(&stream, endpoint));
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
+    let bytes = Arc::new(ByteCounters::default());
     let (course, started) = (Rc::new(Course::default()), Instant::now());
     let displaced = place.as_ref().map(HandshakePlace::displaced);
     let handler = SessionHandler {
@@ -149,8 +150,11 @@ where
         outcome: outcome.clone(),
         course: course.clone(),
         place,
+        bytes: bytes.clone(),
     };
-    let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
+    let actor = SocketActor::new(stream, session)
+        .handshake_timeout(engine.options.handshake_timeout)
+        .byte_counters(bytes);
     let run = std::pin::pin!(events.span.around(actor.run(handler)));
     let cancelled = std::pin::pin!(endpoint.token.cancelled());
     let displacement = std::pin::pin!(async {
@@ -187,6 +191,17 @@ where
     events.end(was_up, reason.clone());
     let has_progress = course.has_progress.get() || started.elapsed() >= LONG_LIVED;
     Ended { was_up, has_progress, comes_back: course.comes_back.get(), reason }
+}
+
+/// Returns the address of the peer of a stream. That of a stream which is neither TCP nor of the
+/// Unix domain is a text only.
+fn peer_endpoint(stream: &impl ByteStream, endpoint: &EndpointRef) -> Endpoint {
+    let label = stream.peer_label();
+    match (label.parse(), &endpoint.address) {
+        (Ok(peer), _) => peer,
+        (Err(_), attached @ Endpoint::Attached(_)) => attached.clone(),
+        (Err(_), _) => Endpoint::Attached(AttachedStream::new(endpoint.key.id.number(), label)),
+    }
 }
 
 /// The lifetime of a connection that counts as progress.

@@ -94,7 +94,7 @@ fn established(
     direct: Option<Arc<Wire>>,
 ) -> Option<(SessionOutlet, SessionInlet)> {
     let id = ConnectionId::new(0);
-    let connection = Connection { id, endpoint: endpoint.address.clone(), peer: String::new() };
+    let connection = Connection { id, endpoint: endpoint.address.clone(), peer: endpoint.address.clone() };
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
     let handler = SessionHandler {
         engine: engine.clone(),
@@ -103,6 +103,7 @@ fn established(
         outcome,
         course: Rc::default(),
         place: None,
+        bytes: Arc::default(),
     };
     let peer = PeerInfo {
         socket_type: engine.pattern.socket_type,
