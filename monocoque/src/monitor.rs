@@ -233,8 +233,8 @@ pub struct Connection {
     pub id: ConnectionId,
     /// The endpoint of this socket that the connection belongs to: bound, connected or attached.
     pub endpoint: Endpoint,
-    /// The address of the peer, such as `tcp://127.0.0.1:40000`. An accepted peer of the Unix domain
-    /// has the name of the listener, an inproc peer that of the endpoint, and the peer of an
+    /// The address of the peer, such as `tcp://127.0.0.1:40000`. An accepted peer of the Unix
+    /// domain has the name of the listener, an inproc peer that of the endpoint, and the peer of an
     /// [attached](crate::zmq::Socket::attach) stream of another kind is the
     /// [stream](Endpoint::Attached).
     pub peer: Endpoint,

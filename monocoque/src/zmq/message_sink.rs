@@ -70,7 +70,8 @@ impl MessageSink {
     ///
     /// # Errors
     ///
-    /// As [`send`](super::PushSocket::send); [`take_unsent`](Self::take_unsent) returns the message.
+    /// As [`send`](super::PushSocket::send); [`take_unsent`](Self::take_unsent) returns the
+    /// message.
     pub fn send(
         &mut self,
         message: impl Into<Message>,

@@ -311,8 +311,8 @@ macro_rules! socket_methods {
             self.handle().context().clone()
         }
 
-        /// Returns whether the socket is closed, by this handle or another one, or with its context.
-        /// Messages that it has received before can still be received.
+        /// Returns whether the socket is closed, by this handle or another one, or with its
+        /// context.
         ///
         /// ```
         /// # compio::runtime::Runtime::new().unwrap().block_on(async {
@@ -329,9 +329,8 @@ macro_rules! socket_methods {
             self.handle().engine().check_open().is_err()
         }
 
-        /// Returns the connected peers, each with its counters and the lengths of its queues, in the
-        /// order in which their connections began. For each of them, see
-        /// [`PeerStats`](crate::PeerStats).
+        /// Returns the connected peers, each with its counters and the lengths of its queues
+        /// ([`PeerStats`](crate::PeerStats)), in the order in which their connections began.
         ///
         /// Takes the locks of the socket for a moment, longer with many peers: for a look now and
         /// then, not for each message.
@@ -384,8 +383,8 @@ macro_rules! socket_methods {
         /// use monocoque::zmq::PushSocket;
         ///
         /// let push = PushSocket::new()?;
-        /// let error = push.wait_for_peers_timeout(1, Duration::from_millis(10)).await.unwrap_err();
-        /// assert!(error.is_timeout());
+        /// let limit = Duration::from_millis(10);
+        /// assert!(push.wait_for_peers_timeout(1, limit).await.unwrap_err().is_timeout());
         /// # Ok::<(), monocoque::MonocoqueError>(())
         /// # }).unwrap();
         /// ```
