@@ -62,7 +62,7 @@ impl Peer {
 
     /// Returns the address of the peer as an endpoint, over any transport, such as
     /// `tcp://127.0.0.1:40000`: that of [`Connection::peer`].
-    pub fn endpoint(&self) -> &Endpoint {
+    pub fn remote_endpoint(&self) -> &Endpoint {
         &self.connection.peer
     }
 

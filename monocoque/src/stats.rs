@@ -63,7 +63,7 @@ pub struct SocketStats {
 /// router.recv().await?;
 ///
 /// for peer in router.peers() {
-///     println!("{} at {} since {:?}", peer.routing_id(), peer.endpoint(), peer.age());
+///     println!("{} at {} since {:?}", peer.routing_id(), peer.remote_endpoint(), peer.age());
 ///     assert_eq!((peer.received, peer.sent, peer.recv_queue), (1, 0, 0));
 /// }
 /// # Ok::<(), monocoque::MonocoqueError>(())

@@ -100,7 +100,7 @@ impl MessageSink {
     fn poll_feed(
         &mut self,
         message: &mut Option<Message>,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(), MonocoqueError>> {
         if message.is_some() {
             ready!(self.outgoing.poll_ready(cx))?;
