@@ -68,7 +68,6 @@ pub struct SocketActor<S, P> {
     stream: S,
     protocol: P,
     handshake_timeout: Option<Duration>,
-    bytes: Arc<ByteCounters>,
 }
 
 /// The owner of a connection: it learns the outcome of the handshake, and provides both ends.
@@ -88,10 +87,14 @@ pub trait ConnectionHandler<P: Protocol>: Sized {
     /// written through `direct` instead of being handed to the pump. The bytes of a message that
     /// the kernel did not take must be the first that the pump takes. `direct` is `None` if
     /// messages [change their form](crate::Encode::is_identity) on the way to the wire.
+    ///
+    /// The pumps count in `bytes` what they read and write. The caller of a direct write adds its
+    /// bytes.
     fn on_established(
         self,
         peer: P::Peer,
         direct: Option<Arc<dyn DirectWriter>>,
+        bytes: &Arc<ByteCounters>,
     ) -> Option<(Self::Outlet, Self::Inlet)>;
 
     /// Called when the handshake has failed. [`on_established`](Self::on_established) is not
@@ -191,18 +194,12 @@ pub enum Closed<E> {
 impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
     /// An actor for a connected stream.
     pub fn new(stream: S, protocol: P) -> Self {
-        Self { stream, protocol, handshake_timeout: None, bytes: Arc::default() }
+        Self { stream, protocol, handshake_timeout: None }
     }
 
     /// Limits the time of the whole handshake. Default: no limit.
     pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
-        self
-    }
-
-    /// Sets the counters of the bytes that the pumps read and write.
-    pub fn byte_counters(mut self, bytes: Arc<ByteCounters>) -> Self {
-        self.bytes = bytes;
         self
     }
 
@@ -221,7 +218,7 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
 
     /// Runs the handshake and the pumps.
     async fn run_inner<H: ConnectionHandler<P>>(self, handler: H) -> Closed<P::Error> {
-        let Self { stream, protocol, handshake_timeout, bytes } = self;
+        let Self { stream, protocol, handshake_timeout } = self;
         let mut input = Input::new(stream.clone());
         let end = handshake_timeout.and_then(|timeout| deadline::after(Instant::now(), timeout));
         let handshake = handshake(stream.clone(), protocol, &mut input, &handler, end);
@@ -234,11 +231,12 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
             }
         };
         let direct = if encoder.is_identity() { stream.direct_writer() } else { None };
-        let Some((outlet, inlet)) = handler.on_established(peer, direct) else {
-            return Closed::Refused;
-        };
+        let bytes = Arc::new(ByteCounters::default());
         // Traffic that has arrived with the end of the handshake.
         bytes.add_read(input.buffer.len());
+        let Some((outlet, inlet)) = handler.on_established(peer, direct, &bytes) else {
+            return Closed::Refused;
+        };
         let state = Rc::new(PumpState::new(input.memory(), bytes));
         let reader = ReadPump::new(stream.clone(), input, decoder, inlet, state.clone());
         let reader = compio::runtime::spawn(reader.run());

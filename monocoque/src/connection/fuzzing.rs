@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -40,7 +41,6 @@ impl Peer {
             outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),
             course: Rc::default(),
             place: None,
-            bytes: Arc::default(),
         };
         let info = PeerInfo {
             socket_type,
@@ -50,7 +50,7 @@ impl Peer {
             admission: Box::default(),
             topic_budget: TopicBudget::default(),
         };
-        let (outlet, inlet) = handler.accept(info, None)?;
+        let (outlet, inlet) = handler.accept(info, None, &Arc::default())?;
         Some(Self { outlet, inlet })
     }
 

@@ -39,8 +39,6 @@ pub(super) struct SessionHandler {
     pub(super) course: Rc<Course>,
     /// The place of the handshake, which ends with the handler.
     pub(super) place: Option<HandshakePlace>,
-    /// The counters of the stream.
-    pub(super) bytes: Arc<ByteCounters>,
 }
 
 impl<P> ConnectionHandler<P> for SessionHandler
@@ -62,8 +60,9 @@ where
         self,
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
+        bytes: &Arc<ByteCounters>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        self.accept(peer, direct)
+        self.accept(peer, direct, bytes)
     }
 }
 
@@ -73,8 +72,9 @@ impl SessionHandler {
         self,
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
+        bytes: &Arc<ByteCounters>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, endpoint, connection, outcome, course, place, bytes } = self;
+        let Self { engine, endpoint, connection, outcome, course, place } = self;
         drop(place);
         let has_input = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone(), bytes.clone()));
@@ -88,7 +88,7 @@ impl SessionHandler {
             properties,
             admission: *admission,
             since: Since::now(),
-            bytes,
+            bytes: bytes.clone(),
         });
         let key = match engine.accept_peer(&peer, &id, &endpoint, direct) {
             Ok(accepted) => accepted,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
-use monocoque_core::actor::{ByteCounters, Closed, SocketActor};
+use monocoque_core::actor::{Closed, SocketActor};
 use monocoque_core::transport::{ByteStream, Stream};
 use monocoque_core::{AttachedStream, Decode, Endpoint, Message, Protocol};
 use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
@@ -140,7 +140,6 @@ where
 {
     let events = ConnectionEvents::begin(engine, endpoint, peer_endpoint(&stream, endpoint));
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
-    let bytes = Arc::new(ByteCounters::default());
     let (course, started) = (Rc::new(Course::default()), Instant::now());
     let displaced = place.as_ref().map(HandshakePlace::displaced);
     let handler = SessionHandler {
@@ -150,11 +149,8 @@ where
         outcome: outcome.clone(),
         course: course.clone(),
         place,
-        bytes: bytes.clone(),
     };
-    let actor = SocketActor::new(stream, session)
-        .handshake_timeout(engine.options.handshake_timeout)
-        .byte_counters(bytes);
+    let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
     let run = std::pin::pin!(events.span.around(actor.run(handler)));
     let cancelled = std::pin::pin!(endpoint.token.cancelled());
     let displacement = std::pin::pin!(async {

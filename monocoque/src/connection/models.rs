@@ -103,7 +103,6 @@ fn established(
         outcome,
         course: Rc::default(),
         place: None,
-        bytes: Arc::default(),
     };
     let peer = PeerInfo {
         socket_type: engine.pattern.socket_type,
@@ -113,7 +112,7 @@ fn established(
         topic_budget: TopicBudget::default(),
         admission: Box::default(),
     };
-    handler.accept(peer, direct.map(|wire| wire as _))
+    handler.accept(peer, direct.map(|wire| wire as _), &Arc::default())
 }
 
 fn endpoint_ref(engine: &Engine, n: usize) -> EndpointRef {
