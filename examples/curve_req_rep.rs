@@ -7,7 +7,6 @@ use std::error::Error;
 use std::time::Duration;
 
 use compio::time::timeout;
-use futures::StreamExt;
 use monocoque::security::{Allow, CurveKeyPair, CurvePublicKey, RefusalStatus};
 use monocoque::zmq::{RepSocket, ReqSocket};
 use monocoque::{DisconnectReason, Endpoint, Monitor, MonocoqueError, SocketEvent};
@@ -92,7 +91,7 @@ async fn expect_refusal(keys: &CurveKeyPair, server: CurvePublicKey, endpoint: E
 
 /// Waits for a handshake that fails. Returns the reason.
 async fn failure(events: &mut Monitor) -> Outcome<DisconnectReason> {
-    while let Some(event) = events.next().await {
+    while let Some(event) = events.recv().await {
         if let SocketEvent::HandshakeFailed { reason, .. } = event {
             return Ok(reason);
         }

@@ -11,7 +11,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::time::Duration;
 
-use futures::StreamExt;
 use monocoque::security::{AuthReply, AuthRequest, Credentials, Password, RefusalStatus};
 use monocoque::zmq::{PullSocket, PushSocket};
 use monocoque::{Context, DisconnectReason, Monitor, SocketEvent};
@@ -112,7 +111,7 @@ async fn check_users(mut questions: mpsc::Receiver<Question>) {
 
 /// Waits for a handshake that fails. Returns the reason, if it is a refusal.
 async fn refusal(events: &mut Monitor) -> Outcome<DisconnectReason> {
-    while let Some(event) = events.next().await {
+    while let Some(event) = events.recv().await {
         let SocketEvent::HandshakeFailed { reason, .. } = event else { continue };
         return match reason {
             DisconnectReason::Denied(400) | DisconnectReason::Refused(RefusalStatus::Denied) => Ok(reason),

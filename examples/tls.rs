@@ -12,7 +12,6 @@ use compio::net::{TcpListener, TcpStream};
 use compio_tls::rustls::pki_types::PrivateKeyDer;
 use compio_tls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use compio_tls::{TlsAcceptor, TlsConnector};
-use futures::StreamExt;
 use futures::future::try_join_all;
 use monocoque::SocketEvent;
 use monocoque::transport::AnyStream;
@@ -41,7 +40,7 @@ fn main() -> Outcome<()> {
 
         let mut ended = 0;
         while ended < CLIENTS {
-            if let Some(SocketEvent::Disconnected { connection, reason }) = events.next().await {
+            if let Some(SocketEvent::Disconnected { connection, reason }) = events.recv().await {
                 println!("{}: {reason}", connection.peer);
                 ended += 1;
             }

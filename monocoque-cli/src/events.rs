@@ -1,8 +1,8 @@
 //! The events of connections, as text and as JSON.
 
 use anstyle::Style;
-use monocoque::{Connection, SocketEvent};
-use serde_json::{Map, Value, json};
+use monocoque::{Connection, Endpoint, SocketEvent};
+use serde_json::{Value, json};
 
 use crate::terminal::{BAD, FAINT, GOOD};
 
@@ -11,121 +11,88 @@ use crate::terminal::{BAD, FAINT, GOOD};
 pub(crate) struct Described {
     name: &'static str,
     style: Style,
-    /// The text after the name.
-    rest: String,
-    fields: Map<String, Value>,
+    /// The line of the event, which begins with its name in words.
+    line: String,
+    fields: Value,
 }
 
 impl Described {
-    /// Returns the event as a line of text.
+    /// Returns the event as a line of text, with its name in colour.
     pub(crate) fn coloured(&self) -> String {
-        let Self { name, style, rest, .. } = self;
-        format!("{style}{}{style:#} {rest}", name.replace('_', " ")).trim_end().to_owned()
+        let Self { name, style, line, .. } = self;
+        let name = name.replace('_', " ");
+        match line.strip_prefix(&name) {
+            Some(rest) => format!("{style}{name}{style:#}{rest}"),
+            None => line.clone(),
+        }
     }
 
     /// Returns the event as a line of JSON.
     pub(crate) fn json(mut self) -> String {
-        self.fields.insert("event".into(), self.name.into());
-        Value::Object(self.fields).to_string()
+        self.fields["event"] = self.name.into();
+        self.fields.to_string()
     }
 }
 
 pub(crate) fn describe(event: &SocketEvent) -> Described {
-    match event {
-        SocketEvent::Listening { endpoint } => event_line(
-            "listening",
-            GOOD,
-            format!("on {endpoint}"),
-            json!({ "endpoint": endpoint.to_string() }),
-        ),
-        SocketEvent::BindFailed { endpoint, error } => failed("bind_failed", endpoint, error),
-        SocketEvent::Unbound { endpoint } => {
-            event_line("unbound", FAINT, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
+    let (name, style, fields) = match event {
+        SocketEvent::Listening { endpoint } => ("listening", GOOD, of_endpoint(endpoint)),
+        SocketEvent::BindFailed { endpoint, error } => {
+            ("bind_failed", BAD, with(of_endpoint(endpoint), json!({ "error": error.to_string() })))
         }
-        SocketEvent::Accepted { connection } => connected("accepted", FAINT, connection, "", json!({})),
-        SocketEvent::AcceptFailed { endpoint, error } => failed("accept_failed", endpoint, error),
-        SocketEvent::Connected { connection } => connected("connected", FAINT, connection, "", json!({})),
-        SocketEvent::ConnectFailed { endpoint, error } => failed("connect_failed", endpoint, error),
+        SocketEvent::Unbound { endpoint } => ("unbound", FAINT, of_endpoint(endpoint)),
+        SocketEvent::Accepted { connection } => ("accepted", FAINT, of_connection(connection)),
+        SocketEvent::AcceptFailed { endpoint, error } => {
+            ("accept_failed", BAD, with(of_endpoint(endpoint), json!({ "error": error.to_string() })))
+        }
+        SocketEvent::Connected { connection } => ("connected", FAINT, of_connection(connection)),
+        SocketEvent::ConnectFailed { endpoint, error } => {
+            ("connect_failed", BAD, with(of_endpoint(endpoint), json!({ "error": error.to_string() })))
+        }
         SocketEvent::HandshakeSucceeded { connection, socket_type, routing_id } => {
-            let (kind, id) = (socket_type.name(), routing_id.to_string());
-            let rest = format!(", a {kind} with the routing id {id}");
-            connected(
-                "handshake_succeeded",
-                GOOD,
-                connection,
-                &rest,
-                json!({ "type": kind, "routing_id": id }),
-            )
+            let more = json!({ "type": socket_type.name(), "routing_id": routing_id.to_string() });
+            ("handshake_succeeded", GOOD, with(of_connection(connection), more))
         }
         SocketEvent::HandshakeFailed { connection, reason } => {
-            let reason = reason.to_string();
-            connected(
-                "handshake_failed",
-                BAD,
-                connection,
-                &format!(": {reason}"),
-                json!({ "reason": reason }),
-            )
+            let more = json!({ "reason": reason.to_string() });
+            ("handshake_failed", BAD, with(of_connection(connection), more))
         }
         SocketEvent::Disconnected { connection, reason } => {
-            let reason = reason.to_string();
-            connected("disconnected", BAD, connection, &format!(": {reason}"), json!({ "reason": reason }))
+            let more = json!({ "reason": reason.to_string() });
+            ("disconnected", BAD, with(of_connection(connection), more))
         }
         SocketEvent::Retrying { endpoint, delay } => {
-            let rest = format!("{endpoint} in {delay:.0?}");
             let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            event_line(
-                "retrying",
-                FAINT,
-                rest,
-                json!({ "endpoint": endpoint.to_string(), "delay_ms": delay }),
-            )
+            ("retrying", FAINT, with(of_endpoint(endpoint), json!({ "delay_ms": delay })))
         }
-        SocketEvent::GivenUp { endpoint } => {
-            event_line("given_up", BAD, endpoint.to_string(), json!({ "endpoint": endpoint.to_string() }))
+        SocketEvent::GivenUp { endpoint } => ("given_up", BAD, of_endpoint(endpoint)),
+        SocketEvent::MessageDropped { connection, bytes, attempts } => {
+            let more = json!({ "bytes": bytes, "attempts": attempts });
+            ("message_dropped", BAD, with(of_endpoint(&connection.endpoint), more))
         }
-        SocketEvent::MessageDropped { connection, bytes, attempts } => event_line(
-            "message_dropped",
-            BAD,
-            format!("{bytes} bytes to {}, lost with {attempts} connections", connection.peer),
-            json!({ "endpoint": connection.endpoint.to_string(), "bytes": bytes, "attempts": attempts }),
-        ),
-        SocketEvent::TaskPanicked { endpoint, message } => event_line(
-            "task_panicked",
-            BAD,
-            format!("{endpoint}: {message}"),
-            json!({ "endpoint": endpoint.to_string(), "error": &**message }),
-        ),
-        SocketEvent::Closed => event_line("closed", FAINT, String::new(), json!({})),
-        SocketEvent::Lagged(events) => {
-            event_line("lagged", BAD, format!("{events} events are missing"), json!({ "events": events }))
+        SocketEvent::TaskPanicked { endpoint, message } => {
+            ("task_panicked", BAD, with(of_endpoint(endpoint), json!({ "error": &**message })))
         }
-        other => event_line("other", FAINT, format!("{other:?}"), json!({})),
-    }
+        SocketEvent::Closed => ("closed", FAINT, json!({})),
+        SocketEvent::Lagged(events) => ("lagged", BAD, json!({ "events": events })),
+        _ => ("other", FAINT, json!({})),
+    };
+    Described { name, style, line: event.to_string(), fields }
 }
 
-fn failed(name: &'static str, endpoint: &monocoque::Endpoint, error: &std::io::Error) -> Described {
-    let fields = json!({ "endpoint": endpoint.to_string(), "error": error.to_string() });
-    event_line(name, BAD, format!("{endpoint}: {error}"), fields)
+fn of_endpoint(endpoint: &Endpoint) -> Value {
+    json!({ "endpoint": endpoint.to_string() })
 }
 
-fn connected(
-    name: &'static str,
-    style: Style,
-    connection: &Connection,
-    rest: &str,
-    more: Value,
-) -> Described {
+fn of_connection(connection: &Connection) -> Value {
     let Connection { id, endpoint, peer, .. } = connection;
-    let mut described =
-        event_line(name, style, format!("{peer} (connection {id} of {endpoint}){rest}"), more);
-    described.fields.insert("connection".into(), u64::from(*id).into());
-    described.fields.insert("endpoint".into(), endpoint.to_string().into());
-    described.fields.insert("peer".into(), peer.clone().into());
-    described
+    json!({ "connection": u64::from(*id), "endpoint": endpoint.to_string(), "peer": peer.to_string() })
 }
 
-fn event_line(name: &'static str, style: Style, rest: String, fields: Value) -> Described {
-    let Value::Object(fields) = fields else { unreachable!("fields are written as an object") };
-    Described { name, style, rest, fields }
+/// Adds further fields.
+fn with(mut fields: Value, more: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    fields
 }

@@ -85,7 +85,7 @@ pub use endpoint::{
 };
 pub use frame::{Frame, FrameBytes};
 #[cfg(feature = "runtime")]
-pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneKey, NextItem, RecvGuard, Weigh};
+pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneCounters, LaneKey, NextItem, RecvGuard, Weigh};
 pub use message::{
     FrameCountError, IntoIter, IntoMessage, Iter, Message, MessageFrames, Part, Parts, TextError,
 };

@@ -4,11 +4,13 @@
 //! the oldest events, and gets their number.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::process_id;
+use crate::runtime::block_on;
 use crate::runtime::run_outside_panic;
 use crate::runtime::yielding::Yield;
 use crate::sync::Mutex;
@@ -149,6 +151,35 @@ impl<T> Default for Monitors<T> {
     }
 }
 
+impl<T: From<Lagged>> Monitor<T> {
+    /// Waits for the next event; `None` once the source has ended and all its events are taken.
+    /// Cancel safe: an event is either returned or still queued.
+    pub async fn recv(&mut self) -> Option<T> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// Takes the next event, if one is queued. Never yields.
+    pub fn try_recv(&mut self) -> Option<T> {
+        if self.is_forked() { None } else { self.queue.lock().take() }
+    }
+
+    /// Waits for the next event as [`recv`](Self::recv) does, on a thread without an executor. Not
+    /// for the thread on which the events are emitted: it would wait for ever.
+    pub fn blocking_recv(&mut self) -> Option<T> {
+        block_on(self.recv())
+    }
+}
+
+impl<T: From<Lagged>> EventQueue<T> {
+    /// Takes the next event, or the number of those lost before it.
+    fn take(&mut self) -> Option<T> {
+        match std::mem::take(&mut self.lost) {
+            0 => self.events.pop_front(),
+            lost => Some(Lagged(lost).into()),
+        }
+    }
+}
+
 impl<T: From<Lagged>> Stream for Monitor<T> {
     type Item = T;
 
@@ -163,10 +194,7 @@ impl<T: From<Lagged>> Stream for Monitor<T> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if queue.lost > 0 {
-            return Poll::Ready(Some(Lagged(std::mem::take(&mut queue.lost)).into()));
-        }
-        match queue.events.pop_front() {
+        match queue.take() {
             None if !queue.is_closed => {
                 queue.reader = Some(cx.waker().clone());
                 Poll::Pending
@@ -231,7 +259,7 @@ mod tests {
             assert_eq!(next(monitor), None);
         }
         monitors.close();
-        assert_eq!((next(&mut first), next(&mut second)), (Some(None), Some(None)));
+        assert_eq!((first.try_recv(), next(&mut first), next(&mut second)), (None, Some(None), Some(None)));
         assert_eq!(next(&mut monitors.watch()), Some(None), "too late");
     }
 

@@ -255,7 +255,8 @@ runtime_tests! {
         };
         futures::join!(serving, theirs);
         let (connection, reason) = disconnect_event(&mut monitor).await;
-        assert_eq!((&connection.endpoint, &connection.peer), (&attached, &attached.to_string()));
+        assert_eq!(connection.endpoint, attached);
+        assert_eq!(connection.peer, Endpoint::from(peer));
         assert!(matches!(reason, DisconnectReason::ByPeer), "{reason}");
     }
 

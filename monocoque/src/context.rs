@@ -1,5 +1,6 @@
 //! Contexts: the threads that run the connections of sockets.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
@@ -28,6 +29,9 @@ use crate::socket::Engine;
 /// The I/O threads of a context end once it and its sockets are dropped and queued messages are
 /// sent.
 ///
+/// There is no `Default`: to start a thread may fail. [`Context::shared`] is the context that
+/// sockets use by default.
+///
 /// ```
 /// use monocoque::{Context, zmq::PullSocket};
 ///
@@ -36,9 +40,18 @@ use crate::socket::Engine;
 /// # drop(pull);
 /// # Ok::<(), monocoque::MonocoqueError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Context {
     shared: Arc<Shared>,
+}
+
+/// Names the number of I/O threads, 0 on a runtime of the caller, and the driver.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let io_threads = if self.shared.of_caller { 0 } else { self.shared.runtimes.len() };
+        let mut fields = f.debug_struct("Context");
+        fields.field("io_threads", &io_threads).field("driver", &self.driver()).finish()
+    }
 }
 
 /// The state that the clones of a context share.

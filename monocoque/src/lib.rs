@@ -131,4 +131,4 @@ pub use monocoque_core::{
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, blocking_proxy, proxy};
-pub use stats::SocketStats;
+pub use stats::{PeerStats, SocketStats};

@@ -10,8 +10,8 @@ use monocoque_core::{Endpoint, Lagged, RoutingId};
 use monocoque_zmtp::{RefusalStatus, SocketType, ZmtpError};
 use thiserror::Error;
 
-/// A stream of the events of a socket, from the moment the stream was created; see
-/// [`Socket::monitor`](crate::zmq::Socket::monitor).
+/// The events of a socket, from the moment the monitor was created; see
+/// [`Socket::monitor`](crate::zmq::Socket::monitor). It is a `Stream`, too.
 pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 
 /// An event of a socket or of one of its connections (`ZMQ_EVENT_...`).
@@ -22,7 +22,6 @@ pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// use futures::StreamExt;
 /// use monocoque::SocketEvent;
 /// use monocoque::zmq::{PullSocket, PushSocket};
 ///
@@ -32,7 +31,7 @@ pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 /// let push = PushSocket::new()?;
 /// push.connect(endpoint).await?;
 ///
-/// while let Some(event) = monitor.next().await {
+/// while let Some(event) = monitor.recv().await {
 ///     if let SocketEvent::HandshakeSucceeded { connection, .. } = event {
 ///         println!("{} is there", connection.peer);
 ///         break;
@@ -41,7 +40,10 @@ pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 /// # Ok::<(), monocoque::MonocoqueError>(())
 /// # }).unwrap();
 /// ```
-#[derive(Clone, Debug)]
+///
+/// `Display` describes an event in a line, for people, such as
+/// `accepted tcp://127.0.0.1:40000 (connection 3 of tcp://127.0.0.1:5555)`.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SocketEvent {
     /// The socket listens on an endpoint (`LISTENING`).
@@ -153,6 +155,46 @@ pub enum SocketEvent {
     Lagged(u64),
 }
 
+impl fmt::Display for SocketEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening { endpoint } => write!(f, "listening on {endpoint}"),
+            Self::BindFailed { endpoint, error } => write!(f, "bind failed {endpoint}: {error}"),
+            Self::Unbound { endpoint } => write!(f, "unbound {endpoint}"),
+            Self::Accepted { connection } => write!(f, "accepted {connection}"),
+            Self::AcceptFailed { endpoint, error } => write!(f, "accept failed {endpoint}: {error}"),
+            Self::Connected { connection } => write!(f, "connected {connection}"),
+            Self::ConnectFailed { endpoint, error } => write!(f, "connect failed {endpoint}: {error}"),
+            Self::HandshakeSucceeded { connection, socket_type, routing_id } => {
+                write!(
+                    f,
+                    "handshake succeeded {connection}, a {socket_type} with the routing id {routing_id}"
+                )
+            }
+            Self::HandshakeFailed { connection, reason } => {
+                write!(f, "handshake failed {connection}: {reason}")
+            }
+            Self::Disconnected { connection, reason } => write!(f, "disconnected {connection}: {reason}"),
+            Self::Retrying { endpoint, delay } => write!(f, "retrying {endpoint} in {delay:.0?}"),
+            Self::GivenUp { endpoint } => write!(f, "given up {endpoint}"),
+            Self::TaskPanicked { endpoint, message } => write!(f, "task panicked {endpoint}: {message}"),
+            Self::MessageDropped { connection, bytes, attempts } => {
+                let peer = &connection.peer;
+                write!(f, "message dropped {bytes} bytes to {peer}, lost with {attempts} connections")
+            }
+            Self::Closed => f.write_str("closed"),
+            Self::Lagged(events) => write!(f, "lagged {events} events are missing"),
+        }
+    }
+}
+
+/// Shows the line of `Display`: an event has many parts.
+impl fmt::Debug for SocketEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SocketEvent({self})")
+    }
+}
+
 /// The number of a connection, unique within its socket.
 ///
 /// Connections are numbered in the order in which they begin.
@@ -191,8 +233,18 @@ pub struct Connection {
     pub id: ConnectionId,
     /// The endpoint of this socket that the connection belongs to: bound, connected or attached.
     pub endpoint: Endpoint,
-    /// The address of the peer, for display: `tcp://127.0.0.1:40000`.
-    pub peer: String,
+    /// The address of the peer, such as `tcp://127.0.0.1:40000`. An accepted peer of the Unix
+    /// domain has the name of the listener, an inproc peer that of the endpoint, and the peer of an
+    /// [attached](crate::zmq::Socket::attach) stream of another kind is the
+    /// [stream](Endpoint::Attached).
+    pub peer: Endpoint,
+}
+
+impl fmt::Display for Connection {
+    /// Names the peer, then the connection and its endpoint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (connection {} of {})", self.peer, self.id, self.endpoint)
+    }
 }
 
 /// The reason why a connection ended, or was not established.

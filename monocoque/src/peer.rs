@@ -1,8 +1,10 @@
 //! The peer of a connection, as its handshake describes it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use monocoque_core::actor::ByteCounters;
 use monocoque_core::{Endpoint, Host, RoutingId};
 use monocoque_zmtp::{Admission, Properties, SocketType};
 
@@ -37,6 +39,8 @@ pub struct Peer {
     pub(crate) routing_id: RoutingId,
     pub(crate) properties: Properties,
     pub(crate) admission: Admission,
+    pub(crate) since: Since,
+    pub(crate) bytes: Arc<ByteCounters>,
 }
 
 impl Peer {
@@ -48,7 +52,29 @@ impl Peer {
 
     /// Returns the IP address of the peer (`Peer-Address`), `None` unless it is connected over TCP.
     pub fn address(&self) -> Option<IpAddr> {
-        ip_address(&self.connection.peer)
+        self.socket_addr().map(|address| address.ip())
+    }
+
+    /// Returns the IP address and the port of the peer, `None` unless it is connected over TCP.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        socket_addr(&self.connection.peer)
+    }
+
+    /// Returns the address of the peer as an endpoint, over any transport, such as
+    /// `tcp://127.0.0.1:40000`: that of [`Connection::peer`].
+    pub fn remote_endpoint(&self) -> &Endpoint {
+        &self.connection.peer
+    }
+
+    /// Returns the time when the handshake was done, by the clock of the system.
+    pub fn connected_at(&self) -> SystemTime {
+        self.since.time
+    }
+
+    /// Returns the time since the handshake was done, whatever has become of the clock of the
+    /// system, and of the connection.
+    pub fn age(&self) -> Duration {
+        self.since.instant.elapsed()
     }
 
     /// Returns the socket type of the peer (`Socket-Type`).
@@ -81,6 +107,21 @@ impl Peer {
         self.admission.properties.get(name).or_else(|| self.claim(name))
     }
 
+    /// Returns the properties of the peer, name and value, each name once: those that
+    /// [`property`](Self::property) finds.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let user = self.user_id().map(|id| ("User-Id", id.as_bytes()));
+        let mut names: Vec<&str> = user.iter().map(|(name, _)| *name).collect();
+        let listed = self.admission.properties.iter().chain(self.properties.iter());
+        user.into_iter().chain(listed.filter_map(move |(name, _)| {
+            if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                return None;
+            }
+            names.push(name);
+            self.property(name).map(|value| (name, value))
+        }))
+    }
+
     /// Returns a property that the peer sent itself. No name that others might trust is one.
     fn claim(&self, name: &str) -> Option<&[u8]> {
         let is_own = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"));
@@ -89,11 +130,28 @@ impl Peer {
     }
 }
 
-/// Returns the IP address in the label of a peer, `None` unless it is connected over TCP.
-pub(crate) fn ip_address(label: &str) -> Option<IpAddr> {
-    match label.parse() {
-        Ok(Endpoint::Tcp { host: Host::Ip(ip), .. }) => Some(ip),
-        Ok(Endpoint::Tcp { host: Host::Zoned(ip, _), .. }) => Some(ip.into()),
+/// The time when a connection was established.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since {
+    instant: Instant,
+    time: SystemTime,
+}
+
+impl Since {
+    pub(crate) fn now() -> Self {
+        Self { instant: Instant::now(), time: SystemTime::now() }
+    }
+}
+
+/// Returns the IP address and the port of a peer, `None` unless it is connected over TCP.
+pub(crate) fn socket_addr(peer: &Endpoint) -> Option<SocketAddr> {
+    match peer {
+        Endpoint::Tcp { host: Host::Ip(ip), port, .. } => Some(SocketAddr::new(*ip, *port)),
+        Endpoint::Tcp { host: Host::Zoned(ip, zone), port, .. } => {
+            // The zone of a connected peer is the number of an interface.
+            let scope = zone.as_str().parse().unwrap_or_default();
+            Some(SocketAddrV6::new(*ip, *port, 0, scope).into())
+        }
         _ => None,
     }
 }

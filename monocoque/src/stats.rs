@@ -1,4 +1,9 @@
-//! The counters of a socket.
+//! The counters of a socket and of its peers.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::peer::Peer;
 
 /// A snapshot of the counters of one socket; see [`Socket::stats`](crate::zmq::Socket::stats).
 ///
@@ -39,4 +44,57 @@ pub struct SocketStats {
     /// refused by the [authenticator](crate::zmq::Builder::authenticator), another mechanism, or a
     /// key that does not fit.
     pub auth_failures: u64,
+}
+
+/// A snapshot of one connected peer and of its counters; see
+/// [`Socket::peers`](crate::zmq::Socket::peers).
+///
+/// It has the methods of [`Peer`]: address, routing id, user id, properties, and the time since it
+/// has been connected. The counters are those of this connection, since its handshake.
+///
+/// ```
+/// # compio::runtime::Runtime::new().unwrap().block_on(async {
+/// use monocoque::zmq::{DealerSocket, RouterSocket};
+///
+/// let router = RouterSocket::new()?;
+/// let dealer = DealerSocket::builder().routing_id("worker").build()?;
+/// dealer.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+/// dealer.send("ready").await?;
+/// router.recv().await?;
+///
+/// for peer in router.peers() {
+///     println!("{} at {} since {:?}", peer.routing_id(), peer.remote_endpoint(), peer.age());
+///     assert_eq!((peer.received, peer.sent, peer.recv_queue), (1, 0, 0));
+/// }
+/// # Ok::<(), monocoque::MonocoqueError>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PeerStats {
+    /// The peer.
+    pub peer: Arc<Peer>,
+    /// Messages that were queued for this peer, with those of `send_queue`.
+    pub sent: u64,
+    /// Messages from this peer that were put into the receive queue, with those of `recv_queue`.
+    /// With [`conflate`](crate::zmq::Builder::conflate), those that were replaced do not count.
+    pub received: u64,
+    /// Bytes that were written to the stream: messages with their framing, encrypted if the
+    /// connection is, subscriptions and heartbeats. 0 over inproc.
+    pub bytes_written: u64,
+    /// Bytes that were read from the stream. 0 over inproc.
+    pub bytes_read: u64,
+    /// Messages waiting to be written to this peer, without the batch that is being written. 0 over
+    /// inproc, where messages wait at the receiver.
+    pub send_queue: usize,
+    /// Messages of this peer waiting to be received.
+    pub recv_queue: usize,
+}
+
+impl Deref for PeerStats {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.peer
+    }
 }

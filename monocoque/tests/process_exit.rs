@@ -281,7 +281,7 @@ fn forked_child_futures_are_closed() {
     assert!(recv_batch.as_mut().at_once().is_none());
     assert!(send.as_mut().at_once().is_none());
     assert!(send_timeout.as_mut().at_once().is_none());
-    assert!(sink.feed("fourth".into()).at_once().is_some_and(|kept| kept.is_ok()));
+    assert!(sink.feed("fourth").at_once().is_some_and(|kept| kept.is_ok()));
     assert!(sink.flush().at_once().is_none());
     assert!(wait.as_mut().at_once().is_none());
     assert!(run.as_mut().at_once().is_none());
@@ -323,7 +323,7 @@ fn forked_child_futures_are_closed() {
         assert!(send_timeout.as_mut().at_once().is_some_and(|sent| sent.is_err()));
         assert!(sink.flush().at_once().is_some_and(is_closed));
         assert_eq!(sink.take_unsent(), Some("fourth".into()));
-        assert!(sink.feed("of a child".into()).at_once().is_some_and(is_closed));
+        assert!(sink.feed("of a child").at_once().is_some_and(is_closed));
         assert!(sink.close().at_once().is_some_and(|closed| closed.is_ok()));
         assert!(wait.as_mut().at_once().is_some_and(is_closed));
         assert!(run.as_mut().at_once().is_some_and(is_closed));

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use thiserror::Error;
 
-use super::{ConnectionHandler, Inlet, InletStatus, Outlet};
+use super::{ByteCounters, ConnectionHandler, Inlet, InletStatus, Outlet};
 use crate::runtime::run_outside_panic;
 use crate::sync::Mutex;
 use crate::transport::DirectWriter;
@@ -130,6 +130,7 @@ where
         self,
         _peer: P::Peer,
         _direct: Option<Arc<dyn DirectWriter>>,
+        _bytes: &Arc<ByteCounters>,
     ) -> Option<(Self::Outlet, Self::Inlet)> {
         let lane = self.queues.inbox.open_lane(PeerKey::new(0, 0), (), LaneConfig::default());
         let inlet = ChannelInlet { channel: self.clone(), lane, room: 0, batch: VecDeque::new(), bytes: 0 };

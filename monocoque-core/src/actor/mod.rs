@@ -18,6 +18,7 @@
 //! a write. The one exception is a handshake, which may be dropped: it has nothing to lose. The
 //! read pump waits for one thing at a time; the write side serves all deadlines.
 
+mod byte_counters;
 mod channel;
 mod in_flight;
 mod input;
@@ -38,6 +39,7 @@ use std::time::{Duration, Instant};
 use compio::runtime::ResumeUnwind;
 use futures_util::future::{Either, select};
 
+pub use byte_counters::ByteCounters;
 pub use channel::{Channel, ChannelClosed, ChannelInlet, ChannelOutlet};
 pub use in_flight::InFlight;
 
@@ -88,10 +90,14 @@ pub trait ConnectionHandler<P: Protocol>: Sized {
     /// written through `direct` instead of being handed to the pump. The bytes of a message that
     /// the kernel did not take must be the first that the pump takes. `direct` is `None` if
     /// messages [change their form](crate::Encode::is_identity) on the way to the wire.
+    ///
+    /// The pumps count in `bytes` what they read and write. The caller of a direct write adds its
+    /// bytes.
     fn on_established(
         self,
         peer: P::Peer,
         direct: Option<Arc<dyn DirectWriter>>,
+        bytes: &Arc<ByteCounters>,
     ) -> Option<(Self::Outlet, Self::Inlet)>;
 
     /// Called when the handshake has failed. [`on_established`](Self::on_established) is not
@@ -228,10 +234,13 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
             }
         };
         let direct = if encoder.is_identity() { stream.direct_writer() } else { None };
-        let Some((outlet, inlet)) = handler.on_established(peer, direct) else {
+        let bytes = Arc::new(ByteCounters::default());
+        // Traffic that has arrived with the end of the handshake.
+        bytes.add_read(input.buffer.len());
+        let Some((outlet, inlet)) = handler.on_established(peer, direct, &bytes) else {
             return Closed::Refused;
         };
-        let state = Rc::new(PumpState::new(input.memory()));
+        let state = Rc::new(PumpState::new(input.memory(), bytes));
         let reader = ReadPump::new(stream.clone(), input, decoder, inlet, state.clone());
         let reader = compio::runtime::spawn(reader.run());
         WritePump::new(stream, encoder, outlet, state.clone()).run().await;
@@ -361,12 +370,12 @@ struct PumpState<E> {
     /// The last time that bytes arrived; `None` while there is no room for more, and silence does
     /// not count.
     last_received: Cell<Option<Instant>>,
-    /// The number of bytes that have arrived.
-    received_bytes: Cell<u64>,
+    /// The number of bytes that have arrived, and of those that were written.
+    bytes: Arc<ByteCounters>,
 }
 
 impl<E> PumpState<E> {
-    fn new(memory: SharedArena) -> Self {
+    fn new(memory: SharedArena, bytes: Arc<ByteCounters>) -> Self {
         Self {
             memory,
             has_spare_memory: Cell::new(false),
@@ -378,7 +387,7 @@ impl<E> PumpState<E> {
             write_ended: Cell::new(false),
             reason: Cell::new(None),
             last_received: Cell::new(None),
-            received_bytes: Cell::new(0),
+            bytes,
         }
     }
 

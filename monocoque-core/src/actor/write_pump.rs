@@ -190,6 +190,9 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
                 }
             };
             let (written, outcome) = self.write_with_deadlines(write).await;
+            if let BufResult(Ok(n), _) = written {
+                self.state.bytes.add_written(n);
+            }
             let (result, rest) = apply_write_result(written);
             *batch = rest;
             self.last_progress = Instant::now();
@@ -336,7 +339,7 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
     async fn close_stream(&self) {
         self.stream.shutdown(Shutdown::Write);
         let mut left = if self.outlet.drains_input() { DRAIN_TIMEOUT } else { CLOSE_TIMEOUT };
-        let end = self.state.received_bytes.get() + DRAIN_BYTES;
+        let end = self.state.bytes.read() + DRAIN_BYTES;
         let ended = poll_fn(|cx| {
             if self.state.read_ended.get() {
                 return Poll::Ready(());
@@ -351,7 +354,7 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
                 break;
             }
             let received = self.state.last_received.get();
-            let is_much = self.state.received_bytes.get() >= end;
+            let is_much = self.state.bytes.read() >= end;
             let waits_for_room = received.is_none();
             if waits_for_room && !is_much && self.outlet.drains_input() {
                 continue;

@@ -17,11 +17,11 @@ pub(super) struct Consumer<T> {
 /// A batch of a lane that receivers have fetched.
 #[derive(Debug)]
 pub(super) struct ActiveLane<T> {
-    key: LaneKey,
+    pub(super) key: LaneKey,
     from: PeerKey,
     pub(super) batch: VecDeque<T>,
     /// The number of items popped since the last report to the lane.
-    popped: usize,
+    pub(super) popped: usize,
     popped_bytes: usize,
     /// The lane may have a later item, which replaces this one.
     conflate: bool,
@@ -179,7 +179,9 @@ impl<T: Weigh, L> Inbox<T, L> {
         let Some(lane) = producer.lanes.get_mut(active.key.0) else {
             return (!active.batch.is_empty(), None);
         };
-        lane.held -= std::mem::take(&mut active.popped);
+        let popped = std::mem::take(&mut active.popped);
+        lane.held -= popped;
+        lane.popped += popped as u64;
         let bytes = std::mem::take(&mut active.popped_bytes);
         lane.budget.release(bytes);
         if active.batch.is_empty() {

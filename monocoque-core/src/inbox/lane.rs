@@ -41,6 +41,15 @@ pub struct LaneConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneKey(pub(super) PeerKey);
 
+/// The numbers of items of one lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneCounters {
+    /// Items that were pushed, without those that a later one has replaced.
+    pub pushed: u64,
+    /// Items that wait to be received.
+    pub waiting: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Lane<T, L> {
     pub(super) from: PeerKey,
@@ -52,6 +61,8 @@ pub(super) struct Lane<T, L> {
     pub(super) sender_hwm: Option<Hwm>,
     /// The number of items that were pushed and are not known to be popped.
     pub(super) held: usize,
+    /// The number of items that are known to be popped.
+    pub(super) popped: u64,
     pub(super) budget: BytePermits,
     pub(super) schedule: Schedule,
     /// The connection has ended: nothing more is pushed.
@@ -87,6 +98,7 @@ impl<T, L> Lane<T, L> {
             hwm,
             sender_hwm,
             held: 0,
+            popped: 0,
             budget,
             schedule,
             is_detached: false,

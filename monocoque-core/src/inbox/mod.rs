@@ -21,6 +21,7 @@ mod consumer;
 mod lane;
 mod producer;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -31,7 +32,7 @@ use crate::{Hwm, PeerKey};
 use consumer::Consumer;
 pub use consumer::{NextItem, RecvGuard};
 use lane::{Lane, Schedule};
-pub use lane::{LaneConfig, LaneKey, Weigh};
+pub use lane::{LaneConfig, LaneCounters, LaneKey, Weigh};
 use producer::Producer;
 
 /// A fair queue from many connections to the receivers of one socket.
@@ -139,6 +140,26 @@ impl<T: Weigh, L> Inbox<T, L> {
         let fetched: usize = consumer.active.iter().map(|lane| lane.batch.len()).sum();
         let unread: usize = self.producer.lock().lanes.iter().map(|(_, lane)| lane.queue.len()).sum();
         fetched + unread
+    }
+
+    /// Returns the counters of each lane whose connection has not ended.
+    pub fn lanes(&self) -> HashMap<PeerKey, LaneCounters> {
+        let consumer = self.consumer.lock();
+        let unreported: HashMap<_, _> = consumer
+            .active
+            .iter()
+            .filter(|lane| lane.popped > 0)
+            .map(|lane| (lane.key.0, lane.popped))
+            .collect();
+        let producer = self.producer.lock();
+        let lanes = producer.lanes.iter().filter(|(_, lane)| !lane.is_detached);
+        lanes
+            .map(|(key, lane)| {
+                let popped = unreported.get(&key).copied().unwrap_or(0);
+                let pushed = lane.popped + lane.held as u64;
+                (lane.from, LaneCounters { pushed, waiting: lane.held.saturating_sub(popped) })
+            })
+            .collect()
     }
 
     /// Returns true if no item waits.

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use compio::BufResult;
 use compio::buf::{IoBuf, IoBufMut, IoVectoredBuf};
 use compio::io::{AsyncRead, AsyncWrite};
-use monocoque_core::actor::{Closed, ConnectionHandler, Inlet, InletStatus, Outlet, SocketActor};
+use monocoque_core::actor::{
+    ByteCounters, Closed, ConnectionHandler, Inlet, InletStatus, Outlet, SocketActor,
+};
 use monocoque_core::transport::{ByteStream, DirectWriter};
 use monocoque_core::{Decode, Encode, Established, Outbox, Protocol, Queued, SegmentedBuffer, Step};
 use thiserror::Error;
@@ -500,7 +502,12 @@ impl ConnectionHandler<LengthPrefixed> for TestHandler {
         question
     }
 
-    fn on_established(self, (): (), direct: Option<Arc<dyn DirectWriter>>) -> Option<(Self, Self)> {
+    fn on_established(
+        self,
+        (): (),
+        direct: Option<Arc<dyn DirectWriter>>,
+        _bytes: &Arc<ByteCounters>,
+    ) -> Option<(Self, Self)> {
         self.0.borrow_mut().attached = true;
         self.0.borrow_mut().has_direct = direct.is_some();
         Some((self.clone(), self))

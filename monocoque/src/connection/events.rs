@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use monocoque_core::Endpoint;
+
 use crate::endpoint::{EndpointRef, Origin};
 use crate::monitor::{Connection, DisconnectReason, SocketEvent};
 use crate::socket::Engine;
@@ -16,7 +18,7 @@ pub(super) struct ConnectionEvents<'a> {
 }
 
 impl<'a> ConnectionEvents<'a> {
-    pub(super) fn begin(engine: &'a Engine, endpoint: &EndpointRef, peer: String) -> Self {
+    pub(super) fn begin(engine: &'a Engine, endpoint: &EndpointRef, peer: Endpoint) -> Self {
         let connection = engine.new_connection(endpoint, peer);
         let span = Span::of(&connection);
         span.within(|| engine.emit(|| begun(endpoint, &connection)));

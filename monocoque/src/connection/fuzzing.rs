@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ impl Peer {
     pub fn join<S: Socket>(socket: &S, socket_type: SocketType, routing_id: &[u8]) -> Option<Self> {
         let address: Endpoint = "tcp://127.0.0.1:1".parse().ok()?;
         let connection =
-            Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: String::new() };
+            Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: address.clone() };
         let handler = SessionHandler {
             engine: socket.handle().engine().clone(),
             endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
@@ -49,7 +50,7 @@ impl Peer {
             admission: Box::default(),
             topic_budget: TopicBudget::default(),
         };
-        let (outlet, inlet) = handler.accept(info, None)?;
+        let (outlet, inlet) = handler.accept(info, None, &Arc::default())?;
         Some(Self { outlet, inlet })
     }
 

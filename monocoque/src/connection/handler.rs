@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use monocoque_core::actor::ConnectionHandler;
+use monocoque_core::actor::{ByteCounters, ConnectionHandler};
 use monocoque_core::sync::AtomicBool;
 use monocoque_core::transport::DirectWriter;
 use monocoque_core::{Decode, LaneConfig, Message, Protocol};
@@ -18,7 +18,7 @@ use crate::endpoint::EndpointRef;
 use crate::endpoint::handshakes::HandshakePlace;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::DirectWrite;
-use crate::peer::Peer;
+use crate::peer::{Peer, Since};
 use crate::security::authenticate;
 use crate::socket::{Engine, Refusal};
 
@@ -60,8 +60,9 @@ where
         self,
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
+        bytes: &Arc<ByteCounters>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        self.accept(peer, direct)
+        self.accept(peer, direct, bytes)
     }
 }
 
@@ -71,12 +72,25 @@ impl SessionHandler {
         self,
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
+        bytes: &Arc<ByteCounters>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
         let Self { engine, endpoint, connection, outcome, course, place } = self;
         drop(place);
         let has_input = Arc::new(AtomicBool::new(true));
-        let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone()));
-        let (key, id) = match engine.accept_peer(&peer, &endpoint, direct) {
+        let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone(), bytes.clone()));
+        let PeerInfo { socket_type, routing_id, properties, admission, topic_budget: topics, .. } = peer;
+        let id = engine.peer_id(&endpoint, &routing_id);
+        let routing_id = Engine::visible_id(&endpoint, &routing_id, &id);
+        let peer = Arc::new(Peer {
+            connection: connection.clone(),
+            socket_type,
+            routing_id: routing_id.clone(),
+            properties,
+            admission: *admission,
+            since: Since::now(),
+            bytes: bytes.clone(),
+        });
+        let key = match engine.accept_peer(&peer, &id, &endpoint, direct) {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 outcome.set(HandshakeOutcome::Refused(refusal));
@@ -84,21 +98,11 @@ impl SessionHandler {
             }
         };
         outcome.set(HandshakeOutcome::Accepted);
-        let PeerInfo { socket_type, routing_id, properties, admission, topic_budget: topics, .. } = peer;
-        let routing_id = Engine::visible_id(&endpoint, &routing_id, &id);
-        engine.out.lock().set_connection(key, connection.id);
         engine.emit(|| SocketEvent::HandshakeSucceeded {
             connection: connection.clone(),
             socket_type,
-            routing_id: routing_id.clone(),
-        });
-        let peer = Peer {
-            connection: connection.clone(),
-            socket_type,
             routing_id,
-            properties,
-            admission: *admission,
-        };
+        });
         let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
         let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, course.clone());
         let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);

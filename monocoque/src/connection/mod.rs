@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 use monocoque_core::actor::{Closed, SocketActor};
 use monocoque_core::transport::{ByteStream, Stream};
-use monocoque_core::{Decode, Message, Protocol};
+use monocoque_core::{AttachedStream, Decode, Endpoint, Message, Protocol};
 use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
 
 use self::events::ConnectionEvents;
@@ -138,7 +138,7 @@ where
     P: Protocol<Peer = PeerInfo, Question = AuthQuestion, Error = ZmtpError>,
     P::Decoder: Decode<Item = Message, Kind = Inbound>,
 {
-    let events = ConnectionEvents::begin(engine, endpoint, stream.peer_label());
+    let events = ConnectionEvents::begin(engine, endpoint, peer_endpoint(&stream, endpoint));
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
     let (course, started) = (Rc::new(Course::default()), Instant::now());
     let displaced = place.as_ref().map(HandshakePlace::displaced);
@@ -187,6 +187,17 @@ where
     events.end(was_up, reason.clone());
     let has_progress = course.has_progress.get() || started.elapsed() >= LONG_LIVED;
     Ended { was_up, has_progress, comes_back: course.comes_back.get(), reason }
+}
+
+/// Returns the address of the peer of a stream. That of a stream which is neither TCP nor of the
+/// Unix domain is a text only.
+fn peer_endpoint(stream: &impl ByteStream, endpoint: &EndpointRef) -> Endpoint {
+    let label = stream.peer_label();
+    match (label.parse(), &endpoint.address) {
+        (Ok(peer), _) => peer,
+        (Err(_), attached @ Endpoint::Attached(_)) => attached.clone(),
+        (Err(_), _) => Endpoint::Attached(AttachedStream::new(endpoint.key.id.number(), label)),
+    }
 }
 
 /// The lifetime of a connection that counts as progress.

@@ -138,6 +138,14 @@ impl Endpoints {
         self.entries.lock().iter().map(|entry| entry.endpoint.clone()).collect()
     }
 
+    /// Returns the addresses of the endpoints of these origins, in the order in which they were
+    /// made.
+    pub(crate) fn addresses(&self, origins: &[Origin]) -> Vec<Endpoint> {
+        let entries = self.entries.lock();
+        let listed = entries.iter().filter(|entry| origins.contains(&entry.endpoint.key.origin));
+        listed.map(|entry| entry.endpoint.address.clone()).collect()
+    }
+
     /// Returns the address that was bound or connected last.
     pub(crate) fn last(&self) -> Option<Endpoint> {
         let entries = self.entries.lock();

@@ -90,8 +90,8 @@ fn connect_pair(
     };
     let to_first = PipeEnd::new(first, first_key, second_id, second_out.hwm(), (second, second_key));
     let to_second = PipeEnd::new(second, second_key, first_id, first_out.hwm(), (first, first_key));
-    first_out.set_connection(first_key, to_first.connection.id);
-    second_out.set_connection(second_key, to_second.connection.id);
+    first_out.set_peer(first_key, to_first.peer.clone());
+    second_out.set_peer(second_key, to_second.peer.clone());
     let events = [to_first.events(second), to_second.events(first)];
     second_out.connect_peer(second_key, Box::new(DisconnectOnDrop::new(to_first, on_disconnected)), wakes);
     first_out.connect_peer(first_key, Box::new(DisconnectOnDrop::new(to_second, on_disconnected)), wakes);
@@ -154,7 +154,7 @@ fn refusal(participant: &Participant) -> DisconnectReason {
 impl Deferred {
     fn emit_refused(&mut self, participant: &Participant, reason: &DisconnectReason) {
         let Participant { socket: engine, endpoint } = participant;
-        let connection = engine.new_connection(endpoint, endpoint.address.to_string());
+        let connection = engine.new_connection(endpoint, endpoint.address.clone());
         let span = Span::of(&connection);
         let reason = || reason.clone();
         for event in [

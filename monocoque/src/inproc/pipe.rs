@@ -12,13 +12,13 @@ use crate::connection::cleanup::{remove_peer, remove_receiver};
 use crate::connection::events::begun;
 use crate::connection::subscriptions::{disconnect_message, on_subscription, prepend_id};
 use crate::endpoint::EndpointRef;
-use crate::monitor::{Connection, DisconnectReason, SocketEvent};
+use crate::monitor::{DisconnectReason, SocketEvent};
 use crate::pattern::incoming::{Disposition, classify, restore};
 use crate::pattern::link::InprocPeer;
 use crate::pattern::publisher::SubscriptionOutcome;
 use crate::pattern::subscription_frame::{SubscriptionList, report};
 use crate::pattern::wakes::Wakes;
-use crate::peer::Peer;
+use crate::peer::{Peer, Since};
 use crate::socket::Engine;
 use crate::socket::departures::Departure;
 use crate::trace::Span;
@@ -35,7 +35,8 @@ pub(super) struct PipeEnd {
     /// The routing id of the sender.
     id: RoutingId,
     endpoint: EndpointRef,
-    pub(super) connection: Arc<Connection>,
+    /// The sender, as the receiver sees it.
+    pub(super) peer: Arc<Peer>,
     span: Span,
     /// Wakes the sender when there is room again.
     sender: Waker,
@@ -56,34 +57,37 @@ impl PipeEnd {
             conflate: peer.socket.options.conflate,
             ..LaneConfig::default()
         };
-        let connection = engine.new_connection(endpoint, endpoint.address.to_string());
+        let connection = engine.new_connection(endpoint, endpoint.address.clone());
+        let span = Span::of(&connection);
         let sender = RoomWaker { engine: Arc::downgrade(&peer.socket), key: peer_key };
-        let about_peer = Peer {
-            connection: connection.clone(),
+        let about_peer = Arc::new(Peer {
+            connection,
             socket_type: peer.socket.pattern.socket_type,
             routing_id: visible_id(endpoint, peer, &id),
             properties: Properties::default(),
             admission: Admission::default(),
-        };
+            since: Since::now(),
+            bytes: Arc::default(),
+        });
         Self {
             engine: engine.clone(),
             key,
-            lane: engine.open_lane(key, endpoint, about_peer, config),
+            lane: engine.open_lane(key, endpoint, about_peer.clone(), config),
+            peer: about_peer,
             id,
             endpoint: endpoint.clone(),
-            span: Span::of(&connection),
-            connection,
+            span,
             sender: Arc::new(sender).into(),
         }
     }
 
     /// Returns the events of the new connection for the receiver.
     pub(super) fn events(&self, peer: &Participant) -> (Span, [SocketEvent; 2]) {
-        let connection = self.connection.clone();
+        let connection = self.peer.connection.clone();
         let routing_id = visible_id(&self.endpoint, peer, &self.id);
         let socket_type = peer.socket.pattern.socket_type;
         let succeeded = SocketEvent::HandshakeSucceeded { connection, socket_type, routing_id };
-        (self.span.clone(), [begun(&self.endpoint, &self.connection), succeeded])
+        (self.span.clone(), [begun(&self.endpoint, &self.peer.connection), succeeded])
     }
 
     /// Queues a message. Leaves it in place if no socket will receive it.
@@ -128,7 +132,7 @@ impl PipeEnd {
 
     /// Ends the connection at the receiver: the sender has dropped its link.
     fn disconnect(self, on_disconnected: OnDisconnected) {
-        let Self { engine, key, lane, id, endpoint, connection, span, .. } = self;
+        let Self { engine, key, lane, id, endpoint, peer, span, .. } = self;
         let by_us = !engine.out.lock().has_link(key);
         let mut last = disconnect_message(&engine, &endpoint).filter(|_| !by_us);
         if let Some(last) = &mut last {
@@ -137,7 +141,8 @@ impl PipeEnd {
         let bytes = last.as_ref().map_or(0, Weigh::weight);
         remove_receiver(&engine, Departure { key, lane, last: last.into_iter().collect(), bytes });
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
-        let disconnected = SocketEvent::Disconnected { connection, reason: reason.clone() };
+        let disconnected =
+            SocketEvent::Disconnected { connection: peer.connection.clone(), reason: reason.clone() };
         span.within(|| engine.emit(|| disconnected));
         let closed = remove_peer(&engine, key, Outbox::new());
         let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason };

@@ -105,7 +105,7 @@ impl AuthRequest {
 
     /// Returns the IP address of the peer, `None` unless it is connected over TCP.
     pub fn address(&self) -> Option<IpAddr> {
-        peer::ip_address(&self.connection.peer)
+        peer::socket_addr(&self.connection.peer).map(|address| address.ip())
     }
 
     /// Returns the [`zap_domain`](crate::zmq::Builder::zap_domain) of the socket; empty if it has

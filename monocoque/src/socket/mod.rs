@@ -28,10 +28,10 @@ use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
-    Endpoint, Hwm, Inbox, LaneConfig, LaneKey, Message, Monitors, PeerKey, RoutingId, RuntimeHandle,
-    process_id,
+    Endpoint, Hwm, Inbox, LaneConfig, LaneCounters, LaneKey, Message, Monitors, PeerKey, RoutingId,
+    RuntimeHandle, process_id,
 };
-use monocoque_zmtp::{PeerInfo, Subscription};
+use monocoque_zmtp::Subscription;
 
 use self::close::{Supervisor, Task};
 use self::departures::Departures;
@@ -48,7 +48,7 @@ use crate::pattern::outbound::{Outbound, Phase, is_generated, routing_id};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Pattern, Routing};
 use crate::peer::Peer;
-use crate::stats::SocketStats;
+use crate::stats::{PeerStats, SocketStats};
 use crate::trace;
 
 /// A socket without its type.
@@ -170,11 +170,11 @@ impl Engine {
     /// Accepts a peer whose handshake is done.
     pub(crate) fn accept_peer(
         &self,
-        peer: &PeerInfo,
+        peer: &Arc<Peer>,
+        id: &RoutingId,
         endpoint: &EndpointRef,
         direct: Option<DirectWrite>,
-    ) -> Result<(PeerKey, RoutingId), Refusal> {
-        let id = self.peer_id(endpoint, &peer.routing_id);
+    ) -> Result<PeerKey, Refusal> {
         let mut wakes = Wakes::default();
         // Locked during both steps, so that a topic subscribed meanwhile is sent exactly once.
         let topics = self.filter.topics.read();
@@ -187,13 +187,14 @@ impl Engine {
             Err(Refusal::Unwanted)
         };
         if let Ok(key) = key {
+            out.set_peer(key, peer.clone());
             for (topic, _) in topics.iter() {
                 out.subscribe_one(key, Subscription::Subscribe, topic, &mut wakes);
             }
         }
         drop((out, topics));
         wakes.wake();
-        key.map(|key| (key, id))
+        key
     }
 
     /// Returns the routing id of a new peer: assigned to its endpoint, announced by the peer, or
@@ -220,7 +221,7 @@ impl Engine {
     }
 
     /// Creates a connection that no event has reported yet.
-    pub(crate) fn new_connection(&self, endpoint: &EndpointRef, peer: String) -> Arc<Connection> {
+    pub(crate) fn new_connection(&self, endpoint: &EndpointRef, peer: Endpoint) -> Arc<Connection> {
         let id = ConnectionId::new(self.next_connection.fetch_add(1, Ordering::Relaxed));
         Arc::new(Connection { id, endpoint: endpoint.address.clone(), peer })
     }
@@ -246,7 +247,7 @@ impl Engine {
         &self,
         key: PeerKey,
         endpoint: &EndpointRef,
-        peer: Peer,
+        peer: Arc<Peer>,
         config: LaneConfig,
     ) -> LaneKey {
         let latest = config.conflate || self.options.conflate;
@@ -254,11 +255,7 @@ impl Engine {
         let hwm = self.recv_hwm.lock();
         // A REQ queues one reply and keeps reading, so that replies to no request are discarded.
         let hwm = if self.pattern.envelope == Envelope::Request { &Hwm::UNLIMITED } else { &*hwm };
-        self.inbox.open_lane(
-            key,
-            Arc::new(peer),
-            LaneConfig { hwm: *hwm, ordering_group, conflate: latest, ..config },
-        )
+        self.inbox.open_lane(key, peer, LaneConfig { hwm: *hwm, ordering_group, conflate: latest, ..config })
     }
 
     /// Returns the ordering group of a peer with an announced routing id: messages of a later
@@ -317,6 +314,30 @@ impl Engine {
             failed_handshakes: out.counters.failed_handshakes,
             auth_failures: out.counters.auth_failures,
         }
+    }
+
+    /// Returns the peers with their counters, in the order of their connections.
+    pub(crate) fn peers(&self) -> Vec<PeerStats> {
+        // Receivers hold the lock of the inbox while they take that of the sending side.
+        let lanes = self.inbox.lanes();
+        let mut peers: Vec<_> = {
+            let out = self.out.lock();
+            let peers = out.peers().map(|(key, peer, sent, send_queue)| {
+                let LaneCounters { pushed, waiting } = lanes.get(&key).copied().unwrap_or_default();
+                PeerStats {
+                    sent,
+                    received: pushed,
+                    bytes_written: peer.bytes.written(),
+                    bytes_read: peer.bytes.read(),
+                    send_queue,
+                    recv_queue: waiting,
+                    peer: peer.clone(),
+                }
+            });
+            peers.collect()
+        };
+        peers.sort_unstable_by_key(|peer| peer.peer.connection.id);
+        peers
     }
 
     pub(crate) fn note_discarded(&self, messages: u64) {

@@ -20,6 +20,8 @@ use crate::socket::Engine;
 /// A builder of sockets of one type, with options. Each option is checked when it is set;
 /// [`build`](Self::build) returns the first error.
 ///
+/// A clone makes another socket with the same options.
+///
 /// ```
 /// use std::time::Duration;
 /// use monocoque::zmq::DealerSocket;
@@ -36,14 +38,27 @@ use crate::socket::Engine;
 #[derive(Debug)]
 pub struct Builder<S> {
     pub(super) options: Options,
+    /// The subscriptions of the new socket.
+    pub(super) topics: Vec<Box<[u8]>>,
     /// The first option that was rejected.
     rejected: Option<MonocoqueError>,
     socket_type: PhantomData<fn() -> S>,
 }
 
+impl<S> Clone for Builder<S> {
+    fn clone(&self) -> Self {
+        Self {
+            options: self.options.clone(),
+            topics: self.topics.clone(),
+            rejected: self.rejected.as_ref().map(copy_rejection),
+            socket_type: PhantomData,
+        }
+    }
+}
+
 impl<S: Socket> Builder<S> {
     pub(super) fn new() -> Self {
-        Self { options: Options::default(), rejected: None, socket_type: PhantomData }
+        Self { options: Options::default(), topics: Vec::new(), rejected: None, socket_type: PhantomData }
     }
 
     /// Sets the routing id by which a ROUTER peer addresses this socket (`ZMQ_ROUTING_ID`): 1 to
@@ -309,12 +324,29 @@ impl<S: Socket> Builder<S> {
         let runtime = context.runtime(&self.options.affinity)?;
         let engine = Engine::new(S::pattern(), self.options, runtime, context.registry())?;
         context.admit(&engine)?;
-        Ok(S::from_handle(Handle::new(engine)))
+        for topic in &self.topics {
+            engine.subscribe(topic)?;
+        }
+        Ok(S::from_handle(Handle::new(engine, context.clone())))
     }
 
     /// Keeps the first error for [`build`](Self::build).
     fn reject(&mut self, error: MonocoqueError) {
         self.rejected.get_or_insert(error);
+    }
+}
+
+/// Copies the error of an option. Those of conversions that the program has added are not known.
+fn copy_rejection(error: &MonocoqueError) -> MonocoqueError {
+    match error {
+        MonocoqueError::Endpoint(error) => MonocoqueError::Endpoint(error.clone()),
+        MonocoqueError::RoutingId(error) => MonocoqueError::RoutingId(*error),
+        MonocoqueError::ReservedRoutingId => MonocoqueError::ReservedRoutingId,
+        MonocoqueError::HeartbeatTtl => MonocoqueError::HeartbeatTtl,
+        MonocoqueError::OutOfRange { option, range } => MonocoqueError::OutOfRange { option, range },
+        MonocoqueError::Security(error) => MonocoqueError::Security(*error),
+        MonocoqueError::InterfaceName(error) => MonocoqueError::InterfaceName(*error),
+        _ => MonocoqueError::OutOfRange { option: "an option of a cloned builder", range: "a valid value" },
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use monocoque_core::{Endpoint, IntoMessage, Message, RoutingId, block_on, runtime, runtime::yielding};
 
 use super::into_endpoint::IntoEndpoint;
+use crate::context::Context;
 use crate::endpoint::{bind, connect};
 use crate::error::{MonocoqueError, SendError};
 use crate::socket::Engine;
@@ -21,6 +22,7 @@ pub struct Handle(Arc<SharedHandle>);
 /// The state that the clones of a handle share. The tasks of the socket hold the engine, too.
 struct SharedHandle {
     engine: Arc<Engine>,
+    context: Context,
     /// Replaces the engine in a process that was forked from that of the socket.
     closed: OnceLock<Arc<Engine>>,
 }
@@ -37,8 +39,13 @@ impl Drop for SharedHandle {
 }
 
 impl Handle {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self(Arc::new(SharedHandle { engine, closed: OnceLock::new() }))
+    pub(super) fn new(engine: Arc<Engine>, context: Context) -> Self {
+        Self(Arc::new(SharedHandle { engine, context, closed: OnceLock::new() }))
+    }
+
+    /// Returns the context that the socket was made in.
+    pub(crate) fn context(&self) -> &Context {
+        &self.0.context
     }
 
     /// Returns the engine, or a closed one in a process that was forked from that of the socket.

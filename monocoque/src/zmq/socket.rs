@@ -243,6 +243,97 @@ macro_rules! socket_methods {
             self.handle().engine().endpoints.last()
         }
 
+        /// Returns the endpoints that are bound, connected or [attached](Self::attach) now, in the
+        /// order in which they were made. A bound one is as it was resolved, with its port.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use monocoque::zmq::PullSocket;
+        ///
+        /// let pull = PullSocket::new()?;
+        /// let bound = pull.bind("tcp://127.0.0.1:0").await?;
+        /// let connected = pull.connect("inproc://jobs").await?;
+        /// assert_eq!(pull.endpoints(), [bound.clone(), connected.clone()]);
+        /// assert_eq!(pull.bound_endpoints(), [bound]);
+        /// assert_eq!(pull.connected_endpoints(), [connected]);
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        $vis fn endpoints(&self) -> Vec<$crate::Endpoint> {
+            use $crate::endpoint::Origin;
+
+            self.handle().engine().endpoints.addresses(&[Origin::Bound, Origin::Connected, Origin::Adopted])
+        }
+
+        /// Returns the endpoints that are bound now, as they were resolved.
+        $vis fn bound_endpoints(&self) -> Vec<$crate::Endpoint> {
+            self.handle().engine().endpoints.addresses(&[$crate::endpoint::Origin::Bound])
+        }
+
+        /// Returns the endpoints that are connected now, whether or not their connections are
+        /// established.
+        $vis fn connected_endpoints(&self) -> Vec<$crate::Endpoint> {
+            self.handle().engine().endpoints.addresses(&[$crate::endpoint::Origin::Connected])
+        }
+
+        /// Returns the type of the socket (`ZMQ_TYPE`).
+        $vis fn socket_type(&self) -> $crate::zmq::SocketType {
+            self.handle().engine().pattern.socket_type
+        }
+
+        /// Returns the [routing id](crate::zmq::Builder::routing_id) that the socket announces to
+        /// its peers (`ZMQ_ROUTING_ID`); `None` if it has none.
+        $vis fn routing_id(&self) -> Option<$crate::RoutingId> {
+            self.handle().engine().options.routing_id.clone()
+        }
+
+        /// Returns the context that the socket was made in, for another socket that is to share its
+        /// threads and its inproc names.
+        ///
+        /// ```
+        /// use monocoque::Context;
+        /// use monocoque::zmq::{PairSocket, PullSocket};
+        ///
+        /// /// Makes a socket to control `pull`, on the same thread.
+        /// fn control(pull: &PullSocket) -> Result<PairSocket, monocoque::MonocoqueError> {
+        ///     PairSocket::new_in(&pull.context())
+        /// }
+        ///
+        /// let pair = control(&PullSocket::new_in(&Context::new()?)?)?;
+        /// # drop(pair);
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// ```
+        $vis fn context(&self) -> $crate::Context {
+            self.handle().context().clone()
+        }
+
+        /// Returns whether the socket is closed, by this handle or another one, or with its
+        /// context.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use monocoque::zmq::PullSocket;
+        ///
+        /// let pull = PullSocket::new()?;
+        /// assert!(!pull.is_closed());
+        /// pull.close().await;
+        /// assert!(pull.is_closed());
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        $vis fn is_closed(&self) -> bool {
+            self.handle().engine().check_open().is_err()
+        }
+
+        /// Returns the connected peers, each with its counters and the lengths of its queues
+        /// ([`PeerStats`](crate::PeerStats)), in the order in which their connections began.
+        ///
+        /// Takes the locks of the socket for a moment, longer with many peers: for a look now and
+        /// then, not for each message.
+        $vis fn peers(&self) -> Vec<$crate::PeerStats> {
+            self.handle().engine().peers()
+        }
+
         /// Returns the number of peers: connections whose handshake is done.
         $vis fn peer_count(&self) -> usize {
             self.handle().engine().peer_count()
@@ -288,8 +379,8 @@ macro_rules! socket_methods {
         /// use monocoque::zmq::PushSocket;
         ///
         /// let push = PushSocket::new()?;
-        /// let error = push.wait_for_peers_timeout(1, Duration::from_millis(10)).await.unwrap_err();
-        /// assert!(error.is_timeout());
+        /// let limit = Duration::from_millis(10);
+        /// assert!(push.wait_for_peers_timeout(1, limit).await.unwrap_err().is_timeout());
         /// # Ok::<(), monocoque::MonocoqueError>(())
         /// # }).unwrap();
         /// ```

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use futures::SinkExt;
 use monocoque::zmq::capability::Receives;
 use monocoque::zmq::{DealerSocket, PubSocket, PushSocket, RouterSocket, SubSocket, XpubSocket, XsubSocket};
 use monocoque::{Message, MonocoqueError};

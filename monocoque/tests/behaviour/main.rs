@@ -21,6 +21,7 @@ mod heartbeat;
 mod high_water_mark;
 mod hostile_peers;
 mod inproc;
+mod introspection;
 mod invert_matching;
 mod large_messages;
 mod lost_connection;

@@ -1,6 +1,7 @@
 //! Monitor events: all changes of connections, in order, and an end for each beginning.
 
 use std::collections::HashSet;
+use std::thread;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -8,8 +9,8 @@ use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
     ZmtpError,
 };
-use monocoque::{DisconnectReason, Monitor, ReconnectStop, SocketEvent};
-use testing::{AtOnce, RawPeer, everywhere, numbered, over_streams, rebind};
+use monocoque::{Context, DisconnectReason, Monitor, ReconnectStop, SocketEvent};
+use testing::{AtOnce, DEADLINE, RawPeer, everywhere, numbered, over_streams, rebind, within};
 
 /// Returns the first value that `pick` derives from an event.
 async fn event<T>(monitor: &mut Monitor, mut pick: impl FnMut(SocketEvent) -> Option<T>) -> T {
@@ -55,6 +56,20 @@ fn name(event: &SocketEvent) -> &'static str {
 }
 
 everywhere! {
+    async fn monitor_recv_needs_no_stream(at) {
+        let pull = at.build(PullSocket::builder());
+        let mut monitor = pull.monitor();
+        assert!(monitor.try_recv().is_none());
+        let endpoint = pull.bind("inproc://x").await.expect("bound");
+        let event = monitor.recv().await.expect("an event");
+        assert!(matches!(&event, SocketEvent::Listening { endpoint: of } if *of == endpoint));
+        pull.unbind(endpoint).await.expect("bound");
+        assert!(matches!(monitor.try_recv(), Some(SocketEvent::Unbound { .. })));
+        pull.close().await;
+        assert!(matches!(monitor.recv().await, Some(SocketEvent::Closed)));
+        assert!(monitor.recv().await.is_none() && monitor.try_recv().is_none());
+    }
+
     async fn connection_lifecycle_events_are_ordered(at) {
         let pull = at.build(PullSocket::builder());
         let bound = pull.monitor();
@@ -300,4 +315,42 @@ over_streams! {
         assert!(matches!(refused, DisconnectReason::DuplicateRoutingId), "{refused:?}");
         drop((first, second));
     }
+}
+
+#[test]
+fn monitor_blocks_without_executor() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("a context");
+        let pull = PullSocket::new_in(&context).expect("a socket");
+        let mut monitor = pull.monitor();
+        let waits = thread::spawn(move || {
+            let mut events = 0;
+            while monitor.blocking_recv().is_some() {
+                events += 1;
+            }
+            events
+        });
+        pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
+        pull.blocking().close().expect("closed");
+        assert_eq!(waits.join().expect("it ends"), 3, "listening, unbound, closed");
+    });
+}
+
+#[test]
+fn events_display_as_one_line() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("a context");
+        let pull = PullSocket::new_in(&context).expect("a socket");
+        let mut monitor = pull.monitor();
+        let endpoint = pull.blocking().bind("inproc://events").expect("bound");
+        let push = PushSocket::new_in(&context).expect("a socket");
+        push.blocking().connect(endpoint).expect("connected");
+        let events: Vec<_> = (0..3).map(|_| monitor.blocking_recv().expect("an event")).collect();
+        assert_eq!(events[0].to_string(), "listening on inproc://events");
+        let connection = "inproc://events (connection 0 of inproc://events)";
+        assert_eq!(events[1].to_string(), format!("accepted {connection}"));
+        let succeeded = format!("handshake succeeded {connection}, a PUSH with the routing id 0x");
+        assert!(events[2].to_string().starts_with(&succeeded), "{}", events[2]);
+        assert_eq!(format!("{:?}", events[0]), "SocketEvent(listening on inproc://events)");
+    });
 }

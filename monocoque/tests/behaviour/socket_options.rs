@@ -156,7 +156,7 @@ fn peer_sees_source_address() {
                 _ => continue,
             }
         };
-        assert!(peer.starts_with("tcp://127.0.0.9:"), "{peer}");
+        assert!(peer.to_string().starts_with("tcp://127.0.0.9:"), "{peer}");
         push.disconnect(connect.clone()).await.expect("disconnected by the same endpoint");
         let error = pull.bind(connect).await.expect_err("not valid for bind");
         assert!(matches!(error, MonocoqueError::Endpoint(_)), "{error}");

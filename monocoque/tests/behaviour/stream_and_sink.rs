@@ -39,7 +39,7 @@ on_every_driver! {
         let push = at.connected(PushSocket::builder(), &endpoint).await;
         let mut sink = push.sink();
         drop(push);
-        sink.send("still there".into()).await.expect("sent");
+        sink.send("still there").await.expect("sent");
         assert_eq!(messages.next().await.expect("open").expect("received"), "still there");
     }
 
@@ -211,7 +211,7 @@ on_every_driver! {
     async fn dropped_sink_releases_other_senders(at) {
         let (push, pull, filled) = full_push_and_pull(&at).await;
         let mut sink = push.sink();
-        sink.feed("dropped".into()).await.expect("kept");
+        sink.feed("dropped").await.expect("kept");
         assert!(sink.flush().at_once().is_none());
         let mut behind = Box::pin(push.send("behind"));
         assert!(behind.as_mut().at_once().is_none());
@@ -268,13 +268,13 @@ on_every_driver! {
         let (mut sink, mut messages) = (dealer.sink(), dealer.stream());
         for _ in 0..2 {
             assert!(messages.next().await.expect("open").expect_err("no peer").is_timeout());
-            assert!(sink.send("one".into()).await.expect_err("no peer").is_timeout());
+            assert!(sink.send("one").await.expect_err("no peer").is_timeout());
         }
         assert_eq!(sink.take_unsent(), Some("one".into()));
         assert!(matches!(sink.send(Message::default()).await, Err(MonocoqueError::EmptyMessage)));
-        assert!(sink.send("after an error".into()).await.expect_err("no peer").is_timeout());
+        assert!(sink.send("after an error").await.expect_err("no peer").is_timeout());
         dealer.close().await;
-        assert!(sink.send("two".into()).await.expect_err("closed").is_closed());
+        assert!(sink.send("two").await.expect_err("closed").is_closed());
         assert_eq!(sink.take_unsent(), Some("two".into()));
         sink.close().await.expect("already closed");
         assert!(messages.next().await.is_none());
@@ -282,7 +282,7 @@ on_every_driver! {
         let req: ReqSocket = at.socket();
         assert!(matches!(req.stream().next().await, Some(Err(MonocoqueError::OutOfTurn(_)))));
         let rep: RepSocket = at.socket();
-        assert!(matches!(rep.sink().feed("unasked".into()).await, Err(MonocoqueError::OutOfTurn(_))));
+        assert!(matches!(rep.sink().feed("unasked").await, Err(MonocoqueError::OutOfTurn(_))));
     }
 
     async fn rep_stream_forwards_to_sink(at) {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, StreamExt};
 use monocoque::zmq::{
     Builder, DealerSocket, PubSocket, PullSocket, PushSocket, ReqSocket, RouterSocket, Socket, SubSocket,
     XsubSocket,
@@ -278,7 +278,7 @@ over_streams! {
         let mut sink = None;
         assert_stays_responsive(&at, PubSocket::builder(), ("SUB", 0), SLOW, async |publisher| {
             let sink = sink.get_or_insert_with(|| publisher.sink());
-            sink.feed("twelve bytes".into()).await.expect("open");
+            sink.feed("twelve bytes").await.expect("open");
         })
         .await;
     }

@@ -63,7 +63,8 @@ fn connected(hwm: usize) -> (Channel<Numbered>, ChannelOutlet<Numbered>, Channel
     let channel = Channel::new();
     channel.queues.sending.lock().hwm = Hwm::new(hwm);
     let (outlet, inlet) =
-        ConnectionHandler::<Numbers>::on_established(channel.clone(), (), None).expect("welcome");
+        ConnectionHandler::<Numbers>::on_established(channel.clone(), (), None, &Arc::default())
+            .expect("welcome");
     (channel, outlet, inlet)
 }
 

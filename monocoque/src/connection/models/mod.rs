@@ -99,7 +99,7 @@ fn established(
     direct: Option<Arc<Wire>>,
 ) -> Option<(SessionOutlet, SessionInlet)> {
     let id = ConnectionId::new(0);
-    let connection = Connection { id, endpoint: endpoint.address.clone(), peer: String::new() };
+    let connection = Connection { id, endpoint: endpoint.address.clone(), peer: endpoint.address.clone() };
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
     let handler = SessionHandler {
         engine: engine.clone(),
@@ -117,7 +117,7 @@ fn established(
         topic_budget: TopicBudget::default(),
         admission: Box::default(),
     };
-    handler.accept(peer, direct.map(|wire| wire as _))
+    handler.accept(peer, direct.map(|wire| wire as _), &Arc::default())
 }
 
 fn endpoint_ref(engine: &Engine, n: usize) -> EndpointRef {

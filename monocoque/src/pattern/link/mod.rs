@@ -7,6 +7,7 @@
 mod inproc;
 mod stream;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use monocoque_core::{Hwm, Message, Outbox, PeerKey, Room, RoutingId};
@@ -21,7 +22,7 @@ use super::broadcast_log::BroadcastLog;
 use super::wakes::Wakes;
 use super::yield_budget::YieldBudget;
 use crate::endpoint::EndpointKey;
-use crate::monitor::ConnectionId;
+use crate::peer::Peer;
 
 /// The outgoing side of one connection.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub(super) struct Link {
     pub(super) endpoint: EndpointKey,
     pub(super) life: Life,
     pub(super) way: Way,
-    /// The number of the connection in events, by which the application may end it.
-    pub(super) connection: Option<ConnectionId>,
+    /// The description of the peer; `None` for a moment, until the connection is complete.
+    pub(super) peer: Option<Arc<Peer>>,
     pub(super) counters: LinkCounters,
     /// The observed flow of the connection, for senders that drop.
     pub(super) flow: Flow,
@@ -138,7 +139,7 @@ impl Link {
             endpoint,
             life: Life::Active,
             way,
-            connection: None,
+            peer: None,
             counters: LinkCounters::default(),
             flow: Flow::Moving,
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use monocoque_core::actor::ByteCounters;
 use monocoque_core::sync::{AtomicBool, Ordering};
 use monocoque_core::transport::DirectWriter;
 use monocoque_core::{BytePermits, Hwm, Outbox, PeerKey, Room};
@@ -62,11 +63,16 @@ pub(crate) struct DirectWrite {
     stream: Arc<dyn DirectWriter>,
     /// The peer has sent something since the last direct write, or there was none yet.
     has_input: Arc<AtomicBool>,
+    bytes: Arc<ByteCounters>,
 }
 
 impl DirectWrite {
-    pub(crate) fn new(stream: Arc<dyn DirectWriter>, has_input: Arc<AtomicBool>) -> Self {
-        Self { stream, has_input }
+    pub(crate) fn new(
+        stream: Arc<dyn DirectWriter>,
+        has_input: Arc<AtomicBool>,
+        bytes: Arc<ByteCounters>,
+    ) -> Self {
+        Self { stream, has_input, bytes }
     }
 }
 
@@ -165,6 +171,7 @@ impl StreamLink {
         }
         // The pump gets the same error, and ends the connection.
         let written = direct.stream.try_write(self.outbox.chunk()).unwrap_or(0);
+        direct.bytes.add_written(written);
         self.outbox.consume(written);
         self.budget.release(written);
         self.outbox.is_empty()

@@ -1,5 +1,7 @@
 //! Peers that are added and removed, and redelivery of the messages that waited for them.
 
+use std::sync::Arc;
+
 use monocoque_core::{Outbox, PeerEvent, PeerKey, Room, RoutingId};
 use monocoque_zmtp::{Subscription, encode_message};
 use smallvec::SmallVec;
@@ -11,6 +13,7 @@ use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::{Batch, DirectWrite, Flow, Flush, InprocPeer, Life, Link, Pump, SendContext, Way};
 use crate::pattern::publisher::Publisher;
 use crate::pattern::wakes::Wakes;
+use crate::peer::Peer;
 
 impl Outbound {
     /// Adds a peer after its handshake. Returns `None` if its routing id is in use, or the one peer
@@ -336,7 +339,8 @@ impl Outbound {
     /// any lost connection. Returns `false` if there is no such connection.
     pub(crate) fn disconnect_peer(&mut self, connection: ConnectionId, wakes: &mut Wakes) -> bool {
         let is_it = |link: &Link| {
-            link.connection == Some(connection) && !matches!(link.life, Life::Disconnected { .. })
+            link.peer.as_ref().is_some_and(|peer| peer.connection.id == connection)
+                && !matches!(link.life, Life::Disconnected { .. })
         };
         let found = self.peers.links.iter().find(|(_, link)| is_it(link));
         let Some((key, is_inproc)) = found.map(|(key, link)| (key, link.is_inproc())) else { return false };
@@ -352,10 +356,10 @@ impl Outbound {
         true
     }
 
-    /// Sets the number of a connection, by which the application may end it.
-    pub(crate) fn set_connection(&mut self, key: PeerKey, connection: ConnectionId) {
+    /// Sets the description of the peer of a link.
+    pub(crate) fn set_peer(&mut self, key: PeerKey, peer: Arc<Peer>) {
         if let Some(link) = self.peers.links.get_mut(key) {
-            link.connection = Some(connection);
+            link.peer = Some(peer);
         }
     }
 

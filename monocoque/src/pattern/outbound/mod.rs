@@ -15,6 +15,7 @@ mod send;
 mod send_queue;
 
 use std::num::NonZero;
+use std::sync::Arc;
 
 use monocoque_core::{Hwm, Message, Outbox, PeerKey, PubSubHub};
 use monocoque_zmtp::Subscription;
@@ -31,6 +32,7 @@ use super::publisher::Publisher;
 use super::wakes::Wakes;
 use super::{Framing, Pattern};
 use crate::options::Options;
+use crate::peer::Peer;
 
 /// The sending side of a socket.
 #[derive(Debug)]
@@ -122,6 +124,14 @@ impl Outbound {
     /// Returns the number of peers whose handshake is done.
     pub(crate) fn peer_count(&self) -> usize {
         self.peers.links.len()
+    }
+
+    /// Returns the peers, each with its key, the number of messages that were queued for it, and of
+    /// those that wait.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = (PeerKey, &Arc<Peer>, u64, usize)> {
+        let links = self.peers.links.iter();
+        links
+            .filter_map(|(key, link)| Some((key, link.peer.as_ref()?, link.counters.queued, link.messages())))
     }
 
     /// Returns whether the link of a connection exists, until it has ended.

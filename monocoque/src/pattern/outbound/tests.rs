@@ -37,7 +37,7 @@ fn parked(pattern: &Pattern, hwm: usize, takes: Option<usize>) -> (Outbound, Pee
 
 fn join(out: &mut Outbound, takes: Option<usize>) -> PeerKey {
     let has_input = Arc::new(AtomicBool::new(true));
-    let direct = takes.map(|n| DirectWrite::new(Arc::new(Takes(n)), has_input));
+    let direct = takes.map(|n| DirectWrite::new(Arc::new(Takes(n)), has_input, Arc::default()));
     let id = routing_id(b"", out.peer_count() as u32);
     let mut wakes = Wakes::default();
     let through = EndpointKey { id: EndpointId::new(0), origin: Origin::Bound };

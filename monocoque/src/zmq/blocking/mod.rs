@@ -178,7 +178,10 @@ impl<'a, S: Socket> Blocking<'a, S> {
     /// [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections; the socket is not
     /// closed then.
     pub fn close(self) -> Result<(), MonocoqueError> {
-        self.handle().block_on(async { Ok(self.handle().close().await) })
+        self.handle().block_on(async {
+            self.handle().close().await;
+            Ok(())
+        })
     }
 }
 

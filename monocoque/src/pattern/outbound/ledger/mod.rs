@@ -154,7 +154,7 @@ impl Ledger {
             (Arc::new(Wire { takes, bytes: Mutex::default() }), Arc::new(AtomicBool::new(true)));
         let form = Form { masks: self.number().is_multiple_of(3) };
         let has_direct = takes > 0 && form.is_identity();
-        let direct = has_direct.then(|| DirectWrite::new(wire.clone(), has_input.clone()));
+        let direct = has_direct.then(|| DirectWrite::new(wire.clone(), has_input.clone(), Arc::default()));
         let wakes = &mut Wakes::default();
         let key = self.out.add_peer(name.clone(), endpoint_key, direct, wakes);
         if self.is_kept_from(&name, endpoint_key.id) {
