@@ -17,7 +17,7 @@ use crate::socket::close::Task;
 
 /// Keeps an endpoint connected until it is cancelled, or the closed socket has sent everything.
 pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) {
-    let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
+    let mut backoff = engine.options.backoff();
     let mut next = Next::Nothing;
     while is_wanted(&engine, &endpoint) {
         let connecting = catch_panic(&engine, &endpoint.address, connect(&engine, &endpoint.address));
@@ -58,6 +58,9 @@ async fn serve(
 ) -> (Next, Duration) {
     let run = catch_panic(engine, &endpoint.address, connection::run(engine, stream, endpoint, None)).await;
     let ended = run.unwrap_or_else(Ended::by_panic);
+    if ended.was_up {
+        backoff.on_established();
+    }
     let delay = match &ended {
         Ended { reason, .. } if reason.is_lasting() => backoff.rejected_delay(),
         Ended { has_progress: true, .. } => {
