@@ -70,7 +70,10 @@
 //!
 //! * `curve` (default): the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no
 //!   feature.
-//! * `tracing`: reports connection events to the crate `tracing`, with a span for each connection.
+//! * `tracing`: reports connection events to the crate `tracing`, target `monocoque`, in the spans
+//!   `socket{type, id}` and `connection{id, endpoint, peer}`. The first failure of an endpoint is a
+//!   warning, with the reason and the time until the next attempt:
+//!   [`guide::heartbeats`](guide::heartbeats#diagnosing-missing-messages).
 //!
 //! # Related crates
 //!

@@ -21,6 +21,7 @@ use crate::pattern::link::DirectWrite;
 use crate::peer::Peer;
 use crate::security::authenticate;
 use crate::socket::{Engine, Refusal};
+use crate::trace::Span;
 
 /// The outcome of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(super) struct SessionHandler {
     pub(super) engine: Arc<Engine>,
     pub(super) endpoint: EndpointRef,
     pub(super) connection: Arc<Connection>,
+    pub(super) span: Span,
     pub(super) outcome: Rc<Cell<HandshakeOutcome>>,
     pub(super) course: Rc<Course>,
     /// The place of the handshake, which ends with the handler.
@@ -53,7 +55,7 @@ where
         if let Some(place) = &self.place {
             place.keep();
         }
-        authenticate(&self.engine, &self.connection, question).await
+        self.span.around(authenticate(&self.engine, &self.connection, question)).await
     }
 
     fn on_established(
@@ -72,7 +74,7 @@ impl SessionHandler {
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, endpoint, connection, outcome, course, place } = self;
+        let Self { engine, endpoint, connection, span, outcome, course, place } = self;
         drop(place);
         let has_input = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone()));
@@ -87,7 +89,8 @@ impl SessionHandler {
         let PeerInfo { socket_type, routing_id, properties, admission, topic_budget: topics, .. } = peer;
         let routing_id = Engine::visible_id(&endpoint, &routing_id, &id);
         engine.out.lock().set_connection(key, connection.id);
-        engine.emit(|| SocketEvent::HandshakeSucceeded {
+        endpoint.failures.succeeded(&span, &endpoint.address);
+        engine.emit_in(&span, || SocketEvent::HandshakeSucceeded {
             connection: connection.clone(),
             socket_type,
             routing_id: routing_id.clone(),
@@ -100,7 +103,7 @@ impl SessionHandler {
             admission: *admission,
         };
         let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
-        let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, course.clone());
+        let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, span, course.clone());
         let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);
         Some((outlet, inlet))
     }

@@ -22,6 +22,7 @@ use crate::endpoint::connect;
 use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
 use crate::pattern::{DEALER, Pattern, REQ, SUB};
+use crate::trace::Span;
 
 /// The stream of a connection.
 #[derive(Debug)]
@@ -99,6 +100,7 @@ fn established(
         engine: engine.clone(),
         endpoint,
         connection: connection.into(),
+        span: Span::none(),
         outcome,
         course: Rc::default(),
         place: None,

@@ -12,6 +12,7 @@ use super::cleanup::remove_peer;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::outbound::Undeliverable;
 use crate::socket::Engine;
+use crate::trace::Span;
 
 /// The source of a write pump.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct SessionOutlet {
     key: PeerKey,
     lane: LaneKey,
     connection: Arc<Connection>,
+    span: Span,
     course: Rc<Course>,
     is_closed: bool,
 }
@@ -30,9 +32,10 @@ impl SessionOutlet {
         key: PeerKey,
         lane: LaneKey,
         connection: Arc<Connection>,
+        span: Span,
         course: Rc<Course>,
     ) -> Self {
-        Self { engine, key, lane, connection, course, is_closed: false }
+        Self { engine, key, lane, connection, span, course, is_closed: false }
     }
 }
 
@@ -82,7 +85,7 @@ impl Outlet for SessionOutlet {
         self.course.comes_back.set(closed.comes_back);
         if let Some(Undeliverable { bytes, attempts }) = closed.undeliverable {
             let connection = self.connection.clone();
-            self.engine.emit(|| SocketEvent::MessageDropped { connection, bytes, attempts });
+            self.engine.emit_in(&self.span, || SocketEvent::MessageDropped { connection, bytes, attempts });
         }
     }
 }

@@ -71,7 +71,7 @@ impl PipeEnd {
             lane: engine.open_lane(key, endpoint, about_peer, config),
             id,
             endpoint: endpoint.clone(),
-            span: Span::of(&connection),
+            span: engine.span.connection(&connection),
             connection,
             sender: Arc::new(sender).into(),
         }
@@ -138,9 +138,9 @@ impl PipeEnd {
         remove_receiver(&engine, Departure { key, lane, last: last.into_iter().collect(), bytes });
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
         let disconnected = SocketEvent::Disconnected { connection, reason: reason.clone() };
-        span.within(|| engine.emit(|| disconnected));
+        engine.emit_in(&span, || disconnected);
         let closed = remove_peer(&engine, key, Outbox::new());
-        let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason };
+        let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason, span };
         on_disconnected(&engine, &endpoint, &ended);
     }
 }

@@ -89,7 +89,7 @@ impl Engine {
             out.enter(Phase::Aborted, wakes);
             unsent
         });
-        trace::unsent(unsent);
+        trace::unsent(&self.span, unsent);
     }
 
     fn cancel_endpoints(&self) {

@@ -48,7 +48,7 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Pattern, Routing};
 use crate::peer::Peer;
 use crate::stats::SocketStats;
-use crate::trace;
+use crate::trace::{self, Span};
 
 /// A socket without its type.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ pub(crate) struct Engine {
     pub(crate) filter: Filter,
     pub(crate) monitors: Monitors<SocketEvent>,
     pub(crate) departures: Mutex<Departures>,
+    /// The span of events.
+    pub(crate) span: Span,
     timers: Timers,
     /// The current high-water mark; locked while lanes are opened or changed.
     recv_hwm: Mutex<Hwm>,
@@ -130,6 +132,7 @@ impl Engine {
             registry,
             endpoints: Endpoints::default(),
             monitors: Monitors::default(),
+            span: Span::of_socket(pattern.socket_type),
             timers: Timers::default(),
             departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
@@ -229,11 +232,16 @@ impl Engine {
         self.monitors.watch()
     }
 
-    /// Emits an event to the monitors.
+    /// Emits an event to the monitors, and to the log of the socket.
     pub(crate) fn emit(&self, event: impl FnOnce() -> SocketEvent) {
+        self.emit_in(&self.span, event);
+    }
+
+    /// Emits an event to the monitors, and to the log of a connection.
+    pub(crate) fn emit_in(&self, span: &Span, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
-            trace::event(&event);
+            trace::event(span, &event);
             self.monitors.emit(|| event);
         } else {
             self.monitors.emit(event);

@@ -12,6 +12,7 @@ use crate::error::MonocoqueError;
 use crate::options::Options;
 use crate::pattern::outbound::Phase;
 use crate::pattern::wakes::Wakes;
+use crate::trace;
 
 /// The subscriptions of a SUB or XSUB, by which its messages are filtered.
 #[derive(Debug)]
@@ -85,7 +86,10 @@ impl Engine {
                 topics.remove(topic);
                 self.announce(topics, kind, topic, wakes);
             }
-            (Subscription::Cancel, None) => {}
+            (Subscription::Cancel, None) => {
+                drop(topics);
+                trace::unknown_topic(&self.span, topic.len());
+            }
         }
         Ok(())
     }
