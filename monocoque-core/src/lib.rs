@@ -76,6 +76,8 @@ mod waiters;
 pub use alloc::process_id;
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
+#[cfg(feature = "runtime")]
+pub use compio;
 pub use endpoint::{AttachedStream, Endpoint, EndpointError, Host, HostName, InprocName, IpcAddress, Source};
 pub use frame::Frame;
 #[cfg(feature = "runtime")]

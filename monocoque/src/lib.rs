@@ -123,6 +123,22 @@ pub mod fuzzing {
     pub use crate::security::parse_zap_reply;
 }
 
+/// The runtime that the library uses, in its version.
+///
+/// A runtime of another version of compio is none for the library: `new()` takes an I/O thread
+/// then, and [`Context::current`] fails. Features beyond those of the library, such as `macros`,
+/// are those of the program's own dependency on the same version.
+///
+/// ```
+/// use monocoque::{Context, compio};
+///
+/// let runtime = compio::runtime::Runtime::new()?;
+/// assert!(runtime.block_on(async { Context::current() }).is_ok());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(no_inline)]
+pub use monocoque_core::compio;
+
 pub use context::{Context, ContextBuilder};
 pub use error::{MonocoqueError, SendError};
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};

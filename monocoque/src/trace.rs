@@ -4,11 +4,13 @@
 //! Without the feature `tracing` all of it compiles to nothing. Contents of messages and routing
 //! ids are never recorded. Spans have the level of errors: whoever sees an event sees its span.
 
+mod caller;
 mod failures;
 
 use monocoque_core::Endpoint;
 use monocoque_zmtp::SocketType;
 
+pub(crate) use self::caller::Caller;
 pub(crate) use self::failures::{Failure, FailureLog};
 use crate::monitor::{Connection, SocketEvent};
 

@@ -91,6 +91,30 @@ macro_rules! blocking_socket_methods {
         $vis fn blocking_close(&self) -> Result<(), $crate::MonocoqueError> {
             self.handle().block_on(async { Ok(self.close().await) })
         }
+
+        /// [`close_within`](Self::close_within), for threads without an executor: a
+        /// [blocking call](crate::zmq#blocking-calls).
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use monocoque::Context;
+        /// use monocoque::zmq::PushSocket;
+        ///
+        /// let push = PushSocket::new_in(&Context::new()?)?;
+        /// assert_eq!(push.blocking_close_within(Duration::from_secs(1))?, 0);
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`MonocoqueError::WouldDeadlock`](crate::MonocoqueError::WouldDeadlock) on the thread
+        /// that runs the connections; the socket is not closed then.
+        $vis fn blocking_close_within(
+            &self,
+            limit: std::time::Duration,
+        ) -> Result<u64, $crate::MonocoqueError> {
+            self.handle().block_on(async { Ok(self.close_within(limit).await) })
+        }
     };
 }
 

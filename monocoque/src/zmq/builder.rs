@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::error::MonocoqueError;
 use crate::options::Options;
 use crate::socket::Engine;
+use crate::trace::Caller;
 
 /// A builder of sockets of one type, with options. Each option is checked when it is set;
 /// [`build`](Self::build) returns the first error.
@@ -307,8 +308,11 @@ impl<S: Socket> Builder<S> {
     /// The first option that was rejected; [`MonocoqueError::Thread`] if an I/O thread cannot be
     /// started.
     pub fn build(self) -> Result<S, MonocoqueError> {
+        let caller = Caller::detect();
         let context = Context::ambient()?;
-        self.build_in(&context)
+        let socket = self.build_in(&context)?;
+        caller.record(&socket.handle().engine().span);
+        Ok(socket)
     }
 
     /// Makes the socket in a context.

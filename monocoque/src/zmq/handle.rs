@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use monocoque_core::{Endpoint, Message, RoutingId, block_on, runtime, runtime::yielding};
 
@@ -150,6 +151,14 @@ impl Handle {
     pub(super) async fn close(&self) {
         self.engine().close();
         self.engine().ended().await;
+    }
+
+    /// Closes the socket, and waits until its tasks have ended. Returns the number of messages that
+    /// were not sent within the limit.
+    pub(super) async fn close_within(&self, limit: Duration) -> u64 {
+        self.engine().close_within(limit);
+        self.engine().ended().await;
+        self.engine().unsent()
     }
 
     /// Receives a message and splits the routing id off, which the sockets that send by routing id

@@ -258,3 +258,20 @@ fn blocking_call_timeout_overrides_option() {
     push.blocking_send_timeout("z", DEADLINE).expect("sent");
     assert_eq!(receiver.join().expect("received"), "z".into());
 }
+
+#[test]
+fn blocking_close_within_counts_unsent() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("an I/O thread");
+        let lost = || {
+            let push = PushSocket::builder().linger(None).build_in(&context).expect("a socket");
+            push.blocking_connect("ipc:///nowhere/nobody").expect("connected");
+            push.blocking_send("lost").expect("queued");
+            push
+        };
+        assert_eq!(lost().blocking_close_within(Duration::from_millis(10)).expect("closed"), 1);
+        let open = [lost(), lost()];
+        assert_eq!(context.blocking_shutdown_timeout(Duration::from_millis(10)).expect("ended"), 2);
+        drop(open);
+    });
+}

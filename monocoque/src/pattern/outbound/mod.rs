@@ -15,6 +15,7 @@ mod send;
 mod send_queue;
 
 use std::num::NonZero;
+use std::time::Duration;
 
 use monocoque_core::{Hwm, Message, Outbox, PeerKey, PubSubHub};
 use monocoque_zmtp::Subscription;
@@ -101,7 +102,7 @@ pub(crate) struct Undeliverable {
 impl Outbound {
     pub(crate) fn new(pattern: &Pattern, options: &Options) -> Self {
         Self {
-            lifecycle: Lifecycle::default(),
+            lifecycle: Lifecycle::new(if pattern.lingers { options.linger } else { Some(Duration::ZERO) }),
             queue: SendQueue::default(),
             counters: Counters::default(),
             peers: Peers::new(pattern, options),
