@@ -70,6 +70,8 @@
 //!
 //! * `curve` (default): the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no
 //!   feature.
+//! * `metrics`: counters and gauges of sockets and peers for the crate `metrics`: the module
+//!   `metrics` has the table.
 //! * `tracing`: reports connection events to the crate `tracing`, target `monocoque`, in the spans
 //!   `socket{type, id}` and `connection{id, endpoint, peer}`. The first failure of an endpoint is a
 //!   warning, with the reason and the time until the next attempt:
@@ -97,6 +99,9 @@ mod exit;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod inproc;
+mod meter;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod monitor;
 mod options;
 mod pattern;

@@ -260,7 +260,7 @@ impl DisconnectReason {
     }
 
     /// Returns the kind of the reason, as a label.
-    #[cfg(feature = "tracing")]
+    #[cfg(any(feature = "tracing", feature = "metrics"))]
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::ByPeer => "by_peer",

@@ -31,7 +31,7 @@ impl Span {
         Self {}
     }
 
-    pub(crate) fn of_socket(_socket_type: SocketType) -> Self {
+    pub(crate) fn of_socket(_socket_type: SocketType, _id: u64) -> Self {
         Self {}
     }
 
@@ -51,12 +51,8 @@ impl Span {
         Self { inner: tracing::Span::none() }
     }
 
-    /// Returns the span of a new socket, with a number that is unique within the process.
-    pub(crate) fn of_socket(socket_type: SocketType) -> Self {
-        use std::sync::atomic::{AtomicU64, Ordering};
-
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    /// Returns the span of a new socket.
+    pub(crate) fn of_socket(socket_type: SocketType, id: u64) -> Self {
         let span = tracing::error_span!(target: TARGET, parent: None, "socket", "type" = %socket_type, id);
         Self { inner: span }
     }

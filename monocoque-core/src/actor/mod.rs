@@ -18,6 +18,7 @@
 //! a write. The one exception is a handshake, which may be dropped: it has nothing to lose. The
 //! read pump waits for one thing at a time; the write side serves all deadlines.
 
+mod byte_counters;
 mod channel;
 mod in_flight;
 mod input;
@@ -36,11 +37,14 @@ use std::time::{Duration, Instant};
 
 use compio::runtime::ResumeUnwind;
 
+#[cfg(feature = "metrics")]
+pub use byte_counters::ByteCounters;
 pub use channel::{Channel, ChannelClosed, ChannelInlet, ChannelOutlet};
 pub use in_flight::InFlight;
 
 use crate::transport::{ByteStream, DirectWriter};
 use crate::{Decode, Encode, Established, Outbox, Protocol, Question, Step, deadline, runtime};
+use byte_counters::Traffic;
 use input::{Input, SharedArena};
 use read_pump::ReadPump;
 use write_pump::{CLOSE_TIMEOUT, WritePump};
@@ -66,6 +70,7 @@ pub struct SocketActor<S, P> {
     stream: S,
     protocol: P,
     handshake_timeout: Option<Duration>,
+    traffic: Traffic,
 }
 
 /// The owner of a connection: it learns the outcome of the handshake, and provides both ends.
@@ -188,7 +193,14 @@ pub enum Closed<E> {
 impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
     /// An actor for a connected stream.
     pub fn new(stream: S, protocol: P) -> Self {
-        Self { stream, protocol, handshake_timeout: None }
+        Self { stream, protocol, handshake_timeout: None, traffic: Traffic::default() }
+    }
+
+    /// Counts the bytes of the connection, without those of direct writes.
+    #[cfg(feature = "metrics")]
+    pub fn byte_counters(mut self, bytes: Arc<ByteCounters>) -> Self {
+        self.traffic.bytes = bytes;
+        self
     }
 
     /// Limits the time of the whole handshake. Default: no limit.
@@ -212,10 +224,10 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
 
     /// Runs the handshake and the pumps.
     async fn run_inner<H: ConnectionHandler<P>>(self, handler: H) -> Closed<P::Error> {
-        let Self { stream, protocol, handshake_timeout } = self;
+        let Self { stream, protocol, handshake_timeout, traffic } = self;
         let mut input = Input::new(stream.clone());
         let end = handshake_timeout.and_then(|timeout| deadline::after(Instant::now(), timeout));
-        let handshake = handshake(stream.clone(), protocol, &mut input, &handler, end);
+        let handshake = handshake(stream.clone(), protocol, &mut input, &handler, end, &traffic);
         let established = with_handshake_timeout(handshake_timeout, &stream, handshake).await;
         let Established { peer, decoder, encoder } = match established {
             Ok(established) => established,
@@ -228,7 +240,7 @@ impl<S: ByteStream, P: Protocol> SocketActor<S, P> {
         let Some((outlet, inlet)) = handler.on_established(peer, direct) else {
             return Closed::Refused;
         };
-        let state = Rc::new(PumpState::new(input.memory()));
+        let state = Rc::new(PumpState::new(input.memory(), traffic));
         let reader = ReadPump::new(stream.clone(), input, decoder, inlet, state.clone());
         let reader = compio::runtime::spawn(reader.run());
         WritePump::new(stream, encoder, outlet, state.clone()).run().await;
@@ -255,6 +267,7 @@ async fn handshake<S: ByteStream, P: Protocol>(
     input: &mut Input<S>,
     handler: &impl ConnectionHandler<P>,
     end: Option<Instant>,
+    traffic: &Traffic,
 ) -> Result<Established<P>, Closed<P::Error>> {
     let mut output = Outbox::new();
     let mut has_received = false;
@@ -263,6 +276,7 @@ async fn handshake<S: ByteStream, P: Protocol>(
         let mut batch = InFlight::unencoded(std::mem::take(&mut output));
         while !batch.is_empty() {
             let write = stream.write(batch).await;
+            traffic.add_sent(*write.0.as_ref().unwrap_or(&0));
             batch = match write_pump::apply_write_result(write) {
                 (Ok(()), batch) => batch,
                 (Err(error), _) => {
@@ -289,7 +303,10 @@ async fn handshake<S: ByteStream, P: Protocol>(
         match input.read(protocol.need()).await {
             Ok(0) if has_received => return Err(Closed::ByPeer),
             Ok(0) => return Err(Closed::Probe),
-            Ok(_) => has_received = true,
+            Ok(n) => {
+                traffic.add_received(n);
+                has_received = true;
+            }
             Err(error) => return Err(handshake_io_error(error, has_received)),
         }
     }
@@ -345,10 +362,11 @@ struct PumpState<E> {
     last_received: Cell<Option<Instant>>,
     /// The number of bytes that have arrived.
     received_bytes: Cell<u64>,
+    traffic: Traffic,
 }
 
 impl<E> PumpState<E> {
-    fn new(memory: SharedArena) -> Self {
+    fn new(memory: SharedArena, traffic: Traffic) -> Self {
         Self {
             memory,
             has_spare_memory: Cell::new(false),
@@ -361,6 +379,7 @@ impl<E> PumpState<E> {
             reason: Cell::new(None),
             last_received: Cell::new(None),
             received_bytes: Cell::new(0),
+            traffic,
         }
     }
 

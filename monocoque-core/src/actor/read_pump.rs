@@ -73,6 +73,7 @@ impl<S: ByteStream, D: Decode, I: Inlet<D>> ReadPump<S, D, I> {
     fn note_read(&self, n: usize) {
         self.state.last_received.set(Some(Instant::now()));
         self.state.received_bytes.set(self.state.received_bytes.get() + n as u64);
+        self.state.traffic.add_received(n);
         if n >= BURST_BYTES || !self.state.memory.is_small() {
             self.state.note_spare_memory();
         }

@@ -190,6 +190,7 @@ impl<S: ByteStream, E: Encode, O: Outlet> WritePump<S, E, O> {
                 }
             };
             let (written, outcome) = self.write_with_deadlines(write).await;
+            self.state.traffic.add_sent(*written.0.as_ref().unwrap_or(&0));
             let (result, rest) = apply_write_result(written);
             *batch = rest;
             self.last_progress = Instant::now();

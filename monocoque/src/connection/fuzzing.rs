@@ -16,6 +16,7 @@ use super::handler::{HandshakeOutcome, SessionHandler};
 use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
 use crate::endpoint::{EndpointId, EndpointRef, Origin};
+use crate::meter::ByteMeter;
 use crate::monitor::{Connection, ConnectionId};
 use crate::trace::Span;
 use crate::zmq::Socket;
@@ -39,6 +40,7 @@ impl Peer {
             endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
             connection: connection.into(),
             span: Span::none(),
+            bytes: ByteMeter::default(),
             outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),
             course: Rc::default(),
             place: None,

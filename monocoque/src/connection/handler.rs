@@ -16,6 +16,7 @@ use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
 use crate::endpoint::EndpointRef;
 use crate::endpoint::handshakes::HandshakePlace;
+use crate::meter::{ByteMeter, PeerMeter};
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::DirectWrite;
 use crate::peer::Peer;
@@ -37,6 +38,7 @@ pub(super) struct SessionHandler {
     pub(super) endpoint: EndpointRef,
     pub(super) connection: Arc<Connection>,
     pub(super) span: Span,
+    pub(super) bytes: ByteMeter,
     pub(super) outcome: Rc<Cell<HandshakeOutcome>>,
     pub(super) course: Rc<Course>,
     /// The place of the handshake, which ends with the handler.
@@ -74,10 +76,10 @@ impl SessionHandler {
         peer: PeerInfo,
         direct: Option<Arc<dyn DirectWriter>>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, endpoint, connection, span, outcome, course, place } = self;
+        let Self { engine, endpoint, connection, span, bytes, outcome, course, place } = self;
         drop(place);
         let has_input = Arc::new(AtomicBool::new(true));
-        let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone()));
+        let direct = direct.map(|stream| DirectWrite::new(bytes.count_direct(stream), has_input.clone()));
         let (key, id) = match engine.accept_peer(&peer, &endpoint, direct) {
             Ok(accepted) => accepted,
             Err(refusal) => {
@@ -103,8 +105,10 @@ impl SessionHandler {
             admission: *admission,
         };
         let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
-        let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, span, course.clone());
-        let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);
+        let meter = PeerMeter::begin(&engine, key, &connection, bytes);
+        let outlet =
+            SessionOutlet::new(engine.clone(), key, lane, connection, span, meter.clone(), course.clone());
+        let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, meter, course);
         Some((outlet, inlet))
     }
 }

@@ -29,6 +29,7 @@ use self::handler::{HandshakeOutcome, SessionHandler};
 use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::handshakes::HandshakePlace;
 use crate::endpoint::{EndpointRef, Origin};
+use crate::meter::{self, ByteMeter};
 use crate::monitor::DisconnectReason;
 use crate::pattern::Framing;
 use crate::raw::RawSession;
@@ -150,17 +151,20 @@ where
     let events = ConnectionEvents::begin(engine, endpoint, stream.peer_label());
     let outcome = Rc::new(Cell::new(HandshakeOutcome::Pending));
     let (course, started) = (Rc::new(Course::default()), Instant::now());
+    let bytes = ByteMeter::default();
     let displaced = place.as_ref().map(HandshakePlace::displaced);
     let handler = SessionHandler {
         engine: engine.clone(),
         endpoint: endpoint.clone(),
         connection: events.connection.clone(),
         span: events.span.clone(),
+        bytes: bytes.clone(),
         outcome: outcome.clone(),
         course: course.clone(),
         place,
     };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
+    let actor = bytes.attach(actor);
     let run = std::pin::pin!(actor.run(handler));
     let cancelled = std::pin::pin!(endpoint.token.cancelled());
     let displacement = std::pin::pin!(async {
@@ -190,6 +194,7 @@ where
     };
     let was_up = outcome.get() == HandshakeOutcome::Accepted;
     if !was_up && !matches!(reason, DisconnectReason::ByUs) {
+        meter::handshake_failed(engine, &reason);
         let counters = &mut engine.out.lock().counters;
         counters.failed_handshakes += 1;
         counters.auth_failures += u64::from(reason.is_auth_failure());

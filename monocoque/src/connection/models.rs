@@ -19,6 +19,7 @@ use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
 use super::*;
 use crate::endpoint::connect;
+use crate::meter::ByteMeter;
 use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
 use crate::pattern::{DEALER, Pattern, REQ, SUB};
@@ -101,6 +102,7 @@ fn established(
         endpoint,
         connection: connection.into(),
         span: Span::none(),
+        bytes: ByteMeter::default(),
         outcome,
         course: Rc::default(),
         place: None,

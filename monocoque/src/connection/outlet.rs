@@ -9,6 +9,7 @@ use monocoque_core::{LaneKey, Outbox, PeerKey};
 
 use super::Course;
 use super::cleanup::remove_peer;
+use crate::meter::PeerMeter;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::outbound::Undeliverable;
 use crate::socket::Engine;
@@ -22,6 +23,7 @@ pub(crate) struct SessionOutlet {
     lane: LaneKey,
     connection: Arc<Connection>,
     span: Span,
+    meter: PeerMeter,
     course: Rc<Course>,
     is_closed: bool,
 }
@@ -33,9 +35,10 @@ impl SessionOutlet {
         lane: LaneKey,
         connection: Arc<Connection>,
         span: Span,
+        meter: PeerMeter,
         course: Rc<Course>,
     ) -> Self {
-        Self { engine, key, lane, connection, span, course, is_closed: false }
+        Self { engine, key, lane, connection, span, meter, course, is_closed: false }
     }
 }
 
@@ -81,6 +84,7 @@ impl Outlet for SessionOutlet {
         if closed.has_progress {
             self.course.has_progress.set(true);
         }
+        self.meter.set_sent(closed.written);
         self.course.is_disconnected.set(closed.is_disconnected);
         self.course.comes_back.set(closed.comes_back);
         if let Some(Undeliverable { bytes, attempts }) = closed.undeliverable {

@@ -12,6 +12,7 @@ use super::EndpointRef;
 use super::panic::catch_panic;
 use super::reconnect::{Next, after_connection, after_failure, give_up, is_wanted};
 use crate::connection::{self, Ended};
+use crate::meter;
 use crate::monitor::{DisconnectReason, SocketEvent};
 use crate::socket::Engine;
 use crate::socket::close::Task;
@@ -31,6 +32,7 @@ pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) 
             Err(error) => {
                 let next = after_failure(&engine, &endpoint, &error);
                 let delay = backoff.next_delay();
+                meter::connect_failed(&engine);
                 log_failure(&engine.span, &endpoint, Failure::Connect, &error, (next, delay));
                 let failed = || endpoint.address.clone();
                 engine.emit(|| SocketEvent::ConnectFailed { endpoint: failed(), error: error.into() });

@@ -8,6 +8,7 @@ use monocoque_core::runtime;
 
 use super::Engine;
 use crate::error::MonocoqueError;
+use crate::meter;
 use crate::monitor::SocketEvent;
 use crate::pattern::outbound::{Outbound, Phase};
 use crate::trace;
@@ -142,9 +143,12 @@ impl Supervisor {
 
     pub(super) async fn run(self) {
         let Task(engine) = &self.0;
-        let closed = engine.watch(|out| (out.lifecycle.phase != Phase::Open).then_some(()));
-        select(std::pin::pin!(closed), std::pin::pin!(engine.timers.run())).await;
-        engine.drain().await;
+        let work = async {
+            let closed = engine.watch(|out| (out.lifecycle.phase != Phase::Open).then_some(()));
+            select(std::pin::pin!(closed), std::pin::pin!(engine.timers.run())).await;
+            engine.drain().await;
+        };
+        meter::beside(engine, work).await;
     }
 }
 
@@ -175,6 +179,10 @@ impl Drop for Task {
     /// The end of the last task is the end of the socket.
     fn drop(&mut self) {
         let Self(engine) = self;
+        // Before `ended` can return.
+        if meter::ON && engine.out.lock().lifecycle.tasks == 1 {
+            meter::ended(engine);
+        }
         let left = {
             let mut out = engine.out.lock();
             out.lifecycle.tasks -= 1;

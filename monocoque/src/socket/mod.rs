@@ -23,6 +23,7 @@ mod wait_slot;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64 as AtomicNumber;
 use std::task::Waker;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
@@ -40,6 +41,8 @@ use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;
 use crate::inproc::InprocRegistry;
+#[cfg(feature = "metrics")]
+use crate::meter::PeerMeters;
 use crate::monitor::{Connection, ConnectionId, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::DirectWrite;
@@ -63,6 +66,11 @@ pub(crate) struct Engine {
     pub(crate) filter: Filter,
     pub(crate) monitors: Monitors<SocketEvent>,
     pub(crate) departures: Mutex<Departures>,
+    /// The number of the socket, unique within the process.
+    #[cfg(feature = "metrics")]
+    pub(crate) id: u64,
+    #[cfg(feature = "metrics")]
+    pub(crate) meters: PeerMeters,
     /// The span of events.
     pub(crate) span: Span,
     timers: Timers,
@@ -121,8 +129,14 @@ impl Engine {
         runtime: RuntimeHandle,
         registry: Arc<InprocRegistry<Self>>,
     ) -> Self {
+        static NEXT: AtomicNumber = AtomicNumber::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
             pattern,
+            #[cfg(feature = "metrics")]
+            id,
+            #[cfg(feature = "metrics")]
+            meters: PeerMeters::default(),
             inbox: Inbox::with_departed_budget(options.departed_budget),
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
@@ -132,7 +146,7 @@ impl Engine {
             registry,
             endpoints: Endpoints::default(),
             monitors: Monitors::default(),
-            span: Span::of_socket(pattern.socket_type),
+            span: Span::of_socket(pattern.socket_type, id),
             timers: Timers::default(),
             departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
@@ -318,6 +332,7 @@ impl Engine {
             lost_connections: out.counters.lost,
             failed_handshakes: out.counters.failed_handshakes,
             auth_failures: out.counters.auth_failures,
+            redelivered: out.counters.redelivered,
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Counters {
     pub(crate) failed_handshakes: u64,
     /// The part of them of which the peer did not prove who it is, or may not come in.
     pub(crate) auth_failures: u64,
+    /// Messages of lost connections that were queued again.
+    pub(crate) redelivered: u64,
 }
 
 /// The parts of pattern and options that sending depends on.
@@ -81,6 +83,8 @@ struct SendRules {
 pub(crate) struct ClosedLink {
     /// A message of the application was written whole.
     pub(crate) has_progress: bool,
+    /// The number of messages that were written.
+    pub(crate) written: u64,
     /// The application has ended the connection.
     pub(crate) is_disconnected: bool,
     /// The endpoint is to be connected again.
@@ -138,6 +142,15 @@ impl Outbound {
     /// Returns the number of messages waiting to be written.
     pub(crate) fn queued(&self) -> usize {
         self.queue.backlog.len() + self.peers.queued()
+    }
+
+    /// Returns the number of messages that the write pump of a link has taken, and of those that
+    /// wait for it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn sent_and_queued(&self, key: PeerKey) -> Option<(u64, usize)> {
+        let link = self.peers.links.get(key)?;
+        let queued = link.messages();
+        Some((link.counters.queued.saturating_sub(queued as u64), queued))
     }
 
     /// Returns whether a new peer would have something to do.

@@ -1,0 +1,174 @@
+//! The meters of peers connected over streams.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use metrics::{Label, counter, gauge};
+use monocoque_core::PeerKey;
+use monocoque_core::actor::{ByteCounters, SocketActor};
+use monocoque_core::sync::Mutex;
+use monocoque_core::transport::DirectWriter;
+
+use super::on::{TARGET, socket_labels};
+use crate::metrics::names;
+use crate::monitor::{Connection, ConnectionId};
+use crate::socket::Engine;
+
+/// The peers of a socket, and the bytes of those that have left.
+#[derive(Debug, Default)]
+pub(crate) struct PeerMeters {
+    peers: Mutex<HashMap<ConnectionId, Weak<Values>>>,
+    /// The number of peers with series of their own.
+    listed: AtomicUsize,
+    departed: ByteCounters,
+}
+
+/// The bytes of a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ByteMeter(Arc<ByteCounters>);
+
+/// The values of one peer, which both of its pumps hold. The last one reports them at the end.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerMeter(Arc<Values>);
+
+#[derive(Debug)]
+struct Values {
+    engine: Arc<Engine>,
+    key: PeerKey,
+    connection: Arc<Connection>,
+    bytes: ByteMeter,
+    received: AtomicU64,
+    /// Set at the end: until then the link knows it.
+    sent: AtomicU64,
+    /// The peer has series of its own.
+    is_listed: bool,
+}
+
+impl PeerMeters {
+    /// Returns the peers that are connected.
+    pub(super) fn all(&self) -> Vec<PeerMeter> {
+        let peers = self.peers.lock();
+        peers.values().filter_map(Weak::upgrade).map(PeerMeter).collect()
+    }
+
+    /// Returns the bytes that were sent and received, with those of the given peers.
+    pub(super) fn bytes(&self, peers: &[PeerMeter]) -> (u64, u64) {
+        let start = (self.departed.sent(), self.departed.received());
+        peers.iter().fold(start, |(sent, received), PeerMeter(values)| {
+            let ByteMeter(bytes) = &values.bytes;
+            (sent + bytes.sent(), received + bytes.received())
+        })
+    }
+}
+
+impl ByteMeter {
+    /// Counts the bytes of a connection.
+    pub(crate) fn attach<S, P>(&self, actor: SocketActor<S, P>) -> SocketActor<S, P>
+    where
+        S: monocoque_core::transport::ByteStream,
+        P: monocoque_core::Protocol,
+    {
+        actor.byte_counters(self.0.clone())
+    }
+
+    /// Counts the bytes of direct writes.
+    pub(crate) fn count_direct(&self, stream: Arc<dyn DirectWriter>) -> Arc<dyn DirectWriter> {
+        Arc::new(CountedWriter { stream, bytes: self.0.clone() })
+    }
+}
+
+impl PeerMeter {
+    pub(crate) fn begin(
+        engine: &Arc<Engine>,
+        key: PeerKey,
+        connection: &Arc<Connection>,
+        bytes: ByteMeter,
+    ) -> Self {
+        let meters = &engine.meters;
+        let values = Arc::new(Values {
+            engine: engine.clone(),
+            key,
+            connection: connection.clone(),
+            bytes,
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            is_listed: meters.listed.fetch_add(1, Ordering::Relaxed) < MAX_LISTED,
+        });
+        meters.peers.lock().insert(connection.id, Arc::downgrade(&values));
+        Self(values)
+    }
+
+    /// Counts messages that were received. Once a batch.
+    pub(crate) fn add_received(&self, messages: usize) {
+        self.0.received.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Sets the number of sent messages, at the end.
+    pub(crate) fn set_sent(&self, messages: u64) {
+        self.0.sent.store(messages, Ordering::Relaxed);
+    }
+
+    /// Reports the values of the peer. Returns whether it has series of its own.
+    pub(super) fn publish(&self) -> bool {
+        let Self(values) = self;
+        if values.is_listed {
+            let (sent, queued) = values.engine.out.lock().sent_and_queued(values.key).unwrap_or_default();
+            values.publish(sent.max(values.sent.load(Ordering::Relaxed)), queued);
+        }
+        values.is_listed
+    }
+}
+
+impl Values {
+    fn publish(&self, sent: u64, queued: usize) {
+        let Connection { id, endpoint, peer } = &*self.connection;
+        let mut labels = socket_labels(&self.engine);
+        labels.push(Label::new("connection", id.to_string()));
+        labels.push(Label::new("endpoint", endpoint.to_string()));
+        labels.push(Label::new("peer", peer.clone()));
+        let ByteMeter(bytes) = &self.bytes;
+        for (name, value) in [
+            (names::PEER_SENT_MESSAGES, sent),
+            (names::PEER_RECEIVED_MESSAGES, self.received.load(Ordering::Relaxed)),
+            (names::PEER_SENT_BYTES, bytes.sent()),
+            (names::PEER_RECEIVED_BYTES, bytes.received()),
+        ] {
+            counter!(target: TARGET, name, labels.clone()).absolute(value);
+        }
+        gauge!(target: TARGET, names::PEER_SEND_QUEUE, labels).set(queued as f64);
+    }
+}
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        let meters = &self.engine.meters;
+        meters.peers.lock().remove(&self.connection.id);
+        meters.listed.fetch_sub(1, Ordering::Relaxed);
+        let ByteMeter(bytes) = &self.bytes;
+        meters.departed.add_sent(usize::try_from(bytes.sent()).unwrap_or(usize::MAX));
+        meters.departed.add_received(usize::try_from(bytes.received()).unwrap_or(usize::MAX));
+        if self.is_listed {
+            self.publish(self.sent.load(Ordering::Relaxed), 0);
+        }
+    }
+}
+
+/// A direct writer whose bytes are counted.
+#[derive(Debug)]
+struct CountedWriter {
+    stream: Arc<dyn DirectWriter>,
+    bytes: Arc<ByteCounters>,
+}
+
+impl DirectWriter for CountedWriter {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.try_write(bytes)?;
+        self.bytes.add_sent(written);
+        Ok(written)
+    }
+}
+
+/// The most peers of a socket with series of their own: peers decide how many there are.
+const MAX_LISTED: usize = 256;
