@@ -16,4 +16,4 @@ pub(crate) use self::off::{ByteMeter, ON, PeerMeter, beside, connect_failed, end
 #[cfg(feature = "metrics")]
 pub(crate) use self::on::{ON, beside, connect_failed, ended, handshake_failed};
 #[cfg(feature = "metrics")]
-pub(crate) use self::peer::{ByteMeter, PeerMeter, PeerMeters};
+pub(crate) use self::peer::{ByteMeter, PeerMeter, SocketMeter};

@@ -221,6 +221,32 @@ over_streams! {
     }
 }
 
+over_streams! {
+    async fn listed_peers_are_bounded(at) {
+        let values = Values::of_process();
+        let router = at.socket::<RouterSocket>();
+        let endpoint = bound(&at, &router).await;
+        let dealers: Vec<DealerSocket> = (0..300).map(|_| at.socket()).collect();
+        for dealer in &dealers {
+            dealer.connect(endpoint.clone()).await.expect("connected");
+        }
+        router.wait_for_peers(300).await.expect("open");
+        let named = endpoint.to_string();
+        let of_router = [("type", "ROUTER"), ("endpoint", &*named)];
+        let series = || {
+            let counters = values.0.counters.lock().expect("counters");
+            counters.keys().filter(|key| is(key, "monocoque_peer_sent_bytes_total", &of_router)).count()
+        };
+        testing::eventually("the first peers have series", || series() == 256).await;
+        let id = values.socket_of("ROUTER", &endpoint).expect("reported");
+        testing::eventually("all peers are counted", || {
+            values.gauge("monocoque_peers", &[("socket", &*id)]) == Some(300.0)
+        })
+        .await;
+        assert_eq!(series(), 256);
+    }
+}
+
 #[test]
 fn described_metrics_are_documented() {
     let values = Values::default();

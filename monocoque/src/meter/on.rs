@@ -7,6 +7,7 @@ use metrics::{Label, counter, gauge};
 use monocoque_core::runtime;
 
 use super::PeerMeter;
+use super::peer::Failures;
 use crate::metrics::{describe, names};
 use crate::monitor::DisconnectReason;
 use crate::socket::Engine;
@@ -31,7 +32,7 @@ pub(crate) async fn beside<T>(engine: &Engine, work: impl Future<Output = T>) ->
 
 /// Reports the values of a socket and its peers, a few peers at a time.
 async fn sample(engine: &Engine) {
-    let peers = engine.meters.all();
+    let peers = engine.meter.all();
     publish(engine, &peers);
     for some in peers.chunks(AT_ONCE) {
         if some.iter().filter(|peer| peer.publish()).count() > 0 {
@@ -42,19 +43,19 @@ async fn sample(engine: &Engine) {
 
 /// Reports the last values of a socket whose tasks have ended.
 pub(crate) fn ended(engine: &Engine) {
-    publish(engine, &engine.meters.all());
+    publish(engine, &engine.meter.all());
 }
 
 /// Counts a failed attempt to connect.
 pub(crate) fn connect_failed(engine: &Engine) {
-    counter!(target: TARGET, names::CONNECT_FAILURES, socket_labels(engine)).increment(1);
+    engine.meter.failures.lock().connects += 1;
+    publish_failures(engine, &socket_labels(engine));
 }
 
 /// Counts a failed handshake.
 pub(crate) fn handshake_failed(engine: &Engine, reason: &DisconnectReason) {
-    let mut labels = socket_labels(engine);
-    labels.push(Label::new("reason", reason.label()));
-    counter!(target: TARGET, names::HANDSHAKE_FAILURES, labels).increment(1);
+    *engine.meter.failures.lock().handshakes.entry(reason.label()).or_default() += 1;
+    publish_failures(engine, &socket_labels(engine));
 }
 
 pub(super) fn socket_labels(engine: &Engine) -> Vec<Label> {
@@ -66,7 +67,8 @@ pub(super) fn socket_labels(engine: &Engine) -> Vec<Label> {
 
 fn publish(engine: &Engine, peers: &[PeerMeter]) {
     let (stats, labels) = (engine.stats(), socket_labels(engine));
-    let (sent_bytes, received_bytes) = engine.meters.bytes(peers);
+    publish_failures(engine, &labels);
+    let (sent_bytes, received_bytes) = engine.meter.bytes(peers);
     for (name, value) in [
         (names::SENT_MESSAGES, stats.sent),
         (names::RECEIVED_MESSAGES, stats.received),
@@ -86,6 +88,17 @@ fn publish(engine: &Engine, peers: &[PeerMeter]) {
         (names::PEERS, stats.peers),
     ] {
         gauge!(target: TARGET, name, labels.clone()).set(value as f64);
+    }
+}
+
+/// Reports failures, again with each sample: a recorder may have dropped series that are idle.
+fn publish_failures(engine: &Engine, labels: &[Label]) {
+    let Failures { connects, handshakes } = engine.meter.failures.lock().clone();
+    counter!(target: TARGET, names::CONNECT_FAILURES, labels.to_vec()).absolute(connects);
+    for (reason, failed) in handshakes {
+        let mut labels = labels.to_vec();
+        labels.push(Label::new("reason", reason));
+        counter!(target: TARGET, names::HANDSHAKE_FAILURES, labels).absolute(failed);
     }
 }
 

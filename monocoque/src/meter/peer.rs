@@ -1,6 +1,6 @@
-//! The meters of peers connected over streams.
+//! The values that sockets keep for their meters: failures, and peers connected over streams.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -16,13 +16,23 @@ use crate::metrics::names;
 use crate::monitor::{Connection, ConnectionId};
 use crate::socket::Engine;
 
-/// The peers of a socket, and the bytes of those that have left.
+/// The values of a socket that its counters do not have: its failures, its peers, and the bytes of
+/// peers that have left.
 #[derive(Debug, Default)]
-pub(crate) struct PeerMeters {
+pub(crate) struct SocketMeter {
+    pub(super) failures: Mutex<Failures>,
     peers: Mutex<HashMap<ConnectionId, Weak<Values>>>,
     /// The number of peers with series of their own.
     listed: AtomicUsize,
     departed: ByteCounters,
+}
+
+/// The numbers of failures.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Failures {
+    pub(super) connects: u64,
+    /// By reason, of which there are few.
+    pub(super) handshakes: BTreeMap<&'static str, u64>,
 }
 
 /// The bytes of a connection.
@@ -46,7 +56,7 @@ struct Values {
     is_listed: bool,
 }
 
-impl PeerMeters {
+impl SocketMeter {
     /// Returns the peers that are connected.
     pub(super) fn all(&self) -> Vec<PeerMeter> {
         let peers = self.peers.lock();
@@ -86,7 +96,7 @@ impl PeerMeter {
         connection: &Arc<Connection>,
         bytes: ByteMeter,
     ) -> Self {
-        let meters = &engine.meters;
+        let meter = &engine.meter;
         let values = Arc::new(Values {
             engine: engine.clone(),
             key,
@@ -94,9 +104,9 @@ impl PeerMeter {
             bytes,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            is_listed: meters.listed.fetch_add(1, Ordering::Relaxed) < MAX_LISTED,
+            is_listed: meter.listed.fetch_add(1, Ordering::Relaxed) < MAX_LISTED,
         });
-        meters.peers.lock().insert(connection.id, Arc::downgrade(&values));
+        meter.peers.lock().insert(connection.id, Arc::downgrade(&values));
         Self(values)
     }
 
@@ -143,12 +153,12 @@ impl Values {
 
 impl Drop for Values {
     fn drop(&mut self) {
-        let meters = &self.engine.meters;
-        meters.peers.lock().remove(&self.connection.id);
-        meters.listed.fetch_sub(1, Ordering::Relaxed);
+        let meter = &self.engine.meter;
+        meter.peers.lock().remove(&self.connection.id);
+        meter.listed.fetch_sub(1, Ordering::Relaxed);
         let ByteMeter(bytes) = &self.bytes;
-        meters.departed.add_sent(usize::try_from(bytes.sent()).unwrap_or(usize::MAX));
-        meters.departed.add_received(usize::try_from(bytes.received()).unwrap_or(usize::MAX));
+        meter.departed.add_sent(usize::try_from(bytes.sent()).unwrap_or(usize::MAX));
+        meter.departed.add_received(usize::try_from(bytes.received()).unwrap_or(usize::MAX));
         if self.is_listed {
             self.publish(self.sent.load(Ordering::Relaxed), 0);
         }

@@ -42,7 +42,7 @@ use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;
 use crate::inproc::InprocRegistry;
 #[cfg(feature = "metrics")]
-use crate::meter::PeerMeters;
+use crate::meter::SocketMeter;
 use crate::monitor::{Connection, ConnectionId, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::DirectWrite;
@@ -70,7 +70,7 @@ pub(crate) struct Engine {
     #[cfg(feature = "metrics")]
     pub(crate) id: u64,
     #[cfg(feature = "metrics")]
-    pub(crate) meters: PeerMeters,
+    pub(crate) meter: SocketMeter,
     /// The span of events.
     pub(crate) span: Span,
     timers: Timers,
@@ -136,7 +136,7 @@ impl Engine {
             #[cfg(feature = "metrics")]
             id,
             #[cfg(feature = "metrics")]
-            meters: PeerMeters::default(),
+            meter: SocketMeter::default(),
             inbox: Inbox::with_departed_budget(options.departed_budget),
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
