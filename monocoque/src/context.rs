@@ -167,9 +167,9 @@ impl Context {
         }
     }
 
-    /// Shuts the context down as [`shutdown`](Self::shutdown) does, and waits no longer than `limit`
-    /// for the queued messages to be sent. Returns the number of messages that were not sent, of all
-    /// sockets that had not ended before.
+    /// Shuts the context down as [`shutdown`](Self::shutdown) does, and waits no longer than
+    /// `limit` for the queued messages to be sent. Returns the number of messages that were not
+    /// sent, of all sockets that had not ended before.
     ///
     /// A socket whose `linger` is shorter has less time. Zero drops all queued messages at once;
     /// [`Duration::MAX`] is no limit beside `linger`. The call may take 200 ms longer: so long a

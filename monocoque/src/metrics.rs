@@ -2,8 +2,8 @@
 //!
 //! Install a recorder of the `metrics` crate, such as `metrics-exporter-prometheus`: all sockets
 //! report to it. Each is sampled once a second, on the thread of its connections, and once more
-//! when it ends, so that sending and receiving cost the same as without: the bytes of streams are
-//! counted once a read and once a write. Failures are reported as they occur.
+//! when it ends. The path of a message does nothing more: of a stream, bytes are counted once a
+//! read and once a write, and received messages once a batch. Failures are reported as they occur.
 //!
 //! Every metric has the labels `socket`, the number of the socket within the process, as in the
 //! span of the feature `tracing`, and `type`, such as `PUSH`. The names begin with `monocoque_`.

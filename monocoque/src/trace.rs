@@ -119,8 +119,8 @@ mod events {
         span.within(|| debug!(target: TARGET, %endpoint, "waiting for a socket that binds this name"));
     }
 
-    /// Records an event in the span of its connection or socket. A [`FailureLog`](super::FailureLog)
-    /// records those that fail.
+    /// Records an event in the span of its connection or socket. Failures are recorded by a
+    /// [`FailureLog`](super::FailureLog).
     pub(crate) fn event(span: &Span, event: &SocketEvent) {
         span.within(|| record(event));
     }

@@ -10,10 +10,10 @@ use crate::monitor::{Connection, DisconnectReason};
 use crate::socket::Engine;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ByteMeter;
+pub(crate) struct ByteMeter {}
 
 #[derive(Clone, Debug)]
-pub(crate) struct PeerMeter;
+pub(crate) struct PeerMeter {}
 
 impl ByteMeter {
     pub(crate) fn attach<S, P>(&self, actor: SocketActor<S, P>) -> SocketActor<S, P> {
@@ -27,7 +27,7 @@ impl ByteMeter {
 
 impl PeerMeter {
     pub(crate) fn begin(_: &Arc<Engine>, _: PeerKey, _: &Arc<Connection>, _: ByteMeter) -> Self {
-        Self
+        Self {}
     }
 
     #[inline]
