@@ -47,6 +47,9 @@ pub(crate) enum Error {
     Lost(u64, &'static str),
     #[error("the runtime could not be started: {0}")]
     Runtime(#[source] io::Error),
+    #[cfg(feature = "metrics")]
+    #[error("cannot serve metrics on {0}: {1}")]
+    Metrics(std::net::SocketAddr, #[source] io::Error),
     #[error("signals cannot be caught: {0}")]
     Signals(#[source] io::Error),
 }

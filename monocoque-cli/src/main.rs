@@ -12,6 +12,8 @@ mod error;
 mod events;
 mod format;
 mod input;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod output;
 mod progress;
 mod runtime;

@@ -79,6 +79,8 @@ mod waiters;
 pub use alloc::process_id;
 pub use backpressure::{BytePermits, Hwm};
 pub use buffer::SegmentedBuffer;
+#[cfg(feature = "runtime")]
+pub use compio;
 pub use endpoint::{
     AttachedStream, Endpoint, EndpointError, EndpointErrorKind, Host, HostName, InprocName, IpcAddress,
     Source,

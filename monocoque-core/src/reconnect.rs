@@ -60,6 +60,12 @@ impl Backoff {
         self.max.max(self.first.saturating_mul(REJECTED_FACTOR))
     }
 
+    /// Returns to the first step of failed attempts, after a handshake. Delays after connections
+    /// that ended early keep growing.
+    pub fn on_established(&mut self) {
+        self.step = self.first;
+    }
+
     /// Returns to the first step, after a good connection.
     pub fn reset(&mut self) {
         self.step = self.first;
@@ -116,6 +122,19 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.early_disconnect_delay() <= ms(100));
+    }
+
+    #[test]
+    fn handshake_resets_failures_only() {
+        let ms = Duration::from_millis;
+        let mut backoff = Backoff::new(ms(100), ms(5000));
+        for _ in 0..10 {
+            backoff.next_delay();
+            backoff.early_disconnect_delay();
+        }
+        backoff.on_established();
+        assert!(backoff.next_delay() <= ms(100));
+        assert!(backoff.early_disconnect_delay() >= ms(2500));
     }
 
     #[test]

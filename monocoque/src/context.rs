@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use monocoque_core::sync::Mutex;
 use monocoque_core::{
@@ -175,21 +176,61 @@ impl Context {
     pub async fn shutdown(&self) {
         yielding::now_if_due().await;
         if !self.shared.is_foreign() {
-            let _forked = runtime::unless_forked(self.shut_down()).await;
+            let _forked = runtime::unless_forked(self.shut_down(None)).await;
         }
     }
 
-    async fn shut_down(&self) {
+    /// Shuts the context down as [`shutdown`](Self::shutdown) does, and waits no longer than
+    /// `limit` for the queued messages to be sent. Returns the number of messages that were not
+    /// sent, of all sockets that had not ended before.
+    ///
+    /// A socket whose `linger` is shorter has less time. Zero drops all queued messages at once;
+    /// [`Duration::MAX`] is no limit beside `linger`. The call may take 200 ms longer: so long a
+    /// connection waits for its peer to close its side.
+    ///
+    /// Cancel safe, as `shutdown`.
+    ///
+    /// ```
+    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use monocoque::{Context, zmq::PushSocket};
+    ///
+    /// let context = Context::new()?;
+    /// let push = PushSocket::new_in(&context)?;
+    /// push.connect("ipc:///tmp/nobody-listens-here").await?;
+    /// push.send("lost").await?;
+    /// let unsent = context.shutdown_timeout(Duration::from_millis(10)).await;
+    /// assert_eq!(unsent, 1);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn shutdown_timeout(&self, limit: Duration) -> u64 {
+        yielding::now_if_due().await;
+        if self.shared.is_foreign() {
+            return 0;
+        }
+        runtime::unless_forked(self.shut_down(Some(limit))).await.unwrap_or_default()
+    }
+
+    /// Closes all sockets and ends the threads. Returns the number of messages that were not sent.
+    async fn shut_down(&self, limit: Option<Duration>) -> u64 {
         let engines: Vec<_> = {
             let mut sockets = self.shared.sockets.lock();
             sockets.shut_down = true;
             // They stay in the list: other calls, and those after a cancelled one, wait for them
             // too.
-            sockets.engines.iter().filter_map(Weak::upgrade).collect()
+            let engines = sockets.engines.iter().filter_map(Weak::upgrade);
+            // What an ended socket has not sent, its own `close_within` has returned.
+            engines.filter(|engine| !engine.has_ended()).collect()
         };
+        if let Some(limit) = limit {
+            engines.iter().for_each(|engine| engine.limit_linger(limit));
+        }
         engines.iter().for_each(Engine::close);
+        let mut unsent = 0;
         for engine in engines {
             engine.ended().await;
+            unsent += engine.unsent();
         }
         self.shared.runtimes.iter().for_each(RuntimeHandle::shutdown);
         let ends: Vec<_> = self.shared.threads.lock().iter().map(IoThread::wait).collect();
@@ -200,6 +241,7 @@ impl Context {
         for thread in threads {
             thread.join().await;
         }
+        unsent
     }
 
     /// Waits for [`shutdown`](Self::shutdown), on a thread without an executor.
@@ -219,10 +261,38 @@ impl Context {
     /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed
     /// then.
     pub fn blocking_shutdown(&self) -> Result<(), MonocoqueError> {
+        self.check_may_block()?;
+        block_on(self.shutdown());
+        Ok(())
+    }
+
+    /// Waits for [`shutdown_timeout`](Self::shutdown_timeout), on a thread without an executor.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::{Context, zmq::PushSocket};
+    ///
+    /// let context = Context::new()?;
+    /// let push = PushSocket::new_in(&context)?;
+    /// assert_eq!(context.blocking_shutdown_timeout(Duration::from_secs(1))?, 0);
+    /// # drop(push);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections; nothing is closed
+    /// then.
+    pub fn blocking_shutdown_timeout(&self, limit: Duration) -> Result<u64, MonocoqueError> {
+        self.check_may_block()?;
+        Ok(block_on(self.shutdown_timeout(limit)))
+    }
+
+    /// Fails on a thread that runs the connections: a call that parks it would wait for itself.
+    fn check_may_block(&self) -> Result<(), MonocoqueError> {
         if !self.shared.is_foreign() && self.shared.runtimes.iter().any(RuntimeHandle::is_current_thread) {
             return Err(MonocoqueError::WouldDeadlock);
         }
-        block_on(self.shutdown());
         Ok(())
     }
 
@@ -352,8 +422,10 @@ pub struct ContextBuilder {
 impl ContextBuilder {
     /// Sets the number of I/O threads (`ZMQ_IO_THREADS`), at least one. Sockets are assigned to
     /// them in turn. Default: 1.
+    ///
+    /// A context without I/O threads is [`Context::current`], which uses the runtime of the caller.
     pub fn io_threads(mut self, n: usize) -> Self {
-        self.io_threads = n.max(1);
+        self.io_threads = n;
         self
     }
 
@@ -373,12 +445,16 @@ impl ContextBuilder {
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::Thread`] if a thread cannot be started, or the driver is not available.
+    /// [`MonocoqueError::Thread`] if a thread cannot be started, or the driver is not available;
+    /// [`MonocoqueError::OutOfRange`] for [`io_threads(0)`](Self::io_threads).
     pub fn build(self) -> Result<Context, MonocoqueError> {
         self.build_with(Arc::default())
     }
 
     fn build_with(self, registry: Arc<InprocRegistry<Engine>>) -> Result<Context, MonocoqueError> {
+        if self.io_threads == 0 {
+            return Err(MonocoqueError::OutOfRange { option: "io_threads", range: "at least 1" });
+        }
         let start = |n| {
             let settings = IoThreadSettings {
                 name: format!("monocoque-io-{n}"),

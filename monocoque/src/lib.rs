@@ -70,7 +70,12 @@
 //!
 //! * `curve` (default): the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no
 //!   feature.
-//! * `tracing`: reports connection events to the crate `tracing`, with a span for each connection.
+//! * `metrics`: counters and gauges of sockets and peers for the crate `metrics`: the module
+//!   `metrics` has the table.
+//! * `tracing`: reports connection events to the crate `tracing`, target `monocoque`, in the spans
+//!   `socket{type, id}` and `connection{id, endpoint, peer}`. The first failure of an endpoint is a
+//!   warning, with the reason and the time until the next attempt:
+//!   [`guide::heartbeats`](guide::heartbeats#diagnosing-missing-messages).
 //!
 //! # Related crates
 //!
@@ -94,6 +99,9 @@ mod exit;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod inproc;
+mod meter;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod monitor;
 mod options;
 mod pattern;
@@ -119,6 +127,22 @@ pub mod fuzzing {
     pub use crate::connection::fuzzing::Peer;
     pub use crate::security::parse_zap_reply;
 }
+
+/// The runtime that the library uses, in its version.
+///
+/// A runtime of another version of compio is none for the library: `new()` takes an I/O thread
+/// then, and [`Context::current`] fails. Features beyond those of the library, such as `macros`,
+/// are those of the program's own dependency on the same version.
+///
+/// ```
+/// use monocoque::{Context, compio};
+///
+/// let runtime = compio::runtime::Runtime::new()?;
+/// assert!(runtime.block_on(async { Context::current() }).is_ok());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(no_inline)]
+pub use monocoque_core::compio;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{ErrorKind, MonocoqueError, MonocoqueError as Error, Result, SendError};

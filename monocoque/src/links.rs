@@ -41,6 +41,7 @@ macro_rules! links {
             "[differences]: crate::guide::differences\n",
             "[differences-unsupported]: crate::guide::differences#not-supported\n",
             repository!("design-memory", "docs/design/memory-and-io.md"),
+            repository!("metrics", "docs/reference/metrics.md"),
             repository!("mq", "monocoque-cli/README.md"),
             repository!("security-policy", "SECURITY.md"),
             repository!("examples", "examples/README.md"),

@@ -311,6 +311,31 @@ impl DisconnectReason {
         }
     }
 
+    /// Returns the kind of the reason, as a label.
+    #[cfg(any(feature = "tracing", feature = "metrics"))]
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::ByPeer => "by_peer",
+            Self::Probe => "probe",
+            Self::ByUs => "by_us",
+            Self::Io(_) => "io",
+            Self::Protocol(ZmtpError::Malformed(_)) => "malformed",
+            Self::Protocol(ZmtpError::Misbehaved(_)) => "misbehaved",
+            Self::Protocol(ZmtpError::Incompatible(_)) => "incompatible",
+            Self::Protocol(ZmtpError::PeerError(_)) => "peer_error",
+            Self::Protocol(ZmtpError::Unauthenticated(_)) => "unauthenticated",
+            Self::Protocol(_) => "protocol",
+            Self::Refused(_) => "refused",
+            Self::Denied(_) => "denied",
+            Self::Violation => "violation",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::TooManyHandshakes => "too_many_handshakes",
+            Self::HeartbeatTimeout => "heartbeat_timeout",
+            Self::DuplicateRoutingId => "duplicate_routing_id",
+            Self::PairInUse => "pair_in_use",
+        }
+    }
+
     /// Returns whether the peer did not prove who it is, or may not come in.
     pub(crate) fn is_auth_failure(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use monocoque_core::transport::SocketOptions;
-use monocoque_core::{BytePermits, Hwm, Message, RoutingId};
+use monocoque_core::{Backoff, BytePermits, Hwm, Message, RoutingId};
 use monocoque_zmtp::{HeartbeatConfig, Limits};
 
 use crate::security::SecurityOptions;
@@ -25,7 +25,8 @@ pub(crate) struct Options {
     /// The most handshakes of a bound endpoint at a time; zero for no limit.
     pub(crate) pending_handshakes: usize,
     pub(crate) reconnect_interval: Duration,
-    pub(crate) reconnect_interval_max: Duration,
+    /// `None` for the default, which depends on the interval.
+    pub(crate) reconnect_interval_max: Option<Duration>,
     /// The number of received bytes that ended connections may leave unread before reading from new
     /// connections pauses.
     pub(crate) departed_budget: usize,
@@ -158,7 +159,7 @@ impl Default for Options {
             handshake_timeout: Some(Duration::from_secs(30)),
             pending_handshakes: 1000,
             reconnect_interval: Duration::from_millis(100),
-            reconnect_interval_max: Duration::ZERO,
+            reconnect_interval_max: None,
             departed_budget: BytePermits::DEFAULT_CAPACITY,
             delivery_attempts: NonZero::new(3),
             heartbeat: HeartbeatConfig::default(),
@@ -192,7 +193,18 @@ impl Options {
     pub(crate) fn announced_id(&self) -> Bytes {
         self.routing_id.as_ref().map(|id| Bytes::copy_from_slice(id)).unwrap_or_default()
     }
+
+    /// Returns the delays between the attempts to connect.
+    pub(crate) fn backoff(&self) -> Backoff {
+        let Self { reconnect_interval: first, reconnect_interval_max: max, .. } = self;
+        let default = || RECONNECT_INTERVAL_MAX.min(first.saturating_mul(RECONNECT_STEPS));
+        Backoff::new(*first, max.unwrap_or_else(default))
+    }
 }
 
 /// The default limit, in bytes: a peer must not choose how much memory its messages take.
 const MAX_MESSAGE_SIZE: u64 = 1 << 30;
+/// The default limit of a growing reconnect interval.
+const RECONNECT_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// The default limit, as a multiple of the first interval.
+const RECONNECT_STEPS: u32 = 50;

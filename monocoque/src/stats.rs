@@ -44,6 +44,9 @@ pub struct SocketStats {
     /// refused by the [authenticator](crate::zmq::Builder::authenticator), another mechanism, or a
     /// key that does not fit.
     pub auth_failures: u64,
+    /// Messages that a lost connection has given back, and that were queued again: for another
+    /// peer, or for the next connection to the same endpoint.
+    pub redelivered: u64,
 }
 
 /// A snapshot of one connected peer and of its counters; see

@@ -1,13 +1,24 @@
-//! Events for the `tracing` crate: one for each [`SocketEvent`], in a span for each connection.
+//! Events for the `tracing` crate: one for each [`SocketEvent`], in the span of its connection or
+//! socket, all of the target `monocoque`.
 //!
 //! Without the feature `tracing` all of it compiles to nothing. Contents of messages and routing
-//! ids are never recorded.
+//! ids are never recorded. Spans have the level of errors: whoever sees an event sees its span.
 
-#[cfg(feature = "tracing")]
-use crate::monitor::DisconnectReason;
+mod caller;
+mod failures;
+
+use monocoque_core::Endpoint;
+use monocoque_zmtp::SocketType;
+
+pub(crate) use self::caller::Caller;
+pub(crate) use self::failures::{Failure, FailureLog};
 use crate::monitor::{Connection, SocketEvent};
 
-/// The span of a connection.
+/// The target of all spans and events.
+#[cfg(feature = "tracing")]
+const TARGET: &str = "monocoque";
+
+/// The span of a socket or of one of its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     #[cfg(feature = "tracing")]
@@ -16,12 +27,16 @@ pub(crate) struct Span {
 
 #[cfg(not(feature = "tracing"))]
 impl Span {
-    pub(crate) fn of(_connection: &Connection) -> Self {
+    pub(crate) const fn none() -> Self {
         Self {}
     }
 
-    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        work()
+    pub(crate) fn of_socket(_socket_type: SocketType, _id: u64) -> Self {
+        Self {}
+    }
+
+    pub(crate) fn connection(&self, _connection: &Connection) -> Self {
+        Self {}
     }
 
     pub(crate) fn around<F: Future>(&self, future: F) -> F {
@@ -31,13 +46,28 @@ impl Span {
 
 #[cfg(feature = "tracing")]
 impl Span {
-    pub(crate) fn of(connection: &Connection) -> Self {
+    /// Returns a span that is none, for what no event is about.
+    pub(crate) const fn none() -> Self {
+        Self { inner: tracing::Span::none() }
+    }
+
+    /// Returns the span of a new socket.
+    pub(crate) fn of_socket(socket_type: SocketType, id: u64) -> Self {
+        let span = tracing::error_span!(target: TARGET, parent: None, "socket", "type" = %socket_type, id);
+        Self { inner: span }
+    }
+
+    /// Returns the span of a connection of this socket.
+    pub(crate) fn connection(&self, connection: &Connection) -> Self {
         let Connection { id, endpoint, peer } = connection;
-        Self { inner: tracing::debug_span!("connection", %id, %endpoint, %peer) }
+        let parent = &self.inner;
+        Self {
+            inner: tracing::error_span!(target: TARGET, parent: parent, "connection", %id, %endpoint, %peer),
+        }
     }
 
     /// Runs `work` in the span.
-    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+    fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         self.inner.in_scope(work)
     }
 
@@ -54,42 +84,79 @@ pub(crate) const ON: bool = false;
 pub(crate) const ON: bool = true;
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn unsent(_messages: usize) {}
+mod events {
+    use super::{Endpoint, SocketEvent, Span};
 
-/// Records the number of messages that were still queued when their socket ended.
-#[cfg(feature = "tracing")]
-pub(crate) fn unsent(messages: usize) {
-    if messages > 0 {
-        tracing::warn!(messages, "the socket ended with unsent messages");
-    }
+    pub(crate) fn unsent(_span: &Span, _messages: usize) {}
+
+    pub(crate) fn unknown_topic(_span: &Span, _bytes: usize) {}
+
+    pub(crate) fn waits_for_name(_span: &Span, _endpoint: &Endpoint) {}
+
+    pub(crate) fn event(_span: &Span, _event: &SocketEvent) {}
 }
 
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn event(_event: &SocketEvent) {}
-
 #[cfg(feature = "tracing")]
-pub(crate) fn event(event: &SocketEvent) {
+mod events {
     use tracing::{debug, error, warn};
 
-    match event {
-        SocketEvent::Listening { endpoint } => debug!(%endpoint, "listening"),
-        SocketEvent::BindFailed { endpoint, error } => warn!(%endpoint, %error, "bind failed"),
-        SocketEvent::Unbound { endpoint } => debug!(%endpoint, "no longer listening"),
-        SocketEvent::Accepted { .. } => debug!("accepted"),
-        SocketEvent::AcceptFailed { endpoint, error } => warn!(%endpoint, %error, "accept failed"),
-        SocketEvent::Connected { .. } => debug!("connected"),
-        SocketEvent::ConnectFailed { endpoint, error } => debug!(%endpoint, %error, "connect failed"),
-        SocketEvent::HandshakeSucceeded { socket_type, .. } => debug!(%socket_type, "handshake succeeded"),
-        SocketEvent::HandshakeFailed { reason: DisconnectReason::Probe, .. } => debug!("probed"),
-        SocketEvent::HandshakeFailed { reason, .. } => warn!(%reason, "handshake failed"),
-        SocketEvent::Disconnected { reason, .. } => debug!(%reason, "disconnected"),
-        SocketEvent::Retrying { endpoint, delay } => debug!(%endpoint, ?delay, "reconnecting"),
-        SocketEvent::GivenUp { endpoint } => warn!(%endpoint, "no more attempts to connect"),
-        SocketEvent::TaskPanicked { endpoint, message } => error!(%endpoint, %message, "a task panicked"),
-        SocketEvent::MessageDropped { connection, bytes, attempts } => {
-            warn!(endpoint = %connection.endpoint, bytes, attempts, "message dropped: its connections were lost");
+    use super::{Endpoint, SocketEvent, Span, TARGET};
+
+    /// Records the number of messages that were still queued when their socket ended.
+    pub(crate) fn unsent(span: &Span, messages: usize) {
+        if messages > 0 {
+            span.within(|| warn!(target: TARGET, messages, "the socket ended with unsent messages"));
         }
-        SocketEvent::Closed => debug!("closed"),
-        SocketEvent::Lagged(_) => {}
+    }
+
+    /// Records the cancellation of a topic, of this length, that was not subscribed to.
+    pub(crate) fn unknown_topic(span: &Span, bytes: usize) {
+        span.within(|| debug!(target: TARGET, bytes, "unsubscribed from a topic without a subscription"));
+    }
+
+    /// Records that no socket is bound to an inproc name yet.
+    pub(crate) fn waits_for_name(span: &Span, endpoint: &Endpoint) {
+        span.within(|| debug!(target: TARGET, %endpoint, "waiting for a socket that binds this name"));
+    }
+
+    /// Records an event in the span of its connection or socket. Failures are recorded by a
+    /// [`FailureLog`](super::FailureLog).
+    pub(crate) fn event(span: &Span, event: &SocketEvent) {
+        span.within(|| record(event));
+    }
+
+    fn record(event: &SocketEvent) {
+        match event {
+            SocketEvent::Listening { endpoint } => debug!(target: TARGET, %endpoint, "listening"),
+            SocketEvent::BindFailed { endpoint, error } => {
+                warn!(target: TARGET, %endpoint, %error, "bind failed");
+            }
+            SocketEvent::Unbound { endpoint } => debug!(target: TARGET, %endpoint, "no longer listening"),
+            SocketEvent::Accepted { .. } => debug!(target: TARGET, "accepted"),
+            SocketEvent::Connected { .. } => debug!(target: TARGET, "connected"),
+            SocketEvent::HandshakeSucceeded { socket_type, .. } => {
+                debug!(target: TARGET, %socket_type, "handshake succeeded");
+            }
+            SocketEvent::Disconnected { reason, .. } => debug!(target: TARGET, %reason, "disconnected"),
+            SocketEvent::Retrying { endpoint, delay } => {
+                debug!(target: TARGET, %endpoint, ?delay, "reconnecting");
+            }
+            SocketEvent::GivenUp { endpoint } => {
+                warn!(target: TARGET, %endpoint, "no more attempts to connect");
+            }
+            SocketEvent::TaskPanicked { endpoint, message } => {
+                error!(target: TARGET, %endpoint, %message, "a task panicked");
+            }
+            SocketEvent::MessageDropped { bytes, attempts, .. } => {
+                warn!(target: TARGET, bytes, attempts, "message dropped: its connections were lost");
+            }
+            SocketEvent::Closed => debug!(target: TARGET, "closed"),
+            SocketEvent::AcceptFailed { .. }
+            | SocketEvent::ConnectFailed { .. }
+            | SocketEvent::HandshakeFailed { .. }
+            | SocketEvent::Lagged(_) => {}
+        }
     }
 }
+
+pub(crate) use self::events::{event, unknown_topic, unsent, waits_for_name};

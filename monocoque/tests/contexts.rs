@@ -39,6 +39,12 @@ fn exchange_message(context: &Context) {
     });
 }
 
+#[test]
+fn zero_io_threads_are_rejected() {
+    let rejected = Context::builder().io_threads(0).build().expect_err("no thread");
+    assert!(matches!(rejected, MonocoqueError::OutOfRange { option: "io_threads", .. }), "{rejected}");
+}
+
 /// Identifies I/O threads by name: no other test of this process has three of them in a context.
 #[test]
 fn io_threads_match_configuration() {

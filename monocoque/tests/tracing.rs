@@ -1,16 +1,29 @@
-//! Events of the `tracing` crate: changes of connections, in a span for each, without message
-//! contents.
+//! Events of the `tracing` crate: changes of connections and failures, in the span of their socket,
+//! without message contents.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use monocoque::zmq::{DealerSocket, PubSocket, RouterSocket};
+use futures::StreamExt;
+use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
+use monocoque::{Endpoint, SocketEvent};
+use testing::{over_streams, rebind};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// A writer that keeps all lines.
 #[derive(Clone, Debug, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// Returns the lines that contain all of these texts.
+    fn with(&self, texts: &[&str]) -> Vec<String> {
+        let lines = String::from_utf8(self.0.lock().expect("lines").clone()).expect("text");
+        let wanted = |line: &&str| texts.iter().all(|text| line.contains(text));
+        lines.lines().filter(wanted).map(str::to_owned).collect()
+    }
+}
 
 impl Write for &Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -30,15 +43,126 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+fn subscriber(lines: &Lines, level: LevelFilter) -> impl tracing::Subscriber + Send + Sync + 'static {
+    tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(lines.clone()).finish()
+}
+
+/// Returns the lines of all threads of the process.
+fn of_process() -> &'static Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let lines = Lines::default();
+        tracing::subscriber::set_global_default(subscriber(&lines, LevelFilter::TRACE)).expect("the first");
+        lines
+    })
+}
+
+/// Returns the endpoint on a loopback address that no other test uses.
+fn apart(endpoint: &Endpoint) -> Endpoint {
+    let [_, b, c, d] = fastrand::u32(..).to_be_bytes().map(|byte| byte.clamp(1, 254));
+    let apart = endpoint.to_string().replace("127.0.0.1", &format!("127.{b}.{c}.{d}"));
+    apart.parse().expect("valid")
+}
+
+/// Connects, and waits until this number of attempts have failed.
+async fn fail<S: Socket>(socket: &S, endpoint: &Endpoint, times: usize) {
+    let mut monitor = socket.monitor();
+    socket.connect(endpoint.clone()).await.expect("connected");
+    let mut failed = 0;
+    while failed < times {
+        let event = monitor.next().await.expect("open");
+        failed += usize::from(matches!(event, SocketEvent::Retrying { .. }));
+    }
+}
+
+over_streams! {
+    async fn first_failure_warns_once(at) {
+        let (lines, endpoint) = (of_process(), apart(&at.unused_endpoint("nobody")));
+        let push = at.build(PushSocket::builder().reconnect_interval(Duration::from_millis(1)));
+        fail(&push, &endpoint, 4).await;
+        let named = format!("endpoint={endpoint} ");
+        let warnings = lines.with(&["WARN", &named]);
+        let [warning] = &warnings[..] else { panic!("one warning: {warnings:?}") };
+        for part in ["socket{type=PUSH id=", "monocoque: connect failed", "reason=", "retry_in="] {
+            assert!(warning.contains(part), "{part}: {warning}");
+        }
+        let repeated = lines.with(&["DEBUG", &named, "connect failed again", "failures="]);
+        assert!(repeated.len() >= 3, "{repeated:?}");
+        assert!(lines.with(&["INFO", &named]).is_empty());
+
+        let pull = at.socket::<PullSocket>();
+        rebind(&pull, &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        testing::eventually("the recovery is logged", || !lines.with(&["INFO", &named]).is_empty()).await;
+        let recovered = lines.with(&["INFO", &named]);
+        let [recovered] = &recovered[..] else { panic!("one line: {recovered:?}") };
+        for part in ["socket{type=PUSH id=", ":connection{id=", "monocoque: works again", "failures="] {
+            assert!(recovered.contains(part), "{part}: {recovered}");
+        }
+        pull.close().await;
+        testing::eventually("the next run is logged", || lines.with(&["WARN", &named]).len() == 2).await;
+    }
+
+    async fn failed_handshakes_warn_once(at) {
+        let lines = of_process();
+        let router = at.socket::<RouterSocket>();
+        let endpoint = router.bind(apart(&at.wildcard_endpoint())).await.expect("bound");
+        let often = PubSocket::builder().reconnect_interval(Duration::from_millis(1));
+        let publisher = at.build(often.reconnect_interval_max(Duration::ZERO));
+        fail(&publisher, &endpoint, 3).await;
+        let of = format!("endpoint={endpoint} ");
+        let dialled = lines.with(&["WARN", "socket{type=PUB", &of]);
+        let [dialled] = &dialled[..] else { panic!("one warning: {dialled:?}") };
+        for part in [":connection{id=", "monocoque: handshake failed", "reason=", "retry_in="] {
+            assert!(dialled.contains(part), "{part}: {dialled}");
+        }
+        let repeated = || lines.with(&["DEBUG", "socket{type=ROUTER", &of, "handshake failed"]).len();
+        testing::eventually("the repetitions are logged", || repeated() >= 2).await;
+        let accepted = lines.with(&["WARN", "socket{type=ROUTER", ":connection{id=", &of]);
+        assert!(matches!(&accepted[..], [line] if line.contains("handshake failed")), "{accepted:?}");
+        drop(router);
+    }
+
+    async fn failed_lookup_warns(at) {
+        let (lines, endpoint) = (of_process(), "tcp://no-such-host.invalid:1".parse::<Endpoint>().expect("valid"));
+        let before = lines.with(&["WARN", "no-such-host.invalid"]).len();
+        fail(&at.socket::<PushSocket>(), &endpoint, 1).await;
+        assert!(lines.with(&["WARN", "no-such-host.invalid", "connect failed", "reason="]).len() > before);
+    }
+
+    async fn unknown_unsubscribe_is_logged(at) {
+        let lines = of_process();
+        let subscriber = at.socket::<SubSocket>();
+        let topic = "t".repeat(fastrand::usize(1000..60_000));
+        let bytes = format!("bytes={}", topic.len());
+        subscriber.subscribe(&topic).expect("open");
+        subscriber.unsubscribe(&topic).expect("open");
+        assert!(lines.with(&[&bytes]).is_empty());
+        subscriber.unsubscribe(&topic).expect("open");
+        assert_eq!(lines.with(&["DEBUG", "socket{type=SUB id=", "monocoque: unsubscribed", &bytes]).len(), 1);
+    }
+}
+
+#[test]
+fn warnings_have_spans_at_any_level() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::WARN), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let router = RouterSocket::new().expect("a socket");
+            let endpoint = router.bind("tcp://127.0.0.1:0").await.expect("bound");
+            fail(&PubSocket::new().expect("a socket"), &endpoint, 1).await;
+        });
+    });
+    let lines = lines.with(&[""]);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let in_spans = |line: &String| line.contains(" socket{type=") && line.contains("}:connection{id=");
+    assert!(lines.iter().all(in_spans), "{lines:?}");
+}
+
 #[test]
 fn tracing_omits_message_contents() {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(lines.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::TRACE), || {
         compio::runtime::Runtime::new().expect("a runtime").block_on(async {
             let router = RouterSocket::new().expect("a socket");
             let endpoint = router.bind("tcp://127.0.0.1:0").await.expect("bound");
@@ -49,17 +173,13 @@ fn tracing_omits_message_contents() {
             let publisher = PubSocket::new().expect("a socket");
             publisher.connect(endpoint).await.expect("connected");
             let mut monitor = publisher.monitor();
-            while !matches!(
-                futures::StreamExt::next(&mut monitor).await,
-                Some(monocoque::SocketEvent::Retrying { .. })
-            ) {}
+            while !matches!(monitor.next().await, Some(SocketEvent::Retrying { .. })) {}
             dealer.close().await;
             publisher.close().await;
             router.close().await;
         });
     });
-    let lines = String::from_utf8(lines.0.lock().expect("lines").clone()).expect("text");
-    let ours = || lines.lines().filter(|line| line.contains("monocoque"));
+    let ours = || lines.with(&[" monocoque: "]);
     for (what, times) in [
         ("listening", 1),
         ("accepted", 2),
@@ -69,16 +189,15 @@ fn tracing_omits_message_contents() {
         ("disconnected", 4),
         ("reconnecting", 1),
         ("no longer listening", 1),
-        (": closed", 3),
+        ("monocoque: closed", 3),
     ] {
-        let count = ours().filter(|line| line.contains(what)).count();
-        assert!(count >= times, "{what}: {count} of {times}\n{lines}");
+        let count = lines.with(&[" monocoque: ", what]).len();
+        assert!(count >= times, "{what}: {count} of {times}\n{:#?}", ours());
     }
-    assert!(
-        ours()
-            .filter(|line| line.contains("handshake succeeded"))
-            .all(|line| line.contains("connection{id=")),
-        "in a span\n{lines}"
-    );
-    assert!(!lines.contains("secret"), "{lines}");
+    assert!(ours().iter().all(|line| line.contains(" socket{type=")), "in a span\n{:#?}", ours());
+    for what in ["handshake succeeded", "handshake failed", ": connected", ": accepted", ": disconnected"] {
+        let lines = lines.with(&[what]);
+        assert!(lines.iter().all(|line| line.contains("}:connection{id=")), "in a span\n{lines:#?}");
+    }
+    assert!(lines.with(&["secret"]).is_empty(), "{:#?}", ours());
 }

@@ -200,6 +200,8 @@ Examples:
   A pipeline with a capture socket, and statistics every ten seconds:
       mq proxy pull@tcp://*:5555 push@tcp://*:5561 \\
           --capture pub@tcp://*:5562 --stats 10s
+  Metrics for Prometheus:
+      mq proxy router@tcp://*:5557 dealer@tcp://*:5558 --metrics 127.0.0.1:9464
   Print the statistics of a running proxy:
       pkill -USR1 -x mq
 

@@ -263,6 +263,13 @@ pub(crate) struct ProxyArgs {
     /// Print the number of forwarded messages every DURATION
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) stats: Option<std::time::Duration>,
+    /// Serve metrics at http://ADDRESS/metrics, in the text format of Prometheus
+    ///
+    /// Counters and gauges of the sockets and their peers, sampled once a second. ADDRESS is an IP
+    /// address and a port, as in 127.0.0.1:9464; with port 0, mq prints the port on standard error.
+    #[cfg(feature = "metrics")]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
     /// Format of the statistics

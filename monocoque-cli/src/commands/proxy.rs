@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use super::NOT_TAKEN;
 use crate::args::{End, ProxyArgs, Report};
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::metrics::MetricsServer;
 use crate::output::{Reader, print_line};
 use crate::session::{Env, Session, SocketSpec};
 use crate::signals;
@@ -67,6 +69,9 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
     env: &Env,
 ) -> Result<(), Error> {
     let requests = signals::reports()?;
+    // Before the sockets, whose events it counts.
+    #[cfg(feature = "metrics")]
+    let _server = args.metrics.map(MetricsServer::start).transpose()?;
     let front = open::<F>(front, args, env).await?;
     let back = open::<B>(back, args, env).await?;
     let capture = match capture {

@@ -1,8 +1,15 @@
 //! `mq proxy`.
 
+#[cfg(feature = "metrics")]
+use std::io::{Read, Write};
+#[cfg(feature = "metrics")]
+use std::net::TcpStream;
+
 use nix::sys::signal::Signal;
 use zmq::SocketType;
 
+#[cfg(feature = "metrics")]
+use crate::mq_process::until;
 use crate::mq_process::{TestDirectory, run, start};
 use crate::peer::{bound, connected, text};
 
@@ -84,4 +91,59 @@ fn incompatible_ends_are_rejected() {
     let ends =
         ["proxy", "pull@tcp://127.0.0.1:0", "push@tcp://127.0.0.1:0", "--capture", "sub@tcp://127.0.0.1:0"];
     run(&ends, "").failed(2, "--capture takes pub, push or pair, not SUB");
+}
+
+/// Sends a request to a server, and returns the whole response.
+#[cfg(feature = "metrics")]
+fn http(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a server");
+    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("text");
+    response
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics_are_served_over_http() {
+    let directory = TestDirectory::new();
+    let (front, back) = (directory.endpoint("front"), directory.endpoint("back"));
+    let mut mq =
+        start(&["proxy", &format!("pull@{front}"), &format!("push@{back}"), "--metrics", "127.0.0.1:0"]);
+    let url = mq.stderr_after("metrics on http://");
+    let address = url.trim().strip_suffix("/metrics").expect("the path").to_owned();
+    let (push, pull) = (connected(SocketType::PUSH, &front), connected(SocketType::PULL, &back));
+    push.send("first", 0).unwrap();
+    assert_eq!(text(&pull), "first");
+    let mut page = String::new();
+    until("the message is counted", || {
+        page = http(&address, "GET /metrics");
+        let counted =
+            |line: &str| line.starts_with("monocoque_received_messages_total{") && line.ends_with(" 1");
+        page.lines().any(counted)
+    });
+    for part in [
+        "HTTP/1.1 200 OK",
+        "Content-Type: text/plain; version=0.0.4",
+        "# TYPE monocoque_received_messages_total counter",
+        "# HELP monocoque_peers Connected peers",
+        "type=\"PULL\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(http(&address, "GET /").starts_with("HTTP/1.1 404"));
+    assert!(http(&address, "POST /metrics").starts_with("HTTP/1.1 405"));
+    mq.interrupt().ok();
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn taken_metrics_address_is_reported() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let directory = TestDirectory::new();
+    let ends =
+        [format!("pull@{}", directory.endpoint("front")), format!("push@{}", directory.endpoint("back"))];
+    let failed = run(&["proxy", &ends[0], &ends[1], "--metrics", &address], "");
+    failed.failed(1, &format!("cannot serve metrics on {address}: Address already in use"));
 }

@@ -12,29 +12,33 @@ use crate::trace::Span;
 /// Reports a connection to monitors. Reports its end at the latest when dropped.
 pub(super) struct ConnectionEvents<'a> {
     engine: &'a Engine,
+    endpoint: &'a EndpointRef,
     pub(super) connection: Arc<Connection>,
     pub(super) span: Span,
     is_ended: bool,
 }
 
 impl<'a> ConnectionEvents<'a> {
-    pub(super) fn begin(engine: &'a Engine, endpoint: &EndpointRef, peer: Endpoint) -> Self {
+    pub(super) fn begin(engine: &'a Engine, endpoint: &'a EndpointRef, peer: Endpoint) -> Self {
         let connection = engine.new_connection(endpoint, peer);
-        let span = Span::of(&connection);
-        span.within(|| engine.emit(|| begun(endpoint, &connection)));
-        Self { engine, connection, span, is_ended: false }
+        let span = engine.span.connection(&connection);
+        engine.emit_in(&span, || begun(endpoint, &connection));
+        Self { engine, endpoint, connection, span, is_ended: false }
     }
 
+    /// Reports the end. A failed handshake with a connected endpoint is logged by the dialer, which
+    /// knows when it tries again.
     pub(super) fn end(mut self, was_up: bool, reason: DisconnectReason) {
-        let Self { engine, connection, span, is_ended } = &mut self;
+        let Self { engine, endpoint, connection, span, is_ended } = &mut self;
         *is_ended = true;
-        span.within(|| {
-            if !was_up {
-                let (connection, reason) = (connection.clone(), reason.clone());
-                engine.emit(|| SocketEvent::HandshakeFailed { connection, reason });
+        if !was_up {
+            if !endpoint.key.is_connected() {
+                endpoint.failures.refused(span, &reason);
             }
-            engine.emit(|| SocketEvent::Disconnected { connection: connection.clone(), reason });
-        });
+            let (connection, reason) = (connection.clone(), reason.clone());
+            engine.emit_in(span, || SocketEvent::HandshakeFailed { connection, reason });
+        }
+        engine.emit_in(span, || SocketEvent::Disconnected { connection: connection.clone(), reason });
     }
 }
 
@@ -43,7 +47,7 @@ impl Drop for ConnectionEvents<'_> {
     fn drop(&mut self) {
         if !self.is_ended {
             let (connection, reason) = (self.connection.clone(), DisconnectReason::ByUs);
-            self.span.within(|| self.engine.emit(|| SocketEvent::Disconnected { connection, reason }));
+            self.engine.emit_in(&self.span, || SocketEvent::Disconnected { connection, reason });
         }
     }
 }

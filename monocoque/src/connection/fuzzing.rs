@@ -18,6 +18,7 @@ use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
 use crate::endpoint::{EndpointId, EndpointRef, Origin};
 use crate::monitor::{Connection, ConnectionId};
+use crate::trace::Span;
 use crate::zmq::Socket;
 
 /// A peer of a socket, after its handshake.
@@ -38,6 +39,7 @@ impl Peer {
             engine: socket.handle().engine().clone(),
             endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
             connection: connection.into(),
+            span: Span::none(),
             outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),
             course: Rc::default(),
             place: None,

@@ -16,11 +16,13 @@ use super::inlet::SessionInlet;
 use super::outlet::SessionOutlet;
 use crate::endpoint::EndpointRef;
 use crate::endpoint::handshakes::HandshakePlace;
+use crate::meter::PeerMeter;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::link::DirectWrite;
 use crate::peer::{Peer, Since};
 use crate::security::authenticate;
 use crate::socket::{Engine, Refusal};
+use crate::trace::Span;
 
 /// The outcome of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub(super) struct SessionHandler {
     pub(super) engine: Arc<Engine>,
     pub(super) endpoint: EndpointRef,
     pub(super) connection: Arc<Connection>,
+    pub(super) span: Span,
     pub(super) outcome: Rc<Cell<HandshakeOutcome>>,
     pub(super) course: Rc<Course>,
     /// The place of the handshake, which ends with the handler.
@@ -53,7 +56,7 @@ where
         if let Some(place) = &self.place {
             place.keep();
         }
-        authenticate(&self.engine, &self.connection, question).await
+        self.span.around(authenticate(&self.engine, &self.connection, question)).await
     }
 
     fn on_established(
@@ -74,7 +77,7 @@ impl SessionHandler {
         direct: Option<Arc<dyn DirectWriter>>,
         bytes: &Arc<ByteCounters>,
     ) -> Option<(SessionOutlet, SessionInlet)> {
-        let Self { engine, endpoint, connection, outcome, course, place } = self;
+        let Self { engine, endpoint, connection, span, outcome, course, place } = self;
         drop(place);
         let has_input = Arc::new(AtomicBool::new(true));
         let direct = direct.map(|stream| DirectWrite::new(stream, has_input.clone(), bytes.clone()));
@@ -98,14 +101,17 @@ impl SessionHandler {
             }
         };
         outcome.set(HandshakeOutcome::Accepted);
-        engine.emit(|| SocketEvent::HandshakeSucceeded {
+        endpoint.failures.succeeded(&span, &endpoint.address);
+        engine.emit_in(&span, || SocketEvent::HandshakeSucceeded {
             connection: connection.clone(),
             socket_type,
             routing_id,
         });
+        let meter = PeerMeter::begin(&engine, key, &peer);
         let lane = engine.open_lane(key, &endpoint, peer, LaneConfig::default());
-        let outlet = SessionOutlet::new(engine.clone(), key, lane, connection, course.clone());
-        let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, course);
+        let outlet =
+            SessionOutlet::new(engine.clone(), key, lane, connection, span, meter.clone(), course.clone());
+        let inlet = SessionInlet::new(engine, key, lane, id, endpoint, has_input, topics, meter, course);
         Some((outlet, inlet))
     }
 }

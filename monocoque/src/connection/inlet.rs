@@ -14,6 +14,7 @@ use super::Course;
 use super::cleanup::remove_receiver;
 use super::subscriptions::{disconnect_message, on_subscription, prepend_id};
 use crate::endpoint::EndpointRef;
+use crate::meter::PeerMeter;
 use crate::pattern::Envelope;
 use crate::pattern::incoming::{Disposition, classify};
 use crate::pattern::publisher::SubscriptionOutcome;
@@ -42,6 +43,7 @@ pub(crate) struct SessionInlet {
     batch: VecDeque<Message>,
     bytes: usize,
     dropped: u64,
+    meter: PeerMeter,
     course: Rc<Course>,
 }
 
@@ -76,6 +78,7 @@ impl SessionInlet {
         endpoint: EndpointRef,
         has_input: Arc<AtomicBool>,
         topics: TopicBudget,
+        meter: PeerMeter,
         course: Rc<Course>,
     ) -> Self {
         let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
@@ -93,6 +96,7 @@ impl SessionInlet {
             batch: VecDeque::new(),
             bytes: 0,
             dropped: 0,
+            meter,
             course,
         }
     }
@@ -151,6 +155,7 @@ impl SessionInlet {
 
     pub(super) fn flush(&mut self) {
         if !self.batch.is_empty() {
+            self.meter.add_received(self.batch.len());
             self.has_input.store(true, Ordering::Relaxed);
             self.course.has_progress.set(true);
         }

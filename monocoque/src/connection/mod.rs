@@ -29,11 +29,13 @@ use self::handler::{HandshakeOutcome, SessionHandler};
 use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::handshakes::HandshakePlace;
 use crate::endpoint::{EndpointRef, Origin};
+use crate::meter;
 use crate::monitor::DisconnectReason;
 use crate::pattern::Framing;
 use crate::raw::RawSession;
 use crate::security;
 use crate::socket::{Engine, Refusal};
+use crate::trace::Span;
 
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -48,12 +50,20 @@ pub(crate) struct Ended {
     /// The endpoint is to be connected again, as far as the connection can tell.
     pub(crate) comes_back: bool,
     pub(crate) reason: DisconnectReason,
+    /// The span of its events.
+    pub(crate) span: Span,
 }
 
 impl Ended {
     /// Returns the outcome of a connection whose task has panicked, which is unknown.
     pub(crate) fn by_panic() -> Self {
-        Self { was_up: true, has_progress: false, comes_back: true, reason: DisconnectReason::ByUs }
+        Self {
+            was_up: true,
+            has_progress: false,
+            comes_back: true,
+            reason: DisconnectReason::ByUs,
+            span: Span::none(),
+        }
     }
 }
 
@@ -146,12 +156,13 @@ where
         engine: engine.clone(),
         endpoint: endpoint.clone(),
         connection: events.connection.clone(),
+        span: events.span.clone(),
         outcome: outcome.clone(),
         course: course.clone(),
         place,
     };
     let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
-    let run = std::pin::pin!(events.span.around(actor.run(handler)));
+    let run = std::pin::pin!(actor.run(handler));
     let cancelled = std::pin::pin!(endpoint.token.cancelled());
     let displacement = std::pin::pin!(async {
         match &displaced {
@@ -180,13 +191,15 @@ where
     };
     let was_up = outcome.get() == HandshakeOutcome::Accepted;
     if !was_up && !matches!(reason, DisconnectReason::ByUs) {
+        meter::handshake_failed(engine, &reason);
         let counters = &mut engine.out.lock().counters;
         counters.failed_handshakes += 1;
         counters.auth_failures += u64::from(reason.is_auth_failure());
     }
+    let span = events.span.clone();
     events.end(was_up, reason.clone());
     let has_progress = course.has_progress.get() || started.elapsed() >= LONG_LIVED;
-    Ended { was_up, has_progress, comes_back: course.comes_back.get(), reason }
+    Ended { was_up, has_progress, comes_back: course.comes_back.get(), reason, span }
 }
 
 /// Returns the address of the peer of a stream. That of a stream which is neither TCP nor of the

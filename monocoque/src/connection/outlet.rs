@@ -9,9 +9,11 @@ use monocoque_core::{LaneKey, Outbox, PeerKey};
 
 use super::Course;
 use super::cleanup::remove_peer;
+use crate::meter::PeerMeter;
 use crate::monitor::{Connection, SocketEvent};
 use crate::pattern::outbound::Undeliverable;
 use crate::socket::Engine;
+use crate::trace::Span;
 
 /// The source of a write pump.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct SessionOutlet {
     key: PeerKey,
     lane: LaneKey,
     connection: Arc<Connection>,
+    span: Span,
+    meter: PeerMeter,
     course: Rc<Course>,
     is_closed: bool,
 }
@@ -30,9 +34,11 @@ impl SessionOutlet {
         key: PeerKey,
         lane: LaneKey,
         connection: Arc<Connection>,
+        span: Span,
+        meter: PeerMeter,
         course: Rc<Course>,
     ) -> Self {
-        Self { engine, key, lane, connection, course, is_closed: false }
+        Self { engine, key, lane, connection, span, meter, course, is_closed: false }
     }
 }
 
@@ -78,11 +84,12 @@ impl Outlet for SessionOutlet {
         if closed.has_progress {
             self.course.has_progress.set(true);
         }
+        self.meter.set_sent(closed.written);
         self.course.is_disconnected.set(closed.is_disconnected);
         self.course.comes_back.set(closed.comes_back);
         if let Some(Undeliverable { bytes, attempts }) = closed.undeliverable {
             let connection = self.connection.clone();
-            self.engine.emit(|| SocketEvent::MessageDropped { connection, bytes, attempts });
+            self.engine.emit_in(&self.span, || SocketEvent::MessageDropped { connection, bytes, attempts });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The task of a connected endpoint: dials, runs the connection, and reconnects.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,15 @@ use super::EndpointRef;
 use super::panic::catch_panic;
 use super::reconnect::{Next, after_connection, after_failure, give_up, is_wanted};
 use crate::connection::{self, Ended};
-use crate::monitor::SocketEvent;
+use crate::meter;
+use crate::monitor::{DisconnectReason, SocketEvent};
 use crate::socket::Engine;
 use crate::socket::close::Task;
+use crate::trace::{Failure, Span};
 
 /// Keeps an endpoint connected until it is cancelled, or the closed socket has sent everything.
 pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) {
-    let mut backoff = Backoff::new(engine.options.reconnect_interval, engine.options.reconnect_interval_max);
+    let mut backoff = engine.options.backoff();
     let mut next = Next::Nothing;
     while is_wanted(&engine, &endpoint) {
         let connecting = catch_panic(&engine, &endpoint.address, connect(&engine, &endpoint.address));
@@ -28,9 +31,12 @@ pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) 
             Ok(stream) => serve(&engine, &endpoint, stream, &mut backoff).await,
             Err(error) => {
                 let next = after_failure(&engine, &endpoint, &error);
+                let delay = backoff.next_delay();
+                meter::connect_failed(&engine);
+                log_failure(&engine.span, &endpoint, Failure::Connect, &error, (next, delay));
                 let failed = || endpoint.address.clone();
                 engine.emit(|| SocketEvent::ConnectFailed { endpoint: failed(), error: error.into() });
-                (next, backoff.next_delay())
+                (next, delay)
             }
         };
         if next != Next::Reconnect {
@@ -58,6 +64,9 @@ async fn serve(
 ) -> (Next, Duration) {
     let run = catch_panic(engine, &endpoint.address, connection::run(engine, stream, endpoint, None)).await;
     let ended = run.unwrap_or_else(Ended::by_panic);
+    if ended.was_up {
+        backoff.on_established();
+    }
     let delay = match &ended {
         Ended { reason, .. } if reason.is_lasting() => backoff.rejected_delay(),
         Ended { has_progress: true, .. } => {
@@ -69,7 +78,23 @@ async fn serve(
         Ended { .. } if engine.options.security.is_secured() => backoff.early_disconnect_delay(),
         Ended { .. } => backoff.next_delay(),
     };
-    (after_connection(engine, endpoint, &ended), delay)
+    let next = after_connection(engine, endpoint, &ended);
+    if !ended.was_up && !matches!(ended.reason, DisconnectReason::ByUs) {
+        log_failure(&ended.span, endpoint, Failure::Handshake, &ended.reason, (next, delay));
+    }
+    (next, delay)
+}
+
+/// Logs a failed attempt, with the time until the next one if there is any.
+fn log_failure(
+    span: &Span,
+    endpoint: &EndpointRef,
+    step: Failure,
+    reason: &dyn Display,
+    (next, delay): (Next, Duration),
+) {
+    let retry_in = (next == Next::Reconnect).then_some(delay);
+    endpoint.failures.failed(span, step, &endpoint.address, reason, retry_in);
 }
 
 async fn connect(engine: &Engine, address: &Endpoint) -> io::Result<Stream> {

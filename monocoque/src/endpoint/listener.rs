@@ -15,6 +15,7 @@ use crate::connection;
 use crate::monitor::SocketEvent;
 use crate::socket::Engine;
 use crate::socket::close::Task;
+use crate::trace::{Failure, FailureLog};
 
 /// Accepts connections until the endpoint is cancelled, then signals that the address is free.
 pub(super) async fn run(
@@ -30,15 +31,18 @@ pub(super) async fn run(
         handshakes.wait_for_place().await;
         accepted
     };
+    let failures = FailureLog::default();
     while let Some(accepted) = endpoint.token.run_until_cancelled(accept()).await {
         match accepted.unwrap_or_else(|| Err(io::Error::other("the task has panicked"))) {
             Ok((stream, _peer)) => {
+                failures.succeeded(&engine.span, &endpoint.address);
                 serve(engine.clone(), stream, endpoint.clone(), handshakes.begin(), task.clone());
                 runtime::yield_now().await;
             }
             // File descriptors or memory have run out: existing connections continue, the next one
             // has to wait.
             Err(error) => {
+                failures.failed(&engine.span, Failure::Accept, &endpoint.address, &error, Some(RETRY));
                 let address = || endpoint.address.clone();
                 engine.emit(|| SocketEvent::AcceptFailed { endpoint: address(), error: error.into() });
                 let _cancelled = endpoint.token.run_until_cancelled(runtime::sleep(RETRY)).await;

@@ -16,6 +16,7 @@ use monocoque_core::sync::{AtomicU64, Mutex, Ordering};
 use monocoque_core::{Endpoint, RoutingId};
 
 use self::cancellation::CancellationToken;
+use crate::trace::FailureLog;
 
 /// The id of an endpoint, unique within its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +49,7 @@ pub(crate) struct EndpointRef {
     pub(crate) token: CancellationToken,
     /// The routing id assigned to its peer, instead of the announced one.
     pub(crate) name: Option<RoutingId>,
+    pub(crate) failures: FailureLog,
 }
 
 /// The endpoints of one socket.
@@ -88,7 +90,7 @@ impl EndpointKey {
 impl EndpointRef {
     pub(crate) fn new(id: EndpointId, origin: Origin, address: Endpoint, name: Option<RoutingId>) -> Self {
         let key = EndpointKey { id, origin };
-        Self { key, address, token: CancellationToken::default(), name }
+        Self { key, address, token: CancellationToken::default(), name, failures: FailureLog::default() }
     }
 
     /// Returns the ordering group of the endpoint's connections: there is one at a time, and their

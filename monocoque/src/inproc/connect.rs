@@ -15,7 +15,7 @@ use crate::monitor::{DisconnectReason, SocketEvent};
 use crate::pattern::wakes::Wakes;
 use crate::pattern::{Incoming, Routing};
 use crate::socket::{Engine, Refusal};
-use crate::trace::{self, Span};
+use crate::trace::{self, Failure, Span};
 
 type Participant = super::registry::Participant<Engine>;
 
@@ -23,7 +23,7 @@ type Participant = super::registry::Participant<Engine>;
 #[derive(Default)]
 struct Deferred {
     wakes: Wakes,
-    traces: Vec<(Span, SocketEvent)>,
+    traces: Vec<(Span, EndpointRef, SocketEvent)>,
 }
 
 /// Binds a socket to the name of its endpoint. `false` if another one is bound to it.
@@ -42,6 +42,9 @@ pub(crate) fn connect(engine: &Arc<Engine>, endpoint: &EndpointRef) {
     let Endpoint::Inproc(name) = &endpoint.address else { return };
     engine.registry.wait(engine, endpoint);
     settle(engine, name);
+    if trace::ON && engine.peer_count() == 0 {
+        trace::waits_for_name(&engine.span, &endpoint.address);
+    }
 }
 
 /// Connects the sockets that wait for a name with the one bound to it. A refused socket waits for
@@ -59,9 +62,23 @@ fn settle(engine: &Engine, name: &InprocName) {
     };
     engine.registry.settle(name, pair, &mut participants);
     deferred.wakes.wake();
-    for (span, event) in &deferred.traces {
-        span.within(|| trace::event(event));
+    for (span, endpoint, event) in &deferred.traces {
+        record(span, endpoint, event);
     }
+}
+
+/// Logs an event of a connection, and the outcome of its handshake for the endpoint.
+fn record(span: &Span, endpoint: &EndpointRef, event: &SocketEvent) {
+    let EndpointRef { address, failures, .. } = endpoint;
+    match event {
+        SocketEvent::HandshakeSucceeded { .. } => failures.succeeded(span, address),
+        SocketEvent::HandshakeFailed { reason, .. } if endpoint.key.is_connected() => {
+            failures.failed(span, Failure::Handshake, address, reason, None);
+        }
+        SocketEvent::HandshakeFailed { reason, .. } => failures.refused(span, reason),
+        _ => {}
+    }
+    trace::event(span, event);
 }
 
 /// Connects two sockets.
@@ -102,7 +119,7 @@ fn connect_pair(
     // Emitted under the locks, so that the end of the connection cannot be reported first.
     for (participant, (span, events)) in [first, second].into_iter().zip(events) {
         for event in events {
-            deferred.emit(&participant.socket, &span, event);
+            deferred.emit(participant, &span, event);
         }
     }
     Ok(())
@@ -155,21 +172,22 @@ impl Deferred {
     fn emit_refused(&mut self, participant: &Participant, reason: &DisconnectReason) {
         let Participant { socket: engine, endpoint } = participant;
         let connection = engine.new_connection(endpoint, endpoint.address.clone());
-        let span = Span::of(&connection);
+        let span = engine.span.connection(&connection);
         let reason = || reason.clone();
         for event in [
             begun(endpoint, &connection),
             SocketEvent::HandshakeFailed { connection: connection.clone(), reason: reason() },
             SocketEvent::Disconnected { connection, reason: reason() },
         ] {
-            self.emit(engine, &span, event);
+            self.emit(participant, &span, event);
         }
     }
 
-    fn emit(&mut self, engine: &Engine, span: &Span, event: SocketEvent) {
+    fn emit(&mut self, participant: &Participant, span: &Span, event: SocketEvent) {
+        let Participant { socket: engine, endpoint } = participant;
         self.wakes.add(engine.monitors.emit_deferred(|| event.clone()));
         if trace::ON {
-            self.traces.push((span.clone(), event));
+            self.traces.push((span.clone(), endpoint.clone(), event));
         }
     }
 }

@@ -58,7 +58,7 @@ impl PipeEnd {
             ..LaneConfig::default()
         };
         let connection = engine.new_connection(endpoint, endpoint.address.clone());
-        let span = Span::of(&connection);
+        let span = engine.span.connection(&connection);
         let sender = RoomWaker { engine: Arc::downgrade(&peer.socket), key: peer_key };
         let about_peer = Arc::new(Peer {
             connection,
@@ -143,9 +143,9 @@ impl PipeEnd {
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
         let disconnected =
             SocketEvent::Disconnected { connection: peer.connection.clone(), reason: reason.clone() };
-        span.within(|| engine.emit(|| disconnected));
+        engine.emit_in(&span, || disconnected);
         let closed = remove_peer(&engine, key, Outbox::new());
-        let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason };
+        let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason, span };
         on_disconnected(&engine, &endpoint, &ended);
     }
 }

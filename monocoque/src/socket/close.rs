@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use monocoque_core::runtime;
 
 use super::Engine;
 use crate::error::MonocoqueError;
+use crate::meter;
 use crate::monitor::SocketEvent;
 use crate::pattern::outbound::{Outbound, Phase};
 use crate::trace;
@@ -45,6 +46,38 @@ impl Engine {
         self.inbox.abort();
     }
 
+    /// Closes the socket as [`close`](Self::close), and sends queued messages for at most `limit`.
+    pub(crate) fn close_within(self: &Arc<Self>, limit: Duration) {
+        self.set_linger(Some(limit));
+        self.close();
+    }
+
+    /// Changes the time for which a closed socket sends queued messages.
+    pub(crate) fn set_linger(&self, linger: Option<Duration>) {
+        if self.pattern.lingers {
+            self.with_wakes(|out, wakes| out.set_linger(linger, wakes));
+        }
+    }
+
+    /// Limits the time for which a closed socket sends queued messages, unless it is shorter.
+    pub(crate) fn limit_linger(&self, limit: Duration) {
+        self.with_wakes(|out, wakes| {
+            if out.lifecycle.linger.is_none_or(|linger| linger > limit) {
+                out.set_linger(Some(limit), wakes);
+            }
+        });
+    }
+
+    /// Returns the number of messages that a closed socket has not sent.
+    pub(crate) fn unsent(&self) -> u64 {
+        self.out.lock().unsent()
+    }
+
+    /// Returns whether all tasks have ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.out.lock().lifecycle.tasks == 0
+    }
+
     /// Waits until all tasks have ended.
     pub(crate) async fn ended(self: &Arc<Self>) {
         self.watch(|out| (out.lifecycle.tasks == 0).then_some(())).await;
@@ -52,8 +85,7 @@ impl Engine {
 
     /// Waits until queued messages are sent; drops them when `linger` is over.
     async fn drain(self: &Arc<Self>) {
-        let linger = if self.pattern.lingers { self.options.linger } else { Some(Duration::ZERO) };
-        let sent = async {
+        let mut sent = std::pin::pin!(async {
             // A lost connection gives back its unsent messages, so each endpoint is kept until its
             // last connection has ended by itself, with nothing left.
             let drained = self.watch(|out| self.drained(out)).await;
@@ -63,11 +95,18 @@ impl Engine {
             self.cancel_endpoints();
             // All tasks except the supervisor.
             self.watch(|out| (out.lifecycle.tasks <= 1).then_some(())).await;
-        };
-        if runtime::within(linger, sent).await.is_none() {
-            self.abort();
-            self.cancel_endpoints();
+        });
+        loop {
+            let linger = self.out.lock().lifecycle.linger;
+            let changed = self.watch(|out| (out.lifecycle.linger != linger).then_some(()));
+            match runtime::within(linger, select(sent.as_mut(), std::pin::pin!(changed))).await {
+                Some(Either::Left(_)) => return,
+                Some(Either::Right(_)) => {}
+                None => break,
+            }
         }
+        self.abort();
+        self.cancel_endpoints();
     }
 
     /// Returns the reason why there is nothing more to wait for, if so. Changes only when an
@@ -89,7 +128,7 @@ impl Engine {
             out.enter(Phase::Aborted, wakes);
             unsent
         });
-        trace::unsent(unsent);
+        trace::unsent(&self.span, unsent);
     }
 
     fn cancel_endpoints(&self) {
@@ -104,9 +143,12 @@ impl Supervisor {
 
     pub(super) async fn run(self) {
         let Task(engine) = &self.0;
-        let closed = engine.watch(|out| (out.lifecycle.phase != Phase::Open).then_some(()));
-        select(std::pin::pin!(closed), std::pin::pin!(engine.timers.run())).await;
-        engine.drain().await;
+        let work = async {
+            let closed = engine.watch(|out| (out.lifecycle.phase != Phase::Open).then_some(()));
+            select(std::pin::pin!(closed), std::pin::pin!(engine.timers.run())).await;
+            engine.drain().await;
+        };
+        meter::beside(engine, work).await;
     }
 }
 
@@ -137,6 +179,10 @@ impl Drop for Task {
     /// The end of the last task is the end of the socket.
     fn drop(&mut self) {
         let Self(engine) = self;
+        // Before `ended` can return.
+        if meter::ON && engine.out.lock().lifecycle.tasks == 1 {
+            meter::ended(engine);
+        }
         let left = {
             let mut out = engine.out.lock();
             out.lifecycle.tasks -= 1;

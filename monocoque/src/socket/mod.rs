@@ -23,6 +23,7 @@ mod wait_slot;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64 as AtomicNumber;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;
 use crate::inproc::InprocRegistry;
+#[cfg(feature = "metrics")]
+use crate::meter::SocketMeter;
 use crate::monitor::{Connection, ConnectionId, Monitor, SocketEvent};
 use crate::options::Options;
 use crate::pattern::link::DirectWrite;
@@ -49,7 +52,7 @@ use crate::pattern::wakes::Wakes;
 use crate::pattern::{Envelope, Pattern, Routing};
 use crate::peer::Peer;
 use crate::stats::{PeerStats, SocketStats};
-use crate::trace;
+use crate::trace::{self, Span};
 
 /// A socket without its type.
 #[derive(Debug)]
@@ -64,6 +67,13 @@ pub(crate) struct Engine {
     pub(crate) filter: Filter,
     pub(crate) monitors: Monitors<SocketEvent>,
     pub(crate) departures: Mutex<Departures>,
+    /// The number of the socket, unique within the process.
+    #[cfg(feature = "metrics")]
+    pub(crate) id: u64,
+    #[cfg(feature = "metrics")]
+    pub(crate) meter: SocketMeter,
+    /// The span of events.
+    pub(crate) span: Span,
     timers: Timers,
     /// The current high-water mark; locked while lanes are opened or changed.
     recv_hwm: Mutex<Hwm>,
@@ -120,8 +130,14 @@ impl Engine {
         runtime: RuntimeHandle,
         registry: Arc<InprocRegistry<Self>>,
     ) -> Self {
+        static NEXT: AtomicNumber = AtomicNumber::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
             pattern,
+            #[cfg(feature = "metrics")]
+            id,
+            #[cfg(feature = "metrics")]
+            meter: SocketMeter::default(),
             inbox: Inbox::with_departed_budget(options.departed_budget),
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
@@ -131,6 +147,7 @@ impl Engine {
             registry,
             endpoints: Endpoints::default(),
             monitors: Monitors::default(),
+            span: Span::of_socket(pattern.socket_type, id),
             timers: Timers::default(),
             departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
@@ -231,11 +248,16 @@ impl Engine {
         self.monitors.watch()
     }
 
-    /// Emits an event to the monitors.
+    /// Emits an event to the monitors, and to the log of the socket.
     pub(crate) fn emit(&self, event: impl FnOnce() -> SocketEvent) {
+        self.emit_in(&self.span, event);
+    }
+
+    /// Emits an event to the monitors, and to the log of a connection.
+    pub(crate) fn emit_in(&self, span: &Span, event: impl FnOnce() -> SocketEvent) {
         if trace::ON {
             let event = event();
-            trace::event(&event);
+            trace::event(span, &event);
             self.monitors.emit(|| event);
         } else {
             self.monitors.emit(event);
@@ -313,6 +335,7 @@ impl Engine {
             lost_connections: out.counters.lost,
             failed_handshakes: out.counters.failed_handshakes,
             auth_failures: out.counters.auth_failures,
+            redelivered: out.counters.redelivered,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::error::MonocoqueError;
 use crate::options::Options;
 use crate::pattern::outbound::Phase;
 use crate::pattern::wakes::Wakes;
+use crate::trace;
 
 /// The subscriptions of a SUB or XSUB, by which its messages are filtered.
 #[derive(Debug)]
@@ -86,7 +87,10 @@ impl Engine {
                 topics.remove(topic);
                 self.announce(topics, kind, topic, wakes);
             }
-            (Subscription::Cancel, None) => {}
+            (Subscription::Cancel, None) => {
+                drop(topics);
+                trace::unknown_topic(&self.span, topic.len());
+            }
         }
         Ok(())
     }

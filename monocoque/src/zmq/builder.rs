@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::error::MonocoqueError;
 use crate::options::Options;
 use crate::socket::Engine;
+use crate::trace::Caller;
 
 /// A builder of sockets of one type, with options. Each option is checked when it is set;
 /// [`build`](Self::build) returns the first error.
@@ -160,6 +161,10 @@ impl<S: Socket> Builder<S> {
 
     /// Sets the time before a lost connection is made again (`ZMQ_RECONNECT_IVL`). Default: 100 ms.
     ///
+    /// From one failed attempt to the next it doubles, up to the
+    /// [`reconnect_interval_max`](Self::reconnect_interval_max). A connection whose handshake is
+    /// done takes it back to the first interval.
+    ///
     /// Half of it is random, so that many peers do not come back in step. If the peer rejects the
     /// handshake (wrong socket type or protocol), the next attempt waits for the longest interval,
     /// which is at least 32 times this one.
@@ -169,14 +174,26 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the limit up to which the [`reconnect_interval`](Self::reconnect_interval) doubles from
-    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: zero. The interval does
-    /// not grow then.
+    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: 5 s, but at most 50 times the
+    /// first interval. With zero, or less than the first interval, the interval is constant, which
+    /// is the default of libzmq.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::zmq::DealerSocket;
+    ///
+    /// let builder = DealerSocket::builder();
+    /// // An attempt every 50 to 100 ms, for as long as nothing listens.
+    /// let dealer = builder.reconnect_interval_max(Duration::ZERO).build()?;
+    /// # drop(dealer);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
     ///
     /// After a connection that ends within a minute and without a message, or with a mechanism in
     /// its handshake, the interval doubles in any case, up to the longest one, which is at least 32
     /// times the first.
     pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
-        self.options.reconnect_interval_max = max;
+        self.options.reconnect_interval_max = Some(max);
         self
     }
 
@@ -306,8 +323,11 @@ impl<S: Socket> Builder<S> {
     /// The first option that was rejected; [`MonocoqueError::Thread`] if an I/O thread cannot be
     /// started.
     pub fn build(self) -> Result<S, MonocoqueError> {
+        let caller = Caller::detect();
         let context = Context::ambient()?;
-        self.build_in(&context)
+        let socket = self.build_in(&context)?;
+        caller.record(&socket.handle().engine().span);
+        Ok(socket)
     }
 
     /// Makes the socket in a context.

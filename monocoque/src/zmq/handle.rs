@@ -149,6 +149,14 @@ impl Handle {
         self.engine().ended().await;
     }
 
+    /// Closes the socket, and waits until its tasks have ended. Returns the number of messages that
+    /// were not sent within the limit.
+    pub(super) async fn close_within(&self, limit: Duration) -> u64 {
+        self.engine().close_within(limit);
+        self.engine().ended().await;
+        self.engine().unsent()
+    }
+
     /// Receives a message and splits the routing id off, which the sockets that send by routing id
     /// put in front of each.
     pub(super) async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {

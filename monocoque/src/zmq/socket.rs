@@ -406,6 +406,60 @@ macro_rules! socket_methods {
             self.handle().close()
         }
 
+        /// Closes the socket as [`close`](Self::close) does, and waits no longer than `limit` for
+        /// the queued messages to be sent, whatever [`linger`](crate::zmq::Builder::linger) is.
+        /// Returns the number of messages that were not sent, which are counted in
+        /// [`dropped`](crate::SocketStats::dropped), too.
+        ///
+        /// Zero drops all queued messages at once; [`Duration::MAX`](std::time::Duration::MAX) is
+        /// no limit. If the socket is closed already, the limit counts from now, and the messages
+        /// from the first call. A message counts as sent once the kernel has taken it, or an inproc
+        /// peer. SUB sockets have nothing to send.
+        ///
+        /// Cancel safe: the closing goes on, with this limit.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use std::time::Duration;
+        /// use monocoque::zmq::PushSocket;
+        ///
+        /// let push = PushSocket::new()?;
+        /// push.connect("ipc:///tmp/nobody-listens-here").await?;
+        /// push.send("lost").await?;
+        /// let unsent = push.close_within(Duration::from_millis(10)).await;
+        /// assert_eq!(unsent, 1);
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        $vis fn close_within(
+            &self,
+            limit: std::time::Duration,
+        ) -> impl Future<Output = u64> $(+ $auto)? {
+            self.handle().close_within(limit)
+        }
+
+        /// Changes the [`linger`](crate::zmq::Builder::linger) of the open socket (`ZMQ_LINGER`):
+        /// the time that a closed socket goes on sending queued messages, `None` for no limit. Has
+        /// no effect on a SUB.
+        ///
+        /// It holds for [`close`](Self::close), for the drop of the last handle, and for the end of
+        /// the [context](crate::Context::shutdown) and of the program. On a socket that is closed
+        /// already, it counts from now.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use std::time::Duration;
+        /// use monocoque::zmq::PushSocket;
+        ///
+        /// let push = PushSocket::new()?;
+        /// push.set_linger(Duration::from_secs(1));
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        $vis fn set_linger(&self, linger: impl Into<Option<std::time::Duration>>) {
+            self.handle().engine().set_linger(linger.into());
+        }
+
         /// Returns the calls of this socket that wait, for threads without an executor: the methods
         /// of the view have the names of those here, and park the thread.
         ///

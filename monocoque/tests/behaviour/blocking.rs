@@ -307,3 +307,20 @@ fn blocking_waits_end_after_their_timeout() {
         drop(peer);
     });
 }
+
+#[test]
+fn blocking_close_within_counts_unsent() {
+    within(DEADLINE, || {
+        let context = Context::new().expect("an I/O thread");
+        let lost = || {
+            let push = PushSocket::builder().linger(None).build_in(&context).expect("a socket");
+            push.blocking().connect("ipc:///nowhere/nobody").expect("connected");
+            push.blocking().send("lost").expect("queued");
+            push
+        };
+        assert_eq!(lost().blocking().close_within(Duration::from_millis(10)).expect("closed"), 1);
+        let open = [lost(), lost()];
+        assert_eq!(context.blocking_shutdown_timeout(Duration::from_millis(10)).expect("ended"), 2);
+        drop(open);
+    });
+}

@@ -49,6 +49,60 @@ on_every_driver! {
         });
     }
 
+    async fn close_within_counts_unsent_messages(at) {
+        let push = at.connected(PushSocket::builder(), &at.unused_endpoint("nobody")).await;
+        for n in 0..5 {
+            push.send(numbered(n)).await.expect("queued");
+        }
+        let start = Instant::now();
+        assert_eq!(push.close_within(Duration::from_millis(10)).await, 5);
+        assert!(start.elapsed() < testing::DEADLINE / 3, "not the linger of 30 s");
+        assert_eq!(push.stats().dropped, 5);
+        assert_eq!(push.close_within(Duration::ZERO).await, 5, "a later call");
+    }
+
+    async fn close_within_sends_queued_messages(at) {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder().send_hwm(0).linger(Some(Duration::ZERO)), &endpoint).await;
+        for n in 0..1000 {
+            push.send(numbered(n)).await.expect("sent");
+        }
+        let (unsent, ()) = futures::join!(push.close_within(Duration::MAX), async {
+            for n in 0..1000 {
+                assert_eq!(pull.recv().await.expect("received"), numbered(n));
+            }
+        });
+        assert_eq!(unsent, 0);
+    }
+
+    async fn close_within_shortens_running_close(at) {
+        let push = at.connected(PushSocket::builder().linger(None), &at.unused_endpoint("nobody")).await;
+        push.send("lost").await.expect("queued");
+        let mut closing = Box::pin(push.close());
+        assert!(testing::at_once(closing.as_mut()).is_none());
+        let (unsent, ()) = futures::join!(push.close_within(Duration::ZERO), closing);
+        assert_eq!(unsent, 1);
+    }
+
+    async fn set_linger_changes_open_socket(at) {
+        let push = at.connected(PushSocket::builder().linger(None), &at.unused_endpoint("nobody")).await;
+        push.send("lost").await.expect("queued");
+        push.set_linger(Duration::ZERO);
+        push.close().await;
+        assert_eq!(push.stats().dropped, 1);
+
+        let endpoint = at.unused_endpoint("late");
+        let push = at.connected(PushSocket::builder().linger(Some(Duration::ZERO)), &endpoint).await;
+        push.send("kept").await.expect("queued");
+        push.set_linger(None);
+        let mut closing = Box::pin(push.close());
+        assert!(testing::at_once(closing.as_mut()).is_none());
+        let pull = at.build(PullSocket::builder());
+        pull.bind(endpoint).await.expect("bound");
+        let ((), received) = futures::join!(closing, pull.recv());
+        assert_eq!(received.expect("received"), "kept");
+    }
+
     async fn last_handle_drop_delivers_messages(at) {
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let push = at.connected(PushSocket::builder().send_hwm(0), &endpoint).await;

@@ -276,6 +276,58 @@ over_streams! {
         assert!(retry(&mut monitor).await <= ms(2));
     }
 
+    async fn default_retry_delay_doubles(at) {
+        let ms = Duration::from_millis;
+        let push = at.build(PushSocket::builder());
+        let mut monitor = push.monitor();
+        push.connect(at.unused_endpoint("nobody")).await.expect("connected");
+        for step in [100, 200, 400] {
+            let delay = retry(&mut monitor).await;
+            assert!(delay >= ms(step) / 2 && delay <= ms(step), "{delay:?} at {step}");
+        }
+    }
+
+    async fn default_retry_delay_has_cap(at) {
+        let ms = Duration::from_millis;
+        let push = at.build(PushSocket::builder().reconnect_interval(ms(2)));
+        let mut monitor = push.monitor();
+        push.connect(at.unused_endpoint("nobody")).await.expect("connected");
+        let mut longest = ms(0);
+        for _ in 0..10 {
+            longest = longest.max(retry(&mut monitor).await);
+        }
+        assert!(longest >= ms(50) && longest <= ms(100), "{longest:?}");
+    }
+
+    async fn zero_max_keeps_delay_constant(at) {
+        let ms = Duration::from_millis;
+        let constant = PushSocket::builder().reconnect_interval(ms(2)).reconnect_interval_max(Duration::ZERO);
+        let push = at.build(constant);
+        let mut monitor = push.monitor();
+        push.connect(at.unused_endpoint("nobody")).await.expect("connected");
+        for _ in 0..10 {
+            assert!(retry(&mut monitor).await <= ms(2));
+        }
+    }
+
+    async fn handshake_without_message_resets_retry_delay(at) {
+        let endpoint = at.unused_endpoint("later");
+        let ms = Duration::from_millis;
+        let push = at.build(PushSocket::builder().reconnect_interval(ms(2)).reconnect_interval_max(ms(256)));
+        let mut monitor = push.monitor();
+        push.connect(endpoint.clone()).await.expect("connected");
+        for _ in 0..6 {
+            retry(&mut monitor).await;
+        }
+        let pull = at.build(PullSocket::builder());
+        rebind(&pull, &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        pull.close().await;
+        assert!(matches!(reason(&mut monitor).await, DisconnectReason::ByPeer));
+        retry(&mut monitor).await; // after the connection
+        assert!(retry(&mut monitor).await <= ms(2), "the first failure since");
+    }
+
     async fn unread_monitor_reports_lagged_events(at) {
         let (sub, endpoint) = at.bound(SubSocket::builder()).await;
         let mut monitor = sub.monitor();

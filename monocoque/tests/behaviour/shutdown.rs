@@ -43,6 +43,41 @@ over_streams! {
     }
 }
 
+over_streams! {
+    async fn shutdown_timeout_counts_unsent_messages(at) {
+        let context = match at.placement {
+            testing::Placement::Current => Context::current().expect("inside a runtime"),
+            testing::Placement::Thread => Context::new().expect("a thread"),
+        };
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let reached = PushSocket::new_in(&context).expect("a socket");
+        reached.connect(endpoint).await.expect("connected");
+        reached.send("arrives").await.expect("sent");
+        let mut lost = Vec::new();
+        for n in 0..3 {
+            let push = PushSocket::builder().linger(None).build_in(&context).expect("a socket");
+            push.connect(at.unused_endpoint(&format!("nobody-{n}"))).await.expect("connected");
+            push.send("lost").await.expect("queued");
+            lost.push(push);
+        }
+        let (unsent, received) = futures::join!(context.shutdown_timeout(Duration::from_millis(100)), pull.recv());
+        assert_eq!(unsent, 3);
+        assert_eq!(received.expect("received"), "arrives");
+        assert!(PushSocket::new_in(&context).expect_err("shut down").is_closed());
+    }
+
+    async fn shutdown_timeout_keeps_shorter_linger(at) {
+        let context = match at.placement {
+            testing::Placement::Current => Context::current().expect("inside a runtime"),
+            testing::Placement::Thread => Context::new().expect("a thread"),
+        };
+        let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&context).expect("a socket");
+        push.connect(at.unused_endpoint("nobody")).await.expect("connected");
+        push.send("lost").await.expect("queued");
+        assert_eq!(context.shutdown_timeout(Duration::MAX).await, 1);
+    }
+}
+
 /// Counts the threads of this process called `name`.
 fn threads_named(name: &str) -> usize {
     std::fs::read_dir("/proc/self/task")

@@ -28,6 +28,7 @@ use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
 use crate::pattern::{DEALER, Pattern, REQ, SUB};
 use crate::socket::send::ByPattern;
+use crate::trace::Span;
 
 /// The stream of a connection.
 #[derive(Debug)]
@@ -105,6 +106,7 @@ fn established(
         engine: engine.clone(),
         endpoint,
         connection: connection.into(),
+        span: Span::none(),
         outcome,
         course: Rc::default(),
         place: None,

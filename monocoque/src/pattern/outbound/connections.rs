@@ -150,12 +150,14 @@ impl Outbound {
         let comes_back = link.comes_back();
         let mut unsent = unsent_of(&mut link.way, unsent, wakes);
         let has_progress = link.counters.queued > link.counters.first + unsent.messages() as u64;
+        let written = link.counters.queued.saturating_sub(unsent.messages() as u64);
         let is_lost = self.lifecycle.phase == Phase::Aborted || matches!(link.life, Life::Aborted { .. });
         let (id, is_disconnected) = match link.life {
             Life::Disconnected { id, .. } => (self.peers.hub.remove(key).or(id), true),
             Life::Active | Life::Leaving | Life::Aborted { .. } => (self.peers.hub.remove(key), false),
         };
-        let mut closed = ClosedLink { has_progress, is_disconnected, comes_back, ..ClosedLink::default() };
+        let mut closed =
+            ClosedLink { has_progress, written, is_disconnected, comes_back, ..ClosedLink::default() };
         if is_lost {
             self.counters.dropped += unsent.messages() as u64;
             closed.garbage = unsent;
@@ -186,6 +188,7 @@ impl Outbound {
                 // The request is with no peer now.
                 *of = None;
             }
+            self.counters.redelivered += unsent.messages() as u64;
             self.queue.backlog.take_back(unsent);
             self.dispatch(wakes);
             return Outbox::new();
@@ -194,6 +197,7 @@ impl Outbound {
         let endpoint = endpoint.filter(|_| id.as_ref().is_none_or(|id| !is_generated(id)));
         match endpoint {
             Some(endpoint) if !unsent.is_empty() => {
+                self.counters.redelivered += unsent.messages() as u64;
                 self.peers.set_pending(endpoint, Pending { id, outbox: unsent, is_returned: true });
                 Outbox::new()
             }

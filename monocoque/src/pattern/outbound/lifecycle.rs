@@ -1,6 +1,7 @@
 //! The lifecycle of a socket: its phase, its tasks, and the tasks that wait for either to change.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use monocoque_core::Waiters;
 
@@ -12,6 +13,10 @@ use crate::pattern::wakes::Wakes;
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     pub(crate) phase: Phase,
+    /// The time for sending queued messages once the socket is closed; `None` for no limit.
+    pub(crate) linger: Option<Duration>,
+    /// The number of messages dropped before the socket was closed.
+    dropped_before: u64,
     /// The number of tasks that have not ended.
     pub(crate) tasks: usize,
     /// Tasks that wait for a change of peers, subscriptions or tasks.
@@ -32,6 +37,10 @@ pub(crate) enum Phase {
 }
 
 impl Lifecycle {
+    pub(super) fn new(linger: Option<Duration>) -> Self {
+        Self { linger, ..Self::default() }
+    }
+
     /// Returns whether some endpoint is dialled: a peer may connect without a further call of the
     /// application.
     #[inline]
@@ -59,8 +68,26 @@ impl Outbound {
         self.on_targets_changed(wakes);
     }
 
+    /// Returns the number of messages that were dropped since the socket was closed.
+    pub(crate) fn unsent(&self) -> u64 {
+        match self.lifecycle.phase {
+            Phase::Open => 0,
+            Phase::Draining | Phase::Aborted => self.counters.dropped - self.lifecycle.dropped_before,
+        }
+    }
+
+    /// Changes the time for sending queued messages. If the socket is closed already, it starts
+    /// again.
+    pub(crate) fn set_linger(&mut self, linger: Option<Duration>, wakes: &mut Wakes) {
+        self.lifecycle.linger = linger;
+        wakes.add(self.lifecycle.watchers.drain());
+    }
+
     /// Enters a phase in which no messages are accepted, and wakes all waiting tasks.
     pub(crate) fn enter(&mut self, phase: Phase, wakes: &mut Wakes) {
+        if self.lifecycle.phase == Phase::Open {
+            self.lifecycle.dropped_before = self.counters.dropped;
+        }
         self.lifecycle.phase = phase;
         wakes.add(self.queue.senders.drain());
         wakes.add(self.lifecycle.watchers.drain());

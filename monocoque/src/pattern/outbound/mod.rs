@@ -16,6 +16,7 @@ mod send_queue;
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
 use monocoque_core::{Hwm, Message, Outbox, PeerKey, PubSubHub};
 use monocoque_zmtp::Subscription;
@@ -58,6 +59,8 @@ pub(crate) struct Counters {
     pub(crate) failed_handshakes: u64,
     /// The part of them of which the peer did not prove who it is, or may not come in.
     pub(crate) auth_failures: u64,
+    /// Messages of lost connections that were queued again.
+    pub(crate) redelivered: u64,
 }
 
 /// The parts of pattern and options that sending depends on.
@@ -82,6 +85,8 @@ struct SendRules {
 pub(crate) struct ClosedLink {
     /// A message of the application was written whole.
     pub(crate) has_progress: bool,
+    /// The number of messages that were written.
+    pub(crate) written: u64,
     /// The application has ended the connection.
     pub(crate) is_disconnected: bool,
     /// The endpoint is to be connected again.
@@ -103,7 +108,7 @@ pub(crate) struct Undeliverable {
 impl Outbound {
     pub(crate) fn new(pattern: &Pattern, options: &Options) -> Self {
         Self {
-            lifecycle: Lifecycle::default(),
+            lifecycle: Lifecycle::new(if pattern.lingers { options.linger } else { Some(Duration::ZERO) }),
             queue: SendQueue::default(),
             counters: Counters::default(),
             peers: Peers::new(pattern, options),
@@ -147,6 +152,15 @@ impl Outbound {
     /// Returns the number of messages waiting to be written.
     pub(crate) fn queued(&self) -> usize {
         self.queue.backlog.len() + self.peers.queued()
+    }
+
+    /// Returns the number of messages that the write pump of a link has taken, and of those that
+    /// wait for it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn sent_and_queued(&self, key: PeerKey) -> Option<(u64, usize)> {
+        let link = self.peers.links.get(key)?;
+        let queued = link.messages();
+        Some((link.counters.queued.saturating_sub(queued as u64), queued))
     }
 
     /// Returns whether a new peer would have something to do.

@@ -183,6 +183,28 @@ impl<'a, S: Socket> Blocking<'a, S> {
             Ok(())
         })
     }
+
+    /// Closes the socket, and sends queued messages for at most `limit`. Returns the number of those
+    /// that were not sent.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PushSocket;
+    ///
+    /// let push = PushSocket::new_in(&Context::new()?)?;
+    /// assert_eq!(push.blocking().close_within(Duration::from_secs(1))?, 0);
+    /// # Ok::<(), monocoque::MonocoqueError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections; the socket is not
+    /// closed then.
+    pub fn close_within(self, limit: Duration) -> Result<u64, MonocoqueError> {
+        let handle = self.handle();
+        handle.block_on(async { Ok(handle.close_within(limit).await) })
+    }
 }
 
 /// The calls of a REQ.
