@@ -78,6 +78,7 @@ impl<S: Secure> Session<S> {
         env: &Env,
         tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
+        env.security.check(opening.endpoints)?;
         Self::build(opening, env, |builder| tune(env.security.apply(builder)))
     }
 }
