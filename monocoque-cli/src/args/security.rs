@@ -77,6 +77,11 @@ pub(crate) struct SecurityArgs {
     /// the password as well.
     #[arg(long, value_name = "NET", conflicts_with_all = ["curve_client", "plain_client"], help_heading = "Security")]
     pub(crate) allow_address: Vec<String>,
+    /// End with exit code 77 when a peer refuses this socket
+    ///
+    /// Without it, mq tries again: the peer may allow it later.
+    #[arg(long, help_heading = "Security")]
+    pub(crate) fail_on_refusal: bool,
 }
 
 /// A public key or the path of its file, which may be a secret by mistake: it is neither in `Debug`

@@ -9,7 +9,10 @@ mod files;
 mod key_directory;
 mod keys;
 mod passwords;
+mod refusals;
+mod repeats;
 
+use std::future::pending;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::Command;
@@ -23,12 +26,16 @@ use crate::args::{EndpointArgs, KeyArg, SecurityArgs};
 use crate::error::Error;
 
 pub(crate) use failures::Failures;
+use refusals::FirstRefusal;
+pub(crate) use refusals::Refusals;
 
 /// The security options of all sockets of the process. Neither keys nor passwords are in `Debug`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Security {
     mechanism: Mechanism,
     allow: Option<Allow>,
+    /// The first refusal by a peer, if it ends the command.
+    first_refusal: Option<FirstRefusal>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,7 +57,8 @@ enum Mechanism {
 impl Security {
     /// Reads the files that the command line names.
     pub(crate) fn load(args: &SecurityArgs) -> Result<Self, Error> {
-        Ok(Self { mechanism: Mechanism::load(args)?, allow: allow(args)? })
+        let first_refusal = args.fail_on_refusal.then(FirstRefusal::new);
+        Ok(Self { mechanism: Mechanism::load(args)?, allow: allow(args)?, first_refusal })
     }
 
     /// Sets the options of a socket.
@@ -72,7 +80,7 @@ impl Security {
 
     /// Returns whether there is no mechanism, and no list of who may connect.
     pub(crate) fn is_none(&self) -> bool {
-        matches!(self, Self { mechanism: Mechanism::Null, allow: None })
+        matches!(self, Self { mechanism: Mechanism::Null, allow: None, .. })
     }
 
     /// Checks that the options apply to all endpoints.
@@ -87,6 +95,14 @@ impl Security {
         }
     }
 
+    /// Waits until a peer refuses a socket, with --fail-on-refusal; without, for ever.
+    pub(crate) async fn refused(&self) -> Error {
+        match &self.first_refusal {
+            Some(refusal) => Error::Refused(refusal.reported().await),
+            None => pending().await,
+        }
+    }
+
     /// Returns the options of a client for this server, with a new key; `None` if that needs more
     /// than this server knows.
     pub(crate) fn of_client(&self) -> Option<Self> {
@@ -98,7 +114,7 @@ impl Security {
             }
             _ => return None,
         };
-        Some(Self { mechanism, allow: None })
+        Some(Self { mechanism, allow: None, first_refusal: self.first_refusal.clone() })
     }
 }
 
@@ -197,7 +213,7 @@ mod tests {
         let user = Mechanism::PlainClient { user: "anna".into(), password: "s3cret".into() };
         let allow = Some(Allow::new().passwords([("anna", "s3cret")]));
         for mechanism in [server, client, user] {
-            let shown = format!("{:?}", Security { mechanism, allow: allow.clone() });
+            let shown = format!("{:?}", Security { mechanism, allow: allow.clone(), first_refusal: None });
             assert!(!shown.contains(&*keys.secret.to_z85()) && !shown.contains("s3cret"), "{shown}");
         }
     }
