@@ -13,9 +13,11 @@ use super::refusals::{FirstRefusal, Refusals};
 use super::repeats::{Failure, Repeats};
 use super::{Mechanism, Security};
 
-/// The failures of one socket. A socket connects again and again: each failure is reported once for
-/// an endpoint that this socket connects to, until a handshake succeeds. Those of peers that connect
-/// are reported once for each peer, and their repetitions by their number.
+/// The failures of one socket.
+///
+/// A socket connects again and again: each failure at an endpoint that it connects to is reported
+/// once, until a handshake succeeds. Those of peers that connect are reported once for each peer,
+/// and their repetitions by their number.
 #[derive(Debug)]
 pub(crate) struct Failures {
     mechanism: Mechanism,
