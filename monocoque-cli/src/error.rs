@@ -17,12 +17,18 @@ pub(crate) enum Error {
     Usage(String),
     #[error("{0}")]
     TimedOut(String),
+    /// A peer has refused a socket.
+    #[error("{0}")]
+    Refused(String),
     #[error("cannot {}", bind_failure(.0))]
     Bind(#[source] MonocoqueError),
     #[error("cannot connect to {0}: {1}")]
     Connect(Box<Endpoint>, #[source] MonocoqueError),
     #[error(transparent)]
     Socket(MonocoqueError),
+    /// The value of an option is refused by the socket.
+    #[error(transparent)]
+    Option(MonocoqueError),
     #[error("cannot read {path}: {1}", path = .0.display())]
     File(PathBuf, #[source] io::Error),
     #[error("cannot use {path}: line {line}: {reason}", path = .path.display())]
@@ -63,7 +69,9 @@ impl Error {
     /// Returns the exit code, as listed by `--help`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Option(_) | Self::File(..) | Self::Line { .. } => 2,
+            // EX_NOPERM of sysexits.h.
+            Self::Refused(_) => 77,
             Self::TimedOut(_) => 124,
             // The exit code of a shell for a process killed by the signal.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),

@@ -14,7 +14,7 @@ use monocoque::{Endpoint, Message, Monitor, MonocoqueError, RoutingId};
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
 use crate::events;
-use crate::security::{Failures, Security};
+use crate::security::{Failures, Refusals, Security};
 use crate::signals::Interrupt;
 use crate::terminal::{info, warn};
 
@@ -50,6 +50,7 @@ pub(crate) struct Session<S: Socket> {
     pub(crate) socket: S,
     pub(crate) timeout: Option<Duration>,
     env: Env,
+    refusals: Refusals,
     /// The task that prints events and failures.
     printing: JoinHandle<()>,
     /// The number of messages for peers that were not connected.
@@ -78,6 +79,7 @@ impl<S: Secure> Session<S> {
         env: &Env,
         tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
+        env.security.check(opening.endpoints)?;
         Self::build(opening, env, |builder| tune(env.security.apply(builder)))
     }
 }
@@ -113,11 +115,21 @@ impl<S: Socket> Session<S> {
         if let Some(identity) = identity {
             builder = builder.routing_id(identity);
         }
-        let socket = tune(builder).build()?;
+        let socket = tune(builder).build().map_err(refused_option)?;
         let failures = Failures::new(&env.security);
+        let refusals = failures.refusals();
         let printing = compio::runtime::spawn(print_events(socket.monitor(), env.verbose, failures));
         let (unreachable, waiting, drop_baseline) = (Cell::default(), Cell::default(), Cell::default());
-        Ok(Self { socket, timeout, env: env.clone(), printing, unreachable, waiting, drop_baseline })
+        Ok(Self {
+            socket,
+            timeout,
+            env: env.clone(),
+            refusals,
+            printing,
+            unreachable,
+            waiting,
+            drop_baseline,
+        })
     }
 
     pub(crate) async fn attach(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
@@ -154,7 +166,7 @@ impl<S: Socket> Session<S> {
     }
 
     /// Runs the work until it ends, or until a signal arrives, which is a failure unless `is_done`
-    /// by then.
+    /// by then, or until a peer refuses a socket, with --fail-on-refusal.
     pub(crate) async fn until_interrupted(
         &self,
         work: impl Future<Output = Result<(), Error>>,
@@ -164,12 +176,19 @@ impl<S: Socket> Session<S> {
             let signal = self.env.interrupt.received().await;
             if is_done() { Ok(()) } else { Err(Error::Interrupted(signal)) }
         };
-        or(work, interrupted).await
+        let refused = async { Err(self.env.security.refused().await) };
+        or(work, or(refused, interrupted)).await
     }
 
     pub(crate) fn timed_out(&self, what: &str) -> Error {
         let limit = humantime::format_duration(self.timeout.unwrap_or_default());
-        Error::TimedOut(format!("timed out: {what} within {limit}"))
+        let refusal = self.refusal().map(|reason| format!("; {reason}")).unwrap_or_default();
+        Error::TimedOut(format!("timed out: {what} within {limit}{refusal}"))
+    }
+
+    /// Returns the reason why a peer refuses the socket, if no other peer is connected.
+    fn refusal(&self) -> Option<String> {
+        self.refusals.reason().filter(|_| self.socket.peer_count() == 0)
     }
 
     /// Excludes the messages dropped so far from the losses.
@@ -180,8 +199,15 @@ impl<S: Socket> Session<S> {
     /// Sends queued messages and closes the socket. Fails if the work has failed or messages were
     /// not delivered; undelivered messages take precedence over a signal.
     pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
+        let is_refused = self.refusal().is_some();
+        let done = done.map_err(|error| match error {
+            Error::TimedOut(text) if is_refused => Error::Refused(text),
+            error => error,
+        });
+        let is_interrupted = self.env.interrupt.is_received();
+        let had_no_peer = self.socket.peer_count() == 0;
         let waiting = self.socket.stats().send_queue;
-        if waiting > 0 && self.env.interrupt.is_received() {
+        if waiting > 0 && is_interrupted {
             info(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
         self.socket.close().await;
@@ -195,6 +221,11 @@ impl<S: Socket> Session<S> {
         if lost == 0 {
             return done;
         }
+        let why_lost = match &done {
+            Err(Error::Refused(_)) => REFUSED,
+            _ if is_interrupted && had_no_peer => NO_PEER,
+            _ => why_lost,
+        };
         let loss = Error::Lost(lost, why_lost);
         match done {
             Ok(()) => Err(loss),
@@ -252,14 +283,37 @@ impl<S: Receives> Session<S> {
 
 /// Prints failures of security, and all events with --verbose.
 async fn print_events(mut monitor: Monitor, verbose: bool, mut failures: Failures) {
-    while let Some(event) = monitor.next().await {
-        if verbose {
-            info(events::describe(&event).coloured());
+    loop {
+        let due = async {
+            failures.until_due().await;
+            None
+        };
+        match or(async { Some(monitor.next().await) }, due).await {
+            Some(Some(event)) => {
+                if verbose {
+                    info(events::describe(&event).coloured());
+                }
+                if let Some(line) = failures.explain(&event) {
+                    warn(&line);
+                }
+            }
+            Some(None) => break,
+            None => failures.summaries().iter().for_each(|line| warn(line)),
         }
-        if let Some(line) = failures.explain(&event) {
-            warn(&line);
-        }
+    }
+    failures.last_summaries().iter().for_each(|line| warn(line));
+}
+
+/// Returns the error of a socket that is not built: the value of an option, in most cases.
+fn refused_option(error: MonocoqueError) -> Error {
+    match error {
+        MonocoqueError::Thread(_) | MonocoqueError::NoRuntime | MonocoqueError::Closed => error.into(),
+        error => Error::Option(error),
     }
 }
 
+/// The reason for lost messages if a signal ends a command that has no peer.
+const NO_PEER: &str = "interrupted while no peer was there";
+/// The reason for lost messages if a peer has refused the socket.
+const REFUSED: &str = "the peer refused this socket";
 const LINGER: Duration = Duration::from_secs(30);

@@ -258,7 +258,8 @@ Examples:
 
 pub(super) const KEYGEN: &str = "\
 Files:
-  PATH.key and PATH.pub each hold one key, as Z85 in the first line. The permissions
+  PATH.key and PATH.pub each hold one key, as Z85 in the first line: PATH itself
+  ends with neither. The permissions
   of PATH.key are 0600. Neither file is written if one of them exists, unless --force
   is given.
 
@@ -276,5 +277,5 @@ Examples:
 Exit codes:
   0    Success.
   1    Failure, described on standard error.
-  2    The command line is wrong; nothing was written.
+  2    An option or its value cannot be used; nothing was written.
 ";

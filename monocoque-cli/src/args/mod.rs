@@ -19,7 +19,7 @@ pub(crate) use connection::{ConnectionArgs, EndpointArgs, OptionArgs};
 pub(crate) use ends::End;
 pub(crate) use keygen::KeygenArgs;
 pub(crate) use messages::{AnswerArgs, FormatArgs, InputArgs, OutputArgs};
-pub(crate) use security::SecurityArgs;
+pub(crate) use security::{KeyArg, SecurityArgs};
 
 /// Talk to ZeroMQ sockets from the command line
 ///

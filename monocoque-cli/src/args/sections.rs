@@ -63,7 +63,9 @@ macro_rules! exit_codes {
             "\n",
             "  1    Failure, described on standard error. Messages that could not be
        delivered are one, also when mq was interrupted.
-  2    The command line is wrong; nothing was started.
+  2    An option, its value or a file cannot be used.
+  77   A peer refused this socket, for its key, password or address, and
+       --timeout expired, or --fail-on-refusal was given.
   124  --timeout expired before all was done.
   130  Ctrl-C before the work was done, or again while messages were still being
        sent; 143 for SIGTERM.

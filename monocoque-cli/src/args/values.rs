@@ -1,11 +1,7 @@
 //! Parsers of argument values.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
 use std::time::Duration;
 
-use monocoque::security::CurvePublicKey;
 use monocoque::zmq::SocketType;
 use monocoque::{Endpoint, EndpointError};
 
@@ -37,28 +33,6 @@ pub(super) fn socket_type(text: &str) -> Result<SocketType, String> {
         .chain([SocketType::Stream])
         .find(|kind| kind.name().eq_ignore_ascii_case(text))
         .ok_or_else(|| "there is no such type of socket".into())
-}
-
-/// Parses a public key, or reads it from the first line of a file.
-pub(super) fn public_key(text: &str) -> Result<CurvePublicKey, String> {
-    if let Ok(key) = text.parse() {
-        return Ok(key);
-    }
-    let path = Path::new(text);
-    if path.extension().is_some_and(|end| end == "key") {
-        return Err("the file holds a secret key; the public key is in the one that ends with .pub".into());
-    }
-    let start = read_start(path).map_err(|error| {
-        format!("neither a key, which has 40 characters of Z85, nor a file that can be read: {error}")
-    })?;
-    let line = start.lines().next().unwrap_or_default();
-    line.trim().parse().map_err(|error| format!("the first line of the file is no key: {error}"))
-}
-
-fn read_start(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(KEY_FILE_MAX).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// The bytes between two frames, at least one.
@@ -96,8 +70,6 @@ fn digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// The most bytes that are read of the file of a public key.
-const KEY_FILE_MAX: u64 = 4096;
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
         Ok(())
     };
     let done = session.until_interrupted(work, || false).await;
-    session.close(done, "no peer took them in time").await?;
+    session.close(done, "no peer was ready in time").await?;
     Ok(Latency::of(times, plan.args.size).map(Figures::Latency))
 }
 

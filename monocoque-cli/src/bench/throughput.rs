@@ -22,7 +22,7 @@ pub(super) async fn push(plan: Plan) -> Result<(), Error> {
         Ok(())
     };
     let done = session.until_interrupted(work, || false).await;
-    session.close(done, "the receiver has ended, or took none within --linger").await
+    session.close(done, "the receiver has ended, or was not ready within --linger").await
 }
 
 /// Counts received messages and bytes. Time begins with the first message, which is not counted.

@@ -13,6 +13,7 @@ use super::receive::Receiver;
 use crate::args::RepArgs;
 use crate::error::Error;
 use crate::output::separator;
+use crate::security::remove_secrets;
 use crate::session::{Env, Session};
 use crate::terminal::warn;
 
@@ -63,8 +64,9 @@ async fn answer(args: &RepArgs, request: &Message, failures: &Cell<u64>) -> Resu
 
 /// Runs a shell command with `input` as its standard input.
 fn run(command: &str, input: &[u8]) -> io::Result<Output> {
-    let mut child =
-        Command::new("sh").args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = remove_secrets(&mut shell).spawn()?;
     let stdin = child.stdin.take();
     thread::scope(|scope| {
         // In parallel: a command may print before it has read its input, or end without reading it.

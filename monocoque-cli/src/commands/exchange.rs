@@ -121,4 +121,4 @@ async fn wait_for_silence(last_received: &Cell<Instant>, limit: Duration) {
     }
 }
 
-const NOT_THERE: &str = "no peer with their routing id was there, or it had no room";
+const NOT_THERE: &str = "no peer with that routing id was there, or it had no room";

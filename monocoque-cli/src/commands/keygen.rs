@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::Permissions;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,13 @@ fn write_pair(path: &Path, keys: &CurveKeyPair, existing: Existing) -> Result<()
 fn with_end(path: &Path, end: &str) -> Result<PathBuf, Error> {
     let no_name = || Error::Usage(format!("--out {}: the name of a file is missing", path.display()));
     let mut name = path.file_name().ok_or_else(no_name)?.to_owned();
+    if path.extension().is_some_and(|end| end == "key" || end == "pub") {
+        let (path, stem) = (path.display(), path.with_extension(""));
+        let stem = stem.display();
+        return Err(Error::Usage(format!(
+            "--out {path}: the ends .key and .pub are added; --out {stem} writes {stem}.key and {stem}.pub"
+        )));
+    }
     name.push(OsStr::new("."));
     name.push(OsStr::new(end));
     Ok(path.with_file_name(name))
@@ -65,7 +72,7 @@ fn with_end(path: &Path, end: &str) -> Result<PathBuf, Error> {
 
 /// Writes a file as a whole, with its permissions, under a temporary name beside `path`.
 fn write(path: &Path, key: &str, mode: u32) -> Result<NamedTempFile, Error> {
-    let failed = |error| Error::Write(path.to_owned(), error);
+    let failed = |error| Error::Write(path.to_owned(), without_path(error));
     let mut file = tempfile::Builder::new()
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory_of(path))
@@ -88,7 +95,16 @@ fn rename(file: NamedTempFile, path: &Path, existing: Existing) -> Result<(), Er
     match renamed {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
-        Err(error) => Err(Error::Write(path.to_owned(), error.error)),
+        Err(error) => Err(Error::Write(path.to_owned(), without_path(error.error))),
+    }
+}
+
+/// Returns an error without the name of the temporary file that it is about.
+fn without_path(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((reason, _)) => io::Error::new(error.kind(), reason),
+        None => error,
     }
 }
 

@@ -37,4 +37,4 @@ pub(crate) async fn run(command: Command, env: Env) -> Result<(), Error> {
 }
 
 /// The reason for lost messages.
-const NOT_TAKEN: &str = "no peer took them in time; --linger says how long to go on";
+const NOT_TAKEN: &str = "no peer was ready in time; --linger says how long to go on";

@@ -40,9 +40,7 @@ pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
     if wait_for_peers.is_none() && session.socket.subscription_count() == 0 {
         info("nobody is subscribed at the end; --wait-for-peers 1 waits for a subscriber first");
     }
-    session
-        .close(done, "their subscribers had no room or were lost; see --nodrop, --hwm and --interval")
-        .await
+    session.close(done, "subscribers had no room or were lost; see --nodrop, --hwm and --interval").await
 }
 
 /// Opens the input.

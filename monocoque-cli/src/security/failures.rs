@@ -1,33 +1,34 @@
 //! Handshakes that fail because of security, as lines that say what to do.
 
 use std::collections::HashSet;
+use std::future::pending;
+use std::time::Instant;
 
+use compio::time::sleep_until;
 use monocoque::security::RefusalStatus;
 use monocoque::zmq::{CommandKind, Incompatible, Misbehaved, ZmtpError};
-use monocoque::{ConnectionId, DisconnectReason, Endpoint, SocketEvent};
+use monocoque::{Connection, ConnectionId, DisconnectReason, Endpoint, SocketEvent};
 
+use super::refusals::{FirstRefusal, Refusals};
+use super::repeats::{Failure, Repeats};
 use super::{Mechanism, Security};
 
-/// The failures of one socket. A socket connects again and again: each kind of failure is reported
-/// once for an endpoint, until a handshake succeeds.
+/// The failures of one socket.
+///
+/// A socket connects again and again: each failure at an endpoint that it connects to is reported
+/// once, until a handshake succeeds. Those of peers that connect are reported once for each peer,
+/// and their repetitions by their number.
 #[derive(Debug)]
 pub(crate) struct Failures {
     mechanism: Mechanism,
-    reported: HashSet<(Endpoint, Kind)>,
+    /// The failures at endpoints that this socket connects to.
+    reported: HashSet<(Endpoint, String)>,
+    /// The failures of peers that connect.
+    repeats: Repeats,
     /// The connections that this socket has made, as long as they last.
     made: HashSet<ConnectionId>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
-    /// The peer has refused this socket, or this socket the peer.
-    Refused,
-    /// The mechanisms differ.
-    Mechanism,
-    /// The peer has ended the connection, and its reason is not known.
-    Ended,
-    /// A command of the handshake was not what it has to be.
-    Handshake,
+    refusals: Refusals,
+    first_refusal: Option<FirstRefusal>,
 }
 
 /// The side that has made a connection.
@@ -41,7 +42,19 @@ enum Origin {
 
 impl Failures {
     pub(crate) fn new(security: &Security) -> Self {
-        Self { mechanism: security.mechanism.clone(), reported: HashSet::new(), made: HashSet::new() }
+        Self {
+            mechanism: security.mechanism.clone(),
+            reported: HashSet::new(),
+            repeats: Repeats::default(),
+            made: HashSet::new(),
+            refusals: Refusals::default(),
+            first_refusal: security.first_refusal.clone(),
+        }
+    }
+
+    /// Returns the refusals of the socket, which change with the events.
+    pub(crate) fn refusals(&self) -> Refusals {
+        self.refusals.clone()
     }
 
     /// Returns the line about an event, if there is one.
@@ -57,42 +70,87 @@ impl Failures {
             }
             SocketEvent::HandshakeSucceeded { connection, .. } => {
                 self.reported.retain(|(endpoint, _)| *endpoint != connection.endpoint);
+                self.refusals.remove(&connection.endpoint);
                 None
             }
-            SocketEvent::HandshakeFailed { connection, reason } => {
-                let origin =
-                    if self.made.contains(&connection.id) { Origin::Connected } else { Origin::Accepted };
-                let (kind, text) = self.mechanism.explain(reason, origin)?;
-                let is_new = self.reported.insert((connection.endpoint.clone(), kind));
-                is_new.then(|| format!("{} {text}", connection.peer))
-            }
+            SocketEvent::HandshakeFailed { connection, reason } => self.explain_failure(connection, reason),
             _ => None,
         }
     }
+
+    fn explain_failure(&mut self, connection: &Connection, reason: &DisconnectReason) -> Option<String> {
+        let origin = if self.made.contains(&connection.id) { Origin::Connected } else { Origin::Accepted };
+        let text = self.mechanism.explain(reason, origin)?;
+        let (endpoint, peer) = (&connection.endpoint, connection.peer.to_string());
+        let line = format!("{peer} {text}");
+        if matches!(reason, DisconnectReason::Denied(status) if *status == RefusalStatus::Denied.code()) {
+            self.refusals.insert(endpoint, line.clone());
+            if self.first_refusal.as_ref().is_some_and(|first| first.report(&line)) {
+                // The error of the command is the line.
+                return None;
+            }
+        }
+        let is_new = match origin {
+            Origin::Connected => self.reported.insert((endpoint.clone(), text)),
+            Origin::Accepted => {
+                let (endpoint, address) = (endpoint.clone(), without_port(&peer).to_owned());
+                let failure = Failure { endpoint, address, claim: claim(reason), text };
+                self.repeats.insert(failure, Instant::now())
+            }
+        };
+        is_new.then_some(line)
+    }
+
+    /// Waits until [`summaries`](Self::summaries) has lines.
+    pub(crate) async fn until_due(&self) {
+        match self.repeats.due() {
+            Some(due) => sleep_until(due).await,
+            None => pending().await,
+        }
+    }
+
+    /// Returns the lines about repetitions that are due.
+    pub(crate) fn summaries(&mut self) -> Vec<String> {
+        self.repeats.take_due(Instant::now())
+    }
+
+    /// Returns the lines about repetitions that are left when the socket is closed.
+    pub(crate) fn last_summaries(&mut self) -> Vec<String> {
+        self.repeats.take_all()
+    }
+}
+
+/// Returns the key or the user name of a peer that was refused: no reason has it so far.
+fn claim(_reason: &DisconnectReason) -> Option<String> {
+    None
+}
+
+/// Returns the address of a peer without the port of a tcp connection.
+fn without_port(peer: &str) -> &str {
+    let is_tcp = peer.starts_with("tcp://");
+    peer.rsplit_once(':').filter(|_| is_tcp).map_or(peer, |(address, _)| address)
 }
 
 impl Mechanism {
     /// Returns the text after the address of the peer.
-    fn explain(&self, reason: &DisconnectReason, origin: Origin) -> Option<(Kind, String)> {
+    fn explain(&self, reason: &DisconnectReason, origin: Origin) -> Option<String> {
         match reason {
-            DisconnectReason::Denied(status) => Some((Kind::Refused, self.denied(*status))),
-            DisconnectReason::Refused(status) => Some((Kind::Refused, self.refused(*status))),
+            DisconnectReason::Denied(status) => Some(self.denied(*status)),
+            DisconnectReason::Refused(status) => Some(self.refused(*status)),
             // libzmq may reset the connection, and with it what it has sent.
             DisconnectReason::ByPeer | DisconnectReason::Probe | DisconnectReason::Io(_) => {
                 // At a listener without security it may be a stranger.
                 let is_stranger = matches!((self, origin), (Self::Null, Origin::Accepted));
-                (!is_stranger).then(|| (Kind::Ended, self.ended()))
+                (!is_stranger).then(|| self.ended())
             }
             DisconnectReason::Protocol(ZmtpError::Incompatible(Incompatible::Mechanism { theirs })) => {
                 let (name, options) = (self.name(), self.options());
                 let text =
                     format!("uses {theirs}, this socket uses {name}: both need the same mechanism{options}");
-                Some((Kind::Mechanism, text))
+                Some(text)
             }
-            DisconnectReason::Protocol(ZmtpError::Misbehaved(error)) => {
-                self.misbehaved(*error).map(|text| (Kind::Handshake, text))
-            }
-            DisconnectReason::HandshakeTimeout => self.timed_out().map(|text| (Kind::Handshake, text)),
+            DisconnectReason::Protocol(ZmtpError::Misbehaved(error)) => self.misbehaved(*error),
+            DisconnectReason::HandshakeTimeout => self.timed_out(),
             _ => None,
         }
     }
@@ -185,7 +243,7 @@ mod tests {
     use super::*;
 
     fn text(mechanism: &Mechanism, reason: &DisconnectReason, origin: Origin) -> String {
-        mechanism.explain(reason, origin).map(|(_, text)| text).unwrap_or_default()
+        mechanism.explain(reason, origin).unwrap_or_default()
     }
 
     #[test]

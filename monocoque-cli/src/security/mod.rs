@@ -1,27 +1,41 @@
 //! The mechanism of the sockets, and who may connect to them.
 //!
-//! Made from the command line before a socket is opened. [`files`] reads keys and passwords,
+//! Made from the command line before a socket is opened. [`keys`] and [`passwords`] read files,
 //! [`failures`] explains handshakes that fail.
 
+mod certificate;
 mod failures;
 mod files;
+mod key_directory;
+mod keys;
+mod passwords;
+mod refusals;
+mod repeats;
 
+use std::future::pending;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::Command;
 
+use monocoque::Endpoint;
 use monocoque::security::{Allow, CurveKeyPair, CurvePublicKey, CurveSecretKey, Password};
 use monocoque::zmq::Builder;
 use monocoque::zmq::capability::Secure;
 
-use crate::args::SecurityArgs;
+use crate::args::{EndpointArgs, KeyArg, SecurityArgs};
 use crate::error::Error;
 
 pub(crate) use failures::Failures;
+use refusals::FirstRefusal;
+pub(crate) use refusals::Refusals;
 
 /// The security options of all sockets of the process. Neither keys nor passwords are in `Debug`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Security {
     mechanism: Mechanism,
     allow: Option<Allow>,
+    /// The first refusal by a peer, if it ends the command.
+    first_refusal: Option<FirstRefusal>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,7 +57,8 @@ enum Mechanism {
 impl Security {
     /// Reads the files that the command line names.
     pub(crate) fn load(args: &SecurityArgs) -> Result<Self, Error> {
-        Ok(Self { mechanism: Mechanism::load(args)?, allow: allow(args)? })
+        let first_refusal = args.fail_on_refusal.then(FirstRefusal::new);
+        Ok(Self { mechanism: Mechanism::load(args)?, allow: allow(args)?, first_refusal })
     }
 
     /// Sets the options of a socket.
@@ -63,9 +78,29 @@ impl Security {
         }
     }
 
-    /// Returns whether no option was given.
+    /// Returns whether there is no mechanism, and no list of who may connect.
     pub(crate) fn is_none(&self) -> bool {
-        matches!(self, Self { mechanism: Mechanism::Null, allow: None })
+        matches!(self, Self { mechanism: Mechanism::Null, allow: None, .. })
+    }
+
+    /// Checks that the options apply to all endpoints.
+    pub(crate) fn check(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
+        let is_inproc = |endpoint: &&Endpoint| matches!(endpoint, Endpoint::Inproc(_));
+        let inproc = endpoints.bind.iter().chain(&endpoints.connect).find(is_inproc);
+        match inproc.filter(|_| !self.is_none()) {
+            Some(endpoint) => Err(Error::Usage(format!(
+                "{endpoint} cannot have options of security: no mechanism applies within a process"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until a peer refuses a socket, with --fail-on-refusal; without, for ever.
+    pub(crate) async fn refused(&self) -> Error {
+        match &self.first_refusal {
+            Some(refusal) => Error::Refused(refusal.reported().await),
+            None => pending().await,
+        }
     }
 
     /// Returns the options of a client for this server, with a new key; `None` if that needs more
@@ -79,15 +114,20 @@ impl Security {
             }
             _ => return None,
         };
-        Some(Self { mechanism, allow: None })
+        Some(Self { mechanism, allow: None, first_refusal: self.first_refusal.clone() })
     }
 }
 
 impl Mechanism {
     fn load(args: &SecurityArgs) -> Result<Self, Error> {
-        let secret_key = args.key_file.as_deref().map(files::read_secret_key).transpose()?;
-        Ok(match (secret_key, args.server_key) {
+        let secret_key = args.key_file.as_deref().map(keys::read_secret_key).transpose()?;
+        let server_key = args.server_key.as_ref().map(|key| public_key("--server-key", key)).transpose()?;
+        Ok(match (secret_key, server_key) {
             (Some(secret_key), None) => Self::CurveServer(secret_key),
+            (Some(secret_key), Some(server_key)) if keys::is_same(&secret_key, &server_key) => {
+                let reason = "--server-key is the secret key in --key-file, not the public key of the server";
+                return Err(Error::Usage(reason.into()));
+            }
             (secret_key, Some(server_key)) => {
                 let secret_key = secret_key.unwrap_or_else(|| CurveKeyPair::generate().into());
                 Self::CurveClient { secret_key, server_key }
@@ -104,7 +144,7 @@ impl Mechanism {
 /// Returns the password of a client of PLAIN.
 fn password(args: &SecurityArgs) -> Result<Password, Error> {
     if let Some(path) = &args.password_file {
-        return files::read_password(path);
+        return passwords::read_password(path);
     }
     let password = std::env::var_os(PASSWORD).filter(|password| !password.is_empty()).ok_or_else(|| {
         Error::Usage(format!(
@@ -114,20 +154,31 @@ fn password(args: &SecurityArgs) -> Result<Password, Error> {
     Ok(password.into_vec().into())
 }
 
+/// Returns a public key, and warns if others may change its file.
+fn public_key(option: &str, key: &KeyArg) -> Result<CurvePublicKey, Error> {
+    let public_key = keys::public_key(option, key)?;
+    let path = Path::new(&key.0);
+    if path.extension().is_some_and(|end| end == "pub") {
+        key_directory::warn_writable(&[&path.to_owned()]);
+    }
+    Ok(public_key)
+}
+
 /// Returns the lists of who may connect; `None` if there is none.
 fn allow(args: &SecurityArgs) -> Result<Option<Allow>, Error> {
-    let SecurityArgs { allow_key, keys, passwords, allow_address, .. } = args;
+    let SecurityArgs { allow_key, keys, passwords: table, allow_address, .. } = args;
     let has_keys = !allow_key.is_empty() || keys.is_some();
-    if !has_keys && passwords.is_none() && allow_address.is_empty() {
+    if !has_keys && table.is_none() && allow_address.is_empty() {
         return Ok(None);
     }
-    let mut allow = Allow::new().keys(allow_key.iter().copied());
+    let listed = allow_key.iter().map(|key| public_key("--allow-key", key));
+    let mut allow = Allow::new().keys(listed.collect::<Result<Vec<_>, _>>()?);
     if let Some(directory) = keys {
-        files::check_directory(directory)?;
+        key_directory::check(directory)?;
         allow = allow.key_directory(directory);
     }
-    if let Some(path) = passwords {
-        allow = allow.passwords(files::read_passwords(path)?);
+    if let Some(path) = table {
+        allow = allow.passwords(passwords::read_passwords(path)?);
     }
     if args.curve_server && !has_keys {
         allow = allow.any_key();
@@ -140,6 +191,11 @@ fn allow(args: &SecurityArgs) -> Result<Option<Allow>, Error> {
         allow = allow.addresses(allow_address).map_err(invalid)?;
     }
     Ok(Some(allow))
+}
+
+/// Removes secrets from the environment of a command that `mq` starts.
+pub(crate) fn remove_secrets(command: &mut Command) -> &mut Command {
+    command.env_remove(PASSWORD)
 }
 
 /// The environment variable with the password of a client of PLAIN.
@@ -157,7 +213,7 @@ mod tests {
         let user = Mechanism::PlainClient { user: "anna".into(), password: "s3cret".into() };
         let allow = Some(Allow::new().passwords([("anna", "s3cret")]));
         for mechanism in [server, client, user] {
-            let shown = format!("{:?}", Security { mechanism, allow: allow.clone() });
+            let shown = format!("{:?}", Security { mechanism, allow: allow.clone(), first_refusal: None });
             assert!(!shown.contains(&*keys.secret.to_z85()) && !shown.contains("s3cret"), "{shown}");
         }
     }

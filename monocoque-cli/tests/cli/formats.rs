@@ -105,5 +105,5 @@ fn missing_file_fails_immediately() {
     let endpoint = directory.endpoint("nowhere");
     let missing = directory.path("missing");
     run(&["push", "-c", &endpoint, "-d", "x", "-f", &missing], "")
-        .failed(1, &format!("cannot read {missing}: No such file"));
+        .failed(2, &format!("cannot read {missing}: No such file"));
 }

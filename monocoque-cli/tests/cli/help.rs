@@ -85,5 +85,5 @@ fn runtime_errors_print_one_line() {
         "{}",
         ended.stderr
     );
-    ended.failed(1, "");
+    ended.failed(2, "");
 }

@@ -106,5 +106,13 @@ fn invalid_keygen_arguments_are_rejected() {
     run(&["keygen", "--force"], "").failed(2, "--out <PATH>");
     run(&["keygen", "--out", "/"], "").failed(2, "the name of a file is missing");
     let nowhere = directory.path("missing/keys");
-    run(&["keygen", "--out", &nowhere], "").failed(1, &format!("cannot write {nowhere}.pub: No such file"));
+    let ended = run(&["keygen", "--out", &nowhere], "");
+    let reason = "No such file or directory (os error 2)";
+    assert_eq!(ended.stderr, format!("mq: cannot write {nowhere}.pub: {reason}\n"));
+    ended.failed(1, "");
+    for end in ["key", "pub"] {
+        let (name, out) = (directory.path("server.1"), directory.path(&format!("server.1.{end}")));
+        run(&["keygen", "--out", &out], "").failed(2, &format!("--out {name} writes {name}.key"));
+    }
+    assert_eq!(fs::read_dir(directory.path("")).unwrap().count(), 0);
 }

@@ -1,7 +1,7 @@
 //! CURVE, PLAIN and the lists of who may connect.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use monocoque::security::CurveKeyPair;
 use zmq::SocketType;
@@ -136,7 +136,7 @@ fn unlisted_key_is_refused_and_reported() {
     assert_eq!(server.stderr_after("was refused (400): "), "its key or its address is not allowed");
     // The message was never accepted for sending.
     client.interrupt().failed(1, "1 message was not delivered");
-    keys.client(&["push", "-d", "x", "-t", "1s"], &[]).end().failed(124, "refused this socket (400)");
+    keys.client(&["push", "-d", "x", "-t", "1s"], &[]).end().failed(77, "refused this socket (400)");
     assert_eq!(server.interrupt().text(), "");
 }
 
@@ -391,7 +391,7 @@ fn secrets_are_neither_arguments_nor_output() {
 }
 
 #[test]
-fn errors_do_not_repeat_secrets() {
+fn errors_do_not_repeat_file_contents() {
     let keys = Keys::new(&["server"]);
     let (endpoint, secret) = (keys.endpoint(), keys.text("server.key"));
     let (cut, long) = (&secret[1..], format!("{secret}0"));
@@ -406,20 +406,20 @@ fn errors_do_not_repeat_secrets() {
     for (text, length) in lengths {
         let file = keys.private("broken.key", text);
         let reason = format!("cannot use {file}: line 1: a key of {length} bytes or characters");
-        fails(&["--curve-server", "--key-file", &file], 1, &reason);
+        fails(&["--curve-server", "--key-file", &file], 2, &reason);
     }
     let file = keys.private("binary.key", [0xff; 40]);
-    fails(&["--curve-server", "--key-file", &file], 1, "line 1: not a key");
+    fails(&["--curve-server", "--key-file", &file], 2, "line 1: not a key");
     for (text, reason) in [
         ("anna:x\n\ns3cret\n", "line 3: user:password is expected"),
         ("anna:x\nanna:s3cret\n", "line 2: the user has a password already"),
         ("# s3cret\n", "user:password is expected"),
     ] {
         let file = keys.private("users", text);
-        fails(&["--plain-server", "--passwords", &file], 1, reason);
+        fails(&["--plain-server", "--passwords", &file], 2, reason);
     }
     let file = keys.private("password", "\ns3cret");
-    fails(&["--plain-client", "anna", "--password-file", &file], 1, "line 1: a password is expected");
+    fails(&["--plain-client", "anna", "--password-file", &file], 2, "line 1: a password is expected");
 }
 
 #[test]
@@ -445,19 +445,289 @@ fn invalid_security_options_are_rejected() {
         (&[&client, &["--keys", &missing]], 2, "cannot be used with"),
         (&[&server, &["--server-key", &public]], 2, "cannot be used with"),
         (&[&["--curve-client", "--server-key", "short"]], 2, "neither a key, which has 40 characters of Z85"),
-        (&[&["--curve-client", "--server-key", &secret]], 2, "the file holds a secret key"),
+        (&[&["--curve-client", "--server-key", &secret]], 2, "the file may hold a secret key"),
         (&[&["--curve-server", "--key-file", &public]], 2, "holds a public one"),
-        (&[&["--curve-server", "--key-file", &missing]], 1, "cannot read"),
-        (&[&server, &["--keys", &missing]], 1, "cannot read"),
-        (&[&["--plain-server", "--passwords", &missing]], 1, "cannot read"),
+        (&[&["--curve-server", "--key-file", &missing]], 2, "cannot read"),
+        (&[&server, &["--keys", &missing]], 2, "cannot read"),
+        (&[&server, &["--allow-key", &format!("{missing}.pub")]], 2, "cannot read"),
+        (&[&["--plain-server", "--passwords", &missing]], 2, "cannot read"),
         (&[&["--plain-client", "anna"]], 2, "--plain-client needs a password"),
         (&[&["--allow-address", "here"]], 2, "neither an IP address"),
     ];
     for (options, code, reason) in wrong {
         run(&[&["pull", "-b", &endpoint], &options.concat()[..]].concat(), "").failed(*code, reason);
     }
+    run(&["push", "-b", &endpoint, "--plain-client", &"u".repeat(256), "--password-file", &secret], "")
+        .failed(2, "a user name or password of 256 bytes");
     run(&["monitor", "stream", "-b", "tcp://127.0.0.1:*", "--allow-address", "::1"], "")
         .failed(2, "a STREAM socket has no options of security");
+}
+
+/// Starts a server that allows the key `client` alone, over tcp.
+fn server_over_tcp(keys: &Keys) -> (Running, String) {
+    let (secret, client) = (keys.path("server.key"), keys.path("client.pub"));
+    let server = ["pull", "-b", "tcp://127.0.0.1:*", "--curve-server", "--key-file", &secret];
+    let mut server = start(&[&server[..], &["--allow-key", &client]].concat());
+    let endpoint = server.endpoint();
+    (server, endpoint)
+}
+
+#[test]
+fn secret_as_public_key_is_not_repeated() {
+    let keys = Keys::new(&["server", "client"]);
+    let (endpoint, key_file, secret) = (keys.endpoint(), keys.path("server.key"), keys.text("client.key"));
+    let files = ["client.secret", "client.key", "client.txt", "client"]
+        .map(|name| keys.private(name, format!("{secret}\n")));
+    let mistyped =
+        ["", "-", "0", "000", "\u{e4}"].map(|start| format!("{start}{}", &secret[1..secret.len() - 1]));
+    let middle = &secret[2..38];
+    let server = ["--curve-server", "--key-file", &key_file, "--allow-key"];
+    for value in files.iter().chain(&mistyped) {
+        for options in [&["--curve-client", "--server-key"][..], &server] {
+            let ended = run(&[&["pull", "-b", &endpoint], options, &[value]].concat(), "");
+            assert!(!ended.stderr.contains(middle), "{}", ended.stderr);
+            ended.failed(2, "nor the path of a file that ends with .pub");
+        }
+    }
+    for value in &mistyped[..4] {
+        let ended = run(&["pull", "-b", &endpoint, "--curve-server", "--key-file", value], "");
+        assert!(!ended.stderr.contains(middle), "{}", ended.stderr);
+        ended.failed(2, "--key-file takes the path of a file, not a key");
+    }
+}
+
+#[test]
+fn exchanged_keys_are_noticed() {
+    let keys = Keys::new(&["server", "client"]);
+    let (endpoint, secret) = (keys.endpoint(), keys.text("client.key"));
+    let client = ["pull", "-b", &endpoint, "--curve-client", "--key-file", &keys.path("client.key")];
+    let ended = run(&[&client[..], &["--server-key", &secret]].concat(), "");
+    assert!(!ended.stderr.contains(&secret), "{}", ended.stderr);
+    ended.failed(2, "--server-key is the secret key in --key-file");
+    let public = keys.private("server.key", keys.text("server.pub"));
+    run(&["pull", "-b", &endpoint, "--curve-server", "--key-file", &public], "")
+        .failed(2, &format!("{public} holds a public one"));
+}
+
+#[test]
+fn white_space_after_key_is_ignored() {
+    let keys = Keys::new(&["server", "client"]);
+    let secret = keys.private("server.key", format!("{}\t \r\n\n", keys.text("server.key")));
+    let public = keys.private("spaces.pub", format!("{} \n# of anna", keys.text("client.pub")));
+    let endpoint = keys.endpoint();
+    let server = ["pull", "-b", &endpoint, "-n", "1", "--curve-server", "--key-file", &secret];
+    let server = start(&[&server[..], &["--allow-key", &public]].concat());
+    let server_key = format!("{}\n", keys.text("server.pub"));
+    let client = ["push", "-c", &endpoint, "-d", "x", "--curve-client", "--server-key", &server_key];
+    run(&[&client[..], &["--key-file", &keys.path("client.key")]].concat(), "").ok();
+    assert_eq!(server.end().text(), "x\n");
+}
+
+#[test]
+fn refused_peers_are_reported_by_address() {
+    let keys = Keys::new(&["server", "client"]);
+    let (mut server, endpoint) = server_over_tcp(&keys);
+    let public = keys.path("server.pub");
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        for round in 0..2 {
+            let from = endpoint.replace("tcp://", &format!("tcp://{address}:0;"));
+            let client = ["push", "-c", &from, "-d", "x", "--curve-client", "--server-key", &public];
+            run(&[&client[..], &["--fail-on-refusal"]].concat(), "").failed(77, "refused this socket (400)");
+            if round == 0 {
+                let reason = server.stderr_after(&format!("mq: tcp://{address}:"));
+                assert!(
+                    reason.ends_with(" was refused (400): its key or its address is not allowed"),
+                    "{reason}"
+                );
+            }
+        }
+    }
+    let ended = server.interrupt();
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains("was refused")).collect();
+    assert_eq!(lines.len(), 4, "{}", ended.stderr);
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        let rest = "was refused (400): its key or its address is not allowed: 1 more time";
+        assert!(lines.contains(&&*format!("mq: tcp://{address} {rest}")), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn refusal_ends_command_if_requested() {
+    let keys = Keys::new(&["server", "client"]);
+    let _server = keys.server(&["pull"], &["--allow-key", &keys.path("client.pub")]);
+    let commands: [&[&str]; 4] =
+        [&["push", "-d", "x"], &["push", "-d", "x", "-w", "1"], &["monitor", "push"], &["bench", "push"]];
+    for command in commands {
+        let ended = keys.client(command, &["--fail-on-refusal"]).end();
+        assert_eq!(ended.stderr.matches("refused this socket (400)").count(), 1, "{}", ended.stderr);
+        ended.failed(77, "it does not allow the public key");
+    }
+    let users = keys.private("users", "anna:s3cret");
+    let plain = keys.0.endpoint("plain");
+    let _server = start(&["pull", "-b", &plain, "--plain-server", "--passwords", &users]);
+    let client = ["push", "-c", &plain, "-d", "x", "--plain-client", "anna", "--fail-on-refusal"];
+    start_with_password(&client, "wrong").end().failed(77, "the user \"anna\" or the password is wrong");
+}
+
+#[test]
+fn refusal_changes_code_of_timeout() {
+    let keys = Keys::new(&["server", "client"]);
+    let server = keys.server(&["pull"], &["--allow-key", &keys.path("client.pub")]);
+    let client =
+        |key, command: &[&str]| keys.client(command, &["--key-file", &keys.path(key), "-t", "500ms"]);
+    client("server.key", &["push", "-w", "1", "-d", "x"]).end().failed(77, "timed out: there were fewer");
+    client("client.key", &["push", "-d", "x"]).end().ok();
+    server.interrupt().ok();
+    client("client.key", &["push", "-d", "x"]).end().failed(124, "no peer was there");
+}
+
+#[test]
+fn executed_commands_get_no_password() {
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("exec");
+    let exec = "echo ${MQ_PASSWORD-none} $PATH";
+    let rep =
+        start_with_password(&["rep", "-b", &endpoint, "--exec", exec, "-O", "quiet", "-n", "1"], "s3cret");
+    let reply = run(&["req", "-c", &endpoint, "-d", "x"], "").text();
+    assert!(reply.starts_with("none /"), "{reply}");
+    rep.end().ok();
+}
+
+#[test]
+fn endless_files_are_refused() {
+    let keys = Keys::new(&["server"]);
+    let (endpoint, secret, zero) = (keys.endpoint(), keys.path("server.key"), keys.path("zero.pub"));
+    symlink("/dev/zero", &zero).unwrap();
+    let wrong: [(&[&str], &str); 5] = [
+        (&["--curve-server", "--key-file", "/dev/zero"], "more than 64 KiB"),
+        (&["--curve-client", "--server-key", &zero], "more than 64 KiB"),
+        (&["--curve-server", "--key-file", &secret, "--allow-key", &zero], "more than 64 KiB"),
+        (&["--plain-client", "anna", "--password-file", "/dev/zero"], "more than 64 KiB"),
+        (&["--plain-server", "--passwords", "/dev/zero"], "more than 16384 KiB"),
+    ];
+    for (options, reason) in wrong {
+        run(&[&["pull", "-b", &endpoint], options].concat(), "").failed(2, reason);
+    }
+}
+
+#[test]
+fn long_passwords_name_their_line() {
+    let keys = Keys::new(&[]);
+    let (endpoint, long, fits) = (keys.endpoint(), "s".repeat(256), "s".repeat(255));
+    let server = |text: &str| {
+        let users = keys.private("users", text);
+        run(&["pull", "-b", &endpoint, "--plain-server", "--passwords", &users, "-n", "0"], "")
+    };
+    server(&format!("anna:{fits}\n{fits}:x\n")).ok();
+    for (text, reason) in [
+        (format!("anna:x\n\n{long}:x\n"), "line 3: a user name of 256 bytes: at most 255 are allowed"),
+        (format!("anna:x\nben:{long}\n"), "line 2: a password of 256 bytes: at most 255 are allowed"),
+    ] {
+        let ended = server(&text);
+        assert!(!ended.stderr.contains(&long), "{}", ended.stderr);
+        ended.failed(2, reason);
+    }
+    let password = keys.private("password", &long);
+    run(&["pull", "-b", &endpoint, "--plain-client", "anna", "--password-file", &password], "")
+        .failed(2, "line 1: a password of 256 bytes");
+}
+
+/// Returns a certificate as pyzmq writes it.
+fn certificate(public: &str, secret: Option<&str>) -> String {
+    let secret = secret.map(|key| format!("    secret-key = \"{key}\"\n")).unwrap_or_default();
+    format!("#   ****  Generated by pyzmq  ****\n\nmetadata\ncurve\n    public-key = \"{public}\"\n{secret}")
+}
+
+#[test]
+fn certificates_of_pyzmq_are_read() {
+    let keys = Keys::new(&["server", "client", "other"]);
+    let [public, secret] = ["server.pub", "server.key"].map(|name| keys.text(name));
+    let both = keys.private("anna.key_secret", certificate(&public, Some(&secret)));
+    let alone = keys.private("anna.key", certificate(&public, None));
+    let copied = keys.private("anna.pub", certificate(&public, None));
+    let endpoint = keys.endpoint();
+    let server = start(&["pull", "-b", &endpoint, "-n", "1", "--curve-server", "--key-file", &both]);
+    run(&["push", "-c", &endpoint, "-d", "x", "--curve-client", "--server-key", &copied], "").ok();
+    assert_eq!(server.end().text(), "x\n");
+
+    let other = keys.private("other.key_secret", certificate(&keys.text("other.pub"), Some(&secret)));
+    let leaked = keys.private("leaked.pub", certificate(&public, Some(&secret)));
+    let wrong: [(&[&str], &str); 4] = [
+        (&["--curve-server", "--key-file", &alone], "line 5: a certificate with the public key alone"),
+        (&["--curve-server", "--key-file", &other], "line 5: the public key is not that of the secret key"),
+        (
+            &["--curve-client", "--server-key", &alone],
+            "put the value of its public-key into one that ends with .pub",
+        ),
+        (&["--curve-client", "--server-key", &leaked], "line 6: a secret key, in a file for public ones"),
+    ];
+    for (options, reason) in wrong {
+        let ended = run(&[&["pull", "-b", &endpoint], options].concat(), "");
+        assert!(!ended.stderr.contains(&secret), "{}", ended.stderr);
+        ended.failed(2, reason);
+    }
+}
+
+#[test]
+fn doubtful_key_directory_is_reported() {
+    let keys = Keys::new(&["server", "client"]);
+    let directory = keys.path("allowed");
+    fs::create_dir(&directory).unwrap();
+    let warnings = || {
+        let ended = keys.server(&["pull", "-n", "0"], &["--keys", &directory]).end();
+        let warnings = ended.stderr.replace("mq: warning: ", "").replace(&directory, "DIR");
+        ended.ok();
+        warnings
+    };
+    let empty = "DIR has no .pub file with a key: it allows no client until there is one\n";
+    assert_eq!(warnings(), empty);
+    let file = keys.private("allowed/anna.pub", certificate(&keys.text("client.pub"), None));
+    let ignored = "DIR/anna.pub: ignored, for the first line is not a public key, as Z85\n";
+    assert_eq!(warnings(), format!("{ignored}{empty}"));
+    fs::copy(keys.path("client.pub"), &file).unwrap();
+    assert_eq!(warnings(), "");
+    for (path, mode, name) in
+        [(&file, 0o620, "DIR/anna.pub"), (&file, 0o602, "DIR/anna.pub"), (&directory, 0o777, "DIR")]
+    {
+        let before = fs::metadata(path).unwrap().permissions();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(warnings(), format!("other users may change {name}: chmod go-w prevents it\n"));
+        fs::set_permissions(path, before).unwrap();
+    }
+}
+
+#[test]
+fn writable_public_key_is_reported() {
+    let keys = Keys::new(&["server"]);
+    let public = keys.path("server.pub");
+    fs::set_permissions(&public, Permissions::from_mode(0o666)).unwrap();
+    let client = ["pull", "-b", &keys.endpoint(), "-n", "0", "--curve-client", "--server-key", &public];
+    let ended = run(&client, "");
+    assert_eq!(
+        ended.stderr,
+        format!("mq: warning: other users may change {public}: chmod go-w prevents it\n")
+    );
+    ended.ok();
+}
+
+#[test]
+fn inproc_with_security_is_rejected() {
+    let keys = Keys::new(&["server"]);
+    let secret = keys.path("server.key");
+    let server = ["--curve-server", "--key-file", &secret];
+    let reason = "inproc://x cannot have options of security: no mechanism applies within a process";
+    let commands: [&[&str]; 5] = [
+        &["pull", "-b", "inproc://x"],
+        &["push", "-c", "inproc://x", "-d", "x"],
+        &["monitor", "pull", "-b", "inproc://x"],
+        &["proxy", "pull@inproc://x", "push@tcp://127.0.0.1:*"],
+        &["bench", "throughput", "-b", "inproc://x", "-n", "9"],
+    ];
+    for command in commands {
+        run(&[command, &server[..]].concat(), "").failed(2, reason);
+    }
+    run(&["pull", "-b", "inproc://x", "--allow-address", "::1"], "").failed(2, reason);
+    run(&["pull", "-b", "inproc://x", "-n", "0"], "").ok();
 }
 
 #[test]
