@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let heard = theirs.recv().await?;
         theirs.send(put_line(&[b"re: ", &heard[0]].concat())).await?;
         let answer = ours.recv().await?;
-        if answer != Message::from(format!("re: {question}")) {
+        if answer != format!("re: {question}") {
             return Err(format!("sent {question:?}, received {answer:?}").into());
         }
         println!("{question:?} -> {answer:?}");

@@ -7,8 +7,8 @@ use std::error::Error;
 use std::thread;
 
 use futures::future::try_join_all;
+use monocoque::Context;
 use monocoque::zmq::ReqSocket;
-use monocoque::{Context, Message};
 
 const CLIENTS: usize = 5;
 const QUESTIONS: usize = 200;
@@ -34,7 +34,7 @@ async fn ask(client: usize, endpoint: &str) -> Result<(), Box<dyn Error>> {
     for n in 0..QUESTIONS {
         let (who, what) = (client.to_string(), n.to_string());
         let reply = req.request([&*who, &*what]).await?;
-        if reply != Message::from(["answer", &*who, &*what]) {
+        if reply != ["answer", &*who, &*what] {
             return Err(format!("client {who} requested {what} and received {reply:?}").into());
         }
     }

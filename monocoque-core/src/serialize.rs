@@ -1,8 +1,8 @@
 //! Serialization of values, with the feature `serde`.
 //!
-//! A frame is bytes; in formats for people, such as JSON, it is a string if it is UTF-8, else a list
-//! of numbers. Either form is read. A message is a list of frames, a routing id a frame, an endpoint
-//! its text.
+//! A frame is bytes; in formats for people, such as JSON, it is a string if it is UTF-8, else a
+//! list of numbers. Either form is read. A message is a list of frames, a routing id a frame, an
+//! endpoint its text.
 
 use std::fmt;
 

@@ -39,8 +39,8 @@ pub enum MonocoqueError {
     Thread(io::Error),
     /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
     NoRuntime,
-    /// The socket was closed, its context was shut down, or the runtime of its connections has ended
-    /// (`ETERM`, `ENOTSOCK`).
+    /// The socket was closed, its context was shut down, or the runtime of its connections has
+    /// ended (`ETERM`, `ENOTSOCK`).
     Closed,
     /// The call would have to wait: there is no message to receive, or the queues are full
     /// (`EAGAIN`).

@@ -96,7 +96,8 @@ impl TryFrom<&str> for Host {
 
 impl PartialEq<str> for Endpoint {
     fn eq(&self, text: &str) -> bool {
-        self.to_string() == text
+        let form = self.to_string();
+        form == text
     }
 }
 

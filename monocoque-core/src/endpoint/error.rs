@@ -7,25 +7,29 @@ use thiserror::Error;
 
 /// A text that is no endpoint, or an endpoint that cannot be used so.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("invalid endpoint {endpoint:?}: {kind}")]
-pub struct EndpointError {
+#[error("invalid endpoint {:?}: {}", .0.endpoint, .0.kind)]
+pub struct EndpointError(Box<Invalid>);
+
+/// In a box, so that errors that may be this one are small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Invalid {
     endpoint: Box<str>,
     kind: EndpointErrorKind,
 }
 
 impl EndpointError {
     pub(super) fn new(endpoint: &str, kind: EndpointErrorKind) -> Self {
-        Self { endpoint: endpoint.into(), kind }
+        Self(Box::new(Invalid { endpoint: endpoint.into(), kind }))
     }
 
     /// Returns the text.
     pub fn endpoint(&self) -> &str {
-        &self.endpoint
+        &self.0.endpoint
     }
 
     /// Returns the reason.
     pub fn kind(&self) -> &EndpointErrorKind {
-        &self.kind
+        &self.0.kind
     }
 }
 

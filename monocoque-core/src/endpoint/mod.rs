@@ -110,8 +110,8 @@ impl Endpoint {
         if let Self::Tcp { port, .. } = self { Some(*port) } else { None }
     }
 
-    /// Returns the address and the port, `None` unless the transport is tcp and the host an address.
-    /// A zone has to be a number.
+    /// Returns the address and the port, `None` unless the transport is tcp and the host an
+    /// address. A zone has to be a number.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let Self::Tcp { host, port, .. } = self else { return None };
         match host {

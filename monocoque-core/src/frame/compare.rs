@@ -1,4 +1,5 @@
-//! Comparison of frames and routing ids with bytes and text, their order and hash: all by the bytes.
+//! Comparison of frames and routing ids with bytes and text, their order and hash: all by the
+//! bytes.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -1,5 +1,5 @@
-//! Comparison of messages with frames, bytes and text, their order and hash: all by the bytes of the
-//! frames.
+//! Comparison of messages with frames, bytes and text, their order and hash: all by the bytes of
+//! the frames.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

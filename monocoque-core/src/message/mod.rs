@@ -123,8 +123,8 @@ impl Message {
         self.iter().next_back()
     }
 
-    /// Returns the text of the frame at `index`. Fails if there is no such frame, or it is no UTF-8.
-    /// `Display` shows any message: its frames as text, with a space between them.
+    /// Returns the text of the frame at `index`. Fails if there is no such frame, or it is no
+    /// UTF-8. `Display` shows any message: its frames as text, with a space between them.
     pub fn str(&self, index: usize) -> Result<&str, TextError> {
         let frames = self.len();
         let frame = self.get(index).ok_or(TextError::NoFrame { index, frames })?;

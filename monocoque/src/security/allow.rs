@@ -82,10 +82,10 @@ impl Allow {
     /// without its end. Files that hold no key are left out.
     ///
     /// A file that comes or goes counts from the next handshake on, a new key in an old file within
-    /// 100 ms; connections that are established stay. Handshakes look at the directory on the thread
-    /// of the connections, and read the files that have changed: it is meant for a local disk and up
-    /// to some thousands of keys. While it cannot be listed, peers are refused for now, with status
-    /// 300.
+    /// 100 ms; connections that are established stay. Handshakes look at the directory on the
+    /// thread of the connections, and read the files that have changed: it is meant for a local
+    /// disk and up to some thousands of keys. While it cannot be listed, peers are refused for now,
+    /// with status 300.
     #[cfg(feature = "curve")]
     pub fn key_directory(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.directory = Some(super::key_directory::KeyDirectory::new(path.into()));

@@ -4,8 +4,8 @@ use monocoque_core::Endpoint;
 
 use crate::error::MonocoqueError;
 
-/// Values that are taken as an endpoint: text, an [`Endpoint`], a socket address, a host and a port,
-/// or the path of an ipc socket.
+/// Values that are taken as an endpoint: text, an [`Endpoint`], a socket address, a host and a
+/// port, or the path of an ipc socket.
 ///
 /// ```
 /// # compio::runtime::Runtime::new().unwrap().block_on(async {

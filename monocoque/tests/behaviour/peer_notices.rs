@@ -102,7 +102,7 @@ over_streams! {
         let mut n = 0;
         loop {
             let (_, message) = router.recv_from().await.expect("received");
-            if message == "" {
+            if message == [""] {
                 break;
             }
             assert_eq!(message, numbered(n));
@@ -165,7 +165,7 @@ over_streams! {
             let mut last = None;
             loop {
                 let (_, message) = router.recv_from().await.expect("received");
-                if message == "" {
+                if message == [""] {
                     break;
                 }
                 let n: usize = std::str::from_utf8(&message[0]).expect("text").parse().expect("a number");
@@ -204,7 +204,7 @@ over_streams! {
         while gone < 30 {
             let (id, message) = router.recv_from().await.expect("received");
             let of = by_peer.entry(id).or_default();
-            gone += usize::from(message == "" && !of.is_empty());
+            gone += usize::from(message == [""] && !of.is_empty());
             of.push(message);
         }
         peers.await;

@@ -1,4 +1,12 @@
 //! Messages, frames, routing ids and endpoints as values: the lines that one types by habit.
+#![allow(
+    clippy::nonminimal_bool,
+    clippy::cmp_owned,
+    clippy::comparison_to_empty,
+    clippy::op_ref,
+    clippy::redundant_clone,
+    reason = "what one types by habit"
+)]
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

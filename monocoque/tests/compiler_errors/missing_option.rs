@@ -1,5 +1,5 @@
 //! An option that a socket type lacks.
-//~ error: the method `plain_server` exists for struct `monocoque::zmq::Builder<StreamSocket>`, but its trait bounds were not satisfied
+//~ error: the method `plain_server` exists for struct `monocoque::zmq::Builder<StreamSocket>`
 //~ note: `StreamSocket: Secure`
 
 use monocoque::zmq::StreamSocket;

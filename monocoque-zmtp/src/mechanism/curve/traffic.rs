@@ -1,9 +1,9 @@
 //! The key of one direction of the traffic.
 //!
-//! XSalsa20 makes a key from the first 16 bytes of a nonce, and uses it with the other eight. In the
-//! traffic of one direction the first 16 are always the same, so that this key is made once. Frames
-//! that need no more than [`BLOCKS`] blocks of key stream are sealed and opened with it; for larger
-//! ones the box as a whole is faster, because it computes several blocks at a time.
+//! XSalsa20 makes a key from the first 16 bytes of a nonce, and uses it with the other eight. In
+//! the traffic of one direction the first 16 are always the same, so that this key is made once.
+//! Frames that need no more than [`BLOCKS`] blocks of key stream are sealed and opened with it; for
+//! larger ones the box as a whole is faster, because it computes several blocks at a time.
 
 use std::sync::Arc;
 
@@ -50,8 +50,8 @@ impl TrafficKey {
         });
     }
 
-    /// Opens `sealed`, the `number`th frame, into `plain`, which is as long. Returns false if it was
-    /// not sealed so.
+    /// Opens `sealed`, the `number`th frame, into `plain`, which is as long. Returns false if it
+    /// was not sealed so.
     #[inline]
     pub(super) fn open_to(&self, number: u64, mac: &[u8; MAC_LEN], sealed: &[u8], plain: &mut [u8]) -> bool {
         if sealed.len() > SHORT_MAX {
@@ -76,8 +76,8 @@ impl TrafficKey {
         (crypto_onetimeauth_init(&mac_key), stream)
     }
 
-    /// Calls `work` with the key of the authenticator and the key stream of a short frame, and wipes
-    /// both.
+    /// Calls `work` with the key of the authenticator and the key stream of a short frame, and
+    /// wipes both.
     #[inline]
     fn with_stream<R>(&self, number: u64, len: usize, work: impl FnOnce(&[u8; KEY_LEN], &[u8]) -> R) -> R {
         let mut cipher = SalsaCore::<U10>::new(self.derived.expose().into(), &number.to_be_bytes().into());

@@ -184,8 +184,8 @@ impl<'a, S: Socket> Blocking<'a, S> {
         })
     }
 
-    /// Closes the socket, and sends queued messages for at most `limit`. Returns the number of those
-    /// that were not sent.
+    /// Closes the socket, and sends queued messages for at most `limit`. Returns the number of
+    /// those that were not sent.
     ///
     /// ```
     /// use std::time::Duration;
