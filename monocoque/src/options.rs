@@ -158,7 +158,7 @@ impl Default for Options {
             connect_timeout: None,
             handshake_timeout: Some(Duration::from_secs(30)),
             pending_handshakes: 1000,
-            reconnect_interval: Duration::from_millis(100),
+            reconnect_interval: RECONNECT_INTERVAL,
             reconnect_interval_max: None,
             departed_budget: BytePermits::DEFAULT_CAPACITY,
             delivery_attempts: NonZero::new(3),
@@ -208,3 +208,6 @@ const MAX_MESSAGE_SIZE: u64 = 1 << 30;
 const RECONNECT_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// The default limit, as a multiple of the first interval.
 const RECONNECT_STEPS: u32 = 50;
+
+/// The default of `reconnect_interval`.
+pub(crate) const RECONNECT_INTERVAL: Duration = Duration::from_millis(100);

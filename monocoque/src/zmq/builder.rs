@@ -14,7 +14,7 @@ use super::capability::{Conflate, HelloMsg, ProbeRouter};
 use super::handle::Handle;
 use crate::context::Context;
 use crate::error::MonocoqueError;
-use crate::options::Options;
+use crate::options::{Options, RECONNECT_INTERVAL};
 use crate::socket::Engine;
 use crate::trace::Caller;
 
@@ -104,8 +104,8 @@ impl<S: Socket> Builder<S> {
     /// all. Default: `None`.
     ///
     /// After it `send` fails with [`MonocoqueError::TimedOut`] and gives the message back.
-    pub fn send_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.send_timeout = timeout;
+    pub fn send_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.send_timeout = timeout.into();
         self
     }
 
@@ -113,8 +113,8 @@ impl<S: Socket> Builder<S> {
     /// all. Default: `None`.
     ///
     /// After it `recv` fails with [`MonocoqueError::TimedOut`].
-    pub fn recv_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.recv_timeout = timeout;
+    pub fn recv_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.recv_timeout = timeout.into();
         self
     }
 
@@ -124,15 +124,15 @@ impl<S: Socket> Builder<S> {
     ///
     /// Messages that are left are counted in [`dropped`](crate::SocketStats::dropped), and reported
     /// at WARN with the feature `tracing`.
-    pub fn linger(mut self, linger: Option<Duration>) -> Self {
-        self.options.linger = linger;
+    pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
+        self.options.linger = linger.into();
         self
     }
 
     /// Limits the time of one attempt to connect (`ZMQ_CONNECT_TIMEOUT`): `None` for as long as the
     /// system tries. Default: `None`. With zero no attempt succeeds; libzmq's zero is `None`.
-    pub fn connect_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.connect_timeout = timeout;
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.connect_timeout = timeout.into();
         self
     }
 
@@ -141,8 +141,8 @@ impl<S: Socket> Builder<S> {
     ///
     /// Time in which the thread of the connection was stopped
     /// [does not count](Self::heartbeat_timeout).
-    pub fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.handshake_timeout = timeout;
+    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.handshake_timeout = timeout.into();
         self
     }
 
@@ -159,7 +159,8 @@ impl<S: Socket> Builder<S> {
         self
     }
 
-    /// Sets the time before a lost connection is made again (`ZMQ_RECONNECT_IVL`). Default: 100 ms.
+    /// Sets the time before a lost connection is made again (`ZMQ_RECONNECT_IVL`); `None` for the
+    /// default. Default: 100 ms.
     ///
     /// From one failed attempt to the next it doubles, up to the
     /// [`reconnect_interval_max`](Self::reconnect_interval_max). A connection whose handshake is
@@ -168,15 +169,15 @@ impl<S: Socket> Builder<S> {
     /// Half of it is random, so that many peers do not come back in step. If the peer rejects the
     /// handshake (wrong socket type or protocol), the next attempt waits for the longest interval,
     /// which is at least 32 times this one.
-    pub fn reconnect_interval(mut self, interval: Duration) -> Self {
-        self.options.reconnect_interval = interval;
+    pub fn reconnect_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.options.reconnect_interval = interval.into().unwrap_or(RECONNECT_INTERVAL);
         self
     }
 
     /// Sets the limit up to which the [`reconnect_interval`](Self::reconnect_interval) doubles from
-    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`). Default: 5 s, but at most 50 times the
-    /// first interval. With zero, or less than the first interval, the interval is constant, which
-    /// is the default of libzmq.
+    /// attempt to attempt (`ZMQ_RECONNECT_IVL_MAX`); `None` for the default. Default: 5 s, but at
+    /// most 50 times the first interval. With zero, or less than the first interval, the interval
+    /// is constant, which is the default of libzmq.
     ///
     /// ```
     /// use std::time::Duration;
@@ -192,8 +193,8 @@ impl<S: Socket> Builder<S> {
     /// After a connection that ends within a minute and without a message, or with a mechanism in
     /// its handshake, the interval doubles in any case, up to the longest one, which is at least 32
     /// times the first.
-    pub fn reconnect_interval_max(mut self, max: Duration) -> Self {
-        self.options.reconnect_interval_max = Some(max);
+    pub fn reconnect_interval_max(mut self, max: impl Into<Option<Duration>>) -> Self {
+        self.options.reconnect_interval_max = max.into();
         self
     }
 
@@ -202,28 +203,29 @@ impl<S: Socket> Builder<S> {
     ///
     /// PINGs of peers are answered in any case. The silence of a peer that this socket does not
     /// read from, since its queue is full, does not count.
-    pub fn heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.heartbeat.interval = interval;
+    pub fn heartbeat_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.options.heartbeat.interval = interval.into();
         self
     }
 
-    /// Limits the silence of a peer after a PING (`ZMQ_HEARTBEAT_TIMEOUT`): zero for no limit.
-    /// Default: the [`heartbeat_interval`](Self::heartbeat_interval).
+    /// Limits the silence of a peer after a PING (`ZMQ_HEARTBEAT_TIMEOUT`): zero for no limit,
+    /// `None` for the default. Default: the [`heartbeat_interval`](Self::heartbeat_interval).
     ///
     /// A timeout that is noticed late, by 20 ms or more, has passed while the thread of the
     /// connection was stopped: it starts again, three times in a row at most. Bytes that have
     /// arrived meanwhile are read in any case.
-    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
-        self.options.heartbeat.timeout = Some(timeout);
+    pub fn heartbeat_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.heartbeat.timeout = timeout.into();
         self
     }
 
     /// Sets the time after a PING within which the peer may expect the next bytes of this socket,
     /// and after which it may disconnect (`ZMQ_HEARTBEAT_TTL`): up to 6553.5 seconds, in steps of a
-    /// tenth of a second; zero for no promise. Default: zero.
+    /// tenth of a second; `None` or zero for no promise. Default: `None`.
     ///
     /// libzmq up to 4.3.5 takes more than 65.5 seconds for less.
-    pub fn heartbeat_ttl(mut self, ttl: Duration) -> Self {
+    pub fn heartbeat_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        let ttl = ttl.into().unwrap_or_default();
         if ttl > Duration::from_millis(6_553_599) {
             self.reject(MonocoqueError::HeartbeatTtl);
         } else {

@@ -240,3 +240,22 @@ fn endpoints_answer_questions() -> Result {
     assert!(error.to_string().starts_with("invalid endpoint \"foo\": "), "{error}");
     Ok(())
 }
+
+#[test]
+fn durations_need_no_some() {
+    use std::time::Duration;
+
+    use monocoque::zmq::DealerSocket;
+
+    let (short, none) = (Duration::from_millis(5), None::<Duration>);
+    for limit in [Some(short), none] {
+        let builder = DealerSocket::builder().linger(limit).send_timeout(limit).recv_timeout(limit);
+        let builder = builder.connect_timeout(limit).handshake_timeout(limit).heartbeat_interval(limit);
+        let builder = builder.heartbeat_timeout(limit).heartbeat_ttl(limit).reconnect_interval(limit);
+        assert!(builder.reconnect_interval_max(limit).tcp_max_retransmit_timeout(limit).build().is_ok());
+    }
+    let builder = DealerSocket::builder().linger(short).send_timeout(short).recv_timeout(short);
+    let builder = builder.connect_timeout(short).handshake_timeout(None).heartbeat_interval(short);
+    let builder = builder.heartbeat_timeout(short).heartbeat_ttl(short).reconnect_interval(short);
+    assert!(builder.reconnect_interval_max(short).tcp_keepalive_idle(Duration::from_secs(1)).build().is_ok());
+}

@@ -110,22 +110,22 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Sets the silence after which the first probe is sent (`ZMQ_TCP_KEEPALIVE_IDLE`): 1 to 32,767
-    /// seconds, rounded up to whole ones. Default: the system's, two hours. Only with
-    /// [`tcp_keepalive`](Self::tcp_keepalive).
-    pub fn tcp_keepalive_idle(mut self, silence: Duration) -> Self {
-        if let Some(silence) = self.whole_seconds("tcp_keepalive_idle", silence) {
-            self.options.sockets.keepalive.idle = Some(silence);
-        }
+    /// seconds, rounded up to whole ones; `None` for the default. Default: the system's, two hours.
+    /// Only with [`tcp_keepalive`](Self::tcp_keepalive).
+    pub fn tcp_keepalive_idle(mut self, silence: impl Into<Option<Duration>>) -> Self {
+        let seconds = silence.into().and_then(|silence| self.whole_seconds("tcp_keepalive_idle", silence));
+        self.options.sockets.keepalive.idle = seconds;
         self
     }
 
     /// Sets the time from one probe without an answer to the next (`ZMQ_TCP_KEEPALIVE_INTVL`): 1 to
-    /// 32,767 seconds, rounded up to whole ones. Default: the system's, 75 seconds. Only with
+    /// 32,767 seconds, rounded up to whole ones; `None` for the default. Default: the system's, 75
+    /// seconds. Only with
     /// [`tcp_keepalive`](Self::tcp_keepalive).
-    pub fn tcp_keepalive_interval(mut self, interval: Duration) -> Self {
-        if let Some(interval) = self.whole_seconds("tcp_keepalive_interval", interval) {
-            self.options.sockets.keepalive.interval = Some(interval);
-        }
+    pub fn tcp_keepalive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        let seconds =
+            interval.into().and_then(|interval| self.whole_seconds("tcp_keepalive_interval", interval));
+        self.options.sockets.keepalive.interval = seconds;
         self
     }
 
@@ -143,15 +143,17 @@ impl<S: Socket> Builder<S> {
     }
 
     /// Limits the time that sent bytes may wait for the TCP peer to acknowledge them before the
-    /// connection ends (`ZMQ_TCP_MAXRT`; Linux calls it `TCP_USER_TIMEOUT`): 1 ms to 24 days.
-    /// Default: the system's, about a quarter of an hour.
+    /// connection ends (`ZMQ_TCP_MAXRT`; Linux calls it `TCP_USER_TIMEOUT`): 1 ms to 24 days,
+    /// `None` for the default. Default: the system's, about a quarter of an hour.
     ///
     /// It bounds the probes of [`tcp_keepalive`](Self::tcp_keepalive), too, and the time to
     /// connect. A peer that is alive and does not read for so long is disconnected as well: it
     /// acknowledges, but its buffers stay full. Make it longer than any pause of a peer.
-    pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Self {
-        if (Duration::from_millis(1)..=RETRANSMIT_MAX).contains(&timeout) {
-            self.options.sockets.retransmit_timeout = Some(timeout);
+    pub fn tcp_max_retransmit_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        let range = Duration::from_millis(1)..=RETRANSMIT_MAX;
+        if timeout.is_none_or(|timeout| range.contains(&timeout)) {
+            self.options.sockets.retransmit_timeout = timeout;
         } else {
             let (option, range) = ("tcp_max_retransmit_timeout", "1 ms to 24 days");
             self.reject(MonocoqueError::OutOfRange { option, range });
