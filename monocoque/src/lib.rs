@@ -109,6 +109,8 @@ mod peer;
 mod proxy;
 mod raw;
 pub mod security;
+#[cfg(feature = "serde")]
+mod serialize;
 mod socket;
 mod stats;
 mod trace;

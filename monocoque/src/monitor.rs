@@ -312,7 +312,7 @@ impl DisconnectReason {
     }
 
     /// Returns the kind of the reason, as a label.
-    #[cfg(any(feature = "tracing", feature = "metrics"))]
+    #[cfg(any(feature = "tracing", feature = "metrics", feature = "serde"))]
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::ByPeer => "by_peer",
