@@ -1,19 +1,19 @@
 //! A socket from opening to closing, according to the command line.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use compio::runtime::JoinHandle;
 use compio::time::timeout;
-use futures_lite::StreamExt;
 use futures_lite::future::or;
 use monocoque::zmq::capability::{Receives, Secure, Sends};
 use monocoque::zmq::{Builder, Socket, StreamSocket};
-use monocoque::{Endpoint, Message, Monitor, MonocoqueError, RoutingId};
+use monocoque::{Endpoint, Message, MonocoqueError, RoutingId};
 
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
-use crate::events;
+use crate::reports::{self, Endpoints, Verbosity};
 use crate::security::{Failures, Security};
 use crate::signals::Interrupt;
 use crate::terminal::{info, warn};
@@ -22,10 +22,17 @@ use crate::terminal::{info, warn};
 #[derive(Clone, Debug)]
 pub(crate) struct Env {
     pub(crate) interrupt: Interrupt,
-    pub(crate) verbose: bool,
+    pub(crate) verbosity: Verbosity,
     /// Resolved wildcard endpoints are printed on standard error.
     pub(crate) announce: bool,
     pub(crate) security: Security,
+}
+
+impl Env {
+    /// Returns whether all events are printed on standard error.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Events
+    }
 }
 
 /// The arguments that a socket is opened with.
@@ -50,6 +57,7 @@ pub(crate) struct Session<S: Socket> {
     pub(crate) socket: S,
     pub(crate) timeout: Option<Duration>,
     env: Env,
+    endpoints: Rc<Endpoints>,
     /// The task that prints events and failures.
     printing: JoinHandle<()>,
     /// The number of messages for peers that were not connected.
@@ -115,9 +123,20 @@ impl<S: Socket> Session<S> {
         }
         let socket = tune(builder).build()?;
         let failures = Failures::new(&env.security);
-        let printing = compio::runtime::spawn(print_events(socket.monitor(), env.verbose, failures));
+        let endpoints = Rc::<Endpoints>::default();
+        let printing = reports::print(socket.monitor(), env.verbosity, endpoints.clone(), failures);
+        let printing = compio::runtime::spawn(printing);
         let (unreachable, waiting, drop_baseline) = (Cell::default(), Cell::default(), Cell::default());
-        Ok(Self { socket, timeout, env: env.clone(), printing, unreachable, waiting, drop_baseline })
+        Ok(Self {
+            socket,
+            timeout,
+            env: env.clone(),
+            endpoints,
+            printing,
+            unreachable,
+            waiting,
+            drop_baseline,
+        })
     }
 
     pub(crate) async fn attach(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
@@ -125,6 +144,7 @@ impl<S: Socket> Session<S> {
             self.bind(endpoint).await?;
         }
         for endpoint in &endpoints.connect {
+            self.endpoints.add_connecting(endpoint);
             let connected = self.socket.connect(endpoint).await;
             connected.map_err(|error| Error::Connect(endpoint.clone().into(), error))?;
         }
@@ -134,7 +154,7 @@ impl<S: Socket> Session<S> {
     async fn bind(&self, endpoint: &Endpoint) -> Result<(), Error> {
         let bound = self.socket.bind(endpoint).await.map_err(Error::Bind)?;
         // With --verbose, the events include it.
-        if bound != *endpoint && self.env.announce && !self.env.verbose {
+        if bound != *endpoint && self.env.announce && !self.env.is_verbose() {
             info(format_args!("listening on {bound}"));
         }
         Ok(())
@@ -167,9 +187,17 @@ impl<S: Socket> Session<S> {
         or(work, interrupted).await
     }
 
+    /// Returns the error of a timeout, with the reason if one is known.
     pub(crate) fn timed_out(&self, what: &str) -> Error {
         let limit = humantime::format_duration(self.timeout.unwrap_or_default());
-        Error::TimedOut(format!("timed out: {what} within {limit}"))
+        let mut text = format!("timed out: {what} within {limit}");
+        match (self.endpoints.reason(), self.socket.peer_count()) {
+            (Some(reason), _) => text += &format!(": {reason}"),
+            (None, 0) => text += ": no peer is connected",
+            (None, 1) => text += ", with 1 peer connected",
+            (None, n) => text += &format!(", with {n} peers connected"),
+        }
+        Error::TimedOut(text)
     }
 
     /// Excludes the messages dropped so far from the losses.
@@ -188,7 +216,7 @@ impl<S: Socket> Session<S> {
         // It ends with the socket.
         let _ = self.printing.await;
         let stats = self.socket.stats();
-        if self.env.verbose {
+        if self.env.is_verbose() {
             info(format_args!("sent {} and received {} messages", stats.sent, stats.received));
         }
         let lost = stats.dropped - self.drop_baseline.get() + self.unreachable.get() + self.waiting.get();
@@ -247,18 +275,6 @@ impl<S: Receives> Session<S> {
 
     fn not_received(&self, error: MonocoqueError) -> Error {
         if error.is_timeout() { self.timed_out("nothing was received") } else { error.into() }
-    }
-}
-
-/// Prints failures of security, and all events with --verbose.
-async fn print_events(mut monitor: Monitor, verbose: bool, mut failures: Failures) {
-    while let Some(event) = monitor.next().await {
-        if verbose {
-            info(events::describe(&event).coloured());
-        }
-        if let Some(line) = failures.explain(&event) {
-            warn(&line);
-        }
     }
 }
 

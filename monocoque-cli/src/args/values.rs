@@ -19,16 +19,52 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; as in 100ms, 2s or 1m"))
 }
 
-pub(super) fn to_bind(text: &str) -> Result<Endpoint, EndpointError> {
-    let endpoint: Endpoint = text.parse()?;
-    endpoint.check_bind()?;
+/// Parses an endpoint to bind.
+pub(super) fn to_bind(text: &str) -> Result<Endpoint, String> {
+    let endpoint = endpoint(text, "*")?;
+    endpoint.check_bind().map_err(|error| error.to_string())?;
     Ok(endpoint)
 }
 
-pub(super) fn to_connect(text: &str) -> Result<Endpoint, EndpointError> {
-    let endpoint: Endpoint = text.parse()?;
-    endpoint.check_connect()?;
+/// Parses an endpoint to connect to.
+pub(super) fn to_connect(text: &str) -> Result<Endpoint, String> {
+    let endpoint = endpoint(text, "localhost")?;
+    endpoint.check_connect().map_err(|error| error.to_string())?;
     Ok(endpoint)
+}
+
+/// Parses an endpoint that another process can reach.
+fn endpoint(text: &str, host: &str) -> Result<Endpoint, String> {
+    match text.parse() {
+        Ok(Endpoint::Inproc(_)) => {
+            Err("inproc reaches sockets of the same process only, and mq has no other: use ipc or tcp".into())
+        }
+        Ok(endpoint) => Ok(endpoint),
+        Err(EndpointError::NoScheme) => Err(match completed(text, host) {
+            Some(whole) => format!("{}: did you mean {whole}?", EndpointError::NoScheme),
+            None => EndpointError::NoScheme.to_string(),
+        }),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Returns the endpoint that a text without a scheme may stand for: a port, a host and a port, or a
+/// path.
+fn completed(text: &str, host: &str) -> Option<String> {
+    let whole = if text.contains('/') {
+        format!("ipc://{text}")
+    } else if let Some(port) =
+        text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).or_else(|| is_port(text))
+    {
+        format!("tcp://{host}:{port}")
+    } else {
+        format!("tcp://{text}")
+    };
+    whole.parse::<Endpoint>().is_ok().then_some(whole)
+}
+
+fn is_port(text: &str) -> Option<&str> {
+    text.parse::<u16>().is_ok().then_some(text)
 }
 
 pub(super) fn socket_type(text: &str) -> Result<SocketType, String> {
@@ -114,6 +150,27 @@ mod tests {
         assert_eq!(duration("1e19"), Ok(CENTURY));
         for wrong in ["", "-1", "fast", "1 parsec", "nan", "inf"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn incomplete_endpoints_are_completed() {
+        let hint = |parse: fn(&str) -> Result<Endpoint, String>, text: &str| {
+            let error = parse(text).unwrap_err();
+            error.split_once("did you mean ").map(|(_, hint)| hint.to_owned())
+        };
+        for (text, to_bind_hint, to_connect_hint) in [
+            ("5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            ("*:5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            (":5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            ("server:5555", "tcp://server:5555?", "tcp://server:5555?"),
+            ("/tmp/socket", "ipc:///tmp/socket?", "ipc:///tmp/socket?"),
+        ] {
+            assert_eq!(hint(to_bind, text).as_deref(), Some(to_bind_hint));
+            assert_eq!(hint(to_connect, text).as_deref(), Some(to_connect_hint));
+        }
+        for text in ["", "here", "70000", "a:b:c"] {
+            assert_eq!(hint(to_bind, text), None, "{text}");
         }
     }
 

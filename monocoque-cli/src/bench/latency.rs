@@ -16,7 +16,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
     let mut times = Vec::new();
     let work = async {
         session.in_time(session.socket.wait_for_peers(1), "no peer was there").await?;
-        let progress = if plan.env.verbose {
+        let progress = if plan.env.is_verbose() {
             Progress::none()
         } else {
             Progress::new(Some(plan.count), ProgressMode::Nothing)

@@ -43,7 +43,7 @@ pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figu
 }
 
 async fn receive(session: &Session<PullSocket>, plan: &Plan) -> Result<Option<Figures>, Error> {
-    let progress = if plan.env.verbose {
+    let progress = if plan.env.is_verbose() {
         Progress::none()
     } else {
         Progress::new(Some(plan.count), ProgressMode::Nothing)

@@ -13,11 +13,12 @@ use crate::args::{MonitorArgs, Report};
 use crate::error::Error;
 use crate::events::describe;
 use crate::output::{Reader, print_line};
+use crate::reports::Verbosity;
 use crate::session::{Env, Session};
 
 pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
-    // The command itself prints the events of --verbose.
-    let env = &Env { verbose: false, ..env.clone() };
+    // The command itself prints the events.
+    let env = &Env { verbosity: Verbosity::Silent, ..env.clone() };
     match args.kind {
         SocketType::Pair => watch::<PairSocket>(args, env).await,
         SocketType::Pub => watch::<PubSocket>(args, env).await,

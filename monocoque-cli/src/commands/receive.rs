@@ -48,7 +48,7 @@ impl Receiver {
     }
 
     pub(super) fn new(output: Output, count: Option<u64>, env: &Env) -> Self {
-        let progress = if env.verbose { Progress::none() } else { Progress::new(count, output.beside) };
+        let progress = if env.is_verbose() { Progress::none() } else { Progress::new(count, output.beside) };
         Self { output, progress, count, received: 0 }
     }
 

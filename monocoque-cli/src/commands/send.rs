@@ -49,7 +49,7 @@ pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
 pub(super) fn open(args: &PushArgs, env: &Env) -> Result<(Input, Progress), Error> {
     let extent = Extent { limit: args.count, fill: args.count.is_some() };
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, extent)?;
-    let progress = if env.verbose { Progress::none() } else { Progress::new(args.count, input.beside) };
+    let progress = if env.is_verbose() { Progress::none() } else { Progress::new(args.count, input.beside) };
     Ok((input, progress))
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod counts_and_timeouts;
 mod dealer_router_pair;
 mod exit_status;
+mod failures;
 mod formats;
 mod help;
 mod keygen;

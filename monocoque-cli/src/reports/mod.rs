@@ -1,0 +1,61 @@
+//! Lines on standard error about the connections of a socket.
+//!
+//! [`endpoints`] keeps the state of each endpoint, so that a failure is reported once and is in the
+//! text of a timeout. [`repeats`] folds the repetitions of events for --verbose.
+
+mod endpoints;
+mod repeats;
+
+use std::rc::Rc;
+
+use futures_lite::StreamExt;
+use monocoque::{Monitor, SocketEvent};
+
+use crate::security::Failures;
+use crate::terminal::{info, warn};
+use endpoints::Change;
+pub(crate) use endpoints::Endpoints;
+use repeats::Repeats;
+
+/// The events that are printed on standard error, beside failures of security.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// None: the command prints all of them on standard output.
+    Silent,
+    /// The first failure of each endpoint, and that it works again.
+    Failures,
+    /// All.
+    Events,
+}
+
+/// Prints the events of a socket until it is closed.
+pub(crate) async fn print(
+    mut monitor: Monitor,
+    verbosity: Verbosity,
+    endpoints: Rc<Endpoints>,
+    mut security: Failures,
+) {
+    let mut repeats = Repeats::default();
+    while let Some(event) = monitor.next().await {
+        let explained = security.explain(&event);
+        let change = endpoints.update(&event, explained.as_deref());
+        if verbosity == Verbosity::Events {
+            repeats.lines(&event).iter().for_each(info);
+        }
+        match (explained, change) {
+            (Some(line), _) => warn(&line),
+            (None, Some(change)) if verbosity == Verbosity::Failures => report(&change),
+            _ => {}
+        }
+        if matches!(event, SocketEvent::Closed) {
+            break;
+        }
+    }
+}
+
+fn report(change: &Change) {
+    match change {
+        Change::Failed(line) => warn(line),
+        Change::Recovered(line) => info(line),
+    }
+}
