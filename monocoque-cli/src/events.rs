@@ -1,5 +1,7 @@
 //! The events of connections, as text and as JSON.
 
+use std::time::SystemTime;
+
 use anstyle::Style;
 use monocoque::{Connection, SocketEvent};
 use serde_json::{Map, Value, json};
@@ -23,10 +25,11 @@ impl Described {
         format!("{style}{}{style:#} {rest}", name.replace('_', " ")).trim_end().to_owned()
     }
 
-    /// Returns the event as a line of JSON.
-    pub(crate) fn json(mut self) -> String {
-        self.fields.insert("event".into(), self.name.into());
-        Value::Object(self.fields).to_string()
+    /// Returns the event as a line of JSON, with the present time.
+    pub(crate) fn json(self) -> String {
+        let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        let first = [("event".to_owned(), self.name.into()), ("time".to_owned(), time.into())];
+        Value::Object(first.into_iter().chain(self.fields).collect()).to_string()
     }
 }
 

@@ -24,8 +24,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Cli;
 use crate::error::Error;
 use crate::reports::Verbosity;
@@ -33,7 +31,7 @@ use crate::security::Security;
 use crate::session::Env;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_process();
     cli.terminal.color.write_global();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,

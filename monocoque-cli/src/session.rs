@@ -13,6 +13,7 @@ use monocoque::{Endpoint, Message, MonocoqueError, RoutingId};
 
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
+use crate::format::Received;
 use crate::reports::{self, Endpoints, Verbosity};
 use crate::security::{Failures, Security};
 use crate::signals::Interrupt;
@@ -91,10 +92,25 @@ impl<S: Secure> Session<S> {
 }
 
 impl Session<StreamSocket> {
+    pub(crate) async fn open_raw<'a>(
+        opening: impl Into<SocketSpec<'a>>,
+        env: &Env,
+        tune: impl FnOnce(Builder<StreamSocket>) -> Builder<StreamSocket>,
+    ) -> Result<Self, Error> {
+        let opening = opening.into();
+        let session = Self::make_raw(opening, env, tune)?;
+        session.attach(opening.endpoints).await?;
+        Ok(session)
+    }
+
     /// Creates a socket without endpoints.
-    pub(crate) fn make_raw(opening: SocketSpec<'_>, env: &Env) -> Result<Self, Error> {
+    pub(crate) fn make_raw(
+        opening: SocketSpec<'_>,
+        env: &Env,
+        tune: impl FnOnce(Builder<StreamSocket>) -> Builder<StreamSocket>,
+    ) -> Result<Self, Error> {
         if env.security.is_none() {
-            Self::build(opening, env, |builder| builder)
+            Self::build(opening, env, tune)
         } else {
             Err(Error::Usage("a STREAM socket has no options of security".into()))
         }
@@ -113,11 +129,8 @@ impl<S: Socket> Session<S> {
             .recv_hwm(options.hwm)
             .send_timeout(timeout)
             .recv_timeout(timeout)
-            .linger(Some(options.linger.or(timeout).unwrap_or(LINGER)))
-            .heartbeat_interval(options.heartbeat)
-            // A message that `send` accepted is queued for a peer; any other is still here to be
-            // counted.
-            .immediate(true);
+            .linger(Some(options.linger.or(timeout).unwrap_or(LINGER)));
+        builder = apply(options, builder);
         if let Some(identity) = identity {
             builder = builder.routing_id(identity);
         }
@@ -200,6 +213,11 @@ impl<S: Socket> Session<S> {
         Error::TimedOut(text)
     }
 
+    /// Excludes all messages that the socket drops from the losses.
+    pub(crate) fn expect_drops(&self) {
+        self.drop_baseline.set(u64::MAX);
+    }
+
     /// Excludes the messages dropped so far from the losses.
     pub(crate) fn reset_drop_baseline(&self) {
         self.drop_baseline.set(self.socket.stats().dropped);
@@ -219,7 +237,9 @@ impl<S: Socket> Session<S> {
         if self.env.is_verbose() {
             info(format_args!("sent {} and received {} messages", stats.sent, stats.received));
         }
-        let lost = stats.dropped - self.drop_baseline.get() + self.unreachable.get() + self.waiting.get();
+        let lost = stats.dropped.saturating_sub(self.drop_baseline.get())
+            + self.unreachable.get()
+            + self.waiting.get();
         if lost == 0 {
             return done;
         }
@@ -273,9 +293,50 @@ impl<S: Receives> Session<S> {
         Ok(())
     }
 
+    /// Receives a message with its sender.
+    pub(crate) async fn recv_with_peer(&self) -> Result<Received, Error> {
+        let (message, peer) = self.socket.recv_with_peer().await.map_err(|error| self.not_received(error))?;
+        Ok(Received { peer: Some(peer), ..message.into() })
+    }
+
     fn not_received(&self, error: MonocoqueError) -> Error {
         if error.is_timeout() { self.timed_out("nothing was received") } else { error.into() }
     }
+}
+
+/// Sets the options of connections.
+fn apply<S: Socket>(options: &OptionArgs, builder: Builder<S>) -> Builder<S> {
+    // With `immediate`, a message that `send` accepted is queued for a peer; any other is still
+    // here to be counted.
+    let mut builder = builder.heartbeat_interval(options.heartbeat).immediate(options.immediate);
+    if let Some(interval) = options.reconnect_interval {
+        builder = builder.reconnect_interval(interval);
+    }
+    if let Some(interval) = options.reconnect_interval_max {
+        builder = builder.reconnect_interval_max(interval);
+    }
+    if options.connect_timeout.is_some() {
+        builder = builder.connect_timeout(options.connect_timeout);
+    }
+    if options.handshake_timeout.is_some() {
+        builder = builder.handshake_timeout(options.handshake_timeout);
+    }
+    if let Some(idle) = options.keep_alive {
+        builder = builder.tcp_keepalive(true).tcp_keepalive_idle(idle);
+    }
+    if options.max_message_size.is_some() {
+        builder = builder.max_message_size(options.max_message_size);
+    }
+    if let Some(proxy) = &options.socks_proxy {
+        builder = builder.socks_proxy(proxy.clone());
+    }
+    if let Some(bytes) = options.send_buffer {
+        builder = builder.send_buffer(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    if let Some(bytes) = options.recv_buffer {
+        builder = builder.recv_buffer(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    builder
 }
 
 const LINGER: Duration = Duration::from_secs(30);

@@ -5,8 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use monocoque::Endpoint;
 
-use super::connection::OptionArgs;
-use super::{Report, help, values};
+use super::{OptionArgs, Report, help, values};
 
 /// Measure throughput and latency
 ///

@@ -294,3 +294,75 @@ Exit codes:
   1    Failure, described on standard error.
   2    The command line is wrong; nothing was written.
 ";
+
+pub(super) const XPUB: &str = concat!(
+    "\
+Examples:
+  Publish lines, and print who subscribes to what, as JSON:
+      mq xpub -b tcp://*:5556 --json
+  Publish once there is a subscriber, and end:
+      mq xpub -b tcp://*:5556 -w 1 -d 'hello all' -n 1
+
+",
+    input_formats!(),
+    output_formats!(),
+    values!(),
+    receiver_exit_codes!()
+);
+
+pub(super) const XSUB: &str = concat!(
+    "\
+Examples:
+  Print a topic of a publisher, and send lines back to it:
+      mq xsub -c tcp://server:5556 -s news
+  See everything that a publisher sends, whatever it is:
+      mq xsub -c tcp://server:5556 -s '' -O json -n 10 < /dev/null
+
+",
+    input_formats!(),
+    output_formats!(),
+    values!(),
+    receiver_exit_codes!()
+);
+
+pub(super) const STREAM: &str = concat!(
+    "\
+Examples:
+  Print what programs write to a port, and answer by hand, as in: 0x0080004a<TAB>hello
+      mq stream -b tcp://*:8080
+  An echo server for any program:
+      mq stream -b tcp://*:7 --echo
+
+",
+    input_formats!(),
+    output_formats!(),
+    values!(),
+    receiver_exit_codes!()
+);
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  For bash, zsh and fish:
+      mq completions bash > ~/.local/share/bash-completion/completions/mq
+      mq completions zsh > ~/.zfunc/_mq
+      mq completions fish > ~/.config/fish/completions/mq.fish
+
+Exit codes:
+  0    Success.
+  1    Failure, described on standard error.
+  2    The command line is wrong; nothing was printed.
+";
+
+pub(super) const MAN: &str = "\
+Examples:
+  Read the manual:
+      mq man | man -l -
+      mq man sub | man -l -
+  Install all pages:
+      mq man --out /usr/local/share/man/man1
+
+Exit codes:
+  0    Success.
+  1    Failure, described on standard error.
+  2    The command line is wrong; nothing was printed.
+";

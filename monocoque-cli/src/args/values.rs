@@ -33,6 +33,39 @@ pub(super) fn to_connect(text: &str) -> Result<Endpoint, String> {
     Ok(endpoint)
 }
 
+/// An endpoint with the way that it is used.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    Bind(Endpoint),
+    Connect(Endpoint),
+}
+
+/// Parses an endpoint that is given without an option: with an @ in front or a wildcard it is to
+/// bind.
+pub(super) fn either(text: &str) -> Result<Way, String> {
+    if let Some(text) = text.strip_prefix('@') {
+        return to_bind(text).map(Way::Bind);
+    }
+    let endpoint = endpoint(text, "localhost")?;
+    if endpoint.check_connect().is_ok() {
+        return Ok(Way::Connect(endpoint));
+    }
+    endpoint.check_bind().map_err(|error| error.to_string())?;
+    Ok(Way::Bind(endpoint))
+}
+
+/// Parses a number of bytes: `65536`, `64k`, `1M`, `1G`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 1 << 10),
+        Some('M') => (&text[..text.len() - 1], 1 << 20),
+        Some('G') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| "a number of bytes, as in 65536, 64k or 1M".into())
+}
+
 /// Parses an endpoint that another process can reach.
 fn endpoint(text: &str, host: &str) -> Result<Endpoint, String> {
     match text.parse() {
@@ -171,6 +204,31 @@ mod tests {
         }
         for text in ["", "here", "70000", "a:b:c"] {
             assert_eq!(hint(to_bind, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn wildcard_endpoint_is_bound() {
+        for text in
+            ["tcp://*:5555", "tcp://127.0.0.1:*", "tcp://127.0.0.1:0", "@tcp://127.0.0.1:5555", "ipc://*"]
+        {
+            assert!(matches!(either(text), Ok(Way::Bind(_))), "{text}");
+        }
+        for text in ["tcp://server:5555", "ipc:///tmp/x", "ipc://@name"] {
+            assert!(matches!(either(text), Ok(Way::Connect(_))), "{text}");
+        }
+        for text in ["server", "@", "@@", "inproc://x"] {
+            assert!(either(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn byte_units_are_powers() {
+        assert_eq!(bytes("65536"), Ok(65_536));
+        assert_eq!(bytes("64k"), Ok(65_536));
+        assert_eq!(bytes("2G"), Ok(2 << 30));
+        for wrong in ["", "k", "1x", "-1", "99999999999G"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 

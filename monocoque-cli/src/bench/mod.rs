@@ -85,10 +85,7 @@ impl Plan {
     }
 
     fn of_one_end(what: Measure, args: &BenchArgs, env: &Env) -> Result<Self, Error> {
-        let endpoints = EndpointArgs {
-            bind: args.bind.iter().cloned().collect(),
-            connect: args.connect.iter().cloned().collect(),
-        };
+        let endpoints = EndpointArgs::new(args.bind.clone(), args.connect.clone());
         if endpoints.bind.is_empty() && endpoints.connect.is_empty() {
             return Err(Error::Usage("one end needs --bind or --connect".into()));
         }
@@ -107,8 +104,8 @@ impl Plan {
         let client = &Env { security: of_client(args, env)?, ..env.clone() };
         let anywhere = ([127, 0, 0, 1], 0);
         let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
-        let nowhere = EndpointArgs { bind: Vec::new(), connect: Vec::new() };
-        let binding = Self::new(EndpointArgs { bind: vec![bind], ..nowhere.clone() }, what, args, env);
+        let nowhere = EndpointArgs::default();
+        let binding = Self::new(EndpointArgs::new([bind], []), what, args, env);
         Ok((binding, Self::new(nowhere, what, args, client)))
     }
 

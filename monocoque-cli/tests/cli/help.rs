@@ -3,17 +3,20 @@
 use crate::mq_process::{TestDirectory, run};
 
 /// The commands that open sockets.
-const COMMANDS: [&str; 12] =
-    ["push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "proxy", "monitor", "bench"];
-const KEYGEN: &str = "keygen";
+const COMMANDS: [&str; 15] = [
+    "push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "xpub", "xsub", "stream",
+    "proxy", "monitor", "bench",
+];
+/// The commands that open none.
+const OTHERS: [&str; 3] = ["keygen", "completions", "man"];
 
 #[test]
 fn every_command_has_help() {
-    for command in COMMANDS.into_iter().chain([KEYGEN]) {
+    for command in COMMANDS.into_iter().chain(OTHERS) {
         let page = run(&[command, "--help"], "").text();
         let all = ["Usage: mq ", "Examples:\n", "Exit codes:\n", "--verbose"];
         let of_sockets: &[_] =
-            if command == KEYGEN { &[] } else { &["Endpoints:\n", "Durations:\n", "Security:\n"] };
+            if OTHERS.contains(&command) { &[] } else { &["Endpoints:\n", "Durations:\n", "Security:\n"] };
         for section in all.iter().chain(of_sockets) {
             assert!(page.contains(section), "mq {command} --help has no {section:?}");
         }
@@ -28,7 +31,7 @@ fn every_command_has_help() {
     }
     let page = run(&["--help"], "").text();
     assert!(
-        COMMANDS.iter().chain([&KEYGEN]).all(|command| page.contains(&format!("\n  {command} "))),
+        COMMANDS.iter().chain(&OTHERS).all(|command| page.contains(&format!("\n  {command} "))),
         "{page}"
     );
 }
