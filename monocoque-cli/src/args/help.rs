@@ -261,8 +261,13 @@ Examples:
   Throughput with CURVE, both sides in this process:
       mq bench throughput --curve-server --key-file server.key
   Between two machines:
-      mq bench pull -b tcp://*:5555 -n 1000000
-      mq bench push -c tcp://server:5555 -n 1000000
+      mq bench pull -b tcp://*:5555
+      mq bench push -c tcp://server:5555 --duration 10s
+  Compare two versions, and two servers that reply:
+      mq bench -O json > old
+      mq bench -O json > new
+      mq bench compare old new
+      mq bench compare tcp://one:5557 tcp://two:5557
   With the tools of libzmq on the other side:
       mq bench pull -b tcp://*:5555 -n 1000000
       remote_thr tcp://127.0.0.1:5555 64 1000000

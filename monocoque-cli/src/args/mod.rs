@@ -31,6 +31,7 @@ pub(crate) use receive::{PullArgs, ReceiveArgs, RepArgs, SubArgs};
 pub(crate) use security::SecurityArgs;
 pub(crate) use send::{PubArgs, PushArgs, ReqArgs, SendArgs};
 pub(crate) use tools::{CompletionsArgs, ManArgs, MonitorArgs, ProxyArgs};
+pub(crate) use values::to_connect as parse_endpoint;
 
 /// Talk to ZeroMQ sockets from the command line
 ///
@@ -49,12 +50,12 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct TerminalArgs {
     /// Print the events of connections on standard error, and in the end the number of messages
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 900)]
     pub(crate) verbose: bool,
     /// Use of colour
     ///
     /// `auto` uses it on a terminal, unless NO_COLOR is set.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, display_order = 901, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn to_bind(text: &str) -> Result<Endpoint, String> {
 }
 
 /// Parses an endpoint to connect to.
-pub(super) fn to_connect(text: &str) -> Result<Endpoint, String> {
+pub(crate) fn to_connect(text: &str) -> Result<Endpoint, String> {
     let endpoint = endpoint(text, "localhost")?;
     endpoint.check_connect().map_err(|error| error.to_string())?;
     Ok(endpoint)

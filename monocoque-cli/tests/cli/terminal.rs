@@ -50,6 +50,14 @@ fn terminal_escapes_are_neutralized() {
 }
 
 #[test]
+fn histogram_appears_on_terminal() {
+    let (stdout, shown) = terminal();
+    run_at(&["bench", "latency", "-n", "500"], stdout, Stdio::null());
+    let shown = shown.join().unwrap();
+    assert!(shown.contains("p99.9 ") && shown.contains("████") && shown.contains(" µs "), "{shown:?}");
+}
+
+#[test]
 fn progress_appears_on_terminal() {
     let directory = TestDirectory::new();
     let endpoint = directory.endpoint("progress");
