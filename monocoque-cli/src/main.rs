@@ -21,6 +21,7 @@ mod security;
 mod session;
 mod signals;
 mod terminal;
+mod top;
 
 use std::process::ExitCode;
 

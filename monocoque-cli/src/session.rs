@@ -200,11 +200,16 @@ impl<S: Socket> Session<S> {
         or(work, interrupted).await
     }
 
+    /// Returns the reasons why endpoints do not work, if one is known.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.endpoints.reason()
+    }
+
     /// Returns the error of a timeout, with the reason if one is known.
     pub(crate) fn timed_out(&self, what: &str) -> Error {
         let limit = humantime::format_duration(self.timeout.unwrap_or_default());
         let mut text = format!("timed out: {what} within {limit}");
-        match (self.endpoints.reason(), self.socket.peer_count()) {
+        match (self.trouble(), self.socket.peer_count()) {
             (Some(reason), _) => text += &format!(": {reason}"),
             (None, 0) => text += ": no peer is connected",
             (None, 1) => text += ", with 1 peer connected",

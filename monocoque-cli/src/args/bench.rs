@@ -30,7 +30,7 @@ pub(crate) struct BenchArgs {
     pub(crate) connect: Option<Endpoint>,
     /// The two results to compare: files that -O json has written, or endpoints of REP sockets that
     /// are measured now
-    #[arg(value_name = "RESULT", num_args = 2)]
+    #[arg(value_name = "RESULT")]
     pub(crate) results: Vec<String>,
     /// Number of messages, the same on both sides [default: as many as --duration allows]
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

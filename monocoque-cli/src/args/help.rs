@@ -220,6 +220,8 @@ Examples:
           --capture pub@tcp://*:5562 --stats 10s
   Print the statistics of a running proxy:
       pkill -USR1 -x mq
+  Watch the peers, queues and drops of a queue:
+      mq proxy router@tcp://*:5557 dealer@tcp://*:5558 --top
 
 ",
     values!(),
@@ -371,3 +373,23 @@ Exit codes:
   1    Failure, described on standard error.
   2    The command line is wrong; nothing was printed.
 ";
+
+pub(super) const TOP: &str = concat!(
+    "\
+Keys:
+  q  Quit; also Esc and Ctrl-C.
+  p  Pause, and continue.
+
+Examples:
+  Watch two publishers:
+      mq top tcp://one:5556 tcp://two:5556
+  Print the rates of one topic over ten seconds:
+      mq top tcp://server:5556 -s weather. -i 10s -n 1 | cat
+
+",
+    values!(),
+    exit_codes!(
+        "Success: --count is reached, a key has ended it, or standard output was
+       closed. Without --count also if interrupted."
+    )
+);

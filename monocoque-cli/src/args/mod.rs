@@ -30,7 +30,7 @@ pub(crate) use options::OptionArgs;
 pub(crate) use receive::{PullArgs, ReceiveArgs, RepArgs, SubArgs};
 pub(crate) use security::SecurityArgs;
 pub(crate) use send::{PubArgs, PushArgs, ReqArgs, SendArgs};
-pub(crate) use tools::{CompletionsArgs, ManArgs, MonitorArgs, ProxyArgs};
+pub(crate) use tools::{CompletionsArgs, ManArgs, MonitorArgs, ProxyArgs, TopArgs};
 pub(crate) use values::to_connect as parse_endpoint;
 
 /// Talk to ZeroMQ sockets from the command line
@@ -96,6 +96,7 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     Proxy(ProxyArgs),
     Monitor(MonitorArgs),
+    Top(TopArgs),
     Bench(BenchArgs),
     Keygen(KeygenArgs),
     Completions(CompletionsArgs),
@@ -129,6 +130,7 @@ impl Command {
             Self::Xsub(args) => &args.exchange.connection,
             Self::Stream(args) => &args.exchange.connection,
             Self::Monitor(args) => &args.connection,
+            Self::Top(args) => &args.connection,
             Self::Proxy(_) | Self::Bench(_) | Self::Keygen(_) | Self::Completions(_) | Self::Man(_) => {
                 return None;
             }
@@ -150,6 +152,7 @@ impl Command {
             Self::Xsub(args) => &mut args.exchange.connection,
             Self::Stream(args) => &mut args.exchange.connection,
             Self::Monitor(args) => &mut args.connection,
+            Self::Top(args) => &mut args.connection,
             Self::Proxy(_) | Self::Bench(_) | Self::Keygen(_) | Self::Completions(_) | Self::Man(_) => {
                 return None;
             }

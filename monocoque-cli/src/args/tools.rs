@@ -32,6 +32,12 @@ pub(crate) struct ProxyArgs {
     /// Print the number of forwarded messages every DURATION
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) stats: Option<Duration>,
+    /// Show peers, rates, queues and drops of both sides, live
+    ///
+    /// Drawn anew every second, or as --stats says. Where standard output is no terminal, each
+    /// snapshot is printed as text.
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) top: bool,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
     /// Format of the statistics
@@ -59,6 +65,30 @@ pub(crate) struct MonitorArgs {
     #[arg(long)]
     pub(crate) time: bool,
     /// End after N events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+}
+
+/// Show the rates of messages by peer and by topic, live
+///
+/// Subscribes to publishers and shows a table that is drawn anew every --interval: their peers with
+/// rates, sizes and totals, and the topics, the busiest first. The topic is the first frame of a
+/// message, or its first word if it has one frame. A socket cannot be asked for its other peers:
+/// what a publisher sends to others and drops for them is not seen here. For what goes through a
+/// proxy, with its peers, queues and drops, see mq proxy --top. Where standard output is no
+/// terminal, each snapshot is printed as text.
+#[derive(Debug, Args)]
+#[command(after_long_help = help::TOP)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// Receive messages that start with TOPIC; can be given several times [default: everything]
+    #[arg(short, long, value_name = "TOPIC")]
+    pub(crate) subscribe: Vec<String>,
+    /// Time between two snapshots
+    #[arg(short, long, value_name = "DURATION", value_parser = values::duration, default_value = "1s")]
+    pub(crate) interval: Duration,
+    /// End after N snapshots
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) count: Option<u64>,
 }

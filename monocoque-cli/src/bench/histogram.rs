@@ -53,9 +53,9 @@ impl Histogram {
     }
 
     /// Returns the histogram as lines of text, with bounds that grow by the same factor. Times
-    /// beyond 99.9 % are in the last line.
+    /// beyond 99 % are in the last line.
     pub(super) fn lines(&self, style: Style) -> Vec<String> {
-        let (low, high) = (nanoseconds(self.min()).max(1) as f64, nanoseconds(self.per_mille(999)) as f64);
+        let (low, high) = (nanoseconds(self.min()).max(1) as f64, nanoseconds(self.per_mille(990)) as f64);
         if self.count == 0 {
             return Vec::new();
         }

@@ -8,9 +8,11 @@ mod exec;
 mod keygen;
 mod monitor;
 mod proxy;
+mod proxy_top;
 mod receive;
 mod request;
 mod send;
+mod top;
 
 use crate::args::Command;
 use crate::bench;
@@ -34,6 +36,7 @@ pub(crate) async fn run(command: Command, env: Env) -> Result<(), Error> {
         Command::Stream(args) => exchange::stream(&args, env).await,
         Command::Proxy(args) => proxy::run(&args, env).await,
         Command::Monitor(args) => monitor::run(&args, env).await,
+        Command::Top(args) => top::run(&args, env).await,
         Command::Bench(args) => bench::run(&args, env).await,
         Command::Keygen(args) => keygen::run(&args),
         Command::Completions(args) => documents::completions(&args),

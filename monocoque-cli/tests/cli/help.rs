@@ -3,9 +3,9 @@
 use crate::mq_process::{TestDirectory, run};
 
 /// The commands that open sockets.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "xpub", "xsub", "stream",
-    "proxy", "monitor", "bench",
+    "proxy", "monitor", "top", "bench",
 ];
 /// The commands that open none.
 const OTHERS: [&str; 3] = ["keygen", "completions", "man"];

@@ -22,3 +22,4 @@ mod publishers_and_streams;
 mod req_rep;
 mod security;
 mod terminal;
+mod top;
