@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use compio::runtime::JoinHandle;
-use compio::time::timeout;
+use compio::time::{sleep, timeout};
 use futures_lite::future::or;
 use monocoque::zmq::capability::{Receives, Secure, Sends};
 use monocoque::zmq::{Builder, Socket, StreamSocket};
@@ -14,6 +14,7 @@ use monocoque::{Endpoint, Message, MonocoqueError, RoutingId};
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
 use crate::format::Received;
+use crate::progress::Waiting;
 use crate::reports::{self, Endpoints, Verbosity};
 use crate::security::{Failures, Security};
 use crate::signals::Interrupt;
@@ -235,7 +236,7 @@ impl<S: Socket> Session<S> {
         if waiting > 0 && self.env.interrupt.is_received() {
             info(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
-        self.socket.close().await;
+        self.close_socket().await;
         // It ends with the socket.
         let _ = self.printing.await;
         let stats = self.socket.stats();
@@ -260,6 +261,21 @@ impl<S: Socket> Session<S> {
                 failed
             }
         }
+    }
+}
+
+impl<S: Socket> Session<S> {
+    /// Closes the socket. Shows how many messages wait, if that lasts longer than a second.
+    async fn close_socket(&self) {
+        let showing = async {
+            sleep(SHORT).await;
+            let waiting = Waiting::new("messages still to be sent");
+            loop {
+                waiting.set(self.socket.stats().send_queue);
+                sleep(TICK).await;
+            }
+        };
+        or(self.socket.close(), showing).await;
     }
 }
 
@@ -345,3 +361,6 @@ fn apply<S: Socket>(options: &OptionArgs, builder: Builder<S>) -> Builder<S> {
 }
 
 const LINGER: Duration = Duration::from_secs(30);
+/// The time after which closing shows its progress, and how often that is drawn.
+const SHORT: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);

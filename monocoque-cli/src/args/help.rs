@@ -21,7 +21,13 @@ Examples:
       mq pull -b tcp://*:5555 --curve-server --key-file server.key --allow-key client.pub
       mq push -c tcp://server:5555 --curve-client --server-key server.pub --key-file client.key
 
-Each command has a page of its own: mq help pull.
+Each command has a page of its own: mq help pull, or mq man pull | man -l -.
+
+Variables:
+  MQ_ENDPOINT (endpoints, separated by commas), MQ_TIMEOUT, MQ_LINGER, MQ_HWM,
+  MQ_HEARTBEAT, MQ_IDENTITY and MQ_SOCKS_PROXY stand for options that are not
+  given; MQ_PASSWORD holds the password of --plain-client. NO_COLOR turns colours
+  off.
 
 ",
     values!(),
@@ -86,6 +92,11 @@ Examples:
       mq sub -c tcp://server:5556
   Two topics of two publishers, as JSON:
       mq sub -c tcp://one:5556 -c tcp://two:5556 -s weather. -s traffic. -O json
+  Time, sender, topic and size of each message:
+      mq sub tcp://server:5556 --format '{time} {peer} {topic} {size}'
+  Messages that match, sent on:
+      mq sub tcp://one:5556 --json | jq -c --unbuffered 'select(.frames[0] == \"a\")' |
+          mq push tcp://two:5555 --json
   The next message, or fail after five seconds:
       mq sub -c tcp://server:5556 -n 1 -t 5s
 
@@ -102,6 +113,8 @@ Examples:
       mq req -c tcp://server:5557 -d ping -t 2s
   Send a request for each line:
       mq req -c tcp://server:5557
+  Send 10000 requests, eight at once, and print no replies:
+      mq req -c tcp://server:5557 -d ping -n 10000 --parallel 8 -O quiet
   Send a request once a second, forever:
       mq req -c tcp://server:5557 -d ping --repeat -i 1s
 
@@ -122,6 +135,8 @@ Examples:
       mq rep -b tcp://*:5557 --echo
   Reply with the output of a program:
       mq rep -b tcp://*:5557 --exec 'jq .name' -O quiet
+  Give up after two seconds, with a reply that tells so:
+      mq rep -b tcp://*:5557 --exec ./answer --exec-timeout 2s --exec-failure sorry
   Reply to one request and end:
       mq rep -b tcp://*:5557 --reply pong -n 1
 
