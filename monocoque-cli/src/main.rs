@@ -1,9 +1,9 @@
 //! `mq`: ZeroMQ sockets on the command line.
 //!
 //! [`args`] is the command line, [`commands`] its execution. In between, [`session`] opens and
-//! closes a socket, [`mod@reports`] tells what its connections do, [`mod@security`] has its keys and
-//! passwords, [`input`] and [`output`] are threads that read and write messages, and [`mod@format`]
-//! has the formats of messages there.
+//! closes a socket, [`mod@reports`] tells what its connections do, [`mod@security`] has its keys
+//! and passwords, [`input`] and [`output`] are threads that read and write messages, and
+//! [`mod@format`] has the formats of messages there. [`mod@top`] draws live tables.
 #![forbid(unsafe_code)]
 
 mod args;

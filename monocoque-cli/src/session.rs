@@ -206,6 +206,11 @@ impl<S: Socket> Session<S> {
         self.endpoints.reason()
     }
 
+    /// Returns the state of the endpoints, as lines for a screen.
+    pub(crate) fn status(&self) -> impl Iterator<Item = String> {
+        self.endpoints.listening().into_iter().chain(self.trouble())
+    }
+
     /// Returns the error of a timeout, with the reason if one is known.
     pub(crate) fn timed_out(&self, what: &str) -> Error {
         let limit = humantime::format_duration(self.timeout.unwrap_or_default());

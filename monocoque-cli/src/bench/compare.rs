@@ -1,5 +1,5 @@
-//! Two results side by side: each is a file that `mq bench -O json` has written, or an endpoint that
-//! is measured now.
+//! Two results side by side: each is a file that `mq bench -O json` has written, or an endpoint
+//! that is measured now.
 
 use std::fs;
 use std::path::PathBuf;

@@ -21,7 +21,7 @@ use crate::terminal::FAINT;
 
 pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
     // The command itself prints the events.
-    let env = &Env { verbosity: Verbosity::Silent, ..env.clone() };
+    let env = &Env { verbosity: Verbosity::Explanations, ..env.clone() };
     match args.kind {
         SocketType::Pair => watch::<PairSocket>(args, env).await,
         SocketType::Pub => watch::<PubSocket>(args, env).await,

@@ -70,7 +70,7 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
 ) -> Result<(), Error> {
     let requests = signals::reports()?;
     // The screen takes the place of lines on standard error.
-    let silent = &Env { verbosity: Verbosity::Silent, announce: false, ..env.clone() };
+    let silent = &Env { verbosity: Verbosity::Silent, ..env.clone() };
     let env = if args.top { silent } else { env };
     let names = [front.kind.name(), back.kind.name()];
     let (front, front_events) = open::<F>(front, args, env).await?;

@@ -83,8 +83,8 @@ impl<'a, F: Socket, B: Socket> ProxyTop<'a, F, B> {
                 n => format!("; {n} copies not captured"),
             };
             let mut lines = vec![format!("mq proxy: {front} and {back}{not_captured}")];
-            lines.extend(self.front.trouble());
-            lines.extend(self.back.trouble());
+            lines.extend(self.front.status());
+            lines.extend(self.back.status());
             Snapshot { lines, tables: vec![traffic, sockets, peers] }
         });
         or(showing, watching).await

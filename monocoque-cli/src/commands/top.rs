@@ -48,7 +48,7 @@ pub(super) async fn run(args: &TopArgs, env: &Env) -> Result<(), Error> {
             "mq top: {} peers, {} messages received, {} queued, {} discarded; {} connections lost, {} handshakes failed",
             stats.peers, stats.received, stats.recv_queue, stats.discarded, stats.lost_connections, stats.failed_handshakes
         )];
-        lines.extend(session.trouble());
+        lines.extend(session.status());
         Snapshot { lines, tables: vec![peers.received(elapsed), topics.table(elapsed)] }
     });
     let work = or(or(showing, watching), receiving);

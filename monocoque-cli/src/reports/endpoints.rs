@@ -70,11 +70,23 @@ impl Endpoints {
         (!text.is_empty()).then_some(text)
     }
 
+    /// Returns the endpoints that the socket listens on, as one text; `None` if there are none.
+    pub(crate) fn listening(&self) -> Option<String> {
+        let state = self.0.borrow();
+        let bound = state.endpoints.iter().filter(|state| state.progress == Progress::Bound);
+        let names: Vec<_> = bound.map(|state| state.endpoint.to_string()).collect();
+        (!names.is_empty()).then(|| format!("listening on {}", names.join(", ")))
+    }
+
     /// Takes an event into account, with the line that was printed about it. Returns what else is
     /// worth a line.
     pub(super) fn update(&self, event: &SocketEvent, explained: Option<&str>) -> Option<Change> {
         let state = &mut *self.0.borrow_mut();
         match event {
+            SocketEvent::Listening { endpoint } => {
+                state.at(endpoint, Progress::Bound);
+                None
+            }
             SocketEvent::Connected { connection } => {
                 state.made.insert(connection.id);
                 let endpoint = state.at(&connection.endpoint, Progress::Connecting);

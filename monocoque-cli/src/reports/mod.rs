@@ -17,11 +17,13 @@ use endpoints::Change;
 pub(crate) use endpoints::Endpoints;
 use repeats::Repeats;
 
-/// The events that are printed on standard error, beside failures of security.
+/// The events that are printed on standard error, in addition to failures of security.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
-    /// None: the command prints all of them on standard output.
+    /// None, and no failures of security either: the command shows what is wrong on a screen.
     Silent,
+    /// None: the command prints all of them on standard output.
+    Explanations,
     /// The first failure of each endpoint, and that it works again.
     Failures,
     /// All.
@@ -43,7 +45,7 @@ pub(crate) async fn print(
             repeats.lines(&event).iter().for_each(info);
         }
         match (explained, change) {
-            (Some(line), _) => warn(&line),
+            (Some(line), _) if verbosity != Verbosity::Silent => warn(&line),
             (None, Some(change)) if verbosity == Verbosity::Failures => report(&change),
             _ => {}
         }

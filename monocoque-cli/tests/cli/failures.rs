@@ -1,4 +1,4 @@
-//! Endpoints that do not work: reported once, at once, and with the reason in the text of a timeout.
+//! Endpoints that do not work: reported once, at once, and in the text of a timeout.
 
 use std::io::Read;
 use std::net::TcpListener;

@@ -65,10 +65,25 @@ fn top_counts_by_peer_and_topic() {
     while snapshot.first().is_none_or(|line: &String| !line.contains(" 4 messages received")) {
         snapshot = vec![mq.line()];
     }
+    assert_eq!(mq.line(), format!("listening on {endpoint}"));
     let table: Vec<_> = (0..6).map(|_| mq.line()).collect();
     assert!(table[2].contains("tcp://127.0.0.1:") && table[2].contains("XPUB"), "{table:?}");
     assert!(table[5].contains("weather") && table[5].contains("36 B"), "{table:?}");
     mq.interrupt().ok();
+}
+
+#[test]
+fn top_shows_refusal_on_screen_only() {
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("curve");
+    run(&["keygen", "--out", &directory.path("server")], "").ok();
+    let key = directory.path("server.key");
+    let _publisher = start(&["pub", "-b", &endpoint, "--curve-server", "--key-file", &key]);
+    let mq = start(&["top", &endpoint, "-i", "100ms"]);
+    while !mq.line().contains("CURVE") {}
+    let ended = mq.interrupt();
+    assert_eq!(ended.stderr, "");
+    ended.ok();
 }
 
 #[test]
