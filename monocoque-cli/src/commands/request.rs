@@ -70,7 +70,7 @@ async fn feed(mut input: Input, requests: flume::Sender<Message>) -> Result<(), 
     Ok(())
 }
 
-/// What the sockets have in common.
+/// The parts that all sockets of the command share.
 #[derive(Debug)]
 struct Dialogue<'a> {
     args: &'a ReqArgs,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use monocoque::{ConnectionId, DisconnectReason, Endpoint, SocketEvent};
+use monocoque::{Connection, ConnectionId, DisconnectReason, Endpoint, SocketEvent};
 
 /// The endpoints of a socket, with the reasons why they do not work.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ struct EndpointState {
     progress: Progress,
     /// The failures reported since the endpoint worked last, at most [`MOST`].
     reported: Vec<String>,
-    /// A line about security was printed since then.
-    is_explained: bool,
+    /// The line about security that was printed since then.
+    explained: Option<String>,
 }
 
 /// The state of an endpoint that was connected to.
@@ -104,21 +104,7 @@ impl Endpoints {
                 endpoint.report(format!("cannot accept connections at {}: {error}", endpoint.endpoint))
             }
             SocketEvent::HandshakeFailed { connection, reason } => {
-                let is_made = state.made.contains(&connection.id);
-                let endpoint = state.at(&connection.endpoint, Progress::Bound);
-                let line = match explained {
-                    Some(line) => line.to_owned(),
-                    None => format!("the handshake with {} failed: {reason}", connection.peer),
-                };
-                endpoint.is_explained |= explained.is_some();
-                if is_made {
-                    endpoint.fail_handshake(line)
-                } else if may_be_a_probe(reason) {
-                    None
-                } else {
-                    // The port of the peer differs each time.
-                    endpoint.report_as(reason.to_string(), line)
-                }
+                state.handshake_failed(connection, reason, explained)
             }
             SocketEvent::HandshakeSucceeded { connection, .. } => {
                 state.established.insert(connection.id);
@@ -126,20 +112,7 @@ impl Endpoints {
                 let endpoint = state.at(&connection.endpoint, Progress::Bound);
                 if is_made { endpoint.succeed() } else { None }
             }
-            SocketEvent::Disconnected { connection, reason } => {
-                state.made.remove(&connection.id);
-                let was_established = state.established.remove(&connection.id);
-                let endpoint = state.at(&connection.endpoint, Progress::Bound);
-                if endpoint.progress == Progress::Established {
-                    endpoint.progress = Progress::Lost;
-                }
-                let is_fault = !matches!(reason, DisconnectReason::ByUs) && !may_be_a_probe(reason);
-                if was_established && is_fault {
-                    endpoint.report_as(reason.to_string(), format!("lost {}: {reason}", connection.peer))
-                } else {
-                    None
-                }
-            }
+            SocketEvent::Disconnected { connection, reason } => state.disconnected(connection, reason),
             SocketEvent::GivenUp { endpoint } => {
                 let endpoint = state.at(endpoint, Progress::Connecting);
                 endpoint.report(format!("{} is not tried again", endpoint.endpoint))
@@ -154,6 +127,42 @@ impl Endpoints {
 }
 
 impl State {
+    fn handshake_failed(
+        &mut self,
+        connection: &Connection,
+        reason: &DisconnectReason,
+        explained: Option<&str>,
+    ) -> Option<Change> {
+        let is_made = self.made.contains(&connection.id);
+        let endpoint = self.at(&connection.endpoint, Progress::Bound);
+        if let Some(line) = explained {
+            endpoint.explained = Some(line.to_owned());
+        }
+        let line = format!("the handshake with {} failed: {reason}", connection.peer);
+        if is_made {
+            endpoint.fail_handshake(line)
+        } else if may_be_a_probe(reason) {
+            None
+        } else {
+            // The port of the peer differs each time.
+            endpoint.report_as(reason.to_string(), line)
+        }
+    }
+
+    fn disconnected(&mut self, connection: &Connection, reason: &DisconnectReason) -> Option<Change> {
+        self.made.remove(&connection.id);
+        let was_established = self.established.remove(&connection.id);
+        let endpoint = self.at(&connection.endpoint, Progress::Bound);
+        if endpoint.progress == Progress::Established {
+            endpoint.progress = Progress::Lost;
+        }
+        let is_fault = !matches!(reason, DisconnectReason::ByUs) && !may_be_a_probe(reason);
+        if !was_established || !is_fault {
+            return None;
+        }
+        endpoint.report_as(reason.to_string(), format!("lost {}: {reason}", connection.peer))
+    }
+
     /// Returns the state of an endpoint, which is new if there was none.
     fn at(&mut self, endpoint: &Endpoint, new: Progress) -> &mut EndpointState {
         let known = self.endpoints.iter().position(|state| state.endpoint == *endpoint);
@@ -162,7 +171,7 @@ impl State {
                 endpoint: endpoint.clone(),
                 progress: new,
                 reported: Vec::new(),
-                is_explained: false,
+                explained: None,
             });
             self.endpoints.len() - 1
         });
@@ -187,23 +196,25 @@ impl EndpointState {
         self.report(line)
     }
 
+    /// Takes a failed handshake into account. The line about security, which was printed once, says
+    /// more than any other.
     fn fail_handshake(&mut self, line: String) -> Option<Change> {
-        if !self.is_explained {
-            return self.fail(line);
+        match &self.explained {
+            None => self.fail(line),
+            Some(explained) => {
+                self.progress = Progress::Failing(explained.clone());
+                self.reported.push(line);
+                self.reported.truncate(MOST);
+                None
+            }
         }
-        // The line about security says more than its repetition.
-        let has_reason = matches!(self.progress, Progress::Failing(_)) && !self.reported.is_empty();
-        if !has_reason {
-            self.fail(line);
-        }
-        None
     }
 
     fn succeed(&mut self) -> Option<Change> {
         self.progress = Progress::Established;
         let has_failed = !self.reported.is_empty();
         self.reported.clear();
-        self.is_explained = false;
+        self.explained = None;
         has_failed.then(|| Change::Recovered(format!("connected to {}", self.endpoint)))
     }
 
@@ -256,6 +267,24 @@ mod tests {
         assert_eq!(endpoints.reason(), Some(line));
         let other = endpoints.update(&refused(&endpoint, "unreachable"), None);
         assert!(matches!(other, Some(Change::Failed(line)) if line.ends_with("unreachable")));
+    }
+
+    #[test]
+    fn explanation_replaces_earlier_reason() {
+        let endpoints = Endpoints::default();
+        let endpoint: Endpoint = "tcp://127.0.0.1:1".parse().unwrap();
+        let failing = |explained: Option<&str>| {
+            let state = &mut *endpoints.0.borrow_mut();
+            let state = state.at(&endpoint, Progress::Connecting);
+            state.explained = explained.map(str::to_owned).or(state.explained.take());
+            state.fail_handshake("the handshake failed".into())
+        };
+        endpoints.update(&refused(&endpoint, "refused"), None);
+        assert_eq!(failing(Some("wrong key")), None, "it was printed as an explanation");
+        assert_eq!(endpoints.reason().as_deref(), Some("wrong key"));
+        endpoints.update(&refused(&endpoint, "refused"), None);
+        assert_eq!(failing(None), None, "it was explained before");
+        assert_eq!(endpoints.reason().as_deref(), Some("wrong key"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) use peers::Peers;
 pub(crate) use screen::Screen;
 pub(crate) use topics::Topics;
 
-/// What is shown at one time.
+/// The lines and tables that are shown at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     /// The lines above the tables.

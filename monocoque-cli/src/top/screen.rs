@@ -117,10 +117,7 @@ fn render(frame: &mut Frame<'_>, snapshot: &Snapshot, is_paused: bool) {
     let constraints = [Constraint::Length(lines)].into_iter().chain(tables).chain([Constraint::Length(1)]);
     let areas = Layout::vertical(constraints).split(frame.area());
     let [top, middle @ .., bottom] = &*areas else { return };
-    frame.render_widget(
-        Paragraph::new(snapshot.lines.iter().map(|line| Line::raw(line)).collect::<Vec<_>>()),
-        *top,
-    );
+    frame.render_widget(Paragraph::new(snapshot.lines.iter().map(Line::raw).collect::<Vec<_>>()), *top);
     for (table, area) in snapshot.tables.iter().zip(middle) {
         frame.render_widget(widget(table), *area);
     }

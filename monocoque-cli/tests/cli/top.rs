@@ -5,7 +5,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use zmq::SocketType;
 
-use crate::mq_process::{TestDirectory, run, start, until};
+use crate::mq_process::{Running, TestDirectory, run, start, until};
 use crate::peer::{bound, connected, text};
 
 /// A terminal of 130 columns and 40 lines that runs `mq`, in a server of its own.
@@ -44,6 +44,15 @@ impl Tmux {
     }
 }
 
+/// Waits for a line with these words, in that order.
+fn line_with(mq: &Running, words: &[&str]) {
+    until(&format!("a line has {words:?}"), || {
+        let line = mq.line();
+        let mut found = line.split_whitespace();
+        words.iter().all(|word| found.any(|other| other == *word))
+    });
+}
+
 impl Drop for Tmux {
     fn drop(&mut self) {
         // It may have ended.
@@ -61,10 +70,7 @@ fn top_counts_by_peer_and_topic() {
         publisher.send_multipart(["weather", "sunny"], 0).unwrap();
     }
     publisher.send("traffic jam", 0).unwrap();
-    let mut snapshot = Vec::new();
-    while snapshot.first().is_none_or(|line: &String| !line.contains(" 4 messages received")) {
-        snapshot = vec![mq.line()];
-    }
+    line_with(&mq, &["4", "messages", "received,"]);
     assert_eq!(mq.line(), format!("listening on {endpoint}"));
     let table: Vec<_> = (0..6).map(|_| mq.line()).collect();
     assert!(table[2].contains("tcp://127.0.0.1:") && table[2].contains("XPUB"), "{table:?}");
@@ -80,7 +86,7 @@ fn top_shows_refusal_on_screen_only() {
     let key = directory.path("server.key");
     let _publisher = start(&["pub", "-b", &endpoint, "--curve-server", "--key-file", &key]);
     let mq = start(&["top", &endpoint, "-i", "100ms"]);
-    while !mq.line().contains("CURVE") {}
+    line_with(&mq, &["uses", "CURVE,"]);
     let ended = mq.interrupt();
     assert_eq!(ended.stderr, "");
     ended.ok();
@@ -103,16 +109,9 @@ fn proxy_top_shows_peers_and_traffic() {
     let (push, pull) = (connected(SocketType::PUSH, &front), connected(SocketType::PULL, &back));
     push.send("hello", 0).unwrap();
     assert_eq!(text(&pull), "hello");
-    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    loop {
-        let line = cells(&mq.line());
-        if line.starts_with(&["PULL".into(), "to".into(), "PUSH".into()]) && line[6] == "1" {
-            assert_eq!(line[7..9], ["5", "B"], "{line:?}");
-            break;
-        }
-    }
-    while !cells(&mq.line()).starts_with(&["PUSH".into(), "1".into()]) {}
-    while !cells(&mq.line()).starts_with(&["PULL".into(), front.clone(), "PUSH".into()]) {}
+    line_with(&mq, &["PULL", "to", "PUSH", "1", "5", "B"]);
+    line_with(&mq, &["PUSH", "1", "0", "0", "0"]);
+    line_with(&mq, &["PULL", &front, "PUSH"]);
     mq.interrupt().ok();
 }
 
