@@ -276,7 +276,7 @@ mod tests {
         let failing = |explained: Option<&str>| {
             let state = &mut *endpoints.0.borrow_mut();
             let state = state.at(&endpoint, Progress::Connecting);
-            state.explained = explained.map(str::to_owned).or(state.explained.take());
+            state.explained = explained.map(str::to_owned).or_else(|| state.explained.take());
             state.fail_handshake("the handshake failed".into())
         };
         endpoints.update(&refused(&endpoint, "refused"), None);
