@@ -379,7 +379,7 @@ impl Context {
         if sockets.shut_down {
             drop(sockets);
             engine.close();
-            return Err(MonocoqueError::ContextClosed);
+            return Err(MonocoqueError::Closed);
         }
         if sockets.engines.len() >= sockets.full {
             sockets.engines.retain(|engine| engine.strong_count() > 0);

@@ -5,7 +5,6 @@ use std::{fmt, io};
 
 use monocoque_core::transport::InterfaceNameError;
 use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdError, RuntimeGone};
-use thiserror::Error;
 
 use crate::monitor::ConnectionId;
 use crate::security::SecurityError;
@@ -22,95 +21,68 @@ use crate::security::SecurityError;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum MonocoqueError {
     /// The endpoint is malformed, or does not support the call (`EINVAL`, `EPROTONOSUPPORT`).
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
+    Endpoint(EndpointError),
     /// The operating system refused to bind (`EADDRINUSE`, `EADDRNOTAVAIL`, `EMFILE`...).
-    #[error("bind {endpoint}: {error}")]
     Io {
         /// The endpoint that was to be bound.
         endpoint: Box<Endpoint>,
         /// The error of the operating system.
-        error: io::Error,
+        source: io::Error,
     },
     /// The file descriptor is not a listening socket.
-    #[error("the descriptor cannot be listened on: {0}")]
     Descriptor(io::Error),
     /// An I/O thread could not be started.
-    #[error("an I/O thread could not be started: {0}")]
     Thread(io::Error),
     /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
-    #[error("there is no compio runtime on this thread")]
     NoRuntime,
-    /// The socket was closed, or the runtime of its connections has ended (`ETERM`, `ENOTSOCK`).
-    #[error("the socket is closed")]
+    /// The socket was closed, its context was shut down, or the runtime of its connections has ended
+    /// (`ETERM`, `ENOTSOCK`).
     Closed,
-    /// The context was shut down, so that it makes no sockets (`ETERM`).
-    #[error("the context was shut down: it makes no more sockets")]
-    ContextClosed,
     /// The call would have to wait: there is no message to receive, or the queues are full
     /// (`EAGAIN`).
-    #[error("the operation would have to wait")]
     WouldBlock,
     /// The timeout of the call, or the [`send_timeout`](crate::zmq::Builder::send_timeout) or
     /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket has expired (`EAGAIN`).
-    #[error("the operation timed out")]
     TimedOut,
     /// A blocking call on the thread that runs the connections of the socket: the call would block
     /// the thread that it waits for (`EDEADLK`). Await the call instead, or create the socket in a
     /// [`Context`](crate::Context) with I/O threads.
-    #[error("this thread runs the connections of the socket: a blocking call on it would wait for ever")]
     WouldDeadlock,
     /// A stream cannot be [attached](crate::zmq::Socket::attach): it cannot leave its thread, and
     /// the connections of the socket run on another one. Create the socket in
     /// [`Context::current`](crate::Context::current), in the runtime of the stream.
-    #[error("the connections of the socket do not run on the compio runtime of this thread: cannot attach")]
     WrongThread,
     /// No peer with this routing id is connected, and the socket reports that (`EHOSTUNREACH`); see
     /// [`router_mandatory`](crate::zmq::Builder::router_mandatory) and
     /// [`StreamSocket`](crate::zmq::StreamSocket).
-    #[error("no peer with this routing id is connected")]
     Unreachable,
     /// Requests and replies alternate, and the call is out of turn (`EFSM`).
-    #[error("{0}")]
     OutOfTurn(&'static str),
     /// Manual subscription requires [`xpub_manual`](crate::zmq::Builder::xpub_manual) (`EINVAL`).
-    #[error("manual subscription requires `Builder::xpub_manual(true)`")]
     ManualModeRequired,
-    /// The message has no frame.
-    #[error("a message needs at least one frame")]
+    /// The message has no frame to send; to a peer with a routing id, none behind that.
     EmptyMessage,
-    /// The message has no frame after the routing id of the peer, which is its first one.
-    #[error("a message needs at least one frame after the routing id")]
-    NoBody,
     /// The endpoint is neither bound nor connected (`ENOENT`).
-    #[error("{0}: neither bound nor connected")]
     UnknownEndpoint(Box<Endpoint>),
     /// The socket has no connection with this number (`ENOENT`).
-    #[error("the socket has no connection with the number {0}")]
     UnknownPeer(ConnectionId),
     /// A routing id that is empty or longer than 255 bytes (`EINVAL`).
-    #[error("invalid routing id: {0}")]
     RoutingId(RoutingIdError),
     /// A routing id that starts with a zero byte, which is reserved for generated ones (`EINVAL`).
-    #[error("a routing id must not start with a zero byte: those are generated")]
     ReservedRoutingId,
     /// A STREAM socket was bound or connected to an inproc endpoint, which carries no bytes
     /// (`ENOCOMPATPROTO`).
-    #[error("a STREAM socket requires tcp or ipc")]
     RawInproc,
     /// The routing id to assign belongs to another peer, or is assigned to another endpoint; libzmq
     /// aborts.
-    #[error("another peer has this routing id")]
     DuplicateRoutingId,
     /// A heartbeat TTL above the maximum of 6553.5 seconds (`EINVAL`).
-    #[error("a heartbeat TTL is at most 6553.5 seconds")]
     HeartbeatTtl,
     /// A value out of the range of an option (`EINVAL`).
-    #[error("{option}: expected {range}")]
     OutOfRange {
         /// The name of the option.
         option: &'static str,
@@ -118,11 +90,9 @@ pub enum MonocoqueError {
         range: &'static str,
     },
     /// A security option that cannot work, by itself or with the others (`EINVAL`).
-    #[error("security: {0}")]
     Security(SecurityError),
     /// The name of a network interface is invalid (`EINVAL`).
-    #[error(transparent)]
-    InterfaceName(#[from] InterfaceNameError),
+    InterfaceName(InterfaceNameError),
 }
 
 /// A result of this library: `Result<()>`, or `Result<T, SendError>`.
@@ -163,7 +133,7 @@ impl MonocoqueError {
     /// ```
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Closed | Self::ContextClosed => ErrorKind::Closed,
+            Self::Closed => ErrorKind::Closed,
             Self::WouldBlock => ErrorKind::WouldBlock,
             Self::TimedOut => ErrorKind::TimedOut,
             Self::Io { .. } | Self::Descriptor(_) | Self::Thread(_) => ErrorKind::System,
@@ -173,7 +143,6 @@ impl MonocoqueError {
             Self::Endpoint(_)
             | Self::ManualModeRequired
             | Self::EmptyMessage
-            | Self::NoBody
             | Self::RoutingId(_)
             | Self::ReservedRoutingId
             | Self::RawInproc
@@ -197,7 +166,63 @@ impl MonocoqueError {
 
     /// Returns whether the socket or its context is closed: no later call will succeed.
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed | Self::ContextClosed)
+        matches!(self, Self::Closed)
+    }
+}
+
+/// The text names the cause, so that the cause is not the source, too: reports would repeat it.
+impl fmt::Display for MonocoqueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(error) => error.fmt(f),
+            Self::Io { endpoint, source } => write!(f, "bind {endpoint}: {source}"),
+            Self::Descriptor(error) => write!(f, "the descriptor cannot be listened on: {error}"),
+            Self::Thread(error) => write!(f, "an I/O thread could not be started: {error}"),
+            Self::NoRuntime => f.write_str("there is no compio runtime on this thread"),
+            Self::Closed => f.write_str("the socket is closed, or its context was shut down"),
+            Self::WouldBlock => f.write_str("the operation would have to wait"),
+            Self::TimedOut => f.write_str("the operation timed out"),
+            Self::WouldDeadlock => f.write_str(
+                "this thread runs the connections of the socket: a blocking call would wait for ever",
+            ),
+            Self::WrongThread => f.write_str(
+                "cannot attach: the connections of the socket run on another thread than this one",
+            ),
+            Self::Unreachable => f.write_str("no peer with this routing id is connected"),
+            Self::OutOfTurn(rule) => f.write_str(rule),
+            Self::ManualModeRequired => {
+                f.write_str("manual subscription requires `Builder::xpub_manual(true)`")
+            }
+            Self::EmptyMessage => f.write_str("the message has no frame to send"),
+            Self::UnknownEndpoint(endpoint) => write!(f, "{endpoint}: neither bound nor connected"),
+            Self::UnknownPeer(connection) => {
+                write!(f, "the socket has no connection with the number {connection}")
+            }
+            Self::RoutingId(error) => write!(f, "invalid routing id: {error}"),
+            Self::ReservedRoutingId => {
+                f.write_str("a routing id must not start with a zero byte: those are generated")
+            }
+            Self::RawInproc => f.write_str("a STREAM socket requires tcp or ipc"),
+            Self::DuplicateRoutingId => f.write_str("another peer has this routing id"),
+            Self::HeartbeatTtl => f.write_str("a heartbeat TTL is at most 6553.5 seconds"),
+            Self::OutOfRange { option, range } => write!(f, "{option}: expected {range}"),
+            Self::Security(error) => write!(f, "security: {error}"),
+            Self::InterfaceName(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for MonocoqueError {}
+
+impl From<EndpointError> for MonocoqueError {
+    fn from(error: EndpointError) -> Self {
+        Self::Endpoint(error)
+    }
+}
+
+impl From<InterfaceNameError> for MonocoqueError {
+    fn from(error: InterfaceNameError) -> Self {
+        Self::InterfaceName(error)
     }
 }
 
@@ -211,7 +236,7 @@ impl From<MonocoqueError> for io::Error {
     /// Converts to an error of the kind that `std` has for it, with the same text.
     fn from(error: MonocoqueError) -> Self {
         let kind = match &error {
-            MonocoqueError::Io { error, .. }
+            MonocoqueError::Io { source: error, .. }
             | MonocoqueError::Descriptor(error)
             | MonocoqueError::Thread(error) => error.kind(),
             MonocoqueError::Unreachable => io::ErrorKind::HostUnreachable,
@@ -353,12 +378,11 @@ mod tests {
         let endpoint = || Box::new("tcp://127.0.0.1:1".parse::<monocoque_core::Endpoint>().unwrap());
         let all = vec![
             Endpoint("foo".parse::<monocoque_core::Endpoint>().unwrap_err()),
-            Io { endpoint: endpoint(), error: system_error() },
+            Io { endpoint: endpoint(), source: system_error() },
             Descriptor(system_error()),
             Thread(system_error()),
             NoRuntime,
             Closed,
-            ContextClosed,
             WouldBlock,
             TimedOut,
             WouldDeadlock,
@@ -367,7 +391,6 @@ mod tests {
             OutOfTurn("a REP socket must receive a request before it replies"),
             ManualModeRequired,
             EmptyMessage,
-            NoBody,
             UnknownEndpoint(endpoint()),
             UnknownPeer(1.into()),
             RoutingId("".parse::<monocoque_core::RoutingId>().unwrap_err()),
@@ -381,9 +404,9 @@ mod tests {
         ];
         // A new variant belongs into the list above.
         all.iter().for_each(|error| match error {
-            Endpoint(_) | Io { .. } | Descriptor(_) | Thread(_) | NoRuntime | Closed | ContextClosed => {}
+            Endpoint(_) | Io { .. } | Descriptor(_) | Thread(_) | NoRuntime | Closed => {}
             WouldBlock | TimedOut | WouldDeadlock | WrongThread | Unreachable | OutOfTurn(_) => {}
-            ManualModeRequired | EmptyMessage | NoBody | UnknownEndpoint(_) | UnknownPeer(_) => {}
+            ManualModeRequired | EmptyMessage | UnknownEndpoint(_) | UnknownPeer(_) => {}
             RoutingId(_) | ReservedRoutingId | RawInproc | DuplicateRoutingId | HeartbeatTtl => {}
             OutOfRange { .. } | Security(_) | InterfaceName(_) => {}
         });

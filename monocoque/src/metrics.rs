@@ -15,7 +15,7 @@
 //! | `dropped_messages_total` | counter | messages | [`dropped`](crate::SocketStats::dropped) |
 //! | `discarded_messages_total` | counter | messages | [`discarded`](crate::SocketStats::discarded) |
 //! | `redelivered_messages_total` | counter | messages | [`redelivered`](crate::SocketStats::redelivered) |
-//! | `sent_bytes_total`, `received_bytes_total` | counter | bytes | over streams, with the handshakes that succeeded |
+//! | `sent_bytes_total`, `received_bytes_total` | counter | bytes | over streams, without handshakes |
 //! | `lost_connections_total` | counter | connections | [`lost_connections`](crate::SocketStats::lost_connections) |
 //! | `connect_failures_total` | counter | attempts | no connection was made |
 //! | `handshake_failures_total` | counter | connections | by `reason`, a label of few values |
@@ -25,7 +25,7 @@
 //! | `peers` | gauge | connections | [`peers`](crate::SocketStats::peers) |
 //! | `peer_sent_messages_total` | counter | messages | taken by the write pump of the peer |
 //! | `peer_received_messages_total` | counter | messages | received from the peer |
-//! | `peer_sent_bytes_total`, `peer_received_bytes_total` | counter | bytes | with the handshake |
+//! | `peer_sent_bytes_total`, `peer_received_bytes_total` | counter | bytes | without the handshake |
 //! | `peer_send_queue_messages` | gauge | messages | waiting to be written to the peer |
 //!
 //! Those of a peer also have the labels `connection`, `endpoint` and `peer`: the fields of a
@@ -88,8 +88,8 @@ const COUNTERS: [(&str, Unit, &str); 15] = [
     (names::AUTH_FAILURES, Unit::Count, "Connections refused for who the peer is"),
     (names::PEER_SENT_MESSAGES, Unit::Count, "Messages taken by the write pump of the peer"),
     (names::PEER_RECEIVED_MESSAGES, Unit::Count, "Messages received from the peer"),
-    (names::PEER_SENT_BYTES, Unit::Bytes, "Bytes sent to the peer, with the handshake"),
-    (names::PEER_RECEIVED_BYTES, Unit::Bytes, "Bytes received from the peer, with the handshake"),
+    (names::PEER_SENT_BYTES, Unit::Bytes, "Bytes sent to the peer, without the handshake"),
+    (names::PEER_RECEIVED_BYTES, Unit::Bytes, "Bytes received from the peer, without the handshake"),
 ];
 
 const GAUGES: [(&str, &str); 4] = [

@@ -170,7 +170,7 @@ fn thread_exhaustion_is_survived() {
             assert_eq!(connect_failed(&mut monitor), ErrorKind::WouldBlock);
         }
         let error = pull.blocking().bind("tcp://localhost:0").expect_err("no thread can be started");
-        let MonocoqueError::Io { error: source, .. } = error else { panic!("another error: {error}") };
+        let MonocoqueError::Io { source, .. } = error else { panic!("another error: {error}") };
         assert_eq!(source.kind(), ErrorKind::WouldBlock);
 
         setrlimit(Resource::RLIMIT_NPROC, soft, hard).expect("the old limit");

@@ -108,6 +108,11 @@ impl Message {
         self.iter().nth(index)
     }
 
+    /// Returns the frame at `index`, as [`get`](Self::get) does.
+    pub fn frame(&self, index: usize) -> Option<&[u8]> {
+        self.get(index)
+    }
+
     /// Returns the first frame, if there is one.
     pub fn first(&self) -> Option<&[u8]> {
         self.get(0)

@@ -54,7 +54,7 @@ pub(super) fn check_framing(engine: &Engine, address: &Endpoint) -> Result<(), M
 fn bind_failed(engine: &Engine, address: Endpoint, error: io::Error) -> MonocoqueError {
     let copy = || io::Error::new(error.kind(), error.to_string());
     engine.emit(|| SocketEvent::BindFailed { endpoint: address.clone(), error: copy().into() });
-    MonocoqueError::Io { endpoint: address.into(), error }
+    MonocoqueError::Io { endpoint: address.into(), source: error }
 }
 
 /// Binds an inproc name. There is no listener task: connecting sockets are connected at once.

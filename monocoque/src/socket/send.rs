@@ -293,7 +293,7 @@ fn send_by_id(
             let request = SendRequest { target: Target::Id(&id), ..request };
             let outcome = (!message.is_empty()).then(|| out.send(request, message, wakes));
             message.push_front(id);
-            outcome.ok_or(MonocoqueError::NoBody)?
+            outcome.ok_or(MonocoqueError::EmptyMessage)?
         }
     };
     if outcome == SendOutcome::Unreachable { Err(MonocoqueError::Unreachable) } else { Ok(outcome) }

@@ -144,7 +144,7 @@ fn inproc_name_binds_once() {
         let other: PullSocket = at.socket();
         let refused = other.bind(&endpoint).await.expect_err("already bound");
         assert!(
-            matches!(refused, MonocoqueError::Io { error: source, .. } if source.kind() == ErrorKind::AddrInUse)
+            matches!(refused, MonocoqueError::Io { source, .. } if source.kind() == ErrorKind::AddrInUse)
         );
         assert_eq!(other.last_endpoint(), None);
         let push = at.connected(PushSocket::builder(), &endpoint).await;

@@ -205,7 +205,7 @@ fn reuse_port_shares_endpoint() {
         let third = at.socket::<PullSocket>();
         let refused = third.bind(endpoint.clone()).await.expect_err("reuse_port is not set");
         assert!(
-            matches!(refused, MonocoqueError::Io { error: source, .. } if source.kind() == ErrorKind::AddrInUse)
+            matches!(refused, MonocoqueError::Io { source, .. } if source.kind() == ErrorKind::AddrInUse)
         );
         other.unbind(endpoint).await.expect("bound");
     });
