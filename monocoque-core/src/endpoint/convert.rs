@@ -96,7 +96,7 @@ impl TryFrom<&str> for Host {
 
 impl PartialEq<str> for Endpoint {
     fn eq(&self, text: &str) -> bool {
-        self.to_string() == text
+        self.to_string().as_str() == text
     }
 }
 
