@@ -75,6 +75,10 @@ api *args:
 deny *args:
     scripts/deny.sh {{args}}
 
+# The size of the program `mq` as it is installed (3 minutes)
+size:
+    scripts/size.sh
+
 # Each set of features
 features:
     scripts/features.sh

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Runs all tests: those of the crates, the examples in their documentation, and the exchange with libzmq and pyzmq.
-# Installs what is missing for that: a C++ compiler and, in an environment under target/, pyzmq.
+# Installs what is missing for that: a C++ compiler, tmux and, in an environment under target/, pyzmq.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The libzmq that the tests talk to is built from source.
 command -v c++ >/dev/null || scripts/apt_install.sh g++
+# Tests of `mq top` look at a terminal.
+command -v tmux >/dev/null || scripts/apt_install.sh tmux
 MONOCOQUE_PYTHON="$(scripts/pyzmq_env.sh)"
 export MONOCOQUE_PYTHON
 

@@ -1,5 +1,7 @@
 //! The events of connections, as text and as JSON.
 
+use std::time::SystemTime;
+
 use anstyle::Style;
 use monocoque::{Connection, Endpoint, SocketEvent};
 use serde_json::{Value, json};
@@ -27,10 +29,11 @@ impl Described {
         }
     }
 
-    /// Returns the event as a line of JSON.
-    pub(crate) fn json(mut self) -> String {
-        self.fields["event"] = self.name.into();
-        self.fields.to_string()
+    /// Returns the event as a line of JSON, with the present time.
+    pub(crate) fn json(self) -> String {
+        let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        let first = json!({ "event": self.name, "time": time });
+        with(first, self.fields).to_string()
     }
 }
 

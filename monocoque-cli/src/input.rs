@@ -45,7 +45,7 @@ impl Input {
     ) -> Result<Self, Error> {
         let delimiter = format.delimiter.as_ref().map(|delimiter| delimiter.0.clone());
         let tab = (first == FirstFrame::RoutingId).then(|| b"\t".to_vec());
-        let decoder = Decoder { format: args.input, delimiter: delimiter.or(tab), first };
+        let decoder = Decoder { format: args.input_format(format), delimiter: delimiter.or(tab), first };
         let given = given(args, &decoder)?;
         let beside = if given.is_empty() { ProgressMode::Stdin } else { ProgressMode::Nothing };
         let messages: Box<dyn Iterator<Item = Result<Message, Error>> + Send> = if given.is_empty() {
@@ -100,7 +100,7 @@ impl Source {
 }
 
 fn given(args: &InputArgs, decoder: &Decoder) -> Result<Vec<Source>, Error> {
-    if !args.data.is_empty() && matches!(args.input, InputFormat::Frames | InputFormat::Whole) {
+    if !args.data.is_empty() && matches!(decoder.format, InputFormat::Frames | InputFormat::Whole) {
         return Err(Error::Usage("--data is read as --input lines or json says, not frames or whole".into()));
     }
     let message = |(n, text): (usize, &String)| {

@@ -5,17 +5,16 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write, stdout};
 use std::thread;
 
 use anstream::{AutoStream, ColorChoice};
-use monocoque::Message;
 
 use crate::args::{FormatArgs, OutputArgs};
 use crate::error::Error;
-use crate::format::{Encoder, FirstFrame, OutputFormat};
+use crate::format::{Encoder, FirstFrame, JsonPayloads, OutputFormat, Received};
 use crate::progress::ProgressMode;
 
 /// The destination of received messages.
 #[derive(Debug)]
 pub(crate) struct Output {
-    batches: flume::Sender<Vec<Message>>,
+    batches: flume::Sender<Vec<Received>>,
     ended: flume::Receiver<io::Result<()>>,
     /// The stream that may be a terminal beside the progress bar.
     pub(crate) beside: ProgressMode,
@@ -31,14 +30,17 @@ pub(crate) enum Reader {
 impl Output {
     pub(crate) fn open(args: &OutputArgs, format: &FormatArgs, first: FirstFrame) -> Self {
         let encoder = Encoder {
-            format: args.output,
+            format: args.output_format(format),
+            template: args.format.clone(),
+            time: args.time,
+            payloads: if args.parse_json { JsonPayloads::AsJson } else { JsonPayloads::AsText },
             delimiter: separator(format),
             first,
             terminal: stdout().is_terminal(),
             colour: AutoStream::choice(&stdout()) != ColorChoice::Never,
         };
         let beside =
-            if args.output == OutputFormat::Quiet { ProgressMode::Nothing } else { ProgressMode::Stdout };
+            if encoder.format == OutputFormat::Quiet { ProgressMode::Nothing } else { ProgressMode::Stdout };
         let (batches, taken) = flume::bounded(WAITING);
         let (end, ended) = flume::bounded(1);
         thread::spawn(move || end.send(write(&encoder, &taken)));
@@ -46,7 +48,7 @@ impl Output {
     }
 
     /// Passes messages to the writing thread.
-    pub(crate) async fn write(&self, messages: Vec<Message>) -> Reader {
+    pub(crate) async fn write(&self, messages: Vec<Received>) -> Reader {
         match self.batches.send_async(messages).await {
             Ok(()) => Reader::There,
             Err(_) => Reader::Gone,
@@ -78,11 +80,11 @@ pub(crate) fn print_line(line: &str) -> Result<Reader, Error> {
     }
 }
 
-fn write(encoder: &Encoder, batches: &flume::Receiver<Vec<Message>>) -> io::Result<()> {
+fn write(encoder: &Encoder, batches: &flume::Receiver<Vec<Received>>) -> io::Result<()> {
     // Standard output is flushed at each line break; this buffer once no message is waiting.
     let mut out = BufWriter::with_capacity(BUFFER, stdout().lock());
     while let Ok(batch) = batches.recv() {
-        batch.iter().try_for_each(|message| encoder.write(message, &mut out))?;
+        batch.iter().try_for_each(|received| encoder.write(received, &mut out))?;
         if batches.is_empty() {
             out.flush()?;
         }

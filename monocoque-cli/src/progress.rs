@@ -74,6 +74,29 @@ impl Drop for Progress {
     }
 }
 
+/// A line with a number that goes down, on standard error if that is a terminal.
+#[derive(Debug)]
+pub(crate) struct Waiting(ProgressBar);
+
+impl Waiting {
+    pub(crate) fn new(what: &'static str) -> Self {
+        let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{spinner} {msg}: {pos}");
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())).with_message(what))
+    }
+
+    pub(crate) fn set(&self, number: usize) {
+        self.0.set_position(number as u64);
+        self.0.tick();
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn amount(bytes: Arc<AtomicU64>) -> impl Fn(&ProgressState, &mut dyn Write) + Clone {
     move |_, out| {
         // A failure to draw has no consequence.

@@ -1,19 +1,21 @@
 //! A socket from opening to closing, according to the command line.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use compio::runtime::JoinHandle;
-use compio::time::timeout;
-use futures_lite::StreamExt;
+use compio::time::{sleep, timeout};
 use futures_lite::future::or;
 use monocoque::zmq::capability::{Receives, Secure, Sends};
 use monocoque::zmq::{Builder, Socket, StreamSocket};
-use monocoque::{Endpoint, Message, Monitor, MonocoqueError, RoutingId};
+use monocoque::{Endpoint, Message, MonocoqueError, RoutingId};
 
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
-use crate::events;
+use crate::format::Received;
+use crate::progress::Waiting;
+use crate::reports::{self, Endpoints, Verbosity};
 use crate::security::{Failures, Refusals, Security};
 use crate::signals::Interrupt;
 use crate::terminal::{info, warn};
@@ -22,10 +24,17 @@ use crate::terminal::{info, warn};
 #[derive(Clone, Debug)]
 pub(crate) struct Env {
     pub(crate) interrupt: Interrupt,
-    pub(crate) verbose: bool,
+    pub(crate) verbosity: Verbosity,
     /// Resolved wildcard endpoints are printed on standard error.
     pub(crate) announce: bool,
     pub(crate) security: Security,
+}
+
+impl Env {
+    /// Returns whether all events are printed on standard error.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Events
+    }
 }
 
 /// The arguments that a socket is opened with.
@@ -51,6 +60,7 @@ pub(crate) struct Session<S: Socket> {
     pub(crate) timeout: Option<Duration>,
     env: Env,
     refusals: Refusals,
+    endpoints: Rc<Endpoints>,
     /// The task that prints events and failures.
     printing: JoinHandle<()>,
     /// The number of messages for peers that were not connected.
@@ -79,16 +89,30 @@ impl<S: Secure> Session<S> {
         env: &Env,
         tune: impl FnOnce(Builder<S>) -> Builder<S>,
     ) -> Result<Self, Error> {
-        env.security.check(opening.endpoints)?;
         Self::build(opening, env, |builder| tune(env.security.apply(builder)))
     }
 }
 
 impl Session<StreamSocket> {
+    pub(crate) async fn open_raw<'a>(
+        opening: impl Into<SocketSpec<'a>>,
+        env: &Env,
+        tune: impl FnOnce(Builder<StreamSocket>) -> Builder<StreamSocket>,
+    ) -> Result<Self, Error> {
+        let opening = opening.into();
+        let session = Self::make_raw(opening, env, tune)?;
+        session.attach(opening.endpoints).await?;
+        Ok(session)
+    }
+
     /// Creates a socket without endpoints.
-    pub(crate) fn make_raw(opening: SocketSpec<'_>, env: &Env) -> Result<Self, Error> {
+    pub(crate) fn make_raw(
+        opening: SocketSpec<'_>,
+        env: &Env,
+        tune: impl FnOnce(Builder<StreamSocket>) -> Builder<StreamSocket>,
+    ) -> Result<Self, Error> {
         if env.security.is_none() {
-            Self::build(opening, env, |builder| builder)
+            Self::build(opening, env, tune)
         } else {
             Err(Error::Usage("a STREAM socket has no options of security".into()))
         }
@@ -107,24 +131,24 @@ impl<S: Socket> Session<S> {
             .recv_hwm(options.hwm)
             .send_timeout(timeout)
             .recv_timeout(timeout)
-            .linger(Some(options.linger.or(timeout).unwrap_or(LINGER)))
-            .heartbeat_interval(options.heartbeat)
-            // A message that `send` accepted is queued for a peer; any other is still here to be
-            // counted.
-            .immediate(true);
+            .linger(Some(options.linger.or(timeout).unwrap_or(LINGER)));
+        builder = apply(options, builder);
         if let Some(identity) = identity {
             builder = builder.routing_id(identity);
         }
         let socket = tune(builder).build().map_err(refused_option)?;
         let failures = Failures::new(&env.security);
         let refusals = failures.refusals();
-        let printing = compio::runtime::spawn(print_events(socket.monitor(), env.verbose, failures));
+        let endpoints = Rc::<Endpoints>::default();
+        let printing = reports::print(socket.monitor(), env.verbosity, endpoints.clone(), failures);
+        let printing = compio::runtime::spawn(printing);
         let (unreachable, waiting, drop_baseline) = (Cell::default(), Cell::default(), Cell::default());
         Ok(Self {
             socket,
             timeout,
             env: env.clone(),
             refusals,
+            endpoints,
             printing,
             unreachable,
             waiting,
@@ -137,6 +161,7 @@ impl<S: Socket> Session<S> {
             self.bind(endpoint).await?;
         }
         for endpoint in &endpoints.connect {
+            self.endpoints.add_connecting(endpoint);
             let connected = self.socket.connect(endpoint).await;
             connected.map_err(|error| Error::Connect(endpoint.clone().into(), error))?;
         }
@@ -146,7 +171,7 @@ impl<S: Socket> Session<S> {
     async fn bind(&self, endpoint: &Endpoint) -> Result<(), Error> {
         let bound = self.socket.bind(endpoint).await.map_err(Error::Bind)?;
         // With --verbose, the events include it.
-        if bound != *endpoint && self.env.announce && !self.env.verbose {
+        if bound != *endpoint && self.env.announce && !self.env.is_verbose() {
             info(format_args!("listening on {bound}"));
         }
         Ok(())
@@ -180,15 +205,37 @@ impl<S: Socket> Session<S> {
         or(work, or(refused, interrupted)).await
     }
 
-    pub(crate) fn timed_out(&self, what: &str) -> Error {
-        let limit = humantime::format_duration(self.timeout.unwrap_or_default());
-        let refusal = self.refusal().map(|reason| format!("; {reason}")).unwrap_or_default();
-        Error::TimedOut(format!("timed out: {what} within {limit}{refusal}"))
+    /// Returns the reasons why endpoints do not work, if one is known.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.endpoints.reason()
     }
 
-    /// Returns the reason why a peer refuses the socket, if no other peer is connected.
-    fn refusal(&self) -> Option<String> {
-        self.refusals.reason().filter(|_| self.socket.peer_count() == 0)
+    /// Returns the state of the endpoints, as lines for a screen.
+    pub(crate) fn status(&self) -> impl Iterator<Item = String> {
+        self.endpoints.listening().into_iter().chain(self.trouble())
+    }
+
+    /// Returns the error of a timeout, with the reason if one is known.
+    pub(crate) fn timed_out(&self, what: &str) -> Error {
+        let limit = humantime::format_duration(self.timeout.unwrap_or_default());
+        let mut text = format!("timed out: {what} within {limit}");
+        match (self.trouble(), self.socket.peer_count()) {
+            (Some(reason), _) => text += &format!(": {reason}"),
+            (None, 0) => text += ": no peer is connected",
+            (None, 1) => text += ", with 1 peer connected",
+            (None, n) => text += &format!(", with {n} peers connected"),
+        }
+        Error::TimedOut(text)
+    }
+
+    /// Returns whether a peer refuses the socket, and no other peer is connected.
+    fn is_refused(&self) -> bool {
+        !self.refusals.is_empty() && self.socket.peer_count() == 0
+    }
+
+    /// Excludes all messages that the socket drops from the losses.
+    pub(crate) fn expect_drops(&self) {
+        self.drop_baseline.set(u64::MAX);
     }
 
     /// Excludes the messages dropped so far from the losses.
@@ -199,7 +246,7 @@ impl<S: Socket> Session<S> {
     /// Sends queued messages and closes the socket. Fails if the work has failed or messages were
     /// not delivered; undelivered messages take precedence over a signal.
     pub(crate) async fn close(self, done: Result<(), Error>, why_lost: &'static str) -> Result<(), Error> {
-        let is_refused = self.refusal().is_some();
+        let is_refused = self.is_refused();
         let done = done.map_err(|error| match error {
             Error::TimedOut(text) if is_refused => Error::Refused(text),
             error => error,
@@ -210,14 +257,16 @@ impl<S: Socket> Session<S> {
         if waiting > 0 && is_interrupted {
             info(format_args!("messages still to be sent: {waiting}; interrupt again to leave them"));
         }
-        self.socket.close().await;
+        self.close_socket().await;
         // It ends with the socket.
         let _ = self.printing.await;
         let stats = self.socket.stats();
-        if self.env.verbose {
+        if self.env.is_verbose() {
             info(format_args!("sent {} and received {} messages", stats.sent, stats.received));
         }
-        let lost = stats.dropped - self.drop_baseline.get() + self.unreachable.get() + self.waiting.get();
+        let lost = stats.dropped.saturating_sub(self.drop_baseline.get())
+            + self.unreachable.get()
+            + self.waiting.get();
         if lost == 0 {
             return done;
         }
@@ -238,6 +287,21 @@ impl<S: Socket> Session<S> {
                 failed
             }
         }
+    }
+}
+
+impl<S: Socket> Session<S> {
+    /// Closes the socket. Shows how many messages wait, if that lasts longer than a second.
+    async fn close_socket(&self) {
+        let showing = async {
+            sleep(SHORT).await;
+            let waiting = Waiting::new("messages still to be sent");
+            loop {
+                waiting.set(self.socket.stats().send_queue);
+                sleep(TICK).await;
+            }
+        };
+        or(self.socket.close(), showing).await;
     }
 }
 
@@ -276,32 +340,50 @@ impl<S: Receives> Session<S> {
         Ok(())
     }
 
+    /// Receives a message with its sender.
+    pub(crate) async fn recv_with_peer(&self) -> Result<Received, Error> {
+        let (message, peer) = self.socket.recv_with_peer().await.map_err(|error| self.not_received(error))?;
+        Ok(Received { peer: Some(peer), ..message.into() })
+    }
+
     fn not_received(&self, error: MonocoqueError) -> Error {
         if error.is_timeout() { self.timed_out("nothing was received") } else { error.into() }
     }
 }
 
-/// Prints failures of security, and all events with --verbose.
-async fn print_events(mut monitor: Monitor, verbose: bool, mut failures: Failures) {
-    loop {
-        let due = async {
-            failures.until_due().await;
-            None
-        };
-        match or(async { Some(monitor.next().await) }, due).await {
-            Some(Some(event)) => {
-                if verbose {
-                    info(events::describe(&event).coloured());
-                }
-                if let Some(line) = failures.explain(&event) {
-                    warn(&line);
-                }
-            }
-            Some(None) => break,
-            None => failures.summaries().iter().for_each(|line| warn(line)),
-        }
+/// Sets the options of connections.
+fn apply<S: Socket>(options: &OptionArgs, builder: Builder<S>) -> Builder<S> {
+    // With `immediate`, a message that `send` accepted is queued for a peer; any other is still
+    // here to be counted.
+    let mut builder = builder.heartbeat_interval(options.heartbeat).immediate(options.immediate);
+    if let Some(interval) = options.reconnect_interval {
+        builder = builder.reconnect_interval(interval);
     }
-    failures.last_summaries().iter().for_each(|line| warn(line));
+    if let Some(interval) = options.reconnect_interval_max {
+        builder = builder.reconnect_interval_max(interval);
+    }
+    if options.connect_timeout.is_some() {
+        builder = builder.connect_timeout(options.connect_timeout);
+    }
+    if options.handshake_timeout.is_some() {
+        builder = builder.handshake_timeout(options.handshake_timeout);
+    }
+    if let Some(idle) = options.keep_alive {
+        builder = builder.tcp_keepalive(true).tcp_keepalive_idle(idle);
+    }
+    if options.max_message_size.is_some() {
+        builder = builder.max_message_size(options.max_message_size);
+    }
+    if let Some(proxy) = &options.socks_proxy {
+        builder = builder.socks_proxy(proxy.clone());
+    }
+    if let Some(bytes) = options.send_buffer {
+        builder = builder.send_buffer(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    if let Some(bytes) = options.recv_buffer {
+        builder = builder.recv_buffer(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    builder
 }
 
 /// Returns the error of a socket that is not built: the value of an option, in most cases.
@@ -317,3 +399,6 @@ const NO_PEER: &str = "interrupted while no peer was there";
 /// The reason for lost messages if a peer has refused the socket.
 const REFUSED: &str = "the peer refused this socket";
 const LINGER: Duration = Duration::from_secs(30);
+/// The time after which closing shows its progress, and how often that is drawn.
+const SHORT: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);

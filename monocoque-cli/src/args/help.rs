@@ -22,7 +22,13 @@ Examples:
       mq pull -b tcp://*:5555 --curve-server --key-file server.key --allow-key client.pub
       mq push -c tcp://server:5555 --curve-client --server-key server.pub --key-file client.key
 
-Each command has a page of its own: mq help pull.
+Each command has a page of its own: mq help pull, or mq man pull | man -l -.
+
+Variables:
+  MQ_ENDPOINT (endpoints, separated by commas), MQ_TIMEOUT, MQ_LINGER, MQ_HWM,
+  MQ_HEARTBEAT, MQ_IDENTITY and MQ_SOCKS_PROXY stand for options that are not
+  given; MQ_PASSWORD holds the password of --plain-client. NO_COLOR turns colours
+  off.
 
 ",
     values!(),
@@ -81,6 +87,11 @@ Examples:
       mq sub -c tcp://server:5556
   Two topics of two publishers, as JSON:
       mq sub -c tcp://one:5556 -c tcp://two:5556 -s weather. -s traffic. -O json
+  Time, sender, topic and size of each message:
+      mq sub tcp://server:5556 --format '{time} {peer} {topic} {size}'
+  Messages that match, sent on:
+      mq sub tcp://one:5556 --json | jq -c --unbuffered 'select(.frames[0] == \"a\")' |
+          mq push tcp://two:5555 --json
   The next message, or fail after five seconds:
       mq sub -c tcp://server:5556 -n 1 -t 5s
 
@@ -95,6 +106,8 @@ Examples:
       mq req -c tcp://server:5557 -d ping -t 2s
   Send a request for each line:
       mq req -c tcp://server:5557
+  Send 10000 requests, eight at once, and print no replies:
+      mq req -c tcp://server:5557 -d ping -n 10000 --parallel 8 -O quiet
   Send a request once a second, forever:
       mq req -c tcp://server:5557 -d ping --repeat -i 1s
 
@@ -115,6 +128,8 @@ Examples:
       mq rep -b tcp://*:5557 --echo
   Reply with the output of a program:
       mq rep -b tcp://*:5557 --exec 'jq .name' -O quiet
+  Give up after two seconds, with a reply that tells so:
+      mq rep -b tcp://*:5557 --exec ./answer --exec-timeout 2s --exec-failure sorry
   Reply to one request and end:
       mq rep -b tcp://*:5557 --reply pong -n 1
 
@@ -204,6 +219,8 @@ Examples:
       mq proxy router@tcp://*:5557 dealer@tcp://*:5558 --metrics 127.0.0.1:9464
   Print the statistics of a running proxy:
       pkill -USR1 -x mq
+  Watch the peers, queues and drops of a queue:
+      mq proxy router@tcp://*:5557 dealer@tcp://*:5558 --top
 
 ",
     values!(),
@@ -245,8 +262,13 @@ Examples:
   Throughput with CURVE, both sides in this process:
       mq bench throughput --curve-server --key-file server.key
   Between two machines:
-      mq bench pull -b tcp://*:5555 -n 1000000
-      mq bench push -c tcp://server:5555 -n 1000000
+      mq bench pull -b tcp://*:5555
+      mq bench push -c tcp://server:5555 --duration 10s
+  Compare two versions, and two servers that reply:
+      mq bench -O json > old
+      mq bench -O json > new
+      mq bench compare old new
+      mq bench compare tcp://one:5557 tcp://two:5557
   With the tools of libzmq on the other side:
       mq bench pull -b tcp://*:5555 -n 1000000
       remote_thr tcp://127.0.0.1:5555 64 1000000
@@ -279,3 +301,95 @@ Exit codes:
   1    Failure, described on standard error.
   2    An option or its value cannot be used; nothing was written.
 ";
+
+pub(super) const XPUB: &str = concat!(
+    "\
+Examples:
+  Publish lines, and print who subscribes to what, as JSON:
+      mq xpub -b tcp://*:5556 --json
+  Publish once there is a subscriber, and end:
+      mq xpub -b tcp://*:5556 -w 1 -d 'hello all' -n 1
+
+",
+    input_formats!(),
+    output_formats!(),
+    values!(),
+    receiver_exit_codes!()
+);
+
+pub(super) const XSUB: &str = concat!(
+    "\
+Examples:
+  Print a topic of a publisher, and send lines back to it:
+      mq xsub -c tcp://server:5556 -s news
+  See everything that a publisher sends, whatever it is:
+      mq xsub -c tcp://server:5556 -s '' -O json -n 10 < /dev/null
+
+",
+    input_formats!(),
+    output_formats!(),
+    values!(),
+    receiver_exit_codes!()
+);
+
+pub(super) const STREAM: &str = concat!(
+    "\
+Examples:
+  Print what programs write to a port, and answer by hand, as in: 0x0080004a<TAB>hello
+      mq stream -b tcp://*:8080
+  An echo server for any program:
+      mq stream -b tcp://*:7 --echo
+
+",
+    input_formats!(),
+    output_formats!(),
+    values!(),
+    receiver_exit_codes!()
+);
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  For bash, zsh and fish:
+      mq completions bash > ~/.local/share/bash-completion/completions/mq
+      mq completions zsh > ~/.zfunc/_mq
+      mq completions fish > ~/.config/fish/completions/mq.fish
+
+Exit codes:
+  0    Success.
+  1    Failure, described on standard error.
+  2    The command line is wrong; nothing was printed.
+";
+
+pub(super) const MAN: &str = "\
+Examples:
+  Read the manual:
+      mq man | man -l -
+      mq man sub | man -l -
+  Install all pages:
+      mq man --out /usr/local/share/man/man1
+
+Exit codes:
+  0    Success.
+  1    Failure, described on standard error.
+  2    The command line is wrong; nothing was printed.
+";
+
+pub(super) const TOP: &str = concat!(
+    "\
+Keys:
+  q  Quit; also Esc and Ctrl-C.
+  p  Pause, and continue.
+
+Examples:
+  Watch two publishers:
+      mq top tcp://one:5556 tcp://two:5556
+  Print the rates of one topic over ten seconds:
+      mq top tcp://server:5556 -s weather. -i 10s -n 1 | cat
+
+",
+    values!(),
+    exit_codes!(
+        "Success: --count is reached, a key has ended it, or standard output was
+       closed. Without --count also if interrupted."
+    )
+);

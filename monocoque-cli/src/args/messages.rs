@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use super::values;
-use crate::format::{InputFormat, OutputFormat};
+use crate::format::{InputFormat, OutputFormat, Template};
 
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
@@ -21,9 +21,10 @@ pub(crate) struct InputArgs {
     /// Sent after all messages of --data.
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath, conflicts_with = "input", help_heading = "Input")]
     pub(crate) file: Vec<PathBuf>,
-    /// Format of standard input, which is read if there is neither --data nor --file
-    #[arg(short = 'I', long, value_name = "FORMAT", default_value = "lines", help_heading = "Input")]
-    pub(crate) input: InputFormat,
+    /// Format of standard input, which is read if there is neither --data nor --file [default:
+    /// lines]
+    #[arg(short = 'I', long, value_name = "FORMAT", help_heading = "Input")]
+    input: Option<InputFormat>,
     /// Repeat the messages of --data and --file
     #[arg(long, help_heading = "Input")]
     pub(crate) repeat: bool,
@@ -37,9 +38,42 @@ pub(crate) struct InputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// Format of messages on standard output
-    #[arg(short = 'O', long, value_name = "FORMAT", default_value = "lines")]
-    pub(crate) output: OutputFormat,
+    /// Format of messages on standard output [default: lines]
+    #[arg(short = 'O', long, value_name = "FORMAT", help_heading = "Output")]
+    output: Option<OutputFormat>,
+    /// Print each message as TEMPLATE, with fields in braces
+    ///
+    /// The fields are {time}, {unix} (seconds since 1970), {peer} (the address of the sender), {id}
+    /// (its routing id), {topic} (the first frame), {body} (the other frames), {message} (all of
+    /// them), {size} (bytes) and {frames} (their number). A line break follows.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["output", "json"], help_heading = "Output")]
+    pub(crate) format: Option<Template>,
+    /// Print the time of receipt in front of each line, in UTC; JSON has it always
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub(crate) time: bool,
+    /// Print the address of the sender in front of each line; in JSON as "peer"
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub(crate) from: bool,
+    /// In JSON, print frames that are JSON objects or arrays as {"json": ...}
+    #[arg(long, help_heading = "Output")]
+    pub(crate) parse_json: bool,
+}
+
+impl InputArgs {
+    pub(crate) fn input_format(&self, format: &FormatArgs) -> InputFormat {
+        self.input.unwrap_or(if format.json { InputFormat::Json } else { InputFormat::Lines })
+    }
+}
+
+impl OutputArgs {
+    pub(crate) fn output_format(&self, format: &FormatArgs) -> OutputFormat {
+        self.output.unwrap_or(if format.json { OutputFormat::Json } else { OutputFormat::Lines })
+    }
+
+    /// Returns whether the sender of each message must be known.
+    pub(crate) fn needs_peer(&self) -> bool {
+        self.from || self.format.as_ref().is_some_and(Template::needs_peer)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +84,9 @@ pub(crate) struct FormatArgs {
     /// split at tabs), and frames are printed with tabs between them.
     #[arg(long, value_name = "TEXT", value_parser = values::delimiter)]
     pub(crate) delimiter: Option<values::Delimiter>,
+    /// Read and print JSON, one object a line, where --input and --output do not say otherwise
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -65,7 +102,18 @@ pub(crate) struct AnswerArgs {
     ///
     /// COMMAND is run by `sh -c` for each request. The frames of the request are separated by
     /// --delimiter, else by tabs. The reply is one frame with the exact bytes of the output. If
-    /// COMMAND fails, its output is still the reply, and mq reports the failure.
+    /// COMMAND fails, its output is still the reply, unless --exec-failure is given; mq reports the
+    /// failure, and fails in the end.
     #[arg(long, value_name = "COMMAND", help_heading = "Answers")]
     pub(crate) exec: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// Kill the command of --exec, and what it has started, after DURATION; that is a failure
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, conflicts_with_all = ["echo", "reply"], help_heading = "Answers")]
+    pub(crate) exec_timeout: Option<Duration>,
+    /// Reply with TEXT if the command of --exec fails
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["echo", "reply"], help_heading = "Answers")]
+    pub(crate) exec_failure: Option<String>,
 }

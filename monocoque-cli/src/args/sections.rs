@@ -12,9 +12,10 @@ Input formats:
           same message follow, else 0; the length of the body in four bytes,
           big-endian; the body. There is nothing between frames or messages.
   json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
-          A frame is a string, which stands for its UTF-8, or an object with its
-          bytes in base64. An optional \"id\" is a frame too, and goes in front
-          of the others.
+          A frame is a string, which stands for its UTF-8, or an object: with
+          its bytes in base64, or as {\"json\":...} with the JSON that it is. An
+          optional \"id\" is a frame too, and goes in front of the others. Other
+          keys are ignored: what -O json prints can be sent again.
   whole   All of standard input is one message of one frame.
 
 "
@@ -30,10 +31,13 @@ Output formats:
   frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
           same message follow, else 0; the length of the body in four bytes,
           big-endian; the body. -I frames reads the same.
-  json    An object a line: {\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
-          A frame that is not UTF-8 is in base64. For router, the routing id is
-          beside them: {\"id\":\"worker-1\",\"frames\":[\"text\"]}
-          -I json reads the same.
+  json    An object a line:
+          {\"time\":\"2026-01-31T12:00:00.000000Z\",\"frames\":[\"text\",{\"base64\":\"AP8=\"}]}
+          The time is that of receipt. A frame that is not UTF-8 is in base64,
+          and with --parse-json one that is a JSON object or array is
+          {\"json\":...}. With --from, \"peer\" and \"peer_id\" are the address and the
+          routing id of the sender; for router, \"id\" is the routing id that
+          stands in front of the frames. -I json reads the same.
   raw     The bytes of all frames, with nothing between them.
   quiet   No output.
 
@@ -68,7 +72,8 @@ macro_rules! exit_codes {
        --timeout expired, or --fail-on-refusal was given.
   124  --timeout expired before all was done.
   130  Ctrl-C before the work was done, or again while messages were still being
-       sent; 143 for SIGTERM.
+       sent.
+  143  SIGTERM, likewise.
 
 Ctrl-C and SIGTERM end mq in order: queued messages are sent, for at most --linger.
 "

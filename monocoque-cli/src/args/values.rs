@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use monocoque::zmq::SocketType;
-use monocoque::{Endpoint, EndpointError};
+use monocoque::{Endpoint, EndpointError, EndpointErrorKind};
 
 /// Parses `100ms`, `2s`, `1m 30s`; a bare number is in seconds. The maximum is a century, so that
 /// the duration can be added to any instant.
@@ -15,16 +15,90 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; as in 100ms, 2s or 1m"))
 }
 
-pub(super) fn to_bind(text: &str) -> Result<Endpoint, EndpointError> {
-    let endpoint: Endpoint = text.parse()?;
-    endpoint.check_bind()?;
+/// Parses an endpoint to bind.
+pub(super) fn to_bind(text: &str) -> Result<Endpoint, String> {
+    let endpoint = endpoint(text, "*")?;
+    endpoint.check_bind().map_err(reason)?;
     Ok(endpoint)
 }
 
-pub(super) fn to_connect(text: &str) -> Result<Endpoint, EndpointError> {
-    let endpoint: Endpoint = text.parse()?;
-    endpoint.check_connect()?;
+/// Parses an endpoint to connect to.
+pub(crate) fn to_connect(text: &str) -> Result<Endpoint, String> {
+    let endpoint = endpoint(text, "localhost")?;
+    endpoint.check_connect().map_err(reason)?;
     Ok(endpoint)
+}
+
+/// An endpoint with the way that it is used.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    Bind(Endpoint),
+    Connect(Endpoint),
+}
+
+/// Parses an endpoint that is given without an option: with an @ in front or a wildcard it is to
+/// bind.
+pub(super) fn either(text: &str) -> Result<Way, String> {
+    if let Some(text) = text.strip_prefix('@') {
+        return to_bind(text).map(Way::Bind);
+    }
+    let endpoint = endpoint(text, "localhost")?;
+    if endpoint.check_connect().is_ok() {
+        return Ok(Way::Connect(endpoint));
+    }
+    endpoint.check_bind().map_err(reason)?;
+    Ok(Way::Bind(endpoint))
+}
+
+/// Parses a number of bytes: `65536`, `64k`, `1M`, `1G`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 1 << 10),
+        Some('M') => (&text[..text.len() - 1], 1 << 20),
+        Some('G') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| "a number of bytes, as in 65536, 64k or 1M".into())
+}
+
+/// Parses an endpoint that another process can reach.
+fn endpoint(text: &str, host: &str) -> Result<Endpoint, String> {
+    match text.parse() {
+        Ok(Endpoint::Inproc(_)) => {
+            Err("inproc reaches sockets of the same process only, and mq has no other: use ipc or tcp".into())
+        }
+        Ok(endpoint) => Ok(endpoint),
+        Err(error) if *error.kind() == EndpointErrorKind::NoScheme => {
+            let hint = completed(text, host).map(|whole| format!(": did you mean {whole}?"));
+            Err(reason(error) + &hint.unwrap_or_default())
+        }
+        Err(error) => Err(reason(error)),
+    }
+}
+
+/// Returns the reason of an error without the endpoint, which is in front of it already.
+fn reason(error: EndpointError) -> String {
+    error.kind().to_string()
+}
+
+/// Returns the endpoint that a text without a scheme may stand for: a port, a host and a port, or a
+/// path.
+fn completed(text: &str, host: &str) -> Option<String> {
+    let whole = if text.contains('/') {
+        format!("ipc://{text}")
+    } else if let Some(port) =
+        text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).or_else(|| is_port(text))
+    {
+        format!("tcp://{host}:{port}")
+    } else {
+        format!("tcp://{text}")
+    };
+    whole.parse::<Endpoint>().is_ok().then_some(whole)
+}
+
+fn is_port(text: &str) -> Option<&str> {
+    text.parse::<u16>().is_ok().then_some(text)
 }
 
 pub(super) fn socket_type(text: &str) -> Result<SocketType, String> {
@@ -86,6 +160,52 @@ mod tests {
         assert_eq!(duration("1e19"), Ok(CENTURY));
         for wrong in ["", "-1", "fast", "1 parsec", "nan", "inf"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn incomplete_endpoints_are_completed() {
+        let hint = |parse: fn(&str) -> Result<Endpoint, String>, text: &str| {
+            let error = parse(text).unwrap_err();
+            error.split_once("did you mean ").map(|(_, hint)| hint.to_owned())
+        };
+        for (text, to_bind_hint, to_connect_hint) in [
+            ("5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            ("*:5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            (":5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            ("server:5555", "tcp://server:5555?", "tcp://server:5555?"),
+            ("/tmp/socket", "ipc:///tmp/socket?", "ipc:///tmp/socket?"),
+        ] {
+            assert_eq!(hint(to_bind, text).as_deref(), Some(to_bind_hint));
+            assert_eq!(hint(to_connect, text).as_deref(), Some(to_connect_hint));
+        }
+        for text in ["", "here", "70000", "a:b:c"] {
+            assert_eq!(hint(to_bind, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn wildcard_endpoint_is_bound() {
+        for text in
+            ["tcp://*:5555", "tcp://127.0.0.1:*", "tcp://127.0.0.1:0", "@tcp://127.0.0.1:5555", "ipc://*"]
+        {
+            assert!(matches!(either(text), Ok(Way::Bind(_))), "{text}");
+        }
+        for text in ["tcp://server:5555", "ipc:///tmp/x", "ipc://@name"] {
+            assert!(matches!(either(text), Ok(Way::Connect(_))), "{text}");
+        }
+        for text in ["server", "@", "@@", "inproc://x"] {
+            assert!(either(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn byte_units_are_powers() {
+        assert_eq!(bytes("65536"), Ok(65_536));
+        assert_eq!(bytes("64k"), Ok(65_536));
+        assert_eq!(bytes("2G"), Ok(2 << 30));
+        for wrong in ["", "k", "1x", "-1", "99999999999G"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -5,35 +5,41 @@ use std::time::Instant;
 use monocoque::Message;
 use monocoque::zmq::{RepSocket, ReqSocket};
 
+use super::cpu::CpuTime;
+use super::histogram::Histogram;
 use super::report::{Figures, Latency};
 use super::{Bound, Plan};
 use crate::error::Error;
-use crate::progress::{Progress, ProgressMode};
 use crate::session::Session;
 
 pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
     let session = Session::<ReqSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
-    let mut times = Vec::new();
+    let mut times = Histogram::default();
+    let mut cpu = CpuTime::now();
     let work = async {
         session.in_time(session.socket.wait_for_peers(1), "no peer was there").await?;
-        let progress = if plan.env.verbose {
-            Progress::none()
-        } else {
-            Progress::new(Some(plan.count), ProgressMode::Nothing)
-        };
+        let progress = plan.progress();
         let body = plan.message();
-        for _ in 0..plan.count {
+        cpu = CpuTime::now();
+        let began = Instant::now();
+        while plan.goes_on(times.count(), began) {
             let start = Instant::now();
             session.send(Message::from(&body[..])).await?;
             let reply = session.recv().await?;
-            times.push(start.elapsed());
+            times.add(start.elapsed());
             progress.add(1, || reply.byte_len());
+        }
+        if plan.count.is_none() {
+            session.send(Plan::last_message()).await?;
+            session.recv().await?;
         }
         Ok(())
     };
     let done = session.until_interrupted(work, || false).await;
+    let cpu = cpu.elapsed();
     session.close(done, "no peer was ready in time").await?;
-    Ok(Latency::of(times, plan.args.size).map(Figures::Latency))
+    let latency = Latency { times, size: plan.args.size, cpu };
+    Ok((latency.times.count() > 0).then_some(Figures::Latency(latency)))
 }
 
 pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error> {
@@ -43,9 +49,15 @@ pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error
         let _ = bound.send(session.socket.last_endpoint());
     }
     let work = async {
-        for _ in 0..plan.count {
+        let mut answered = 0;
+        while plan.count.is_none_or(|count| answered < count) {
             let request = session.recv().await?;
+            let is_last = plan.count.is_none() && request == Plan::last_message();
             session.send(request).await?;
+            if is_last {
+                break;
+            }
+            answered += 1;
         }
         Ok(())
     };

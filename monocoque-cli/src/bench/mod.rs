@@ -1,17 +1,22 @@
 //! `mq bench`: PUSH and PULL for throughput, REQ and REP for latency; one side, or both on two
 //! threads.
 
+mod compare;
+mod cpu;
+mod histogram;
 mod latency;
 mod report;
 mod throughput;
 
 use std::thread;
+use std::time::Instant;
 
-use monocoque::Endpoint;
+use monocoque::{Endpoint, Message};
 
 use crate::args::{BenchArgs, EndpointArgs, Measure, SecurityArgs};
 use crate::error::Error;
 use crate::output::print_line;
+use crate::progress::{Progress, ProgressMode};
 use crate::runtime;
 use crate::security::Security;
 use crate::session::{Env, SocketSpec};
@@ -22,7 +27,8 @@ use report::Figures;
 struct Plan {
     endpoints: EndpointArgs,
     args: BenchArgs,
-    count: u64,
+    /// The number of messages; `None` to go on for a time.
+    count: Option<u64>,
     env: Env,
 }
 
@@ -30,27 +36,31 @@ struct Plan {
 type Bound = flume::Sender<Option<Endpoint>>;
 
 pub(crate) async fn run(args: &BenchArgs, env: &Env) -> Result<(), Error> {
+    if args.what != Measure::Compare && !args.results.is_empty() {
+        return Err(Error::Usage("only compare takes results".into()));
+    }
     let what: &[Measure] = match args.what {
         Measure::All => &[Measure::Throughput, Measure::Latency],
+        Measure::Compare => return compare::run(args, env).await,
         _ => std::slice::from_ref(&args.what),
     };
     for &what in what {
         if let Some(figures) = measure(what, args, env).await? {
-            print_line(&figures.line(args.output))?;
+            print_line(&figures.text(args.output))?;
         }
     }
     Ok(())
 }
 
 async fn measure(what: Measure, args: &BenchArgs, env: &Env) -> Result<Option<Figures>, Error> {
-    let one = |what| Plan::of_one_end(what, args, env);
+    let one = || Plan::of_one_end(args, env);
     match what {
-        Measure::Push => throughput::push(one(what)?).await.map(|()| None),
-        Measure::Pull => throughput::pull(one(what)?, None).await,
-        Measure::Req => latency::ask(one(what)?).await,
-        Measure::Rep => latency::answer(one(what)?, None).await.map(|()| None),
-        Measure::All | Measure::Throughput => {
-            let (pull, push) = Plan::of_both_ends(what, args, env)?;
+        Measure::Push => throughput::push(one()?).await.map(|()| None),
+        Measure::Pull => throughput::pull(one()?, None).await,
+        Measure::Req => latency::ask(one()?).await,
+        Measure::Rep => latency::answer(one()?, None).await.map(|()| None),
+        Measure::All | Measure::Throughput | Measure::Compare => {
+            let (pull, push) = Plan::of_both_ends(args, env)?;
             let (report, bound) = flume::bounded(1);
             let pulling = on_thread(move || throughput::pull(pull, Some(report)));
             let pushed = match bound.recv_async().await {
@@ -62,7 +72,7 @@ async fn measure(what: Measure, args: &BenchArgs, env: &Env) -> Result<Option<Fi
             pushed.map(|()| figures)
         }
         Measure::Latency => {
-            let (rep, req) = Plan::of_both_ends(what, args, env)?;
+            let (rep, req) = Plan::of_both_ends(args, env)?;
             let (report, bound) = flume::bounded(1);
             let answering = on_thread(move || latency::answer(rep, Some(report)));
             let asked = match bound.recv_async().await {
@@ -76,27 +86,20 @@ async fn measure(what: Measure, args: &BenchArgs, env: &Env) -> Result<Option<Fi
 }
 
 impl Plan {
-    fn new(endpoints: EndpointArgs, what: Measure, args: &BenchArgs, env: &Env) -> Self {
-        let default = match what {
-            Measure::Latency | Measure::Req | Measure::Rep => 10_000,
-            _ => 1_000_000,
-        };
-        Self { endpoints, args: args.clone(), count: args.count.unwrap_or(default), env: env.clone() }
+    fn new(endpoints: EndpointArgs, args: &BenchArgs, env: &Env) -> Self {
+        Self { endpoints, args: args.clone(), count: args.count, env: env.clone() }
     }
 
-    fn of_one_end(what: Measure, args: &BenchArgs, env: &Env) -> Result<Self, Error> {
-        let endpoints = EndpointArgs {
-            bind: args.bind.iter().cloned().collect(),
-            connect: args.connect.iter().cloned().collect(),
-        };
+    fn of_one_end(args: &BenchArgs, env: &Env) -> Result<Self, Error> {
+        let endpoints = EndpointArgs::new(args.bind.clone(), args.connect.clone());
         if endpoints.bind.is_empty() && endpoints.connect.is_empty() {
             return Err(Error::Usage("one end needs --bind or --connect".into()));
         }
-        Ok(Self::new(endpoints, what, args, env))
+        Ok(Self::new(endpoints, args, env))
     }
 
     /// Returns the plans of the binding side and the connecting side.
-    fn of_both_ends(what: Measure, args: &BenchArgs, env: &Env) -> Result<(Self, Self), Error> {
+    fn of_both_ends(args: &BenchArgs, env: &Env) -> Result<(Self, Self), Error> {
         if args.connect.is_some() {
             return Err(Error::Usage(
                 "with both ends here, give --bind; with --connect, say which end to be: push, pull, req or rep".into(),
@@ -107,9 +110,9 @@ impl Plan {
         let client = &Env { security: of_client(args, env)?, ..env.clone() };
         let anywhere = ([127, 0, 0, 1], 0);
         let bind = args.bind.clone().unwrap_or_else(|| std::net::SocketAddr::from(anywhere).into());
-        let nowhere = EndpointArgs { bind: Vec::new(), connect: Vec::new() };
-        let binding = Self::new(EndpointArgs { bind: vec![bind], ..nowhere.clone() }, what, args, env);
-        Ok((binding, Self::new(nowhere, what, args, client)))
+        let nowhere = EndpointArgs::default();
+        let binding = Self::new(EndpointArgs::new([bind], []), args, env);
+        Ok((binding, Self::new(nowhere, args, client)))
     }
 
     fn connected(mut self, to: Option<Endpoint>) -> Self {
@@ -120,6 +123,27 @@ impl Plan {
     fn opening(&self) -> SocketSpec<'_> {
         let BenchArgs { options, timeout, .. } = &self.args;
         SocketSpec { endpoints: &self.endpoints, options, identity: None, timeout: *timeout }
+    }
+
+    /// Returns whether another message is sent, after this number and since this instant.
+    fn goes_on(&self, messages: u64, since: Instant) -> bool {
+        match self.count {
+            Some(count) => messages < count,
+            None => messages == 0 || since.elapsed() < self.args.duration,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        if self.env.is_verbose() {
+            Progress::none()
+        } else {
+            Progress::new(self.count, ProgressMode::Nothing)
+        }
+    }
+
+    /// Returns the message that tells the other side of the end, if no number was agreed on.
+    fn last_message() -> Message {
+        ["", "end of mq bench"].into()
     }
 
     fn message(&self) -> Vec<u8> {

@@ -1,12 +1,14 @@
 //! The results of a benchmark, as text and as JSON.
 
+use std::io::{IsTerminal, stdout};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::histogram::Histogram;
 use crate::args::Report;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Figures {
     Throughput(Throughput),
     Latency(Latency),
@@ -18,51 +20,49 @@ pub(super) struct Throughput {
     pub(super) messages: u64,
     pub(super) bytes: u64,
     pub(super) elapsed: Duration,
+    /// The processor time of this process.
+    pub(super) cpu: Duration,
 }
 
 /// The times from a request to its reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Latency {
-    round_trips: usize,
-    size: usize,
-    min: Duration,
-    p50: Duration,
-    p99: Duration,
-    max: Duration,
-}
-
-impl Latency {
-    /// Computes the statistics; `None` if there are no times.
-    pub(super) fn of(mut times: Vec<Duration>, size: usize) -> Option<Self> {
-        times.sort_unstable();
-        let (&min, &max) = (times.first()?, times.last()?);
-        // The time that the given percentage of the round trips does not exceed.
-        let percentile = |percent: usize| times[(times.len() * percent).div_ceil(100).max(1) - 1];
-        Some(Self { round_trips: times.len(), size, min, p50: percentile(50), p99: percentile(99), max })
-    }
+    pub(super) times: Histogram,
+    pub(super) size: usize,
+    /// The processor time of this process.
+    pub(super) cpu: Duration,
 }
 
 impl Figures {
-    pub(super) fn line(&self, report: Report) -> String {
+    /// Returns the lines to print.
+    pub(super) fn text(&self, report: Report) -> String {
         match (self, report) {
+            (_, Report::Json) => self.json().to_string(),
             (Self::Throughput(throughput), Report::Text) => throughput.text(),
-            (Self::Throughput(throughput), Report::Json) => throughput.json(),
             (Self::Latency(latency), Report::Text) => latency.text(),
-            (Self::Latency(latency), Report::Json) => latency.json(),
+        }
+    }
+
+    /// Returns the results as an object, which can be compared with another one.
+    pub(super) fn json(&self) -> Value {
+        match self {
+            Self::Throughput(throughput) => throughput.json(),
+            Self::Latency(latency) => latency.json(),
         }
     }
 }
 
 impl Throughput {
     fn text(&self) -> String {
-        let Self { messages, bytes, elapsed } = self;
+        let Self { messages, bytes, elapsed, cpu } = self;
         let (rate, megabytes) = (self.rate(*messages), self.rate(*bytes) / 1e6);
+        let cpu = microseconds_of_each(*cpu, *messages);
         format!(
-            "throughput: {rate:.0} msg/s, {megabytes:.1} MB/s ({messages} messages, {bytes} bytes in {elapsed:.3?})"
+            "throughput: {rate:.0} msg/s, {megabytes:.1} MB/s, CPU {cpu:.3} µs/msg ({messages} messages, {bytes} bytes in {elapsed:.3?})"
         )
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
         json!({
             "measure": "throughput",
             "messages": self.messages,
@@ -70,8 +70,8 @@ impl Throughput {
             "seconds": self.elapsed.as_secs_f64(),
             "messages_per_second": self.rate(self.messages),
             "megabytes_per_second": self.rate(self.bytes) / 1e6,
+            "cpu_us_per_message": microseconds_of_each(self.cpu, self.messages),
         })
-        .to_string()
     }
 
     /// Returns an amount per second; zero if no time has passed.
@@ -82,44 +82,47 @@ impl Throughput {
 }
 
 impl Latency {
+    /// Returns the figures, and on a terminal the histogram.
     fn text(&self) -> String {
-        let Self { round_trips, size, min, p50, p99, max } = self;
-        let us = |time: &Duration| format!("{:.1} µs", microseconds(time));
-        let (min, p50, p99, max) = (us(min), us(p50), us(p99), us(max));
-        format!(
-            "latency: p50 {p50}, p99 {p99}, from {min} to {max} ({round_trips} round trips of {size} bytes)"
-        )
+        let Self { times, size, cpu } = self;
+        let [p50, p99, p999] = [500, 990, 999].map(|part| us(times.per_mille(part)));
+        let (min, max) = (us(times.min()), us(times.max()));
+        let cpu = microseconds_of_each(*cpu, times.count());
+        let figures = format!(
+            "latency: p50 {p50}, p99 {p99}, p99.9 {p999}, from {min} to {max}, CPU {cpu:.3} µs/msg ({} round trips of {size} bytes)",
+            times.count()
+        );
+        if !stdout().is_terminal() {
+            return figures;
+        }
+        [figures].into_iter().chain(times.lines(Histogram::style())).collect::<Vec<_>>().join("\n")
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
+        let Self { times, size, cpu } = self;
+        let [p50, p99, p999] = [500, 990, 999].map(|part| microseconds(times.per_mille(part)));
         json!({
             "measure": "latency",
-            "round_trips": self.round_trips,
-            "size": self.size,
-            "min_us": microseconds(&self.min),
-            "p50_us": microseconds(&self.p50),
-            "p99_us": microseconds(&self.p99),
-            "max_us": microseconds(&self.max),
+            "round_trips": times.count(),
+            "size": size,
+            "min_us": microseconds(times.min()),
+            "p50_us": p50,
+            "p99_us": p99,
+            "p99.9_us": p999,
+            "max_us": microseconds(times.max()),
+            "cpu_us_per_message": microseconds_of_each(*cpu, times.count()),
         })
-        .to_string()
     }
 }
 
-fn microseconds(time: &Duration) -> f64 {
+fn us(time: Duration) -> String {
+    format!("{:.1} µs", microseconds(time))
+}
+
+fn microseconds(time: Duration) -> f64 {
     time.as_nanos() as f64 / 1e3
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_measured_values() {
-        let times = (1..=200).rev().map(Duration::from_micros).collect();
-        let latency = Latency::of(times, 1).unwrap();
-        assert_eq!((latency.p50, latency.p99), (Duration::from_micros(100), Duration::from_micros(198)));
-        let one = Latency::of(vec![Duration::from_micros(5)], 1).unwrap();
-        assert_eq!((one.p50, one.p99), (one.min, one.max));
-        assert!(Latency::of(Vec::new(), 1).is_none());
-    }
+fn microseconds_of_each(time: Duration, messages: u64) -> f64 {
+    if messages == 0 { 0.0 } else { microseconds(time) / messages as f64 }
 }

@@ -6,18 +6,28 @@ use bytes::Bytes;
 use monocoque::Message;
 use monocoque::zmq::{PullSocket, PushSocket};
 
+use super::cpu::CpuTime;
 use super::report::{Figures, Throughput};
 use super::{Bound, Plan};
 use crate::error::Error;
-use crate::progress::{Progress, ProgressMode};
 use crate::session::Session;
 
 pub(super) async fn push(plan: Plan) -> Result<(), Error> {
     let session = Session::<PushSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
     let body = Bytes::from(plan.message());
     let work = async {
-        for _ in 0..plan.count {
+        let mut sent = 0;
+        let mut began = Instant::now();
+        while plan.goes_on(sent, began) {
             session.send(Message::from(body.clone())).await?;
+            if sent == 0 {
+                // The first one has waited for a peer.
+                began = Instant::now();
+            }
+            sent += 1;
+        }
+        if plan.count.is_none() {
+            session.send(Plan::last_message()).await?;
         }
         Ok(())
     };
@@ -43,18 +53,19 @@ pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figu
 }
 
 async fn receive(session: &Session<PullSocket>, plan: &Plan) -> Result<Option<Figures>, Error> {
-    let progress = if plan.env.verbose {
-        Progress::none()
-    } else {
-        Progress::new(Some(plan.count), ProgressMode::Nothing)
-    };
+    let progress = plan.progress();
     session.recv().await?;
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), CpuTime::now());
     let (mut messages, mut bytes) = (0, 0);
     let mut batch = Vec::new();
-    while messages + 1 < plan.count {
-        let left = usize::try_from(plan.count - 1 - messages).unwrap_or(BATCH);
+    let mut has_ended = false;
+    while !has_ended && plan.count.is_none_or(|count| messages + 1 < count) {
+        let left = plan.count.map_or(BATCH, |count| usize::try_from(count - 1 - messages).unwrap_or(BATCH));
         session.recv_batch(&mut batch, left.min(BATCH)).await?;
+        if plan.count.is_none() && batch.last() == Some(&Plan::last_message()) {
+            batch.pop();
+            has_ended = true;
+        }
         let size: usize = batch.iter().map(Message::byte_len).sum();
         messages += batch.len() as u64;
         bytes += size as u64;
@@ -62,7 +73,7 @@ async fn receive(session: &Session<PullSocket>, plan: &Plan) -> Result<Option<Fi
         batch.clear();
     }
     let elapsed = start.elapsed();
-    Ok(Some(Figures::Throughput(Throughput { messages, bytes, elapsed })))
+    Ok(Some(Figures::Throughput(Throughput { messages, bytes, elapsed, cpu: cpu.elapsed() })))
 }
 
 const BATCH: usize = 1000;

@@ -1,4 +1,5 @@
-//! `mq dealer`, `mq pair` and `mq router`: sending and receiving at once.
+//! `mq dealer`, `mq pair`, `mq router`, `mq xpub`, `mq xsub` and `mq stream`: sending and receiving
+//! at once.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -8,50 +9,114 @@ use compio::time::sleep_until;
 use futures_lite::future::{or, pending};
 use futures_util::future::{Either, select};
 use monocoque::Message;
-use monocoque::zmq::RouterSocket;
-use monocoque::zmq::capability::{Receives, Secure, Sends};
+use monocoque::zmq::capability::{Receives, RoutesById, Secure, Sends};
+use monocoque::zmq::{Builder, DealerSocket, PairSocket, RouterSocket, StreamSocket, XpubSocket, XsubSocket};
 
 use super::receive::Receiver;
 use super::{NOT_TAKEN, send};
-use crate::args::{ExchangeArgs, RouterArgs};
+use crate::args::{DealerArgs, ExchangeArgs, RouterArgs, StreamArgs, XpubArgs, XsubArgs};
 use crate::error::Error;
 use crate::format::FirstFrame;
 use crate::input::{Extent, Input};
-use crate::output::{Output, Reader};
+use crate::output::Reader;
 use crate::progress::Progress;
 use crate::session::{Env, Session};
 
-pub(super) async fn both_ways<S: Sends + Receives + Secure>(
-    args: &ExchangeArgs,
-    env: &Env,
-) -> Result<(), Error> {
+pub(super) async fn dealer(args: &DealerArgs, env: &Env) -> Result<(), Error> {
+    let DealerArgs { exchange: args, conflate } = args;
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
-    let session = Session::<S>::open(&args.connection, env, |builder| builder.recv_timeout(None)).await?;
+    let tune = |builder: Builder<DealerSocket>| builder.recv_timeout(None).conflate(*conflate);
+    let session = Session::open(&args.connection, env, tune).await?;
+    if *conflate {
+        session.expect_drops();
+    }
+    exchange(session, input, open(args, FirstFrame::Plain, env), args, NOT_TAKEN).await
+}
+
+pub(super) async fn pair(args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
+    both_ways::<PairSocket>(args, env, |builder| builder, NOT_TAKEN).await
+}
+
+pub(super) async fn xpub(args: &XpubArgs, env: &Env) -> Result<(), Error> {
+    let tune = |builder: Builder<XpubSocket>| {
+        let builder = builder.nodrop(args.nodrop).xpub_verbose(args.xpub_verbose);
+        let builder = if args.xpub_verboser { builder.xpub_verboser(true) } else { builder };
+        match &args.xpub_welcome_msg {
+            Some(text) => builder.xpub_welcome_msg(text.clone()),
+            None => builder,
+        }
+    };
+    both_ways(&args.exchange, env, tune, "subscribers had no room or were lost; see --nodrop").await
+}
+
+pub(super) async fn xsub(args: &XsubArgs, env: &Env) -> Result<(), Error> {
+    let XsubArgs { exchange: args, subscribe } = args;
+    let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
+    let tune = |builder: Builder<XsubSocket>| builder.recv_timeout(None);
+    let session = Session::open(&args.connection, env, tune).await?;
+    subscribe.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
     let receiver = open(args, FirstFrame::Plain, env);
     exchange(session, input, receiver, args, NOT_TAKEN).await
 }
 
-pub(super) async fn route(args: &RouterArgs, env: &Env) -> Result<(), Error> {
-    let RouterArgs { exchange: args, echo } = args;
-    let id = FirstFrame::RoutingId;
+pub(super) async fn router(args: &RouterArgs, env: &Env) -> Result<(), Error> {
+    let RouterArgs { exchange: args, echo, router_mandatory, router_handover } = args;
+    let tune = |builder: Builder<RouterSocket>| builder.router_handover(*router_handover);
     if *echo {
-        let session = Session::<RouterSocket>::open(&args.connection, env, |builder| builder).await?;
-        let mut receiver = open(args, id, env);
-        let back = async |message: &Message| session.send(message.clone()).await;
-        let work = async { receiver.receive(&session, back).await.map(drop) };
-        let done = session.until_interrupted(work, || args.count.is_none()).await;
-        return receiver.finish(session.close(done, NOT_THERE).await).await;
+        return send_back(Session::open(&args.connection, env, tune).await?, args, env).await;
     }
-    let input = Input::open(&args.input, &args.format, id, Extent::default())?;
-    let tune =
-        |builder: monocoque::zmq::Builder<RouterSocket>| builder.recv_timeout(None).router_mandatory(true);
-    let session = Session::open(&args.connection, env, tune).await?;
-    let receiver = open(args, id, env);
+    let tune = |builder| tune(builder).recv_timeout(None).router_mandatory(*router_mandatory);
+    route(Session::open(&args.connection, env, tune), args, env).await
+}
+
+pub(super) async fn stream(args: &StreamArgs, env: &Env) -> Result<(), Error> {
+    let StreamArgs { exchange: args, echo, stream_notify } = args;
+    // With --echo, an empty chunk would be sent back, and end the connection.
+    let tune = |builder: Builder<StreamSocket>| builder.stream_notify(*stream_notify && !*echo);
+    if *echo {
+        return send_back(Session::open_raw(&args.connection, env, tune).await?, args, env).await;
+    }
+    let tune = |builder| tune(builder).recv_timeout(None);
+    route(Session::open_raw(&args.connection, env, tune), args, env).await
+}
+
+/// Exchanges messages of which no frame is a routing id.
+async fn both_ways<S: Sends + Receives + Secure>(
+    args: &ExchangeArgs,
+    env: &Env,
+    tune: impl FnOnce(Builder<S>) -> Builder<S>,
+    why_lost: &'static str,
+) -> Result<(), Error> {
+    let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
+    let tune = |builder| tune(builder).recv_timeout(None);
+    let session = Session::<S>::open(&args.connection, env, tune).await?;
+    let receiver = open(args, FirstFrame::Plain, env);
+    exchange(session, input, receiver, args, why_lost).await
+}
+
+/// Exchanges messages whose first frame is a routing id.
+async fn route<S: RoutesById>(
+    session: impl Future<Output = Result<Session<S>, Error>>,
+    args: &ExchangeArgs,
+    env: &Env,
+) -> Result<(), Error> {
+    let input = Input::open(&args.input, &args.format, FirstFrame::RoutingId, Extent::default())?;
+    let session = session.await?;
+    let receiver = open(args, FirstFrame::RoutingId, env);
     exchange(session, input, receiver, args, NOT_THERE).await
 }
 
+/// Sends each message back to its sender.
+async fn send_back<S: RoutesById>(session: Session<S>, args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
+    let mut receiver = open(args, FirstFrame::RoutingId, env);
+    let back = async |message: &Message| session.send(message.clone()).await;
+    let work = async { receiver.receive(&session, back).await.map(drop) };
+    let done = session.until_interrupted(work, || args.count.is_none()).await;
+    receiver.finish(session.close(done, NOT_THERE).await).await
+}
+
 fn open(args: &ExchangeArgs, first: FirstFrame, env: &Env) -> Receiver {
-    Receiver::new(Output::open(&args.output, &args.format, first), args.count, env)
+    Receiver::new(&args.output, &args.format, first, args.count, env)
 }
 
 async fn exchange<S: Sends + Receives>(

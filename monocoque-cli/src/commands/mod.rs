@@ -2,15 +2,17 @@
 //! type and in the frames in front.
 
 mod answer;
+mod documents;
 mod exchange;
+mod exec;
 mod keygen;
 mod monitor;
 mod proxy;
+mod proxy_top;
 mod receive;
 mod request;
 mod send;
-
-use monocoque::zmq::{DealerSocket, PairSocket};
+mod top;
 
 use crate::args::Command;
 use crate::bench;
@@ -26,13 +28,19 @@ pub(crate) async fn run(command: Command, env: Env) -> Result<(), Error> {
         Command::Sub(args) => receive::subscribe(&args, env).await,
         Command::Req(args) => request::ask(&args, env).await,
         Command::Rep(args) => answer::reply(&args, env).await,
-        Command::Dealer(args) => exchange::both_ways::<DealerSocket>(&args, env).await,
-        Command::Pair(args) => exchange::both_ways::<PairSocket>(&args, env).await,
-        Command::Router(args) => exchange::route(&args, env).await,
+        Command::Dealer(args) => exchange::dealer(&args, env).await,
+        Command::Pair(args) => exchange::pair(&args, env).await,
+        Command::Router(args) => exchange::router(&args, env).await,
+        Command::Xpub(args) => exchange::xpub(&args, env).await,
+        Command::Xsub(args) => exchange::xsub(&args, env).await,
+        Command::Stream(args) => exchange::stream(&args, env).await,
         Command::Proxy(args) => proxy::run(&args, env).await,
         Command::Monitor(args) => monitor::run(&args, env).await,
+        Command::Top(args) => top::run(&args, env).await,
         Command::Bench(args) => bench::run(&args, env).await,
         Command::Keygen(args) => keygen::run(&args),
+        Command::Completions(args) => documents::completions(&args),
+        Command::Man(args) => documents::man(&args),
     }
 }
 

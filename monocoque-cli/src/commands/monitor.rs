@@ -1,5 +1,7 @@
 //! `mq monitor`.
 
+use std::time::SystemTime;
+
 use futures_lite::StreamExt;
 use monocoque::zmq::capability::Secure;
 use monocoque::zmq::{
@@ -13,11 +15,13 @@ use crate::args::{MonitorArgs, Report};
 use crate::error::Error;
 use crate::events::describe;
 use crate::output::{Reader, print_line};
+use crate::reports::Verbosity;
 use crate::session::{Env, Session};
+use crate::terminal::FAINT;
 
 pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
-    // The command itself prints the events of --verbose.
-    let env = &Env { verbose: false, ..env.clone() };
+    // The command itself prints the events.
+    let env = &Env { verbosity: Verbosity::Explanations, ..env.clone() };
     match args.kind {
         SocketType::Pair => watch::<PairSocket>(args, env).await,
         SocketType::Pub => watch::<PubSocket>(args, env).await,
@@ -31,7 +35,9 @@ pub(super) async fn run(args: &MonitorArgs, env: &Env) -> Result<(), Error> {
         SocketType::Xpub => watch::<XpubSocket>(args, env).await,
         SocketType::Xsub => watch::<XsubSocket>(args, env).await,
         SocketType::Stream => {
-            watch_session(args, Session::<StreamSocket>::make_raw((&args.connection).into(), env)?).await
+            let session =
+                Session::<StreamSocket>::make_raw((&args.connection).into(), env, |builder| builder)?;
+            watch_session(args, session).await
         }
     }
 }
@@ -63,6 +69,13 @@ async fn print_events<S: Socket>(
         let Some(event) = event.filter(|event| !matches!(event, SocketEvent::Closed)) else { break };
         let event = describe(&event);
         let line = match args.output {
+            Report::Text if args.time => {
+                format!(
+                    "{FAINT}{}{FAINT:#} {}",
+                    humantime::format_rfc3339_micros(SystemTime::now()),
+                    event.coloured()
+                )
+            }
             Report::Text => event.coloured(),
             Report::Json => event.json(),
         };

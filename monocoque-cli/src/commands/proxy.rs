@@ -9,15 +9,17 @@ use monocoque::zmq::{
     DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SocketType, XpubSocket,
     XsubSocket,
 };
-use monocoque::{Proxy, ProxyControl, Traffic};
+use monocoque::{Monitor, Proxy, ProxyControl, Traffic};
 use serde_json::{Value, json};
 
 use super::NOT_TAKEN;
+use super::proxy_top::ProxyTop;
 use crate::args::{End, ProxyArgs, Report};
 use crate::error::Error;
 #[cfg(feature = "metrics")]
 use crate::metrics::MetricsServer;
 use crate::output::{Reader, print_line};
+use crate::reports::Verbosity;
 use crate::session::{Env, Session, SocketSpec};
 use crate::signals;
 
@@ -72,10 +74,14 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
     // Before the sockets, whose events it counts.
     #[cfg(feature = "metrics")]
     let _server = args.metrics.map(MetricsServer::start).transpose()?;
-    let front = open::<F>(front, args, env).await?;
-    let back = open::<B>(back, args, env).await?;
+    // The screen takes the place of lines on standard error.
+    let silent = &Env { verbosity: Verbosity::Silent, ..env.clone() };
+    let env = if args.top { silent } else { env };
+    let names = [front.kind.name(), back.kind.name()];
+    let (front, front_events) = open::<F>(front, args, env).await?;
+    let (back, back_events) = open::<B>(back, args, env).await?;
     let capture = match capture {
-        Some(end) => Some(open::<C>(end, args, env).await?),
+        Some(end) => Some(open::<C>(end, args, env).await?.0),
         None => None,
     };
     let mut proxy = Proxy::new(&front.socket, &back.socket);
@@ -83,9 +89,16 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
         proxy = proxy.capture(&capture.socket);
     }
     let figures = Figures::new(args, proxy.control());
-    let work = or(async { Ok(proxy.run().await?) }, figures.keep_printing(args.stats, requests));
-    let mut done = front.until_interrupted(work, || true).await;
-    if done.is_ok() {
+    let passing = async { Ok(proxy.run().await?) };
+    let mut done = if args.top {
+        let top = ProxyTop::new(&front, &back, names, proxy.control());
+        let showing = top.show(front_events, back_events, args.stats.unwrap_or(EVERY));
+        front.until_interrupted(or(passing, showing), || true).await
+    } else {
+        drop((front_events, back_events));
+        front.until_interrupted(or(passing, figures.keep_printing(args.stats, requests)), || true).await
+    };
+    if done.is_ok() && !args.top {
         done = figures.print().map(drop);
     }
     front.reset_drop_baseline();
@@ -98,10 +111,14 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
     done.and(front).and(back)
 }
 
-async fn open<S: Secure>(end: &End, args: &ProxyArgs, env: &Env) -> Result<Session<S>, Error> {
+/// Opens a socket. Returns it with its events.
+async fn open<S: Secure>(end: &End, args: &ProxyArgs, env: &Env) -> Result<(Session<S>, Monitor), Error> {
     let opening =
         SocketSpec { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
-    Session::open(opening, env, |builder| builder).await
+    let session = Session::<S>::make(opening, env, |builder| builder)?;
+    let monitor = session.socket.monitor();
+    session.attach(&end.endpoints).await?;
+    Ok((session, monitor))
 }
 
 /// The printed statistics.
@@ -162,3 +179,6 @@ impl<'a> Figures<'a> {
         })
     }
 }
+
+/// The time between two snapshots of --top.
+const EVERY: Duration = Duration::from_secs(1);

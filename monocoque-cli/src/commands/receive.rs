@@ -1,31 +1,35 @@
 //! `mq pull` and `mq sub`, and the receiving part of other commands.
 
+use std::time::SystemTime;
+
 use monocoque::Message;
 use monocoque::zmq::capability::Receives;
-use monocoque::zmq::{PullSocket, SubSocket};
+use monocoque::zmq::{Builder, PullSocket, SubSocket};
 
 use super::NOT_TAKEN;
-use crate::args::{PullArgs, SubArgs};
+use crate::args::{FormatArgs, OutputArgs, PullArgs, ReceiveArgs, SubArgs};
 use crate::error::Error;
-use crate::format::FirstFrame;
+use crate::format::{FirstFrame, Received};
 use crate::output::{Output, Reader};
 use crate::progress::Progress;
 use crate::session::{Env, Session};
 
 pub(super) async fn pull(args: &PullArgs, env: &Env) -> Result<(), Error> {
-    let session = Session::<PullSocket>::open(&args.connection, env, |builder| builder).await?;
-    print_all(session, args, env).await
+    let tune = |builder: Builder<PullSocket>| builder.conflate(args.conflate);
+    let session = Session::open(&args.receive.connection, env, tune).await?;
+    print_all(session, &args.receive, env).await
 }
 
 pub(super) async fn subscribe(args: &SubArgs, env: &Env) -> Result<(), Error> {
-    let session = Session::<SubSocket>::open(&args.pull.connection, env, |builder| builder).await?;
+    let tune = |builder: Builder<SubSocket>| builder.conflate(args.conflate);
+    let session = Session::open(&args.receive.connection, env, tune).await?;
     let everything = [String::new()];
     let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
     topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
-    print_all(session, &args.pull, env).await
+    print_all(session, &args.receive, env).await
 }
 
-async fn print_all<S: Receives>(session: Session<S>, args: &PullArgs, env: &Env) -> Result<(), Error> {
+async fn print_all<S: Receives>(session: Session<S>, args: &ReceiveArgs, env: &Env) -> Result<(), Error> {
     let mut receiver = Receiver::open(args, env);
     let work = async { receiver.receive(&session, async |_| Ok(())).await.map(drop) };
     let done = session.until_interrupted(work, || args.count.is_none()).await;
@@ -37,19 +41,27 @@ async fn print_all<S: Receives>(session: Session<S>, args: &PullArgs, env: &Env)
 pub(super) struct Receiver {
     output: Output,
     progress: Progress,
+    /// The sender of each message is asked for.
+    needs_peer: bool,
     count: Option<u64>,
     received: u64,
 }
 
 impl Receiver {
-    pub(super) fn open(args: &PullArgs, env: &Env) -> Self {
-        let output = Output::open(&args.output, &args.format, FirstFrame::Plain);
-        Self::new(output, args.count, env)
+    pub(super) fn open(args: &ReceiveArgs, env: &Env) -> Self {
+        Self::new(&args.output, &args.format, FirstFrame::Plain, args.count, env)
     }
 
-    pub(super) fn new(output: Output, count: Option<u64>, env: &Env) -> Self {
-        let progress = if env.verbose { Progress::none() } else { Progress::new(count, output.beside) };
-        Self { output, progress, count, received: 0 }
+    pub(super) fn new(
+        args: &OutputArgs,
+        format: &FormatArgs,
+        first: FirstFrame,
+        count: Option<u64>,
+        env: &Env,
+    ) -> Self {
+        let output = Output::open(args, format, first);
+        let progress = if env.is_verbose() { Progress::none() } else { Progress::new(count, output.beside) };
+        Self { output, progress, needs_peer: args.needs_peer(), count, received: 0 }
     }
 
     /// Receives until there are enough messages, or standard output is closed. Passes each message
@@ -62,21 +74,32 @@ impl Receiver {
         each: impl AsyncFn(&Message) -> Result<(), Error>,
     ) -> Result<Reader, Error> {
         while let Some(max) = self.wanted() {
-            let mut batch = Vec::new();
-            match session.recv_batch(&mut batch, max).await {
+            let batch = match self.next(session, max).await {
                 Err(Error::TimedOut(_)) if self.is_content() => return Ok(Reader::There),
-                other => other?,
-            }
+                batch => batch?,
+            };
             self.received += batch.len() as u64;
-            for message in &batch {
-                each(message).await?;
+            for received in &batch {
+                each(&received.message).await?;
             }
-            self.progress.add(batch.len() as u64, || batch.iter().map(Message::byte_len).sum());
+            let size = || batch.iter().map(|received| received.message.byte_len()).sum();
+            self.progress.add(batch.len() as u64, size);
             if self.output.write(batch).await == Reader::Gone {
                 return Ok(Reader::Gone);
             }
         }
         Ok(Reader::There)
+    }
+
+    /// Receives at least one message, and at most `max`.
+    async fn next<S: Receives>(&self, session: &Session<S>, max: usize) -> Result<Vec<Received>, Error> {
+        if self.needs_peer {
+            return Ok(vec![session.recv_with_peer().await?]);
+        }
+        let mut batch = Vec::new();
+        session.recv_batch(&mut batch, max).await?;
+        let at = SystemTime::now();
+        Ok(batch.into_iter().map(|message| Received { message, at, peer: None }).collect())
     }
 
     /// Returns whether a timeout may end the command successfully.

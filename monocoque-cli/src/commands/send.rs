@@ -1,10 +1,10 @@
 //! `mq push` and `mq pub`.
 
 use monocoque::zmq::capability::Sends;
-use monocoque::zmq::{PubSocket, PushSocket};
+use monocoque::zmq::{Builder, PubSocket, PushSocket};
 
 use super::NOT_TAKEN;
-use crate::args::{InputArgs, PubArgs, PushArgs};
+use crate::args::{InputArgs, PubArgs, PushArgs, SendArgs};
 use crate::error::Error;
 use crate::format::FirstFrame;
 use crate::input::{Extent, Input};
@@ -13,8 +13,14 @@ use crate::session::{Env, Session};
 use crate::terminal::info;
 
 pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
+    let conflate = args.conflate;
+    let args = &args.send;
     let (input, progress) = open(args, env)?;
-    let session = Session::<PushSocket>::open(&args.connection, env, |builder| builder).await?;
+    let tune = |builder: Builder<PushSocket>| builder.conflate(conflate);
+    let session = Session::open(&args.connection, env, tune).await?;
+    if conflate {
+        session.expect_drops();
+    }
     let work = async {
         wait_for_peers(&session, args.input.wait_for_peers).await?;
         send_all(&session, input, None, &progress).await
@@ -25,9 +31,13 @@ pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
 }
 
 pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
-    let (input, progress) = open(&args.push, env)?;
-    let PushArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.push;
-    let session = Session::<PubSocket>::open(connection, env, |builder| builder.nodrop(args.nodrop)).await?;
+    let (input, progress) = open(&args.send, env)?;
+    let SendArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.send;
+    let tune = |builder: Builder<PubSocket>| builder.nodrop(args.nodrop).conflate(args.conflate);
+    let session = Session::open(connection, env, tune).await?;
+    if args.conflate {
+        session.expect_drops();
+    }
     let work = async {
         if let Some(n) = *wait_for_peers {
             let subscribed = session.socket.wait_for_subscriptions(n);
@@ -35,7 +45,7 @@ pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
         }
         send_all(&session, input, args.topic.as_deref(), &progress).await
     };
-    let done = session.until_interrupted(work, || args.push.is_endless()).await;
+    let done = session.until_interrupted(work, || args.send.is_endless()).await;
     drop(progress);
     if wait_for_peers.is_none() && session.socket.subscription_count() == 0 {
         info("nobody is subscribed at the end; --wait-for-peers 1 waits for a subscriber first");
@@ -44,10 +54,10 @@ pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
 }
 
 /// Opens the input.
-pub(super) fn open(args: &PushArgs, env: &Env) -> Result<(Input, Progress), Error> {
+pub(super) fn open(args: &SendArgs, env: &Env) -> Result<(Input, Progress), Error> {
     let extent = Extent { limit: args.count, fill: args.count.is_some() };
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, extent)?;
-    let progress = if env.verbose { Progress::none() } else { Progress::new(args.count, input.beside) };
+    let progress = if env.is_verbose() { Progress::none() } else { Progress::new(args.count, input.beside) };
     Ok((input, progress))
 }
 

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 use monocoque::{Frame, Message, RoutingId};
 
-use super::{Encoder, FirstFrame};
-use crate::terminal::NAME;
+use super::{Encoder, FirstFrame, Received};
+use crate::terminal::{FAINT, NAME};
 
 /// Splits a line into frames at the delimiter, if there is one.
 pub(super) fn parse(line: Vec<u8>, delimiter: Option<&[u8]>, first: FirstFrame) -> Message {
@@ -47,21 +47,48 @@ fn from_hex(text: &[u8]) -> Option<Frame> {
     (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>().map(Frame::from)
 }
 
-pub(super) fn write(message: &Message, how: &Encoder, out: &mut impl Write) -> io::Result<()> {
-    for (n, frame) in message.iter().enumerate() {
+pub(super) fn write(received: &Received, how: &Encoder, out: &mut impl Write) -> io::Result<()> {
+    let faint = if how.colour { FAINT } else { Style::new() };
+    if how.time {
+        write!(out, "{faint}{}{faint:#}", received.time())?;
+        out.write_all(&how.delimiter)?;
+    }
+    if let Some(peer) = &received.peer {
+        write!(out, "{faint}{}{faint:#}", peer.connection().peer)?;
+        out.write_all(&how.delimiter)?;
+    }
+    let mut frames = received.message.iter().peekable();
+    if how.first == FirstFrame::RoutingId
+        && let Some(Ok(id)) = received.message.get(0).map(RoutingId::try_from)
+    {
+        let style = if how.colour { NAME } else { Style::new() };
+        write!(out, "{style}{id}{style:#}")?;
+        frames.next();
+        if frames.peek().is_some() {
+            out.write_all(&how.delimiter)?;
+        }
+    }
+    write_frames(frames, how, out)?;
+    out.write_all(b"\n")
+}
+
+/// Writes frames with the delimiter between them.
+pub(super) fn write_frames(
+    frames: impl Iterator<Item = impl AsRef<[u8]>>,
+    how: &Encoder,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    for (n, frame) in frames.enumerate() {
         if n > 0 {
             out.write_all(&how.delimiter)?;
         }
-        match RoutingId::try_from(frame) {
-            Ok(id) if n == 0 && how.first == FirstFrame::RoutingId => {
-                let style = if how.colour { NAME } else { Style::new() };
-                write!(out, "{style}{id}{style:#}")?;
-            }
-            _ if how.terminal => out.write_all(sanitize(frame).as_bytes())?,
-            _ => out.write_all(frame)?,
+        if how.terminal {
+            out.write_all(sanitize(frame.as_ref()).as_bytes())?;
+        } else {
+            out.write_all(frame.as_ref())?;
         }
     }
-    out.write_all(b"\n")
+    Ok(())
 }
 
 /// Escapes control characters for a terminal.

@@ -3,12 +3,17 @@
 mod frames;
 mod json;
 mod lines;
+mod received;
+mod template;
 
 use std::io::{self, BufRead, Write};
 
 use clap::ValueEnum;
 use monocoque::Message;
 use thiserror::Error;
+
+pub(crate) use received::Received;
+pub(crate) use template::Template;
 
 /// The input formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,6 +48,13 @@ pub(crate) enum OutputFormat {
 pub(crate) enum FirstFrame {
     Plain,
     RoutingId,
+}
+
+/// The form of frames that are JSON objects or arrays, in the format `json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonPayloads {
+    AsText,
+    AsJson,
 }
 
 /// The reason why input is not a message.
@@ -109,6 +121,11 @@ impl Decoder {
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     pub(crate) format: OutputFormat,
+    /// A format of the user's own, in the place of the other.
+    pub(crate) template: Option<Template>,
+    /// Lines begin with the time.
+    pub(crate) time: bool,
+    pub(crate) payloads: JsonPayloads,
     /// The separator of frames in a line.
     pub(crate) delimiter: Vec<u8>,
     pub(crate) first: FirstFrame,
@@ -118,13 +135,15 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    pub(crate) fn write(&self, message: &Message, out: &mut impl Write) -> io::Result<()> {
-        match self.format {
-            OutputFormat::Lines => lines::write(message, self, out),
-            OutputFormat::Frames => frames::write(message, out),
-            OutputFormat::Json => json::write(message, self.first, out),
-            OutputFormat::Raw => message.iter().try_for_each(|frame| out.write_all(frame)),
-            OutputFormat::Quiet => Ok(()),
+    pub(crate) fn write(&self, received: &Received, out: &mut impl Write) -> io::Result<()> {
+        let message = &received.message;
+        match (&self.template, self.format) {
+            (Some(template), _) => template.write(received, self, out),
+            (None, OutputFormat::Lines) => lines::write(received, self, out),
+            (None, OutputFormat::Frames) => frames::write(message, out),
+            (None, OutputFormat::Json) => json::write(received, self, out),
+            (None, OutputFormat::Raw) => message.iter().try_for_each(|frame| out.write_all(frame)),
+            (None, OutputFormat::Quiet) => Ok(()),
         }
     }
 }

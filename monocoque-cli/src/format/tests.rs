@@ -15,7 +15,16 @@ fn messages() -> Vec<Message> {
 }
 
 fn encoder(format: OutputFormat, first: FirstFrame) -> Encoder {
-    Encoder { format, delimiter: b"\t".to_vec(), first, terminal: false, colour: false }
+    Encoder {
+        format,
+        template: None,
+        time: false,
+        payloads: JsonPayloads::AsText,
+        delimiter: b"\t".to_vec(),
+        first,
+        terminal: false,
+        colour: false,
+    }
 }
 
 fn decoder(format: InputFormat, first: FirstFrame) -> Decoder {
@@ -24,7 +33,7 @@ fn decoder(format: InputFormat, first: FirstFrame) -> Decoder {
 
 fn written(encoder: &Encoder, messages: &[Message]) -> Vec<u8> {
     let mut out = Vec::new();
-    messages.iter().for_each(|message| encoder.write(message, &mut out).unwrap());
+    messages.iter().for_each(|message| encoder.write(&message.clone().into(), &mut out).unwrap());
     out
 }
 
@@ -88,7 +97,7 @@ fn malformed_json_is_rejected() {
         r#"{"frames":[]}"#,
         r#"{"frames":"text"}"#,
         r#"{"frames":[1]}"#,
-        r#"{"frames":["a"],"more":1}"#,
+        r#"{"frames":[{"json":1,"more":2}]}"#,
         r#"{"frames":[{"base64":1}]}"#,
         r#"{"frames":[{"base64":"?"}]}"#,
         r#"{"frames":[{"base64":"","text":""}]}"#,
@@ -96,4 +105,35 @@ fn malformed_json_is_rejected() {
         assert!(json.parse(text.into()).is_err(), "{text}");
     }
     assert_eq!(json.parse(r#"{"id":"a","frames":["b"]}"#.into()).unwrap(), ["a", "b"]);
+    let annotated = r#"{"event":"x","time":"now","frames":["b"],"more":{"frames":1}}"#;
+    assert_eq!(json.parse(annotated.into()).unwrap(), "b");
+}
+
+#[test]
+fn json_payloads_round_trip() {
+    let how = Encoder { payloads: JsonPayloads::AsJson, ..encoder(OutputFormat::Json, FirstFrame::Plain) };
+    let sent: Vec<Message> = vec![
+        [&br#"{"b":1.50,"a":[12345678901234567890123]}"#[..], b"[]", b"{", b"5", b"\xff"].into(),
+        " text".into(),
+    ];
+    let bytes = written(&how, &sent);
+    let text = std::str::from_utf8(&bytes).unwrap();
+    assert!(
+        text.contains(r#"{"json":{"b":1.50,"a":[12345678901234567890123]}},{"json":[]},"{","5","#),
+        "{text}"
+    );
+    assert_eq!(read(&decoder(InputFormat::Json, FirstFrame::Plain), &bytes).unwrap(), sent);
+}
+
+#[test]
+fn template_fields_are_filled() {
+    let template = r"{topic}|{body}|{message}|{size}|{frames}".parse().unwrap();
+    let how = Encoder { template: Some(template), ..encoder(OutputFormat::Quiet, FirstFrame::Plain) };
+    let bytes = written(&how, &[["a", "bc", "d"].into()]);
+    assert_eq!(bytes, b"a|bc\td|a\tbc\td|4|3\n");
+    let how = Encoder { template: Some("{time} {unix}".parse().unwrap()), ..how };
+    let received = Received { at: std::time::SystemTime::UNIX_EPOCH, ..Message::from("x").into() };
+    let mut out = Vec::new();
+    how.write(&received, &mut out).unwrap();
+    assert_eq!(out, b"1970-01-01T00:00:00.000000Z 0.000000\n");
 }

@@ -31,6 +31,14 @@ pub(crate) struct Failures {
     first_refusal: Option<FirstRefusal>,
 }
 
+/// A line about an event.
+#[derive(Debug)]
+pub(crate) struct Explanation {
+    pub(crate) line: String,
+    /// Whether the line is the error that the command ends with, and not to be printed before.
+    pub(crate) is_error: bool,
+}
+
 /// The side that has made a connection.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
@@ -58,7 +66,7 @@ impl Failures {
     }
 
     /// Returns the line about an event, if there is one.
-    pub(crate) fn explain(&mut self, event: &SocketEvent) -> Option<String> {
+    pub(crate) fn explain(&mut self, event: &SocketEvent) -> Option<Explanation> {
         match event {
             SocketEvent::Connected { connection } => {
                 self.made.insert(connection.id);
@@ -78,16 +86,15 @@ impl Failures {
         }
     }
 
-    fn explain_failure(&mut self, connection: &Connection, reason: &DisconnectReason) -> Option<String> {
+    fn explain_failure(&mut self, connection: &Connection, reason: &DisconnectReason) -> Option<Explanation> {
         let origin = if self.made.contains(&connection.id) { Origin::Connected } else { Origin::Accepted };
         let text = self.mechanism.explain(reason, origin)?;
         let (endpoint, peer) = (&connection.endpoint, connection.peer.to_string());
         let line = format!("{peer} {text}");
         if matches!(reason, DisconnectReason::Denied(status) if *status == RefusalStatus::Denied.code()) {
-            self.refusals.insert(endpoint, line.clone());
+            self.refusals.insert(endpoint);
             if self.first_refusal.as_ref().is_some_and(|first| first.report(&line)) {
-                // The error of the command is the line.
-                return None;
+                return Some(Explanation { line, is_error: true });
             }
         }
         let is_new = match origin {
@@ -98,7 +105,7 @@ impl Failures {
                 self.repeats.insert(failure, Instant::now())
             }
         };
-        is_new.then_some(line)
+        is_new.then_some(Explanation { line, is_error: false })
     }
 
     /// Waits until [`summaries`](Self::summaries) has lines.

@@ -17,15 +17,14 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::Command;
 
-use monocoque::Endpoint;
 use monocoque::security::{Allow, CurveKeyPair, CurvePublicKey, CurveSecretKey, Password};
 use monocoque::zmq::Builder;
 use monocoque::zmq::capability::Secure;
 
-use crate::args::{EndpointArgs, KeyArg, SecurityArgs};
+use crate::args::{KeyArg, SecurityArgs};
 use crate::error::Error;
 
-pub(crate) use failures::Failures;
+pub(crate) use failures::{Explanation, Failures};
 use refusals::FirstRefusal;
 pub(crate) use refusals::Refusals;
 
@@ -81,18 +80,6 @@ impl Security {
     /// Returns whether there is no mechanism, and no list of who may connect.
     pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self { mechanism: Mechanism::Null, allow: None, .. })
-    }
-
-    /// Checks that the options apply to all endpoints.
-    pub(crate) fn check(&self, endpoints: &EndpointArgs) -> Result<(), Error> {
-        let is_inproc = |endpoint: &&Endpoint| matches!(endpoint, Endpoint::Inproc(_));
-        let inproc = endpoints.bind.iter().chain(&endpoints.connect).find(is_inproc);
-        match inproc.filter(|_| !self.is_none()) {
-            Some(endpoint) => Err(Error::Usage(format!(
-                "{endpoint} cannot have options of security: no mechanism applies within a process"
-            ))),
-            None => Ok(()),
-        }
     }
 
     /// Waits until a peer refuses a socket, with --fail-on-refusal; without, for ever.

@@ -1,27 +1,27 @@
 //! Refusals of this process by its peers, which decide about the exit code.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use monocoque::Endpoint;
 
-/// The endpoints whose peers have refused a socket, with the reasons, until they accept it.
+/// The endpoints whose peers have refused a socket, until they accept it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusals(Rc<RefCell<Vec<(Endpoint, String)>>>);
+pub(crate) struct Refusals(Rc<RefCell<HashSet<Endpoint>>>);
 
 impl Refusals {
-    pub(super) fn insert(&self, endpoint: &Endpoint, reason: String) {
-        self.remove(endpoint);
-        self.0.borrow_mut().push((endpoint.clone(), reason));
+    pub(super) fn insert(&self, endpoint: &Endpoint) {
+        self.0.borrow_mut().insert(endpoint.clone());
     }
 
     pub(super) fn remove(&self, endpoint: &Endpoint) {
-        self.0.borrow_mut().retain(|(other, _)| other != endpoint);
+        self.0.borrow_mut().remove(endpoint);
     }
 
-    /// Returns the last reason, if a peer refuses the socket.
-    pub(crate) fn reason(&self) -> Option<String> {
-        self.0.borrow().last().map(|(_, reason)| reason.clone())
+    /// Returns whether no peer refuses the socket.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
     }
 }
 

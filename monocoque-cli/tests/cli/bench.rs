@@ -27,8 +27,9 @@ fn check_throughput(line: &str, messages: f64, size: f64) {
 fn check_latency(line: &str, round_trips: f64) {
     assert!(line.contains(r#""measure":"latency""#), "{line}");
     assert_eq!(number(line, "round_trips"), round_trips);
-    let times = ["min_us", "p50_us", "p99_us", "max_us"].map(|name| number(line, name));
+    let times = ["min_us", "p50_us", "p99_us", "p99.9_us", "max_us"].map(|name| number(line, name));
     assert!(times[0] > 0.0 && times.is_sorted(), "{line}");
+    assert!(number(line, "cpu_us_per_message") > 0.0, "{line}");
 }
 
 #[test]
@@ -50,7 +51,10 @@ fn bench_prints_readable_figures() {
     );
     let text = run(&["bench", "latency", "-n", "100", "-b", &directory.endpoint("bench")], "").text();
     assert!(
-        text.starts_with("latency: p50 ") && text.contains(", p99 ") && text.contains("100 round trips"),
+        text.starts_with("latency: p50 ")
+            && text.contains(", p99.9 ")
+            && text.contains(" µs/msg ")
+            && text.contains("100 round trips"),
         "{text}"
     );
 }
@@ -94,4 +98,54 @@ fn invalid_bench_arguments_are_rejected() {
     let directory = TestDirectory::new();
     let nowhere = format!("ipc://{}/missing/directory", directory.path("no"));
     run(&["bench", "throughput", "-b", &nowhere], "").failed(1, "cannot bind ipc://");
+}
+
+#[test]
+fn bench_measures_for_duration() {
+    let text = run(&["bench", "-d", "300ms", "-O", "json"], "").text();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(number(lines[0], "seconds") > 0.25, "{text}");
+    assert!(number(lines[0], "messages") > 1000.0 && number(lines[0], "cpu_us_per_message") > 0.0, "{text}");
+    assert!(number(lines[1], "round_trips") * number(lines[1], "max_us") > 300_000.0, "{text}");
+}
+
+#[test]
+fn bench_sender_ends_receiver() {
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("timed");
+    let pull = start(&["bench", "pull", "-b", &endpoint, "-O", "json"]);
+    run(&["bench", "push", "-c", &endpoint, "-d", "100ms"], "").ok();
+    assert!(number(&pull.end().text(), "messages") > 100.0);
+    let rep = start(&["bench", "rep", "-b", &endpoint]);
+    run(&["bench", "req", "-c", &endpoint, "-d", "100ms"], "").ok();
+    rep.end().ok();
+}
+
+#[test]
+fn bench_compares_results() {
+    let directory = TestDirectory::new();
+    let [old, new] = ["old", "new"].map(|name| directory.path(name));
+    std::fs::write(&old, "{\"measure\":\"latency\",\"p50_us\":20.0,\"p99_us\":40}\n").unwrap();
+    std::fs::write(&new, "{\"measure\":\"latency\",\"p50_us\":25.0,\"p99_us\":30}\n").unwrap();
+    let text = run(&["bench", "compare", &old, &new], "").text();
+    assert!(
+        text.contains("latency p50_us") && text.contains("+25.0 %") && text.contains("-25.0 %"),
+        "{text}"
+    );
+    let json = run(&["bench", "compare", &old, &new, "-O", "json"], "").text();
+    assert_eq!(number(json.lines().next().unwrap(), "change_percent"), 25.0);
+    run(&["bench", "compare", &old], "").failed(2, "");
+    run(&["bench", "latency", &old, &new], "").failed(2, "only compare takes results");
+    run(&["bench", "compare", &old, &directory.path("missing")], "").failed(2, "cannot read ");
+}
+
+#[test]
+fn bench_compares_endpoints() {
+    let directory = TestDirectory::new();
+    let ends = ["one", "two"].map(|name| directory.endpoint(name));
+    let _reps = ends.each_ref().map(|endpoint| start(&["rep", "-b", endpoint, "--echo", "-O", "quiet"]));
+    let text = run(&["bench", "compare", &ends[0], &ends[1], "-n", "100"], "").text();
+    for figure in ["p50_us", "p99_us", "p99.9_us", "cpu_us_per_message"] {
+        assert!(text.contains(&format!("latency {figure}")), "{text}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use zmq::SocketType;
 
-use crate::mq_process::{TestDirectory, run, start};
+use crate::mq_process::{TestDirectory, run, start, without_times};
 use crate::peer::{bound, framed, messages, text};
 
 /// Returns what `pull` prints for the input of `push`.
@@ -14,6 +14,12 @@ fn passed(push: &[&str], input: impl AsRef<[u8]>, pull: &[&str]) -> Vec<u8> {
     let puller = start(&[&["pull", "-b", &endpoint], pull].concat());
     run(&[&["push", "-c", &endpoint], push].concat(), input).ok();
     puller.end().ok()
+}
+
+/// Returns the JSON that `pull` prints for the input of `push`, without times.
+fn passed_json(push: &[&str], input: impl AsRef<[u8]>, count: &str) -> String {
+    let json = passed(push, input, &["-n", count, "-O", "json"]);
+    without_times(std::str::from_utf8(&json).unwrap())
 }
 
 #[test]
@@ -26,7 +32,8 @@ fn frames_format_round_trips() {
 fn json_format_round_trips() {
     let bytes = framed(&messages());
     let json = passed(&["-I", "frames"], &bytes, &["-O", "json", "-n", "6"]);
-    let lines: Vec<_> = std::str::from_utf8(&json).unwrap().lines().collect();
+    let text = without_times(std::str::from_utf8(&json).unwrap());
+    let lines: Vec<_> = text.lines().collect();
     assert_eq!(
         lines[..3],
         [r#"{"frames":["hello"]}"#, r#"{"frames":["two","frames"]}"#, r#"{"frames":["","","last"]}"#]
@@ -39,11 +46,8 @@ fn json_format_round_trips() {
 fn delimiter_splits_lines_into_frames() {
     let lines = "one\ttwo three\n\nlast";
     assert_eq!(passed(&[], lines, &["-n", "3"]), b"one\ttwo three\n\nlast\n");
-    let json = passed(&["--delimiter", "\\t"], lines, &["-n", "3", "-O", "json"]);
-    assert_eq!(
-        String::from_utf8(json).unwrap(),
-        "{\"frames\":[\"one\",\"two three\"]}\n{\"frames\":[\"\"]}\n{\"frames\":[\"last\"]}\n"
-    );
+    let json = passed_json(&["--delimiter", "\\t"], lines, "3");
+    assert_eq!(json, "{\"frames\":[\"one\",\"two three\"]}\n{\"frames\":[\"\"]}\n{\"frames\":[\"last\"]}\n");
     assert_eq!(
         passed(&["--delimiter", "\\t"], lines, &["-n", "3", "--delimiter", ", "]),
         b"one, two three\n\nlast\n"
@@ -61,10 +65,7 @@ fn raw_and_quiet_output() {
 
 #[test]
 fn whole_input_is_one_message() {
-    assert_eq!(
-        passed(&["-I", "whole"], "a\nb\n\0", &["-O", "json", "-n", "1"]),
-        b"{\"frames\":[\"a\\nb\\n\\u0000\"]}\n"
-    );
+    assert_eq!(passed_json(&["-I", "whole"], "a\nb\n\0", "1"), "{\"frames\":[\"a\\nb\\n\\u0000\"]}\n");
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn data_options_precede_files() {
     fs::write(directory.path("a"), "a\nfile\0").unwrap();
     let sent = ["-f", &directory.path("a"), "-f", "-", "-d", "x y", "-d", "z", "--delimiter", " "];
     assert_eq!(
-        String::from_utf8(passed(&sent, "typed\n", &["-O", "json", "-n", "4"])).unwrap(),
+        passed_json(&sent, "typed\n", "4"),
         "{\"frames\":[\"x\",\"y\"]}\n{\"frames\":[\"z\"]}\n{\"frames\":[\"a\\nfile\\u0000\"]}\n{\"frames\":[\"typed\\n\"]}\n"
     );
 }

@@ -3,17 +3,20 @@
 use crate::mq_process::{TestDirectory, run};
 
 /// The commands that open sockets.
-const COMMANDS: [&str; 12] =
-    ["push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "proxy", "monitor", "bench"];
-const KEYGEN: &str = "keygen";
+const COMMANDS: [&str; 16] = [
+    "push", "pull", "pub", "sub", "req", "rep", "dealer", "router", "pair", "xpub", "xsub", "stream",
+    "proxy", "monitor", "top", "bench",
+];
+/// The commands that open none.
+const OTHERS: [&str; 3] = ["keygen", "completions", "man"];
 
 #[test]
 fn every_command_has_help() {
-    for command in COMMANDS.into_iter().chain([KEYGEN]) {
+    for command in COMMANDS.into_iter().chain(OTHERS) {
         let page = run(&[command, "--help"], "").text();
         let all = ["Usage: mq ", "Examples:\n", "Exit codes:\n", "--verbose"];
         let of_sockets: &[_] =
-            if command == KEYGEN { &[] } else { &["Endpoints:\n", "Durations:\n", "Security:\n"] };
+            if OTHERS.contains(&command) { &[] } else { &["Endpoints:\n", "Durations:\n", "Security:\n"] };
         for section in all.iter().chain(of_sockets) {
             assert!(page.contains(section), "mq {command} --help has no {section:?}");
         }
@@ -28,7 +31,7 @@ fn every_command_has_help() {
     }
     let page = run(&["--help"], "").text();
     assert!(
-        COMMANDS.iter().chain([&KEYGEN]).all(|command| page.contains(&format!("\n  {command} "))),
+        COMMANDS.iter().chain(&OTHERS).all(|command| page.contains(&format!("\n  {command} "))),
         "{page}"
     );
 }
@@ -50,6 +53,13 @@ fn invalid_command_lines_are_rejected() {
         (&["shout"], "unrecognized subcommand"),
         (&["push", "-d", "x"], "--bind <ENDPOINT>|--connect <ENDPOINT>"),
         (&["pull", "-b", "here"], "an endpoint needs a scheme"),
+        (&["pull", "-b", "5555"], "did you mean tcp://*:5555?"),
+        (&["push", "-c", "*:5555"], "did you mean tcp://localhost:5555?"),
+        (&["push", "-c", "inproc://x"], "inproc reaches sockets of the same process only"),
+        (&["pull", "-b", "inproc://x"], "inproc reaches sockets of the same process only"),
+        (&["proxy", "pull@inproc://x", "push@tcp://*:1"], "inproc reaches sockets of the same process only"),
+        (&["monitor", "pull", "-b", "inproc://x"], "inproc reaches sockets of the same process only"),
+        (&["bench", "throughput", "-b", "inproc://x"], "inproc reaches sockets of the same process only"),
         (&["pull", "-b", "udp://127.0.0.1:1"], "no transport has the scheme \"udp\""),
         (&["pull", "-b", "tcp://127.0.0.1:port"], "\"port\" is not a port"),
         (&["pull", "-c", "tcp://*:5555"], "a wildcard can be bound, but not connected to"),
@@ -68,6 +78,15 @@ fn invalid_command_lines_are_rejected() {
     ];
     for (args, reason) in wrong {
         run(args, "").failed(2, reason);
+    }
+}
+
+#[test]
+fn invalid_endpoint_is_named_once() {
+    for args in [&["pull", "-b", "somewhere"][..], &["push", "-c", "tcp://somewhere:*"]] {
+        let ended = run(args, "");
+        assert_eq!(ended.stderr.matches("somewhere").count(), 1, "{}", ended.stderr);
+        ended.failed(2, "");
     }
 }
 

@@ -40,8 +40,13 @@ pub(crate) fn start(args: &[&str]) -> Running {
 
 /// Starts `mq` with a password in its environment.
 pub(crate) fn start_with_password(args: &[&str], password: &str) -> Running {
+    start_with(args, &[(PASSWORD, password)])
+}
+
+/// Starts `mq` with these variables in its environment.
+pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Running {
     let mut command = command(args);
-    command.env(PASSWORD, password);
+    command.envs(variables.iter().copied());
     read(spawn(command))
 }
 
@@ -71,7 +76,12 @@ pub(crate) fn start_unread(args: &[&str]) -> Running {
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
-    command.args(args).env_remove(PASSWORD);
+    command.args(args);
+    std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MQ_")).for_each(
+        |(name, _)| {
+            command.env_remove(name);
+        },
+    );
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -199,6 +209,12 @@ impl Ended {
         String::from_utf8(self.ok()).expect("text")
     }
 
+    /// Checks that it has succeeded, and returns its output without the times of JSON.
+    #[track_caller]
+    pub(crate) fn json(self) -> String {
+        without_times(&self.text())
+    }
+
     /// Checks that it has failed with that exit code and error message.
     #[track_caller]
     pub(crate) fn failed(self, code: i32, reason: &str) -> Vec<u8> {
@@ -206,6 +222,17 @@ impl Ended {
         assert!(self.stderr.contains(reason), "{}", self.stderr);
         self.stdout
     }
+}
+
+/// Removes the time from each line of JSON.
+pub(crate) fn without_times(lines: &str) -> String {
+    let mut kept = String::new();
+    for line in lines.lines() {
+        let (_, rest) = line.split_once("\"time\":\"").expect("a time");
+        let (_, rest) = rest.split_once("\",").expect("its end");
+        kept += &format!("{{{rest}\n");
+    }
+    kept
 }
 
 /// A directory of endpoints for one test.

@@ -41,8 +41,8 @@ fn pipeline_is_captured_and_counted() {
     assert_eq!(text(&pull), "first");
     mq.signal(Signal::SIGUSR1);
     let figures = mq.line();
-    assert!(figures.contains(r#""forward":{"bytes":5,"messages":1}"#), "{figures}");
-    assert!(figures.contains(r#""backward":{"bytes":0,"messages":0}"#), "{figures}");
+    assert!(figures.contains(r#""forward":{"messages":1,"bytes":5}"#), "{figures}");
+    assert!(figures.contains(r#""backward":{"messages":0,"bytes":0}"#), "{figures}");
     mq.signal(Signal::SIGUSR1);
     assert_eq!(mq.line(), figures);
     mq.interrupt().ok();

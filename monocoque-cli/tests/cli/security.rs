@@ -73,7 +73,10 @@ fn curve_peers_exchange_messages() {
         let server = keys.server(server, &["--allow-key", &public]);
         let client = keys.client(client, &["--key-file", &secret]);
         let printed = [client.end(), server.end()].map(|ended| {
-            assert_eq!(ended.stderr, "");
+            // The client may have started first.
+            let is_start =
+                |line: &&str| line.starts_with("mq: cannot connect") || line.starts_with("mq: connected");
+            assert_eq!(ended.stderr.lines().find(|line| !is_start(line)), None);
             ended.text()
         });
         assert!(printed.iter().any(|text| text.ends_with("x\n")), "{printed:?}");
@@ -708,26 +711,6 @@ fn writable_public_key_is_reported() {
         format!("mq: warning: other users may change {public}: chmod go-w prevents it\n")
     );
     ended.ok();
-}
-
-#[test]
-fn inproc_with_security_is_rejected() {
-    let keys = Keys::new(&["server"]);
-    let secret = keys.path("server.key");
-    let server = ["--curve-server", "--key-file", &secret];
-    let reason = "inproc://x cannot have options of security: no mechanism applies within a process";
-    let commands: [&[&str]; 5] = [
-        &["pull", "-b", "inproc://x"],
-        &["push", "-c", "inproc://x", "-d", "x"],
-        &["monitor", "pull", "-b", "inproc://x"],
-        &["proxy", "pull@inproc://x", "push@tcp://127.0.0.1:*"],
-        &["bench", "throughput", "-b", "inproc://x", "-n", "9"],
-    ];
-    for command in commands {
-        run(&[command, &server[..]].concat(), "").failed(2, reason);
-    }
-    run(&["pull", "-b", "inproc://x", "--allow-address", "::1"], "").failed(2, reason);
-    run(&["pull", "-b", "inproc://x", "-n", "0"], "").ok();
 }
 
 #[test]

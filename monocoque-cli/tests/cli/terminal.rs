@@ -27,11 +27,16 @@ fn terminal() -> (OwnedFd, JoinHandle<String>) {
     (terminal.slave, reading)
 }
 
-/// Runs `mq` with these standard output and standard error streams.
-fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
+fn command_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mq"));
     command.args(args).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
-    let mut mq = command.stdout(stdout).stderr(stderr).spawn().expect("mq starts");
+    command.stdout(stdout).stderr(stderr);
+    command
+}
+
+/// Runs `mq` with these standard output and standard error streams.
+fn run_at(args: &[&str], stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
+    let mut mq = command_at(args, stdout, stderr).spawn().expect("mq starts");
     until("mq ends", || mq.try_wait().expect("the exit status").is_some());
     assert!(mq.wait().expect("the exit status").success());
 }
@@ -47,6 +52,31 @@ fn terminal_escapes_are_neutralized() {
     let (stdout, shown) = terminal();
     run_at(&["router", "-b", &endpoint, "-n", "1"], stdout, Stdio::null());
     assert_eq!(shown.join().unwrap(), "\x1b[36mme\x1b[0m\t\\u{1b}[2J\u{e9}\r\n");
+}
+
+#[test]
+fn histogram_appears_on_terminal() {
+    let (stdout, shown) = terminal();
+    run_at(&["bench", "latency", "-n", "500"], stdout, Stdio::null());
+    let shown = shown.join().unwrap();
+    assert!(shown.contains("p99.9 ") && shown.contains("████") && shown.contains(" µs "), "{shown:?}");
+}
+
+#[test]
+fn progress_of_closing_appears_on_terminal() {
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("closing");
+    let pull = crate::peer::socket(SocketType::PULL);
+    pull.set_rcvhwm(1).unwrap();
+    pull.set_linger(0).unwrap();
+    pull.bind(&endpoint).unwrap();
+    let (stderr, shown) = terminal();
+    let data = "x".repeat(100_000);
+    let args = ["push", "-c", &endpoint, "-d", &data, "-n", "200", "--linger", "3s"];
+    let mut mq = command_at(&args, Stdio::null(), stderr).spawn().expect("mq starts");
+    until("mq ends", || mq.try_wait().expect("the exit status").is_some());
+    let shown = shown.join().unwrap();
+    assert!(shown.contains("messages still to be sent: "), "{shown:?}");
 }
 
 #[test]

@@ -96,8 +96,7 @@ impl TryFrom<&str> for Host {
 
 impl PartialEq<str> for Endpoint {
     fn eq(&self, text: &str) -> bool {
-        let form = self.to_string();
-        form == text
+        self.to_string().as_str() == text
     }
 }
 
