@@ -7,8 +7,12 @@
 mod caller;
 mod failures;
 
+use std::sync::atomic::AtomicBool;
+#[cfg(feature = "tracing")]
+use std::sync::atomic::Ordering;
+
 use monocoque_core::Endpoint;
-use monocoque_zmtp::SocketType;
+use monocoque_zmtp::{Credentials, SocketType};
 
 pub(crate) use self::caller::Caller;
 pub(crate) use self::failures::{Failure, FailureLog};
@@ -42,6 +46,8 @@ impl Span {
     pub(crate) fn around<F: Future>(&self, future: F) -> F {
         future
     }
+
+    pub(crate) fn record_claim(&self, _credentials: &Credentials) {}
 }
 
 #[cfg(feature = "tracing")]
@@ -62,8 +68,29 @@ impl Span {
         let Connection { id, endpoint, peer } = connection;
         let parent = &self.inner;
         Self {
-            inner: tracing::error_span!(target: TARGET, parent: parent, "connection", %id, %endpoint, %peer),
+            inner: tracing::error_span!(
+                target: TARGET,
+                parent: parent,
+                "connection",
+                %id,
+                %endpoint,
+                %peer,
+                key = tracing::field::Empty,
+                user = tracing::field::Empty,
+            ),
         }
+    }
+
+    /// Adds the key that the peer has proved, or the user that it claims to be, to the span.
+    pub(crate) fn record_claim(&self, credentials: &Credentials) {
+        match credentials {
+            #[cfg(feature = "curve")]
+            Credentials::Curve(key) => self.inner.record("key", tracing::field::display(key)),
+            Credentials::Plain { username, .. } => {
+                self.inner.record("user", &*String::from_utf8_lossy(username))
+            }
+            _ => &self.inner,
+        };
     }
 
     /// Runs `work` in the span.
@@ -85,7 +112,10 @@ pub(crate) const ON: bool = true;
 
 #[cfg(not(feature = "tracing"))]
 mod events {
-    use super::{Endpoint, SocketEvent, Span};
+    #[cfg(feature = "curve")]
+    use std::{io, path::Path};
+
+    use super::{AtomicBool, Endpoint, SocketEvent, Span};
 
     pub(crate) fn unsent(_span: &Span, _messages: usize) {}
 
@@ -94,13 +124,24 @@ mod events {
     pub(crate) fn waits_for_name(_span: &Span, _endpoint: &Endpoint) {}
 
     pub(crate) fn event(_span: &Span, _event: &SocketEvent) {}
+
+    pub(crate) fn open_server(_span: &Span, _reported: &AtomicBool) {}
+
+    #[cfg(feature = "curve")]
+    pub(crate) fn unreadable_keys(_path: &Path, _error: &io::Error) {}
+
+    #[cfg(feature = "curve")]
+    pub(crate) fn no_key(_path: &Path) {}
 }
 
 #[cfg(feature = "tracing")]
 mod events {
+    #[cfg(feature = "curve")]
+    use std::{io, path::Path};
+
     use tracing::{debug, error, warn};
 
-    use super::{Endpoint, SocketEvent, Span, TARGET};
+    use super::{AtomicBool, Endpoint, Ordering, SocketEvent, Span, TARGET};
 
     /// Records the number of messages that were still queued when their socket ended.
     pub(crate) fn unsent(span: &Span, messages: usize) {
@@ -117,6 +158,27 @@ mod events {
     /// Records that no socket is bound to an inproc name yet.
     pub(crate) fn waits_for_name(span: &Span, endpoint: &Endpoint) {
         span.within(|| debug!(target: TARGET, %endpoint, "waiting for a socket that binds this name"));
+    }
+
+    /// Records once that a server of CURVE lets every client in, since nobody is asked.
+    pub(crate) fn open_server(span: &Span, reported: &AtomicBool) {
+        if !reported.swap(true, Ordering::Relaxed) {
+            span.within(|| {
+                warn!(target: TARGET, "every client comes in: there is no authenticator, and no ZAP handler");
+            });
+        }
+    }
+
+    /// Records that a directory of keys cannot be read.
+    #[cfg(feature = "curve")]
+    pub(crate) fn unreadable_keys(path: &Path, error: &io::Error) {
+        warn!(target: TARGET, path = %path.display(), %error, "the directory of keys cannot be read");
+    }
+
+    /// Records that a file of a directory of keys holds none.
+    #[cfg(feature = "curve")]
+    pub(crate) fn no_key(path: &Path) {
+        warn!(target: TARGET, path = %path.display(), "the file holds no public key in its first line");
     }
 
     /// Records an event in the span of its connection or socket. Failures are recorded by a
@@ -159,4 +221,6 @@ mod events {
     }
 }
 
-pub(crate) use self::events::{event, unknown_topic, unsent, waits_for_name};
+pub(crate) use self::events::{event, open_server, unknown_topic, unsent, waits_for_name};
+#[cfg(feature = "curve")]
+pub(crate) use self::events::{no_key, unreadable_keys};

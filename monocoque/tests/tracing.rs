@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt;
-use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket};
+use monocoque::security::{Allow, AuthReply, AuthRequest, CurveKeyPair};
+use monocoque::zmq::{
+    Builder, DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket, SubSocket,
+};
 use monocoque::{Endpoint, SocketEvent};
 use testing::{over_streams, rebind};
 use tracing_subscriber::filter::LevelFilter;
@@ -200,4 +203,62 @@ fn tracing_omits_message_contents() {
         assert!(lines.iter().all(|line| line.contains("}:connection{id=")), "in a span\n{lines:#?}");
     }
     assert!(lines.with(&["secret"]).is_empty(), "{:#?}", ours());
+}
+
+/// Connects a client to a server, both of CURVE, and returns once its handshake is over.
+async fn exchange_keys(server: Builder<PullSocket>, client: &CurveKeyPair) {
+    let server_keys = CurveKeyPair::generate();
+    let pull = server.curve_server(&server_keys).build().expect("a socket");
+    let endpoint = pull.bind("tcp://127.0.0.1:0").await.expect("bound");
+    let push = PushSocket::builder().curve_client(client, server_keys.public).build().expect("a socket");
+    let mut monitor = push.monitor();
+    push.connect(endpoint).await.expect("connected");
+    let is_over = |event: &SocketEvent| {
+        matches!(event, SocketEvent::HandshakeSucceeded { .. } | SocketEvent::HandshakeFailed { .. })
+    };
+    while !is_over(&monitor.next().await.expect("open")) {}
+    pull.close().await;
+}
+
+#[test]
+fn security_warnings_name_client_and_file() {
+    let lines = Lines::default();
+    let client = CurveKeyPair::generate();
+    let keys = tempfile::tempdir().expect("a directory");
+    let missing = keys.path().join("missing");
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::WARN), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            exchange_keys(PullSocket::builder().authenticator(Allow::new()), &client).await;
+            let allow = Allow::new().key_directory(&missing);
+            exchange_keys(PullSocket::builder().authenticator(allow), &client).await;
+            let check = async |_: AuthRequest| AuthReply::deny();
+            let server = PullSocket::builder().plain_server().authenticator(check).build().expect("a socket");
+            let endpoint = server.bind("tcp://127.0.0.1:0").await.expect("bound");
+            let push = PushSocket::builder().plain_client("anna", "hunter2").build().expect("a socket");
+            fail(&push, &endpoint, 1).await;
+        });
+    });
+    let key = format!("key={}", client.public);
+    assert_eq!(
+        lines.with(&["socket{type=PULL", "handshake failed", &key]).len(),
+        2,
+        "{:?}",
+        lines.with(&[""])
+    );
+    assert_eq!(lines.with(&["socket{type=PULL", "handshake failed", "user=\"anna\""]).len(), 1);
+    assert!(lines.with(&["hunter2"]).is_empty());
+    let path = format!("path={}", missing.display());
+    assert_eq!(lines.with(&["the directory of keys cannot be read", &path, &key]).len(), 1);
+}
+
+#[test]
+fn open_server_warns_once() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::WARN), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            exchange_keys(PullSocket::builder(), &CurveKeyPair::generate()).await;
+        });
+    });
+    let warnings = lines.with(&["socket{type=PULL", "every client comes in"]);
+    assert_eq!(warnings.len(), 1, "{:?}", lines.with(&[""]));
 }

@@ -56,6 +56,7 @@ where
         if let Some(place) = &self.place {
             place.keep();
         }
+        self.span.record_claim(&question.credentials);
         self.span.around(authenticate(&self.engine, &self.connection, question)).await
     }
 

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use monocoque_core::sync::Mutex;
 use monocoque_zmtp::CurvePublicKey;
 
+use crate::trace;
+
 /// The keys in a directory, one a file.
 #[derive(Clone, Debug)]
 pub(super) struct KeyDirectory {
@@ -23,6 +25,7 @@ pub(super) struct KeyDirectory {
 struct Known {
     version: Option<Version>,
     listed: Option<Instant>,
+    is_unreadable: bool,
     files: BTreeMap<PathBuf, KeyFile>,
 }
 
@@ -63,6 +66,18 @@ impl KeyDirectory {
     /// no file comes or goes, it is listed every [`LISTING_INTERVAL`] at most.
     pub(super) fn owner_of(&self, key: &CurvePublicKey) -> io::Result<Option<String>> {
         let mut known = self.known.lock();
+        let owner = self.find(&mut known, key);
+        let is_unreadable = owner.is_err();
+        if let Err(error) = &owner
+            && !known.is_unreadable
+        {
+            trace::unreadable_keys(&self.path, error);
+        }
+        known.is_unreadable = is_unreadable;
+        owner
+    }
+
+    fn find(&self, known: &mut Known, key: &CurvePublicKey) -> io::Result<Option<String>> {
         let version = Version::settled(&fs::metadata(&self.path)?);
         let is_same = version.is_some() && known.version == version;
         let is_fresh = known.listed.is_some_and(|listed| listed.elapsed() < LISTING_INTERVAL);
@@ -110,7 +125,14 @@ impl KeyFile {
     fn read(path: &Path) -> Self {
         // A pipe would block.
         match fs::metadata(path) {
-            Ok(file) if file.is_file() => Self { version: Version::settled(&file), key: read_key(path) },
+            Ok(file) if file.is_file() => {
+                let (version, key) = (Version::settled(&file), read_key(path));
+                // Once, unless it changes.
+                if key.is_none() && version.is_some() {
+                    trace::no_key(path);
+                }
+                Self { version, key }
+            }
             _ => Self { version: None, key: None },
         }
     }

@@ -18,6 +18,7 @@ use crate::options::Options;
 use crate::pattern;
 use crate::socket::Engine;
 use crate::socket::send::ByPattern;
+use crate::trace;
 
 /// Asks the handler of the context. Without one, the mechanism and the domain decide.
 pub(super) async fn authenticate(engine: &Arc<Engine>, request: &AuthRequest) -> AuthReply {
@@ -43,7 +44,13 @@ fn without_handler(engine: &Engine) -> AuthReply {
         MechanismConfig::PlainServer => true,
         _ => security.enforces_domain,
     };
-    if is_required { AuthReply::Fail(AuthFault::NoHandler) } else { AuthReply::allow() }
+    if is_required {
+        return AuthReply::Fail(AuthFault::NoHandler);
+    }
+    if security.is_secured() {
+        trace::open_server(&engine.span, &engine.is_open_reported);
+    }
+    AuthReply::allow()
 }
 
 /// Sends a request to the handler and receives its reply.

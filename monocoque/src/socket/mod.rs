@@ -23,7 +23,7 @@ mod wait_slot;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64 as AtomicNumber;
+use std::sync::atomic::{AtomicBool as AtomicFlag, AtomicU64 as AtomicNumber};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -74,6 +74,8 @@ pub(crate) struct Engine {
     pub(crate) meter: SocketMeter,
     /// The span of events.
     pub(crate) span: Span,
+    /// Set once it was logged that every client of CURVE comes in.
+    pub(crate) is_open_reported: AtomicFlag,
     timers: Timers,
     /// The current high-water mark; locked while lanes are opened or changed.
     recv_hwm: Mutex<Hwm>,
@@ -148,6 +150,7 @@ impl Engine {
             endpoints: Endpoints::default(),
             monitors: Monitors::default(),
             span: Span::of_socket(pattern.socket_type, id),
+            is_open_reported: AtomicFlag::new(false),
             timers: Timers::default(),
             departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
