@@ -29,28 +29,29 @@ impl Wakes {
         }
     }
 
-    /// Keeps a value, to be dropped after the tasks are woken.
+    /// Keeps a value, to be dropped before the tasks are woken: one of them may end the socket, after
+    /// which nothing is to be reported.
     pub(crate) fn drop_later(&mut self, value: impl Any + Send) {
         self.more.get_or_insert_default().garbage.push(Box::new(value));
     }
 
-    /// Wakes the tasks, and drops the values.
+    /// Drops the values, and wakes the tasks.
     ///
     /// Takes a reference: mostly there is nothing to do, and a move costs more than the check.
     #[inline]
     pub(crate) fn wake(&mut self) {
+        if self.more.is_some() {
+            self.drop_garbage_and_wake();
+        }
         if let Some(first) = self.first.take() {
             first.wake();
-        }
-        if self.more.is_some() {
-            self.wake_more();
         }
     }
 
     #[cold]
-    fn wake_more(&mut self) {
+    fn drop_garbage_and_wake(&mut self) {
         let More { wakers, garbage } = self.more.take().map_or_else(More::default, |more| *more);
-        wakers.into_iter().for_each(Waker::wake);
         drop(garbage);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
