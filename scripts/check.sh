@@ -227,6 +227,17 @@ cargo clippy --workspace --all-targets --all-features -- -D warnings
 heading "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
 
+heading "cargo doc, as docs.rs does it"
+nightly=${NIGHTLY:-nightly}
+if cargo "+$nightly" --version >/dev/null 2>&1; then
+    RUSTDOCFLAGS="${RUSTDOCFLAGS:-} --cfg docsrs -D warnings" cargo "+$nightly" doc --package monocoque-zmq --no-deps \
+        --all-features --target-dir "${CARGO_TARGET_DIR:-target}/docsrs"
+    page=${CARGO_TARGET_DIR:-target}/docsrs/doc/monocoque/security/struct.CurveKeyPair.html
+    grep -q 'Available on .*feature .*curve' "$page" || fail "$page does not say that it needs the feature curve"
+else
+    echo "not made as docs.rs does it: install the toolchain with: rustup toolchain install nightly"
+fi
+
 heading "the pages of the socket types list the methods that the types have"
 scripts/check_socket_pages.py "${CARGO_TARGET_DIR:-target}/doc/monocoque/zmq"
 

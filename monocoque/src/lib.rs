@@ -76,6 +76,7 @@
 //!
 //! The wire format is in the crate `monocoque-zmtp`, the engine in
 //! `monocoque-zmq-core`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

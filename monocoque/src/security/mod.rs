@@ -67,12 +67,32 @@ pub use zap::parse_reply as parse_zap_reply;
 pub(crate) use authenticator::{AuthenticatorRef, authenticate};
 pub(crate) use options::SecurityOptions;
 
-use monocoque_zmtp::Entropy;
+use monocoque_zmtp::{SessionConfig, ZmtpSession};
 
-/// Returns random bytes for one session.
+/// Returns a session that has sent nothing yet, with random bytes if its mechanism needs them.
+///
+/// # Errors
+///
+/// If the configuration is out of range.
+#[cfg(feature = "curve")]
 #[expect(clippy::expect_used, reason = "a system without randomness has no security to offer")]
-pub(crate) fn entropy() -> Entropy {
+pub(crate) fn session(config: SessionConfig) -> Result<ZmtpSession, ConfigError> {
+    use monocoque_zmtp::Entropy;
+
+    if !config.mechanism.needs_entropy() {
+        return ZmtpSession::new(config);
+    }
     let mut bytes = [0; Entropy::LEN];
     getrandom::fill(&mut bytes).expect("the random generator of the system");
-    Entropy::new(bytes)
+    ZmtpSession::with_entropy(config, Entropy::new(bytes))
+}
+
+/// Returns a session that has sent nothing yet. Without CURVE no mechanism needs random bytes.
+///
+/// # Errors
+///
+/// If the configuration is out of range.
+#[cfg(not(feature = "curve"))]
+pub(crate) fn session(config: SessionConfig) -> Result<ZmtpSession, ConfigError> {
+    ZmtpSession::new(config)
 }
