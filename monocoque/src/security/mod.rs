@@ -16,24 +16,26 @@
 //! context is asked, as in libzmq.
 //!
 //! ```
-//! # compio::runtime::Runtime::new().unwrap().block_on(async {
 //! use monocoque::security::{Allow, CurveKeyPair};
 //! use monocoque::zmq::{PullSocket, PushSocket};
 //!
-//! let (server, client) = (CurveKeyPair::generate(), CurveKeyPair::generate());
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     compio::runtime::Runtime::new()?.block_on(async {
+//!         let (server, client) = (CurveKeyPair::generate(), CurveKeyPair::generate());
 //!
-//! let pull = PullSocket::builder()
-//!     .curve_server(&server)
-//!     .authenticator(Allow::new().keys([client.public]))
-//!     .build()?;
-//! let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
+//!         let pull = PullSocket::builder()
+//!             .curve_server(&server)
+//!             .authenticator(Allow::new().keys([client.public]))
+//!             .build()?;
+//!         let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
 //!
-//! let push = PushSocket::builder().curve_client(&client, server.public).build()?;
-//! push.connect(endpoint).await?;
-//! push.send("sealed").await?;
-//! assert_eq!(pull.recv().await?, "sealed");
-//! # Ok::<(), monocoque::MonocoqueError>(())
-//! # }).unwrap();
+//!         let push = PushSocket::builder().curve_client(&client, server.public).build()?;
+//!         push.connect(endpoint).await?;
+//!         push.send("sealed").await?;
+//!         assert_eq!(pull.recv().await?, "sealed");
+//!         Ok(())
+//!     })
+//! }
 //! ```
 //!
 //! [`plain_server`]: crate::zmq::Builder::plain_server

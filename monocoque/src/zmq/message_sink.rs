@@ -51,18 +51,20 @@ impl MessageSink {
     /// keeps none then.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use std::time::Duration;
     /// use futures::SinkExt;
     /// use monocoque::zmq::PushSocket;
     ///
-    /// let push = PushSocket::builder().send_timeout(Some(Duration::ZERO)).build()?;
-    /// let mut sink = push.sink();
-    /// assert!(sink.send("no peer".into()).await.unwrap_err().is_timeout());
-    /// assert_eq!(sink.take_unsent(), Some("no peer".into()));
-    /// assert_eq!(sink.take_unsent(), None);
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let push = PushSocket::builder().send_timeout(Some(Duration::ZERO)).build()?;
+    ///         let mut sink = push.sink();
+    ///         assert!(sink.send("no peer".into()).await.unwrap_err().is_timeout());
+    ///         assert_eq!(sink.take_unsent(), Some("no peer".into()));
+    ///         assert_eq!(sink.take_unsent(), None);
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn take_unsent(&mut self) -> Option<Message> {
         self.outgoing.take_unsent()
