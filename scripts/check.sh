@@ -243,6 +243,10 @@ cargo clippy --workspace --all-targets --all-features -- -D warnings
 heading "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
 
+# A link to another crate that rustdoc cannot find has an address of its own.
+dead=$(grep -rohE --include=index.html '<dd>[^<]*(<[^>]*>[^<]*)?\[<code>[^<]*</code>\]' "${CARGO_TARGET_DIR:-target}/doc/monocoque" || true)
+[[ -z "$dead" ]] || fail "these links of rustdoc lead nowhere:"$'\n'"$dead"
+
 heading "cargo doc, as docs.rs does it"
 nightly=${NIGHTLY:-nightly}
 if cargo "+$nightly" --version >/dev/null 2>&1; then

@@ -36,6 +36,8 @@ use crate::socket::adapters::sink::SinkState;
 ///
 /// `start_send` without `poll_ready` before it fails with [`MonocoqueError::WouldBlock`] while a
 /// message is kept.
+///
+/// [`Sink`]: https://docs.rs/futures-sink/0.3/futures_sink/trait.Sink.html
 pub struct MessageSink {
     outgoing: SinkState,
     /// Keeps the socket open.
