@@ -75,6 +75,10 @@ api *args:
 deny *args:
     scripts/deny.sh {{args}}
 
+# The crates that a program compiles, compared with docs/reference/dependencies.md; --print prints the trees
+dependencies *args:
+    scripts/dependencies.sh {{args}}
+
 # Each set of features
 features:
     scripts/features.sh

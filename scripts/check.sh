@@ -224,6 +224,9 @@ while IFS= read -r figure; do
 done < <(grep -ohE '[0-9.]+ [Mk] msg/s' README.md docs/reference/performance.md | sed 's, msg/s,,' | sort -u)
 [[ $missing -eq 0 ]] || fail "README.md or docs/reference/performance.md quote figures that are not in the tables"
 
+heading "docs/reference/dependencies.md has a reason for each crate"
+scripts/dependencies.sh
+
 heading "scripts/style.sh measures what it says"
 scripts/style.sh --self-test
 
