@@ -79,6 +79,10 @@ deny *args:
 size:
     scripts/size.sh
 
+# The crates that a program compiles, compared with docs/reference/dependencies.md; --print prints the trees
+dependencies *args:
+    scripts/dependencies.sh {{args}}
+
 # Each set of features
 features:
     scripts/features.sh

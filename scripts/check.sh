@@ -118,11 +118,21 @@ diff <(grep -oE '^\| `[^`]+` \| [^|]+ \|$' examples/README.md | cut -d'`' -f2 | 
     || fail "examples/README.md and examples/ differ"
 
 heading "the chapters of docs/guide are in its contents and in rustdoc, and their programs are run"
-chapters=$(find docs/guide -name '*.md' -printf '%f\n' | LC_ALL=C sort)
-diff <(grep -oE 'docs/guide/[A-Za-z0-9-]+\.md' monocoque/src/guide.rs | sed 's/.*\///' | LC_ALL=C sort -u) \
-    <(printf '%s\n' "$chapters") || fail "the pages of monocoque/src/guide.rs (<) are not those of docs/guide (>)"
-diff <(grep -oE '^\| \[[^]]*\]\[[a-z-]+\]' docs/guide/README.md | sed -E 's/.*\[([a-z-]+)\]$/\1.md/' | LC_ALL=C sort) \
-    <(grep -vxF README.md <<<"$chapters") || fail "the contents in docs/guide/README.md (<) are not the chapters of docs/guide (>)"
+diff <(grep -oE 'docs/guide/[A-Za-z0-9/-]+\.md' monocoque/src/guide.rs | LC_ALL=C sort -u) \
+    <(find docs/guide -name '*.md' | LC_ALL=C sort) || fail "the pages of monocoque/src/guide.rs (<) are not those of docs/guide (>)"
+# The targets of the first column of the tables in the given page.
+contents_of() {
+    local label
+    while IFS= read -r label; do
+        sed -nE "s/^\[$label\]: (.*)/\1/p" "$1"
+    done < <(grep -oE '^\| \[[^]]*\]\[[a-z-]+\]' "$1" | sed -E 's/.*\[([a-z-]+)\]$/\1/') | LC_ALL=C sort
+}
+diff <(contents_of docs/guide/README.md) \
+    <(find docs/guide -maxdepth 1 -name '*.md' ! -name README.md -printf '%f\n' -o -mindepth 1 -type d -printf '%f/README.md\n' | LC_ALL=C sort) \
+    || fail "the contents in docs/guide/README.md (<) are not the chapters of docs/guide (>)"
+diff <(contents_of docs/guide/recipes/README.md) \
+    <(find docs/guide/recipes -name '*.md' ! -name README.md -printf '%f\n' | LC_ALL=C sort) \
+    || fail "the contents in docs/guide/recipes/README.md (<) are not the recipes (>)"
 
 heading "the pages of the guide have links that rustdoc can replace"
 # The label and the target of each link that the given pages define, the target as rustdoc names it.
@@ -133,6 +143,12 @@ links_in_pages() {
             target=$(realpath -m --relative-to=. "$(dirname "$page")/$target")
             case $target in
                 docs/guide/README.md*) target=crate::guide${target#docs/guide/README.md} ;;
+                docs/guide/recipes/README.md*) target=crate::guide::recipes${target#docs/guide/recipes/README.md} ;;
+                docs/guide/recipes/*)
+                    name=${target##*/}
+                    anchor=${name#*.md}
+                    name=${name%%.md*}
+                    target=crate::guide::recipes::${name//-/_}$anchor ;;
                 docs/guide/* | docs/reference/options.md | docs/reference/differences.md*)
                     name=${target##*/}
                     anchor=${name#*.md}
@@ -143,7 +159,7 @@ links_in_pages() {
         done < <(sed -nE 's/^\[([a-z-]+)\]: ([^ ]+)$/\1 \2/p' "$page")
     done | LC_ALL=C sort -u
 }
-mapfile -t pages < <(grep -oE 'docs/(guide|reference)/[A-Za-z0-9-]+\.md' monocoque/src/guide.rs)
+mapfile -t pages < <(grep -oE 'docs/(guide|reference)/[A-Za-z0-9/-]+\.md' monocoque/src/guide.rs)
 [[ ${#pages[@]} -gt 10 ]] || fail "found only ${#pages[@]} pages in monocoque/src/guide.rs"
 if grep -nE '\]\([^#h]' "${pages[@]}"; then
     fail "these links are not defined at the end of their page, so rustdoc cannot replace them"
@@ -208,6 +224,9 @@ while IFS= read -r figure; do
 done < <(grep -ohE '[0-9.]+ [Mk] msg/s' README.md docs/reference/performance.md | sed 's, msg/s,,' | sort -u)
 [[ $missing -eq 0 ]] || fail "README.md or docs/reference/performance.md quote figures that are not in the tables"
 
+heading "docs/reference/dependencies.md has a reason for each crate"
+scripts/dependencies.sh
+
 heading "scripts/style.sh measures what it says"
 scripts/style.sh --self-test
 
@@ -226,6 +245,21 @@ cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 heading "cargo doc"
 RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
+
+# A link to another crate that rustdoc cannot find has an address of its own.
+dead=$(grep -rohE --include=index.html '<dd>[^<]*(<[^>]*>[^<]*)?\[<code>[^<]*</code>\]' "${CARGO_TARGET_DIR:-target}/doc/monocoque" || true)
+[[ -z "$dead" ]] || fail "these links of rustdoc lead nowhere:"$'\n'"$dead"
+
+heading "cargo doc, as docs.rs does it"
+nightly=${NIGHTLY:-nightly}
+if cargo "+$nightly" --version >/dev/null 2>&1; then
+    RUSTDOCFLAGS="${RUSTDOCFLAGS:-} --cfg docsrs -D warnings" cargo "+$nightly" doc --package monocoque-zmq --no-deps \
+        --all-features --target-dir "${CARGO_TARGET_DIR:-target}/docsrs"
+    page=${CARGO_TARGET_DIR:-target}/docsrs/doc/monocoque/security/struct.CurveKeyPair.html
+    grep -q 'Available on .*feature .*curve' "$page" || fail "$page does not say that it needs the feature curve"
+else
+    echo "not made as docs.rs does it: install the toolchain with: rustup toolchain install nightly"
+fi
 
 heading "the pages of the socket types list the methods that the types have"
 scripts/check_socket_pages.py "${CARGO_TARGET_DIR:-target}/doc/monocoque/zmq"

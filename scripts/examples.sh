@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds all examples and runs each of them. An example checks itself what it received; one that fails, or does not end
-# within EXAMPLE_TIMEOUT seconds (default 60), fails the run.
+# within EXAMPLE_TIMEOUT seconds (default 60), fails the run. Services are interrupted, and must end with success then.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,13 +16,16 @@ files=(examples/*.rs examples/*/main.rs)
 cargo build --workspace --examples --all-features
 built=${CARGO_TARGET_DIR:-target}/debug/examples
 
+services=" service "
 failed=()
 for file in "${files[@]}"; do
     name=${file#examples/}
     name=${name%/main.rs}
     name=${name%.rs}
     printf '\n--- %s\n' "$name"
-    timeout --kill-after=5 "${EXAMPLE_TIMEOUT:-60}" "$built/$name" </dev/null \
+    limit=(--kill-after=5 "${EXAMPLE_TIMEOUT:-60}")
+    [[ $services != *" $name "* ]] || limit=(--kill-after=10 --signal=INT --preserve-status 2)
+    timeout "${limit[@]}" "$built/$name" </dev/null \
         || failed+=("$name (exit status $?)")
 done
 

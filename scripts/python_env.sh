@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a Python environment with a package under target/, unless it is there, and prints the path of its interpreter:
 #   scripts/python_env.sh MODULE REQUIREMENT
-# On Debian it installs what is missing, as root or through sudo; elsewhere it says what that is.
+# What is missing for that is installed as scripts/apt_install.sh says.
 set -euo pipefail
 
 module=$1 requirement=$2

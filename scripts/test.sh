@@ -1,7 +1,15 @@
 #!/usr/bin/env bash
 # Runs all tests: those of the crates, the examples in their documentation, and the exchange with libzmq and pyzmq.
-# Installs what is missing for that: a C++ compiler, tmux and, in an environment under target/, pyzmq.
+# Needs a C++ compiler, tmux and Python. Puts pyzmq into an environment under target/.
+#   scripts/test.sh              prints the command for Debian packages that are missing
+#   scripts/test.sh --install    installs them, by sudo if needed; so it does as root, and where CI is set
 set -euo pipefail
+
+case ${1:-} in
+    '') ;;
+    --install) export MONOCOQUE_INSTALL=1 ;;
+    *) echo "test: unknown argument $1: try --install" >&2; exit 2 ;;
+esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -36,6 +36,7 @@
 //!
 //! Without the feature `runtime`, only the types that need no stream, thread or lock remain;
 //! protocol crates depend on these.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(feature = "runtime", allow(clippy::incompatible_msrv, reason = "compio needs a newer compiler"))]
 #![cfg_attr(
     not(test),

@@ -42,7 +42,7 @@ pub enum Credentials {
     Curve(CurvePublicKey),
 }
 
-/// The answer to an [`AuthQuestion`].
+/// The answer to the question if a peer may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthReply {
     /// The peer may come in.

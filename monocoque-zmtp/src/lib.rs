@@ -77,6 +77,7 @@
 //! * The check of `as-server`: libzmq never sets it.
 //! * The check of the padding of the greeting: libzmq does not leave it zero.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -162,16 +162,18 @@ impl Context {
     /// the last socket is dropped, or another call has returned.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::{Context, zmq::PullSocket};
     ///
-    /// let context = Context::new()?;
-    /// let pull = PullSocket::new_in(&context)?;
-    /// context.shutdown().await;
-    /// assert!(pull.recv().await.unwrap_err().is_closed());
-    /// assert!(PullSocket::new_in(&context).unwrap_err().is_closed());
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let context = Context::new()?;
+    ///         let pull = PullSocket::new_in(&context)?;
+    ///         context.shutdown().await;
+    ///         assert!(pull.recv().await.unwrap_err().is_closed());
+    ///         assert!(PullSocket::new_in(&context).unwrap_err().is_closed());
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub async fn shutdown(&self) {
         yielding::now_if_due().await;

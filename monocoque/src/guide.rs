@@ -55,6 +55,42 @@ pub mod security {}
 pub mod tls {}
 
 #[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/recipes/README.md")]
+pub mod recipes {
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/worker-pool.md")]
+    pub mod worker_pool {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/last-value.md")]
+    pub mod last_value {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/gaps-and-replay.md")]
+    pub mod gaps_and_replay {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/request-retry.md")]
+    pub mod request_retry {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/tokio-server.md")]
+    pub mod tokio_server {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/shutdown.md")]
+    pub mod shutdown {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/select.md")]
+    pub mod select {}
+
+    #[cfg_attr(not(doctest), doc = links!())]
+    #[doc = include_str!("../docs/guide/recipes/broker-statistics.md")]
+    pub mod broker_statistics {}
+}
+
+#[cfg_attr(not(doctest), doc = links!())]
 #[doc = include_str!("../docs/guide/migration.md")]
 pub mod migration {}
 

@@ -6,52 +6,100 @@
 //!
 //! ```
 //! use monocoque::zmq::{RepSocket, ReqSocket};
-//! use monocoque::{Context, MonocoqueError};
+//! use monocoque::{Context, Error, Result};
 //!
 //! #[tokio::main]
-//! async fn main() -> Result<(), MonocoqueError> {
+//! async fn main() -> Result<()> {
 //!     let context = Context::new()?; // an I/O thread for the connections
 //!     let rep = RepSocket::new_in(&context)?;
-//!     let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
-//!     let server = tokio::spawn(async move {
-//!         let request = rep.recv().await?;
-//!         rep.send(request).await?;
-//!         rep.close().await;
-//!         Ok::<_, MonocoqueError>(())
+//!     let endpoint = rep.bind("tcp://127.0.0.1:0").await?; // with the port that was chosen
+//!     tokio::spawn(async move {
+//!         while let Ok(request) = rep.recv().await {
+//!             rep.send(("received", &request[0])).await?;
+//!         }
+//!         Ok::<_, Error>(())
 //!     });
 //!
 //!     let req = ReqSocket::new_in(&context)?;
-//!     req.connect(endpoint).await?;
-//!     assert_eq!(&req.request("hello").await?[0], b"hello");
-//!     server.await.expect("the server does not panic")?;
+//!     req.connect(endpoint).await?; // returns at once; the connection is made in the background
+//!     assert_eq!(req.request("hello").await?, ["received", "hello"]);
 //!     context.shutdown().await;
 //!     Ok(())
 //! }
 //! ```
 //!
-//! # Where to start
+//! It needs these dependencies. The package is called `monocoque-zmq`; programs write
+//! `use monocoque`.
+//!
+//! ```toml
+//! [dependencies]
+//! monocoque-zmq = "0.1"
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//! ```
+//!
+//! # Socket types
+//!
+//! Each socket type of ZeroMQ is a Rust type: an operation that it does not support does not
+//! compile.
+//!
+//! | type | sends | receives | peers | when the queue is full |
+//! |---|---|---|---|---|
+//! | [`ReqSocket`](zmq::ReqSocket) | requests, to its peers in turn | the reply | REP, ROUTER | `send` waits |
+//! | [`RepSocket`](zmq::RepSocket) | the reply to the last request | requests from all in turn | REQ, DEALER | drops, counted |
+//! | [`DealerSocket`](zmq::DealerSocket) | to its peers in turn | from all in turn | ROUTER, REP, DEALER | `send` waits |
+//! | [`RouterSocket`](zmq::RouterSocket) | to the peer with the given routing id | from all, with the routing id | DEALER, REQ, ROUTER | drops, counted |
+//! | [`PubSocket`](zmq::PubSocket) | to every peer with a matching subscription | - | SUB, XSUB | drops for that peer, counted |
+//! | [`SubSocket`](zmq::SubSocket) | - | what it has subscribed to | PUB, XPUB | - |
+//! | [`XpubSocket`](zmq::XpubSocket) | as PUB | subscriptions, and other messages | SUB, XSUB | drops for that peer, counted |
+//! | [`XsubSocket`](zmq::XsubSocket) | subscriptions, and messages to every peer | from all in turn | PUB, XPUB | drops for that peer, counted |
+//! | [`PushSocket`](zmq::PushSocket) | to its peers in turn | - | PULL | `send` waits |
+//! | [`PullSocket`](zmq::PullSocket) | - | from all in turn | PUSH | - |
+//! | [`PairSocket`](zmq::PairSocket) | to its one peer | from its one peer | PAIR | `send` waits |
+//! | [`StreamSocket`](zmq::StreamSocket) | bytes to the peer with the given routing id | bytes from all | programs without ZeroMQ | `send` waits |
+//!
+//! # Runtimes
+//!
+//! The futures of this crate are `Send` and run on any executor. The connections of a socket run on
+//! one thread, which is chosen when the socket is created:
+//!
+//! | program | sockets | connections |
+//! |---|---|---|
+//! | tokio, smol, any executor | `new_in(&context)`, `build_in(&context)` | on an I/O thread of the [`Context`] |
+//! | plain threads | the same, and the calls of [`blocking()`](zmq::Blocking), such as `pull.blocking().recv()` | on an I/O thread of the [`Context`] |
+//! | compio | `new()`, `build()` | on the thread of the runtime: none is crossed, which is the fastest configuration |
+//!
+//! With compio the program must depend on the same version of it as this crate: 0.19. Elsewhere,
+//! `new()` creates the socket in [`Context::shared`].
+//!
+//! # Concepts
+//!
+//! | concept | type |
+//! |---|---|
+//! | sockets | [`zmq`], and the trait of all of them, [`zmq::Socket`] |
+//! | their options, with defaults and ranges | [`zmq::Builder`], [`guide::options`] |
+//! | contexts and I/O threads | [`Context`], [`ContextBuilder`] |
+//! | what is sent and received: messages of one or more frames | [`Message`], [`Frame`] |
+//! | what converts into a message | [`IntoMessage`] |
+//! | the names of peers | [`RoutingId`] |
+//! | addresses: `tcp://`, `ipc://`, `inproc://` | [`Endpoint`] |
+//! | streams of the program's own, such as TLS | [`transport`], [`guide::tls`] |
+//! | errors; a failed `send` returns its message | [`Error`], [`SendError`], [`ErrorKind`] |
+//! | messages as a `Stream` and a `Sink` | [`zmq::MessageStream`], [`zmq::MessageSink`] |
+//! | what happens to connections | [`Monitor`], [`SocketEvent`] |
+//! | who sent a message | [`Peer`] |
+//! | counters | [`SocketStats`] |
+//! | brokers and forwarders | [`proxy()`], [`Proxy`] |
+//! | encryption, and who may come in | [`security`] |
+//!
+//! # Guide
 //!
 //! | topic | see |
 //! |---|---|
 //! | a first program, and what `send` and `recv` guarantee | [`guide::getting_started`] |
 //! | a chapter for each messaging pattern | [`guide`] |
-//! | the socket types | [`zmq`] |
-//! | options of sockets | [`Builder`](zmq::Builder), [`guide::options`] |
-//! | encryption, and who may come in | [`security`], [`guide::security`] |
-//! | calls of the `zmq` crate, `zeromq`, `tmq` and pyzmq | [`guide::migration`] |
+//! | complete programs for common tasks, on tokio | [`guide::recipes`] |
+//! | calls of libzmq, the `zmq` crate, `zeromq`, `tmq` and pyzmq | [`guide::migration`] |
 //! | behaviour that differs from libzmq | [`guide::differences`] |
-//!
-//! # Runtimes
-//!
-//! The futures of this crate run on any executor. The connections of a socket run on one thread:
-//!
-//! * **tokio, smol, others**: [`Context::new`] starts an I/O thread, and `new_in(&context)` creates
-//!   sockets there.
-//! * **compio**: `new()` inside a compio runtime uses its thread. No thread is crossed, which is
-//!   the fastest configuration. The program must depend on the same version of compio as this
-//!   crate.
-//! * **no runtime**: calls of [`blocking()`](zmq::Blocking), such as `pull.blocking().recv()`, park
-//!   the calling thread.
 //!
 //! # Cancellation
 //!
@@ -64,23 +112,23 @@
 //! By default, connections are neither encrypted nor authenticated. The module [`security`] has the
 //! mechanisms CURVE and PLAIN, and authenticators, which decide who may come in:
 //! [`guide::security`]. A TLS stream can be [attached](zmq::PullSocket::attach): [`guide::tls`].
-//! Connections within the process, over inproc, have no mechanism.
+//! Connections within the process, over inproc, have no mechanism. Nothing has been audited by a
+//! third party.
 //!
 //! # Features
 //!
-//! * `curve` (default): the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no
-//!   feature.
-//! * `metrics`: counters and gauges of sockets and peers for the crate `metrics`: the module
-//!   `metrics` has the table.
-//! * `tracing`: reports connection events to the crate `tracing`, target `monocoque`, in the spans
-//!   `socket{type, id}` and `connection{id, endpoint, peer}`. The first failure of an endpoint is a
-//!   warning, with the reason and the time until the next attempt:
-//!   [`guide::heartbeats`](guide::heartbeats#diagnosing-missing-messages).
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `curve` | yes | the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no feature |
+//! | `metrics` | no | counters and gauges of sockets and peers for the crate `metrics`: the module `metrics` has the table |
+//! | `serde` | no | `Serialize` and `Deserialize` for [`Message`], [`Frame`], [`RoutingId`] and [`Endpoint`]; `Serialize` for events and statistics |
+//! | `tracing` | no | connection events for the crate `tracing`, in the spans `socket{type, id}` and `connection{id, endpoint, peer}`; the first failure of an endpoint is a warning: [`guide::heartbeats`](guide::heartbeats#diagnosing-missing-messages) |
 //!
 //! # Related crates
 //!
-//! The wire format is in the crate `monocoque-zmtp`, the engine in
-//! `monocoque-zmq-core`.
+//! The wire format is in the crate `monocoque-zmtp`, the engine in `monocoque-zmq-core`. The
+//! program `mq` of `monocoque-cli` uses sockets from the command line.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

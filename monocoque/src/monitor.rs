@@ -21,24 +21,26 @@ pub type Monitor = monocoque_core::Monitor<SocketEvent>;
 /// between them is the outcome of the handshake, unless the connection ended before it had one.
 ///
 /// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
 /// use monocoque::SocketEvent;
 /// use monocoque::zmq::{PullSocket, PushSocket};
 ///
-/// let pull = PullSocket::new()?;
-/// let mut monitor = pull.monitor();
-/// let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
-/// let push = PushSocket::new()?;
-/// push.connect(endpoint).await?;
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     compio::runtime::Runtime::new()?.block_on(async {
+///         let pull = PullSocket::new()?;
+///         let mut monitor = pull.monitor();
+///         let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
+///         let push = PushSocket::new()?;
+///         push.connect(endpoint).await?;
 ///
-/// while let Some(event) = monitor.recv().await {
-///     if let SocketEvent::HandshakeSucceeded { connection, .. } = event {
-///         println!("{} is there", connection.peer);
-///         break;
-///     }
+///         while let Some(event) = monitor.recv().await {
+///             if let SocketEvent::HandshakeSucceeded { connection, .. } = event {
+///                 println!("{} is there", connection.peer);
+///                 break;
+///             }
+///         }
+///         Ok(())
+///     })
 /// }
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
 /// ```
 ///
 /// `Display` describes an event in a line, for people, such as

@@ -16,21 +16,23 @@ use crate::monitor::Connection;
 /// that are received after the connection has ended.
 ///
 /// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
 /// use monocoque::zmq::{DealerSocket, RouterSocket, SocketType};
 ///
-/// let router = RouterSocket::new()?;
-/// let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
-/// dealer.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
-/// dealer.send("ready").await?;
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     compio::runtime::Runtime::new()?.block_on(async {
+///         let router = RouterSocket::new()?;
+///         let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
+///         dealer.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+///         dealer.send("ready").await?;
 ///
-/// let (message, peer) = router.recv_with_peer().await?;
-/// assert_eq!(&message[1], b"ready");
-/// assert_eq!(peer.socket_type(), SocketType::Dealer);
-/// assert_eq!(&**peer.routing_id(), b"worker-1");
-/// assert!(peer.address().is_some_and(|address| address.is_loopback()));
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
+///         let (message, peer) = router.recv_with_peer().await?;
+///         assert_eq!(&message[1], b"ready");
+///         assert_eq!(peer.socket_type(), SocketType::Dealer);
+///         assert_eq!(&**peer.routing_id(), b"worker-1");
+///         assert!(peer.address().is_some_and(|address| address.is_loopback()));
+///         Ok(())
+///     })
+/// }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Peer {

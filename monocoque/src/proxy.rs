@@ -24,25 +24,27 @@ use crate::zmq::capability::{Proxied, Sends};
 /// application that puts the routing id of the other peer in front.
 ///
 /// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
 /// use monocoque::proxy;
 /// use monocoque::zmq::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 ///
-/// let (clients, workers) = (RouterSocket::new()?, DealerSocket::new()?);
-/// let front = clients.bind("tcp://127.0.0.1:0").await?;
-/// let back = workers.bind("tcp://127.0.0.1:0").await?;
-/// let broker = compio::runtime::spawn(async move { proxy(&clients, &workers).await });
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     compio::runtime::Runtime::new()?.block_on(async {
+///         let (clients, workers) = (RouterSocket::new()?, DealerSocket::new()?);
+///         let front = clients.bind("tcp://127.0.0.1:0").await?;
+///         let back = workers.bind("tcp://127.0.0.1:0").await?;
+///         let broker = compio::runtime::spawn(async move { proxy(&clients, &workers).await });
 ///
-/// let (client, worker) = (ReqSocket::new()?, RepSocket::new()?);
-/// client.connect(front).await?;
-/// worker.connect(back).await?;
-/// client.send("question").await?;
-/// assert_eq!(&worker.recv().await?[0], b"question");
-/// worker.send("answer").await?;
-/// assert_eq!(&client.recv().await?[0], b"answer");
-/// # drop(broker);
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
+///         let (client, worker) = (ReqSocket::new()?, RepSocket::new()?);
+///         client.connect(front).await?;
+///         worker.connect(back).await?;
+///         client.send("question").await?;
+///         assert_eq!(&worker.recv().await?[0], b"question");
+///         worker.send("answer").await?;
+///         assert_eq!(&client.recv().await?[0], b"answer");
+///         drop(broker);
+///         Ok(())
+///     })
+/// }
 /// ```
 ///
 /// Cancel safe: a message leaves one socket only once the other has accepted it.
@@ -94,18 +96,21 @@ pub fn blocking_proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Resu
 /// A [`proxy`] with a capture socket and a [`ProxyControl`] (`zmq_proxy_steerable`).
 ///
 /// ```
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
 /// use monocoque::Proxy;
 /// use monocoque::zmq::{PubSocket, PullSocket, PushSocket};
 ///
-/// let (sources, sinks, observers) = (PullSocket::new()?, PushSocket::new()?, PubSocket::new()?);
-/// let proxy = Proxy::new(&sources, &sinks).capture(&observers);
-/// let control = proxy.control();
-/// control.terminate();
-/// proxy.run().await?;
-/// assert_eq!(control.stats().forward.messages, 0);
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     compio::runtime::Runtime::new()?.block_on(async {
+///         let (sources, sinks) = (PullSocket::new()?, PushSocket::new()?);
+///         let observers = PubSocket::new()?;
+///         let proxy = Proxy::new(&sources, &sinks).capture(&observers);
+///         let control = proxy.control();
+///         control.terminate();
+///         proxy.run().await?;
+///         assert_eq!(control.stats().forward.messages, 0);
+///         Ok(())
+///     })
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Proxy<'a> {

@@ -64,6 +64,8 @@ impl Frame {
 
     /// Returns the frame as [`Bytes`]: without a copy for a long frame, with a copy of at most 38
     /// bytes for a short one.
+    ///
+    /// [`Bytes`]: https://docs.rs/bytes/1/bytes/struct.Bytes.html
     #[expect(clippy::indexing_slicing, reason = "what is inline is as long as was kept")]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {

@@ -22,7 +22,7 @@ use futures_util::future::{Either, select};
 use monocoque_core::actor::{Closed, SocketActor};
 use monocoque_core::transport::{ByteStream, Stream};
 use monocoque_core::{AttachedStream, Decode, Endpoint, Message, Protocol};
-use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError, ZmtpSession};
+use monocoque_zmtp::{AuthQuestion, Inbound, PeerInfo, SessionConfig, ZmtpError};
 
 use self::events::ConnectionEvents;
 use self::handler::{HandshakeOutcome, SessionHandler};
@@ -112,12 +112,7 @@ pub(crate) async fn run_on<S: ByteStream>(
     match engine.pattern.framing {
         Framing::Raw => run_protocol(engine, stream, RawSession, endpoint, place).await,
         Framing::Zmtp => {
-            let config = session_config(engine);
-            let session = match config.mechanism.needs_entropy() {
-                true => ZmtpSession::with_entropy(config, security::entropy()),
-                false => ZmtpSession::new(config),
-            };
-            let Ok(session) = session else {
+            let Ok(session) = security::session(session_config(engine)) else {
                 unreachable!("the options were checked when they were set");
             };
             run_protocol(engine, stream, session, endpoint, place).await

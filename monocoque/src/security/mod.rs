@@ -16,24 +16,26 @@
 //! context is asked, as in libzmq.
 //!
 //! ```
-//! # compio::runtime::Runtime::new().unwrap().block_on(async {
 //! use monocoque::security::{Allow, CurveKeyPair};
 //! use monocoque::zmq::{PullSocket, PushSocket};
 //!
-//! let (server, client) = (CurveKeyPair::generate(), CurveKeyPair::generate());
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     compio::runtime::Runtime::new()?.block_on(async {
+//!         let (server, client) = (CurveKeyPair::generate(), CurveKeyPair::generate());
 //!
-//! let pull = PullSocket::builder()
-//!     .curve_server(&server)
-//!     .authenticator(Allow::new().keys([client.public]))
-//!     .build()?;
-//! let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
+//!         let pull = PullSocket::builder()
+//!             .curve_server(&server)
+//!             .authenticator(Allow::new().keys([client.public]))
+//!             .build()?;
+//!         let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
 //!
-//! let push = PushSocket::builder().curve_client(&client, server.public).build()?;
-//! push.connect(endpoint).await?;
-//! push.send("sealed").await?;
-//! assert_eq!(pull.recv().await?, "sealed");
-//! # Ok::<(), monocoque::MonocoqueError>(())
-//! # }).unwrap();
+//!         let push = PushSocket::builder().curve_client(&client, server.public).build()?;
+//!         push.connect(endpoint).await?;
+//!         push.send("sealed").await?;
+//!         assert_eq!(pull.recv().await?, "sealed");
+//!         Ok(())
+//!     })
+//! }
 //! ```
 //!
 //! [`plain_server`]: crate::zmq::Builder::plain_server
@@ -67,12 +69,32 @@ pub use zap::parse_reply as parse_zap_reply;
 pub(crate) use authenticator::{AuthenticatorRef, authenticate};
 pub(crate) use options::SecurityOptions;
 
-use monocoque_zmtp::Entropy;
+use monocoque_zmtp::{SessionConfig, ZmtpSession};
 
-/// Returns random bytes for one session.
+/// Returns a session that has sent nothing yet, with random bytes if its mechanism needs them.
+///
+/// # Errors
+///
+/// If the configuration is out of range.
+#[cfg(feature = "curve")]
 #[expect(clippy::expect_used, reason = "a system without randomness has no security to offer")]
-pub(crate) fn entropy() -> Entropy {
+pub(crate) fn session(config: SessionConfig) -> Result<ZmtpSession, ConfigError> {
+    use monocoque_zmtp::Entropy;
+
+    if !config.mechanism.needs_entropy() {
+        return ZmtpSession::new(config);
+    }
     let mut bytes = [0; Entropy::LEN];
     getrandom::fill(&mut bytes).expect("the random generator of the system");
-    Entropy::new(bytes)
+    ZmtpSession::with_entropy(config, Entropy::new(bytes))
+}
+
+/// Returns a session that has sent nothing yet. Without CURVE no mechanism needs random bytes.
+///
+/// # Errors
+///
+/// If the configuration is out of range.
+#[cfg(not(feature = "curve"))]
+pub(crate) fn session(config: SessionConfig) -> Result<ZmtpSession, ConfigError> {
+    ZmtpSession::new(config)
 }

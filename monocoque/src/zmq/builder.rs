@@ -389,15 +389,18 @@ impl<S: HelloMsg> Builder<S> {
     /// [`probe_router`](Self::probe_router). Default: none.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{DealerSocket, RouterSocket};
     ///
-    /// let router = RouterSocket::new()?;
-    /// let worker = DealerSocket::builder().routing_id("worker").hello_msg("READY").build()?;
-    /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
-    /// assert_eq!(router.recv().await?, ["worker", "READY"]);
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let router = RouterSocket::new()?;
+    ///         let worker = DealerSocket::builder().routing_id("worker").hello_msg("READY");
+    ///         let worker = worker.build()?;
+    ///         worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         assert_eq!(router.recv().await?, ["worker", "READY"]);
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn hello_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.first_message = Some(message.into());

@@ -11,21 +11,23 @@ socket! {
     /// Nothing is added to a message. A request for a REP socket needs an empty frame in front.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{DealerSocket, RouterSocket};
     ///
-    /// let router = RouterSocket::new()?;
-    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
-    /// let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
-    /// dealer.connect(endpoint).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let router = RouterSocket::new()?;
+    ///         let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    ///         let dealer = DealerSocket::builder().routing_id("worker-1").build()?;
+    ///         dealer.connect(endpoint).await?;
     ///
-    /// dealer.send("hello").await?;
-    /// let (peer, message) = router.recv_from().await?;
-    /// assert_eq!(&*peer, b"worker-1");
-    /// router.send_to(&peer, ["re", "hello"]).await?;
-    /// assert_eq!(&dealer.recv().await?[1], b"hello");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         dealer.send("hello").await?;
+    ///         let (peer, message) = router.recv_from().await?;
+    ///         assert_eq!(&*peer, b"worker-1");
+    ///         router.send_to(&peer, ["re", "hello"]).await?;
+    ///         assert_eq!(&dealer.recv().await?[1], b"hello");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct DealerSocket(DEALER): Sends + Receives + Proxied + Conflate + HelloMsg + ProbeRouter + Secure;
 }
@@ -36,17 +38,19 @@ impl Builder<DealerSocket> {
     /// then. Default: none.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{DealerSocket, RouterSocket};
     ///
-    /// let server = RouterSocket::new()?;
-    /// let client = DealerSocket::builder().hiccup_msg("LOST").build()?;
-    /// client.connect(server.bind("tcp://127.0.0.1:0").await?).await?;
-    /// client.wait_for_peers(1).await?;
-    /// server.close().await;
-    /// assert_eq!(client.recv().await?, "LOST");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let server = RouterSocket::new()?;
+    ///         let client = DealerSocket::builder().hiccup_msg("LOST").build()?;
+    ///         client.connect(server.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         client.wait_for_peers(1).await?;
+    ///         server.close().await;
+    ///         assert_eq!(client.recv().await?, "LOST");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn hiccup_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.hiccup_msg = Some(message.into());

@@ -37,6 +37,8 @@ use crate::socket::adapters::sink::SinkState;
 ///
 /// `start_send` without `poll_ready` before it fails with [`MonocoqueError::WouldBlock`] while a
 /// message is kept.
+///
+/// [`Sink`]: https://docs.rs/futures-sink/0.3/futures_sink/trait.Sink.html
 pub struct MessageSink {
     outgoing: SinkState,
     /// Keeps the socket open.
@@ -112,17 +114,19 @@ impl MessageSink {
     /// keeps none then.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use std::time::Duration;
     /// use monocoque::zmq::PushSocket;
     ///
-    /// let push = PushSocket::builder().send_timeout(Some(Duration::ZERO)).build()?;
-    /// let mut sink = push.sink();
-    /// assert!(sink.send("no peer").await.unwrap_err().is_timeout());
-    /// assert_eq!(sink.take_unsent(), Some("no peer".into()));
-    /// assert_eq!(sink.take_unsent(), None);
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let push = PushSocket::builder().send_timeout(Some(Duration::ZERO)).build()?;
+    ///         let mut sink = push.sink();
+    ///         assert!(sink.send("no peer").await.unwrap_err().is_timeout());
+    ///         assert_eq!(sink.take_unsent(), Some("no peer".into()));
+    ///         assert_eq!(sink.take_unsent(), None);
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn take_unsent(&mut self) -> Option<Message> {
         self.outgoing.take_unsent()

@@ -25,6 +25,8 @@ use crate::socket::adapters::stream::StreamState;
 /// its next item, or until it is dropped. Do not lay one aside in that state while others receive,
 /// or they may wait although there is a message. The [`recv_timeout`](super::Builder::recv_timeout)
 /// counts from the first poll for an item.
+///
+/// [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
 pub struct MessageStream {
     incoming: StreamState,
     /// Keeps the socket open.

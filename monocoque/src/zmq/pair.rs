@@ -7,19 +7,21 @@ socket! {
     /// left. [`send`](Self::send) waits while the queue is full, and while there is no peer.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::PairSocket;
     ///
-    /// let one = PairSocket::new()?;
-    /// let other = PairSocket::new()?;
-    /// other.connect(one.bind("tcp://127.0.0.1:0").await?).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let one = PairSocket::new()?;
+    ///         let other = PairSocket::new()?;
+    ///         other.connect(one.bind("tcp://127.0.0.1:0").await?).await?;
     ///
-    /// other.send("there").await?;
-    /// assert_eq!(&one.recv().await?[0], b"there");
-    /// one.send("and back").await?;
-    /// assert_eq!(&other.recv().await?[0], b"and back");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         other.send("there").await?;
+    ///         assert_eq!(&one.recv().await?[0], b"there");
+    ///         one.send("and back").await?;
+    ///         assert_eq!(&other.recv().await?[0], b"and back");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct PairSocket(PAIR): Sends + Receives + Proxied + Secure;
 }

@@ -13,20 +13,22 @@ socket! {
     /// instead. A message without a subscriber goes to no peer.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{PubSocket, SubSocket};
     ///
-    /// let publisher = PubSocket::new()?;
-    /// let endpoint = publisher.bind("tcp://127.0.0.1:0").await?;
-    /// let subscriber = SubSocket::new()?;
-    /// subscriber.subscribe("weather.")?;
-    /// subscriber.connect(endpoint).await?;
-    /// publisher.wait_for_subscriptions(1).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let publisher = PubSocket::new()?;
+    ///         let endpoint = publisher.bind("tcp://127.0.0.1:0").await?;
+    ///         let subscriber = SubSocket::new()?;
+    ///         subscriber.subscribe("weather.")?;
+    ///         subscriber.connect(endpoint).await?;
+    ///         publisher.wait_for_subscriptions(1).await?;
     ///
-    /// publisher.send(["weather.oslo", "rain"]).await?;
-    /// assert_eq!(&subscriber.recv().await?[1], b"rain");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         publisher.send(["weather.oslo", "rain"]).await?;
+    ///         assert_eq!(&subscriber.recv().await?[1], b"rain");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct PubSocket(PUB): Sends + Publishes + Proxied + Conflate + InvertMatching + Secure;
 }
@@ -52,20 +54,22 @@ impl<S: InvertMatching> Builder<S> {
     /// an XSUB does not, and does not have the option.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{PubSocket, SubSocket};
     ///
-    /// let publisher = PubSocket::builder().invert_matching(true).build()?;
-    /// let subscriber = SubSocket::builder().invert_matching(true).build()?;
-    /// subscriber.connect(publisher.bind("tcp://127.0.0.1:0").await?).await?;
-    /// subscriber.subscribe("debug.")?;
-    /// publisher.wait_for_subscriptions(1).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let publisher = PubSocket::builder().invert_matching(true).build()?;
+    ///         let subscriber = SubSocket::builder().invert_matching(true).build()?;
+    ///         subscriber.connect(publisher.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         subscriber.subscribe("debug.")?;
+    ///         publisher.wait_for_subscriptions(1).await?;
     ///
-    /// publisher.send("debug.cache").await?;
-    /// publisher.send("error.disk").await?;
-    /// assert_eq!(&subscriber.recv().await?[0], b"error.disk");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         publisher.send("debug.cache").await?;
+    ///         publisher.send("error.disk").await?;
+    ///         assert_eq!(&subscriber.recv().await?[0], b"error.disk");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn invert_matching(mut self, invert: bool) -> Self {
         self.options.inverted = invert;

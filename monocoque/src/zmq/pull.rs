@@ -5,18 +5,20 @@ socket! {
     /// each in turn.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{PullSocket, PushSocket};
     ///
-    /// let pull = PullSocket::new()?;
-    /// let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
-    /// let push = PushSocket::new()?;
-    /// push.connect(endpoint).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let pull = PullSocket::new()?;
+    ///         let endpoint = pull.bind("tcp://127.0.0.1:0").await?;
+    ///         let push = PushSocket::new()?;
+    ///         push.connect(endpoint).await?;
     ///
-    /// push.send(["two", "frames"]).await?;
-    /// assert_eq!(pull.recv().await?.len(), 2);
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         push.send(["two", "frames"]).await?;
+    ///         assert_eq!(pull.recv().await?.len(), 2);
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     ///
     /// It does not send:

@@ -9,18 +9,20 @@ socket! {
     /// another, unless the kernel had taken them.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{PullSocket, PushSocket};
     ///
-    /// let push = PushSocket::new()?;
-    /// let endpoint = push.bind("tcp://127.0.0.1:0").await?;
-    /// let pull = PullSocket::new()?;
-    /// pull.connect(endpoint).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let push = PushSocket::new()?;
+    ///         let endpoint = push.bind("tcp://127.0.0.1:0").await?;
+    ///         let pull = PullSocket::new()?;
+    ///         pull.connect(endpoint).await?;
     ///
-    /// push.send("work").await?;
-    /// assert_eq!(&pull.recv().await?[0], b"work");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         push.send("work").await?;
+    ///         assert_eq!(&pull.recv().await?[0], b"work");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct PushSocket(PUSH): Sends + Proxied + Conflate + Secure;
 }

@@ -10,20 +10,22 @@ socket! {
     /// empty frame is dropped. A reply to a peer that has gone is dropped.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{DealerSocket, RepSocket};
     ///
-    /// let rep = RepSocket::new()?;
-    /// let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
-    /// let dealer = DealerSocket::new()?;
-    /// dealer.connect(endpoint).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let rep = RepSocket::new()?;
+    ///         let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
+    ///         let dealer = DealerSocket::new()?;
+    ///         dealer.connect(endpoint).await?;
     ///
-    /// dealer.send(["", "question"]).await?;
-    /// assert_eq!(&rep.recv().await?[0], b"question");
-    /// rep.send("answer").await?;
-    /// assert_eq!(&dealer.recv().await?[1], b"answer");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         dealer.send(["", "question"]).await?;
+    ///         assert_eq!(&rep.recv().await?[0], b"question");
+    ///         rep.send("answer").await?;
+    ///         assert_eq!(&dealer.recv().await?[1], b"answer");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct RepSocket(REP): Sends + Receives + Secure;
 }

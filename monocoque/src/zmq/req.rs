@@ -18,24 +18,26 @@ socket! {
     /// [`recv_timeout`](Builder::recv_timeout).
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{RepSocket, ReqSocket};
     ///
-    /// let rep = RepSocket::new()?;
-    /// let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
-    /// let server = async {
-    ///     let request = rep.recv().await?;
-    ///     rep.send(request).await?;
-    ///     Ok::<_, monocoque::MonocoqueError>(())
-    /// };
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let rep = RepSocket::new()?;
+    ///         let endpoint = rep.bind("tcp://127.0.0.1:0").await?;
+    ///         let server = async {
+    ///             let request = rep.recv().await?;
+    ///             rep.send(request).await?;
+    ///             Ok::<_, monocoque::MonocoqueError>(())
+    ///         };
     ///
-    /// let req = ReqSocket::new()?;
-    /// req.connect(endpoint).await?;
-    /// let (reply, served) = futures::join!(req.request("echo"), server);
-    /// served?;
-    /// assert_eq!(&reply?[0], b"echo");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         let req = ReqSocket::new()?;
+    ///         req.connect(endpoint).await?;
+    ///         let (reply, served) = futures::join!(req.request("echo"), server);
+    ///         served?;
+    ///         assert_eq!(&reply?[0], b"echo");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct ReqSocket(REQ): Sends + Receives + ProbeRouter + Secure;
 }
@@ -62,17 +64,20 @@ impl ReqSocket {
     /// unless the socket is [relaxed](Builder::req_relaxed).
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use std::time::Duration;
     /// use monocoque::zmq::{RepSocket, ReqSocket};
     ///
-    /// let rep = RepSocket::new()?; // which does not reply
-    /// let req = ReqSocket::new()?;
-    /// req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
-    /// let error = req.request_timeout("ping", Duration::from_millis(10)).await.unwrap_err();
-    /// assert!(error.is_timeout());
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let rep = RepSocket::new()?; // which does not reply
+    ///         let req = ReqSocket::new()?;
+    ///         req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         let reply = req.request_timeout("ping", Duration::from_millis(10)).await;
+    ///         let error = reply.unwrap_err();
+    ///         assert!(error.is_timeout());
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     ///
     /// # Errors
@@ -97,21 +102,23 @@ impl Builder<ReqSocket> {
     /// next one; with [`req_correlate`](Self::req_correlate) it is kept.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use std::time::Duration;
     /// use monocoque::zmq::{RepSocket, ReqSocket};
     ///
-    /// let rep = RepSocket::new()?;
-    /// let req = ReqSocket::builder()
-    ///     .req_relaxed(true)
-    ///     .req_correlate(true)
-    ///     .recv_timeout(Some(Duration::from_millis(10)))
-    ///     .build()?;
-    /// req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
-    /// assert!(req.request("without a reply").await.unwrap_err().is_timeout());
-    /// req.send("another try").await?;
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let rep = RepSocket::new()?;
+    ///         let req = ReqSocket::builder()
+    ///             .req_relaxed(true)
+    ///             .req_correlate(true)
+    ///             .recv_timeout(Some(Duration::from_millis(10)))
+    ///             .build()?;
+    ///         req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         assert!(req.request("without a reply").await.unwrap_err().is_timeout());
+    ///         req.send("another try").await?;
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn req_relaxed(mut self, relaxed: bool) -> Self {
         self.options.relaxed = relaxed;

@@ -21,21 +21,24 @@ socket! {
     /// [`router_handover`](Builder::router_handover) is set.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{ReqSocket, RouterSocket};
     ///
-    /// let router = RouterSocket::new()?;
-    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
-    /// let req = ReqSocket::new()?;
-    /// req.connect(endpoint).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let router = RouterSocket::new()?;
+    ///         let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    ///         let req = ReqSocket::new()?;
+    ///         req.connect(endpoint).await?;
     ///
-    /// req.send("ping").await?;
-    /// let request = router.recv().await?; // the routing id, the delimiter of REQ, the body
-    /// assert_eq!(&request[2], b"ping");
-    /// router.send(request).await?;
-    /// assert_eq!(&req.recv().await?[0], b"ping");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         req.send("ping").await?;
+    ///         // The routing id, the delimiter of REQ, the body.
+    ///         let request = router.recv().await?;
+    ///         assert_eq!(&request[2], b"ping");
+    ///         router.send(request).await?;
+    ///         assert_eq!(&req.recv().await?[0], b"ping");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct RouterSocket(ROUTER): Sends + Receives + RoutesById + Proxied + HelloMsg + ProbeRouter + Secure;
 }
@@ -47,15 +50,17 @@ impl Builder<RouterSocket> {
     /// `send` waits. Default: false, the message is dropped and counted.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::MonocoqueError;
     /// use monocoque::zmq::RouterSocket;
     ///
-    /// let router = RouterSocket::builder().router_mandatory(true).build()?;
-    /// let error = router.send(["no such peer", "hello"]).await.unwrap_err();
-    /// assert!(matches!(error.reason(), MonocoqueError::Unreachable));
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let router = RouterSocket::builder().router_mandatory(true).build()?;
+    ///         let error = router.send(["no such peer", "hello"]).await.unwrap_err();
+    ///         assert!(matches!(error.reason(), MonocoqueError::Unreachable));
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn router_mandatory(mut self, mandatory: bool) -> Self {
         self.options.mandatory = mandatory;
@@ -75,21 +80,23 @@ impl Builder<RouterSocket> {
     /// [`stats`](RouterSocket::stats) and for [`recv_hwm`](Self::recv_hwm).
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::RouterNotify;
     /// use monocoque::zmq::{DealerSocket, RouterSocket};
     ///
-    /// let events = [RouterNotify::Connect, RouterNotify::Disconnect];
-    /// let router = RouterSocket::builder().router_notify(events).build()?;
-    /// let endpoint = router.bind("tcp://127.0.0.1:0").await?;
-    /// let dealer = DealerSocket::builder().routing_id("worker").build()?;
-    /// dealer.connect(endpoint).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let events = [RouterNotify::Connect, RouterNotify::Disconnect];
+    ///         let router = RouterSocket::builder().router_notify(events).build()?;
+    ///         let endpoint = router.bind("tcp://127.0.0.1:0").await?;
+    ///         let dealer = DealerSocket::builder().routing_id("worker").build()?;
+    ///         dealer.connect(endpoint).await?;
     ///
-    /// assert_eq!(router.recv().await?, ["worker", ""]); // it has connected
-    /// dealer.close().await;
-    /// assert_eq!(router.recv().await?, ["worker", ""]); // it has gone
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         assert_eq!(router.recv().await?, ["worker", ""]); // it has connected
+    ///         dealer.close().await;
+    ///         assert_eq!(router.recv().await?, ["worker", ""]); // it has gone
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn router_notify(mut self, events: impl IntoIterator<Item = RouterNotify>) -> Self {
         self.options.notices = Some(events.into_iter().collect());
@@ -103,18 +110,20 @@ impl Builder<RouterSocket> {
     /// With a [heartbeat](Self::heartbeat_interval) a protocol needs no other goodbye.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{DealerSocket, RouterSocket};
     ///
-    /// let router = RouterSocket::builder().disconnect_msg("GONE").build()?;
-    /// let worker = DealerSocket::builder().routing_id("worker").build()?;
-    /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
-    /// worker.send("READY").await?;
-    /// worker.close().await;
-    /// assert_eq!(router.recv().await?, ["worker", "READY"]);
-    /// assert_eq!(router.recv().await?, ["worker", "GONE"]);
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let router = RouterSocket::builder().disconnect_msg("GONE").build()?;
+    ///         let worker = DealerSocket::builder().routing_id("worker").build()?;
+    ///         worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         worker.send("READY").await?;
+    ///         worker.close().await;
+    ///         assert_eq!(router.recv().await?, ["worker", "READY"]);
+    ///         assert_eq!(router.recv().await?, ["worker", "GONE"]);
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn disconnect_msg(mut self, message: impl IntoMessage) -> Self {
         self.options.disconnect_msg = Some(message.into());

@@ -82,15 +82,17 @@ macro_rules! socket_methods {
         /// Cancel safe, but a call that is cancelled late may have succeeded.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::PullSocket;
         ///
-        /// let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        /// let pull = PullSocket::new()?;
-        /// let endpoint = pull.bind_fd(listener).await?;
-        /// assert!(endpoint.to_string().starts_with("tcp://127.0.0.1:"));
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        ///         let pull = PullSocket::new()?;
+        ///         let endpoint = pull.bind_fd(listener).await?;
+        ///         assert!(endpoint.to_string().starts_with("tcp://127.0.0.1:"));
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors
@@ -117,22 +119,24 @@ macro_rules! socket_methods {
         /// unknown. Returns at once, before the handshake.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use compio::net::{TcpListener, TcpStream};
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        /// let outgoing = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        /// let (incoming, _) = listener.accept().await.unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        ///         let outgoing = TcpStream::connect(listener.local_addr()?).await?;
+        ///         let (incoming, _) = listener.accept().await?;
         ///
-        /// let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
-        /// push.attach(outgoing)?;
-        /// pull.attach(incoming)?;
-        /// push.wait_for_peers(1).await?;
-        /// push.send("over a stream of our own").await?;
-        /// assert_eq!(&pull.recv().await?[0], b"over a stream of our own");
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        ///         let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
+        ///         push.attach(outgoing)?;
+        ///         pull.attach(incoming)?;
+        ///         push.wait_for_peers(1).await?;
+        ///         push.send("over a stream of our own").await?;
+        ///         assert_eq!(&pull.recv().await?[0], b"over a stream of our own");
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors
@@ -217,17 +221,19 @@ macro_rules! socket_methods {
         /// it is [disconnected](Self::disconnect). Never waits; from any thread.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let pull = PullSocket::new()?;
-        /// let push = PushSocket::new()?;
-        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-        /// push.send("something rude").await?;
-        /// let (_message, peer) = pull.recv_with_peer().await?;
-        /// pull.disconnect_peer(peer.connection().id)?;
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let push = PushSocket::new()?;
+        ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        ///         push.send("something rude").await?;
+        ///         let (_message, peer) = pull.recv_with_peer().await?;
+        ///         pull.disconnect_peer(peer.connection().id)?;
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors
@@ -374,15 +380,18 @@ macro_rules! socket_methods {
         /// `Duration::MAX` waits for ever. Cancel safe.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use std::time::Duration;
         /// use monocoque::zmq::PushSocket;
         ///
-        /// let push = PushSocket::new()?;
-        /// let limit = Duration::from_millis(10);
-        /// assert!(push.wait_for_peers_timeout(1, limit).await.unwrap_err().is_timeout());
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let push = PushSocket::new()?;
+        ///         let connected = push.wait_for_peers_timeout(1, Duration::from_millis(10)).await;
+        ///         let error = connected.unwrap_err();
+        ///         assert!(error.is_timeout());
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors
@@ -502,12 +511,14 @@ macro_rules! socket_methods {
 ///     Ok((socket, endpoint))
 /// }
 ///
-/// # compio::runtime::Runtime::new().unwrap().block_on(async {
-/// let (pull, jobs) = listen::<PullSocket>().await?;
-/// let (sub, news) = listen::<SubSocket>().await?;
-/// # drop((pull, sub, jobs, news));
-/// # Ok::<(), monocoque::MonocoqueError>(())
-/// # }).unwrap();
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     compio::runtime::Runtime::new()?.block_on(async {
+///         let (pull, jobs) = listen::<PullSocket>().await?;
+///         let (sub, news) = listen::<SubSocket>().await?;
+///         drop((pull, sub, jobs, news));
+///         Ok(())
+///     })
+/// }
 /// ```
 pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
     socket_methods!(fn + Send);

@@ -11,19 +11,21 @@ socket! {
     /// or come back. Without one, nothing is received.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{PubSocket, SubSocket};
     ///
-    /// let publisher = PubSocket::new()?;
-    /// let subscriber = SubSocket::new()?;
-    /// subscriber.connect(publisher.bind("tcp://127.0.0.1:0").await?).await?;
-    /// subscriber.subscribe("")?; // everything
-    /// publisher.wait_for_subscriptions(1).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let publisher = PubSocket::new()?;
+    ///         let subscriber = SubSocket::new()?;
+    ///         subscriber.connect(publisher.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         subscriber.subscribe("")?; // everything
+    ///         publisher.wait_for_subscriptions(1).await?;
     ///
-    /// publisher.send("news").await?;
-    /// assert_eq!(&subscriber.recv().await?[0], b"news");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         publisher.send("news").await?;
+    ///         assert_eq!(&subscriber.recv().await?[0], b"news");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct SubSocket(SUB): Receives + Subscribes + Proxied + Conflate + InvertMatching + Secure;
 }

@@ -23,21 +23,23 @@ socket! {
     /// the subscribers of each.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{SubSocket, XpubSocket};
     ///
-    /// let xpub = XpubSocket::new()?;
-    /// let sub = SubSocket::new()?;
-    /// sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
-    /// sub.subscribe("news")?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let xpub = XpubSocket::new()?;
+    ///         let sub = SubSocket::new()?;
+    ///         sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         sub.subscribe("news")?;
     ///
-    /// assert_eq!(&xpub.recv().await?[0], b"\x01news");
-    /// xpub.send("news of today").await?;
-    /// assert_eq!(&sub.recv().await?[0], b"news of today");
-    /// sub.close().await;
-    /// assert_eq!(&xpub.recv().await?[0], b"\0news");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         assert_eq!(&xpub.recv().await?[0], b"\x01news");
+    ///         xpub.send("news of today").await?;
+    ///         assert_eq!(&sub.recv().await?[0], b"news of today");
+    ///         sub.close().await;
+    ///         assert_eq!(&xpub.recv().await?[0], b"\0news");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct XpubSocket(XPUB):
         Sends + Receives + Publishes + Proxied + InvertMatching + OnlyFirstSubscribe + Secure;
@@ -109,21 +111,23 @@ impl Builder<XpubSocket> {
     /// [`subscription_count`](XpubSocket::subscription_count) counts those that were given.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{SubSocket, XpubSocket};
     ///
-    /// let xpub = XpubSocket::builder().xpub_manual(true).build()?;
-    /// let sub = SubSocket::new()?;
-    /// sub.subscribe("")?;
-    /// sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let xpub = XpubSocket::builder().xpub_manual(true).build()?;
+    ///         let sub = SubSocket::new()?;
+    ///         sub.subscribe("")?;
+    ///         sub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
     ///
-    /// assert_eq!(&xpub.recv().await?[0], b"\x01"); // it subscribes to everything
-    /// xpub.subscribe("public.")?; // and is given this
-    /// xpub.send("secret.plan").await?;
-    /// xpub.send("public.notice").await?;
-    /// assert_eq!(&sub.recv().await?[0], b"public.notice");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         assert_eq!(&xpub.recv().await?[0], b"\x01"); // it subscribes to everything
+    ///         xpub.subscribe("public.")?; // and is given this
+    ///         xpub.send("secret.plan").await?;
+    ///         xpub.send("public.notice").await?;
+    ///         assert_eq!(&sub.recv().await?[0], b"public.notice");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn xpub_manual(mut self, manual: bool) -> Self {
         self.options.manual = manual;
@@ -139,28 +143,30 @@ impl Builder<XpubSocket> {
     /// that another task sends may be taken for the last value.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{SubSocket, XpubSocket};
     ///
-    /// let xpub = XpubSocket::builder().xpub_manual_last_value(true).build()?;
-    /// let endpoint = xpub.bind("tcp://127.0.0.1:0").await?;
-    /// let mut subs = Vec::new();
-    /// for _ in 0..2 {
-    ///     let sub = SubSocket::new()?;
-    ///     sub.subscribe("stock")?;
-    ///     sub.connect(endpoint.clone()).await?;
-    ///     assert_eq!(&xpub.recv().await?[0], b"\x01stock");
-    ///     xpub.subscribe("stock")?;
-    ///     xpub.send(["stock", "17"]).await?; // the last value, for this one
-    ///     subs.push(sub);
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let xpub = XpubSocket::builder().xpub_manual_last_value(true).build()?;
+    ///         let endpoint = xpub.bind("tcp://127.0.0.1:0").await?;
+    ///         let mut subs = Vec::new();
+    ///         for _ in 0..2 {
+    ///             let sub = SubSocket::new()?;
+    ///             sub.subscribe("stock")?;
+    ///             sub.connect(endpoint.clone()).await?;
+    ///             assert_eq!(&xpub.recv().await?[0], b"\x01stock");
+    ///             xpub.subscribe("stock")?;
+    ///             xpub.send(["stock", "17"]).await?; // the last value, for this one
+    ///             subs.push(sub);
+    ///         }
+    ///         xpub.send(["stock", "18"]).await?; // for all
+    ///         for sub in subs {
+    ///             assert_eq!(&sub.recv().await?[1], b"17");
+    ///             assert_eq!(&sub.recv().await?[1], b"18");
+    ///         }
+    ///         Ok(())
+    ///     })
     /// }
-    /// xpub.send(["stock", "18"]).await?; // for all
-    /// for sub in subs {
-    ///     assert_eq!(&sub.recv().await?[1], b"17");
-    ///     assert_eq!(&sub.recv().await?[1], b"18");
-    /// }
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
     /// ```
     pub fn xpub_manual_last_value(mut self, last_value: bool) -> Self {
         self.options.manual = last_value;

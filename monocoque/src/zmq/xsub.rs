@@ -14,21 +14,23 @@ socket! {
     /// subscription.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{XpubSocket, XsubSocket};
     ///
-    /// let xpub = XpubSocket::new()?;
-    /// let xsub = XsubSocket::new()?;
-    /// xsub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
-    /// xsub.send(b"\x01news").await?;
-    /// assert_eq!(&xpub.recv().await?[0], b"\x01news");
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let xpub = XpubSocket::new()?;
+    ///         let xsub = XsubSocket::new()?;
+    ///         xsub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         xsub.send(b"\x01news").await?;
+    ///         assert_eq!(&xpub.recv().await?[0], b"\x01news");
     ///
-    /// xpub.send("news of today").await?;
-    /// assert_eq!(&xsub.recv().await?[0], b"news of today");
-    /// xsub.send("thanks").await?;
-    /// assert_eq!(&xpub.recv().await?[0], b"thanks");
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         xpub.send("news of today").await?;
+    ///         assert_eq!(&xsub.recv().await?[0], b"news of today");
+    ///         xsub.send("thanks").await?;
+    ///         assert_eq!(&xpub.recv().await?[0], b"thanks");
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub struct XsubSocket(XSUB): Sends + Receives + Subscribes + Proxied + OnlyFirstSubscribe + Secure;
 }
@@ -47,19 +49,21 @@ impl<S: OnlyFirstSubscribe> Builder<S> {
     /// no such mode here: it takes data for subscriptions.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{XpubSocket, XsubSocket};
     ///
-    /// let xpub = XpubSocket::builder().only_first_subscribe(true).build()?;
-    /// let xsub = XsubSocket::builder().only_first_subscribe(true).build()?;
-    /// xsub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
-    /// xsub.wait_for_peers(1).await?;
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let xpub = XpubSocket::builder().only_first_subscribe(true).build()?;
+    ///         let xsub = XsubSocket::builder().only_first_subscribe(true).build()?;
+    ///         xsub.connect(xpub.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         xsub.wait_for_peers(1).await?;
     ///
-    /// xsub.send([&b"\x01news"[..], b"from", b"Oslo"]).await?;
-    /// assert_eq!(xpub.recv().await?, b"\x01news");
-    /// assert_eq!(xpub.recv().await?, ["from", "Oslo"]);
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    ///         xsub.send([&b"\x01news"[..], b"from", b"Oslo"]).await?;
+    ///         assert_eq!(xpub.recv().await?, b"\x01news");
+    ///         assert_eq!(xpub.recv().await?, ["from", "Oslo"]);
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.options.only_first = only_first;

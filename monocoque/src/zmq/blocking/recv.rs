@@ -18,11 +18,13 @@ impl<S: Receives> Blocking<'_, S> {
     /// use monocoque::MonocoqueError;
     /// use monocoque::zmq::PullSocket;
     ///
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
-    /// let pull = PullSocket::new()?; // its connections live on this thread
-    /// assert!(matches!(pull.blocking().recv(), Err(MonocoqueError::WouldDeadlock)));
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let pull = PullSocket::new()?; // its connections live on this thread
+    ///         assert!(matches!(pull.blocking().recv(), Err(MonocoqueError::WouldDeadlock)));
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     ///
     /// # Errors

@@ -119,17 +119,19 @@ impl<S: Secure> Builder<S> {
     /// not verified.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::{PullSocket, PushSocket};
     ///
-    /// let pull = PullSocket::new()?;
-    /// let push = PushSocket::builder().metadata("X-Zone", "north").build()?;
-    /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-    /// push.send("work").await?;
-    /// let (_, peer) = pull.recv_with_peer().await?;
-    /// assert_eq!(peer.property("X-Zone"), Some(&b"north"[..]));
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let pull = PullSocket::new()?;
+    ///         let push = PushSocket::builder().metadata("X-Zone", "north").build()?;
+    ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         push.send("work").await?;
+    ///         let (_, peer) = pull.recv_with_peer().await?;
+    ///         assert_eq!(peer.property("X-Zone"), Some(&b"north"[..]));
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn metadata(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         if let Err(error) = self.options.security.push_property(name, value.as_ref()) {

@@ -48,14 +48,16 @@ impl<S: Socket> Builder<S> {
     /// over them. Default: false.
     ///
     /// ```
-    /// # compio::runtime::Runtime::new().unwrap().block_on(async {
     /// use monocoque::zmq::RepSocket;
     ///
-    /// let one = RepSocket::builder().reuse_port(true).build()?;
-    /// let other = RepSocket::builder().reuse_port(true).build()?;
-    /// other.bind(one.bind("tcp://127.0.0.1:0").await?).await?;
-    /// # Ok::<(), monocoque::MonocoqueError>(())
-    /// # }).unwrap();
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     compio::runtime::Runtime::new()?.block_on(async {
+    ///         let one = RepSocket::builder().reuse_port(true).build()?;
+    ///         let other = RepSocket::builder().reuse_port(true).build()?;
+    ///         other.bind(one.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         Ok(())
+    ///     })
+    /// }
     /// ```
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.options.sockets.reuse_port = reuse;

@@ -56,21 +56,23 @@ macro_rules! by_id_methods {
         /// A `&RoutingId` costs least: others are copied.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::{DealerSocket, RouterSocket};
         ///
-        /// let router = RouterSocket::new()?;
-        /// let worker = DealerSocket::builder().routing_id("worker").build()?;
-        /// worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
-        /// worker.send("ready").await?;
-        /// let (id, _ready) = router.recv_from().await?;
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let router = RouterSocket::new()?;
+        ///         let worker = DealerSocket::builder().routing_id("worker").build()?;
+        ///         worker.connect(router.bind("tcp://127.0.0.1:0").await?).await?;
+        ///         worker.send("ready").await?;
+        ///         let (id, _ready) = router.recv_from().await?;
         ///
-        /// router.send_to(&id, "first job").await?;
-        /// router.send_to("worker", "second job").await?;
-        /// assert_eq!(&worker.recv().await?[0], b"first job");
-        /// assert_eq!(&worker.recv().await?[0], b"second job");
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        ///         router.send_to(&id, "first job").await?;
+        ///         router.send_to("worker", "second job").await?;
+        ///         assert_eq!(&worker.recv().await?[0], b"first job");
+        ///         assert_eq!(&worker.recv().await?[0], b"second job");
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors
@@ -143,20 +145,22 @@ macro_rules! by_id_methods {
         /// [disconnected](crate::zmq::Socket::disconnect).
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::{DealerSocket, RouterSocket};
         ///
-        /// let dealer = DealerSocket::builder().routing_id("its own choice").build()?;
-        /// let endpoint = dealer.bind("tcp://127.0.0.1:0").await?;
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let dealer = DealerSocket::builder().routing_id("its own choice").build()?;
+        ///         let endpoint = dealer.bind("tcp://127.0.0.1:0").await?;
         ///
-        /// let router = RouterSocket::new()?;
-        /// router.connect_as(endpoint, "printer").await?;
-        /// router.send(["printer", "a page"]).await?; // the connection may not be made yet
-        /// assert_eq!(&dealer.recv().await?[0], b"a page");
-        /// dealer.send("done").await?;
-        /// assert_eq!(router.recv().await?, ["printer", "done"]);
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        ///         let router = RouterSocket::new()?;
+        ///         router.connect_as(endpoint, "printer").await?;
+        ///         router.send(["printer", "a page"]).await?; // the connection may not be made yet
+        ///         assert_eq!(&dealer.recv().await?[0], b"a page");
+        ///         dealer.send("done").await?;
+        ///         assert_eq!(router.recv().await?, ["printer", "done"]);
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors

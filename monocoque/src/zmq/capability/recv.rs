@@ -33,14 +33,17 @@ macro_rules! recv_methods {
         /// socket is. `Duration::MAX` waits for ever.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use std::time::Duration;
         /// use monocoque::zmq::PullSocket;
         ///
-        /// let pull = PullSocket::new()?;
-        /// assert!(pull.recv_timeout(Duration::from_millis(10)).await.unwrap_err().is_timeout());
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let received = pull.recv_timeout(Duration::from_millis(10)).await;
+        ///         assert!(received.unwrap_err().is_timeout());
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// Cancel safe, as `recv`.
@@ -63,18 +66,20 @@ macro_rules! recv_methods {
         /// REP socket, where requests and replies alternate, gives one.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let pull = PullSocket::new()?;
-        /// let push = PushSocket::new()?;
-        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-        /// push.send("job").await?;
-        /// let mut messages = Vec::new();
-        /// assert_eq!(pull.recv_batch(&mut messages, 100).await?, 1);
-        /// assert_eq!(&messages[0][0], b"job");
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let push = PushSocket::new()?;
+        ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        ///         push.send("job").await?;
+        ///         let mut messages = Vec::new();
+        ///         assert_eq!(pull.recv_batch(&mut messages, 100).await?, 1);
+        ///         assert_eq!(&messages[0][0], b"job");
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// Cancel safe: messages are either in `messages` or still queued.
@@ -114,17 +119,19 @@ macro_rules! recv_methods {
         /// Cancel safe, as `recv`.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let pull = PullSocket::new()?;
-        /// let push = PushSocket::new()?;
-        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-        /// push.send("job").await?;
-        /// let (job, peer) = pull.recv_with_peer().await?;
-        /// println!("{job:?} from {}", peer.connection().peer);
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let push = PushSocket::new()?;
+        ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        ///         push.send("job").await?;
+        ///         let (job, peer) = pull.recv_with_peer().await?;
+        ///         println!("{job:?} from {}", peer.connection().peer);
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// # Errors
@@ -193,21 +200,23 @@ macro_rules! recv_methods {
         /// [`recv_batch`](Self::recv_batch) costs less a message.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use futures::{StreamExt, TryStreamExt};
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let pull = PullSocket::new()?;
-        /// let push = PushSocket::new()?;
-        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-        /// for n in ["one", "two", "three"] {
-        ///     push.send(n).await?;
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let push = PushSocket::new()?;
+        ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        ///         for n in ["one", "two", "three"] {
+        ///             push.send(n).await?;
+        ///         }
+        ///         let lengths = pull.stream().take(3).map_ok(|message| message[0].len());
+        ///         let lengths: Vec<_> = lengths.try_collect().await?;
+        ///         assert_eq!(lengths, [3, 3, 5]);
+        ///         Ok(())
+        ///     })
         /// }
-        /// let lengths: Vec<_> =
-        ///     pull.stream().take(3).map_ok(|message| message[0].len()).try_collect().await?;
-        /// assert_eq!(lengths, [3, 3, 5]);
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
         /// ```
         $vis fn stream(&self) -> $crate::zmq::MessageStream {
             $crate::zmq::MessageStream::new(self.handle().clone())

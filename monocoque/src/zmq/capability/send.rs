@@ -35,15 +35,18 @@ macro_rules! send_methods {
         /// `Duration::MAX` waits for ever.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use std::time::Duration;
         /// use monocoque::zmq::PushSocket;
         ///
-        /// let push = PushSocket::new()?;
-        /// let error = push.send_timeout("no peer", Duration::from_millis(10)).await.unwrap_err();
-        /// assert!(error.reason().is_timeout());
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let push = PushSocket::new()?;
+        ///         let sent = push.send_timeout("no peer", Duration::from_millis(10)).await;
+        ///         let error = sent.unwrap_err();
+        ///         assert!(error.reason().is_timeout());
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         ///
         /// Cancel safe, as `send`.
@@ -67,20 +70,22 @@ macro_rules! send_methods {
         /// `send` batches by itself. This is for programs that know better where a batch ends.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let pull = PullSocket::new()?;
-        /// let push = PushSocket::new()?;
-        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-        /// push.wait_for_peers(1).await?;
-        /// for part in ["all", "in", "one", "write"] {
-        ///     push.send_buffered(part).await?;
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let push = PushSocket::new()?;
+        ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        ///         push.wait_for_peers(1).await?;
+        ///         for part in ["all", "in", "one", "write"] {
+        ///             push.send_buffered(part).await?;
+        ///         }
+        ///         push.flush().await?;
+        ///         assert_eq!(&pull.recv().await?[0], b"all");
+        ///         Ok(())
+        ///     })
         /// }
-        /// push.flush().await?;
-        /// assert_eq!(&pull.recv().await?[0], b"all");
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
         /// ```
         ///
         /// Cancel safe, as `send`.
@@ -148,21 +153,23 @@ macro_rules! send_methods {
         /// Like a clone of the socket it keeps the socket open.
         ///
         /// ```
-        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
         /// use futures::{SinkExt, StreamExt, stream};
         /// use monocoque::Message;
         /// use monocoque::zmq::{PullSocket, PushSocket};
         ///
-        /// let pull = PullSocket::new()?;
-        /// let push = PushSocket::new()?;
-        /// push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+        /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+        ///     compio::runtime::Runtime::new()?.block_on(async {
+        ///         let pull = PullSocket::new()?;
+        ///         let push = PushSocket::new()?;
+        ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
         ///
-        /// let jobs = stream::iter(["one", "two"]).map(|job| Ok(Message::from(job)));
-        /// jobs.forward(push.sink()).await?; // which closes it in the end
-        /// assert_eq!(&pull.recv().await?[0], b"one");
-        /// assert_eq!(&pull.recv().await?[0], b"two");
-        /// # Ok::<(), monocoque::MonocoqueError>(())
-        /// # }).unwrap();
+        ///         let jobs = stream::iter(["one", "two"]).map(|job| Ok(Message::from(job)));
+        ///         jobs.forward(push.sink()).await?; // which closes it in the end
+        ///         assert_eq!(&pull.recv().await?[0], b"one");
+        ///         assert_eq!(&pull.recv().await?[0], b"two");
+        ///         Ok(())
+        ///     })
+        /// }
         /// ```
         $vis fn sink(&self) -> $crate::zmq::MessageSink {
             $crate::zmq::MessageSink::new(self.handle().clone())
