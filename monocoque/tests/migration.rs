@@ -15,11 +15,9 @@ fn right_columns(page: &'static str) -> Vec<(&'static str, &'static str)> {
         };
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let ours =
-            |cell: &&str| cell.starts_with("here") || ["`SocketEvent`", "`MonocoqueError`"].contains(&cell);
+            |cell: &&str| cell.starts_with("here") || ["`SocketEvent`", "`MonocoqueError`"].contains(cell);
         match column {
-            None => {
-                column = Some(cells.iter().position(|cell| ours(cell)).expect("a column for this library"))
-            }
+            None => column = Some(cells.iter().position(ours).expect("a column for this library")),
             Some(column) => {
                 found.extend(cells[column].split('`').skip(1).step_by(2).map(|code| (heading, code)));
             }

@@ -29,8 +29,8 @@ impl Wakes {
         }
     }
 
-    /// Keeps a value, to be dropped before the tasks are woken: one of them may end the socket, after
-    /// which nothing is to be reported.
+    /// Keeps a value, to be dropped before the tasks are woken: one of them may end the socket,
+    /// after which nothing is to be reported.
     pub(crate) fn drop_later(&mut self, value: impl Any + Send) {
         self.more.get_or_insert_default().garbage.push(Box::new(value));
     }
