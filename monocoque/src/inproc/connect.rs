@@ -112,6 +112,8 @@ fn connect_pair(
     let events = [to_first.events(second), to_second.events(first)];
     second_out.connect_peer(second_key, Box::new(DisconnectOnDrop::new(to_first, on_disconnected)), wakes);
     first_out.connect_peer(first_key, Box::new(DisconnectOnDrop::new(to_second, on_disconnected)), wakes);
+    first_out.lifecycle.begin_pipe();
+    second_out.lifecycle.begin_pipe();
     drop(second_out);
     for (topic, _) in topics.iter() {
         first_out.subscribe_one(first_key, Subscription::Subscribe, topic, wakes);

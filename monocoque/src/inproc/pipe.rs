@@ -147,6 +147,7 @@ impl PipeEnd {
         let closed = remove_peer(&engine, key, Outbox::new());
         let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason, span };
         on_disconnected(&engine, &endpoint, &ended);
+        engine.with_wakes(|out, wakes| out.lifecycle.end_pipe(wakes));
     }
 }
 

@@ -93,8 +93,7 @@ impl Engine {
                 self.with_wakes(Outbound::abort_waiting);
             }
             self.cancel_endpoints();
-            // All tasks except the supervisor.
-            self.watch(|out| (out.lifecycle.tasks <= 1).then_some(())).await;
+            self.watch(|out| out.lifecycle.is_only_supervised().then_some(())).await;
         });
         loop {
             let linger = self.out.lock().lifecycle.linger;

@@ -19,6 +19,8 @@ pub(crate) struct Lifecycle {
     dropped_before: u64,
     /// The number of tasks that have not ended.
     pub(crate) tasks: usize,
+    /// The number of inproc connections of which the end was not reported.
+    pipes: usize,
     /// Tasks that wait for a change of peers, subscriptions or tasks.
     pub(crate) watchers: Waiters,
     /// Endpoints that are connecting or connected.
@@ -46,6 +48,22 @@ impl Lifecycle {
     #[inline]
     pub(crate) fn is_dialling(&self) -> bool {
         !self.dials.is_empty()
+    }
+
+    /// Notes that an inproc connection has begun.
+    pub(crate) fn begin_pipe(&mut self) {
+        self.pipes += 1;
+    }
+
+    /// Notes that the end of an inproc connection was reported.
+    pub(crate) fn end_pipe(&mut self, wakes: &mut Wakes) {
+        self.pipes -= 1;
+        wakes.add(self.watchers.drain());
+    }
+
+    /// Returns whether all tasks except the supervisor have ended, and with them all connections.
+    pub(crate) fn is_only_supervised(&self) -> bool {
+        self.tasks <= 1 && self.pipes == 0
     }
 
     pub(super) fn remove_dial(&mut self, endpoint: EndpointId) {
