@@ -192,7 +192,7 @@ impl Message {
     /// let mut message = Message::from(["envelope", "body"]);
     /// assert_eq!(&*message.pop_back().unwrap(), b"body");
     /// message.push_back("another body");
-    /// assert_eq!(message, ["envelope", "another body"].into());
+    /// assert_eq!(message, ["envelope", "another body"]);
     /// ```
     pub fn pop_back(&mut self) -> Option<Frame> {
         match &mut self.0 {
