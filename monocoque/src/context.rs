@@ -222,7 +222,7 @@ impl Context {
             // They stay in the list: other calls, and those after a cancelled one, wait for them
             // too.
             let engines = sockets.engines.iter().filter_map(Weak::upgrade);
-            // What an ended socket has not sent, its own `close_within` has returned.
+            // The `close_within` of an ended socket has returned its unsent messages.
             engines.filter(|engine| !engine.has_ended()).collect()
         };
         if let Some(limit) = limit {

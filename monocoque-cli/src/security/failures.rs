@@ -35,7 +35,7 @@ pub(crate) struct Failures {
 #[derive(Debug)]
 pub(crate) struct Explanation {
     pub(crate) line: String,
-    /// Whether the line is the error that the command ends with, and not to be printed before.
+    /// Set for the error that the command ends with, which is not printed before.
     pub(crate) is_error: bool,
 }
 

@@ -79,7 +79,7 @@ impl Screen {
         let key = async {
             match self.keys.recv_async().await {
                 Ok(key) => Some(key),
-                // Nobody types.
+                // The input is no terminal with a user.
                 Err(_) => pending().await,
             }
         };

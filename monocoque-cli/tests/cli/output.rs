@@ -1,4 +1,4 @@
-//! What is printed beside the frames of a message: time, sender, fields of a template.
+//! The text beside the frames of a message: time, sender, fields of a template.
 
 use zmq::SocketType;
 

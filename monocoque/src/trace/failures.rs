@@ -107,7 +107,7 @@ impl Failure {
 mod run {
     use std::time::{Duration, Instant};
 
-    /// What is known about failures.
+    /// The failures of an endpoint in a row, and the reasons that were reported.
     #[derive(Debug, Default)]
     pub(super) struct Run {
         failures: u64,

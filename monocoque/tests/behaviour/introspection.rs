@@ -1,4 +1,4 @@
-//! What a socket tells about itself, its endpoints and its peers.
+//! The state of a socket, its endpoints and its peers, as a program reads it.
 
 use std::time::{Duration, SystemTime};
 

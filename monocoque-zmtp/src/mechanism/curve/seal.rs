@@ -227,7 +227,7 @@ const MESSAGE: &[u8; 8] = b"\x07MESSAGE";
 const START_LEN: usize = 16;
 /// The length of what is in front of the sealed bytes, behind the header of the frame.
 pub(crate) const BOX_START: usize = START_LEN + MAC_LEN;
-/// The length up to which a frame is opened at once, when all of it has arrived: about 2 ms.
+/// The length up to which a frame is opened at once, when all of it has arrived.
 pub(crate) const AT_ONCE_MAX: usize = 1 << 20;
 /// The flag of a command, in a box.
 const SEALED_COMMAND: u8 = 0x02;
