@@ -258,11 +258,26 @@ impl<T: Weigh, L> NextItem<'_, T, L> {
         let report_due = first.batch.len() == 1
             || first.popped >= first.report_every
             || first.popped_bytes >= first.report_bytes;
-        let Some(item) = first.batch.pop_front() else { unreachable!("an active lane has items") };
-        if report_due || !is_alone {
-            self.pump.0 = self.inbox.end_turn(active, report_due);
+        if is_alone && !report_due {
+            return pop_front(first);
         }
+        self.pop_last(report_due)
+    }
+
+    /// Takes the last item of the turn of its connection.
+    fn pop_last(&mut self, report_due: bool) -> T {
+        let active = &mut self.consumer.active;
+        let item = pop_front(&mut active[0]);
+        self.pump.0 = self.inbox.end_turn(active, report_due);
         item
+    }
+}
+
+#[inline]
+fn pop_front<T>(active: &mut ActiveLane<T>) -> T {
+    match active.batch.pop_front() {
+        Some(item) => item,
+        None => unreachable!("an active lane has items"),
     }
 }
 

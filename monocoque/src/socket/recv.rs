@@ -3,10 +3,10 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use monocoque_core::{InboxClosed, Message, NextItem, runtime::yielding};
+use monocoque_core::{Message, NextItem, runtime::yielding};
 
 use super::Engine;
 use super::wait_slot::{WaitQueue, WaitSlot};
@@ -78,29 +78,19 @@ impl Engine {
     #[inline]
     fn try_recv_with<T>(
         &self,
-        take: impl FnMut(NextMessage<'_>) -> Result<Option<T>, MonocoqueError>,
+        take: impl FnMut(NextMessage<'_>) -> Option<Result<T, MonocoqueError>>,
     ) -> Result<T, MonocoqueError> {
-        let next = || self.inbox.try_next().map_or_else(|closed| Poll::Ready(Err(closed)), ready_if_some);
-        match self.receive(next, take) {
+        let next = || self.next_now().map_or_else(|error| Poll::Ready(Err(error)), ready_if_some);
+        match receive(next, take) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(MonocoqueError::WouldBlock),
         }
     }
 
-    /// Passes the messages that `next` returns to `take`, until it returns something for the
-    /// program.
     #[inline]
-    fn receive<'a, T>(
-        &'a self,
-        mut next: impl FnMut() -> Poll<Result<NextMessage<'a>, InboxClosed>>,
-        mut take: impl FnMut(NextMessage<'_>) -> Result<Option<T>, MonocoqueError>,
-    ) -> Poll<Result<T, MonocoqueError>> {
-        loop {
-            self.check_recv()?;
-            if let Some(taken) = take(ready!(next())?)? {
-                return Poll::Ready(Ok(taken));
-            }
-        }
+    fn next_now(&self) -> Result<Option<NextMessage<'_>>, MonocoqueError> {
+        self.check_recv()?;
+        Ok(self.inbox.try_next()?)
     }
 
     #[inline]
@@ -113,13 +103,13 @@ impl Engine {
 
     /// Takes the next message. Returns `None` if it is not for the application.
     #[inline]
-    fn take(&self, mut next: NextMessage<'_>) -> Result<Option<Message>, MonocoqueError> {
-        if self.passes(&next) { Ok(Some(next.pop())) } else { self.open(next) }
+    fn take(&self, mut next: NextMessage<'_>) -> Option<Result<Message, MonocoqueError>> {
+        if self.passes(&next) { Some(Ok(next.pop())) } else { self.open(next).transpose() }
     }
 
-    fn take_with_peer(&self, next: NextMessage<'_>) -> Result<Option<(Message, Arc<Peer>)>, MonocoqueError> {
+    fn take_with_peer(&self, next: NextMessage<'_>) -> Option<Result<(Message, Arc<Peer>), MonocoqueError>> {
         let peer = next.label();
-        Ok(self.take(next)?.map(|message| (message, peer)))
+        self.take(next).map(|taken| taken.map(|message| (message, peer)))
     }
 
     /// Takes up to `max` available messages. Returns their number, or `None` if none was for the
@@ -129,7 +119,7 @@ impl Engine {
         mut next: NextMessage<'_>,
         messages: &mut Vec<Message>,
         max: usize,
-    ) -> Result<Option<usize>, MonocoqueError> {
+    ) -> Option<Result<usize, MonocoqueError>> {
         let before = messages.len();
         let mut wakes = Wakes::default();
         while messages.len() - before < max && !next.is_over() {
@@ -142,9 +132,12 @@ impl Engine {
             }
         }
         if messages.len() == before && !next.is_over() {
-            messages.extend(self.open(next)?);
+            match self.open(next) {
+                Ok(opened) => messages.extend(opened),
+                Err(error) => return Some(Err(error)),
+            }
         }
-        Ok(Some(messages.len() - before).filter(|&taken| taken > 0))
+        Some(messages.len() - before).filter(|&taken| taken > 0).map(Ok)
     }
 
     /// Returns whether the next message is for the application, without changes.
@@ -232,8 +225,27 @@ impl Engine {
     }
 }
 
+/// Passes the messages that `next` returns to `take`, until it returns something for the program.
 #[inline]
-fn ready_if_some<T>(next: Option<T>) -> Poll<Result<T, InboxClosed>> {
+fn receive<'a, T>(
+    mut next: impl FnMut() -> Poll<Result<NextMessage<'a>, MonocoqueError>>,
+    mut take: impl FnMut(NextMessage<'_>) -> Option<Result<T, MonocoqueError>>,
+) -> Poll<Result<T, MonocoqueError>> {
+    loop {
+        match next() {
+            Poll::Ready(Ok(next)) => {
+                if let Some(taken) = take(next) {
+                    return Poll::Ready(taken);
+                }
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
+
+#[inline]
+fn ready_if_some<T>(next: Option<T>) -> Poll<Result<T, MonocoqueError>> {
     next.map_or(Poll::Pending, |next| Poll::Ready(Ok(next)))
 }
 
@@ -247,7 +259,7 @@ impl Future for Receiving<'_> {
     }
 }
 
-impl WaitSlot<'_> {
+impl<'a> WaitSlot<'a> {
     /// Receives the next message, for a slot among receivers. Fails once it has waited for `limit`.
     #[inline]
     pub(super) fn poll_recv(
@@ -259,39 +271,42 @@ impl WaitSlot<'_> {
         self.poll_recv_with(limit, cx, |next| engine.take(next))
     }
 
-    /// Passes messages to `take` until it returns something for the application. Yields before the
-    /// first if other tasks are to run: no message is taken then, and the place in the queue is
-    /// kept.
+    /// Passes messages to `take` until it returns something for the application.
     #[inline]
     pub(super) fn poll_recv_with<T>(
         &mut self,
         limit: Option<Duration>,
         cx: &Context<'_>,
-        take: impl FnMut(NextMessage<'_>) -> Result<Option<T>, MonocoqueError>,
+        take: impl FnMut(NextMessage<'_>) -> Option<Result<T, MonocoqueError>>,
     ) -> Poll<Result<T, MonocoqueError>> {
+        // Other tasks have run while this one was in the queue.
+        let mut may_yield = self.waiting.ticket.is_none();
+        receive(|| self.poll_next(limit, cx, std::mem::replace(&mut may_yield, true)), take)
+    }
+
+    /// Waits for the next message. Yields before it if other tasks are to run: no message is taken
+    /// then, and the place in the queue is kept. An error yields, too: an application may repeat a
+    /// failing call in an endless loop.
+    #[inline]
+    fn poll_next(
+        &mut self,
+        limit: Option<Duration>,
+        cx: &Context<'_>,
+        may_yield: bool,
+    ) -> Poll<Result<NextMessage<'a>, MonocoqueError>> {
         let engine = self.engine;
         if engine.is_foreign() {
             return Poll::Ready(Err(MonocoqueError::Closed));
         }
-        // Other tasks have run while this one was in the queue.
-        let has_waited = self.waiting.ticket.is_some();
-        let (mut may_yield, mut yields) = (!has_waited, false);
-        let waiting = &mut self.waiting;
-        let next = || {
-            let next = ready!(engine.inbox.poll_next(&mut waiting.ticket, cx));
-            yields = next.is_ok() && std::mem::replace(&mut may_yield, true) && waiting.yields.is_due();
-            if yields { Poll::Pending } else { Poll::Ready(next) }
-        };
-        let received = match engine.receive(next, take) {
-            Poll::Pending if !yields => self.poll_timeout(limit, cx),
-            received => received,
-        };
-        // An application may also repeat a failing call in an endless loop.
-        yields |= matches!(received, Poll::Ready(Err(_))) && !has_waited && self.waiting.yields.is_due();
-        if yields {
+        if may_yield && self.waiting.yields.is_due() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        received
+        engine.check_recv()?;
+        match engine.inbox.poll_next(&mut self.waiting.ticket, cx) {
+            Poll::Ready(Ok(next)) => Poll::Ready(Ok(next)),
+            Poll::Ready(Err(closed)) => Poll::Ready(Err(closed.into())),
+            Poll::Pending => self.poll_timeout(limit, cx),
+        }
     }
 }

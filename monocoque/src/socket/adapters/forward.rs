@@ -75,7 +75,7 @@ impl<'a> Forwarding<'a> {
     fn step(&mut self, cx: &Context<'_>, wakes: &mut Wakes) -> Result<Step, MonocoqueError> {
         let Self { from, to } = self;
         let engine = from.engine;
-        let step = from.poll_recv_with(None, cx, |next| forward(engine, next, to, cx, wakes).map(Some));
+        let step = from.poll_recv_with(None, cx, |next| Some(forward(engine, next, to, cx, wakes)));
         match step {
             Poll::Ready(step) => step,
             Poll::Pending => Ok(Step::Idle),
