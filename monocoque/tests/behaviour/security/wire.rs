@@ -112,10 +112,11 @@ over_streams! {
     }
 
     async fn heartbeats_are_sealed(at) {
-        let interval = Duration::from_millis(5);
-        let server = PullSocket::builder().heartbeat_interval(Some(interval));
+        let (interval, patience) = (Duration::from_millis(5), Duration::from_secs(10));
+        let server = PullSocket::builder().heartbeat_interval(interval).heartbeat_timeout(patience);
+        let client = PushSocket::builder().heartbeat_interval(interval).heartbeat_timeout(patience);
         let (pull, tap) = Tap::bound(&at, server).await;
-        let push = tap.client(&at, PushSocket::builder().heartbeat_interval(Some(interval))).await;
+        let push = tap.client(&at, client).await;
         push.send(MARKER).await.expect("sent");
         assert_eq!(pull.recv().await.expect("received"), MARKER);
         let seen = || tap.0.recorded().iter().map(Vec::len).sum::<usize>();
