@@ -68,8 +68,8 @@ pub fn decode_messages(outbox: Outbox) -> Vec<Message> {
 pub struct Decoder {
     limits: Limits,
     takes_subscriptions: bool,
-    /// The message whose last frame has not arrived.
-    partial: Message,
+    /// The message whose last frame has not arrived, if there is one.
+    partial: Option<Message>,
     /// Its length so far, in bytes.
     partial_len: u64,
     /// The size up to which the next frame of a message needs no closer check.
@@ -97,7 +97,7 @@ impl Decoder {
         let mut decoder = Self {
             limits,
             takes_subscriptions: config.socket_type.takes_subscriptions(),
-            partial: Message::new(),
+            partial: None,
             partial_len: 0,
             next_frame_max: 0,
             need: if opener.is_some() { usize::MAX } else { 1 },
@@ -141,7 +141,7 @@ impl Decoder {
                 return Ok(None);
             }
             self.announced_ttl.cancel();
-            if header.has_more() || !self.partial.is_empty() {
+            if header.has_more() || self.partial.is_some() {
                 if let Some(message) = self.on_message_frame(header, input)? {
                     messages.push_back(message);
                     return Ok(Some(Inbound::Message));
@@ -279,7 +279,7 @@ impl Decoder {
         header: FrameHeader,
         input: &SegmentedBuffer,
     ) -> Result<bool, Misbehaved> {
-        let may_subscribe = self.takes_subscriptions && !header.has_more() && self.partial.is_empty();
+        let may_subscribe = self.takes_subscriptions && !header.has_more() && self.partial.is_none();
         if may_subscribe {
             let mut bytes = [0; MAX_HEADER_LEN + 1];
             let arrived = input.peek_into(&mut bytes);
@@ -324,10 +324,10 @@ impl Decoder {
     /// Checks the limit on the number of frames, for one more.
     fn check_count(&self) -> Result<(), Misbehaved> {
         let limit = self.limits.max_frames;
-        if self.partial.is_empty() || self.partial.len() < limit {
-            return Ok(());
+        match &self.partial {
+            Some(partial) if partial.len() >= limit => Err(Misbehaved::TooManyFrames { limit }),
+            _ => Ok(()),
         }
-        Err(Misbehaved::TooManyFrames { limit })
     }
 
     /// Takes a frame of a multipart message, and returns the message after its last frame.
@@ -337,10 +337,10 @@ impl Decoder {
         input: &mut SegmentedBuffer,
     ) -> Result<Option<Message>, Misbehaved> {
         self.check_count()?;
-        push_frame(&mut self.partial, header, input);
+        push_frame(self.partial.get_or_insert_default(), header, input);
         self.partial_len = if header.has_more() { self.partial_len + header.size } else { 0 };
         self.next_frame_max = self.next_frame_limit();
-        Ok((!header.has_more()).then(|| std::mem::take(&mut self.partial)))
+        Ok(if header.has_more() { None } else { self.partial.take() })
     }
 
     #[inline(never)]

@@ -258,16 +258,11 @@ impl<T: Weigh, L> NextItem<'_, T, L> {
         let report_due = first.batch.len() == 1
             || first.popped >= first.report_every
             || first.popped_bytes >= first.report_bytes;
+        // The item is not kept beside a call: it goes to its place without a second copy.
         if is_alone && !report_due {
             return pop_front(first);
         }
-        self.pop_last(report_due)
-    }
-
-    /// Takes the last item of the turn of its connection.
-    fn pop_last(&mut self, report_due: bool) -> T {
-        let active = &mut self.consumer.active;
-        let item = pop_front(&mut active[0]);
+        let item = pop_front(first);
         self.pump.0 = self.inbox.end_turn(active, report_due);
         item
     }

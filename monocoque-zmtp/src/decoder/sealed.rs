@@ -132,7 +132,7 @@ impl Decoder {
         messages: &mut VecDeque<Message>,
     ) -> Result<Option<Inbound>, ZmtpError> {
         let (size, has_more) = (frame.body().len() as u64, frame.has_more());
-        let is_whole = !has_more && self.partial.is_empty();
+        let is_whole = !has_more && self.partial.is_none();
         let legacy_limit = match frame.body().first() {
             Some(first @ (0 | 1)) if self.takes_subscriptions && is_whole => {
                 Some(self.legacy_subscription_limit(*first))
@@ -147,12 +147,14 @@ impl Decoder {
             None => self.check_size(size)?,
         }
         self.check_count()?;
-        frame.push_to(&mut self.partial);
-        self.partial_len = if has_more { self.partial_len + size } else { 0 };
+        let mut message = self.partial.take().unwrap_or_default();
+        frame.push_to(&mut message);
         if has_more {
+            self.partial = Some(message);
+            self.partial_len += size;
             return Ok(None);
         }
-        let mut message = std::mem::take(&mut self.partial);
+        self.partial_len = 0;
         let is_subscribable = self.takes_subscriptions && is_whole;
         let inbound = if is_subscribable { as_legacy_subscription(&mut message) } else { Inbound::Message };
         messages.push_back(message);
