@@ -80,17 +80,18 @@ impl Engine {
         &self,
         take: impl FnMut(NextMessage<'_>) -> Option<Result<T, MonocoqueError>>,
     ) -> Result<T, MonocoqueError> {
-        let next = || self.next_now().map_or_else(|error| Poll::Ready(Err(error)), ready_if_some);
+        let next = || {
+            self.check_recv()?;
+            match self.inbox.try_next() {
+                Ok(Some(next)) => Poll::Ready(Ok(next)),
+                Ok(None) => Poll::Pending,
+                Err(closed) => Poll::Ready(Err(closed.into())),
+            }
+        };
         match receive(next, take) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(MonocoqueError::WouldBlock),
         }
-    }
-
-    #[inline]
-    fn next_now(&self) -> Result<Option<NextMessage<'_>>, MonocoqueError> {
-        self.check_recv()?;
-        Ok(self.inbox.try_next()?)
     }
 
     #[inline]
@@ -242,11 +243,6 @@ fn receive<'a, T>(
             Poll::Pending => return Poll::Pending,
         }
     }
-}
-
-#[inline]
-fn ready_if_some<T>(next: Option<T>) -> Poll<Result<T, MonocoqueError>> {
-    next.map_or(Poll::Pending, |next| Poll::Ready(Ok(next)))
 }
 
 impl Future for Receiving<'_> {
