@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
+use std::str::Utf8Error;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -37,6 +38,15 @@ impl RoutingId {
             1..=Self::MAX_LEN => Ok(Self(Frame::copy_from(id))),
             len => Err(RoutingIdError::TooLong(len)),
         }
+    }
+
+    /// Returns the id as text.
+    ///
+    /// # Errors
+    ///
+    /// If it is not UTF-8, as the ids that a ROUTER generates are not.
+    pub fn as_str(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(self)
     }
 
     pub(crate) fn into_frame(self) -> Frame {

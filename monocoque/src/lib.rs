@@ -28,12 +28,13 @@
 //! }
 //! ```
 //!
-//! It needs these dependencies. The package is called `monocoque-zmq`; programs write
-//! `use monocoque`.
+//! It needs these dependencies, on Linux, with Rust 1.95 or later. The package is called
+//! `monocoque-zmq`; programs write `use monocoque`. It is a pre-release and not on crates.io: its
+//! source is named by a path or the URL of its repository.
 //!
 //! ```toml
 //! [dependencies]
-//! monocoque-zmq = "0.1"
+//! monocoque-zmq = { path = "../monocoque/monocoque" }
 //! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! ```
 //!
@@ -66,7 +67,7 @@
 //! |---|---|---|
 //! | tokio, smol, any executor | `new_in(&context)`, `build_in(&context)` | on an I/O thread of the [`Context`] |
 //! | plain threads | the same, and the calls of [`blocking()`](zmq::Blocking), such as `pull.blocking().recv()` | on an I/O thread of the [`Context`] |
-//! | compio | `new()`, `build()` | on the thread of the runtime: none is crossed, which is the fastest configuration |
+//! | compio | `new()`, `build()` | on the thread of the runtime, the fastest configuration: messages cross no thread |
 //!
 //! With compio the program must depend on the same version of it as this crate: 0.19. Elsewhere,
 //! `new()` creates the socket in [`Context::shared`].
@@ -76,13 +77,14 @@
 //! | concept | type |
 //! |---|---|
 //! | sockets | [`zmq`], and the trait of all of them, [`zmq::Socket`] |
+//! | functions that are generic over socket types | [`zmq::capability`] |
 //! | their options, with defaults and ranges | [`zmq::Builder`], [`guide::options`] |
 //! | contexts and I/O threads | [`Context`], [`ContextBuilder`] |
 //! | what is sent and received: messages of one or more frames | [`Message`], [`Frame`] |
 //! | what converts into a message | [`IntoMessage`] |
 //! | the names of peers | [`RoutingId`] |
 //! | addresses: `tcp://`, `ipc://`, `inproc://` | [`Endpoint`] |
-//! | streams of the program's own, such as TLS | [`transport`], [`guide::tls`] |
+//! | streams of the program's own, such as TLS, inside a compio runtime | [`transport`], [`guide::tls`] |
 //! | errors; a failed `send` returns its message | [`Error`], [`SendError`], [`ErrorKind`] |
 //! | messages as a `Stream` and a `Sink` | [`zmq::MessageStream`], [`zmq::MessageSink`] |
 //! | what happens to connections | [`Monitor`], [`SocketEvent`] |
@@ -111,7 +113,8 @@
 //!
 //! By default, connections are neither encrypted nor authenticated. The module [`security`] has the
 //! mechanisms CURVE and PLAIN, and authenticators, which decide who may come in:
-//! [`guide::security`]. A TLS stream can be [attached](zmq::PullSocket::attach): [`guide::tls`].
+//! [`guide::security`]. Inside a compio runtime, a TLS stream can be
+//! [attached](zmq::PullSocket::attach): [`guide::tls`].
 //! Connections within the process, over inproc, have no mechanism. Nothing has been audited by a
 //! third party.
 //!

@@ -117,7 +117,7 @@ mod events {
 
     use super::{AtomicBool, Endpoint, SocketEvent, Span};
 
-    pub(crate) fn unsent(_span: &Span, _messages: usize) {}
+    pub(crate) fn unsent(_span: &Span, _messages: usize, _is_wanted: bool) {}
 
     pub(crate) fn unknown_topic(_span: &Span, _bytes: usize) {}
 
@@ -143,10 +143,14 @@ mod events {
 
     use super::{AtomicBool, Endpoint, Ordering, SocketEvent, Span, TARGET};
 
-    /// Records the number of messages that were still queued when their socket ended.
-    pub(crate) fn unsent(span: &Span, messages: usize) {
+    /// Records the number of messages that were still queued when their socket ended. `is_wanted`
+    /// if the program has asked for that, by a linger of zero.
+    pub(crate) fn unsent(span: &Span, messages: usize, is_wanted: bool) {
         if messages > 0 {
-            span.within(|| warn!(target: TARGET, messages, "the socket ended with unsent messages"));
+            span.within(|| match is_wanted {
+                true => debug!(target: TARGET, messages, "the socket ended with unsent messages"),
+                false => warn!(target: TARGET, messages, "the socket ended with unsent messages"),
+            });
         }
     }
 

@@ -82,7 +82,7 @@ mod here {
             .heartbeat_interval(t)
             .heartbeat_timeout(d)
             .heartbeat_ttl(d)
-            .max_message_size(Some(bytes))
+            .max_message_size(bytes)
             .max_frames(n)
             .probe_router(true)
             .backlog(count)
@@ -241,7 +241,7 @@ mod here {
         let copy = message.clone();
         let text = from_utf8(&message[0])?;
         let [a, b] = message.try_into()?;
-        socket.recv().await?.str(0)?;
+        let text = String::try_from(socket.recv().await?)?;
         if let Err(error) = socket.try_recv() {
             error.is_would_block();
             error.is_timeout();

@@ -262,3 +262,21 @@ fn open_server_warns_once() {
     let warnings = lines.with(&["socket{type=PULL", "every client comes in"]);
     assert_eq!(warnings.len(), 1, "{:?}", lines.with(&[""]));
 }
+
+#[test]
+fn only_unwanted_loss_of_unsent_messages_warns() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::DEBUG), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            for linger in [Duration::ZERO, Duration::from_millis(1)] {
+                let push = PushSocket::builder().linger(linger).build().expect("a socket");
+                push.connect("inproc://nobody").await.expect("connected");
+                push.send("unsent").await.expect("queued");
+                push.close().await;
+            }
+        });
+    });
+    let unsent = lines.with(&["socket{type=PUSH", "the socket ended with unsent messages", "messages=1"]);
+    assert_eq!(unsent.len(), 2, "{:?}", lines.with(&[""]));
+    assert!(unsent[0].contains("DEBUG") && unsent[1].contains("WARN"), "{unsent:?}");
+}

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::inline::Inline;
-use super::{Message, Repr};
+use super::{Message, Repr, TextError};
 use crate::{Frame, RoutingId};
 
 /// Values that can be sent: whatever converts [into a message](Message#trait-implementations).
@@ -259,5 +259,17 @@ impl FrameCountError {
     /// Returns the message, by value.
     pub fn into_message(self) -> Message {
         self.message
+    }
+}
+
+impl TryFrom<Message> for String {
+    type Error = TextError;
+
+    /// Converts a message of one frame of UTF-8. Copies the bytes.
+    fn try_from(message: Message) -> Result<Self, TextError> {
+        match message.len() {
+            1 => message.str(0).map(str::to_owned),
+            frames => Err(TextError::NotOneFrame { frames }),
+        }
     }
 }

@@ -318,6 +318,12 @@ pub enum TextError {
         /// The number of frames.
         frames: usize,
     },
+    /// The text of a whole message was asked for, which has more than one frame, or none.
+    #[error("not one frame: the message has {frames}")]
+    NotOneFrame {
+        /// The number of frames.
+        frames: usize,
+    },
     /// The frame is no UTF-8.
     #[error("frame {index} is not UTF-8: {error}")]
     NotUtf8 {

@@ -122,12 +122,12 @@ impl Engine {
 
     /// Drops queued messages.
     fn abort(&self) {
-        let unsent = self.with_wakes(|out, wakes| {
-            let unsent = out.queued();
+        let (unsent, linger) = self.with_wakes(|out, wakes| {
+            let unsent = (out.queued(), out.lifecycle.linger);
             out.enter(Phase::Aborted, wakes);
             unsent
         });
-        trace::unsent(&self.span, unsent);
+        trace::unsent(&self.span, unsent, linger == Some(Duration::ZERO));
     }
 
     fn cancel_endpoints(&self) {

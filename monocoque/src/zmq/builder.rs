@@ -239,8 +239,8 @@ impl<S: Socket> Builder<S> {
     /// Default: 1 GiB.
     ///
     /// A peer that goes beyond it is disconnected as soon as it announces the frame.
-    pub fn max_message_size(mut self, bytes: Option<u64>) -> Self {
-        self.options.limits.max_message_size = bytes.unwrap_or(UNLIMITED).min(UNLIMITED);
+    pub fn max_message_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.options.limits.max_message_size = bytes.into().unwrap_or(UNLIMITED).min(UNLIMITED);
         self
     }
 
