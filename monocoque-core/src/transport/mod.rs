@@ -16,7 +16,7 @@ mod tcp;
 
 use std::fmt::Debug;
 use std::future::ready;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use compio::driver::ToSharedFd;
 use compio::io::{AsyncRead, AsyncWrite};
 use compio::net::{TcpStream, UnixStream};
-use rustix::net::SendFlags;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
 use socket2::{Domain, SockRef, Type};
 
 use crate::{Endpoint, EndpointErrorKind};
@@ -76,12 +76,13 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Clone + Debug + 'static {
 ///
 /// The caller makes sure that no other write is in flight.
 pub trait DirectWriter: Debug + Send + Sync {
-    /// Writes as much of `bytes` as the kernel takes at once.
+    /// Writes as much of the slices, one after the other, as the kernel takes at once. Returns how
+    /// many bytes that are.
     ///
     /// # Errors
     ///
     /// `WouldBlock` if it takes nothing; else the error of the kernel.
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
 /// A direct writer to the descriptor of a stream.
@@ -89,8 +90,12 @@ pub trait DirectWriter: Debug + Send + Sync {
 struct FdWriter<S>(S);
 
 impl<S: AsFd + Debug + Send + Sync> DirectWriter for FdWriter<S> {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(match slices {
+            [bytes] => rustix::net::send(&self.0, bytes, flags)?,
+            _ => rustix::net::sendmsg(&self.0, slices, &mut SendAncillaryBuffer::default(), flags)?,
+        })
     }
 }
 

@@ -143,7 +143,10 @@ fn messages_come_apart() -> Result {
     let (topic, body): (Frame, Frame) = message.clone().try_into()?;
     assert_eq!(String::try_from(topic)?, "topic");
     assert_eq!(String::try_from(Message::from("whole"))?, "whole");
-    assert_eq!(String::try_from(message.clone()).unwrap_err().to_string(), "not one frame: the message has 2");
+    assert_eq!(
+        String::try_from(message.clone()).unwrap_err().to_string(),
+        "not one frame: the message has 2"
+    );
     assert_eq!(RoutingId::try_from("worker")?.as_str()?, "worker");
     assert_eq!(Bytes::from(body), "body");
     assert_eq!(message.to_vec(), [&b"topic"[..], b"body"]);

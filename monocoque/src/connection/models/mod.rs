@@ -7,7 +7,7 @@ mod peers;
 mod queue;
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::task::Poll::{Pending, Ready};
 
@@ -69,7 +69,8 @@ impl Wire {
 }
 
 impl DirectWriter for Wire {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let mut written = self.written.lock();
         assert!(!written.busy, "two write at the same time");
         let taken = bytes.len().min(self.takes);

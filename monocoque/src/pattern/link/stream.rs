@@ -1,5 +1,6 @@
 //! Links over streams: queues that the write pump empties, and the fast path beside it.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -165,16 +166,26 @@ impl StreamLink {
     /// Writes the queue directly if it is a lone reply. Returns whether the queue is empty then.
     fn write_now(&mut self) -> bool {
         let Some(direct) = &self.direct else { return false };
-        let is_lone = self.outbox.bytes() <= DIRECT_MAX && self.outbox.is_contiguous();
-        if !direct.has_input.swap(false, Ordering::Relaxed) || !is_lone {
+        if !direct.has_input.swap(false, Ordering::Relaxed) || self.outbox.bytes() > DIRECT_MAX {
             return false;
         }
-        // The pump gets the same error, and ends the connection.
-        let written = direct.stream.try_write(self.outbox.chunk()).unwrap_or(0);
+        let Some(written) = self.write_slices(&*direct.stream) else { return false };
         direct.bytes.add_written(written);
         self.outbox.consume(written);
         self.budget.release(written);
         self.outbox.is_empty()
+    }
+
+    /// Writes the queue if it is one slice, or a header with a body by reference. The pump gets the
+    /// same error, and ends the connection.
+    fn write_slices(&self, stream: &dyn DirectWriter) -> Option<usize> {
+        let mut slices = self.outbox.slices().map(IoSlice::new);
+        let written = match (slices.next(), slices.next(), slices.next()) {
+            (Some(only), None, _) => stream.try_write(&[only]),
+            (Some(header), Some(body), None) => stream.try_write(&[header, body]),
+            _ => return None,
+        };
+        Some(written.unwrap_or(0))
     }
 
     /// Wakes the write pump if it is parked.
@@ -222,6 +233,6 @@ impl Pump {
 }
 
 /// The maximum length of a direct write, under the lock of the socket, in bytes.
-const DIRECT_MAX: usize = 16 * 1024;
+const DIRECT_MAX: usize = 32 * 1024;
 /// The maximum length of the subscriptions queued for one connection, in bytes.
 const CONTROL_MAX: usize = 64 * 1024 * 1024;

@@ -1,9 +1,10 @@
 //! Tests of the outgoing side without a socket.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use monocoque_core::Waiters;
 use monocoque_core::sync::AtomicBool;
 use monocoque_core::transport::DirectWriter;
@@ -20,8 +21,8 @@ use crate::pattern::link::DirectWrite;
 struct Takes(usize);
 
 impl DirectWriter for Takes {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len().min(self.0))
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(slices.iter().map(|slice| slice.len()).sum::<usize>().min(self.0))
     }
 }
 
@@ -66,7 +67,7 @@ fn send(out: &mut Outbound, body: &str) -> SendOutcome {
     send_in(out, Flush::Immediate, body)
 }
 
-fn send_in(out: &mut Outbound, flush: Flush, body: &str) -> SendOutcome {
+fn send_in(out: &mut Outbound, flush: Flush, body: impl Into<Message>) -> SendOutcome {
     if let Some(publisher) = out.publisher() {
         publisher.begin_send(None);
     }
@@ -81,6 +82,20 @@ fn direct_write_leaves_pump_idle() {
     assert_eq!(take(&mut out, key), None);
     assert_eq!(send(&mut out, "not asked for"), SendOutcome::Queued(Some(key)), "there is room again");
     assert_eq!(take(&mut out, key).expect("queued"), b"\0\x0dnot asked for");
+}
+
+#[test]
+fn large_reply_is_written_directly() {
+    let body = vec![b'm'; 20_000];
+    for accepted in [usize::MAX, 5_000] {
+        let (mut out, key) = parked(&DEALER, 10, Some(accepted));
+        send_in(&mut out, Flush::Immediate, Bytes::from(body.clone()));
+        let left = take(&mut out, key).map_or(0, |left| left.len());
+        assert_eq!(left, (9 + body.len()).saturating_sub(accepted), "header and body, in one write");
+    }
+    let (mut out, key) = parked(&DEALER, 10, Some(usize::MAX));
+    send_in(&mut out, Flush::Immediate, [Bytes::from(body.clone()), Bytes::from(body)]);
+    assert_eq!(take(&mut out, key).expect("too many slices").len(), 2 * (9 + 20_000));
 }
 
 #[test]

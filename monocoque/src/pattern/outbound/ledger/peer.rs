@@ -1,6 +1,6 @@
 //! Connections, the messages they are given, and the bytes on their wires.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 
 use monocoque_core::actor::InFlight;
@@ -30,7 +30,8 @@ impl Wire {
 }
 
 impl DirectWriter for Wire {
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let n = bytes.len().min(self.takes);
         self.extend(&bytes[..n]);
         Ok(n)
