@@ -11,7 +11,7 @@ use compio::runtime::{Runtime, spawn};
 use futures::channel::oneshot::{self, Receiver, Sender};
 use futures::executor::block_on;
 use monocoque::MonocoqueError;
-use monocoque::zmq::{PullSocket, PushSocket, Socket};
+use monocoque::zmq::{PullSocket, PushSocket, TypedSocket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::job::{ASK, BOUND, GO, GOES, Job, Library, Role, SAMPLE, STARTED, Sample};
@@ -117,7 +117,7 @@ async fn receive(socket: PullSocket) -> Never<MonocoqueError> {
 }
 
 /// Creates one bound socket if the endpoint has no port yet, or else `n` connected ones.
-async fn sockets<S: Socket>(endpoint: &str, n: usize) -> Result<Vec<S>, MonocoqueError> {
+async fn sockets<S: TypedSocket>(endpoint: &str, n: usize) -> Result<Vec<S>, MonocoqueError> {
     let sockets: Vec<S> = (0..n).map(|_| S::new()).collect::<Result<_, _>>()?;
     if endpoint.ends_with(":0") {
         println!("{BOUND} {}", sockets[0].bind(endpoint).await?);

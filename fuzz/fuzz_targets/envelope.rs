@@ -12,7 +12,7 @@ use compio::runtime::Runtime;
 use libfuzzer_sys::fuzz_target;
 use monocoque::fuzzing::Peer;
 use monocoque::zmq::capability::{Receives, Sends};
-use monocoque::zmq::{RepSocket, ReqSocket, RouterSocket};
+use monocoque::zmq::{RepSocket, ReqSocket, RouterSocket, TypedSocket};
 use monocoque::{Message, MonocoqueError, SendError};
 use monocoque_core::Outbox;
 use monocoque_core::actor::InletStatus;
@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
     });
 });
 
-async fn run<S: Sends + Receives>(ours: SocketType, script: &mut Script<'_>) {
+async fn run<S: Sends + Receives + TypedSocket>(ours: SocketType, script: &mut Script<'_>) {
     let socket = S::new().expect("a socket");
     let mut model =
         Model { ours, socket: &socket, dialogue: Dialogue::default(), peers: Vec::new(), serial: 0 };

@@ -9,7 +9,8 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+    TypedSocket,
 };
 use monocoque::{Context, MonocoqueError};
 
@@ -177,7 +178,10 @@ async fn run_until_end<F: Future<Output = Done>>(
     }
 }
 
-async fn sockets<S: Socket>(participant: &Participant, context: &Context) -> Result<Vec<S>, MonocoqueError> {
+async fn sockets<S: TypedSocket>(
+    participant: &Participant,
+    context: &Context,
+) -> Result<Vec<S>, MonocoqueError> {
     let mut sockets = Vec::new();
     for _ in 0..participant.sockets() {
         let socket = S::new_in(context)?;

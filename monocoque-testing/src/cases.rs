@@ -15,7 +15,7 @@ use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use monocoque::zmq::{Builder, Socket};
+use monocoque::zmq::{Builder, Socket, TypedSocket};
 use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
 
 use crate::wait::{DEADLINE, within, yield_now};
@@ -121,8 +121,8 @@ fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> 
 }
 
 impl At {
-    pub fn socket<S: Socket>(&self) -> S {
-        Socket::new_in(&self.context).expect("a socket")
+    pub fn socket<S: TypedSocket>(&self) -> S {
+        S::new_in(&self.context).expect("a socket")
     }
 
     pub fn build<S: Socket>(&self, builder: Builder<S>) -> S {

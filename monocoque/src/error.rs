@@ -5,6 +5,7 @@ use std::{fmt, io};
 
 use monocoque_core::transport::InterfaceNameError;
 use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdError, RuntimeGone};
+use monocoque_zmtp::SocketType;
 
 use crate::monitor::ConnectionId;
 use crate::security::SecurityError;
@@ -62,6 +63,15 @@ pub enum MonocoqueError {
     Unreachable,
     /// Requests and replies alternate, and the call is out of turn (`EFSM`).
     OutOfTurn(&'static str),
+    /// The type of the socket cannot do this (`ENOTSUP`), or lacks the option (`EINVAL`): the error
+    /// of an [`AnySocket`](crate::AnySocket), whose type is chosen at run time. With a type such as
+    /// [`PullSocket`](crate::zmq::PullSocket) such a call does not compile.
+    Unsupported {
+        /// The type of the socket.
+        socket_type: SocketType,
+        /// The operation, as in "send" or "take the option `conflate`".
+        operation: &'static str,
+    },
     /// Manual subscription requires [`xpub_manual`](crate::zmq::Builder::xpub_manual) (`EINVAL`).
     ManualModeRequired,
     /// The message has no frame to send; to a peer with a routing id, none behind that.
@@ -118,6 +128,8 @@ pub enum ErrorKind {
     NotFound,
     /// The call is not possible on this thread.
     WrongThread,
+    /// The call is not possible with this type of socket.
+    Unsupported,
 }
 
 impl MonocoqueError {
@@ -140,6 +152,7 @@ impl MonocoqueError {
             Self::OutOfTurn(_) => ErrorKind::OutOfTurn,
             Self::Unreachable | Self::UnknownEndpoint(_) | Self::UnknownPeer(_) => ErrorKind::NotFound,
             Self::NoRuntime | Self::WouldDeadlock | Self::WrongThread => ErrorKind::WrongThread,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Endpoint(_)
             | Self::ManualModeRequired
             | Self::EmptyMessage
@@ -168,6 +181,11 @@ impl MonocoqueError {
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
     }
+
+    /// Returns whether the type of the socket cannot do what was called.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Unsupported { .. })
+    }
 }
 
 /// The text names the cause, so that the cause is not the source, too: reports would repeat it.
@@ -190,6 +208,10 @@ impl fmt::Display for MonocoqueError {
             ),
             Self::Unreachable => f.write_str("no peer with this routing id is connected"),
             Self::OutOfTurn(rule) => f.write_str(rule),
+            Self::Unsupported { socket_type, operation } => {
+                let article = if socket_type.name().starts_with('X') { "an" } else { "a" };
+                write!(f, "{article} {socket_type} socket cannot {operation}")
+            }
             Self::ManualModeRequired => {
                 f.write_str("manual subscription requires `Builder::xpub_manual(true)`")
             }
@@ -247,6 +269,7 @@ impl From<MonocoqueError> for io::Error {
                 ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
                 ErrorKind::NotFound => io::ErrorKind::NotFound,
                 ErrorKind::WrongThread => io::ErrorKind::Deadlock,
+                ErrorKind::Unsupported => io::ErrorKind::Unsupported,
                 ErrorKind::OutOfTurn | ErrorKind::System => io::ErrorKind::Other,
             },
         };
@@ -335,6 +358,11 @@ impl SendError {
     pub fn is_closed(&self) -> bool {
         self.reason.is_closed()
     }
+
+    /// Returns whether the type of the socket does not send, or not in this way.
+    pub fn is_unsupported(&self) -> bool {
+        self.reason.is_unsupported()
+    }
 }
 
 impl fmt::Display for SendError {
@@ -389,6 +417,7 @@ mod tests {
             WrongThread,
             Unreachable,
             OutOfTurn("a REP socket must receive a request before it replies"),
+            Unsupported { socket_type: SocketType::Pull, operation: "send" },
             ManualModeRequired,
             EmptyMessage,
             UnknownEndpoint(endpoint()),
@@ -408,7 +437,7 @@ mod tests {
             WouldBlock | TimedOut | WouldDeadlock | WrongThread | Unreachable | OutOfTurn(_) => {}
             ManualModeRequired | EmptyMessage | UnknownEndpoint(_) | UnknownPeer(_) => {}
             RoutingId(_) | ReservedRoutingId | RawInproc | DuplicateRoutingId | HeartbeatTtl => {}
-            OutOfRange { .. } | Security(_) | InterfaceName(_) => {}
+            OutOfRange { .. } | Security(_) | InterfaceName(_) | Unsupported { .. } => {}
         });
         all
     }

@@ -209,3 +209,4 @@ pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, blocking_proxy, proxy};
 pub use stats::{PeerStats, SocketStats};
+pub use zmq::AnySocket;

@@ -9,6 +9,7 @@ use monocoque_core::sync::Mutex;
 use monocoque_core::{WaitGuard, Waiters, block_on, runtime::yielding};
 
 use crate::error::MonocoqueError;
+use crate::pattern::{Routing, Turns};
 use crate::socket::Engine;
 use crate::socket::adapters::forward::{Forwarded, Forwarding};
 use crate::zmq::capability::{Proxied, Sends};
@@ -51,7 +52,8 @@ use crate::zmq::capability::{Proxied, Sends};
 ///
 /// # Errors
 ///
-/// [`MonocoqueError::Closed`] when one of the sockets is closed.
+/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::Unsupported`] for
+/// an [`AnySocket`](crate::AnySocket) that is a REQ or REP, whose requests and replies alternate.
 pub fn proxy<'a, F: Proxied, B: Proxied>(
     frontend: &'a F,
     backend: &'a B,
@@ -85,8 +87,8 @@ pub fn proxy<'a, F: Proxied, B: Proxied>(
 ///
 /// # Errors
 ///
-/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::WouldDeadlock`]
-/// on a thread that runs the connections of one of them.
+/// As [`proxy`]; [`MonocoqueError::WouldDeadlock`] on a thread that runs the connections of one of
+/// the sockets.
 pub fn blocking_proxy<F: Proxied, B: Proxied>(frontend: &F, backend: &B) -> Result<(), MonocoqueError> {
     frontend.handle().check_may_block()?;
     backend.handle().check_may_block()?;
@@ -184,9 +186,12 @@ impl<'a> Proxy<'a> {
     ///
     /// # Errors
     ///
-    /// [`MonocoqueError::Closed`] when one of the two sockets is closed.
+    /// [`MonocoqueError::Closed`] when one of the two sockets is closed;
+    /// [`MonocoqueError::Unsupported`] for an [`AnySocket`](crate::AnySocket) that is a REQ or REP, or
+    /// if the capture socket does not send.
     pub async fn run(&self) -> Result<(), MonocoqueError> {
         yielding::now_if_due().await;
+        self.check_types()?;
         // In a forked process both sockets are closed, and the state may be locked forever.
         let is_foreign = || self.frontend.is_foreign() || self.backend.is_foreign();
         let mut guard = WaitGuard::new(|ticket| {
@@ -230,6 +235,20 @@ impl<'a> Proxy<'a> {
             Poll::Pending
         })
         .await
+    }
+
+    /// Fails if a socket is of a type that cannot be where it is.
+    fn check_types(&self) -> Result<(), MonocoqueError> {
+        let mut both = [self.frontend, self.backend].into_iter();
+        if let Some(alternating) = both.find(|engine| engine.pattern.turns == Turns::Alternate) {
+            return Err(alternating.pattern.unsupported("stand at an end of a proxy"));
+        }
+        match self.capture {
+            Some(capture) if capture.pattern.routing == Routing::Nowhere => {
+                Err(capture.pattern.unsupported("send"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::{process, thread};
 use futures::executor;
 use monocoque::zmq::capability::{Receives, Sends};
 use monocoque::zmq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket,
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
+    TypedSocket,
 };
 use monocoque::{Context, MonocoqueError};
 
@@ -108,7 +109,7 @@ async fn deal(socket: DealerSocket, mut counter: Counter, in_flight: usize, body
     }
 }
 
-async fn sockets<S: Socket>(job: &Job, context: &Context) -> Result<Vec<S>, MonocoqueError> {
+async fn sockets<S: TypedSocket>(job: &Job, context: &Context) -> Result<Vec<S>, MonocoqueError> {
     let mut sockets = Vec::new();
     for _ in 0..job.sockets {
         let socket = S::new_in(context)?;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use monocoque::zmq::Socket;
 use monocoque::zmq::capability::{Receives, Secure, Sends};
+use monocoque::zmq::{Socket, TypedSocket};
 use monocoque::{Context, Message};
 use tempfile::TempDir;
 
@@ -225,7 +225,7 @@ impl Case {
     }
 
     /// Creates a Monocoque socket, in its role.
-    pub(crate) fn socket<S: Secure>(&self) -> S {
+    pub(crate) fn socket<S: Secure + TypedSocket>(&self) -> S {
         self.security.get().apply(S::builder()).build_in(&self.context).expect("a socket")
     }
 

@@ -4,8 +4,8 @@
 use futures::StreamExt;
 use monocoque::SocketEvent;
 use monocoque::zmq::{
-    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
-    SocketType, SubSocket, XpubSocket, XsubSocket,
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
+    SocketType, SubSocket, TypedSocket, XpubSocket, XsubSocket,
 };
 
 use crate::support::{Case, LIMIT, close, libzmq, within};
@@ -57,7 +57,7 @@ async fn type_matrix_matches_specification(case: &Case) {
     one_with_each::<PairSocket>(case, SocketType::Pair).await;
 }
 
-async fn one_with_each<S: Socket>(case: &Case, ours: SocketType) {
+async fn one_with_each<S: TypedSocket>(case: &Case, ours: SocketType) {
     let (_, talks_to) = COMPATIBLE.iter().find(|(socket_type, _)| *socket_type == ours).expect("a row");
     for theirs in LIBZMQ_TYPES {
         let socket = S::new_in(&case.context).unwrap();

@@ -15,6 +15,9 @@
 //! | PAIR   | the one peer           | the one peer           | none       | block     | yes    |
 //! | STREAM | by routing id          | fair, id in front      | identity   | block     | yes    |
 //!
+//! PUSH and PUB never receive, PULL and SUB never send; REQ and REP do both in alternation, and all
+//! others freely. A call that the type cannot do is an error that names the type.
+//!
 //! All types except STREAM use ZMTP. A row holds every difference between the types: [`outbound`]
 //! and [`incoming`] implement it, [`envelope`] the request-reply dialogue. No other code of the
 //! crate depends on the type of a socket.
@@ -33,16 +36,17 @@ mod yield_budget;
 
 use monocoque_zmtp::SocketType;
 
+use crate::error::MonocoqueError;
 use crate::options::{Notices, Options};
 
 /// A row of the table.
 #[derive(Debug)]
-#[expect(unnameable_types, reason = "named by the sealed trait behind `Socket`, which no user can name")]
-pub struct Pattern {
+pub(crate) struct Pattern {
     pub(crate) socket_type: SocketType,
     pub(crate) routing: Routing,
     pub(crate) incoming: Incoming,
     pub(crate) envelope: Envelope,
+    pub(crate) turns: Turns,
     pub(crate) when_full: WhenFull,
     /// Queued messages are sent after `close`, for at most `linger`.
     pub(crate) lingers: bool,
@@ -60,6 +64,12 @@ impl Pattern {
     /// Returns whether `send` drops messages, rather than wait or fail, while queues are full.
     pub(crate) fn drops_when_full(&self, options: &Options) -> bool {
         self.when_full == WhenFull::Drop && !options.mandatory
+    }
+
+    /// Returns the error of an operation that the type cannot do.
+    #[cold]
+    pub(crate) fn unsupported(&self, operation: &'static str) -> MonocoqueError {
+        MonocoqueError::Unsupported { socket_type: self.socket_type, operation }
     }
 }
 
@@ -114,6 +124,17 @@ pub(crate) enum Envelope {
     Reply,
 }
 
+/// The times when the application may receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// Any time.
+    Free,
+    /// In alternation with sending: requests and replies.
+    Alternate,
+    /// Never.
+    Never,
+}
+
 /// The behaviour of `send` while the queues of the peers are full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenFull {
@@ -128,6 +149,7 @@ const DEFAULT: Pattern = Pattern {
     routing: Routing::RoundRobin,
     incoming: Incoming::Fair,
     envelope: Envelope::None,
+    turns: Turns::Free,
     when_full: WhenFull::Block,
     lingers: true,
     repeats: false,
@@ -148,12 +170,13 @@ pub(crate) static ROUTER: Pattern = Pattern {
 };
 
 pub(crate) static REQ: Pattern =
-    Pattern { socket_type: SocketType::Req, envelope: Envelope::Request, ..DEFAULT };
+    Pattern { socket_type: SocketType::Req, envelope: Envelope::Request, turns: Turns::Alternate, ..DEFAULT };
 
 pub(crate) static REP: Pattern = Pattern {
     socket_type: SocketType::Rep,
     routing: Routing::ToOrigin,
     envelope: Envelope::Reply,
+    turns: Turns::Alternate,
     when_full: WhenFull::Drop,
     repeats: true,
     ..DEFAULT
@@ -163,6 +186,7 @@ pub(crate) static PUB: Pattern = Pattern {
     socket_type: SocketType::Pub,
     routing: Routing::ByPrefix,
     incoming: Incoming::Discard,
+    turns: Turns::Never,
     when_full: WhenFull::Drop,
     ..DEFAULT
 };
@@ -175,8 +199,13 @@ pub(crate) static SUB: Pattern = Pattern {
     ..DEFAULT
 };
 
-pub(crate) static PUSH: Pattern =
-    Pattern { socket_type: SocketType::Push, incoming: Incoming::Discard, repeats: true, ..DEFAULT };
+pub(crate) static PUSH: Pattern = Pattern {
+    socket_type: SocketType::Push,
+    incoming: Incoming::Discard,
+    turns: Turns::Never,
+    repeats: true,
+    ..DEFAULT
+};
 
 pub(crate) static PULL: Pattern =
     Pattern { socket_type: SocketType::Pull, routing: Routing::Nowhere, repeats: true, ..DEFAULT };

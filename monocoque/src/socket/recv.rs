@@ -13,7 +13,7 @@ use super::wait_slot::{WaitQueue, WaitSlot};
 use crate::error::MonocoqueError;
 use crate::pattern::subscription_frame::as_subscription;
 use crate::pattern::wakes::Wakes;
-use crate::pattern::{Envelope, Incoming};
+use crate::pattern::{Envelope, Incoming, Turns};
 use crate::peer::Peer;
 
 /// A receiver waiting for a message.
@@ -67,7 +67,7 @@ impl Engine {
         max: usize,
         limit: Option<Duration>,
     ) -> Result<usize, MonocoqueError> {
-        if max == 0 {
+        if max == 0 && self.pattern.turns != Turns::Never {
             yielding::now_if_due().await;
             return Ok(0);
         }
@@ -96,9 +96,10 @@ impl Engine {
 
     #[inline]
     fn check_recv(&self) -> Result<(), MonocoqueError> {
-        match self.pattern.envelope {
-            Envelope::None | Envelope::Identity => Ok(()),
-            dialogue => self.out.lock().queue.dialogue.check_recv(dialogue),
+        match self.pattern.turns {
+            Turns::Free => Ok(()),
+            Turns::Alternate => self.out.lock().queue.dialogue.check_recv(self.pattern.envelope),
+            Turns::Never => Err(self.pattern.unsupported("receive")),
         }
     }
 

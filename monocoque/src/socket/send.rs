@@ -184,6 +184,9 @@ impl Engine {
             Envelope::Reply => send_reply(&mut out, request, message, wakes),
         };
         if outcome == SendOutcome::Full {
+            if self.pattern.routing == Routing::Nowhere {
+                return Err(self.pattern.unsupported("send"));
+            }
             if let Some(waker) = waker {
                 out.queue.senders.wait(&mut waiting.ticket, waker);
             }

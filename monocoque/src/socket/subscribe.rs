@@ -13,6 +13,7 @@ use crate::error::MonocoqueError;
 use crate::options::Options;
 use crate::pattern::outbound::Phase;
 use crate::pattern::wakes::Wakes;
+use crate::pattern::{Incoming, Routing};
 use crate::trace;
 
 /// The subscriptions of a SUB or XSUB, by which its messages are filtered.
@@ -54,17 +55,25 @@ impl Filter {
 
 impl Engine {
     pub(crate) fn subscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
-        let mut wakes = Wakes::default();
-        let changed = self.change_topics(Subscription::Subscribe, topic, &mut wakes);
-        wakes.wake();
-        changed
+        self.change_subscription(Subscription::Subscribe, topic)
     }
 
     pub(crate) fn unsubscribe(&self, topic: &[u8]) -> Result<(), MonocoqueError> {
-        let mut wakes = Wakes::default();
-        let changed = self.change_topics(Subscription::Cancel, topic, &mut wakes);
-        wakes.wake();
-        changed
+        self.change_subscription(Subscription::Cancel, topic)
+    }
+
+    /// Adds or cancels a subscription: of a SUB or XSUB, or of the last subscriber of an XPUB.
+    fn change_subscription(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
+        match (self.pattern.incoming, self.pattern.routing) {
+            (Incoming::Subscriptions, _) => self.change_manually(kind, topic),
+            (Incoming::Filtered, _) | (_, Routing::ToAll) => {
+                let mut wakes = Wakes::default();
+                let changed = self.change_topics(kind, topic, &mut wakes);
+                wakes.wake();
+                changed
+            }
+            _ => Err(self.pattern.unsupported("subscribe")),
+        }
     }
 
     /// Adds or cancels a subscription. Cancelling an unknown topic has no effect.
@@ -108,7 +117,7 @@ impl Engine {
     }
 
     /// Subscribes the last subscriber to a topic, or cancels that subscription.
-    pub(crate) fn change_manually(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
+    fn change_manually(&self, kind: Subscription, topic: &[u8]) -> Result<(), MonocoqueError> {
         self.check_open()?;
         if !self.options.manual {
             return Err(MonocoqueError::ManualModeRequired);
@@ -132,6 +141,9 @@ impl Engine {
         n: usize,
         limit: Option<Duration>,
     ) -> Result<(), MonocoqueError> {
+        if self.pattern.routing != Routing::ByPrefix {
+            return Err(self.pattern.unsupported("publish"));
+        }
         self.watch_within(limit, |out| match out.lifecycle.phase {
             Phase::Open => {
                 let count = out.subscriptions().map_or(0, |hub| hub.subscription_count());

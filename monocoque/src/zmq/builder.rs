@@ -10,8 +10,10 @@ use std::time::Duration;
 use monocoque_core::{Hwm, IntoMessage, Message, RoutingId};
 
 use super::Socket;
+use super::any::AnySocket;
 use super::capability::{Conflate, HelloMsg, ProbeRouter};
 use super::handle::Handle;
+use super::kind::{Capability, Kind};
 use crate::context::Context;
 use crate::error::MonocoqueError;
 use crate::options::{Options, RECONNECT_INTERVAL};
@@ -38,6 +40,7 @@ use crate::trace::Caller;
 /// ```
 #[derive(Debug)]
 pub struct Builder<S> {
+    kind: Kind,
     pub(super) options: Options,
     /// The subscriptions of the new socket.
     pub(super) topics: Vec<Box<[u8]>>,
@@ -49,6 +52,7 @@ pub struct Builder<S> {
 impl<S> Clone for Builder<S> {
     fn clone(&self) -> Self {
         Self {
+            kind: self.kind,
             options: self.options.clone(),
             topics: self.topics.clone(),
             rejected: self.rejected.as_ref().map(copy_rejection),
@@ -58,8 +62,9 @@ impl<S> Clone for Builder<S> {
 }
 
 impl<S: Socket> Builder<S> {
-    pub(super) fn new() -> Self {
-        Self { options: Options::default(), topics: Vec::new(), rejected: None, socket_type: PhantomData }
+    pub(super) fn new(kind: Kind) -> Self {
+        let (options, topics) = (Options::default(), Vec::new());
+        Self { kind, options, topics, rejected: None, socket_type: PhantomData }
     }
 
     /// Sets the routing id by which a ROUTER peer addresses this socket (`ZMQ_ROUTING_ID`): 1 to
@@ -344,12 +349,19 @@ impl<S: Socket> Builder<S> {
         }
         self.options.security.check().map_err(MonocoqueError::Security)?;
         let runtime = context.runtime(&self.options.affinity)?;
-        let engine = Engine::new(S::pattern(), self.options, runtime, context.registry())?;
+        let engine = Engine::new(self.kind.pattern, self.options, runtime, context.registry())?;
         context.admit(&engine)?;
         for topic in &self.topics {
             engine.subscribe(topic)?;
         }
-        Ok(S::from_handle(Handle::new(engine, context.clone())))
+        Ok(S::from_any(AnySocket::new_handle(Handle::new(engine, context.clone()))))
+    }
+
+    /// Rejects an option that the socket type lacks.
+    pub(super) fn require(&mut self, capability: Capability, operation: &'static str) {
+        if !self.kind.capabilities.has(capability) {
+            self.reject(self.kind.pattern.unsupported(operation));
+        }
     }
 
     /// Keeps the first error for [`build`](Self::build).
@@ -365,6 +377,9 @@ fn copy_rejection(error: &MonocoqueError) -> MonocoqueError {
         MonocoqueError::RoutingId(error) => MonocoqueError::RoutingId(*error),
         MonocoqueError::ReservedRoutingId => MonocoqueError::ReservedRoutingId,
         MonocoqueError::HeartbeatTtl => MonocoqueError::HeartbeatTtl,
+        MonocoqueError::Unsupported { socket_type, operation } => {
+            MonocoqueError::Unsupported { socket_type: *socket_type, operation }
+        }
         MonocoqueError::OutOfRange { option, range } => MonocoqueError::OutOfRange { option, range },
         MonocoqueError::Security(error) => MonocoqueError::Security(*error),
         MonocoqueError::InterfaceName(error) => MonocoqueError::InterfaceName(*error),
@@ -379,6 +394,7 @@ impl<S: Conflate> Builder<S> {
     ///
     /// One message of all topics together is kept, as in libzmq, not one of each.
     pub fn conflate(mut self, conflate: bool) -> Self {
+        self.require(Capability::Conflate, "take the option `conflate`");
         self.options.conflate = conflate;
         self
     }
@@ -403,6 +419,7 @@ impl<S: HelloMsg> Builder<S> {
     /// }
     /// ```
     pub fn hello_msg(mut self, message: impl IntoMessage) -> Self {
+        self.require(Capability::HelloMsg, "take the option `hello_msg`");
         self.options.first_message = Some(message.into());
         self
     }
@@ -415,6 +432,7 @@ impl<S: ProbeRouter> Builder<S> {
     ///
     /// For connections to ROUTER sockets only: other types receive it as a message of the program.
     pub fn probe_router(mut self, probe: bool) -> Self {
+        self.require(Capability::ProbeRouter, "take the option `probe_router`");
         self.options.first_message = probe.then(|| Message::from(""));
         self
     }

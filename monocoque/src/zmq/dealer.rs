@@ -3,6 +3,8 @@
 use monocoque_core::IntoMessage;
 
 use super::Builder;
+use super::capability::HiccupMsg;
+use super::kind::Capability;
 
 socket! {
     /// A socket that sends messages to its peers in turn and receives from all of them. Its peers
@@ -29,10 +31,10 @@ socket! {
     ///     })
     /// }
     /// ```
-    pub struct DealerSocket(DEALER): Sends + Receives + Proxied + Conflate + HelloMsg + ProbeRouter + Secure;
+    pub struct DealerSocket(DEALER): Sends + Receives + Proxied + Conflate + HelloMsg + HiccupMsg + ProbeRouter + Secure;
 }
 
-impl Builder<DealerSocket> {
+impl<S: HiccupMsg> Builder<S> {
     /// Sets a message that is received when the connection to a peer that was connected to is lost
     /// (`ZMQ_HICCUP_MSG`), behind all messages of that peer. It is being connected to again by
     /// then. Default: none.
@@ -53,6 +55,7 @@ impl Builder<DealerSocket> {
     /// }
     /// ```
     pub fn hiccup_msg(mut self, message: impl IntoMessage) -> Self {
+        self.require(Capability::HiccupMsg, "take the option `hiccup_msg`");
         self.options.hiccup_msg = Some(message.into());
         self
     }

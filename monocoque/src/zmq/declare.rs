@@ -19,27 +19,39 @@ macro_rules! socket {
         /// Unless its documentation says otherwise, a future of a socket is cancel safe: dropping
         /// it before it is ready leaves the socket as if it had not been called.
         #[derive(Clone)]
-        pub struct $name($crate::zmq::handle::Handle);
+        pub struct $name($crate::zmq::any::AnySocket);
 
         impl $name {
             #[inline]
             fn handle(&self) -> &$crate::zmq::handle::Handle {
-                &self.0
+                self.0.handle()
             }
         }
 
         impl $crate::zmq::socket::sealed::Sealed for $name {
-            fn pattern() -> &'static $crate::pattern::Pattern {
-                &$crate::pattern::$pattern
-            }
+            type Lack = std::convert::Infallible;
 
-            fn from_handle(handle: $crate::zmq::handle::Handle) -> Self {
-                Self(handle)
+            fn from_any(socket: $crate::zmq::any::AnySocket) -> Self {
+                Self(socket)
             }
 
             #[inline]
-            fn handle(&self) -> &$crate::zmq::handle::Handle {
+            fn untyped(&self) -> &$crate::zmq::any::AnySocket {
                 &self.0
+            }
+
+            #[inline]
+            fn check(&self, _: $crate::zmq::kind::Capability) -> Result<(), Self::Lack> {
+                Ok(())
+            }
+        }
+
+        impl $crate::zmq::socket::sealed::SealedType for $name {
+            fn kind() -> $crate::zmq::kind::Kind {
+                use $crate::zmq::kind::{Capabilities, Capability};
+
+                let capabilities = Capabilities::of(&[Capability::$first $(, Capability::$further)*]);
+                $crate::zmq::kind::Kind { pattern: &$crate::pattern::$pattern, capabilities }
             }
         }
 
@@ -49,8 +61,24 @@ macro_rules! socket {
             }
         }
 
+        impl From<$name> for $crate::zmq::any::AnySocket {
+            fn from(socket: $name) -> Self {
+                socket.0
+            }
+        }
+
+        /// Succeeds if the socket is of this type.
+        impl TryFrom<$crate::zmq::any::AnySocket> for $name {
+            type Error = $crate::zmq::any::WrongSocketType;
+
+            fn try_from(socket: $crate::zmq::any::AnySocket) -> Result<Self, Self::Error> {
+                socket.into_type($crate::pattern::$pattern.socket_type).map(Self)
+            }
+        }
+
         impl $crate::zmq::Socket for $name {}
-        methods!($name: socket_methods);
+        impl $crate::zmq::TypedSocket for $name {}
+        methods!($name: type_methods, socket_methods);
         capability!($name: $first);
         $(capability!($name: $further);)*
     };
@@ -77,6 +105,10 @@ macro_rules! capability {
     ($name:ident: Subscribes) => {
         impl $crate::zmq::capability::Subscribes for $name {}
         methods!($name: subscribe_methods);
+    };
+    ($name:ident: Requests) => {
+        impl $crate::zmq::capability::Requests for $name {}
+        methods!($name: request_methods);
     };
     ($name:ident: $option:ident) => {
         impl $crate::zmq::capability::$option for $name {}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use monocoque_core::{Endpoint, IntoMessage, Message, RoutingId, block_on, runtime, runtime::yielding};
 
@@ -12,9 +12,10 @@ use crate::context::Context;
 use crate::endpoint::{bind, connect};
 use crate::error::{MonocoqueError, SendError};
 use crate::socket::Engine;
+use crate::socket::send::ByPattern;
 
-/// A handle of a socket of any type. It knows no capabilities: those are a matter of the socket
-/// types, which offer the methods of the [engine](Engine) that make sense for them.
+/// A handle of a socket, without methods for programs: those are in
+/// [`AnySocket`](super::AnySocket) and in the socket types.
 #[derive(Clone)]
 #[expect(unnameable_types, reason = "named by the sealed trait behind `Socket`, which no user can name")]
 pub struct Handle(Arc<SharedHandle>);
@@ -121,6 +122,7 @@ impl Handle {
 
     pub(super) async fn connect_as<I>(
         &self,
+        check: Result<(), impl Into<MonocoqueError>>,
         endpoint: impl IntoEndpoint,
         routing_id: I,
     ) -> Result<Endpoint, MonocoqueError>
@@ -129,6 +131,7 @@ impl Handle {
         MonocoqueError: From<I::Error>,
     {
         yielding::now_if_due().await;
+        check.map_err(Into::into)?;
         let routing_id = routing_id.try_into()?;
         if routing_id.starts_with(&[0]) {
             return Err(MonocoqueError::ReservedRoutingId);
@@ -157,23 +160,67 @@ impl Handle {
         self.engine().unsent()
     }
 
+    /// Writes what is queued and waits for that. `check` is whether the socket sends.
+    pub(super) async fn flush(
+        &self,
+        check: Result<(), impl Into<MonocoqueError>>,
+        limit: Option<Duration>,
+    ) -> Result<(), MonocoqueError> {
+        check.map_err(Into::into)?;
+        self.engine().flush(limit).await
+    }
+
     /// Receives a message and splits the routing id off, which the sockets that send by routing id
-    /// put in front of each.
-    pub(super) async fn recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
+    /// put in front of each. `check` is whether the socket is one of them.
+    pub(super) async fn recv_from(
+        &self,
+        check: Result<(), impl Into<MonocoqueError>>,
+    ) -> Result<(RoutingId, Message), MonocoqueError> {
+        check.map_err(Into::into)?;
         split_id(self.engine_unchecked().recv().await?)
     }
 
     /// Receives as [`recv_from`](Self::recv_from) does, and waits for at most `timeout`.
     pub(super) async fn recv_from_timeout(
         &self,
+        check: Result<(), impl Into<MonocoqueError>>,
         timeout: Duration,
     ) -> Result<(RoutingId, Message), MonocoqueError> {
+        check.map_err(Into::into)?;
         split_id(self.engine_unchecked().recv_within(Some(timeout)).await?)
     }
 
     /// Receives as [`recv_from`](Self::recv_from) does, if a message is queued.
-    pub(super) fn try_recv_from(&self) -> Result<(RoutingId, Message), MonocoqueError> {
+    pub(super) fn try_recv_from(
+        &self,
+        check: Result<(), impl Into<MonocoqueError>>,
+    ) -> Result<(RoutingId, Message), MonocoqueError> {
+        check.map_err(Into::into)?;
         split_id(self.engine().try_recv()?)
+    }
+
+    /// Sends a request and waits for its reply. `check` is whether the socket is a REQ.
+    pub(super) async fn request(
+        &self,
+        check: Result<(), impl Into<MonocoqueError>>,
+        message: impl IntoMessage,
+    ) -> Result<Message, MonocoqueError> {
+        check.map_err(Into::into)?;
+        self.engine_unchecked().send(ByPattern, message).await?;
+        self.engine_unchecked().recv().await
+    }
+
+    /// Sends a request and waits for its reply, for at most `timeout` in all.
+    pub(super) async fn request_timeout(
+        &self,
+        check: Result<(), impl Into<MonocoqueError>>,
+        message: impl IntoMessage,
+        timeout: Duration,
+    ) -> Result<Message, MonocoqueError> {
+        check.map_err(Into::into)?;
+        let begun = Instant::now();
+        self.engine_unchecked().send_within(timeout, ByPattern, message).await?;
+        self.engine_unchecked().recv_within(Some(timeout.saturating_sub(begun.elapsed()))).await
     }
 
     /// Formats the socket under the name of its type.

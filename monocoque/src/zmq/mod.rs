@@ -16,7 +16,8 @@
 //! | [`StreamSocket`] | bytes, by routing id | bytes from all, with the routing id | waits |
 //!
 //! Each type has the methods that make sense for it, and no others. Code that is generic over
-//! socket types uses the trait [`Socket`] and the [capabilities](capability).
+//! socket types uses the traits [`Socket`] and [`TypedSocket`] and the [capabilities](capability).
+//! An [`AnySocket`] has a type that is chosen at run time, and the methods of all.
 //!
 //! A [`Builder`] makes a socket with options.
 //!
@@ -61,6 +62,7 @@ mod declare;
 #[macro_use]
 mod socket;
 
+mod any;
 mod dealer;
 mod pair;
 mod publisher;
@@ -78,11 +80,13 @@ mod blocking;
 mod builder;
 mod handle;
 mod into_endpoint;
+mod kind;
 mod message_sink;
 mod message_stream;
 mod recipient;
 
 pub use crate::socket::send::Sending;
+pub use any::{AnySocket, WrongSocketType};
 pub use blocking::Blocking;
 pub use builder::Builder;
 pub use dealer::DealerSocket;
@@ -98,7 +102,7 @@ pub use recipient::Recipient;
 pub use rep::RepSocket;
 pub use req::ReqSocket;
 pub use router::RouterSocket;
-pub use socket::Socket;
+pub use socket::{Socket, TypedSocket};
 pub use stream::StreamSocket;
 pub use subscriber::SubSocket;
 pub use xpub::XpubSocket;

@@ -2,6 +2,7 @@
 
 use super::Builder;
 use super::capability::{InvertMatching, Publishes};
+use super::kind::Capability;
 
 socket! {
     /// A socket that sends each message to every peer that has subscribed to a prefix of its first
@@ -40,6 +41,7 @@ impl<S: Publishes> Builder<S> {
     /// One peer that does not read then holds up all others; see
     /// [`send_timeout`](Self::send_timeout).
     pub fn nodrop(mut self, nodrop: bool) -> Self {
+        self.require(Capability::Publishes, "take the option `nodrop`");
         self.options.mandatory = nodrop;
         self
     }
@@ -72,6 +74,7 @@ impl<S: InvertMatching> Builder<S> {
     /// }
     /// ```
     pub fn invert_matching(mut self, invert: bool) -> Self {
+        self.require(Capability::InvertMatching, "take the option `invert_matching`");
         self.options.inverted = invert;
         self
     }

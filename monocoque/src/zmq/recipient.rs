@@ -60,11 +60,13 @@ impl Addressed for RoutingId {
     }
 }
 
-/// A routing id made of text or bytes, or the reason why they are none.
-impl Addressed for Result<RoutingId, RoutingIdError> {
+/// A receiver, or the reason why there is none: text or bytes that are no routing id, or a socket
+/// that does not send by routing id.
+impl<R: Addressed, E: Copy + Into<MonocoqueError>> Addressed for Result<R, E> {
+    #[inline]
     fn id(&self) -> Result<Option<&RoutingId>, MonocoqueError> {
         match self {
-            Ok(id) => Ok(Some(id)),
+            Ok(receiver) => receiver.id(),
             Err(error) => Err((*error).into()),
         }
     }

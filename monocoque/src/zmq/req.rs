@@ -1,11 +1,8 @@
 //! REQ: sends a request and waits for the reply.
 
-use std::time::{Duration, Instant};
-
-use monocoque_core::{IntoMessage, Message};
-
 use super::Builder;
-use crate::error::MonocoqueError;
+use super::capability::Requests;
+use super::kind::Capability;
 
 socket! {
     /// A socket that sends requests, each to the next of its peers, and receives the reply. Its
@@ -39,62 +36,10 @@ socket! {
     ///     })
     /// }
     /// ```
-    pub struct ReqSocket(REQ): Sends + Receives + ProbeRouter + Secure;
+    pub struct ReqSocket(REQ): Sends + Receives + Requests + ProbeRouter + Secure;
 }
 
-impl ReqSocket {
-    /// Sends a request and waits for its reply.
-    ///
-    /// Not cancel safe as a whole: once the request is sent, its reply has to be received before
-    /// the next request.
-    ///
-    /// # Errors
-    ///
-    /// [`MonocoqueError::OutOfTurn`] while an earlier request has no reply;
-    /// [`MonocoqueError::TimedOut`] after the timeouts of the socket; [`MonocoqueError::Closed`].
-    pub async fn request(&self, message: impl IntoMessage) -> Result<Message, MonocoqueError> {
-        self.send(message).await?;
-        self.recv().await
-    }
-
-    /// Sends a request and waits for its reply, for at most `timeout` in all, whatever the timeouts
-    /// of the socket are. `Duration::MAX` waits for ever.
-    ///
-    /// After a time-out with the request sent, its reply has to be received before the next one,
-    /// unless the socket is [relaxed](Builder::req_relaxed).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use monocoque::zmq::{RepSocket, ReqSocket};
-    ///
-    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ///     compio::runtime::Runtime::new()?.block_on(async {
-    ///         let rep = RepSocket::new()?; // which does not reply
-    ///         let req = ReqSocket::new()?;
-    ///         req.connect(rep.bind("tcp://127.0.0.1:0").await?).await?;
-    ///         let reply = req.request_timeout("ping", Duration::from_millis(10)).await;
-    ///         let error = reply.unwrap_err();
-    ///         assert!(error.is_timeout());
-    ///         Ok(())
-    ///     })
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`request`](Self::request).
-    pub async fn request_timeout(
-        &self,
-        message: impl IntoMessage,
-        timeout: Duration,
-    ) -> Result<Message, MonocoqueError> {
-        let begun = Instant::now();
-        self.send_timeout(message, timeout).await?;
-        self.recv_timeout(timeout.saturating_sub(begun.elapsed())).await
-    }
-}
-
-impl Builder<ReqSocket> {
+impl<S: Requests> Builder<S> {
     /// Allows a request while the one before it has no reply (`ZMQ_REQ_RELAXED`). That reply is no
     /// longer waited for. Default: false.
     ///
@@ -121,6 +66,7 @@ impl Builder<ReqSocket> {
     /// }
     /// ```
     pub fn req_relaxed(mut self, relaxed: bool) -> Self {
+        self.require(Capability::Requests, "take the option `req_relaxed`");
         self.options.relaxed = relaxed;
         self
     }
@@ -131,6 +77,7 @@ impl Builder<ReqSocket> {
     /// The number is a frame in front of the delimiter. REP sockets send it back; a program that
     /// replies through a ROUTER has to do the same.
     pub fn req_correlate(mut self, correlate: bool) -> Self {
+        self.require(Capability::Requests, "take the option `req_correlate`");
         self.options.correlate = correlate;
         self
     }

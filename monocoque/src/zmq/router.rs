@@ -3,6 +3,8 @@
 use monocoque_core::IntoMessage;
 
 use super::Builder;
+use super::capability::RouterOptions;
+use super::kind::Capability;
 use crate::options::RouterNotify;
 
 socket! {
@@ -40,10 +42,10 @@ socket! {
     ///     })
     /// }
     /// ```
-    pub struct RouterSocket(ROUTER): Sends + Receives + RoutesById + Proxied + HelloMsg + ProbeRouter + Secure;
+    pub struct RouterSocket(ROUTER): Sends + Receives + RoutesById + Proxied + HelloMsg + ProbeRouter + RouterOptions + Secure;
 }
 
-impl Builder<RouterSocket> {
+impl<S: RouterOptions> Builder<S> {
     /// Reports messages that cannot be delivered (`ZMQ_ROUTER_MANDATORY`): if the peer is not
     /// connected `send` fails with
     /// [`MonocoqueError::Unreachable`](crate::MonocoqueError::Unreachable), if its queue is full
@@ -63,6 +65,7 @@ impl Builder<RouterSocket> {
     /// }
     /// ```
     pub fn router_mandatory(mut self, mandatory: bool) -> Self {
+        self.require(Capability::RouterOptions, "take the option `router_mandatory`");
         self.options.mandatory = mandatory;
         self
     }
@@ -99,6 +102,7 @@ impl Builder<RouterSocket> {
     /// }
     /// ```
     pub fn router_notify(mut self, events: impl IntoIterator<Item = RouterNotify>) -> Self {
+        self.require(Capability::RouterOptions, "take the option `router_notify`");
         self.options.notices = Some(events.into_iter().collect());
         self
     }
@@ -126,6 +130,7 @@ impl Builder<RouterSocket> {
     /// }
     /// ```
     pub fn disconnect_msg(mut self, message: impl IntoMessage) -> Self {
+        self.require(Capability::RouterOptions, "take the option `disconnect_msg`");
         self.options.disconnect_msg = Some(message.into());
         self
     }
@@ -144,6 +149,7 @@ impl Builder<RouterSocket> {
     /// Any peer that knows a routing id can take it over. Two programs that run with the same one
     /// displace each other again and again: routing ids must be unique all the same.
     pub fn router_handover(mut self, handover: bool) -> Self {
+        self.require(Capability::RouterOptions, "take the option `router_handover`");
         self.options.handover = handover;
         self
     }

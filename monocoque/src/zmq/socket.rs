@@ -2,26 +2,40 @@
 
 use std::fmt;
 
-use super::handle::Handle;
-use crate::pattern::Pattern;
-
 pub(crate) mod sealed {
-    use super::{Handle, Pattern};
+    use crate::error::MonocoqueError;
+    use crate::zmq::any::AnySocket;
+    use crate::zmq::handle::Handle;
+    use crate::zmq::kind::{Capability, Kind};
 
     #[expect(unnameable_types, reason = "sealed: the socket types are those of this crate")]
     pub trait Sealed {
-        /// Returns the row of the table of socket types.
-        fn pattern() -> &'static Pattern;
+        /// The error of a capability that the socket lacks. A socket type lacks none of those whose
+        /// methods it has, so that its checks cost nothing.
+        type Lack: Copy + Send + Into<MonocoqueError>;
 
-        fn from_handle(handle: Handle) -> Self;
+        fn from_any(socket: AnySocket) -> Self;
 
-        fn handle(&self) -> &Handle;
+        fn untyped(&self) -> &AnySocket;
+
+        /// Fails if the socket lacks a capability whose methods it has.
+        fn check(&self, capability: Capability) -> Result<(), Self::Lack>;
+
+        #[inline]
+        fn handle(&self) -> &Handle {
+            self.untyped().handle()
+        }
+    }
+
+    #[expect(unnameable_types, reason = "sealed: the socket types are those of this crate")]
+    pub trait SealedType: Sealed {
+        fn kind() -> Kind;
     }
 }
 
-/// The methods of every socket, for a type and for the trait, as those of a capability.
-macro_rules! socket_methods {
-    ($vis:vis fn $(+ $auto:ident)?) => {
+/// The constructors of a socket type, for the type and for the trait.
+macro_rules! type_methods {
+    ($vis:vis fn) => {
         /// Makes a socket with default options, on the compio runtime of the calling thread if
         /// there is one, else on the process-wide [`Context`](crate::Context).
         ///
@@ -45,9 +59,14 @@ macro_rules! socket_methods {
 
         /// Returns a builder, for a socket with other options.
         $vis fn builder() -> $crate::zmq::Builder<Self> {
-            $crate::zmq::Builder::new()
+            $crate::zmq::Builder::new(<Self as $crate::zmq::socket::sealed::SealedType>::kind())
         }
+    };
+}
 
+/// The methods of every socket, for a type and for the trait, as those of a capability.
+macro_rules! socket_methods {
+    ($vis:vis fn $(+ $auto:ident)?) => {
         /// Binds to an endpoint and accepts connections from now on. Returns the endpoint as it was
         /// resolved: with the port that was chosen for port 0, with the path that was made for
         /// `ipc://*`.
@@ -282,6 +301,25 @@ macro_rules! socket_methods {
             self.handle().engine().endpoints.addresses(&[$crate::endpoint::Origin::Connected])
         }
 
+        /// Returns the socket without its type, for code that takes sockets of any type.
+        ///
+        /// A clone of it, or [`AnySocket::from`](crate::AnySocket), is a further handle of the same
+        /// socket.
+        ///
+        /// ```
+        /// use monocoque::AnySocket;
+        /// use monocoque::zmq::{PullSocket, SocketType};
+        ///
+        /// let pull = PullSocket::new()?;
+        /// let any: &AnySocket = pull.as_any();
+        /// assert_eq!(any.socket_type(), SocketType::Pull);
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// ```
+        #[inline]
+        $vis fn as_any(&self) -> &$crate::AnySocket {
+            $crate::zmq::socket::sealed::Sealed::untyped(self)
+        }
+
         /// Returns the type of the socket (`ZMQ_TYPE`).
         $vis fn socket_type(&self) -> $crate::zmq::SocketType {
             self.handle().engine().pattern.socket_type
@@ -494,18 +532,45 @@ macro_rules! socket_methods {
     };
 }
 
-/// A ZeroMQ socket of any type, for code that is generic over socket types.
+/// A ZeroMQ socket, for code that is generic over sockets.
 ///
-/// Sealed: the types are those of [this module](crate::zmq). Each type has these methods itself, so
-/// that a program which names its types does not import the trait. The further methods of a type
-/// are those of its [capabilities](crate::zmq::capability).
+/// Sealed: the types are those of [this module](crate::zmq), and [`AnySocket`](crate::AnySocket).
+/// Each has these methods itself, so that a program which names its types does not import the
+/// trait. The constructors of a type are in [`TypedSocket`], and the further methods of a socket in
+/// its [capabilities](crate::zmq::capability).
 ///
 /// ```
 /// use monocoque::{Endpoint, MonocoqueError};
 /// use monocoque::zmq::{PullSocket, Socket, SubSocket};
 ///
+/// /// Listens on a free port.
+/// async fn listen<S: Socket>(socket: &S) -> Result<Endpoint, MonocoqueError> {
+///     socket.bind("tcp://127.0.0.1:0").await
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     compio::runtime::Runtime::new()?.block_on(async {
+///         let (pull, sub) = (PullSocket::new()?, SubSocket::new()?);
+///         assert_ne!(listen(&pull).await?, listen(&sub).await?);
+///         Ok(())
+///     })
+/// }
+/// ```
+pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
+    socket_methods!(fn + Send);
+}
+
+/// A socket type, for code that makes sockets and is generic over their types.
+///
+/// Sealed: every type of [this module](crate::zmq). An [`AnySocket`](crate::AnySocket) is made with
+/// its type as a value.
+///
+/// ```
+/// use monocoque::{Endpoint, MonocoqueError};
+/// use monocoque::zmq::{PullSocket, SubSocket, TypedSocket};
+///
 /// /// Makes a socket that listens on a free port.
-/// async fn listen<S: Socket>() -> Result<(S, Endpoint), MonocoqueError> {
+/// async fn listen<S: TypedSocket>() -> Result<(S, Endpoint), MonocoqueError> {
 ///     let socket = S::new()?;
 ///     let endpoint = socket.bind("tcp://127.0.0.1:0").await?;
 ///     Ok((socket, endpoint))
@@ -520,6 +585,6 @@ macro_rules! socket_methods {
 ///     })
 /// }
 /// ```
-pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
-    socket_methods!(fn + Send);
+pub trait TypedSocket: sealed::SealedType + Socket {
+    type_methods!(fn);
 }

@@ -1,6 +1,8 @@
 //! STREAM: exchanges bytes with programs that do not speak ZeroMQ.
 
 use super::Builder;
+use super::capability::StreamNotify;
+use super::kind::Capability;
 use crate::options::Notices;
 
 socket! {
@@ -53,10 +55,10 @@ socket! {
     /// assert_eq!(received, "and goodbye");
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// ```
-    pub struct StreamSocket(STREAM): Sends + Receives + RoutesById + Proxied;
+    pub struct StreamSocket(STREAM): Sends + Receives + RoutesById + Proxied + StreamNotify;
 }
 
-impl Builder<StreamSocket> {
+impl<S: StreamNotify> Builder<S> {
     /// Makes the socket receive an empty chunk when a peer has connected, in front of all its
     /// others, and one when it has gone, behind them (`ZMQ_STREAM_NOTIFY`). Default: true.
     ///
@@ -71,6 +73,7 @@ impl Builder<StreamSocket> {
     /// # Ok::<(), monocoque::MonocoqueError>(())
     /// ```
     pub fn stream_notify(mut self, notify: bool) -> Self {
+        self.require(Capability::StreamNotify, "take the option `stream_notify`");
         self.options.notices = Some(Notices { connect: notify, disconnect: notify });
         self
     }

@@ -2,6 +2,7 @@
 
 use super::Builder;
 use super::capability::Subscribes;
+use super::kind::Capability;
 
 socket! {
     /// A socket that receives the messages whose first frame starts with a topic that it has
@@ -51,6 +52,7 @@ impl<S: Subscribes> Builder<S> {
     /// # }).unwrap();
     /// ```
     pub fn subscribe(mut self, topic: impl AsRef<[u8]>) -> Self {
+        self.require(Capability::Subscribes, "take the option `subscribe`");
         self.topics.push(topic.as_ref().into());
         self
     }

@@ -1,9 +1,10 @@
 //! XPUB: publishes, and receives the subscriptions of its peers.
 
 use monocoque_core::IntoMessage;
-use monocoque_zmtp::Subscription;
 
 use super::Builder;
+use super::capability::XpubOptions;
+use super::kind::Capability;
 use crate::error::MonocoqueError;
 
 socket! {
@@ -42,7 +43,7 @@ socket! {
     /// }
     /// ```
     pub struct XpubSocket(XPUB):
-        Sends + Receives + Publishes + Proxied + InvertMatching + OnlyFirstSubscribe + Secure;
+        Sends + Receives + Publishes + Proxied + InvertMatching + OnlyFirstSubscribe + XpubOptions + Secure;
 }
 
 impl XpubSocket {
@@ -59,7 +60,7 @@ impl XpubSocket {
     /// [`MonocoqueError::ManualModeRequired`] if the socket was made without that option;
     /// [`MonocoqueError::Closed`] once it is closed.
     pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
-        self.handle().engine().change_manually(Subscription::Subscribe, topic.as_ref())
+        self.handle().engine().subscribe(topic.as_ref())
     }
 
     /// Cancels the subscription to `topic` of the peer whose subscription, or cancellation, was
@@ -69,14 +70,15 @@ impl XpubSocket {
     ///
     /// As `subscribe`.
     pub fn unsubscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), MonocoqueError> {
-        self.handle().engine().change_manually(Subscription::Cancel, topic.as_ref())
+        self.handle().engine().unsubscribe(topic.as_ref())
     }
 }
 
-impl Builder<XpubSocket> {
+impl<S: XpubOptions> Builder<S> {
     /// Receives every subscription, also to topics that another peer has subscribed to before
     /// (`ZMQ_XPUB_VERBOSE`). Default: false, only the first of each topic.
     pub fn xpub_verbose(mut self, verbose: bool) -> Self {
+        self.require(Capability::XpubOptions, "take the option `xpub_verbose`");
         self.options.verbose = verbose;
         self
     }
@@ -86,6 +88,7 @@ impl Builder<XpubSocket> {
     ///
     /// SUB peers receive it if they have subscribed to it.
     pub fn xpub_welcome_msg(mut self, message: impl IntoMessage) -> Self {
+        self.require(Capability::XpubOptions, "take the option `xpub_welcome_msg`");
         self.options.first_message = Some(message.into());
         self
     }
@@ -96,6 +99,7 @@ impl Builder<XpubSocket> {
     /// When a peer has gone, the end of each of its subscriptions is received. Keep a count for
     /// each topic, not a set.
     pub fn xpub_verboser(mut self, verboser: bool) -> Self {
+        self.require(Capability::XpubOptions, "take the option `xpub_verboser`");
         self.options.verbose = verboser;
         self.options.verboser = verboser;
         self
@@ -130,6 +134,7 @@ impl Builder<XpubSocket> {
     /// }
     /// ```
     pub fn xpub_manual(mut self, manual: bool) -> Self {
+        self.require(Capability::XpubOptions, "take the option `xpub_manual`");
         self.options.manual = manual;
         self
     }
@@ -169,6 +174,7 @@ impl Builder<XpubSocket> {
     /// }
     /// ```
     pub fn xpub_manual_last_value(mut self, last_value: bool) -> Self {
+        self.require(Capability::XpubOptions, "take the option `xpub_manual_last_value`");
         self.options.manual = last_value;
         self.options.last_value = last_value;
         self

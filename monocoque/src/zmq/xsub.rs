@@ -2,6 +2,7 @@
 
 use super::Builder;
 use super::capability::OnlyFirstSubscribe;
+use super::kind::Capability;
 
 socket! {
     /// A [`SubSocket`](super::SubSocket) that subscribes by messages and receives everything that
@@ -66,6 +67,7 @@ impl<S: OnlyFirstSubscribe> Builder<S> {
     /// }
     /// ```
     pub fn only_first_subscribe(mut self, only_first: bool) -> Self {
+        self.require(Capability::OnlyFirstSubscribe, "take the option `only_first_subscribe`");
         self.options.only_first = only_first;
         self
     }

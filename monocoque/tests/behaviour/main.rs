@@ -3,6 +3,7 @@
 //! All modules are linked into one program. Tests that measure, limit or end their process are
 //! programs of their own, beside this folder.
 
+mod any;
 mod batching;
 mod blocking;
 mod bursts;

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use monocoque::zmq::capability::Sends;
 use monocoque::zmq::{
     Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
-    Socket, SubSocket,
+    SubSocket, TypedSocket,
 };
 use monocoque::{ConnectionId, Message, Monitor, MonocoqueError, ReconnectStop, SocketEvent};
 use testing::{RawPeerListener, everywhere, over_streams};
@@ -32,7 +32,7 @@ async fn send<S: Sends>(socket: &S, message: impl Into<Message> + Send) {
     socket.send(message).await.expect("queued");
 }
 
-fn limited_builder<S: Socket>() -> Builder<S> {
+fn limited_builder<S: TypedSocket>() -> Builder<S> {
     S::builder().max_message_size(Some(LIMIT)).reconnect_interval(AT_ONCE)
 }
 

@@ -102,7 +102,7 @@ impl Outbound {
             }
             (Hub::PubSub(..), _) => self.send_to_matching(request, message, wakes),
             (Hub::All, _) => self.send_to_all(request, message, wakes),
-            // No such type sends.
+            // No such type sends: the caller returns an error.
             (Hub::Router(_) | Hub::None, _) => SendOutcome::Full,
         };
         if matches!(outcome, SendOutcome::Queued(_)) {

@@ -19,7 +19,7 @@ impl<S: RoutesById> Blocking<'_, S> {
     ///
     /// As `recv_from`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn recv_from(self) -> Result<(RoutingId, Message), MonocoqueError> {
-        self.handle().block_on(self.handle().recv_from())
+        self.handle().block_on(self.handle().recv_from(routes_by_id!(self.socket)))
     }
 
     /// Receives the next message and its sender's routing id, and waits no longer than `timeout`,
@@ -29,7 +29,7 @@ impl<S: RoutesById> Blocking<'_, S> {
     ///
     /// As [`recv_from`](Self::recv_from), and [`MonocoqueError::TimedOut`].
     pub fn recv_from_timeout(self, timeout: Duration) -> Result<(RoutingId, Message), MonocoqueError> {
-        self.handle().block_on(self.handle().recv_from_timeout(timeout))
+        self.handle().block_on(self.handle().recv_from_timeout(routes_by_id!(self.socket), timeout))
     }
 
     /// Queues a message for one peer as [`send_to`](RoutesById::send_to) does.
@@ -39,7 +39,7 @@ impl<S: RoutesById> Blocking<'_, S> {
     /// Gives the message back, as `send_to`; with [`MonocoqueError::WouldDeadlock`] on the thread
     /// that runs the connections.
     pub fn send_to<M: IntoMessage>(self, peer: impl Recipient, message: M) -> Result<(), SendError> {
-        let peer = peer.into_address();
+        let peer = routes_by_id!(self.socket).map(|()| peer.into_address());
         self.handle().block_on_send(message, |engine, message| engine.send(peer, message))
     }
 
@@ -55,7 +55,7 @@ impl<S: RoutesById> Blocking<'_, S> {
         message: M,
         timeout: Duration,
     ) -> Result<(), SendError> {
-        let peer = peer.into_address();
+        let peer = routes_by_id!(self.socket).map(|()| peer.into_address());
         self.handle().block_on_send(message, |engine, message| engine.send_within(timeout, peer, message))
     }
 
@@ -71,6 +71,6 @@ impl<S: RoutesById> Blocking<'_, S> {
         I: TryInto<RoutingId>,
         MonocoqueError: From<I::Error>,
     {
-        block_on(self.handle().connect_as(endpoint, routing_id))
+        block_on(self.handle().connect_as(routes_by_id!(self.socket), endpoint, routing_id))
     }
 }

@@ -6,16 +6,17 @@
 mod by_id;
 mod publish;
 mod recv;
+mod request;
 mod send;
 
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use monocoque_core::{Endpoint, IntoMessage, Message};
+use monocoque_core::Endpoint;
 
+use super::Socket;
 use super::handle::Handle;
-use super::{ReqSocket, Socket};
 use crate::endpoint::connect;
 use crate::error::MonocoqueError;
 use crate::zmq::IntoEndpoint;
@@ -204,31 +205,5 @@ impl<'a, S: Socket> Blocking<'a, S> {
     pub fn close_within(self, limit: Duration) -> Result<u64, MonocoqueError> {
         let handle = self.handle();
         handle.block_on(async { Ok(handle.close_within(limit).await) })
-    }
-}
-
-/// The calls of a REQ.
-impl Blocking<'_, ReqSocket> {
-    /// Sends a request and waits for its reply, as [`request`](ReqSocket::request) does.
-    ///
-    /// # Errors
-    ///
-    /// As `request`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
-    pub fn request(self, message: impl IntoMessage) -> Result<Message, MonocoqueError> {
-        self.handle().block_on(self.socket.request(message))
-    }
-
-    /// Sends a request and waits for its reply for at most `timeout`, as
-    /// [`request_timeout`](ReqSocket::request_timeout) does.
-    ///
-    /// # Errors
-    ///
-    /// As [`request`](Self::request).
-    pub fn request_timeout(
-        self,
-        message: impl IntoMessage,
-        timeout: Duration,
-    ) -> Result<Message, MonocoqueError> {
-        self.handle().block_on(self.socket.request_timeout(message, timeout))
     }
 }

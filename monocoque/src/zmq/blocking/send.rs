@@ -74,7 +74,7 @@ impl<S: Sends> Blocking<'_, S> {
     ///
     /// As `flush`; [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections.
     pub fn flush(self) -> Result<(), MonocoqueError> {
-        self.handle().block_on(self.handle().engine().flush(None))
+        self.handle().block_on(self.handle().flush(sends!(self.socket), None))
     }
 
     /// Writes what is queued, and waits for that no longer than `timeout`, as
@@ -84,6 +84,6 @@ impl<S: Sends> Blocking<'_, S> {
     ///
     /// As [`flush`](Self::flush), and [`MonocoqueError::TimedOut`].
     pub fn flush_timeout(self, timeout: Duration) -> Result<(), MonocoqueError> {
-        self.handle().block_on(self.handle().engine().flush(Some(timeout)))
+        self.handle().block_on(self.handle().flush(sends!(self.socket), Some(timeout)))
     }
 }

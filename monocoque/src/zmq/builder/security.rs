@@ -10,6 +10,7 @@ use crate::security::{Authenticator, AuthenticatorRef, SecurityError};
 #[cfg(feature = "curve")]
 use crate::security::{CurvePublicKey, CurveSecretKey};
 use crate::zmq::capability::Secure;
+use crate::zmq::kind::Capability;
 
 impl<S: Secure> Builder<S> {
     /// Makes the socket a server of CURVE, with this secret key (`ZMQ_CURVE_SERVER`,
@@ -30,6 +31,7 @@ impl<S: Secure> Builder<S> {
     /// ```
     #[cfg(feature = "curve")]
     pub fn curve_server(mut self, secret_key: impl Into<CurveSecretKey>) -> Self {
+        self.require(Capability::Secure, "take the option `curve_server`");
         self.options.security.mechanism = MechanismConfig::CurveServer { secret_key: secret_key.into() };
         self
     }
@@ -51,6 +53,7 @@ impl<S: Secure> Builder<S> {
     /// ```
     #[cfg(feature = "curve")]
     pub fn curve_client(mut self, secret_key: impl Into<CurveSecretKey>, server_key: CurvePublicKey) -> Self {
+        self.require(Capability::Secure, "take the option `curve_client`");
         let secret_key = secret_key.into();
         self.options.security.mechanism = MechanismConfig::CurveClient { secret_key, server_key };
         self
@@ -62,6 +65,7 @@ impl<S: Secure> Builder<S> {
     ///
     /// Nothing is encrypted: passwords can be read on the way.
     pub fn plain_server(mut self) -> Self {
+        self.require(Capability::Secure, "take the option `plain_server`");
         self.options.security.mechanism = MechanismConfig::PlainServer;
         self
     }
@@ -71,6 +75,7 @@ impl<S: Secure> Builder<S> {
     ///
     /// Nothing is encrypted: passwords can be read on the way.
     pub fn plain_client(mut self, username: impl AsRef<[u8]>, password: impl Into<Password>) -> Self {
+        self.require(Capability::Secure, "take the option `plain_client`");
         let username = username.as_ref().to_vec().into();
         let credentials = PlainCredentials { username, password: password.into() };
         let lens = [credentials.username.len(), credentials.password.expose().len()];
@@ -88,6 +93,7 @@ impl<S: Secure> Builder<S> {
     /// is refused is told, and tries again after its longest interval; the monitor reports it, and
     /// [`auth_failures`](crate::SocketStats::auth_failures) counts it.
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.require(Capability::Secure, "take the option `authenticator`");
         self.options.security.authenticator = Some(AuthenticatorRef(Arc::new(authenticator)));
         self
     }
@@ -97,6 +103,7 @@ impl<S: Secure> Builder<S> {
     ///
     /// With a domain, sockets of NULL ask a ZAP handler as well, if there is one.
     pub fn zap_domain(mut self, domain: impl Into<String>) -> Self {
+        self.require(Capability::Secure, "take the option `zap_domain`");
         let domain = domain.into();
         if domain.len() > MAX_FIELD {
             self.reject_security(SecurityError::DomainTooLong(domain.len()));
@@ -110,6 +117,7 @@ impl<S: Secure> Builder<S> {
     /// (`ZMQ_ZAP_ENFORCE_DOMAIN`); a server of CURVE without a domain then asks no handler.
     /// Default: false. It has no meaning with an [`authenticator`](Self::authenticator).
     pub fn zap_enforce_domain(mut self, enforce: bool) -> Self {
+        self.require(Capability::Secure, "take the option `zap_enforce_domain`");
         self.options.security.enforces_domain = enforce;
         self
     }
@@ -134,6 +142,7 @@ impl<S: Secure> Builder<S> {
     /// }
     /// ```
     pub fn metadata(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.require(Capability::Secure, "take the option `metadata`");
         if let Err(error) = self.options.security.push_property(name, value.as_ref()) {
             self.reject_security(error);
         }

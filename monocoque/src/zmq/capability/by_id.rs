@@ -2,6 +2,13 @@
 
 use super::{Receives, Sends};
 
+/// Checks that a socket sends by routing id.
+macro_rules! routes_by_id {
+    ($socket:expr) => {
+        $crate::zmq::socket::sealed::Sealed::check($socket, $crate::zmq::kind::Capability::RoutesById)
+    };
+}
+
 /// The methods of sockets that send by routing id.
 macro_rules! by_id_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
@@ -18,7 +25,7 @@ macro_rules! by_id_methods {
         ) -> impl Future<
             Output = Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            self.handle().recv_from()
+            self.handle().recv_from(routes_by_id!(self))
         }
 
         /// Receives as [`recv_from`](Self::recv_from) does, but waits no longer than `timeout`,
@@ -34,7 +41,7 @@ macro_rules! by_id_methods {
         ) -> impl Future<
             Output = Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            self.handle().recv_from_timeout(timeout)
+            self.handle().recv_from_timeout(routes_by_id!(self), timeout)
         }
 
         /// Receives the next message, if one is queued, together with the routing id of its sender.
@@ -47,7 +54,7 @@ macro_rules! by_id_methods {
         $vis fn try_recv_from(
             &self,
         ) -> Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError> {
-            self.handle().try_recv_from()
+            self.handle().try_recv_from(routes_by_id!(self))
         }
 
         /// Queues a message for the peer with this routing id, which is given as a
@@ -91,7 +98,8 @@ macro_rules! by_id_methods {
             R: $crate::zmq::Recipient $(+ $auto)?,
             M: $crate::IntoMessage $(+ $auto)?,
         {
-            self.handle().engine_unchecked().send(peer.into_address(), message)
+            let peer = routes_by_id!(self).map(|()| peer.into_address());
+            self.handle().engine_unchecked().send(peer, message)
         }
 
         /// Queues a message for one peer as [`send_to`](Self::send_to) does, but waits no longer
@@ -111,7 +119,8 @@ macro_rules! by_id_methods {
             R: $crate::zmq::Recipient $(+ $auto)?,
             M: $crate::IntoMessage $(+ $auto)?,
         {
-            self.handle().engine_unchecked().send_within(timeout, peer.into_address(), message)
+            let peer = routes_by_id!(self).map(|()| peer.into_address());
+            self.handle().engine_unchecked().send_within(timeout, peer, message)
         }
 
         /// Queues a message for one peer as [`send_to`](Self::send_to) does, if that can be done at
@@ -126,7 +135,8 @@ macro_rules! by_id_methods {
             peer: impl $crate::zmq::Recipient,
             message: impl $crate::IntoMessage,
         ) -> Result<(), $crate::SendError> {
-            self.handle().engine().try_send_to(&peer.into_address(), message.into())
+            let peer = routes_by_id!(self).map(|()| peer.into_address());
+            self.handle().engine().try_send_to(&peer, message.into())
         }
 
         /// Connects to an endpoint as [`connect`](crate::zmq::Socket::connect) does, and gives the
@@ -179,7 +189,7 @@ macro_rules! by_id_methods {
             I: TryInto<$crate::RoutingId> $(+ $auto)?,
             $crate::MonocoqueError: From<I::Error>,
         {
-            self.handle().connect_as(endpoint, routing_id)
+            self.handle().connect_as(routes_by_id!(self), endpoint, routing_id)
         }
     };
 }

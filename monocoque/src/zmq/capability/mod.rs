@@ -24,16 +24,25 @@
 //! | [`RoutesById`] | ROUTER, STREAM |
 //! | [`Publishes`] | PUB, XPUB |
 //! | [`Subscribes`] | SUB, XSUB |
+//! | [`Requests`] | REQ |
 //! | [`Proxied`] | DEALER, ROUTER, PUB, SUB, XPUB, XSUB, PUSH, PULL, PAIR, STREAM |
 //! | [`Conflate`] | DEALER, PUB, SUB, PUSH, PULL |
 //! | [`HelloMsg`] | DEALER, ROUTER |
+//! | [`HiccupMsg`] | DEALER |
 //! | [`InvertMatching`] | PUB, SUB, XPUB |
 //! | [`OnlyFirstSubscribe`] | XPUB, XSUB |
 //! | [`ProbeRouter`] | DEALER, ROUTER, REQ |
+//! | [`RouterOptions`] | ROUTER |
 //! | [`Secure`] | DEALER, ROUTER, REQ, REP, PUB, SUB, XPUB, XSUB, PUSH, PULL, PAIR |
+//! | [`StreamNotify`] | STREAM |
+//! | [`XpubOptions`] | XPUB |
 //!
-//! The last six have no methods. Each is an option of the [`Builder`](super::Builder) and is named
-//! after it; `Secure` stands for all options of [security](crate::security).
+//! Those from `Proxied` on have no methods. Each is an option of the [`Builder`](super::Builder) and
+//! is named after it; `Secure` stands for all options of [security](crate::security),
+//! `RouterOptions` and `XpubOptions` for those of one type.
+//!
+//! An [`AnySocket`](crate::AnySocket) has all capabilities. A call that its type cannot do fails
+//! with [`Unsupported`](crate::MonocoqueError::Unsupported).
 
 // Each file has a macro with the methods of a capability, and the trait. The macro gives the same
 // methods to the trait (`fn + Send`) and to the types that have the capability (`pub fn`, see
@@ -47,6 +56,8 @@ mod publish;
 #[macro_use]
 mod recv;
 #[macro_use]
+mod request;
+#[macro_use]
 mod send;
 #[macro_use]
 mod subscribe;
@@ -54,6 +65,7 @@ mod subscribe;
 pub use by_id::RoutesById;
 pub use publish::Publishes;
 pub use recv::Receives;
+pub use request::Requests;
 pub use send::Sends;
 pub use subscribe::Subscribes;
 
@@ -75,6 +87,10 @@ pub trait Conflate: Socket {}
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `hello_msg`")]
 pub trait HelloMsg: Sends {}
 
+/// A socket type with the option [`hiccup_msg`](super::Builder::hiccup_msg).
+#[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `hiccup_msg`")]
+pub trait HiccupMsg: Socket {}
+
 /// A socket type with the option [`invert_matching`](super::Builder::invert_matching).
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `invert_matching`")]
 pub trait InvertMatching: Socket {}
@@ -91,3 +107,17 @@ pub trait Secure: Socket {}
 /// A socket type with the option [`probe_router`](super::Builder::probe_router).
 #[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `probe_router`")]
 pub trait ProbeRouter: Sends {}
+
+/// A socket type with the options of a ROUTER, such as
+/// [`router_mandatory`](super::Builder::router_mandatory).
+#[diagnostic::on_unimplemented(message = "a `{Self}` does not have the options of a ROUTER")]
+pub trait RouterOptions: RoutesById {}
+
+/// A socket type with the option [`stream_notify`](super::Builder::stream_notify).
+#[diagnostic::on_unimplemented(message = "a `{Self}` does not have the option `stream_notify`")]
+pub trait StreamNotify: RoutesById {}
+
+/// A socket type with the options of an XPUB, such as
+/// [`xpub_verbose`](super::Builder::xpub_verbose).
+#[diagnostic::on_unimplemented(message = "a `{Self}` does not have the options of an XPUB")]
+pub trait XpubOptions: Publishes + Receives {}

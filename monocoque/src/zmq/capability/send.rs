@@ -2,6 +2,13 @@
 
 use super::Socket;
 
+/// Checks that a socket sends.
+macro_rules! sends {
+    ($socket:expr) => {
+        $crate::zmq::socket::sealed::Sealed::check($socket, $crate::zmq::kind::Capability::Sends)
+    };
+}
+
 /// The methods of sockets that send.
 macro_rules! send_methods {
     ($vis:vis fn $(+ $auto:ident)?) => {
@@ -125,7 +132,7 @@ macro_rules! send_methods {
         ///
         /// [`Closed`](crate::MonocoqueError::Closed) when the socket is closed meanwhile.
         $vis fn flush(&self) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().flush(None).await }
+            self.handle().flush(sends!(self), None)
         }
 
         /// Writes what is queued and waits for that as [`flush`](Self::flush) does, for at most
@@ -138,7 +145,7 @@ macro_rules! send_methods {
             &self,
             timeout: std::time::Duration,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().flush(Some(timeout)).await }
+            self.handle().flush(sends!(self), Some(timeout))
         }
 
         /// Changes the [`send_hwm`](crate::zmq::Builder::send_hwm), for all peers, at once. No
