@@ -7,9 +7,8 @@ use std::time::Duration;
 use compio::runtime::JoinHandle;
 use compio::time::{sleep, timeout};
 use futures_lite::future::or;
-use monocoque::zmq::capability::{Receives, Secure, Sends};
-use monocoque::zmq::{Builder, Socket, StreamSocket};
-use monocoque::{Endpoint, Message, MonocoqueError, RoutingId};
+use monocoque::zmq::{Builder, SocketType};
+use monocoque::{AnySocket, Endpoint, Message, MonocoqueError, RoutingId};
 
 use crate::args::{ConnectionArgs, EndpointArgs, OptionArgs};
 use crate::error::Error;
@@ -55,8 +54,8 @@ impl<'a> From<&'a ConnectionArgs> for SocketSpec<'a> {
 
 /// A socket that is bound and connected.
 #[derive(Debug)]
-pub(crate) struct Session<S: Socket> {
-    pub(crate) socket: S,
+pub(crate) struct Session {
+    pub(crate) socket: AnySocket,
     pub(crate) timeout: Option<Duration>,
     env: Env,
     refusals: Refusals,
@@ -71,62 +70,31 @@ pub(crate) struct Session<S: Socket> {
     drop_baseline: Cell<u64>,
 }
 
-impl<S: Secure> Session<S> {
+impl Session {
     pub(crate) async fn open<'a>(
+        socket_type: SocketType,
         opening: impl Into<SocketSpec<'a>>,
         env: &Env,
-        tune: impl FnOnce(Builder<S>) -> Builder<S>,
+        tune: impl FnOnce(Builder<AnySocket>) -> Builder<AnySocket>,
     ) -> Result<Self, Error> {
         let opening = opening.into();
-        let session = Self::make(opening, env, tune)?;
+        let session = Self::make(socket_type, opening, env, tune)?;
         session.attach(opening.endpoints).await?;
         Ok(session)
     }
 
     /// Creates a socket without endpoints.
     pub(crate) fn make(
+        socket_type: SocketType,
         opening: SocketSpec<'_>,
         env: &Env,
-        tune: impl FnOnce(Builder<S>) -> Builder<S>,
+        tune: impl FnOnce(Builder<AnySocket>) -> Builder<AnySocket>,
     ) -> Result<Self, Error> {
-        Self::build(opening, env, |builder| tune(env.security.apply(builder)))
-    }
-}
-
-impl Session<StreamSocket> {
-    pub(crate) async fn open_raw<'a>(
-        opening: impl Into<SocketSpec<'a>>,
-        env: &Env,
-        tune: impl FnOnce(Builder<StreamSocket>) -> Builder<StreamSocket>,
-    ) -> Result<Self, Error> {
-        let opening = opening.into();
-        let session = Self::make_raw(opening, env, tune)?;
-        session.attach(opening.endpoints).await?;
-        Ok(session)
-    }
-
-    /// Creates a socket without endpoints.
-    pub(crate) fn make_raw(
-        opening: SocketSpec<'_>,
-        env: &Env,
-        tune: impl FnOnce(Builder<StreamSocket>) -> Builder<StreamSocket>,
-    ) -> Result<Self, Error> {
-        if env.security.is_none() {
-            Self::build(opening, env, tune)
-        } else {
-            Err(Error::Usage("a STREAM socket has no options of security".into()))
+        if socket_type == SocketType::Stream && !env.security.is_none() {
+            return Err(Error::Usage("a STREAM socket has no options of security".into()));
         }
-    }
-}
-
-impl<S: Socket> Session<S> {
-    fn build(
-        opening: SocketSpec<'_>,
-        env: &Env,
-        tune: impl FnOnce(Builder<S>) -> Builder<S>,
-    ) -> Result<Self, Error> {
         let SocketSpec { options, identity, timeout, .. } = opening;
-        let mut builder = S::builder()
+        let mut builder = AnySocket::builder(socket_type)
             .send_hwm(options.hwm)
             .recv_hwm(options.hwm)
             .send_timeout(timeout)
@@ -136,7 +104,8 @@ impl<S: Socket> Session<S> {
         if let Some(identity) = identity {
             builder = builder.routing_id(identity);
         }
-        let socket = tune(builder).build().map_err(refused_option)?;
+        let builder = tune(env.security.apply(builder));
+        let socket = builder.build().map_err(refused_option)?;
         let failures = Failures::new(&env.security);
         let refusals = failures.refusals();
         let endpoints = Rc::<Endpoints>::default();
@@ -288,9 +257,7 @@ impl<S: Socket> Session<S> {
             }
         }
     }
-}
 
-impl<S: Socket> Session<S> {
     /// Closes the socket. Shows how many messages wait, if that lasts longer than a second.
     async fn close_socket(&self) {
         let showing = async {
@@ -303,9 +270,7 @@ impl<S: Socket> Session<S> {
         };
         or(self.socket.close(), showing).await;
     }
-}
 
-impl<S: Sends> Session<S> {
     pub(crate) async fn send(&self, message: Message) -> Result<(), Error> {
         // A signal drops this future while it waits.
         self.waiting.set(1);
@@ -327,9 +292,7 @@ impl<S: Sends> Session<S> {
             _ => Err(error.into()),
         }
     }
-}
 
-impl<S: Receives> Session<S> {
     pub(crate) async fn recv(&self) -> Result<Message, Error> {
         self.socket.recv().await.map_err(|error| self.not_received(error))
     }
@@ -352,7 +315,7 @@ impl<S: Receives> Session<S> {
 }
 
 /// Sets the options of connections.
-fn apply<S: Socket>(options: &OptionArgs, builder: Builder<S>) -> Builder<S> {
+fn apply(options: &OptionArgs, builder: Builder<AnySocket>) -> Builder<AnySocket> {
     // With `immediate`, a message that `send` accepted is queued for a peer; any other is still
     // here to be counted.
     let mut builder = builder.heartbeat_interval(options.heartbeat).immediate(options.immediate);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use monocoque::Message;
-use monocoque::zmq::{RepSocket, ReqSocket};
+use monocoque::zmq::SocketType;
 
 use super::cpu::CpuTime;
 use super::histogram::Histogram;
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::session::Session;
 
 pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
-    let session = Session::<ReqSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
+    let session = Session::open(SocketType::Req, plan.opening(), &plan.env, |builder| builder).await?;
     let mut times = Histogram::default();
     let mut cpu = CpuTime::now();
     let work = async {
@@ -43,7 +43,7 @@ pub(super) async fn ask(plan: Plan) -> Result<Option<Figures>, Error> {
 }
 
 pub(super) async fn answer(plan: Plan, bound: Option<Bound>) -> Result<(), Error> {
-    let session = Session::<RepSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
+    let session = Session::open(SocketType::Rep, plan.opening(), &plan.env, |builder| builder).await?;
     if let Some(bound) = bound {
         // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use monocoque::Message;
-use monocoque::zmq::{PullSocket, PushSocket};
+use monocoque::zmq::SocketType;
 
 use super::cpu::CpuTime;
 use super::report::{Figures, Throughput};
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::session::Session;
 
 pub(super) async fn push(plan: Plan) -> Result<(), Error> {
-    let session = Session::<PushSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
+    let session = Session::open(SocketType::Push, plan.opening(), &plan.env, |builder| builder).await?;
     let body = Bytes::from(plan.message());
     let work = async {
         let mut sent = 0;
@@ -37,7 +37,7 @@ pub(super) async fn push(plan: Plan) -> Result<(), Error> {
 
 /// Counts received messages and bytes. Time begins with the first message, which is not counted.
 pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figures>, Error> {
-    let session = Session::<PullSocket>::open(plan.opening(), &plan.env, |builder| builder).await?;
+    let session = Session::open(SocketType::Pull, plan.opening(), &plan.env, |builder| builder).await?;
     if let Some(bound) = bound {
         // If the receiver is gone, it has failed.
         let _ = bound.send(session.socket.last_endpoint());
@@ -52,7 +52,7 @@ pub(super) async fn pull(plan: Plan, bound: Option<Bound>) -> Result<Option<Figu
     Ok(figures)
 }
 
-async fn receive(session: &Session<PullSocket>, plan: &Plan) -> Result<Option<Figures>, Error> {
+async fn receive(session: &Session, plan: &Plan) -> Result<Option<Figures>, Error> {
     let progress = plan.progress();
     session.recv().await?;
     let (start, cpu) = (Instant::now(), CpuTime::now());

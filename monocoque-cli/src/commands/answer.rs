@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use monocoque::Message;
-use monocoque::zmq::RepSocket;
+use monocoque::zmq::SocketType;
 
 use super::exec;
 use super::receive::Receiver;
@@ -14,7 +14,7 @@ use crate::session::{Env, Session};
 use crate::terminal::warn;
 
 pub(super) async fn reply(args: &RepArgs, env: &Env) -> Result<(), Error> {
-    let session = Session::<RepSocket>::open(&args.receive.connection, env, |builder| builder).await?;
+    let session = Session::open(SocketType::Rep, &args.receive.connection, env, |builder| builder).await?;
     let mut receiver = Receiver::open(&args.receive, env);
     let failures = Cell::new(0);
     let work = async {

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use compio::time::sleep_until;
 use futures_lite::future::{or, pending};
 use futures_util::future::{Either, select};
-use monocoque::Message;
-use monocoque::zmq::capability::{Receives, RoutesById, Secure, Sends};
-use monocoque::zmq::{Builder, DealerSocket, PairSocket, RouterSocket, StreamSocket, XpubSocket, XsubSocket};
+use monocoque::zmq::{Builder, SocketType};
+use monocoque::{AnySocket, Message};
 
 use super::receive::Receiver;
 use super::{NOT_TAKEN, send};
@@ -25,8 +24,8 @@ use crate::session::{Env, Session};
 pub(super) async fn dealer(args: &DealerArgs, env: &Env) -> Result<(), Error> {
     let DealerArgs { exchange: args, conflate } = args;
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
-    let tune = |builder: Builder<DealerSocket>| builder.recv_timeout(None).conflate(*conflate);
-    let session = Session::open(&args.connection, env, tune).await?;
+    let tune = |builder: Builder<AnySocket>| builder.recv_timeout(None).conflate(*conflate);
+    let session = Session::open(SocketType::Dealer, &args.connection, env, tune).await?;
     if *conflate {
         session.expect_drops();
     }
@@ -34,11 +33,11 @@ pub(super) async fn dealer(args: &DealerArgs, env: &Env) -> Result<(), Error> {
 }
 
 pub(super) async fn pair(args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
-    both_ways::<PairSocket>(args, env, |builder| builder, NOT_TAKEN).await
+    both_ways(SocketType::Pair, args, env, |builder| builder, NOT_TAKEN).await
 }
 
 pub(super) async fn xpub(args: &XpubArgs, env: &Env) -> Result<(), Error> {
-    let tune = |builder: Builder<XpubSocket>| {
+    let tune = |builder: Builder<AnySocket>| {
         let builder = builder.nodrop(args.nodrop).xpub_verbose(args.xpub_verbose);
         let builder = if args.xpub_verboser { builder.xpub_verboser(true) } else { builder };
         match &args.xpub_welcome_msg {
@@ -46,14 +45,21 @@ pub(super) async fn xpub(args: &XpubArgs, env: &Env) -> Result<(), Error> {
             None => builder,
         }
     };
-    both_ways(&args.exchange, env, tune, "subscribers had no room or were lost; see --nodrop").await
+    both_ways(
+        SocketType::Xpub,
+        &args.exchange,
+        env,
+        tune,
+        "subscribers had no room or were lost; see --nodrop",
+    )
+    .await
 }
 
 pub(super) async fn xsub(args: &XsubArgs, env: &Env) -> Result<(), Error> {
     let XsubArgs { exchange: args, subscribe } = args;
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
-    let tune = |builder: Builder<XsubSocket>| builder.recv_timeout(None);
-    let session = Session::open(&args.connection, env, tune).await?;
+    let tune = |builder: Builder<AnySocket>| builder.recv_timeout(None);
+    let session = Session::open(SocketType::Xsub, &args.connection, env, tune).await?;
     subscribe.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
     let receiver = open(args, FirstFrame::Plain, env);
     exchange(session, input, receiver, args, NOT_TAKEN).await
@@ -61,42 +67,45 @@ pub(super) async fn xsub(args: &XsubArgs, env: &Env) -> Result<(), Error> {
 
 pub(super) async fn router(args: &RouterArgs, env: &Env) -> Result<(), Error> {
     let RouterArgs { exchange: args, echo, router_mandatory, router_handover } = args;
-    let tune = |builder: Builder<RouterSocket>| builder.router_handover(*router_handover);
+    let tune = |builder: Builder<AnySocket>| builder.router_handover(*router_handover);
     if *echo {
-        return send_back(Session::open(&args.connection, env, tune).await?, args, env).await;
+        return send_back(Session::open(SocketType::Router, &args.connection, env, tune).await?, args, env)
+            .await;
     }
     let tune = |builder| tune(builder).recv_timeout(None).router_mandatory(*router_mandatory);
-    route(Session::open(&args.connection, env, tune), args, env).await
+    route(Session::open(SocketType::Router, &args.connection, env, tune), args, env).await
 }
 
 pub(super) async fn stream(args: &StreamArgs, env: &Env) -> Result<(), Error> {
     let StreamArgs { exchange: args, echo, stream_notify } = args;
     // With --echo, an empty chunk would be sent back, and end the connection.
-    let tune = |builder: Builder<StreamSocket>| builder.stream_notify(*stream_notify && !*echo);
+    let tune = |builder: Builder<AnySocket>| builder.stream_notify(*stream_notify && !*echo);
     if *echo {
-        return send_back(Session::open_raw(&args.connection, env, tune).await?, args, env).await;
+        return send_back(Session::open(SocketType::Stream, &args.connection, env, tune).await?, args, env)
+            .await;
     }
     let tune = |builder| tune(builder).recv_timeout(None);
-    route(Session::open_raw(&args.connection, env, tune), args, env).await
+    route(Session::open(SocketType::Stream, &args.connection, env, tune), args, env).await
 }
 
 /// Exchanges messages of which no frame is a routing id.
-async fn both_ways<S: Sends + Receives + Secure>(
+async fn both_ways(
+    socket_type: SocketType,
     args: &ExchangeArgs,
     env: &Env,
-    tune: impl FnOnce(Builder<S>) -> Builder<S>,
+    tune: impl FnOnce(Builder<AnySocket>) -> Builder<AnySocket>,
     why_lost: &'static str,
 ) -> Result<(), Error> {
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
     let tune = |builder| tune(builder).recv_timeout(None);
-    let session = Session::<S>::open(&args.connection, env, tune).await?;
+    let session = Session::open(socket_type, &args.connection, env, tune).await?;
     let receiver = open(args, FirstFrame::Plain, env);
     exchange(session, input, receiver, args, why_lost).await
 }
 
 /// Exchanges messages whose first frame is a routing id.
-async fn route<S: RoutesById>(
-    session: impl Future<Output = Result<Session<S>, Error>>,
+async fn route(
+    session: impl Future<Output = Result<Session, Error>>,
     args: &ExchangeArgs,
     env: &Env,
 ) -> Result<(), Error> {
@@ -107,7 +116,7 @@ async fn route<S: RoutesById>(
 }
 
 /// Sends each message back to its sender.
-async fn send_back<S: RoutesById>(session: Session<S>, args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
+async fn send_back(session: Session, args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
     let mut receiver = open(args, FirstFrame::RoutingId, env);
     let back = async |message: &Message| session.send(message.clone()).await;
     let work = async { receiver.receive(&session, back).await.map(drop) };
@@ -119,8 +128,8 @@ fn open(args: &ExchangeArgs, first: FirstFrame, env: &Env) -> Receiver {
     Receiver::new(&args.output, &args.format, first, args.count, env)
 }
 
-async fn exchange<S: Sends + Receives>(
-    session: Session<S>,
+async fn exchange(
+    session: Session,
     input: Input,
     mut receiver: Receiver,
     args: &ExchangeArgs,

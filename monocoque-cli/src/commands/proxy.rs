@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use compio::time::sleep;
 use futures_lite::future::{or, pending, zip};
-use monocoque::zmq::capability::{Proxied, Secure, Sends};
-use monocoque::zmq::{
-    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SocketType, XpubSocket,
-    XsubSocket,
-};
+use monocoque::zmq::SocketType;
 use monocoque::{Monitor, Proxy, ProxyControl, Traffic};
 use serde_json::{Value, json};
 
@@ -24,52 +20,17 @@ use crate::session::{Env, Session, SocketSpec};
 use crate::signals;
 
 pub(super) async fn run(args: &ProxyArgs, env: &Env) -> Result<(), Error> {
-    // Both directions are forwarded: the order of the sockets makes no difference.
     let (front, back) = (&args.frontend, &args.backend);
-    for (front, back) in [(front, back), (back, front)] {
-        match (front.kind, back.kind) {
-            (SocketType::Router, SocketType::Dealer) => {
-                return between::<RouterSocket, DealerSocket>(front, back, args, env).await;
-            }
-            (SocketType::Xsub, SocketType::Xpub) => {
-                return between::<XsubSocket, XpubSocket>(front, back, args, env).await;
-            }
-            (SocketType::Pull, SocketType::Push) => {
-                return between::<PullSocket, PushSocket>(front, back, args, env).await;
-            }
-            _ => {}
-        }
+    let (names, capture) = ([front.kind.name(), back.kind.name()], args.capture.as_ref());
+    if !PAIRS.contains(&[front.kind, back.kind]) && !PAIRS.contains(&[back.kind, front.kind]) {
+        let [front, back] = names;
+        return Err(Error::Usage(format!(
+            "nothing can be passed between {front} and {back}: take router and dealer, xsub and xpub, or pull and push"
+        )));
     }
-    let (front, back) = (front.kind.name(), back.kind.name());
-    Err(Error::Usage(format!(
-        "nothing can be passed between {front} and {back}: take router and dealer, xsub and xpub, or pull and push"
-    )))
-}
-
-async fn between<F: Proxied + Secure, B: Proxied + Secure>(
-    front: &End,
-    back: &End,
-    args: &ProxyArgs,
-    env: &Env,
-) -> Result<(), Error> {
-    match &args.capture {
-        None => pass::<F, B, PushSocket>(front, back, None, args, env).await,
-        Some(end) => match end.kind {
-            SocketType::Pub => pass::<F, B, PubSocket>(front, back, Some(end), args, env).await,
-            SocketType::Push => pass::<F, B, PushSocket>(front, back, Some(end), args, env).await,
-            SocketType::Pair => pass::<F, B, PairSocket>(front, back, Some(end), args, env).await,
-            other => Err(Error::Usage(format!("--capture takes pub, push or pair, not {}", other.name()))),
-        },
+    if let Some(other) = capture.map(|end| end.kind).filter(|kind| !CAPTURES.contains(kind)) {
+        return Err(Error::Usage(format!("--capture takes pub, push or pair, not {}", other.name())));
     }
-}
-
-async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
-    front: &End,
-    back: &End,
-    capture: Option<&End>,
-    args: &ProxyArgs,
-    env: &Env,
-) -> Result<(), Error> {
     let requests = signals::reports()?;
     // Before the sockets, whose events it counts.
     #[cfg(feature = "metrics")]
@@ -77,11 +38,10 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
     // The screen takes the place of lines on standard error.
     let silent = &Env { verbosity: Verbosity::Silent, ..env.clone() };
     let env = if args.top { silent } else { env };
-    let names = [front.kind.name(), back.kind.name()];
-    let (front, front_events) = open::<F>(front, args, env).await?;
-    let (back, back_events) = open::<B>(back, args, env).await?;
+    let (front, front_events) = open(front, args, env).await?;
+    let (back, back_events) = open(back, args, env).await?;
     let capture = match capture {
-        Some(end) => Some(open::<C>(end, args, env).await?.0),
+        Some(end) => Some(open(end, args, env).await?.0),
         None => None,
     };
     let mut proxy = Proxy::new(&front.socket, &back.socket);
@@ -112,10 +72,10 @@ async fn pass<F: Proxied + Secure, B: Proxied + Secure, C: Sends + Secure>(
 }
 
 /// Opens a socket. Returns it with its events.
-async fn open<S: Secure>(end: &End, args: &ProxyArgs, env: &Env) -> Result<(Session<S>, Monitor), Error> {
+async fn open(end: &End, args: &ProxyArgs, env: &Env) -> Result<(Session, Monitor), Error> {
     let opening =
         SocketSpec { endpoints: &end.endpoints, options: &args.options, identity: None, timeout: None };
-    let session = Session::<S>::make(opening, env, |builder| builder)?;
+    let session = Session::make(end.kind, opening, env, |builder| builder)?;
     let monitor = session.socket.monitor();
     session.attach(&end.endpoints).await?;
     Ok((session, monitor))
@@ -182,3 +142,11 @@ impl<'a> Figures<'a> {
 
 /// The time between two snapshots of --top.
 const EVERY: Duration = Duration::from_secs(1);
+/// The types that messages are passed between, in either order.
+const PAIRS: [[SocketType; 2]; 3] = [
+    [SocketType::Router, SocketType::Dealer],
+    [SocketType::Xsub, SocketType::Xpub],
+    [SocketType::Pull, SocketType::Push],
+];
+/// The types of --capture.
+const CAPTURES: [SocketType; 3] = [SocketType::Pub, SocketType::Push, SocketType::Pair];

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_lite::StreamExt;
 use futures_lite::future::{or, pending};
-use monocoque::zmq::Socket;
 use monocoque::{Monitor, ProxyControl};
 
 use crate::error::Error;
@@ -14,18 +13,18 @@ use crate::top::{Counter, Peers, Screen, Snapshot, Table, counted};
 
 /// The two sockets of a proxy, and what goes through it.
 #[derive(Debug)]
-pub(super) struct ProxyTop<'a, F: Socket, B: Socket> {
-    front: &'a Session<F>,
-    back: &'a Session<B>,
+pub(super) struct ProxyTop<'a> {
+    front: &'a Session,
+    back: &'a Session,
     /// The types of both.
     names: [&'static str; 2],
     control: ProxyControl,
 }
 
-impl<'a, F: Socket, B: Socket> ProxyTop<'a, F, B> {
+impl<'a> ProxyTop<'a> {
     pub(super) fn new(
-        front: &'a Session<F>,
-        back: &'a Session<B>,
+        front: &'a Session,
+        back: &'a Session,
         names: [&'static str; 2],
         control: ProxyControl,
     ) -> Self {
@@ -100,7 +99,7 @@ async fn watch(mut events: Monitor, peers: &RefCell<Peers>) -> Result<(), Error>
 
 /// Returns the queues and the losses of a socket. The queue of received messages is short: the
 /// proxy takes them at once, unless the other socket has no room.
-fn socket_row<S: Socket>(name: &str, session: &Session<S>) -> Vec<String> {
+fn socket_row(name: &str, session: &Session) -> Vec<String> {
     let stats = session.socket.stats();
     let numbers = [
         stats.peers as u64,

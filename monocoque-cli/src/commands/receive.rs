@@ -2,9 +2,8 @@
 
 use std::time::SystemTime;
 
-use monocoque::Message;
-use monocoque::zmq::capability::Receives;
-use monocoque::zmq::{Builder, PullSocket, SubSocket};
+use monocoque::zmq::{Builder, SocketType};
+use monocoque::{AnySocket, Message};
 
 use super::NOT_TAKEN;
 use crate::args::{FormatArgs, OutputArgs, PullArgs, ReceiveArgs, SubArgs};
@@ -15,21 +14,21 @@ use crate::progress::Progress;
 use crate::session::{Env, Session};
 
 pub(super) async fn pull(args: &PullArgs, env: &Env) -> Result<(), Error> {
-    let tune = |builder: Builder<PullSocket>| builder.conflate(args.conflate);
-    let session = Session::open(&args.receive.connection, env, tune).await?;
+    let tune = |builder: Builder<AnySocket>| builder.conflate(args.conflate);
+    let session = Session::open(SocketType::Pull, &args.receive.connection, env, tune).await?;
     print_all(session, &args.receive, env).await
 }
 
 pub(super) async fn subscribe(args: &SubArgs, env: &Env) -> Result<(), Error> {
-    let tune = |builder: Builder<SubSocket>| builder.conflate(args.conflate);
-    let session = Session::open(&args.receive.connection, env, tune).await?;
+    let tune = |builder: Builder<AnySocket>| builder.conflate(args.conflate);
+    let session = Session::open(SocketType::Sub, &args.receive.connection, env, tune).await?;
     let everything = [String::new()];
     let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
     topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
     print_all(session, &args.receive, env).await
 }
 
-async fn print_all<S: Receives>(session: Session<S>, args: &ReceiveArgs, env: &Env) -> Result<(), Error> {
+async fn print_all(session: Session, args: &ReceiveArgs, env: &Env) -> Result<(), Error> {
     let mut receiver = Receiver::open(args, env);
     let work = async { receiver.receive(&session, async |_| Ok(())).await.map(drop) };
     let done = session.until_interrupted(work, || args.count.is_none()).await;
@@ -68,9 +67,9 @@ impl Receiver {
     /// to `each` before it is printed.
     ///
     /// A timeout is a failure, unless messages were received and no number was requested.
-    pub(super) async fn receive<S: Receives>(
+    pub(super) async fn receive(
         &mut self,
-        session: &Session<S>,
+        session: &Session,
         each: impl AsyncFn(&Message) -> Result<(), Error>,
     ) -> Result<Reader, Error> {
         while let Some(max) = self.wanted() {
@@ -92,7 +91,7 @@ impl Receiver {
     }
 
     /// Receives at least one message, and at most `max`.
-    async fn next<S: Receives>(&self, session: &Session<S>, max: usize) -> Result<Vec<Received>, Error> {
+    async fn next(&self, session: &Session, max: usize) -> Result<Vec<Received>, Error> {
         if self.needs_peer {
             return Ok(vec![session.recv_with_peer().await?]);
         }

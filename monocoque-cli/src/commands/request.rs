@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use futures_lite::StreamExt;
 use futures_lite::future::{or, pending};
 use futures_util::stream::FuturesUnordered;
-use monocoque::Message;
-use monocoque::zmq::{Builder, ReqSocket};
+use monocoque::zmq::{Builder, SocketType};
+use monocoque::{AnySocket, Message};
 
 use super::{NOT_TAKEN, send};
 use crate::args::ReqArgs;
@@ -19,10 +19,10 @@ use crate::session::{Env, Session};
 
 pub(super) async fn ask(args: &ReqArgs, env: &Env) -> Result<(), Error> {
     let (input, progress) = send::open(&args.send, env)?;
-    let tune = |builder: Builder<ReqSocket>| builder.req_correlate(args.req_correlate);
+    let tune = |builder: Builder<AnySocket>| builder.req_correlate(args.req_correlate);
     let mut sessions = Vec::new();
     for _ in 0..args.parallel.get() {
-        sessions.push(Session::open(&args.send.connection, env, tune).await?);
+        sessions.push(Session::open(SocketType::Req, &args.send.connection, env, tune).await?);
     }
     let output = Output::open(&args.output, &args.send.format, FirstFrame::Plain);
     let dialogue = Dialogue { args, output: &output, progress: &progress };
@@ -80,11 +80,7 @@ struct Dialogue<'a> {
 
 impl Dialogue<'_> {
     /// Sends requests over a socket, each after the reply to the one before.
-    async fn hold(
-        &self,
-        session: &Session<ReqSocket>,
-        requests: flume::Receiver<Message>,
-    ) -> Result<Reader, Error> {
+    async fn hold(&self, session: &Session, requests: flume::Receiver<Message>) -> Result<Reader, Error> {
         send::wait_for_peers(session, self.args.send.input.wait_for_peers).await?;
         while let Ok(request) = requests.recv_async().await {
             session.send(request).await?;

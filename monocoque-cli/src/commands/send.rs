@@ -1,7 +1,7 @@
 //! `mq push` and `mq pub`.
 
-use monocoque::zmq::capability::Sends;
-use monocoque::zmq::{Builder, PubSocket, PushSocket};
+use monocoque::AnySocket;
+use monocoque::zmq::{Builder, SocketType};
 
 use super::NOT_TAKEN;
 use crate::args::{InputArgs, PubArgs, PushArgs, SendArgs};
@@ -16,8 +16,8 @@ pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
     let conflate = args.conflate;
     let args = &args.send;
     let (input, progress) = open(args, env)?;
-    let tune = |builder: Builder<PushSocket>| builder.conflate(conflate);
-    let session = Session::open(&args.connection, env, tune).await?;
+    let tune = |builder: Builder<AnySocket>| builder.conflate(conflate);
+    let session = Session::open(SocketType::Push, &args.connection, env, tune).await?;
     if conflate {
         session.expect_drops();
     }
@@ -33,8 +33,8 @@ pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
 pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
     let (input, progress) = open(&args.send, env)?;
     let SendArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.send;
-    let tune = |builder: Builder<PubSocket>| builder.nodrop(args.nodrop).conflate(args.conflate);
-    let session = Session::open(connection, env, tune).await?;
+    let tune = |builder: Builder<AnySocket>| builder.nodrop(args.nodrop).conflate(args.conflate);
+    let session = Session::open(SocketType::Pub, connection, env, tune).await?;
     if args.conflate {
         session.expect_drops();
     }
@@ -61,14 +61,14 @@ pub(super) fn open(args: &SendArgs, env: &Env) -> Result<(Input, Progress), Erro
     Ok((input, progress))
 }
 
-pub(super) async fn wait_for_peers<S: Sends>(session: &Session<S>, n: Option<usize>) -> Result<(), Error> {
+pub(super) async fn wait_for_peers(session: &Session, n: Option<usize>) -> Result<(), Error> {
     let Some(n) = n else { return Ok(()) };
     session.in_time(session.socket.wait_for_peers(n), &format!("there were fewer than {n} peers")).await
 }
 
 /// Sends all of the input, each message behind the topic.
-pub(super) async fn send_all<S: Sends>(
-    session: &Session<S>,
+pub(super) async fn send_all(
+    session: &Session,
     mut input: Input,
     topic: Option<&str>,
     progress: &Progress,

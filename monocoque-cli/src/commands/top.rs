@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use futures_lite::StreamExt;
 use futures_lite::future::{or, pending};
-use monocoque::zmq::SubSocket;
+use monocoque::zmq::SocketType;
 
 use super::NOT_TAKEN;
 use crate::args::TopArgs;
@@ -16,7 +16,7 @@ use crate::top::{Peers, Screen, Snapshot, Topics};
 pub(super) async fn run(args: &TopArgs, env: &Env) -> Result<(), Error> {
     // Failures are on the screen.
     let env = &Env { verbosity: Verbosity::Silent, ..env.clone() };
-    let session = Session::<SubSocket>::make((&args.connection).into(), env, |builder| builder)?;
+    let session = Session::make(SocketType::Sub, (&args.connection).into(), env, |builder| builder)?;
     let mut monitor = session.socket.monitor();
     session.attach(&args.connection.endpoints).await?;
     let everything = [String::new()];

@@ -17,9 +17,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::Command;
 
+use monocoque::AnySocket;
 use monocoque::security::{Allow, CurveKeyPair, CurvePublicKey, CurveSecretKey, Password};
 use monocoque::zmq::Builder;
-use monocoque::zmq::capability::Secure;
 
 use crate::args::{KeyArg, SecurityArgs};
 use crate::error::Error;
@@ -61,7 +61,7 @@ impl Security {
     }
 
     /// Sets the options of a socket.
-    pub(crate) fn apply<S: Secure>(&self, builder: Builder<S>) -> Builder<S> {
+    pub(crate) fn apply(&self, builder: Builder<AnySocket>) -> Builder<AnySocket> {
         let builder = match &self.mechanism {
             Mechanism::Null => builder,
             Mechanism::PlainServer => builder.plain_server(),
