@@ -62,6 +62,8 @@ mod peer;
 mod protocol;
 mod pubsub;
 #[cfg(feature = "runtime")]
+mod readiness;
+#[cfg(feature = "runtime")]
 mod reconnect;
 mod router;
 mod routing_id;
@@ -101,6 +103,8 @@ pub use pubsub::{
     Cancelled, Matches, PubSubHub, Subscribed, SubscriptionIndex, SubscriptionLimit, SubscriptionLimits,
     Topics,
 };
+#[cfg(feature = "runtime")]
+pub use readiness::{EventFd, Readiness, reserve_spare};
 #[cfg(feature = "runtime")]
 pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, Room, RouterBehavior, RouterHub};

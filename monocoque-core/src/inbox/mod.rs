@@ -95,7 +95,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         let is_used_up = lane.schedule != Schedule::Listed && lane.queue.is_empty();
         let pump = if is_used_up { self.remove_lane(&mut producer, key) } else { None };
         let receiver =
-            if is_used_up && !producer.ready.is_empty() { producer.receivers.first() } else { None };
+            if is_used_up && !producer.ready.is_empty() { producer.first_receiver() } else { None };
         drop(producer);
         [pump, receiver].into_iter().for_each(wake);
     }
@@ -112,11 +112,19 @@ impl<T: Weigh, L> Inbox<T, L> {
         with_room.collect()
     }
 
+    /// Wakes `observer` from now on whenever there may be an item after there was none, and at the
+    /// end. It is woken beside the receivers, whose order it is not part of. One inbox has one
+    /// observer: a later one has no effect.
+    pub fn observe(&self, observer: &Waker) {
+        self.producer.lock().observer.get_or_insert_with(|| observer.clone());
+    }
+
     /// Takes no more items. Those that wait can still be received; then receivers get an error.
     pub fn drain(&self) {
         let mut producer = self.producer.lock();
         producer.is_closed = true;
         let mut wakers = producer.receivers.drain();
+        wakers.extend(producer.observer.clone());
         wakers.extend(producer.lanes.iter_mut().filter_map(|(_, lane)| lane.pump.take()));
         drop(producer);
         wakers.into_iter().for_each(Waker::wake);
@@ -191,11 +199,11 @@ impl<T: Weigh, L> Default for Inbox<T, L> {
     }
 }
 
-/// Several pumps that have room now.
+/// Several tasks to wake.
 #[derive(Debug)]
-struct Pumps(Vec<Waker>);
+struct Tasks(Vec<Waker>);
 
-impl Wake for Pumps {
+impl Wake for Tasks {
     fn wake(self: Arc<Self>) {
         self.0.iter().for_each(Waker::wake_by_ref);
     }
@@ -203,7 +211,7 @@ impl Wake for Pumps {
 
 /// Returns one waker for all of them.
 fn as_one(mut wakers: Vec<Waker>) -> Option<Waker> {
-    if wakers.len() > 1 { Some(Arc::new(Pumps(wakers)).into()) } else { wakers.pop() }
+    if wakers.len() > 1 { Some(Arc::new(Tasks(wakers)).into()) } else { wakers.pop() }
 }
 
 #[inline]

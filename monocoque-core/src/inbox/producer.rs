@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use super::{Inbox, InboxClosed, Lane, LaneKey, Schedule, Weigh, wake};
+use super::{Inbox, InboxClosed, Lane, LaneKey, Schedule, Weigh, as_one, wake};
 use crate::sync::Ordering;
 use crate::{Hwm, PeerTable, Room, Waiters};
 
@@ -13,6 +13,8 @@ pub(super) struct Producer<T, L> {
     /// Lanes with items that are not active yet.
     pub(super) ready: Vec<LaneKey>,
     pub(super) receivers: Waiters,
+    /// Told of items when there were none, and of the end; beside the queue of receivers.
+    pub(super) observer: Option<Waker>,
     /// The number of items that a later one has replaced.
     pub(super) replaced: u64,
     pub(super) is_closed: bool,
@@ -172,7 +174,7 @@ impl<T: Weigh, L> Inbox<T, L> {
     /// Lists a lane that items were added to as ready. Returns the receiver that waits for them.
     #[inline]
     fn list_lane(&self, producer: &mut Producer<T, L>, key: LaneKey) -> Option<Waker> {
-        let Producer { lanes, ready, receivers, replaced, .. } = producer;
+        let Producer { lanes, ready, replaced, .. } = producer;
         let lane = lanes.get_mut(key.0)?;
         if lane.conflate {
             *replaced += lane.keep_last();
@@ -183,7 +185,7 @@ impl<T: Weigh, L> Inbox<T, L> {
         lane.schedule = Schedule::Listed;
         ready.push(key);
         self.has_ready.store(true, Ordering::Release);
-        receivers.first()
+        producer.first_receiver()
     }
 
     /// Takes a lane without items off the list of ready lanes, unless a receiver has fetched it.
@@ -224,10 +226,21 @@ impl<T, L> Producer<T, L> {
             lanes: PeerTable::new(),
             ready: Vec::new(),
             receivers: Waiters::default(),
+            observer: None,
             replaced: 0,
             is_closed: false,
             departed: 0,
             departed_max,
+        }
+    }
+
+    /// Returns the receiver whose turn it is, together with the observer.
+    #[inline]
+    pub(super) fn first_receiver(&self) -> Option<Waker> {
+        let receiver = self.receivers.first();
+        match &self.observer {
+            None => receiver,
+            Some(observer) => as_one([observer.clone()].into_iter().chain(receiver).collect()),
         }
     }
 
