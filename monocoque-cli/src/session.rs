@@ -352,7 +352,10 @@ fn apply(options: &OptionArgs, builder: Builder<AnySocket>) -> Builder<AnySocket
 /// Returns the error of a socket that is not built: the value of an option, in most cases.
 fn refused_option(error: MonocoqueError) -> Error {
     match error {
-        MonocoqueError::Thread(_) | MonocoqueError::NoRuntime | MonocoqueError::Closed => error.into(),
+        MonocoqueError::Thread(_)
+        | MonocoqueError::Readiness(_)
+        | MonocoqueError::NoRuntime
+        | MonocoqueError::Closed => error.into(),
         error => Error::Option(error),
     }
 }

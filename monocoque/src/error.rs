@@ -38,6 +38,11 @@ pub enum MonocoqueError {
     Descriptor(io::Error),
     /// An I/O thread could not be started.
     Thread(io::Error),
+    /// The operating system refused a descriptor for the readiness of a socket, or to wait for some
+    /// (`EMFILE`, `ENFILE`, `EINVAL`).
+    Readiness(io::Error),
+    /// A signal has interrupted the wait (`EINTR`).
+    Interrupted,
     /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
     NoRuntime,
     /// The socket was closed, its context was shut down, or the runtime of its connections has
@@ -118,6 +123,8 @@ pub enum ErrorKind {
     WouldBlock,
     /// A timeout has expired.
     TimedOut,
+    /// A signal has interrupted the call: it may be repeated.
+    Interrupted,
     /// An argument or an option is invalid: the program has to change.
     InvalidInput,
     /// The operating system refused; a later attempt may succeed.
@@ -148,7 +155,8 @@ impl MonocoqueError {
             Self::Closed => ErrorKind::Closed,
             Self::WouldBlock => ErrorKind::WouldBlock,
             Self::TimedOut => ErrorKind::TimedOut,
-            Self::Io { .. } | Self::Descriptor(_) | Self::Thread(_) => ErrorKind::System,
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::Io { .. } | Self::Descriptor(_) | Self::Thread(_) | Self::Readiness(_) => ErrorKind::System,
             Self::OutOfTurn(_) => ErrorKind::OutOfTurn,
             Self::Unreachable | Self::UnknownEndpoint(_) | Self::UnknownPeer(_) => ErrorKind::NotFound,
             Self::NoRuntime | Self::WouldDeadlock | Self::WrongThread => ErrorKind::WrongThread,
@@ -196,6 +204,8 @@ impl fmt::Display for MonocoqueError {
             Self::Io { endpoint, source } => write!(f, "bind {endpoint}: {source}"),
             Self::Descriptor(error) => write!(f, "the descriptor cannot be listened on: {error}"),
             Self::Thread(error) => write!(f, "an I/O thread could not be started: {error}"),
+            Self::Readiness(error) => write!(f, "readiness of a socket: {error}"),
+            Self::Interrupted => f.write_str("a signal has interrupted the wait"),
             Self::NoRuntime => f.write_str("there is no compio runtime on this thread"),
             Self::Closed => f.write_str("the socket is closed, or its context was shut down"),
             Self::WouldBlock => f.write_str("the operation would have to wait"),
@@ -260,12 +270,14 @@ impl From<MonocoqueError> for io::Error {
         let kind = match &error {
             MonocoqueError::Io { source: error, .. }
             | MonocoqueError::Descriptor(error)
-            | MonocoqueError::Thread(error) => error.kind(),
+            | MonocoqueError::Thread(error)
+            | MonocoqueError::Readiness(error) => error.kind(),
             MonocoqueError::Unreachable => io::ErrorKind::HostUnreachable,
             other => match other.kind() {
                 ErrorKind::Closed => io::ErrorKind::BrokenPipe,
                 ErrorKind::WouldBlock => io::ErrorKind::WouldBlock,
                 ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+                ErrorKind::Interrupted => io::ErrorKind::Interrupted,
                 ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
                 ErrorKind::NotFound => io::ErrorKind::NotFound,
                 ErrorKind::WrongThread => io::ErrorKind::Deadlock,
@@ -409,6 +421,8 @@ mod tests {
             Io { endpoint: endpoint(), source: system_error() },
             Descriptor(system_error()),
             Thread(system_error()),
+            Readiness(system_error()),
+            Interrupted,
             NoRuntime,
             Closed,
             WouldBlock,
@@ -434,6 +448,7 @@ mod tests {
         // A new variant belongs into the list above.
         all.iter().for_each(|error| match error {
             Endpoint(_) | Io { .. } | Descriptor(_) | Thread(_) | NoRuntime | Closed => {}
+            Readiness(_) | Interrupted => {}
             WouldBlock | TimedOut | WouldDeadlock | WrongThread | Unreachable | OutOfTurn(_) => {}
             ManualModeRequired | EmptyMessage | UnknownEndpoint(_) | UnknownPeer(_) => {}
             RoutingId(_) | ReservedRoutingId | RawInproc | DuplicateRoutingId | HeartbeatTtl => {}
@@ -464,7 +479,10 @@ mod tests {
             let text = error.to_string();
             let has_cause = matches!(
                 error,
-                MonocoqueError::Io { .. } | MonocoqueError::Descriptor(_) | MonocoqueError::Thread(_)
+                MonocoqueError::Io { .. }
+                    | MonocoqueError::Descriptor(_)
+                    | MonocoqueError::Thread(_)
+                    | MonocoqueError::Readiness(_)
             );
             assert_eq!(text.contains("in use"), has_cause, "{text}");
             assert_eq!(io::Error::from(error).to_string(), text);

@@ -157,8 +157,10 @@ mod monitor;
 mod options;
 mod pattern;
 mod peer;
+mod poll;
 mod proxy;
 mod raw;
+mod readiness;
 pub mod security;
 #[cfg(feature = "serde")]
 mod serialize;
@@ -207,6 +209,8 @@ pub use monocoque_core::{
 };
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;
+pub use poll::{PollItem, poll};
 pub use proxy::{Proxy, ProxyControl, ProxyStats, Traffic, blocking_proxy, proxy};
+pub use readiness::Events;
 pub use stats::{PeerStats, SocketStats};
 pub use zmq::AnySocket;

@@ -13,7 +13,8 @@ pub(super) struct Producer<T, L> {
     /// Lanes with items that are not active yet.
     pub(super) ready: Vec<LaneKey>,
     pub(super) receivers: Waiters,
-    /// Told of items when there were none, and of the end; beside the queue of receivers.
+    /// Woken when there are items after there were none, and at the end; beside the queue of
+    /// receivers.
     pub(super) observer: Option<Waker>,
     /// The number of items that a later one has replaced.
     pub(super) replaced: u64,

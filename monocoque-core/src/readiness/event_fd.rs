@@ -7,8 +7,6 @@ use std::sync::OnceLock;
 use rustix::event::{EventfdFlags, eventfd};
 
 /// An eventfd: not blocking, closed by `exec`, and readable while it is set.
-///
-/// The owner serializes the calls that set it and reset it.
 #[derive(Debug)]
 pub struct EventFd(OwnedFd);
 

@@ -1,11 +1,11 @@
-//! Observers of the readiness of a socket: tasks and a descriptor that are told when it may have
+//! Observers of the readiness of a socket: tasks and a descriptor that are woken when it may have
 //! changed.
 //!
 //! Observers stand beside the queues of those that receive and send, never in them: a queue wakes
 //! one task for each event, and an observer would take the turn of a receiver. Here all are woken,
 //! each looks at the socket itself, and none takes anything.
 //!
-//! No event is lost, since an observer asks to be told before it looks: a task
+//! No event is lost, since an observer asks to be woken before it looks: a task
 //! [waits](Readiness::wait) and then looks, the owner of the descriptor [clears](Readiness::clear)
 //! it and then looks. What changes the socket does so under one of its locks, finds the observer
 //! there, and [signals](Readiness::signal) once the lock is released. A look that has come before
@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::{Ticket, Waiters};
 
 pub use event_fd::{EventFd, reserve_spare};
@@ -48,6 +48,7 @@ pub use event_fd::{EventFd, reserve_spare};
 pub struct Readiness {
     state: Mutex<State>,
     descriptor: OnceLock<EventFd>,
+    is_installed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +65,18 @@ impl Readiness {
     /// Returns the waker that signals.
     pub fn waker(self: &Arc<Self>) -> Waker {
         self.clone().into()
+    }
+
+    /// Returns whether all that may change the socket wakes the [waker](Self::waker): its owner has
+    /// [said so](Self::set_installed).
+    #[inline]
+    pub fn is_installed(&self) -> bool {
+        self.is_installed.load(Ordering::Acquire)
+    }
+
+    /// Notes that all that may change the socket wakes the [waker](Self::waker).
+    pub fn set_installed(&self) {
+        self.is_installed.store(true, Ordering::Release);
     }
 
     /// Wakes all tasks that wait, and makes the descriptor readable. Not under a lock of the
@@ -125,7 +138,7 @@ impl Readiness {
     }
 
     /// Returns the descriptor, or the spare one of the process if there is none left. That one is
-    /// always readable, and an edge-triggered observer is told of each signal.
+    /// always readable, and reports each signal to an edge-triggered observer.
     pub fn descriptor_or_spare(&self) -> BorrowedFd<'_> {
         self.descriptor().unwrap_or_else(|_| {
             self.state.lock().uses_spare = true;

@@ -54,6 +54,22 @@ impl Dialogue {
         *answered
     }
 
+    /// Returns whether the application would receive a message from `from`, by
+    /// [`on_recv`](Self::on_recv).
+    pub(crate) fn admits(&self, envelope: Envelope, from: PeerKey, message: &Message) -> bool {
+        match (envelope, self) {
+            (Envelope::None | Envelope::Identity, _) => true,
+            (Envelope::Request, Self::Asked { of: Some(asked), number, .. }) => {
+                *asked == from && number.as_ref().is_none_or(|number| has_number(number, message))
+            }
+            (Envelope::Request, _) => false,
+            (Envelope::Reply, _) => {
+                let delimiter = message.iter().position(<[u8]>::is_empty);
+                delimiter.is_some_and(|delimiter| delimiter + 1 < message.len())
+            }
+        }
+    }
+
     /// Strips the envelope of a message that the application receives. Returns `false` if the
     /// message is no reply to the open request, or no valid request; it is discarded then.
     pub(crate) fn on_recv(&mut self, envelope: Envelope, from: PeerKey, message: &mut Message) -> bool {
@@ -80,12 +96,15 @@ impl Dialogue {
     }
 }
 
+/// Returns whether a reply has this request id, a delimiter, and a body.
+fn has_number(number: &Frame, message: &Message) -> bool {
+    message.len() > 2 && message.get(0) == Some(&**number) && message.get(1).is_some_and(<[u8]>::is_empty)
+}
+
 /// Strips request id and delimiter of a reply. Returns `false` if it does not reply to this
 /// request.
 fn strip_number(number: &Frame, message: &mut Message) -> bool {
-    let answers = message.len() > 2
-        && message.get(0) == Some(&**number)
-        && message.get(1).is_some_and(<[u8]>::is_empty);
+    let answers = has_number(number, message);
     if answers {
         message.pop_front();
         message.pop_front();

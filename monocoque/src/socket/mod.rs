@@ -9,12 +9,14 @@
 //!
 //! The methods of handles are in [`send`], [`recv`] and [`subscribe`]; [`adapters`] builds streams,
 //! sinks and proxies on them. Each future waits in a [`WaitSlot`]. [`timers`] wakes futures whose
-//! timeout has expired. [`close`] ends everything once the socket is closed, and either its queued
+//! timeout has expired. [`readiness`] tells what could be received or sent without doing either.
+//! [`close`] ends everything once the socket is closed, and either its queued
 //! messages are sent or `linger` is over.
 
 pub(crate) mod adapters;
 pub(crate) mod close;
 pub(crate) mod departures;
+mod readiness;
 mod recv;
 pub(crate) mod send;
 mod subscribe;
@@ -22,15 +24,15 @@ mod timers;
 mod wait_slot;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool as AtomicFlag, AtomicU64 as AtomicNumber};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use monocoque_core::{
-    Endpoint, Hwm, Inbox, LaneConfig, LaneCounters, LaneKey, Message, Monitors, PeerKey, RoutingId,
-    RuntimeHandle, process_id,
+    Endpoint, Hwm, Inbox, LaneConfig, LaneCounters, LaneKey, Message, Monitors, PeerKey, Readiness,
+    RoutingId, RuntimeHandle, process_id, reserve_spare,
 };
 use monocoque_zmtp::Subscription;
 
@@ -77,6 +79,8 @@ pub(crate) struct Engine {
     /// Set once it was logged that every client of CURVE comes in.
     pub(crate) is_open_reported: AtomicFlag,
     timers: Timers,
+    /// The observers of readiness; made when there is a first one.
+    readiness: OnceLock<Arc<Readiness>>,
     /// The current high-water mark; locked while lanes are opened or changed.
     recv_hwm: Mutex<Hwm>,
     /// Numbers of generated routing ids.
@@ -110,6 +114,7 @@ impl Engine {
         runtime: RuntimeHandle,
         registry: Arc<InprocRegistry<Self>>,
     ) -> Result<Arc<Self>, MonocoqueError> {
+        reserve_spare().map_err(MonocoqueError::Readiness)?;
         let engine = Arc::new(Self::unsupervised(pattern, options, runtime, registry));
         let supervisor = Supervisor::new(Task::new(&engine));
         engine.runtime.spawn(|| supervisor.run())?;
@@ -152,6 +157,7 @@ impl Engine {
             span: Span::of_socket(pattern.socket_type, id),
             is_open_reported: AtomicFlag::new(false),
             timers: Timers::default(),
+            readiness: OnceLock::new(),
             departures: Mutex::default(),
             next_id: AtomicU32::new(fastrand::u32(..)),
             next_request: AtomicU32::new(fastrand::u32(..)),

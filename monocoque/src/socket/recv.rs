@@ -220,9 +220,17 @@ impl Engine {
         mut next: NextMessage<'_>,
     ) -> Result<Option<Message>, MonocoqueError> {
         let from = next.from();
-        self.out.lock().queue.dialogue.check_recv(envelope)?;
+        let mut wakes = Wakes::default();
+        let mut out = self.out.lock();
+        out.queue.dialogue.check_recv(envelope)?;
         let mut message = next.pop();
-        let passed = self.out.lock().queue.dialogue.on_recv(envelope, from, &mut message);
+        let passed = out.queue.dialogue.on_recv(envelope, from, &mut message);
+        if passed {
+            // The next message may be sent.
+            out.queue.observer.notify(&mut wakes);
+        }
+        drop((out, next));
+        wakes.wake();
         Ok(passed.then_some(message))
     }
 }

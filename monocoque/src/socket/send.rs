@@ -187,6 +187,7 @@ impl Engine {
             if self.pattern.routing == Routing::Nowhere {
                 return Err(self.pattern.unsupported("send"));
             }
+            out.queue.observer.watch();
             if let Some(waker) = waker {
                 out.queue.senders.wait(&mut waiting.ticket, waker);
             }
@@ -197,7 +198,7 @@ impl Engine {
             SendMode::Deferred => out.queue.has_deferred = true,
             SendMode::Wait | SendMode::Try => out.flush_deferred(wakes),
         }
-        wakes.add(out.queue.senders.remove(&mut waiting.ticket));
+        out.remove_sender(&mut waiting.ticket, wakes);
         Ok(Attempt::Done)
     }
 
@@ -317,6 +318,9 @@ fn send_reply(
     if outcome == SendOutcome::Full {
         let envelope = sealed.split_front(frames);
         out.queue.dialogue = Dialogue::Answering { origin, envelope };
+    } else {
+        // The next request may be received.
+        out.queue.observer.notify(wakes);
     }
     outcome
 }

@@ -143,7 +143,7 @@ impl Engine {
     fn leave(&self, queue: WaitQueue, ticket: &mut Option<Ticket>) {
         match queue {
             WaitQueue::Receivers => self.inbox.remove_waiter(ticket),
-            WaitQueue::Senders => self.with_wakes(|out, wakes| wakes.add(out.queue.senders.remove(ticket))),
+            WaitQueue::Senders => self.with_wakes(|out, wakes| out.remove_sender(ticket, wakes)),
             WaitQueue::Watchers => drop(self.out.lock().lifecycle.watchers.remove(ticket)),
         }
     }

@@ -132,7 +132,8 @@ impl Sealed for AnySocket {
 }
 
 impl super::Socket for AnySocket {}
-methods!(AnySocket: socket_methods);
+methods!(AnySocket: socket_methods, readiness_methods);
+descriptor!(AnySocket);
 capability!(AnySocket: Sends);
 capability!(AnySocket: Receives);
 capability!(AnySocket: RoutesById);

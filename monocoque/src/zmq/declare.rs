@@ -78,7 +78,8 @@ macro_rules! socket {
 
         impl $crate::zmq::Socket for $name {}
         impl $crate::zmq::TypedSocket for $name {}
-        methods!($name: type_methods, socket_methods);
+        methods!($name: type_methods, socket_methods, readiness_methods);
+        descriptor!($name);
         capability!($name: $first);
         $(capability!($name: $further);)*
     };

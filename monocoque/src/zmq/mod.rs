@@ -60,6 +60,8 @@ pub mod capability;
 #[macro_use]
 mod declare;
 #[macro_use]
+mod readiness;
+#[macro_use]
 mod socket;
 
 mod any;

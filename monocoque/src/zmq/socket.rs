@@ -1,6 +1,7 @@
 //! The trait of all socket types.
 
 use std::fmt;
+use std::os::fd::{AsFd, AsRawFd};
 
 pub(crate) mod sealed {
     use crate::error::MonocoqueError;
@@ -556,8 +557,9 @@ macro_rules! socket_methods {
 ///     })
 /// }
 /// ```
-pub trait Socket: sealed::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
+pub trait Socket: sealed::Sealed + AsFd + AsRawFd + Clone + fmt::Debug + Send + Sync + 'static {
     socket_methods!(fn + Send);
+    readiness_methods!(fn + Send);
 }
 
 /// A socket type, for code that makes sockets and is generic over their types.

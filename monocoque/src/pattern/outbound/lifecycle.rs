@@ -108,6 +108,7 @@ impl Outbound {
         }
         self.lifecycle.phase = phase;
         wakes.add(self.queue.senders.drain());
+        self.queue.observer.signal(wakes);
         wakes.add(self.lifecycle.watchers.drain());
         self.peers.interrupt_pumps(wakes);
         if phase == Phase::Aborted {

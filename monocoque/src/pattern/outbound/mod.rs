@@ -11,6 +11,7 @@ mod connections;
 mod lifecycle;
 mod peers;
 mod pump;
+mod readiness;
 mod send;
 mod send_queue;
 
@@ -242,6 +243,7 @@ impl Outbound {
 
     /// Wakes the sender whose turn it is, or all if each waits for a peer of its own.
     fn wake_senders(&mut self, wakes: &mut Wakes) {
+        self.queue.observer.notify(wakes);
         if self.peers.any_will_do() {
             wakes.add(self.queue.senders.first());
         } else {

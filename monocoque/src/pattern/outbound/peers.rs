@@ -155,6 +155,14 @@ impl Peers {
         self.pending.values().any(|pending| pending.is_returned)
     }
 
+    /// Returns whether messages to an absent peer with an assigned routing id may wait for it.
+    pub(super) fn has_absent_place(&self, hwm: Hwm) -> bool {
+        let has_peer = |endpoint| self.links.iter().any(|(_, link)| link.endpoint.id == endpoint);
+        let admits =
+            |endpoint| self.pending.get(endpoint).is_none_or(|pending| hwm.admits(pending.outbox.messages()));
+        self.names.values().any(|endpoint| !has_peer(*endpoint) && admits(endpoint))
+    }
+
     /// Returns the messages for the absent peer of an endpoint.
     pub(super) fn pending_mut(&mut self, endpoint: EndpointId) -> &mut Pending {
         self.pending.entry(endpoint).or_default()

@@ -70,19 +70,27 @@ impl Outbound {
 
     /// Queues `message` for the first peer to connect, if one is awaited.
     fn send_to_backlog(&mut self, message: &mut Message) -> SendOutcome {
-        let is_early = self.lifecycle.is_dialling() && !self.rules.immediate && self.peers.hub.is_empty();
-        if is_early && self.rules.conflate {
+        if self.rules.conflate && self.is_early() {
             self.counters.dropped += self.queue.backlog.clear();
         }
-        let backlog = &mut self.queue.backlog;
-        let fits =
-            backlog.is_empty() || backlog.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
-        if is_early && fits && self.rules.hwm.admits(backlog.len()) {
-            backlog.push(std::mem::take(message));
+        if self.has_place_in_backlog(message.byte_len()) {
+            self.queue.backlog.push(std::mem::take(message));
             self.counters.sent += 1;
             return SendOutcome::Queued(None);
         }
         SendOutcome::Full
+    }
+
+    /// Returns whether the first peer is awaited, and messages wait for it.
+    fn is_early(&self) -> bool {
+        self.lifecycle.is_dialling() && !self.rules.immediate && self.peers.hub.is_empty()
+    }
+
+    /// Returns whether a message of `len` bytes may wait for the first peer to connect.
+    pub(super) fn has_place_in_backlog(&self, len: usize) -> bool {
+        let backlog = &self.queue.backlog;
+        let fits = backlog.is_empty() || backlog.bytes() + len <= BytePermits::DEFAULT_CAPACITY;
+        self.is_early() && (self.rules.conflate || (fits && self.rules.hwm.admits(backlog.len())))
     }
 
     /// Queues `message` where not every peer will do.

@@ -2,6 +2,7 @@
 
 use monocoque_core::{Outbox, PeerKey, Waiters};
 
+use super::readiness::SendObserver;
 use crate::pattern::backlog::Backlog;
 use crate::pattern::broadcast_log::BroadcastLog;
 use crate::pattern::envelope::Dialogue;
@@ -13,6 +14,7 @@ pub(crate) struct SendQueue {
     pub(crate) dialogue: Dialogue,
     /// The tasks waiting in `send`, in order.
     pub(crate) senders: Waiters,
+    pub(crate) observer: SendObserver,
     pub(crate) yield_budget: YieldBudget,
     /// Some link has [deferred](crate::pattern::link::Flush::Deferred) messages, which are written
     /// with the next one.

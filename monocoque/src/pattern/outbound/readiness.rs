@@ -1,0 +1,127 @@
+//! Readiness to send: whether a message would be queued now, and the observer of changes.
+
+use std::task::Waker;
+
+use monocoque_core::{PeerKey, Room, Ticket};
+
+use super::{Hub, Outbound, Phase};
+use crate::pattern::link::Link;
+use crate::pattern::wakes::Wakes;
+use crate::pattern::{Envelope, Framing, Pattern, Routing};
+
+/// The observer of the sending side, beside the queue of senders. It is woken by the next change
+/// after a look has found that the application has to wait.
+#[derive(Debug, Default)]
+pub(crate) struct SendObserver {
+    waker: Option<Waker>,
+    is_watching: bool,
+}
+
+impl SendObserver {
+    /// Asks for a signal at the next change, if there is an observer.
+    #[inline]
+    pub(crate) fn watch(&mut self) {
+        self.is_watching = self.waker.is_some();
+    }
+
+    /// Wakes the observer if it waits for a change.
+    #[inline]
+    pub(crate) fn notify(&mut self, wakes: &mut Wakes) {
+        if self.is_watching {
+            self.signal(wakes);
+        }
+    }
+
+    /// Wakes the observer, if there is one.
+    #[cold]
+    pub(super) fn signal(&mut self, wakes: &mut Wakes) {
+        self.is_watching = false;
+        wakes.add(self.waker.clone());
+    }
+}
+
+impl Outbound {
+    /// Sets the observer of the sending side. A later one has no effect.
+    pub(crate) fn observe(&mut self, observer: &Waker) {
+        self.queue.observer.waker.get_or_insert_with(|| observer.clone());
+    }
+
+    /// Returns whether the application may receive at this point of a dialogue. If not, the
+    /// observer is woken once the dialogue has advanced.
+    pub(crate) fn may_receive(&mut self, envelope: Envelope) -> bool {
+        let may_receive = self.queue.dialogue.check_recv(envelope).is_ok();
+        if !may_receive {
+            self.queue.observer.watch();
+        }
+        may_receive
+    }
+
+    /// Returns whether a small message would be queued or dropped now, without waiting. If not, the
+    /// observer is woken at the next change.
+    pub(crate) fn is_writable(&mut self, pattern: &Pattern) -> bool {
+        let is_writable = self.lifecycle.phase == Phase::Open && self.admits_message(pattern);
+        if !is_writable {
+            self.queue.observer.watch();
+        }
+        is_writable
+    }
+
+    fn admits_message(&mut self, pattern: &Pattern) -> bool {
+        if self.queue.dialogue.check_send(pattern.envelope).is_err() {
+            return self.rules.relaxed && self.queue.senders.is_empty() && self.has_place_for_request(SMALL);
+        }
+        match pattern.routing {
+            Routing::Nowhere => false,
+            Routing::RoundRobin => self.queue.senders.is_empty() && self.has_place(),
+            Routing::ById => !self.rules.blocks || self.has_named_place(pattern),
+            Routing::ByPrefix => !self.rules.blocks || self.peers.links.iter().all(|peer| self.admits(peer)),
+            Routing::ToOrigin | Routing::ToAll => true,
+        }
+    }
+
+    /// Returns whether a peer whose turn it is, or the backlog, has room.
+    fn has_place(&mut self) -> bool {
+        self.queue.backlog.is_empty() && self.has_next_peer() || self.has_place_in_backlog(SMALL)
+    }
+
+    /// Returns whether a peer has a turn. Those without room for a message lose it, as in sending.
+    fn has_next_peer(&mut self) -> bool {
+        let Hub::Router(hub) = &mut self.peers.hub else { return false };
+        while let Ok(key) = hub.next_peer() {
+            let link = self.peers.links.get(key);
+            if link.is_some_and(|link| self.rules.conflate || link.admits_bytes(SMALL)) {
+                return true;
+            }
+            hub.pass_turn(key, Room::Full);
+        }
+        false
+    }
+
+    /// Returns whether some peer that can be named has room. A STREAM without peers is writable, as
+    /// in libzmq: an error tells that there is none.
+    fn has_named_place(&self, pattern: &Pattern) -> bool {
+        let links = &self.peers.links;
+        links.iter().any(|peer| self.admits(peer))
+            || (links.is_empty() && pattern.framing == Framing::Raw)
+            || (!self.rules.immediate && self.peers.has_absent_place(self.rules.hwm))
+    }
+
+    fn admits(&self, (_, link): (PeerKey, &Link)) -> bool {
+        !link.is_stopped() && (self.rules.conflate || link.admits(self.rules.hwm, SMALL))
+    }
+
+    /// Removes a sender that waits no longer. The next one is woken, or the observer if there is
+    /// none.
+    #[inline]
+    pub(crate) fn remove_sender(&mut self, ticket: &mut Option<Ticket>, wakes: &mut Wakes) {
+        if ticket.is_some() {
+            wakes.add(self.queue.senders.remove(ticket));
+            if self.queue.senders.is_empty() {
+                self.queue.observer.notify(wakes);
+            }
+        }
+    }
+}
+
+/// The length of the message that readiness is about, in bytes.
+const SMALL: usize = 1;
