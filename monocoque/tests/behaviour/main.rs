@@ -39,6 +39,7 @@ mod proxy;
 mod pub_fan_out;
 mod publish_subscribe;
 mod random_cancellation;
+mod readiness;
 mod recv_with_peer;
 mod redelivery;
 mod relaxed_requests;

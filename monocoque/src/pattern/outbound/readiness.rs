@@ -60,7 +60,7 @@ impl Outbound {
     /// observer is woken at the next change.
     pub(crate) fn is_writable(&mut self, pattern: &Pattern) -> bool {
         let is_writable = self.lifecycle.phase == Phase::Open && self.admits_message(pattern);
-        if !is_writable {
+        if !is_writable && pattern.routing != Routing::Nowhere {
             self.queue.observer.watch();
         }
         is_writable
