@@ -15,7 +15,7 @@ use futures::StreamExt;
 use monocoque::transport::{self, AnyStream, Halves};
 use monocoque::zmq::{
     DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
-    SubSocket,
+    SubSocket, TypedSocket,
 };
 use monocoque::{
     Connection, Context, DisconnectReason, Endpoint, Message, Monitor, MonocoqueError, SocketEvent,
@@ -58,7 +58,7 @@ async fn over_tls() -> (impl transport::ByteStream, impl transport::ByteStream) 
 }
 
 /// Creates two sockets with a connection between them.
-async fn joined<A: Socket, B: Socket>(
+async fn joined<A: TypedSocket, B: TypedSocket>(
     at: &At,
     streams: (impl transport::ByteStream, impl transport::ByteStream),
 ) -> (A, B) {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -223,7 +223,7 @@ impl ByteStream for Wire {
 struct BlockedWriter;
 
 impl DirectWriter for BlockedWriter {
-    fn try_write(&self, _bytes: &[u8]) -> io::Result<usize> {
+    fn try_write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 }
