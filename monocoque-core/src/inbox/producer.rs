@@ -241,7 +241,7 @@ impl<T, L> Producer<T, L> {
         let receiver = self.receivers.first();
         match &self.observer {
             None => receiver,
-            Some(observer) => as_one([observer.clone()].into_iter().chain(receiver).collect()),
+            Some(observer) => both(observer, receiver),
         }
     }
 
@@ -272,4 +272,10 @@ impl<T, L> Producer<T, L> {
         let is_closed = self.is_closed;
         self.lanes.get_mut(key.0).filter(|_| !is_closed)
     }
+}
+
+/// Returns an observer together with a receiver.
+#[cold]
+fn both(observer: &Waker, receiver: Option<Waker>) -> Option<Waker> {
+    as_one([observer.clone()].into_iter().chain(receiver).collect())
 }
