@@ -100,6 +100,14 @@ options_in_table() {
 }
 [[ $(options_in_code | wc -l) -gt 20 ]] || fail "found few options: have builders moved?"
 diff <(options_in_code) <(options_in_table) || fail "options of builders (<) are not those of docs/reference/options.md (>)"
+# All but secrets, authenticators and properties can be read from a file.
+options_of_files() {
+    sed -nE 's/^        ([a-z_0-9]+)\(.*\),$/\1/p; s/^            "([a-z_]+)" =>.*/\1/p' \
+        monocoque/src/zmq/builder/deserialize.rs | sort -u
+}
+by_methods_only='authenticator|curve_client|curve_server|metadata|plain_client|plain_server|socks_login'
+diff <(options_in_table | cut -d ' ' -f 1 | grep -vxE "$by_methods_only") <(options_of_files) ||
+    fail "options of docs/reference/options.md (<) are not those of builder/deserialize.rs (>)"
 twice=$(grep -oE '^\| .*' docs/reference/options.md | grep -v ' of an open socket ' | grep -oE 'ZMQ_[A-Z0-9_]+' | sort | uniq -d)
 [[ -z "$twice" ]] || fail "docs/reference/options.md lists twice:"$'\n'"$twice"
 mapfile -t methods < <(grep -oE '`[A-Z][A-Za-z]+::[a-z_]+`' docs/reference/options.md | tr -d '`')

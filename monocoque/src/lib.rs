@@ -124,7 +124,7 @@
 //! |---|---|---|
 //! | `curve` | yes | the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no feature |
 //! | `metrics` | no | counters and gauges of sockets and peers for the crate `metrics`: the module `metrics` has the table |
-//! | `serde` | no | `Serialize` and `Deserialize` for [`Message`], [`Frame`], [`RoutingId`] and [`Endpoint`]; `Serialize` for events and statistics |
+//! | `serde` | no | `Serialize` and `Deserialize` for [`Message`], [`Frame`], [`RoutingId`] and [`Endpoint`]; `Serialize` for events and statistics; `Deserialize` for a [`Builder`](zmq::Builder), so that options can stand in a file |
 //! | `tracing` | no | connection events for the crate `tracing`, in the spans `socket{type, id}` and `connection{id, endpoint, peer}`; the first failure of an endpoint is a warning: [`guide::heartbeats`](guide::heartbeats#diagnosing-missing-messages) |
 //!
 //! # Related crates

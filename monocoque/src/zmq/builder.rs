@@ -1,5 +1,7 @@
 //! The options of a socket, and how one is made.
 
+#[cfg(feature = "serde")]
+mod deserialize;
 mod security;
 mod system;
 
