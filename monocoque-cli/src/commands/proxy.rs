@@ -20,14 +20,16 @@ use crate::session::{Env, Session, SocketSpec};
 use crate::signals;
 
 pub(super) async fn run(args: &ProxyArgs, env: &Env) -> Result<(), Error> {
+    // Both directions are forwarded: the order of the sockets makes no difference.
     let (front, back) = (&args.frontend, &args.backend);
-    let (names, capture) = ([front.kind.name(), back.kind.name()], args.capture.as_ref());
-    if !PAIRS.contains(&[front.kind, back.kind]) && !PAIRS.contains(&[back.kind, front.kind]) {
-        let [front, back] = names;
+    let mut orders = [(front, back), (back, front)].into_iter();
+    let Some((front, back)) = orders.find(|(front, back)| PAIRS.contains(&[front.kind, back.kind])) else {
+        let (front, back) = (front.kind.name(), back.kind.name());
         return Err(Error::Usage(format!(
             "nothing can be passed between {front} and {back}: take router and dealer, xsub and xpub, or pull and push"
         )));
-    }
+    };
+    let (names, capture) = ([front.kind.name(), back.kind.name()], args.capture.as_ref());
     if let Some(other) = capture.map(|end| end.kind).filter(|kind| !CAPTURES.contains(kind)) {
         return Err(Error::Usage(format!("--capture takes pub, push or pair, not {}", other.name())));
     }
@@ -142,7 +144,7 @@ impl<'a> Figures<'a> {
 
 /// The time between two snapshots of --top.
 const EVERY: Duration = Duration::from_secs(1);
-/// The types that messages are passed between, in either order.
+/// The types that messages are passed between.
 const PAIRS: [[SocketType; 2]; 3] = [
     [SocketType::Router, SocketType::Dealer],
     [SocketType::Xsub, SocketType::Xpub],
