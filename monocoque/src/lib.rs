@@ -41,7 +41,7 @@
 //! # Socket types
 //!
 //! Each socket type of ZeroMQ is a Rust type: an operation that it does not support does not
-//! compile.
+//! compile. An [`AnySocket`] has a type that is chosen at run time, and all methods.
 //!
 //! | type | sends | receives | peers | when the queue is full |
 //! |---|---|---|---|---|
@@ -77,7 +77,7 @@
 //! | concept | type |
 //! |---|---|
 //! | sockets | [`zmq`], and the trait of all of them, [`zmq::Socket`] |
-//! | functions that are generic over socket types | [`zmq::capability`] |
+//! | a socket whose type is chosen at run time | [`AnySocket`] |
 //! | their options, with defaults and ranges | [`zmq::Builder`], [`guide::options`] |
 //! | contexts and I/O threads | [`Context`], [`ContextBuilder`] |
 //! | what is sent and received: messages of one or more frames | [`Message`], [`Frame`] |
