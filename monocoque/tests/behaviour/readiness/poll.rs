@@ -2,11 +2,15 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
 use monocoque::{Context, Driver, Events, MonocoqueError, PollItem, poll};
+use nix::sys::pthread::{pthread_kill, pthread_self};
+use nix::sys::signal::Signal;
 use testing::{DEADLINE, numbered, within};
 
 fn contexts() -> [Context; 2] {
@@ -145,5 +149,30 @@ fn close_ends_poll() {
             assert!(matches!(polled, Err(MonocoqueError::Closed)));
             closing.join().expect("no panic").expect("closed");
         }
+    });
+}
+
+#[test]
+fn signal_interrupts_poll() {
+    within(DEADLINE, || {
+        let has_run = Arc::new(AtomicBool::new(false));
+        let signal = Signal::SIGUSR2;
+        signal_hook::flag::register(signal as i32, has_run.clone()).expect("registered");
+        let pull = PullSocket::new_in(&Context::new().expect("made")).expect("a socket");
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (waiting, is_over) = (pthread_self(), &is_over);
+            scope.spawn(move || {
+                // One that comes before the wait interrupts nothing.
+                while !is_over.load(Ordering::Relaxed) {
+                    pthread_kill(waiting, signal).expect("sent");
+                    thread::yield_now();
+                }
+            });
+            let polled = poll(&mut [PollItem::socket(&pull, Events::READABLE)], None);
+            is_over.store(true, Ordering::Relaxed);
+            assert!(matches!(polled, Err(MonocoqueError::Interrupted)), "{polled:?}");
+        });
+        assert!(has_run.load(Ordering::Relaxed));
     });
 }
