@@ -40,6 +40,8 @@ fn migration_page_names_compiled_calls() {
 #[expect(dead_code, unused_variables, reason = "compiled, not run")]
 mod here {
     use std::net::TcpListener;
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::net::UnixStream;
     use std::str::from_utf8;
     use std::time::Duration;
 
@@ -51,8 +53,8 @@ mod here {
         StreamSocket, SubSocket, XpubSocket, XsubSocket,
     };
     use monocoque::{
-        Context, DisconnectReason, Endpoint, Frame, Message, MonocoqueError, Peer, Proxy, ReconnectStop,
-        RouterNotify, RoutingId, SendError, SocketEvent, blocking_proxy, proxy,
+        Context, DisconnectReason, Endpoint, Events, Frame, Message, MonocoqueError, Peer, PollItem, Proxy,
+        ReconnectStop, RouterNotify, RoutingId, SendError, SocketEvent, blocking_proxy, poll, proxy,
     };
 
     type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -299,6 +301,23 @@ mod here {
         Ok(())
     }
 
+    async fn readiness((socket, fd, timeout): (DealerSocket, UnixStream, Duration)) -> Outcome {
+        socket.descriptor()?;
+        socket.as_fd();
+        socket.as_raw_fd();
+        let events = socket.events()?;
+        events.is_readable();
+        events.is_writable();
+        socket.readable().await?;
+        let item = PollItem::descriptor(&fd, Events::WRITABLE);
+        let mut items =
+            [PollItem::socket(&socket, Events::READABLE), PollItem::descriptor(&fd, Events::READABLE)];
+        poll(&mut items, timeout)?;
+        items[0].is_readable();
+        items[0].has_error();
+        Ok(())
+    }
+
     async fn waits_for_several(one: PullSocket, other: SubSocket) -> Outcome {
         let (mut jobs, mut news) = (one.stream(), other.stream());
         select! {
@@ -337,7 +356,7 @@ mod here {
         use MonocoqueError::*;
         match error {
             WouldBlock | TimedOut | OutOfTurn(_) | Unreachable | Closed => {}
-            Io { .. } | Endpoint(_) | Descriptor(_) | Thread(_) => {}
+            Io { .. } | Endpoint(_) | Descriptor(_) | Thread(_) | Readiness(_) | Interrupted => {}
             RoutingId(_) | ReservedRoutingId | DuplicateRoutingId | HeartbeatTtl => {}
             InterfaceName(_) | OutOfRange { .. } | Security(_) => {}
             UnknownEndpoint(_) | UnknownPeer(_) | WrongThread | WouldDeadlock | NoRuntime => {}

@@ -5,6 +5,7 @@ mod direct_write;
 mod end;
 mod peers;
 mod queue;
+mod readiness;
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -26,7 +27,7 @@ use super::*;
 use crate::endpoint::connect;
 use crate::monitor::{Connection, ConnectionId};
 use crate::options::Options;
-use crate::pattern::{DEALER, Pattern, REQ, SUB};
+use crate::pattern::{DEALER, Pattern, REP, REQ, SUB};
 use crate::socket::send::ByPattern;
 use crate::trace::Span;
 
