@@ -8,6 +8,7 @@
 use std::env;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RouterSocket};
 use monocoque::{Context, Monitor, MonocoqueError, SocketEvent};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
 use testing::{At, AtOnce, Placement, RawPeer, Transport, numbered};
 
 fn lock_exclusively() -> MutexGuard<'static, ()> {
@@ -120,6 +123,40 @@ fn descriptor_exhaustion_is_survived() {
         }
         drop(late);
         good.close().await;
+    });
+}
+
+/// A socket for whose descriptor there is none left shares a spare one: nothing is missed.
+#[test]
+fn exhausted_descriptors_leave_readiness() {
+    let _alone = lock_exclusively();
+    testing::run(Transport::Tcp, Placement::Thread, async |at| {
+        let (pull, endpoint) = at.bound(PullSocket::builder()).await;
+        let push = at.connected(PushSocket::builder(), &endpoint).await;
+        push.wait_for_peers(1).await.expect("open");
+        let set = epoll::create(epoll::CreateFlags::CLOEXEC).expect("made");
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        setrlimit(Resource::RLIMIT_NOFILE, open_descriptors() as u64 + 8, hard).expect("a lower limit");
+        let held: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        let refused = pull.descriptor().map(drop);
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        let added = epoll::add(&set, pull.as_fd(), epoll::EventData::new_u64(0), flags);
+        let mut received = 0;
+        for n in 0..100 {
+            push.send(numbered(n)).await.expect("sent");
+            while received == n {
+                let mut events = Vec::with_capacity(1);
+                epoll::wait(&set, spare_capacity(&mut events), None).expect("waited");
+                if pull.events().expect("open").is_readable() {
+                    received += usize::from(pull.try_recv().is_ok());
+                }
+            }
+        }
+        drop(held);
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("the old limit");
+        added.expect("registered");
+        assert!(matches!(refused, Err(MonocoqueError::Readiness(_))), "{refused:?}");
+        assert!(pull.descriptor().is_ok());
     });
 }
 
