@@ -43,12 +43,17 @@ pub(crate) enum Error {
     Input(u64, #[source] FormatError),
     #[error("cannot write to standard output: {0}")]
     Stdout(#[source] io::Error),
+    #[error("cannot pass a request on: {0}")]
+    Request(#[source] io::Error),
     #[error("cannot run {0:?}: {1}")]
     Exec(String, #[source] io::Error),
     #[error("{command:?} failed for {requests}", requests = requests(*.failures))]
     ExecFailed { command: String, failures: u64 },
     #[error("interrupted by {} before the work was done", signal_name(*.0))]
     Interrupted(i32),
+    /// The one connection of a STREAM has ended after some chunks of those requested.
+    #[error("the peer has ended the connection after {0} of {1} chunks")]
+    Ended(u64, u64),
     #[error("{messages} not delivered: {1}", messages = were(*.0))]
     Lost(u64, &'static str),
     #[error("the runtime could not be started: {0}")]

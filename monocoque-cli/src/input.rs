@@ -105,7 +105,10 @@ fn given(args: &InputArgs, decoder: &Decoder) -> Result<Vec<Source>, Error> {
     }
     let message = |(n, text): (usize, &String)| {
         let parsed = decoder.parse(text.clone().into_bytes());
-        parsed.map(Source::Message).map_err(|error| Error::Usage(format!("--data number {}: {error}", n + 1)))
+        parsed.map(Source::Message).map_err(|error| {
+            let hint = if args.names_format() { "" } else { JSON_OF_DATA };
+            Error::Usage(format!("--data number {}: {error}{hint}", n + 1))
+        })
     };
     let file = |path: &PathBuf| {
         // A missing file is reported before anything is sent.
@@ -160,6 +163,9 @@ fn on_thread(
     receiver
 }
 
+/// The hint for --data that is not JSON as --json says.
+const JSON_OF_DATA: &str =
+    "; --json is the format of --data, too: -O json, where messages are printed, is that of these alone";
 /// The number of messages that are read ahead: enough to keep the sender busy, few enough to fit
 /// into memory if they are large.
 const READ_AHEAD: usize = 64;

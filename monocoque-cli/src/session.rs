@@ -288,6 +288,7 @@ impl Session {
             MonocoqueError::TimedOut if self.socket.peer_count() == 0 => {
                 Err(self.timed_out("no peer was there"))
             }
+            MonocoqueError::EmptyMessage => Err(Error::Usage(NO_BODY.into())),
             MonocoqueError::TimedOut => Err(self.timed_out("no peer had room for a message")),
             _ => Err(error.into()),
         }
@@ -360,6 +361,9 @@ fn refused_option(error: MonocoqueError) -> Error {
     }
 }
 
+const NO_BODY: &str = "a message needs a frame behind the routing id of its peer, which is its first frame, as in \
+                       --delimiter : -d ID:TEXT; a file of --file is one frame, and needs -I frames or -I json \
+                       on standard input instead";
 /// The reason for lost messages if a signal ends a command that has no peer.
 const NO_PEER: &str = "interrupted while no peer was there";
 /// The reason for lost messages if a peer has refused the socket.

@@ -37,8 +37,9 @@ pub(crate) struct EndpointArgs {
     /// Connect to ENDPOINT, or bind it if it has a wildcard or an @ in front; can be given several
     /// times
     ///
-    /// tcp://server:5555 is connected to, tcp://*:5555 and @tcp://127.0.0.1:5555 are bound. The
-    /// variable holds one or more, separated by commas, and is ignored beside --bind and --connect.
+    /// tcp://server:5555 is connected to; tcp://*:5555, tcp://0.0.0.0:5555 and
+    /// @tcp://127.0.0.1:5555 are bound. Quote a * in a shell. The variable holds one or more,
+    /// separated by commas, and is ignored beside --bind and --connect.
     #[arg(value_name = "ENDPOINT", value_parser = values::either, value_delimiter = ',', env = "MQ_ENDPOINT", hide_env_values = true)]
     endpoint: Vec<values::Way>,
     /// Accept connections at ENDPOINT; can be given several times

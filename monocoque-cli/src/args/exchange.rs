@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args};
 
-use super::{ConnectionArgs, FormatArgs, InputArgs, OutputArgs, help};
+use super::{ConnectionArgs, EchoArgs, FormatArgs, InputArgs, NodropArgs, OutputArgs, help};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExchangeArgs {
@@ -41,9 +41,8 @@ pub(crate) struct DealerArgs {
 pub(crate) struct RouterArgs {
     #[command(flatten)]
     pub(crate) exchange: ExchangeArgs,
-    /// Send each message back to its sender
-    #[arg(long, conflicts_with_all = ["data", "file", "input", "repeat", "interval"])]
-    pub(crate) echo: bool,
+    #[command(flatten)]
+    pub(crate) reply: EchoArgs,
     /// Fail for a message to a peer that is not connected; with false, drop it
     ///
     /// Dropped messages are counted, and mq fails in the end. [with --echo: false]
@@ -63,9 +62,8 @@ pub(crate) struct RouterArgs {
 pub(crate) struct XpubArgs {
     #[command(flatten)]
     pub(crate) exchange: ExchangeArgs,
-    /// Wait for a subscriber with a full queue, instead of dropping messages for it
-    #[arg(long)]
-    pub(crate) nodrop: bool,
+    #[command(flatten)]
+    pub(crate) drops: NodropArgs,
     /// Print each subscription, also to topics that another peer has subscribed to
     #[arg(long)]
     pub(crate) xpub_verbose: bool,
@@ -87,25 +85,30 @@ pub(crate) struct XsubArgs {
     #[command(flatten)]
     pub(crate) exchange: ExchangeArgs,
     /// Receive messages that start with TOPIC; can be given several times [default: none]
-    #[arg(short, long, value_name = "TOPIC")]
+    #[arg(short, long, visible_alias = "topic", value_name = "TOPIC")]
     pub(crate) subscribe: Vec<String>,
 }
 
 /// Exchange bytes with programs that do not speak ZeroMQ
 ///
-/// Prints each chunk of bytes with the routing id of its connection in front, and sends each
-/// message, as it is, to the connection with the routing id in its first frame. An empty chunk
-/// tells that a connection has begun or ended, and an empty message ends one. With --echo, chunks
-/// are sent back and no input is read. There is no encryption: options of security are refused.
+/// With one endpoint to connect to, mq is a client of that connection: it waits for it, sends its
+/// input, prints the chunks that arrive, and ends with the connection.
+///
+/// With --bind or several endpoints, each chunk is printed with the routing id of its connection in
+/// front, and each message is sent, as it is, to the connection with the routing id in its first
+/// frame. An empty chunk tells that a connection has begun or ended, and an empty message ends one.
+/// With --echo, chunks are sent back and no input is read.
+///
+/// A line is sent without its line break: -f PATH and -I whole send all bytes. There is no
+/// encryption: options of security are refused.
 #[derive(Debug, Args)]
 #[command(after_long_help = help::STREAM)]
 pub(crate) struct StreamArgs {
     #[command(flatten)]
     pub(crate) exchange: ExchangeArgs,
-    /// Send each chunk back
-    #[arg(long, conflicts_with_all = ["data", "file", "input", "repeat", "interval"])]
-    pub(crate) echo: bool,
-    /// Print empty chunks when connections begin and end
+    #[command(flatten)]
+    pub(crate) reply: EchoArgs,
+    /// Print empty chunks when connections begin and end; a client of one connection prints none
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     pub(crate) stream_notify: bool,
 }

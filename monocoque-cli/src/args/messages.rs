@@ -12,7 +12,7 @@ use crate::format::{InputFormat, OutputFormat, Template};
 pub(crate) struct InputArgs {
     /// A message to send; can be given several times
     ///
-    /// In the format of --input, `lines` or `json`.
+    /// In the format of --input, `lines` or `json`; with --json in that of `json`.
     #[arg(short, long, value_name = "TEXT", help_heading = "Input")]
     pub(crate) data: Vec<String>,
     /// A file to send as one message of one frame, `-` for standard input; can be given several
@@ -60,6 +60,11 @@ pub(crate) struct OutputArgs {
 }
 
 impl InputArgs {
+    /// Returns whether the format is given by an option of its own.
+    pub(crate) fn names_format(&self) -> bool {
+        self.input.is_some()
+    }
+
     pub(crate) fn input_format(&self, format: &FormatArgs) -> InputFormat {
         self.input.unwrap_or(if format.json { InputFormat::Json } else { InputFormat::Lines })
     }
@@ -85,6 +90,8 @@ pub(crate) struct FormatArgs {
     #[arg(long, value_name = "TEXT", value_parser = values::delimiter)]
     pub(crate) delimiter: Option<values::Delimiter>,
     /// Read and print JSON, one object a line, where --input and --output do not say otherwise
+    ///
+    /// This applies to --data, too: -O json prints JSON, and leaves the input as it is.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -101,15 +108,23 @@ pub(crate) struct AnswerArgs {
     /// Reply with the output of COMMAND, which gets the request on its standard input
     ///
     /// COMMAND is run by `sh -c` for each request. The frames of the request are separated by
-    /// --delimiter, else by tabs. The reply is one frame with the exact bytes of the output. If
-    /// COMMAND fails, its output is still the reply, unless --exec-failure is given; mq reports the
-    /// failure, and fails in the end.
+    /// --delimiter, else by tabs. The reply is one frame with the exact bytes of the output; for
+    /// replies of several frames see --exec-format. If COMMAND fails, its output is still the
+    /// reply, unless --exec-failure is given; mq reports the failure, and fails in the end.
     #[arg(long, value_name = "COMMAND", help_heading = "Answers")]
     pub(crate) exec: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
+    /// Format of the request and of the reply, on the standard input and output of the command of
+    /// --exec [default: whole]
+    ///
+    /// With `lines`, both are a line, whose frames are separated by --delimiter, else by tabs. With
+    /// `json` and `frames`, they are as -O json and -O frames print them: any frames, and any
+    /// number of them. The command prints one message. With `whole`, the reply is one frame.
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["echo", "reply"], help_heading = "Answers")]
+    pub(crate) exec_format: Option<InputFormat>,
     /// Kill the command of --exec, and what it has started, after DURATION; that is a failure
     #[arg(long, value_name = "DURATION", value_parser = values::duration, conflicts_with_all = ["echo", "reply"], help_heading = "Answers")]
     pub(crate) exec_timeout: Option<Duration>,

@@ -4,6 +4,7 @@ mod bench;
 mod connection;
 mod ends;
 mod exchange;
+mod habits;
 mod help;
 mod keygen;
 mod messages;
@@ -12,6 +13,8 @@ mod receive;
 mod sections;
 mod security;
 mod send;
+mod shared;
+mod tips;
 mod tools;
 mod values;
 
@@ -30,6 +33,8 @@ pub(crate) use options::OptionArgs;
 pub(crate) use receive::{PullArgs, ReceiveArgs, RepArgs, SubArgs};
 pub(crate) use security::{KeyArg, SecurityArgs};
 pub(crate) use send::{PubArgs, PushArgs, ReqArgs, SendArgs};
+pub(crate) use shared::TopicArgs;
+use shared::{ConflateReceivedArgs, ConflateSentArgs, EchoArgs, NodropArgs};
 pub(crate) use tools::{CompletionsArgs, ManArgs, MonitorArgs, ProxyArgs, TopArgs};
 pub(crate) use values::to_connect as parse_endpoint;
 
@@ -163,7 +168,10 @@ impl Command {
 impl Cli {
     /// Parses the command line of the process; ends it with a text if that is not valid.
     pub(crate) fn from_process() -> Self {
-        let matches = Self::command().get_matches();
+        let (mut command, given) = (Self::command(), Vec::from_iter(std::env::args_os()));
+        let matches = command
+            .try_get_matches_from_mut(&given)
+            .unwrap_or_else(|error| tips::add(error, &command, &given).exit());
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         let variable = matches.subcommand().is_some_and(|(_, arguments)| {
             let is_known = arguments.try_contains_id(connection::ENDPOINT).is_ok();

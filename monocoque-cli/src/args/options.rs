@@ -47,7 +47,8 @@ pub(crate) struct OptionArgs {
     /// TCP keep-alive, after DURATION without traffic: 1s to 32767s [default: that of the system]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, help_heading = "Connections")]
     pub(crate) keep_alive: Option<Duration>,
-    /// Largest frame that a peer may send; k, M and G stand for powers of 1024 [default: 1G]
+    /// Largest message that a peer may send, all frames together; k, M and G stand for powers of
+    /// 1024 [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, help_heading = "Connections")]
     pub(crate) max_message_size: Option<u64>,
     /// Connect through the SOCKS5 proxy at this tcp endpoint

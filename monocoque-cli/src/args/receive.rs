@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::{AnswerArgs, ConnectionArgs, ExecArgs, FormatArgs, OutputArgs, help};
+use super::{
+    AnswerArgs, ConflateReceivedArgs, ConnectionArgs, ExecArgs, FormatArgs, OutputArgs, TopicArgs, help,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReceiveArgs {
@@ -25,9 +27,8 @@ pub(crate) struct ReceiveArgs {
 pub(crate) struct PullArgs {
     #[command(flatten)]
     pub(crate) receive: ReceiveArgs,
-    /// Keep the last message of all peers only, if mq is too slow for all; messages of one frame
-    #[arg(long)]
-    pub(crate) conflate: bool,
+    #[command(flatten)]
+    pub(crate) queue: ConflateReceivedArgs,
 }
 
 /// Subscribe to messages of PUB peers
@@ -38,12 +39,10 @@ pub(crate) struct PullArgs {
 pub(crate) struct SubArgs {
     #[command(flatten)]
     pub(crate) receive: ReceiveArgs,
-    /// Receive messages that start with TOPIC; can be given several times [default: everything]
-    #[arg(short, long, value_name = "TOPIC")]
-    pub(crate) subscribe: Vec<String>,
-    /// Keep the last message of all peers only, if mq is too slow for all; messages of one frame
-    #[arg(long)]
-    pub(crate) conflate: bool,
+    #[command(flatten)]
+    pub(crate) topics: TopicArgs,
+    #[command(flatten)]
+    pub(crate) queue: ConflateReceivedArgs,
 }
 
 /// Reply to requests of REQ peers

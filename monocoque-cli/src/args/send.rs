@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::{ConnectionArgs, FormatArgs, InputArgs, OutputArgs, help};
+use super::{ConflateSentArgs, ConnectionArgs, FormatArgs, InputArgs, NodropArgs, OutputArgs, help};
 
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
@@ -37,9 +37,8 @@ impl SendArgs {
 pub(crate) struct PushArgs {
     #[command(flatten)]
     pub(crate) send: SendArgs,
-    /// Keep the last message only, for each peer that is not ready for it; messages of one frame
-    #[arg(long)]
-    pub(crate) conflate: bool,
+    #[command(flatten)]
+    pub(crate) queue: ConflateSentArgs,
 }
 
 /// Publish messages to all subscribed SUB peers
@@ -56,12 +55,10 @@ pub(crate) struct PubArgs {
     /// Put TOPIC in front of each message, as a frame of its own
     #[arg(long, value_name = "TOPIC")]
     pub(crate) topic: Option<String>,
-    /// Wait for a subscriber with a full queue, instead of dropping messages for it
-    #[arg(long)]
-    pub(crate) nodrop: bool,
-    /// Keep the last message only, for each peer that is not ready for it; messages of one frame
-    #[arg(long)]
-    pub(crate) conflate: bool,
+    #[command(flatten)]
+    pub(crate) drops: NodropArgs,
+    #[command(flatten)]
+    pub(crate) queue: ConflateSentArgs,
 }
 
 /// Send requests to REP peers and print the replies

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use clap_complete::Shell;
 use monocoque::zmq::SocketType;
 
-use super::{ConnectionArgs, End, OptionArgs, Report, help, values};
+use super::{ConnectionArgs, End, OptionArgs, Report, TopicArgs, help, values};
 
 /// Forward messages between two sockets
 ///
@@ -89,9 +89,8 @@ pub(crate) struct MonitorArgs {
 pub(crate) struct TopArgs {
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
-    /// Receive messages that start with TOPIC; can be given several times [default: everything]
-    #[arg(short, long, value_name = "TOPIC")]
-    pub(crate) subscribe: Vec<String>,
+    #[command(flatten)]
+    pub(crate) topics: TopicArgs,
     /// Time between two snapshots
     #[arg(short, long, value_name = "DURATION", value_parser = values::duration, default_value = "1s")]
     pub(crate) interval: Duration,

@@ -36,14 +36,15 @@ pub(crate) enum Way {
     Connect(Endpoint),
 }
 
-/// Parses an endpoint that is given without an option: with an @ in front or a wildcard it is to
-/// bind.
+/// Parses an endpoint that is given without an option: it is to bind with an @ in front, a
+/// wildcard, or 0.0.0.0 or [::], which stand for all interfaces.
 pub(super) fn either(text: &str) -> Result<Way, String> {
     if let Some(text) = text.strip_prefix('@') {
         return to_bind(text).map(Way::Bind);
     }
     let endpoint = endpoint(text, "localhost")?;
-    if endpoint.check_connect().is_ok() {
+    let is_unspecified = endpoint.socket_addr().is_some_and(|address| address.ip().is_unspecified());
+    if endpoint.check_connect().is_ok() && !is_unspecified {
         return Ok(Way::Connect(endpoint));
     }
     endpoint.check_bind().map_err(reason)?;
@@ -97,6 +98,11 @@ fn completed(text: &str, host: &str) -> Option<String> {
     whole.parse::<Endpoint>().is_ok().then_some(whole)
 }
 
+/// Returns whether a text may be an endpoint without its scheme.
+pub(super) fn may_be_endpoint(text: &str) -> bool {
+    completed(text, "localhost").is_some()
+}
+
 fn is_port(text: &str) -> Option<&str> {
     text.parse::<u16>().is_ok().then_some(text)
 }
@@ -106,7 +112,7 @@ pub(super) fn socket_type(text: &str) -> Result<SocketType, String> {
         .into_iter()
         .chain([SocketType::Stream])
         .find(|kind| kind.name().eq_ignore_ascii_case(text))
-        .ok_or_else(|| "there is no such type of socket".into())
+        .ok_or_else(|| format!("there is no such type of socket; there are {SOCKET_TYPES}"))
 }
 
 /// The bytes between two frames, at least one.
@@ -144,6 +150,9 @@ fn digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+/// The name of an endpoint in the texts of the command line.
+pub(super) const ENDPOINT: &str = "ENDPOINT";
+const SOCKET_TYPES: &str = "pair, pub, sub, req, rep, dealer, router, pull, push, xpub, xsub and stream";
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 #[cfg(test)]
@@ -188,6 +197,8 @@ mod tests {
     fn wildcard_endpoint_is_bound() {
         for text in
             ["tcp://*:5555", "tcp://127.0.0.1:*", "tcp://127.0.0.1:0", "@tcp://127.0.0.1:5555", "ipc://*"]
+                .into_iter()
+                .chain(["tcp://0.0.0.0:5555", "tcp://[::]:5555"])
         {
             assert!(matches!(either(text), Ok(Way::Bind(_))), "{text}");
         }

@@ -9,6 +9,7 @@ use super::exec;
 use super::receive::Receiver;
 use crate::args::RepArgs;
 use crate::error::Error;
+use crate::format::InputFormat;
 use crate::output::separator;
 use crate::session::{Env, Session};
 use crate::terminal::warn;
@@ -41,18 +42,22 @@ async fn answer(args: &RepArgs, request: &Message, failures: &Cell<u64>) -> Resu
         return Ok(text.clone().into());
     }
     let Some(command) = &args.answer.exec else { return Ok(request.clone()) };
-    let frames: Vec<_> = request.iter().collect();
-    let input = frames.join(&separator(&args.receive.format)[..]);
-    let (output, failure) = match exec::run(command, input, args.exec.exec_timeout).await {
-        Ok(exec::Ended { status, output }) if status.success() => (output, None),
-        Ok(exec::Ended { status, output }) => (output, Some(format!("ended with {status}"))),
+    let codec = exec::Codec {
+        format: args.exec.exec_format.unwrap_or(InputFormat::Whole),
+        delimiter: separator(&args.receive.format),
+    };
+    let (output, failure) = match exec::run(command, codec.encode(request)?, args.exec.exec_timeout).await {
+        Ok(exec::Ended { status, output }) if status.success() => match codec.decode(&output) {
+            Ok(reply) => return Ok(reply),
+            Err(reason) => (output, reason),
+        },
+        Ok(exec::Ended { status, output }) => (output, format!("ended with {status}")),
         Err(exec::Failure::TimedOut(limit)) => {
             let limit = humantime::format_duration(limit);
-            (Vec::new(), Some(format!("was killed: it took longer than {limit}")))
+            (Vec::new(), format!("was killed: it took longer than {limit}"))
         }
         Err(exec::Failure::Start(error)) => return Err(Error::Exec(command.clone(), error)),
     };
-    let Some(failure) = failure else { return Ok(output.into()) };
     warn(&format_args!("{command:?} {failure}"));
     failures.set(failures.get() + 1);
     Ok(args.exec.exec_failure.clone().map_or_else(|| output.into(), Message::from))

@@ -1,5 +1,4 @@
-//! `mq dealer`, `mq pair`, `mq router`, `mq xpub`, `mq xsub` and `mq stream`: sending and receiving
-//! at once.
+//! `mq dealer`, `mq pair`, `mq router`, `mq xpub` and `mq xsub`: sending and receiving at once.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -11,13 +10,12 @@ use futures_util::future::{Either, select};
 use monocoque::zmq::{Builder, SocketType};
 use monocoque::{AnySocket, Message};
 
-use super::receive::Receiver;
-use super::{NOT_TAKEN, send};
-use crate::args::{DealerArgs, ExchangeArgs, RouterArgs, StreamArgs, XpubArgs, XsubArgs};
+use super::receive::{Receiver, Stopped};
+use super::{NOT_TAKEN, send, topics};
+use crate::args::{DealerArgs, ExchangeArgs, RouterArgs, XpubArgs, XsubArgs};
 use crate::error::Error;
 use crate::format::FirstFrame;
 use crate::input::{Extent, Input};
-use crate::output::Reader;
 use crate::progress::Progress;
 use crate::session::{Env, Session};
 
@@ -38,7 +36,7 @@ pub(super) async fn pair(args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
 
 pub(super) async fn xpub(args: &XpubArgs, env: &Env) -> Result<(), Error> {
     let tune = |builder: Builder<AnySocket>| {
-        let builder = builder.nodrop(args.nodrop).xpub_verbose(args.xpub_verbose);
+        let builder = builder.nodrop(args.drops.nodrop).xpub_verbose(args.xpub_verbose);
         let builder = if args.xpub_verboser { builder.xpub_verboser(true) } else { builder };
         match &args.xpub_welcome_msg {
             Some(text) => builder.xpub_welcome_msg(text.clone()),
@@ -57,6 +55,7 @@ pub(super) async fn xpub(args: &XpubArgs, env: &Env) -> Result<(), Error> {
 
 pub(super) async fn xsub(args: &XsubArgs, env: &Env) -> Result<(), Error> {
     let XsubArgs { exchange: args, subscribe } = args;
+    topics::warn_of_wildcards(subscribe);
     let input = Input::open(&args.input, &args.format, FirstFrame::Plain, Extent::default())?;
     let tune = |builder: Builder<AnySocket>| builder.recv_timeout(None);
     let session = Session::open(SocketType::Xsub, &args.connection, env, tune).await?;
@@ -66,26 +65,14 @@ pub(super) async fn xsub(args: &XsubArgs, env: &Env) -> Result<(), Error> {
 }
 
 pub(super) async fn router(args: &RouterArgs, env: &Env) -> Result<(), Error> {
-    let RouterArgs { exchange: args, echo, router_mandatory, router_handover } = args;
+    let RouterArgs { exchange: args, reply, router_mandatory, router_handover } = args;
     let tune = |builder: Builder<AnySocket>| builder.router_handover(*router_handover);
-    if *echo {
+    if reply.echo {
         return send_back(Session::open(SocketType::Router, &args.connection, env, tune).await?, args, env)
             .await;
     }
     let tune = |builder| tune(builder).recv_timeout(None).router_mandatory(*router_mandatory);
     route(Session::open(SocketType::Router, &args.connection, env, tune), args, env).await
-}
-
-pub(super) async fn stream(args: &StreamArgs, env: &Env) -> Result<(), Error> {
-    let StreamArgs { exchange: args, echo, stream_notify } = args;
-    // With --echo, an empty chunk would be sent back, and end the connection.
-    let tune = |builder: Builder<AnySocket>| builder.stream_notify(*stream_notify && !*echo);
-    if *echo {
-        return send_back(Session::open(SocketType::Stream, &args.connection, env, tune).await?, args, env)
-            .await;
-    }
-    let tune = |builder| tune(builder).recv_timeout(None);
-    route(Session::open(SocketType::Stream, &args.connection, env, tune), args, env).await
 }
 
 /// Exchanges messages of which no frame is a routing id.
@@ -104,7 +91,7 @@ async fn both_ways(
 }
 
 /// Exchanges messages whose first frame is a routing id.
-async fn route(
+pub(super) async fn route(
     session: impl Future<Output = Result<Session, Error>>,
     args: &ExchangeArgs,
     env: &Env,
@@ -116,7 +103,7 @@ async fn route(
 }
 
 /// Sends each message back to its sender.
-async fn send_back(session: Session, args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
+pub(super) async fn send_back(session: Session, args: &ExchangeArgs, env: &Env) -> Result<(), Error> {
     let mut receiver = open(args, FirstFrame::RoutingId, env);
     let back = async |message: &Message| session.send(message.clone()).await;
     let work = async { receiver.receive(&session, back).await.map(drop) };
@@ -124,22 +111,23 @@ async fn send_back(session: Session, args: &ExchangeArgs, env: &Env) -> Result<(
     receiver.finish(session.close(done, NOT_THERE).await).await
 }
 
-fn open(args: &ExchangeArgs, first: FirstFrame, env: &Env) -> Receiver {
+pub(super) fn open(args: &ExchangeArgs, first: FirstFrame, env: &Env) -> Receiver {
     Receiver::new(&args.output, &args.format, first, args.count, env)
 }
 
-async fn exchange(
+pub(super) async fn exchange(
     session: Session,
     input: Input,
     mut receiver: Receiver,
     args: &ExchangeArgs,
     why_lost: &'static str,
 ) -> Result<(), Error> {
+    let front = receiver.connection().cloned();
     let (last_received, silent, all_sent) =
         (Cell::new(Instant::now()), Cell::new(false), Cell::new(args.input.repeat));
     let sending = async {
         send::wait_for_peers(&session, args.input.wait_for_peers).await?;
-        let sent = send::send_all(&session, input, None, &Progress::none()).await;
+        let sent = send::send_all(&session, input, front.as_ref(), &Progress::none()).await;
         // The timeout does not run while there is input to send.
         last_received.set(Instant::now());
         all_sent.set(sent.is_ok());
@@ -159,17 +147,20 @@ async fn exchange(
     let mut done = session
         .until_interrupted(both(sending, receiving, silence), || all_sent.get() && args.count.is_none())
         .await;
+    if done.is_ok() {
+        done = receiver.check_connection();
+    }
     if silent.get() && !receiver.is_content() {
         done = Err(session.timed_out("nothing was received"));
     }
     receiver.finish(session.close(done, why_lost).await).await
 }
 
-/// Runs until everything is sent and then received, or silence follows, or standard output is
-/// closed.
+/// Runs until everything is sent and then received, or silence follows, or standard output or the
+/// one connection is closed.
 async fn both(
     sending: impl Future<Output = Result<(), Error>>,
-    receiving: impl Future<Output = Result<Reader, Error>>,
+    receiving: impl Future<Output = Result<Stopped, Error>>,
     silence: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     match select(pin!(sending), pin!(receiving)).await {
@@ -177,13 +168,13 @@ async fn both(
             sent?;
             let silence = async {
                 silence.await;
-                Ok(Reader::There)
+                Ok(Stopped::Enough)
             };
             or(receiving, silence).await.map(drop)
         }
         Either::Right((received, sending)) => match received? {
-            Reader::There => sending.await,
-            Reader::Gone => Ok(()),
+            Stopped::Enough => sending.await,
+            Stopped::OutputClosed | Stopped::ConnectionEnded => Ok(()),
         },
     }
 }

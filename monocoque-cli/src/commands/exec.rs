@@ -9,9 +9,50 @@ use std::time::Duration;
 use compio::runtime::spawn_blocking;
 use compio::time::timeout;
 use futures_lite::future::pending;
+use monocoque::Message;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::error::Error;
+use crate::format::{Decoder, Encoder, FirstFrame, InputFormat, OutputFormat};
 use crate::security::remove_secrets;
+
+/// The form of a request on the standard input of a command, and of the reply on its output.
+#[derive(Debug)]
+pub(super) struct Codec {
+    pub(super) format: InputFormat,
+    /// The separator of frames.
+    pub(super) delimiter: Vec<u8>,
+}
+
+impl Codec {
+    pub(super) fn encode(&self, request: &Message) -> Result<Vec<u8>, Error> {
+        let format = match self.format {
+            InputFormat::Whole => return Ok(request.iter().collect::<Vec<_>>().join(&self.delimiter[..])),
+            InputFormat::Lines => OutputFormat::Lines,
+            InputFormat::Frames => OutputFormat::Frames,
+            InputFormat::Json => OutputFormat::Json,
+        };
+        let mut input = Vec::new();
+        let encoder = Encoder::for_program(format, self.delimiter.clone());
+        encoder.write(&request.clone().into(), &mut input).map_err(Error::Request)?;
+        Ok(input)
+    }
+
+    /// Returns the one message that a command has printed, or why it is none.
+    pub(super) fn decode(&self, mut output: &[u8]) -> Result<Message, String> {
+        let (format, delimiter) = (self.format, Some(self.delimiter.clone()));
+        let decoder = Decoder { format, delimiter, first: FirstFrame::Plain };
+        if format == InputFormat::Whole {
+            return Ok(output.to_vec().into());
+        }
+        match decoder.next(&mut output) {
+            Ok(Some(reply)) if output.is_empty() => Ok(reply),
+            Ok(Some(_)) => Err("has printed more than one message".into()),
+            Ok(None) => Err("has printed no message".into()),
+            Err(error) => Err(format!("has printed something else than --exec-format says: {error}")),
+        }
+    }
+}
 
 /// A command that has ended by itself.
 #[derive(Debug)]

@@ -12,7 +12,9 @@ mod proxy_top;
 mod receive;
 mod request;
 mod send;
+mod stream;
 mod top;
+mod topics;
 
 use crate::args::Command;
 use crate::bench;
@@ -33,7 +35,7 @@ pub(crate) async fn run(command: Command, env: Env) -> Result<(), Error> {
         Command::Router(args) => exchange::router(&args, env).await,
         Command::Xpub(args) => exchange::xpub(&args, env).await,
         Command::Xsub(args) => exchange::xsub(&args, env).await,
-        Command::Stream(args) => exchange::stream(&args, env).await,
+        Command::Stream(args) => stream::run(&args, env).await,
         Command::Proxy(args) => proxy::run(&args, env).await,
         Command::Monitor(args) => monitor::run(&args, env).await,
         Command::Top(args) => top::run(&args, env).await,

@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use monocoque::zmq::{Builder, SocketType};
-use monocoque::{AnySocket, Message};
+use monocoque::{AnySocket, Frame, Message};
 
-use super::NOT_TAKEN;
+use super::{NOT_TAKEN, topics};
 use crate::args::{FormatArgs, OutputArgs, PullArgs, ReceiveArgs, SubArgs};
 use crate::error::Error;
 use crate::format::{FirstFrame, Received};
@@ -14,17 +14,15 @@ use crate::progress::Progress;
 use crate::session::{Env, Session};
 
 pub(super) async fn pull(args: &PullArgs, env: &Env) -> Result<(), Error> {
-    let tune = |builder: Builder<AnySocket>| builder.conflate(args.conflate);
+    let tune = |builder: Builder<AnySocket>| builder.conflate(args.queue.conflate);
     let session = Session::open(SocketType::Pull, &args.receive.connection, env, tune).await?;
     print_all(session, &args.receive, env).await
 }
 
 pub(super) async fn subscribe(args: &SubArgs, env: &Env) -> Result<(), Error> {
-    let tune = |builder: Builder<AnySocket>| builder.conflate(args.conflate);
+    let tune = |builder: Builder<AnySocket>| builder.conflate(args.queue.conflate);
     let session = Session::open(SocketType::Sub, &args.receive.connection, env, tune).await?;
-    let everything = [String::new()];
-    let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
-    topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
+    topics::of(&args.topics).iter().try_for_each(|topic| session.socket.subscribe(topic))?;
     print_all(session, &args.receive, env).await
 }
 
@@ -44,6 +42,20 @@ pub(super) struct Receiver {
     needs_peer: bool,
     count: Option<u64>,
     received: u64,
+    /// The routing id of the one connection that messages come from, which is not printed.
+    connection: Option<Frame>,
+    has_ended: bool,
+}
+
+/// The reason why no more is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// There are enough messages.
+    Enough,
+    /// Standard output is closed.
+    OutputClosed,
+    /// The peer has ended the one connection.
+    ConnectionEnded,
 }
 
 impl Receiver {
@@ -60,23 +72,45 @@ impl Receiver {
     ) -> Self {
         let output = Output::open(args, format, first);
         let progress = if env.is_verbose() { Progress::none() } else { Progress::new(count, output.beside) };
-        Self { output, progress, needs_peer: args.needs_peer(), count, received: 0 }
+        let needs_peer = args.needs_peer();
+        Self { output, progress, needs_peer, count, received: 0, connection: None, has_ended: false }
     }
 
-    /// Receives until there are enough messages, or standard output is closed. Passes each message
-    /// to `each` before it is printed.
+    /// Receives from one connection of a STREAM, with this routing id, until that ends.
+    pub(super) fn follow(&mut self, connection: Frame) {
+        self.connection = Some(connection);
+    }
+
+    /// Returns the routing id of the one connection.
+    pub(super) fn connection(&self) -> Option<&Frame> {
+        self.connection.as_ref()
+    }
+
+    /// Fails if the one connection has ended before there were enough messages.
+    pub(super) fn check_connection(&self) -> Result<(), Error> {
+        match self.count {
+            Some(count) if self.has_ended && self.received < count => Err(Error::Ended(self.received, count)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Receives until there are enough messages, or standard output is closed, or the one
+    /// connection has ended. Passes each message to `each` before it is printed.
     ///
     /// A timeout is a failure, unless messages were received and no number was requested.
     pub(super) async fn receive(
         &mut self,
         session: &Session,
         each: impl AsyncFn(&Message) -> Result<(), Error>,
-    ) -> Result<Reader, Error> {
+    ) -> Result<Stopped, Error> {
         while let Some(max) = self.wanted() {
-            let batch = match self.next(session, max).await {
-                Err(Error::TimedOut(_)) if self.is_content() => return Ok(Reader::There),
+            let mut batch = match self.next(session, max).await {
+                Err(Error::TimedOut(_)) if self.is_content() => return Ok(Stopped::Enough),
                 batch => batch?,
             };
+            if self.connection.is_some() {
+                self.has_ended = keep_bodies(&mut batch);
+            }
             self.received += batch.len() as u64;
             for received in &batch {
                 each(&received.message).await?;
@@ -84,10 +118,13 @@ impl Receiver {
             let size = || batch.iter().map(|received| received.message.byte_len()).sum();
             self.progress.add(batch.len() as u64, size);
             if self.output.write(batch).await == Reader::Gone {
-                return Ok(Reader::Gone);
+                return Ok(Stopped::OutputClosed);
+            }
+            if self.has_ended {
+                return Ok(Stopped::ConnectionEnded);
             }
         }
-        Ok(Reader::There)
+        Ok(Stopped::Enough)
     }
 
     /// Receives at least one message, and at most `max`.
@@ -118,6 +155,17 @@ impl Receiver {
         let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.received));
         (left > 0).then(|| usize::try_from(left).unwrap_or(BATCH).min(BATCH))
     }
+}
+
+/// Removes the routing ids of chunks, and what follows an empty one, which is the end of the
+/// connection. Returns whether it has ended.
+fn keep_bodies(batch: &mut Vec<Received>) -> bool {
+    let end = batch.iter().position(|received| received.message.last().is_none_or(|body| body.is_empty()));
+    batch.truncate(end.unwrap_or(batch.len()));
+    for received in batch {
+        received.message.pop_front();
+    }
+    end.is_some()
 }
 
 const BATCH: usize = 256;

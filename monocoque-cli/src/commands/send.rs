@@ -1,7 +1,7 @@
 //! `mq push` and `mq pub`.
 
-use monocoque::AnySocket;
 use monocoque::zmq::{Builder, SocketType};
+use monocoque::{AnySocket, Frame};
 
 use super::NOT_TAKEN;
 use crate::args::{InputArgs, PubArgs, PushArgs, SendArgs};
@@ -13,7 +13,7 @@ use crate::session::{Env, Session};
 use crate::terminal::info;
 
 pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
-    let conflate = args.conflate;
+    let conflate = args.queue.conflate;
     let args = &args.send;
     let (input, progress) = open(args, env)?;
     let tune = |builder: Builder<AnySocket>| builder.conflate(conflate);
@@ -33,9 +33,9 @@ pub(super) async fn push(args: &PushArgs, env: &Env) -> Result<(), Error> {
 pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
     let (input, progress) = open(&args.send, env)?;
     let SendArgs { connection, input: InputArgs { wait_for_peers, .. }, .. } = &args.send;
-    let tune = |builder: Builder<AnySocket>| builder.nodrop(args.nodrop).conflate(args.conflate);
+    let tune = |builder: Builder<AnySocket>| builder.nodrop(args.drops.nodrop).conflate(args.queue.conflate);
     let session = Session::open(SocketType::Pub, connection, env, tune).await?;
-    if args.conflate {
+    if args.queue.conflate {
         session.expect_drops();
     }
     let work = async {
@@ -43,7 +43,8 @@ pub(super) async fn publish(args: &PubArgs, env: &Env) -> Result<(), Error> {
             let subscribed = session.socket.wait_for_subscriptions(n);
             session.in_time(subscribed, &format!("there were fewer than {n} subscriptions")).await?;
         }
-        send_all(&session, input, args.topic.as_deref(), &progress).await
+        let topic = args.topic.as_deref().map(Frame::from);
+        send_all(&session, input, topic.as_ref(), &progress).await
     };
     let done = session.until_interrupted(work, || args.send.is_endless()).await;
     drop(progress);
@@ -66,16 +67,16 @@ pub(super) async fn wait_for_peers(session: &Session, n: Option<usize>) -> Resul
     session.in_time(session.socket.wait_for_peers(n), &format!("there were fewer than {n} peers")).await
 }
 
-/// Sends all of the input, each message behind the topic.
+/// Sends all of the input, each message behind the frame `front`: a topic or a routing id.
 pub(super) async fn send_all(
     session: &Session,
     mut input: Input,
-    topic: Option<&str>,
+    front: Option<&Frame>,
     progress: &Progress,
 ) -> Result<(), Error> {
     while let Some(mut message) = input.next().await? {
-        if let Some(topic) = topic {
-            message.push_front(topic);
+        if let Some(front) = front {
+            message.push_front(front.clone());
         }
         progress.add(1, || message.byte_len());
         session.send(message).await?;

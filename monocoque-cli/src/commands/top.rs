@@ -6,7 +6,7 @@ use futures_lite::StreamExt;
 use futures_lite::future::{or, pending};
 use monocoque::zmq::SocketType;
 
-use super::NOT_TAKEN;
+use super::{NOT_TAKEN, topics};
 use crate::args::TopArgs;
 use crate::error::Error;
 use crate::reports::Verbosity;
@@ -19,9 +19,7 @@ pub(super) async fn run(args: &TopArgs, env: &Env) -> Result<(), Error> {
     let session = Session::make(SocketType::Sub, (&args.connection).into(), env, |builder| builder)?;
     let mut monitor = session.socket.monitor();
     session.attach(&args.connection.endpoints).await?;
-    let everything = [String::new()];
-    let topics = if args.subscribe.is_empty() { &everything[..] } else { &args.subscribe };
-    topics.iter().try_for_each(|topic| session.socket.subscribe(topic))?;
+    topics::of(&args.topics).iter().try_for_each(|topic| session.socket.subscribe(topic))?;
     let observed = RefCell::new(Observed::default());
     let receiving = async {
         loop {

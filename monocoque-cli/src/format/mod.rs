@@ -94,8 +94,9 @@ impl Decoder {
                 if input.read_until(b'\n', &mut line).map_err(io)? == 0 {
                     return Ok(None);
                 }
-                if line.last() == Some(&b'\n') {
-                    line.pop();
+                if line.pop_if(|last| *last == b'\n').is_some() {
+                    // A line of a text file of Windows, or of a protocol.
+                    line.pop_if(|last| *last == b'\r');
                 }
                 self.parse(line).map(Some)
             }
@@ -135,6 +136,20 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
+    /// Creates an encoder whose output a program reads.
+    pub(crate) fn for_program(format: OutputFormat, delimiter: Vec<u8>) -> Self {
+        Self {
+            format,
+            template: None,
+            time: false,
+            payloads: JsonPayloads::AsText,
+            delimiter,
+            first: FirstFrame::Plain,
+            terminal: false,
+            colour: false,
+        }
+    }
+
     pub(crate) fn write(&self, received: &Received, out: &mut impl Write) -> io::Result<()> {
         let message = &received.message;
         match (&self.template, self.format) {

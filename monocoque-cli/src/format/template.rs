@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::str::FromStr;
 
-use super::{Encoder, Received, lines};
+use clap::ValueEnum;
+
+use super::{Encoder, OutputFormat, Received, lines};
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,9 @@ impl FromStr for Template {
             }
         }
         parts.push(Part::Text(literal));
+        if !parts.iter().any(|part| matches!(part, Part::Field(_))) {
+            return Err(without_field(text));
+        }
         parts.retain(|part| *part != Part::Text(String::new()));
         Ok(Self(parts))
     }
@@ -118,14 +123,22 @@ impl FromStr for Field {
             "message" => Self::Message,
             "size" => Self::Size,
             "frames" => Self::Frames,
-            _ => {
-                return Err(format!(
-                    "there is no field {{{name}}}; there are time, unix, peer, id, topic, body, message, size and frames"
-                ));
-            }
+            _ => return Err(format!("there is no field {{{name}}}; there are {FIELDS}")),
         })
     }
 }
+
+/// Returns the error of a template that is the same for every message.
+fn without_field(text: &str) -> String {
+    match OutputFormat::from_str(text, true) {
+        Ok(_) => format!("a template needs a field in braces; the format of that name is -O {text}"),
+        Err(_) => {
+            format!("a template needs a field in braces, as in '{{topic}} {{body}}'; there are {FIELDS}")
+        }
+    }
+}
+
+const FIELDS: &str = "time, unix, peer, id, topic, body, message, size and frames";
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +152,7 @@ mod tests {
         assert_eq!(template.0, parts);
         assert!(!template.needs_peer());
         assert!("{peer}".parse::<Template>().unwrap().needs_peer());
-        for wrong in ["{", "}", "{what}", "{topic", r"\q", "\\"] {
+        for wrong in ["{", "}", "{what}", "{topic", r"\q", "\\", "", "json", "%s\\n", "{{topic}}"] {
             assert!(wrong.parse::<Template>().is_err(), "{wrong}");
         }
     }

@@ -73,6 +73,13 @@ fn last_line_needs_no_newline() {
 }
 
 #[test]
+fn line_break_may_be_crlf() {
+    let lines = decoder(InputFormat::Lines, FirstFrame::Plain);
+    let expected: Vec<Message> = vec![["a", "1"].into(), "".into(), "b\r".into(), "c\r".into()];
+    assert_eq!(read(&lines, b"a\t1\r\n\r\nb\r\r\nc\r").unwrap(), expected);
+}
+
+#[test]
 fn truncated_frames_are_rejected() {
     let frames = decoder(InputFormat::Frames, FirstFrame::Plain);
     let bytes = written(&encoder(OutputFormat::Frames, FirstFrame::Plain), &["ab".into()]);

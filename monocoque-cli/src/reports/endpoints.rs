@@ -133,6 +133,10 @@ impl State {
         reason: &DisconnectReason,
         explained: Option<&str>,
     ) -> Option<Change> {
+        if matches!(reason, DisconnectReason::ByUs) {
+            // The socket is being closed, as a rule: this is no failure of the endpoint.
+            return None;
+        }
         let is_made = self.made.contains(&connection.id);
         let endpoint = self.at(&connection.endpoint, Progress::Bound);
         if let Some(line) = explained {

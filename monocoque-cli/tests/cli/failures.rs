@@ -89,3 +89,17 @@ fn verbose_folds_repeated_failures() {
     assert_eq!(lines.len(), 2, "the first one and their number: {}", ended.stderr);
     assert!(lines.iter().any(|line| line.contains(" ... ") && line.ends_with(" times")), "{}", ended.stderr);
 }
+
+#[test]
+fn own_end_is_no_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    let mut mq = start(&["req", "-c", &endpoint]);
+    // It is connected, and its handshake has begun.
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.read_exact(&mut [0; 10]).unwrap();
+    mq.feed("");
+    let ended = mq.end();
+    assert_eq!(ended.stderr, "");
+    ended.ok();
+}

@@ -56,6 +56,15 @@ fn delimiter_splits_lines_into_frames() {
 }
 
 #[test]
+fn crlf_ends_lines() {
+    assert_eq!(
+        passed_json(&[], "a\r\n\r\nb\rc\n", "3"),
+        "{\"frames\":[\"a\"]}\n{\"frames\":[\"\"]}\n{\"frames\":[\"b\\rc\"]}\n"
+    );
+    assert_eq!(passed_json(&["-I", "whole"], "a\r\n", "1"), "{\"frames\":[\"a\\r\\n\"]}\n");
+}
+
+#[test]
 fn raw_and_quiet_output() {
     let input = framed(&messages());
     let raw: Vec<u8> = messages().concat().concat();

@@ -22,4 +22,5 @@ mod publishers_and_streams;
 mod req_rep;
 mod security;
 mod terminal;
+mod tips;
 mod top;

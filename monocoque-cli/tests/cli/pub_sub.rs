@@ -78,3 +78,38 @@ fn dropped_messages_are_reported() {
     let args = ["pub", "-b", &endpoint, "-w", "1", "--hwm", "1", "--linger", "0s", "-d", &data, "-n", "1000"];
     run(&args, "").failed(1, "messages were not delivered: subscribers had no room");
 }
+
+#[test]
+fn topic_option_subscribes() {
+    let directory = TestDirectory::new();
+    let endpoint = directory.endpoint("topic");
+    let publisher = bound(SocketType::XPUB, &endpoint);
+    let mq = start(&["sub", &endpoint, "--topic", "a", "-n", "1"]);
+    assert_eq!(publisher.recv_bytes(0).unwrap(), b"\x01a");
+    publisher.send("b", 0).unwrap();
+    publisher.send("a", 0).unwrap();
+    assert_eq!(mq.end().text(), "a\n");
+}
+
+#[test]
+fn wildcard_subscription_warns_once() {
+    let directory = TestDirectory::new();
+    for command in ["sub", "xsub"] {
+        let endpoint = directory.endpoint(command);
+        let publisher = bound(SocketType::XPUB, &endpoint);
+        let mq = start(&[command, &endpoint, "-s", "weather.*", "-s", "news.>", "-n", "1"]);
+        let mut asked = [publisher.recv_bytes(0).unwrap(), publisher.recv_bytes(0).unwrap()];
+        asked.sort_unstable();
+        assert_eq!(
+            asked,
+            [b"\x01news.>".to_vec(), b"\x01weather.*".to_vec()],
+            "it is subscribed to as it is"
+        );
+        publisher.send("weather.*", 0).unwrap();
+        let ended = mq.end();
+        let warning = "subscriptions are prefixes without wildcards: 'weather.' receives";
+        assert!(ended.stderr.contains(warning), "{}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        ended.ok();
+    }
+}

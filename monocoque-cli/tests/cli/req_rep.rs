@@ -103,6 +103,41 @@ fn slow_exec_command_is_killed() {
 }
 
 #[test]
+fn exec_format_keeps_frames() {
+    let directory = TestDirectory::new();
+    for format in ["json", "frames", "lines"] {
+        let endpoint = directory.endpoint(format);
+        let exec = ["--exec", "cat", "--exec-format", format, "--delimiter", "|"];
+        let rep = start(&[&["rep", "-b", &endpoint, "-n", "1"][..], &exec].concat());
+        let req = connected(SocketType::REQ, &endpoint);
+        req.send_multipart(["two", "", "frames"], 0).unwrap();
+        assert_eq!(req.recv_multipart(0).unwrap(), [&b"two"[..], b"", b"frames"], "{format}");
+        rep.end().ok();
+    }
+}
+
+#[test]
+fn exec_output_of_other_format_fails() {
+    let directory = TestDirectory::new();
+    for (n, (format, command, reason)) in [
+        ("json", "echo text", "has printed something else than --exec-format says: not JSON"),
+        ("lines", "echo 1; echo 2", "has printed more than one message"),
+        ("lines", "true", "has printed no message"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let endpoint = directory.endpoint(&n.to_string());
+        let exec = ["--exec", command, "--exec-format", format, "--exec-failure", "sorry"];
+        let rep = start(&[&["rep", "-b", &endpoint, "-n", "1"][..], &exec].concat());
+        assert_eq!(run(&["req", "-c", &endpoint, "-d", "x"], "").text(), "sorry\n");
+        let ended = rep.end();
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+        ended.failed(1, "failed for 1 request");
+    }
+}
+
+#[test]
 fn exec_failure_reply_replaces_output() {
     let directory = TestDirectory::new();
     let endpoint = directory.endpoint("failure");
