@@ -5,7 +5,7 @@
 //! `tcp://127.0.0.1:5555 tcp://127.0.0.1:5556 4`; try it with `mq` or any ZeroMQ program:
 //!
 //! ```sh
-//! mq req -c tcp://127.0.0.1:5555 -d reverse -d hello         # ok, olleh
+//! mq req -c tcp://127.0.0.1:5555 --delimiter ' ' -d 'reverse hello'    # ok, olleh
 //! mq sub -c tcp://127.0.0.1:5556 -s request.
 //! ```
 //!

@@ -165,7 +165,7 @@ fn on_thread(
 
 /// The hint for --data that is not JSON as --json says.
 const JSON_OF_DATA: &str =
-    "; --json is the format of --data, too: -O json, where messages are printed, is that of these alone";
+    "; --json applies to --data, too: leave it out, or write -O json for output in JSON";
 /// The number of messages that are read ahead: enough to keep the sender busy, few enough to fit
 /// into memory if they are large.
 const READ_AHEAD: usize = 64;

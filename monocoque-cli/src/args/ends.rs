@@ -20,7 +20,7 @@ impl FromStr for End {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, list) =
-            text.split_once('@').ok_or("an end is TYPE@ENDPOINT, as in router@tcp://*:5555")?;
+            text.split_once('@').ok_or("an end is TYPE@ENDPOINT, as in 'router@tcp://*:5555'")?;
         let mut endpoints = EndpointArgs::default();
         for endpoint in list.split(',') {
             let parsed = match endpoint.strip_prefix("connect:") {

@@ -69,8 +69,19 @@ const OPTIONS: &[Habit] = &[
         "output",
         "-O FORMAT (--output) is the format of what is printed, as in -O json",
     ),
+    habit(
+        &["--output", "--output-format", "--out", "-O", "-o"],
+        "input",
+        "-I FORMAT (--input) is the format of standard input; this command prints no messages",
+    ),
+    habit(
+        &["--input", "-I"],
+        "output",
+        "-O FORMAT (--output) is the format of what is printed; this command reads no messages",
+    ),
     habit(&["-f", "-F", "--template"], "format", "--format TEMPLATE prints messages in a format of your own"),
     habit(&["--quiet", "--silent", "-q"], "output", "-O quiet prints nothing"),
+    habit(&["--quiet", "--silent", "-q"], "data", "this command prints no messages"),
     habit(
         &["--raw", "--binary"],
         "output",

@@ -9,17 +9,17 @@ pub(super) const MQ: &str = concat!(
     "\
 Examples:
   Collect lines on one machine, send them from another:
-      mq pull --bind tcp://*:5555
+      mq pull --bind 'tcp://*:5555'
       echo hello | mq push --connect tcp://server:5555
   Subscribe to a publisher:
       mq sub -c tcp://server:5556 -s weather.
   Send a request, and reply to all requests:
       mq req -c tcp://server:5557 -d 'how are you?' --timeout 2s
-      mq rep -b tcp://*:5557 --exec 'tr a-z A-Z'
+      mq rep -b 'tcp://*:5557' --exec 'tr a-z A-Z'
   Encrypt messages, and allow one client alone:
       mq keygen --out server
       mq keygen --out client
-      mq pull -b tcp://*:5555 --curve-server --key-file server.key --allow-key client.pub
+      mq pull -b 'tcp://*:5555' --curve-server --key-file server.key --allow-key client.pub
       mq push -c tcp://server:5555 --curve-client --server-key server.pub --key-file client.key
 
 Each command has a page of its own: mq help pull, or mq man pull | man -l -.
@@ -41,7 +41,7 @@ Examples:
   Send each line of a log:
       tail -f app.log | mq push -c tcp://collector:5555
   Send three messages, one every 100 ms, to any peer that connects:
-      mq push -b tcp://*:5555 -d tick -n 3 -i 100ms
+      mq push -b 'tcp://*:5555' -d tick -n 3 -i 100ms
   Send files, each as one message:
       mq push -c tcp://server:5555 -f one.png -f two.png
   Send a message of two frames:
@@ -57,10 +57,10 @@ Examples:
   Print the messages of two senders:
       mq pull -c tcp://one:5555 -c tcp://two:5555
   Keep 1000 messages, and send them later:
-      mq pull -b tcp://*:5555 -n 1000 -O frames > messages
+      mq pull -b 'tcp://*:5555' -n 1000 -O frames > messages
       mq push -c tcp://server:5555 -I frames < messages
   Print messages until none has arrived for a second:
-      mq pull -b tcp://*:5555 -t 1s -O json | jq .frames
+      mq pull -b 'tcp://*:5555' -t 1s -O json | jq .frames
 
 ",
     receiver_sections!()
@@ -70,11 +70,11 @@ pub(super) const PUB: &str = concat!(
     "\
 Examples:
   Publish once there is a subscriber:
-      mq pub -b tcp://*:5556 -w 1 -d 'hello all'
+      mq pub -b 'tcp://*:5556' -w 1 -d 'hello all'
   Publish lines under a topic:
-      sensors | mq pub -b tcp://*:5556 --topic weather.oslo
+      sensors | mq pub -b 'tcp://*:5556' --topic weather.oslo
   A clock for tests, until it is interrupted:
-      mq pub -b tcp://*:5556 -d tick --repeat -i 1s
+      mq pub -b 'tcp://*:5556' -d tick --repeat -i 1s
 
 ",
     sender_sections!()
@@ -125,13 +125,15 @@ pub(super) const REP: &str = concat!(
     "\
 Examples:
   Send each request back, and print it:
-      mq rep -b tcp://*:5557 --echo
+      mq rep -b 'tcp://*:5557' --echo
   Reply with the output of a program:
-      mq rep -b tcp://*:5557 --exec 'jq .name' -O quiet
+      mq rep -b 'tcp://*:5557' --exec 'jq .name' -O quiet
+  Reply with a program that reads and writes messages of several frames:
+      mq rep -b 'tcp://*:5557' --exec ./answer --exec-format json
   Give up after two seconds, with a reply that tells so:
-      mq rep -b tcp://*:5557 --exec ./answer --exec-timeout 2s --exec-failure sorry
+      mq rep -b 'tcp://*:5557' --exec ./answer --exec-timeout 2s --exec-failure sorry
   Reply to one request and end:
-      mq rep -b tcp://*:5557 --reply pong -n 1
+      mq rep -b 'tcp://*:5557' --reply pong -n 1
 
 ",
     receiver_sections!()
@@ -168,7 +170,7 @@ pub(super) const PAIR: &str = concat!(
     "\
 Examples:
   A chat:
-      mq pair -b tcp://*:5559
+      mq pair -b 'tcp://*:5559'
       mq pair -c tcp://server:5559
   Send a file, and wait for a message:
       mq pair -c tcp://server:5559 -f data.bin -n 1
@@ -187,14 +189,14 @@ Routing ids:
 
 Examples:
   Print messages with their senders, and reply by hand, as in: worker-1<TAB>hello
-      mq router -b tcp://*:5558
+      mq router -b 'tcp://*:5558'
   Send each message back to its sender:
-      mq router -b tcp://*:5558 --echo
+      mq router -b 'tcp://*:5558' --echo
   Send a job to a worker once it is connected:
-      mq router -b tcp://*:5558 -w 1 --delimiter : -d worker-1:job -n 0
+      mq router -b 'tcp://*:5558' -w 1 --delimiter : -d worker-1:job -n 0
   Reply with a program that reads and writes JSON:
       mkfifo answers
-      mq router -b tcp://*:5558 -O json -I json <> answers | ./answer > answers
+      mq router -b 'tcp://*:5558' -O json -I json <> answers | ./answer > answers
 
 ",
     exchange_sections!()
@@ -209,18 +211,18 @@ Ends:
 
 Examples:
   A queue that distributes requests to workers:
-      mq proxy router@tcp://*:5557 dealer@tcp://*:5558
+      mq proxy 'router@tcp://*:5557' 'dealer@tcp://*:5558'
   Two publishers behind one address:
-      mq proxy xsub@connect:tcp://a:5556,connect:tcp://b:5556 xpub@tcp://*:5560
+      mq proxy xsub@connect:tcp://a:5556,connect:tcp://b:5556 'xpub@tcp://*:5560'
   A pipeline with a capture socket, and statistics every ten seconds:
-      mq proxy pull@tcp://*:5555 push@tcp://*:5561 \\
-          --capture pub@tcp://*:5562 --stats 10s
+      mq proxy 'pull@tcp://*:5555' 'push@tcp://*:5561' \\
+          --capture 'pub@tcp://*:5562' --stats 10s
   Metrics for Prometheus:
-      mq proxy router@tcp://*:5557 dealer@tcp://*:5558 --metrics 127.0.0.1:9464
+      mq proxy 'router@tcp://*:5557' 'dealer@tcp://*:5558' --metrics 127.0.0.1:9464
   Print the statistics of a running proxy:
       pkill -USR1 -x mq
   Watch the peers, queues and drops of a queue:
-      mq proxy router@tcp://*:5557 dealer@tcp://*:5558 --top
+      mq proxy 'router@tcp://*:5557' 'dealer@tcp://*:5558' --top
 
 ",
     values!(),
@@ -241,7 +243,7 @@ Examples:
   Test if there is a REP that accepts a REQ:
       mq monitor req -c tcp://server:5557 -n 2
   Print the peers that connect, as JSON:
-      mq monitor router -b tcp://*:5558 -O json
+      mq monitor router -b 'tcp://*:5558' -O json
 
 ",
     values!(),
@@ -262,7 +264,7 @@ Examples:
   Throughput with CURVE, both sides in this process:
       mq bench throughput --curve-server --key-file server.key
   Between two machines:
-      mq bench pull -b tcp://*:5555
+      mq bench pull -b 'tcp://*:5555'
       mq bench push -c tcp://server:5555 --duration 10s
   Compare two versions, and two servers that reply:
       mq bench -O json > old
@@ -270,7 +272,7 @@ Examples:
       mq bench compare old new
       mq bench compare tcp://one:5557 tcp://two:5557
   With the tools of libzmq on the other side:
-      mq bench pull -b tcp://*:5555 -n 1000000
+      mq bench pull -b 'tcp://*:5555' -n 1000000
       remote_thr tcp://127.0.0.1:5555 64 1000000
 
 ",
@@ -288,11 +290,16 @@ Files:
 Examples:
   Print a key pair:
       mq keygen
+  Take the keys apart in a script:
+      keys=$(mq keygen -O json)
+      public=$(echo \"$keys\" | jq -r .public) secret=$(echo \"$keys\" | jq -r .secret)
+  Write them to files, and keep the public key, which is all that is printed:
+      public=$(mq keygen --out server)
   Make the keys of a server and of a client, and use them:
       mkdir clients
       mq keygen --out server
       mq keygen --out clients/anna
-      mq pull -b tcp://*:5555 --curve-server --key-file server.key --keys clients
+      mq pull -b 'tcp://*:5555' --curve-server --key-file server.key --keys clients
       mq push -c tcp://server:5555 --curve-client --server-key server.pub \\
           --key-file clients/anna.key
 
@@ -306,9 +313,9 @@ pub(super) const XPUB: &str = concat!(
     "\
 Examples:
   Publish lines, and print who subscribes to what, as JSON:
-      mq xpub -b tcp://*:5556 --json
+      mq xpub -b 'tcp://*:5556' --json
   Publish once there is a subscriber, and end:
-      mq xpub -b tcp://*:5556 -w 1 -d 'hello all' -n 1
+      mq xpub -b 'tcp://*:5556' -w 1 -d 'hello all' -n 1
 
 ",
     input_formats!(),
@@ -335,10 +342,12 @@ Examples:
 pub(super) const STREAM: &str = concat!(
     "\
 Examples:
+  Send a request to a server, and print its response as it is:
+      printf 'GET / HTTP/1.0\\r\\n\\r\\n' | mq stream tcp://server:80 -I whole -O raw
   Print what programs write to a port, and answer by hand, as in: 0x0080004a<TAB>hello
-      mq stream -b tcp://*:8080
+      mq stream -b 'tcp://*:8080'
   An echo server for any program:
-      mq stream -b tcp://*:7 --echo
+      mq stream -b 'tcp://*:7' --echo
 
 ",
     input_formats!(),

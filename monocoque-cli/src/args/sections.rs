@@ -5,9 +5,10 @@ macro_rules! input_formats {
     () => {
         "\
 Input formats:
-  lines   A message a line, without the line break. --delimiter separates the
-          frames of a message; without it, a line is one frame. For router,
-          tabs separate them instead.
+  lines   A message a line, without the line break: a line feed, or a carriage
+          return and a line feed. --delimiter separates the frames of a message;
+          without it, a line is one frame. For router, tabs separate them
+          instead.
   frames  Any bytes. Each frame is: a flag of one byte, 1 if more frames of the
           same message follow, else 0; the length of the body in four bytes,
           big-endian; the body. There is nothing between frames or messages.
@@ -50,7 +51,8 @@ macro_rules! values {
         "\
 Endpoints:
   tcp://HOST:PORT, ipc://PATH, ipc://@NAME. To bind, HOST may be * for all
-  interfaces, PORT may be * for a free one, PATH may be * for a new one.
+  interfaces, PORT may be * for a free one, PATH may be * for a new one. Quote
+  a * in a shell.
 
 Durations:
   100ms, 2s, 1m 30s; a bare number is in seconds.

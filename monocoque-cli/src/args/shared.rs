@@ -12,7 +12,7 @@ pub(crate) struct TopicArgs {
     pub(crate) subscribe: Vec<String>,
 }
 
-/// What happens to messages that a peer is not ready for.
+/// The limit of what is queued for a peer.
 #[derive(Debug, Args)]
 pub(crate) struct ConflateSentArgs {
     /// Keep the last message only, for each peer that is not ready for it; messages of one frame
@@ -20,7 +20,7 @@ pub(crate) struct ConflateSentArgs {
     pub(crate) conflate: bool,
 }
 
-/// What happens to messages that mq is not ready for.
+/// The limit of what is queued for mq itself.
 #[derive(Debug, Args)]
 pub(crate) struct ConflateReceivedArgs {
     /// Keep the last message of all peers only, if mq is too slow for all; messages of one frame
@@ -28,7 +28,7 @@ pub(crate) struct ConflateReceivedArgs {
     pub(crate) conflate: bool,
 }
 
-/// What publishers do with a full queue.
+/// The choice of publishers between waiting and dropping.
 #[derive(Debug, Args)]
 pub(crate) struct NodropArgs {
     /// Wait for a subscriber with a full queue, instead of dropping messages for it

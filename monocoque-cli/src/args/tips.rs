@@ -36,10 +36,14 @@ struct Mistake<'a> {
 }
 
 impl<'a> Mistake<'a> {
-    fn unknown_option(self, error: Error, name: &str) -> Error {
+    fn unknown_option(self, mut error: Error, name: &str) -> Error {
         match habits::tip_for(name, |option| self.has(option)) {
             Some(tip) => with_tips(self.without_suggestion(&error), vec![tip.into()]),
-            None => error,
+            None => {
+                // No value starts with a hyphen: clap's tip how to pass one leads astray.
+                error.insert(ContextKind::Suggested, ContextValue::None);
+                error
+            }
         }
     }
 
@@ -120,6 +124,8 @@ impl<'a> Mistake<'a> {
                 copy.insert(kind, value.clone());
             }
         }
+        // That of the error contains the suggestion.
+        copy.insert(ContextKind::Usage, ContextValue::StyledStr(self.command.clone().render_usage()));
         copy
     }
 }

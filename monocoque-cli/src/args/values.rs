@@ -71,7 +71,7 @@ fn endpoint(text: &str, host: &str) -> Result<Endpoint, String> {
         }
         Ok(endpoint) => Ok(endpoint),
         Err(error) if *error.kind() == EndpointErrorKind::NoScheme => {
-            let hint = completed(text, host).map(|whole| format!(": did you mean {whole}?"));
+            let hint = completed(text, host).map(|whole| format!(": did you mean {}?", quoted(whole)));
             Err(reason(error) + &hint.unwrap_or_default())
         }
         Err(error) => Err(reason(error)),
@@ -96,6 +96,11 @@ fn completed(text: &str, host: &str) -> Option<String> {
         format!("tcp://{text}")
     };
     whole.parse::<Endpoint>().is_ok().then_some(whole)
+}
+
+/// Quotes an endpoint with a wildcard, which a shell would take for the name of a file.
+fn quoted(endpoint: String) -> String {
+    if endpoint.contains('*') { format!("'{endpoint}'") } else { endpoint }
 }
 
 /// Returns whether a text may be an endpoint without its scheme.
@@ -179,9 +184,9 @@ mod tests {
             error.split_once("did you mean ").map(|(_, hint)| hint.to_owned())
         };
         for (text, to_bind_hint, to_connect_hint) in [
-            ("5555", "tcp://*:5555?", "tcp://localhost:5555?"),
-            ("*:5555", "tcp://*:5555?", "tcp://localhost:5555?"),
-            (":5555", "tcp://*:5555?", "tcp://localhost:5555?"),
+            ("5555", "'tcp://*:5555'?", "tcp://localhost:5555?"),
+            ("*:5555", "'tcp://*:5555'?", "tcp://localhost:5555?"),
+            (":5555", "'tcp://*:5555'?", "tcp://localhost:5555?"),
             ("server:5555", "tcp://server:5555?", "tcp://server:5555?"),
             ("/tmp/socket", "ipc:///tmp/socket?", "ipc:///tmp/socket?"),
         ] {

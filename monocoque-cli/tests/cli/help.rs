@@ -53,7 +53,7 @@ fn invalid_command_lines_are_rejected() {
         (&["shout"], "unrecognized subcommand"),
         (&["push", "-d", "x"], "--bind <ENDPOINT>|--connect <ENDPOINT>"),
         (&["pull", "-b", "here"], "an endpoint needs a scheme"),
-        (&["pull", "-b", "5555"], "did you mean tcp://*:5555?"),
+        (&["pull", "-b", "5555"], "did you mean 'tcp://*:5555'?"),
         (&["push", "-c", "*:5555"], "did you mean tcp://localhost:5555?"),
         (&["push", "-c", "inproc://x"], "inproc reaches sockets of the same process only"),
         (&["pull", "-b", "inproc://x"], "inproc reaches sockets of the same process only"),

@@ -95,3 +95,13 @@ fn conflate_keeps_last_message() {
     }
     mq.end().ok();
 }
+
+#[test]
+fn unspecified_address_is_bound() {
+    for endpoint in ["tcp://0.0.0.0:0", "tcp://[::]:0"] {
+        let mut pull = start(&["pull", endpoint, "-n", "1"]);
+        let bound = pull.endpoint().replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+        run(&["push", &bound, "-d", "x"], "").ok();
+        assert_eq!(pull.end().text(), "x\n");
+    }
+}

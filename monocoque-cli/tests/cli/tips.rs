@@ -58,7 +58,9 @@ fn option_of_other_tools_is_explained() {
         ("pub", "--subject", "--topic TOPIC"),
         ("xpub", "--topic", "--delimiter ' '"),
         ("sub", "-o", "-O json"),
-        ("bench", "-o", "-O json"),
+        ("push", "-O", "-I FORMAT"),
+        ("push", "-q", "prints no messages"),
+        ("sub", "-I", "-O FORMAT"),
         ("sub", "-q", "-O quiet"),
         ("sub", "-f", "--format TEMPLATE"),
         ("sub", "-W", "-t DURATION"),
@@ -68,8 +70,10 @@ fn option_of_other_tools_is_explained() {
         ("push", "--url", "an endpoint needs no option"),
     ] {
         let text = check(&[command, AT, option, "5"], &["unexpected argument", option, tip]);
-        assert!(!text.contains("similar argument"), "{text}");
+        assert!(!text.contains("similar argument") && !text.contains("--heartbeat"), "{text}");
     }
+    let unknown = check(&["push", AT, "-Z"], &["unexpected argument '-Z'"]);
+    assert!(!unknown.contains("as a value"), "{unknown}");
 }
 
 #[test]
