@@ -1,5 +1,7 @@
 //! Endpoints without an option, variables of the environment, and options of sockets.
 
+use std::net::TcpListener;
+
 use zmq::SocketType;
 
 use crate::mq_process::{TestDirectory, run, start, start_with};
@@ -98,10 +100,13 @@ fn conflate_keeps_last_message() {
 
 #[test]
 fn unspecified_address_is_bound() {
-    for endpoint in ["tcp://0.0.0.0:0", "tcp://[::]:0"] {
-        let mut pull = start(&["pull", endpoint, "-n", "1"]);
-        let bound = pull.endpoint().replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-        run(&["push", &bound, "-d", "x"], "").ok();
+    for (host, loopback) in [("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]")] {
+        // A port that is given, and free: a wildcard would be bound anyway.
+        let free = TcpListener::bind(format!("{loopback}:0")).unwrap().local_addr().unwrap().port();
+        let endpoint = format!("tcp://{host}:{free}");
+        let mut pull = start(&["pull", &endpoint, "-n", "1", "-v", "-t", "20s"]);
+        assert_eq!(pull.endpoint(), endpoint);
+        run(&["push", &format!("tcp://{loopback}:{free}"), "-d", "x"], "").ok();
         assert_eq!(pull.end().text(), "x\n");
     }
 }
