@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let runtime = compio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        println!("monocoque: DEALER connects, driver {:?}", Context::current()?.driver());
+        println!("monocoque: DEALER connects, driver {:?}", Context::current()?.driver_type());
         let dealer = DealerSocket::builder().routing_id("monocoque").build()?;
         dealer.connect(endpoint.as_str()).await?;
         for n in 0..MESSAGES {

@@ -17,7 +17,11 @@ const ROUNDS: usize = 200;
 fn main() -> Result<(), Box<dyn Error>> {
     let runtime = compio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        println!("libzmq {:?}, monocoque with driver {:?}", zmq::version(), Context::current()?.driver());
+        println!(
+            "libzmq {:?}, monocoque with driver {:?}",
+            zmq::version(),
+            Context::current()?.driver_type()
+        );
         publish().await?;
         subscribe().await
     })

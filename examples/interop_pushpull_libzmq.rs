@@ -19,7 +19,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (push, pull) = (PushSocket::new()?, PullSocket::new()?);
         let work = push.bind("tcp://127.0.0.1:0").await?.to_string();
         let results = pull.bind("tcp://127.0.0.1:0").await?.to_string();
-        println!("monocoque: PUSH on {work}, PULL on {results}, driver {:?}", Context::current()?.driver());
+        println!(
+            "monocoque: PUSH on {work}, PULL on {results}, driver {:?}",
+            Context::current()?.driver_type()
+        );
         println!("libzmq {:?}: {WORKERS} workers connect", zmq::version());
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {

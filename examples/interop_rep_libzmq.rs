@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let rep = RepSocket::new()?;
         let endpoint = rep.bind("tcp://127.0.0.1:0").await?.to_string();
-        println!("monocoque: REP bound to {endpoint}, driver {:?}", Context::current()?.driver());
+        println!("monocoque: REP bound to {endpoint}, driver {:?}", Context::current()?.driver_type());
         println!("libzmq {:?}: {CLIENTS} REQs connect", zmq::version());
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let runtime = compio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        println!("monocoque: {CLIENTS} REQs connect, driver {:?}", Context::current()?.driver());
+        println!("monocoque: {CLIENTS} REQs connect, driver {:?}", Context::current()?.driver_type());
         try_join_all((0..CLIENTS).map(|client| ask(client, &endpoint))).await
     })?;
 

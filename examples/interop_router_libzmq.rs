@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let router = RouterSocket::new()?;
         let endpoint = router.bind("tcp://127.0.0.1:0").await?.to_string();
-        println!("monocoque: ROUTER bound to {endpoint}, driver {:?}", Context::current()?.driver());
+        println!("monocoque: ROUTER bound to {endpoint}, driver {:?}", Context::current()?.driver_type());
         println!("libzmq {:?}: {} clients connect", zmq::version(), CLIENTS.len());
         let clients = CLIENTS.map(|(kind, id)| {
             let endpoint = endpoint.clone();

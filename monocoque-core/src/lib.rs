@@ -110,7 +110,7 @@ pub use reconnect::Backoff;
 pub use router::{DuplicateId, NoRoute, Room, RouterBehavior, RouterHub};
 pub use routing_id::{RoutingId, RoutingIdError};
 #[cfg(feature = "runtime")]
-pub use runtime::{Driver, IoThread, IoThreadSettings, RuntimeGone, RuntimeHandle, block_on};
+pub use runtime::{DriverType, IoThread, IoThreadSettings, RuntimeGone, RuntimeHandle, block_on};
 pub use waiters::{Ticket, WaitGuard, Waiters};
 
 #[cfg(doctest)]

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compio::driver::{DriverType, ProactorBuilder};
+use compio::driver::{self, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use monocoque::zmq::{Builder, Socket, TypedSocket};
-use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
+use monocoque::{Context, DriverType, Endpoint, Message, MonocoqueError};
 
 use crate::wait::{DEADLINE, within, yield_now};
 
@@ -59,7 +59,7 @@ pub fn run_polling<F: Future<Output = ()>>(
     placement: Placement,
     body: impl FnOnce(At) -> F + Send + 'static,
 ) {
-    run_on(Some(Driver::Polling), DEADLINE, transport, placement, body);
+    run_on(Some(DriverType::Polling), DEADLINE, transport, placement, body);
 }
 
 /// Runs a body, which must end within `limit`.
@@ -73,7 +73,7 @@ pub fn run_within<F: Future<Output = ()>>(
 }
 
 fn run_on<F: Future<Output = ()>>(
-    driver: Option<Driver>,
+    driver: Option<DriverType>,
     limit: Duration,
     transport: Transport,
     placement: Placement,
@@ -89,7 +89,7 @@ fn run_on<F: Future<Output = ()>>(
             Placement::Thread => {
                 let mut builder = Context::builder();
                 if let Some(driver) = driver {
-                    builder = builder.driver(driver);
+                    builder = builder.driver_type(driver);
                 }
                 let context = context_on(driver, builder.build());
                 futures::executor::block_on(body(At { context, transport, placement, directory }));
@@ -98,11 +98,11 @@ fn run_on<F: Future<Output = ()>>(
     });
 }
 
-fn runtime_on(driver: Option<Driver>) -> Runtime {
+fn runtime_on(driver: Option<DriverType>) -> Runtime {
     let mut proactor = ProactorBuilder::new();
     let driver = match driver {
-        Some(Driver::Polling) => Some(DriverType::Poll),
-        Some(Driver::IoUring) => Some(DriverType::IoUring),
+        Some(DriverType::Polling) => Some(driver::DriverType::Poll),
+        Some(DriverType::IoUring) => Some(driver::DriverType::IoUring),
         None => None,
     };
     if let Some(driver) = driver {
@@ -112,10 +112,10 @@ fn runtime_on(driver: Option<Driver>) -> Runtime {
 }
 
 /// Checks that the context has the driver that was requested.
-fn context_on(driver: Option<Driver>, made: Result<Context, MonocoqueError>) -> Context {
+fn context_on(driver: Option<DriverType>, made: Result<Context, MonocoqueError>) -> Context {
     let context = made.expect("a context");
     if let Some(driver) = driver {
-        assert_eq!(context.driver(), driver);
+        assert_eq!(context.driver_type(), driver);
     }
     context
 }

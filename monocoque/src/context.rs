@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use monocoque_core::sync::Mutex;
 use monocoque_core::{
-    Driver, IoThread, IoThreadSettings, RuntimeHandle, block_on, process_id, runtime, runtime::yielding,
+    DriverType, IoThread, IoThreadSettings, RuntimeHandle, block_on, process_id, runtime, runtime::yielding,
 };
 use smallvec::SmallVec;
 
+use crate::driver::Driver;
 use crate::error::MonocoqueError;
 use crate::exit;
 use crate::inproc::InprocRegistry;
@@ -51,7 +52,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let io_threads = if self.shared.of_caller { 0 } else { self.shared.runtimes.len() };
         let mut fields = f.debug_struct("Context");
-        fields.field("io_threads", &io_threads).field("driver", &self.driver()).finish()
+        fields.field("io_threads", &io_threads).field("driver", &self.driver_type()).finish()
     }
 }
 
@@ -132,7 +133,7 @@ impl Context {
     /// proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
     /// let runtime = RuntimeBuilder::new().with_proactor(proactor).build()?;
     /// let context = runtime.block_on(async { Context::current() })?;
-    /// println!("{:?}", context.driver());
+    /// println!("{:?}", context.driver_type());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -144,11 +145,43 @@ impl Context {
         Ok(Self::of(vec![runtime], Vec::new(), process_registry()))
     }
 
+    /// Creates a context whose connections run on the calling thread, in an event loop of the caller.
+    ///
+    /// The loop waits for the descriptor of the [`Driver`] and calls [`Driver::turn`]; `run_local`
+    /// (feature `tokio`) and `run_smol` (feature `smol`) are such loops. No thread is crossed, as in
+    /// [`Context::current`]: the fastest way for a program with an event loop of its own, and for a
+    /// current-thread tokio. In a multi-threaded one an I/O thread is as good: [`Context::new`].
+    ///
+    /// Its sockets can be used from any thread, but their connections end with the driver: close the
+    /// sockets, or [shut down](Self::shutdown) the context, while the loop runs, or queued messages
+    /// are lost. It has inproc names of its own. Sockets created by `new()` are not in it: use
+    /// `new_in` and `build_in`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use monocoque::Context;
+    /// use monocoque::zmq::PullSocket;
+    ///
+    /// let (context, driver) = Context::embedded()?;
+    /// let pull = PullSocket::new_in(&context)?;
+    /// while driver.turn() == Some(Duration::ZERO) {} // in a loop that waits in between
+    /// # drop(pull);
+    /// # Ok::<(), monocoque::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MonocoqueError::Runtime`] if the kernel has no descriptor or no memory for it.
+    pub fn embedded() -> Result<(Self, Driver), MonocoqueError> {
+        let (runtime, driver) = Driver::new()?;
+        Ok((Self::of(vec![runtime], Vec::new(), Arc::default()), driver))
+    }
+
     /// Returns the driver of the connections: io_uring, or polling where that is missing or
     /// forbidden.
     #[expect(clippy::indexing_slicing, reason = "a context has at least one runtime")]
-    pub fn driver(&self) -> Driver {
-        self.shared.runtimes[0].driver()
+    pub fn driver_type(&self) -> DriverType {
+        self.shared.runtimes[0].driver_type()
     }
 
     /// Closes all sockets of this context at the same time, as [`close`](crate::zmq::Socket::close)
@@ -418,7 +451,7 @@ impl Context {
 pub struct ContextBuilder {
     io_threads: usize,
     affinity: Vec<usize>,
-    driver: Option<Driver>,
+    driver: Option<DriverType>,
 }
 
 impl ContextBuilder {
@@ -438,7 +471,7 @@ impl ContextBuilder {
     }
 
     /// Requires a driver. Default: io_uring if it is available, else polling.
-    pub fn driver(mut self, driver: Driver) -> Self {
+    pub fn driver_type(mut self, driver: DriverType) -> Self {
         self.driver = Some(driver);
         self
     }

@@ -43,6 +43,8 @@ pub enum MonocoqueError {
     Readiness(io::Error),
     /// A signal has interrupted the wait (`EINTR`).
     Interrupted,
+    /// The runtime of an [embedded](crate::Context::embedded) context could not be made (`EMFILE`...).
+    Runtime(io::Error),
     /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
     NoRuntime,
     /// The socket was closed, its context was shut down, or the runtime of its connections has
@@ -156,7 +158,11 @@ impl MonocoqueError {
             Self::WouldBlock => ErrorKind::WouldBlock,
             Self::TimedOut => ErrorKind::TimedOut,
             Self::Interrupted => ErrorKind::Interrupted,
-            Self::Io { .. } | Self::Descriptor(_) | Self::Thread(_) | Self::Readiness(_) => ErrorKind::System,
+            Self::Io { .. }
+            | Self::Descriptor(_)
+            | Self::Thread(_)
+            | Self::Readiness(_)
+            | Self::Runtime(_) => ErrorKind::System,
             Self::OutOfTurn(_) => ErrorKind::OutOfTurn,
             Self::Unreachable | Self::UnknownEndpoint(_) | Self::UnknownPeer(_) => ErrorKind::NotFound,
             Self::NoRuntime | Self::WouldDeadlock | Self::WrongThread => ErrorKind::WrongThread,
@@ -206,6 +212,9 @@ impl fmt::Display for MonocoqueError {
             Self::Thread(error) => write!(f, "an I/O thread could not be started: {error}"),
             Self::Readiness(error) => write!(f, "readiness of a socket: {error}"),
             Self::Interrupted => f.write_str("a signal has interrupted the wait"),
+            Self::Runtime(error) => {
+                write!(f, "the runtime of an embedded context could not be made: {error}")
+            }
             Self::NoRuntime => f.write_str("there is no compio runtime on this thread"),
             Self::Closed => f.write_str("the socket is closed, or its context was shut down"),
             Self::WouldBlock => f.write_str("the operation would have to wait"),
@@ -271,7 +280,8 @@ impl From<MonocoqueError> for io::Error {
             MonocoqueError::Io { source: error, .. }
             | MonocoqueError::Descriptor(error)
             | MonocoqueError::Thread(error)
-            | MonocoqueError::Readiness(error) => error.kind(),
+            | MonocoqueError::Readiness(error)
+            | MonocoqueError::Runtime(error) => error.kind(),
             MonocoqueError::Unreachable => io::ErrorKind::HostUnreachable,
             other => match other.kind() {
                 ErrorKind::Closed => io::ErrorKind::BrokenPipe,
@@ -423,6 +433,7 @@ mod tests {
             Thread(system_error()),
             Readiness(system_error()),
             Interrupted,
+            Runtime(system_error()),
             NoRuntime,
             Closed,
             WouldBlock,
@@ -448,7 +459,7 @@ mod tests {
         // A new variant belongs into the list above.
         all.iter().for_each(|error| match error {
             Endpoint(_) | Io { .. } | Descriptor(_) | Thread(_) | NoRuntime | Closed => {}
-            Readiness(_) | Interrupted => {}
+            Readiness(_) | Interrupted | Runtime(_) => {}
             WouldBlock | TimedOut | WouldDeadlock | WrongThread | Unreachable | OutOfTurn(_) => {}
             ManualModeRequired | EmptyMessage | UnknownEndpoint(_) | UnknownPeer(_) => {}
             RoutingId(_) | ReservedRoutingId | RawInproc | DuplicateRoutingId | HeartbeatTtl => {}
@@ -483,6 +494,7 @@ mod tests {
                     | MonocoqueError::Descriptor(_)
                     | MonocoqueError::Thread(_)
                     | MonocoqueError::Readiness(_)
+                    | MonocoqueError::Runtime(_)
             );
             assert_eq!(text.contains("in use"), has_cause, "{text}");
             assert_eq!(io::Error::from(error).to_string(), text);

@@ -144,6 +144,7 @@ mod links;
 
 mod connection;
 mod context;
+mod driver;
 mod endpoint;
 mod error;
 mod exit;
@@ -200,12 +201,13 @@ pub mod fuzzing {
 pub use monocoque_core::compio;
 
 pub use context::{Context, ContextBuilder};
+pub use driver::Driver;
 pub use error::{ErrorKind, MonocoqueError, MonocoqueError as Error, Result, SendError};
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
-    AttachedStream, Driver, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes, FrameCountError,
-    Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames, Part, Parts, RoutingId,
-    RoutingIdError, Source, TextError,
+    AttachedStream, DriverType, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes,
+    FrameCountError, Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames, Part,
+    Parts, RoutingId, RoutingIdError, Source, TextError,
 };
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;

@@ -9,7 +9,7 @@ use std::thread;
 
 use futures::executor::block_on;
 use monocoque::zmq::{PullSocket, PushSocket};
-use monocoque::{Context, Driver, MonocoqueError};
+use monocoque::{Context, DriverType, MonocoqueError};
 
 /// Maps the name of each thread that starts with `prefix` to a field of its status.
 fn threads(prefix: &str, field: &str) -> BTreeMap<String, String> {
@@ -96,14 +96,14 @@ fn socket_affinity_selects_io_thread() {
 
 #[test]
 fn requested_driver_is_used() {
-    for driver in [Driver::Polling, Driver::IoUring] {
-        match Context::builder().driver(driver).build() {
+    for driver in [DriverType::Polling, DriverType::IoUring] {
+        match Context::builder().driver_type(driver).build() {
             Ok(context) => {
-                assert_eq!(context.driver(), driver);
+                assert_eq!(context.driver_type(), driver);
                 exchange_message(&context);
             }
             // Some containers forbid io_uring.
-            Err(error) => assert_eq!(driver, Driver::IoUring, "{error}"),
+            Err(error) => assert_eq!(driver, DriverType::IoUring, "{error}"),
         }
     }
 }

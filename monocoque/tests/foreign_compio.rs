@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use monocoque::zmq::PushSocket;
-use monocoque::{Context, Driver};
+use monocoque::{Context, DriverType};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -46,7 +46,7 @@ impl<'a> MakeWriter<'a> for Lines {
 fn other_compio_version_warns() {
     // The ring that the other runtime would have.
     let context = Context::new().expect("an I/O thread");
-    if context.driver() != Driver::IoUring {
+    if context.driver_type() != DriverType::IoUring {
         return;
     }
     let lines = Lines::default();

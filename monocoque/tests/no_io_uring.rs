@@ -7,10 +7,10 @@ use std::env;
 use std::io::ErrorKind;
 use std::process::Command;
 
-use compio::driver::{DriverType, ProactorBuilder};
+use compio::driver::ProactorBuilder;
 use compio::runtime::{Runtime, RuntimeBuilder};
 use monocoque::zmq::{PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
-use monocoque::{Context, Driver, MonocoqueError};
+use monocoque::{Context, DriverType, MonocoqueError};
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use testing::{Placement, Transport};
@@ -18,18 +18,19 @@ use testing::{Placement, Transport};
 #[test]
 fn contexts_fall_back_to_polling() {
     without_io_uring("contexts_fall_back_to_polling", || {
-        assert_eq!(Context::new().expect("a context").driver(), Driver::Polling);
-        let context = Context::builder().io_threads(2).driver(Driver::Polling).build().expect("a context");
-        assert_eq!(context.driver(), Driver::Polling);
+        assert_eq!(Context::new().expect("a context").driver_type(), DriverType::Polling);
+        let context =
+            Context::builder().io_threads(2).driver_type(DriverType::Polling).build().expect("a context");
+        assert_eq!(context.driver_type(), DriverType::Polling);
         Runtime::new().expect("a runtime").block_on(async {
-            assert_eq!(Context::current().expect("a context").driver(), Driver::Polling);
+            assert_eq!(Context::current().expect("a context").driver_type(), DriverType::Polling);
         });
         // A runtime with deferred completions, as docs/guide/getting-started.md advises.
         let mut proactor = ProactorBuilder::new();
         proactor.single_issuer(true).defer_taskrun(true).taskrun_flag(true);
         let runtime = RuntimeBuilder::new().with_proactor(proactor).build().expect("a runtime");
         runtime.block_on(async {
-            assert_eq!(Context::current().expect("a context").driver(), Driver::Polling);
+            assert_eq!(Context::current().expect("a context").driver_type(), DriverType::Polling);
         });
     });
 }
@@ -37,7 +38,7 @@ fn contexts_fall_back_to_polling() {
 #[test]
 fn requested_io_uring_is_rejected() {
     without_io_uring("requested_io_uring_is_rejected", || {
-        let error = Context::builder().driver(Driver::IoUring).build().expect_err("forbidden");
+        let error = Context::builder().driver_type(DriverType::IoUring).build().expect_err("forbidden");
         assert_eq!(
             error.to_string(),
             "an I/O thread could not be started: Operation not permitted (os error 1)"
@@ -66,7 +67,7 @@ fn polling_over_inproc_delivers() {
 fn check_delivery(transport: Transport) {
     for placement in [Placement::Current, Placement::Thread] {
         testing::run(transport, placement, async |at| {
-            assert_eq!(at.context.driver(), Driver::Polling);
+            assert_eq!(at.context.driver_type(), DriverType::Polling);
 
             let (pull, endpoint) = at.bound(PullSocket::builder()).await;
             let push = at.connected(PushSocket::builder(), &endpoint).await;
@@ -115,7 +116,7 @@ fn without_io_uring(test: &str, work: impl FnOnce()) {
     if env::var_os(CHILD).is_some() {
         forbid_io_uring();
         let mut proactor = ProactorBuilder::new();
-        proactor.driver_type(DriverType::IoUring);
+        proactor.driver_type(compio::driver::DriverType::IoUring);
         let error = RuntimeBuilder::new().with_proactor(proactor).build().map(drop).expect_err("forbidden");
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         return work();

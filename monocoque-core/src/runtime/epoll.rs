@@ -78,6 +78,11 @@ pub(crate) fn set_uninterrupted() {
     INTERRUPTED.set(false);
 }
 
+/// Notes whether completions interrupt this thread. Returns what was noted before.
+pub(crate) fn replace_interrupted(interrupted: bool) -> bool {
+    INTERRUPTED.replace(interrupted)
+}
+
 impl CountedConnection {
     pub(crate) fn new() -> Self {
         CONNECTIONS.set(CONNECTIONS.get() + 1);

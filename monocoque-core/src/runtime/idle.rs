@@ -4,7 +4,7 @@ use std::thread;
 
 use rustix::thread::gettid;
 
-use super::{Command, Driver, RuntimeHandle};
+use super::{Command, DriverType, RuntimeHandle};
 
 /// The runtime of a [`RuntimeHandle`] that runs nothing. Its commands are dropped with it, as the
 /// tasks of a runtime are.
@@ -15,8 +15,12 @@ impl RuntimeHandle {
     /// Returns a handle to a runtime that runs nothing, for models.
     pub fn idle() -> (Self, IdleRuntime) {
         let (commands, mailbox) = flume::unbounded();
-        let handle =
-            Self { commands: Some(commands), driver: Driver::Polling, thread: gettid(), runtime: -1 };
+        let handle = Self {
+            commands: Some(commands),
+            driver_type: DriverType::Polling,
+            thread: gettid(),
+            runtime: -1,
+        };
         (handle, IdleRuntime(mailbox))
     }
 }

@@ -5,11 +5,10 @@ use std::convert::Infallible;
 use std::io;
 use std::thread;
 
-use compio::driver::{DriverType, ProactorBuilder};
-use compio::runtime::{Runtime, RuntimeBuilder};
 use rustix::thread::gettid;
 
-use super::{Driver, RuntimeHandle, epoll, serve, traits};
+use super::build::{BuildSettings, Completions, build};
+use super::{DriverType, RuntimeHandle, epoll, serve, traits};
 
 /// An I/O thread, to wait for its end.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub struct IoThreadSettings {
     /// The processors that the thread may run on; empty for any.
     pub affinity: HashSet<usize>,
     /// The driver to insist on; `None` takes io_uring where it is available.
-    pub driver: Option<Driver>,
+    pub driver: Option<DriverType>,
 }
 
 impl IoThread {
@@ -40,7 +39,9 @@ impl IoThread {
         let (ready, started) = flume::bounded(1);
         let (ending, ended) = flume::bounded(0);
         let thread = thread::Builder::new().name(settings.name.clone()).spawn(move || {
-            let runtime = match build(&settings) {
+            let wanted =
+                BuildSettings { affinity: settings.affinity, driver: settings.driver, eventfd: None };
+            let runtime = match build(&wanted) {
                 Ok((runtime, Completions::Polled)) => {
                     epoll::set_uninterrupted();
                     runtime
@@ -54,9 +55,9 @@ impl IoThread {
             drop(runtime);
             drop(ending);
         })?;
-        let ((driver, runtime), id) =
+        let ((driver_type, runtime), id) =
             started.recv().unwrap_or_else(|_| Err(io::Error::other("the I/O thread did not start")))?;
-        let handle = RuntimeHandle { commands: Some(commands), driver, thread: id, runtime };
+        let handle = RuntimeHandle { commands: Some(commands), driver_type, thread: id, runtime };
         Ok((handle, Self { thread, ended }))
     }
 
@@ -81,96 +82,18 @@ impl IoThread {
     }
 }
 
-/// The way in which a runtime learns of completed operations.
-#[derive(Clone, Copy)]
-enum Completions {
-    /// The kernel interrupts the thread for them.
-    Interrupting,
-    /// The thread asks for them.
-    Polled,
-}
-
-/// A configuration of the driver, from the best to the one that works everywhere.
-struct Rung {
-    configure: fn(&mut ProactorBuilder),
-    completions: Completions,
-}
-
-/// Builds the best runtime that this kernel allows.
-///
-/// io_uring is asked for with fewer and fewer flags, each time by name, so that a refusal shows
-/// instead of becoming a silent fallback.
-fn build(settings: &IoThreadSettings) -> io::Result<(Runtime, Completions)> {
-    let rungs = match settings.driver {
-        None => &LADDER[..],
-        Some(Driver::IoUring) => &LADDER[..3],
-        Some(Driver::Polling) => &LADDER[3..],
-    };
-    let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
-    for rung in rungs {
-        let mut proactor = ProactorBuilder::new();
-        proactor.capacity(RING_ENTRIES);
-        (rung.configure)(&mut proactor);
-        let mut builder = RuntimeBuilder::new();
-        builder
-            .with_proactor(proactor)
-            .sync_queue_size(FOREIGN_WAKES)
-            .thread_affinity(settings.affinity.clone());
-        match builder.build() {
-            Ok(runtime) => return Ok((runtime, rung.completions)),
-            Err(error) => refusal = error,
-        }
-    }
-    Err(refusal)
-}
-
-const LADDER: [Rung; 4] = [
-    Rung {
-        configure: |proactor| {
-            proactor
-                .driver_type(DriverType::IoUring)
-                .single_issuer(true)
-                .defer_taskrun(true)
-                .taskrun_flag(true);
-        },
-        completions: Completions::Polled,
-    },
-    Rung {
-        configure: |proactor| {
-            proactor.driver_type(DriverType::IoUring).coop_taskrun(true).taskrun_flag(true);
-        },
-        completions: Completions::Polled,
-    },
-    Rung {
-        configure: |proactor| {
-            proactor.driver_type(DriverType::IoUring);
-        },
-        completions: Completions::Interrupting,
-    },
-    Rung {
-        configure: |proactor| {
-            proactor.driver_type(DriverType::Poll);
-        },
-        completions: Completions::Interrupting,
-    },
-];
-/// The most operations that are submitted between two turns of the loop; with more, the ring is
-/// entered early.
-const RING_ENTRIES: u32 = 4096;
-/// The number of tasks that other threads can wake at the same time without waiting for this one:
-/// one for each connection, and some more.
-const FOREIGN_WAKES: usize = 16 * 1024;
-
 #[cfg(test)]
 mod tests {
+    use compio::runtime::Runtime;
+
     use super::*;
 
     #[test]
     fn io_thread_ends_with_last_handle() {
-        for driver in [None, Some(Driver::IoUring), Some(Driver::Polling)] {
+        for driver in [None, Some(DriverType::IoUring), Some(DriverType::Polling)] {
             let settings = IoThreadSettings { name: "io".into(), driver, ..IoThreadSettings::default() };
             let (handle, thread) = IoThread::spawn(settings).expect("a thread");
-            assert_eq!(handle.driver(), driver.unwrap_or(Driver::IoUring));
+            assert_eq!(handle.driver_type(), driver.unwrap_or(DriverType::IoUring));
             let runtime = Runtime::new().expect("a runtime");
             let other = handle.clone();
             assert!(!handle.is_current_thread());

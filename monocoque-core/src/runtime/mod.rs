@@ -1,4 +1,5 @@
-//! The runtimes that connections live on: that of the calling thread, or of an I/O thread.
+//! The runtimes that connections live on: that of the calling thread, that of an I/O thread, or one
+//! that an event loop of the caller drives.
 //!
 //! Streams stay on one thread. A [`RuntimeHandle`] reaches it from any thread:
 //! it sends closures to a mailbox, whose task turns them into tasks of that runtime. The mailbox is
@@ -6,13 +7,19 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `io_thread` | threads with a runtime of their own, on the best driver that the kernel allows |
+//! | `io_thread` | threads with a runtime of their own |
+//! | `driver` | a runtime that an event loop of the caller drives |
+//! | `build` | the choice of a driver and its flags |
+//! | `duplicate` | the duplicate of a descriptor that is known by its number |
 //! | `epoll` | readiness of many streams behind one operation |
 //! | `yielding` | when a future that is always ready gives other tasks a turn |
 //! | `block_on` | waiting for a future without a runtime |
 //! | `fork` | futures that end in a forked process |
 
 mod block_on;
+mod build;
+mod driver;
+mod duplicate;
 pub(crate) mod epoll;
 mod fork;
 #[cfg(monocoque_loom)]
@@ -35,6 +42,7 @@ use thiserror::Error;
 use crate::deadline::{self, StallGrace};
 
 pub use block_on::block_on;
+pub use driver::Driver;
 pub use fork::{UnlessForked, unless_forked};
 #[cfg(monocoque_loom)]
 pub use idle::IdleRuntime;
@@ -47,7 +55,7 @@ pub use io_thread::{IoThread, IoThreadSettings};
 pub struct RuntimeHandle {
     /// `None` once the handle is being dropped, and in a handle to a runtime that has ended.
     commands: Option<flume::Sender<Command>>,
-    driver: Driver,
+    driver_type: DriverType,
     thread: Pid,
     /// The descriptor of the runtime.
     runtime: RawFd,
@@ -63,7 +71,7 @@ enum Command {
 
 /// The interface of a runtime to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Driver {
+pub enum DriverType {
     /// io_uring.
     IoUring,
     /// Readiness and system calls: where io_uring is missing or forbidden.
@@ -78,15 +86,15 @@ pub struct RuntimeGone;
 impl RuntimeHandle {
     /// Returns a handle to the compio runtime of the calling thread; `None` outside one.
     pub fn current() -> Option<Self> {
-        let (driver, runtime) = Runtime::try_with_current(traits).ok()?;
+        let (driver_type, runtime) = Runtime::try_with_current(traits).ok()?;
         let (commands, mailbox) = flume::unbounded();
         compio::runtime::spawn(serve(mailbox)).detach();
-        Some(Self { commands: Some(commands), driver, thread: gettid(), runtime })
+        Some(Self { commands: Some(commands), driver_type, thread: gettid(), runtime })
     }
 
     /// Returns a handle to a runtime that has ended, and that belongs to no thread.
     pub fn ended() -> Self {
-        Self { commands: None, driver: Driver::Polling, thread: Pid::INIT, runtime: -1 }
+        Self { commands: None, driver_type: DriverType::Polling, thread: Pid::INIT, runtime: -1 }
     }
 
     /// Ends the mailbox: no more work is taken, from any handle.
@@ -98,8 +106,8 @@ impl RuntimeHandle {
     }
 
     /// Returns how the runtime does its I/O.
-    pub fn driver(&self) -> Driver {
-        self.driver
+    pub fn driver_type(&self) -> DriverType {
+        self.driver_type
     }
 
     /// Returns true on the thread of the runtime: blocking there for its work would never end.
@@ -233,15 +241,15 @@ pub async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>)
     }
 }
 
-impl Driver {
+impl DriverType {
     fn of(runtime: &Runtime) -> Self {
         if runtime.driver_type().is_iouring() { Self::IoUring } else { Self::Polling }
     }
 }
 
 /// Returns the properties of a runtime that its handles keep.
-fn traits(runtime: &Runtime) -> (Driver, RawFd) {
-    (Driver::of(runtime), runtime.as_raw_fd())
+fn traits(runtime: &Runtime) -> (DriverType, RawFd) {
+    (DriverType::of(runtime), runtime.as_raw_fd())
 }
 
 /// Runs the mailbox until it is shut down or the last handle is dropped.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use monocoque::zmq::{
     DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SubSocket,
 };
-use monocoque::{Context, Driver, Endpoint, Message, MonocoqueError};
+use monocoque::{Context, DriverType, Endpoint, Message, MonocoqueError};
 use rustix::time::{ClockId, clock_gettime};
 use testing::{DEADLINE, RawPeer, within};
 
@@ -17,8 +17,8 @@ use testing::{DEADLINE, RawPeer, within};
 fn blocking_threads_share_one_pull() {
     const EACH: usize = 20_000;
     within(DEADLINE, || {
-        for driver in [Driver::IoUring, Driver::Polling] {
-            let context = Context::builder().driver(driver).build().expect("an I/O thread");
+        for driver in [DriverType::IoUring, DriverType::Polling] {
+            let context = Context::builder().driver_type(driver).build().expect("an I/O thread");
             let pull = PullSocket::builder().recv_hwm(100).build_in(&context).expect("a socket");
             let endpoint = pull.blocking().bind("tcp://127.0.0.1:0").expect("bound");
             let pushes: Vec<_> = (0..4)
