@@ -1,8 +1,8 @@
 //! Runners for the body of a test.
 //!
 //! A body runs in six configurations: over tcp, ipc and inproc, on the caller's compio runtime and
-//! with a context that has an I/O thread. The bodies of a few files run in four more, on the
-//! polling driver. A body must not block its thread: blocking calls, such as those of a
+//! with a context that has an I/O thread. The bodies of a few files run in six more, on the polling
+//! driver and embedded in an event loop. A body must not block its thread: blocking calls, such as those of a
 //! [`RawPeer`](crate::RawPeer), belong on a thread of their own.
 
 use std::net::TcpListener;
@@ -18,6 +18,7 @@ use futures::future::{Either, select};
 use monocoque::zmq::{Builder, Socket, TypedSocket};
 use monocoque::{Context, DriverType, Endpoint, Message, MonocoqueError};
 
+use crate::event_loop;
 use crate::wait::{DEADLINE, within, yield_now};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Placement {
     Current,
     /// A context with an I/O thread; the body runs on an executor without compio.
     Thread,
+    /// An embedded context; an event loop drives it and the body on one thread.
+    Embedded,
 }
 
 /// The configuration that a body runs in.
@@ -93,6 +96,10 @@ fn run_on<F: Future<Output = ()>>(
                 }
                 let context = context_on(driver, builder.build());
                 futures::executor::block_on(body(At { context, transport, placement, directory }));
+            }
+            Placement::Embedded => {
+                let (context, driver) = Context::embedded().expect("a context");
+                event_loop::run(&driver, body(At { context, transport, placement, directory }));
             }
         }
     });

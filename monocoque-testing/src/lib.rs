@@ -13,6 +13,8 @@ mod wait;
 #[cfg(feature = "sockets")]
 mod cases;
 #[cfg(feature = "sockets")]
+pub mod event_loop;
+#[cfg(feature = "sockets")]
 pub mod hostile;
 #[cfg(feature = "sockets")]
 pub mod ledger;

@@ -61,21 +61,23 @@ macro_rules! ways {
     )+};
 }
 
-/// Makes the tests of [`everywhere`], and four more on the polling driver.
+/// Makes the tests of [`everywhere`], four more on the polling driver, and two embedded.
 #[macro_export]
 macro_rules! on_every_driver {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
         $crate::everywhere! { $($(#[$attribute])* async fn $name($at) $body)+ }
         $crate::polling! { polling: $($(#[$attribute])* $name)+ }
+        $crate::embedded! { embedded: $($(#[$attribute])* $name)+ }
     };
 }
 
-/// Makes the tests of [`over_streams`], and four more on the polling driver.
+/// Makes the tests of [`over_streams`], four more on the polling driver, and two embedded.
 #[macro_export]
 macro_rules! on_every_driver_over_streams {
     ($($(#[$attribute:meta])* async fn $name:ident($at:ident) $body:block)+) => {
         $crate::over_streams! { $($(#[$attribute])* async fn $name($at) $body)+ }
         $crate::polling! { polling_over_streams: $($(#[$attribute])* $name)+ }
+        $crate::embedded! { embedded_over_streams: $($(#[$attribute])* $name)+ }
     };
 }
 
@@ -109,6 +111,33 @@ macro_rules! polling {
                 #[test]
                 fn ipc_io_thread() {
                     $crate::run_polling(Transport::Ipc, Placement::Thread, body);
+                }
+            })+
+        }
+    };
+}
+
+/// Makes two tests of each body that another macro has made tests of: in an embedded context, over
+/// tcp and ipc.
+#[macro_export]
+macro_rules! embedded {
+    ($embedded:ident: $($(#[$attribute:meta])* $name:ident)+) => {
+        mod $embedded {
+            use $crate::{Placement, Transport};
+
+            $($(#[$attribute])*
+            mod $name {
+                use super::*;
+                use super::super::$name::body;
+
+                #[test]
+                fn tcp_embedded() {
+                    $crate::run(Transport::Tcp, Placement::Embedded, body);
+                }
+
+                #[test]
+                fn ipc_embedded() {
+                    $crate::run(Transport::Ipc, Placement::Embedded, body);
                 }
             })+
         }

@@ -35,7 +35,7 @@ impl RawPeerSource {
     pub async fn one_per_placement<S: Socket>(at: &At, socket: &S, bound: &Endpoint) -> Arc<Self> {
         let [dial, listen] = Self::both(at, socket, bound).await;
         match at.placement {
-            Placement::Current => dial,
+            Placement::Current | Placement::Embedded => dial,
             Placement::Thread => listen,
         }
     }

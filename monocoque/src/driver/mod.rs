@@ -15,8 +15,8 @@ use crate::error::MonocoqueError;
 /// Runs the connections of an [embedded](crate::Context::embedded) context, in an event loop of the
 /// caller.
 ///
-/// The loop waits until the descriptor of the driver is readable, or until the time is over that
-/// [`turn`](Self::turn) has returned, and calls `turn` again:
+/// The loop calls [`turn`](Self::turn), does its own work, and waits until the descriptor of the
+/// driver is readable or the time is over that `turn` has returned:
 ///
 /// ```
 /// use std::pin::pin;
@@ -36,13 +36,13 @@ use crate::error::MonocoqueError;
 ///
 /// let mut cx = std::task::Context::from_waker(Waker::noop());
 /// let message = loop {
+///     let sleep = driver.turn();
+///     // Polled after each turn, it needs no waker; what it sends makes the descriptor readable.
 ///     if let Poll::Ready(message) = exchange.as_mut().poll(&mut cx) {
 ///         break message?;
 ///     }
-///     let sleep = driver.turn().map(|sleep| Timespec::try_from(sleep).unwrap());
-///     // This future is polled after each turn, so its waker need not wake the loop.
-///     # let sleep = Some(sleep.unwrap_or(Timespec { tv_sec: 0, tv_nsec: 1_000_000 }));
 ///     let mut descriptors = [PollFd::new(&driver, PollFlags::IN)]; // and those of the program
+///     let sleep = sleep.map(Timespec::try_from).transpose()?;
 ///     poll(&mut descriptors, sleep.as_ref())?;
 /// };
 /// assert_eq!(message, "through the loop");

@@ -48,6 +48,10 @@ impl Driver {
     /// # Panics
     ///
     /// In a runtime without `enable_io` and `enable_time`, as everything of tokio that needs them.
+    #[allow(
+        deprecated,
+        reason = "the new constructor is unsafe, for types that could return another descriptor"
+    )]
     pub async fn run_local(self) -> io::Result<Infallible> {
         Handle::try_current().map_err(io::Error::other)?;
         let descriptor = AsyncFd::with_interest(self.as_fd(), Interest::READABLE)?;

@@ -216,3 +216,10 @@ fn excessive_heartbeat_ttl_is_rejected() {
     assert!(build(Duration::from_millis(6_553_500)).is_ok());
     assert!(matches!(build(Duration::from_secs(6554)), Err(MonocoqueError::HeartbeatTtl)));
 }
+
+testing::embedded! {
+    embedded:
+    heartbeats_keep_push_pull_connected silent_peer_is_disconnected expired_ttl_disconnects_peer
+    backpressured_peer_stays_connected slow_sender_stays_connected
+    only_stalled_reader_disconnects heartbeat_timeout_reconnects_dealer
+}

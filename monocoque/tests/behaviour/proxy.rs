@@ -200,3 +200,11 @@ async fn pipeline(at: &At) -> (PullSocket, PushSocket, PushSocket, PullSocket) {
     back.wait_for_peers(1).await.expect("open");
     (front, push, back, pull)
 }
+
+testing::embedded! {
+    embedded:
+    broker_connects_clients_and_workers router_proxied_to_itself_echoes
+    subscriptions_pass_two_proxies cancelled_proxy_loses_nothing
+    control_pauses_resumes_and_terminates full_proxy_ends_with_sockets
+    proxy_discards_undeliverable_messages
+}

@@ -280,3 +280,9 @@ async fn next_established(monitor: &mut Monitor) -> ConnectionId {
         }
     }
 }
+
+testing::embedded! {
+    embedded:
+    refused_message_finds_other_peer flush_waits_for_redelivered_message
+    repeated_hangups_double_retry_delay disconnected_peer_reconnects_despite_stop
+}

@@ -14,6 +14,7 @@ over_streams! {
         let context = match at.placement {
             testing::Placement::Current => Context::current().expect("inside a runtime"),
             testing::Placement::Thread => Context::builder().io_threads(2).build().expect("threads"),
+            testing::Placement::Embedded => at.context.clone(),
         };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let mut pushes = Vec::new();
@@ -48,6 +49,7 @@ over_streams! {
         let context = match at.placement {
             testing::Placement::Current => Context::current().expect("inside a runtime"),
             testing::Placement::Thread => Context::new().expect("a thread"),
+            testing::Placement::Embedded => at.context.clone(),
         };
         let (pull, endpoint) = at.bound(PullSocket::builder()).await;
         let reached = PushSocket::new_in(&context).expect("a socket");
@@ -70,6 +72,7 @@ over_streams! {
         let context = match at.placement {
             testing::Placement::Current => Context::current().expect("inside a runtime"),
             testing::Placement::Thread => Context::new().expect("a thread"),
+            testing::Placement::Embedded => at.context.clone(),
         };
         let push = PushSocket::builder().linger(Some(Duration::ZERO)).build_in(&context).expect("a socket");
         push.connect(at.unused_endpoint("nobody")).await.expect("connected");
@@ -192,3 +195,5 @@ fn any_drop_order_is_safe() {
         assert!(start.elapsed() < Duration::from_secs(5), "order {order}");
     }
 }
+
+testing::embedded! { embedded: shutdown_timeout_keeps_shorter_linger }

@@ -289,3 +289,9 @@ fn options_are_checked() {
     assert_eq!(error(many), SecurityError::PropertiesTooLarge);
     assert!(builder().metadata("x-a", "").plain_client("", "").build().is_ok());
 }
+
+testing::embedded! {
+    embedded:
+    answer_describes_peer refused_peer_learns_status_and_waits
+    other_peers_come_in_while_one_waits
+}
