@@ -9,7 +9,7 @@ use std::error::Error;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::pin;
-use std::task::{self, Poll, Waker};
+use std::task::{self, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -91,10 +91,11 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Turns until a call has its result. It is polled after each turn, which needs no waker.
+    /// Turns until a call has its result.
     fn run_until<T>(&mut self, call: impl Future<Output = T>) -> Outcome<T> {
         let mut call = pin!(call);
-        let mut cx = task::Context::from_waker(Waker::noop());
+        let waker = self.driver.waker();
+        let mut cx = task::Context::from_waker(&waker);
         loop {
             let sleep = self.turn();
             if let Poll::Ready(result) = call.as_mut().poll(&mut cx) {

@@ -75,6 +75,30 @@ fn one_loop_runs_both_ends() {
     });
 }
 
+/// The loop of the documentation, with the waker of the driver for its future.
+#[test]
+fn driver_waker_wakes_loop() {
+    within(DEADLINE, || {
+        let (context, driver) = Context::embedded().expect("a context");
+        let waker = driver.waker();
+        let mut cx = TaskContext::from_waker(&waker);
+        let mut work = pin!(async {
+            let (pull, push) = pipeline(&context, &context).await;
+            exchange_messages(&pull, &push).await;
+            // Woken by another thread, without a connection.
+            testing::on_blocking_thread(|| thread::sleep(Duration::from_millis(20))).await;
+            context.shutdown().await;
+        });
+        loop {
+            let sleep = driver.turn();
+            if work.as_mut().poll(&mut cx).is_ready() {
+                break;
+            }
+            is_readable(&driver, sleep.unwrap_or(DEADLINE * 2));
+        }
+    });
+}
+
 /// Edge-triggered, as event loops of runtimes are, and registered once.
 #[test]
 fn edge_triggered_epoll_loses_nothing() {

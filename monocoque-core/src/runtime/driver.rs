@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use compio::runtime::Runtime;
@@ -101,6 +102,11 @@ impl Driver {
         epoll::replace_interrupted(interrupted);
         self.in_turn.set(false);
         sleep
+    }
+
+    /// Returns a waker that makes the descriptor readable, from any thread.
+    pub fn waker(&self) -> Waker {
+        self.runtime.as_ref().map_or_else(|| Waker::noop().clone(), Runtime::waker)
     }
 
     fn run(&self, runtime: &Runtime) -> Option<Duration> {
@@ -224,6 +230,18 @@ mod tests {
     #[test]
     fn first_wait_needs_no_turn() {
         on_each(|_handle, driver| assert!(wait(&driver, Some(Duration::from_secs(20)))));
+    }
+
+    #[test]
+    fn waker_makes_descriptor_readable() {
+        on_each(|_handle, driver| {
+            for wake in [Waker::wake as fn(Waker), |waker| drop(thread::spawn(|| waker.wake()))] {
+                while driver.turn().is_some() {}
+                assert!(!wait(&driver, Some(Duration::ZERO)), "nothing to run");
+                wake(driver.waker());
+                assert!(wait(&driver, Some(Duration::from_secs(20))));
+            }
+        });
     }
 
     #[test]

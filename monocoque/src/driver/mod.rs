@@ -6,6 +6,7 @@ mod smol;
 mod tokio;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::task::Waker;
 use std::time::Duration;
 
 use monocoque_core::{RuntimeHandle, runtime};
@@ -20,7 +21,7 @@ use crate::error::MonocoqueError;
 ///
 /// ```
 /// use std::pin::pin;
-/// use std::task::{Poll, Waker};
+/// use std::task::Poll;
 ///
 /// use monocoque::Context;
 /// use monocoque::zmq::{PullSocket, PushSocket};
@@ -34,10 +35,10 @@ use crate::error::MonocoqueError;
 ///     pull.recv().await
 /// });
 ///
-/// let mut cx = std::task::Context::from_waker(Waker::noop());
+/// let waker = driver.waker();
+/// let mut cx = std::task::Context::from_waker(&waker);
 /// let message = loop {
 ///     let sleep = driver.turn();
-///     // Polled after each turn, it needs no waker; what it sends makes the descriptor readable.
 ///     if let Poll::Ready(message) = exchange.as_mut().poll(&mut cx) {
 ///         break message?;
 ///     }
@@ -91,6 +92,14 @@ impl Driver {
     /// runtime does.
     pub fn turn(&self) -> Option<Duration> {
         self.runtime.turn()
+    }
+
+    /// Returns a waker that makes the descriptor readable, for futures that the loop polls itself.
+    ///
+    /// Poll them after each [`turn`](Self::turn) and before the next wait. The waker can be used on
+    /// any thread.
+    pub fn waker(&self) -> Waker {
+        self.runtime.waker()
     }
 }
 
