@@ -54,6 +54,12 @@ pub mod security {}
 #[doc = include_str!("../docs/guide/tls.md")]
 pub mod tls {}
 
+// Its programs need tokio and smol in the library.
+#[cfg(any(not(doctest), all(feature = "smol", feature = "tokio")))]
+#[cfg_attr(not(doctest), doc = links!())]
+#[doc = include_str!("../docs/guide/event-loops.md")]
+pub mod event_loops {}
+
 #[cfg_attr(not(doctest), doc = links!())]
 #[doc = include_str!("../docs/guide/recipes/README.md")]
 pub mod recipes {

@@ -67,6 +67,7 @@
 //! |---|---|---|
 //! | tokio, smol, any executor | `new_in(&context)`, `build_in(&context)` | on an I/O thread of the [`Context`] |
 //! | plain threads | the same, and the calls of [`blocking()`](zmq::Blocking), such as `pull.blocking().recv()` | on an I/O thread of the [`Context`] |
+//! | a current-thread tokio, a loop of your own | `new_in(&context)` with [`Context::embedded`] | on that thread, driven by the loop: [`guide::event_loops`] |
 //! | compio | `new()`, `build()` | on the thread of the runtime, the fastest configuration: messages cross no thread |
 //!
 //! With compio the program must depend on the same version of it as this crate: 0.19. Elsewhere,
@@ -77,9 +78,11 @@
 //! | concept | type |
 //! |---|---|
 //! | sockets | [`zmq`], and the trait of all of them, [`zmq::Socket`] |
+//! | functions that are generic over socket types | [`zmq::capability`] |
 //! | a socket whose type is chosen at run time | [`AnySocket`] |
 //! | their options, with defaults and ranges | [`zmq::Builder`], [`guide::options`] |
 //! | contexts and I/O threads | [`Context`], [`ContextBuilder`] |
+//! | connections in an event loop of the program | [`Driver`], [`guide::event_loops`] |
 //! | what is sent and received: messages of one or more frames | [`Message`], [`Frame`] |
 //! | what converts into a message | [`IntoMessage`] |
 //! | the names of peers | [`RoutingId`] |
@@ -125,6 +128,8 @@
 //! | `curve` | yes | the mechanism CURVE, by the crate dryoc. PLAIN and authenticators need no feature |
 //! | `metrics` | no | counters and gauges of sockets and peers for the crate `metrics`: the module `metrics` has the table |
 //! | `serde` | no | `Serialize` and `Deserialize` for [`Message`], [`Frame`], [`RoutingId`] and [`Endpoint`]; `Serialize` for events and statistics; `Deserialize` for a [`Builder`](zmq::Builder), so that options can stand in a file |
+//! | `smol` | no | `Driver::run_smol`: the connections of an embedded context run in smol, or whatever else uses async-io |
+//! | `tokio` | no | `Driver::run_local`: the connections of an embedded context run in a current-thread tokio, or a `LocalSet` |
 //! | `tracing` | no | connection events for the crate `tracing`, in the spans `socket{type, id}` and `connection{id, endpoint, peer}`; the first failure of an endpoint is a warning: [`guide::heartbeats`](guide::heartbeats#diagnosing-missing-messages) |
 //!
 //! # Related crates

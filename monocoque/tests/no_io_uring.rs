@@ -63,9 +63,9 @@ fn polling_over_inproc_delivers() {
     without_io_uring("polling_over_inproc_delivers", || check_delivery(Transport::Inproc));
 }
 
-/// Checks delivery on the caller's runtime and with an I/O thread.
+/// Checks delivery on the caller's runtime, with an I/O thread, and embedded.
 fn check_delivery(transport: Transport) {
-    for placement in [Placement::Current, Placement::Thread] {
+    for placement in [Placement::Current, Placement::Thread, Placement::Embedded] {
         testing::run(transport, placement, async |at| {
             assert_eq!(at.context.driver_type(), DriverType::Polling);
 

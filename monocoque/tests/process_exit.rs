@@ -233,6 +233,37 @@ fn is_closed<T>(result: Result<T, MonocoqueError>) -> bool {
 }
 
 #[test]
+fn forked_child_does_not_drive() {
+    if !is_child("forked_child_does_not_drive") {
+        return;
+    }
+    let (context, driver) = Context::embedded().expect("a context");
+    let pull = PullSocket::new_in(&context).expect("a socket");
+    let push = PushSocket::new_in(&context).expect("a socket");
+    testing::event_loop::run(&driver, async {
+        let endpoint = pull.bind("tcp://127.0.0.1:0").await.expect("bound");
+        push.connect(endpoint).await.expect("connected");
+        push.wait_for_peers(1).await.expect("open");
+    });
+    match fork::fork().expect("forked") {
+        Fork::Child => {
+            assert_eq!(driver.turn(), None);
+            assert!(is_closed(pull.try_recv()));
+            assert!(PullSocket::new_in(&context).is_err_and(|error| error.is_closed()));
+            drop((pull, push, driver));
+            std::process::exit(0);
+        }
+        Fork::Parent(child) => {
+            assert_eq!(fork::waitpid(child).expect("the child has ended"), 0, "the child has failed");
+            testing::event_loop::run(&driver, async {
+                push.send("of the parent").await.expect("sent");
+                assert_eq!(pull.recv().await.expect("received"), "of the parent");
+            });
+        }
+    }
+}
+
+#[test]
 fn forked_child_futures_are_closed() {
     if !is_child("forked_child_futures_are_closed") {
         return;
