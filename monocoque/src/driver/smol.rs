@@ -20,22 +20,22 @@ impl Driver {
     /// Drop the future, or its task, to end the connections; close the sockets before.
     ///
     /// ```
-    /// use monocoque::Context;
     /// use monocoque::zmq::{PullSocket, PushSocket};
+    /// use monocoque::{Context, Result};
     ///
-    /// let (context, driver) = Context::embedded()?;
-    /// let local = smol::LocalExecutor::new();
-    /// let driven = local.spawn(driver.run_smol());
-    /// let exchange = async {
-    ///     let (pull, push) = (PullSocket::new_in(&context)?, PushSocket::new_in(&context)?);
-    ///     push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
-    ///     push.send("on the thread of smol").await?;
-    ///     assert_eq!(pull.recv().await?, "on the thread of smol");
-    ///     context.shutdown().await;
-    ///     Ok(())
-    /// };
-    /// smol::block_on(local.run(exchange))
-    /// # ; Ok::<(), monocoque::Error>(())
+    /// fn main() -> Result<()> {
+    ///     let (context, driver) = Context::embedded()?;
+    ///     let local = smol::LocalExecutor::new();
+    ///     let _driven = local.spawn(driver.run_smol()); // until it is dropped
+    ///     smol::block_on(local.run(async {
+    ///         let (pull, push) = (PullSocket::new_in(&context)?, PushSocket::new_in(&context)?);
+    ///         push.connect(pull.bind("tcp://127.0.0.1:0").await?).await?;
+    ///         push.send("on the thread of smol").await?;
+    ///         assert_eq!(pull.recv().await?, "on the thread of smol");
+    ///         context.shutdown().await;
+    ///         Ok(())
+    ///     }))
+    /// }
     /// ```
     ///
     /// # Errors
