@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use monocoque::zmq::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, Socket};
-use monocoque::{Context, Driver, Events, MonocoqueError};
+use monocoque::{Context, DriverType, Events, MonocoqueError};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -19,7 +19,8 @@ use super::{events, expect_events};
 const EDGE: EventFlags = EventFlags::IN.union(EventFlags::ET);
 
 fn contexts() -> [Context; 2] {
-    [Driver::IoUring, Driver::Polling].map(|driver| Context::builder().driver(driver).build().expect("made"))
+    [DriverType::IoUring, DriverType::Polling]
+        .map(|driver| Context::builder().driver_type(driver).build().expect("made"))
 }
 
 fn epoll_of<'a>(sockets: impl IntoIterator<Item = BorrowedFd<'a>>, flags: EventFlags) -> OwnedFd {

@@ -8,13 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
-use monocoque::{Context, Driver, Events, MonocoqueError, PollItem, poll};
+use monocoque::{Context, DriverType, Events, MonocoqueError, PollItem, poll};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::Signal;
 use testing::{DEADLINE, numbered, within};
 
 fn contexts() -> [Context; 2] {
-    [Driver::IoUring, Driver::Polling].map(|driver| Context::builder().driver(driver).build().expect("made"))
+    [DriverType::IoUring, DriverType::Polling]
+        .map(|driver| Context::builder().driver_type(driver).build().expect("made"))
 }
 
 #[test]
