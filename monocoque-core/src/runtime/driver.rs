@@ -4,10 +4,10 @@
 //! eventfd that the kernel signals for each completed operation. With polling it is the epoll
 //! instance of the runtime.
 //!
-//! A turn ends with a pass that has found nothing. The order of its steps is what keeps a wake-up
-//! from being lost: the signal is taken before completed operations are processed, so what completes
-//! later signals again; and what was submitted is flushed last, which also tells the wakers of other
-//! threads that they have to signal from then on.
+//! A turn ends with a pass after which there is nothing to do. The order of the steps is what keeps
+//! a wake-up from being lost: the signal is taken before completed operations are processed, so what
+//! completes later signals again, and is taken once more after the flush. The flush also tells wakers
+//! that they have to signal from then on.
 
 use std::cell::Cell;
 use std::io;
@@ -111,17 +111,19 @@ impl Driver {
 
     fn run(&self, runtime: &Runtime) -> Option<Duration> {
         let start = Instant::now();
-        let mut is_first = true;
+        self.signal.take();
+        let mut passes = 0;
         loop {
-            let signalled = self.signal.take(is_first);
-            is_first = false;
             runtime.poll_with(Some(Duration::ZERO));
             let are_left = runtime.run();
-            if !are_left && !signalled && !runtime.flush() {
-                return runtime.current_timeout();
-            }
+            passes += 1;
+            // Before the turn may end quietly: after so much work another one makes sure that the
+            // ring still waits for wake-ups, which it does not after an overflow.
             if start.elapsed() >= TURN {
                 return Some(Duration::ZERO);
+            }
+            if !are_left && !runtime.flush() && !self.signal.take() && passes >= self.signal.passes() {
+                return runtime.current_timeout();
             }
         }
     }
@@ -129,11 +131,20 @@ impl Driver {
 
 impl Signal {
     /// Takes the signal. Returns true if operations may have completed since it was last taken.
-    fn take(&self, is_first: bool) -> bool {
+    fn take(&self) -> bool {
         match self {
             Self::Eventfd(descriptor) => rustix::io::read(descriptor, &mut [0; 8]).is_ok(),
-            // Processing operations takes it. A second pass processes what the first has cancelled.
-            Self::Epoll(_) => is_first,
+            // Processing operations takes it.
+            Self::Epoll(_) => false,
+        }
+    }
+
+    /// Returns the least number of passes of a turn.
+    fn passes(&self) -> usize {
+        match self {
+            Self::Eventfd(_) => 1,
+            // What the first has cancelled is processed in the second.
+            Self::Epoll(_) => 2,
         }
     }
 }
