@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # So many at least, and all that are there: a model that is not run promises nothing.
-least=56
+least=68
 models=$(find monocoque-core/src monocoque/src \( -name models.rs -o -path '*/models/*.rs' \) -exec cat {} + | grep -c '^#\[test\]$')
 
 output=$(mktemp)

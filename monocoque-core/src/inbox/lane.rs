@@ -137,6 +137,20 @@ impl<T, L> Lane<T, L> {
 }
 
 impl<T: Weigh, L> Lane<T, L> {
+    /// Lists the lane as ready, after items were added. Returns whether it was idle before.
+    #[inline]
+    pub(super) fn list(&mut self, key: LaneKey, ready: &mut Vec<LaneKey>, replaced: &mut u64) -> bool {
+        if self.conflate {
+            *replaced += self.keep_last();
+        }
+        let is_idle = self.schedule == Schedule::Idle;
+        if is_idle {
+            self.schedule = Schedule::Listed;
+            ready.push(key);
+        }
+        is_idle
+    }
+
     /// Drops all items but the last, and returns how many.
     pub(super) fn keep_last(&mut self) -> u64 {
         let replaced = self.queue.len().saturating_sub(1);

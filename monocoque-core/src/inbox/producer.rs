@@ -82,7 +82,8 @@ impl<T: Weigh, L> Inbox<T, L> {
     #[inline]
     fn append(&self, key: LaneKey, batch: &mut VecDeque<T>, bytes: usize, keeps_memory: bool) {
         let mut producer = self.producer.lock();
-        let Some(lane) = producer.open_lane_mut(key) else { return batch.clear() };
+        let Producer { lanes, ready, replaced, is_closed, .. } = &mut *producer;
+        let Some(lane) = lanes.get_mut(key.0).filter(|_| !*is_closed) else { return batch.clear() };
         lane.held += batch.len();
         lane.budget.acquire(bytes);
         let is_empty = batch.is_empty();
@@ -94,7 +95,8 @@ impl<T: Weigh, L> Inbox<T, L> {
         if keeps_memory {
             lane.spare = std::mem::take(batch);
         }
-        let receiver = if is_empty { None } else { self.list_lane(&mut producer, key) };
+        let is_new = !is_empty && lane.list(key, ready, replaced);
+        let receiver = if is_new { self.announce(&producer) } else { None };
         drop(producer);
         wake(receiver);
     }
@@ -117,12 +119,15 @@ impl<T: Weigh, L> Inbox<T, L> {
         receiver: &mut Option<Waker>,
     ) -> Result<Room, T> {
         let mut producer = self.producer.lock();
-        let Some(lane) = producer.open_lane_mut(key) else { return Err(item) };
+        let Producer { lanes, ready, replaced, is_closed, .. } = &mut *producer;
+        let Some(lane) = lanes.get_mut(key.0).filter(|_| !*is_closed) else { return Err(item) };
         lane.held += 1;
         lane.budget.acquire(item.weight());
         lane.queue.push_back(item);
         let room = lane.room_or_wake(sender);
-        *receiver = self.list_lane(&mut producer, key);
+        if lane.list(key, ready, replaced) {
+            *receiver = self.announce(&producer);
+        }
         Ok(room)
     }
 
@@ -158,33 +163,27 @@ impl<T: Weigh, L> Inbox<T, L> {
     /// `bytes`. Nothing may be pushed in between.
     pub fn put_back(&self, key: LaneKey, items: &mut VecDeque<T>, gone: usize, bytes: usize) {
         let mut producer = self.producer.lock();
-        let Some(lane) = producer.open_lane_mut(key) else { return };
+        let Producer { lanes, ready, replaced, is_closed, .. } = &mut *producer;
+        let Some(lane) = lanes.get_mut(key.0).filter(|_| !*is_closed) else { return };
         lane.held -= gone;
         lane.budget.release(bytes);
         std::mem::swap(&mut lane.queue, items);
         let receiver = if lane.queue.is_empty() {
             self.unlist_lane(&mut producer, key);
             None
+        } else if lane.list(key, ready, replaced) {
+            self.announce(&producer)
         } else {
-            self.list_lane(&mut producer, key)
+            None
         };
         drop(producer);
         wake(receiver);
     }
 
-    /// Lists a lane that items were added to as ready. Returns the receiver that waits for them.
+    /// Announces a lane that was listed as ready. Returns the receiver that waits for its items,
+    /// together with the observer.
     #[inline]
-    fn list_lane(&self, producer: &mut Producer<T, L>, key: LaneKey) -> Option<Waker> {
-        let Producer { lanes, ready, replaced, .. } = producer;
-        let lane = lanes.get_mut(key.0)?;
-        if lane.conflate {
-            *replaced += lane.keep_last();
-        }
-        if lane.schedule != Schedule::Idle {
-            return None;
-        }
-        lane.schedule = Schedule::Listed;
-        ready.push(key);
+    fn announce(&self, producer: &Producer<T, L>) -> Option<Waker> {
         self.has_ready.store(true, Ordering::Release);
         producer.first_receiver()
     }
