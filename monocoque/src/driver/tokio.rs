@@ -48,10 +48,7 @@ impl Driver {
     /// # Panics
     ///
     /// In a runtime without `enable_io` and `enable_time`, as everything of tokio that needs them.
-    #[allow(
-        deprecated,
-        reason = "the new constructor is unsafe, for types that could return another descriptor"
-    )]
+    #[allow(deprecated, reason = "its successor cannot be called from safe code")]
     pub async fn run_local(self) -> io::Result<Infallible> {
         Handle::try_current().map_err(io::Error::other)?;
         let descriptor = AsyncFd::with_interest(self.as_fd(), Interest::READABLE)?;

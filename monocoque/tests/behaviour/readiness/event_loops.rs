@@ -226,7 +226,7 @@ fn req_rep_loops_take_turns() {
     });
 }
 
-#[allow(deprecated, reason = "its successor is unsafe")]
+#[allow(deprecated, reason = "its successor cannot be called from safe code")]
 fn async_fd<S: Socket>(socket: S) -> AsyncFd<S> {
     AsyncFd::new(socket).expect("registered")
 }
