@@ -2,8 +2,8 @@
 //! connections of a PUB.
 //!
 //! Run with `cargo run --example embedded_epoll`. Publishes each datagram; a SUB with an I/O thread
-//! of its own sends some, and waits for each. Prints the number of turns of the loop, and fails if a message is
-//! wrong or missing.
+//! of its own sends some, and waits for each. Prints the number of turns of the loop, and fails if
+//! a message is wrong or missing.
 
 use std::error::Error;
 use std::net::UdpSocket;

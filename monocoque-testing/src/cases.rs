@@ -2,8 +2,8 @@
 //!
 //! A body runs in six configurations: over tcp, ipc and inproc, on the caller's compio runtime and
 //! with a context that has an I/O thread. The bodies of a few files run in six more, on the polling
-//! driver and embedded in an event loop. A body must not block its thread: blocking calls, such as those of a
-//! [`RawPeer`](crate::RawPeer), belong on a thread of their own.
+//! driver and embedded in an event loop. A body must not block its thread: blocking calls, such as
+//! those of a [`RawPeer`](crate::RawPeer), belong on a thread of their own.
 
 use std::net::TcpListener;
 use std::pin::pin;

@@ -145,17 +145,19 @@ impl Context {
         Ok(Self::of(vec![runtime], Vec::new(), process_registry()))
     }
 
-    /// Creates a context whose connections run on the calling thread, in an event loop of the caller.
+    /// Creates a context whose connections run on the calling thread, in an event loop of the
+    /// caller.
     ///
     /// The loop waits for the descriptor of the [`Driver`] and calls [`Driver::turn`]; `run_local`
-    /// (feature `tokio`) and `run_smol` (feature `smol`) are such loops. No thread is crossed, as in
-    /// [`Context::current`]: the fastest way for a program with an event loop of its own, and for a
-    /// current-thread tokio. In a multi-threaded one an I/O thread is as good: [`Context::new`].
+    /// (feature `tokio`) and `run_smol` (feature `smol`) are such loops. No thread is crossed, as
+    /// in [`Context::current`]: the fastest way for a program with an event loop of its own, and
+    /// for a current-thread tokio. In a multi-threaded one an I/O thread is as good:
+    /// [`Context::new`].
     ///
-    /// Its sockets can be used from any thread, but their connections end with the driver: close the
-    /// sockets, or [shut down](Self::shutdown) the context, while the loop runs, or queued messages
-    /// are lost. It has inproc names of its own. Sockets created by `new()` are not in it: use
-    /// `new_in` and `build_in`.
+    /// Its sockets can be used from any thread, but their connections end with the driver: close
+    /// the sockets, or [shut down](Self::shutdown) the context, while the loop runs, or queued
+    /// messages are lost. It has inproc names of its own. Sockets created by `new()` are not in it:
+    /// use `new_in` and `build_in`.
     ///
     /// ```
     /// use std::time::Duration;

@@ -43,7 +43,8 @@ pub enum MonocoqueError {
     Readiness(io::Error),
     /// A signal has interrupted the wait (`EINTR`).
     Interrupted,
-    /// The runtime of an [embedded](crate::Context::embedded) context could not be made (`EMFILE`...).
+    /// The runtime of an [embedded](crate::Context::embedded) context could not be made
+    /// (`EMFILE`...).
     Runtime(io::Error),
     /// [`Context::current`](crate::Context::current) was called outside a compio runtime.
     NoRuntime,

@@ -52,8 +52,9 @@ use crate::zmq::capability::{Proxied, Sends};
 ///
 /// # Errors
 ///
-/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::Unsupported`] for
-/// an [`AnySocket`](crate::AnySocket) that is a REQ or REP, whose requests and replies alternate.
+/// [`MonocoqueError::Closed`] when one of the sockets is closed; [`MonocoqueError::Unsupported`]
+/// for an [`AnySocket`](crate::AnySocket) that is a REQ or REP, whose requests and replies
+/// alternate.
 pub fn proxy<'a, F: Proxied, B: Proxied>(
     frontend: &'a F,
     backend: &'a B,
@@ -187,8 +188,8 @@ impl<'a> Proxy<'a> {
     /// # Errors
     ///
     /// [`MonocoqueError::Closed`] when one of the two sockets is closed;
-    /// [`MonocoqueError::Unsupported`] for an [`AnySocket`](crate::AnySocket) that is a REQ or REP, or
-    /// if the capture socket does not send.
+    /// [`MonocoqueError::Unsupported`] for an [`AnySocket`](crate::AnySocket) that is a REQ or REP,
+    /// or if the capture socket does not send.
     pub async fn run(&self) -> Result<(), MonocoqueError> {
         yielding::now_if_due().await;
         self.check_types()?;

@@ -41,7 +41,8 @@ pub use event_fd::{EventFd, reserve_spare};
 /// let lane = inbox.open_lane(PeerKey::new(0, 1), (), LaneConfig::default());
 /// inbox.push(lane, &mut [Message::from("makes the descriptor readable")].into(), 0);
 /// # let mut ready = [rustix::event::PollFd::new(&descriptor, rustix::event::PollFlags::IN)];
-/// # assert_eq!(rustix::event::poll(&mut ready, Some(&rustix::time::Timespec::default())).unwrap(), 1);
+/// # let now = rustix::time::Timespec::default();
+/// # assert_eq!(rustix::event::poll(&mut ready, Some(&now)).unwrap(), 1);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@
 //! instance of the runtime.
 //!
 //! A turn ends with a pass after which there is nothing to do. The order of the steps is what keeps
-//! a wake-up from being lost: the signal is taken before completed operations are processed, so what
-//! completes later signals again, and is taken once more after the flush. The flush also tells wakers
-//! that they have to signal from then on.
+//! a wake-up from being lost: the signal is taken before completed operations are processed, so
+//! what completes later signals again, and is taken once more after the flush. The flush also tells
+//! wakers that they have to signal from then on.
 
 use std::cell::Cell;
 use std::io;
@@ -88,8 +88,9 @@ impl Driver {
         Ok((handle, Self { runtime: Some(runtime), signal, completions, in_turn, process }))
     }
 
-    /// Runs what can run now, without waiting, for about a millisecond at most. Returns for how long
-    /// the caller may wait for the descriptor: without a limit for `None`, not at all for zero.
+    /// Runs what can run now, without waiting, for about a millisecond at most. Returns for how
+    /// long the caller may wait for the descriptor: without a limit for `None`, not at all for
+    /// zero.
     ///
     /// Does nothing in a process forked from that of the driver, and in a call from within a turn.
     pub fn turn(&self) -> Option<Duration> {

@@ -128,7 +128,8 @@ macro_rules! readiness_methods {
         ///     if pull.events()?.is_readable() {
         ///         break pull.try_recv()?;
         ///     }
-        ///     poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None)?; // or epoll, or a library
+        ///     // Or epoll, or a library.
+        ///     poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None)?;
         /// };
         /// assert_eq!(&job[0], b"a job");
         /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -136,9 +137,10 @@ macro_rules! readiness_methods {
         ///
         /// # Errors
         ///
-        /// [`MonocoqueError::Readiness`](crate::MonocoqueError::Readiness) if there is no descriptor
-        /// left. `as_fd` and `as_raw_fd`, which cannot fail, then return one that all such sockets
-        /// of the process share: it is always readable, so that a loop is busy but misses nothing.
+        /// [`MonocoqueError::Readiness`](crate::MonocoqueError::Readiness) if there is no
+        /// descriptor left. `as_fd` and `as_raw_fd`, which cannot fail, then return one that all
+        /// such sockets of the process share: it is always readable, so that a loop is busy but
+        /// misses nothing.
         $vis fn descriptor(&self) -> Result<std::os::fd::BorrowedFd<'_>, $crate::MonocoqueError> {
             self.handle().engine().descriptor()
         }

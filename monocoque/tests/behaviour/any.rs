@@ -147,8 +147,8 @@ fn done<T>(result: Result<T, MonocoqueError>) -> Outcome {
 
 const AT_ONCE: Duration = Duration::ZERO;
 
-/// Each operation that some types lack: what the error says, and the types that have it. No operation
-/// waits, where it is possible.
+/// Each operation that some types lack: what the error says, and the types that have it. No
+/// operation waits, where it is possible.
 const OPERATIONS: &[(&str, &[SocketType], Operation)] = &[
     ("send", SENDERS, |it| async { sent(it.send_timeout("x", AT_ONCE).await) }.boxed()),
     ("send", SENDERS, |it| async { sent(it.try_send("x")) }.boxed()),

@@ -25,7 +25,8 @@ use crate::zmq::{AnySocket, TypedSocket};
 /// let push = builder.routing_id("worker-1").build()?;
 /// # drop(push);
 ///
-/// let error = serde_json::from_str::<Builder<PushSocket>>(r#"{"xpub_manual": true}"#).unwrap_err();
+/// let wrong = r#"{"xpub_manual": true}"#;
+/// let error = serde_json::from_str::<Builder<PushSocket>>(wrong).unwrap_err();
 /// assert!(error.to_string().contains("a PUSH socket cannot take the option `xpub_manual`"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

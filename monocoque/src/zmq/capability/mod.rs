@@ -37,8 +37,8 @@
 //! | [`StreamNotify`] | STREAM |
 //! | [`XpubOptions`] | XPUB |
 //!
-//! Those from `Proxied` on have no methods. Each is an option of the [`Builder`](super::Builder) and
-//! is named after it; `Secure` stands for all options of [security](crate::security),
+//! Those from `Proxied` on have no methods. Each is an option of the [`Builder`](super::Builder)
+//! and is named after it; `Secure` stands for all options of [security](crate::security),
 //! `RouterOptions` and `XpubOptions` for those of one type.
 //!
 //! An [`AnySocket`](crate::AnySocket) has all capabilities. A call that its type cannot do fails
