@@ -69,6 +69,7 @@ macro_rules! links {
             repository!("example-service", "examples/service.rs"),
             repository!("example-embedded-epoll", "examples/embedded_epoll.rs"),
             repository!("example-embedded-tokio", "examples/embedded_tokio.rs"),
+            repository!("example-runtime-rates", "examples/runtime_rates.rs"),
             repository!("example-smol", "examples/smol_pubsub.rs"),
             repository!("example-tls", "examples/tls.rs"),
             repository!("example-tokio", "examples/tokio_worker.rs"),
