@@ -27,7 +27,9 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 /// trip.
 type Figures = [f64; 3];
 
-const PLACES: [(&str, fn() -> Outcome<Figures>); 4] = [
+type Measure = fn() -> Outcome<Figures>;
+
+const PLACES: [(&str, Measure); 4] = [
     ("compio runtime", in_compio),
     ("embedded in a current-thread tokio", in_current_thread_tokio),
     ("I/O thread, current-thread tokio", beside_current_thread_tokio),

@@ -227,6 +227,6 @@ over_streams! {
 testing::embedded! {
     embedded:
     requests_and_replies_are_sealed batches_are_sealed publications_and_subscriptions_are_sealed
-    heartbeats_are_sealed redelivered_messages_are_sealed_again proxied_messages_are_sealed
-    sealed_batch_holds_up_no_other_connection subscription_messages_are_sealed
+    heartbeats_are_sealed proxied_messages_are_sealed sealed_batch_holds_up_no_other_connection
+    subscription_messages_are_sealed
 }
