@@ -15,7 +15,7 @@ use futures::executor::block_on;
 use futures::stream::FusedStream;
 use futures::{SinkExt, StreamExt};
 use monocoque::zmq::{DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, SubSocket};
-use monocoque::{Context, MonocoqueError, Proxy, SocketEvent};
+use monocoque::{Context, Events, MonocoqueError, PollItem, Proxy, SocketEvent, poll};
 use testing::AtOnce;
 
 /// Environment variable with the endpoint that the program sends to.
@@ -169,6 +169,9 @@ fn assert_all_closed(
     closed(&dealer.blocking().wait_for_peers(1).expect_err("closed"));
     closed(&dealer.blocking().flush().expect_err("closed"));
     closed(&dealer.disconnect_peer(0).expect_err("closed"));
+    closed(&dealer.events().expect_err("closed"));
+    closed(&poll(&mut [PollItem::socket(dealer, Events::ALL)], None).expect_err("closed"));
+    let _own = dealer.descriptor().expect("of a closed socket");
     closed(publisher.try_send("of a child").expect_err("closed").reason());
     closed(&publisher.blocking().wait_for_subscriptions(9).expect_err("closed"));
     closed(&subscriber.subscribe("more").expect_err("closed"));
@@ -210,16 +213,34 @@ fn forked_child_handles_are_closed() {
     subscriber.subscribe("").expect("open");
     subscriber.blocking().connect(endpoint).expect("connected");
     publisher.blocking().wait_for_subscriptions(1).expect("open");
+    // The descriptors of readiness, and of this thread, exist before the fork.
+    let wakes_up = |router: &RouterSocket, dealer: &DealerSocket| {
+        let mut items = [PollItem::socket(router, Events::READABLE)];
+        assert_eq!(poll(&mut items, Duration::from_millis(1)).expect("polled"), 0);
+        dealer.blocking().send("wake up").expect("sent");
+        assert_eq!(poll(&mut items, testing::DEADLINE).expect("polled"), 1);
+        router.try_recv().expect("received");
+    };
+    let _descriptor = dealer.descriptor().expect("made");
+    wakes_up(&router, &dealer);
     match fork::fork().expect("forked") {
         Fork::Child => {
             let shared = Context::shared().expect("a context of its own");
-            drop(shared);
+            let (router, own) = (RouterSocket::new_in(&shared), DealerSocket::new_in(&shared));
+            let (router, own) = (router.expect("a socket"), own.expect("a socket"));
+            own.blocking()
+                .connect(router.blocking().bind("inproc://child").expect("bound"))
+                .expect("connected");
+            wakes_up(&router, &own);
+            drop((router, own, shared));
             assert_all_closed(&dealer, &publisher, &subscriber, &context);
             std::process::exit(0);
         }
         Fork::Parent(child) => {
+            wakes_up(&router, &dealer);
             let status = fork::waitpid(child).expect("the child has ended");
             assert_eq!(status, 0, "a call of the child failed differently");
+            wakes_up(&router, &dealer);
             dealer.blocking().send("of the parent").expect("sent");
             assert_eq!(&router.blocking().recv().expect("received")[1], b"of the parent");
             publisher.blocking().send("of the parent").expect("sent");
@@ -302,6 +323,8 @@ fn forked_child_futures_are_closed() {
     let mut send = Box::pin(lonely.send("second"));
     let mut send_timeout = Box::pin(lonely.send_timeout("third", testing::DEADLINE));
     let mut wait = Box::pin(dealer.wait_for_peers(9));
+    let mut readable = Box::pin(dealer.readable());
+    let mut writable = Box::pin(lonely.writable());
     let mut bind = Box::pin(dealer.bind("tcp://localhost:0"));
     let mut run = Box::pin(proxy.run());
     let mut close = Box::pin(leaving.close());
@@ -315,6 +338,8 @@ fn forked_child_futures_are_closed() {
     assert!(sink.feed("fourth").at_once().is_some_and(|kept| kept.is_ok()));
     assert!(sink.flush().at_once().is_none());
     assert!(wait.as_mut().at_once().is_none());
+    assert!(readable.as_mut().at_once().is_none());
+    assert!(writable.as_mut().at_once().is_none());
     assert!(run.as_mut().at_once().is_none());
     assert!(close.as_mut().at_once().is_none());
     assert!(shutdown.as_mut().at_once().is_none());
@@ -357,12 +382,14 @@ fn forked_child_futures_are_closed() {
         assert!(sink.feed("of a child").at_once().is_some_and(is_closed));
         assert!(sink.close().at_once().is_some_and(|closed| closed.is_ok()));
         assert!(wait.as_mut().at_once().is_some_and(is_closed));
+        assert!(readable.as_mut().at_once().is_some_and(is_closed));
+        assert!(writable.as_mut().at_once().is_some_and(is_closed));
         assert!(run.as_mut().at_once().is_some_and(is_closed));
         assert!(!binds || bind.as_mut().at_once().is_some_and(is_closed));
         assert!(close.as_mut().at_once().is_some());
         assert!(shutdown.as_mut().at_once().is_some());
         drop((recv, recv_timeout, recv_with_peer, recv_batch, send, send_timeout));
-        drop((wait, run, bind, close, shutdown, stream, sink, monitor));
+        drop((wait, readable, writable, run, bind, close, shutdown, stream, sink, monitor));
         std::process::exit(0);
     }
     is_over.store(true, Ordering::Relaxed);
@@ -373,6 +400,7 @@ fn forked_child_futures_are_closed() {
     for n in ["1", "2", "3", "4", "5"] {
         peer.blocking().send(n).expect("sent");
     }
+    block_on(readable).expect("open");
     assert_eq!(block_on(stream.next()).expect("open").expect("received"), "1");
     assert_eq!(block_on(recv).expect("received"), "2");
     assert_eq!(block_on(recv_timeout).expect("received"), "3");
@@ -383,6 +411,7 @@ fn forked_child_futures_are_closed() {
     block_on(send).expect("sent");
     block_on(send_timeout).expect("sent");
     block_on(sink.flush()).expect("sent");
+    block_on(writable).expect("open");
     for message in ["first", "second", "third", "fourth"] {
         assert_eq!(later.blocking().recv().expect("received"), message);
     }
