@@ -37,7 +37,7 @@ impl Peer {
             Connection { id: ConnectionId::new(0), endpoint: address.clone(), peer: address.clone() };
         let handler = SessionHandler {
             engine: socket.handle().engine().clone(),
-            endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None),
+            endpoint: EndpointRef::new(EndpointId::new(0), Origin::Bound, address, None, Arc::default()),
             connection: connection.into(),
             span: Span::none(),
             outcome: Rc::new(Cell::new(HandshakeOutcome::Pending)),

@@ -57,7 +57,7 @@ where
             place.keep();
         }
         self.span.record_claim(&question.credentials);
-        self.span.around(authenticate(&self.engine, &self.connection, question)).await
+        self.span.around(authenticate(&self.engine, &self.endpoint, &self.connection, question)).await
     }
 
     fn on_established(

@@ -81,7 +81,7 @@ impl SessionInlet {
         meter: PeerMeter,
         course: Rc<Course>,
     ) -> Self {
-        let notices = engine.options.notices.unwrap_or(engine.pattern.notices);
+        let notices = endpoint.options.notices.unwrap_or(engine.pattern.notices);
         Self {
             engine,
             key,
@@ -219,7 +219,7 @@ impl SessionInlet {
     /// message, and, for publishers, the cancellations of its subscriptions.
     fn on_closed(&mut self) {
         self.flush();
-        let last = disconnect_message(&self.engine, &self.endpoint);
+        let last = disconnect_message(&self.endpoint);
         let last = last.or_else(|| self.owes_disconnect.then(|| "".into()));
         // A peer whose routing id a newer connection has taken over is still there.
         if let Some(last) = last

@@ -31,6 +31,7 @@ use crate::endpoint::handshakes::HandshakePlace;
 use crate::endpoint::{EndpointRef, Origin};
 use crate::meter;
 use crate::monitor::DisconnectReason;
+use crate::options::Options;
 use crate::pattern::Framing;
 use crate::raw::RawSession;
 use crate::security;
@@ -112,7 +113,7 @@ pub(crate) async fn run_on<S: ByteStream>(
     match engine.pattern.framing {
         Framing::Raw => run_protocol(engine, stream, RawSession, endpoint, place).await,
         Framing::Zmtp => {
-            let Ok(session) = security::session(session_config(engine)) else {
+            let Ok(session) = security::session(session_config(engine, &endpoint.options)) else {
                 unreachable!("the options were checked when they were set");
             };
             run_protocol(engine, stream, session, endpoint, place).await
@@ -120,14 +121,14 @@ pub(crate) async fn run_on<S: ByteStream>(
     }
 }
 
-fn session_config(engine: &Engine) -> SessionConfig {
+fn session_config(engine: &Engine, options: &Options) -> SessionConfig {
     let mut config = SessionConfig::new(engine.pattern.socket_type);
-    config.routing_id = engine.options.announced_id();
-    config.heartbeat = engine.options.heartbeat;
-    config.limits = engine.options.limits;
-    config.mechanism = engine.options.security.mechanism.clone();
-    config.authenticates = engine.options.security.authenticates();
-    config.properties = engine.options.security.properties.clone();
+    config.routing_id = options.announced_id();
+    config.heartbeat = options.heartbeat;
+    config.limits = options.limits;
+    config.mechanism = options.security.mechanism.clone();
+    config.authenticates = options.security.authenticates();
+    config.properties = options.security.properties.clone();
     config
 }
 
@@ -156,7 +157,7 @@ where
         course: course.clone(),
         place,
     };
-    let actor = SocketActor::new(stream, session).handshake_timeout(engine.options.handshake_timeout);
+    let actor = SocketActor::new(stream, session).handshake_timeout(endpoint.options.handshake_timeout);
     let run = std::pin::pin!(actor.run(handler));
     let cancelled = std::pin::pin!(endpoint.token.cancelled());
     let displacement = std::pin::pin!(async {

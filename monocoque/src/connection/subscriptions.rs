@@ -34,10 +34,10 @@ pub(crate) fn on_subscription(
 }
 
 /// Returns the configured disconnect or hiccup message, unless this side closed the endpoint.
-pub(crate) fn disconnect_message(engine: &Engine, endpoint: &EndpointRef) -> Option<Message> {
+pub(crate) fn disconnect_message(endpoint: &EndpointRef) -> Option<Message> {
     let message = match endpoint.key.origin {
-        Origin::Bound | Origin::Adopted => &engine.options.disconnect_msg,
-        Origin::Connected => &engine.options.hiccup_msg,
+        Origin::Bound | Origin::Adopted => &endpoint.options.disconnect_msg,
+        Origin::Connected => &endpoint.options.hiccup_msg,
     };
     message.clone().filter(|_| !endpoint.token.is_cancelled())
 }

@@ -21,7 +21,7 @@ pub(crate) async fn bind(engine: &Arc<Engine>, address: Endpoint) -> Result<Endp
     engine.check_open()?;
     address.check_bind()?;
     check_framing(engine, &address)?;
-    engine.options.sockets.check(&address)?;
+    engine.options().sockets.check(&address)?;
     if let Endpoint::Inproc(_) = address {
         return bind_name(engine, address);
     }
@@ -59,7 +59,8 @@ fn bind_failed(engine: &Engine, address: Endpoint, error: io::Error) -> Monocoqu
 
 /// Binds an inproc name. There is no listener task: connecting sockets are connected at once.
 fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, MonocoqueError> {
-    let endpoint = EndpointRef::new(engine.endpoints.next_id(), Origin::Bound, address.clone(), None);
+    let id = engine.endpoints.next_id();
+    let endpoint = EndpointRef::new(id, Origin::Bound, address.clone(), None, engine.options());
     engine.attach_endpoint(&endpoint).cancel();
     if !inproc::connect::bind(engine, &endpoint) {
         engine.endpoints.remove(endpoint.key.id);
@@ -75,8 +76,10 @@ async fn listen(
 ) -> Result<io::Result<Endpoint>, RuntimeGone> {
     let socket = engine.clone();
     let listening = engine.runtime.run(move || async move {
-        let (listener, resolved) = make(&socket.options.sockets).await?;
-        let endpoint = EndpointRef::new(socket.endpoints.next_id(), Origin::Bound, resolved.clone(), None);
+        let options = socket.options();
+        let (listener, resolved) = make(&options.sockets).await?;
+        let id = socket.endpoints.next_id();
+        let endpoint = EndpointRef::new(id, Origin::Bound, resolved.clone(), None, options);
         let released = CancelOnDrop(socket.attach_endpoint(&endpoint));
         let task = Task::new(&socket);
         socket.emit(|| SocketEvent::Listening { endpoint: resolved.clone() });

@@ -27,7 +27,8 @@ pub(crate) fn connect(
     engine.check_open()?;
     address.check_connect()?;
     check_framing(engine, &address)?;
-    engine.options.sockets.check(&address)?;
+    let options = engine.options();
+    options.sockets.check(&address)?;
     if !engine.pattern.repeats && engine.endpoints.contains(Origin::Connected, &address) {
         return Ok(address);
     }
@@ -39,7 +40,7 @@ pub(crate) fn connect(
     }
     // Before other tasks can see the endpoint and end it.
     engine.with_wakes(|out, wakes| out.begin_dial(id, wakes));
-    let endpoint = EndpointRef::new(id, Origin::Connected, address.clone(), name);
+    let endpoint = EndpointRef::new(id, Origin::Connected, address.clone(), name, options);
     engine.attach_endpoint(&endpoint);
     if let Endpoint::Inproc(_) = address {
         inproc::connect::connect(engine, &endpoint);
@@ -63,7 +64,7 @@ pub(crate) fn adopt<S: ByteStream>(engine: &Arc<Engine>, stream: S) -> Result<En
     }
     let id = engine.endpoints.next_id();
     let address = Endpoint::Attached(AttachedStream::new(id.number(), stream.peer_label()));
-    let endpoint = EndpointRef::new(id, Origin::Adopted, address.clone(), None);
+    let endpoint = EndpointRef::new(id, Origin::Adopted, address.clone(), None, engine.options());
     engine.attach_endpoint(&endpoint);
     let (engine, task) = (engine.clone(), Task::new(engine));
     runtime::spawn_local(async move {

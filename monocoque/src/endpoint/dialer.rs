@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use monocoque_core::transport::Stream;
-use monocoque_core::{Backoff, Endpoint, runtime};
+use monocoque_core::{Backoff, runtime};
 
 use super::EndpointRef;
 use super::panic::catch_panic;
@@ -20,10 +20,10 @@ use crate::trace::{Failure, Span};
 
 /// Keeps an endpoint connected until it is cancelled, or the closed socket has sent everything.
 pub(super) async fn run(engine: Arc<Engine>, endpoint: EndpointRef, task: Task) {
-    let mut backoff = engine.options.backoff();
+    let mut backoff = endpoint.options.backoff();
     let mut next = Next::Nothing;
     while is_wanted(&engine, &endpoint) {
-        let connecting = catch_panic(&engine, &endpoint.address, connect(&engine, &endpoint.address));
+        let connecting = catch_panic(&engine, &endpoint.address, connect(&endpoint));
         let Some(connected) = endpoint.token.run_until_cancelled(connecting).await else { break };
         let connected = connected.unwrap_or_else(|| Err(io::Error::other("the task has panicked")));
         let delay;
@@ -75,7 +75,7 @@ async fn serve(
         }
         Ended { was_up: true, .. } => backoff.early_disconnect_delay(),
         // A server does not say that it cannot open a HELLO: it ends the connection.
-        Ended { .. } if engine.options.security.is_secured() => backoff.early_disconnect_delay(),
+        Ended { .. } if endpoint.options.security.is_secured() => backoff.early_disconnect_delay(),
         Ended { .. } => backoff.next_delay(),
     };
     let next = after_connection(engine, endpoint, &ended);
@@ -97,8 +97,8 @@ fn log_failure(
     endpoint.failures.failed(span, step, &endpoint.address, reason, retry_in);
 }
 
-async fn connect(engine: &Engine, address: &Endpoint) -> io::Result<Stream> {
-    let connecting = Stream::connect(address, &engine.options.sockets);
-    let connected = runtime::within(engine.options.connect_timeout, connecting).await;
+async fn connect(EndpointRef { address, options, .. }: &EndpointRef) -> io::Result<Stream> {
+    let connecting = Stream::connect(address, &options.sockets);
+    let connected = runtime::within(options.connect_timeout, connecting).await;
     connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }

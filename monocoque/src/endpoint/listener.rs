@@ -25,7 +25,7 @@ pub(super) async fn run(
     released: CancelOnDrop,
     task: Task,
 ) {
-    let handshakes = Handshakes::new(engine.options.pending_handshakes);
+    let handshakes = Handshakes::new(endpoint.options.pending_handshakes);
     let accept = async || {
         let accepted = catch_panic(&engine, &endpoint.address, listener.accept()).await;
         handshakes.wait_for_place().await;

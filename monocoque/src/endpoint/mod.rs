@@ -12,10 +12,13 @@ mod listener;
 pub(crate) mod panic;
 pub(crate) mod reconnect;
 
+use std::sync::Arc;
+
 use monocoque_core::sync::{AtomicU64, Mutex, Ordering};
 use monocoque_core::{Endpoint, RoutingId};
 
 use self::cancellation::CancellationToken;
+use crate::options::Options;
 use crate::trace::FailureLog;
 
 /// The id of an endpoint, unique within its socket.
@@ -50,6 +53,8 @@ pub(crate) struct EndpointRef {
     /// The routing id assigned to its peer, instead of the announced one.
     pub(crate) name: Option<RoutingId>,
     pub(crate) failures: FailureLog,
+    /// The options of the socket at the time when the endpoint was made.
+    pub(crate) options: Arc<Options>,
 }
 
 /// The endpoints of one socket.
@@ -88,9 +93,16 @@ impl EndpointKey {
 }
 
 impl EndpointRef {
-    pub(crate) fn new(id: EndpointId, origin: Origin, address: Endpoint, name: Option<RoutingId>) -> Self {
+    pub(crate) fn new(
+        id: EndpointId,
+        origin: Origin,
+        address: Endpoint,
+        name: Option<RoutingId>,
+        options: Arc<Options>,
+    ) -> Self {
         let key = EndpointKey { id, origin };
-        Self { key, address, token: CancellationToken::default(), name, failures: FailureLog::default() }
+        let (token, failures) = (CancellationToken::default(), FailureLog::default());
+        Self { key, address, token, name, failures, options }
     }
 
     /// Returns the ordering group of the endpoint's connections: there is one at a time, and their

@@ -29,7 +29,7 @@ pub(crate) fn after_connection(engine: &Engine, endpoint: &EndpointRef, ended: &
     if !is_wanted(engine, endpoint) {
         return Next::Nothing;
     }
-    let stops = engine.options.reconnect_stop;
+    let stops = endpoint.options.reconnect_stop;
     let is_stopped = match ended {
         Ended { was_up: false, .. } => stops.handshake_failed,
         Ended { reason: DisconnectReason::ByUs, .. } => false,
@@ -40,7 +40,8 @@ pub(crate) fn after_connection(engine: &Engine, endpoint: &EndpointRef, ended: &
 
 /// Decides the next step after a failed attempt to connect.
 pub(super) fn after_failure(engine: &Engine, endpoint: &EndpointRef, error: &io::Error) -> Next {
-    let is_stopped = engine.options.reconnect_stop.connection_refused && is_refusal(&endpoint.address, error);
+    let is_stopped =
+        endpoint.options.reconnect_stop.connection_refused && is_refusal(&endpoint.address, error);
     if !is_wanted(engine, endpoint) {
         Next::Nothing
     } else if is_stopped {

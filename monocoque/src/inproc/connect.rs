@@ -97,8 +97,8 @@ fn connect_pair(
     if !first_out.wants_peers() || !second_out.wants_peers() {
         return Err(DisconnectReason::ByPeer);
     }
-    let second_id = first.socket.peer_id(&first.endpoint, &second.socket.options.announced_id());
-    let first_id = second.socket.peer_id(&second.endpoint, &first.socket.options.announced_id());
+    let second_id = first.socket.peer_id(&first.endpoint, &second.endpoint.options.announced_id());
+    let first_id = second.socket.peer_id(&second.endpoint, &first.endpoint.options.announced_id());
     let first_key = first_out.reserve_peer(second_id.clone(), first.endpoint.key, wakes);
     let first_key = first_key.ok_or_else(|| refusal(first))?;
     let Some(second_key) = second_out.reserve_peer(first_id.clone(), second.endpoint.key, wakes) else {

@@ -134,7 +134,7 @@ impl PipeEnd {
     fn disconnect(self, on_disconnected: OnDisconnected) {
         let Self { engine, key, lane, id, endpoint, peer, span, .. } = self;
         let by_us = !engine.out.lock().has_link(key);
-        let mut last = disconnect_message(&engine, &endpoint).filter(|_| !by_us);
+        let mut last = disconnect_message(&endpoint).filter(|_| !by_us);
         if let Some(last) = &mut last {
             prepend_id(&engine, &id, last);
         }
@@ -153,9 +153,8 @@ impl PipeEnd {
 
 /// Returns the routing id of a peer that the application sees, as over streams.
 fn visible_id(endpoint: &EndpointRef, peer: &Participant, generated: &RoutingId) -> RoutingId {
-    let Engine { pattern, options, .. } = &*peer.socket;
-    let announces = pattern.socket_type.announces_routing_id();
-    let announced = if announces { options.announced_id() } else { Bytes::new() };
+    let announces = peer.socket.pattern.socket_type.announces_routing_id();
+    let announced = if announces { peer.endpoint.options.announced_id() } else { Bytes::new() };
     Engine::visible_id(endpoint, &announced, generated)
 }
 

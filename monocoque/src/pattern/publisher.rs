@@ -107,6 +107,14 @@ impl Publisher {
         }
     }
 
+    /// Applies the option whether all subscriptions are reported.
+    pub(super) fn set_verbose(&mut self, options: &Options) {
+        self.rules.verbose = options.verbose || options.manual;
+        if let Some(reports) = &mut self.reports {
+            reports.set_verbose(self.rules.verbose);
+        }
+    }
+
     /// Returns the subscriptions that messages are matched with.
     pub(super) fn hub(&mut self) -> &mut PubSubHub {
         &mut self.hub

@@ -39,6 +39,10 @@ impl Reports {
         Self { topics: BTreeMap::new(), verbose }
     }
 
+    pub(super) fn set_verbose(&mut self, verbose: bool) {
+        self.verbose = verbose;
+    }
+
     /// Adds a report that is to be received; `known` tells if the topic was wanted before.
     pub(super) fn add(&mut self, kind: Subscription, topic: Bytes, known: bool) {
         let unread = self.topics.entry(topic).or_insert(UnreadReports { known, begins: 0, ends: 0 });

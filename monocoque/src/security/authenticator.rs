@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use monocoque_zmtp::{AuthFault, AuthQuestion, AuthReply, Credentials, MechanismName};
 
 use super::zap;
+use crate::endpoint::EndpointRef;
 use crate::monitor::Connection;
 use crate::peer;
 use crate::socket::Engine;
@@ -150,16 +151,17 @@ impl fmt::Debug for AuthenticatorRef {
 /// Asks the authenticator of a socket, or else the ZAP handler of its context.
 pub(crate) async fn authenticate(
     engine: &Arc<Engine>,
+    endpoint: &EndpointRef,
     connection: &Arc<Connection>,
     question: AuthQuestion,
 ) -> AuthReply {
-    let domain = engine.options.security.zap_domain.clone();
+    let domain = endpoint.options.security.zap_domain.clone();
     let request = AuthRequest { connection: connection.clone(), domain, question };
-    match &engine.options.security.authenticator {
+    match &endpoint.options.security.authenticator {
         Some(AuthenticatorRef(authenticator)) => {
             let decision = async { authenticator.authenticate(request).await };
             AssertUnwindSafe(decision).catch_unwind().await.unwrap_or(AuthReply::Fail(AuthFault::Panicked))
         }
-        None => zap::authenticate(engine, &request).await,
+        None => zap::authenticate(engine, &endpoint.options.security, &request).await,
     }
 }

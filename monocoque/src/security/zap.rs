@@ -16,16 +16,21 @@ use super::AuthRequest;
 use crate::endpoint::connect;
 use crate::options::Options;
 use crate::pattern;
+use crate::security::SecurityOptions;
 use crate::socket::Engine;
 use crate::socket::send::ByPattern;
 use crate::trace;
 
 /// Asks the handler of the context. Without one, the mechanism and the domain decide.
-pub(super) async fn authenticate(engine: &Arc<Engine>, request: &AuthRequest) -> AuthReply {
+pub(super) async fn authenticate(
+    engine: &Arc<Engine>,
+    security: &SecurityOptions,
+    request: &AuthRequest,
+) -> AuthReply {
     let Ok(endpoint) = ENDPOINT.parse::<Endpoint>() else { unreachable!("a valid endpoint") };
     let Endpoint::Inproc(name) = &endpoint else { unreachable!("an inproc endpoint") };
     if !engine.registry.is_bound(name) {
-        return without_handler(engine);
+        return without_handler(engine, security);
     }
     let fault = match ask(engine, endpoint, request_frames(request)).await {
         Ok(reply) => match parse_reply(&reply) {
@@ -38,8 +43,7 @@ pub(super) async fn authenticate(engine: &Arc<Engine>, request: &AuthRequest) ->
 }
 
 /// Returns the decision where nobody can be asked, as libzmq makes it.
-fn without_handler(engine: &Engine) -> AuthReply {
-    let security = &engine.options.security;
+fn without_handler(engine: &Engine, security: &SecurityOptions) -> AuthReply {
     let is_required = match security.mechanism {
         MechanismConfig::PlainServer => true,
         _ => security.enforces_domain,

@@ -54,9 +54,12 @@ impl Engine {
 
     /// Changes the time for which a closed socket sends queued messages.
     pub(crate) fn set_linger(&self, linger: Option<Duration>) {
-        if self.pattern.lingers {
-            self.with_wakes(|out, wakes| out.set_linger(linger, wakes));
-        }
+        self.update_options(|options, wakes| {
+            options.linger = linger;
+            if self.pattern.lingers {
+                self.out.lock().set_linger(linger, wakes);
+            }
+        });
     }
 
     /// Limits the time for which a closed socket sends queued messages, unless it is shorter.

@@ -17,6 +17,7 @@ pub(crate) mod adapters;
 pub(crate) mod close;
 pub(crate) mod departures;
 mod readiness;
+mod reconfigure;
 mod recv;
 pub(crate) mod send;
 mod subscribe;
@@ -26,7 +27,6 @@ mod wait_slot;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool as AtomicFlag, AtomicU64 as AtomicNumber};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
 use std::time::Duration;
 
 use monocoque_core::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
@@ -38,6 +38,7 @@ use monocoque_zmtp::Subscription;
 
 use self::close::{Supervisor, Task};
 use self::departures::Departures;
+use self::reconfigure::LiveOptions;
 use self::subscribe::Filter;
 use self::timers::Timers;
 use crate::endpoint::cancellation::CancellationToken;
@@ -60,7 +61,11 @@ use crate::trace::{self, Span};
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) pattern: &'static Pattern,
+    /// The options that the socket was made with, for those that never change.
     pub(crate) options: Options,
+    /// The options as they are now, and those that calls read without a lock.
+    current: Mutex<Arc<Options>>,
+    live: LiveOptions,
     pub(crate) inbox: Inbox<Message, Arc<Peer>>,
     pub(crate) out: Mutex<Outbound>,
     pub(crate) runtime: RuntimeHandle,
@@ -149,6 +154,8 @@ impl Engine {
             out: Mutex::new(Outbound::new(pattern, &options)),
             recv_hwm: Mutex::new(options.recv_hwm),
             filter: Filter::new(&options),
+            live: LiveOptions::new(pattern, &options),
+            current: Mutex::new(Arc::new(options.clone())),
             options,
             runtime,
             registry,
@@ -296,19 +303,6 @@ impl Engine {
         // Disjoint from the numbers of endpoints. A hash collision only makes two peers wait for
         // each other.
         is_named.then(|| self.id_hasher.hash_one(id) | 1 << 63)
-    }
-
-    pub(crate) fn set_send_hwm(&self, hwm: Hwm) {
-        self.with_wakes(|out, wakes| out.set_hwm(hwm, wakes));
-    }
-
-    pub(crate) fn set_recv_hwm(&self, hwm: Hwm) {
-        let with_room = {
-            let mut current = self.recv_hwm.lock();
-            *current = hwm;
-            self.inbox.set_hwm(hwm)
-        };
-        with_room.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn peer_count(&self) -> usize {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use monocoque_core::{Message, NextItem, runtime::yielding};
 
 use super::Engine;
-use super::wait_slot::{WaitQueue, WaitSlot};
+use super::wait_slot::{Limit, WaitQueue, WaitSlot};
 use crate::error::MonocoqueError;
 use crate::pattern::subscription_frame::as_subscription;
 use crate::pattern::wakes::Wakes;
@@ -20,8 +20,6 @@ use crate::peer::Peer;
 #[derive(Debug)]
 pub(crate) struct Receiving<'a> {
     slot: WaitSlot<'a>,
-    /// The receive timeout; `None` for no limit.
-    limit: Option<Duration>,
 }
 
 /// The next message of the inbox, exclusively for its receiver: others are blocked meanwhile.
@@ -31,13 +29,23 @@ impl Engine {
     /// Waits for the next message and receives it.
     #[inline]
     pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
-        self.recv_within(self.options.recv_timeout)
+        self.recv_within(None)
     }
 
-    /// Waits for the next message, for at most `limit`, and receives it.
+    /// Waits for the next message, for at most `limit` instead of the timeout of the socket, and
+    /// receives it.
     #[inline]
     pub(crate) fn recv_within(self: &Arc<Self>, limit: Option<Duration>) -> Receiving<'_> {
-        Receiving { slot: WaitSlot::new(self, WaitQueue::Receivers), limit }
+        Receiving { slot: self.receiver(limit) }
+    }
+
+    /// Returns the slot of a receiver that waits for at most `limit` instead of the timeout of the
+    /// socket.
+    #[inline]
+    fn receiver(self: &Arc<Self>, limit: Option<Duration>) -> WaitSlot<'_> {
+        let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
+        slot.limit = limit.map_or(Limit::Socket, Limit::Call);
+        slot
     }
 
     /// Receives the next message, if there is one.
@@ -51,8 +59,8 @@ impl Engine {
         self: &Arc<Self>,
         limit: Option<Duration>,
     ) -> Result<(Message, Arc<Peer>), MonocoqueError> {
-        let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
-        poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_with_peer(next))).await
+        let mut slot = self.receiver(limit);
+        poll_fn(|cx| slot.poll_recv_with(cx, |next| self.take_with_peer(next))).await
     }
 
     /// Receives the next message with its sender, if there is one.
@@ -71,8 +79,8 @@ impl Engine {
             yielding::now_if_due().await;
             return Ok(0);
         }
-        let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
-        poll_fn(|cx| slot.poll_recv_with(limit, cx, |next| self.take_batch(next, messages, max))).await
+        let mut slot = self.receiver(limit);
+        poll_fn(|cx| slot.poll_recv_with(cx, |next| self.take_batch(next, messages, max))).await
     }
 
     #[inline]
@@ -259,34 +267,29 @@ impl Future for Receiving<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { slot, limit } = &mut *self;
-        slot.poll_recv(*limit, cx)
+        self.slot.poll_recv(cx)
     }
 }
 
 impl<'a> WaitSlot<'a> {
-    /// Receives the next message, for a slot among receivers. Fails once it has waited for `limit`.
+    /// Receives the next message, for a slot among receivers. Fails once it has waited for its
+    /// limit.
     #[inline]
-    pub(super) fn poll_recv(
-        &mut self,
-        limit: Option<Duration>,
-        cx: &Context<'_>,
-    ) -> Poll<Result<Message, MonocoqueError>> {
+    pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Message, MonocoqueError>> {
         let engine = self.engine;
-        self.poll_recv_with(limit, cx, |next| engine.take(next))
+        self.poll_recv_with(cx, |next| engine.take(next))
     }
 
     /// Passes messages to `take` until it returns something for the application.
     #[inline]
     pub(super) fn poll_recv_with<T>(
         &mut self,
-        limit: Option<Duration>,
         cx: &Context<'_>,
         take: impl FnMut(NextMessage<'_>) -> Option<Result<T, MonocoqueError>>,
     ) -> Poll<Result<T, MonocoqueError>> {
         // Other tasks have run while this one was in the queue.
         let mut may_yield = self.waiting.ticket.is_none();
-        receive(|| self.poll_next(limit, cx, std::mem::replace(&mut may_yield, true)), take)
+        receive(|| self.poll_next(cx, std::mem::replace(&mut may_yield, true)), take)
     }
 
     /// Waits for the next message. Yields before it if other tasks are to run: no message is taken
@@ -295,7 +298,6 @@ impl<'a> WaitSlot<'a> {
     #[inline]
     fn poll_next(
         &mut self,
-        limit: Option<Duration>,
         cx: &Context<'_>,
         may_yield: bool,
     ) -> Poll<Result<NextMessage<'a>, MonocoqueError>> {
@@ -305,13 +307,14 @@ impl<'a> WaitSlot<'a> {
         }
         if may_yield && self.waiting.yields.is_due() {
             cx.waker().wake_by_ref();
+            self.fix_limit();
             return Poll::Pending;
         }
         engine.check_recv()?;
         match engine.inbox.poll_next(&mut self.waiting.ticket, cx) {
             Poll::Ready(Ok(next)) => Poll::Ready(Ok(next)),
             Poll::Ready(Err(closed)) => Poll::Ready(Err(closed.into())),
-            Poll::Pending => self.poll_timeout(limit, cx),
+            Poll::Pending => self.poll_timeout(cx),
         }
     }
 }

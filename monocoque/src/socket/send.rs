@@ -9,7 +9,7 @@ use std::time::Duration;
 use monocoque_core::{Frame, IntoMessage, Message, PeerKey, RecvGuard, RoutingId};
 
 use super::Engine;
-use super::wait_slot::{WaitQueue, WaitSlot, Waiting};
+use super::wait_slot::{Limit, WaitQueue, WaitSlot, Waiting};
 use crate::error::{MonocoqueError, SendError};
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::{Flush, STALL_TIMEOUT};
@@ -28,8 +28,6 @@ pub struct Sending<'a, M, R = ByPattern> {
     slot: WaitSlot<'a>,
     to: R,
     mode: SendMode,
-    /// The send timeout; `None` for no limit.
-    limit: Option<Duration>,
     body: Body<M>,
 }
 
@@ -97,9 +95,8 @@ impl Engine {
         to: R,
         message: M,
     ) -> Sending<'_, M, R> {
-        let limit = self.options.send_timeout;
         let slot = WaitSlot::new(self, WaitQueue::Senders);
-        Sending { slot, to, mode: SendMode::Wait, limit, body: Body::Given(message) }
+        Sending { slot, to, mode: SendMode::Wait, body: Body::Given(message) }
     }
 
     /// Queues a message, or waits for room, for at most `limit`.
@@ -110,7 +107,9 @@ impl Engine {
         to: R,
         message: M,
     ) -> Sending<'_, M, R> {
-        Sending { limit: Some(limit), ..self.send(to, message) }
+        let mut sending = self.send(to, message);
+        sending.slot.limit = Limit::Call(limit);
+        sending
     }
 
     /// Queues a message that is written with later ones, or by [`flush`](Self::flush).
@@ -376,12 +375,12 @@ impl<R: Addressed, M: IntoMessage> Future for Sending<'_, M, R> {
 impl<R: Addressed, M> Sending<'_, M, R> {
     #[inline]
     fn poll_message(&mut self, message: &mut Message, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { slot, to, mode, limit, body } = self;
+        let Self { slot, to, mode, body } = self;
         let to = match to.id() {
             Ok(to) => to,
             Err(reason) => return Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
         };
-        match slot.poll_send(to, message, *mode, *limit, cx) {
+        match slot.poll_send(to, message, *mode, cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(reason)) => Poll::Ready(Err(SendError::new(reason, std::mem::take(message)))),
             Poll::Pending => {
@@ -393,7 +392,7 @@ impl<R: Addressed, M> Sending<'_, M, R> {
 }
 
 impl WaitSlot<'_> {
-    /// Queues a message, for a slot among senders. Fails once it has waited for `limit`.
+    /// Queues a message, for a slot among senders. Fails once it has waited for its limit.
     ///
     /// A socket that drops waits only until the connection turns out to be stalled.
     #[inline]
@@ -402,7 +401,6 @@ impl WaitSlot<'_> {
         to: Option<&RoutingId>,
         message: &mut Message,
         mode: SendMode,
-        limit: Option<Duration>,
         cx: &Context<'_>,
     ) -> Poll<Result<(), MonocoqueError>> {
         if self.engine.is_foreign() {
@@ -417,21 +415,24 @@ impl WaitSlot<'_> {
                 Ok(Attempt::Done) => return Poll::Ready(Ok(())),
                 Ok(Attempt::Full) if self.finds_stalled(cx) => {}
                 Ok(Attempt::Full) if self.drops_when_full() => return Poll::Pending,
-                Ok(Attempt::Full) => return self.poll_timeout(limit, cx),
-                Ok(Attempt::Yield) => return Poll::Pending,
+                Ok(Attempt::Full) => return self.poll_timeout(cx),
+                Ok(Attempt::Yield) => {
+                    self.fix_limit();
+                    return Poll::Pending;
+                }
                 Err(reason) => return Poll::Ready(Err(reason)),
             }
         }
     }
 
     fn drops_when_full(&self) -> bool {
-        self.engine.pattern.drops_when_full(&self.engine.options)
+        self.engine.live.drops_when_full()
     }
 
     /// Returns whether the sender of a socket that drops has waited long enough to try again, which
     /// detects a stalled connection. If not, it is woken then.
     pub(super) fn finds_stalled(&mut self, cx: &Context<'_>) -> bool {
-        let is_over = self.drops_when_full() && self.timed_out(Some(STALL_TIMEOUT), cx);
+        let is_over = self.drops_when_full() && self.timed_out(STALL_TIMEOUT, cx);
         if is_over {
             self.reset_timer();
         }

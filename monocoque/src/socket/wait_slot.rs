@@ -21,12 +21,22 @@ pub(super) enum WaitQueue {
     Receivers,
 }
 
+/// The time for which a call waits at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// The timeout of the socket, which is read when the call begins to wait.
+    Socket,
+    Call(Duration),
+    Unlimited,
+}
+
 /// The place of a future in a queue. Dropping the future removes it.
 #[derive(Debug)]
 pub(super) struct WaitSlot<'a> {
     pub(super) engine: &'a Arc<Engine>,
     queue: WaitQueue,
     pub(super) waiting: Waiting,
+    pub(super) limit: Limit,
     timer: Option<Timer>,
 }
 
@@ -50,7 +60,7 @@ impl Waiting {
 impl<'a> WaitSlot<'a> {
     #[inline]
     pub(super) fn new(engine: &'a Arc<Engine>, queue: WaitQueue) -> Self {
-        Self { engine, queue, waiting: Waiting::default(), timer: None }
+        Self { engine, queue, waiting: Waiting::default(), limit: Limit::Socket, timer: None }
     }
 
     /// Polls `done`, for a slot among watchers. In a forked process the socket is closed.
@@ -79,18 +89,25 @@ impl<'a> WaitSlot<'a> {
     }
 
     /// Returns whether the task has waited for `limit`. If not, it is woken then.
-    pub(super) fn timed_out(&mut self, limit: Option<Duration>, cx: &Context<'_>) -> bool {
-        limit.is_some_and(|limit| self.engine.timers.is_over(&mut self.timer, limit, cx.waker()))
+    pub(super) fn timed_out(&mut self, limit: Duration, cx: &Context<'_>) -> bool {
+        self.engine.timers.is_over(&mut self.timer, limit, cx.waker())
     }
 
-    /// Fails once the task has waited for `limit`.
+    /// Fails once the task has waited for its limit.
     #[inline]
-    pub(super) fn poll_timeout<T>(
-        &mut self,
-        limit: Option<Duration>,
-        cx: &Context<'_>,
-    ) -> Poll<Result<T, MonocoqueError>> {
+    pub(super) fn poll_timeout<T>(&mut self, cx: &Context<'_>) -> Poll<Result<T, MonocoqueError>> {
+        self.fix_limit();
+        let Limit::Call(limit) = self.limit else { return Poll::Pending };
         if self.timed_out(limit, cx) { Poll::Ready(Err(MonocoqueError::TimedOut)) } else { Poll::Pending }
+    }
+
+    /// Reads the timeout of the socket, which the call keeps from then on.
+    #[inline]
+    pub(super) fn fix_limit(&mut self) {
+        if let Limit::Socket = self.limit {
+            let timeout = self.engine.live.timeout(self.queue);
+            self.limit = timeout.map_or(Limit::Unlimited, Limit::Call);
+        }
     }
 
     /// Restarts the timeout of the task.
@@ -131,9 +148,10 @@ impl Engine {
         mut done: impl FnMut(&mut Outbound) -> Option<Result<T, MonocoqueError>>,
     ) -> Result<T, MonocoqueError> {
         let mut slot = WaitSlot::new(self, WaitQueue::Watchers);
+        slot.limit = limit.map_or(Limit::Unlimited, Limit::Call);
         poll_fn(|cx| match slot.poll_watch(cx, &mut done) {
             // A slot that yields has no ticket, and has not looked yet.
-            Poll::Pending if slot.waiting.ticket.is_some() => slot.poll_timeout(limit, cx),
+            Poll::Pending if slot.waiting.ticket.is_some() => slot.poll_timeout(cx),
             result => result,
         })
         .await
@@ -155,22 +173,24 @@ pub(super) struct OwnedSlot {
     pub(super) engine: Arc<Engine>,
     queue: WaitQueue,
     pub(super) waiting: Waiting,
+    limit: Limit,
     timer: Option<Timer>,
 }
 
 impl OwnedSlot {
     pub(super) fn new(engine: &Arc<Engine>, queue: WaitQueue) -> Self {
-        Self { engine: engine.clone(), queue, waiting: Waiting::default(), timer: None }
+        Self { engine: engine.clone(), queue, waiting: Waiting::default(), limit: Limit::Socket, timer: None }
     }
 
     /// Polls once, as a future does. The slot is kept while the result is pending.
     pub(super) fn poll<T>(&mut self, poll: impl FnOnce(&mut WaitSlot<'_>) -> Poll<T>) -> Poll<T> {
         let mut slot = self.borrow();
         let result = poll(&mut slot);
-        let kept = result.is_pending().then(|| (std::mem::take(&mut slot.waiting), slot.timer.take()));
+        let kept =
+            result.is_pending().then(|| (std::mem::take(&mut slot.waiting), slot.limit, slot.timer.take()));
         drop(slot);
         if let Some(kept) = kept {
-            (self.waiting, self.timer) = kept;
+            (self.waiting, self.limit, self.timer) = kept;
         }
         result
     }
@@ -179,6 +199,7 @@ impl OwnedSlot {
     pub(super) fn move_to(&mut self, engine: &Arc<Engine>) {
         std::mem::forget(std::mem::replace(&mut self.engine, engine.clone()));
         self.waiting = Waiting::default();
+        self.limit = Limit::Socket;
         self.timer = None;
     }
 
@@ -187,8 +208,9 @@ impl OwnedSlot {
     }
 
     fn borrow(&mut self) -> WaitSlot<'_> {
-        let Self { engine, queue, waiting, timer } = self;
-        WaitSlot { engine, queue: *queue, waiting: std::mem::take(waiting), timer: timer.take() }
+        let Self { engine, queue, waiting, limit, timer } = self;
+        let limit = std::mem::replace(limit, Limit::Socket);
+        WaitSlot { engine, queue: *queue, waiting: std::mem::take(waiting), limit, timer: timer.take() }
     }
 }
 

@@ -359,6 +359,30 @@ impl<S: Socket> Builder<S> {
         Ok(S::from_any(AnySocket::new_handle(Handle::new(engine, context.clone()))))
     }
 
+    /// Changes the options of an open socket. `change` is called again if another thread has changed
+    /// them meanwhile.
+    pub(super) fn reconfigure(
+        engine: &Engine,
+        mut change: impl FnMut(Self) -> Self,
+    ) -> Result<(), MonocoqueError> {
+        loop {
+            let before = engine.options();
+            let builder =
+                Self { options: Options::clone(&before), ..Self::new(Kind::of(engine.pattern.socket_type)) };
+            let Self { kind, options, topics, rejected, .. } = change(builder);
+            if let Some(rejected) = rejected {
+                return Err(rejected);
+            }
+            if kind.pattern.socket_type != engine.pattern.socket_type {
+                return Err(engine.pattern.unsupported("take the options of another type"));
+            }
+            options.security.check().map_err(MonocoqueError::Security)?;
+            if engine.reconfigure(&before, options)? {
+                return topics.iter().try_for_each(|topic| engine.subscribe(topic));
+            }
+        }
+    }
+
     /// Rejects an option that the socket type lacks.
     pub(super) fn require(&mut self, capability: Capability, operation: &'static str) {
         if !self.kind.capabilities.has(capability) {
@@ -441,4 +465,4 @@ impl<S: ProbeRouter> Builder<S> {
 }
 
 /// The largest size that the protocol allows.
-const UNLIMITED: u64 = i64::MAX as u64;
+pub(super) const UNLIMITED: u64 = i64::MAX as u64;

@@ -85,6 +85,7 @@ mod into_endpoint;
 mod kind;
 mod message_sink;
 mod message_stream;
+mod options;
 mod recipient;
 
 pub use crate::socket::send::Sending;
@@ -96,6 +97,7 @@ pub use into_endpoint::IntoEndpoint;
 pub use message_sink::MessageSink;
 pub use message_stream::MessageStream;
 pub use monocoque_zmtp::{CommandKind, Incompatible, Malformed, Misbehaved, Reason, SocketType, ZmtpError};
+pub use options::SocketOptions;
 pub use pair::PairSocket;
 pub use publisher::PubSocket;
 pub use pull::PullSocket;

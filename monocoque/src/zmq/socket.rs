@@ -329,7 +329,7 @@ macro_rules! socket_methods {
         /// Returns the [routing id](crate::zmq::Builder::routing_id) that the socket announces to
         /// its peers (`ZMQ_ROUTING_ID`); `None` if it has none.
         $vis fn routing_id(&self) -> Option<$crate::RoutingId> {
-            self.handle().engine().options.routing_id.clone()
+            self.handle().engine().options().routing_id.clone()
         }
 
         /// Returns the context that the socket was made in, for another socket that is to share its
@@ -506,6 +506,64 @@ macro_rules! socket_methods {
         /// ```
         $vis fn set_linger(&self, linger: impl Into<Option<std::time::Duration>>) {
             self.handle().engine().set_linger(linger.into());
+        }
+
+        /// Returns the options of the socket as they are now, those that were not set with their
+        /// defaults.
+        ///
+        /// ```
+        /// use monocoque::zmq::PullSocket;
+        ///
+        /// let pull = PullSocket::builder().recv_hwm(500).build()?;
+        /// assert_eq!(pull.options().recv_hwm(), 500);
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// ```
+        $vis fn options(&self) -> $crate::zmq::SocketOptions {
+            $crate::zmq::SocketOptions::new(self.handle().engine().options())
+        }
+
+        /// Changes options of the open socket (`zmq_setsockopt`): `change` gets a builder with the
+        /// options as they are, and returns it with others. Either all changes take effect or none.
+        ///
+        /// At once: the high-water marks, the timeouts of `send` and `recv`, which hold for calls
+        /// that begin to wait from now on, `linger`, `immediate`, `delivery_attempts`,
+        /// `router_mandatory`, `router_handover`, `nodrop`, `req_relaxed`, `xpub_verbose`, and the
+        /// messages that the next new peer gets (`hello_msg`, `probe_router`, `xpub_welcome_msg`). A
+        /// further `subscribe` subscribes.
+        ///
+        /// All others hold for endpoints that are bound or connected from now on. Those that there
+        /// are go on with the options that they were made with, also when they connect again.
+        ///
+        /// If other threads change options at the same time, `change` may be called more than once.
+        ///
+        /// ```
+        /// # compio::runtime::Runtime::new().unwrap().block_on(async {
+        /// use std::time::Duration;
+        /// use monocoque::zmq::PullSocket;
+        ///
+        /// let pull = PullSocket::new()?;
+        /// pull.reconfigure(|options| options.recv_timeout(Duration::from_millis(10)).recv_hwm(50))?;
+        /// assert!(pull.recv().await.unwrap_err().is_timeout());
+        ///
+        /// let error = pull.reconfigure(|options| options.conflate(true)).unwrap_err();
+        /// assert_eq!(error.to_string(), "a PULL socket cannot change the option `conflate`");
+        /// # Ok::<(), monocoque::MonocoqueError>(())
+        /// # }).unwrap();
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// The first option that was rejected;
+        /// [`MonocoqueError::Unsupported`](crate::MonocoqueError::Unsupported) for an option that
+        /// never changes: `affinity`, `conflate`, `departed_budget`, `invert_matching`,
+        /// `only_first_subscribe`, `req_correlate`, `xpub_manual`, `xpub_manual_last_value` and
+        /// `xpub_verboser`; [`MonocoqueError::Closed`](crate::MonocoqueError::Closed) once the
+        /// socket is closed.
+        $vis fn reconfigure(
+            &self,
+            change: impl FnMut($crate::zmq::Builder<Self>) -> $crate::zmq::Builder<Self>,
+        ) -> Result<(), $crate::MonocoqueError> {
+            $crate::zmq::Builder::reconfigure(self.handle().engine(), change)
         }
 
         /// Returns the calls of this socket that wait, for threads without an executor: the methods

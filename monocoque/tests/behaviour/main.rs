@@ -40,6 +40,7 @@ mod pub_fan_out;
 mod publish_subscribe;
 mod random_cancellation;
 mod readiness;
+mod reconfigure;
 mod recv_with_peer;
 mod redelivery;
 mod relaxed_requests;

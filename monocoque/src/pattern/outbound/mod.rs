@@ -81,6 +81,22 @@ struct SendRules {
     attempts: u32,
 }
 
+impl SendRules {
+    fn new(pattern: &Pattern, options: &Options) -> Self {
+        Self {
+            hwm: if options.conflate { Hwm::UNLIMITED } else { options.send_hwm },
+            blocks: !pattern.drops_when_full(options),
+            immediate: options.immediate,
+            conflate: options.conflate,
+            handover: options.handover,
+            relaxed: options.relaxed,
+            exclusive: pattern.exclusive,
+            empty_ends: pattern.framing == Framing::Raw,
+            attempts: options.delivery_attempts.map_or(u32::MAX, NonZero::get),
+        }
+    }
+}
+
 /// The outcome of a connection that has ended.
 #[derive(Debug, Default)]
 pub(crate) struct ClosedLink {
@@ -113,18 +129,19 @@ impl Outbound {
             queue: SendQueue::default(),
             counters: Counters::default(),
             peers: Peers::new(pattern, options),
-            rules: SendRules {
-                hwm: if options.conflate { Hwm::UNLIMITED } else { options.send_hwm },
-                blocks: !pattern.drops_when_full(options),
-                immediate: options.immediate,
-                conflate: options.conflate,
-                handover: options.handover,
-                relaxed: options.relaxed,
-                exclusive: pattern.exclusive,
-                empty_ends: pattern.framing == Framing::Raw,
-                attempts: options.delivery_attempts.map_or(u32::MAX, NonZero::get),
-            },
+            rules: SendRules::new(pattern, options),
         }
+    }
+
+    /// Applies options that have changed, and wakes senders that they concern.
+    pub(crate) fn reconfigure(&mut self, pattern: &Pattern, options: &Options, wakes: &mut Wakes) {
+        self.rules = SendRules::new(pattern, options);
+        self.peers.first_message = options.first_message.clone();
+        if let Some(publisher) = self.publisher() {
+            publisher.set_verbose(options);
+        }
+        self.set_hwm(options.send_hwm, wakes);
+        self.on_targets_changed(wakes);
     }
 
     /// Returns the number of peers whose handshake is done.

@@ -11,7 +11,7 @@ use crate::pattern::{Incoming, Routing};
 use crate::socket::Engine;
 use crate::socket::recv::NextMessage;
 use crate::socket::send::{Attempt, SendMode};
-use crate::socket::wait_slot::{WaitQueue, WaitSlot};
+use crate::socket::wait_slot::{Limit, WaitQueue, WaitSlot};
 
 /// One direction of a proxy.
 #[derive(Debug)]
@@ -34,9 +34,10 @@ impl<'a> Forwarding<'a> {
     pub(crate) fn new(from: &'a Arc<Engine>, to: &'a Arc<Engine>) -> Option<Self> {
         let receives = from.pattern.incoming != Incoming::Discard;
         let sends = to.pattern.routing != Routing::Nowhere;
-        (receives && sends).then(|| Self {
-            from: WaitSlot::new(from, WaitQueue::Receivers),
-            to: WaitSlot::new(to, WaitQueue::Senders),
+        (receives && sends).then(|| {
+            let mut from = WaitSlot::new(from, WaitQueue::Receivers);
+            from.limit = Limit::Unlimited;
+            Self { from, to: WaitSlot::new(to, WaitQueue::Senders) }
         })
     }
 
@@ -75,7 +76,7 @@ impl<'a> Forwarding<'a> {
     fn step(&mut self, cx: &Context<'_>, wakes: &mut Wakes) -> Result<Step, MonocoqueError> {
         let Self { from, to } = self;
         let engine = from.engine;
-        let step = from.poll_recv_with(None, cx, |next| Some(forward(engine, next, to, cx, wakes)));
+        let step = from.poll_recv_with(cx, |next| Some(forward(engine, next, to, cx, wakes)));
         match step {
             Poll::Ready(step) => step,
             Poll::Pending => Ok(Step::Idle),

@@ -120,9 +120,7 @@ impl SinkState {
     /// Queues the message that is waiting, if there is one.
     fn poll_kept(&mut self, cx: &Context<'_>) -> Poll<Result<(), MonocoqueError>> {
         let Kept::Waiting(message) = &mut self.kept else { return Poll::Ready(Ok(())) };
-        let result = ready!(self.sender.poll(|slot| {
-            slot.poll_send(None, message, SendMode::Wait, slot.engine.options.send_timeout, cx)
-        }));
+        let result = ready!(self.sender.poll(|slot| { slot.poll_send(None, message, SendMode::Wait, cx) }));
         let message = std::mem::take(message);
         self.kept = if result.is_ok() { Kept::Nothing } else { Kept::Refused(message) };
         Poll::Ready(result)

@@ -30,7 +30,7 @@ impl StreamState {
         if self.has_ended {
             return self.yields.poll(cx).map(|()| None);
         }
-        match ready!(self.receiver.poll(|slot| slot.poll_recv(slot.engine.options.recv_timeout, cx))) {
+        match ready!(self.receiver.poll(|slot| slot.poll_recv(cx))) {
             Err(MonocoqueError::Closed) => {
                 self.has_ended = true;
                 Poll::Ready(None)

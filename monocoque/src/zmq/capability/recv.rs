@@ -92,8 +92,7 @@ macro_rules! recv_methods {
             messages: &mut Vec<$crate::Message>,
             max: usize,
         ) -> impl Future<Output = Result<usize, $crate::MonocoqueError>> $(+ $auto)? {
-            let engine = self.handle().engine_unchecked();
-            engine.recv_batch(messages, max, engine.options.recv_timeout)
+            self.handle().engine_unchecked().recv_batch(messages, max, None)
         }
 
         /// Receives messages as [`recv_batch`](Self::recv_batch) does, but waits for the first no
@@ -142,8 +141,7 @@ macro_rules! recv_methods {
         ) -> impl Future<
             Output = Result<($crate::Message, std::sync::Arc<$crate::Peer>), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            let engine = self.handle().engine_unchecked();
-            engine.recv_with_peer(engine.options.recv_timeout)
+            self.handle().engine_unchecked().recv_with_peer(None)
         }
 
         /// Receives the next message together with its sender, as
