@@ -70,7 +70,7 @@ getters! {
     hiccup_msg: Option<&Message> = |o| o.hiccup_msg.as_ref();
     hello_msg: Option<&Message> = |o| o.first_message.as_ref(), "also the message of `probe_router` and `xpub_welcome_msg`";
     xpub_welcome_msg: Option<&Message> = |o| o.first_message.as_ref(), "the same as `hello_msg`";
-    probe_router: bool = |o| o.first_message.as_ref().is_some_and(|message| *message == "");
+    probe_router: bool = |o| o.first_message.as_ref().is_some_and(|message| message.byte_len() == 0);
     req_relaxed: bool = |o| o.relaxed;
     req_correlate: bool = |o| o.correlate;
     xpub_verbose: bool = |o| o.verbose;
