@@ -235,7 +235,7 @@ impl Engine {
         let passed = out.queue.dialogue.on_recv(envelope, from, &mut message);
         if passed {
             // The next message may be sent.
-            out.queue.observer.notify(&mut wakes);
+            out.queue.observer.notify_turn(&mut wakes);
         }
         drop((out, next));
         wakes.wake();

@@ -186,7 +186,7 @@ impl Engine {
             if self.pattern.routing == Routing::Nowhere {
                 return Err(self.pattern.unsupported("send"));
             }
-            out.queue.observer.watch();
+            out.queue.observer.watch_room();
             if let Some(waker) = waker {
                 out.queue.senders.wait(&mut waiting.ticket, waker);
             }
@@ -319,7 +319,7 @@ fn send_reply(
         out.queue.dialogue = Dialogue::Answering { origin, envelope };
     } else {
         // The next request may be received.
-        out.queue.observer.notify(wakes);
+        out.queue.observer.notify_turn(wakes);
     }
     outcome
 }

@@ -130,19 +130,19 @@ everywhere! {
 }
 
 /// The result of an operation, with the message that came back.
-type Outcome = Result<(), (MonocoqueError, Option<Message>)>;
+type Outcome = Result<(), Box<(MonocoqueError, Option<Message>)>>;
 type Operation = for<'a> fn(&'a AnySocket) -> BoxFuture<'a, Outcome>;
 
 fn sent(result: Result<(), SendError>) -> Outcome {
     result.map_err(|error| {
         assert_eq!(error.kind(), error.reason().kind());
         let (reason, message) = error.into_parts();
-        (reason, Some(message))
+        Box::new((reason, Some(message)))
     })
 }
 
 fn done<T>(result: Result<T, MonocoqueError>) -> Outcome {
-    result.map(drop).map_err(|reason| (reason, None))
+    result.map(drop).map_err(|reason| Box::new((reason, None)))
 }
 
 const AT_ONCE: Duration = Duration::ZERO;

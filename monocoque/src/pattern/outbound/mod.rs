@@ -260,7 +260,7 @@ impl Outbound {
 
     /// Wakes the sender whose turn it is, or all if each waits for a peer of its own.
     fn wake_senders(&mut self, wakes: &mut Wakes) {
-        self.queue.observer.notify(wakes);
+        self.queue.observer.notify_room(wakes);
         if self.peers.any_will_do() {
             wakes.add(self.queue.senders.first());
         } else {

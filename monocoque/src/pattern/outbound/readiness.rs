@@ -14,20 +14,36 @@ use crate::pattern::{Envelope, Framing, Pattern, Routing};
 #[derive(Debug, Default)]
 pub(crate) struct SendObserver {
     waker: Option<Waker>,
-    is_watching: bool,
+    /// It waits for room, a peer, or the turn of the application among senders.
+    for_room: bool,
+    /// It waits for the dialogue to advance.
+    for_turn: bool,
 }
 
 impl SendObserver {
-    /// Asks for a signal at the next change, if there is an observer.
+    /// Asks for a signal when there may be room, if there is an observer.
     #[inline]
-    pub(crate) fn watch(&mut self) {
-        self.is_watching = self.waker.is_some();
+    pub(crate) fn watch_room(&mut self) {
+        self.for_room = self.waker.is_some();
     }
 
-    /// Wakes the observer if it waits for a change.
+    /// Asks for a signal when the dialogue advances, if there is an observer.
+    fn watch_turn(&mut self) {
+        self.for_turn = self.waker.is_some();
+    }
+
+    /// Wakes the observer if it waits for room.
     #[inline]
-    pub(crate) fn notify(&mut self, wakes: &mut Wakes) {
-        if self.is_watching {
+    pub(super) fn notify_room(&mut self, wakes: &mut Wakes) {
+        if self.for_room {
+            self.signal(wakes);
+        }
+    }
+
+    /// Wakes the observer if it waits for the dialogue to advance.
+    #[inline]
+    pub(crate) fn notify_turn(&mut self, wakes: &mut Wakes) {
+        if self.for_turn {
             self.signal(wakes);
         }
     }
@@ -35,7 +51,7 @@ impl SendObserver {
     /// Wakes the observer, if there is one.
     #[cold]
     pub(super) fn signal(&mut self, wakes: &mut Wakes) {
-        self.is_watching = false;
+        (self.for_room, self.for_turn) = (false, false);
         wakes.add(self.waker.clone());
     }
 }
@@ -51,7 +67,7 @@ impl Outbound {
     pub(crate) fn may_receive(&mut self, envelope: Envelope) -> bool {
         let may_receive = self.queue.dialogue.check_recv(envelope).is_ok();
         if !may_receive {
-            self.queue.observer.watch();
+            self.queue.observer.watch_turn();
         }
         may_receive
     }
@@ -59,17 +75,24 @@ impl Outbound {
     /// Returns whether a small message would be queued or dropped now, without waiting. If not, the
     /// observer is woken at the next change.
     pub(crate) fn is_writable(&mut self, pattern: &Pattern) -> bool {
-        let is_writable = self.lifecycle.phase == Phase::Open && self.admits_message(pattern);
-        if !is_writable && pattern.routing != Routing::Nowhere {
-            self.queue.observer.watch();
+        let may_send = self.queue.dialogue.check_send(pattern.envelope).is_ok();
+        if !may_send {
+            self.queue.observer.watch_turn();
+        }
+        let is_writable = self.lifecycle.phase == Phase::Open
+            && if may_send { self.admits_message(pattern) } else { self.admits_another_request() };
+        if !is_writable && (may_send || self.rules.relaxed) && pattern.routing != Routing::Nowhere {
+            self.queue.observer.watch_room();
         }
         is_writable
     }
 
+    /// Returns whether a request would be queued while another one is open.
+    fn admits_another_request(&self) -> bool {
+        self.rules.relaxed && self.queue.senders.is_empty() && self.has_place_for_request(SMALL)
+    }
+
     fn admits_message(&mut self, pattern: &Pattern) -> bool {
-        if self.queue.dialogue.check_send(pattern.envelope).is_err() {
-            return self.rules.relaxed && self.queue.senders.is_empty() && self.has_place_for_request(SMALL);
-        }
         match pattern.routing {
             Routing::Nowhere => false,
             Routing::RoundRobin => self.queue.senders.is_empty() && self.has_place(),
@@ -117,7 +140,7 @@ impl Outbound {
         if ticket.is_some() {
             wakes.add(self.queue.senders.remove(ticket));
             if self.queue.senders.is_empty() {
-                self.queue.observer.notify(wakes);
+                self.queue.observer.notify_room(wakes);
             }
         }
     }
