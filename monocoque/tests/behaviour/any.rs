@@ -185,7 +185,7 @@ const WAITING: &[(&str, &[SocketType], Operation)] = &[
         async {
             let mut sink = it.sink();
             let sent = SinkExt::send(&mut sink, Message::from("x")).await;
-            sent.map_err(|reason| (reason, sink.take_unsent()))
+            sent.map_err(|reason| Box::new((reason, sink.take_unsent())))
         }
         .boxed()
     }),
@@ -204,7 +204,7 @@ fn named(socket_type: SocketType) -> String {
 }
 
 fn assert_refused(socket_type: SocketType, operation: &str, outcome: Outcome) {
-    let (error, message) = outcome.expect_err(operation);
+    let (error, message) = *outcome.expect_err(operation);
     assert_eq!(error.to_string(), format!("{} cannot {operation}", named(socket_type)));
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(message.is_none_or(|message| message == "x"), "the message comes back");
@@ -223,8 +223,9 @@ fn missing_operation_names_type() {
                 }
                 for (operation, capable, call) in OPERATIONS {
                     if capable.contains(&socket_type)
-                        && let Err((error, _)) = call(&socket).await
+                        && let Err(refused) = call(&socket).await
                     {
+                        let (error, _) = *refused;
                         assert!(!error.is_unsupported(), "{socket_type}: {operation}: {error}");
                     }
                 }
