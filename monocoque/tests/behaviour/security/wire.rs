@@ -127,7 +127,7 @@ over_streams! {
     }
 
     async fn redelivered_messages_are_sealed_again(at) {
-        const MESSAGES: usize = 1000;
+        const MESSAGES: usize = 2000;
         let server = PullSocket::builder().recv_hwm(10);
         let (pull, tap) = Tap::bound(&at, server).await;
         let client = PushSocket::builder().reconnect_interval(Duration::from_millis(1)).send_hwm(0);
@@ -144,7 +144,7 @@ over_streams! {
             let n: usize = text.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
             assert_eq!(message, marked(n));
             assert!(received.insert(n), "{n} came twice");
-            if received.len() % 100 == 50 && n < MESSAGES / 2 {
+            if received.len() % 50 == 25 && n < MESSAGES / 2 {
                 tap.0.inject_all(Fault::Reset);
             }
         }
