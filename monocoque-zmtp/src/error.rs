@@ -224,7 +224,7 @@ pub enum Incompatible {
         major: u8,
     },
     /// The peer is configured for another security mechanism.
-    #[error("peer with mechanism {theirs}")]
+    #[error("peer with mechanism {theirs}, which is another one here: both sides need the same")]
     Mechanism {
         /// The mechanism that it announced.
         theirs: MechanismName,

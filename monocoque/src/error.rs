@@ -235,7 +235,10 @@ impl fmt::Display for MonocoqueError {
             Self::ManualModeRequired => {
                 f.write_str("manual subscription requires `Builder::xpub_manual(true)`")
             }
-            Self::EmptyMessage => f.write_str("the message has no frame to send"),
+            Self::EmptyMessage => f.write_str(
+                "the message has no frame to send (the first frame of a message of a ROUTER or STREAM is the \
+                 routing id: the frames to send are behind it)",
+            ),
             Self::UnknownEndpoint(endpoint) => write!(f, "{endpoint}: neither bound nor connected"),
             Self::UnknownPeer(connection) => {
                 write!(f, "the socket has no connection with the number {connection}")

@@ -16,6 +16,7 @@
 //! | `discarded_messages_total` | counter | messages | [`discarded`](crate::SocketStats::discarded) |
 //! | `redelivered_messages_total` | counter | messages | [`redelivered`](crate::SocketStats::redelivered) |
 //! | `sent_bytes_total`, `received_bytes_total` | counter | bytes | over streams, without handshakes |
+//! | `violations_total` | counter | connections | [`violations`](crate::SocketStats::violations) |
 //! | `lost_connections_total` | counter | connections | [`lost_connections`](crate::SocketStats::lost_connections) |
 //! | `connect_failures_total` | counter | attempts | no connection was made |
 //! | `handshake_failures_total` | counter | connections | by `reason`, a label of few values |
@@ -44,6 +45,7 @@ pub(crate) mod names {
     pub(crate) const REDELIVERED_MESSAGES: &str = "monocoque_redelivered_messages_total";
     pub(crate) const SENT_BYTES: &str = "monocoque_sent_bytes_total";
     pub(crate) const RECEIVED_BYTES: &str = "monocoque_received_bytes_total";
+    pub(crate) const VIOLATIONS: &str = "monocoque_violations_total";
     pub(crate) const LOST_CONNECTIONS: &str = "monocoque_lost_connections_total";
     pub(crate) const CONNECT_FAILURES: &str = "monocoque_connect_failures_total";
     pub(crate) const HANDSHAKE_FAILURES: &str = "monocoque_handshake_failures_total";
@@ -74,7 +76,7 @@ pub fn describe() {
     }
 }
 
-const COUNTERS: [(&str, Unit, &str); 15] = [
+const COUNTERS: [(&str, Unit, &str); 16] = [
     (names::SENT_MESSAGES, Unit::Count, "Messages that send has accepted"),
     (names::RECEIVED_MESSAGES, Unit::Count, "Messages taken out of the receive queue"),
     (names::DROPPED_MESSAGES, Unit::Count, "Outgoing messages that were dropped, once for each peer"),
@@ -85,6 +87,11 @@ const COUNTERS: [(&str, Unit, &str); 15] = [
     (names::LOST_CONNECTIONS, Unit::Count, "Established connections of connected endpoints that have ended"),
     (names::CONNECT_FAILURES, Unit::Count, "Attempts to connect that made no connection"),
     (names::HANDSHAKE_FAILURES, Unit::Count, "Connections that ended before their handshake was done"),
+    (
+        names::VIOLATIONS,
+        Unit::Count,
+        "Established connections ended since the peer violated the protocol or a limit",
+    ),
     (names::AUTH_FAILURES, Unit::Count, "Connections refused for who the peer is"),
     (names::PEER_SENT_MESSAGES, Unit::Count, "Messages taken by the write pump of the peer"),
     (names::PEER_RECEIVED_MESSAGES, Unit::Count, "Messages received from the peer"),

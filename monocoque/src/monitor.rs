@@ -313,6 +313,11 @@ impl DisconnectReason {
         }
     }
 
+    /// Returns whether the peer of an established connection violated the protocol or a limit.
+    pub(crate) fn is_violation(&self) -> bool {
+        matches!(self, Self::Protocol(_) | Self::Violation)
+    }
+
     /// Returns the kind of the reason, as a label.
     #[cfg(any(feature = "tracing", feature = "metrics", feature = "serde"))]
     pub(crate) fn label(&self) -> &'static str {

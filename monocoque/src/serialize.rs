@@ -25,7 +25,7 @@ macro_rules! serialize_fields {
 
 serialize_fields! {
     SocketStats: sent, received, dropped, discarded, send_queue, recv_queue, peers, lost_connections,
-        failed_handshakes, auth_failures, redelivered;
+        failed_handshakes, auth_failures, redelivered, violations;
     ProxyStats: forward, backward, not_captured;
     Traffic: messages, bytes;
 }

@@ -47,6 +47,10 @@ pub struct SocketStats {
     /// Messages that a lost connection has given back, and that were queued again: for another
     /// peer, or for the next connection to the same endpoint.
     pub redelivered: u64,
+    /// Connections that this socket ended after their handshake, since the peer violated the protocol
+    /// or a limit: a message that is too large or has too many frames, a malformed frame, too many
+    /// subscriptions.
+    pub violations: u64,
 }
 
 /// A snapshot of one connected peer and of its counters; see

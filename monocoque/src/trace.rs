@@ -1,17 +1,18 @@
 //! Events for the `tracing` crate: one for each [`SocketEvent`], in the span of its connection or
 //! socket, all of the target `monocoque`.
 //!
-//! Without the feature `tracing` all of it compiles to nothing. Contents of messages and routing
-//! ids are never recorded. Spans have the level of errors: whoever sees an event sees its span.
+//! Without the feature `tracing` all of it compiles to nothing. Contents of messages are never
+//! recorded, and routing ids only where one is the cause of a failure. Spans have the level of errors: whoever sees an event sees its span.
 
 mod caller;
+pub(crate) mod drops;
 mod failures;
 
 use std::sync::atomic::AtomicBool;
 #[cfg(feature = "tracing")]
 use std::sync::atomic::Ordering;
 
-use monocoque_core::Endpoint;
+use monocoque_core::{Endpoint, RoutingId};
 use monocoque_zmtp::{Credentials, SocketType};
 
 pub(crate) use self::caller::Caller;
@@ -48,6 +49,8 @@ impl Span {
     }
 
     pub(crate) fn record_claim(&self, _credentials: &Credentials) {}
+
+    pub(crate) fn record_routing_id(&self, _id: &RoutingId) {}
 }
 
 #[cfg(feature = "tracing")]
@@ -77,6 +80,7 @@ impl Span {
                 %peer,
                 key = tracing::field::Empty,
                 user = tracing::field::Empty,
+                routing_id = tracing::field::Empty,
             ),
         }
     }
@@ -91,6 +95,11 @@ impl Span {
             }
             _ => &self.inner,
         };
+    }
+
+    /// Adds the routing id for which the peer is refused to the span.
+    pub(crate) fn record_routing_id(&self, id: &RoutingId) {
+        self.inner.record("routing_id", tracing::field::display(id));
     }
 
     /// Runs `work` in the span.
@@ -117,11 +126,13 @@ mod events {
 
     use super::{AtomicBool, Endpoint, SocketEvent, Span};
 
-    pub(crate) fn unsent(_span: &Span, _messages: usize, _is_wanted: bool) {}
+    pub(crate) fn unsent(_span: &Span, _messages: u64, _is_wanted: bool) {}
 
     pub(crate) fn unknown_topic(_span: &Span, _bytes: usize) {}
 
     pub(crate) fn waits_for_name(_span: &Span, _endpoint: &Endpoint) {}
+
+    pub(crate) fn is_unbound(_span: &Span, _endpoint: &Endpoint) {}
 
     pub(crate) fn event(_span: &Span, _event: &SocketEvent) {}
 
@@ -143,9 +154,9 @@ mod events {
 
     use super::{AtomicBool, Endpoint, Ordering, SocketEvent, Span, TARGET};
 
-    /// Records the number of messages that were still queued when their socket ended. `is_wanted`
+    /// Records the number of messages that were not sent when their socket ended. `is_wanted`
     /// if the program has asked for that, by a linger of zero.
-    pub(crate) fn unsent(span: &Span, messages: usize, is_wanted: bool) {
+    pub(crate) fn unsent(span: &Span, messages: u64, is_wanted: bool) {
         if messages > 0 {
             span.within(|| match is_wanted {
                 true => debug!(target: TARGET, messages, "the socket ended with unsent messages"),
@@ -162,6 +173,11 @@ mod events {
     /// Records that no socket is bound to an inproc name yet.
     pub(crate) fn waits_for_name(span: &Span, endpoint: &Endpoint) {
         span.within(|| debug!(target: TARGET, %endpoint, "waiting for a socket that binds this name"));
+    }
+
+    /// Records that an inproc name still has no socket.
+    pub(crate) fn is_unbound(span: &Span, endpoint: &Endpoint) {
+        span.within(|| warn!(target: TARGET, %endpoint, "nothing is bound to this name yet: messages wait"));
     }
 
     /// Records once that a server of CURVE lets every client in, since nobody is asked.
@@ -195,7 +211,8 @@ mod events {
         match event {
             SocketEvent::Listening { endpoint } => debug!(target: TARGET, %endpoint, "listening"),
             SocketEvent::BindFailed { endpoint, error } => {
-                warn!(target: TARGET, %endpoint, %error, "bind failed");
+                // The error of `bind`, too.
+                debug!(target: TARGET, %endpoint, %error, "bind failed");
             }
             SocketEvent::Unbound { endpoint } => debug!(target: TARGET, %endpoint, "no longer listening"),
             SocketEvent::Accepted { .. } => debug!(target: TARGET, "accepted"),
@@ -225,6 +242,6 @@ mod events {
     }
 }
 
-pub(crate) use self::events::{event, open_server, unknown_topic, unsent, waits_for_name};
+pub(crate) use self::events::{event, is_unbound, open_server, unknown_topic, unsent, waits_for_name};
 #[cfg(feature = "curve")]
 pub(crate) use self::events::{no_key, unreadable_keys};

@@ -2,6 +2,8 @@
 //! without message contents.
 
 use std::io::{self, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -126,6 +128,62 @@ over_streams! {
         drop(router);
     }
 
+    async fn peer_violation_warns_and_counts(at) {
+        let lines = of_process();
+        let limited = PullSocket::builder().max_message_size(10);
+        let pull = at.build(limited);
+        let endpoint = pull.bind(apart(&at.wildcard_endpoint())).await.expect("bound");
+        let often = PushSocket::builder().reconnect_interval(Duration::from_millis(1));
+        let push = at.build(often);
+        push.connect(endpoint.clone()).await.expect("connected");
+        for violations in 1..=3 {
+            push.send("larger than ten bytes").await.expect("queued");
+            testing::eventually("it is counted", || pull.stats().violations >= violations).await;
+            testing::eventually("it is lost", || push.stats().lost_connections >= violations).await;
+        }
+        assert_eq!(push.stats().violations, 0);
+        let of = format!("endpoint={endpoint} ");
+        let ended = ["socket{type=PULL", ":connection{id=", &of, "the connection was ended", "reason="];
+        let at_level = |level| lines.with(&[&[level], &ended[..]].concat()).len();
+        testing::eventually("repetitions are logged", || at_level("DEBUG") >= 2).await;
+        assert_eq!(at_level("WARN"), 1);
+        let lost = ["INFO", "socket{type=PUSH", &of, "the connection was lost", "reason="];
+        testing::eventually("the loss is logged", || !lines.with(&lost).is_empty()).await;
+    }
+
+    async fn heartbeat_timeout_warns(at) {
+        let lines = of_process();
+        let beats = PullSocket::builder().heartbeat_interval(Duration::from_millis(20));
+        let pull = at.build(beats);
+        let endpoint = pull.bind(apart(&at.wildcard_endpoint())).await.expect("bound");
+        let _silent = silent_peer(&endpoint);
+        let of = format!("endpoint={endpoint} ");
+        let ended = ["WARN", "socket{type=PULL", &of, "the connection was ended", "heartbeat timeout"];
+        testing::eventually("the end is logged", || lines.with(&ended).len() == 1).await;
+        assert_eq!(pull.stats().violations, 0);
+    }
+
+    async fn routing_id_clash_warns_on_both_sides(at) {
+        let lines = of_process();
+        let router = at.socket::<RouterSocket>();
+        let endpoint = router.bind(apart(&at.wildcard_endpoint())).await.expect("bound");
+        let named = || {
+            let often = DealerSocket::builder().reconnect_interval(Duration::from_millis(1));
+            at.build(often.reconnect_interval_max(Duration::ZERO).routing_id("twin"))
+        };
+        let (first, second) = (named(), named());
+        first.connect(endpoint.clone()).await.expect("connected");
+        router.wait_for_peers(1).await.expect("open");
+        second.connect(endpoint.clone()).await.expect("connected");
+        let of = format!("endpoint={endpoint} ");
+        let closes = ["WARN", "socket{type=DEALER", &of, "the peer closes each connection after the handshake"];
+        testing::eventually("the refused side warns", || !lines.with(&closes).is_empty()).await;
+        testing::eventually("attempts continue", || second.stats().lost_connections > 6).await;
+        assert_eq!(lines.with(&closes).len(), 1);
+        let refused = ["WARN", "socket{type=ROUTER", &of, "handshake failed", "routing_id=twin"];
+        assert_eq!(lines.with(&refused).len(), 1);
+    }
+
     async fn failed_lookup_warns(at) {
         let (lines, endpoint) = (of_process(), "tcp://no-such-host.invalid:1".parse::<Endpoint>().expect("valid"));
         let before = lines.with(&["WARN", "no-such-host.invalid"]).len();
@@ -144,6 +202,108 @@ over_streams! {
         subscriber.unsubscribe(&topic).expect("open");
         assert_eq!(lines.with(&["DEBUG", "socket{type=SUB id=", "monocoque: unsubscribed", &bytes]).len(), 1);
     }
+}
+
+/// Connects as a PUSH that answers no heartbeat.
+fn silent_peer(endpoint: &Endpoint) -> Box<dyn Write> {
+    let mut greeting = [0; 64];
+    greeting[..12].copy_from_slice(&[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1]);
+    greeting[12..16].copy_from_slice(b"NULL");
+    let mut stream: Box<dyn Write> = match endpoint {
+        Endpoint::Ipc(address) => {
+            Box::new(UnixStream::connect(address.path().expect("a path")).expect("connected"))
+        }
+        _ => Box::new(TcpStream::connect(endpoint.socket_addr().expect("an address")).expect("connected")),
+    };
+    stream.write_all(&greeting).expect("sent");
+    stream.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH").expect("sent");
+    stream
+}
+
+#[test]
+fn dropped_messages_warn_once_a_reason() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::DEBUG), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let router = RouterSocket::new().expect("a socket");
+            for _ in 0..3 {
+                router.send(("nobody", "x")).await.expect("dropped");
+            }
+            testing::eventually("the drop is logged", || !lines.with(&["messages are dropped"]).is_empty())
+                .await;
+            for _ in 0..4 {
+                router.send(("nobody", "x")).await.expect("dropped");
+            }
+            router.close().await;
+
+            let publisher = PubSocket::builder().send_hwm(1).build().expect("a socket");
+            publisher.bind("inproc://drops").await.expect("bound");
+            let subscriber = SubSocket::builder().recv_hwm(1).subscribe("").build().expect("a socket");
+            subscriber.connect("inproc://drops").await.expect("connected");
+            publisher.wait_for_subscriptions(1).await.expect("open");
+            while publisher.stats().dropped == 0 {
+                publisher.send("x").await.expect("open");
+            }
+            let full = ["the queue of the peer is full", "messages are dropped", "inproc://drops"];
+            testing::eventually("the drop is logged", || !lines.with(&full).is_empty()).await;
+        });
+    });
+    let unknown = ["socket{type=ROUTER", "no peer with this routing id is connected", "nobody"];
+    let first = lines.with(&[&["WARN", "messages are dropped", "messages=3"], &unknown[..]].concat());
+    assert_eq!(first.len(), 1, "{:?}", lines.with(&[""]));
+    let sum =
+        lines.with(&[&["WARN", "the socket has dropped messages", "messages=7"], &unknown[..]].concat());
+    assert_eq!(sum.len(), 1, "{:?}", lines.with(&[""]));
+    let full = ["WARN", "socket{type=PUB", "messages are dropped", "the queue of the peer is full"];
+    assert_eq!(lines.with(&full).len(), 1, "{:?}", lines.with(&[""]));
+}
+
+#[test]
+fn unbound_inproc_name_warns_once() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::INFO), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let push = PushSocket::new().expect("a socket");
+            push.connect("inproc://nobody-there").await.expect("connected");
+            let named =
+                || lines.with(&["WARN", "nothing is bound to this name", "inproc://nobody-there"]).len();
+            testing::eventually("the name is logged", || named() == 1).await;
+        });
+    });
+}
+
+#[test]
+fn failed_bind_is_only_returned() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::INFO), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let pull = PullSocket::new().expect("a socket");
+            let endpoint = pull.bind("tcp://127.0.0.1:0").await.expect("bound");
+            let error = pull.bind(endpoint).await.expect_err("in use");
+            assert!(error.to_string().contains("in use"), "{error}");
+        });
+    });
+    assert_eq!(lines.with(&[""]), [""; 0]);
+}
+
+#[test]
+fn unsent_messages_are_one_sum() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::WARN), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let pull = PullSocket::builder().recv_hwm(1).build().expect("a socket");
+            let push = PushSocket::builder().send_hwm(3).build().expect("a socket");
+            push.connect(pull.bind("tcp://127.0.0.1:0").await.expect("bound")).await.expect("connected");
+            push.wait_for_peers(1).await.expect("open");
+            let large = vec![0_u8; 1_000_000];
+            while push.send_timeout(large.clone(), Duration::from_millis(100)).await.is_ok() {}
+            let unsent = push.close_within(Duration::from_millis(1)).await;
+            assert!(unsent > 0);
+            let ended = lines.with(&["the socket ended with unsent messages"]);
+            let sum = format!("messages={unsent}");
+            assert!(matches!(&ended[..], [line] if line.contains(&sum)), "{unsent}: {ended:?}");
+        });
+    });
 }
 
 #[test]

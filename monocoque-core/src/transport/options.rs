@@ -81,7 +81,11 @@ impl SocketOptions {
 
     /// Sets the device of a TCP socket that is to connect or to listen. Accepted ones inherit it.
     pub(super) fn set_device(&self, socket: SockRef<'_>) -> io::Result<()> {
-        self.device.as_ref().map_or(Ok(()), |device| socket.bind_device(Some(device.as_str().as_bytes())))
+        let Some(device) = &self.device else { return Ok(()) };
+        let device = device.as_str();
+        socket
+            .bind_device(Some(device.as_bytes()))
+            .map_err(|error| io::Error::new(error.kind(), format!("the device {device}: {error}")))
     }
 }
 
@@ -313,8 +317,11 @@ mod tests {
         on_both_drivers(async || {
             let none = InterfaceName::try_from("none-such").expect("a name");
             let options = SocketOptions { device: Some(none), ..SocketOptions::default() };
-            Listener::bind(&endpoint("tcp://127.0.0.1:*"), &options).await.expect_err("no such device");
-            Stream::connect(&endpoint("tcp://127.0.0.1:1"), &options).await.expect_err("no such device");
+            let bound = Listener::bind(&endpoint("tcp://127.0.0.1:*"), &options).await;
+            let connected = Stream::connect(&endpoint("tcp://127.0.0.1:1"), &options).await;
+            for error in [bound.expect_err("no such device"), connected.expect_err("no such device")] {
+                assert!(error.to_string().starts_with("the device none-such: "), "{error}");
+            }
         });
     }
 

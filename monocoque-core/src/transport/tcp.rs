@@ -178,7 +178,13 @@ async fn bind_addresses(host: &Host, port: u16, options: &SocketOptions) -> io::
             return Ok(addresses);
         }
     }
-    resolve(host, port, options).await
+    resolve(host, port, options).await.map_err(|error| match host {
+        Host::Name(name) => {
+            let text = format!("{} is neither a network interface nor a known host: {error}", name.as_str());
+            io::Error::new(error.kind(), text)
+        }
+        _ => error,
+    })
 }
 
 /// Returns the addresses of `host`. Names are resolved on another thread.

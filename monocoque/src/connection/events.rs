@@ -26,12 +26,14 @@ impl<'a> ConnectionEvents<'a> {
         Self { engine, endpoint, connection, span, is_ended: false }
     }
 
-    /// Reports the end. A failed handshake with a connected endpoint is logged by the dialer, which
+    /// Reports the end, with its reason. A failed handshake with a connected endpoint is logged by the dialer, which
     /// knows when it tries again.
     pub(super) fn end(mut self, was_up: bool, reason: DisconnectReason) {
         let Self { engine, endpoint, connection, span, is_ended } = &mut self;
         *is_ended = true;
-        if !was_up {
+        if was_up {
+            endpoint.failures.lost(span, endpoint, &reason);
+        } else {
             if !endpoint.key.is_connected() {
                 endpoint.failures.refused(span, &reason);
             }

@@ -97,6 +97,9 @@ impl SessionHandler {
         let key = match engine.accept_peer(&peer, &id, &endpoint, direct) {
             Ok(accepted) => accepted,
             Err(refusal) => {
+                if refusal == Refusal::DuplicateId {
+                    span.record_routing_id(&routing_id);
+                }
                 outcome.set(HandshakeOutcome::Refused(refusal));
                 return None;
             }

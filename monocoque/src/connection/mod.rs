@@ -192,6 +192,9 @@ where
         counters.failed_handshakes += 1;
         counters.auth_failures += u64::from(reason.is_auth_failure());
     }
+    if was_up && reason.is_violation() {
+        engine.out.lock().counters.violations += 1;
+    }
     let span = events.span.clone();
     events.end(was_up, reason.clone());
     let has_progress = course.has_progress.get() || started.elapsed() >= LONG_LIVED;

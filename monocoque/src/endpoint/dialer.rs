@@ -79,6 +79,9 @@ async fn serve(
         Ended { .. } => backoff.next_delay(),
     };
     let next = after_connection(engine, endpoint, &ended);
+    let is_by_peer = matches!(ended.reason, DisconnectReason::ByPeer | DisconnectReason::Io(_));
+    let is_early = ended.was_up && !ended.has_progress && is_by_peer;
+    endpoint.failures.note_end(&ended.span, &endpoint.address, is_early, ended.has_progress);
     if !ended.was_up && !matches!(ended.reason, DisconnectReason::ByUs) {
         log_failure(&ended.span, endpoint, Failure::Handshake, &ended.reason, (next, delay));
     }

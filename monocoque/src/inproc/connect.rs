@@ -2,8 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use monocoque_core::{Endpoint, InprocName, Outbox};
+use monocoque_core::{Endpoint, InprocName, Outbox, runtime};
 use monocoque_zmtp::{Incompatible, Subscription};
 
 use super::pipe::{DisconnectOnDrop, PipeEnd};
@@ -44,7 +45,26 @@ pub(crate) fn connect(engine: &Arc<Engine>, endpoint: &EndpointRef) {
     settle(engine, name);
     if trace::ON && engine.peer_count() == 0 {
         trace::waits_for_name(&engine.span, &endpoint.address);
+        warn_later(engine, endpoint.clone());
     }
+}
+
+/// Logs a name to which nothing is bound after a while. A socket that ends before is not kept.
+fn warn_later(engine: &Arc<Engine>, endpoint: EndpointRef) {
+    let (handle, engine) = (engine.runtime.clone(), Arc::downgrade(engine));
+    let warn = || async move {
+        let wait = endpoint.token.run_until_cancelled(runtime::sleep(LONG_WAIT));
+        if wait.await.is_some()
+            && let Some(engine) = engine.upgrade()
+            && let Endpoint::Inproc(name) = &endpoint.address
+            && !engine.registry.is_bound(name)
+            && engine.check_open().is_ok()
+        {
+            trace::is_unbound(&engine.span, &endpoint.address);
+        }
+    };
+    // A runtime that has ended connects nothing.
+    let _gone = handle.spawn(warn);
 }
 
 /// Connects the sockets that wait for a name with the one bound to it. A refused socket waits for
@@ -194,4 +214,6 @@ impl Deferred {
     }
 }
 
+/// The time after which a name without a bound socket is reported.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 const OWN_PEER: &str = "a socket cannot be its own peer within the process";

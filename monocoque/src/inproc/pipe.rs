@@ -143,6 +143,7 @@ impl PipeEnd {
         let reason = if by_us { DisconnectReason::ByUs } else { DisconnectReason::ByPeer };
         let disconnected =
             SocketEvent::Disconnected { connection: peer.connection.clone(), reason: reason.clone() };
+        endpoint.failures.lost(&span, &endpoint, &reason);
         engine.emit_in(&span, || disconnected);
         let closed = remove_peer(&engine, key, Outbox::new());
         let ended = Ended { was_up: true, has_progress: true, comes_back: closed.comes_back, reason, span };

@@ -79,6 +79,7 @@ fn publish(engine: &Engine, peers: &[PeerMeter]) {
         (names::RECEIVED_BYTES, received_bytes),
         (names::LOST_CONNECTIONS, stats.lost_connections),
         (names::AUTH_FAILURES, stats.auth_failures),
+        (names::VIOLATIONS, stats.violations),
     ] {
         counter!(target: TARGET, name, labels.clone()).absolute(value);
     }

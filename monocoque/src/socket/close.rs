@@ -11,7 +11,7 @@ use crate::error::MonocoqueError;
 use crate::meter;
 use crate::monitor::SocketEvent;
 use crate::pattern::outbound::{Outbound, Phase};
-use crate::trace;
+use crate::trace::{self, drops};
 
 /// A task of a socket. The socket waits for all of them when it is closed.
 #[derive(Debug)]
@@ -125,12 +125,7 @@ impl Engine {
 
     /// Drops queued messages.
     fn abort(&self) {
-        let (unsent, linger) = self.with_wakes(|out, wakes| {
-            let unsent = (out.queued(), out.lifecycle.linger);
-            out.enter(Phase::Aborted, wakes);
-            unsent
-        });
-        trace::unsent(&self.span, unsent, linger == Some(Duration::ZERO));
+        self.with_wakes(|out, wakes| out.enter(Phase::Aborted, wakes));
     }
 
     fn cancel_endpoints(&self) {
@@ -150,7 +145,7 @@ impl Supervisor {
             select(std::pin::pin!(closed), std::pin::pin!(engine.timers.run())).await;
             engine.drain().await;
         };
-        meter::beside(engine, work).await;
+        drops::beside(engine, meter::beside(engine, work)).await;
     }
 }
 
@@ -191,6 +186,14 @@ impl Drop for Task {
             out.lifecycle.tasks
         };
         if left == 0 {
+            drops::ended(engine);
+            if trace::ON {
+                let (unsent, linger) = {
+                    let out = engine.out.lock();
+                    (out.unsent(), out.lifecycle.linger)
+                };
+                trace::unsent(&engine.span, unsent, linger == Some(Duration::ZERO));
+            }
             engine.emit(|| SocketEvent::Closed);
             engine.monitors.close();
         }

@@ -339,6 +339,7 @@ impl Engine {
             failed_handshakes: out.counters.failed_handshakes,
             auth_failures: out.counters.auth_failures,
             redelivered: out.counters.redelivered,
+            violations: out.counters.violations,
         }
     }
 
@@ -364,6 +365,12 @@ impl Engine {
         };
         peers.sort_unstable_by_key(|peer| peer.peer.connection.id);
         peers
+    }
+
+    /// Returns the addresses of the endpoints of these origins, in the order in which they were
+    /// made. A closed socket has none.
+    pub(crate) fn endpoint_addresses(&self, origins: &[Origin]) -> Vec<Endpoint> {
+        if self.check_open().is_ok() { self.endpoints.addresses(origins) } else { Vec::new() }
     }
 
     pub(crate) fn note_discarded(&self, messages: u64) {

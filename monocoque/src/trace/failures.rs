@@ -1,5 +1,5 @@
 //! The failures of an endpoint, as they are logged: the first of a run at WARN, its repetitions at
-//! DEBUG, its end at INFO.
+//! DEBUG, its end at INFO. The ends of established connections likewise, by the kind of reason.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use monocoque_core::Endpoint;
 
 use super::Span;
+use crate::endpoint::EndpointRef;
 use crate::monitor::DisconnectReason;
 
 /// A step of an endpoint that can fail.
@@ -39,6 +40,10 @@ impl FailureLog {
     pub(crate) fn succeeded(&self, _span: &Span, _endpoint: &Endpoint) {}
 
     pub(crate) fn refused(&self, _span: &Span, _reason: &DisconnectReason) {}
+
+    pub(crate) fn lost(&self, _span: &Span, _endpoint: &EndpointRef, _reason: &DisconnectReason) {}
+
+    pub(crate) fn note_end(&self, _span: &Span, _endpoint: &Endpoint, _is_early: bool, _has_progress: bool) {}
 }
 
 #[cfg(feature = "tracing")]
@@ -90,7 +95,53 @@ impl FailureLog {
             false => debug!(target: TARGET, %reason, "handshake failed"),
         });
     }
+
+    /// Records the end of an established connection that this socket did not close: once a minute
+    /// for each kind of reason, a violation, a limit and a heartbeat timeout at WARN, a lost
+    /// connection at INFO. A peer that leaves a bound endpoint is no loss.
+    pub(crate) fn lost(&self, span: &Span, endpoint: &EndpointRef, reason: &DisconnectReason) {
+        use tracing::{debug, info, warn};
+
+        use super::TARGET;
+
+        let is_failure = reason.is_violation() || matches!(reason, DisconnectReason::HeartbeatTimeout);
+        let is_loss = match reason {
+            DisconnectReason::ByUs => return,
+            DisconnectReason::ByPeer | DisconnectReason::Probe => endpoint.key.is_connected(),
+            _ => true,
+        };
+        let is_first = is_loss && self.run.lock().is_first(reason.label());
+        span.within(|| match (is_first, is_failure) {
+            (true, true) => warn!(target: TARGET, %reason, "the connection was ended"),
+            (true, false) => info!(target: TARGET, %reason, "the connection was lost"),
+            (false, true) => debug!(target: TARGET, %reason, "the connection was ended again"),
+            (false, false) => debug!(target: TARGET, %reason, "the connection was lost again"),
+        });
+    }
+
+    /// Notes the end of a connection of `connect`. Warns once in a run of connections that the peer
+    /// ended right after the handshake: `is_early`.
+    pub(crate) fn note_end(&self, span: &Span, endpoint: &Endpoint, is_early: bool, has_progress: bool) {
+        if has_progress {
+            self.run.lock().early = 0;
+        }
+        if is_early && self.run.lock().add_early() == MANY_EARLY {
+            span.within(|| {
+                tracing::warn!(
+                    target: super::TARGET,
+                    %endpoint,
+                    connections = MANY_EARLY,
+                    "the peer closes each connection after the handshake: \
+                     another peer may have this routing id, or its place at a PAIR",
+                );
+            });
+        }
+    }
 }
+
+/// The number of connections in a row, ended right after their handshake, that is reported.
+#[cfg(feature = "tracing")]
+const MANY_EARLY: u64 = 3;
 
 #[cfg(feature = "tracing")]
 impl Failure {
@@ -111,6 +162,8 @@ mod run {
     #[derive(Debug, Default)]
     pub(super) struct Run {
         failures: u64,
+        /// The connections in a row that ended right after their handshake.
+        pub(super) early: u64,
         /// The kinds of reasons that were reported, and when.
         reported: Vec<(&'static str, Instant)>,
     }
@@ -120,6 +173,12 @@ mod run {
         pub(super) fn add(&mut self) -> u64 {
             self.failures = self.failures.saturating_add(1);
             self.failures
+        }
+
+        /// Adds a connection that ended right after its handshake, and returns their number.
+        pub(super) fn add_early(&mut self) -> u64 {
+            self.early = self.early.saturating_add(1);
+            self.early
         }
 
         /// Ends the run, and returns its length.

@@ -288,18 +288,18 @@ macro_rules! socket_methods {
         $vis fn endpoints(&self) -> Vec<$crate::Endpoint> {
             use $crate::endpoint::Origin;
 
-            self.handle().engine().endpoints.addresses(&[Origin::Bound, Origin::Connected, Origin::Adopted])
+            self.handle().engine().endpoint_addresses(&[Origin::Bound, Origin::Connected, Origin::Adopted])
         }
 
         /// Returns the endpoints that are bound now, as they were resolved.
         $vis fn bound_endpoints(&self) -> Vec<$crate::Endpoint> {
-            self.handle().engine().endpoints.addresses(&[$crate::endpoint::Origin::Bound])
+            self.handle().engine().endpoint_addresses(&[$crate::endpoint::Origin::Bound])
         }
 
         /// Returns the endpoints that are connected now, whether or not their connections are
         /// established.
         $vis fn connected_endpoints(&self) -> Vec<$crate::Endpoint> {
-            self.handle().engine().endpoints.addresses(&[$crate::endpoint::Origin::Connected])
+            self.handle().engine().endpoint_addresses(&[$crate::endpoint::Origin::Connected])
         }
 
         /// Returns the socket without its type, for code that takes sockets of any type.

@@ -32,8 +32,11 @@ everywhere! {
         let pull = at.build(PullSocket::builder());
         let clone = pull.clone();
         assert!(!pull.is_closed());
+        let connected = pull.connect(at.unused_endpoint("nobody")).await.expect("connected");
+        assert_eq!(pull.endpoints(), [connected]);
         clone.close().await;
         assert!(pull.is_closed() && clone.is_closed());
+        assert!(pull.endpoints().is_empty() && pull.connected_endpoints().is_empty());
         assert!(pull.peers().is_empty());
     }
 

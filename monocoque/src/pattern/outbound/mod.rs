@@ -35,6 +35,7 @@ use super::wakes::Wakes;
 use super::{Framing, Pattern};
 use crate::options::Options;
 use crate::peer::Peer;
+use crate::trace::drops::DropLog;
 
 /// The sending side of a socket.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct Outbound {
     pub(crate) counters: Counters,
     peers: Peers,
     rules: SendRules,
+    pub(crate) drops: DropLog,
 }
 
 /// Counters of messages and connections since the socket was created.
@@ -62,6 +64,8 @@ pub(crate) struct Counters {
     pub(crate) auth_failures: u64,
     /// Messages of lost connections that were queued again.
     pub(crate) redelivered: u64,
+    /// Connections that ended by a violation of the protocol or of a limit, after their handshake.
+    pub(crate) violations: u64,
 }
 
 /// The parts of pattern and options that sending depends on.
@@ -129,6 +133,7 @@ impl Outbound {
             queue: SendQueue::default(),
             counters: Counters::default(),
             peers: Peers::new(pattern, options),
+            drops: DropLog::default(),
             rules: SendRules::new(pattern, options),
         }
     }

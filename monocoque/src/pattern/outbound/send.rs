@@ -11,6 +11,7 @@ use crate::pattern::Pattern;
 use crate::pattern::envelope::Dialogue;
 use crate::pattern::link::{Encoded, Flush, SendContext};
 use crate::pattern::wakes::Wakes;
+use crate::trace::drops::{DropReason, DropTarget};
 
 /// The mode in which a message is sent.
 #[derive(Clone, Copy, Debug)]
@@ -138,15 +139,33 @@ impl Outbound {
             }
             (None, Some(_)) if self.rules.is_end(message) => SendOutcome::Unreachable,
             (Some(key), _) => self.send_to_one(request, key, message, wakes),
-            (None, Some(endpoint)) if !self.rules.immediate => self.send_to_absent(endpoint, message),
+            (None, Some(endpoint)) if !self.rules.immediate => self.send_to_absent(endpoint, message, wakes),
             (None, _) if self.rules.blocks => SendOutcome::Unreachable,
-            (None, _) => self.drop_message(),
+            (None, _) => {
+                let target = match request.target {
+                    Target::Id(id) => DropTarget::Id(id),
+                    Target::Pattern | Target::Origin(_) => DropTarget::Unknown,
+                };
+                self.drop_message(DropReason::UnknownId, target, wakes)
+            }
         }
     }
 
-    fn drop_message(&mut self) -> SendOutcome {
+    #[cold]
+    #[inline(never)]
+    fn drop_message(&mut self, reason: DropReason, target: DropTarget<'_>, wakes: &mut Wakes) -> SendOutcome {
         self.counters.dropped += 1;
+        self.drops.note(reason, target, &mut self.lifecycle.watchers, wakes);
         SendOutcome::Dropped
+    }
+
+    /// Drops a message for a peer whose queue is full.
+    #[cold]
+    #[inline(never)]
+    fn drop_for_full(&mut self, key: PeerKey, wakes: &mut Wakes) -> SendOutcome {
+        let peer = self.peers.links.get(key).and_then(|link| link.peer.clone());
+        let target = peer.as_ref().map_or(DropTarget::Unknown, DropTarget::Peer);
+        self.drop_message(DropReason::QueueFull, target, wakes)
     }
 
     /// Returns whether `message` may be sent now, or waits behind earlier ones.
@@ -220,7 +239,9 @@ impl Outbound {
         wakes: &mut Wakes,
     ) -> SendOutcome {
         let SendRules { hwm, blocks, conflate, .. } = self.rules;
-        let Some(link) = self.peers.links.get_mut(key) else { return self.drop_message() };
+        let Some(link) = self.peers.links.get_mut(key) else {
+            return self.drop_message(DropReason::PeerGone, DropTarget::Unknown, wakes);
+        };
         let len = message.byte_len();
         let admits = !link.is_stopped() && (conflate || link.admits(hwm, len));
         if admits {
@@ -237,7 +258,7 @@ impl Outbound {
         if blocks || (!admits && request.waits && link.is_waited_for()) {
             return SendOutcome::Full;
         }
-        self.drop_message()
+        self.drop_for_full(key, wakes)
     }
 
     /// Returns whether a message of `len` bytes for all of `keys` waits for one that is full and
@@ -259,14 +280,17 @@ impl Outbound {
     }
 
     /// Queues a message for the absent peer of an endpoint.
-    fn send_to_absent(&mut self, endpoint: EndpointId, message: &Message) -> SendOutcome {
+    fn send_to_absent(&mut self, endpoint: EndpointId, message: &Message, wakes: &mut Wakes) -> SendOutcome {
         let outbox = &mut self.peers.pending_mut(endpoint).outbox;
         let fits = outbox.is_empty() || outbox.bytes() + message.byte_len() <= BytePermits::DEFAULT_CAPACITY;
         if fits && self.rules.hwm.admits(outbox.messages()) {
             encode_message(message, outbox);
             return SendOutcome::Queued(None);
         }
-        if self.rules.blocks { SendOutcome::Full } else { self.drop_message() }
+        if self.rules.blocks {
+            return SendOutcome::Full;
+        }
+        self.drop_message(DropReason::QueueFull, DropTarget::Unknown, wakes)
     }
 
     fn send_to_matching(
@@ -331,7 +355,9 @@ impl Outbound {
             if conflate {
                 self.counters.dropped += link.drop_queued();
             } else if !link.admits(hwm, len) {
+                let target = link.peer.as_ref().map_or(DropTarget::Unknown, DropTarget::Peer);
                 self.counters.dropped += 1;
+                self.drops.note(DropReason::QueueFull, target, &mut self.lifecycle.watchers, cx.wakes);
                 self.queue.may_be_full = true;
                 continue;
             }
