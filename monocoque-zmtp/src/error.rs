@@ -224,7 +224,7 @@ pub enum Incompatible {
         major: u8,
     },
     /// The peer is configured for another security mechanism.
-    #[error("peer with mechanism {theirs}, which is another one here: both sides need the same")]
+    #[error("the peer uses the mechanism {theirs}, this socket another one: both need the same")]
     Mechanism {
         /// The mechanism that it announced.
         theirs: MechanismName,
@@ -239,7 +239,7 @@ pub enum Incompatible {
     #[error("peer of an unknown socket type")]
     UnknownSocketType,
     /// The two socket types are incompatible.
-    #[error("{theirs} peer at a {ours} socket")]
+    #[error("{theirs} peer at a {ours} socket: its peer has to be a {}", .ours.peer_types())]
     SocketType {
         /// Our own type.
         ours: SocketType,

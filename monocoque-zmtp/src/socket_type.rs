@@ -97,6 +97,22 @@ impl SocketType {
         }
     }
 
+    /// Returns the types that it is compatible with, as text.
+    pub(crate) const fn peer_types(self) -> &'static str {
+        match self {
+            Self::Pair => "PAIR",
+            Self::Pub | Self::Xpub => "SUB or XSUB",
+            Self::Sub | Self::Xsub => "PUB or XPUB",
+            Self::Req => "REP or ROUTER",
+            Self::Rep => "REQ or DEALER",
+            Self::Dealer => "REP, DEALER or ROUTER",
+            Self::Router => "REQ, DEALER or ROUTER",
+            Self::Pull => "PUSH",
+            Self::Push => "PULL",
+            Self::Stream => "raw stream",
+        }
+    }
+
     /// Returns true if its peers send subscriptions.
     pub const fn takes_subscriptions(self) -> bool {
         matches!(self, Self::Pub | Self::Xpub)

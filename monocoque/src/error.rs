@@ -489,6 +489,21 @@ mod tests {
     }
 
     #[test]
+    fn reasons_say_what_to_do() {
+        use monocoque_zmtp::Incompatible;
+
+        use crate::DisconnectReason::{Denied, Protocol};
+
+        let types = Incompatible::SocketType { ours: SocketType::Push, theirs: SocketType::Rep };
+        let types = Protocol(types.into()).to_string();
+        assert!(types.ends_with("REP peer at a PUSH socket: its peer has to be a PULL"), "{types}");
+        let denied = Denied(400).to_string();
+        assert_eq!(denied, "the peer refused this socket: 400 (wrong key, password or address)");
+        let frames = MonocoqueError::EmptyMessage.to_string();
+        assert!(frames.contains("the first frame of a message of a ROUTER or STREAM is the routing id"));
+    }
+
+    #[test]
     fn causes_are_part_of_text() {
         for error in all() {
             let text = error.to_string();

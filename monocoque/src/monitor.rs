@@ -271,11 +271,11 @@ pub enum DisconnectReason {
     #[error(transparent)]
     Protocol(ZmtpError),
     /// The authenticator of this socket has refused the peer, with this status.
-    #[error("the peer was refused: {0}")]
+    #[error("the peer was refused: {} ({})", .0, meaning(.0.code(), "the authenticator does not allow it"))]
     Refused(RefusalStatus),
     /// The peer has refused this socket, with this status of ZAP: 400 for wrong credentials, 500
     /// for a failure of its authenticator.
-    #[error("the peer refused this socket: {0}")]
+    #[error("the peer refused this socket: {} ({})", .0, meaning(*.0, "wrong key, password or address"))]
     Denied(u16),
     /// A message that this socket type does not accept, such as a reply without a delimiter, or
     /// more subscriptions than a peer may have.
@@ -350,6 +350,15 @@ impl DisconnectReason {
             Self::Protocol(error) => error.is_auth_failure(),
             _ => false,
         }
+    }
+}
+
+/// Returns the meaning of a status of ZAP, of which 400 has one for each side.
+const fn meaning(status: u16, denied: &'static str) -> &'static str {
+    match status {
+        300 => "for now",
+        400 => denied,
+        _ => "the authenticator has failed",
     }
 }
 

@@ -231,7 +231,10 @@ fn monitor_reports_refusal() {
             break line;
         }
     };
-    assert!(failed.contains(r#""reason":"the peer refused this socket: 400""#), "{failed}");
+    assert!(
+        failed.contains(r#""reason":"the peer refused this socket: 400 (wrong key, password or address)""#),
+        "{failed}"
+    );
     monitor.stderr_after("refused this socket (400): it does not allow the public key ");
 }
 

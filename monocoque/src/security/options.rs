@@ -38,6 +38,11 @@ pub enum SecurityError {
     /// libzmq aborts.
     #[error("a server of PLAIN with zap_enforce_domain needs a zap_domain")]
     DomainRequired,
+    /// Two mechanisms, or client and server in one; libzmq takes the last.
+    #[error(
+        "two mechanisms, or client and server in one: a socket is one of PLAIN and CURVE, client or server"
+    )]
+    SeveralMechanisms,
     /// `authenticator` at a client of PLAIN or CURVE, which would never ask it.
     #[error("a client of PLAIN or CURVE does not ask an authenticator: set it on the server")]
     AuthenticatorOfClient,

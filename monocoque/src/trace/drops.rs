@@ -24,6 +24,7 @@ pub(crate) enum DropReason {
 
 /// The receiver that a dropped message was for, as far as it is known.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only logged"))]
 pub(crate) enum DropTarget<'a> {
     Unknown,
     Peer(&'a Arc<Peer>),

@@ -1,5 +1,6 @@
 //! Options of security: the mechanism, and who may come in.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use monocoque_zmtp::{MechanismConfig, Password, PlainCredentials};
@@ -15,7 +16,8 @@ use crate::zmq::kind::Capability;
 impl<S: Secure> Builder<S> {
     /// Makes the socket a server of CURVE, with this secret key (`ZMQ_CURVE_SERVER`,
     /// `ZMQ_CURVE_SECRETKEY`): its peers are clients that know its public key, whether they connect
-    /// or it does. Default: NULL. The last mechanism that is set counts.
+    /// or it does. Default: NULL. A socket has one mechanism: `build` rejects two of them, and client
+    /// and server in one; libzmq takes the last.
     ///
     /// All traffic is encrypted. Who may come in is decided by the
     /// [`authenticator`](Self::authenticator); without one, and without a ZAP handler, every client
@@ -32,7 +34,7 @@ impl<S: Secure> Builder<S> {
     #[cfg(feature = "curve")]
     pub fn curve_server(mut self, secret_key: impl Into<CurveSecretKey>) -> Self {
         self.require(Capability::Secure, "take the option `curve_server`");
-        self.options.security.mechanism = MechanismConfig::CurveServer { secret_key: secret_key.into() };
+        self.set_mechanism(MechanismConfig::CurveServer { secret_key: secret_key.into() });
         self
     }
 
@@ -55,7 +57,7 @@ impl<S: Secure> Builder<S> {
     pub fn curve_client(mut self, secret_key: impl Into<CurveSecretKey>, server_key: CurvePublicKey) -> Self {
         self.require(Capability::Secure, "take the option `curve_client`");
         let secret_key = secret_key.into();
-        self.options.security.mechanism = MechanismConfig::CurveClient { secret_key, server_key };
+        self.set_mechanism(MechanismConfig::CurveClient { secret_key, server_key });
         self
     }
 
@@ -66,7 +68,7 @@ impl<S: Secure> Builder<S> {
     /// Nothing is encrypted: passwords can be read on the way.
     pub fn plain_server(mut self) -> Self {
         self.require(Capability::Secure, "take the option `plain_server`");
-        self.options.security.mechanism = MechanismConfig::PlainServer;
+        self.set_mechanism(MechanismConfig::PlainServer);
         self
     }
 
@@ -81,7 +83,7 @@ impl<S: Secure> Builder<S> {
         let lens = [credentials.username.len(), credentials.password.expose().len()];
         match lens.into_iter().find(|len| *len > MAX_FIELD) {
             Some(len) => self.reject_security(SecurityError::CredentialsTooLong(len)),
-            None => self.options.security.mechanism = MechanismConfig::PlainClient(credentials),
+            None => self.set_mechanism(MechanismConfig::PlainClient(credentials)),
         }
         self
     }
@@ -147,6 +149,17 @@ impl<S: Secure> Builder<S> {
             self.reject_security(error);
         }
         self
+    }
+
+    /// Sets the mechanism, unless another one is set.
+    fn set_mechanism(&mut self, mechanism: MechanismConfig) {
+        let set = &mut self.options.security.mechanism;
+        let is_other = discriminant(set) != discriminant(&mechanism);
+        if is_other && !matches!(set, MechanismConfig::Null) {
+            self.reject_security(SecurityError::SeveralMechanisms);
+        } else {
+            *set = mechanism;
+        }
     }
 
     fn reject_security(&mut self, error: SecurityError) {

@@ -277,6 +277,9 @@ fn options_are_checked() {
     assert_eq!(error(builder().plain_client("", &*long)), SecurityError::CredentialsTooLong(256));
     assert_eq!(error(builder().zap_domain(&*long)), SecurityError::DomainTooLong(256));
     assert_eq!(error(builder().plain_server().zap_enforce_domain(true)), SecurityError::DomainRequired);
+    assert_eq!(error(builder().plain_server().plain_client("anna", "")), SecurityError::SeveralMechanisms);
+    assert_eq!(error(curve_client(builder()).plain_server()), SecurityError::SeveralMechanisms);
+    assert!(builder().plain_client("anna", "old").plain_client("anna", "new").build().is_ok());
     let client = builder().authenticator(Allow::new()).plain_client("anna", "s3cret");
     assert_eq!(error(client), SecurityError::AuthenticatorOfClient);
     let client = curve_client(builder()).authenticator(Allow::new());
