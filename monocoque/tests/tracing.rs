@@ -221,6 +221,22 @@ fn silent_peer(endpoint: &Endpoint) -> Box<dyn Write> {
 }
 
 #[test]
+fn plain_server_without_authenticator_warns() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(subscriber(&lines, LevelFilter::WARN), || {
+        compio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let server = PullSocket::builder().plain_server().build().expect("a socket");
+            let endpoint = server.bind("tcp://127.0.0.1:0").await.expect("bound");
+            let push = PushSocket::builder().plain_client("anna", "hunter2").build().expect("a socket");
+            fail(&push, &endpoint, 1).await;
+            let refused =
+                ["socket{type=PULL", "handshake failed", "there is no authenticator, and no ZAP handler"];
+            testing::eventually("it is logged", || lines.with(&refused).len() == 1).await;
+        });
+    });
+}
+
+#[test]
 fn dropped_messages_warn_once_a_reason() {
     let lines = Lines::default();
     tracing::subscriber::with_default(subscriber(&lines, LevelFilter::DEBUG), || {
