@@ -47,9 +47,9 @@ pub struct SocketStats {
     /// Messages that a lost connection has given back, and that were queued again: for another
     /// peer, or for the next connection to the same endpoint.
     pub redelivered: u64,
-    /// Connections that this socket ended after their handshake, since the peer violated the protocol
-    /// or a limit: a message that is too large or has too many frames, a malformed frame, too many
-    /// subscriptions.
+    /// Connections that this socket ended after their handshake, since the peer violated the
+    /// protocol or a limit: a message that is too large or has too many frames, a malformed frame,
+    /// too many subscriptions.
     pub violations: u64,
 }
 

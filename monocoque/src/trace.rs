@@ -2,7 +2,8 @@
 //! socket, all of the target `monocoque`.
 //!
 //! Without the feature `tracing` all of it compiles to nothing. Contents of messages are never
-//! recorded, and routing ids only where one is the cause of a failure. Spans have the level of errors: whoever sees an event sees its span.
+//! recorded, and routing ids only where one is the cause of a failure. Spans have the level of
+//! errors: whoever sees an event sees its span.
 
 mod caller;
 pub(crate) mod drops;

@@ -1,8 +1,8 @@
 //! The outgoing messages that a socket drops, as they are logged: the first of each reason at WARN,
 //! later ones as a sum at DEBUG once a minute, and all of them at WARN when the socket ends.
 //!
-//! The sending side notes a drop under its lock, on a branch that nothing else takes; the supervisor
-//! of the socket logs it.
+//! The sending side notes a drop under its lock, on a branch that nothing else takes. The
+//! supervisor of the socket logs it.
 
 use std::sync::Arc;
 

@@ -16,8 +16,8 @@ use crate::zmq::kind::Capability;
 impl<S: Secure> Builder<S> {
     /// Makes the socket a server of CURVE, with this secret key (`ZMQ_CURVE_SERVER`,
     /// `ZMQ_CURVE_SECRETKEY`): its peers are clients that know its public key, whether they connect
-    /// or it does. Default: NULL. A socket has one mechanism: `build` rejects two of them, and client
-    /// and server in one; libzmq takes the last.
+    /// or it does. Default: NULL. A socket has one mechanism: `build` rejects two of them, and
+    /// client and server in one; libzmq takes the last.
     ///
     /// All traffic is encrypted. Who may come in is decided by the
     /// [`authenticator`](Self::authenticator); without one, and without a ZAP handler, every client
