@@ -92,7 +92,7 @@ pub use frame::{Frame, FrameBytes};
 #[cfg(feature = "runtime")]
 pub use inbox::{Inbox, InboxClosed, LaneConfig, LaneCounters, LaneKey, NextItem, RecvGuard, Weigh};
 pub use message::{
-    FrameCountError, IntoIter, IntoMessage, Iter, Message, MessageFrames, Part, Parts, TextError,
+    FrameCountError, FromFrame, IntoIter, IntoMessage, Iter, Message, MessageFrames, Part, Parts, TextError,
 };
 #[cfg(feature = "runtime")]
 pub use monitor::{Lagged, Monitor, Monitors};

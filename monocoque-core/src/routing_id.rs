@@ -1,10 +1,11 @@
 //! Routing ids: the addresses of peers.
 
-use std::borrow::Borrow;
-use std::fmt;
+use std::borrow::{Borrow, Cow};
+use std::fmt::{self, Write as _};
 use std::ops::Deref;
-use std::str::FromStr;
-use std::str::Utf8Error;
+use std::str::{FromStr, Utf8Error};
+use std::string::FromUtf8Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -49,6 +50,11 @@ impl RoutingId {
         std::str::from_utf8(self)
     }
 
+    /// Returns the bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self
+    }
+
     pub(crate) fn into_frame(self) -> Frame {
         self.0
     }
@@ -78,7 +84,48 @@ macro_rules! routing_id_from {
     )+};
 }
 
-routing_id_from!(&[u8], &str, &Bytes, &Frame, &String, &Vec<u8>, Bytes, Frame, String, Vec<u8>);
+routing_id_from! {
+    &[u8], &str, &Bytes, &Frame, &String, &Vec<u8>, Bytes, Frame, String, Vec<u8>, Box<[u8]>,
+    Arc<[u8]>, Cow<'_, [u8]>
+}
+
+macro_rules! routing_id_from_text {
+    ($($text:ty),+) => {$(
+        impl TryFrom<$text> for RoutingId {
+            type Error = RoutingIdError;
+
+            /// Copies the text.
+            fn try_from(id: $text) -> Result<Self, RoutingIdError> {
+                Self::new(id.as_bytes())
+            }
+        }
+    )+};
+}
+
+routing_id_from_text!(&&str, &mut String, Box<str>, Arc<str>, Cow<'_, str>);
+
+impl From<RoutingId> for Vec<u8> {
+    /// Copies the bytes.
+    fn from(id: RoutingId) -> Self {
+        id.0.into()
+    }
+}
+
+impl From<RoutingId> for Bytes {
+    /// Takes a long id over, without a copy; copies a short one.
+    fn from(id: RoutingId) -> Self {
+        id.0.into()
+    }
+}
+
+impl TryFrom<RoutingId> for String {
+    type Error = FromUtf8Error;
+
+    /// Copies the text. `Display` shows any id.
+    fn try_from(id: RoutingId) -> Result<Self, FromUtf8Error> {
+        id.0.try_into()
+    }
+}
 
 impl<const N: usize> TryFrom<&[u8; N]> for RoutingId {
     type Error = RoutingIdError;
@@ -141,10 +188,11 @@ impl Borrow<[u8]> for RoutingId {
 impl fmt::Display for RoutingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(self) {
-            Ok(text) if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => f.write_str(text),
+            Ok(text) if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => f.pad(text),
             _ => {
-                f.write_str("0x")?;
-                self.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let mut text = String::from("0x");
+                self.iter().try_for_each(|byte| write!(text, "{byte:02x}"))?;
+                f.pad(&text)
             }
         }
     }

@@ -1,10 +1,14 @@
 //! The errors of sockets and contexts, sorted by cause.
 
 use std::convert::Infallible;
+use std::str::Utf8Error;
+use std::string::FromUtf8Error;
 use std::{fmt, io};
 
 use monocoque_core::transport::InterfaceNameError;
-use monocoque_core::{Endpoint, EndpointError, InboxClosed, Message, RoutingIdError, RuntimeGone};
+use monocoque_core::{
+    Endpoint, EndpointError, FrameCountError, InboxClosed, Message, RoutingIdError, RuntimeGone, TextError,
+};
 use monocoque_zmtp::SocketType;
 
 use crate::monitor::ConnectionId;
@@ -90,6 +94,14 @@ pub enum MonocoqueError {
     UnknownPeer(ConnectionId),
     /// A routing id that is empty or longer than 255 bytes (`EINVAL`).
     RoutingId(RoutingIdError),
+    /// A frame is not the text, or a message not the texts, that the program expected: the error of
+    /// a conversion, which no call of a socket returns.
+    Text(TextError),
+    /// A message has not as many frames as the program expected: the error of a conversion, which
+    /// no call of a socket returns. The message is in it.
+    FrameCount(Box<FrameCountError>),
+    /// Bytes are not UTF-8: the error of a conversion, which no call of a socket returns.
+    Utf8(Utf8Error),
     /// A routing id that starts with a zero byte, which is reserved for generated ones (`EINVAL`).
     ReservedRoutingId,
     /// A STREAM socket was bound or connected to an inproc endpoint, which carries no bytes
@@ -172,6 +184,9 @@ impl MonocoqueError {
             | Self::ManualModeRequired
             | Self::EmptyMessage
             | Self::RoutingId(_)
+            | Self::Text(_)
+            | Self::FrameCount(_)
+            | Self::Utf8(_)
             | Self::ReservedRoutingId
             | Self::RawInproc
             | Self::DuplicateRoutingId
@@ -244,6 +259,9 @@ impl fmt::Display for MonocoqueError {
                 write!(f, "the socket has no connection with the number {connection}")
             }
             Self::RoutingId(error) => write!(f, "invalid routing id: {error}"),
+            Self::Text(error) => error.fmt(f),
+            Self::FrameCount(error) => error.fmt(f),
+            Self::Utf8(error) => error.fmt(f),
             Self::ReservedRoutingId => {
                 f.write_str("a routing id must not start with a zero byte: those are generated")
             }
@@ -274,6 +292,30 @@ impl From<InterfaceNameError> for MonocoqueError {
 impl From<RoutingIdError> for MonocoqueError {
     fn from(error: RoutingIdError) -> Self {
         Self::RoutingId(error)
+    }
+}
+
+impl From<TextError> for MonocoqueError {
+    fn from(error: TextError) -> Self {
+        Self::Text(error)
+    }
+}
+
+impl From<FrameCountError> for MonocoqueError {
+    fn from(error: FrameCountError) -> Self {
+        Self::FrameCount(error.into())
+    }
+}
+
+impl From<Utf8Error> for MonocoqueError {
+    fn from(error: Utf8Error) -> Self {
+        Self::Utf8(error)
+    }
+}
+
+impl From<FromUtf8Error> for MonocoqueError {
+    fn from(error: FromUtf8Error) -> Self {
+        Self::Utf8(error.utf8_error())
     }
 }
 
@@ -309,14 +351,13 @@ impl From<Infallible> for MonocoqueError {
     }
 }
 
-impl From<RuntimeGone> for MonocoqueError {
-    fn from(_: RuntimeGone) -> Self {
+/// Conversions of errors of the engine, which are no part of the public API.
+impl MonocoqueError {
+    pub(crate) fn runtime_gone(_: RuntimeGone) -> Self {
         Self::Closed
     }
-}
 
-impl From<InboxClosed> for MonocoqueError {
-    fn from(_: InboxClosed) -> Self {
+    pub(crate) fn inbox_closed(_: InboxClosed) -> Self {
         Self::Closed
     }
 }
@@ -419,6 +460,9 @@ impl From<SendError> for io::Error {
 
 #[cfg(all(test, not(monocoque_loom)))]
 mod tests {
+    use bytes::Bytes;
+    use monocoque_core::Frame;
+
     use super::*;
 
     fn system_error() -> io::Error {
@@ -452,6 +496,10 @@ mod tests {
             UnknownEndpoint(endpoint()),
             UnknownPeer(1.into()),
             RoutingId("".parse::<monocoque_core::RoutingId>().unwrap_err()),
+            Text(Message::new().str(0).unwrap_err()),
+            Text(<(String,)>::try_from(Message::new()).unwrap_err()),
+            FrameCount(Bytes::try_from(Message::new()).unwrap_err().into()),
+            Utf8(Frame::from(b"\xff").as_str().unwrap_err()),
             ReservedRoutingId,
             RawInproc,
             DuplicateRoutingId,
@@ -466,6 +514,7 @@ mod tests {
             Readiness(_) | Interrupted | Runtime(_) => {}
             WouldBlock | TimedOut | WouldDeadlock | WrongThread | Unreachable | OutOfTurn(_) => {}
             ManualModeRequired | EmptyMessage | UnknownEndpoint(_) | UnknownPeer(_) => {}
+            Text(_) | FrameCount(_) | Utf8(_) => {}
             RoutingId(_) | ReservedRoutingId | RawInproc | DuplicateRoutingId | HeartbeatTtl => {}
             OutOfRange { .. } | Security(_) | InterfaceName(_) | Unsupported { .. } => {}
         });

@@ -84,7 +84,7 @@
 //! | contexts and I/O threads | [`Context`], [`ContextBuilder`] |
 //! | connections in an event loop of the program | [`Driver`], [`guide::event_loops`] |
 //! | what is sent and received: messages of one or more frames | [`Message`], [`Frame`] |
-//! | what converts into a message | [`IntoMessage`] |
+//! | what converts into a message, and out of it | [`IntoMessage`], [`FromFrame`] |
 //! | the names of peers | [`RoutingId`] |
 //! | addresses: `tcp://`, `ipc://`, `inproc://` | [`Endpoint`] |
 //! | streams of the program's own, such as TLS, inside a compio runtime | [`transport`], [`guide::tls`] |
@@ -210,9 +210,9 @@ pub use driver::Driver;
 pub use error::{ErrorKind, MonocoqueError, MonocoqueError as Error, Result, SendError};
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
-    AttachedStream, DriverType, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes,
-    FrameCountError, Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames, Part,
-    Parts, RoutingId, RoutingIdError, Source, TextError,
+    AttachedStream, DriverType, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes, FrameCountError,
+    FromFrame, Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames, Part, Parts,
+    RoutingId, RoutingIdError, Source, TextError,
 };
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;

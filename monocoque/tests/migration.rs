@@ -242,7 +242,7 @@ mod here {
         message.to_vec();
         let copy = message.clone();
         let text = from_utf8(&message[0])?;
-        let [a, b] = message.try_into()?;
+        let [a, b]: [Frame; 2] = message.try_into()?;
         let text = String::try_from(socket.recv().await?)?;
         if let Err(error) = socket.try_recv() {
             error.is_would_block();

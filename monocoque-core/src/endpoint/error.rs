@@ -41,7 +41,7 @@ pub enum EndpointErrorKind {
     #[error("an endpoint needs a scheme, as in tcp://127.0.0.1:5555")]
     NoScheme,
     /// The scheme is neither `tcp` nor `ipc` nor `inproc`.
-    #[error("no transport has the scheme {0:?}; there are tcp, ipc and inproc")]
+    #[error("no transport has the scheme {0:?}; there are tcp, ipc and inproc, in lower case")]
     UnknownScheme(Box<str>),
     /// There is no `:port` after the host.
     #[error("a tcp endpoint needs a port")]
@@ -82,6 +82,9 @@ pub enum EndpointErrorKind {
     /// Port 0 was to be connected to: it is for binding.
     #[error("connecting needs a port from 1 to 65535")]
     ConnectPort,
+    /// The address of an endpoint without one was asked for.
+    #[error("only a tcp endpoint whose host is an address has a socket address")]
+    NoSocketAddr,
     /// An attached stream was to be bound or connected.
     #[error("an attached stream has no address to bind or to connect to")]
     NoAddress,

@@ -110,6 +110,47 @@ impl Endpoint {
         if let Self::Tcp { port, .. } = self { Some(*port) } else { None }
     }
 
+    /// Returns the path of the socket file, `None` unless the transport is ipc and the address a
+    /// path.
+    pub fn path(&self) -> Option<&Path> {
+        if let Self::Ipc(address) = self { address.path() } else { None }
+    }
+
+    /// Returns the name within the process, `None` unless the transport is inproc.
+    pub fn name(&self) -> Option<&str> {
+        if let Self::Inproc(name) = self { Some(&name.0) } else { None }
+    }
+
+    /// Returns whether the transport is tcp.
+    pub fn is_tcp(&self) -> bool {
+        matches!(self, Self::Tcp { .. })
+    }
+
+    /// Returns whether the transport is ipc.
+    pub fn is_ipc(&self) -> bool {
+        matches!(self, Self::Ipc(_))
+    }
+
+    /// Returns whether the transport is inproc.
+    pub fn is_inproc(&self) -> bool {
+        matches!(self, Self::Inproc(_))
+    }
+
+    /// Returns the endpoint with another port. One without a port stays as it is.
+    ///
+    /// ```
+    /// use monocoque_core::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::tcp("localhost", 5555)?.with_port(5556), "tcp://localhost:5556");
+    /// # Ok::<_, monocoque_core::EndpointError>(())
+    /// ```
+    pub fn with_port(mut self, port: u16) -> Self {
+        if let Self::Tcp { port: old, .. } = &mut self {
+            *old = port;
+        }
+        self
+    }
+
     /// Returns the address and the port, `None` unless the transport is tcp and the host an
     /// address. A zone has to be a number.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
@@ -164,6 +205,9 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_some() || f.precision().is_some() {
+            return f.pad(&self.to_string());
+        }
         match self {
             Self::Tcp { source: None, host, port } => write!(f, "tcp://{host}:{port}"),
             Self::Tcp { source: Some(source), host, port } => write!(f, "tcp://{source};{host}:{port}"),
@@ -297,7 +341,7 @@ impl AttachedStream {
 
 impl fmt::Display for AttachedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.label)
+        f.pad(&self.label)
     }
 }
 

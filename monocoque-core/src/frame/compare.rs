@@ -54,6 +54,8 @@ compare_with! {
     &[u8]: |bytes| bytes;
     const N, [u8; N]: |bytes| bytes;
     const N, &[u8; N]: |bytes| *bytes;
+    &Vec<u8>: |bytes| bytes;
+    &&[u8]: |bytes| bytes;
     Vec<u8>: |bytes| bytes;
     Box<[u8]>: |bytes| bytes;
     Arc<[u8]>: |bytes| bytes;
@@ -62,7 +64,11 @@ compare_with! {
     Cow<'_, [u8]>: |bytes| bytes;
     str: |text| text.as_bytes();
     &str: |text| text.as_bytes();
+    &&str: |text| text.as_bytes();
     String: |text| text.as_bytes();
+    &String: |text| text.as_bytes();
+    Box<str>: |text| text.as_bytes();
+    Arc<str>: |text| text.as_bytes();
     Cow<'_, str>: |text| text.as_bytes();
 }
 
@@ -90,7 +96,7 @@ impl FrameBytes for &RoutingId {
     }
 }
 
-/// Equality with whatever has the same bytes, order and hash by the bytes.
+/// Equality and order with whatever has bytes, and hash by the bytes.
 macro_rules! compare_by_bytes {
     ($($type:ty),+) => {$(
         impl<T: FrameBytes + ?Sized> PartialEq<T> for $type {
@@ -102,9 +108,9 @@ macro_rules! compare_by_bytes {
 
         impl Eq for $type {}
 
-        impl PartialOrd for $type {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                Some(self.cmp(other))
+        impl<T: FrameBytes + ?Sized> PartialOrd<T> for $type {
+            fn partial_cmp(&self, other: &T) -> Option<Ordering> {
+                Some((**self).cmp(other.frame_bytes()))
             }
         }
 

@@ -1,7 +1,10 @@
 //! Conversions from and to frames. What is given by value is taken over without a copy, except
 //! arrays; what is borrowed is copied, except frames and [`Bytes`], which are shared.
 
+use std::array::TryFromSliceError;
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::str::{FromStr, Utf8Error};
 use std::string::FromUtf8Error;
 use std::sync::Arc;
 
@@ -50,6 +53,16 @@ frame_from! {
     &str => |body| Self::copy_from(body.as_bytes());
     /// Copies the text.
     &String => |body| Self::copy_from(body.as_bytes());
+    /// Copies the text.
+    &mut String => |body| Self::copy_from(body.as_bytes());
+    /// Copies the text.
+    &&str => |body| Self::copy_from(body.as_bytes());
+    /// Copies the bytes.
+    &&[u8] => |body| Self::copy_from(body);
+    /// Takes the text over, without a copy.
+    Box<str> => |body| String::from(body).into();
+    /// Shares the text, without a copy.
+    Arc<str> => |body| Arc::<[u8]>::from(body).into();
     /// Copies borrowed bytes, and takes owned ones over.
     Cow<'_, [u8]> => |body| match body {
         Cow::Borrowed(body) => body.into(),
@@ -82,6 +95,63 @@ impl From<Frame> for Vec<u8> {
             FrameRepr::Inline { .. } => frame.to_vec(),
             FrameRepr::Shared(bytes) => bytes.into(),
         }
+    }
+}
+
+/// Conversions of a frame into what owns its bytes alone.
+macro_rules! copied_from_frame {
+    ($($type:ty),+) => {$(
+        impl From<Frame> for $type {
+            /// Copies the bytes.
+            fn from(frame: Frame) -> Self {
+                (&*frame).into()
+            }
+        }
+    )+};
+}
+
+copied_from_frame!(Box<[u8]>, Arc<[u8]>, BytesMut);
+
+impl<const N: usize> TryFrom<Frame> for [u8; N] {
+    type Error = TryFromSliceError;
+
+    /// Copies the bytes of a frame of that length.
+    fn try_from(frame: Frame) -> Result<Self, TryFromSliceError> {
+        (&*frame).try_into()
+    }
+}
+
+impl<'a, const N: usize> TryFrom<&'a Frame> for &'a [u8; N] {
+    type Error = TryFromSliceError;
+
+    /// Borrows the bytes of a frame of that length.
+    fn try_from(frame: &'a Frame) -> Result<Self, TryFromSliceError> {
+        (&**frame).try_into()
+    }
+}
+
+impl<'a> TryFrom<&'a Frame> for &'a str {
+    type Error = Utf8Error;
+
+    /// Borrows the text.
+    fn try_from(frame: &'a Frame) -> Result<Self, Utf8Error> {
+        frame.as_str()
+    }
+}
+
+impl FromStr for Frame {
+    type Err = Infallible;
+
+    /// Copies the text.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
+impl FromIterator<u8> for Frame {
+    /// Collects the bytes.
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        bytes.into_iter().collect::<Vec<u8>>().into()
     }
 }
 

@@ -10,7 +10,7 @@ mod convert;
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, RangeBounds};
 use std::str::Utf8Error;
 
 use bytes::Bytes;
@@ -51,6 +51,17 @@ impl Frame {
         }
     }
 
+    /// The empty frame.
+    pub const fn new() -> Self {
+        Self(FrameRepr::Inline { len: 0, buf: [0; FRAME_INLINE] })
+    }
+
+    /// A frame that holds a copy of `body`, under the name that `Bytes` has for it: the same as
+    /// [`copy_from`](Self::copy_from).
+    pub fn copy_from_slice(body: &[u8]) -> Self {
+        Self::copy_from(body)
+    }
+
     /// A frame of static bytes, without a copy.
     pub const fn from_static(body: &'static [u8]) -> Self {
         Self(FrameRepr::Shared(Bytes::from_static(body)))
@@ -60,6 +71,33 @@ impl Frame {
     /// what is no UTF-8.
     pub fn as_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self)
+    }
+
+    /// Returns the bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self
+    }
+
+    /// Returns a frame of some of the bytes: `frame.slice(4..)`. A long frame is shared, a short
+    /// one is copied. `&frame[4..]` borrows the bytes.
+    ///
+    /// ```
+    /// use monocoque_core::Frame;
+    ///
+    /// assert_eq!(Frame::from("topic.sub").slice(6..), "sub");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the range ends behind the last byte, or before it starts.
+    #[expect(clippy::indexing_slicing, reason = "documented, with `# Panics`: the caller's mistake")]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        match &self.0 {
+            FrameRepr::Inline { .. } => {
+                Self::copy_from(&self[(range.start_bound().cloned(), range.end_bound().cloned())])
+            }
+            FrameRepr::Shared(bytes) => Self(FrameRepr::Shared(bytes.slice(range))),
+        }
     }
 
     /// Returns the frame as [`Bytes`]: without a copy for a long frame, with a copy of at most 38
@@ -103,7 +141,7 @@ impl Borrow<[u8]> for Frame {
 impl Default for Frame {
     /// Returns the empty frame.
     fn default() -> Self {
-        Self::copy_from(&[])
+        Self::new()
     }
 }
 

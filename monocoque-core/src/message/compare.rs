@@ -86,13 +86,19 @@ macro_rules! compare_with_frame {
 }
 
 compare_with_frame! {
-    [u8], &[u8], const N, [u8; N], const N, &[u8; N], Vec<u8>, Box<[u8]>, Arc<[u8]>, Bytes, BytesMut,
-    Cow<'_, [u8]>, str, &str, String, Cow<'_, str>
+    [u8], &[u8], const N, [u8; N], const N, &[u8; N], Vec<u8>, &Vec<u8>, Box<[u8]>, Arc<[u8]>, Bytes, BytesMut,
+    Cow<'_, [u8]>, str, &str, &&str, String, &String, Box<str>, Arc<str>, Cow<'_, str>
 }
 
 impl MessageFrames for Frame {
     fn message_frames(&self) -> impl Iterator<Item = &[u8]> {
         iter::once(&**self)
+    }
+}
+
+impl PartialEq<Message> for Frame {
+    fn eq(&self, message: &Message) -> bool {
+        message == self
     }
 }
 
@@ -102,7 +108,7 @@ impl MessageFrames for RoutingId {
     }
 }
 
-/// Collections of frames.
+/// Collections of frames: comparison in both directions.
 macro_rules! compare_with_frames {
     ($($(const $n:ident,)? $type:ty),+) => {$(
         impl<F: FrameBytes $(, const $n: usize)?> MessageFrames for $type {
@@ -110,7 +116,42 @@ macro_rules! compare_with_frames {
                 self.iter().map(F::frame_bytes)
             }
         }
+
+        impl<F: FrameBytes $(, const $n: usize)?> PartialEq<Message> for $type {
+            fn eq(&self, message: &Message) -> bool {
+                message == self
+            }
+        }
     )+};
 }
 
-compare_with_frames!([F], &[F], const N, [F; N], const N, &[F; N], Vec<F>);
+compare_with_frames!([F], &[F], const N, [F; N], const N, &[F; N], Vec<F>, &Vec<F>);
+
+/// Tuples of frames: comparison in both directions.
+macro_rules! compare_with_tuples {
+    ($($($name:ident: $type:ident),+;)+) => {$(
+        impl<$($type: FrameBytes),+> MessageFrames for ($($type,)+) {
+            fn message_frames(&self) -> impl Iterator<Item = &[u8]> {
+                let ($($name,)+) = self;
+                [$($name.frame_bytes()),+].into_iter()
+            }
+        }
+
+        impl<$($type: FrameBytes),+> PartialEq<Message> for ($($type,)+) {
+            fn eq(&self, message: &Message) -> bool {
+                message == self
+            }
+        }
+    )+};
+}
+
+compare_with_tuples! {
+    a: A;
+    a: A, b: B;
+    a: A, b: B, c: C;
+    a: A, b: B, c: C, d: D;
+    a: A, b: B, c: C, d: D, e: E;
+    a: A, b: B, c: C, d: D, e: E, f: F;
+    a: A, b: B, c: C, d: D, e: E, f: F, g: G;
+    a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H;
+}

@@ -1,25 +1,28 @@
 //! Conversions to messages: one frame from anything like bytes, or several from arrays, tuples and
-//! iterators. And back: to arrays and tuples, if there are as many frames, and to vectors.
+//! iterators.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
-use thiserror::Error;
 
 use super::inline::Inline;
-use super::{Message, Repr, TextError};
+use super::{Message, Repr};
 use crate::{Frame, RoutingId};
 
 /// Values that can be sent: whatever converts [into a message](Message#trait-implementations).
 ///
-/// For a type of your own, implement `From<YourType> for Message`.
+/// For a type of your own, implement `From<YourType> for Message`. A type of another crate is
+/// converted into bytes or text first.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "cannot be sent",
     note = "a message is text, bytes or frames, or an array, a tuple or a vector of these",
-    note = "for a type of your own, implement `From<{Self}> for Message`"
+    note = "convert it into bytes or text, such as `value.to_string()`; for a type of your own, implement `From`"
 )]
 pub trait IntoMessage: Into<Message> {}
 
@@ -57,6 +60,8 @@ message_from_frames! {
     const N, [F; N];
     /// Converts each element to a frame.
     Vec<F>;
+    /// Converts each element to a frame.
+    VecDeque<F>;
 }
 
 /// Conversions of borrowed collections.
@@ -73,9 +78,9 @@ macro_rules! message_from_borrowed_frames {
 
 message_from_borrowed_frames!(&[F], const N, &[F; N], &Vec<F>);
 
-/// Conversions from and to tuples: each element is a frame.
+/// Conversions of tuples: each element is a frame.
 macro_rules! message_from_tuple {
-    ($($name:ident: $type:ident, $frame:ty);+) => {
+    ($($name:ident: $type:ident),+) => {
         impl<$($type: Into<Frame>),+> From<($($type,)+)> for Message {
             /// Converts each element to a frame.
             fn from(($($name,)+): ($($type,)+)) -> Self {
@@ -84,25 +89,17 @@ macro_rules! message_from_tuple {
                 message
             }
         }
-
-        impl TryFrom<Message> for ($($frame,)+) {
-            type Error = FrameCountError;
-
-            /// Takes the frames out, without copies of long ones.
-            fn try_from(message: Message) -> Result<Self, FrameCountError> {
-                let [$($name),+] = message.try_into()?;
-                Ok(($($name,)+))
-            }
-        }
     };
 }
 
-message_from_tuple!(a: A, Frame);
-message_from_tuple!(a: A, Frame; b: B, Frame);
-message_from_tuple!(a: A, Frame; b: B, Frame; c: C, Frame);
-message_from_tuple!(a: A, Frame; b: B, Frame; c: C, Frame; d: D, Frame);
-message_from_tuple!(a: A, Frame; b: B, Frame; c: C, Frame; d: D, Frame; e: E, Frame);
-message_from_tuple!(a: A, Frame; b: B, Frame; c: C, Frame; d: D, Frame; e: E, Frame; f: F, Frame);
+message_from_tuple!(a: A);
+message_from_tuple!(a: A, b: B);
+message_from_tuple!(a: A, b: B, c: C);
+message_from_tuple!(a: A, b: B, c: C, d: D);
+message_from_tuple!(a: A, b: B, c: C, d: D, e: E);
+message_from_tuple!(a: A, b: B, c: C, d: D, e: E, f: F);
+message_from_tuple!(a: A, b: B, c: C, d: D, e: E, f: F, g: G);
+message_from_tuple!(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H);
 
 /// Conversions of one frame, with the copies that the frame needs.
 macro_rules! message_from_frame {
@@ -117,7 +114,7 @@ macro_rules! message_from_frame {
 }
 
 message_from_frame! {
-    &Bytes, BytesMut, Box<[u8]>, Arc<[u8]>, Cow<'_, [u8]>, Cow<'_, str>, &Frame, RoutingId, &RoutingId
+    &Bytes, BytesMut, Box<[u8]>, Arc<[u8]>, Box<str>, Arc<str>, Cow<'_, [u8]>, Cow<'_, str>, &Frame, RoutingId, &RoutingId
 }
 
 /// Conversions of one frame that is copied.
@@ -139,7 +136,10 @@ message_from_copy! {
     const N, [u8; N]: |body| &body,
     &Vec<u8>: |body| body,
     &str: |body| body.as_bytes(),
-    &String: |body| body.as_bytes()
+    &String: |body| body.as_bytes(),
+    &mut String: |body| body.as_bytes(),
+    &&str: |body| body.as_bytes(),
+    &&[u8]: |body| body
 }
 
 impl From<&Self> for Message {
@@ -182,94 +182,18 @@ impl From<String> for Message {
     }
 }
 
+impl FromStr for Message {
+    type Err = Infallible;
+
+    /// Copies the text, as one frame.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
 impl From<Frame> for Message {
     /// Takes a long frame over, without a copy.
     fn from(frame: Frame) -> Self {
         Self::from([frame])
-    }
-}
-
-impl<const N: usize> TryFrom<Message> for [Frame; N] {
-    type Error = FrameCountError;
-
-    /// Takes the frames out, without copies of long ones.
-    fn try_from(message: Message) -> Result<Self, FrameCountError> {
-        if message.len() != N {
-            return Err(FrameCountError { expected: N, message });
-        }
-        let mut frames = message.into_iter();
-        Ok(std::array::from_fn(|_| frames.next().unwrap_or_default()))
-    }
-}
-
-impl TryFrom<Message> for Frame {
-    type Error = FrameCountError;
-
-    /// Takes the only frame out, without a copy of a long one.
-    fn try_from(message: Message) -> Result<Self, FrameCountError> {
-        <[Self; 1]>::try_from(message).map(|[frame]| frame)
-    }
-}
-
-impl From<Message> for Vec<Frame> {
-    /// Takes the frames out, without copies of long ones.
-    fn from(message: Message) -> Self {
-        message.into_iter().collect()
-    }
-}
-
-impl From<Message> for Vec<Bytes> {
-    /// Takes the frames out, without copies of long ones.
-    fn from(message: Message) -> Self {
-        message.into_iter().map(Bytes::from).collect()
-    }
-}
-
-impl From<Message> for Vec<Vec<u8>> {
-    /// Copies the frames, unless they are vectors that nobody shares.
-    fn from(message: Message) -> Self {
-        message.into_iter().map(Vec::from).collect()
-    }
-}
-
-/// A message that has not as many frames as were expected. It is in the error.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a message of {} frames, expected {expected}", message.len())]
-pub struct FrameCountError {
-    expected: usize,
-    message: Message,
-}
-
-impl FrameCountError {
-    /// Returns how many frames were expected.
-    pub fn expected(&self) -> usize {
-        self.expected
-    }
-
-    /// Returns how many frames there were.
-    pub fn found(&self) -> usize {
-        self.message.len()
-    }
-
-    /// Returns the message.
-    pub fn message(&self) -> &Message {
-        &self.message
-    }
-
-    /// Returns the message, by value.
-    pub fn into_message(self) -> Message {
-        self.message
-    }
-}
-
-impl TryFrom<Message> for String {
-    type Error = TextError;
-
-    /// Converts a message of one frame of UTF-8. Copies the bytes.
-    fn try_from(message: Message) -> Result<Self, TextError> {
-        match message.len() {
-            1 => message.str(0).map(str::to_owned),
-            frames => Err(TextError::NotOneFrame { frames }),
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! Changes of a message: inserting, removing and splitting.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 
-use super::{Message, Repr};
+use super::{IntoIter, Message, MessageFrames, Repr};
 use crate::Frame;
+use crate::frame::FrameBytes;
 
 impl Message {
     /// Removes the first `n` frames, or all if there are fewer, and returns them as a message.
@@ -69,6 +70,75 @@ impl Message {
         drop(self.split_off(len));
     }
 
+    /// Exchanges the frames at two places. Short frames are copied.
+    ///
+    /// # Panics
+    ///
+    /// If there is no frame at one of them.
+    #[expect(clippy::panic, reason = "documented, with `# Panics`: the caller's mistake")]
+    pub fn swap(&mut self, a: usize, b: usize) {
+        let frames = self.len();
+        if a.max(b) >= frames {
+            panic!("frames {a} and {b} of a message of {frames} frames");
+        }
+        let mut frames = Vec::<Frame>::from(std::mem::take(self));
+        frames.swap(a, b);
+        *self = frames.into();
+    }
+
+    /// Removes the frames for which `keep` returns false.
+    ///
+    /// ```
+    /// use monocoque_core::Message;
+    ///
+    /// let mut message = Message::from(["id", "", "body"]);
+    /// message.retain(|frame| !frame.is_empty());
+    /// assert_eq!(message, ["id", "body"]);
+    /// ```
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
+        let mut kept = Self::new();
+        self.parts().filter(|part| keep(part.body())).for_each(|part| kept.push_part(part));
+        *self = kept;
+    }
+
+    /// Removes the frames in a range, and returns them: all at once, also if the iterator is
+    /// dropped early.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends behind the last frame, or before it starts.
+    pub fn drain(&mut self, range: impl RangeBounds<usize>) -> IntoIter {
+        let Range { start, end } = self.range(range);
+        let mut drained = self.split_off(start);
+        self.append(&drained.split_off(end - start));
+        drained.into_iter()
+    }
+
+    /// Returns whether a frame has these bytes or this text.
+    pub fn contains(&self, frame: impl FrameBytes) -> bool {
+        self.iter().any(|body| body == frame.frame_bytes())
+    }
+
+    /// Returns whether the first frames are these: a value of one frame, or an array, a tuple or a
+    /// vector of more.
+    ///
+    /// ```
+    /// use monocoque_core::Message;
+    ///
+    /// let message = Message::from(["id", "", "body"]);
+    /// assert!(message.starts_with("id") && message.starts_with(["id", ""]));
+    /// ```
+    pub fn starts_with(&self, frames: impl MessageFrames) -> bool {
+        let mut own = self.iter();
+        frames.message_frames().all(|frame| own.next() == Some(frame))
+    }
+
+    /// Returns the first frame, and a message of the others, which shares long frames and copies
+    /// short ones; `None` if there is no frame.
+    pub fn split_first(&self) -> Option<(&[u8], Self)> {
+        Some((self.first()?, self.slice(1..)))
+    }
+
     /// Removes all frames.
     pub fn clear(&mut self) {
         match &mut self.0 {
@@ -83,23 +153,29 @@ impl Message {
     /// # Panics
     ///
     /// If the range ends behind the last frame, or before it starts.
-    #[expect(clippy::panic, reason = "documented, with `# Panics`: the caller's mistake")]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        let Range { start, end } = self.range(range);
+        let mut slice = Self::new();
+        self.parts().skip(start).take(end - start).for_each(|part| slice.push_part(part));
+        slice
+    }
+
+    /// Returns the range, of which the caller promises that there are such frames.
+    #[expect(clippy::panic, reason = "documented, with `# Panics`: the caller's mistake")]
+    fn range(&self, range: impl RangeBounds<usize>) -> Range<usize> {
         let start = match range.start_bound() {
             Bound::Included(start) => *start,
-            Bound::Excluded(start) => start + 1,
+            Bound::Excluded(start) => start.saturating_add(1),
             Bound::Unbounded => 0,
         };
         let end = match range.end_bound() {
-            Bound::Included(end) => end + 1,
+            Bound::Included(end) => end.saturating_add(1),
             Bound::Excluded(end) => *end,
             Bound::Unbounded => self.len(),
         };
         if start > end || end > self.len() {
             panic!("frames {start}..{end} of a message of {} frames", self.len());
         }
-        let mut slice = Self::new();
-        self.parts().skip(start).take(end - start).for_each(|part| slice.push_part(part));
-        slice
+        start..end
     }
 }

@@ -10,10 +10,12 @@
 //! | `iter` | the iterators over frames |
 //! | `edit` | inserting, removing and splitting |
 //! | `compare` | comparison with frames, bytes and text, order, hash |
-//! | `convert` | conversions from and to other types |
+//! | `convert` | conversions from other types |
+//! | `convert_out` | conversions to other types |
 
 mod compare;
 mod convert;
+mod convert_out;
 mod edit;
 mod inline;
 mod iter;
@@ -29,7 +31,8 @@ use thiserror::Error;
 use crate::frame::{Frame, FrameRepr, Preview};
 
 pub use compare::MessageFrames;
-pub use convert::{FrameCountError, IntoMessage};
+pub use convert::IntoMessage;
+pub use convert_out::{FrameCountError, FromFrame};
 use inline::Inline;
 use iter::PartsRepr;
 pub use iter::{IntoIter, Iter, Part, Parts};
@@ -47,7 +50,7 @@ pub use iter::{IntoIter, Iter, Part, Parts};
 /// assert_eq!(message.str(0)?, "topic");
 /// assert_eq!(message[1], [1, 2]);
 /// assert_eq!(message, [&b"topic"[..], &[1, 2]]);
-/// let [topic, payload] = message.try_into()?;
+/// let (topic, payload): (String, Vec<u8>) = message.try_into()?;
 /// assert_eq!(topic, "topic");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -166,6 +169,11 @@ impl Message {
         }
     }
 
+    /// Adds a frame at the end, as [`push_back`](Self::push_back) does.
+    pub fn push(&mut self, frame: impl Into<Frame>) {
+        self.push_back(frame);
+    }
+
     /// Adds a frame in front of all others.
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         let frame = frame.into();
@@ -199,6 +207,11 @@ impl Message {
             Repr::Inline(inline) => inline.remove_back(),
             Repr::Rope(rope) => rope.pop().map(Frame::from),
         }
+    }
+
+    /// Removes and returns the last frame, as [`pop_back`](Self::pop_back) does.
+    pub fn pop(&mut self) -> Option<Frame> {
+        self.pop_back()
     }
 
     /// Adds the frames of `other` at the end. Shared frames stay shared.
@@ -292,7 +305,9 @@ impl Default for Message {
 impl Index<usize> for Message {
     type Output = [u8];
 
-    /// Returns the frame at `index`.
+    /// Returns the frame at `index`. There is no `message[1..]`: frames may lie in the message
+    /// itself, one behind the other, so that there is no slice of them to borrow. Some of the
+    /// frames, as a message, are [`message.slice(1..)`](Message::slice).
     ///
     /// # Panics
     ///
@@ -306,8 +321,8 @@ impl Index<usize> for Message {
     }
 }
 
-/// The reason why a frame is no text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// The reason why a frame, or a message, is no text, or not as many texts as were expected.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TextError {
     /// The message has no such frame.
@@ -324,6 +339,9 @@ pub enum TextError {
         /// The number of frames.
         frames: usize,
     },
+    /// The message has not as many frames as were expected. It is in the error.
+    #[error("{0}")]
+    FrameCount(Box<FrameCountError>),
     /// The frame is no UTF-8.
     #[error("frame {index} is not UTF-8: {error}")]
     NotUtf8 {
@@ -336,6 +354,9 @@ pub enum TextError {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_some() || f.precision().is_some() {
+            return f.pad(&self.to_string());
+        }
         for (index, frame) in self.iter().enumerate() {
             if index > 0 {
                 f.write_str(" ")?;

@@ -224,7 +224,7 @@ fn wrong_frame_count_returns_message() {
     let error = <[Frame; 2]>::try_from(Message::from(["a", "b", "c"])).unwrap_err();
     assert_eq!((error.expected(), error.found()), (2, 3));
     assert_eq!(error.to_string(), "a message of 3 frames, expected 2");
-    let (a, b, c) = error.into_message().try_into().unwrap();
+    let (a, b, c): (Frame, Frame, Frame) = error.into_message().try_into().unwrap();
     assert_eq!((&*a, &*b, &*c), (&b"a"[..], &b"b"[..], &b"c"[..]));
 }
 

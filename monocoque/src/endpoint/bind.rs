@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use monocoque_core::transport::{Listener, SocketOptions};
-use monocoque_core::{Endpoint, RuntimeGone, runtime};
+use monocoque_core::{Endpoint, runtime};
 
 use super::cancellation::CancelOnDrop;
 use super::{EndpointRef, Origin, listener};
@@ -40,7 +40,8 @@ pub(crate) async fn bind_fd(engine: &Arc<Engine>, listener: OwnedFd) -> Result<E
 /// Stops listening, and returns once the address can be bound again.
 pub(crate) async fn unbind(engine: &Engine, address: &Endpoint) -> Result<(), MonocoqueError> {
     let released = engine.detach_endpoint(Origin::Bound, address)?.released;
-    Ok(runtime::unless_forked(async move { released.cancelled().await }).await?)
+    let released = runtime::unless_forked(async move { released.cancelled().await }).await;
+    released.map_err(MonocoqueError::runtime_gone)
 }
 
 /// Rejects inproc endpoints of STREAM sockets: inproc carries messages, not bytes.
@@ -73,7 +74,7 @@ fn bind_name(engine: &Arc<Engine>, address: Endpoint) -> Result<Endpoint, Monoco
 async fn listen(
     engine: &Arc<Engine>,
     make: impl AsyncFnOnce(&SocketOptions) -> io::Result<(Listener, Endpoint)> + Send + 'static,
-) -> Result<io::Result<Endpoint>, RuntimeGone> {
+) -> Result<io::Result<Endpoint>, MonocoqueError> {
     let socket = engine.clone();
     let listening = engine.runtime.run(move || async move {
         let options = socket.options();
@@ -86,5 +87,5 @@ async fn listen(
         runtime::spawn_local(listener::run(socket, listener, endpoint, released, task));
         Ok(resolved)
     });
-    listening.await
+    listening.await.map_err(MonocoqueError::runtime_gone)
 }

@@ -52,7 +52,7 @@ pub(crate) fn connect(
     if spawned.is_err() {
         engine.remove_endpoint(&endpoint);
     }
-    spawned?;
+    spawned.map_err(MonocoqueError::runtime_gone)?;
     Ok(address)
 }
 

@@ -122,7 +122,7 @@ impl Engine {
         reserve_spare().map_err(MonocoqueError::Readiness)?;
         let engine = Arc::new(Self::unsupervised(pattern, options, runtime, registry));
         let supervisor = Supervisor::new(Task::new(&engine));
-        engine.runtime.spawn(|| supervisor.run())?;
+        engine.runtime.spawn(|| supervisor.run()).map_err(MonocoqueError::runtime_gone)?;
         Ok(engine)
     }
 

@@ -117,7 +117,7 @@ impl Engine {
             }
             is_open
         };
-        while let Some(next) = self.inbox.try_next()? {
+        while let Some(next) = self.inbox.try_next().map_err(MonocoqueError::inbox_closed)? {
             if self.is_for_application(&next) {
                 return Ok(true);
             }

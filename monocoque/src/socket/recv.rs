@@ -93,7 +93,7 @@ impl Engine {
             match self.inbox.try_next() {
                 Ok(Some(next)) => Poll::Ready(Ok(next)),
                 Ok(None) => Poll::Pending,
-                Err(closed) => Poll::Ready(Err(closed.into())),
+                Err(closed) => Poll::Ready(Err(MonocoqueError::inbox_closed(closed))),
             }
         };
         match receive(next, take) {
@@ -313,7 +313,7 @@ impl<'a> WaitSlot<'a> {
         engine.check_recv()?;
         match engine.inbox.poll_next(&mut self.waiting.ticket, cx) {
             Poll::Ready(Ok(next)) => Poll::Ready(Ok(next)),
-            Poll::Ready(Err(closed)) => Poll::Ready(Err(closed.into())),
+            Poll::Ready(Err(closed)) => Poll::Ready(Err(MonocoqueError::inbox_closed(closed))),
             Poll::Pending => self.poll_timeout(cx),
         }
     }

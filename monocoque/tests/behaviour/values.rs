@@ -9,9 +9,9 @@
 )]
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -43,7 +43,7 @@ fn frames_compare_with_literals() {
     assert!(frame == String::from("x") && frame == Cow::Borrowed("x") && frame == *"x" && frame != "");
     let id = RoutingId::try_from("x").unwrap();
     assert!(id == "x" && "x" == id && id == b"x" && id == *b"x" && id == frame && frame == id);
-    assert!(frame < "y".into() && id < "y".parse().unwrap());
+    assert!(frame < Frame::from("y") && id < "y".parse::<RoutingId>().unwrap());
 }
 
 #[test]
@@ -264,4 +264,204 @@ fn durations_need_no_some() {
     let builder = builder.connect_timeout(short).handshake_timeout(None).heartbeat_interval(short);
     let builder = builder.heartbeat_timeout(short).heartbeat_ttl(short).reconnect_interval(short);
     assert!(builder.reconnect_interval_max(short).tcp_keepalive_idle(Duration::from_secs(1)).build().is_ok());
+}
+
+#[test]
+fn comparison_works_in_both_directions() -> Result {
+    let two = Message::from(["a", "b"]);
+    assert!(["a", "b"] == two && vec!["a", "b"] == two && ["a", "b"][..] == two && &["a", "b"] == two);
+    assert!(two == ("a", "b") && ("a", b"b") == two && two == ("a", Frame::from("b")) && two != ("a",));
+    assert!(&two == &["a", "b"] && &["a", "b"] == &two && two == &vec!["a", "b"]);
+    let one = Message::from("x");
+    assert!(one == &String::from("x") && &String::from("x") == one && Box::<str>::from("x") == one);
+    assert!(Frame::from("x") == one && one == &"x" && one == Arc::<str>::from("x"));
+    let frame = Frame::from("b");
+    assert!(frame > *"a" && frame > "a" && frame > b"a" && frame >= b"b"[..] && frame < String::from("c"));
+    let id = RoutingId::try_from("b")?;
+    assert!(id > "a" && id < b"c" && id <= frame && frame >= id);
+    let (endpoint, text) = (Endpoint::tcp("h", 1)?, String::from("tcp://h:1"));
+    assert!(endpoint == text && text == endpoint && endpoint == &text && &endpoint == &text);
+    assert!("tcp://h:1" == endpoint && *"tcp://h:1" == endpoint && &endpoint == "tcp://h:1");
+    assert!("tcp://h:2" != endpoint);
+    Ok(())
+}
+
+#[test]
+fn text_of_any_owner_is_sent() -> Result {
+    let mut text = String::from("x");
+    for message in [
+        Message::from(&"x"),
+        Message::from(&&b"x"[..]),
+        Message::from(&mut text),
+        Message::from(Box::<str>::from("x")),
+        Message::from(Arc::<str>::from("x")),
+        Message::from(VecDeque::from(["x"])),
+        "x".parse()?,
+        ["x"].iter().collect(),
+    ] {
+        assert_eq!(message, "x");
+    }
+    for frame in [
+        Frame::from(&"x"),
+        Frame::from(&&b"x"[..]),
+        Frame::from(&mut text),
+        Frame::from(Box::<str>::from("x")),
+        Frame::from(Arc::<str>::from("x")),
+        Frame::copy_from_slice(b"x"),
+        "x".parse()?,
+        b"x".iter().copied().collect(),
+    ] {
+        assert_eq!(frame, "x");
+    }
+    assert_eq!(Message::from(("a", "b", "c", "d", "e", "f", "g", b"h")).len(), 8);
+    let mut message = Message::from("a");
+    message.extend(&["b", "c"]);
+    assert_eq!(message, ["a", "b", "c"]);
+    Ok(())
+}
+
+#[test]
+fn messages_come_apart_into_any_types() -> Result {
+    let message = Message::from(["a", "b"]);
+    let [a, b]: [String; 2] = message.clone().try_into()?;
+    assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
+    let [a, b]: [Bytes; 2] = message.clone().try_into()?;
+    assert!(a == "a" && b == "b");
+    let [a, b]: [Vec<u8>; 2] = message.clone().try_into()?;
+    assert!(a == b"a" && b == b"b");
+    let (a, b): (String, Vec<u8>) = message.clone().try_into()?;
+    assert!(a == "a" && b == b"b");
+    let (a, b): (Bytes, Frame) = message.clone().try_into()?;
+    assert!(a == "a" && b == "b");
+    let [a, b]: [&[u8]; 2] = (&message).try_into()?;
+    assert!(a == b"a" && b == b"b");
+    let (a, b): (&[u8], &[u8]) = (&message).try_into()?;
+    assert!(a == b"a" && b == b"b");
+    assert_eq!(Vec::<String>::try_from(message.clone())?, ["a", "b"]);
+    assert_eq!(Vec::<Vec<u8>>::from(&message), [b"a", b"b"]);
+    assert_eq!(Bytes::try_from(Message::from("x"))?, "x");
+    assert_eq!(Vec::<u8>::try_from(Message::from("x"))?, b"x");
+    assert_eq!(Bytes::try_from(message.clone()).expect_err("two frames").into_message(), message);
+    let error = <(String, Frame, Frame)>::try_from(message.clone()).expect_err("two frames");
+    assert_eq!(error.to_string(), "a message of 2 frames, expected 3");
+    let error = <[&[u8]; 1]>::try_from(&message).expect_err("two frames");
+    assert_eq!((error.found(), error.expected()), (2, 1));
+    let binary = Message::from([&b"a"[..], b"\xff"]);
+    assert!(matches!(<(String, String)>::try_from(binary.clone()), Err(TextError::NotUtf8 { index: 1, .. })));
+    assert!(matches!(<[String; 2]>::try_from(binary), Err(TextError::NotUtf8 { index: 1, .. })));
+    Ok(())
+}
+
+#[test]
+fn frames_come_apart_into_any_types() -> Result {
+    let frame = Frame::from("abc");
+    assert_eq!(Box::<[u8]>::from(frame.clone()), Box::from(*b"abc"));
+    assert_eq!(&*Arc::<[u8]>::from(frame.clone()), b"abc");
+    assert_eq!(BytesMut::from(frame.clone()), "abc");
+    assert_eq!(<[u8; 3]>::try_from(frame.clone())?, *b"abc");
+    assert!(<[u8; 2]>::try_from(frame.clone()).is_err());
+    assert_eq!(<&[u8; 3]>::try_from(&frame)?, b"abc");
+    assert_eq!(<&str>::try_from(&frame)?, "abc");
+    assert_eq!(
+        (frame.as_bytes(), frame.slice(1..), frame.slice(..=1)),
+        (&b"abc"[..], "bc".into(), "ab".into())
+    );
+    let long = Frame::from(vec![7; 100]);
+    assert_eq!(long.slice(50..).as_ptr(), long[50..].as_ptr());
+    assert!(Frame::new().is_empty());
+    let id = RoutingId::try_from("w1")?;
+    assert_eq!(Vec::<u8>::from(id.clone()), b"w1");
+    assert_eq!(Bytes::from(id.clone()), "w1");
+    assert_eq!(String::try_from(id.clone())?, "w1");
+    assert_eq!(id.as_bytes(), b"w1");
+    for other in [
+        RoutingId::try_from(Cow::Borrowed("w1"))?,
+        RoutingId::try_from(Cow::Borrowed(&b"w1"[..]))?,
+        RoutingId::try_from(Arc::<[u8]>::from(*b"w1"))?,
+        RoutingId::try_from(Box::<str>::from("w1"))?,
+    ] {
+        assert_eq!(other, id);
+    }
+    Ok(())
+}
+
+#[test]
+fn messages_are_edited_like_vectors() {
+    let mut message = Message::new();
+    message.push("a");
+    message.push(b"b");
+    message.push(vec![b'c'; 100]);
+    assert_eq!(message.pop().expect("a frame").len(), 100);
+    message.swap(0, 1);
+    assert_eq!(message, ["b", "a"]);
+    assert!(message.contains("a") && message.contains(b"b") && !message.contains("c"));
+    assert!(message.starts_with("b") && message.starts_with(["b", "a"]) && message.starts_with(("b", b"a")));
+    assert!(!message.starts_with("a") && !message.starts_with(["b", "a", "c"]));
+    let (first, rest) = message.split_first().expect("a frame");
+    assert_eq!((first, rest), (&b"b"[..], Message::from("a")));
+    assert!(Message::new().split_first().is_none());
+    message.retain(|frame| frame != b"b");
+    assert_eq!(message, "a");
+    let mut message = Message::from(["a", "b", "c", "d"]);
+    assert!(message.drain(1..3).eq(["b", "c"]));
+    assert_eq!(message, ["a", "d"]);
+    drop(message.drain(..));
+    assert!(message.is_empty());
+}
+
+#[test]
+fn endpoints_convert_both_ways() -> Result {
+    let address: SocketAddr = "127.0.0.1:5".parse()?;
+    let endpoint = Endpoint::from(address);
+    assert_eq!(SocketAddr::try_from(&endpoint)?, address);
+    assert_eq!(SocketAddr::try_from(endpoint.clone())?, address);
+    assert_eq!(String::from(endpoint.clone()), "tcp://127.0.0.1:5");
+    assert_eq!(Endpoint::from("127.0.0.1:5".parse::<SocketAddrV4>()?), endpoint);
+    assert_eq!(Endpoint::from("[::1]:5".parse::<SocketAddrV6>()?), "tcp://[::1]:5");
+    assert_eq!(Endpoint::try_from((String::from("h"), 5))?, "tcp://h:5");
+    assert_eq!(endpoint.with_port(6), "tcp://127.0.0.1:6");
+    let path = Endpoint::try_from(PathBuf::from("/tmp/x"))?;
+    assert_eq!(path.path(), Some(Path::new("/tmp/x")));
+    assert!(path.is_ipc() && !path.is_tcp() && !path.is_inproc());
+    assert_eq!(path.clone().with_port(6), path);
+    let error = SocketAddr::try_from(path).expect_err("a path");
+    assert!(error.to_string().ends_with("has a socket address"), "{error}");
+    let name = Endpoint::inproc("x")?;
+    assert_eq!((name.name(), name.path(), name.is_inproc()), (Some("x"), None, true));
+    let error = "TCP://h:1".parse::<Endpoint>().expect_err("capitals");
+    assert!(error.to_string().ends_with("in lower case"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn values_are_padded() -> Result {
+    let message = Message::from(["a", "b"]);
+    assert_eq!(format!("{message:>5}|{message:<5}|"), "  a b|a b  |");
+    let (id, endpoint) = (RoutingId::try_from("w1")?, Endpoint::tcp("h", 1)?);
+    assert_eq!(format!("{id:>4}|{:>5}", RoutingId::try_from(b"\0")?), "  w1| 0x00");
+    assert_eq!(format!("{endpoint:>12}|{endpoint:<10}|"), "   tcp://h:1|tcp://h:1 |");
+    Ok(())
+}
+
+#[test]
+fn errors_of_values_are_errors_of_library() {
+    fn topic(message: Message) -> monocoque::Result<(String, RoutingId)> {
+        let id = RoutingId::try_from(message.first().unwrap_or_default())?;
+        message.str(0)?;
+        std::str::from_utf8(&id)?;
+        let _last = message.last().map_or_else(Frame::new, Frame::from).as_str()?;
+        let _frames: [Frame; 2] = message.clone().try_into()?;
+        "tcp://h:1".parse::<Endpoint>()?;
+        Ok((message.try_into().map(|[topic, _]: [String; 2]| topic)?, id))
+    }
+    let reason = |message| {
+        let error = topic(message).expect_err("no topic");
+        assert_eq!(error.kind(), monocoque::ErrorKind::InvalidInput);
+        error.to_string()
+    };
+    assert!(topic(["a", "b"].into()).is_ok());
+    assert_eq!(reason(["a", "b", "c"].into()), "a message of 3 frames, expected 2");
+    assert_eq!(reason(Message::new()), "invalid routing id: a routing id has at least one byte");
+    assert!(reason(b"\xff".into()).starts_with("frame 0 is not UTF-8: "));
+    assert!(reason([&b"a"[..], b"\xff"].into()).starts_with("invalid utf-8"));
 }

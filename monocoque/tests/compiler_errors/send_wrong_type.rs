@@ -1,7 +1,7 @@
 //! A value that is no message.
 //~ error: `u32` is not a message
 //~ note: a message is text, bytes or frames, or an array, a tuple or a vector of these
-//~ note: for a type of your own, implement `From<u32> for Message`
+//~ note: convert it into bytes or text, such as `value.to_string()`; for a type of your own, implement `From`
 // The compiler says the same of `.await`.
 //~ error: `u32` is not a message
 //~ error: `Vec<f64>` is not a message
