@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use crate::error::MonocoqueError;
 use crate::readiness::Events;
 use crate::socket::Engine;
-use crate::zmq::Socket;
+use crate::zmq::{IntoLimit, Socket};
 
 /// A socket or a descriptor that [`poll`] waits for (`zmq_pollitem_t`).
 #[derive(Clone, Copy)]
@@ -161,10 +161,7 @@ impl fmt::Debug for PollItem<'_> {
 /// [`MonocoqueError::Closed`] if one of the sockets is closed, or is closed meanwhile;
 /// [`MonocoqueError::Interrupted`] if a signal handler has run meanwhile;
 /// [`MonocoqueError::Readiness`] if the system has no descriptor left.
-pub fn poll(
-    items: &mut [PollItem<'_>],
-    timeout: impl Into<Option<Duration>>,
-) -> Result<usize, MonocoqueError> {
+pub fn poll(items: &mut [PollItem<'_>], timeout: impl IntoLimit<Duration>) -> Result<usize, MonocoqueError> {
     for engine in items.iter().filter_map(PollItem::engine) {
         if engine.is_foreign() {
             return Err(MonocoqueError::Closed);
@@ -173,7 +170,7 @@ pub fn poll(
             return Err(MonocoqueError::WouldDeadlock);
         }
     }
-    let timeout: Option<Duration> = timeout.into();
+    let timeout: Option<Duration> = timeout.into_limit();
     let ready = look(items)?;
     if ready > 0 || timeout == Some(Duration::ZERO) {
         return Ok(ready);

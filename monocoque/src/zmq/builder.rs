@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use monocoque_core::{Hwm, IntoMessage, Message, RoutingId};
 
-use super::Socket;
 use super::any::AnySocket;
 use super::capability::{Conflate, HelloMsg, ProbeRouter};
 use super::handle::Handle;
 use super::kind::{Capability, Kind};
+use super::{IntoLimit, Socket};
 use crate::context::Context;
 use crate::error::MonocoqueError;
 use crate::options::{Options, RECONNECT_INTERVAL};
@@ -111,8 +111,8 @@ impl<S: Socket> Builder<S> {
     /// all. Default: `None`.
     ///
     /// After it `send` fails with [`MonocoqueError::TimedOut`] and gives the message back.
-    pub fn send_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options.send_timeout = timeout.into();
+    pub fn send_timeout(mut self, timeout: impl IntoLimit<Duration>) -> Self {
+        self.options.send_timeout = timeout.into_limit();
         self
     }
 
@@ -120,8 +120,8 @@ impl<S: Socket> Builder<S> {
     /// all. Default: `None`.
     ///
     /// After it `recv` fails with [`MonocoqueError::TimedOut`].
-    pub fn recv_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options.recv_timeout = timeout.into();
+    pub fn recv_timeout(mut self, timeout: impl IntoLimit<Duration>) -> Self {
+        self.options.recv_timeout = timeout.into_limit();
         self
     }
 
@@ -131,15 +131,15 @@ impl<S: Socket> Builder<S> {
     ///
     /// Messages that are left are counted in [`dropped`](crate::SocketStats::dropped), and reported
     /// at WARN with the feature `tracing`.
-    pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
-        self.options.linger = linger.into();
+    pub fn linger(mut self, linger: impl IntoLimit<Duration>) -> Self {
+        self.options.linger = linger.into_limit();
         self
     }
 
     /// Limits the time of one attempt to connect (`ZMQ_CONNECT_TIMEOUT`): `None` for as long as the
     /// system tries. Default: `None`. With zero no attempt succeeds; libzmq's zero is `None`.
-    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options.connect_timeout = timeout.into();
+    pub fn connect_timeout(mut self, timeout: impl IntoLimit<Duration>) -> Self {
+        self.options.connect_timeout = timeout.into_limit();
         self
     }
 
@@ -148,8 +148,8 @@ impl<S: Socket> Builder<S> {
     ///
     /// Time in which the thread of the connection was stopped
     /// [does not count](Self::heartbeat_timeout).
-    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options.handshake_timeout = timeout.into();
+    pub fn handshake_timeout(mut self, timeout: impl IntoLimit<Duration>) -> Self {
+        self.options.handshake_timeout = timeout.into_limit();
         self
     }
 
@@ -176,8 +176,8 @@ impl<S: Socket> Builder<S> {
     /// Half of it is random, so that many peers do not come back in step. If the peer rejects the
     /// handshake (wrong socket type or protocol), the next attempt waits for the longest interval,
     /// which is at least 32 times this one.
-    pub fn reconnect_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.options.reconnect_interval = interval.into().unwrap_or(RECONNECT_INTERVAL);
+    pub fn reconnect_interval(mut self, interval: impl IntoLimit<Duration>) -> Self {
+        self.options.reconnect_interval = interval.into_limit().unwrap_or(RECONNECT_INTERVAL);
         self
     }
 
@@ -200,8 +200,8 @@ impl<S: Socket> Builder<S> {
     /// After a connection that ends within a minute and without a message, or with a mechanism in
     /// its handshake, the interval doubles in any case, up to the longest one, which is at least 32
     /// times the first.
-    pub fn reconnect_interval_max(mut self, max: impl Into<Option<Duration>>) -> Self {
-        self.options.reconnect_interval_max = max.into();
+    pub fn reconnect_interval_max(mut self, max: impl IntoLimit<Duration>) -> Self {
+        self.options.reconnect_interval_max = max.into_limit();
         self
     }
 
@@ -210,8 +210,8 @@ impl<S: Socket> Builder<S> {
     ///
     /// PINGs of peers are answered in any case. The silence of a peer that this socket does not
     /// read from, since its queue is full, does not count.
-    pub fn heartbeat_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.options.heartbeat.interval = interval.into();
+    pub fn heartbeat_interval(mut self, interval: impl IntoLimit<Duration>) -> Self {
+        self.options.heartbeat.interval = interval.into_limit();
         self
     }
 
@@ -221,8 +221,8 @@ impl<S: Socket> Builder<S> {
     /// A timeout that is noticed late, by 20 ms or more, has passed while the thread of the
     /// connection was stopped: it starts again, three times in a row at most. Bytes that have
     /// arrived meanwhile are read in any case.
-    pub fn heartbeat_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options.heartbeat.timeout = timeout.into();
+    pub fn heartbeat_timeout(mut self, timeout: impl IntoLimit<Duration>) -> Self {
+        self.options.heartbeat.timeout = timeout.into_limit();
         self
     }
 
@@ -231,8 +231,8 @@ impl<S: Socket> Builder<S> {
     /// tenth of a second; `None` or zero for no promise. Default: `None`.
     ///
     /// libzmq up to 4.3.5 takes more than 65.5 seconds for less.
-    pub fn heartbeat_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
-        let ttl = ttl.into().unwrap_or_default();
+    pub fn heartbeat_ttl(mut self, ttl: impl IntoLimit<Duration>) -> Self {
+        let ttl = ttl.into_limit().unwrap_or_default();
         if ttl > Duration::from_millis(6_553_599) {
             self.reject(MonocoqueError::HeartbeatTtl);
         } else {
@@ -246,8 +246,8 @@ impl<S: Socket> Builder<S> {
     /// Default: 1 GiB.
     ///
     /// A peer that goes beyond it is disconnected as soon as it announces the frame.
-    pub fn max_message_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
-        self.options.limits.max_message_size = bytes.into().unwrap_or(UNLIMITED).min(UNLIMITED);
+    pub fn max_message_size(mut self, bytes: impl IntoLimit<u64>) -> Self {
+        self.options.limits.max_message_size = bytes.into_limit().unwrap_or(UNLIMITED).min(UNLIMITED);
         self
     }
 

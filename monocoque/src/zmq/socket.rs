@@ -504,8 +504,8 @@ macro_rules! socket_methods {
         /// # Ok::<(), monocoque::MonocoqueError>(())
         /// # }).unwrap();
         /// ```
-        $vis fn set_linger(&self, linger: impl Into<Option<std::time::Duration>>) {
-            self.handle().engine().set_linger(linger.into());
+        $vis fn set_linger(&self, linger: impl crate::zmq::IntoLimit<std::time::Duration>) {
+            self.handle().engine().set_linger(linger.into_limit());
         }
 
         /// Returns the options of the socket as they are now, those that were not set with their

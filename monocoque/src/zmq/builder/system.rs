@@ -8,8 +8,7 @@ use monocoque_core::transport::{InterfaceName, SocksLogin};
 use super::Builder;
 use crate::error::MonocoqueError;
 use crate::options::ReconnectStop;
-use crate::zmq::IntoEndpoint;
-use crate::zmq::Socket;
+use crate::zmq::{IntoEndpoint, IntoLimit, Socket};
 
 impl<S: Socket> Builder<S> {
     /// Sets the failures after which a connected endpoint is given up instead of being connected to
@@ -114,8 +113,9 @@ impl<S: Socket> Builder<S> {
     /// Sets the silence after which the first probe is sent (`ZMQ_TCP_KEEPALIVE_IDLE`): 1 to 32,767
     /// seconds, rounded up to whole ones; `None` for the default. Default: the system's, two hours.
     /// Only with [`tcp_keepalive`](Self::tcp_keepalive).
-    pub fn tcp_keepalive_idle(mut self, silence: impl Into<Option<Duration>>) -> Self {
-        let seconds = silence.into().and_then(|silence| self.whole_seconds("tcp_keepalive_idle", silence));
+    pub fn tcp_keepalive_idle(mut self, silence: impl IntoLimit<Duration>) -> Self {
+        let seconds =
+            silence.into_limit().and_then(|silence| self.whole_seconds("tcp_keepalive_idle", silence));
         self.options.sockets.keepalive.idle = seconds;
         self
     }
@@ -124,9 +124,9 @@ impl<S: Socket> Builder<S> {
     /// 32,767 seconds, rounded up to whole ones; `None` for the default. Default: the system's, 75
     /// seconds. Only with
     /// [`tcp_keepalive`](Self::tcp_keepalive).
-    pub fn tcp_keepalive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+    pub fn tcp_keepalive_interval(mut self, interval: impl IntoLimit<Duration>) -> Self {
         let seconds =
-            interval.into().and_then(|interval| self.whole_seconds("tcp_keepalive_interval", interval));
+            interval.into_limit().and_then(|interval| self.whole_seconds("tcp_keepalive_interval", interval));
         self.options.sockets.keepalive.interval = seconds;
         self
     }
@@ -151,8 +151,8 @@ impl<S: Socket> Builder<S> {
     /// It bounds the probes of [`tcp_keepalive`](Self::tcp_keepalive), too, and the time to
     /// connect. A peer that is alive and does not read for so long is disconnected as well: it
     /// acknowledges, but its buffers stay full. Make it longer than any pause of a peer.
-    pub fn tcp_max_retransmit_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        let timeout = timeout.into();
+    pub fn tcp_max_retransmit_timeout(mut self, timeout: impl IntoLimit<Duration>) -> Self {
+        let timeout = timeout.into_limit();
         let range = Duration::from_millis(1)..=RETRANSMIT_MAX;
         if timeout.is_none_or(|timeout| range.contains(&timeout)) {
             self.options.sockets.retransmit_timeout = timeout;

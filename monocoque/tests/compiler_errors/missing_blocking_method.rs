@@ -1,0 +1,11 @@
+//! A blocking call that a socket type lacks.
+//~ error: the method `recv` exists for struct `Blocking<'_, PushSocket>`, but its trait bounds were not satisfied
+//~ note: `PushSocket: Receives`
+
+use monocoque::zmq::PushSocket;
+
+fn receive(push: &PushSocket) {
+    let _received = push.blocking().recv();
+}
+
+fn main() {}
