@@ -96,7 +96,7 @@ pub enum MonocoqueError {
     RoutingId(RoutingIdError),
     /// A frame is not the text, or a message not the texts, that the program expected: the error of
     /// a conversion, which no call of a socket returns.
-    Text(TextError),
+    Text(Box<TextError>),
     /// A message has not as many frames as the program expected: the error of a conversion, which
     /// no call of a socket returns. The message is in it.
     FrameCount(Box<FrameCountError>),
@@ -297,7 +297,7 @@ impl From<RoutingIdError> for MonocoqueError {
 
 impl From<TextError> for MonocoqueError {
     fn from(error: TextError) -> Self {
-        Self::Text(error)
+        Self::Text(error.into())
     }
 }
 
@@ -496,8 +496,8 @@ mod tests {
             UnknownEndpoint(endpoint()),
             UnknownPeer(1.into()),
             RoutingId("".parse::<monocoque_core::RoutingId>().unwrap_err()),
-            Text(Message::new().str(0).unwrap_err()),
-            Text(<(String,)>::try_from(Message::new()).unwrap_err()),
+            Text(Message::new().str(0).unwrap_err().into()),
+            Text(<(String,)>::try_from(Message::new()).unwrap_err().into()),
             FrameCount(Bytes::try_from(Message::new()).unwrap_err().into()),
             Utf8(Frame::from(b"\xff").as_str().unwrap_err()),
             ReservedRoutingId,

@@ -205,16 +205,13 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.width().is_some() || f.precision().is_some() {
-            return f.pad(&self.to_string());
-        }
-        match self {
-            Self::Tcp { source: None, host, port } => write!(f, "tcp://{host}:{port}"),
-            Self::Tcp { source: Some(source), host, port } => write!(f, "tcp://{source};{host}:{port}"),
-            Self::Ipc(address) => write!(f, "ipc://{address}"),
-            Self::Inproc(name) => write!(f, "inproc://{name}"),
-            Self::Attached(stream) => write!(f, "{stream}"),
-        }
+        f.pad(&match self {
+            Self::Tcp { source: None, host, port } => format!("tcp://{host}:{port}"),
+            Self::Tcp { source: Some(source), host, port } => format!("tcp://{source};{host}:{port}"),
+            Self::Ipc(address) => format!("ipc://{address}"),
+            Self::Inproc(name) => format!("inproc://{name}"),
+            Self::Attached(stream) => return stream.fmt(f),
+        })
     }
 }
 

@@ -354,16 +354,8 @@ pub enum TextError {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.width().is_some() || f.precision().is_some() {
-            return f.pad(&self.to_string());
-        }
-        for (index, frame) in self.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(&String::from_utf8_lossy(frame))?;
-        }
-        Ok(())
+        let frames: Vec<_> = self.iter().map(String::from_utf8_lossy).collect();
+        f.pad(&frames.join(" "))
     }
 }
 

@@ -47,8 +47,8 @@ impl Engine {
     }
 
     /// Closes the socket as [`close`](Self::close), and sends queued messages for at most `limit`.
-    pub(crate) fn close_within(self: &Arc<Self>, limit: Duration) {
-        self.set_linger(Some(limit));
+    pub(crate) fn close_within(self: &Arc<Self>, limit: Option<Duration>) {
+        self.set_linger(limit);
         self.close();
     }
 

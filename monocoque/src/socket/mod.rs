@@ -41,6 +41,7 @@ use self::departures::Departures;
 use self::reconfigure::LiveOptions;
 use self::subscribe::Filter;
 use self::timers::Timers;
+pub(crate) use self::wait_slot::Limit;
 use crate::endpoint::cancellation::CancellationToken;
 use crate::endpoint::{EndpointEntry, EndpointRef, Endpoints, Origin};
 use crate::error::MonocoqueError;

@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use monocoque_core::{Message, NextItem, runtime::yielding};
 
@@ -29,22 +28,20 @@ impl Engine {
     /// Waits for the next message and receives it.
     #[inline]
     pub(crate) fn recv(self: &Arc<Self>) -> Receiving<'_> {
-        self.recv_within(None)
+        self.recv_within(Limit::Socket)
     }
 
-    /// Waits for the next message, for at most `limit` instead of the timeout of the socket, and
-    /// receives it.
+    /// Waits for the next message, for at most `limit`, and receives it.
     #[inline]
-    pub(crate) fn recv_within(self: &Arc<Self>, limit: Option<Duration>) -> Receiving<'_> {
+    pub(crate) fn recv_within(self: &Arc<Self>, limit: Limit) -> Receiving<'_> {
         Receiving { slot: self.receiver(limit) }
     }
 
-    /// Returns the slot of a receiver that waits for at most `limit` instead of the timeout of the
-    /// socket.
+    /// Returns the slot of a receiver that waits for at most `limit`.
     #[inline]
-    fn receiver(self: &Arc<Self>, limit: Option<Duration>) -> WaitSlot<'_> {
+    fn receiver(self: &Arc<Self>, limit: Limit) -> WaitSlot<'_> {
         let mut slot = WaitSlot::new(self, WaitQueue::Receivers);
-        slot.limit = limit.map_or(Limit::Socket, Limit::Call);
+        slot.limit = limit;
         slot
     }
 
@@ -57,7 +54,7 @@ impl Engine {
     /// Waits for the next message, for at most `limit`, and receives it with its sender.
     pub(crate) async fn recv_with_peer(
         self: &Arc<Self>,
-        limit: Option<Duration>,
+        limit: Limit,
     ) -> Result<(Message, Arc<Peer>), MonocoqueError> {
         let mut slot = self.receiver(limit);
         poll_fn(|cx| slot.poll_recv_with(cx, |next| self.take_with_peer(next))).await
@@ -73,7 +70,7 @@ impl Engine {
         self: &Arc<Self>,
         messages: &mut Vec<Message>,
         max: usize,
-        limit: Option<Duration>,
+        limit: Limit,
     ) -> Result<usize, MonocoqueError> {
         if max == 0 && self.pattern.turns != Turns::Never {
             yielding::now_if_due().await;

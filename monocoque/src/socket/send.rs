@@ -103,12 +103,12 @@ impl Engine {
     #[inline]
     pub(crate) fn send_within<R: Addressed, M: IntoMessage>(
         self: &Arc<Self>,
-        limit: Duration,
+        limit: Limit,
         to: R,
         message: M,
     ) -> Sending<'_, M, R> {
         let mut sending = self.send(to, message);
-        sending.slot.limit = Limit::Call(limit);
+        sending.slot.limit = limit;
         sending
     }
 

@@ -30,6 +30,12 @@ pub(crate) enum Limit {
     Unlimited,
 }
 
+impl From<Option<Duration>> for Limit {
+    fn from(limit: Option<Duration>) -> Self {
+        limit.map_or(Self::Unlimited, Self::Call)
+    }
+}
+
 /// The place of a future in a queue. Dropping the future removes it.
 #[derive(Debug)]
 pub(super) struct WaitSlot<'a> {
@@ -148,7 +154,7 @@ impl Engine {
         mut done: impl FnMut(&mut Outbound) -> Option<Result<T, MonocoqueError>>,
     ) -> Result<T, MonocoqueError> {
         let mut slot = WaitSlot::new(self, WaitQueue::Watchers);
-        slot.limit = limit.map_or(Limit::Unlimited, Limit::Call);
+        slot.limit = limit.into();
         poll_fn(|cx| match slot.poll_watch(cx, &mut done) {
             // A slot that yields has no ticket, and has not looked yet.
             Poll::Pending if slot.waiting.ticket.is_some() => slot.poll_timeout(cx),

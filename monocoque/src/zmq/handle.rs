@@ -154,7 +154,7 @@ impl Handle {
 
     /// Closes the socket, and waits until its tasks have ended. Returns the number of messages that
     /// were not sent within the limit.
-    pub(super) async fn close_within(&self, limit: Duration) -> u64 {
+    pub(super) async fn close_within(&self, limit: Option<Duration>) -> u64 {
         self.engine().close_within(limit);
         self.engine().ended().await;
         self.engine().unsent()
@@ -184,10 +184,10 @@ impl Handle {
     pub(super) async fn recv_from_timeout(
         &self,
         check: Result<(), impl Into<MonocoqueError>>,
-        timeout: Duration,
+        timeout: Option<Duration>,
     ) -> Result<(RoutingId, Message), MonocoqueError> {
         check.map_err(Into::into)?;
-        split_id(self.engine_unchecked().recv_within(Some(timeout)).await?)
+        split_id(self.engine_unchecked().recv_within(timeout.into()).await?)
     }
 
     /// Receives as [`recv_from`](Self::recv_from) does, if a message is queued.
@@ -215,12 +215,13 @@ impl Handle {
         &self,
         check: Result<(), impl Into<MonocoqueError>>,
         message: impl IntoMessage,
-        timeout: Duration,
+        timeout: Option<Duration>,
     ) -> Result<Message, MonocoqueError> {
         check.map_err(Into::into)?;
         let begun = Instant::now();
-        self.engine_unchecked().send_within(timeout, ByPattern, message).await?;
-        self.engine_unchecked().recv_within(Some(timeout.saturating_sub(begun.elapsed()))).await
+        self.engine_unchecked().send_within(timeout.into(), ByPattern, message).await?;
+        let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+        self.engine_unchecked().recv_within(left.into()).await
     }
 
     /// Formats the socket under the name of its type.

@@ -416,7 +416,7 @@ macro_rules! socket_methods {
         }
 
         /// Waits as [`wait_for_peers`](Self::wait_for_peers) does, for at most `timeout`.
-        /// `Duration::MAX` waits for ever. Cancel safe.
+        /// `None` waits for ever. Cancel safe.
         ///
         /// ```
         /// use std::time::Duration;
@@ -439,9 +439,10 @@ macro_rules! socket_methods {
         $vis fn wait_for_peers_timeout(
             &self,
             n: usize,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().wait_for_peers(n, Some(timeout)).await }
+            let timeout = timeout.into_limit();
+            async move { self.handle().engine().wait_for_peers(n, timeout).await }
         }
 
         /// Closes the socket, for all handles, and waits until everything that is queued has been
@@ -459,10 +460,10 @@ macro_rules! socket_methods {
         /// Returns the number of messages that were not sent, which are counted in
         /// [`dropped`](crate::SocketStats::dropped), too.
         ///
-        /// Zero drops all queued messages at once; [`Duration::MAX`](std::time::Duration::MAX) is
-        /// no limit. If the socket is closed already, the limit counts from now, and the messages
-        /// from the first call. A message counts as sent once the kernel has taken it, or an inproc
-        /// peer. SUB sockets have nothing to send.
+        /// Zero drops all queued messages at once; `None` is no limit. If the socket is closed
+        /// already, the limit counts from now, and the messages from the first call. A message
+        /// counts as sent once the kernel has taken it, or an inproc peer. SUB sockets have nothing
+        /// to send.
         ///
         /// Cancel safe: the closing goes on, with this limit.
         ///
@@ -481,9 +482,9 @@ macro_rules! socket_methods {
         /// ```
         $vis fn close_within(
             &self,
-            limit: std::time::Duration,
+            limit: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = u64> $(+ $auto)? {
-            self.handle().close_within(limit)
+            self.handle().close_within(limit.into_limit())
         }
 
         /// Changes the [`linger`](crate::zmq::Builder::linger) of the open socket (`ZMQ_LINGER`):

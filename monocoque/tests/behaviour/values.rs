@@ -267,6 +267,26 @@ fn durations_need_no_some() {
 }
 
 #[test]
+fn calls_without_limit_wait_for_ever() -> Result {
+    use std::time::Duration;
+
+    use monocoque::Context;
+    use monocoque::zmq::{PullSocket, PushSocket};
+
+    let context = Context::new()?;
+    let pull = PullSocket::builder().recv_timeout(Duration::ZERO).build_in(&context)?;
+    let push = PushSocket::builder().send_timeout(Duration::ZERO).build_in(&context)?;
+    let endpoint = pull.blocking().bind("tcp://127.0.0.1:0")?;
+    push.blocking().connect(endpoint)?;
+    push.blocking().send_timeout("x", None)?;
+    push.blocking().flush_timeout(None)?;
+    assert_eq!(pull.blocking().recv_timeout(None)?, "x");
+    assert!(pull.blocking().recv_timeout(Some(Duration::ZERO)).expect_err("nothing").is_timeout());
+    assert_eq!(push.blocking().close_within(None)?, 0);
+    Ok(())
+}
+
+#[test]
 fn comparison_works_in_both_directions() -> Result {
     let two = Message::from(["a", "b"]);
     assert!(["a", "b"] == two && vec!["a", "b"] == two && ["a", "b"][..] == two && &["a", "b"] == two);

@@ -1,5 +1,5 @@
 //! A blocking call that a socket type lacks.
-//~ error: the method `recv` exists for struct `Blocking<'_, PushSocket>`, but its trait bounds were not satisfied
+//~ error: the method `recv` exists for struct `monocoque::zmq::Blocking<'_, PushSocket>`, but its trait bounds were not satisfied
 //~ note: `PushSocket: Receives`
 
 use monocoque::zmq::PushSocket;

@@ -6,9 +6,8 @@ use monocoque_core::{Endpoint, IntoMessage, Message, RoutingId, block_on};
 
 use super::Blocking;
 use crate::error::{MonocoqueError, SendError};
-use crate::zmq::IntoEndpoint;
-use crate::zmq::Recipient;
 use crate::zmq::capability::RoutesById;
+use crate::zmq::{IntoEndpoint, IntoLimit, Recipient};
 
 /// The calls of sockets that send by routing id.
 impl<S: RoutesById> Blocking<'_, S> {
@@ -28,8 +27,12 @@ impl<S: RoutesById> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from), and [`MonocoqueError::TimedOut`].
-    pub fn recv_from_timeout(self, timeout: Duration) -> Result<(RoutingId, Message), MonocoqueError> {
-        self.handle().block_on(self.handle().recv_from_timeout(routes_by_id!(self.socket), timeout))
+    pub fn recv_from_timeout(
+        self,
+        timeout: impl IntoLimit<Duration>,
+    ) -> Result<(RoutingId, Message), MonocoqueError> {
+        self.handle()
+            .block_on(self.handle().recv_from_timeout(routes_by_id!(self.socket), timeout.into_limit()))
     }
 
     /// Queues a message for one peer as [`send_to`](RoutesById::send_to) does.
@@ -53,10 +56,11 @@ impl<S: RoutesById> Blocking<'_, S> {
         self,
         peer: impl Recipient,
         message: M,
-        timeout: Duration,
+        timeout: impl IntoLimit<Duration>,
     ) -> Result<(), SendError> {
         let peer = routes_by_id!(self.socket).map(|()| peer.into_address());
-        self.handle().block_on_send(message, |engine, message| engine.send_within(timeout, peer, message))
+        self.handle()
+            .block_on_send(message, |engine, message| engine.send_within(timeout.into_limit().into(), peer, message))
     }
 
     /// Connects to an endpoint and gives the peer there a routing id, as

@@ -19,7 +19,7 @@ use super::Socket;
 use super::handle::Handle;
 use crate::endpoint::connect;
 use crate::error::MonocoqueError;
-use crate::zmq::IntoEndpoint;
+use crate::zmq::{IntoEndpoint, IntoLimit};
 
 /// The calls of a socket that wait, for threads without an executor; made by
 /// [`blocking`](Socket::blocking).
@@ -168,8 +168,12 @@ impl<'a, S: Socket> Blocking<'a, S> {
     /// # Errors
     ///
     /// As [`wait_for_peers`](Self::wait_for_peers), and [`MonocoqueError::TimedOut`].
-    pub fn wait_for_peers_timeout(self, n: usize, timeout: Duration) -> Result<(), MonocoqueError> {
-        self.handle().block_on(self.handle().engine().wait_for_peers(n, Some(timeout)))
+    pub fn wait_for_peers_timeout(
+        self,
+        n: usize,
+        timeout: impl IntoLimit<Duration>,
+    ) -> Result<(), MonocoqueError> {
+        self.handle().block_on(self.handle().engine().wait_for_peers(n, timeout.into_limit()))
     }
 
     /// Closes the socket as [`close`](Socket::close) does, and waits for its end.
@@ -202,8 +206,8 @@ impl<'a, S: Socket> Blocking<'a, S> {
     ///
     /// [`MonocoqueError::WouldDeadlock`] on the thread that runs the connections; the socket is not
     /// closed then.
-    pub fn close_within(self, limit: Duration) -> Result<u64, MonocoqueError> {
+    pub fn close_within(self, limit: impl IntoLimit<Duration>) -> Result<u64, MonocoqueError> {
         let handle = self.handle();
-        handle.block_on(async { Ok(handle.close_within(limit).await) })
+        handle.block_on(async { Ok(handle.close_within(limit.into_limit()).await) })
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Blocking;
 use crate::error::MonocoqueError;
+use crate::zmq::IntoLimit;
 use crate::zmq::capability::Publishes;
 
 /// The calls of sockets that publish.
@@ -26,7 +27,11 @@ impl<S: Publishes> Blocking<'_, S> {
     ///
     /// As [`wait_for_subscriptions`](Self::wait_for_subscriptions), and
     /// [`MonocoqueError::TimedOut`].
-    pub fn wait_for_subscriptions_timeout(self, n: usize, timeout: Duration) -> Result<(), MonocoqueError> {
-        self.handle().block_on(self.handle().engine().wait_for_subscriptions(n, Some(timeout)))
+    pub fn wait_for_subscriptions_timeout(
+        self,
+        n: usize,
+        timeout: impl IntoLimit<Duration>,
+    ) -> Result<(), MonocoqueError> {
+        self.handle().block_on(self.handle().engine().wait_for_subscriptions(n, timeout.into_limit()))
     }
 }

@@ -8,6 +8,7 @@ use monocoque_core::Message;
 use super::Blocking;
 use crate::error::MonocoqueError;
 use crate::peer::Peer;
+use crate::zmq::IntoLimit;
 use crate::zmq::capability::Receives;
 
 /// The calls of sockets that receive.
@@ -51,8 +52,8 @@ impl<S: Receives> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`recv`](Self::recv), and [`MonocoqueError::TimedOut`].
-    pub fn recv_timeout(self, timeout: Duration) -> Result<Message, MonocoqueError> {
-        self.handle().block_on(self.handle().engine_unchecked().recv_within(Some(timeout)))
+    pub fn recv_timeout(self, timeout: impl IntoLimit<Duration>) -> Result<Message, MonocoqueError> {
+        self.handle().block_on(self.handle().engine_unchecked().recv_within(timeout.into_limit().into()))
     }
 
     /// Receives the next message together with its sender, as
@@ -71,7 +72,10 @@ impl<S: Receives> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`recv`](Self::recv), and [`MonocoqueError::TimedOut`].
-    pub fn recv_with_peer_timeout(self, timeout: Duration) -> Result<(Message, Arc<Peer>), MonocoqueError> {
+    pub fn recv_with_peer_timeout(
+        self,
+        timeout: impl IntoLimit<Duration>,
+    ) -> Result<(Message, Arc<Peer>), MonocoqueError> {
         self.handle().block_on(self.socket.recv_with_peer_timeout(timeout))
     }
 
@@ -94,7 +98,7 @@ impl<S: Receives> Blocking<'_, S> {
         self,
         messages: &mut Vec<Message>,
         max: usize,
-        timeout: Duration,
+        timeout: impl IntoLimit<Duration>,
     ) -> Result<usize, MonocoqueError> {
         self.handle().block_on(self.socket.recv_batch_timeout(messages, max, timeout))
     }

@@ -6,6 +6,7 @@ use monocoque_core::{IntoMessage, Message};
 
 use super::Blocking;
 use crate::error::MonocoqueError;
+use crate::zmq::IntoLimit;
 use crate::zmq::capability::Requests;
 
 /// The calls of sockets that send requests.
@@ -28,8 +29,12 @@ impl<S: Requests> Blocking<'_, S> {
     pub fn request_timeout(
         self,
         message: impl IntoMessage,
-        timeout: Duration,
+        timeout: impl IntoLimit<Duration>,
     ) -> Result<Message, MonocoqueError> {
-        self.handle().block_on(self.handle().request_timeout(requests!(self.socket), message, timeout))
+        self.handle().block_on(self.handle().request_timeout(
+            requests!(self.socket),
+            message,
+            timeout.into_limit(),
+        ))
     }
 }

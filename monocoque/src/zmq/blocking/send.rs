@@ -7,6 +7,7 @@ use monocoque_core::IntoMessage;
 use super::Blocking;
 use crate::error::{MonocoqueError, SendError};
 use crate::socket::send::ByPattern;
+use crate::zmq::IntoLimit;
 use crate::zmq::capability::Sends;
 
 /// The calls of sockets that send.
@@ -52,9 +53,14 @@ impl<S: Sends> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`MonocoqueError::TimedOut`].
-    pub fn send_timeout<M: IntoMessage>(self, message: M, timeout: Duration) -> Result<(), SendError> {
-        self.handle()
-            .block_on_send(message, |engine, message| engine.send_within(timeout, ByPattern, message))
+    pub fn send_timeout<M: IntoMessage>(
+        self,
+        message: M,
+        timeout: impl IntoLimit<Duration>,
+    ) -> Result<(), SendError> {
+        self.handle().block_on_send(message, |engine, message| {
+            engine.send_within(timeout.into_limit().into(), ByPattern, message)
+        })
     }
 
     /// Queues a message as [`send`](Self::send) does, but does not start to write it, as
@@ -83,7 +89,7 @@ impl<S: Sends> Blocking<'_, S> {
     /// # Errors
     ///
     /// As [`flush`](Self::flush), and [`MonocoqueError::TimedOut`].
-    pub fn flush_timeout(self, timeout: Duration) -> Result<(), MonocoqueError> {
-        self.handle().block_on(self.handle().flush(sends!(self.socket), Some(timeout)))
+    pub fn flush_timeout(self, timeout: impl IntoLimit<Duration>) -> Result<(), MonocoqueError> {
+        self.handle().block_on(self.handle().flush(sends!(self.socket), timeout.into_limit()))
     }
 }

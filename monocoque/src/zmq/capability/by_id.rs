@@ -30,18 +30,18 @@ macro_rules! by_id_methods {
 
         /// Receives as [`recv_from`](Self::recv_from) does, but waits no longer than `timeout`,
         /// whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is.
-        /// `Duration::MAX` waits for ever. Cancel safe.
+        /// `None` waits for ever. Cancel safe.
         ///
         /// # Errors
         ///
         /// As `recv_from`, and [`TimedOut`](crate::MonocoqueError::TimedOut).
         $vis fn recv_from_timeout(
             &self,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<
             Output = Result<($crate::RoutingId, $crate::Message), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            self.handle().recv_from_timeout(routes_by_id!(self), timeout)
+            self.handle().recv_from_timeout(routes_by_id!(self), timeout.into_limit())
         }
 
         /// Receives the next message, if one is queued, together with the routing id of its sender.
@@ -104,7 +104,7 @@ macro_rules! by_id_methods {
 
         /// Queues a message for one peer as [`send_to`](Self::send_to) does, but waits no longer
         /// than `timeout`, whatever the [`send_timeout`](crate::zmq::Builder::send_timeout) of the
-        /// socket is. `Duration::MAX` waits for ever. Cancel safe.
+        /// socket is. `None` waits for ever. Cancel safe.
         ///
         /// # Errors
         ///
@@ -113,14 +113,14 @@ macro_rules! by_id_methods {
             &self,
             peer: R,
             message: M,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<(), $crate::SendError>> $(+ $auto)?
         where
             R: $crate::zmq::Recipient $(+ $auto)?,
             M: $crate::IntoMessage $(+ $auto)?,
         {
             let peer = routes_by_id!(self).map(|()| peer.into_address());
-            self.handle().engine_unchecked().send_within(timeout, peer, message)
+            self.handle().engine_unchecked().send_within(timeout.into_limit().into(), peer, message)
         }
 
         /// Queues a message for one peer as [`send_to`](Self::send_to) does, if that can be done at

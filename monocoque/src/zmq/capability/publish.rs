@@ -24,7 +24,7 @@ macro_rules! publish_methods {
         }
 
         /// Waits as [`wait_for_subscriptions`](Self::wait_for_subscriptions) does, for at most
-        /// `timeout`. `Duration::MAX` waits for ever. Cancel safe.
+        /// `timeout`. `None` waits for ever. Cancel safe.
         ///
         /// # Errors
         ///
@@ -33,9 +33,10 @@ macro_rules! publish_methods {
         $vis fn wait_for_subscriptions_timeout(
             &self,
             n: usize,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            async move { self.handle().engine().wait_for_subscriptions(n, Some(timeout)).await }
+            let timeout = timeout.into_limit();
+            async move { self.handle().engine().wait_for_subscriptions(n, timeout).await }
         }
     };
 }

@@ -30,7 +30,7 @@ macro_rules! recv_methods {
 
         /// Receives the next message as [`recv`](Self::recv) does, but waits no longer than
         /// `timeout`, whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the
-        /// socket is. `Duration::MAX` waits for ever.
+        /// socket is. `None` waits for ever.
         ///
         /// ```
         /// use std::time::Duration;
@@ -54,9 +54,9 @@ macro_rules! recv_methods {
         #[inline]
         $vis fn recv_timeout(
             &self,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<$crate::Message, $crate::MonocoqueError>> $(+ $auto)? {
-            self.handle().engine_unchecked().recv_within(Some(timeout))
+            self.handle().engine_unchecked().recv_within(timeout.into_limit().into())
         }
 
         /// Receives at most `max` messages at once: appends those that are queued to `messages` and
@@ -92,13 +92,13 @@ macro_rules! recv_methods {
             messages: &mut Vec<$crate::Message>,
             max: usize,
         ) -> impl Future<Output = Result<usize, $crate::MonocoqueError>> $(+ $auto)? {
-            self.handle().engine_unchecked().recv_batch(messages, max, None)
+            self.handle().engine_unchecked().recv_batch(messages, max, $crate::socket::Limit::Socket)
         }
 
         /// Receives messages as [`recv_batch`](Self::recv_batch) does, but waits for the first no
         /// longer than `timeout`, whatever the
-        /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is. `Duration::MAX`
-        /// waits for ever. Cancel safe, as `recv_batch`.
+        /// [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is. `None` waits
+        /// for ever. Cancel safe, as `recv_batch`.
         ///
         /// # Errors
         ///
@@ -107,9 +107,9 @@ macro_rules! recv_methods {
             &self,
             messages: &mut Vec<$crate::Message>,
             max: usize,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<usize, $crate::MonocoqueError>> $(+ $auto)? {
-            self.handle().engine_unchecked().recv_batch(messages, max, Some(timeout))
+            self.handle().engine_unchecked().recv_batch(messages, max, timeout.into_limit().into())
         }
 
         /// Receives the next message as [`recv`](Self::recv) does, together with the peer that sent
@@ -141,24 +141,24 @@ macro_rules! recv_methods {
         ) -> impl Future<
             Output = Result<($crate::Message, std::sync::Arc<$crate::Peer>), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            self.handle().engine_unchecked().recv_with_peer(None)
+            self.handle().engine_unchecked().recv_with_peer($crate::socket::Limit::Socket)
         }
 
         /// Receives the next message together with its sender, as
         /// [`recv_with_peer`](Self::recv_with_peer) does, but waits no longer than `timeout`,
         /// whatever the [`recv_timeout`](crate::zmq::Builder::recv_timeout) of the socket is.
-        /// `Duration::MAX` waits for ever. Cancel safe, as `recv`.
+        /// `None` waits for ever. Cancel safe, as `recv`.
         ///
         /// # Errors
         ///
         /// As [`recv`](Self::recv), and [`TimedOut`](crate::MonocoqueError::TimedOut).
         $vis fn recv_with_peer_timeout(
             &self,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<
             Output = Result<($crate::Message, std::sync::Arc<$crate::Peer>), $crate::MonocoqueError>,
         > $(+ $auto)? {
-            self.handle().engine_unchecked().recv_with_peer(Some(timeout))
+            self.handle().engine_unchecked().recv_with_peer(timeout.into_limit().into())
         }
 
         /// Receives the next message, if one is queued. Never yields: on a compio runtime that runs

@@ -30,7 +30,7 @@ macro_rules! request_methods {
         }
 
         /// Sends a request and waits for its reply, for at most `timeout` in all, whatever the
-        /// timeouts of the socket are. `Duration::MAX` waits for ever.
+        /// timeouts of the socket are. `None` waits for ever.
         ///
         /// After a time-out with the request sent, its reply has to be received before the next
         /// one, unless the socket is [relaxed](crate::zmq::Builder::req_relaxed).
@@ -58,9 +58,9 @@ macro_rules! request_methods {
         $vis fn request_timeout(
             &self,
             message: impl $crate::IntoMessage $(+ $auto)?,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<$crate::Message, $crate::MonocoqueError>> $(+ $auto)? {
-            self.handle().request_timeout(requests!(self), message, timeout)
+            self.handle().request_timeout(requests!(self), message, timeout.into_limit())
         }
     };
 }

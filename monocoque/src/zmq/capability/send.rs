@@ -39,7 +39,7 @@ macro_rules! send_methods {
 
         /// Queues a message as [`send`](Self::send) does, but waits no longer than `timeout`,
         /// whatever the [`send_timeout`](crate::zmq::Builder::send_timeout) of the socket is.
-        /// `Duration::MAX` waits for ever.
+        /// `None` waits for ever.
         ///
         /// ```
         /// use std::time::Duration;
@@ -65,9 +65,9 @@ macro_rules! send_methods {
         $vis fn send_timeout<M: $crate::IntoMessage $(+ $auto)?>(
             &self,
             message: M,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> $crate::zmq::Sending<'_, M> {
-            self.handle().engine_unchecked().send_within(timeout, $crate::socket::send::ByPattern, message)
+            self.handle().engine_unchecked().send_within(timeout.into_limit().into(), $crate::socket::send::ByPattern, message)
         }
 
         /// Queues a message as [`send`](Self::send) does, but does not start to write it: that is
@@ -136,16 +136,16 @@ macro_rules! send_methods {
         }
 
         /// Writes what is queued and waits for that as [`flush`](Self::flush) does, for at most
-        /// `timeout`. `Duration::MAX` waits for ever. Cancel safe, as `flush`.
+        /// `timeout`. `None` waits for ever. Cancel safe, as `flush`.
         ///
         /// # Errors
         ///
         /// As `flush`, and [`TimedOut`](crate::MonocoqueError::TimedOut).
         $vis fn flush_timeout(
             &self,
-            timeout: std::time::Duration,
+            timeout: impl $crate::zmq::IntoLimit<std::time::Duration>,
         ) -> impl Future<Output = Result<(), $crate::MonocoqueError>> $(+ $auto)? {
-            self.handle().flush(sends!(self), Some(timeout))
+            self.handle().flush(sends!(self), timeout.into_limit())
         }
 
         /// Changes the [`send_hwm`](crate::zmq::Builder::send_hwm), for all peers, at once. No
