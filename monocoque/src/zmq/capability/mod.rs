@@ -4,6 +4,10 @@
 //! capabilities itself, and no others. Code that is generic over socket types names the
 //! capabilities that it needs and gets their methods; those of every socket come with [`Socket`].
 //!
+//! A call of a method that a type lacks does not compile: there is "no method named `recv`" on a
+//! `PushSocket`, and on its view `push.blocking()` the bound `PushSocket: Receives` is not
+//! satisfied. The table has the types with that capability.
+//!
 //! ```
 //! use monocoque::MonocoqueError;
 //! use monocoque::zmq::capability::{Receives, Sends};
