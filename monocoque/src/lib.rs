@@ -210,9 +210,9 @@ pub use driver::Driver;
 pub use error::{ErrorKind, MonocoqueError, MonocoqueError as Error, Result, SendError};
 pub use monitor::{Connection, ConnectionId, DisconnectReason, Monitor, SocketEvent};
 pub use monocoque_core::{
-    AttachedStream, DriverType, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes, FrameCountError,
-    FromFrame, Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames, Part, Parts,
-    RoutingId, RoutingIdError, Source, TextError,
+    AttachedStream, DriverType, Endpoint, EndpointError, EndpointErrorKind, Frame, FrameBytes,
+    FrameCountError, FromFrame, Host, HostName, InprocName, IntoMessage, IpcAddress, Message, MessageFrames,
+    Part, Parts, RoutingId, RoutingIdError, Source, TextError,
 };
 pub use options::{ReconnectStop, RouterNotify};
 pub use peer::Peer;

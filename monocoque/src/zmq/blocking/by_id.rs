@@ -59,8 +59,9 @@ impl<S: RoutesById> Blocking<'_, S> {
         timeout: impl IntoLimit<Duration>,
     ) -> Result<(), SendError> {
         let peer = routes_by_id!(self.socket).map(|()| peer.into_address());
-        self.handle()
-            .block_on_send(message, |engine, message| engine.send_within(timeout.into_limit().into(), peer, message))
+        self.handle().block_on_send(message, |engine, message| {
+            engine.send_within(timeout.into_limit().into(), peer, message)
+        })
     }
 
     /// Connects to an endpoint and gives the peer there a routing id, as
