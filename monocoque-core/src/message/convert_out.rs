@@ -1,5 +1,5 @@
-//! Conversions of messages to other types: to arrays and tuples, if there are as many frames, and to
-//! vectors; to one value, if there is one frame.
+//! Conversions of messages to other types: to arrays and tuples, if there are as many frames, and
+//! to vectors; to one value, if there is one frame.
 
 use bytes::Bytes;
 use thiserror::Error;

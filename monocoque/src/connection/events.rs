@@ -26,8 +26,8 @@ impl<'a> ConnectionEvents<'a> {
         Self { engine, endpoint, connection, span, is_ended: false }
     }
 
-    /// Reports the end, with its reason. A failed handshake with a connected endpoint is logged by the dialer, which
-    /// knows when it tries again.
+    /// Reports the end, with its reason. A failed handshake with a connected endpoint is logged by
+    /// the dialer, which knows when it tries again.
     pub(super) fn end(mut self, was_up: bool, reason: DisconnectReason) {
         let Self { engine, endpoint, connection, span, is_ended } = &mut self;
         *is_ended = true;

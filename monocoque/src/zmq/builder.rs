@@ -359,8 +359,8 @@ impl<S: Socket> Builder<S> {
         Ok(S::from_any(AnySocket::new_handle(Handle::new(engine, context.clone()))))
     }
 
-    /// Changes the options of an open socket. `change` is called again if another thread has changed
-    /// them meanwhile.
+    /// Changes the options of an open socket. `change` is called again if another thread has
+    /// changed them meanwhile.
     pub(super) fn reconfigure(
         engine: &Engine,
         mut change: impl FnMut(Self) -> Self,

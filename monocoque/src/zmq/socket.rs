@@ -529,8 +529,8 @@ macro_rules! socket_methods {
         /// At once: the high-water marks, the timeouts of `send` and `recv`, which hold for calls
         /// that begin to wait from now on, `linger`, `immediate`, `delivery_attempts`,
         /// `router_mandatory`, `router_handover`, `nodrop`, `req_relaxed`, `xpub_verbose`, and the
-        /// messages that the next new peer gets (`hello_msg`, `probe_router`, `xpub_welcome_msg`). A
-        /// further `subscribe` subscribes.
+        /// messages that the next new peer gets (`hello_msg`, `probe_router`, `xpub_welcome_msg`).
+        /// A further `subscribe` subscribes.
         ///
         /// All others hold for endpoints that are bound or connected from now on. Those that there
         /// are go on with the options that they were made with, also when they connect again.
@@ -543,7 +543,8 @@ macro_rules! socket_methods {
         /// use monocoque::zmq::PullSocket;
         ///
         /// let pull = PullSocket::new()?;
-        /// pull.reconfigure(|options| options.recv_timeout(Duration::from_millis(10)).recv_hwm(50))?;
+        /// let limit = Duration::from_millis(10);
+        /// pull.reconfigure(|options| options.recv_timeout(limit).recv_hwm(50))?;
         /// assert!(pull.recv().await.unwrap_err().is_timeout());
         ///
         /// let error = pull.reconfigure(|options| options.conflate(true)).unwrap_err();

@@ -1,5 +1,5 @@
-//! Options of an open socket: some take effect at once, others for endpoints made later, a few never
-//! change.
+//! Options of an open socket: some take effect at once, others for endpoints made later, a few
+//! never change.
 
 use std::pin::pin;
 use std::thread;
