@@ -37,7 +37,7 @@ pub(crate) enum Way {
 }
 
 /// Parses an endpoint that is given without an option: it is to bind with an @ in front, a
-/// wildcard, or 0.0.0.0 or [::], which stand for all interfaces.
+/// wildcard, or `0.0.0.0` or `[::]`, which stand for all interfaces.
 pub(super) fn either(text: &str) -> Result<Way, String> {
     if let Some(text) = text.strip_prefix('@') {
         return to_bind(text).map(Way::Bind);
