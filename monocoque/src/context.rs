@@ -334,7 +334,8 @@ impl Context {
     }
 
     /// Returns the context of the whole process. Its one I/O thread is started by the first call.
-    /// Sockets created with [`new()`](crate::zmq::TypedSocket::new) outside a compio runtime use it.
+    /// Sockets created with [`new()`](crate::zmq::TypedSocket::new) outside a compio runtime use
+    /// it.
     ///
     /// When the process ends, by a return from `main` or by [`exit`](std::process::exit), the
     /// sockets of this and all other contexts with I/O threads send their queued messages, each for
