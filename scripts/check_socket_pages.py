@@ -49,20 +49,27 @@ def main(directory):
         problem(f"found only {len(pages)} socket types in {directory}")
 
     traits = {path.name[len("trait."):-len(".html")]: methods(path.read_text())
-              for path in [directory / "trait.Socket.html", *(directory / "capability").glob("trait.*.html")]}
+              for path in [*directory.glob("trait.*Socket.html"), *(directory / "capability").glob("trait.*.html")]}
     if len(traits.get("Socket", ())) < 15 or len(traits) < 10:
         problem("found few traits, or few methods of them: have they moved?")
 
     capabilities = {row[0]: set(row[1].split(", ")) for row in table(ZMQ / "capability/mod.rs", "//!")}
-    if set(capabilities) != set(traits) - {"Socket"}:
+    if set(capabilities) != set(traits) - {"Socket", "TypedSocket"}:
         problem(f"the table of capabilities has {sorted(capabilities)}, the pages have {sorted(traits)}")
+
+    # It has the capabilities of all types; whether the type chosen at run time has them, it checks then.
+    any_socket = methods(pages.pop("AnySocket", ""))
+    due = set().union(*(traits[trait] for trait in traits if trait != "TypedSocket"))
+    if due - any_socket:
+        problem(f"AnySocket: its page lacks {sorted(due - any_socket)}")
 
     own = {path: set(re.findall(r"pub (?:async )?fn (\w+)", path.read_text())) for path in ZMQ.glob("*.rs")}
     for name, page in pages.items():
         zmq_name = name.removesuffix("Socket").upper()
         listed = methods(page)
         has = {trait for trait in traits if re.search(rf'id="impl-{trait}-for-{name}"', page)}
-        tabled = {trait for trait, types in capabilities.items() if zmq_name in types} | {"Socket"}
+        tabled = {trait for trait, types in capabilities.items() if zmq_name in types}
+        tabled |= {"Socket", "TypedSocket"}
         if has != tabled:
             problem(f"{name}: has {sorted(has)}, and {sorted(tabled)} in the table of capabilities")
         due = set().union(*(traits[trait] for trait in has))
