@@ -43,7 +43,7 @@ mod off {
     pub(crate) struct DropLog {}
 
     impl DropLog {
-        pub(crate) fn note(&mut self, _: DropReason, _: DropTarget<'_>, _: &mut Waiters, _: &mut Wakes) {}
+        pub(crate) fn note(&self, _: DropReason, _: DropTarget<'_>, _: &mut Waiters, _: &mut Wakes) {}
     }
 
     /// Runs the work of the supervisor.
