@@ -18,7 +18,7 @@ macro_rules! links {
             "[getting-started]: crate::guide::getting_started\n",
             "[getting-started-contexts]: crate::guide::getting_started#contexts-and-io-threads\n",
             "[getting-started-any]: crate::guide::getting_started#a-type-chosen-at-run-time\n",
-            "[getting-started-loops]: crate::guide::getting_started#event-loops\n",
+            "[getting-started-loops]: crate::guide::getting_started#readiness\n",
             "[request-reply]: crate::guide::request_reply\n",
             "[request-reply-timeout]: crate::guide::request_reply#when-no-reply-arrives\n",
             "[publish-subscribe]: crate::guide::publish_subscribe\n",
