@@ -9,7 +9,7 @@ mod report;
 mod throughput;
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use monocoque::{Endpoint, Message};
 
@@ -129,7 +129,7 @@ impl Plan {
     fn goes_on(&self, messages: u64, since: Instant) -> bool {
         match self.count {
             Some(count) => messages < count,
-            None => messages == 0 || since.elapsed() < self.args.duration,
+            None => messages == 0 || since.elapsed() < self.args.duration + DELAY,
         }
     }
 
@@ -181,3 +181,6 @@ async fn ended<T>(end: &flume::Receiver<Result<T, Error>>) -> Result<T, Error> {
         Err(_) => unreachable!("an end does not panic"),
     }
 }
+
+/// The most by which the time of a receiver begins after that of its sender.
+const DELAY: Duration = Duration::from_millis(50);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use compio::time::sleep;
 use futures_lite::future::{or, pending, zip};
 use monocoque::zmq::SocketType;
-use monocoque::{Monitor, Proxy, ProxyControl, Traffic};
+use monocoque::{AnySocket, Monitor, Proxy, ProxyControl, Traffic};
 use serde_json::{Value, json};
 
 use super::NOT_TAKEN;
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &ProxyArgs, env: &Env) -> Result<(), Error> {
     if let Some(capture) = &capture {
         proxy = proxy.capture(&capture.socket);
     }
-    let figures = Figures::new(args, proxy.control());
+    let figures = Figures { args, control: proxy.control(), sockets: [&front.socket, &back.socket] };
     let passing = async { Ok(proxy.run().await?) };
     let mut done = if args.top {
         let top = ProxyTop::new(&front, &back, names, proxy.control());
@@ -88,13 +88,10 @@ async fn open(end: &End, args: &ProxyArgs, env: &Env) -> Result<(Session, Monito
 struct Figures<'a> {
     args: &'a ProxyArgs,
     control: ProxyControl,
+    sockets: [&'a AnySocket; 2],
 }
 
-impl<'a> Figures<'a> {
-    fn new(args: &'a ProxyArgs, control: ProxyControl) -> Self {
-        Self { args, control }
-    }
-
+impl Figures<'_> {
     /// Prints at each interval and each request, until standard output is closed.
     async fn keep_printing(
         &self,
@@ -116,6 +113,8 @@ impl<'a> Figures<'a> {
 
     fn print(&self) -> Result<Reader, Error> {
         let stats = self.control.stats();
+        // By a socket whose peers do not take what it was given.
+        let dropped: u64 = self.sockets.iter().map(|socket| socket.stats().dropped).sum();
         let (front, back) = (self.args.frontend.kind.name(), self.args.backend.kind.name());
         print_line(&match self.args.output {
             Report::Text => {
@@ -124,8 +123,12 @@ impl<'a> Figures<'a> {
                     0 => String::new(),
                     missed => format!("; {missed} not captured"),
                 };
+                let lost = match dropped {
+                    0 => String::new(),
+                    dropped => format!("; {dropped} dropped"),
+                };
                 format!(
-                    "{front} to {back}: {}; {back} to {front}: {}{missed}",
+                    "{front} to {back}: {}; {back} to {front}: {}{missed}{lost}",
                     way(stats.forward),
                     way(stats.backward)
                 )
@@ -135,7 +138,8 @@ impl<'a> Figures<'a> {
                     json!({ "messages": messages, "bytes": bytes })
                 };
                 let (forward, backward) = (way(stats.forward), way(stats.backward));
-                json!({ "forward": forward, "backward": backward, "not_captured": stats.not_captured })
+                let not_captured = stats.not_captured;
+                json!({ "forward": forward, "backward": backward, "not_captured": not_captured, "dropped": dropped })
                     .to_string()
             }
         })

@@ -43,6 +43,7 @@ impl Screen {
     /// Shows snapshots until there are enough, a key ends it, or standard output is closed.
     pub(crate) async fn run(mut self, mut snapshot: impl FnMut(Duration) -> Snapshot) -> Result<(), Error> {
         let (mut shown, mut last, mut is_paused) = (0, Instant::now(), false);
+        let mut taken = last;
         let mut current = snapshot(Duration::ZERO);
         if let Some(terminal) = &mut self.terminal {
             draw(terminal, &current, is_paused)?;
@@ -53,10 +54,11 @@ impl Screen {
                 Some(Key::Char('p' | ' ')) => is_paused = !is_paused,
                 Some(_) => continue,
                 None => {
-                    let elapsed = last.elapsed();
                     last = Instant::now();
                     if !is_paused {
-                        current = snapshot(elapsed);
+                        // The rates after a pause are those of the whole pause.
+                        current = snapshot(last - taken);
+                        taken = last;
                         shown += 1;
                     }
                 }

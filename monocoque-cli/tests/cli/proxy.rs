@@ -50,6 +50,23 @@ fn pipeline_is_captured_and_counted() {
 }
 
 #[test]
+fn dropped_messages_are_in_the_figures() {
+    let directory = TestDirectory::new();
+    let [front, back] = ["front", "back"].map(|name| directory.endpoint(name));
+    let mq = start(&["proxy", &format!("router@{front}"), &format!("dealer@{back}")]);
+    let server = connected(SocketType::DEALER, &back);
+    server.send_multipart(["no such client", "a reply"], 0).unwrap();
+    // Behind it, from the same peer.
+    let client = connected(SocketType::DEALER, &front);
+    client.send("a request", 0).unwrap();
+    let request = server.recv_multipart(0).unwrap();
+    server.send_multipart(&request, 0).unwrap();
+    assert_eq!(text(&client), "a request");
+    let figures = mq.interrupt().text();
+    assert!(figures.ends_with("; 1 dropped\n"), "{figures}");
+}
+
+#[test]
 fn capture_matches_forwarded_messages() {
     let directory = TestDirectory::new();
     let [front, back, copy] = ["front", "back", "copy"].map(|name| directory.endpoint(name));
