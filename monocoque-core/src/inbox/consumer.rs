@@ -79,6 +79,13 @@ impl<T: Weigh, L> Inbox<T, L> {
         Ok(Some(NextItem { inbox: self, consumer, pump: WakeOnDrop(None) }))
     }
 
+    /// Returns whether there may be an item, without a lock. One that comes at the same time may
+    /// be missed.
+    #[inline]
+    pub fn may_have_items(&self) -> bool {
+        self.has_active.load(Ordering::Relaxed) || self.has_ready.load(Ordering::Relaxed)
+    }
+
     /// Waits for the next item, in the order in which receivers came.
     ///
     /// A caller that has taken it, or gives up, calls [`remove_waiter`](Self::remove_waiter) with

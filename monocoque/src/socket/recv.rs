@@ -302,16 +302,29 @@ impl<'a> WaitSlot<'a> {
         if engine.is_foreign() {
             return Poll::Ready(Err(MonocoqueError::Closed));
         }
+        // Before the lock: a guard that goes through one more branch is copied there.
+        if may_yield && engine.inbox.may_have_items() && self.waiting.yields.is_due() {
+            return self.pass_turn(cx);
+        }
+        let error = match engine.check_recv() {
+            Ok(()) => match engine.inbox.poll_next(&mut self.waiting.ticket, cx) {
+                Poll::Ready(Ok(next)) => return Poll::Ready(Ok(next)),
+                Poll::Ready(Err(closed)) => MonocoqueError::inbox_closed(closed),
+                Poll::Pending => return self.poll_timeout(cx),
+            },
+            Err(error) => error,
+        };
         if may_yield && self.waiting.yields.is_due() {
-            cx.waker().wake_by_ref();
-            self.fix_limit();
-            return Poll::Pending;
+            return self.pass_turn(cx);
         }
-        engine.check_recv()?;
-        match engine.inbox.poll_next(&mut self.waiting.ticket, cx) {
-            Poll::Ready(Ok(next)) => Poll::Ready(Ok(next)),
-            Poll::Ready(Err(closed)) => Poll::Ready(Err(MonocoqueError::inbox_closed(closed))),
-            Poll::Pending => self.poll_timeout(cx),
-        }
+        Poll::Ready(Err(error))
+    }
+
+    /// Lets other tasks run first.
+    #[cold]
+    fn pass_turn<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
+        cx.waker().wake_by_ref();
+        self.fix_limit();
+        Poll::Pending
     }
 }
