@@ -49,12 +49,13 @@ mod here {
     use futures::{SinkExt, StreamExt, select};
     use monocoque::security::{Allow, AuthReply, AuthRequest, CurveKeyPair, CurvePublicKey, CurveSecretKey};
     use monocoque::zmq::{
-        DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket,
-        StreamSocket, SubSocket, XpubSocket, XsubSocket,
+        Builder, DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
+        RouterSocket, SocketType, StreamSocket, SubSocket, XpubSocket, XsubSocket,
     };
     use monocoque::{
-        Context, DisconnectReason, Endpoint, Events, Frame, Message, MonocoqueError, Peer, PollItem, Proxy,
-        ReconnectStop, RouterNotify, RoutingId, SendError, SocketEvent, blocking_proxy, poll, proxy,
+        AnySocket, Context, DisconnectReason, Endpoint, Events, Frame, Message, MonocoqueError, Peer,
+        PollItem, Proxy, ReconnectStop, RouterNotify, RoutingId, SendError, SocketEvent, blocking_proxy,
+        poll, proxy,
     };
 
     type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -352,13 +353,21 @@ mod here {
         Ok(())
     }
 
+    fn any_type(ctx: Context, socket_type: SocketType, n: usize) -> Outcome {
+        let socket = AnySocket::new_in(socket_type, &ctx)?;
+        let change = |options: Builder<AnySocket>| options.send_hwm(n);
+        socket.reconfigure(change)?;
+        socket.options().send_hwm();
+        Ok(())
+    }
+
     fn failures(error: &MonocoqueError) {
         use MonocoqueError::*;
         match error {
             WouldBlock | TimedOut | OutOfTurn(_) | Unreachable | Closed => {}
             Io { .. } | Endpoint(_) | Descriptor(_) | Thread(_) | Readiness(_) | Interrupted => {}
             RoutingId(_) | ReservedRoutingId | DuplicateRoutingId | HeartbeatTtl => {}
-            InterfaceName(_) | OutOfRange { .. } | Security(_) => {}
+            InterfaceName(_) | OutOfRange { .. } | Security(_) | Unsupported { .. } => {}
             UnknownEndpoint(_) | UnknownPeer(_) | WrongThread | WouldDeadlock | NoRuntime => {}
             EmptyMessage | RawInproc | ManualModeRequired => {}
             _ => {}
