@@ -1,5 +1,6 @@
 //! Receiving: one loop that takes messages from the inbox until one is for the application.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -310,7 +311,11 @@ impl<'a> WaitSlot<'a> {
             Ok(()) => match engine.inbox.poll_next(&mut self.waiting.ticket, cx) {
                 Poll::Ready(Ok(next)) => return Poll::Ready(Ok(next)),
                 Poll::Ready(Err(closed)) => MonocoqueError::inbox_closed(closed),
-                Poll::Pending => return self.poll_timeout(cx),
+                Poll::Pending => match self.poll_timeout::<Infallible>(cx) {
+                    Poll::Ready(Err(error)) => error,
+                    Poll::Ready(Ok(never)) => match never {},
+                    Poll::Pending => return Poll::Pending,
+                },
             },
             Err(error) => error,
         };
