@@ -1,4 +1,4 @@
-//! What it costs to receive and to request on one thread, by where its connections run.
+//! Measures receiving and requesting on one thread, by the place of the connections.
 //!
 //! Run with `cargo run --release --example runtime_rates [ROUNDS]` on a quiet machine. A PUSH on a
 //! thread of its own, in a compio runtime, sends messages of 64 bytes over tcp for a second to a

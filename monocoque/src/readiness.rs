@@ -2,7 +2,7 @@
 
 use std::ops::{BitAnd, BitOr};
 
-/// What a socket or a descriptor is ready for, or what a [`PollItem`](crate::PollItem) waits for
+/// The readiness of a socket or a descriptor, or the interest of a [`PollItem`](crate::PollItem)
 /// (`ZMQ_EVENTS`: `ZMQ_POLLIN`, `ZMQ_POLLOUT`).
 ///
 /// ```

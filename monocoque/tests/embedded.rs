@@ -371,7 +371,7 @@ fn idle_driver_needs_no_turns() {
             pull.recv().await.expect("received");
             (pull, push)
         });
-        // What a connection does in its first seconds, such as giving memory back.
+        // Work of the first seconds of a connection, such as giving memory back.
         let mut turns = 0;
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(3) {

@@ -144,7 +144,7 @@ impl Signal {
     fn passes(&self) -> usize {
         match self {
             Self::Eventfd(_) => 1,
-            // What the first has cancelled is processed in the second.
+            // The second pass processes the cancellations of the first.
             Self::Epoll(_) => 2,
         }
     }

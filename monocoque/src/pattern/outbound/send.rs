@@ -349,7 +349,7 @@ impl Outbound {
         }
         let super::send_queue::Broadcast { log, scratch, .. } = &mut self.queue.broadcast;
         let number = is_shared.then(|| log.append(scratch.chunk()));
-        // What goes to many peers is no lone reply, to be written by its sender.
+        // A message for many peers is no lone reply: the pumps write it.
         let flush = if flush == Flush::Immediate { Flush::Batched } else { flush };
         let mut cx = SendContext { hwm, flush, yield_budget: &mut self.queue.yield_budget, wakes };
         for key in targets {

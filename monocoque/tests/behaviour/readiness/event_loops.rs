@@ -291,7 +291,7 @@ everywhere! {
         one.wait_for_peers(1).await.expect("open");
         expect_events(&one, Events::WRITABLE).await;
         let descriptor = one.descriptor().expect("made");
-        // What the socket does for itself is over once time has passed.
+        // The work of the socket itself is over once time has passed.
         testing::pass_time(&at).await;
         events(&one);
         testing::pass_time(&at).await;
